@@ -1,0 +1,104 @@
+# GNU make 4.3 and the 3.81 of macOS both run this: no .ONESHELL, no !=, no $(file).
+# Nothing here calls $(MAKE): a sub-make ends its output with "Leaving directory", and a person or a CI
+# looks for pytest's summary in the last line.
+
+PYTHON ?= python3
+ARGS ?=
+UPGRADE ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The environment is what the lock file says: an old one is cleared, not mended.
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+DEVELOPING := $(VENV)/.developing
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# check is lint, then test, with -j too.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: $(INSTALLED) conf/tags.json ## install, then serve chargers and web on 0.0.0.0:8080 (WS_ADDRESS, WS_PORT)
+	@exec $(BIN)/shocpp-listener
+
+.PHONY: test
+test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: $(DEVELOPING) ## check format, style and types
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+.PHONY: check
+check: lint test ## lint, then test: what CI runs
+
+.PHONY: format
+format: $(DEVELOPING) ## rewrite the sources as lint wants them
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: demo
+demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten seconds)
+	@$(BIN)/shocpp demo
+
+.PHONY: db
+db: $(INSTALLED) ## create the database, or bring it up to date
+	@$(BIN)/shocpp migrate
+
+.PHONY: bench
+bench: $(DEVELOPING) ## measure: run every program in bench/
+	@set -e; for program in bench/*.py; do echo "== $$program"; $(BIN)/python $$program $(ARGS); done
+
+.PHONY: lock
+lock: $(VENV)/.locking ## write the lock files anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
+	@$(COMPILE) --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+
+.PHONY: clean
+clean: ## remove what make and the tools made; your data and conf/ stay
+	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+conf/tags.json:
+	@cp conf/tags.json.example $@
+	@echo "conf/tags.json is new, with the example accounts: put your own cards in"
+
+$(LOCKED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found="$$($(PYTHON) --version 2>&1)" || found="not there"; \
+		echo "shocpp needs Python 3.11 or newer, and $(PYTHON) is $$found; name another one, such as: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) cannot make a virtual environment; on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "installing into $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --require-hashes --requirement=requirements.lock
+	@touch $@
+
+# The lock holds the build backend too, so this step asks no index.
+$(INSTALLED): $(LOCKED) pyproject.toml shocpp/__init__.py
+	@$(PIP) install --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEVELOPING): $(INSTALLED) requirements-dev.lock
+	@$(PIP) install --require-hashes --requirement=requirements-dev.lock
+	@touch $@
+
+# The lock names no index: whoever installs uses their own. Resolved on the oldest Python, it is right for the newer
+# ones, because backports are only ever left out later; an environment of its own keeps pip-tools out of the lock.
+COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(VENV)/locking/bin/pip-compile --quiet --strip-extras --generate-hashes \
+	--build-deps-for=editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(UPGRADE)
+
+$(VENV)/.locking: $(LOCKED)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+		echo "the lock is resolved on the oldest Python, 3.11: make lock PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)/locking
+	@$(VENV)/locking/bin/python -m pip --quiet --disable-pip-version-check install pip-tools==7.6.2
+	@touch $@

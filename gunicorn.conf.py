@@ -1,0 +1,81 @@
+"""Hands every line of wsgi.ini's [server:main] to gunicorn, if started in this folder.
+
+`gunicorn --paste wsgi.ini` loads [app:main] and silently ignores [server:main]. This file is read
+at every start and every HUP, before the application is loaded; gunicorn's command line still wins.
+What would be misunderstood ends gunicorn with one sentence and exit code 78 (EX_CONFIG).
+"""
+
+import configparser
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+
+KNOWN = Config()
+ASKED = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
+INI = Path(ASKED.paste.split("#")[0] if ASKED.paste else Path(__file__).with_name("wsgi.ini"))
+
+
+def refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr, flush=True)
+    raise SystemExit(78)
+
+
+def server_lines() -> dict[str, str]:
+    """The lines as written: `%` is gunicorn's own in log formats, and [DEFAULT] is the app's."""
+    parser = configparser.RawConfigParser(default_section="")
+    try:
+        parser.read_string(INI.read_text(encoding="utf-8"), str(INI))
+        return dict(parser.items("server:main"))
+    except (OSError, ValueError, configparser.Error) as error:
+        refuse(f"{INI} cannot be used: {' '.join(str(error).split())}; correct that line or file")
+
+
+def listening(lines: dict[str, str]) -> str:
+    """The environment wins over the lines; PasteDeploy's host and port are gunicorn's bind."""
+    address, port = os.environ.get("WS_ADDRESS"), os.environ.get("WS_PORT")
+    host_line, port_line = lines.pop("host", "0.0.0.0"), lines.pop("port", "8080")
+    if "bind" in lines and not (address or port):
+        return lines["bind"]
+    address, port = (address or host_line).strip("[]"), port or port_line
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        refuse(f"{port!r} is no port; correct WS_PORT, or port in [server:main] of {INI}")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def value_of(name: str, text: str) -> object:
+    """What gunicorn takes for a line, checked by gunicorn itself; lists have one item a line."""
+    if name not in KNOWN.settings or name == "on_starting":
+        refuse(
+            f"{INI}: gunicorn has no setting {name} for [server:main]; correct or remove that line"
+        )
+    lists = isinstance(KNOWN.settings[name].default, list)
+    value = [item for item in text.split("\n") if item] if lists else text
+    try:
+        KNOWN.set(name, value)
+    except Exception as error:  # noqa: BLE001 - each of its validators raises its own
+        refuse(f"{INI}: gunicorn refuses {name} = {text} in [server:main] ({error}); correct it")
+    return value
+
+
+def on_starting(_arbiter: Arbiter) -> None:
+    """The database is made ready once, before there are workers to race for it."""
+    from shocpp.doors import listener
+    from shocpp.errors import ConfigError
+
+    try:
+        listener.prepare()
+    except ConfigError as error:
+        refuse(str(error))
+
+
+LINES = server_lines()
+LINES.pop("use", None)  # names the server to PasteDeploy's own tools, and is not for gunicorn
+LINES |= {"bind": listening(LINES), "worker_class": LINES.get("worker_class", "gthread")}
+for WORKER in (LINES["worker_class"], ASKED.worker_class or "gthread"):
+    if WORKER != "gthread":
+        refuse(f"{WORKER} workers cannot serve chargers; write worker_class = gthread in {INI}")
+globals().update({name: value_of(name, text) for name, text in LINES.items()})
