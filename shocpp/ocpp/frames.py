@@ -1,0 +1,184 @@
+"""OCPP-J frames: text in, frame out, and back (ground floor: pure).
+
+A frame is a JSON array (OCPP-J §4.2):
+
+    [2, unique_id, action, payload]                     Call
+    [3, unique_id, payload]                             CallResult
+    [4, unique_id, code, description, details]          CallError
+
+This is the one place that parses what a Charge Point sends, so the guards of the boundary stand
+here: no depth, number, duplicate key, NUL or lone surrogate gets past it that SQLite, the JSON
+encoder or a log could stumble over. The text itself is kept verbatim elsewhere.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+UniqueId = str | int | float
+"""Chargers send strings; numbers were seen too. It is echoed verbatim, whatever it is."""
+
+Payload = dict[str, Any]
+
+LONGEST_INTEGER = 40
+"""Digits: longer integers become Decimal, because int() refuses 4300 of them with an exception."""
+
+
+class Call(NamedTuple):
+    """A request (OCPP-J §4.2.1)."""
+
+    unique_id: UniqueId
+    action: str
+    payload: Payload
+
+
+class CallResult(NamedTuple):
+    """The answer to a Call of ours (OCPP-J §4.2.2)."""
+
+    unique_id: UniqueId
+    payload: Payload
+
+
+class CallError(NamedTuple):
+    """The refusal of a Call of ours (OCPP-J §4.2.3); details are whatever the charger sent."""
+
+    unique_id: UniqueId
+    code: str
+    description: str
+    details: Any
+
+
+class Malformed(NamedTuple):
+    """A Call with a readable id that must be answered with a CallError."""
+
+    unique_id: UniqueId
+    code: str
+    description: str
+
+
+class Unreadable(NamedTuple):
+    """Text that cannot be answered: not JSON, not an array, or without a readable id."""
+
+    reason: str
+
+
+class Unsupported(NamedTuple):
+    """A message type other than 2, 3 and 4, which is to be ignored (OCPP-J §4.1.3)."""
+
+    message_type: str
+
+
+Frame = Call | CallResult | CallError | Malformed | Unreadable | Unsupported
+
+
+def parse(text: str) -> Frame:
+    """Read one frame. Never raises, whatever the text is."""
+    try:
+        frame = _decode(text)
+    except (ValueError, RecursionError) as error:
+        return Unreadable(f"not JSON: {str(error)[:100]}")
+    if not isinstance(frame, list):
+        return Unreadable("not a JSON array")
+    if not frame or not _is_number(frame[0]):
+        return Unreadable("no message type")
+    if frame[0] not in (2, 3, 4):
+        return Unsupported(str(frame[0])[:20])
+    if len(frame) < 2 or not _is_readable_id(frame[1]):
+        return Unreadable("no readable unique id")
+    if frame[0] == 2:
+        return _call(frame)
+    if frame[0] == 3:
+        return _call_result(frame)
+    return CallError(
+        frame[1], _word(frame, 2), _word(frame, 3), frame[4] if len(frame) > 4 else None
+    )
+
+
+def _call(frame: list[Any]) -> Call | Malformed:
+    unique_id = frame[1]
+    if len(frame) < 4:
+        return Malformed(
+            unique_id,
+            "FormationViolation",
+            "a Call has four elements: [2, unique id, action, payload]",
+        )
+    action, payload = frame[2], frame[3]
+    if not isinstance(action, str):
+        return Malformed(unique_id, "FormationViolation", "the action is not a string")
+    if payload is None:
+        payload = {}
+    if not isinstance(payload, dict):
+        return Malformed(unique_id, "FormationViolation", "the payload is not an object")
+    return Call(unique_id, action, payload)
+
+
+def _call_result(frame: list[Any]) -> CallResult | Unreadable:
+    payload = frame[2] if len(frame) > 2 else None
+    if payload is None:
+        payload = {}
+    if not isinstance(payload, dict):
+        return Unreadable("the payload of a CallResult is not an object")
+    return CallResult(frame[1], payload)
+
+
+def _word(frame: list[Any], position: int) -> str:
+    return str(frame[position])[:1000] if len(frame) > position else ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_readable_id(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _decode(text: str) -> Any:
+    try:
+        decoded = json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:  # an integer of thousands of digits; everything around it is still good
+        decoded = json.loads(text, parse_int=_integer)
+    # Only an escape can carry a NUL or a lone surrogate into a string: UTF-8 text cannot.
+    return _cleaned(decoded) if "\\u" in text else decoded
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else Decimal(digits)
+
+
+def _cleaned(value: Any) -> Any:
+    """Replace what SQLite or UTF-8 cannot hold, NUL and lone surrogates, by U+FFFD."""
+    if isinstance(value, str):
+        value = value.replace("\0", "\ufffd")
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]
+    if isinstance(value, dict):
+        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+    return value
+
+
+def to_text(value: Any) -> str:
+    """Compact JSON, the only form in which frames leave the house."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def call_text(unique_id: str, action: str, payload_text: str) -> str:
+    """The text of a Call of ours; its payload is JSON text already."""
+    return f'[2,"{unique_id}","{action}",{payload_text}]'
+
+
+def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:
+    """The text of a CallResult."""
+    return to_text([3, unique_id, confirmation])
+
+
+def error_text(unique_id: UniqueId, code: str, description: str) -> str:
+    """The text of a CallError: always five elements, the description at most 255 characters."""
+    return to_text([4, unique_id, code, description[:255], {}])

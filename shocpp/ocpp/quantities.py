@@ -1,0 +1,90 @@
+"""Numbers as chargers write them, read exactly and without trust (ground floor: pure).
+
+JSON `true` is an int in Python; `int()` takes `1_000` and full-width digits; floats may be
+infinite: none of that is a number here. A value that is not what the specification asks for but
+has one plain meaning is read all the same, and the flag says how.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.times import parse_timestamp
+
+BIGGEST = 2**62
+"""Beyond any meter and within SQLite's 64 bits, sums of a few included."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+
+
+def number(value: object) -> Decimal | int | None:
+    """The exact number a JSON value stands for: a number, or a string that spells one."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return Decimal(str(value)) if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return value
+    if isinstance(value, str):
+        text = value.strip()
+        if text.isascii() and text.isdigit() and len(text) < 30:
+            return int(text)
+        return Decimal(text) if _NUMBER.fullmatch(text) else None
+    return None
+
+
+def whole(value: object, scale: int = 1) -> int | None:
+    """`value` times `scale`, rounded half up to a whole number; None where it is no such number."""
+    exact = number(value)
+    if exact is None:
+        return None
+    exact *= scale
+    if not -BIGGEST < exact < BIGGEST:
+        return None
+    if isinstance(exact, Decimal):
+        return int(exact.to_integral_value(ROUND_HALF_UP))
+    return exact
+
+
+def is_integer(value: object) -> bool:
+    """Whether the JSON value is an integer of 64 bits, as the specification has it."""
+    return isinstance(value, int) and not isinstance(value, bool) and -BIGGEST < value < BIGGEST
+
+
+def readings(meter_values: object) -> tuple[Reading, ...]:
+    """The register and power readings of a `meterValue` or `transactionData` list."""
+    if not isinstance(meter_values, list):
+        return ()
+    return tuple(_reading(entry) for entry in meter_values if isinstance(entry, dict))
+
+
+_REGISTER = "Energy.Active.Import.Register"
+_TOTALS = (_REGISTER, "Power.Active.Import")
+
+
+def _reading(entry: Mapping[str, Any]) -> Reading:
+    """Totals only: a sample of one phase, at the inlet, or signed is kept but not reckoned with."""
+    register_wh = power_w = None
+    samples = entry.get("sampledValue")
+    for sample in _objects(samples if isinstance(samples, list) else ()):
+        measurand = sample.get("measurand") or _REGISTER
+        if measurand not in _TOTALS or sample.get("phase") or sample.get("format") == "SignedData":
+            continue
+        if sample.get("location", "Outlet") != "Outlet":
+            continue
+        kilo = 1000 if str(sample.get("unit") or "").strip() in ("kWh", "kW") else 1
+        if measurand == _REGISTER:
+            if register_wh is None:
+                register_wh = whole(sample.get("value"), kilo)
+        elif power_w is None:
+            power_w = whole(sample.get("value"), kilo)
+    return Reading(parse_timestamp(entry.get("timestamp")), register_wh, power_w)
+
+
+def _objects(items: Iterable[object]) -> Iterable[dict[str, Any]]:
+    return (item for item in items if isinstance(item, dict))

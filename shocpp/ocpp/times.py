@@ -1,0 +1,36 @@
+"""Timestamps as chargers write them and as we write them (ground floor: pure, no clock).
+
+Moments inside the house are integer milliseconds since 1970 in UTC, named `…_ms`.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_MS = 946_684_800_000  # 2000-01-01
+_LAST_MS = 4_102_444_800_000  # 2100-01-01
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def parse_timestamp(text: object) -> int | None:
+    """The moment a charger's text names, or None where it is missing, absurd or before 2000.
+
+    Chargers without a set clock send 1970 or 2014; "222222017-10-27…" was stored by two systems
+    and stopped them for good. A time without a zone is read as UTC (OCPP 1.6 §3.11).
+    """
+    if not isinstance(text, str) or not 10 <= len(text) <= 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()).upper())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        ms = (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return ms if _FIRST_MS <= ms < _LAST_MS else None
+
+
+def format_timestamp(ms: int) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`: the Z is not optional, a charger refused a time without it."""
+    moment = _EPOCH + timedelta(milliseconds=ms)
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
