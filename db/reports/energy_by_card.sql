@@ -1,0 +1,6 @@
+-- kWh a card has charged, by month: sqlite3 -box db/shocpp.sqlite3 < db/reports/energy_by_card.sql
+SELECT month, account, id_tag, count(*) AS transactions, round(sum(consumed_wh) / 1000.0, 3) AS kwh
+FROM accounting
+WHERE review IS NULL
+GROUP BY month, account, id_tag
+ORDER BY month, account, id_tag;

@@ -1,0 +1,121 @@
+"""The queue of Calls to Charge Points (memory floor).
+
+    queued → sent → answered | refused | expired | unknown
+       └───────────────────────→ expired
+
+Every step is one conditional UPDATE, so that of many workers and callers exactly one takes it. The
+row's deadline is its expiry: nobody wants last night's RemoteStart at six in the morning. A row
+that was sent is never sent again, whatever became of its worker.
+"""
+
+from typing import NamedTuple
+
+from shocpp.store.database import Database
+
+
+class QueuedCall(NamedTuple):
+    """A Call that waits for its Charge Point; `charge_point_id` is an identity."""
+
+    call_id: str
+    charge_point_id: str
+    action: str
+    payload: str
+    deadline_ms: int
+
+
+class CallOutcome(NamedTuple):
+    """How a Call stands or ended; `confirmation` is JSON text."""
+
+    state: str
+    confirmation: str | None
+    error_code: str | None
+    error_description: str | None
+
+
+def holder_bell(db: Database, charge_point_id: str) -> str | None:
+    """The bell of the worker that holds this Charge Point, if one does."""
+    found = db.execute(
+        "SELECT worker.bell FROM charge_point JOIN connection"
+        " ON connection.charge_point = charge_point.id JOIN worker USING (worker)"
+        " WHERE charge_point_id = ?",
+        (charge_point_id,),
+    ).fetchone()
+    return found[0] if found else None
+
+
+def queue(db: Database, call: QueuedCall, bell: str, now_ms: int) -> None:
+    """Queue a Call; `bell` is rung when it is settled."""
+    db.execute(
+        "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms, deadline_ms,"
+        " bell) SELECT ?, id, ?, ?, 'queued', ?, ?, ? FROM charge_point WHERE charge_point_id = ?",
+        (
+            call.call_id,
+            call.action,
+            call.payload,
+            now_ms,
+            call.deadline_ms,
+            bell,
+            call.charge_point_id,
+        ),
+    )
+
+
+def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
+    """The Calls queued for Charge Points that this worker holds, first come first served."""
+    rows = db.execute(
+        "SELECT call_id, charge_point_id, action, payload, deadline_ms FROM call"
+        " JOIN connection USING (charge_point) JOIN charge_point ON charge_point.id = charge_point"
+        " WHERE call.state = 'queued' AND worker = ? AND deadline_ms > ? ORDER BY call.id",
+        (worker, now_ms),
+    )
+    return [QueuedCall(*row) for row in rows.fetchall()]
+
+
+def claim(db: Database, call_id: str, token: str, payload: str, now_ms: int) -> bool:
+    """Take a queued Call for the connection `token`; False where another one has it, or too late.
+
+    `payload` replaces the queued one: it is on its way now, and its secrets need not stay.
+    """
+    cursor = db.execute(
+        "UPDATE call SET state = 'sent', sent_ms = ?, token = ?, payload = ?"
+        " WHERE call_id = ? AND state = 'queued' AND deadline_ms > ?",
+        (now_ms, token, payload, call_id, now_ms),
+    )
+    return cursor.rowcount == 1
+
+
+def settle(db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int) -> str | None:
+    """End a Call that went out on the connection `token`. Returns the bell of who waits for it."""
+    row = db.execute(
+        "UPDATE call SET state = ?, confirmation = ?, error_code = ?, error_description = ?,"
+        " settled_ms = ? WHERE call_id = ? AND token = ? AND state = 'sent' RETURNING bell",
+        (*outcome, now_ms, call_id, token),
+    ).fetchall()
+    return row[0][0] if row else None
+
+
+def overdue(db: Database, now_ms: int) -> bool:
+    """Whether there is a Call that its deadline has overtaken."""
+    found = db.execute(
+        "SELECT 1 FROM call WHERE state IN ('queued', 'sent') AND deadline_ms <= ? LIMIT 1",
+        (now_ms,),
+    ).fetchone()
+    return found is not None
+
+
+def expire(db: Database, now_ms: int) -> None:
+    """End what its deadline has overtaken."""
+    db.execute(
+        "UPDATE call SET state = 'expired', settled_ms = ?1"
+        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1",
+        (now_ms,),
+    )
+
+
+def outcome(db: Database, call_id: str) -> CallOutcome | None:
+    """How a Call stands."""
+    row = db.execute(
+        "SELECT state, confirmation, error_code, error_description FROM call WHERE call_id = ?",
+        (call_id,),
+    ).fetchone()
+    return CallOutcome(*row) if row else None

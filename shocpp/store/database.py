@@ -1,0 +1,164 @@
+"""One connection to the database, and the one place that says BEGIN (memory floor).
+
+WAL with synchronous=NORMAL does not fsync a commit, so whatever an answer to a charger promises is
+written with FULL. Every write transaction is BEGIN IMMEDIATE: a deferred one that has read first
+fails at once with BUSY_SNAPSHOT, whatever the timeout. Driver errors become ours here.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from shocpp.errors import StoreUnavailable, UnusableDatabase
+
+APPLICATION_ID = 0x73686F63
+"""`shoc`: a file without it is not ours."""
+
+BUSY_S = 5.0
+
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+
+
+class Database:
+    """An open database of ours; to be used by the thread that opened it."""
+
+    __slots__ = ("_durable", "connection", "execute", "executemany", "path")
+
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self.path = path
+        self.connection = connection
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self._durable: bool | None = None
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[None]:
+        """One write transaction; on disk when this returns, if `durable`.
+
+        Raises StoreUnavailable when it cannot be had or finished; nothing is written then.
+        """
+        try:
+            if durable is not self._durable:
+                self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
+            self.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self.execute("COMMIT")
+            except BaseException:
+                # A full disk and an I/O error roll back by themselves.
+                if self.connection.in_transaction:
+                    self.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Close it; a driver's error becomes ours."""
+        self.close()
+        if isinstance(error, sqlite3.Error):
+            raise translated(error, self.path) from error
+
+
+def translated(error: sqlite3.Error, path: Path) -> Exception:
+    """Our name for a driver's error; one that is a mistake of ours stays as it is."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _UNAVAILABLE:
+        return StoreUnavailable(
+            f"{path} cannot be written: {error}; see free space, rights and other programs using it"
+        )
+    return error
+
+
+def open_database(path: Path) -> Database:
+    """Open a database that `migrate` has made.
+
+    Raises UnusableDatabase where there is none, or it is foreign, damaged or of another version.
+    """
+    from shocpp.store.migrations import latest_version
+
+    if not path.exists():
+        raise UnusableDatabase(f"there is no database {path}; make it with: shocpp migrate")
+    database = connect(path)
+    version = check_ours(database)
+    if version != latest_version():
+        database.close()
+        raise UnusableDatabase(
+            f"{path} has version {version}, this program needs {latest_version()}; "
+            "run: shocpp migrate"
+        )
+    return database
+
+
+def connect(path: Path) -> Database:
+    """A connection to an existing file, with the settings every connection has."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+    except sqlite3.Error as error:
+        raise UnusableDatabase(
+            f"{path} cannot be opened: {error}; see its rights and its folder's"
+        ) from error
+    try:
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA fullfsync=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise damaged(path, error) from error
+    return Database(connection, path)
+
+
+def check_ours(database: Database) -> int:
+    """The version of a database of ours; UnusableDatabase for any other file, left untouched."""
+    path = database.path
+    try:
+        (application_id,) = database.execute("PRAGMA application_id").fetchone()
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise damaged(path, error) from error
+    if application_id != APPLICATION_ID:
+        database.close()
+        raise UnusableDatabase(
+            f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
+        )
+    return int(version)
+
+
+def damaged(path: Path, error: object) -> UnusableDatabase:
+    """The refusal of a file that SQLite cannot read."""
+    return UnusableDatabase(
+        f"{path} is damaged or no SQLite database ({error}); restore a backup of it, "
+        "or move it away: the accounting files hold every record"
+    )

@@ -1,0 +1,58 @@
+"""Raw frames, so that a problem can be read back and the ledger derived again (memory floor)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shocpp.store.database import Database
+
+WITH_ENERGY = ("StartTransaction", "StopTransaction", "MeterValues")
+"""Their frames outlive the retention: the ledger can be made from them."""
+
+PURGED_AT_ONCE = 2_000
+
+
+class FrameRow(NamedTuple):
+    """A frame as it is kept: `charge_point` is a row's key, `direction` is `in` or `out`."""
+
+    id: int
+    charge_point: int | None
+    direction: str
+    action: str
+    moment_ms: int
+    text: str
+
+
+def next_id(db: Database) -> int:
+    """The id of the next frame, for the writer that has begun a transaction."""
+    return int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM frame").fetchone()[0])
+
+
+def record(db: Database, rows: list[FrameRow]) -> None:
+    """Keep frames."""
+    db.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def purge(db: Database, before_ms: int) -> int:
+    """Drop a slice of the old frames without energy; returns how many, 0 when all are gone.
+
+    The newest frame stays, because ids are counted on from it.
+    """
+    cursor = db.execute(
+        "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE moment_ms < ?"
+        " AND action NOT IN (?, ?, ?) AND id < (SELECT max(id) FROM frame) ORDER BY id LIMIT ?)",
+        (before_ms, *WITH_ENERGY, PURGED_AT_ONCE),
+    )
+    return cursor.rowcount
+
+
+def of_charge_point(
+    db: Database, charge_point_id: str | None, limit: int
+) -> Iterator[tuple[str, str, int, str]]:
+    """The last frames: (charge point id, direction, moment, text), oldest first."""
+    rows = db.execute(
+        "SELECT * FROM (SELECT frame.id, coalesce(charge_point_id, '?'), direction, moment_ms, text"
+        " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"
+        " WHERE ?1 IS NULL OR charge_point_id = ?1 ORDER BY frame.id DESC LIMIT ?2) ORDER BY id",
+        (charge_point_id, limit),
+    )
+    return ((name, direction, moment, text) for _, name, direction, moment, text in rows.fetchall())

@@ -1,0 +1,348 @@
+"""Transactions, their stops, their records and their readings (memory floor).
+
+It keeps what `ledger.booking` decides and hands it the rows it decides on; both inside the caller's
+one write transaction.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shocpp.ledger.accounts import id_tag_key
+from shocpp.ledger.booking import (
+    Match,
+    Record,
+    StartDecision,
+    StartRows,
+    StopOnFile,
+    StopRows,
+    Transaction,
+    anonymous_stop_key,
+    has_clock,
+    is_anonymous,
+    start_key,
+    stop_key,
+)
+from shocpp.ledger.transaction_id import INT32_MAX
+from shocpp.ocpp.facts import Reading, TransactionStarted, TransactionStopped
+from shocpp.store import properties
+from shocpp.store.database import Database
+
+_TRANSACTION = (
+    "SELECT id, transaction_id, connector_id, id_tag, account_index, account, status, state,"
+    " meter_start_wh, meter_stop_wh, started_ms, received_ms FROM started_transaction"
+)
+
+
+def _transactions(db: Database, where: str, *values: object) -> tuple[Transaction, ...]:
+    rows = db.execute(f"{_TRANSACTION} WHERE {where} ORDER BY id", values)
+    return tuple(Transaction(*row) for row in rows.fetchall())
+
+
+def account_names(db: Database) -> dict[int, str]:
+    """The account each used index is bound to."""
+    return dict(db.execute("SELECT account_index, account FROM account").fetchall())
+
+
+def bind_account(db: Database, account_index: int, account: str) -> None:
+    """Bind an index to its account, for ever."""
+    db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
+
+
+def is_charging(db: Database, tag_key: str, besides: int) -> bool:
+    """Whether a card has an open transaction at another Charge Point than `besides`."""
+    found = db.execute(
+        "SELECT 1 FROM started_transaction WHERE id_tag_key = ? AND state = 'open'"
+        " AND charge_point <> ? LIMIT 1",
+        (tag_key, besides),
+    ).fetchone()
+    return found is not None
+
+
+def rows_for_start(db: Database, charge_point: int, started: TransactionStarted) -> StartRows:
+    """What `decide_start` needs to know."""
+    same_key = _transactions(
+        db, "charge_point = ? AND start_key = ?", charge_point, start_key(started)
+    )
+    return StartRows(
+        same_key=same_key[-1] if same_key else None,
+        unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
+        charging_elsewhere=is_charging(db, id_tag_key(started.id_tag), charge_point),
+    )
+
+
+def count_repeated_start(db: Database, row: int) -> None:
+    """Note that a start was sent again."""
+    db.execute("UPDATE started_transaction SET repeats = repeats + 1 WHERE id = ?", (row,))
+
+
+def record_start(
+    db: Database,
+    charge_point: int,
+    started: TransactionStarted,
+    decision: StartDecision,
+    now_ms: int,
+) -> None:
+    """Keep a new transaction; the ones it supersedes are orphaned."""
+    db.executemany(
+        "UPDATE started_transaction SET state = 'orphaned' WHERE id = ?",
+        [(row,) for row in decision.orphaned],
+    )
+    bind_account(db, decision.account_index, decision.account)
+    db.execute(
+        "INSERT INTO started_transaction (charge_point, transaction_id, connector_id, id_tag,"
+        " id_tag_key, account_index, account, status, state, meter_start_wh, started_ms,"
+        " started_text, received_ms, reservation_id, start_key, has_clock, flags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            charge_point,
+            decision.transaction_id,
+            started.connector_id,
+            started.id_tag,
+            id_tag_key(started.id_tag),
+            decision.account_index,
+            decision.account,
+            decision.status,
+            started.meter_start_wh,
+            started.started_ms,
+            started.started_text,
+            now_ms,
+            started.reservation_id,
+            start_key(started),
+            has_clock(started.started_ms),
+            "; ".join(decision.flags),
+        ),
+    )
+
+
+def rows_for_stop(
+    db: Database,
+    charge_point: int,
+    stopped: TransactionStopped,
+    card_account: int | None,
+    names: dict[int, str],
+) -> StopRows:
+    """What `match_stop` needs to know."""
+    sent = stopped.transaction_id
+    is_ours = sent is not None and 0 < sent <= INT32_MAX
+    same_id = is_ours and _transactions(
+        db, "charge_point = ? AND transaction_id = ?", charge_point, sent
+    )
+    elsewhere = (
+        is_ours
+        and db.execute(
+            "SELECT 1 FROM started_transaction"
+            " WHERE transaction_id = ? AND charge_point <> ? LIMIT 1",
+            (sent, charge_point),
+        ).fetchone()
+    )
+    return StopRows(
+        known=_known_stop(db, charge_point, stopped),
+        same_id=same_id or (),
+        unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
+        card_account=card_account,
+        issued_elsewhere=bool(elsewhere),
+        account_names=names,
+        ledger_born_ms=properties.born_ms(db),
+    )
+
+
+def _known_stop(db: Database, charge_point: int, stopped: TransactionStopped) -> StopOnFile | None:
+    where, key = "stop_key", stop_key(stopped)
+    if is_anonymous(stopped):
+        where, key = "anonymous_key", anonymous_stop_key(stopped)
+    found = db.execute(
+        f"SELECT id, received_ms FROM received_stop WHERE charge_point = ? AND {where} = ?"
+        " ORDER BY id DESC LIMIT 1",
+        (charge_point, key),
+    ).fetchone()
+    return StopOnFile(*found) if found else None
+
+
+def count_repeated_stop(db: Database, row: int) -> None:
+    """Note that a stop was sent again."""
+    db.execute("UPDATE received_stop SET repeats = repeats + 1 WHERE id = ?", (row,))
+
+
+def neighbours(
+    db: Database, charge_point: int, stopped: TransactionStopped, match: Match
+) -> list[tuple[int, int]]:
+    """The intervals in Wh that this stop must not book again.
+
+    Of a transaction on file, only what began after it on its connector can overlap; a decoded one
+    has no connector, so every record of its Charge Point counts.
+    """
+    end_wh = stopped.meter_stop_wh
+    if end_wh is None or match.unmatched:
+        return []
+    transaction = match.closes or match.follows
+    if transaction is None:
+        return db.execute(
+            "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
+            " AND review IS NULL AND end_wh > ? AND begin_wh < ?",
+            (charge_point, match.decoded_start_wh, end_wh),
+        ).fetchall()
+    low = transaction.meter_stop_wh if match.follows else transaction.meter_start_wh + 1
+    return db.execute(
+        "SELECT meter_start_wh, meter_start_wh + 1 FROM started_transaction"
+        " WHERE charge_point = ? AND connector_id = ? AND id > ?"
+        " AND meter_start_wh >= ? AND meter_start_wh < ?",
+        (charge_point, transaction.connector_id, transaction.row, low, end_wh),
+    ).fetchall()
+
+
+def readings_of(db: Database, started_transaction: int) -> list[Reading]:
+    """The meter readings of a transaction, in the order in which they were taken."""
+    rows = db.execute(
+        "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
+        " ORDER BY coalesce(sampled_ms, received_ms), id",
+        (started_transaction,),
+    )
+    return [Reading(*row) for row in rows.fetchall()]
+
+
+def record_stop(
+    db: Database,
+    charge_point: int,
+    stopped: TransactionStopped,
+    match: Match,
+    now_ms: int,
+    frame_text: str | None,
+) -> int:
+    """Keep a stop that is no repeat, and close what it ends. Returns its row."""
+    transaction = match.closes or match.follows
+    cursor = db.execute(
+        "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"
+        " meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms, stop_key,"
+        " anonymous_key, has_clock, frame_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            charge_point,
+            transaction.row if transaction else None,
+            stopped.transaction_id_text,
+            stopped.meter_stop_wh,
+            stopped.stopped_ms,
+            stopped.stopped_text,
+            stopped.id_tag,
+            stopped.reason,
+            now_ms,
+            stop_key(stopped),
+            anonymous_stop_key(stopped),
+            has_clock(stopped.stopped_ms),
+            frame_text,
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def close_transaction(db: Database, transaction: Transaction, end_wh: int) -> None:
+    """Mark a transaction as stopped; a second stop only moves its end up."""
+    db.execute(
+        "UPDATE started_transaction SET state = 'stopped',"
+        " meter_stop_wh = max(coalesce(meter_stop_wh, ?), ?) WHERE id = ?",
+        (end_wh, end_wh, transaction.row),
+    )
+
+
+class RecordPlace(NamedTuple):
+    """Where and when a record belongs: its month and time of day here, and the name of its file."""
+
+    month: str
+    local_time: str
+    file_name: str
+
+
+def record_accounting(
+    db: Database,
+    charge_point: int,
+    received_stop: int,
+    transaction: Transaction | None,
+    record: Record,
+    place: RecordPlace,
+    now_ms: int,
+) -> None:
+    """Keep an accounting record; its file is written later."""
+    bind_account(db, record.account_index, record.account)
+    db.execute(
+        "INSERT INTO accounting_record (received_stop, charge_point, started_transaction, month,"
+        " local_time, billed_ms, account_index, account, connector_id, id_tag, begin_wh, end_wh,"
+        " consumed_wh, begin_kwh, end_kwh, consumed_kwh, started_ms, stopped_ms, booked_ms,"
+        " duration_s, stop_reason, provenance, review, flags, file_name)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            received_stop,
+            charge_point,
+            transaction.row if transaction else None,
+            place.month,
+            place.local_time,
+            record.billed_ms,
+            record.account_index,
+            record.account,
+            record.connector_id,
+            record.id_tag,
+            record.begin_wh,
+            record.end_wh,
+            record.consumed_wh,
+            record.begin_kwh,
+            record.end_kwh,
+            record.consumed_kwh,
+            record.started_ms,
+            record.stopped_ms,
+            now_ms,
+            record.duration_s,
+            record.stop_reason,
+            record.provenance,
+            record.review,
+            "; ".join(record.flags),
+            place.file_name,
+        ),
+    )
+
+
+def open_transaction_row(
+    db: Database, charge_point: int, connector_id: int, transaction_id: int | None
+) -> int | None:
+    """The transaction that MeterValues belong to, as far as it is open.
+
+    By id; without a usable id (offline, -1, 0) the only open one of that connector. A stale id
+    finds nothing: values after the stop reopen nothing.
+    """
+    if transaction_id is not None and transaction_id > 0:
+        where, value = "transaction_id = ?", transaction_id
+    elif transaction_id is not None:
+        where, value = "connector_id = ?", connector_id
+    else:
+        return None
+    found = db.execute(
+        f"SELECT id FROM started_transaction WHERE charge_point = ? AND {where}"
+        " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 1",
+        (charge_point, value),
+    ).fetchone()
+    return int(found[0]) if found else None
+
+
+def record_readings(
+    db: Database,
+    charge_point: int,
+    connector_id: int,
+    started_transaction: int | None,
+    readings: Iterable[Reading],
+    frame: int,
+    now_ms: int,
+) -> None:
+    """Keep the totals of meter values; all samples are in the frame."""
+    db.executemany(
+        "INSERT INTO meter_reading (charge_point, connector_id, started_transaction, sampled_ms,"
+        " received_ms, register_wh, power_w, frame) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                charge_point,
+                connector_id,
+                started_transaction,
+                reading.sampled_ms,
+                now_ms,
+                reading.register_wh,
+                reading.power_w,
+                frame,
+            )
+            for reading in readings
+        ],
+    )
