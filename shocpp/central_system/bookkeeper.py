@@ -1,0 +1,228 @@
+"""The bookkeeper: the one thread of a process that writes (a room).
+
+The loop hands over the jobs of its ticks and goes on; the bookkeeper takes all that wait as one
+transaction and hands the results back, so neither a slow disk nor a lock holds up the loop
+(invariant I12). When nothing can be written, every job of the transaction fails, its callers hang
+up without an answer, and `healthy` is False until a probe write succeeds.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shocpp.central_system import bells
+from shocpp.central_system.bookkeeping import Bookkeeping, Failed, Job, Look
+from shocpp.central_system.record_files import RecordFiles
+from shocpp.central_system.tags import TagsFile
+from shocpp.errors import ShocppError
+from shocpp.settings import Settings
+from shocpp.store import charge_points, frames, properties
+from shocpp.store.database import Database, open_database
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 2_000
+"""Jobs a transaction takes at most."""
+
+PROBE_EVERY_S = 1.0
+EXPORT_RETRY_S = 30.0
+PURGE_EVERY_S = 3_600.0
+DAY_MS = 86_400_000
+
+Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
+
+
+def now_ms() -> int:
+    """The wall clock, which decides nothing but receipt times."""
+    return time.time_ns() // 1_000_000
+
+
+class Bookkeeper:
+    """Owns the writing connection. All methods but `write_all` may be called from any thread."""
+
+    def __init__(self, settings: Settings, worker: str, bell: str, pid: int) -> None:
+        self.healthy = True
+        self.trouble: str | None = None
+        self.tags = TagsFile(settings.tags_file)
+        self._settings = settings
+        self._worker, self._bell, self._pid = worker, bell, pid
+        self._files = RecordFiles(settings.accounting_folder)
+        self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
+            queue.SimpleQueue()
+        )
+        self._deliver: Deliver = lambda _jobs, _results: None
+        self._found: Callable[[Look], None] = lambda _look: None
+        self._db: Database | None = None
+        self._books: Bookkeeping | None = None
+        self._export_at = self._purge_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
+
+    def start(self, deliver: Deliver, found: Callable[[Look], None]) -> None:
+        """Begin; results are delivered, and looks found, in the bookkeeper's thread."""
+        self._deliver, self._found = deliver, found
+        self._thread.start()
+
+    def submit(self, jobs: Sequence[Job]) -> None:
+        """Hand over jobs; their results come through `deliver`, in order."""
+        self._inbox.put(jobs)
+
+    def look(self, *, rung: bool) -> None:
+        """Ask what waits for this worker; the answer comes through `found`."""
+        self._inbox.put(lambda: self._look(rung=rung))
+
+    def finish(self, timeout_s: float) -> None:
+        """Wait until what has been handed over is delivered."""
+        done = threading.Event()
+        self._inbox.put(done.set)
+        done.wait(timeout_s)
+
+    def stop(self, timeout_s: float) -> bool:
+        """Finish what has been handed over and leave the books; whether that was in time."""
+        self._inbox.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._open()
+        except ShocppError as error:
+            self._fall_ill(str(error))
+        stopping = False
+        while not stopping:
+            stopping = self._turn()
+            if self._inbox.empty():
+                self._keep_house()
+        self._leave()
+
+    def _turn(self) -> bool:
+        """Take what waits; True when it was the last."""
+        jobs: list[Job] = []
+        try:
+            item = self._inbox.get(timeout=self._patience())
+            while True:
+                if item is None:
+                    self._write(jobs)
+                    return True
+                if callable(item):
+                    self._write(jobs)
+                    jobs = []
+                    item()
+                else:
+                    jobs.extend(item)
+                if len(jobs) >= AT_ONCE:
+                    break
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        if not jobs and not self.healthy:
+            self._probe()
+        self._write(jobs)
+        return False
+
+    def _patience(self) -> float:
+        return PROBE_EVERY_S if not self.healthy else EXPORT_RETRY_S
+
+    def _write(self, jobs: list[Job]) -> None:
+        if not jobs:
+            return
+        try:
+            results: Sequence[Any] = self._open().write(jobs, now_ms())
+        except ShocppError as error:
+            self._fall_ill(str(error))
+            results = [Failed(str(error), unavailable=True)] * len(jobs)
+        else:
+            self._recover()
+        self._deliver(jobs, results)
+
+    def _look(self, *, rung: bool) -> None:
+        try:
+            self._found(self._open().look(now_ms(), rung=rung))
+        except ShocppError as error:
+            self._fall_ill(str(error))
+
+    def _open(self) -> Bookkeeping:
+        if self._books is None:
+            self._db = open_database(self._settings.database)
+            self._bury_the_dead(self._db)
+            with self._db.writing(durable=False):
+                charge_points.enter_worker(self._db, self._worker, self._bell, self._pid, now_ms())
+            self._books = Bookkeeping(self._db, self.tags, self._settings.zone, self._worker)
+        return self._books
+
+    def _bury_the_dead(self, db: Database) -> None:
+        """Release what workers hold that were killed: nobody answers their bells."""
+        for worker, bell in charge_points.workers(db):
+            if worker != self._worker and not bells.ring(bell):
+                with db.writing(durable=False):
+                    charge_points.forget_worker(db, worker, now_ms())
+                bells.take_down(bell)
+
+    def _probe(self) -> None:
+        try:
+            self._open()
+            assert self._db is not None
+            with self._db.writing():
+                properties.probe(self._db, now_ms())
+        except ShocppError as error:
+            self._fall_ill(str(error))
+        else:
+            self._recover()
+
+    def _fall_ill(self, trouble: str) -> None:
+        if self.healthy:
+            log.error("%s; chargers are sent away until it can be written again", trouble)
+        self.healthy, self.trouble = False, trouble
+
+    def _recover(self) -> None:
+        if not self.healthy:
+            log.warning("%s can be written again", self._settings.database)
+        self.healthy, self.trouble = True, None
+
+    def _keep_house(self) -> None:
+        """What can wait until nobody does: record files, and frames past their time."""
+        if self._books is None or self._db is None or not self.healthy:
+            return
+        now = time.monotonic()
+        try:
+            if self._books.booked or now >= self._export_at:
+                self._export(self._db, now)
+            if now >= self._purge_at:
+                self._bury_the_dead(self._db)
+                self._purge(self._db, now)
+        except ShocppError as error:
+            self._fall_ill(str(error))
+
+    def _export(self, db: Database, now: float) -> None:
+        assert self._books is not None
+        self._export_at = now + EXPORT_RETRY_S
+        try:
+            more = self._files.export(db, now_ms())
+        except OSError as error:
+            self._books.booked = False
+            log.warning("record files cannot be written: %s; they will be", error)
+        else:
+            self._books.booked = more
+            if more:
+                self._inbox.put(())
+
+    def _purge(self, db: Database, now: float) -> None:
+        with db.writing(durable=False):
+            dropped = frames.purge(db, now_ms() - self._settings.frame_days * DAY_MS)
+        self._purge_at = now if dropped else now + PURGE_EVERY_S
+        if dropped:
+            self._inbox.put(())
+
+    def _leave(self) -> None:
+        if self._db is None:
+            return
+        try:
+            while self._books is not None and self._books.booked and self.healthy:
+                self._export(self._db, time.monotonic())
+            with self._db.writing(durable=False):
+                charge_points.forget_worker(self._db, self._worker, now_ms())
+        except ShocppError as error:
+            log.warning("%s", error)
+        self._db.close()

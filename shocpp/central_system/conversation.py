@@ -1,0 +1,156 @@
+"""One Charge Point's conversation (a room): its connection state, its answers in order, its Calls.
+
+It does not know what carries it. Answers leave in the order of their Calls, each when its fact is
+on disk; a Heartbeat waits only for older answers of its own charger. Everything here runs in the
+switchboard's loop.
+"""
+
+import uuid
+from collections import deque
+
+from shocpp.central_system.bookkeeping import Receive
+from shocpp.central_system.transport import Transport
+from shocpp.ocpp.connection import (
+    Answered,
+    Confirmed,
+    Connection,
+    Event,
+    Ignored,
+    Refused,
+    Repeated,
+    Reported,
+)
+from shocpp.ocpp.facts import Booted
+from shocpp.store.calls import QueuedCall
+from shocpp.store.charge_points import identity_key
+
+PAUSE_AT = 64
+"""Answers that wait before no more is read from this charger."""
+
+RESUME_AT = 32
+BACKLOG_BYTES = 256 * 1024
+"""The same for bytes that the charger has yet to take."""
+
+
+class Slot:
+    """The place of an answer in the order of answers; `text` is None until it is on disk."""
+
+    __slots__ = ("event", "received_text", "text")
+
+    def __init__(self, received_text: str, event: Event, text: str | None = None) -> None:
+        self.received_text = received_text
+        self.event = event
+        self.text = text
+
+
+class Conversation:
+    """A Charge Point on a transport. `charge_point_id` is None until an unnamed one has told it."""
+
+    __slots__ = (
+        "calls",
+        "charge_point_id",
+        "claiming",
+        "closed",
+        "connection",
+        "held",
+        "key",
+        "last_heard",
+        "outstanding",
+        "paused",
+        "silent",
+        "slots",
+        "stuck_since",
+        "token",
+        "transport",
+        "watched",
+    )
+
+    def __init__(self, transport: Transport, heartbeat_s: int, now: float) -> None:
+        self.token = uuid.uuid4().hex
+        self.transport = transport
+        self.connection = Connection(heartbeat_s)
+        self.charge_point_id: str | None = None
+        self.key: str | None = None
+        self.closed = False
+        self.paused = False
+        self.watched = 0
+        self.last_heard = now
+        self.silent = 0
+        self.stuck_since: float | None = None
+        self.slots: deque[Slot] = deque()
+        self.held: list[tuple[Slot, Receive]] | None = []
+        self.calls: deque[QueuedCall] | None = None
+        self.claiming: QueuedCall | None = None
+        self.outstanding: QueuedCall | None = None
+
+    def name(self, charge_point_id: str) -> None:
+        """This conversation is with that Charge Point."""
+        self.charge_point_id = charge_point_id
+        self.key = identity_key(charge_point_id)
+
+    def receive(self, text: str, now_ms: int) -> tuple[Event, Slot | None]:
+        """Take a text in. The slot, if any, waits for the bookkeeper's answer to it."""
+        event = self.connection.receive(text, now_ms)
+        if isinstance(event, Reported):
+            slot = Slot(text, event)
+            self.slots.append(slot)
+            return event, slot
+        if isinstance(event, Answered):
+            if self.slots:
+                self.slots.append(Slot(text, event, event.text))
+            else:
+                self.transport.send(event.text)
+        elif isinstance(event, Repeated):
+            first = next((slot for slot in self.slots if slot.received_text == text), None)
+            if first is not None:
+                self.slots.append(first)
+        elif isinstance(event, Confirmed | Refused):
+            self.outstanding = None
+        return event, None
+
+    def answer(self, slot: Slot, text: str) -> None:
+        """The answer of this slot is on disk: send what is complete, in order."""
+        slot.text = text
+        if isinstance(slot.event, Reported):
+            self.connection.confirmed(slot.event, slot.received_text, text)
+        while self.slots and self.slots[0].text is not None:
+            self.transport.send(self.slots.popleft().text or "")
+
+    def may_read(self) -> bool:
+        """Whether this charger's frames are to be read on: reading waits, nothing is dropped."""
+        waiting = len(self.slots)
+        if self.transport.backlog > BACKLOG_BYTES:
+            self.paused = True
+        elif self.paused:
+            self.paused = waiting > RESUME_AT
+        else:
+            self.paused = waiting > PAUSE_AT
+        return not self.paused
+
+    def place(self, call: QueuedCall, text: str) -> None:
+        """Send a Call of ours, which is outstanding from now on."""
+        self.outstanding = call
+        self.transport.send(text)
+
+    def tells_its_name(self, event: Event) -> str | None:
+        """The identity that a BootNotification on an unnamed connection gives, if it gives one."""
+        if isinstance(event, Reported) and isinstance(event.fact, Booted):
+            serial = (event.fact.serial or "").strip()
+            if serial and serial.isprintable() and "/" not in serial:
+                return serial
+        return None
+
+    def hold(self, slot: Slot, job: Receive) -> int:
+        """Keep a job until this charger has a name; returns how many are kept."""
+        assert self.held is not None
+        self.held.append((slot, job))
+        return len(self.held)
+
+    def answers_wait(self) -> bool:
+        """Whether the peer, though it says nothing more, is still owed an answer."""
+        return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
+
+
+def too_much(event: Event) -> bool:
+    """Whether this was one unreadable text too many."""
+    return isinstance(event, Ignored) and event.hang_up

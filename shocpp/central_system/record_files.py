@@ -1,0 +1,89 @@
+"""Accounting records as files (a room): the seed's form, one JSON file a record.
+
+The database is the truth and this its outbox: a record without a file gets one after its commit, at
+the latest at the next start. Names come from numbers and a hash of the stop, so writing one twice
+changes nothing, and whatever a charger sends has no part in a path.
+"""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from shocpp.store import records
+from shocpp.store.database import Database
+from shocpp.store.records import AccountingRow, Unexported
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 16
+"""Files a slice: on an SD card each costs an fsync of up to 20 ms."""
+
+_SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
+
+
+def seed_form(row: AccountingRow) -> dict[str, str]:
+    """The seed's six keys in the seed's spelling: all strings."""
+    return {key: str(getattr(row, key)) for key in _SEED_KEYS}
+
+
+def file_form(row: AccountingRow) -> dict[str, object]:
+    """The seed's keys as strings, then ours with their types."""
+    typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
+    return {**seed_form(row), **typed}
+
+
+class RecordFiles:
+    """The accounting folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def export(self, db: Database, now_ms: int) -> bool:
+        """Write a slice of the files that are missing; whether there may be more.
+
+        Raises OSError when the folder cannot be written; the records stay in the outbox.
+        """
+        waiting = records.unexported(db, AT_ONCE)
+        if not waiting:
+            return False
+        for record in waiting:
+            self._write(record)
+        with db.writing(durable=False):
+            records.mark_exported(db, [record.number for record in waiting], now_ms)
+        return len(waiting) == AT_ONCE
+
+    def _write(self, record: Unexported) -> None:
+        year, month = record.month.split("-")
+        folder = self.folder / year / month
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = folder / record.file_name
+        if path.exists():
+            return
+        text = json.dumps(file_form(record.row), ensure_ascii=False, indent=2) + "\n"
+        partial = folder / f".{record.file_name}.{os.getpid()}"
+        try:
+            with open(partial, "x", encoding="utf-8", opener=_private) as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            _put(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _put(partial: Path, path: Path) -> None:
+    """Give the file its name, unless another worker was faster; the name is on disk after it."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

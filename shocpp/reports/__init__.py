@@ -1,0 +1,1 @@
+"""The rooms where reports are made."""
