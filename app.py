@@ -1,0 +1,31 @@
+"""The roof: what gunicorn loads, once in every worker.
+
+`gunicorn --paste wsgi.ini` calls `paste_app`; `gunicorn app:application` works as well. The
+switchboard starts here, after the fork, and ends with its worker.
+"""
+
+import atexit
+from typing import Any
+
+from flask import Flask
+
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.logs import log_to_stderr
+from shocpp.doors.web import create_app
+from shocpp.settings import read_settings
+
+
+def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
+    """The application, with its switchboard running."""
+    log_to_stderr()
+    settings = read_settings()
+    switchboard = Switchboard(settings)
+    switchboard.start()
+    atexit.register(switchboard.stop)
+    return create_app(settings, switchboard)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "application":
+        return paste_app({})
+    raise AttributeError(name)

@@ -1,0 +1,1 @@
+"""The doors: each translates one technology and nothing else."""

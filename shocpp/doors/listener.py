@@ -1,0 +1,101 @@
+"""Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
+
+import os
+import socket
+import sys
+import time
+
+from shocpp.central_system.tags import load_accounts
+from shocpp.errors import ConfigError
+from shocpp.settings import CHECKOUT, Settings, read_settings
+from shocpp.store import transactions
+from shocpp.store.database import open_database
+from shocpp.store.migrations import migrate
+
+
+def prepare() -> Settings:
+    """Make the database ready and see whether everything can be used; run before any worker.
+
+    Raises ConfigError naming the first thing that cannot.
+    """
+    settings = read_settings()
+    migrate(settings.database, time.time_ns() // 1_000_000)
+    _accounts_line(settings)
+    try:
+        settings.accounting_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"SHOCPP_ACCOUNTINGDIR {settings.accounting_folder} cannot be made: {error.strerror}"
+        ) from None
+    if not os.access(settings.accounting_folder, os.W_OK):
+        raise ConfigError(
+            f"SHOCPP_ACCOUNTINGDIR {settings.accounting_folder} cannot be written; see its rights"
+        )
+    return settings
+
+
+def listen() -> None:
+    """Check, tell, and become gunicorn; returns only by raising ConfigError."""
+    settings = prepare()
+    _check_port(settings)
+    print(banner(settings), flush=True)
+    os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
+    os.chdir(CHECKOUT)
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"])
+
+
+def banner(settings: Settings) -> str:
+    """What a user must know: the address for the charger, the accounts, the files, the risks."""
+    host = reachable_host(settings.address)
+    lines = [
+        f"charger:    OCPP 1.6-J, ws://{host}:{settings.port}/ and a name of your choice for it,",
+        f"            such as ws://{host}:{settings.port}/garage",
+        f"accounts:   {_accounts_line(settings)}",
+        f"database:   {settings.database}",
+        f"records:    {settings.accounting_folder}/YYYY/MM/",
+        "open:       any charger that reaches this address is let in, without a password; put a",
+        "            reverse proxy or a firewall in front where strangers reach it",
+    ]
+    return "\n".join(lines)
+
+
+def _accounts_line(settings: Settings) -> str:
+    with open_database(settings.database) as db:
+        bound = transactions.account_names(db)
+    try:
+        names = load_accounts(settings.tags_file, bound).names()
+    except FileNotFoundError:
+        return (
+            f"none, every card is Invalid: {settings.tags_file} does not exist "
+            "(see conf/tags.json.example)"
+        )
+    return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
+
+
+def reachable_host(address: str) -> str:
+    """The address a charger in the same network reaches this machine at."""
+    if address not in ("0.0.0.0", "::"):
+        return f"[{address}]" if ":" in address else address
+    # Connecting a datagram socket sends nothing; it only picks the route and our address on it.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    where = f"{settings.address}:{settings.port} (WS_ADDRESS, WS_PORT)"
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.address, settings.port))
+            # Two sockets may be bound with SO_REUSEADDR; only one may listen.
+            probe.listen(1)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {where}: {error.strerror}; stop the program that does, "
+            "or choose another port"
+        ) from None

@@ -1,0 +1,108 @@
+"""One Charge Point over stdin and stdout (a door): for inetd, websocketd, pipes and files.
+
+The same conversation as over a WebSocket; one frame a line goes out, whole JSON texts come in.
+Writing may block: this process serves one charger, and its slowness is its own.
+"""
+
+import codecs
+import os
+import selectors
+from collections.abc import Mapping
+
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.json_texts import JsonTexts
+from shocpp.errors import UsageError
+from shocpp.settings import Settings
+
+LONGEST_NAME = 255
+READ_BYTES = 65_536
+LONGEST_TEXT = 8 * 1024 * 1024
+
+
+class StdioTransport:
+    """Standard input and output as a charger's wire."""
+
+    def __init__(self, reader: int, writer: int, remote: str) -> None:
+        self.remote = remote
+        self.ended: str | None = None
+        self.takes_answers = True
+        self.backlog = 0
+        self._reader = reader
+        self._writer = writer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._texts = JsonTexts(LONGEST_TEXT)
+        self._out: list[bytes] = []
+
+    def fileno(self) -> int:
+        """The descriptor of the input."""
+        return self._reader
+
+    def trust(self) -> None:
+        """Nothing is kept from a stranger here that a charger may do."""
+
+    def receive(self) -> list[str]:
+        """The texts that have arrived; at the end of input also what has no newline."""
+        try:
+            received = os.read(self._reader, READ_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            self.ended = f"the input failed ({error.strerror})"
+            return []
+        texts = self._texts.feed(self._decoder.decode(received, final=not received))
+        if not received:
+            self.ended = "the input has ended"
+            return texts + self._texts.rest()
+        if self._texts.too_long:
+            self.ended = f"a text of more than {LONGEST_TEXT} characters"
+        return texts
+
+    def send(self, text: str) -> None:
+        """Take a text to be sent."""
+        self._out.append(text.encode() + b"\n")
+
+    def ping(self) -> None:
+        """Pipes have no ping; whoever holds the other end notices its own end."""
+
+    def flush(self) -> bool:
+        """Write all that waits."""
+        waiting, self._out = b"".join(self._out), []
+        try:
+            while waiting:
+                waiting = waiting[os.write(self._writer, waiting) :]
+        except OSError as error:
+            self.ended = f"the output failed ({error.strerror})"
+            self.takes_answers = False
+        return True
+
+    def close(self, _code: int, _reason: str) -> bool:
+        """There is no word for it: the end of the process says it."""
+        self.flush()
+        return False
+
+    def discard(self) -> bool:
+        """Nothing is awaited after the end."""
+        return False
+
+    def destroy(self) -> None:
+        """The descriptors are the process's own."""
+
+
+def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str | None:
+    """The charger's name: as given, else the last segment of websocketd's PATH_INFO.
+
+    Raises UsageError for a name that could not be one in a URL either.
+    """
+    segments = [segment for segment in environment.get("PATH_INFO", "").split("/") if segment]
+    name = (given or (segments[-1] if segments else "")).strip()
+    if not name.isprintable() or "/" in name or len(name) > LONGEST_NAME:
+        raise UsageError(f"{name[:40]!r} cannot name a charger: no slash, no control characters")
+    return name or None
+
+
+def serve_stdio(settings: Settings, charge_point_id: str | None, remote: str) -> None:
+    """Serve one charger until its input ends and its answers are out."""
+    # epoll refuses regular files: shocpp-backend < frames.txt
+    switchboard = Switchboard(settings, selectors.PollSelector())
+    switchboard.adopt(StdioTransport(0, 1, remote), charge_point_id)
+    switchboard.run(until=switchboard.is_empty)

@@ -1,0 +1,153 @@
+"""The web door: everything that can fail before a charger's upgrade, and the pages for people.
+
+A refusal is an HTTP status and one line that says what to do; after the 101 nothing can be told
+any more.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any, cast
+from urllib.parse import unquote_to_bytes
+
+from flask import Flask, Response, current_app, request
+from werkzeug.routing import BaseConverter
+
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.websocket import WebSocketTransport, upgrade
+from shocpp.doors.websocket_frames import close_frame
+from shocpp.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SUBPROTOCOL = "ocpp1.6"
+RETRY_AFTER_S = 10
+
+
+class AnyPath(BaseConverter):
+    """Any rest of a path, `//` and an empty one included."""
+
+    regex = ".*?"
+    part_isolating = False
+
+
+class Refusal(Exception):
+    """A request that is answered with a status and one line."""
+
+    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+        self.status = status
+        self.sentence = sentence
+        super().__init__(sentence)
+
+
+class Adopted(Response):
+    """The answer of a view whose socket has been adopted: gunicorn has nothing more to send."""
+
+    def __call__(self, *_: Any) -> Any:
+        raise StopIteration
+
+
+def create_app(settings: Settings, switchboard: Switchboard) -> Flask:
+    """The WSGI application of one worker."""
+    app = Flask("shocpp", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.url_map.strict_slashes = False
+    app.url_map.converters["any_path"] = AnyPath
+    app.config["SETTINGS"] = settings
+    app.config["SWITCHBOARD"] = switchboard
+    app.register_error_handler(Refusal, _refused)
+    app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/<any_path:path>", view_func=charge_point, websocket=True)
+    app.add_url_rule("/<any_path:path>", endpoint="elsewhere", view_func=elsewhere)
+    return app
+
+
+def _switchboard() -> Switchboard:
+    return cast(Switchboard, current_app.config["SWITCHBOARD"])
+
+
+def _line(status: HTTPStatus, sentence: str) -> Response:
+    return Response(f"{sentence}\n", status=status, mimetype="text/plain")
+
+
+def _refused(refusal: Refusal) -> Response:
+    remote = request.remote_addr or "a Unix socket"
+    log.warning("refused %s from %s: %s", request.path, remote, refusal.sentence)
+    response = _line(refusal.status, refusal.sentence)
+    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def healthz() -> Response:
+    """200, or 503 with the reason; a tags.json that is not in force is told, but serves on."""
+    switchboard = _switchboard()
+    trouble = switchboard.health()
+    if trouble is not None:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
+    return _line(HTTPStatus.OK, switchboard.tags_trouble() or "ok")
+
+
+def elsewhere(path: str) -> Response:
+    """A browser, or a charger's broken upgrade."""
+    if "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers:
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST,
+            "a WebSocket needs the headers Connection: Upgrade and Upgrade: websocket",
+        )
+    if path:
+        raise Refusal(HTTPStatus.NOT_FOUND, f"there is nothing at {request.path!r}")
+    return _line(
+        HTTPStatus.OK,
+        f"shocpp: set the charger's OCPP 1.6-J address to ws://{request.host}/ and its name",
+    )
+
+
+def charge_point(path: str) -> Response:
+    """A Charge Point's connection: decide, upgrade, hand over to the switchboard."""
+    charge_point_id = identity_from(request.environ.get("RAW_URI") or f"/{path}")
+    if "Origin" in request.headers:
+        raise Refusal(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")
+    offered = [
+        name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    ]
+    offered = [name for name in offered if name]
+    trouble = _switchboard().health()
+    if trouble is not None:
+        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
+    try:
+        adopted = upgrade(request.environ, SUBPROTOCOL)
+    except ValueError as error:
+        raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
+    name = charge_point_id or "a charger without a name"
+    strict = cast(Settings, current_app.config["SETTINGS"]).strict_subprotocol
+    if SUBPROTOCOL not in offered and (offered or strict):
+        # OCPP-J §3.2: finish the handshake without the header, then close.
+        log.warning("%s offers only %s, not %s: closed", name, offered, SUBPROTOCOL)
+        with adopted:
+            adopted.send(close_frame(1002, f"offer the subprotocol {SUBPROTOCOL}"))
+        return Adopted()
+    if not offered:
+        log.warning("%s offers no subprotocol: taken for %s", name, SUBPROTOCOL)
+    remote = f"{request.remote_addr or 'unix'}:{request.environ.get('REMOTE_PORT', '')}"
+    _switchboard().adopt(WebSocketTransport(adopted, remote), charge_point_id)
+    return Adopted()
+
+
+def identity_from(target: str) -> str | None:
+    """The identity a request's path ends with (OCPP-J §3.1.1), or None where it names none.
+
+    The last segment that is not empty, unquoted once as UTF-8.
+    """
+    segments = [segment for segment in target.partition("?")[0].split("/") if segment]
+    if not segments:
+        return None
+    try:
+        charge_point_id = unquote_to_bytes(segments[-1]).decode().strip()
+    except UnicodeDecodeError:
+        raise Refusal(HTTPStatus.BAD_REQUEST, "the charger's name is not UTF-8") from None
+    if not charge_point_id.isprintable() or "/" in charge_point_id or len(charge_point_id) > 255:
+        raise Refusal(
+            HTTPStatus.BAD_REQUEST,
+            "the charger's name has more than 255 characters, a slash or control characters in it",
+        )
+    return charge_point_id or None
