@@ -65,9 +65,10 @@ def on_starting(_arbiter: Arbiter) -> None:
     """The database is made ready once, before there are workers to race for it."""
     from shocpp.doors import listener
     from shocpp.errors import ConfigError
+    from shocpp.settings import read_settings
 
     try:
-        listener.prepare()
+        listener.prepare(read_settings(), thorough=False)
     except ConfigError as error:
         refuse(str(error))
 

@@ -32,7 +32,7 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload, result_text, to_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import calls, charge_points, frames, transactions
+from shocpp.store import calls, charge_points, frames, properties, transactions
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.database import Database
 from shocpp.store.transactions import RecordPlace
@@ -53,9 +53,10 @@ class Connect(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """The identity as it is spelled in the books, or why the connection is refused."""
+    """The identity as it is spelled in the books, and whether it was there before; or a refusal."""
 
     charge_point_id: str
+    known: bool
     refusal: str | None
 
 
@@ -140,6 +141,8 @@ class Bookkeeping:
         self._heard: dict[int, int] = {}
         self._refused: set[str] = set()
         self._data_version: int | None = None
+        self._kept_tags = properties.kept_tags(db)
+        tags.fall_back_to(self._kept_tags)
         self._begin()
         self._write_job: dict[type, Callable[[Any, int], Any]] = {
             Connect: self._connect,
@@ -247,14 +250,16 @@ class Bookkeeping:
                 self._refused.add(job.token)
                 return Connected(
                     job.charge_point_id,
+                    False,
                     f"the serial {job.charge_point_id} belongs to {owner}; "
                     f"let the charger connect as …/{owner}",
                 )
+        known = bool(charge_points.find(self._db, job.charge_point_id))
         row = self._row(job.charge_point_id, now_ms)
         former = charge_points.hold(self._db, row, job.token, self._worker, job.remote, now_ms)
         if former is not None and former.bell is not None:
             self._to_ring.append(former.bell)
-        return Connected(charge_points.spelled(self._db, row), None)
+        return Connected(charge_points.spelled(self._db, row), known, None)
 
     def _disconnect(self, job: Disconnect, _: int) -> None:
         self._refused.discard(job.token)
@@ -312,9 +317,16 @@ class Bookkeeping:
         return answer
 
     def _card(self, id_tag: str, now_ms: int) -> Card:
+        return self._accounts_in_force().card(id_tag, now_ms)
+
+    def _accounts_in_force(self) -> Accounts:
+        """The accounts of this transaction; a new set is kept for the day its file is broken."""
         if self._accounts is None:
             self._accounts = self._tags.accounts(transactions.account_names(self._db))
-        return self._accounts.card(id_tag, now_ms)
+            if self._tags.text is not None and self._tags.text != self._kept_tags:
+                properties.keep_tags(self._db, self._tags.text)
+                self._kept_tags = self._tags.text
+        return self._accounts
 
     def _authorize(
         self, row: int, asked: AuthorizationAsked, _job: Receive, now_ms: int
@@ -345,9 +357,8 @@ class Bookkeeping:
         names = transactions.account_names(db)
         card = self._card(stopped.id_tag, now_ms) if stopped.id_tag else None
         known_card = card is not None and card.account_index != UNASSIGNED_INDEX
-        if self._accounts is None:
-            self._accounts = self._tags.accounts(names)
-        listed = {index: account.name for index, account in self._accounts.by_index.items()}
+        accounts = self._accounts_in_force().by_index
+        listed = {index: account.name for index, account in accounts.items()}
         rows = transactions.rows_for_stop(
             db,
             row,

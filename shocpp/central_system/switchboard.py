@@ -271,7 +271,6 @@ class Switchboard:
         remote = conversation.transport.remote
         log.info("%s is connected from %s", charge_point_id, remote)
         self._job(Connect(conversation.token, charge_point_id, remote, claimed), conversation)
-        conversation.transport.trust()
         held, conversation.held = conversation.held, None
         for slot, job in held or ():
             self._job(job._replace(charge_point_id=charge_point_id), conversation, slot)
@@ -288,7 +287,7 @@ class Switchboard:
             except Exception:
                 log.exception("%s: %.200s", conversation.charge_point_id, text)
                 self._fail(conversation, text)
-            if conversation.closed:
+            if conversation.token not in self._conversations:
                 return
         self._touched.add(conversation)
 
@@ -402,6 +401,8 @@ class Switchboard:
             self._hang_up(conversation, POLICY, "this serial has another identity")
             return
         conversation.charge_point_id = connected.charge_point_id
+        if connected.known:
+            conversation.transport.trust()
         self._bookkeeper.look(rung=True)
 
     def _check_life(self, conversation: Conversation, now: float) -> None:
@@ -416,7 +417,8 @@ class Switchboard:
         if conversation.silent > SILENT_INTERVALS:
             self._drop(conversation, "silent for three intervals")
             return
-        conversation.transport.ping()
+        if not conversation.transport.ping():
+            conversation.silent = 0
         self._touched.add(conversation)
         self._pings.append((now + PING_AFTER_S, conversation))
 

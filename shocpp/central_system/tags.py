@@ -1,7 +1,7 @@
 """tags.json as it is now (a room): read again when it changes, the last good one kept.
 
-Nothing is ever accepted because of a file that cannot be read: before the first good one there are
-no accounts at all.
+Nothing is ever accepted because of a file that cannot be read. While it is broken the last good set
+stays in force, also in a process that has just been started, because the database keeps its text.
 """
 
 import logging
@@ -22,12 +22,19 @@ def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
 
     Raises FileNotFoundError, or ConfigError naming file, place and remedy.
     """
+    return _checked(_text(path), path, bound)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise
     except (OSError, UnicodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
+
+
+def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
     accounts = parse_accounts(text, str(path))
     for index, account in accounts.by_index.items():
         former = bound.get(index, account.name)
@@ -40,14 +47,20 @@ def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
 
 
 class TagsFile:
-    """The accounts in force. `trouble` is why the file's present content is not, if so."""
+    """The accounts in force, and their text; `trouble` is why the file's present content is not."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.text: str | None = None
         self.trouble: str | None = None
         self._accounts = NO_ACCOUNTS
+        self._kept: str | None = None
         self._stamp: _Stamp | None = None
         self._read = False
+
+    def fall_back_to(self, kept: str | None) -> None:
+        """The last good text of former processes, for a file that is broken at the first look."""
+        self._kept = kept
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
         """The accounts, after a look whether the file has changed (one stat)."""
@@ -59,13 +72,17 @@ class TagsFile:
 
     def _load(self, bound: Mapping[int, str]) -> None:
         try:
-            self._accounts = load_accounts(self.path, bound)
+            text = _text(self.path)
+            self._accounts = _checked(text, self.path, bound)
         except FileNotFoundError:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
         except ConfigError as error:
+            if self.text is None and self._kept is not None:
+                self.text = self._kept
+                self._accounts = _checked(self._kept, self.path, {})
             self._warn(str(error))
         else:
-            self.trouble = None
+            self.text, self.trouble = text, None
             log.info("%s: %d accounts", self.path, len(self._accounts.by_index))
 
     def _warn(self, trouble: str) -> None:

@@ -28,8 +28,8 @@ class Transport(Protocol):
     def flush(self) -> bool:
         """Send what can be sent now; False while something is left."""
 
-    def ping(self) -> None:
-        """Provoke a sign of life, where the wire knows one."""
+    def ping(self) -> bool:
+        """Provoke a sign of life; False where the wire knows none, and silence proves nothing."""
 
     def trust(self) -> None:
         """The peer is a known charger: it may send larger messages than a stranger."""

@@ -81,7 +81,8 @@ def backend(charge_point: str | None) -> None:
     from shocpp.doors.logs import log_to_stderr
     from shocpp.doors.stdio import identity_of_stdio, serve_stdio
 
-    settings = prepare()
+    settings = read_settings()
+    prepare(settings, thorough=False)
     log_to_stderr()
     name = identity_of_stdio(charge_point, os.environ)
     serve_stdio(settings, name, os.environ.get("REMOTE_ADDR") or "stdin")

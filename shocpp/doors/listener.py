@@ -1,10 +1,13 @@
 """Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
 
+import contextlib
 import os
+import resource
 import socket
 import sys
 import time
 
+from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, read_settings
@@ -13,32 +16,26 @@ from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 
 
-def prepare() -> Settings:
-    """Make the database ready and see whether everything can be used; run before any worker.
-
-    Raises ConfigError naming the first thing that cannot.
-    """
-    settings = read_settings()
-    migrate(settings.database, time.time_ns() // 1_000_000)
-    _accounts_line(settings)
-    try:
-        settings.accounting_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            f"SHOCPP_ACCOUNTINGDIR {settings.accounting_folder} cannot be made: {error.strerror}"
-        ) from None
-    if not os.access(settings.accounting_folder, os.W_OK):
-        raise ConfigError(
-            f"SHOCPP_ACCOUNTINGDIR {settings.accounting_folder} cannot be written; see its rights"
-        )
-    return settings
+def prepare(settings: Settings, *, thorough: bool) -> None:
+    """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
+    migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
+    for folder in (settings.accounting_folder, bells_folder(settings.database)):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the folder {folder} cannot be made: {error.strerror}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"the folder {folder} cannot be written; see its rights and owner")
 
 
 def listen() -> None:
     """Check, tell, and become gunicorn; returns only by raising ConfigError."""
-    settings = prepare()
+    settings = read_settings()
+    prepare(settings, thorough=True)
+    told = banner(settings)
     _check_port(settings)
-    print(banner(settings), flush=True)
+    print(told, flush=True)
+    _allow_many_sockets()
     os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
     os.chdir(CHECKOUT)
     os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"])
@@ -83,6 +80,13 @@ def reachable_host(address: str) -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return socket.gethostname()
+
+
+def _allow_many_sockets() -> None:
+    """Each charger is a descriptor; the soft limit is often 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has no limit it would accept
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _check_port(settings: Settings) -> None:

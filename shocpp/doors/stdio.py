@@ -61,8 +61,9 @@ class StdioTransport:
         """Take a text to be sent."""
         self._out.append(text.encode() + b"\n")
 
-    def ping(self) -> None:
-        """Pipes have no ping; whoever holds the other end notices its own end."""
+    def ping(self) -> bool:
+        """Pipes have no ping; they end when the other end does."""
+        return False
 
     def flush(self) -> bool:
         """Write all that waits."""

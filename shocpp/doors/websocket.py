@@ -135,9 +135,10 @@ class WebSocketTransport:
         """Take a text to be sent."""
         self._put(text_frame(text))
 
-    def ping(self) -> None:
+    def ping(self) -> bool:
         """Send a ping with the next flush."""
         self._put(ping_frame())
+        return True
 
     def flush(self) -> bool:
         """Send what the socket takes now."""

@@ -27,8 +27,8 @@ def latest_version() -> int:
     return max(int(file.name[:4]) for file in _migration_files())
 
 
-def migrate(path: Path, now_ms: int) -> None:
-    """Make the database, or bring it to this program's version.
+def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
+    """Make the database, or bring it to this program's version; look through it if `thorough`.
 
     Raises UnusableDatabase where the file is foreign, empty, damaged or newer; it stays untouched.
     """
@@ -38,7 +38,7 @@ def migrate(path: Path, now_ms: int) -> None:
         raise UnusableDatabase(f"the folder {path.parent} cannot be made: {error}") from None
     with _turn(path.parent):
         if path.exists():
-            _upgrade(path)
+            _upgrade(path, thorough)
         else:
             _create(path, now_ms)
 
@@ -81,7 +81,7 @@ def _create(path: Path, now_ms: int) -> None:
     os.replace(new, path)
 
 
-def _upgrade(path: Path) -> None:
+def _upgrade(path: Path, thorough: bool) -> None:
     if path.stat().st_size == 0:
         raise UnusableDatabase(
             f"{path} is empty (0 bytes), which no database of shocpp ever is; "
@@ -95,7 +95,8 @@ def _upgrade(path: Path) -> None:
                 f"{path} has version {version}, this program knows {latest_version()}; "
                 "it was written by a newer shocpp: use that one"
             )
-        _quick_check(database)
+        if thorough:
+            _quick_check(database)
         _apply(database, version)
         database.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
