@@ -150,6 +150,7 @@ class Switchboard:
         self._pass_time(time.monotonic())
         self._hand_over()
         self._flush()
+        self._hand_over()  # what sending has found to have ended
 
     def is_empty(self) -> bool:
         """Whether no Charge Point is connected, nor about to be."""

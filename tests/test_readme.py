@@ -1,0 +1,82 @@
+"""The README is true: its tables are the code's, and its shell session prints what it shows."""
+
+import re
+import subprocess
+
+import click
+import pytest
+from conftest import BIN, ROOT, Home, needs
+
+from shocpp.doors import cli
+from shocpp.settings import VARIABLES
+
+README = (ROOT / "README.md").read_text()
+SEEDS_NAMES = {"listener", "backend", "summary"}
+
+
+def table(first_column: str) -> list[list[str]]:
+    """The cells of the table whose head begins with this column."""
+    lines = README.splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith(f"| {first_column} |"))
+    rows = []
+    for line in lines[head + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return rows
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    assert table("variable") == [
+        [f"`{variable.name}`", variable.default, variable.meaning] for variable in VARIABLES
+    ]
+
+
+def test_the_commands_are_those_of_the_program() -> None:
+    known = {
+        f"`shocpp-{name}`" if name in SEEDS_NAMES else f"`shocpp {name}`"
+        for name in cli.main.commands
+    }
+    assert {row[0] for row in table("command")} == known
+
+
+@pytest.mark.parametrize("name", sorted(cli.main.commands))
+def test_every_command_has_help_with_an_example(name: str) -> None:
+    command = cli.main.commands[name]
+    text = command.get_help(click.Context(command, info_name=name))
+    assert "Example: " in text
+
+
+def session() -> list[tuple[str, str]]:
+    """The commands of the session and what they print."""
+    block = re.search(r"```console\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    steps: list[tuple[str, str]] = []
+    here = None
+    for line in block[1].splitlines(keepends=True):
+        if here is not None:
+            steps[-1] = (steps[-1][0] + line, "")
+            here = None if line == f"{here}\n" else here
+        elif line.startswith("$ "):
+            steps.append((line[2:], ""))
+            here = "EOF" if "<<'EOF'" in line else None
+        else:
+            steps[-1] = (steps[-1][0], steps[-1][1] + line)
+    return steps
+
+
+def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
+    needs("sqlite3")
+    assert len(session()) >= 5
+    for command, shown in session():
+        ended = subprocess.run(
+            ["bash", "-c", command.replace(".venv/bin/", f"{BIN}/")],
+            cwd=home.folder,
+            env=home.environment,
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        pattern = re.escape(shown).replace("…", ".*")
+        assert re.fullmatch(pattern, ended.stdout), (command, ended.stdout, ended.stderr)
+        assert ended.returncode == 0, ended.stderr

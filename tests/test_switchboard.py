@@ -1,0 +1,232 @@
+"""The switchboard: who is held by whom, what is closed and why, and what a broken disk does."""
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from conftest import Home, Server, wait_for
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
+
+Serve = Callable[..., Server]
+
+BOOT = {"chargePointVendor": "go-e", "chargePointModel": "V3", "chargePointSerialNumber": "219010"}
+START = {
+    "connectorId": 1,
+    "idTag": "3333",
+    "meterStart": 9_042_000,
+    "timestamp": "2026-10-01T05:00:00Z",
+}
+STOP = {"transactionId": 20_009_042, "meterStop": 9_075_000, "timestamp": "2026-10-01T07:10:00Z"}
+
+
+@contextlib.contextmanager
+def connect(url: str, **options: Any) -> Iterator[ClientConnection]:
+    """A charger's connection."""
+    with connect_websocket(url, subprotocols=["ocpp1.6"], **options) as charger:  # type: ignore[list-item]
+        yield charger
+
+
+def ask(charger: ClientConnection, action: str, payload: object, unique_id: str = "1") -> Any:
+    """The confirmation's payload of one Call."""
+    charger.send(json.dumps([2, unique_id, action, payload]))
+    frame = json.loads(charger.recv(10))
+    assert frame[:2] == [3, unique_id], frame
+    return frame[2]
+
+
+def close_code(charger: ClientConnection, timeout_s: float = 10) -> int | None:
+    """The code the server closes with."""
+    with contextlib.suppress(ConnectionClosed):
+        charger.recv(timeout_s)
+    return charger.close_code
+
+
+def is_connected(home: Home, charge_point_id: str) -> bool:
+    """Whether the books say that a charger is connected."""
+    rows = home.query("SELECT connected FROM charge_points WHERE id = ?", charge_point_id)
+    return bool(rows) and bool(rows[0][0])
+
+
+def test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it(
+    server: Server,
+) -> None:
+    with connect(server.url("garage")) as older, connect(server.url("GARAGE")) as newer:
+        assert close_code(older) == 1008
+        older.close()
+        assert ask(newer, "BootNotification", BOOT)["status"] == "Accepted"
+        assert is_connected(server.home, "garage")
+    wait_for(lambda: not is_connected(server.home, "garage"))
+
+
+def test_a_connection_to_another_worker_replaces_the_older_one_there(serve: Serve) -> None:
+    server = serve(GUNICORN_CMD_ARGS="--workers 2")
+    with contextlib.ExitStack() as stack:
+        held: list[tuple[str, ClientConnection]] = []
+        for _ in range(50):
+            charger = stack.enter_context(connect(server.url("garage")))
+            ask(charger, "BootNotification", BOOT)
+            ((worker,),) = wait_for(lambda: server.home.query("SELECT worker FROM connection"))
+            held.append((worker, charger))
+            if worker != held[0][0]:
+                break
+        else:
+            pytest.fail("50 connections went to the same worker of two")
+        for _, older in held[:-1]:
+            assert close_code(older) == 1008
+        assert ask(held[-1][1], "Heartbeat", {}).keys() == {"currentTime"}
+
+
+def test_a_charger_without_a_name_is_named_by_its_serial(server: Server) -> None:
+    with connect(server.url()) as charger:
+        assert ask(charger, "BootNotification", BOOT)["status"] == "Accepted"
+        assert is_connected(server.home, "219010")
+
+
+def test_a_nameless_charger_that_begins_with_a_stop_is_asked_for_its_name_first(
+    server: Server,
+) -> None:
+    with connect(server.url("219010")) as charger:
+        ask(charger, "StartTransaction", START)
+    with connect(server.url()) as charger:
+        charger.send(json.dumps([2, "7", "StopTransaction", STOP]))
+        asked = json.loads(charger.recv(5))
+        assert asked[0] == 2
+        assert asked[2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
+        charger.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
+        charger.send(json.dumps([2, "8", "BootNotification", BOOT]))
+        assert [json.loads(charger.recv(5))[1] for _ in range(2)] == ["7", "8"]
+    assert server.home.query("SELECT charge_point_id, account, consumed_wh FROM accounting") == [
+        ("219010", "family-y", 33_000)
+    ]
+
+
+def test_a_serial_of_another_identity_cannot_be_claimed(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        ask(charger, "BootNotification", BOOT)
+        with connect(server.url()) as impostor:
+            impostor.send(json.dumps([2, "1", "BootNotification", BOOT]))
+            impostor.send(json.dumps([2, "2", "StartTransaction", START]))
+            assert close_code(impostor) == 1008
+        ask(charger, "Heartbeat", {})
+    assert server.home.query("SELECT count(*) FROM open_transactions") == [(0,)]
+    assert server.home.query("SELECT id FROM charge_points") == [("garage",)]
+
+
+def test_binary_frames_close_1003_and_garbage_three_times_1002(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        charger.send(b"binary")
+        assert close_code(charger) == 1003
+    with connect(server.url("garage")) as charger:
+        for _ in range(3):
+            charger.send("no JSON")
+        assert close_code(charger) == 1002
+
+
+def test_a_strangers_huge_message_closes_1009_but_a_known_charger_may_send_it(
+    server: Server,
+) -> None:
+    huge = {"vendorId": "x", "data": "x" * (1024 * 1024)}
+    with connect(server.url("garage")) as charger:
+        with contextlib.suppress(ConnectionClosed):
+            charger.send(json.dumps([2, "1", "DataTransfer", huge]))
+        assert close_code(charger) == 1009
+    with connect(server.url("garage")) as charger:
+        ask(charger, "BootNotification", BOOT)
+        assert ask(charger, "DataTransfer", huge, "2") == {"status": "UnknownVendorId"}
+
+
+def test_ten_thousand_messages_after_an_outage_are_answered_in_order(server: Server) -> None:
+    sample = {"connectorId": 1, "meterValue": [{"sampledValue": [{"value": "9042000"}]}]}
+    with connect(server.url("garage")) as charger:
+        received: list[int] = []
+        for number in range(10_000):
+            charger.send(json.dumps([2, str(number), "MeterValues", sample]))
+            if number % 50 == 49:
+                received += [int(json.loads(charger.recv(10))[1]) for _ in range(50)]
+    assert received == list(range(10_000))
+    assert server.home.query("SELECT count(*) FROM meter_values") == [(10_000,)]
+
+
+def test_nobody_is_acknowledged_while_the_database_is_locked_and_everybody_afterwards(
+    server: Server,
+) -> None:
+    with connect(server.url("a")) as charger, connect(server.url("b")) as other:
+        assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+        with contextlib.closing(sqlite3.connect(server.home.database)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            charger.send(json.dumps([2, "2", "StopTransaction", STOP]))
+            for _ in range(10):
+                begun = time.monotonic()
+                ask(other, "Heartbeat", {})
+                assert time.monotonic() - begun < 1
+                time.sleep(0.1)
+            assert close_code(charger) == 1013
+            with pytest.raises(InvalidStatus) as refused, connect(server.url("a")):
+                pass
+            assert refused.value.response.status_code == 503
+            assert int(refused.value.response.headers["Retry-After"]) > 0
+            lock.rollback()
+        wait_for(lambda: _lets_in(server))
+        with connect(server.url("a")) as charger:
+            assert ask(charger, "StopTransaction", STOP) == {}
+    assert server.home.query("SELECT account, consumed_wh FROM accounting") == [
+        ("family-y", 33_000)
+    ]
+
+
+def _lets_in(server: Server) -> bool:
+    try:
+        with connect(server.url("probe")):
+            return True
+    except InvalidStatus:
+        return False
+
+
+def test_a_killed_server_loses_nothing_it_has_acknowledged_and_books_nothing_twice(
+    server: Server,
+) -> None:
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+        server.kill()
+    server.restart()
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StartTransaction", START, "77")["transactionId"] == 20_009_042
+        assert ask(charger, "StopTransaction", STOP) == {}
+        server.kill()
+    server.restart()
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StopTransaction", STOP, "78") == {}
+    home = server.home
+    assert home.query("SELECT consumed_wh, repeats FROM accounting") == [(33_000, 1)]
+    wait_for(lambda: len(home.record_files()) == 1)
+    assert json.loads(home.record_files()[0].read_text())["consumed_kwh"] == "33"
+
+
+def test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        chargers = [stack.enter_context(connect(server.url(f"c{i}"))) for i in range(50)]
+        for charger in chargers:
+            ask(charger, "Heartbeat", {})
+        server.process.terminate()
+        assert [close_code(charger, 2) for charger in chargers] == [1012] * 50
+        assert server.process.wait(2) == 0
+
+
+def test_a_reload_says_goodbye_and_serves_on(server: Server) -> None:
+    import os
+    import signal
+
+    former = server.workers()
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        os.kill(server.process.pid, signal.SIGHUP)
+        assert close_code(charger, 5) == 1012
+    wait_for(lambda: server.workers() and not set(former) & set(server.workers()))
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
