@@ -5,6 +5,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -151,6 +152,18 @@ def test_ten_thousand_messages_after_an_outage_are_answered_in_order(server: Ser
                 received += [int(json.loads(charger.recv(10))[1]) for _ in range(50)]
     assert received == list(range(10_000))
     assert server.home.query("SELECT count(*) FROM meter_values") == [(10_000,)]
+
+
+def test_no_wake_up_is_lost_among_many_chargers(server: Server) -> None:
+    # A lost one costs a second each time: 400 messages in a row would run into the time-out.
+    def talk(number: int) -> None:
+        with connect(server.url(f"c{number}")) as charger:
+            for turn in range(400):
+                ask(charger, "DataTransfer", {"vendorId": "x"}, str(turn))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(talk, range(8)))
+    assert server.home.query("SELECT count(*) FROM data_transfer") == [(3_200,)]
 
 
 def test_nobody_is_acknowledged_while_the_database_is_locked_and_everybody_afterwards(

@@ -169,8 +169,10 @@ class Switchboard:
         return max(0.0, due - now)
 
     def _woken(self, _mask: int) -> None:
-        self._awake = False
+        # In this order: whoever rings between the two has already left what there is to see, and
+        # this tick looks at it. The other way round its byte is read and the next ring suppressed.
         os.read(self._wake_reader, 4096)
+        self._awake = False
 
     def _rung(self, _mask: int) -> None:
         self._bell.answer()

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.json_texts import JsonTexts
-from shocpp.errors import UsageError
+from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.settings import Settings
 
 LONGEST_NAME = 255
@@ -102,8 +102,14 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
 
 
 def serve_stdio(settings: Settings, charge_point_id: str | None, remote: str) -> None:
-    """Serve one charger until its input ends and its answers are out."""
+    """Serve one charger until its input ends and its answers are out.
+
+    Raises StoreUnavailable where it was hung up on because nothing could be written.
+    """
     # epoll refuses regular files: shocpp-backend < frames.txt
     switchboard = Switchboard(settings, selectors.PollSelector())
     switchboard.adopt(StdioTransport(0, 1, remote), charge_point_id)
     switchboard.run(until=switchboard.is_empty)
+    trouble = switchboard.health()
+    if trouble is not None:
+        raise StoreUnavailable(trouble)

@@ -35,6 +35,9 @@ _UNAVAILABLE = frozenset(
 )
 
 
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
 class Database:
     """An open database of ours; to be used by the thread that opened it."""
 
@@ -125,16 +128,14 @@ def connect(path: Path) -> Database:
             cached_statements=256,
         )
     except sqlite3.Error as error:
-        raise UnusableDatabase(
-            f"{path} cannot be opened: {error}; see its rights and its folder's"
-        ) from error
+        raise unusable(path, error) from error
     try:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise damaged(path, error) from error
+        raise unusable(path, error) from error
     return Database(connection, path)
 
 
@@ -147,7 +148,7 @@ def check_ours(database: Database) -> int:
         database.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
         database.close()
-        raise damaged(path, error) from error
+        raise unusable(path, error) from error
     if application_id != APPLICATION_ID:
         database.close()
         raise UnusableDatabase(
@@ -156,8 +157,17 @@ def check_ours(database: Database) -> int:
     return int(version)
 
 
+def unusable(path: Path, error: sqlite3.Error) -> UnusableDatabase:
+    """The refusal of a file that SQLite cannot open, and what to do about it."""
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+        return damaged(path, error)
+    return UnusableDatabase(
+        f"{path} cannot be used: {error}; see free space and the rights of it and its folder"
+    )
+
+
 def damaged(path: Path, error: object) -> UnusableDatabase:
-    """The refusal of a file that SQLite cannot read."""
+    """The refusal of a file that is no whole database."""
     return UnusableDatabase(
         f"{path} is damaged or no SQLite database ({error}); restore a backup of it, "
         "or move it away: the accounting files hold every record"

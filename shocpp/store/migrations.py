@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
 from shocpp.settings import CHECKOUT
-from shocpp.store.database import APPLICATION_ID, Database, check_ours, connect, damaged
+from shocpp.store.database import APPLICATION_ID, Database, check_ours, connect, damaged, unusable
 
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
@@ -77,7 +77,7 @@ def _create(path: Path, now_ms: int) -> None:
         database.execute("PRAGMA journal_mode=WAL")
         database.close()
     except sqlite3.Error as error:
-        raise UnusableDatabase(f"{path} cannot be made: {error}") from error
+        raise unusable(path, error) from error
     os.replace(new, path)
 
 
@@ -100,7 +100,7 @@ def _upgrade(path: Path, thorough: bool) -> None:
         _apply(database, version)
         database.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
-        raise damaged(path, error) from error
+        raise unusable(path, error) from error
     finally:
         database.close()
 
