@@ -7,6 +7,7 @@ up without an answer, and `healthy` is False until a probe write succeeds.
 """
 
 import logging
+import os
 import queue
 import threading
 import time
@@ -87,6 +88,14 @@ class Bookkeeper:
 
     def _run(self) -> None:
         try:
+            self._work()
+        except BaseException:
+            # Without its bookkeeper a process would hold chargers and answer none of them.
+            log.critical("the bookkeeper has failed; the process ends", exc_info=True)
+            os._exit(70)
+
+    def _work(self) -> None:
+        try:
             self._open()
         except ShocppError as error:
             self._fall_ill(str(error))
@@ -144,12 +153,17 @@ class Bookkeeper:
             self._fall_ill(str(error))
 
     def _open(self) -> Bookkeeping:
-        if self._books is None:
-            self._db = open_database(self._settings.database)
-            self._bury_the_dead(self._db)
-            with self._db.writing(durable=False):
-                charge_points.enter_worker(self._db, self._worker, self._bell, self._pid, now_ms())
-            self._books = Bookkeeping(self._db, self.tags, self._settings.zone, self._worker)
+        if self._db is not None and not self._db.is_in_place():
+            log.error("%s was moved away or replaced while in use", self._settings.database)
+            self._db.close()
+            self._db = self._books = None
+        if self._books is None or self._db is None:
+            self._db = db = open_database(self._settings.database)
+            with db.reading():
+                self._bury_the_dead(db)
+                with db.writing(durable=False):
+                    charge_points.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
+                self._books = Bookkeeping(db, self.tags, self._settings.zone, self._worker)
         return self._books
 
     def _bury_the_dead(self, db: Database) -> None:
@@ -190,7 +204,8 @@ class Bookkeeper:
             if self._books.booked or now >= self._export_at:
                 self._export(self._db, now)
             if now >= self._purge_at:
-                self._bury_the_dead(self._db)
+                with self._db.reading():
+                    self._bury_the_dead(self._db)
                 self._purge(self._db, now)
         except ShocppError as error:
             self._fall_ill(str(error))

@@ -186,6 +186,10 @@ class Bookkeeping:
 
         Unless the bell was rung, only if another connection has written since the last look.
         """
+        with self._db.reading():
+            return self._look(now_ms, rung)
+
+    def _look(self, now_ms: int, rung: bool) -> Look:
         db = self._db
         (version,) = db.execute("PRAGMA data_version").fetchone()
         if version == self._data_version and not rung:

@@ -110,9 +110,18 @@ class Conversation:
 
     def answer(self, slot: Slot, text: str) -> None:
         """The answer of this slot is on disk: send what is complete, in order."""
-        slot.text = text
         if isinstance(slot.event, Reported):
             self.connection.confirmed(slot.event, slot.received_text, text)
+        self._complete(slot, text)
+
+    def refuse(self, slot: Slot, text: str) -> None:
+        """It could not be written, and the next attempt may be."""
+        if isinstance(slot.event, Reported):
+            self.connection.forget(slot.event, slot.received_text)
+        self._complete(slot, text)
+
+    def _complete(self, slot: Slot, text: str) -> None:
+        slot.text = text
         while self.slots and self.slots[0].text is not None:
             self.transport.send(self.slots.popleft().text or "")
 

@@ -44,7 +44,8 @@ class RecordFiles:
 
         Raises OSError when the folder cannot be written; the records stay in the outbox.
         """
-        waiting = records.unexported(db, AT_ONCE)
+        with db.reading():
+            waiting = records.unexported(db, AT_ONCE)
         if not waiting:
             return False
         for record in waiting:

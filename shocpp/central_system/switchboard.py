@@ -112,10 +112,14 @@ class Switchboard:
         return self._bookkeeper.tags.trouble
 
     def stop(self, timeout_s: float = 1.5) -> None:
+        """End the loop, as `end_soon` says, and wait for it."""
+        self.end_soon()
+        self._done.wait(timeout_s)
+
+    def end_soon(self) -> None:
         """Write and answer what has come, say good-bye (1012) to all, and end the loop."""
         self._stopping = True
         self._wake()
-        self._done.wait(timeout_s)
 
     def _wake(self) -> None:
         if not self._awake:
@@ -246,7 +250,11 @@ class Switchboard:
             self._name_unnamed(conversation)
         if conversation.answers_wait():
             return False
-        self._drop(conversation, conversation.transport.ended or "")
+        transport = conversation.transport
+        if transport.violation is None:
+            self._drop(conversation, transport.ended or "")
+        else:
+            self._hang_up(conversation, transport.violation, transport.ended or "")
         return True
 
     # -- conversations ----------------------------------------------------------------------------
@@ -366,9 +374,12 @@ class Switchboard:
     def _take_results(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
         for job, result in zip(jobs, results, strict=True):
             conversation, slot = self._slots.popleft()
-            if conversation is None or conversation.closed:
+            if conversation is None:
                 continue
-            if isinstance(result, Failed):
+            if conversation.closed:
+                if isinstance(job, Claim) and result is True:
+                    self._settle_unsent(job)
+            elif isinstance(result, Failed):
                 self._take_failure(conversation, job, slot, result)
             elif slot is not None:
                 conversation.answer(slot, result)
@@ -393,7 +404,7 @@ class Switchboard:
                 self._hang_up(conversation, TRY_AGAIN, "cannot be written just now")
             else:
                 error = error_text(job.event.unique_id, "InternalError", "")
-                conversation.answer(slot, error)
+                conversation.refuse(slot, error)
                 self._touched.add(conversation)
         elif isinstance(job, Connect):
             self._hang_up(conversation, TRY_AGAIN, "cannot be written just now")
@@ -522,6 +533,11 @@ class Switchboard:
         self._job(Send(conversation.charge_point_id, call.action, text, moment_ms))
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000
         self._at(due, lambda: self._give_up(conversation, call))
+
+    def _settle_unsent(self, claim: Claim) -> None:
+        """The connection ended between claiming and sending: it is not sent, and not again."""
+        outcome = CallOutcome("unknown", None, None, "the connection ended before it was sent")
+        self._job(Settle(claim.token, claim.call.call_id, outcome))
 
     def _give_up(self, conversation: Conversation, call: QueuedCall) -> None:
         """The charger has not answered in time; a late answer will settle nothing."""

@@ -6,13 +6,14 @@ from typing import Protocol
 class Transport(Protocol):
     """One Charge Point's wire: a WebSocket, or stdin and stdout. Never blocks the loop.
 
-    `ended` is why nothing more will be received, once that is so, and `takes_answers` whether the
-    peer waits for the answers even then (stdin at its end); `backlog` is the number of bytes that
-    the peer has yet to take.
+    `ended` is why nothing more will be received, once that is so; `violation` the code to close
+    with, where the peer broke the wire's rules; `takes_answers` whether it waits for the answers
+    even after its end (stdin); `backlog` the number of bytes that it has yet to take.
     """
 
     remote: str
     ended: str | None
+    violation: int | None
     takes_answers: bool
     backlog: int
 

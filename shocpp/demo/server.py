@@ -135,6 +135,8 @@ class Server:
             process.wait(STOP_SECONDS)
         _kill_group(process.pid)
         process.wait()
+        if self._watcher.is_alive():
+            self._watcher.join(STOP_SECONDS)
 
 
 def _console_script(command: str) -> list[str]:

@@ -7,6 +7,7 @@ Writing may block: this process serves one charger, and its slowness is its own.
 import codecs
 import os
 import selectors
+import signal
 from collections.abc import Mapping
 
 from shocpp.central_system.switchboard import Switchboard
@@ -25,6 +26,7 @@ class StdioTransport:
     def __init__(self, reader: int, writer: int, remote: str) -> None:
         self.remote = remote
         self.ended: str | None = None
+        self.violation: int | None = None
         self.takes_answers = True
         self.backlog = 0
         self._reader = reader
@@ -109,6 +111,8 @@ def serve_stdio(settings: Settings, charge_point_id: str | None, remote: str) ->
     # epoll refuses regular files: shocpp-backend < frames.txt
     switchboard = Switchboard(settings, selectors.PollSelector())
     switchboard.adopt(StdioTransport(0, 1, remote), charge_point_id)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda _number, _frame: switchboard.end_soon())
     switchboard.run(until=switchboard.is_empty)
     trouble = switchboard.health()
     if trouble is not None:

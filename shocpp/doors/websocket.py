@@ -73,11 +73,21 @@ def upgrade(environ: dict[str, Any], subprotocol: str | None) -> socket.socket:
 class WebSocketTransport:
     """An upgraded socket, not blocking."""
 
-    __slots__ = ("_out", "_reader", "_socket", "backlog", "ended", "remote", "takes_answers")
+    __slots__ = (
+        "_out",
+        "_reader",
+        "_socket",
+        "backlog",
+        "ended",
+        "remote",
+        "takes_answers",
+        "violation",
+    )
 
     def __init__(self, adopted: socket.socket, remote: str) -> None:
         self.remote = remote
         self.ended: str | None = None
+        self.violation: int | None = None
         self.takes_answers = False
         self.backlog = 0
         self._socket = adopted
@@ -109,8 +119,7 @@ class WebSocketTransport:
             messages = self._reader.feed(received)
         except FrameViolation as violation:
             messages = violation.before
-            self.ended = violation.reason
-            self._put(close_frame(violation.code, violation.reason))
+            self.ended, self.violation = violation.reason, violation.code
         texts = []
         for message in messages:
             if isinstance(message, str):

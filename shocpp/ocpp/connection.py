@@ -137,6 +137,11 @@ class Connection:
         if self._answers is not None and key in self._answers:
             self._answers[key] = answer
 
+    def forget(self, reported: Reported, text: str) -> None:
+        """The Call failed: sent again, it is a new one."""
+        if self._answers is not None:
+            self._answers.pop((reported.unique_id, hash(text)), None)
+
     def may_place(self, now_ms: int) -> bool:
         """Whether a Call of ours may go out now."""
         return self.outstanding is None and self.placeable_from_ms(now_ms) <= now_ms

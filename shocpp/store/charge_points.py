@@ -116,7 +116,7 @@ def forget_superseded(db: Database, worker: str) -> None:
 
 def enter_worker(db: Database, worker: str, bell: str, pid: int, now_ms: int) -> None:
     """Enter a process that holds Charge Points."""
-    db.execute("INSERT INTO worker VALUES (?, ?, ?, ?)", (worker, bell, pid, now_ms))
+    db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, bell, pid, now_ms))
 
 
 def workers(db: Database) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ written with FULL. Every write transaction is BEGIN IMMEDIATE: a deferred one th
 fails at once with BUSY_SNAPSHOT, whatever the timeout. Driver errors become ours here.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,7 +42,7 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 class Database:
     """An open database of ours; to be used by the thread that opened it."""
 
-    __slots__ = ("_durable", "connection", "execute", "executemany", "path")
+    __slots__ = ("_durable", "_file", "connection", "execute", "executemany", "path")
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
@@ -49,6 +50,8 @@ class Database:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self._durable: bool | None = None
+        status = os.stat(path)
+        self._file = (status.st_dev, status.st_ino)
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[None]:
@@ -71,6 +74,25 @@ class Database:
                 raise
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Reads whose driver errors become ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise translated(error, self.path) from error
+
+    def is_in_place(self) -> bool:
+        """Whether the path still names the file that was opened.
+
+        What is written to a file that was moved away or deleted is lost with it.
+        """
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return False
+        return (status.st_dev, status.st_ino) == self._file
 
     def close(self) -> None:
         """Close the connection."""
