@@ -186,14 +186,14 @@ class Bookkeeper:
             self._recover()
 
     def _fall_ill(self, trouble: str) -> None:
-        if self.healthy:
+        was_healthy, self.healthy, self.trouble = self.healthy, False, trouble
+        if was_healthy:
             log.error("%s; chargers are sent away until it can be written again", trouble)
-        self.healthy, self.trouble = False, trouble
 
     def _recover(self) -> None:
-        if not self.healthy:
+        was_healthy, self.healthy, self.trouble = self.healthy, True, None
+        if not was_healthy:
             log.warning("%s can be written again", self._settings.database)
-        self.healthy, self.trouble = True, None
 
     def _keep_house(self) -> None:
         """What can wait until nobody does: record files, and frames past their time."""

@@ -7,8 +7,10 @@ costs nothing but itself.
 
 import re
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]|"|\n', re.DOTALL)
+# A string holds no raw line break, so a broken one ends with its line.
+_TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[\[\]{}"\n]')
 _FRAME_BEGINS = re.compile(r"\[\s*[234]\s*,")
+_FRAME_MAY_BEGIN = re.compile(r"\[?\s*[234]?\s*")
 
 
 class JsonTexts:
@@ -38,25 +40,24 @@ class JsonTexts:
 
     def _next(self) -> str | None:
         while (token := _TOKEN.search(self._text, self._at)) is not None:
-            what = token.group()
-            if what == '"':
-                return self._given_up()  # a string that has not ended yet
-            self._at = token.end()
-            if what == "\n":
-                if self._depth == 0 or _FRAME_BEGINS.match(self._text, self._at):
-                    return self._cut(self._at)
+            what, end = token.group(), token.end()
+            if what == "\n" and self._depth:
+                if _FRAME_BEGINS.match(self._text, end):
+                    return self._cut(end)
+                if _FRAME_MAY_BEGIN.fullmatch(self._text, end):
+                    return None  # what begins here shows with the next characters
+            elif what == "\n":
+                return self._cut(end)
+            elif what == '"' and self._text.find("\n", end) < 0:
+                return None  # its other end may be still to come
             elif what in "[{":
                 self._depth += 1
             elif what in "]}":
                 self._depth -= 1
                 if self._depth <= 0:
-                    return self._cut(self._at)
+                    return self._cut(end)
+            self._at = end
         return None
-
-    def _given_up(self) -> str | None:
-        """A string runs on: wait for its end, unless a new frame begins a line in it."""
-        begins = re.compile(r"\n(?=\[\s*[234]\s*,)").search(self._text, self._at)
-        return self._cut(begins.end()) if begins else None
 
     def _cut(self, end: int) -> str:
         text, self._text = self._text[:end], self._text[end:]

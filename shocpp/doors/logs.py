@@ -1,7 +1,10 @@
 """Logs as single lines on stderr (a door): whatever a charger sends cannot begin a new one."""
 
 import logging
+import os
+import stat
 import sys
+from logging.handlers import SysLogHandler
 
 
 class OneLine(logging.Formatter):
@@ -14,10 +17,19 @@ class OneLine(logging.Formatter):
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send this package's log to stderr."""
-    handler = logging.StreamHandler(sys.stderr)
+    """Send this package's log to stderr; under inetd, where that is the charger, to syslog."""
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if _is_the_chargers_wire(sys.stderr.fileno()):
+        handler = SysLogHandler("/dev/log") if os.path.exists("/dev/log") else logging.NullHandler()
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
     logger = logging.getLogger("shocpp")
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+def _is_the_chargers_wire(descriptor: int) -> bool:
+    """Whether a descriptor is the very socket that stdout is: inetd ties all three to one."""
+    log_file, wire = os.fstat(descriptor), os.fstat(1)
+    same = (log_file.st_dev, log_file.st_ino) == (wire.st_dev, wire.st_ino)
+    return same and stat.S_ISSOCK(wire.st_mode)
