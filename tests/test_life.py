@@ -1,0 +1,117 @@
+"""Signs of life: pings, chargers that never pong, and those that do not read (OCPP-J §5.4).
+
+The intervals are those of the switchboard, shortened; sockets, loop and database are real.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from conftest import Home, wait_for
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
+
+from shocpp.central_system import switchboard as rooms
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.websocket import WebSocketTransport
+
+
+class Charger:
+    """The other end of an adopted socket."""
+
+    def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
+        mine, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self.socket = mine
+        self.wire = Connection(ConnectionType.CLIENT)
+        switchboard.adopt(WebSocketTransport(theirs, "test:1"), charge_point_id)
+
+    def send(self, text: str) -> None:
+        """Send a text."""
+        self.socket.sendall(self.wire.send(Message(data=text)))
+
+    def events(self, timeout_s: float) -> Iterator[object]:
+        """What arrives until the other side closes, or nothing more comes for this long."""
+        self.socket.settimeout(timeout_s)
+        while True:
+            try:
+                received = self.socket.recv(65_536)
+            except TimeoutError:
+                return
+            if not received:
+                yield "gone"
+                return
+            self.wire.receive_data(received)
+            yield from self.wire.events()
+
+
+@pytest.fixture
+def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchboard]:
+    """A running switchboard whose intervals are fifty times shorter."""
+    assert home.run("shocpp", "migrate").returncode == 0
+    monkeypatch.setattr(rooms, "PING_AFTER_S", 0.6)
+    monkeypatch.setattr(rooms, "STUCK_S", 0.6)
+    monkeypatch.setattr(rooms, "NAMELESS_S", 0.6)
+    switchboard = Switchboard(home.settings)
+    switchboard.start()
+    yield switchboard
+    switchboard.stop()
+
+
+def test_a_mute_charger_is_pinged_and_gone_after_three_intervals(
+    home: Home, switchboard: Switchboard
+) -> None:
+    charger = Charger(switchboard, "garage")
+    events = list(charger.events(5))
+    assert len([event for event in events if isinstance(event, Ping)]) == 3
+    assert events[-1] == "gone"
+    wait_for(lambda: home.query("SELECT connected FROM charge_points") == [(0,)])
+
+
+def test_a_charger_that_never_pongs_but_talks_stays(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    for number in range(10):
+        charger.send(f'[2,"{number}","Heartbeat",{{}}]')
+        assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
+
+
+def test_a_charger_that_does_not_read_its_answers_is_closed(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.socket.settimeout(0.2)
+    begun = time.monotonic()
+    with pytest.raises(OSError, match=r"Broken pipe|reset by peer"):
+        while time.monotonic() - begun < 20:
+            try:
+                charger.send('[2,"1","Heartbeat",{}]')
+            except TimeoutError:
+                continue
+
+
+def test_a_nameless_charger_that_tells_no_serial_goes_by_its_address(
+    home: Home, switchboard: Switchboard
+) -> None:
+    mine, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    switchboard.adopt(WebSocketTransport(theirs, "192.0.2.7:4711"), None)
+    wire = Connection(ConnectionType.CLIENT)
+    stop = '[2,"s","StopTransaction",{"transactionId":-1,"meterStop":5,"timestamp":"2026-10-01"}]'
+    mine.sendall(wire.send(Message(data=stop)))
+    mine.settimeout(5)
+    answers: list[str] = []
+    while len(answers) < 2:
+        wire.receive_data(mine.recv(65_536))
+        answers += [event.data for event in wire.events() if isinstance(event, TextMessage)]
+    assert '"TriggerMessage"' in answers[0]
+    assert answers[1] == '[3,"s",{}]'
+    assert home.query("SELECT charge_point_id, provenance FROM accounting") == [
+        ("unidentified-192.0.2.7", "unmatched")
+    ]
+
+
+def test_a_close_of_the_charger_is_answered(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.socket.sendall(charger.wire.send(CloseConnection(code=1000)))
+    events = list(charger.events(5))
+    assert isinstance(events[0], CloseConnection)
+    assert events[-1] == "gone"
