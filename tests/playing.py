@@ -6,17 +6,18 @@ begins with a blank continues the one above it (and keeps its newline).
     # prose
     > TEXT             the Charge Point sends this text
     < TEXT             the Central System's next text is exactly this one: members in order, no
-                       blanks. `*` inside a string stands for any characters.
+                       blanks. `*` stands for any characters but quotes.
     ! SQL => ROWS      a query on the views of db/views.sql and its rows: `["a",1] ["b",2]`, `none`.
                        The views hold only what belongs to the charger that speaks. `calls`
                        (action, state, confirmation, error_code) is our own Calls.
     ! files: N         so many accounting files has this charger
-    ! summary YYYY MM: LINE    the month's Abrechnung has this line, blanks aside. The server
-                       of the WebSocket plays all transcripts: the month must be this one's own.
+    ! summary YYYY MM: LINE    the month's Abrechnung has this line, blanks aside; no other
+                       transcript uses this month
     reconnect          the charger's connection has gone (answers not yet read with it), here is a
                        new one
     reboot             the same after a restart of the charger: its message ids begin again
-    closed CODE        the Central System hangs up (only a WebSocket shows the code)
+    closed CODE        the Central System hangs up (only a WebSocket shows the code); whatever the
+                       charger sends next, it sends on a new connection
     tags: JSON         from now on tags.json is this
     call: ACTION JSON  somebody queues this Call to the charger
     as: NAME           the lines below are of another charger on its own connection; the first
@@ -26,7 +27,9 @@ begins with a blank continues the one above it (and keeps its newline).
 same afterwards, in `<` and `>`. `{{x*300}}` in a `>` line is 300 times x.
 
 Every answer must be named: at the end a Heartbeat is sent, and what comes next must be its answer.
-Ids that are to be *unknown* must be that on the whole server, so their readings are not used twice.
+All transcripts are played into one database: an id that is to be unknown is used in no other one, a
+card that may charge at one charger only is one transcript's own, and an account index never changes
+its name.
 """
 
 import contextlib
@@ -41,14 +44,16 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, cast
 
 from conftest import BIN, ROOT, Home, Server
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from shocpp.central_system.bells import ring
-from shocpp.central_system.bookkeeping import Bookkeeping, Claim, Connect, Disconnect, Receive
+from shocpp.central_system.bookkeeping import Bookkeeping
+from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.ocpp.connection import Connection, Ignored, Reported
@@ -144,8 +149,15 @@ class Wire(Protocol):
 class Play:
     """A transcript being played in a home, over the wires that `dial` makes."""
 
-    def __init__(self, path: Path, home: Home, dial: Callable[[str], Wire]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        home: Home,
+        dial: Callable[[str], Wire],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self._path = path
+        self._patience_s = patience_s
         self._home = home
         self._dial = dial
         self._wires: dict[str, Wire] = {}
@@ -200,7 +212,7 @@ class Play:
         got = self._wire().receive()
         assert isinstance(got, HungUp), f"expected to be hung up on, got {got or 'silence'}"
         assert got.code in (None, int(code)), f"expected the code {code}, got {got.code}"
-        del self._wires[self._as]
+        self._wires.pop(self._as).close()
 
     def _expect_silence(self) -> None:
         for name, wire in self._wires.items():
@@ -223,7 +235,7 @@ class Play:
     def _check(self, fact: str) -> None:
         """Facts may lag behind the answers a little: record files do, and frames without one."""
         found, expected, holds = self._fact(fact)
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self._patience_s
         while not holds(now := found()):
             assert time.monotonic() < deadline, f"\n  expected {expected}\n  found    {now}"
             time.sleep(0.01)
@@ -249,11 +261,8 @@ class Play:
         return "\n".join(_compact(row) for row in rows) or "none"
 
     def _count_files(self) -> str:
-        identities = (json.loads(p.read_text())["charge_point_id"] for p in self._files())
-        return str(list(identities).count(self._identity))
-
-    def _files(self) -> list[Path]:
-        return self._home.record_files()
+        records = [json.loads(file.read_text()) for file in self._home.record_files()]
+        return str([record["charge_point_id"] for record in records].count(self._identity))
 
     def _summary(self, year: int, month: int) -> str:
         text = month_summary(self._home.settings, year, month)
@@ -279,7 +288,10 @@ def _views_of(identity: str) -> Iterator[str]:
             f"CREATE TEMP VIEW {view} AS"
             f" SELECT * FROM main.{view} WHERE charge_point_id = '{identity}'"
         )
-    yield f"CREATE TEMP VIEW charge_points AS SELECT * FROM main.charge_points WHERE id = '{identity}'"
+    yield (
+        "CREATE TEMP VIEW charge_points AS"
+        f" SELECT * FROM main.charge_points WHERE id = '{identity}'"
+    )
     yield (
         "CREATE TEMP VIEW calls AS SELECT action, state, confirmation, error_code FROM main.call"
         " JOIN main.charge_point ON charge_point.id = charge_point"
@@ -317,6 +329,7 @@ class Books:
     """The connection's facts written down in the same thread: no loop, no socket, real SQLite."""
 
     def __init__(self, home: Home) -> None:
+        self.home = home
         self._settings = home.settings
         migrate(self._settings.database, _now_ms())
         self.db = open_database(self._settings.database)
@@ -346,7 +359,7 @@ class PureWire:
 
     def _write(self, job: Connect | Disconnect | Receive | Claim) -> str | bool | None:
         (result,) = self._books.bookkeeping.write([job], _now_ms())
-        return result
+        return cast(str | bool | None, result)
 
     def send(self, text: str) -> None:
         """Take the text in, write its fact, answer."""
@@ -435,7 +448,10 @@ class WebSocketWire:
     """A real client of a real server."""
 
     def __init__(self, server: Server, identity: str) -> None:
-        self._socket = connect(server.url(identity), subprotocols=["ocpp1.6"], compression=None)
+        self._open = contextlib.ExitStack()
+        self._socket = self._open.enter_context(
+            connect(server.url(identity), subprotocols=[Subprotocol("ocpp1.6")], compression=None)
+        )
 
     def send(self, text: str) -> None:
         """Send the text as one message."""
@@ -454,4 +470,4 @@ class WebSocketWire:
 
     def close(self) -> None:
         """Say good-bye."""
-        self._socket.close()
+        self._open.close()

@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shocpp.central_system import bells
-from shocpp.central_system.bookkeeping import Bookkeeping, Failed, Job, Look
+from shocpp.central_system.bookkeeping import Bookkeeping
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.jobs import Failed, Job, Look
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import ShocppError
@@ -34,11 +36,6 @@ PURGE_EVERY_S = 3_600.0
 DAY_MS = 86_400_000
 
 Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
-
-
-def now_ms() -> int:
-    """The wall clock, which decides nothing but receipt times."""
-    return time.time_ns() // 1_000_000
 
 
 class Bookkeeper:
@@ -201,7 +198,7 @@ class Bookkeeper:
             return
         now = time.monotonic()
         try:
-            if self._books.booked or now >= self._export_at:
+            if self._books.billing.booked or now >= self._export_at:
                 self._export(self._db, now)
             if now >= self._purge_at:
                 with self._db.reading():
@@ -216,10 +213,10 @@ class Bookkeeper:
         try:
             more = self._files.export(db, now_ms())
         except OSError as error:
-            self._books.booked = False
+            self._books.billing.booked = False
             log.warning("record files cannot be written: %s; they will be", error)
         else:
-            self._books.booked = more
+            self._books.billing.booked = more
             if more:
                 self._inbox.put(())
 
@@ -234,7 +231,7 @@ class Bookkeeper:
         if self._db is None:
             return
         try:
-            while self._books is not None and self._books.booked and self.healthy:
+            while self._books is not None and self._books.billing.booked and self.healthy:
                 self._export(self._db, time.monotonic())
             with self._db.writing(durable=False):
                 charge_points.forget_worker(self._db, self._worker, now_ms())

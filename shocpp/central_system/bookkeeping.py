@@ -4,20 +4,29 @@
 are on disk: ink before voice. It has no thread and no socket; `bookkeeper` gives it the thread.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from shocpp.central_system import bells
+from shocpp.central_system.billing import Billing, Heard
+from shocpp.central_system.jobs import (
+    Claim,
+    Connect,
+    Connected,
+    Disconnect,
+    Failed,
+    Job,
+    Look,
+    Receive,
+    Send,
+    Settle,
+    is_durable,
+)
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import StoreUnavailable
-from shocpp.ledger.accounts import Accounts, Card, id_tag_key
-from shocpp.ledger.booking import Match, Record, book_stop, decide_start, match_stop, stop_key
-from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ocpp.connection import Answered, Confirmed, Event, Ignored, Refused, Reported
+from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
     AuthorizationAsked,
     Booted,
@@ -32,10 +41,9 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload, result_text, to_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import calls, charge_points, frames, properties, transactions
-from shocpp.store.calls import CallOutcome, QueuedCall
+from shocpp.store import calls, charge_points, frames
+from shocpp.store.calls import CallOutcome
 from shocpp.store.database import Database
-from shocpp.store.transactions import RecordPlace
 
 log = logging.getLogger(__name__)
 
@@ -43,106 +51,17 @@ HEARD_EVERY_MS = 5_000
 """`last_heard` is written this often at most for each Charge Point."""
 
 
-class Connect(NamedTuple):
-    """A conversation begins. `claimed`: the identity is a serial told by the charger itself."""
-
-    token: str
-    charge_point_id: str
-    remote: str
-    claimed: bool
-
-
-class Connected(NamedTuple):
-    """The identity as it is spelled in the books, and whether it was there before; or a refusal."""
-
-    charge_point_id: str
-    known: bool
-    refusal: str | None
-
-
-class Disconnect(NamedTuple):
-    """A conversation has ended."""
-
-    token: str
-
-
-class Receive(NamedTuple):
-    """A frame and what it means. The result is the answer's text, or None where there is none."""
-
-    token: str
-    charge_point_id: str | None
-    text: str
-    received_ms: int
-    event: Event
-
-
-class Send(NamedTuple):
-    """A frame of ours that is no answer, to be kept."""
-
-    charge_point_id: str | None
-    action: str
-    text: str
-    sent_ms: int
-
-
-class Claim(NamedTuple):
-    """Take a queued Call for this conversation. The result is whether it may be sent."""
-
-    token: str
-    call: QueuedCall
-
-
-class Settle(NamedTuple):
-    """A Call of this conversation ends without an answer."""
-
-    token: str
-    call_id: str
-    outcome: CallOutcome
-
-
-class Failed(NamedTuple):
-    """The result of a job that was not written; `unavailable` says that none can be just now."""
-
-    reason: str
-    unavailable: bool
-
-
-Job = Connect | Disconnect | Receive | Send | Claim | Settle
-
-
-class Look(NamedTuple):
-    """What a worker finds when its bell rings."""
-
-    calls: list[QueuedCall]
-    superseded: list[str]
-
-
-def is_durable(job: Job) -> bool:
-    """Whether the result of a job promises that energy is on disk."""
-    return (
-        isinstance(job, Receive)
-        and isinstance(job.event, Reported)
-        and isinstance(
-            job.event.fact, TransactionStarted | TransactionStopped | MeterValuesReported
-        )
-    )
-
-
 class Bookkeeping:
     """The one writer of a process."""
 
     def __init__(self, db: Database, tags: TagsFile, zone: ZoneInfo, worker: str) -> None:
-        self.booked = False
+        self.billing = Billing(db, tags, zone)
         self._db = db
-        self._tags = tags
-        self._zone = zone
         self._worker = worker
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
         self._refused: set[str] = set()
         self._data_version: int | None = None
-        self._kept_tags = properties.kept_tags(db)
-        tags.fall_back_to(self._kept_tags)
         self._begin()
         self._write_job: dict[type, Callable[[Any, int], Any]] = {
             Connect: self._connect,
@@ -152,17 +71,17 @@ class Bookkeeping:
             Claim: self._claim,
             Settle: self._settle,
         }
-        self._write_fact: dict[type, Callable[[int, Any, Receive, int], Payload | None]] = {
-            AuthorizationAsked: self._authorize,
-            TransactionStarted: self._start,
-            TransactionStopped: self._stop,
-            MeterValuesReported: self._meter_values,
-            Booted: _keep(charge_points.record_boot, self),
-            StatusReported: _keep(charge_points.record_status, self),
-            DataTransferred: _keep(charge_points.record_data_transfer, self),
-            ProgressReported: _keep(charge_points.record_progress, self),
-            SecurityEventReported: _keep(charge_points.record_security_event, self),
-            CertificateAsked: _keep(charge_points.record_certificate_request, self),
+        self._write_fact: dict[type, Callable[[Heard, Any], Payload | None]] = {
+            AuthorizationAsked: self.billing.authorize,
+            TransactionStarted: self.billing.start,
+            TransactionStopped: self.billing.stop,
+            MeterValuesReported: self.billing.meter_values,
+            Booted: self._keep(charge_points.record_boot),
+            StatusReported: self._keep(charge_points.record_status),
+            DataTransferred: self._keep(charge_points.record_data_transfer),
+            ProgressReported: self._keep(charge_points.record_progress),
+            SecurityEventReported: self._keep(charge_points.record_security_event),
+            CertificateAsked: self._keep(charge_points.record_certificate_request),
         }
 
     def write(self, jobs: list[Job], now_ms: int) -> list[Any]:
@@ -208,7 +127,7 @@ class Bookkeeping:
         self._heard_now: dict[int, int] = {}
         self._to_ring: list[str] = []
         self._entered: dict[str, int] = {}
-        self._accounts: Accounts | None = None
+        self.billing.begin()
         self._next_frame: int | None = None
 
     def _write_together(self, jobs: list[Job], now_ms: int) -> list[Any]:
@@ -312,146 +231,21 @@ class Bookkeeping:
         return answer
 
     def _report(self, row: int, job: Receive, event: Reported, now_ms: int) -> str:
-        self._frame = self._keep_frame(row, "in", event.action, job.received_ms, job.text)
-        decided = self._write_fact[type(event.fact)](row, event.fact, job, now_ms)
+        frame = self._keep_frame(row, "in", event.action, job.received_ms, job.text)
+        heard = Heard(row, job.charge_point_id or "", frame, job.text, job.received_ms)
+        decided = self._write_fact[type(event.fact)](heard, event.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
         self._keep_frame(row, "out", event.action, now_ms, answer)
         return answer
 
-    def _card(self, id_tag: str, now_ms: int) -> Card:
-        return self._accounts_in_force().card(id_tag, now_ms)
+    def _keep(
+        self, record: Callable[[Database, int, Any, int], None]
+    ) -> Callable[[Heard, Any], None]:
+        """Writing a fact that needs no decision."""
 
-    def _accounts_in_force(self) -> Accounts:
-        """The accounts of this transaction; a new set is kept for the day its file is broken."""
-        if self._accounts is None:
-            self._accounts = self._tags.accounts(transactions.account_names(self._db))
-            if self._tags.text is not None and self._tags.text != self._kept_tags:
-                properties.keep_tags(self._db, self._tags.text)
-                self._kept_tags = self._tags.text
-        return self._accounts
+        def write(heard: Heard, fact: Any) -> None:
+            record(self._db, heard.charge_point, fact, heard.received_ms)
 
-    def _authorize(
-        self, row: int, asked: AuthorizationAsked, _job: Receive, now_ms: int
-    ) -> Payload:
-        card = self._card(asked.id_tag, now_ms)
-        status = card.status
-        is_single = status == "Accepted" and not card.concurrent
-        if is_single and transactions.is_charging(self._db, id_tag_key(asked.id_tag), row):
-            status = "ConcurrentTx"
-        return {"idTagInfo": {"status": status}}
-
-    def _start(self, row: int, started: TransactionStarted, job: Receive, now_ms: int) -> Payload:
-        rows = transactions.rows_for_start(self._db, row, started)
-        decision = decide_start(started, self._card(started.id_tag, now_ms), rows)
-        if decision.repeat_of is None:
-            transactions.record_start(self._db, row, started, decision, job.received_ms)
-        else:
-            transactions.count_repeated_start(self._db, decision.repeat_of)
-        if decision.flags:
-            log.warning("%s: StartTransaction: %s", job.charge_point_id, "; ".join(decision.flags))
-        return {
-            "idTagInfo": {"status": decision.status},
-            "transactionId": decision.transaction_id,
-        }
-
-    def _stop(self, row: int, stopped: TransactionStopped, job: Receive, now_ms: int) -> Payload:
-        db = self._db
-        names = transactions.account_names(db)
-        card = self._card(stopped.id_tag, now_ms) if stopped.id_tag else None
-        known_card = card is not None and card.account_index != UNASSIGNED_INDEX
-        accounts = self._accounts_in_force().by_index
-        listed = {index: account.name for index, account in accounts.items()}
-        rows = transactions.rows_for_stop(
-            db,
-            row,
-            stopped,
-            card.account_index if card and known_card else None,
-            listed | names,
-        )
-        match = match_stop(stopped, rows, now_ms)
-        if match.repeat_of is not None:
-            transactions.count_repeated_stop(db, match.repeat_of)
-        else:
-            self._book(row, stopped, match, job)
-        return {} if card is None else {"idTagInfo": {"status": card.status}}
-
-    def _book(self, row: int, stopped: TransactionStopped, match: Match, job: Receive) -> None:
-        db = self._db
-        transaction = match.closes or match.follows
-        transactions.record_readings(
-            db,
-            row,
-            transaction.connector_id if transaction else 0,
-            transaction.row if transaction else None,
-            stopped.readings,
-            self._frame,
-            job.received_ms,
-        )
-        record = book_stop(
-            stopped,
-            match,
-            readings=transactions.readings_of(db, transaction.row) if transaction else (),
-            neighbours=transactions.neighbours(db, row, stopped, match),
-            now_ms=job.received_ms,
-        )
-        if record.review or record.flags:
-            told = "; ".join(filter(None, (record.review, *record.flags)))
-            log.warning("%s: StopTransaction: %s", job.charge_point_id, told)
-        stop_row = transactions.record_stop(
-            db, row, stopped, match, job.received_ms, job.text if record.review else None
-        )
-        if transaction is not None:
-            transactions.close_transaction(db, transaction, record.end_wh)
-        place = record_place(record, charge_points.spelled(db, row), stopped, self._zone)
-        transactions.record_accounting(
-            db, row, stop_row, transaction, record, place, job.received_ms
-        )
-        self.booked = True
-
-    def _meter_values(
-        self, row: int, reported: MeterValuesReported, job: Receive, _now_ms: int
-    ) -> None:
-        if not reported.readings:
-            return
-        transaction_row = transactions.open_transaction_row(
-            self._db, row, reported.connector_id, reported.transaction_id
-        )
-        transactions.record_readings(
-            self._db,
-            row,
-            reported.connector_id,
-            transaction_row,
-            reported.readings,
-            self._frame,
-            job.received_ms,
-        )
-
-
-def _keep(
-    record: Callable[[Database, int, Any, int], None], books: Bookkeeping
-) -> Callable[[int, Any, Receive, int], None]:
-    """Writing a fact that needs no decision."""
-
-    def write(row: int, fact: Any, job: Receive, _now_ms: int) -> None:
-        record(books._db, row, fact, job.received_ms)
-
-    return write
-
-
-def record_place(
-    record: Record, charge_point_id: str, stopped: TransactionStopped, zone: ZoneInfo
-) -> RecordPlace:
-    """The month a record belongs to, and the name of its file.
-
-    The name comes from numbers and a hash only; the same stop always gets the same one.
-    """
-    local = datetime.fromtimestamp(record.billed_ms / 1000, zone)
-    identity = charge_points.identity_key(charge_point_id)
-    digest = hashlib.sha256(f"{identity}\n{stop_key(stopped)}".encode()).hexdigest()
-    return RecordPlace(
-        month=f"{local:%Y-%m}",
-        local_time=f"{local:%Y-%m-%d %H:%M:%S}",
-        file_name=f"{record.billed_ms // 1000}-{digest[:12]}.json",
-    )
+        return write

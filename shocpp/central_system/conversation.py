@@ -8,7 +8,7 @@ switchboard's loop.
 import uuid
 from collections import deque
 
-from shocpp.central_system.bookkeeping import Receive
+from shocpp.central_system.jobs import Receive
 from shocpp.central_system.transport import Transport
 from shocpp.ocpp.connection import (
     Answered,
@@ -53,6 +53,7 @@ class Conversation:
         "closed",
         "connection",
         "held",
+        "introduced",
         "key",
         "last_heard",
         "outstanding",
@@ -71,6 +72,7 @@ class Conversation:
         self.connection = Connection(heartbeat_s)
         self.charge_point_id: str | None = None
         self.key: str | None = None
+        self.introduced = False
         self.closed = False
         self.paused = False
         self.watched = 0
@@ -126,7 +128,12 @@ class Conversation:
             self.transport.send(self.slots.popleft().text or "")
 
     def may_read(self) -> bool:
-        """Whether this charger's frames are to be read on: reading waits, nothing is dropped."""
+        """Whether this charger's frames are to be read on: reading waits, nothing is dropped.
+
+        Nothing is read between naming a charger and knowing it: what it may send depends on that.
+        """
+        if self.key is not None and not self.introduced:
+            return False
         waiting = len(self.slots)
         if self.transport.backlog > BACKLOG_BYTES:
             self.paused = True

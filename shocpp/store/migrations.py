@@ -14,17 +14,20 @@ from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
 from shocpp.settings import CHECKOUT
-from shocpp.store.database import APPLICATION_ID, Database, check_ours, connect, damaged, unusable
+from shocpp.store.database import (
+    APPLICATION_ID,
+    VERSION,
+    Database,
+    check_ours,
+    connect,
+    damaged,
+    unusable,
+)
 
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
 _QUICK_CHECK_BYTES = 256 * 1024 * 1024
 """Up to this size a start also looks through the pages of the file (about a second)."""
-
-
-def latest_version() -> int:
-    """The version this program writes: the number of its newest migration."""
-    return max(int(file.name[:4]) for file in _migration_files())
 
 
 def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
@@ -90,9 +93,9 @@ def _upgrade(path: Path, thorough: bool) -> None:
     database = connect(path)
     version = check_ours(database)
     try:
-        if version > latest_version():
+        if version > VERSION:
             raise UnusableDatabase(
-                f"{path} has version {version}, this program knows {latest_version()}; "
+                f"{path} has version {version}, this program knows {VERSION}; "
                 "it was written by a newer shocpp: use that one"
             )
         if thorough:

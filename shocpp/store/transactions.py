@@ -4,26 +4,27 @@ It keeps what `ledger.booking` decides and hands it the rows it decides on; both
 one write transaction.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.ledger.booking import (
+from shocpp.ledger.booking import Record
+from shocpp.ledger.matching import (
     Match,
-    Record,
-    StartDecision,
-    StartRows,
     StopOnFile,
     StopRows,
-    Transaction,
     anonymous_stop_key,
-    has_clock,
     is_anonymous,
-    start_key,
     stop_key,
 )
 from shocpp.ledger.transaction_id import INT32_MAX
-from shocpp.ocpp.facts import Reading, TransactionStarted, TransactionStopped
+from shocpp.ledger.transactions import (
+    StartDecision,
+    StartRows,
+    Transaction,
+    has_clock,
+    start_key,
+)
+from shocpp.ocpp.facts import TransactionStarted, TransactionStopped
 from shocpp.store import properties
 from shocpp.store.database import Database
 
@@ -136,7 +137,7 @@ def rows_for_stop(
         ).fetchone()
     )
     return StopRows(
-        known=_known_stop(db, charge_point, stopped),
+        known=_known_stops(db, charge_point, stopped),
         same_id=same_id or (),
         unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
         card_account=card_account,
@@ -146,16 +147,18 @@ def rows_for_stop(
     )
 
 
-def _known_stop(db: Database, charge_point: int, stopped: TransactionStopped) -> StopOnFile | None:
+def _known_stops(
+    db: Database, charge_point: int, stopped: TransactionStopped
+) -> tuple[StopOnFile, ...]:
     where, key = "stop_key", stop_key(stopped)
     if is_anonymous(stopped):
         where, key = "anonymous_key", anonymous_stop_key(stopped)
-    found = db.execute(
-        f"SELECT id, received_ms FROM received_stop WHERE charge_point = ? AND {where} = ?"
-        " ORDER BY id DESC LIMIT 1",
+    rows = db.execute(
+        f"SELECT id, id_tag, received_ms FROM received_stop WHERE charge_point = ? AND {where} = ?"
+        " ORDER BY id",
         (charge_point, key),
-    ).fetchone()
-    return StopOnFile(*found) if found else None
+    )
+    return tuple(StopOnFile(*row) for row in rows.fetchall())
 
 
 def count_repeated_stop(db: Database, row: int) -> None:
@@ -168,36 +171,34 @@ def neighbours(
 ) -> list[tuple[int, int]]:
     """The intervals in Wh that this stop must not book again.
 
-    Of a transaction on file, only what began after it on its connector can overlap; a decoded one
-    has no connector, so every record of its Charge Point counts.
+    Of a transaction on file, only what began after it on its connector can overlap, and what was
+    booked from an id alone. That has no connector, so every record of its Charge Point counts.
     """
     end_wh = stopped.meter_stop_wh
     if end_wh is None or match.unmatched:
         return []
     transaction = match.closes or match.follows
     if transaction is None:
-        return db.execute(
-            "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
-            " AND review IS NULL AND end_wh > ? AND begin_wh < ?",
-            (charge_point, match.decoded_start_wh, end_wh),
-        ).fetchall()
+        assert match.decoded_start_wh is not None
+        return _booked(db, charge_point, match.decoded_start_wh, end_wh, "%")
     low = transaction.meter_stop_wh if match.follows else transaction.meter_start_wh + 1
-    return db.execute(
+    later = db.execute(
         "SELECT meter_start_wh, meter_start_wh + 1 FROM started_transaction"
         " WHERE charge_point = ? AND connector_id = ? AND id > ?"
         " AND meter_start_wh >= ? AND meter_start_wh < ?",
         (charge_point, transaction.connector_id, transaction.row, low, end_wh),
     ).fetchall()
+    return later + _booked(db, charge_point, transaction.meter_start_wh, end_wh, "decoded")
 
 
-def readings_of(db: Database, started_transaction: int) -> list[Reading]:
-    """The meter readings of a transaction, in the order in which they were taken."""
-    rows = db.execute(
-        "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
-        " ORDER BY coalesce(sampled_ms, received_ms), id",
-        (started_transaction,),
-    )
-    return [Reading(*row) for row in rows.fetchall()]
+def _booked(
+    db: Database, charge_point: int, low_wh: int, high_wh: int, provenance: str
+) -> list[tuple[int, int]]:
+    return db.execute(
+        "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
+        " AND review IS NULL AND end_wh > ? AND begin_wh < ? AND provenance LIKE ?",
+        (charge_point, low_wh, high_wh, provenance),
+    ).fetchall()
 
 
 def record_stop(
@@ -317,32 +318,3 @@ def open_transaction_row(
         (charge_point, value),
     ).fetchone()
     return int(found[0]) if found else None
-
-
-def record_readings(
-    db: Database,
-    charge_point: int,
-    connector_id: int,
-    started_transaction: int | None,
-    readings: Iterable[Reading],
-    frame: int,
-    now_ms: int,
-) -> None:
-    """Keep the totals of meter values; all samples are in the frame."""
-    db.executemany(
-        "INSERT INTO meter_reading (charge_point, connector_id, started_transaction, sampled_ms,"
-        " received_ms, register_wh, power_w, frame) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                charge_point,
-                connector_id,
-                started_transaction,
-                reading.sampled_ms,
-                now_ms,
-                reading.register_wh,
-                reading.power_w,
-                frame,
-            )
-            for reading in readings
-        ],
-    )

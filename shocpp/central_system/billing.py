@@ -1,0 +1,183 @@
+"""What cards and transactions mean for the books (a room): rows, the ledger's decision, rows.
+
+Each method runs inside the bookkeeper's one write transaction and returns the confirmation that the
+decision makes; it leaves the house after the commit.
+"""
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shocpp.central_system.tags import TagsFile
+from shocpp.ledger.accounts import Accounts, id_tag_key
+from shocpp.ledger.booking import Record, book_stop
+from shocpp.ledger.matching import Match, match_stop, stop_key
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.ledger.transactions import decide_start
+from shocpp.ocpp.facts import (
+    AuthorizationAsked,
+    MeterValuesReported,
+    Reading,
+    TransactionStarted,
+    TransactionStopped,
+)
+from shocpp.ocpp.frames import Payload
+from shocpp.store import charge_points, properties, readings, transactions
+from shocpp.store.database import Database
+from shocpp.store.transactions import RecordPlace
+
+log = logging.getLogger(__name__)
+
+
+class Heard(NamedTuple):
+    """A frame that a fact came in: the row of its Charge Point, its own row, and its text."""
+
+    charge_point: int
+    charge_point_id: str
+    frame: int
+    text: str
+    received_ms: int
+
+
+class Billing:
+    """The accounts and transactions of one database. `booked`: a record waits for its file."""
+
+    def __init__(self, db: Database, tags: TagsFile, zone: ZoneInfo) -> None:
+        self.booked = False
+        self._db = db
+        self._tags = tags
+        self._zone = zone
+        self._accounts: Accounts | None = None
+        self._kept_tags = properties.kept_tags(db)
+        tags.fall_back_to(self._kept_tags)
+
+    def begin(self) -> None:
+        """A new transaction begins: look again whether tags.json has changed."""
+        self._accounts = None
+
+    def _accounts_in_force(self) -> Accounts:
+        """The accounts of this transaction; a new set is kept for the day its file is broken."""
+        if self._accounts is None:
+            self._accounts = self._tags.accounts(transactions.account_names(self._db))
+            if self._tags.text is not None and self._tags.text != self._kept_tags:
+                properties.keep_tags(self._db, self._tags.text)
+                self._kept_tags = self._tags.text
+        return self._accounts
+
+    def authorize(self, heard: Heard, asked: AuthorizationAsked) -> Payload:
+        """OCPP 1.6 §4.1."""
+        card = self._accounts_in_force().card(asked.id_tag, heard.received_ms)
+        status = card.status
+        is_single = status == "Accepted" and not card.concurrent
+        key = id_tag_key(asked.id_tag)
+        if is_single and transactions.is_charging(self._db, key, heard.charge_point):
+            status = "ConcurrentTx"
+        return {"idTagInfo": {"status": status}}
+
+    def start(self, heard: Heard, started: TransactionStarted) -> Payload:
+        """OCPP 1.6 §4.8: a new transaction, or one that is told again."""
+        rows = transactions.rows_for_start(self._db, heard.charge_point, started)
+        card = self._accounts_in_force().card(started.id_tag, heard.received_ms)
+        decision = decide_start(started, card, rows)
+        if decision.repeat_of is None:
+            transactions.record_start(
+                self._db, heard.charge_point, started, decision, heard.received_ms
+            )
+        else:
+            transactions.count_repeated_start(self._db, decision.repeat_of)
+        if decision.flags:
+            told = "; ".join(decision.flags)
+            log.warning("%s: StartTransaction: %s", heard.charge_point_id, told)
+        return {
+            "idTagInfo": {"status": decision.status},
+            "transactionId": decision.transaction_id,
+        }
+
+    def stop(self, heard: Heard, stopped: TransactionStopped) -> Payload:
+        """OCPP 1.6 §4.10: booked, a repeat, or under review; never refused."""
+        accounts = self._accounts_in_force()
+        card = accounts.card(stopped.id_tag, heard.received_ms) if stopped.id_tag else None
+        known = card is not None and card.account_index != UNASSIGNED_INDEX
+        listed = {index: account.name for index, account in accounts.by_index.items()}
+        rows = transactions.rows_for_stop(
+            self._db,
+            heard.charge_point,
+            stopped,
+            card.account_index if card and known else None,
+            listed | transactions.account_names(self._db),
+        )
+        match = match_stop(stopped, rows, heard.received_ms)
+        if match.repeat_of is not None:
+            transactions.count_repeated_stop(self._db, match.repeat_of)
+        else:
+            self._book(heard, stopped, match, len(rows.known))
+        return {} if card is None else {"idTagInfo": {"status": card.status}}
+
+    def _book(self, heard: Heard, stopped: TransactionStopped, match: Match, alike: int) -> None:
+        db = self._db
+        transaction = match.closes or match.follows
+        row = transaction.row if transaction else None
+        connector_id = transaction.connector_id if transaction else 0
+        self._keep_readings(heard, connector_id, row, stopped.readings)
+        record = book_stop(
+            stopped,
+            match,
+            readings=readings.of_transaction(db, row) if row is not None else (),
+            neighbours=transactions.neighbours(db, heard.charge_point, stopped, match),
+            now_ms=heard.received_ms,
+        )
+        if record.review or record.flags:
+            told = "; ".join(filter(None, (record.review, *record.flags)))
+            log.warning("%s: StopTransaction: %s", heard.charge_point_id, told)
+        whole_frame = heard.text if record.review else None
+        stop_row = transactions.record_stop(
+            db, heard.charge_point, stopped, match, heard.received_ms, whole_frame
+        )
+        if transaction is not None:
+            transactions.close_transaction(db, transaction, record.end_wh)
+        place = self._place(record, heard, stopped, alike)
+        transactions.record_accounting(
+            db, heard.charge_point, stop_row, transaction, record, place, heard.received_ms
+        )
+        self.booked = True
+
+    def _place(
+        self, record: Record, heard: Heard, stopped: TransactionStopped, alike: int
+    ) -> RecordPlace:
+        """The month a record belongs to, and the name of its file.
+
+        The name comes from numbers and a hash only; the same stop always gets the same one. `alike`
+        counts the earlier stops with its key that were others, as chargers without a clock send.
+        """
+        local = datetime.fromtimestamp(record.billed_ms / 1000, self._zone)
+        identity = charge_points.identity_key(heard.charge_point_id)
+        key = stop_key(stopped) + (f"\n{alike}" if alike else "")
+        digest = hashlib.sha256(f"{identity}\n{key}".encode()).hexdigest()
+        return RecordPlace(
+            month=f"{local:%Y-%m}",
+            local_time=f"{local:%Y-%m-%d %H:%M:%S}",
+            file_name=f"{record.billed_ms // 1000}-{digest[:12]}.json",
+        )
+
+    def meter_values(self, heard: Heard, reported: MeterValuesReported) -> None:
+        """OCPP 1.6 §4.7."""
+        if reported.readings:
+            row = transactions.open_transaction_row(
+                self._db, heard.charge_point, reported.connector_id, reported.transaction_id
+            )
+            self._keep_readings(heard, reported.connector_id, row, reported.readings)
+
+    def _keep_readings(
+        self, heard: Heard, connector_id: int, row: int | None, taken: tuple[Reading, ...]
+    ) -> None:
+        readings.record(
+            self._db,
+            heard.charge_point,
+            connector_id,
+            row,
+            taken,
+            heard.frame,
+            heard.received_ms,
+        )

@@ -1,0 +1,92 @@
+"""What the loop hands to the bookkeeper, and what comes back (a room)."""
+
+from typing import NamedTuple
+
+from shocpp.ocpp.connection import Event, Reported
+from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
+from shocpp.store.calls import CallOutcome, QueuedCall
+
+
+class Connect(NamedTuple):
+    """A conversation begins. `claimed`: the identity is a serial told by the charger itself."""
+
+    token: str
+    charge_point_id: str
+    remote: str
+    claimed: bool
+
+
+class Connected(NamedTuple):
+    """The identity as it is spelled in the books, and whether it was there before; or a refusal."""
+
+    charge_point_id: str
+    known: bool
+    refusal: str | None
+
+
+class Disconnect(NamedTuple):
+    """A conversation has ended."""
+
+    token: str
+
+
+class Receive(NamedTuple):
+    """A frame and what it means. The result is the answer's text, or None where there is none."""
+
+    token: str
+    charge_point_id: str | None
+    text: str
+    received_ms: int
+    event: Event
+
+
+class Send(NamedTuple):
+    """A frame of ours that is no answer, to be kept."""
+
+    charge_point_id: str | None
+    action: str
+    text: str
+    sent_ms: int
+
+
+class Claim(NamedTuple):
+    """Take a queued Call for this conversation. The result is whether it may be sent."""
+
+    token: str
+    call: QueuedCall
+
+
+class Settle(NamedTuple):
+    """A Call of this conversation ends without an answer."""
+
+    token: str
+    call_id: str
+    outcome: CallOutcome
+
+
+class Failed(NamedTuple):
+    """The result of a job that was not written; `unavailable` says that none can be just now."""
+
+    reason: str
+    unavailable: bool
+
+
+Job = Connect | Disconnect | Receive | Send | Claim | Settle
+
+
+class Look(NamedTuple):
+    """What a worker finds when its bell rings."""
+
+    calls: list[QueuedCall]
+    superseded: list[str]
+
+
+def is_durable(job: Job) -> bool:
+    """Whether the result of a job promises that energy is on disk."""
+    return (
+        isinstance(job, Receive)
+        and isinstance(job.event, Reported)
+        and isinstance(
+            job.event.fact, TransactionStarted | TransactionStopped | MeterValuesReported
+        )
+    )
