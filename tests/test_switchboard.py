@@ -79,7 +79,9 @@ def asleep(worker: int) -> Iterator[None]:
 
 def test_a_connection_to_another_worker_replaces_the_older_one_there(serve: Serve) -> None:
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
-    one, other = wait_for(lambda: len(server.workers()) == 2 and server.workers())
+    wait_for(lambda: server.home.query("SELECT count(*) FROM worker") == [(2,)])
+    one, other = server.workers()
+    time.sleep(0.5)  # asleep in the middle of its first writes, one would keep the other out
     with contextlib.ExitStack() as stack:
         with asleep(one):
             older = stack.enter_context(connect(server.url("garage")))

@@ -1,0 +1,404 @@
+"""A Charge Point's connection as a pure state: one frame makes one event, and nothing raises."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.ocpp.connection import (
+    GARBAGE_WITHIN_MS,
+    QUIET_MS,
+    REMEMBERED_ANSWERS,
+    Answered,
+    Confirmed,
+    Connection,
+    Event,
+    Ignored,
+    Refused,
+    Repeated,
+    Reported,
+)
+from shocpp.ocpp.facts import AuthorizationAsked
+
+NOW_MS = 1_693_727_530_000
+HEARTBEAT = '[2,"7","Heartbeat",{}]'
+BOOT = '[2,"1","BootNotification",{"chargePointVendor":"v","chargePointModel":"m"}]'
+OURS = "6c5f6d4e-0000-4000-8000-000000000001"
+
+
+def authorize(unique_id: object = "7", id_tag: str = "1111") -> str:
+    """A Call that the ledger has to answer."""
+    return json.dumps([2, unique_id, "Authorize", {"idTag": id_tag}])
+
+
+def connection() -> Connection:
+    return Connection(heartbeat_s=55)
+
+
+def refusal(text: str) -> tuple[str, str]:
+    """Code and description of the CallError that a text is answered with."""
+    event = connection().receive(text, NOW_MS)
+    assert isinstance(event, Answered)
+    kind, unique_id, code, description, details = json.loads(event.text)
+    assert (kind, unique_id, details) == (4, event.unique_id, {})
+    return code, description
+
+
+# --- the plain case ---
+
+
+def test_a_heartbeat_is_answered_at_once() -> None:
+    answer = '[3,"7",{"currentTime":"2023-09-03T07:52:10.000Z"}]'
+    assert connection().receive(HEARTBEAT, NOW_MS) == Answered("Heartbeat", "7", answer)
+
+
+def test_a_fact_waits_for_its_ink() -> None:
+    event = connection().receive(authorize(), NOW_MS)
+    assert event == Reported("Authorize", "7", AuthorizationAsked("1111"), None)
+
+
+def test_a_confirmation_that_needs_no_ledger_comes_with_the_fact() -> None:
+    event = connection().receive(BOOT, NOW_MS)
+    assert isinstance(event, Reported)
+    assert event.confirmation == {
+        "status": "Accepted",
+        "currentTime": "2023-09-03T07:52:10.000Z",
+        "interval": 55,
+    }
+
+
+def test_our_call_is_outstanding_until_it_is_confirmed() -> None:
+    here = connection()
+    assert here.place(OURS, "Reset", '{"type":"Soft"}') == f'[2,"{OURS}","Reset",{{"type":"Soft"}}]'
+    assert here.outstanding == OURS
+    event = here.receive(f'[3,"{OURS}",{{"status":"Accepted"}}]', NOW_MS)
+    assert event == Confirmed(OURS, {"status": "Accepted"})
+    assert here.outstanding is None
+
+
+def test_our_call_may_be_refused() -> None:
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    event = here.receive(f'[4,"{OURS}","NotSupported","no",{{"a":1}}]', NOW_MS)
+    assert event == Refused(OURS, "NotSupported", "no", {"a": 1})
+    assert here.outstanding is None
+
+
+def test_a_charger_may_call_while_our_call_is_outstanding() -> None:
+    """Crossing Calls are legal, OCPP-J §4.1.1."""
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    assert isinstance(here.receive(HEARTBEAT, NOW_MS), Answered)
+    assert here.outstanding == OURS
+
+
+# --- refusals ---
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "description"),
+    [
+        (
+            '[2,"7"]',
+            "FormationViolation",
+            "a Call has four elements: [2, unique id, action, payload]",
+        ),
+        ('[2,"7",5,{}]', "FormationViolation", "the action is not a string"),
+        ('[2,"7","Heartbeat",[]]', "FormationViolation", "the payload is not an object"),
+        ('[2,"7","Teleport",{}]', "NotImplemented", "Teleport is not an action of OCPP 1.6"),
+        ('[2,"7","heartbeat",{}]', "NotImplemented", "heartbeat is not an action of OCPP 1.6"),
+        (
+            '[2,"7","Reset",{"type":"Soft"}]',
+            "NotSupported",
+            "Reset is not a request a Central System answers",
+        ),
+        ('[2,"7","Authorize",{}]', "OccurenceConstraintViolation", "idTag is required and missing"),
+        (
+            '[2,"7","Authorize",{"idTag":5}]',
+            "TypeConstraintViolation",
+            "idTag must be a string; it is an integer",
+        ),
+        (
+            '[2,"7","Authorize",{"idTag":"123456789012345678901"}]',
+            "PropertyConstraintViolation",
+            "idTag must be at most 20 characters; it has 21",
+        ),
+    ],
+)
+def test_a_call_that_cannot_be_answered_gets_a_call_error(
+    text: str, code: str, description: str
+) -> None:
+    assert refusal(text) == (code, description)
+
+
+def test_the_name_of_an_unknown_action_is_cut() -> None:
+    assert refusal(f'[2,"7","{"x" * 5000}",{{}}]')[1].startswith("x" * 50 + " is not")
+
+
+@pytest.mark.parametrize("action", ["StartTransaction", "StopTransaction", "MeterValues"])
+@pytest.mark.parametrize("payload", ["{}", "null", '{"meterStart":"x","transactionId":[]}'])
+def test_energy_is_never_refused_for_its_content(action: str, payload: str) -> None:
+    assert isinstance(connection().receive(f'[2,"7","{action}",{payload}]', NOW_MS), Reported)
+
+
+def test_vendors_words_and_extra_members_are_not_refused() -> None:
+    """Legrand's errorCode is `Error`; evcc saw an Authorize with a connectorId."""
+    status = {"connectorId": 1, "status": "Sleepy", "errorCode": "Error", "extra": [1]}
+    text = json.dumps([2, "7", "StatusNotification", status])
+    assert isinstance(connection().receive(text, NOW_MS), Reported)
+
+
+# --- answers of the charger ---
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[3,"other",{}]',
+        f'[3,"{OURS[:-1]}",{{}}]',
+        "[3,6,{}]",
+        '[4,"other","GenericError","",{}]',
+        f'[4,"5{OURS}","GenericError","",{{}}]',
+    ],
+)
+def test_only_its_unique_id_settles_our_call(text: str) -> None:
+    """Phihong puts a digit before the id of its CallErrors: the Call times out."""
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    assert isinstance(here.receive(text, NOW_MS), Ignored)
+    assert here.outstanding == OURS
+
+
+@pytest.mark.parametrize("text", [f'[3,"{OURS}",{{}}]', f'[4,"{OURS}","GenericError","",{{}}]'])
+def test_an_answer_twice_or_too_late_settles_nothing(text: str) -> None:
+    here = connection()
+    assert isinstance(here.receive(text, NOW_MS), Ignored)
+    here.place(OURS, "Reset", "{}")
+    here.give_up(OURS)
+    assert isinstance(here.receive(text, NOW_MS), Ignored)
+    here.place("next", "Reset", "{}")
+    assert isinstance(here.receive(text, NOW_MS), Ignored)
+    assert here.outstanding == "next"
+
+
+def test_giving_up_another_call_changes_nothing() -> None:
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    here.give_up("other")
+    assert here.outstanding == OURS
+
+
+def test_a_second_outstanding_call_is_a_mistake_of_ours() -> None:
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    with pytest.raises(AssertionError, match="one outstanding Call"):
+        here.place("next", "Reset", "{}")
+
+
+@pytest.mark.xfail(reason="bug: the Call waits for its time-out instead of being reported")
+def test_an_answer_to_our_call_that_is_garbage_is_reported() -> None:
+    """The fault table: "charger answers … with garbage: … reported"."""
+    here = connection()
+    here.place(OURS, "Reset", "{}")
+    assert isinstance(here.receive(f'[3,"{OURS}",["Accepted"]]', NOW_MS), Refused)
+
+
+# --- the same Call again ---
+
+
+def test_the_same_call_gets_the_same_answer() -> None:
+    here, text = connection(), authorize()
+    event = here.receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.confirmed(event, text, "the answer")
+    assert here.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
+
+
+def test_the_same_call_while_the_first_is_being_written_is_a_repeat() -> None:
+    """MicroOcpp sends it again before its own time-out."""
+    here, text = connection(), authorize()
+    event = here.receive(text, NOW_MS)
+    assert here.receive(text, NOW_MS) == Repeated("Authorize", "7")
+    assert isinstance(event, Reported)
+    here.confirmed(event, text, "the answer")
+    assert here.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
+
+
+def test_a_call_that_failed_is_a_new_one_when_it_is_sent_again() -> None:
+    here, text = connection(), authorize()
+    event = here.receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.forget(event, text)
+    assert isinstance(here.receive(text, NOW_MS), Reported)
+
+
+def test_there_may_be_nothing_to_forget() -> None:
+    here, text = connection(), authorize()
+    event = connection().receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.forget(event, text)
+    assert isinstance(here.receive(text, NOW_MS), Reported)
+
+
+def test_another_connection_remembers_nothing() -> None:
+    """Unique ids begin again at every boot of many chargers."""
+    here, text = connection(), authorize()
+    event = here.receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.confirmed(event, text, "the answer")
+    assert isinstance(connection().receive(text, NOW_MS), Reported)
+
+
+def test_a_charger_that_uses_an_id_for_another_call_is_never_answered_from_memory() -> None:
+    here, text = connection(), authorize("1", "1111")
+    event = here.receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.confirmed(event, text, "the answer")
+    assert isinstance(here.receive(authorize("1", "2222"), NOW_MS), Reported)
+    assert isinstance(here.receive(text, NOW_MS), Reported)
+    here.confirmed(event, text, "the answer")
+    assert isinstance(here.receive(text, NOW_MS), Reported)
+
+
+def test_only_the_last_answers_are_remembered() -> None:
+    here = connection()
+    texts = [authorize(str(number)) for number in range(REMEMBERED_ANSWERS + 1)]
+    for text in texts:
+        event = here.receive(text, NOW_MS)
+        assert isinstance(event, Reported)
+        here.confirmed(event, text, "the answer")
+    assert isinstance(here.receive(texts[-1], NOW_MS), Answered)
+    assert isinstance(here.receive(texts[1], NOW_MS), Answered)
+    assert isinstance(here.receive(texts[0], NOW_MS), Reported)
+
+
+def test_an_answer_to_a_call_that_is_forgotten_already_is_not_remembered() -> None:
+    here = connection()
+    first = here.receive(authorize("0"), NOW_MS)
+    for number in range(1, REMEMBERED_ANSWERS + 1):
+        here.receive(authorize(str(number)), NOW_MS)
+    assert isinstance(first, Reported)
+    here.confirmed(first, authorize("0"), "the answer")
+    assert isinstance(here.receive(authorize("0"), NOW_MS), Reported)
+
+
+# --- garbage ---
+
+
+def garbage(here: Connection, *seconds: float, text: str = "garbage") -> list[bool]:
+    """Whether to hang up after each of several unreadable texts at these times."""
+    events = [here.receive(text, NOW_MS + int(second * 1000)) for second in seconds]
+    assert all(isinstance(event, Ignored) for event in events)
+    return [event.hang_up for event in events if isinstance(event, Ignored)]
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "{}", "[]", "[2]", "[2,null,3]", "[3,true,{}]"])
+def test_garbage_is_ignored_and_three_in_a_row_are_too_many(text: str) -> None:
+    assert garbage(connection(), 0, 1, 2, text=text) == [False, False, True]
+
+
+def test_garbage_is_forgiven_after_ten_seconds() -> None:
+    within = GARBAGE_WITHIN_MS / 1000
+    assert garbage(connection(), 0, 1, within) == [False, False, True]
+    assert garbage(connection(), 0, 1, within + 0.001) == [False, False, False]
+    assert garbage(connection(), 0, 8, 16, 17, 19) == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("text", [HEARTBEAT, '[2,"7"]', "[5]", '[3,"other",{}]'])
+def test_a_readable_frame_between_forgives_garbage(text: str) -> None:
+    here = connection()
+    assert garbage(here, 0, 1) == [False, False]
+    here.receive(text, NOW_MS + 1_500)
+    assert garbage(here, 2, 3) == [False, False]
+
+
+def test_other_message_types_are_ignored_as_often_as_they_come() -> None:
+    here = connection()
+    for _ in range(5):
+        event = here.receive('[5,"7","Heartbeat",{}]', NOW_MS)
+        assert event == Ignored("message type 5 is not OCPP 1.6", hang_up=False)
+
+
+# --- when Calls of ours may go out ---
+
+
+def test_nothing_is_placed_before_the_charger_has_spoken() -> None:
+    here = connection()
+    assert not here.may_place(NOW_MS)
+    assert here.placeable_from_ms(NOW_MS) == NOW_MS + QUIET_MS
+
+
+def test_an_answered_boot_ends_the_quiet_time() -> None:
+    """Wallbox 6.x disconnects when it is called before that."""
+    here = connection()
+    event = here.receive(BOOT, NOW_MS)
+    assert isinstance(event, Reported)
+    assert not here.may_place(NOW_MS)
+    here.confirmed(event, BOOT, "the answer")
+    assert here.may_place(NOW_MS)
+    assert here.placeable_from_ms(NOW_MS) == NOW_MS
+
+
+def test_a_charger_that_does_not_boot_is_left_alone_for_half_a_minute() -> None:
+    """A reconnect needs no BootNotification, OCPP-J §5.4."""
+    here = connection()
+    here.receive(HEARTBEAT, NOW_MS)
+    here.receive(HEARTBEAT, NOW_MS + 29_000)
+    assert here.placeable_from_ms(NOW_MS + 29_999) == NOW_MS + QUIET_MS
+    assert not here.may_place(NOW_MS + 29_999)
+    assert here.may_place(NOW_MS + 30_000)
+
+
+def test_any_other_answered_call_does_not_end_the_quiet_time() -> None:
+    here, text = connection(), authorize()
+    event = here.receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    here.confirmed(event, text, "the answer")
+    assert not here.may_place(NOW_MS)
+
+
+def test_one_call_at_a_time() -> None:
+    here = connection()
+    here.receive(HEARTBEAT, NOW_MS)
+    here.place(OURS, "Reset", "{}")
+    assert not here.may_place(NOW_MS + QUIET_MS)
+    here.give_up(OURS)
+    assert here.may_place(NOW_MS + QUIET_MS)
+
+
+# --- properties ---
+
+ids = st.sampled_from(["1", "2", OURS]) | st.integers(0, 2)
+odd_payloads: st.SearchStrategy[dict[str, Any]] = st.dictionaries(
+    st.sampled_from(["idTag", "transactionId", "meterStop", "connectorId", "x"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just([]),
+    max_size=3,
+)
+texts = st.text(max_size=20) | st.builds(
+    lambda *elements: json.dumps(elements),
+    st.integers(1, 5),
+    ids,
+    st.sampled_from(["Heartbeat", "Authorize", "StopTransaction", "StartTransaction", "Reset", "X"])
+    | odd_payloads,
+    odd_payloads | st.none() | st.text(max_size=3),
+)
+
+
+@given(st.lists(st.tuples(texts, st.integers(0, 20_000)), max_size=12))
+def test_every_readable_call_gets_one_answer_with_its_own_id(said: list[tuple[str, int]]) -> None:
+    here, moment_ms = connection(), NOW_MS
+    for text, later_ms in said:
+        moment_ms += later_ms
+        if here.may_place(moment_ms):
+            here.place(OURS, "Reset", "{}")
+        event: Event = here.receive(text, moment_ms)
+        if isinstance(event, Reported):
+            here.confirmed(event, text, json.dumps([3, event.unique_id, {}]))
+        if isinstance(event, Answered):
+            answer: list[Any] = json.loads(event.text)
+            assert answer[0] in (3, 4)
+            assert answer[1] == json.loads(text)[1]
+        if isinstance(event, Confirmed | Refused):
+            assert here.outstanding is None

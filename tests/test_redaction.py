@@ -1,0 +1,91 @@
+"""Secrets do not enter the books: AuthorizationKey is write-only (OCPP-J errata 3.10)."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.ocpp.redaction import redacted
+
+CONFIGURATION = {
+    "configurationKey": [
+        {"key": "AuthorizationKey", "readonly": False, "value": "geheim"},
+        {"key": "HeartbeatInterval", "readonly": False, "value": "55"},
+    ]
+}
+
+
+def test_the_key_in_a_change_configuration_is_hidden() -> None:
+    text = '[2,"u","ChangeConfiguration",{"key":"AuthorizationKey","value":"geheim"}]'
+    assert redacted(text) == (
+        '[2,"u","ChangeConfiguration",{"key":"AuthorizationKey","value":"***"}]'
+    )
+
+
+def test_the_key_in_a_configuration_that_a_charger_tells_is_hidden() -> None:
+    text = redacted(json.dumps([3, "u", CONFIGURATION]))
+    assert "geheim" not in text
+    assert json.loads(text)[2]["configurationKey"][1]["value"] == "55"
+
+
+@pytest.mark.parametrize("spelling", ["authorizationkey", "AUTHORIZATIONKEY", "authorizationKey"])
+def test_its_case_does_not_matter(spelling: str) -> None:
+    assert "geheim" not in redacted(json.dumps({"key": spelling, "value": "geheim"}))
+    assert "geheim" not in redacted(json.dumps({spelling: "geheim"}))
+
+
+def test_a_structure_as_its_value_is_hidden_as_well() -> None:
+    assert redacted('{"AuthorizationKey":{"value":["geheim"]}}') == '{"AuthorizationKey":"***"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[2,"7","Heartbeat",{}]', "not JSON at all", "", '[2, "7",  "Heartbeat", {"value":"x"}]'],
+)
+def test_a_frame_without_secrets_stays_as_it_is(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_a_list_of_keys_to_ask_for_is_no_secret() -> None:
+    text = '[2,"u","GetConfiguration",{"key":["AuthorizationKey"]}]'
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"key":"AuthorizationKey","value":"geheim"',
+        '{"AuthorizationKey":1,"value":"geheim","number":NaN}',
+        '"AuthorizationKey geheim' + "[" * 100_000,
+        '["AuthorizationKey","geheim",' + "9" * 5000 + "]",
+        '["AuthorizationKey",' + "[" * 100_000 + '"geheim"' + "]" * 100_000 + "]",
+    ],
+)
+def test_what_names_a_secret_and_cannot_be_read_is_hidden_whole(text: str) -> None:
+    assert redacted(text) == "*** (unreadable, and it names a secret)"
+
+
+@pytest.mark.xfail(reason="bug: an escaped letter in the name hides it from the first look")
+def test_a_key_whose_name_is_written_with_escapes_is_hidden() -> None:
+    assert "geheim" not in redacted(r'{"key":"Authorization\u004bey","value":"geheim"}')
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            | st.fixed_dictionaries(
+                {"key": st.just("AuthorizationKey"), "value": st.just("geheim")}
+            )
+        ),
+        max_leaves=10,
+    )
+)
+def test_wherever_it_stands_only_the_secret_is_lost(value: Any) -> None:
+    text = json.dumps(value)
+    expected = text.replace('"geheim"', '"***"')
+    assert json.loads(redacted(text)) == json.loads(expected)
