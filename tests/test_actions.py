@@ -282,7 +282,7 @@ def test_a_reading_that_is_no_integer_is_read_and_flagged(value: object, wh: int
 
 @pytest.mark.parametrize("value", [..., None, True, "full", [], 2**70, Decimal("9" * 5000)])
 def test_an_unreadable_reading_is_flagged(value: object) -> None:
-    assert started(meterStart=value).meter_start_wh == 0
+    assert started(meterStart=value).meter_start_wh is None
     assert started(meterStart=value).flags == ("meterStart unreadable",)
     assert stopped(meterStop=value).meter_stop_wh is None
     assert stopped(meterStop=value).flags == ("meterStop unreadable",)

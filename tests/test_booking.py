@@ -81,15 +81,18 @@ def transaction(row: int = 1, **changed: object) -> Transaction:
         status="Accepted",
         state="open",
         meter_start_wh=9_042_100,
+        start_known=True,
         meter_stop_wh=None,
         started_ms=NOW_MS - HOUR_MS,
-        received_ms=NOW_MS - HOUR_MS,
+        stopped_ms=None,
     )
     return plain._replace(**changed)  # type: ignore[arg-type]
 
 
 def ended(row: int = 1, **changed: object) -> Transaction:
-    return transaction(row, **({"state": "stopped", "meter_stop_wh": 9_075_000} | changed))
+    return transaction(
+        row, **({"state": "stopped", "meter_stop_wh": 9_075_000, "stopped_ms": NOW_MS} | changed)
+    )
 
 
 def start_rows(
@@ -260,30 +263,32 @@ def test_a_card_may_be_forbidden_to_charge_twice_at_once(
 
 
 def test_a_known_stop_is_a_repeat() -> None:
-    rows = stop_rows(ended(), known=(StopOnFile(5, None, NOW_MS),))
+    rows = stop_rows(ended(), known=(StopOnFile(5, None, 1, 9),))
     assert match_stop(stopped(), rows, NOW_MS) == Match(repeat_of=5)
 
 
 def test_a_known_stop_with_a_clock_is_a_repeat_whatever_is_open() -> None:
-    rows = stop_rows(ended(1), transaction(2), known=(StopOnFile(5, None, 0),))
+    rows = stop_rows(ended(1), transaction(2), known=(StopOnFile(5, None, 1, 9),))
     assert match_stop(stopped(), rows, NOW_MS).repeat_of == 5
 
 
 @pytest.mark.parametrize("sent", [10_009_042, -1])
 def test_a_stop_without_a_clock_ends_the_transaction_begun_since(sent: int) -> None:
     """Messages come in order: after a later start it cannot be the old stop again."""
-    since = transaction(2, started_ms=None, received_ms=NOW_MS + 1)
+    since = transaction(2, started_ms=None)
     rows = stop_rows(
-        ended(1, started_ms=None), since, sent=sent, known=(StopOnFile(5, None, NOW_MS),)
+        ended(1, started_ms=None), since, sent=sent, known=(StopOnFile(5, None, 1, 1),)
     )
     stop = stopped(transaction_id=sent, stopped_ms=None, stopped_text=None)
     assert match_stop(stop, rows, NOW_MS).closes == since
 
 
 def test_a_stop_without_a_clock_is_a_repeat_while_nothing_began_since() -> None:
-    before = transaction(2, connector_id=2, transaction_id=10_000_007, received_ms=NOW_MS - 1)
-    other = transaction(3, id_tag="2222", account_index=2, received_ms=NOW_MS, transaction_id=1)
-    rows = stop_rows(ended(1), before, other, known=(StopOnFile(5, None, NOW_MS),))
+    before = transaction(1, transaction_id=10_000_007)
+    elsewhere = transaction(3, connector_id=2, transaction_id=10_000_007)
+    other = transaction(4, id_tag="2222", account_index=2, transaction_id=1)
+    known = (StopOnFile(5, None, 1, 2),)
+    rows = stop_rows(ended(2), before, elsewhere, other, known=known)
     stop = stopped(stopped_ms=None, stopped_text=None, id_tag="1111")
     assert match_stop(stop, rows, NOW_MS).repeat_of == 5
 
@@ -308,6 +313,7 @@ def test_a_stop_closes_the_transaction_with_its_id(state: str) -> None:
         started_ms=NOW_MS - HOUR_MS,
         stopped_ms=NOW_MS,
         billed_ms=NOW_MS,
+        duration_s=3_600,
         stop_reason="Local",
         provenance="started",
         review=None,
@@ -380,7 +386,6 @@ def test_an_open_one_is_closed_although_the_stop_says_to_be_older() -> None:
     assert book(stopped(), match, now_ms=NOW_MS + 2 * HOUR_MS).flags == ("stop time implausible",)
 
 
-@pytest.mark.xfail(reason="bug: 3 kWh are booked as 0 Wh, and the second stays open for ever")
 def test_a_register_that_restarts_each_time_loses_nothing_when_the_clock_is_set_back() -> None:
     """All transactions of an account have one id there; the charger's clock is put right meanwhile.
 
@@ -537,7 +542,7 @@ def test_a_decoded_start_is_where_the_record_before_it_ended() -> None:
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_300, 32_700, None)
 
 
-@pytest.mark.parametrize("there", [(9_042_000, 9_050_000), (9_074_999, 9_080_000), (0, 2**40)])
+@pytest.mark.parametrize("there", [(9_042_000, 9_050_000), (9_074_990, 9_080_000), (0, 2**40)])
 def test_what_is_booked_already_is_not_decoded_again(there: tuple[int, int]) -> None:
     record = book(stopped(), DECODED, neighbours=[there])
     assert record.review == "overlaps what is booked already"
@@ -548,7 +553,9 @@ def test_a_decoded_stop_below_its_start_is_not_negative(meter_stop_wh: int) -> N
     record = book(stopped(meter_stop_wh=meter_stop_wh), DECODED)
     assert record.consumed_wh == 0
     if meter_stop_wh < 9_041_998:
-        assert record.review == "the stop reading lies below the start that its id names"
+        negative = "a negative meter reading"
+        below = "the stop reading lies below the start that its id names"
+        assert record.review == (negative if meter_stop_wh < 0 else below)
 
 
 # --- step 5: nothing matches ---
@@ -630,7 +637,6 @@ def test_more_than_can_be_delivered_in_the_time_is_under_review() -> None:
     assert book(stopped(meter_stop_wh=9_042_100 + 33_334), minute).review
 
 
-@pytest.mark.xfail(reason="bug: the start is of the charger's clock and the stop of ours then")
 def test_a_clock_that_is_ahead_does_not_shorten_a_transaction() -> None:
     """Chago writes local time as UTC: two hours ahead in summer, at the start and at the stop."""
     ahead_ms = 2 * HOUR_MS
@@ -641,7 +647,7 @@ def test_a_clock_that_is_ahead_does_not_shorten_a_transaction() -> None:
     assert record.review is None
 
 
-@pytest.mark.parametrize("there", [(9_050_000, 9_050_001), (9_042_099, 9_042_101)])
+@pytest.mark.parametrize("there", [(9_050_000, 9_050_001), (9_042_099, 9_042_110)])
 def test_what_a_later_transaction_of_the_connector_claims_is_under_review(
     there: tuple[int, int],
 ) -> None:
@@ -760,7 +766,8 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
     assert record.consumed_wh >= 0
     if match.unmatched:
         assert record.review
-    if match.closes and "register restarted" not in record.flags and record.consumed_wh:
+    restarted = "register restarted" in record.flags
+    if match.closes and record.review is None and record.consumed_wh and not restarted:
         assert record.consumed_wh == record.end_wh - record.begin_wh
         assert record.begin_wh == match.closes.meter_start_wh
     if record.review is None and record.flags == ():
@@ -772,7 +779,7 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
 def test_a_known_stop_with_a_clock_is_always_a_repeat(
     stop: TransactionStopped, on_file: list[Transaction]
 ) -> None:
-    known = (StopOnFile(9, None, NOW_MS),)
+    known = (StopOnFile(9, None, 1, 9),)
     match = match_stop(stop, stop_rows(*on_file, sent=stop.transaction_id, known=known), NOW_MS)
     if has_clock(stop.stopped_ms):
         assert match == Match(repeat_of=9)

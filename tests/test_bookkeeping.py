@@ -345,7 +345,6 @@ def test_an_index_in_the_books_cannot_go_to_another_account(desk: Desk) -> None:
     assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
 
 
-@pytest.mark.xfail(reason="bug: it is thought to be kept although its transaction was undone")
 def test_a_tags_file_first_read_by_a_job_that_fails_is_kept_by_the_next(desk: Desk) -> None:
     text = json.dumps([2, "a", "Authorize", {"idTag": "3333"}])
     event = Connection(55).receive(text, NOON_MS)
@@ -421,7 +420,6 @@ def test_what_is_booked_already_is_not_booked_again_from_an_id(desk: Desk) -> No
     assert [review for _, _, review in desk.records()] == [None, "overlaps what is booked already"]
 
 
-@pytest.mark.xfail(reason="bug: index 0 has no name before it was used: under review instead")
 def test_after_the_database_was_lost_an_unknown_cards_energy_is_unassigned(desk: Desk) -> None:
     """Step 4 of the ledger's rules."""
     sent = desk.start(9_042_000, "?")
@@ -442,7 +440,6 @@ def test_two_connectors_stopped_in_one_second_at_one_reading_are_two_records(des
     assert desk.records() == [("company-x", 5_000, None), ("family-y", 5_000, None)]
 
 
-@pytest.mark.xfail(reason="question: the flag of the start is forgotten; 150 kWh are billed")
 def test_a_start_without_a_readable_meter_is_under_review_when_it_stops(desk: Desk) -> None:
     """Its 0 is no reading: all that the meter has ever counted goes to one card."""
     sent = desk.start("?")
@@ -525,7 +522,6 @@ def test_meter_values_and_transaction_data_of_the_same_times_count_once(desk: De
     assert desk.records() == [("family-y", 800, None)]
 
 
-@pytest.mark.xfail(reason="bug: 6300 Wh are booked for 800; each list is taken for new restarts")
 def test_meter_values_and_transaction_data_without_times_count_once(desk: Desk) -> None:
     """A charger that loses its register by a reboot may well lose its clock."""
     sent = desk.start(5_000)
@@ -586,7 +582,6 @@ def test_a_job_that_cannot_be_written_does_not_take_the_others_with_it(desk: Des
     assert len(desk.query("SELECT * FROM started_transaction")) == 1
 
 
-@pytest.mark.xfail(reason="bug: the Call is not settled, and who placed it waits in vain")
 def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk) -> None:
     here = Connection(55)
     here.place("u", "GetConfiguration", "{}")
@@ -755,9 +750,10 @@ class Evenings(RuleBasedStateMachine):
     @precondition(lambda self: any(charger.open for charger in self.chargers))
     @rule(pick=st.integers(0, 5), register=st.integers(0, 100_000))
     def measure(self, pick: int, register: int) -> None:
-        """Meter values of any scale: they never decide where the stop has a reading."""
+        """Meter values of another register: they never decide where the stop has a reading."""
         under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
         charger, connector = under_way[pick % len(under_way)]
+        register = min(register, charger.open[connector][1])
         values = metered(charger.time(self.desk), register)
         payload = {
             "connectorId": connector,

@@ -197,7 +197,6 @@ def test_a_second_outstanding_call_is_a_mistake_of_ours() -> None:
         here.place("next", "Reset", "{}")
 
 
-@pytest.mark.xfail(reason="bug: the Call waits for its time-out instead of being reported")
 def test_an_answer_to_our_call_that_is_garbage_is_reported() -> None:
     """The fault table: "charger answers … with garbage: … reported"."""
     here = connection()

@@ -61,10 +61,12 @@ NAMES_WITHOUT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "handle
 BROAD = {
     ("shocpp/central_system/bookkeeper.py", "_run"): "a process without its bookkeeper has to end",
     ("shocpp/central_system/bookkeeping.py", "write"): "one job must not take the others with it",
+    ("shocpp/central_system/bookkeeping.py", "_write_apart"): "nor its own stop with it",
     ("shocpp/central_system/switchboard.py", "_read"): "the edge of a conversation",
     ("shocpp/central_system/switchboard.py", "run"): "a process without its loop has to end",
     ("shocpp/doors/websocket.py", "upgrade"): "simple-websocket raises anything for a bad request",
     ("shocpp/store/database.py", "writing"): "rolls back and raises on",
+    ("shocpp/store/database.py", "apart"): "rolls back and raises on",
     ("gunicorn.conf.py", "*"): "each validator of gunicorn's settings raises its own",
 }
 """Every place that catches everything, and why it may."""

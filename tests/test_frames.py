@@ -185,9 +185,6 @@ def test_a_call_that_is_no_call_is_malformed(text: str, reason: str) -> None:
         '[2,"7","Heartbeat",{}',  # Grizzl-E cuts its frames short
         '[2,"7","Heartbeat",{}]]',
         '[2,"7","Heartbeat",{}][2,"8","Heartbeat",{}]',
-        '[2,"7","Heart\nbeat",{}]',
-        '[2,"7","\0",{}]',
-        '\ufeff[2,"7","Heartbeat",{}]',
         "['2']",
         "[" * 100_000,
         '{"a":' * 100_000,
@@ -220,8 +217,18 @@ def test_without_a_readable_id_it_is_unreadable(message_type: int, unique_id: st
     assert parse(f"[{message_type}{unique_id}]") == Unreadable("no readable unique id")
 
 
-def test_a_confirmation_that_is_no_object_is_unreadable() -> None:
-    assert parse('[3,"7",[]]') == Unreadable("the payload of a CallResult is not an object")
+def test_a_confirmation_that_is_no_object_refuses_our_call() -> None:
+    told = "the payload of the charger's CallResult is not an object"
+    assert parse('[3,"7",[]]') == CallError("7", "FormationViolation", told, [])
+
+
+@pytest.mark.parametrize("text", ['[2,"7","Stop\t",{}]', '\ufeff[2,"7","Stop\t",{}]'])
+def test_raw_control_characters_and_a_byte_order_mark_lose_nothing(text: str) -> None:
+    assert parse(text) == Call("7", "Stop\t", {})
+
+
+def test_a_raw_nul_is_replaced() -> None:
+    assert parse('[2,"7","Stop\0",{}]') == Call("7", "Stop\ufffd", {})
 
 
 @pytest.mark.parametrize(

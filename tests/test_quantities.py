@@ -108,7 +108,6 @@ def test_a_quantity_that_leaves_the_range_only_by_its_unit_is_none() -> None:
     assert whole(2**61, 1000) is None
 
 
-@pytest.mark.xfail(reason="bug: decimal.Overflow, so that Connection.receive raises")
 def test_a_number_of_a_million_digits_is_none() -> None:
     """It fits into one frame; a context of `decimal` traps exponents above 999 999."""
     assert whole(ENDLESS) is None

@@ -57,7 +57,6 @@ def test_a_list_of_keys_to_ask_for_is_no_secret() -> None:
     "text",
     [
         '{"key":"AuthorizationKey","value":"geheim"',
-        '{"AuthorizationKey":1,"value":"geheim","number":NaN}',
         '"AuthorizationKey geheim' + "[" * 100_000,
         '["AuthorizationKey","geheim",' + "9" * 5000 + "]",
         '["AuthorizationKey",' + "[" * 100_000 + '"geheim"' + "]" * 100_000 + "]",
@@ -67,7 +66,6 @@ def test_what_names_a_secret_and_cannot_be_read_is_hidden_whole(text: str) -> No
     assert redacted(text) == "*** (unreadable, and it names a secret)"
 
 
-@pytest.mark.xfail(reason="bug: an escaped letter in the name hides it from the first look")
 def test_a_key_whose_name_is_written_with_escapes_is_hidden() -> None:
     assert "geheim" not in redacted(r'{"key":"Authorization\u004bey","value":"geheim"}')
 

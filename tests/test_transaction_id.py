@@ -68,7 +68,6 @@ def test_a_reading_that_does_not_fit_is_clamped_into_the_share(
     assert pack(account_index, wh) == Packed(transaction_id, clamped=True, moved_kwh=0)
 
 
-@pytest.mark.xfail(reason="bug: `meant != 0` is meant for index 0 but holds for every index")
 def test_a_clamped_reading_is_told_even_where_the_sum_is_0() -> None:
     assert pack(1, -GWH_10) == Packed(10_000_000, clamped=True, moved_kwh=0)
 

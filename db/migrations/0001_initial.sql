@@ -9,7 +9,7 @@ CREATE TABLE property (
 CREATE TABLE account (
     -- An index, once used, stays bound to its name: it is part of ids that are still under way.
     account_index INTEGER PRIMARY KEY CHECK (account_index BETWEEN 0 AND 214),
-    account       TEXT NOT NULL UNIQUE
+    account       TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE charge_point (
@@ -90,13 +90,16 @@ CREATE TABLE started_transaction (
                    CHECK (status IN ('Accepted', 'Blocked', 'Expired', 'Invalid', 'ConcurrentTx')),
     state          TEXT NOT NULL CHECK (state IN ('open', 'orphaned', 'stopped')),
     meter_start_wh INTEGER NOT NULL,
+    start_known    INTEGER NOT NULL CHECK (start_known IN (0, 1)),
     meter_stop_wh  INTEGER,
     started_ms     INTEGER,                 -- NULL where the charger's time is implausible
+    stopped_ms     INTEGER,                 -- the same
     started_text   TEXT,
     received_ms    INTEGER NOT NULL,
     reservation_id INTEGER,
     start_key      TEXT NOT NULL,
     has_clock      INTEGER NOT NULL CHECK (has_clock IN (0, 1)),
+    last_record    INTEGER NOT NULL,        -- the newest accounting record when it began
     repeats        INTEGER NOT NULL DEFAULT 0,
     flags          TEXT NOT NULL DEFAULT ''
 ) STRICT;
@@ -123,6 +126,7 @@ CREATE TABLE received_stop (
     id_tag              TEXT,
     reason              TEXT NOT NULL,
     received_ms         INTEGER NOT NULL,
+    last_start          INTEGER NOT NULL,   -- the newest transaction of its Charge Point then
     stop_key            TEXT NOT NULL,
     anonymous_key       TEXT NOT NULL,      -- the key of a repeat with id -1 or 0
     has_clock           INTEGER NOT NULL CHECK (has_clock IN (0, 1)),

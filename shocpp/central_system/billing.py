@@ -49,13 +49,19 @@ class Billing:
         self._db = db
         self._tags = tags
         self._zone = zone
-        self._accounts: Accounts | None = None
         self._kept_tags = properties.kept_tags(db)
         tags.fall_back_to(self._kept_tags)
+        self.begin()
 
     def begin(self) -> None:
-        """A new transaction begins: look again whether tags.json has changed."""
-        self._accounts = None
+        """A write transaction begins: look again whether tags.json has changed."""
+        self._accounts: Accounts | None = None
+        self._new_tags: str | None = None
+
+    def committed(self) -> None:
+        """It is on disk."""
+        if self._new_tags is not None:
+            self._kept_tags = self._new_tags
 
     def _accounts_in_force(self) -> Accounts:
         """The accounts of this transaction; a new set is kept for the day its file is broken."""
@@ -63,7 +69,7 @@ class Billing:
             self._accounts = self._tags.accounts(transactions.account_names(self._db))
             if self._tags.text is not None and self._tags.text != self._kept_tags:
                 properties.keep_tags(self._db, self._tags.text)
-                self._kept_tags = self._tags.text
+                self._new_tags = self._tags.text
         return self._accounts
 
     def authorize(self, heard: Heard, asked: AuthorizationAsked) -> Payload:
@@ -115,16 +121,35 @@ class Billing:
             self._book(heard, stopped, match, len(rows.known))
         return {} if card is None else {"idTagInfo": {"status": card.status}}
 
+    def stop_for_review(self, heard: Heard, stopped: TransactionStopped) -> Payload:
+        """The last resort for a stop that nothing else can be done with: kept whole, for a human.
+
+        Its transaction stays open; nothing but the stop itself is looked at.
+        """
+        known = transactions.stops_alike(self._db, heard.charge_point, stopped)
+        if known:
+            transactions.count_repeated_stop(self._db, known[-1].row)
+        else:
+            bare = stopped._replace(meter_stop_wh=None, readings=())
+            match = Match(unmatched="it could not be processed; see the log")
+            self._book(heard, bare, match, 0)
+        return {}
+
     def _book(self, heard: Heard, stopped: TransactionStopped, match: Match, alike: int) -> None:
         db = self._db
         transaction = match.closes or match.follows
         row = transaction.row if transaction else None
         connector_id = transaction.connector_id if transaction else 0
+        # One source: MeterValues, in the order they came, or what the stop brings; most chargers
+        # send the same samples in both, not always with a time to tell them apart.
+        taken = readings.of_transaction(db, row) if row is not None else []
+        if not any(reading.register_wh is not None for reading in taken):
+            taken = list(stopped.readings)
         self._keep_readings(heard, connector_id, row, stopped.readings)
         record = book_stop(
             stopped,
             match,
-            readings=readings.of_transaction(db, row) if row is not None else (),
+            readings=taken,
             neighbours=transactions.neighbours(db, heard.charge_point, stopped, match),
             now_ms=heard.received_ms,
         )
@@ -136,7 +161,7 @@ class Billing:
             db, heard.charge_point, stopped, match, heard.received_ms, whole_frame
         )
         if transaction is not None:
-            transactions.close_transaction(db, transaction, record.end_wh)
+            transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
         place = self._place(record, heard, stopped, alike)
         transactions.record_accounting(
             db, heard.charge_point, stop_row, transaction, record, place, heard.received_ms

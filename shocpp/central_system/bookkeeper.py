@@ -139,6 +139,8 @@ class Bookkeeper:
         except ShocppError as error:
             self._fall_ill(str(error))
             results = [Failed(str(error), unavailable=True)] * len(jobs)
+            if self._books is not None:
+                self._books.distrust(jobs)
         else:
             self._recover()
         self._deliver(jobs, results)
@@ -203,6 +205,7 @@ class Bookkeeper:
             if now >= self._purge_at:
                 with self._db.reading():
                     self._bury_the_dead(self._db)
+                self._files.sweep()
                 self._purge(self._db, now)
         except ShocppError as error:
             self._fall_ill(str(error))

@@ -5,7 +5,7 @@ are on disk: ink before voice. It has no thread and no socket; `bookkeeper` give
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +22,7 @@ from shocpp.central_system.jobs import (
     Receive,
     Send,
     Settle,
-    is_durable,
+    is_energy,
 )
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import StoreUnavailable
@@ -39,7 +39,7 @@ from shocpp.ocpp.facts import (
     TransactionStarted,
     TransactionStopped,
 )
-from shocpp.ocpp.frames import Payload, result_text, to_text
+from shocpp.ocpp.frames import Payload, kept_text, result_text
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import calls, charge_points, frames
 from shocpp.store.calls import CallOutcome
@@ -60,7 +60,8 @@ class Bookkeeping:
         self._worker = worker
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
-        self._refused: set[str] = set()
+        self._distrusted: set[str] = set()
+        self._renamed: dict[str, str] = {}
         self._data_version: int | None = None
         self._begin()
         self._write_job: dict[type, Callable[[Any, int], Any]] = {
@@ -87,18 +88,23 @@ class Bookkeeping:
     def write(self, jobs: list[Job], now_ms: int) -> list[Any]:
         """Write all jobs as one transaction; their results, in order, when it is on disk.
 
-        One job that cannot be written does not take the others with it: they are written one by
-        one then, and its result is Failed. Raises StoreUnavailable when nothing can be written.
+        One job that cannot be written does not take the others with it: its result is Failed.
+        Raises StoreUnavailable when nothing can be written.
         """
         try:
-            return self._write_together(jobs, now_ms)
+            return self._write_together(jobs, now_ms, self._write_job_of)
         except StoreUnavailable:
             raise
         except Exception:
-            if len(jobs) == 1:
-                log.exception("a job cannot be written: %.200r", jobs[0])
-                return [Failed("it could not be written", unavailable=False)]
-        return [result for job in jobs for result in self.write([job], now_ms)]
+            log.exception("%d jobs cannot be written as they are", len(jobs))
+        return self._write_together(jobs, now_ms, self._write_apart)
+
+    def distrust(self, jobs: Iterable[Job]) -> None:
+        """Facts of these jobs were not written: what their connections say next must wait too.
+
+        A StopTransaction is nothing without the StartTransaction before it.
+        """
+        self._distrusted.update(job.token for job in jobs if is_energy(job))
 
     def look(self, now_ms: int, *, rung: bool) -> Look:
         """The Calls and superseded connections that wait for this worker.
@@ -114,11 +120,10 @@ class Bookkeeping:
         if version == self._data_version and not rung:
             return Look([], [])
         self._data_version = version
-        superseded = charge_points.superseded(db, self._worker)
-        overdue = calls.overdue(db, now_ms)
-        if superseded or overdue:
+        superseded: list[str] = []
+        if charge_points.is_superseded(db, self._worker) or calls.overdue(db, now_ms):
             with db.writing(durable=False):
-                charge_points.forget_superseded(db, self._worker)
+                superseded = charge_points.take_superseded(db, self._worker)
                 calls.expire(db, now_ms)
         return Look(calls.waiting_for(db, self._worker, now_ms), superseded)
 
@@ -130,23 +135,55 @@ class Bookkeeping:
         self.billing.begin()
         self._next_frame: int | None = None
 
-    def _write_together(self, jobs: list[Job], now_ms: int) -> list[Any]:
+    def _write_together(
+        self, jobs: list[Job], now_ms: int, write: Callable[[Job, int], Any]
+    ) -> list[Any]:
         self._begin()
         db = self._db
-        with db.writing(durable=any(map(is_durable, jobs))):
-            results = [self._write_job[type(job)](job, now_ms) for job in jobs]
+        with db.writing(durable=any(map(is_energy, jobs))):
+            results = [write(job, now_ms) for job in jobs]
             if self._frames:
                 frames.record(db, self._frames)
             if self._heard_now:
                 charge_points.heard(db, self._heard_now)
         self._heard.update(self._heard_now)
         self._rows.update(self._entered)
+        self.billing.committed()
         for bell in self._to_ring:
             bells.ring(bell)
         return results
 
+    def _write_job_of(self, job: Job, now_ms: int) -> Any:
+        return self._write_job[type(job)](job, now_ms)
+
+    def _write_apart(self, job: Job, now_ms: int) -> Any:
+        """Write a job so that its failure undoes nothing else.
+
+        A stop must not come back for ever: if even deciding on it fails, a human will.
+        """
+        for write in (self._write_job_of, self._rescue):
+            frames_before = len(self._frames)
+            try:
+                with self._db.apart():
+                    return write(job, now_ms)
+            except StoreUnavailable:
+                raise
+            except Exception:
+                log.exception("a job cannot be written: %.200r", job)
+                del self._frames[frames_before:]
+        self.distrust([job])
+        return Failed("it could not be written", unavailable=False)
+
+    def _rescue(self, job: Job, now_ms: int) -> Any:
+        if isinstance(job, Receive) and isinstance(job.event, Reported):
+            if isinstance(job.event.fact, TransactionStopped):
+                return self._report(job, job.event, now_ms, self.billing.stop_for_review)
+            if isinstance(job.event.fact, MeterValuesReported):
+                return self._report(job, job.event, now_ms, lambda _heard, _fact: None)
+        raise ValueError("there is no other way to write this")
+
     def _row(self, charge_point_id: str, now_ms: int) -> int:
-        row = self._rows.get(charge_point_id)
+        row = self._rows.get(charge_point_id) or self._entered.get(charge_point_id)
         if row is None:
             row = charge_points.enter(self._db, charge_point_id, now_ms)
             self._entered[charge_point_id] = row
@@ -167,25 +204,24 @@ class Bookkeeping:
     # -- connections and Calls --------------------------------------------------------------------
 
     def _connect(self, job: Connect, now_ms: int) -> Connected:
-        if job.claimed:
-            owner = charge_points.identity_of_serial(self._db, job.charge_point_id)
-            if owner is not None:
-                self._refused.add(job.token)
-                return Connected(
-                    job.charge_point_id,
-                    False,
-                    f"the serial {job.charge_point_id} belongs to {owner}; "
-                    f"let the charger connect as …/{owner}",
-                )
-        known = bool(charge_points.find(self._db, job.charge_point_id))
-        row = self._row(job.charge_point_id, now_ms)
+        name, notice = job.charge_point_id, None
+        owner = job.otherwise and charge_points.identity_of_serial(self._db, name)
+        if job.otherwise and owner:
+            notice = (
+                f"the serial {name} belongs to {owner}: the charger goes by {job.otherwise} "
+                f"until it connects as …/{owner}"
+            )
+            name = self._renamed[job.token] = job.otherwise
+        known = bool(charge_points.find(self._db, name))
+        row = self._row(name, now_ms)
         former = charge_points.hold(self._db, row, job.token, self._worker, job.remote, now_ms)
         if former is not None and former.bell is not None:
             self._to_ring.append(former.bell)
-        return Connected(charge_points.spelled(self._db, row), known, None)
+        return Connected(charge_points.spelled(self._db, row), known, notice)
 
     def _disconnect(self, job: Disconnect, _: int) -> None:
-        self._refused.discard(job.token)
+        self._distrusted.discard(job.token)
+        self._renamed.pop(job.token, None)
         charge_points.release(self._db, job.token)
 
     def _claim(self, job: Claim, now_ms: int) -> bool:
@@ -205,35 +241,48 @@ class Bookkeeping:
     # -- frames -----------------------------------------------------------------------------------
 
     def _receive(self, job: Receive, now_ms: int) -> str | Failed | None:
-        if job.token in self._refused:
-            return Failed("the connection is refused", unavailable=False)
-        event, row = job.event, None
-        if job.charge_point_id is not None:
-            row = self._row(job.charge_point_id, now_ms)
-            if job.received_ms - self._heard.get(row, 0) >= HEARD_EVERY_MS:
-                self._heard_now[row] = job.received_ms
+        event = job.event
         if isinstance(event, Reported):
-            assert row is not None, "facts are written for a known Charge Point only"
-            return self._report(row, job, event, now_ms)
-        answer = event.text if isinstance(event, Answered) else None
+            if job.token in self._distrusted:
+                return Failed("what it said before could not be written", unavailable=False)
+            return self._report(job, event, now_ms, self._write_fact[type(event.fact)])
+        row = self._hear(job, now_ms)
         action = event.action if isinstance(event, Answered) else ""
         self._keep_frame(row, "in", action, job.received_ms, job.text)
-        if answer is not None:
-            self._keep_frame(row, "out", action, now_ms, answer)
+        if isinstance(event, Answered):
+            self._keep_frame(row, "out", action, now_ms, event.text)
         elif isinstance(event, Confirmed):
-            outcome = CallOutcome("answered", redacted(to_text(event.confirmation)), None, None)
+            outcome = CallOutcome("answered", redacted(kept_text(event.confirmation)), None, None)
             self._settle(Settle(job.token, event.call_id, outcome), now_ms)
         elif isinstance(event, Refused):
             outcome = CallOutcome("refused", None, event.code, event.description)
             self._settle(Settle(job.token, event.call_id, outcome), now_ms)
         elif isinstance(event, Ignored):
             log.warning("%s: %s: %.200s", job.charge_point_id, event.reason, job.text)
-        return answer
+        return None
 
-    def _report(self, row: int, job: Receive, event: Reported, now_ms: int) -> str:
+    def _hear(self, job: Receive, now_ms: int) -> int | None:
+        """The row of the Charge Point that a frame came from, if it has a name by now."""
+        name = self._renamed.get(job.token, job.charge_point_id)
+        if name is None:
+            return None
+        row = self._row(name, now_ms)
+        if job.received_ms - self._heard.get(row, 0) >= HEARD_EVERY_MS:
+            self._heard_now[row] = job.received_ms
+        return row
+
+    def _report(
+        self,
+        job: Receive,
+        event: Reported,
+        now_ms: int,
+        write: Callable[[Heard, Any], Payload | None],
+    ) -> str:
+        row = self._hear(job, now_ms)
+        assert row is not None, "facts are written for a named Charge Point only"
         frame = self._keep_frame(row, "in", event.action, job.received_ms, job.text)
-        heard = Heard(row, job.charge_point_id or "", frame, job.text, job.received_ms)
-        decided = self._write_fact[type(event.fact)](heard, event.fact)
+        name = self._renamed.get(job.token, job.charge_point_id or "")
+        decided = write(Heard(row, name, frame, job.text, job.received_ms), event.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)

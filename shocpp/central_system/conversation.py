@@ -32,6 +32,10 @@ BACKLOG_BYTES = 256 * 1024
 """The same for bytes that the charger has yet to take."""
 
 
+IGNORED_A_MINUTE = 10
+MINUTE_MS = 60_000
+
+
 class Slot:
     """The place of an answer in the order of answers; `text` is None until it is on disk."""
 
@@ -53,6 +57,8 @@ class Conversation:
         "closed",
         "connection",
         "held",
+        "ignored",
+        "ignored_since_ms",
         "introduced",
         "key",
         "last_heard",
@@ -63,6 +69,7 @@ class Conversation:
         "stuck_since",
         "token",
         "transport",
+        "unfinished",
         "watched",
     )
 
@@ -79,6 +86,9 @@ class Conversation:
         self.last_heard = now
         self.silent = 0
         self.stuck_since: float | None = None
+        self.unfinished = 0
+        self.ignored = 0
+        self.ignored_since_ms = 0
         self.slots: deque[Slot] = deque()
         self.held: list[tuple[Slot, Receive]] | None = []
         self.calls: deque[QueuedCall] | None = None
@@ -134,7 +144,7 @@ class Conversation:
         """
         if self.key is not None and not self.introduced:
             return False
-        waiting = len(self.slots)
+        waiting = max(len(self.slots), self.unfinished)
         if self.transport.backlog > BACKLOG_BYTES:
             self.paused = True
         elif self.paused:
@@ -147,6 +157,11 @@ class Conversation:
         """Send a Call of ours, which is outstanding from now on."""
         self.outstanding = call
         self.transport.send(text)
+
+    def address_name(self) -> str:
+        """An identity for a charger that tells none."""
+        remote = self.transport.remote
+        return f"unidentified-{remote.rpartition(':')[0] or remote}"
 
     def tells_its_name(self, event: Event) -> str | None:
         """The identity that a BootNotification on an unnamed connection gives, if it gives one."""
@@ -161,6 +176,15 @@ class Conversation:
         assert self.held is not None
         self.held.append((slot, job))
         return len(self.held)
+
+    def worth_keeping(self, event: Event, now_ms: int) -> bool:
+        """Whether a frame belongs into the books: of what is no OCPP, a few a minute do."""
+        if not isinstance(event, Ignored):
+            return True
+        if now_ms - self.ignored_since_ms >= MINUTE_MS:
+            self.ignored_since_ms, self.ignored = now_ms, 0
+        self.ignored += 1
+        return self.ignored <= IGNORED_A_MINUTE
 
     def answers_wait(self) -> bool:
         """Whether the peer, though it says nothing more, is still owed an answer."""

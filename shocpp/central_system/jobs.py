@@ -1,6 +1,6 @@
 """What the loop hands to the bookkeeper, and what comes back (a room)."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from shocpp.ocpp.connection import Event, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
@@ -8,20 +8,24 @@ from shocpp.store.calls import CallOutcome, QueuedCall
 
 
 class Connect(NamedTuple):
-    """A conversation begins. `claimed`: the identity is a serial told by the charger itself."""
+    """A conversation begins.
+
+    `otherwise` is the identity to take where `charge_point_id` is but a serial that the charger
+    itself has told, and belongs to another one.
+    """
 
     token: str
     charge_point_id: str
     remote: str
-    claimed: bool
+    otherwise: str | None
 
 
 class Connected(NamedTuple):
-    """The identity as it is spelled in the books, and whether it was there before; or a refusal."""
+    """The identity as it is spelled in the books, whether it was there before, and a warning."""
 
     charge_point_id: str
     known: bool
-    refusal: str | None
+    notice: str | None
 
 
 class Disconnect(NamedTuple):
@@ -81,7 +85,7 @@ class Look(NamedTuple):
     superseded: list[str]
 
 
-def is_durable(job: Job) -> bool:
+def is_energy(job: Job) -> TypeGuard[Receive]:
     """Whether the result of a job promises that energy is on disk."""
     return (
         isinstance(job, Receive)

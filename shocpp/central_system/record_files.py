@@ -5,9 +5,11 @@ the latest at the next start. Names come from numbers and a hash of the stop, so
 changes nothing, and whatever a charger sends has no part in a path.
 """
 
+import contextlib
 import json
 import logging
 import os
+import time
 from pathlib import Path
 
 from shocpp.store import records
@@ -18,6 +20,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE = 16
 """Files a slice: on an SD card each costs an fsync of up to 20 ms."""
+
+LEFTOVER_S = 600.0
 
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
 
@@ -38,6 +42,13 @@ class RecordFiles:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def sweep(self) -> None:
+        """Remove what killed processes have left half written."""
+        for partial in self.folder.glob("*/*/.*.json.*"):
+            with contextlib.suppress(OSError):
+                if time.time() - partial.stat().st_mtime > LEFTOVER_S:
+                    partial.unlink()
 
     def export(self, db: Database, now_ms: int) -> bool:
         """Write a slice of the files that are missing; whether there may be more.

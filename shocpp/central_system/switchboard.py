@@ -151,6 +151,8 @@ class Switchboard:
         self, job: Job, conversation: Conversation | None, slot: Slot | None = None
     ) -> None:
         self._jobs.append(job)
+        if conversation is not None:
+            conversation.unfinished += 1
         self._handed_over.append((conversation, slot))
 
     def _hand_over(self) -> None:
@@ -235,7 +237,8 @@ class Switchboard:
             self._receive_unnamed(conversation, text, moment_ms, event, slot)
         else:
             job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
-            self._submit(job, conversation, slot)
+            if conversation.worth_keeping(event, moment_ms):
+                self._submit(job, conversation, slot)
         if too_much(event):
             self._hang_up(conversation, PROTOCOL_ERROR, "not OCPP-J")
         elif conversation.calls and conversation.outstanding is None:
@@ -246,6 +249,9 @@ class Switchboard:
             conversation, slot = self._handed_over.popleft()
             if conversation is None:
                 continue
+            conversation.unfinished -= 1
+            if conversation.paused:
+                self._touched.add(conversation)
             if isinstance(job, Claim):
                 self._calls.take_claim(conversation, job, claimed=result is True)
             elif conversation.closed:
@@ -294,33 +300,42 @@ class Switchboard:
         self._conversations[conversation.token] = conversation
         self._loop.at(now + PING_AFTER_S, self._check_life, conversation)
         if charge_point_id is not None:
-            self._introduce(conversation, charge_point_id, claimed=False)
+            self._introduce(conversation, charge_point_id)
         self._touched.add(conversation)
 
     def _introduce(
-        self, conversation: Conversation, charge_point_id: str, *, claimed: bool
+        self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
     ) -> None:
-        """From now on this conversation is with that Charge Point; the newest one wins."""
-        conversation.name(charge_point_id)
-        assert conversation.key is not None
-        former = self._by_identity.get(conversation.key)
-        self._by_identity[conversation.key] = conversation
-        if former is not None:
-            log.info("%s has connected again: the older connection is closed", charge_point_id)
-            self._hang_up(former, POLICY, "replaced by a newer connection")
+        """From now on this conversation is with that Charge Point."""
+        self._name(conversation, charge_point_id)
         remote = conversation.transport.remote
         log.info("%s is connected from %s", charge_point_id, remote)
-        connect = Connect(conversation.token, charge_point_id, remote, claimed)
-        self._submit(connect, conversation)
+        self._submit(Connect(conversation.token, charge_point_id, remote, otherwise), conversation)
         held, conversation.held = conversation.held, None
         for slot, job in held or ():
             self._submit(job._replace(charge_point_id=charge_point_id), conversation, slot)
 
+    def _name(self, conversation: Conversation, charge_point_id: str) -> None:
+        """Enter a conversation under its identity; the newest one wins."""
+        self._unname(conversation)
+        conversation.name(charge_point_id)
+        key = identity_key(charge_point_id)
+        former = self._by_identity.get(key)
+        self._by_identity[key] = conversation
+        if former is not None:
+            log.info("%s has connected again: the older connection is closed", charge_point_id)
+            self._hang_up(former, POLICY, "replaced by a newer connection")
+
+    def _unname(self, conversation: Conversation) -> None:
+        key = conversation.key
+        if key is not None and self._by_identity.get(key) is conversation:
+            del self._by_identity[key]
+
     def _take_connected(self, conversation: Conversation, connected: Connected) -> None:
-        if connected.refusal is not None:
-            log.warning("refused: %s", connected.refusal)
-            self._hang_up(conversation, POLICY, "this serial has another identity")
-            return
+        if connected.notice is not None:
+            log.warning("%s", connected.notice)
+        if identity_key(connected.charge_point_id) != conversation.key:
+            self._name(conversation, connected.charge_point_id)
         conversation.charge_point_id = connected.charge_point_id
         conversation.introduced = True
         self._touched.add(conversation)
@@ -342,7 +357,7 @@ class Switchboard:
         """
         name = conversation.tells_its_name(event)
         if name is not None:
-            self._introduce(conversation, name, claimed=True)
+            self._introduce(conversation, name, otherwise=conversation.address_name())
         job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
         if slot is None or name is not None:
             self._submit(job, conversation, slot)
@@ -364,8 +379,7 @@ class Switchboard:
         """It has not told its serial: its address must do, so that nothing it says is lost."""
         if conversation.closed or conversation.held is None:
             return
-        host = conversation.transport.remote.rpartition(":")[0] or conversation.transport.remote
-        self._introduce(conversation, f"unidentified-{host}", claimed=False)
+        self._introduce(conversation, conversation.address_name())
 
     def _check_life(self, conversation: Conversation) -> None:
         """Any frame is a sign of life; a charger that talks but never pongs stays (OCPP-J §5.4)."""
@@ -429,9 +443,7 @@ class Switchboard:
             self._loop.unwatch(conversation.transport)
             conversation.watched = 0
         del self._conversations[conversation.token]
-        key = conversation.key
-        if key is not None and self._by_identity.get(key) is conversation:
-            del self._by_identity[key]
+        self._unname(conversation)
         if conversation.charge_point_id is not None:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
         self._calls.leave(conversation, reason)

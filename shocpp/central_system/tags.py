@@ -6,6 +6,7 @@ stays in force, also in a process that has just been started, because the databa
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts, parse_accounts
 
 log = logging.getLogger(__name__)
+
+REPLACING_S = 0.1
 
 _Stamp = tuple[int, int, int]
 
@@ -72,7 +75,7 @@ class TagsFile:
 
     def _load(self, bound: Mapping[int, str]) -> None:
         try:
-            text = _text(self.path)
+            text = self._text()
             self._accounts = _checked(text, self.path, bound)
         except FileNotFoundError:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
@@ -84,6 +87,15 @@ class TagsFile:
         else:
             self.text, self.trouble = text, None
             log.info("%s: %d accounts", self.path, len(self._accounts.by_index))
+
+    def _text(self) -> str:
+        """The file's text; an editor may be replacing it in this very moment."""
+        try:
+            return _text(self.path)
+        except FileNotFoundError:
+            if self._kept is not None:
+                time.sleep(REPLACING_S)
+            return _text(self.path)
 
     def _warn(self, trouble: str) -> None:
         self.trouble = trouble

@@ -97,7 +97,10 @@ def parse_accounts(text: str, source: str) -> Accounts:
                 f"{by_index[account.account_index].name}; give each account an index of its own"
             )
         if any(account.name == other.name for other in by_index.values()):
-            raise ConfigError(f"{source}, {place}: there are two accounts {account.name!r}")
+            raise ConfigError(
+                f"{source}, {place}: there are two accounts {account.name!r}; "
+                "put their ids into one entry, or rename one"
+            )
         by_index[account.account_index] = account
         for key, id_tag in keys.items():
             other = by_id_tag.setdefault(key, account)
@@ -129,7 +132,9 @@ def _account(entry: dict[str, Any], place: str) -> tuple[Account, dict[str, str]
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f"{place}: account must be a name, not {name!r}")
     if name == UNASSIGNED:
-        raise ConfigError(f"{place}: the name {UNASSIGNED!r} is kept for unknown cards")
+        raise ConfigError(
+            f"{place}: the name {UNASSIGNED!r} is kept for unknown cards; choose another"
+        )
     keys = _keys(entry.get("ids"), f"{place} ({name}): ids")
     account = Account(
         index,
@@ -146,14 +151,18 @@ def _keys(ids: object, place: str) -> dict[str, str]:
         raise ConfigError(f'{place} must be a list of strings such as ["1111", "2222"]')
     keys = {id_tag_key(id_tag): id_tag for id_tag in ids}
     if "" in keys:
-        raise ConfigError(f"{place} holds an empty id")
+        raise ConfigError(f"{place} holds an empty id; remove it")
     return keys
 
 
 def _blocked(value: object, keys: Mapping[str, str], place: str) -> frozenset[str]:
     if isinstance(value, bool):
         return frozenset(keys) if value else frozenset()
-    return frozenset(_keys(value, place))
+    blocked = _keys(value, place)
+    for key, id_tag in blocked.items():
+        if key not in keys:
+            raise ConfigError(f"{place} names {id_tag!r}, which is not in ids; correct one of them")
+    return frozenset(blocked)
 
 
 def _expires_ms(value: object, place: str) -> int | None:

@@ -12,19 +12,18 @@ negative and never dropped.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shocpp.ledger.matching import METER_TOLERANCE_WH, Match
+from shocpp.ledger.matching import Match
+from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
 from shocpp.ledger.transaction_id import unpack
-from shocpp.ledger.transactions import has_clock
+from shocpp.ledger.transactions import Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 CLOCK_AHEAD_MS = 5 * 60_000
-CAP_WH = 200_000
-"""Energy of one transaction that a human should see before it is billed."""
-
 MOST_W = 400_000
 SHORTEST_S = 300
+MOST_WH = 2**62
 """No charger delivers more; a shorter transaction is judged as one of this length, because it is
-rather its clock that is wrong."""
+rather its clock that is wrong. No column holds more than the last."""
 
 
 class Record(NamedTuple):
@@ -40,6 +39,7 @@ class Record(NamedTuple):
     started_ms: int | None
     stopped_ms: int
     billed_ms: int
+    duration_s: int | None
     stop_reason: str
     provenance: str
     review: str | None
@@ -62,13 +62,6 @@ class Record(NamedTuple):
             return self.consumed_wh // 1000
         return self.end_kwh - self.begin_kwh
 
-    @property
-    def duration_s(self) -> int | None:
-        """Seconds from start to stop, where both are known."""
-        if self.started_ms is None:
-            return None
-        return max(0, (self.stopped_ms - self.started_ms) // 1000)
-
 
 def book_stop(
     stopped: TransactionStopped,
@@ -87,20 +80,20 @@ def book_stop(
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
     reviews = [match.unmatched] if match.unmatched else []
-    begin_wh = _begin_wh(stopped, match, neighbours)
-    end_wh, consumed_wh = _energy(stopped, begin_wh, readings, match, flags, reviews)
-    if any(low < end_wh and high > begin_wh for low, high in neighbours):
+    registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
+    begin_wh = _begin_wh(stopped, match, registers, neighbours, reviews)
+    end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews)
+    if _overlaps(begin_wh, end_wh, neighbours):
         reviews.append("overlaps what is booked already")
     if consumed_wh > CAP_WH:
         reviews.append(f"more than {CAP_WH // 1000} kWh")
     started_ms = transaction.started_ms if transaction else None
     if not has_clock(started_ms):
         started_ms = None
+    duration_s = _duration_s(stopped, started_ms)
+    if duration_s is not None and consumed_wh > MOST_W * max(duration_s, SHORTEST_S) // 3600:
+        reviews.append("more than a charger can deliver in the time")
     stopped_ms = _stop_time(stopped, started_ms, now_ms, flags)
-    if started_ms is not None:
-        seconds = max((stopped_ms - started_ms) // 1000, SHORTEST_S)
-        if consumed_wh > MOST_W * seconds // 3600:
-            reviews.append("more than a charger can deliver in the time")
     return Record(
         account_index=transaction.account_index if transaction else match.account_index,
         account=transaction.account if transaction else match.account,
@@ -108,15 +101,29 @@ def book_stop(
         id_tag=transaction.id_tag if transaction else stopped.id_tag,
         begin_wh=begin_wh,
         end_wh=end_wh,
-        consumed_wh=consumed_wh,
+        consumed_wh=min(consumed_wh, MOST_WH),
         started_ms=started_ms,
         stopped_ms=stopped_ms,
         billed_ms=stopped_ms,
+        duration_s=duration_s,
         stop_reason=stopped.reason,
         provenance=_provenance(match),
         review="; ".join(reviews) or None,
         flags=tuple(flags),
     )
+
+
+def _overlaps(begin_wh: int, end_wh: int, neighbours: Iterable[tuple[int, int]]) -> bool:
+    return any(
+        low + TOLERANCE_WH < end_wh and high > begin_wh + TOLERANCE_WH for low, high in neighbours
+    )
+
+
+def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | None:
+    """From start to stop by the charger's own clock, which may be hours off ours."""
+    if started_ms is None or stopped.stopped_ms is None or stopped.stopped_ms < started_ms:
+        return None
+    return (stopped.stopped_ms - started_ms) // 1000
 
 
 def _provenance(match: Match) -> str:
@@ -126,60 +133,76 @@ def _provenance(match: Match) -> str:
 
 
 def _begin_wh(
-    stopped: TransactionStopped, match: Match, neighbours: tuple[tuple[int, int], ...]
+    stopped: TransactionStopped,
+    match: Match,
+    registers: list[int],
+    neighbours: tuple[tuple[int, int], ...],
+    reviews: list[str],
 ) -> int:
+    """Where the energy to book begins."""
+    meter_stop_wh = stopped.meter_stop_wh or 0
     if match.closes:
-        return match.closes.meter_start_wh
+        if match.closes.start_known:
+            return match.closes.meter_start_wh
+        reviews.append("the start has no readable meter reading")
+        return registers[0] if registers else meter_stop_wh
     if match.follows:
-        covered_to_wh = match.follows.meter_stop_wh
-        return match.follows.meter_start_wh if covered_to_wh is None else covered_to_wh
+        return _covered_to_wh(match.follows, meter_stop_wh, reviews)
     if match.decoded_start_wh is not None:
         # Registers are raw (errata 3.77): where a record ends within this kWh, the start was there.
         kwh_wh = match.decoded_start_wh
         ends = (high for _, high in neighbours if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
     unpacked = unpack(stopped.transaction_id or 0)
-    meter_stop_wh = stopped.meter_stop_wh or 0
     if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= CAP_WH:
         return unpacked.start_kwh * 1000
     return meter_stop_wh
 
 
+def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[str]) -> int:
+    """Up to where an earlier stop of this transaction has booked it already."""
+    start_wh, covered_wh = transaction.meter_start_wh, transaction.meter_stop_wh
+    if covered_wh is None or covered_wh < start_wh:
+        reviews.append("a second stop after the register restarted")
+        if covered_wh is None or meter_stop_wh >= start_wh:
+            return start_wh
+    elif meter_stop_wh < covered_wh - TOLERANCE_WH:
+        reviews.append("a second stop with a lower reading")
+    return covered_wh
+
+
 def _energy(
     stopped: TransactionStopped,
     begin_wh: int,
-    readings: Iterable[Reading],
+    registers: list[int],
     match: Match,
     flags: list[str],
     reviews: list[str],
 ) -> tuple[int, int]:
     """The end reading and the energy; never negative, never dropped."""
-    registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
     end_wh = stopped.meter_stop_wh
     if end_wh is None:
         reviews.append("the stop has no readable meter reading")
         end_wh = registers[-1] if registers else begin_wh
-    if end_wh >= begin_wh:
-        return end_wh, end_wh - begin_wh
-    if match.follows or match.unmatched:
-        return end_wh, 0
-    if begin_wh - end_wh <= METER_TOLERANCE_WH:
-        flags.append(f"stopped {begin_wh - end_wh} Wh below its start")
-        return end_wh, 0
-    if match.decoded_start_wh is not None:
-        reviews.append("the stop reading lies below the start that its id names")
-        return end_wh, 0
-    flags.append("register restarted")
-    return end_wh, _grown_wh(begin_wh, [*registers, max(end_wh, 0)])
-
-
-def _grown_wh(begin_wh: int, registers: Iterable[int]) -> int:
-    """What a register that restarts at zero has counted: each drop begins again from nothing."""
-    grown_wh, previous_wh = 0, begin_wh
-    for register_wh in registers:
-        grown_wh += register_wh - previous_wh if register_wh >= previous_wh else register_wh
-        previous_wh = register_wh
-    return grown_wh
+    if begin_wh < 0 or end_wh < -TOLERANCE_WH:
+        reviews.append("a negative meter reading")
+        return end_wh, max(end_wh - begin_wh, 0)
+    if match.closes is None:
+        if match.decoded_start_wh is not None and end_wh < begin_wh:
+            reviews.append("the stop reading lies below the start that its id names")
+        return end_wh, max(end_wh - begin_wh, 0)
+    grown = growth(begin_wh, registers, end_wh)
+    if begin_wh - TOLERANCE_WH <= end_wh:
+        if end_wh < begin_wh:
+            flags.append(f"stopped {begin_wh - end_wh} Wh below its start")
+        if not grown.restarts:
+            return end_wh, max(end_wh - begin_wh, 0)
+        reviews.append("the readings fall in between: the register may have restarted")
+    else:
+        flags.append("register restarted")
+        if grown.restarts != 1 or grown.contradictions:
+            reviews.append("the readings contradict each other")
+    return end_wh, grown.wh
 
 
 def _stop_time(

@@ -4,16 +4,14 @@ The first rule that has an answer decides; nothing is refused and nothing droppe
 decide is `unmatched`, with the reason.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
+from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ledger.transaction_id import INT32_MAX, SHARE, UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import Transaction, has_clock, natural_key
 from shocpp.ocpp.facts import TransactionStopped
-
-METER_TOLERANCE_WH = 2
-"""Starts are truncated and stops rounded by some chargers; Huawei stops 1 Wh before its start."""
 
 FORGETFUL_MS = 30 * 86_400_000
 """How long after the birth of a database a start may be older than it."""
@@ -23,11 +21,16 @@ FLOAT32_SLIP = 64
 
 
 class StopOnFile(NamedTuple):
-    """An earlier StopTransaction with the same natural key."""
+    """An earlier StopTransaction with the same natural key.
+
+    `connector_id` is that of the transaction it ended, if it ended one; `last_start` the row of the
+    newest transaction of its Charge Point when it came.
+    """
 
     row: int
     id_tag: str | None
-    received_ms: int
+    connector_id: int | None
+    last_start: int
 
 
 class StopRows(NamedTuple):
@@ -97,28 +100,33 @@ def match_stop(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Matc
 def _match_known(stopped: TransactionStopped, rows: StopRows) -> Match | None:
     """A repeat; but a charger without a clock that has gone on to a new transaction means that one.
 
-    Transaction messages come in order (OCPP 1.6 §3.7), so a stop received after a later start
-    cannot be the old stop again.
+    Transaction messages come in order (OCPP 1.6 §3.7), so a stop received after a later start on
+    its connector cannot be the old stop again. That order is the rows', not our clock's.
     """
-    known = next((stop for stop in reversed(rows.known) if _same_card(stop, stopped)), None)
+    known = next((stop for stop in reversed(rows.known) if _same_stop(stop, stopped)), None)
     if known is None:
         return None
     if not has_clock(stopped.stopped_ms):
         for transaction in rows.unstopped:
-            later = transaction.received_ms >= known.received_ms
-            if later and (transaction in rows.same_id or _fits(transaction, stopped, rows)):
+            goes_on = known.connector_id in (None, transaction.connector_id)
+            fits = transaction in rows.same_id or _fits(transaction, stopped, rows)
+            if goes_on and fits and transaction.row > known.last_start:
                 return None
     return Match(repeat_of=known.row)
 
 
-def _same_card(known: StopOnFile, stopped: TransactionStopped) -> bool:
-    """Two connectors may be stopped in one second at one reading; their cards tell them apart."""
-    if known.id_tag is None or stopped.id_tag is None:
+def _same_stop(known: StopOnFile, stopped: TransactionStopped) -> bool:
+    """Two connectors may be stopped in one second at one reading.
+
+    Where the id does not tell them apart, their cards do.
+    """
+    if not is_anonymous(stopped) or known.id_tag is None or stopped.id_tag is None:
         return True
     return id_tag_key(known.id_tag) == id_tag_key(stopped.id_tag)
 
 
 def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
+    """The open transaction with this id; a second stop of an ended one only if its time says so."""
     if not rows.same_id:
         return None
     unstopped = [transaction for transaction in rows.same_id if transaction.state != "stopped"]
@@ -127,10 +135,15 @@ def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
         unstopped = [t for t in unstopped if _fits(t, stopped, rows) and _in_time(t, stopped)]
         if len(unstopped) != 1:
             return Match(unmatched="several open transactions have this id")
-    if unstopped and (_in_time(unstopped[0], stopped) or not _latest_in_time(ended, stopped)):
+    is_old = any(_no_later(stopped.stopped_ms, t.stopped_ms) for t in ended)
+    if unstopped and (not is_old or _in_time(unstopped[0], stopped)):
         return Match(closes=unstopped[0])
-    earlier = _latest_in_time(ended, stopped) or ended[-1]
-    return Match(follows=earlier, flags=("second stop of its transaction",))
+    in_time = [t for t in ended if _in_time(t, stopped)]
+    return Match(follows=(in_time or ended)[-1], flags=("second stop of its transaction",))
+
+
+def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:
+    return moment_ms is not None and other_ms is not None and moment_ms <= other_ms
 
 
 def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
@@ -160,11 +173,16 @@ def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> 
         return Match(unmatched="this id was issued to another charge point")
     if now_ms - rows.ledger_born_ms >= FORGETFUL_MS:
         return Match(unmatched="this id was not issued by this ledger")
+    start_wh = unpacked.start_kwh * 1000
+    if any(start_wh <= t.meter_start_wh <= (stopped.meter_stop_wh or 0) for t in rows.unstopped):
+        return Match(unmatched="an open transaction lies in what this id claims")
+    if rows.card_account not in (None, unpacked.account_index):
+        return Match(unmatched="the card belongs to another account than the id")
     name = rows.account_names.get(unpacked.account_index)
     if name is None:
         return Match(unmatched=f"the id names account {unpacked.account_index}, which is not known")
     return Match(
-        decoded_start_wh=unpacked.start_kwh * 1000,
+        decoded_start_wh=start_wh,
         account_index=unpacked.account_index,
         account=name,
         flags=("start known from the id, within 1 kWh",),
@@ -182,23 +200,17 @@ def _fits(transaction: Transaction, stopped: TransactionStopped, rows: StopRows)
         or rows.card_account == transaction.account_index
     )
     meter_stop = stopped.meter_stop_wh
-    grown = meter_stop is None or transaction.meter_start_wh <= meter_stop + METER_TOLERANCE_WH
+    grown = (
+        meter_stop is None
+        or not transaction.start_known
+        or transaction.meter_start_wh <= meter_stop + TOLERANCE_WH
+    )
     return same_card and grown
 
 
 def _in_time(transaction: Transaction, stopped: TransactionStopped) -> bool:
     started_ms, stopped_ms = transaction.started_ms, stopped.stopped_ms
     return started_ms is None or stopped_ms is None or started_ms <= stopped_ms
-
-
-def _latest_in_time(
-    transactions: Iterable[Transaction], stopped: TransactionStopped
-) -> Transaction | None:
-    latest = None
-    for transaction in transactions:
-        if _in_time(transaction, stopped):
-            latest = transaction
-    return latest
 
 
 def _is_bent(sent: int, transaction: Transaction) -> bool:

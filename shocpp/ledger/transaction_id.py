@@ -53,7 +53,11 @@ def pack(account_index: int, meter_start_wh: int, taken: Collection[int] = ()) -
         free += 1
     while free in taken and free > lowest:
         free -= 1
-    clamped = nearest != meant and meant != 0
+    clamped = (
+        nearest != max(meant, 1)
+        if account_index == UNASSIGNED_INDEX and meant >= 0
+        else nearest != meant
+    )
     return Packed(free, clamped, free - nearest)
 
 

@@ -27,9 +27,10 @@ class Transaction(NamedTuple):
     status: str
     state: str
     meter_start_wh: int
+    start_known: bool
     meter_stop_wh: int | None
     started_ms: int | None
-    received_ms: int
+    stopped_ms: int | None
 
 
 class StartRows(NamedTuple):
@@ -84,7 +85,7 @@ def decide_start(started: TransactionStarted, card: Card, rows: StartRows) -> St
             same.row, same.transaction_id, same.status, same.account_index, same.account, (), ()
         )
     taken = {transaction.transaction_id for transaction in rows.unstopped}
-    packed = pack(card.account_index, started.meter_start_wh, taken)
+    packed = pack(card.account_index, started.meter_start_wh or 0, taken)
     flags = list(started.flags)
     if not has_clock(started.started_ms):
         flags.append("start time implausible")

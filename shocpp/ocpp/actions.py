@@ -22,7 +22,7 @@ from shocpp.ocpp.facts import (
     TransactionStarted,
     TransactionStopped,
 )
-from shocpp.ocpp.frames import Payload, to_text
+from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.quantities import is_integer, readings, whole
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
@@ -68,11 +68,10 @@ def boot_notification(payload: Payload, moment: Moment) -> Answer:
 
 def data_transfer(payload: Payload, _: Moment) -> Answer:
     """OCPP 1.6 §4.3. No vendor's messages are understood here, all are kept."""
-    content = payload.get("data")
     fact = DataTransferred(
         vendor_id=payload["vendorId"],
         message_id=payload.get("messageId"),
-        content=content if content is None or isinstance(content, str) else to_text(content),
+        content=payload.get("data"),
     )
     return Answer(fact, {"status": "UnknownVendorId"})
 
@@ -102,7 +101,7 @@ def start_transaction(payload: Payload, _: Moment) -> Answer:
     fact = TransactionStarted(
         connector_id=connector_id,
         id_tag=id_tag or "",
-        meter_start_wh=0 if meter_start_wh is None else meter_start_wh,
+        meter_start_wh=meter_start_wh,
         started_ms=parse_timestamp(started_text),
         started_text=started_text,
         reservation_id=reservation_id if is_integer(reservation_id) else None,

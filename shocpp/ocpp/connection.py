@@ -169,6 +169,10 @@ class Connection:
             return self._no_such_action(call)
         if call.action not in NEVER_REFUSED:
             violation = first_violation(FROM_CHARGE_POINT[call.action], call.payload, strict=False)
+            if violation is not None and None in call.payload.values():
+                call = call._replace(payload=_without_nulls(call.payload))
+                fields = FROM_CHARGE_POINT[call.action]
+                violation = first_violation(fields, call.payload, strict=False) and violation
             if violation is not None:
                 answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
                 return Answered(call.action, call.unique_id, answer)
@@ -234,3 +238,8 @@ class Connection:
             and now_ms - self._garbage_ms[0] <= GARBAGE_WITHIN_MS
         )
         return Ignored(frame.reason, hang_up)
+
+
+def _without_nulls(payload: Payload) -> Payload:
+    """Optional members that are sent as null are absent ones."""
+    return {name: value for name, value in payload.items() if value is not None}

@@ -49,7 +49,7 @@ class TransactionStarted(NamedTuple):
 
     connector_id: int
     id_tag: str
-    meter_start_wh: int
+    meter_start_wh: int | None
     started_ms: int | None
     started_text: str | None
     reservation_id: int | None

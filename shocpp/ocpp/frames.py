@@ -22,6 +22,8 @@ UniqueId = str | int | float
 
 Payload = dict[str, Any]
 
+BYTE_ORDER_MARK = "\ufeff"
+
 LONGEST_INTEGER = 40
 """Digits: longer integers become Decimal, because int() refuses 4300 of them with an exception."""
 
@@ -114,12 +116,13 @@ def _call(frame: list[Any]) -> Call | Malformed:
     return Call(unique_id, action, payload)
 
 
-def _call_result(frame: list[Any]) -> CallResult | Unreadable:
+def _call_result(frame: list[Any]) -> CallResult | CallError:
     payload = frame[2] if len(frame) > 2 else None
     if payload is None:
         payload = {}
     if not isinstance(payload, dict):
-        return Unreadable("the payload of a CallResult is not an object")
+        told = "the payload of the charger's CallResult is not an object"
+        return CallError(frame[1], "FormationViolation", told, payload)
     return CallResult(frame[1], payload)
 
 
@@ -137,15 +140,19 @@ def _is_readable_id(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
+_LENIENT = json.JSONDecoder(strict=False)
+"""Raw control characters in strings are no JSON, but no reason to lose a StopTransaction either."""
+
+
 def _decode(text: str) -> Any:
     try:
-        decoded = json.loads(text)
+        decoded = _LENIENT.decode(text.lstrip(BYTE_ORDER_MARK))
     except json.JSONDecodeError:
         raise
     except ValueError:  # an integer of thousands of digits; everything around it is still good
-        decoded = json.loads(text, parse_int=_integer)
-    # Only an escape can carry a NUL or a lone surrogate into a string: UTF-8 text cannot.
-    return _cleaned(decoded) if "\\u" in text else decoded
+        decoded = json.loads(text.lstrip(BYTE_ORDER_MARK), parse_int=_integer, strict=False)
+    # Only an escape can carry a lone surrogate into a string: UTF-8 text cannot.
+    return _cleaned(decoded) if "\\u" in text or "\0" in text else decoded
 
 
 def _integer(digits: str) -> int | Decimal:
@@ -167,6 +174,11 @@ def _cleaned(value: Any) -> Any:
 def to_text(value: Any) -> str:
     """Compact JSON, the only form in which frames leave the house."""
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def kept_text(value: Any) -> str:
+    """JSON of whatever a charger sent, for a column: NaN, 1e400 and endless integers included."""
+    return json.dumps(value, separators=(",", ":"), default=str)
 
 
 def call_text(unique_id: str, action: str, payload_text: str) -> str:

@@ -17,6 +17,9 @@ from shocpp.ocpp.times import parse_timestamp
 BIGGEST = 2**62
 """Beyond any meter and within SQLite's 64 bits, sums of a few included."""
 
+MOST_DIGITS = 30
+"""Decimals of a million digits overflow when they are multiplied."""
+
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
 
 
@@ -41,7 +44,7 @@ def number(value: object) -> Decimal | int | None:
 def whole(value: object, scale: int = 1) -> int | None:
     """`value` times `scale`, rounded half up to a whole number; None where it is no such number."""
     exact = number(value)
-    if exact is None:
+    if exact is None or (isinstance(exact, Decimal) and exact.adjusted() > MOST_DIGITS):
         return None
     exact *= scale
     if not -BIGGEST < exact < BIGGEST:

@@ -7,21 +7,24 @@ with careless chargers, in the confirmation of GetConfiguration.
 import json
 from typing import Any
 
-from shocpp.ocpp.frames import to_text
+from shocpp.ocpp.frames import kept_text
 
 REDACTED = "***"
 
-_SECRET_KEYS = frozenset({"authorizationkey"})
+_SECRET = "authorizationkey"
 
 
 def redacted(text: str) -> str:
     """The same frame or payload without its secrets; untouched where there is none."""
-    if "authorizationkey" not in text.casefold():
+    if _SECRET not in text.casefold() and "\\u" not in text:
         return text
     try:
-        return to_text(_without_secrets(json.loads(text)))
+        decoded = json.loads(text)
+        open_text = _without_secrets(decoded)
+        return text if open_text == decoded else kept_text(open_text)
     except (ValueError, RecursionError):
-        return f"{REDACTED} (unreadable, and it names a secret)"
+        named = _SECRET in text.casefold()
+        return f"{REDACTED} (unreadable, and it names a secret)" if named else text
 
 
 def _without_secrets(value: Any) -> Any:
@@ -29,10 +32,10 @@ def _without_secrets(value: Any) -> Any:
         return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):
         return value
-    is_secret = str(value.get("key", "")).casefold() in _SECRET_KEYS
+    is_secret = str(value.get("key", "")).casefold() == _SECRET
     return {
         key: REDACTED
-        if (is_secret and key == "value") or key.casefold() in _SECRET_KEYS
+        if (is_secret and key == "value") or key.casefold() == _SECRET
         else _without_secrets(item)
         for key, item in value.items()
     }

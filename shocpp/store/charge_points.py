@@ -103,15 +103,16 @@ def release(db: Database, token: str) -> None:
     db.execute("DELETE FROM superseded WHERE token = ?", (token,))
 
 
-def superseded(db: Database, worker: str) -> list[str]:
-    """The tokens of this worker's connections that a newer one elsewhere has replaced."""
-    rows = db.execute("SELECT token FROM superseded WHERE worker = ?", (worker,))
+def is_superseded(db: Database, worker: str) -> bool:
+    """Whether a newer connection elsewhere has replaced one of this worker's."""
+    found = db.execute("SELECT 1 FROM superseded WHERE worker = ? LIMIT 1", (worker,)).fetchone()
+    return found is not None
+
+
+def take_superseded(db: Database, worker: str) -> list[str]:
+    """The tokens of the connections that this worker is to close; it is told only once."""
+    rows = db.execute("DELETE FROM superseded WHERE worker = ? RETURNING token", (worker,))
     return [token for (token,) in rows.fetchall()]
-
-
-def forget_superseded(db: Database, worker: str) -> None:
-    """Forget them: the worker has been told."""
-    db.execute("DELETE FROM superseded WHERE worker = ?", (worker,))
 
 
 def enter_worker(db: Database, worker: str, bell: str, pid: int, now_ms: int) -> None:

@@ -79,6 +79,21 @@ class Database:
             raise translated(error, self.path) from error
 
     @contextmanager
+    def apart(self) -> Iterator[None]:
+        """A part of a write transaction that is undone alone; StoreUnavailable ends the whole."""
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException as error:
+            if self.connection.in_transaction:
+                self.execute("ROLLBACK TO part")
+                self.execute("RELEASE part")
+            if isinstance(error, sqlite3.Error):
+                raise translated(error, self.path) from error
+            raise
+        self.execute("RELEASE part")
+
+    @contextmanager
     def reading(self) -> Iterator[None]:
         """Reads whose driver errors become ours."""
         try:
@@ -140,6 +155,7 @@ def open_database(path: Path) -> Database:
 
 def connect(path: Path) -> Database:
     """A connection to an existing file, with the settings every connection has."""
+    _check_header(path)
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -159,6 +175,22 @@ def connect(path: Path) -> Database:
         connection.close()
         raise unusable(path, error) from error
     return Database(connection, path)
+
+
+def _check_header(path: Path) -> None:
+    """Look at a file before SQLite does: opening a foreign one would tidy up its journal."""
+    try:
+        with open(path, "rb") as file:
+            header = file.read(100)
+    except OSError as error:
+        raise UnusableDatabase(
+            f"{path} cannot be used: {error.strerror}; it must be a file of ours, or not there"
+        ) from None
+    is_database = header.startswith(b"SQLite format 3\0")
+    if is_database and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        raise UnusableDatabase(
+            f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
+        )
 
 
 def check_ours(database: Database) -> int:

@@ -10,10 +10,10 @@ from shocpp.store.database import Database
 
 
 def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
-    """The meter readings of a transaction, in the order in which they were taken."""
+    """The meter readings of a transaction, in the order in which they came."""
     rows = db.execute(
         "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
-        " ORDER BY coalesce(sampled_ms, received_ms), id",
+        " ORDER BY id",
         (started_transaction,),
     )
     return [Reading(*row) for row in rows.fetchall()]

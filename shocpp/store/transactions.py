@@ -6,7 +6,7 @@ one write transaction.
 
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import id_tag_key
+from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
 from shocpp.ledger.booking import Record
 from shocpp.ledger.matching import (
     Match,
@@ -16,7 +16,7 @@ from shocpp.ledger.matching import (
     is_anonymous,
     stop_key,
 )
-from shocpp.ledger.transaction_id import INT32_MAX
+from shocpp.ledger.transaction_id import INT32_MAX, UNASSIGNED_INDEX
 from shocpp.ledger.transactions import (
     StartDecision,
     StartRows,
@@ -28,9 +28,14 @@ from shocpp.ocpp.facts import TransactionStarted, TransactionStopped
 from shocpp.store import properties
 from shocpp.store.database import Database
 
+RESTARTED_BELOW_WH = 1_000
+"""A start below this is that of a register which begins anew each session."""
+
+INFINITE_WH = 2**62
+
 _TRANSACTION = (
     "SELECT id, transaction_id, connector_id, id_tag, account_index, account, status, state,"
-    " meter_start_wh, meter_stop_wh, started_ms, received_ms FROM started_transaction"
+    " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms FROM started_transaction"
 )
 
 
@@ -41,7 +46,9 @@ def _transactions(db: Database, where: str, *values: object) -> tuple[Transactio
 
 def account_names(db: Database) -> dict[int, str]:
     """The account each used index is bound to."""
-    return dict(db.execute("SELECT account_index, account FROM account").fetchall())
+    return {UNASSIGNED_INDEX: UNASSIGNED} | dict(
+        db.execute("SELECT account_index, account FROM account").fetchall()
+    )
 
 
 def bind_account(db: Database, account_index: int, account: str) -> None:
@@ -91,9 +98,10 @@ def record_start(
     bind_account(db, decision.account_index, decision.account)
     db.execute(
         "INSERT INTO started_transaction (charge_point, transaction_id, connector_id, id_tag,"
-        " id_tag_key, account_index, account, status, state, meter_start_wh, started_ms,"
-        " started_text, received_ms, reservation_id, start_key, has_clock, flags)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?)",
+        " id_tag_key, account_index, account, status, state, meter_start_wh, start_known,"
+        " started_ms, started_text, received_ms, reservation_id, start_key, has_clock, flags,"
+        " last_record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT coalesce(max(id), 0) FROM accounting_record))",
         (
             charge_point,
             decision.transaction_id,
@@ -103,7 +111,8 @@ def record_start(
             decision.account_index,
             decision.account,
             decision.status,
-            started.meter_start_wh,
+            started.meter_start_wh or 0,
+            started.meter_start_wh is not None,
             started.started_ms,
             started.started_text,
             now_ms,
@@ -137,7 +146,7 @@ def rows_for_stop(
         ).fetchone()
     )
     return StopRows(
-        known=_known_stops(db, charge_point, stopped),
+        known=stops_alike(db, charge_point, stopped),
         same_id=same_id or (),
         unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
         card_account=card_account,
@@ -147,15 +156,18 @@ def rows_for_stop(
     )
 
 
-def _known_stops(
+def stops_alike(
     db: Database, charge_point: int, stopped: TransactionStopped
 ) -> tuple[StopOnFile, ...]:
+    """The earlier stops with this one's natural key, or without its id if that says nothing."""
     where, key = "stop_key", stop_key(stopped)
     if is_anonymous(stopped):
         where, key = "anonymous_key", anonymous_stop_key(stopped)
     rows = db.execute(
-        f"SELECT id, id_tag, received_ms FROM received_stop WHERE charge_point = ? AND {where} = ?"
-        " ORDER BY id",
+        "SELECT stop.id, stop.id_tag, started.connector_id, stop.last_start"
+        " FROM received_stop AS stop"
+        " LEFT JOIN started_transaction AS started ON started.id = stop.started_transaction"
+        f" WHERE stop.charge_point = ? AND stop.{where} = ? ORDER BY stop.id",
         (charge_point, key),
     )
     return tuple(StopOnFile(*row) for row in rows.fetchall())
@@ -171,33 +183,44 @@ def neighbours(
 ) -> list[tuple[int, int]]:
     """The intervals in Wh that this stop must not book again.
 
-    Of a transaction on file, only what began after it on its connector can overlap, and what was
-    booked from an id alone. That has no connector, so every record of its Charge Point counts.
+    Of a transaction on file: what began after it on its connector, what was booked there since it
+    began, what was booked from an id alone, and, where it has no clock and may be an ended one told
+    again, its like. Registers that begin each session below 1 kWh overlap and mean nothing by it.
+    A decoded transaction has no connector, so every record of its Charge Point counts.
     """
     end_wh = stopped.meter_stop_wh
     if end_wh is None or match.unmatched:
         return []
     transaction = match.closes or match.follows
     if transaction is None:
-        assert match.decoded_start_wh is not None
-        return _booked(db, charge_point, match.decoded_start_wh, end_wh, "%")
-    low = transaction.meter_stop_wh if match.follows else transaction.meter_start_wh + 1
-    later = db.execute(
-        "SELECT meter_start_wh, meter_start_wh + 1 FROM started_transaction"
-        " WHERE charge_point = ? AND connector_id = ? AND id > ?"
-        " AND meter_start_wh >= ? AND meter_start_wh < ?",
-        (charge_point, transaction.connector_id, transaction.row, low, end_wh),
-    ).fetchall()
-    return later + _booked(db, charge_point, transaction.meter_start_wh, end_wh, "decoded")
-
-
-def _booked(
-    db: Database, charge_point: int, low_wh: int, high_wh: int, provenance: str
-) -> list[tuple[int, int]]:
+        return db.execute(
+            "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
+            " AND review IS NULL AND end_wh > ? AND begin_wh < ?",
+            (charge_point, match.decoded_start_wh, end_wh),
+        ).fetchall()
+    begin_wh = transaction.meter_start_wh
+    lowest_wh = RESTARTED_BELOW_WH if begin_wh < RESTARTED_BELOW_WH else -INFINITE_WH
     return db.execute(
-        "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
-        " AND review IS NULL AND end_wh > ? AND begin_wh < ? AND provenance LIKE ?",
-        (charge_point, low_wh, high_wh, provenance),
+        "SELECT meter_start_wh, max(meter_start_wh, coalesce(meter_stop_wh, :infinite))"
+        " FROM started_transaction WHERE charge_point = :charge_point"
+        " AND connector_id = :connector AND id > :row AND meter_start_wh >= :lowest"
+        " AND meter_start_wh < :end AND start_known"
+        " UNION ALL SELECT begin_wh, end_wh FROM accounting_record AS record"
+        " WHERE charge_point = :charge_point AND review IS NULL"
+        " AND end_wh > :begin AND begin_wh < :end AND begin_wh >= :lowest"
+        " AND coalesce(started_transaction, 0) <> :row AND (provenance = 'decoded'"
+        "  OR connector_id = :connector AND (id > (SELECT last_record FROM started_transaction"
+        "   WHERE id = :row) OR :clockless AND begin_wh = :begin AND end_wh = :end))",
+        {
+            "charge_point": charge_point,
+            "connector": transaction.connector_id,
+            "row": transaction.row,
+            "begin": begin_wh,
+            "end": end_wh,
+            "lowest": lowest_wh,
+            "infinite": INFINITE_WH,
+            "clockless": not has_clock(transaction.started_ms),
+        },
     ).fetchall()
 
 
@@ -213,8 +236,10 @@ def record_stop(
     transaction = match.closes or match.follows
     cursor = db.execute(
         "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"
-        " meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms, stop_key,"
-        " anonymous_key, has_clock, frame_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms, last_start,"
+        " stop_key, anonymous_key, has_clock, frame_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " (SELECT coalesce(max(id), 0) FROM started_transaction WHERE charge_point = ?1),"
+        " ?, ?, ?, ?)",
         (
             charge_point,
             transaction.row if transaction else None,
@@ -234,12 +259,15 @@ def record_stop(
     return int(cursor.lastrowid or 0)
 
 
-def close_transaction(db: Database, transaction: Transaction, end_wh: int) -> None:
+def close_transaction(
+    db: Database, transaction: Transaction, end_wh: int, stopped_ms: int | None
+) -> None:
     """Mark a transaction as stopped; a second stop only moves its end up."""
     db.execute(
         "UPDATE started_transaction SET state = 'stopped',"
-        " meter_stop_wh = max(coalesce(meter_stop_wh, ?), ?) WHERE id = ?",
-        (end_wh, end_wh, transaction.row),
+        " meter_stop_wh = max(coalesce(meter_stop_wh, ?1), ?1),"
+        " stopped_ms = max(coalesce(stopped_ms, ?2), ?2) WHERE id = ?3",
+        (end_wh, stopped_ms, transaction.row),
     )
 
 
