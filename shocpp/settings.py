@@ -59,6 +59,8 @@ VARIABLES = (
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of an environment; ConfigError names the variable and what it may hold."""
     home = Path(environment.get("SHOCPP_HOME") or CHECKOUT).absolute()
+    if not home.is_dir():
+        raise ConfigError(f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}")
     return Settings(
         home=home,
         address=environment.get("WS_ADDRESS") or "0.0.0.0",

@@ -56,7 +56,7 @@ from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
-from shocpp.ocpp.connection import Connection, Ignored, Reported
+from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
 from shocpp.reports.summary import month_summary
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
@@ -355,7 +355,7 @@ class PureWire:
         self._connection = connection
         self._token = uuid.uuid4().hex
         self._texts: deque[str | HungUp] = deque()
-        self._write(Connect(self._token, identity, "here", claimed=False))
+        self._write(Connect(self._token, identity, "here", otherwise=None))
 
     def _write(self, job: Connect | Disconnect | Receive | Claim) -> str | bool | None:
         (result,) = self._books.bookkeeping.write([job], _now_ms())
@@ -368,8 +368,9 @@ class PureWire:
         if isinstance(event, Reported):
             assert isinstance(answer, str), f"not written: {answer}"
             self._connection.confirmed(event, text, answer)
-        if isinstance(answer, str):
             self._texts.append(answer)
+        elif isinstance(event, Answered):
+            self._texts.append(event.text)
         if isinstance(event, Ignored) and event.hang_up:
             self._texts.append(HungUp(1002))
         self._books.export()

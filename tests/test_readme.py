@@ -1,5 +1,6 @@
 """The README is true: its tables are the code's, and its shell session prints what it shows."""
 
+import os
 import re
 import subprocess
 
@@ -70,9 +71,9 @@ def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
     assert len(session()) >= 5
     for command, shown in session():
         ended = subprocess.run(
-            ["bash", "-c", command.replace(".venv/bin/", f"{BIN}/")],
+            ["bash", "-c", command.replace(".venv/bin/", "")],
             cwd=home.folder,
-            env=home.environment,
+            env=home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
             timeout=30,

@@ -123,12 +123,17 @@ def test_a_serial_of_another_identity_cannot_be_claimed(server: Server) -> None:
     with connect(server.url("garage")) as charger:
         ask(charger, "BootNotification", BOOT)
         with connect(server.url()) as impostor:
-            impostor.send(json.dumps([2, "1", "BootNotification", BOOT]))
-            impostor.send(json.dumps([2, "2", "StartTransaction", START]))
-            assert close_code(impostor) == 1008
-        ask(charger, "Heartbeat", {})
-    assert server.home.query("SELECT count(*) FROM open_transactions") == [(0,)]
-    assert server.home.query("SELECT id FROM charge_points") == [("garage",)]
+            assert ask(impostor, "BootNotification", BOOT)["status"] == "Accepted"
+            ask(impostor, "StartTransaction", START)
+            ask(charger, "Heartbeat", {})
+            assert server.home.query("SELECT charge_point_id FROM open_transactions") == [
+                ("unidentified-127.0.0.1",)
+            ]
+            assert server.home.query("SELECT id FROM charge_points WHERE connected") == [
+                ("garage",),
+                ("unidentified-127.0.0.1",),
+            ]
+    assert "the serial 219010 belongs to garage" in server.log()
 
 
 def test_binary_frames_close_1003_and_garbage_three_times_1002(server: Server) -> None:

@@ -87,15 +87,21 @@ class Billing:
         rows = transactions.rows_for_start(self._db, heard.charge_point, started)
         card = self._accounts_in_force().card(started.id_tag, heard.received_ms)
         decision = decide_start(started, card, rows)
-        if decision.repeat_of is None:
+        if decision.repeat_of is not None:
+            transactions.count_repeated_start(self._db, decision.repeat_of)
+        else:
             transactions.record_start(
                 self._db, heard.charge_point, started, decision, heard.received_ms
             )
-        else:
-            transactions.count_repeated_start(self._db, decision.repeat_of)
-        if decision.flags:
-            told = "; ".join(decision.flags)
-            log.warning("%s: StartTransaction: %s", heard.charge_point_id, told)
+            log.info(
+                "%s: transaction %d begins, %s (%s): card %s of %s",
+                heard.charge_point_id,
+                decision.transaction_id,
+                decision.status,
+                "; ".join(decision.flags) or "fine",
+                started.id_tag or "none",
+                decision.account,
+            )
         return {
             "idTagInfo": {"status": decision.status},
             "transactionId": decision.transaction_id,
@@ -126,11 +132,11 @@ class Billing:
 
         Its transaction stays open; nothing but the stop itself is looked at.
         """
-        known = transactions.stops_alike(self._db, heard.charge_point, stopped)
+        bare = stopped._replace(meter_stop_wh=None, readings=())
+        known = transactions.stops_alike(self._db, heard.charge_point, bare)
         if known:
             transactions.count_repeated_stop(self._db, known[-1].row)
         else:
-            bare = stopped._replace(meter_stop_wh=None, readings=())
             match = Match(unmatched="it could not be processed; see the log")
             self._book(heard, bare, match, 0)
         return {}
@@ -153,9 +159,16 @@ class Billing:
             neighbours=transactions.neighbours(db, heard.charge_point, stopped, match),
             now_ms=heard.received_ms,
         )
-        if record.review or record.flags:
-            told = "; ".join(filter(None, (record.review, *record.flags)))
-            log.warning("%s: StopTransaction: %s", heard.charge_point_id, told)
+        log.log(
+            logging.WARNING if record.review else logging.INFO,
+            "%s: transaction %s ends, %s (%s): %d Wh of %s",
+            heard.charge_point_id,
+            stopped.transaction_id_text,
+            "under review" if record.review else "booked",
+            "; ".join(filter(None, (record.review, *record.flags))) or "fine",
+            record.consumed_wh,
+            record.account,
+        )
         whole_frame = heard.text if record.review else None
         stop_row = transactions.record_stop(
             db, heard.charge_point, stopped, match, heard.received_ms, whole_frame

@@ -217,7 +217,7 @@ class Bookkeeper:
             more = self._files.export(db, now_ms())
         except OSError as error:
             self._books.billing.booked = False
-            log.warning("record files cannot be written: %s; they will be", error)
+            log.warning("record files are written later, because now they cannot be: %s", error)
         else:
             self._books.billing.booked = more
             if more:

@@ -258,7 +258,8 @@ class Bookkeeping:
             outcome = CallOutcome("refused", None, event.code, event.description)
             self._settle(Settle(job.token, event.call_id, outcome), now_ms)
         elif isinstance(event, Ignored):
-            log.warning("%s: %s: %.200s", job.charge_point_id, event.reason, job.text)
+            who = job.charge_point_id or "a charger without a name"
+            log.warning("%s: %s: %.200s", who, event.reason, job.text)
         return None
 
     def _hear(self, job: Receive, now_ms: int) -> int | None:

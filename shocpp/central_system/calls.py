@@ -58,8 +58,8 @@ def _check(action: str, payload: Mapping[str, Any]) -> None:
 def _identity(db: Database, charge_point: str) -> str:
     found = charge_points.find(db, charge_point)
     if len(found) != 1:
-        what = f"several chargers: {', '.join(found)}" if found else "no charger known here"
-        raise UsageError(f"{charge_point} names {what}; see: shocpp charge-points")
+        what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
+        raise UsageError(f"{charge_point} is {what}; see: shocpp charge-points")
     return found[0]
 
 

@@ -86,7 +86,7 @@ class TagsFile:
             self._warn(str(error))
         else:
             self.text, self.trouble = text, None
-            log.info("%s: %d accounts", self.path, len(self._accounts.by_index))
+            log.info("%s: accounts %s", self.path, ", ".join(self._accounts.names()) or "none")
 
     def _text(self) -> str:
         """The file's text; an editor may be replacing it in this very moment."""

@@ -37,20 +37,26 @@ def one_line_errors(command: _Command) -> _Command:
         except ShocppError as error:
             click.echo(str(error), err=True)
             sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
-        except BrokenPipeError:
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
+            # What is still buffered could not be written either, and would complain at the end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
 
     return run  # type: ignore[return-value]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=HELP)
 @click.version_option(__version__, prog_name="shocpp")
 def main() -> None:
     """Run EV chargers (OCPP 1.6-J) and know, to the Wh, who charged what."""
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @one_line_errors
 def listener() -> None:
     """Serve chargers and web pages, until stopped.
@@ -63,7 +69,7 @@ def listener() -> None:
     listen()
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @click.option(
     "-c",
     "--charge-point",
@@ -88,7 +94,7 @@ def backend(charge_point: str | None) -> None:
     serve_stdio(settings, name, os.environ.get("REMOTE_ADDR") or "stdin")
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @click.argument("year", type=click.IntRange(2000, 2099))
 @click.argument("month", type=click.IntRange(1, 12))
 @one_line_errors
@@ -98,14 +104,15 @@ def summary(year: int, month: int) -> None:
     \b
     Example: shocpp-summary 2026 09
     """
-    from shocpp.reports.summary import month_summary
+    from shocpp.reports.summary import keep_summary, month_summary
 
     settings = read_settings()
     text = month_summary(settings, year, month)
     click.echo(text, nl=False)
+    keep_summary(settings, year, month, text)
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default a free one.")
 @one_line_errors
 def demo(port: int) -> None:
@@ -121,7 +128,7 @@ def demo(port: int) -> None:
     play(port, click.echo)
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @one_line_errors
 def migrate() -> None:
     """Make the database, or bring it up to this version.
@@ -132,13 +139,16 @@ def migrate() -> None:
     from shocpp.store.migrations import migrate as migrate_database
 
     settings = read_settings()
+    was_there = settings.database.exists()
     migrate_database(settings.database, time.time_ns() // 1_000_000)
-    click.echo(f"{settings.database} is up to date")
+    click.echo(f"{settings.database} is {'up to date' if was_there else 'made'}")
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger's.")
-@click.option("-n", "--last", default=100, show_default=True, help="How many.")
+@click.option(
+    "-n", "--last", type=click.IntRange(1), default=100, show_default=True, help="How many."
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @one_line_errors
 def frames(charge_point: str | None, last: int, as_json: bool) -> None:
@@ -163,7 +173,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
                 click.echo(f"{moment} {whose} {arrow} {_one_line(text)}")
 
 
-@main.command("charge-points")
+@main.command("charge-points", context_settings=HELP)
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 @one_line_errors
 def charge_points(as_json: bool) -> None:
@@ -175,7 +185,7 @@ def charge_points(as_json: bool) -> None:
     _print_view("charge_points", as_json)
 
 
-@main.command()
+@main.command(context_settings=HELP)
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 @one_line_errors
 def transactions(as_json: bool) -> None:
@@ -198,7 +208,8 @@ def _identity(db: Any, name: str) -> str:
 
     found: list[str] = find(db, name)
     if len(found) != 1:
-        raise UsageError(f"{name} names no single charger; see: shocpp charge-points")
+        what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
+        raise UsageError(f"{name} is {what}; see: shocpp charge-points")
     return found[0]
 
 

@@ -1,6 +1,7 @@
 """Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
 
 import contextlib
+import errno
 import os
 import resource
 import socket
@@ -19,6 +20,8 @@ from shocpp.store.migrations import migrate
 def prepare(settings: Settings, *, thorough: bool) -> None:
     """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
+    if not os.access(settings.database, os.W_OK):
+        raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
     for folder in (settings.accounting_folder, bells_folder(settings.database)):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -99,7 +102,6 @@ def _check_port(settings: Settings) -> None:
             # Two sockets may be bound with SO_REUSEADDR; only one may listen.
             probe.listen(1)
     except OSError as error:
-        raise ConfigError(
-            f"cannot listen on {where}: {error.strerror}; stop the program that does, "
-            "or choose another port"
-        ) from None
+        taken = error.errno == errno.EADDRINUSE
+        remedy = "stop the program that does, or choose another port" if taken else "correct them"
+        raise ConfigError(f"cannot listen on {where}: {error.strerror}; {remedy}") from None

@@ -21,7 +21,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if _is_the_chargers_wire(sys.stderr.fileno()):
         handler = SysLogHandler("/dev/log") if os.path.exists("/dev/log") else logging.NullHandler()
-    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S %z"))
     logger = logging.getLogger("shocpp")
     logger.handlers = [handler]
     logger.setLevel(level)

@@ -98,6 +98,8 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
     """
     segments = [segment for segment in environment.get("PATH_INFO", "").split("/") if segment]
     name = (given or (segments[-1] if segments else "")).strip()
+    if given is not None and not name:
+        raise UsageError("a charger's name cannot be empty")
     if not name.isprintable() or "/" in name or len(name) > LONGEST_NAME:
         raise UsageError(f"{name[:40]!r} cannot name a charger: no slash, no control characters")
     return name or None

@@ -95,7 +95,9 @@ def elsewhere(path: str) -> Response:
             "a WebSocket needs the headers Connection: Upgrade and Upgrade: websocket",
         )
     if path:
-        raise Refusal(HTTPStatus.NOT_FOUND, f"there is nothing at {request.path!r}")
+        raise Refusal(
+            HTTPStatus.NOT_FOUND, f"{request.path!r} is no page; a charger would connect here"
+        )
     return _line(
         HTTPStatus.OK,
         f"shocpp: set the charger's OCPP 1.6-J address to ws://{request.host}/ and its name",
@@ -104,6 +106,12 @@ def elsewhere(path: str) -> Response:
 
 def charge_point(path: str) -> Response:
     """A Charge Point's connection: decide, upgrade, hand over to the switchboard."""
+    if not request.environ.get("wsgi.multithread"):
+        raise Refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "this gunicorn worker cannot serve chargers: start shocpp-listener, "
+            "or gunicorn --paste wsgi.ini in the folder of wsgi.ini",
+        )
     charge_point_id = identity_from(request.environ.get("RAW_URI") or f"/{path}")
     if "Origin" in request.headers:
         raise Refusal(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")

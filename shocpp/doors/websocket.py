@@ -133,7 +133,8 @@ class WebSocketTransport:
         if isinstance(message, Ping):
             self._put(pong_frame(message.payload))
         elif isinstance(message, Closed):
-            self.ended = f"the charger said good-bye ({message.code} {message.reason})".rstrip()
+            told = f"{message.code} {message.reason}".rstrip()
+            self.ended = f"the charger said good-bye ({told})"
             self._put(close_frame(message.code))
 
     def _put(self, frame: bytes) -> None:

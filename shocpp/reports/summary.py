@@ -6,6 +6,7 @@ account answers for, what is under review and what is still charging.
 """
 
 import json
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -53,13 +54,14 @@ def _besides(unassigned_wh: int, under_review: Sequence[AccountingRow]) -> list[
         lines.append(f"Nicht zugeordnet: {kwh(unassigned_wh)} kWh (unbekannte Karten)")
     if under_review:
         claimed_wh = sum(row.consumed_wh for row in under_review)
-        lines.append(f"In Prüfung: {len(under_review)} Vorgänge, {kwh(claimed_wh)} kWh")
+        cases = "1 Vorgang" if len(under_review) == 1 else f"{len(under_review)} Vorgänge"
+        lines.append(f"In Prüfung: {cases}, {kwh(claimed_wh)} kWh")
         lines += [f"  {row.localtime} {row.charge_point_id}: {row.review}" for row in under_review]
     return ["", *lines] if lines else []
 
 
 def month_summary(settings: Settings, year: int, month: int) -> str:
-    """The paper of one month, also kept as a file in the month's accounting folder.
+    """The paper of one month.
 
     Raises UnusableDatabase where there are no books, ConfigError where tags.json cannot be read.
     """
@@ -70,8 +72,22 @@ def month_summary(settings: Settings, year: int, month: int) -> str:
         accounts = load_accounts(settings.tags_file, bound).names()
     except FileNotFoundError:
         accounts = []
-    text = summary_text(year, month, rows, accounts)
+    return summary_text(year, month, rows, accounts)
+
+
+def keep_summary(settings: Settings, year: int, month: int, text: str) -> None:
+    """Keep the paper beside its records, where there are any: all of it or as it was before.
+
+    Raises OSError.
+    """
     folder = settings.accounting_folder / f"{year:04}" / f"{month:02}"
-    if rows and folder.is_dir():
-        (folder / f"00_abrechnung_{year:04}_{month:02}.txt").write_text(text, encoding="utf-8")
-    return text
+    if not folder.is_dir():
+        return
+    path = folder / f"00_abrechnung_{year:04}_{month:02}.txt"
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.chmod(0o600)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -131,7 +131,8 @@ def translated(error: sqlite3.Error, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _UNAVAILABLE:
         return StoreUnavailable(
-            f"{path} cannot be written: {error}; see free space, rights and other programs using it"
+            f"{path} cannot be written: {error}; see free space, its rights and those of the -wal "
+            "and -shm files beside it, and other programs using it"
         )
     return error
 
@@ -223,6 +224,6 @@ def unusable(path: Path, error: sqlite3.Error) -> UnusableDatabase:
 def damaged(path: Path, error: object) -> UnusableDatabase:
     """The refusal of a file that is no whole database."""
     return UnusableDatabase(
-        f"{path} is damaged or no SQLite database ({error}); restore a backup of it, "
-        "or move it away: the accounting files hold every record"
+        f"{path} is damaged or no SQLite database ({error}); restore a backup of it "
+        "while the server is stopped; the accounting files hold every record"
     )

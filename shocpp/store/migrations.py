@@ -87,8 +87,8 @@ def _create(path: Path, now_ms: int) -> None:
 def _upgrade(path: Path, thorough: bool) -> None:
     if path.stat().st_size == 0:
         raise UnusableDatabase(
-            f"{path} is empty (0 bytes), which no database of shocpp ever is; "
-            "restore a backup of it, or move it away: the accounting files hold every record"
+            f"{path} is empty (0 bytes), which no database of shocpp ever is; restore a backup "
+            "of it, or move it away to begin anew"
         )
     database = connect(path)
     version = check_ours(database)
