@@ -288,9 +288,11 @@ def test_a_stop_without_a_clock_is_a_repeat_while_nothing_began_since() -> None:
     elsewhere = transaction(3, connector_id=2, transaction_id=10_000_007)
     other = transaction(4, id_tag="2222", account_index=2, transaction_id=1)
     known = (StopOnFile(5, None, 1, 2),)
-    rows = stop_rows(ended(2), before, elsewhere, other, known=known)
+    rows = stop_rows(ended(2), before, other, known=known)
     stop = stopped(stopped_ms=None, stopped_text=None, id_tag="1111")
     assert match_stop(stop, rows, NOW_MS).repeat_of == 5
+    rows = stop_rows(ended(2), before, elsewhere, known=known)
+    assert match_stop(stop, rows, NOW_MS).unmatched
 
 
 # --- step 2: an open transaction of this Charge Point has the id ---

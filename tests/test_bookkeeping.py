@@ -724,7 +724,12 @@ class Evenings(RuleBasedStateMachine):
     def end_at(
         self, charger: Charger, connector: int, wh: int, again: list[str], offline: bool
     ) -> None:
-        """`offline`: the charger has not got the id, where the stop cannot be that of another."""
+        """`offline`: the charger has not got the id, where the stop cannot be that of another.
+
+        Without id, card and clock, two connectors' stops at one reading cannot be told apart.
+        """
+        told_apart = charger.connectors == 1 or charger.clock in ("set", "ahead")
+        offline = offline and told_apart
         sent, start_wh, account, id_tag = charger.open.pop(connector)
         charger.registers[connector] = start_wh + wh
         self.desk.later(2)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -195,3 +196,22 @@ def test_another_worker_class_is_refused_in_one_sentence(home: Home) -> None:
     )
     assert ended.returncode == 78
     assert "sync workers cannot serve chargers" in ended.stderr
+
+
+def test_a_broken_wsgi_ini_is_one_sentence_and_exit_78(home: Home, tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".*", "tests", "accounting"))
+    with open(checkout / "wsgi.ini", "a") as ini:
+        ini.write("nonsense\n")
+    ended = home.run(
+        "python",
+        "-m",
+        "shocpp.doors.cli",
+        "listener",
+        cwd=checkout,
+        env={"PYTHONPATH": str(checkout)},
+    )
+    assert ended.returncode == 78
+    assert f"{checkout / 'wsgi.ini'} cannot be used" in ended.stderr
+    assert "nonsense" in ended.stderr
+    assert ended.stderr.count("\n") == 1

@@ -9,6 +9,7 @@ import pytest
 from conftest import BIN, ROOT, Home, needs
 
 from shocpp.doors import cli
+from shocpp.ocpp.actions import ACTIONS
 from shocpp.settings import VARIABLES
 
 README = (ROOT / "README.md").read_text()
@@ -39,6 +40,12 @@ def test_the_commands_are_those_of_the_program() -> None:
         for name in cli.main.commands
     }
     assert {row[0] for row in table("command")} == known
+
+
+def test_the_actions_are_those_that_are_answered() -> None:
+    told = re.search(r"security extension: (.*?)\.\n", README, re.DOTALL)
+    assert told is not None
+    assert re.split(r",\s+", told[1]) == sorted(ACTIONS)
 
 
 @pytest.mark.parametrize("name", sorted(cli.main.commands))

@@ -229,3 +229,7 @@ def _print_view(name: str, as_json: bool) -> None:
 
 def _one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+if __name__ == "__main__":
+    main()

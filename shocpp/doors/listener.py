@@ -1,5 +1,6 @@
 """Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
 
+import configparser
 import contextlib
 import errno
 import os
@@ -37,6 +38,7 @@ def listen() -> None:
     prepare(settings, thorough=True)
     told = banner(settings)
     _check_port(settings)
+    _check_wsgi_ini()
     print(told, flush=True)
     _allow_many_sockets()
     os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
@@ -90,6 +92,17 @@ def _allow_many_sockets() -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS has no limit it would accept
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _check_wsgi_ini() -> None:
+    """What gunicorn.conf.py cannot refuse itself: gunicorn parses the file before it."""
+    parser = configparser.RawConfigParser()
+    path = CHECKOUT / "wsgi.ini"
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError, configparser.Error) as error:
+        told = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be used: {told}; correct that line or file") from None
 
 
 def _check_port(settings: Settings) -> None:

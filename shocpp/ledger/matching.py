@@ -100,18 +100,22 @@ def match_stop(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Matc
 def _match_known(stopped: TransactionStopped, rows: StopRows) -> Match | None:
     """A repeat; but a charger without a clock that has gone on to a new transaction means that one.
 
-    Transaction messages come in order (OCPP 1.6 §3.7), so a stop received after a later start on
-    its connector cannot be the old stop again. That order is the rows', not our clock's.
+    Transaction messages come in order (OCPP 1.6 §3.7), so a stop received after a later start with
+    its id, or on its connector, cannot be the old stop again. That order is the rows', not our
+    clock's.
     """
     known = next((stop for stop in reversed(rows.known) if _same_stop(stop, stopped)), None)
     if known is None:
         return None
     if not has_clock(stopped.stopped_ms):
-        for transaction in rows.unstopped:
-            goes_on = known.connector_id in (None, transaction.connector_id)
-            fits = transaction in rows.same_id or _fits(transaction, stopped, rows)
-            if goes_on and fits and transaction.row > known.last_start:
-                return None
+        later = [t for t in rows.unstopped if t.row > known.last_start]
+        if any(transaction in rows.same_id for transaction in later):
+            return None
+        fitting = [transaction for transaction in later if _fits(transaction, stopped, rows)]
+        if any(known.connector_id in (None, t.connector_id) for t in fitting):
+            return None
+        if fitting:
+            return Match(unmatched="a repeat, or the stop of an open transaction elsewhere")
     return Match(repeat_of=known.row)
 
 

@@ -171,9 +171,12 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
 def to_text(value: Any) -> str:
     """Compact JSON, the only form in which frames leave the house."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def kept_text(value: Any) -> str:

@@ -21,13 +21,20 @@ def parse_timestamp(text: object) -> int | None:
     if not isinstance(text, str) or not 10 <= len(text) <= 40:
         return None
     try:
-        moment = datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()).upper())
+        moment = _read(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         ms = (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None
     return ms if _FIRST_MS <= ms < _LAST_MS else None
+
+
+def _read(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:  # nanoseconds, blanks, a small t or z
+        return datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()).upper())
 
 
 def format_timestamp(ms: int) -> str:
