@@ -1,12 +1,10 @@
 """The roof: what gunicorn loads, once in every worker.
 
-`gunicorn --paste wsgi.ini` calls `paste_app`; `gunicorn app:application` works as well. The
-switchboard starts here, after the fork, and ends with its worker.
+`gunicorn --paste wsgi.ini` calls `paste_app`. The switchboard starts here, after the fork, and ends
+with its worker.
 """
 
 import atexit
-from typing import Any
-
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
@@ -23,9 +21,3 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     switchboard.start()
     atexit.register(switchboard.stop)
     return create_app(settings, switchboard)
-
-
-def __getattr__(name: str) -> Any:
-    if name == "application":
-        return paste_app({})
-    raise AttributeError(name)

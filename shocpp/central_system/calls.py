@@ -4,7 +4,6 @@ The row in the queue is the Call; the worker that holds the Charge Point is woke
 wakes the caller by the caller's. Both bells only shorten the wait.
 """
 
-import json
 import select
 import time
 import uuid
@@ -39,7 +38,7 @@ def place_call(
     """
     _check(action, payload)
     with open_database(settings.database) as db:
-        charge_point_id = _identity(db, charge_point)
+        charge_point_id = identity_meant(db, charge_point)
         holder = calls.holder_bell(db, charge_point_id)
         if holder is None:
             raise Unreachable(f"{charge_point_id} is not connected; see: shocpp charge-points")
@@ -55,7 +54,8 @@ def _check(action: str, payload: Mapping[str, Any]) -> None:
         raise UsageError(f"{action}: {violation.sentence}")
 
 
-def _identity(db: Database, charge_point: str) -> str:
+def identity_meant(db: Database, charge_point: str) -> str:
+    """The identity that an identity or serial names; UsageError where it is not exactly one."""
     found = charge_points.find(db, charge_point)
     if len(found) != 1:
         what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
@@ -97,10 +97,3 @@ def _wait(db: Database, call_id: str, bell: Bell, timeout_s: float) -> CallOutco
             return outcome._replace(state="expired")
         select.select([bell], [], [], min(left, LOOK_EVERY_S))
         bell.answer()
-
-
-def status_of(outcome: CallOutcome) -> str | None:
-    """The `status` of a confirmation, which most have."""
-    confirmation = json.loads(outcome.confirmation or "{}")
-    status = confirmation.get("status")
-    return status if isinstance(status, str) else None

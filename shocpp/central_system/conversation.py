@@ -21,6 +21,7 @@ from shocpp.ocpp.connection import (
     Reported,
 )
 from shocpp.ocpp.facts import Booted
+from shocpp.ocpp.identity import is_identity
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import identity_key
 
@@ -167,7 +168,7 @@ class Conversation:
         """The identity that a BootNotification on an unnamed connection gives, if it gives one."""
         if isinstance(event, Reported) and isinstance(event.fact, Booted):
             serial = (event.fact.serial or "").strip()
-            if serial and serial.isprintable() and "/" not in serial:
+            if is_identity(serial):
                 return serial
         return None
 

@@ -157,12 +157,13 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     \b
     Example: shocpp frames -c garage -n 20
     """
+    from shocpp.central_system.calls import identity_meant
     from shocpp.ocpp.times import format_timestamp
     from shocpp.store.frames import of_charge_point
 
     settings = read_settings()
     with _database(settings) as db:
-        name = _identity(db, charge_point) if charge_point else None
+        name = identity_meant(db, charge_point) if charge_point else None
         for whose, direction, moment_ms, text in of_charge_point(db, name, last):
             moment = format_timestamp(moment_ms)
             if as_json:
@@ -201,16 +202,6 @@ def _database(settings: Settings) -> Any:
     from shocpp.store.database import open_database
 
     return open_database(settings.database)
-
-
-def _identity(db: Any, name: str) -> str:
-    from shocpp.store.charge_points import find
-
-    found: list[str] = find(db, name)
-    if len(found) != 1:
-        what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
-        raise UsageError(f"{name} is {what}; see: shocpp charge-points")
-    return found[0]
 
 
 def _print_view(name: str, as_json: bool) -> None:

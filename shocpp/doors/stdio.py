@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.json_texts import JsonTexts
 from shocpp.errors import StoreUnavailable, UsageError
+from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.settings import Settings
 
-LONGEST_NAME = 255
 READ_BYTES = 65_536
 LONGEST_TEXT = 8 * 1024 * 1024
 
@@ -96,13 +96,12 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
 
     Raises UsageError for a name that could not be one in a URL either.
     """
-    segments = [segment for segment in environment.get("PATH_INFO", "").split("/") if segment]
-    name = (given or (segments[-1] if segments else "")).strip()
-    if given is not None and not name:
-        raise UsageError("a charger's name cannot be empty")
-    if not name.isprintable() or "/" in name or len(name) > LONGEST_NAME:
+    name = (last_segment(environment.get("PATH_INFO", "")) if given is None else given).strip()
+    if not name and given is None:
+        return None
+    if not is_identity(name):
         raise UsageError(f"{name[:40]!r} cannot name a charger: no slash, no control characters")
-    return name or None
+    return name
 
 
 def serve_stdio(settings: Settings, charge_point_id: str | None, remote: str) -> None:

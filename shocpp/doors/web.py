@@ -15,6 +15,7 @@ from werkzeug.routing import BaseConverter
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
+from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -146,16 +147,16 @@ def identity_from(target: str) -> str | None:
 
     The last segment that is not empty, unquoted once as UTF-8.
     """
-    segments = [segment for segment in target.partition("?")[0].split("/") if segment]
-    if not segments:
+    segment = last_segment(target)
+    if not segment:
         return None
     try:
-        charge_point_id = unquote_to_bytes(segments[-1]).decode().strip()
+        charge_point_id = unquote_to_bytes(segment).decode().strip()
     except UnicodeDecodeError:
         raise Refusal(HTTPStatus.BAD_REQUEST, "the charger's name is not UTF-8") from None
-    if not charge_point_id.isprintable() or "/" in charge_point_id or len(charge_point_id) > 255:
+    if not is_identity(charge_point_id):
         raise Refusal(
             HTTPStatus.BAD_REQUEST,
             "the charger's name has more than 255 characters, a slash or control characters in it",
         )
-    return charge_point_id or None
+    return charge_point_id
