@@ -5,6 +5,7 @@ with its worker.
 """
 
 import atexit
+
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
