@@ -6,6 +6,7 @@ The intervals are those of the switchboard, shortened; sockets, loop and databas
 import socket
 import time
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 from conftest import Home, wait_for
@@ -15,6 +16,7 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 from shocpp.central_system import switchboard as rooms
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.websocket import WebSocketTransport
+from shocpp.ocpp.actions import ACTIONS
 
 
 class Charger:
@@ -117,3 +119,20 @@ def test_a_close_of_the_charger_is_answered(switchboard: Switchboard) -> None:
     events = list(charger.events(5))
     assert isinstance(events[0], CloseConnection)
     assert events[-1] == "gone"
+
+
+def test_a_mistake_in_an_action_is_an_internal_error_and_for_energy_a_hang_up(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(_payload: object, _moment: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    for action in ("DataTransfer", "StopTransaction"):
+        monkeypatch.setitem(ACTIONS, action, mistaken)
+    charger = Charger(switchboard, "garage")
+    charger.send('[2,"1","DataTransfer",{"vendorId":"x"}]')
+    (answer,) = [event for event in charger.events(0.3) if isinstance(event, TextMessage)]
+    assert answer.data == '[4,"1","InternalError","",{}]'
+    charger.send('[2,"2","StopTransaction",{}]')
+    (close,) = [event for event in charger.events(5) if isinstance(event, CloseConnection)]
+    assert close.code == 1011
