@@ -250,3 +250,15 @@ def test_samples_that_come_twice_count_once(desk: Desk) -> None:
     again = [{"sampledValue": [{"value": str(wh)}]} for wh in (5_500, 100, 300)]
     desk.stop(sent, 300, transactionData=again)
     assert desk.records() == [("family-y", 800, None)]
+
+
+def test_a_charger_entered_by_a_job_that_failed_is_entered_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payload = {"vendorId": "x"}
+    with monkeypatch.context() as broken:
+        break_the_books(broken, desk, "INSERT INTO data_transfer")
+        assert isinstance(desk.receive("DataTransfer", payload, "new"), Failed)
+    assert desk.query("SELECT id FROM charge_points") == []
+    assert desk.say("DataTransfer", payload, "new") == {"status": "UnknownVendorId"}
+    assert desk.query("SELECT id FROM charge_points") == ["new"]

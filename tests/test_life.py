@@ -3,7 +3,9 @@
 The intervals are those of the switchboard, shortened; sockets, loop and database are real.
 """
 
+import contextlib
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from typing import NoReturn
@@ -136,3 +138,27 @@ def test_a_mistake_in_an_action_is_an_internal_error_and_for_energy_a_hang_up(
     charger.send('[2,"2","StopTransaction",{}]')
     (close,) = [event for event in charger.events(5) if isinstance(event, CloseConnection)]
     assert close.code == 1011
+
+
+def test_a_flood_is_not_read_on_while_nothing_can_be_written(
+    home: Home, switchboard: Switchboard
+) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.send('[2,"0","Heartbeat",{}]')
+    assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
+    heartbeats = 100_000
+    left = charger.wire.send(Message(data='[2,"1","Heartbeat",{}]')) * heartbeats
+    charger.socket.setblocking(False)
+    answers = 0
+    with contextlib.closing(sqlite3.connect(home.database)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                left = left[charger.socket.send(left[:65_536]) :]
+            with contextlib.suppress(BlockingIOError):
+                charger.wire.receive_data(charger.socket.recv(1 << 20))
+            answers += sum(isinstance(event, TextMessage) for event in charger.wire.events())
+            time.sleep(0.001)
+    assert 0 < answers < heartbeats / 5
+    assert left

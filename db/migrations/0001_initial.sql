@@ -185,6 +185,8 @@ CREATE TABLE frame (
 ) STRICT;
 
 CREATE INDEX frame_by_charge_point ON frame (charge_point, id);
+CREATE INDEX frame_to_purge ON frame (moment_ms)    -- those with energy outlive the retention
+    WHERE action NOT IN ('StartTransaction', 'StopTransaction', 'MeterValues');
 
 CREATE TABLE meter_reading (
     id                  INTEGER PRIMARY KEY,

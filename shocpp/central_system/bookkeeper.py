@@ -39,7 +39,7 @@ Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
 
 
 class Bookkeeper:
-    """Owns the writing connection. All methods but `write_all` may be called from any thread."""
+    """Owns the writing connection. Its public methods are for any thread."""
 
     def __init__(self, settings: Settings, worker: str, bell: str, pid: int) -> None:
         self.healthy = True
@@ -77,11 +77,10 @@ class Bookkeeper:
         self._inbox.put(done.set)
         done.wait(timeout_s)
 
-    def stop(self, timeout_s: float) -> bool:
-        """Finish what has been handed over and leave the books; whether that was in time."""
+    def stop(self, timeout_s: float) -> None:
+        """Finish what has been handed over and leave the books, if there is time for it."""
         self._inbox.put(None)
         self._thread.join(timeout_s)
-        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:

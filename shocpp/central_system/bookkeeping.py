@@ -162,7 +162,7 @@ class Bookkeeping:
         A stop must not come back for ever: if even deciding on it fails, a human will.
         """
         for write in (self._write_job_of, self._rescue):
-            frames_before = len(self._frames)
+            frames_before, entered_before = len(self._frames), dict(self._entered)
             try:
                 with self._db.apart():
                     return write(job, now_ms)
@@ -170,7 +170,10 @@ class Bookkeeping:
                 raise
             except Exception:
                 log.exception("a job cannot be written: %.200r", job)
+                # What it had entered is undone with it, and must not be remembered either.
                 del self._frames[frames_before:]
+                self._entered = entered_before
+                self.billing.begin()
         self.distrust([job])
         return Failed("it could not be written", unavailable=False)
 

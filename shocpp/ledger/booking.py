@@ -19,11 +19,15 @@ from shocpp.ledger.transactions import Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 CLOCK_AHEAD_MS = 5 * 60_000
+"""How far ahead of ours a charger's clock may be for its stop time to count."""
+
 MOST_W = 400_000
 SHORTEST_S = 300
-MOST_WH = 2**62
 """No charger delivers more; a shorter transaction is judged as one of this length, because it is
-rather its clock that is wrong. No column holds more than the last."""
+rather its clock that is wrong."""
+
+MOST_WH = 2**62
+"""No column holds more."""
 
 
 class Record(NamedTuple):

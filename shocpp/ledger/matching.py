@@ -48,7 +48,7 @@ class StopRows(NamedTuple):
 
 
 class Match(NamedTuple):
-    """Which transaction a stop ends. Exactly one of the first four is set."""
+    """Which transaction a stop ends. Exactly one of the first five is set."""
 
     repeat_of: int | None = None
     closes: Transaction | None = None
