@@ -16,6 +16,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
+from shocpp.central_system.calls import place_call
+
 Serve = Callable[..., Server]
 
 BOOT = {"chargePointVendor": "go-e", "chargePointModel": "V3", "chargePointSerialNumber": "219010"}
@@ -65,6 +67,19 @@ def test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it(
         assert ask(newer, "BootNotification", BOOT)["status"] == "Accepted"
         assert is_connected(server.home, "garage")
     wait_for(lambda: not is_connected(server.home, "garage"))
+
+
+def test_a_call_reaches_the_newest_connection(server: Server) -> None:
+    with connect(server.url("garage")) as older, connect(server.url("garage")) as newer:
+        assert close_code(older) == 1008
+        ask(newer, "BootNotification", BOOT)
+        with ThreadPoolExecutor(1) as caller:
+            placed = caller.submit(place_call, server.home.settings, "garage", "ClearCache", {})
+            _, call_id, action, _ = json.loads(newer.recv(5))
+            newer.send(json.dumps([3, call_id, {"status": "Accepted"}]))
+            outcome = placed.result(10)
+    assert (action, outcome.state) == ("ClearCache", "answered")
+    assert json.loads(outcome.confirmation or "") == {"status": "Accepted"}
 
 
 @contextlib.contextmanager
