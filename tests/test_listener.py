@@ -205,9 +205,8 @@ def test_a_broken_wsgi_ini_is_one_sentence_and_exit_78(home: Home, tmp_path: Pat
         ini.write("nonsense\n")
     ended = home.run(
         "python",
-        "-m",
-        "shocpp.doors.cli",
-        "listener",
+        "-c",
+        "from shocpp.doors.cli import listener; listener()",
         cwd=checkout,
         env={"PYTHONPATH": str(checkout)},
     )

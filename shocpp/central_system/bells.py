@@ -8,8 +8,9 @@ so at once (ENXIO).
 import contextlib
 import errno
 import os
-import uuid
 from pathlib import Path
+
+from shocpp.central_system.unique_ids import random_uuid
 
 
 class Bell:
@@ -17,7 +18,7 @@ class Bell:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = str(folder / uuid.uuid4().hex)
+        self.path = str(folder / random_uuid())
         os.mkfifo(self.path, 0o600)
         # Opened for writing too, so that it never reports the end of its last ringer.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)

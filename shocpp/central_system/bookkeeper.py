@@ -22,7 +22,7 @@ from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import ShocppError
 from shocpp.settings import Settings
-from shocpp.store import charge_points, frames, properties
+from shocpp.store import connections, frames, properties
 from shocpp.store.database import Database, open_database
 
 log = logging.getLogger(__name__)
@@ -160,16 +160,16 @@ class Bookkeeper:
             with db.reading():
                 self._bury_the_dead(db)
                 with db.writing(durable=False):
-                    charge_points.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
+                    connections.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
                 self._books = Bookkeeping(db, self.tags, self._settings.zone, self._worker)
         return self._books
 
     def _bury_the_dead(self, db: Database) -> None:
         """Release what workers hold that were killed: nobody answers their bells."""
-        for worker, bell in charge_points.workers(db):
+        for worker, bell in connections.workers(db):
             if worker != self._worker and not bells.ring(bell):
                 with db.writing(durable=False):
-                    charge_points.forget_worker(db, worker, now_ms())
+                    connections.forget_worker(db, worker, now_ms())
                 bells.take_down(bell)
 
     def _probe(self) -> None:
@@ -236,7 +236,7 @@ class Bookkeeper:
             while self._books is not None and self._books.billing.booked and self.healthy:
                 self._export(self._db, time.monotonic())
             with self._db.writing(durable=False):
-                charge_points.forget_worker(self._db, self._worker, now_ms())
+                connections.forget_worker(self._db, self._worker, now_ms())
         except ShocppError as error:
             log.warning("%s", error)
         self._db.close()

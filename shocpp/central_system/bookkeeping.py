@@ -41,7 +41,7 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload, kept_text, result_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import calls, charge_points, frames
+from shocpp.store import calls, charge_points, connections, frames, notifications
 from shocpp.store.calls import CallOutcome
 from shocpp.store.database import Database
 
@@ -77,12 +77,12 @@ class Bookkeeping:
             TransactionStarted: self.billing.start,
             TransactionStopped: self.billing.stop,
             MeterValuesReported: self.billing.meter_values,
-            Booted: self._keep(charge_points.record_boot),
-            StatusReported: self._keep(charge_points.record_status),
-            DataTransferred: self._keep(charge_points.record_data_transfer),
-            ProgressReported: self._keep(charge_points.record_progress),
-            SecurityEventReported: self._keep(charge_points.record_security_event),
-            CertificateAsked: self._keep(charge_points.record_certificate_request),
+            Booted: self._keep(notifications.record_boot),
+            StatusReported: self._keep(notifications.record_status),
+            DataTransferred: self._keep(notifications.record_data_transfer),
+            ProgressReported: self._keep(notifications.record_progress),
+            SecurityEventReported: self._keep(notifications.record_security_event),
+            CertificateAsked: self._keep(notifications.record_certificate_request),
         }
 
     def write(self, jobs: list[Job], now_ms: int) -> list[Any]:
@@ -121,9 +121,9 @@ class Bookkeeping:
             return Look([], [])
         self._data_version = version
         superseded: list[str] = []
-        if charge_points.is_superseded(db, self._worker) or calls.overdue(db, now_ms):
+        if connections.is_superseded(db, self._worker) or calls.overdue(db, now_ms):
             with db.writing(durable=False):
-                superseded = charge_points.take_superseded(db, self._worker)
+                superseded = connections.take_superseded(db, self._worker)
                 calls.expire(db, now_ms)
         return Look(calls.waiting_for(db, self._worker, now_ms), superseded)
 
@@ -217,7 +217,7 @@ class Bookkeeping:
             name = self._renamed[job.token] = job.otherwise
         known = bool(charge_points.find(self._db, name))
         row = self._row(name, now_ms)
-        former = charge_points.hold(self._db, row, job.token, self._worker, job.remote, now_ms)
+        former = connections.hold(self._db, row, job.token, self._worker, job.remote, now_ms)
         if former is not None and former.bell is not None:
             self._to_ring.append(former.bell)
         return Connected(charge_points.spelled(self._db, row), known, notice)
@@ -225,7 +225,7 @@ class Bookkeeping:
     def _disconnect(self, job: Disconnect, _: int) -> None:
         self._distrusted.discard(job.token)
         self._renamed.pop(job.token, None)
-        charge_points.release(self._db, job.token)
+        connections.release(self._db, job.token)
 
     def _claim(self, job: Claim, now_ms: int) -> bool:
         return calls.claim(

@@ -6,11 +6,11 @@ wakes the caller by the caller's. Both bells only shorten the wait.
 
 import select
 import time
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from shocpp.central_system.bells import Bell, bells_folder, ring
+from shocpp.central_system.unique_ids import random_uuid
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ocpp.fields import TO_CHARGE_POINT
 from shocpp.ocpp.frames import to_text
@@ -74,7 +74,7 @@ def _place(
 ) -> CallOutcome:
     now_ms = time.time_ns() // 1_000_000
     deadline_ms = now_ms + int(timeout_s * 1000)
-    call = QueuedCall(str(uuid.uuid4()), charge_point_id, action, to_text(payload), deadline_ms)
+    call = QueuedCall(random_uuid(), charge_point_id, action, to_text(payload), deadline_ms)
     bell = Bell(bells_folder(settings.database))
     try:
         with db.writing(durable=False):

@@ -5,11 +5,11 @@ on disk; a Heartbeat waits only for older answers of its own charger. Everything
 switchboard's loop.
 """
 
-import uuid
 from collections import deque
 
 from shocpp.central_system.jobs import Receive
 from shocpp.central_system.transport import Transport
+from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.connection import (
     Answered,
     Confirmed,
@@ -75,7 +75,7 @@ class Conversation:
     )
 
     def __init__(self, transport: Transport, heartbeat_s: int, now: float) -> None:
-        self.token = uuid.uuid4().hex
+        self.token = random_uuid()
         self.transport = transport
         self.connection = Connection(heartbeat_s)
         self.charge_point_id: str | None = None

@@ -11,7 +11,6 @@ import os
 import selectors
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +32,7 @@ from shocpp.central_system.jobs import (
 )
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.transport import Transport
+from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import Event, Reported
 from shocpp.ocpp.frames import Call, error_text, parse, to_text
@@ -64,7 +64,7 @@ class Switchboard:
         self._settings = settings
         self._loop = Loop(selector)
         self._bell = Bell(bells_folder(settings.database))
-        self._bookkeeper = Bookkeeper(settings, uuid.uuid4().hex, self._bell.path, os.getpid())
+        self._bookkeeper = Bookkeeper(settings, random_uuid(), self._bell.path, os.getpid())
         self._calls = CallDesk(self._loop, self._submit, self._touch)
         self._conversations: dict[str, Conversation] = {}
         self._by_identity: dict[str, Conversation] = {}
@@ -372,7 +372,7 @@ class Switchboard:
     def _ask_for_name(self, conversation: Conversation) -> None:
         payload = to_text({"requestedMessage": "BootNotification"})
         deadline_ms = now_ms() + int(NAMELESS_S * 1000)
-        call = QueuedCall(str(uuid.uuid4()), "", "TriggerMessage", payload, deadline_ms)
+        call = QueuedCall(random_uuid(), "", "TriggerMessage", payload, deadline_ms)
         self._calls.ask(conversation, call)
 
     def _name_unnamed(self, conversation: Conversation) -> None:

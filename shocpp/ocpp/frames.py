@@ -14,8 +14,10 @@ encoder or a log could stumble over. The text itself is kept verbatim elsewhere.
 import json
 import math
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 UniqueId = str | int | float
 """Chargers send strings; numbers were seen too. It is echoed verbatim, whatever it is."""
@@ -155,8 +157,12 @@ def _decode(text: str) -> Any:
     return _cleaned(decoded) if "\\u" in text or "\0" in text else decoded
 
 
-def _integer(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= LONGEST_INTEGER else Decimal(digits)
+def _integer(digits: str) -> "int | Decimal":
+    if len(digits) <= LONGEST_INTEGER:
+        return int(digits)
+    from decimal import Decimal  # a CGI process meets no such number and need not import it
+
+    return Decimal(digits)
 
 
 def _cleaned(value: Any) -> Any:

@@ -1,0 +1,18 @@
+"""The command line (a door): `shocpp VERB`, and the seed's commands under their own names."""
+
+import click
+
+from shocpp import __version__
+from shocpp.doors.cli.edge import HELP
+from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
+from shocpp.doors.cli.serving import backend, demo, listener, migrate
+
+
+@click.group(context_settings=HELP)
+@click.version_option(__version__, prog_name="shocpp")
+def main() -> None:
+    """Run EV chargers (OCPP 1.6-J) and know, to the Wh, who charged what."""
+
+
+for command in (backend, charge_points, demo, frames, listener, migrate, summary, transactions):
+    main.add_command(command)

@@ -1,0 +1,51 @@
+"""The edge of every command: its help, its errors and its exit codes (a door).
+
+Errors are one line on stderr, never a traceback; the table below gives their exit codes.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
+
+HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
+    (ConfigError, 78),
+    (UsageError, 2),
+    (StoreUnavailable, 1),
+    (Unreachable, 1),
+)
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def one_line_errors(command: _Command) -> _Command:
+    """Let a command end with one sentence and the code of its error."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> Any:
+        try:
+            return command(*args, **options)
+        except ShocppError as error:
+            click.echo(str(error), err=True)
+            sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+        except OSError as error:
+            if not isinstance(error, BrokenPipeError):
+                click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
+            # What is still buffered could not be written either, and would complain at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+
+    return run  # type: ignore[return-value]
+
+
+def one_line(text: str) -> str:
+    """A text with its control characters escaped, as output and logs have it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,0 +1,95 @@
+"""Commands that read what is in the books (a door)."""
+
+import json
+
+import click
+
+from shocpp.doors.cli.edge import HELP, one_line, one_line_errors
+from shocpp.settings import read_settings
+from shocpp.store.database import open_database
+
+
+@click.command(context_settings=HELP)
+@click.argument("year", type=click.IntRange(2000, 2099))
+@click.argument("month", type=click.IntRange(1, 12))
+@one_line_errors
+def summary(year: int, month: int) -> None:
+    """Print a month's Abrechnung, and keep it in the month's accounting folder.
+
+    \b
+    Example: shocpp-summary 2026 09
+    """
+    from shocpp.reports.summary import keep_summary, month_summary
+
+    settings = read_settings()
+    text = month_summary(settings, year, month)
+    click.echo(text, nl=False)
+    keep_summary(settings, year, month, text)
+
+
+@click.command(context_settings=HELP)
+@click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger's.")
+@click.option(
+    "-n", "--last", type=click.IntRange(1), default=100, show_default=True, help="How many."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@one_line_errors
+def frames(charge_point: str | None, last: int, as_json: bool) -> None:
+    """Read back the raw frames a charger and this Central System have exchanged.
+
+    \b
+    Example: shocpp frames -c garage -n 20
+    """
+    from shocpp.central_system.calls import identity_meant
+    from shocpp.ocpp.times import format_timestamp
+    from shocpp.store.frames import of_charge_point
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        name = identity_meant(db, charge_point) if charge_point else None
+        for whose, direction, moment_ms, text in of_charge_point(db, name, last):
+            moment = format_timestamp(moment_ms)
+            if as_json:
+                row = {"moment": moment, "charge_point_id": whose, "direction": direction}
+                click.echo(json.dumps({**row, "text": text}))
+            else:
+                arrow = ">" if direction == "in" else "<"
+                click.echo(f"{moment} {whose} {arrow} {one_line(text)}")
+
+
+@click.command("charge-points", context_settings=HELP)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@one_line_errors
+def charge_points(as_json: bool) -> None:
+    """List the chargers that have been here, and whether they are connected.
+
+    \b
+    Example: shocpp charge-points
+    """
+    _print_view("charge_points", as_json)
+
+
+@click.command(context_settings=HELP)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@one_line_errors
+def transactions(as_json: bool) -> None:
+    """List the transactions that have no stop yet.
+
+    \b
+    Example: shocpp transactions
+    """
+    _print_view("open_transactions", as_json)
+
+
+def _print_view(name: str, as_json: bool) -> None:
+    from shocpp.store.views import rows_of
+
+    with open_database(read_settings().database) as db:
+        rows = rows_of(db, name)
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        click.echo("none")
+    for row in [] if as_json else rows:
+        told = (f"{key}={value}" for key, value in row.items() if value is not None)
+        click.echo(one_line("  ".join(told)))

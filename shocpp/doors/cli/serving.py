@@ -1,0 +1,79 @@
+"""Commands that serve chargers, and what they stand on (a door)."""
+
+import os
+import time
+
+import click
+
+from shocpp.doors.cli.edge import HELP, one_line_errors
+from shocpp.settings import read_settings
+
+
+@click.command(context_settings=HELP)
+@one_line_errors
+def listener() -> None:
+    """Serve chargers and web pages, until stopped.
+
+    \b
+    Example: WS_PORT=8080 shocpp-listener
+    """
+    from shocpp.doors.listener import listen
+
+    listen()
+
+
+@click.command(context_settings=HELP)
+@click.option(
+    "-c",
+    "--charge-point",
+    metavar="ID",
+    help="The charger's name; by default websocketd's PATH_INFO, else its serial.",
+)
+@one_line_errors
+def backend(charge_point: str | None) -> None:
+    """Serve one charger over stdin and stdout, for inetd and websocketd.
+
+    \b
+    Example: printf '[2,"1","Heartbeat",{}]\\n' | shocpp-backend
+    """
+    from shocpp.doors.listener import prepare
+    from shocpp.doors.logs import log_to_stderr
+    from shocpp.doors.stdio import identity_of_stdio, serve_stdio
+
+    settings = read_settings()
+    prepare(settings, thorough=False)
+    log_to_stderr()
+    name = identity_of_stdio(charge_point, os.environ)
+    serve_stdio(settings, name, os.environ.get("REMOTE_ADDR") or "stdin")
+
+
+@click.command(context_settings=HELP)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default a free one.")
+@one_line_errors
+def demo(port: int) -> None:
+    """Watch a simulated charger be started, charge and be billed, in about ten seconds.
+
+    A server of its own on 127.0.0.1 with a scratch database; nothing of yours is touched.
+
+    \b
+    Example: shocpp demo
+    """
+    from shocpp.demo.play import play
+
+    play(port, click.echo)
+
+
+@click.command(context_settings=HELP)
+@one_line_errors
+def migrate() -> None:
+    """Make the database, or bring it up to this version.
+
+    \b
+    Example: shocpp migrate
+    """
+    from shocpp.store.migrations import migrate as migrate_database
+
+    settings = read_settings()
+    was_there = settings.database.exists()
+    migrate_database(settings.database, time.time_ns() // 1_000_000)
+    click.echo(f"{settings.database} is {'up to date' if was_there else 'made'}")

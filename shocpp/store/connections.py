@@ -1,0 +1,79 @@
+"""Which worker holds which Charge Point, by which connection (memory floor).
+
+A worker is a process with a switchboard; its bell wakes it. A connection's token keeps an older
+connection from acting for a newer one.
+"""
+
+from typing import NamedTuple
+
+from shocpp.store.database import Database
+
+
+class Holder(NamedTuple):
+    """The connection that holds a Charge Point, and its worker's bell."""
+
+    token: str
+    worker: str
+    bell: str | None
+
+
+def hold(
+    db: Database, charge_point: int, token: str, worker: str, remote: str, now_ms: int
+) -> Holder | None:
+    """Enter a connection as the one that holds its Charge Point.
+
+    Returns the connection it supersedes, if another worker has it: that worker's bell must be rung.
+    """
+    former = db.execute(
+        "SELECT connection.token, connection.worker, worker.bell FROM connection"
+        " LEFT JOIN worker USING (worker) WHERE charge_point = ?",
+        (charge_point,),
+    ).fetchone()
+    db.execute(
+        "INSERT OR REPLACE INTO connection VALUES (?, ?, ?, ?, ?)",
+        (charge_point, token, worker, remote, now_ms),
+    )
+    if former is None or former[1] == worker:
+        return None
+    db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", former[:2])
+    return Holder(*former)
+
+
+def release(db: Database, token: str) -> None:
+    """Forget a connection; a newer one of the same Charge Point is not touched."""
+    db.execute("DELETE FROM connection WHERE token = ?", (token,))
+    db.execute("DELETE FROM superseded WHERE token = ?", (token,))
+
+
+def is_superseded(db: Database, worker: str) -> bool:
+    """Whether a newer connection elsewhere has replaced one of this worker's."""
+    found = db.execute("SELECT 1 FROM superseded WHERE worker = ? LIMIT 1", (worker,)).fetchone()
+    return found is not None
+
+
+def take_superseded(db: Database, worker: str) -> list[str]:
+    """The tokens of the connections that this worker is to close; it is told only once."""
+    rows = db.execute("DELETE FROM superseded WHERE worker = ? RETURNING token", (worker,))
+    return [token for (token,) in rows.fetchall()]
+
+
+def enter_worker(db: Database, worker: str, bell: str, pid: int, now_ms: int) -> None:
+    """Enter a process that holds Charge Points."""
+    db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, bell, pid, now_ms))
+
+
+def workers(db: Database) -> list[tuple[str, str]]:
+    """Each worker and its bell."""
+    return db.execute("SELECT worker, bell FROM worker").fetchall()
+
+
+def forget_worker(db: Database, worker: str, now_ms: int) -> None:
+    """Forget a worker that is gone. What it had sent has an unknown end and is not sent again."""
+    db.execute(
+        "UPDATE call SET state = 'unknown', settled_ms = ? WHERE state = 'sent' AND token IN"
+        " (SELECT token FROM connection WHERE worker = ?)",
+        (now_ms, worker),
+    )
+    db.execute("DELETE FROM connection WHERE worker = ?", (worker,))
+    db.execute("DELETE FROM superseded WHERE worker = ?", (worker,))
+    db.execute("DELETE FROM worker WHERE worker = ?", (worker,))

@@ -1,0 +1,98 @@
+"""What Charge Points report besides energy (memory floor)."""
+
+from shocpp.ocpp.facts import (
+    Booted,
+    CertificateAsked,
+    DataTransferred,
+    ProgressReported,
+    SecurityEventReported,
+    StatusReported,
+)
+from shocpp.store.database import Database
+
+
+def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) -> None:
+    """Keep what a BootNotification says; a member it leaves out keeps its former value."""
+    db.execute(
+        "UPDATE charge_point SET vendor = ?, model = ?, serial = coalesce(?, serial),"
+        " firmware = coalesce(?, firmware), meter_serial = coalesce(?, meter_serial),"
+        " booted_ms = ? WHERE id = ?",
+        (
+            booted.vendor,
+            booted.model,
+            booted.serial,
+            booted.firmware,
+            booted.meter_serial,
+            now_ms,
+            charge_point,
+        ),
+    )
+
+
+def record_status(db: Database, charge_point: int, status: StatusReported, now_ms: int) -> None:
+    """Keep a StatusNotification as history and as the connector's state."""
+    told = (
+        charge_point,
+        status.connector_id,
+        status.status,
+        status.error_code,
+        status.info,
+        status.vendor_id,
+        status.vendor_error_code,
+    )
+    db.execute(
+        "INSERT INTO status_event (charge_point, connector_id, status, error_code, info, vendor_id,"
+        " vendor_error_code, reported_ms, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*told, status.reported_ms, now_ms),
+    )
+    db.execute(
+        "INSERT INTO connector VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET status = excluded.status, error_code = excluded.error_code,"
+        " info = excluded.info, vendor_id = excluded.vendor_id,"
+        " vendor_error_code = excluded.vendor_error_code,"
+        " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
+        (*told, now_ms),
+    )
+
+
+def record_data_transfer(
+    db: Database, charge_point: int, transfer: DataTransferred, now_ms: int
+) -> None:
+    """Keep a vendor's message."""
+    db.execute(
+        "INSERT INTO data_transfer (charge_point, vendor_id, message_id, content, received_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (charge_point, transfer.vendor_id, transfer.message_id, transfer.content, now_ms),
+    )
+
+
+def record_progress(
+    db: Database, charge_point: int, progress: ProgressReported, now_ms: int
+) -> None:
+    """Keep a firmware, diagnostics or log status."""
+    db.execute(
+        "INSERT INTO progress_event (charge_point, action, status, request_id, received_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (charge_point, progress.action, progress.status, progress.request_id, now_ms),
+    )
+
+
+def record_security_event(
+    db: Database, charge_point: int, event: SecurityEventReported, now_ms: int
+) -> None:
+    """Keep a security event."""
+    db.execute(
+        "INSERT INTO security_event (charge_point, event, tech_info, reported_ms, received_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (charge_point, event.event, event.tech_info, event.reported_ms, now_ms),
+    )
+
+
+def record_certificate_request(
+    db: Database, charge_point: int, asked: CertificateAsked, now_ms: int
+) -> None:
+    """Keep a certificate signing request."""
+    db.execute(
+        "INSERT INTO certificate_request (charge_point, csr, received_ms) VALUES (?, ?, ?)",
+        (charge_point, asked.csr, now_ms),
+    )
