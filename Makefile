@@ -24,7 +24,7 @@ help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: $(INSTALLED) conf/tags.json ## install, then serve chargers and web on 0.0.0.0:8080 (WS_ADDRESS, WS_PORT)
+run: $(INSTALLED) conf/tags.json conf/canned.json ## install, then serve chargers and web on 0.0.0.0:8080 (WS_ADDRESS, WS_PORT)
 	@exec $(BIN)/shocpp-listener
 
 .PHONY: test
@@ -70,6 +70,10 @@ clean: ## remove what make and the tools made; your data and conf/ stay
 conf/tags.json:
 	@cp conf/tags.json.example $@
 	@echo "conf/tags.json is new, with the example accounts: put your own cards in"
+
+conf/canned.json:
+	@cp conf/canned.json.example $@
+	@echo "conf/canned.json is new, with example calls: start-family uses family-y's card 3333"
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -5,6 +5,7 @@ with its worker.
 """
 
 import atexit
+import os
 
 from flask import Flask
 
@@ -21,4 +22,4 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     switchboard = Switchboard(settings)
     switchboard.start()
     atexit.register(switchboard.stop)
-    return create_app(settings, switchboard)
+    return create_app(settings, switchboard, int(os.environ["GUNICORN_THREADS"]))

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
+from gunicorn.workers.base import Worker
 
 KNOWN = Config()
 ASKED = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
@@ -48,7 +49,7 @@ def listening(lines: dict[str, str]) -> str:
 
 def value_of(name: str, text: str) -> object:
     """What gunicorn takes for a line, checked by gunicorn itself; lists have one item a line."""
-    if name not in KNOWN.settings or name == "on_starting":
+    if name not in KNOWN.settings or name in ("on_starting", "post_fork"):
         refuse(
             f"{INI}: gunicorn has no setting {name} for [server:main]; correct or remove that line"
         )
@@ -71,6 +72,11 @@ def on_starting(_arbiter: Arbiter) -> None:
         listener.prepare(read_settings(), thorough=False)
     except ConfigError as error:
         refuse(str(error))
+
+
+def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
+    """Before it loads the application, which may let only half of its threads wait."""
+    os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
 
 
 LINES = server_lines()

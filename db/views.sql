@@ -130,6 +130,24 @@ FROM call
 JOIN charge_point ON charge_point.id = call.charge_point
 WHERE call.state IN ('queued', 'sent');
 
+CREATE VIEW calls AS
+SELECT call.id                                                               AS number,
+       call.call_id,
+       charge_point.charge_point_id,
+       call.action,
+       call.payload,
+       call.state,
+       call.confirmation,
+       call.error_code,
+       call.error_description,
+       call.canned,
+       call.asked_by,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.queued_ms / 1000.0, 'unixepoch')  AS queued_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.sent_ms / 1000.0, 'unixepoch')    AS sent_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.settled_ms / 1000.0, 'unixepoch') AS settled_at
+FROM call
+JOIN charge_point ON charge_point.id = call.charge_point;
+
 CREATE VIEW review AS
 SELECT record.id                                                               AS number,
        'record'                                                                AS kind,

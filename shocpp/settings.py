@@ -1,22 +1,27 @@
 """The settings: environment in, checked values out (memory floor).
 
 Every path has a default under the home folder, which is the checkout or SHOCPP_HOME. A value that
-cannot be used raises ConfigError with one sentence, at start and not when it is needed.
+cannot be used raises ConfigError with one sentence, at start and not when it is needed; only the
+time zone is looked up when it is asked for, because zoneinfo costs a CGI process 7 ms.
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, NamedTuple
 
 from shocpp.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 DEFAULT_ZONE = "Europe/Berlin"
 DEFAULT_HEARTBEAT_S = 55
 DEFAULT_FRAME_DAYS = 90
+LANGUAGES = ("de", "en")
+SHORTEST_TOKEN = 12
 
 
 class Settings(NamedTuple):
@@ -26,12 +31,31 @@ class Settings(NamedTuple):
     address: str
     port: int
     tags_file: Path
+    canned_file: Path
     accounting_folder: Path
     database: Path
     heartbeat_s: int
     frame_days: int
     strict_subprotocol: bool
-    zone: ZoneInfo
+    token: str | None
+    language: str
+    zone_name: str
+
+    def check_zone(self) -> None:
+        """Raises ConfigError where `zone` would, before anything depends on it."""
+        assert self.zone.key == self.zone_name
+
+    @property
+    def zone(self) -> "ZoneInfo":
+        """The time zone of months and reports; ConfigError where its name is none."""
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+        try:
+            return ZoneInfo(self.zone_name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ConfigError(
+                f"TZ must name a time zone such as {DEFAULT_ZONE} or UTC, not {self.zone_name!r}"
+            ) from None
 
 
 class Variable(NamedTuple):
@@ -47,11 +71,14 @@ VARIABLES = (
     Variable("WS_PORT", "8080", "port to listen on"),
     Variable("SHOCPP_HOME", "the checkout", "folder of the relative defaults below"),
     Variable("SHOCPP_TAGSFILE", "conf/tags.json", "accounts and their cards"),
+    Variable("SHOCPP_CANNEDFILE", "conf/canned.json", "canned calls"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
     Variable("SHOCPP_FRAME_DAYS", "90", "days to keep raw frames (those with energy stay)"),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
+    Variable("SHOCPP_TOKEN", "none", "lets callers from other machines in"),
+    Variable("SHOCPP_LANG", "de", "language of spoken answers, `de` or `en`"),
     Variable("TZ", "Europe/Berlin", "time zone of months and reports"),
 )
 
@@ -66,12 +93,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         address=environment.get("WS_ADDRESS") or "0.0.0.0",
         port=_whole(environment, "WS_PORT", 8080, 0, 65535),
         tags_file=_path(environment, "SHOCPP_TAGSFILE", home / "conf" / "tags.json"),
+        canned_file=_path(environment, "SHOCPP_CANNEDFILE", home / "conf" / "canned.json"),
         accounting_folder=_path(environment, "SHOCPP_ACCOUNTINGDIR", home / "accounting"),
         database=_path(environment, "SHOCPP_DATABASE", home / "db" / "shocpp.sqlite3"),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
         frame_days=_whole(environment, "SHOCPP_FRAME_DAYS", DEFAULT_FRAME_DAYS, 1, 36_500),
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
-        zone=_zone(environment),
+        token=_token(environment),
+        language=_language(environment),
+        zone_name=(environment.get("TZ") or DEFAULT_ZONE).removeprefix(":"),
     )
 
 
@@ -96,11 +126,24 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     return value == "1"
 
 
-def _zone(environment: Mapping[str, str]) -> ZoneInfo:
-    name = (environment.get("TZ") or DEFAULT_ZONE).removeprefix(":")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ConfigError(
-            f"TZ must name a time zone such as {DEFAULT_ZONE} or UTC, not {name!r}"
-        ) from None
+def _token(environment: Mapping[str, str]) -> str | None:
+    token = environment.get("SHOCPP_TOKEN") or None
+    if token is None or (
+        len(token) >= SHORTEST_TOKEN
+        and token.isascii()
+        and token.isprintable()
+        and " " not in token
+    ):
+        return token
+    # What was typed may be a good part of the secret: it is not repeated.
+    raise ConfigError(
+        f"SHOCPP_TOKEN must have at least {SHORTEST_TOKEN} characters, ASCII and without blanks; "
+        "make one with: openssl rand -hex 16"
+    )
+
+
+def _language(environment: Mapping[str, str]) -> str:
+    language = environment.get("SHOCPP_LANG") or LANGUAGES[0]
+    if language not in LANGUAGES:
+        raise ConfigError(f"SHOCPP_LANG must be {' or '.join(LANGUAGES)}, not {language!r}")
+    return language

@@ -58,7 +58,7 @@ from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
 from shocpp.reports.summary import month_summary
-from shocpp.store import calls
+from shocpp.store import calls, connections
 from shocpp.store.calls import QueuedCall
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
@@ -312,10 +312,10 @@ def queue_call(home: Home, identity: str, action: str, payload: str) -> None:
     call = QueuedCall(str(uuid.uuid4()), identity, action, payload, now + 60_000)
     with open_database(home.database) as db:
         with db.writing():
-            calls.queue(db, call, "", now)
-        bell = calls.holder_bell(db, identity)
-    if bell is not None:
-        ring(bell)
+            calls.queue(db, call, "", now, asked_by="a test", canned=None)
+        holder = connections.holder(db, identity)
+    if holder is not None:
+        ring(holder[1])
 
 
 def _now_ms() -> int:

@@ -13,7 +13,7 @@ from shocpp.ocpp.actions import ACTIONS
 from shocpp.settings import VARIABLES
 
 README = (ROOT / "README.md").read_text()
-SEEDS_NAMES = {"listener", "backend", "summary"}
+SEEDS_NAMES = {"listener", "backend", "caller", "command", "summary"}
 
 
 def table(first_column: str) -> list[list[str]]:

@@ -11,15 +11,23 @@ import os
 from pathlib import Path
 
 from shocpp.central_system.unique_ids import random_uuid
+from shocpp.errors import StoreUnavailable
 
 
 class Bell:
     """A bell of this process's own; `fileno` becomes readable when it is rung."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path = str(folder / random_uuid())
-        os.mkfifo(self.path, 0o600)
+        """Raises StoreUnavailable where this process may not hang a bell."""
+        self.path = f"{folder}/{random_uuid()}"
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.mkfifo(self.path, 0o600)
+        except OSError as error:
+            raise StoreUnavailable(
+                f"{folder} cannot be written: {error.strerror}; see free space and its rights, and "
+                "run this as the user who runs the server"
+            ) from None
         # Opened for writing too, so that it never reports the end of its last ringer.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_NONBLOCK)
 

@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shocpp.central_system import bells
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.jobs import Failed, Job, Look
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
+from shocpp.central_system.workers import bury_the_dead
 from shocpp.errors import ShocppError
 from shocpp.settings import Settings
-from shocpp.store import connections, frames, properties
+from shocpp.store import calls, connections, frames, properties
 from shocpp.store.database import Database, open_database
 
 log = logging.getLogger(__name__)
@@ -158,19 +158,11 @@ class Bookkeeper:
         if self._books is None or self._db is None:
             self._db = db = open_database(self._settings.database)
             with db.reading():
-                self._bury_the_dead(db)
+                bury_the_dead(db, self._worker)
                 with db.writing(durable=False):
                     connections.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
                 self._books = Bookkeeping(db, self.tags, self._settings.zone, self._worker)
         return self._books
-
-    def _bury_the_dead(self, db: Database) -> None:
-        """Release what workers hold that were killed: nobody answers their bells."""
-        for worker, bell in connections.workers(db):
-            if worker != self._worker and not bells.ring(bell):
-                with db.writing(durable=False):
-                    connections.forget_worker(db, worker, now_ms())
-                bells.take_down(bell)
 
     def _probe(self) -> None:
         try:
@@ -203,7 +195,7 @@ class Bookkeeper:
                 self._export(self._db, now)
             if now >= self._purge_at:
                 with self._db.reading():
-                    self._bury_the_dead(self._db)
+                    bury_the_dead(self._db, self._worker)
                 self._files.sweep()
                 self._purge(self._db, now)
         except ShocppError as error:
@@ -223,8 +215,9 @@ class Bookkeeper:
                 self._inbox.put(())
 
     def _purge(self, db: Database, now: float) -> None:
+        before_ms = now_ms() - self._settings.frame_days * DAY_MS
         with db.writing(durable=False):
-            dropped = frames.purge(db, now_ms() - self._settings.frame_days * DAY_MS)
+            dropped = bool(frames.purge(db, before_ms)) | calls.purge(db, before_ms)
         self._purge_at = now if dropped else now + PURGE_EVERY_S
         if dropped:
             self._inbox.put(())

@@ -116,7 +116,7 @@ class Bookkeeping:
 
     def _look(self, now_ms: int, rung: bool) -> Look:
         db = self._db
-        (version,) = db.execute("PRAGMA data_version").fetchone()
+        version = db.version_of_others()
         if version == self._data_version and not rung:
             return Look([], [])
         self._data_version = version
@@ -229,7 +229,7 @@ class Bookkeeping:
 
     def _claim(self, job: Claim, now_ms: int) -> bool:
         return calls.claim(
-            self._db, job.call.call_id, job.token, redacted(job.call.payload), now_ms
+            self._db, job.call.call_id, self._worker, job.token, redacted(job.call.payload), now_ms
         )
 
     def _settle(self, job: Settle, now_ms: int) -> None:

@@ -4,96 +4,178 @@ The row in the queue is the Call; the worker that holds the Charge Point is woke
 wakes the caller by the caller's. Both bells only shorten the wait.
 """
 
+import json
 import select
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from shocpp.central_system import workers
+from shocpp.central_system.addressing import (
+    SEE,
+    Addressed,
+    address,
+    check_stop_by,
+    names_no_transaction,
+)
 from shocpp.central_system.bells import Bell, bells_folder, ring
+from shocpp.central_system.clock import now_ms
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ocpp.fields import TO_CHARGE_POINT
 from shocpp.ocpp.frames import to_text
 from shocpp.ocpp.validation import first_violation
 from shocpp.settings import Settings
-from shocpp.store import calls, charge_points
-from shocpp.store.calls import CallOutcome, QueuedCall
+from shocpp.store import calls, connections
+from shocpp.store.calls import CallOutcome, QueuedCall, Repeated
 from shocpp.store.database import Database, open_database
 
 LOOK_EVERY_S = 0.5
+REPEATED_WITHIN_MS = 10_000
+"""A double tap, a link preview, a second try of a proxy: the first answer is theirs too."""
+
+REPEAT_LOOKS_EVERY_S = 0.05
 ENDED = ("answered", "refused", "expired", "unknown")
+
+
+class Asked(NamedTuple):
+    """Who asks for a Call, how long they wait, and the canned call it is, if it is one."""
+
+    by: str
+    timeout_s: float = 5.0
+    canned: str | None = None
+
+
+ANYBODY = Asked("a program")
 
 
 def place_call(
     settings: Settings,
-    charge_point: str,
+    charge_point: str | None,
     action: str,
     payload: Mapping[str, Any],
-    timeout_s: float = 5.0,
+    asked: Asked = ANYBODY,
+    *,
+    forced: bool = False,
 ) -> CallOutcome:
-    """Send a Call to a Charge Point, named by identity or serial, and wait for its end.
+    """Send a Call to a Charge Point and wait for its end.
 
-    Raises UsageError for an unknown charge point, action or payload (OCPP 1.6 §6), and Unreachable
-    where the charge point is not connected. Nothing is queued then.
+    `charge_point` is an identity, a serial, or None for the only one that is connected. Raises
+    UsageError for an unknown or ambiguous charge point, an unknown action, or a payload that OCPP
+    1.6 §6 does not allow (unless `forced`), and Unreachable where the charge point is not
+    connected. Nothing is queued then.
     """
-    _check(action, payload)
+    if not forced:
+        payload = allowed_payload(action, payload)
     with open_database(settings.database) as db:
-        charge_point_id = identity_meant(db, charge_point)
-        holder = calls.holder_bell(db, charge_point_id)
-        if holder is None:
-            raise Unreachable(f"{charge_point_id} is not connected; see: shocpp charge-points")
-        return _place(db, settings, charge_point_id, action, payload, timeout_s, holder)
+        addressed = address(db, charge_point, action, payload)
+        return place(db, settings, addressed, action, asked)
 
 
-def _check(action: str, payload: Mapping[str, Any]) -> None:
+def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
+    """The payload of the CallResult that answered a Call."""
+    confirmation = json.loads(outcome.confirmation or "{}")
+    assert isinstance(confirmation, dict)
+    return confirmation
+
+
+def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload as the protocol wants it; UsageError names the field that it does not allow."""
     fields = TO_CHARGE_POINT.get(action)
     if fields is None:
-        raise UsageError(f"{action} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
+        raise UsageError(f"{action!r} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
+    payload = dict(payload)
+    if names_no_transaction(action, payload):
+        check_stop_by(payload)
+        return payload
+    if action == "ChangeConfiguration" and isinstance(payload.get("value"), bool | int | float):
+        payload["value"] = to_text(payload["value"])  # values are strings on the wire (§5.3)
     violation = first_violation(fields, payload, strict=True)
     if violation is not None:
         raise UsageError(f"{action}: {violation.sentence}")
+    return payload
 
 
-def identity_meant(db: Database, charge_point: str) -> str:
-    """The identity that an identity or serial names; UsageError where it is not exactly one."""
-    found = charge_points.find(db, charge_point)
-    if len(found) != 1:
-        what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
-        raise UsageError(f"{charge_point} is {what}; see: shocpp charge-points")
-    return found[0]
-
-
-def _place(
-    db: Database,
-    settings: Settings,
-    charge_point_id: str,
-    action: str,
-    payload: Mapping[str, Any],
-    timeout_s: float,
-    holder: str,
+def place(
+    db: Database, settings: Settings, addressed: Addressed, action: str, asked: Asked
 ) -> CallOutcome:
-    now_ms = time.time_ns() // 1_000_000
-    deadline_ms = now_ms + int(timeout_s * 1000)
-    call = QueuedCall(random_uuid(), charge_point_id, action, to_text(payload), deadline_ms)
+    """Queue a Call and wait for its end; a repeat of a canned call waits for the first one's.
+
+    Raises Unreachable where the charge point is not connected; nothing is queued then.
+    """
+    charge_point_id = addressed.charge_point_id
+    holder = connections.holder(db, charge_point_id)
+    if holder is None:
+        raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
+    deadline = time.monotonic() + asked.timeout_s
+    queued_ms = now_ms()
+    call = QueuedCall(
+        random_uuid(),
+        charge_point_id,
+        action,
+        to_text(addressed.payload),
+        queued_ms + int(asked.timeout_s * 1000),
+    )
     bell = Bell(bells_folder(settings.database))
     try:
         with db.writing(durable=False):
-            calls.queue(db, call, bell.path, now_ms)
-        ring(holder)
-        return _wait(db, call.call_id, bell, timeout_s)
+            first = repeats(db, asked.canned) if asked.canned else None
+            if first is None:
+                calls.queue(db, call, bell.path, queued_ms, asked_by=asked.by, canned=asked.canned)
+        if first is not None:
+            return watch(db, first.call_id, deadline)
+        if not ring(holder[1]):
+            _bury_holder(db, holder, call)
+            raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
+        return _wait(db, call, bell, holder, deadline)
     finally:
         bell.remove()
 
 
-def _wait(db: Database, call_id: str, bell: Bell, timeout_s: float) -> CallOutcome:
-    deadline = time.monotonic() + timeout_s
+def repeats(db: Database, canned: str) -> Repeated | None:
+    """The Call that is not to be sent again, because somebody has asked for it just now."""
+    return calls.repeated(db, canned, now_ms() - REPEATED_WITHIN_MS)
+
+
+def watch(db: Database, call_id: str, deadline: float) -> CallOutcome:
+    """Wait for the end of a Call that somebody else has placed."""
+    outcome = _outcome(db, call_id)
+    while outcome.state not in ENDED and time.monotonic() < deadline:
+        time.sleep(REPEAT_LOOKS_EVERY_S)
+        outcome = _outcome(db, call_id)
+    return outcome if outcome.state in ENDED else outcome._replace(state="expired")
+
+
+def _bury_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
+    workers.bury(db, *holder)
+    with db.writing(durable=False):
+        calls.withdraw(db, call.call_id, now_ms())
+
+
+def _wait(
+    db: Database, call: QueuedCall, bell: Bell, holder: tuple[str, str], deadline: float
+) -> CallOutcome:
     while True:
-        outcome = calls.outcome(db, call_id)
-        assert outcome is not None
+        outcome = _outcome(db, call.call_id)
         left = deadline - time.monotonic()
-        if outcome.state in ENDED:
-            return outcome
-        if left <= 0:
-            return outcome._replace(state="expired")
-        select.select([bell], [], [], min(left, LOOK_EVERY_S))
+        if outcome.state in ENDED or left <= 0:
+            break
+        rung, _, _ = select.select([bell], [], [], min(left, LOOK_EVERY_S))
         bell.answer()
+        if not rung and not workers.is_alive(holder[1]):
+            _bury_holder(db, holder, call)
+    return outcome if outcome.state in ENDED else _give_up(db, call.call_id)
+
+
+def _give_up(db: Database, call_id: str) -> CallOutcome:
+    """Nobody waits for this Call any more: it is not to be sent from now on."""
+    with db.writing(durable=False):
+        calls.withdraw(db, call_id, now_ms())
+    outcome = _outcome(db, call_id)
+    return outcome if outcome.state in ENDED else outcome._replace(state="expired")
+
+
+def _outcome(db: Database, call_id: str) -> CallOutcome:
+    outcome = calls.outcome(db, call_id)
+    assert outcome is not None, "a Call's row outlives its callers"
+    return outcome

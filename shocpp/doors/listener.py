@@ -10,6 +10,7 @@ import sys
 import time
 
 from shocpp.central_system.bells import bells_folder
+from shocpp.central_system.canned import CannedCall, all_canned_calls
 from shocpp.central_system.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, read_settings
@@ -20,6 +21,7 @@ from shocpp.store.migrations import migrate
 
 def prepare(settings: Settings, *, thorough: bool) -> None:
     """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
+    settings.check_zone()
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
@@ -53,6 +55,7 @@ def banner(settings: Settings) -> str:
         f"charger:    OCPP 1.6-J, ws://{host}:{settings.port}/ and a name of your choice for it,",
         f"            such as ws://{host}:{settings.port}/garage",
         f"accounts:   {_accounts_line(settings)}",
+        *(f"calls:      {line}" for line in _canned_lines(settings)),
         f"database:   {settings.database}",
         f"records:    {settings.accounting_folder}/YYYY/MM/",
         "open:       any charger that reaches this address is let in, without a password; put a",
@@ -72,6 +75,16 @@ def _accounts_line(settings: Settings) -> str:
             "(see conf/tags.json.example)"
         )
     return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
+
+
+def _canned_lines(settings: Settings) -> list[str]:
+    try:
+        canned = all_canned_calls(settings.canned_file)
+    except ConfigError as error:
+        return [str(error)]
+    good = [name for name, call in canned.items() if isinstance(call, CannedCall)]
+    troubles = [str(call) for call in canned.values() if isinstance(call, ConfigError)]
+    return [f"{', '.join(good) or 'none'} ({settings.canned_file})", *troubles]
 
 
 def reachable_host(address: str) -> str:

@@ -6,6 +6,7 @@ any more.
 
 import logging
 from http import HTTPStatus
+from threading import Semaphore
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -13,6 +14,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.routing import BaseConverter
 
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.cgi import CannedCaller
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
 from shocpp.ocpp.identity import is_identity, last_segment
@@ -22,6 +24,8 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 RETRY_AFTER_S = 10
+ANY_METHOD = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+"""The callable below refuses what it does not serve itself, in one line."""
 
 
 class AnyPath(BaseConverter):
@@ -47,7 +51,7 @@ class Adopted(Response):
         raise StopIteration
 
 
-def create_app(settings: Settings, switchboard: Switchboard) -> Flask:
+def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Flask:
     """The WSGI application of one worker."""
     app = Flask("shocpp", static_folder=None)
     app.url_map.merge_slashes = False
@@ -55,8 +59,11 @@ def create_app(settings: Settings, switchboard: Switchboard) -> Flask:
     app.url_map.converters["any_path"] = AnyPath
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
+    # Half of the threads may wait for a car to charge; gunicorn.conf.py knows how many there are.
+    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, Semaphore(threads // 2 or 1))
     app.register_error_handler(Refusal, _refused)
     app.add_url_rule("/healthz", view_func=healthz)
+    app.add_url_rule("/cgi-bin/caller", view_func=canned_caller, methods=[*ANY_METHOD])
     app.add_url_rule("/<any_path:path>", view_func=charge_point, websocket=True)
     app.add_url_rule("/<any_path:path>", endpoint="elsewhere", view_func=elsewhere)
     return app
@@ -86,6 +93,12 @@ def healthz() -> Response:
     if trouble is not None:
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
     return _line(HTTPStatus.OK, switchboard.tags_trouble() or "ok")
+
+
+def canned_caller() -> Response:
+    """A canned call, by the same callable that cgi-bin/caller.py runs."""
+    answer = Response.from_app(current_app.config["CALLER"], request.environ)
+    return cast(Response, answer)
 
 
 def elsewhere(path: str) -> Response:

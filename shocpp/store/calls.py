@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from shocpp.store.database import Database
 
+NEVER_SENT = "it was never sent"
+
 
 class QueuedCall(NamedTuple):
     """A Call that waits for its Charge Point; `charge_point_id` is an identity."""
@@ -32,22 +34,14 @@ class CallOutcome(NamedTuple):
     error_description: str | None
 
 
-def holder_bell(db: Database, charge_point_id: str) -> str | None:
-    """The bell of the worker that holds this Charge Point, if one does."""
-    found = db.execute(
-        "SELECT worker.bell FROM charge_point JOIN connection"
-        " ON connection.charge_point = charge_point.id JOIN worker USING (worker)"
-        " WHERE charge_point_id = ?",
-        (charge_point_id,),
-    ).fetchone()
-    return found[0] if found else None
-
-
-def queue(db: Database, call: QueuedCall, bell: str, now_ms: int) -> None:
+def queue(
+    db: Database, call: QueuedCall, bell: str, now_ms: int, *, asked_by: str, canned: str | None
+) -> None:
     """Queue a Call; `bell` is rung when it is settled."""
     db.execute(
         "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms, deadline_ms,"
-        " bell) SELECT ?, id, ?, ?, 'queued', ?, ?, ? FROM charge_point WHERE charge_point_id = ?",
+        " bell, asked_by, canned) SELECT ?, id, ?, ?, 'queued', ?, ?, ?, ?, ? FROM charge_point"
+        " WHERE charge_point_id = ?",
         (
             call.call_id,
             call.action,
@@ -55,8 +49,44 @@ def queue(db: Database, call: QueuedCall, bell: str, now_ms: int) -> None:
             now_ms,
             call.deadline_ms,
             bell,
+            asked_by,
+            canned,
             call.charge_point_id,
         ),
+    )
+
+
+class Repeated(NamedTuple):
+    """A Call that asking for its canned call again would repeat."""
+
+    call_id: str
+    charge_point_id: str
+    queued_ms: int
+
+
+def repeated(db: Database, canned: str, since_ms: int) -> Repeated | None:
+    """The Call that asking for this canned call again would repeat, if there is one.
+
+    It is the newest one of its Charge Point: a start after a stop is none. One that was never sent
+    is not repeated either.
+    """
+    found = db.execute(
+        "SELECT call_id, charge_point_id, queued_ms FROM call AS first JOIN charge_point"
+        " ON charge_point.id = charge_point WHERE canned = ?1 AND queued_ms >= ?2"
+        " AND first.id = (SELECT max(id) FROM call WHERE canned = ?1)"
+        " AND NOT (state = 'expired' AND sent_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM call"
+        "  WHERE call.charge_point = first.charge_point AND call.id > first.id)",
+        (canned, since_ms),
+    ).fetchone()
+    return Repeated(*found) if found else None
+
+
+def withdraw(db: Database, call_id: str, now_ms: int) -> None:
+    """End a Call that is still queued: nobody will take it."""
+    db.execute(
+        "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
+        " WHERE call_id = ? AND state = 'queued'",
+        (now_ms, NEVER_SENT, call_id),
     )
 
 
@@ -65,21 +95,22 @@ def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
     rows = db.execute(
         "SELECT call_id, charge_point_id, action, payload, deadline_ms FROM call"
         " JOIN connection USING (charge_point) JOIN charge_point ON charge_point.id = charge_point"
-        " WHERE call.state = 'queued' AND worker = ? AND deadline_ms > ? ORDER BY call.id",
+        " WHERE call.state = 'queued' AND connection.worker = ? AND deadline_ms > ?"
+        " ORDER BY call.id",
         (worker, now_ms),
     )
     return [QueuedCall(*row) for row in rows.fetchall()]
 
 
-def claim(db: Database, call_id: str, token: str, payload: str, now_ms: int) -> bool:
+def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now_ms: int) -> bool:
     """Take a queued Call for the connection `token`; False where another one has it, or too late.
 
     `payload` replaces the queued one: it is on its way now, and its secrets need not stay.
     """
     cursor = db.execute(
-        "UPDATE call SET state = 'sent', sent_ms = ?, token = ?, payload = ?"
+        "UPDATE call SET state = 'sent', sent_ms = ?, worker = ?, token = ?, payload = ?"
         " WHERE call_id = ? AND state = 'queued' AND deadline_ms > ?",
-        (now_ms, token, payload, call_id, now_ms),
+        (now_ms, worker, token, payload, call_id, now_ms),
     )
     return cursor.rowcount == 1
 
@@ -106,9 +137,10 @@ def overdue(db: Database, now_ms: int) -> bool:
 def expire(db: Database, now_ms: int) -> None:
     """End what its deadline has overtaken."""
     db.execute(
-        "UPDATE call SET state = 'expired', settled_ms = ?1"
+        "UPDATE call SET state = 'expired', settled_ms = ?1,"
+        " error_description = iif(state = 'queued', ?2, error_description)"
         " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1",
-        (now_ms,),
+        (now_ms, NEVER_SENT),
     )
 
 
@@ -119,3 +151,13 @@ def outcome(db: Database, call_id: str) -> CallOutcome | None:
         (call_id,),
     ).fetchone()
     return CallOutcome(*row) if row else None
+
+
+def purge(db: Database, before_ms: int, at_most: int = 1_000) -> bool:
+    """Drop Calls that ended long ago, oldest first; whether there may be more."""
+    cursor = db.execute(
+        "DELETE FROM call WHERE id IN (SELECT id FROM call ORDER BY id LIMIT ?)"
+        " AND queued_ms < ? AND state NOT IN ('queued', 'sent')",
+        (at_most, before_ms),
+    )
+    return cursor.rowcount == at_most

@@ -17,6 +17,26 @@ class Holder(NamedTuple):
     bell: str | None
 
 
+def holder(db: Database, charge_point_id: str) -> tuple[str, str] | None:
+    """The worker that holds this Charge Point, and its bell."""
+    found = db.execute(
+        "SELECT worker.worker, worker.bell FROM charge_point JOIN connection"
+        " ON connection.charge_point = charge_point.id JOIN worker USING (worker)"
+        " WHERE charge_point_id = ?",
+        (charge_point_id,),
+    ).fetchone()
+    return found or None
+
+
+def connected(db: Database) -> list[str]:
+    """The identities of the Charge Points that are connected."""
+    rows = db.execute(
+        "SELECT charge_point_id FROM connection JOIN charge_point"
+        " ON charge_point.id = connection.charge_point ORDER BY charge_point_id"
+    )
+    return [charge_point_id for (charge_point_id,) in rows.fetchall()]
+
+
 def hold(
     db: Database, charge_point: int, token: str, worker: str, remote: str, now_ms: int
 ) -> Holder | None:
@@ -67,13 +87,17 @@ def workers(db: Database) -> list[tuple[str, str]]:
     return db.execute("SELECT worker, bell FROM worker").fetchall()
 
 
-def forget_worker(db: Database, worker: str, now_ms: int) -> None:
-    """Forget a worker that is gone. What it had sent has an unknown end and is not sent again."""
-    db.execute(
-        "UPDATE call SET state = 'unknown', settled_ms = ? WHERE state = 'sent' AND token IN"
-        " (SELECT token FROM connection WHERE worker = ?)",
+def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
+    """Forget a worker that is gone; the bells of those who wait for what it had sent are returned.
+
+    What it had sent has an unknown end and is not sent again.
+    """
+    rows = db.execute(
+        "UPDATE call SET state = 'unknown', settled_ms = ? WHERE state = 'sent' AND worker = ?"
+        " RETURNING bell",
         (now_ms, worker),
-    )
+    ).fetchall()
     db.execute("DELETE FROM connection WHERE worker = ?", (worker,))
     db.execute("DELETE FROM superseded WHERE worker = ?", (worker,))
     db.execute("DELETE FROM worker WHERE worker = ?", (worker,))
+    return [bell for (bell,) in rows if bell]

@@ -17,7 +17,7 @@ from shocpp.errors import StoreUnavailable, UnusableDatabase
 APPLICATION_ID = 0x73686F63
 """`shoc`: a file without it is not ours."""
 
-VERSION = 1
+VERSION = 2
 """The newest migration in db/migrations, which a test compares."""
 
 BUSY_S = 5.0
@@ -101,6 +101,10 @@ class Database:
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
+    def version_of_others(self) -> int:
+        """A number that changes whenever another connection has written."""
+        return int(self.execute("PRAGMA data_version").fetchone()[0])
+
     def is_in_place(self) -> bool:
         """Whether the path still names the file that was opened.
 
@@ -142,8 +146,13 @@ def open_database(path: Path) -> Database:
 
     Raises UnusableDatabase where there is none, or it is foreign, damaged or of another version.
     """
-    if not path.exists():
-        raise UnusableDatabase(f"there is no database {path}; make it with: shocpp migrate")
+    try:
+        path.stat()
+    except FileNotFoundError:
+        sentence = f"there is no database {path}; make it with: shocpp migrate"
+        raise UnusableDatabase(sentence) from None
+    except OSError as error:
+        raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; see its rights") from None
     database = connect(path)
     version = check_ours(database)
     if version != VERSION:
@@ -179,16 +188,23 @@ def connect(path: Path) -> Database:
 
 
 def _check_header(path: Path) -> None:
-    """Look at a file before SQLite does: opening a foreign one would tidy up its journal."""
+    """Look at a file before it is opened for writing: that would tidy up a foreign one's journal.
+
+    Through SQLite, never with a descriptor of our own: closing one drops the locks that this
+    process's other connections hold (POSIX), and then the next process that leaves the database
+    removes the -wal under them, with all that they write into it from then on.
+    """
     try:
-        with open(path, "rb") as file:
-            header = file.read(100)
-    except OSError as error:
-        raise UnusableDatabase(
-            f"{path} cannot be used: {error.strerror}; it must be a file of ours, or not there"
-        ) from None
-    is_database = header.startswith(b"SQLite format 3\0")
-    if is_database and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        looking = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    except sqlite3.Error as error:
+        raise unusable(path, error) from error
+    try:
+        (application_id,) = looking.execute("PRAGMA application_id").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise unusable(path, error) from error
+    finally:
+        looking.close()
+    if application_id != APPLICATION_ID and path.stat().st_size > 0:
         raise UnusableDatabase(
             f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
         )

@@ -4,13 +4,18 @@ from typing import Any
 
 from shocpp.store.database import Database
 
-LISTED = ("charge_points", "connectors", "open_transactions", "review", "gaps", "waiting_calls")
+LISTED = ("calls", "charge_points", "connectors", "open_transactions", "review", "gaps")
 
 
-def rows_of(db: Database, view: str) -> list[dict[str, Any]]:
-    """All rows of one of the listed views, each by its columns' names."""
+def rows_of(db: Database, view: str, last: int | None = None) -> list[dict[str, Any]]:
+    """The rows of one of the listed views, each by its columns' names.
+
+    `last`: only the newest so many of `calls`, which grows; oldest first.
+    """
     if view not in LISTED:
         raise KeyError(view)
-    cursor = db.execute(f"SELECT * FROM {view}")
+    newest = "" if last is None else " ORDER BY number DESC LIMIT ?"
+    cursor = db.execute(f"SELECT * FROM {view}{newest}", () if last is None else (last,))
     columns = [column[0] for column in cursor.description]
-    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    return rows if last is None else rows[::-1]

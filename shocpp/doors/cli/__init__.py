@@ -3,6 +3,7 @@
 import click
 
 from shocpp import __version__
+from shocpp.doors.cli.calling import caller, calls, command
 from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
@@ -14,5 +15,17 @@ def main() -> None:
     """Run EV chargers (OCPP 1.6-J) and know, to the Wh, who charged what."""
 
 
-for command in (backend, charge_points, demo, frames, listener, migrate, summary, transactions):
-    main.add_command(command)
+for verb in (
+    backend,
+    caller,
+    calls,
+    charge_points,
+    command,
+    demo,
+    frames,
+    listener,
+    migrate,
+    summary,
+    transactions,
+):
+    main.add_command(verb)

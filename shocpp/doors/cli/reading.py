@@ -40,7 +40,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     \b
     Example: shocpp frames -c garage -n 20
     """
-    from shocpp.central_system.calls import identity_meant
+    from shocpp.central_system.addressing import identity_meant
     from shocpp.ocpp.times import format_timestamp
     from shocpp.store.frames import of_charge_point
 
@@ -66,7 +66,7 @@ def charge_points(as_json: bool) -> None:
     \b
     Example: shocpp charge-points
     """
-    _print_view("charge_points", as_json)
+    print_view("charge_points", as_json)
 
 
 @click.command(context_settings=HELP)
@@ -78,14 +78,15 @@ def transactions(as_json: bool) -> None:
     \b
     Example: shocpp transactions
     """
-    _print_view("open_transactions", as_json)
+    print_view("open_transactions", as_json)
 
 
-def _print_view(name: str, as_json: bool) -> None:
+def print_view(name: str, as_json: bool, last: int | None = None) -> None:
+    """Print the rows of a view of the database; `last` of them, if it is a long one."""
     from shocpp.store.views import rows_of
 
     with open_database(read_settings().database) as db:
-        rows = rows_of(db, name)
+        rows = rows_of(db, name, last)
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:

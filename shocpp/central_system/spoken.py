@@ -1,0 +1,161 @@
+"""What an assistant says, in German and English (a room): words only, one line each.
+
+Numbers and times are written as the language writes them, and as short as they are spoken.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+SENTENCES = {
+    "de": {
+        "charging": "{charge_point} lädt.",
+        "started": "Der Ladevorgang hat begonnen, {reason}.",
+        "plug_in": "{charge_point} wartet: Bitte das Kabel einstecken.",
+        "not_started": "{charge_point} hat angenommen, lädt aber noch nicht.",
+        "card_refused": "Die Karte wurde abgelehnt: {reason}.",
+        "rejected": "{charge_point} hat abgelehnt: {reason}.",
+        "not_charging": "Es läuft kein Ladevorgang.",
+        "offline": "{charge_point} ist nicht verbunden, zuletzt gehört {since}.",
+        "no_answer": "{charge_point} antwortet nicht.",
+        "unknown": "Die Verbindung zu {charge_point} ist abgebrochen; ob es geklappt hat, ist "
+        "nicht bekannt.",
+        "error": "{charge_point} meldet einen Fehler: {status}.",
+        "energy": "{account}: {kwh} kWh im {month}.",
+        "no_power": "{charge_point} hat noch keine Leistung gemeldet.",
+        "no_state": "{charge_point} hat noch keinen Zustand gemeldet.",
+        "power_then": "{watt} Watt um {since}",
+        "charging_since": "lädt seit {since}",
+        "connector": "Anschluss {connector}: {state}",
+    },
+    "en": {
+        "charging": "{charge_point} is charging.",
+        "started": "The transaction has begun, {reason}.",
+        "plug_in": "{charge_point} is waiting: please plug the cable in.",
+        "not_started": "{charge_point} has accepted, but is not charging yet.",
+        "card_refused": "The card was refused: {reason}.",
+        "rejected": "{charge_point} said no: {reason}.",
+        "not_charging": "No transaction is open.",
+        "offline": "{charge_point} is not connected, last heard {since}.",
+        "no_answer": "{charge_point} does not answer.",
+        "unknown": "The connection to {charge_point} broke; whether it worked is not known.",
+        "error": "{charge_point} reports an error: {status}.",
+        "energy": "{account}: {kwh} kWh in {month}.",
+        "no_power": "{charge_point} has not reported its power yet.",
+        "no_state": "{charge_point} has not reported its state yet.",
+        "power_then": "{watt} Watt at {since}",
+        "charging_since": "charging since {since}",
+        "connector": "connector {connector}: {state}",
+    },
+}
+
+STATES = {
+    "de": {
+        "Available": "frei",
+        "Preparing": "angesteckt, noch nicht freigegeben",
+        "Charging": "lädt",
+        "SuspendedEV": "angesteckt, das Auto nimmt keinen Strom",
+        "SuspendedEVSE": "angesteckt, die Wallbox gibt keinen Strom frei",
+        "Finishing": "fertig, Kabel noch angesteckt",
+        "Reserved": "reserviert",
+        "Unavailable": "außer Betrieb",
+        "Faulted": "gestört",
+    },
+    "en": {
+        "Available": "free",
+        "Preparing": "plugged in, not authorised yet",
+        "Charging": "charging",
+        "SuspendedEV": "plugged in, the car takes no power",
+        "SuspendedEVSE": "plugged in, the charger offers no power",
+        "Finishing": "finished, cable still plugged in",
+        "Reserved": "reserved",
+        "Unavailable": "out of service",
+        "Faulted": "faulty",
+    },
+}
+
+REASONS = {
+    "de": {
+        "Available": "das Kabel ist nicht eingesteckt",
+        "Preparing": "es nennt keinen Grund; Kabel noch einmal einstecken",
+        "Charging": "es wird schon geladen",
+        "SuspendedEV": "es läuft schon ein Ladevorgang",
+        "SuspendedEVSE": "es läuft schon ein Ladevorgang",
+        "Finishing": "der letzte Ladevorgang ist noch nicht zu Ende; Kabel abziehen",
+        "Reserved": "der Anschluss ist reserviert",
+        "Unavailable": "der Anschluss ist außer Betrieb",
+        "Faulted": "der Anschluss ist gestört",
+        "": "es nennt keinen Grund",
+    },
+    "en": {
+        "Available": "the cable is not plugged in",
+        "Preparing": "it gives no reason; plug the cable in again",
+        "Charging": "it is charging already",
+        "SuspendedEV": "a transaction is running already",
+        "SuspendedEVSE": "a transaction is running already",
+        "Finishing": "the last transaction has not ended; unplug the cable",
+        "Reserved": "the connector is reserved",
+        "Unavailable": "the connector is out of service",
+        "Faulted": "the connector is faulty",
+        "": "it gives no reason",
+    },
+}
+"""Why a charger says Rejected, usually, by the state its connector was in."""
+
+HELD_UP = {
+    "de": {
+        "SuspendedEV": "aber das Auto nimmt noch keinen Strom",
+        "SuspendedEVSE": "aber die Wallbox gibt noch keinen Strom frei",
+        "": "geladen wird noch nicht",
+    },
+    "en": {
+        "SuspendedEV": "but the car takes no power yet",
+        "SuspendedEVSE": "but the charger offers no power yet",
+        "": "but no power flows yet",
+    },
+}
+
+CARDS = {
+    "de": {
+        "Invalid": "sie gehört zu keinem Konto",
+        "Blocked": "sie ist gesperrt",
+        "Expired": "sie ist abgelaufen",
+        "ConcurrentTx": "sie lädt schon woanders",
+    },
+    "en": {
+        "Invalid": "it belongs to no account",
+        "Blocked": "it is blocked",
+        "Expired": "it has expired",
+        "ConcurrentTx": "it is charging elsewhere already",
+    },
+}
+
+MONTHS = {
+    "de": (
+        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
+        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+}
+
+
+def number(value: float, decimals: int, language: str) -> str:
+    """A number as the language writes it: 33,250 or 33.250."""
+    text = f"{value:.{decimals}f}"
+    return text.replace(".", ",") if language == "de" else text
+
+
+def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:
+    """A time of day, with the day where it is another one: 21:14, 21.11. 21:14, 21 Nov 21:14."""
+    then = datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone)
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
+    if then.date() == today:
+        return f"{then:%H:%M}"
+    if language == "de":
+        return f"{then:%d.%m. %H:%M}"
+    return f"{then.day} {MONTHS['en'][then.month - 1][:3]} {then:%H:%M}"

@@ -1,0 +1,99 @@
+"""Who may ask for a canned call (a door; standard library only, a CGI process imports it).
+
+    the machine itself      a loopback address or a Unix socket, a local Host, nothing forwarded
+    people                  whom a web server has let in: REMOTE_USER under CGI; a reverse proxy
+                            sends the token, and the user as X-Remote-User
+    whoever has the token   SHOCPP_TOKEN, as a bearer token or as the password of basic auth
+
+A reverse proxy on the same machine makes everybody a loopback address, so a request that bears any
+trace of one is not the machine itself: a forwarding header, or HTTP/1.0, which nginx speaks to what
+is behind it unless told otherwise.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Environ = Mapping[str, Any]
+
+THIS_MACHINE = "this machine"
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
+PROXY_HEADERS = (
+    "HTTP_FORWARDED",
+    "HTTP_VIA",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_REAL_IP",
+    "HTTP_X_REMOTE_USER",
+)
+LONGEST_NAME = 60
+
+
+def who_asks(environ: Environ, token: str | None) -> str | None:
+    """The name of who may ask, for the log; None for a stranger."""
+    user = environ.get("REMOTE_USER")  # only a web server sets it: headers begin with HTTP_
+    if user:
+        return _name(user)
+    if token is not None and _has_token(environ, token):
+        return _name(environ.get("HTTP_X_REMOTE_USER") or "token")
+    return THIS_MACHINE if _is_this_machine(environ) else None
+
+
+def has_secret(environ: Environ, given: str, secret: str | None) -> bool:
+    """Whether the secret of a canned call is in its header or was `given` with the request."""
+    offered = environ.get("HTTP_X_SHOCPP_SECRET") or given
+    return secret is not None and _is_same(offered, secret)
+
+
+def is_of_another_page(environ: Environ) -> bool:
+    """Whether a browser asks because a page of somebody else, or a preview, made it ask."""
+    purposes = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
+    if any(environ.get(header) for header in purposes):
+        return True
+    if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
+        return True
+    origin = environ.get("HTTP_ORIGIN")
+    return bool(origin) and str(origin).partition("://")[2] != environ.get("HTTP_HOST")
+
+
+def _has_token(environ: Environ, token: str) -> bool:
+    scheme, _, given = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    if scheme.lower() == "bearer":
+        return _is_same(given.strip(), token)
+    if scheme.lower() == "basic":
+        return _is_same(_password(given.strip()), token)
+    return False
+
+
+def _password(encoded: str) -> str:
+    """The password of basic auth (RFC 7617); empty where it cannot be read."""
+    from binascii import Error, a2b_base64
+
+    try:
+        return a2b_base64(encoded.encode()).decode().partition(":")[2]
+    except (Error, ValueError):
+        return ""
+
+
+def _is_same(given: str, secret: str) -> bool:
+    from hmac import compare_digest
+
+    return compare_digest(given.encode(errors="replace"), secret.encode())
+
+
+def _is_this_machine(environ: Environ) -> bool:
+    address = environ.get("REMOTE_ADDR", "")
+    is_loopback = address in ("", "::1", "::ffff:127.0.0.1") or address.startswith("127.")
+    host = str(environ.get("HTTP_HOST", ""))
+    if not host.endswith("]"):
+        host = host.rpartition(":")[0] or host
+    is_cgi = "GATEWAY_INTERFACE" in environ
+    is_plain = is_cgi or environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
+    forwarded = any(header in environ for header in PROXY_HEADERS)
+    if is_cgi and not address:
+        return False  # a web server always tells; run by hand there is no request at all
+    return is_loopback and is_plain and not forwarded and host.lower() in LOCAL_HOSTS
+
+
+def _name(text: str) -> str:
+    return text[:LONGEST_NAME]

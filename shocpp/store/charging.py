@@ -1,0 +1,123 @@
+"""What a Charge Point is doing, as people ask about it (memory floor)."""
+
+from typing import NamedTuple
+
+from shocpp.store.database import Database
+
+LATEST_TRANSACTIONS = 1_000
+LATEST_READINGS = 100
+"""How far back a power is looked for; some chargers never report one."""
+
+
+class ConnectorState(NamedTuple):
+    """A connector as its last StatusNotification has it; `connector_id` 0 is the Charge Point."""
+
+    connector_id: int
+    status: str
+    error_code: str
+    since_ms: int
+
+
+class OpenTransaction(NamedTuple):
+    """A transaction without a stop; `consumed_wh` is None where the register does not tell."""
+
+    row: int
+    transaction_id: int
+    charge_point_id: str
+    connector_id: int
+    id_tag: str
+    account: str
+    status: str
+    since_ms: int
+    consumed_wh: int | None
+
+
+class Power(NamedTuple):
+    """The power a connector was last measured at."""
+
+    connector_id: int
+    power_w: int
+    measured_ms: int
+
+
+_OPEN = (
+    "SELECT started.id, transaction_id, charge_point_id, connector_id, id_tag, account, status,"
+    " coalesce(started_ms, received_ms),"
+    " (SELECT register_wh - meter_start_wh FROM meter_reading"
+    "  WHERE started_transaction = started.id AND register_wh IS NOT NULL ORDER BY id DESC LIMIT 1)"
+    " FROM started_transaction AS started JOIN charge_point ON charge_point.id = charge_point"
+    " WHERE state = 'open'"
+)
+
+
+def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
+    """The connectors of a Charge Point that have reported their state."""
+    rows = db.execute(
+        "SELECT connector_id, status, error_code, since_ms FROM connector JOIN charge_point"
+        " ON charge_point.id = charge_point WHERE charge_point_id = ? ORDER BY connector_id",
+        (charge_point_id,),
+    )
+    return [ConnectorState(*row) for row in rows.fetchall()]
+
+
+def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
+    """The transactions that are open at a Charge Point."""
+    rows = db.execute(f"{_OPEN} AND charge_point_id = ? ORDER BY started.id", (charge_point_id,))
+    return [OpenTransaction(*row) for row in rows.fetchall()]
+
+
+def open_of(db: Database, account: str) -> list[OpenTransaction]:
+    """The transactions that are open for an account, wherever."""
+    rows = db.execute(f"{_OPEN} AND account = ? ORDER BY started.id", (account,))
+    return [OpenTransaction(*row) for row in rows.fetchall()]
+
+
+def begun_since(
+    db: Database, charge_point_id: str, tag_key: str, since_ms: int
+) -> tuple[int, str] | None:
+    """Connector and authorization status of a card's newest transaction received since a moment."""
+    found = db.execute(
+        "SELECT connector_id, status FROM started_transaction AS started JOIN charge_point"
+        " ON charge_point.id = charge_point"
+        " WHERE started.id > (SELECT max(id) FROM started_transaction) - ? AND id_tag_key = ?"
+        " AND charge_point_id = ? AND received_ms >= ? ORDER BY started.id DESC LIMIT 1",
+        (LATEST_TRANSACTIONS, tag_key, charge_point_id, since_ms),
+    ).fetchone()
+    return found or None
+
+
+def powers(db: Database, charge_point_id: str) -> list[Power]:
+    """The power of each connector when it was last measured; 0 W once its transaction has ended."""
+    rows = db.execute(
+        "WITH measured AS ("
+        " SELECT max(id) AS id FROM (SELECT reading.id, connector_id, power_w"
+        "  FROM meter_reading AS reading JOIN charge_point ON charge_point.id = charge_point"
+        "  WHERE charge_point_id = ? ORDER BY reading.id DESC LIMIT ?)"
+        " WHERE power_w IS NOT NULL GROUP BY connector_id)"
+        " SELECT reading.connector_id, iif(started.state = 'stopped', 0, power_w),"
+        " reading.received_ms FROM measured JOIN meter_reading AS reading USING (id)"
+        " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
+        " ORDER BY reading.connector_id",
+        (charge_point_id, LATEST_READINGS),
+    )
+    return [Power(*row) for row in rows.fetchall()]
+
+
+def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
+    """When a Charge Point has last said anything; None for one that was never here."""
+    found = db.execute(
+        "SELECT last_heard_ms FROM charge_point WHERE charge_point_id = ?", (charge_point_id,)
+    ).fetchone()
+    return int(found[0]) if found else None
+
+
+def month_wh(db: Database, account: str, year: int, month: int) -> int | None:
+    """What an account was booked in a month; None for a name that no booking has."""
+    found = db.execute(
+        "SELECT wh FROM monthly_consumption WHERE account = ? AND year = ? AND month = ?",
+        (account, year, month),
+    ).fetchone()
+    if found is not None:
+        return int(found[0])
+    known = db.execute("SELECT 1 FROM account WHERE account = ?", (account,)).fetchone()
+    return 0 if known else None
