@@ -26,7 +26,8 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.fields import FROM_CHARGE_POINT
-from shocpp.ocpp.frames import Payload, to_text
+from shocpp.ocpp.frames import Payload
+from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation
 
 NOW_MS = 1_693_727_530_000

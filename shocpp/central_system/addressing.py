@@ -5,12 +5,14 @@ transaction id; the open transaction is then looked up, and only on the charger 
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.errors import NotCharging, Unreachable, UsageError
-from shocpp.store import charge_points, charging, connections
-from shocpp.store.charging import OpenTransaction
+from shocpp.store import charge_points, connections
 from shocpp.store.database import Database
+
+if TYPE_CHECKING:
+    from shocpp.store.charging import OpenTransaction
 
 SEE = "see: shocpp charge-points"
 
@@ -80,6 +82,8 @@ def the_only_connected(db: Database) -> str:
 def _of_open_transaction(
     db: Database, charge_point: str | None, payload: Mapping[str, Any]
 ) -> Addressed:
+    from shocpp.store import charging  # not every CGI process stops a charge
+
     check_stop_by(payload)
     account, named = payload.get("account"), payload.get("charge_point", charge_point)
     if named is not None:
@@ -97,7 +101,7 @@ def _of_open_transaction(
     return Addressed(only.charge_point_id, {"transactionId": only.transaction_id})
 
 
-def _the_only(found: list[OpenTransaction], where: str) -> OpenTransaction:
+def _the_only(found: "list[OpenTransaction]", where: str) -> "OpenTransaction":
     if not found:
         raise NotCharging(f"no transaction is open at {where}; see: shocpp transactions")
     if len(found) > 1:

@@ -39,7 +39,8 @@ from shocpp.ocpp.facts import (
     TransactionStarted,
     TransactionStopped,
 )
-from shocpp.ocpp.frames import Payload, kept_text, result_text
+from shocpp.ocpp.frames import Payload, result_text
+from shocpp.ocpp.json_text import kept_text
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import calls, charge_points, connections, frames, notifications
 from shocpp.store.calls import CallOutcome

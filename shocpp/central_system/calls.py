@@ -23,7 +23,7 @@ from shocpp.central_system.clock import now_ms
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ocpp.fields import TO_CHARGE_POINT
-from shocpp.ocpp.frames import to_text
+from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation
 from shocpp.settings import Settings
 from shocpp.store import calls, connections

@@ -3,6 +3,7 @@
 Numbers and times are written as the language writes them, and as short as they are spoken.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -142,6 +143,20 @@ MONTHS = {
         *("July", "August", "September", "October", "November", "December"),
     ),
 }
+
+
+_REASONS_OF = {"card_refused": CARDS, "rejected": REASONS, "started": HELD_UP}
+
+
+def sentence(outcome: str, values: Mapping[str, str], language: str) -> str:
+    """The sentence that tells an outcome, with its fields filled in."""
+    return SENTENCES[language][outcome].format_map(values)
+
+
+def reason(outcome: str, told: str, language: str) -> str:
+    """Why it came to an outcome, from the status that tells it; empty where nothing is to say."""
+    reasons = _REASONS_OF.get(outcome, {language: {}})[language]
+    return reasons.get(told) or reasons.get("", told)
 
 
 def number(value: float, decimals: int, language: str) -> str:

@@ -35,7 +35,8 @@ from shocpp.central_system.transport import Transport
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import Event, Reported
-from shocpp.ocpp.frames import Call, error_text, parse, to_text
+from shocpp.ocpp.frames import Call, error_text, parse
+from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import identity_key

@@ -96,4 +96,5 @@ def _is_this_machine(environ: Environ) -> bool:
 
 
 def _name(text: str) -> str:
-    return text[:LONGEST_NAME]
+    """As it is kept and logged; a lone surrogate is what the environment makes of a stray byte."""
+    return text[:LONGEST_NAME].encode(errors="replace").decode()

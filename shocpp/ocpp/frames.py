@@ -16,6 +16,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from shocpp.ocpp.json_text import to_text
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
@@ -175,19 +177,6 @@ def _cleaned(value: Any) -> Any:
     if isinstance(value, dict):
         return {_cleaned(key): _cleaned(item) for key, item in value.items()}
     return value
-
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-
-
-def to_text(value: Any) -> str:
-    """Compact JSON, the only form in which frames leave the house."""
-    return _ENCODER.encode(value)
-
-
-def kept_text(value: Any) -> str:
-    """JSON of whatever a charger sent, for a column: NaN, 1e400 and endless integers included."""
-    return json.dumps(value, separators=(",", ":"), default=str)
 
 
 def call_text(unique_id: str, action: str, payload_text: str) -> str:

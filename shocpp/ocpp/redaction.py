@@ -7,7 +7,7 @@ with careless chargers, in the confirmation of GetConfiguration.
 import json
 from typing import Any
 
-from shocpp.ocpp.frames import kept_text
+from shocpp.ocpp.json_text import kept_text
 
 REDACTED = "***"
 

@@ -55,3 +55,12 @@ def heard(db: Database, last_heard: dict[int, int]) -> None:
         "UPDATE charge_point SET last_heard_ms = ? WHERE id = ?",
         [(moment_ms, charge_point) for charge_point, moment_ms in last_heard.items()],
     )
+
+
+def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
+    """When a Charge Point has last said anything; None for one that was never here."""
+    found = db.execute(
+        "SELECT last_heard_ms FROM charge_point WHERE identity_key = ?",
+        (identity_key(charge_point_id),),
+    ).fetchone()
+    return int(found[0]) if found else None

@@ -103,14 +103,6 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
     return [Power(*row) for row in rows.fetchall()]
 
 
-def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
-    """When a Charge Point has last said anything; None for one that was never here."""
-    found = db.execute(
-        "SELECT last_heard_ms FROM charge_point WHERE charge_point_id = ?", (charge_point_id,)
-    ).fetchone()
-    return int(found[0]) if found else None
-
-
 def month_wh(db: Database, account: str, year: int, month: int) -> int | None:
     """What an account was booked in a month; None for a name that no booking has."""
     found = db.execute(
