@@ -4,6 +4,7 @@ import click
 
 from shocpp import __version__
 from shocpp.doors.cli.calling import caller, calls, command
+from shocpp.doors.cli.checking import check
 from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
@@ -20,6 +21,7 @@ for verb in (
     caller,
     calls,
     charge_points,
+    check,
     command,
     demo,
     frames,

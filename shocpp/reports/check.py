@@ -1,0 +1,158 @@
+"""What is wrong or risky here, the worst first, each with its remedy (a room)."""
+
+import os
+import pwd
+import sqlite3
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from shocpp.central_system.bells import bells_folder
+from shocpp.central_system.canned import CannedCall, all_canned_calls
+from shocpp.central_system.tags import load_accounts
+from shocpp.central_system.workers import is_alive
+from shocpp.errors import ConfigError, ShocppError
+from shocpp.settings import VARIABLES, Settings
+from shocpp.store import charge_points, connections, transactions
+from shocpp.store.database import Database, open_database
+
+WAL_RESET_MENDED = (3, 51, 3)
+"""Before it, SQLite is reported to have a rare race between processes when a WAL begins anew."""
+
+
+class Finding(NamedTuple):
+    """A sentence; `is_wrong` where something has to be mended, else it is good to know."""
+
+    is_wrong: bool
+    sentence: str
+
+
+def settings_table(settings: Settings) -> list[tuple[str, str]]:
+    """Each variable and the value in force; the token is only said to be there."""
+    values = {
+        "WS_ADDRESS": settings.address,
+        "WS_PORT": settings.port,
+        "SHOCPP_HOME": settings.home,
+        "SHOCPP_TAGSFILE": settings.tags_file,
+        "SHOCPP_CANNEDFILE": settings.canned_file,
+        "SHOCPP_ACCOUNTINGDIR": settings.accounting_folder,
+        "SHOCPP_DATABASE": settings.database,
+        "SHOCPP_HEARTBEAT": settings.heartbeat_s,
+        "SHOCPP_FRAME_DAYS": settings.frame_days,
+        "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
+        "SHOCPP_TOKEN": "set" if settings.token else "none",
+        "SHOCPP_LANG": settings.language,
+        "TZ": settings.zone_name,
+    }
+    return [(variable.name, str(values[variable.name])) for variable in VARIABLES]
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """Everything that is wrong here or good to know, what is wrong first."""
+    settings.check_zone()
+    found = [finding for look in _LOOKS for finding in look(settings)]
+    return sorted(found, key=lambda finding: not finding.is_wrong)
+
+
+def _of_database(settings: Settings) -> Iterator[Finding]:
+    try:
+        with open_database(settings.database) as db:
+            yield from _of_canned_calls(settings, db)
+            yield from _of_accounts(settings, db)
+            yield from _of_workers(db)
+    except ShocppError as error:
+        yield Finding(True, str(error))
+
+
+def _of_accounts(settings: Settings, db: Database) -> Iterator[Finding]:
+    try:
+        load_accounts(settings.tags_file, transactions.account_names(db))
+    except FileNotFoundError:
+        yield Finding(
+            True,
+            f"{settings.tags_file} does not exist, so every card is Invalid; begin with: "
+            f"cp conf/tags.json.example {settings.tags_file}",
+        )
+    except ConfigError as error:
+        yield Finding(True, str(error))
+
+
+def _of_canned_calls(settings: Settings, db: Database) -> Iterator[Finding]:
+    try:
+        canned = all_canned_calls(settings.canned_file)
+    except ConfigError as error:
+        yield Finding(True, str(error))
+        return
+    for name, call in canned.items():
+        if isinstance(call, ConfigError):
+            yield Finding(True, str(call))
+        elif call.charge_point and not charge_points.find(db, call.charge_point):
+            yield Finding(
+                False,
+                f"{settings.canned_file}, {name!r}: no charger {call.charge_point!r} has been here "
+                "yet; see: shocpp charge-points",
+            )
+    good = [call for call in canned.values() if isinstance(call, CannedCall)]
+    if settings.token is None and any(call.action and not call.secret for call in good):
+        yield Finding(
+            False,
+            "canned calls are for this machine, and for whom a web server lets in; others need "
+            "SHOCPP_TOKEN",
+        )
+
+
+def _of_workers(db: Database) -> Iterator[Finding]:
+    alive = [worker for worker, bell in connections.workers(db) if is_alive(bell)]
+    if not alive:
+        yield Finding(False, "no server is running; start it with: shocpp-listener")
+    if len(alive) > 1 and sqlite3.sqlite_version_info < WAL_RESET_MENDED:
+        mended = ".".join(map(str, WAL_RESET_MENDED))
+        yield Finding(
+            False,
+            f"{len(alive)} processes serve chargers with SQLite {sqlite3.sqlite_version}; before "
+            f"{mended} it has a rare race between processes, so one worker is safer",
+        )
+
+
+def _of_rights(settings: Settings) -> Iterator[Finding]:
+    secret_files = (settings.database, settings.canned_file)
+    folders = (bells_folder(settings.database), settings.accounting_folder)
+    for path in (*secret_files, *folders):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            yield Finding(True, f"{path} cannot be used: {error.strerror}; see its rights")
+            continue
+        yield from _of_owner(path, status)
+        if status.st_mode & stat.S_IRWXO and _holds_secrets(path):
+            mode = "700" if path.is_dir() else "600"
+            yield Finding(True, f"everybody can read {path}; mend it with: chmod {mode} {path}")
+
+
+def _holds_secrets(path: Path) -> bool:
+    """Bills and bells always do; canned.json where it has a secret."""
+    if path.suffix != ".json":
+        return True
+    try:
+        return '"secret"' in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
+def _of_owner(path: Path, status: os.stat_result) -> Iterator[Finding]:
+    if not os.access(path, os.R_OK | (os.W_OK if path.suffix != ".json" else 0)):
+        try:
+            owner = pwd.getpwuid(status.st_uid).pw_name
+        except KeyError:
+            owner = f"user {status.st_uid}"
+        yield Finding(
+            True,
+            f"{path} belongs to {owner}: run this, the server and CGI scripts as {owner} "
+            "(conf/systemd/shocpp-fcgiwrap.service does)",
+        )
+
+
+_LOOKS: Iterable[Callable[[Settings], Iterator[Finding]]] = (_of_database, _of_rights)
