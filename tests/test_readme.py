@@ -55,13 +55,12 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert "Example: " in text
 
 
-def session() -> list[tuple[str, str]]:
-    """The commands of the session and what they print."""
-    block = re.search(r"```console\n(.*?)```", README, re.DOTALL)
-    assert block is not None
+def session(number: int) -> list[tuple[str, str]]:
+    """The commands of a session and what they print."""
+    block = re.findall(r"```console\n(.*?)```", README, re.DOTALL)[number]
     steps: list[tuple[str, str]] = []
     here = None
-    for line in block[1].splitlines(keepends=True):
+    for line in block.splitlines(keepends=True):
         if here is not None:
             steps[-1] = (steps[-1][0] + line, "")
             here = None if line == f"{here}\n" else here
@@ -73,18 +72,32 @@ def session() -> list[tuple[str, str]]:
     return steps
 
 
+def run_in(home: Home, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of the README as its reader would."""
+    return subprocess.run(
+        ["bash", "-c", command.replace(".venv/bin/", "")],
+        cwd=home.folder,
+        env=home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
 def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
     needs("sqlite3")
-    assert len(session()) >= 5
-    for command, shown in session():
-        ended = subprocess.run(
-            ["bash", "-c", command.replace(".venv/bin/", "")],
-            cwd=home.folder,
-            env=home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            timeout=30,
-        )
+    assert len(session(0)) >= 5
+    for command, shown in session(0):
+        ended = run_in(home, command)
         pattern = re.escape(shown).replace("…", ".*")
         assert re.fullmatch(pattern, ended.stdout), (command, ended.stdout, ended.stderr)
         assert ended.returncode == 0, ended.stderr
+
+
+def test_the_calls_are_refused_with_the_sentences_it_shows(home: Home) -> None:
+    home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
+    assert session(1)
+    for command, shown in session(1):
+        ended = run_in(home, command)
+        assert (ended.stdout, ended.stderr) == ("", shown)
+        assert ended.returncode == (1 if shown.startswith("OCPP unreachable. ") else 2)

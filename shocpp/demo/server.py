@@ -48,7 +48,8 @@ class Server:
         self._stopping = False
         self._trouble: str | None = None
         (folder / "conf").mkdir()
-        shutil.copy(CHECKOUT / "conf" / "tags.json.example", folder / "conf" / "tags.json")
+        for name in ("tags.json", "canned.json"):
+            shutil.copy(CHECKOUT / "conf" / f"{name}.example", folder / "conf" / name)
 
     @property
     def settings(self) -> Settings:

@@ -1,0 +1,83 @@
+"""`shocpp check`: what is wrong is named with its remedy, and what is fine is not."""
+
+import json
+from collections.abc import Callable
+
+from conftest import Home, Server
+
+
+def wrong(home: Home) -> list[str]:
+    """What it says has to be mended."""
+    ended = home.run("shocpp", "check", "--json")
+    found = [
+        finding["sentence"]
+        for finding in json.loads(ended.stdout)["findings"]
+        if finding["is_wrong"]
+    ]
+    assert ended.returncode == (1 if found else 0), ended.stderr
+    return found
+
+
+def test_a_home_that_is_fine_is_fine(server: Server) -> None:
+    assert wrong(server.home) == []
+    ended = server.home.run("shocpp", "check")
+    assert "fine: nothing has to be mended" in ended.stdout
+    assert f"SHOCPP_DATABASE           {server.home.database}" in ended.stdout
+    assert "no server is running" not in ended.stdout
+
+
+def test_a_server_that_is_not_there_is_told(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    assert (
+        "no server is running; start it with: shocpp-listener" in home.run("shocpp", "check").stdout
+    )
+
+
+def test_a_database_that_is_not_there_is_wrong(home: Home) -> None:
+    (found,) = wrong(home)
+    assert found == f"there is no database {home.database}; make it with: shocpp migrate"
+
+
+def test_each_canned_call_that_cannot_be_used_is_named(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    (home.folder / "conf" / "canned.json").write_text(
+        '{"reset": {"action": "Reset"}, "typo": {"shows": "power"}, "fine": {"show": "power"}}'
+    )
+    found = wrong(home)
+    assert len(found) == 2
+    assert "'reset': Reset: type is required and missing" in found[0]
+    assert "'typo': \"shows\" is unknown; there are action" in found[1]
+
+
+def test_accounts_that_cannot_be_read_are_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    home.tags_file.write_text("[{]")
+    assert "tags.json is not JSON" in wrong(home)[0]
+    home.tags_file.unlink()
+    assert "every card is Invalid" in wrong(home)[0]
+
+
+def test_bills_that_everybody_can_read_are_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    home.database.chmod(0o644)
+    (found,) = wrong(home)
+    assert found.endswith(f"mend it with: chmod 600 {home.database}")
+
+
+def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    canned = home.folder / "conf" / "canned.json"
+    canned.write_text('{"open": {"action": "ClearCache", "secret": "correct horse battery"}}')
+    canned.chmod(0o644)
+    (found,) = wrong(home)
+    assert found.endswith(f"mend it with: chmod 600 {canned}")
+    canned.chmod(0o600)
+    ended = home.run("shocpp", "check", env={"SHOCPP_TOKEN": "correct-horse-battery"})
+    assert "SHOCPP_TOKEN              set" in ended.stdout
+    assert "horse" not in ended.stdout
+
+
+def test_several_workers_are_told_of_an_old_sqlite(serve: Callable[..., Server]) -> None:
+    server = serve(GUNICORN_CMD_ARGS="--workers 2")
+    said = server.home.run("shocpp", "check").stdout
+    assert "2 processes serve chargers with SQLite" in said or "note" not in said
