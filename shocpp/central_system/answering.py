@@ -20,7 +20,7 @@ from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store import charge_points
 from shocpp.store.calls import CallOutcome
-from shocpp.store.database import Database, open_database
+from shocpp.store.database import Database
 
 UNREACHABLE = "OCPP unreachable"
 
@@ -39,15 +39,14 @@ class Answer(NamedTuple):
     line: str
 
 
-def answer_canned(settings: Settings, canned: CannedCall, asked_by: str) -> Answer:
+def answer_canned(db: Database, settings: Settings, canned: CannedCall, asked_by: str) -> Answer:
     """Send it or look it up, and say in one line what became of it.
 
     Raises UsageError where the charger it names was never here or the account it names is none.
     """
-    with open_database(settings.database) as db:
-        if canned.shows:
-            return _show(db, settings, canned)
-        return _Acting(db, settings, canned).answer(asked_by)
+    if canned.shows:
+        return _show(db, settings, canned)
+    return _Acting(db, settings, canned).answer(asked_by)
 
 
 def _show(db: Database, settings: Settings, canned: CannedCall) -> Answer:

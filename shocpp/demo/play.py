@@ -23,6 +23,7 @@ from shocpp.central_system.canned import canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.demo.server import Server
 from shocpp.errors import Unreachable
+from shocpp.store.database import open_database
 
 CHARGE_POINT_ID, SERIAL = "garage", "219010"
 CANNED = "start-family"
@@ -164,7 +165,9 @@ def _start_by_call(charger: ChargePoint, server: Server, stage: Stage) -> None:
     canned = canned_call(settings.canned_file, CANNED)._replace(waits=False)
     for attempt in range(ATTEMPTS):
         # Under its own name a second try within ten seconds would only get the first one's answer.
-        answer = answer_canned(settings, canned._replace(name=f"{CANNED} {attempt}"), "the demo")
+        asked = canned._replace(name=f"{CANNED} {attempt}")
+        with open_database(settings.database) as db:
+            answer = answer_canned(db, settings, asked, "the demo")
         _wait_until_idle(charger, server, stage)
         if charger.transaction_id is not None:
             stage.narrate(f"Siri says: {answer.line}")

@@ -17,8 +17,11 @@ from shocpp.central_system.canned import CannedCall, canned_call
 from shocpp.doors.callers import has_secret, is_of_another_page, who_asks
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
 from shocpp.settings import Settings
+from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
     from threading import Semaphore
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -87,18 +90,20 @@ class Refused(Exception):
 class CannedCaller:
     """The WSGI application (PEP 3333) behind `/cgi-bin/caller`.
 
-    `read_settings` may raise ConfigError, which is then the answer. `tell` gets a line for the log.
-    `places` limits how many requests may wait for a car to charge at the same time, so that the
-    others still find a thread.
+    `read_settings` may raise ConfigError, which is then the answer. `opened` opens the database of
+    that path, for one request. `tell` gets a line for the log. `places` limits how many requests
+    may wait for a car to charge at the same time, so that the others still find a thread.
     """
 
     def __init__(
         self,
         read_settings: Callable[[], Settings],
         tell: Callable[[str], None],
+        opened: "Callable[[Path], AbstractContextManager[Database]]" = open_database,
         places: "Semaphore | None" = None,
     ) -> None:
         self._read_settings = read_settings
+        self._opened = opened
         self._tell = tell
         self._places = places
 
@@ -136,7 +141,7 @@ class CannedCaller:
         if canned.waits and self._places is not None:
             answer = self._wait(settings, canned, asker, self._places)
         else:
-            answer = answer_canned(settings, canned, asker)
+            answer = self._ask(settings, canned, asker)
         self._tell(f"canned call {canned.name!r} of {asker!r}: {answer.kind}, {answer.line}")
         return STATUS_OF_ANSWER[answer.kind], answer.line
 
@@ -146,9 +151,13 @@ class CannedCaller:
         if not places.acquire(blocking=False):
             raise Refused(503, "too many callers wait already; try again in a few seconds")
         try:
-            return answer_canned(settings, canned, asker)
+            return self._ask(settings, canned, asker)
         finally:
             places.release()
+
+    def _ask(self, settings: Settings, canned: CannedCall, asker: str) -> Answer:
+        with self._opened(settings.database) as db:
+            return answer_canned(db, settings, canned, asker)
 
 
 def _permitted(

@@ -5,8 +5,11 @@ any more.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
-from threading import Semaphore
+from pathlib import Path
+from threading import Semaphore, local
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
@@ -17,8 +20,10 @@ from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.cgi import CannedCaller
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
+from shocpp.errors import StoreUnavailable
 from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.settings import Settings
+from shocpp.store.database import Database, open_database
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +49,29 @@ class Refusal(Exception):
         super().__init__(sentence)
 
 
+class KeptDatabase:
+    """A connection to the database for each thread, kept for its next request.
+
+    Opening one costs as much as all the rest of a canned call.
+    """
+
+    def __init__(self) -> None:
+        self._of_thread = local()
+
+    @contextmanager
+    def opened(self, path: Path) -> Iterator[Database]:
+        """This thread's connection; opened anew after an error, or where the file was replaced."""
+        db: Database | None = getattr(self._of_thread, "db", None)
+        if db is None or not db.is_in_place():
+            self._of_thread.db = db = open_database(path)
+        try:
+            with db.reading():
+                yield db
+        except StoreUnavailable:
+            self._of_thread.db = None
+            raise
+
+
 class Adopted(Response):
     """The answer of a view whose socket has been adopted: gunicorn has nothing more to send."""
 
@@ -60,7 +88,9 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
     # Half of the threads may wait for a car to charge; gunicorn.conf.py knows how many there are.
-    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, Semaphore(threads // 2 or 1))
+    app.config["CALLER"] = CannedCaller(
+        lambda: settings, log.info, KeptDatabase().opened, Semaphore(threads // 2 or 1)
+    )
     app.register_error_handler(Refusal, _refused)
     app.add_url_rule("/healthz", view_func=healthz)
     app.add_url_rule("/cgi-bin/caller", view_func=canned_caller, methods=[*ANY_METHOD])

@@ -77,11 +77,13 @@ def caller(name: str) -> None:
     """
     from shocpp.central_system.answering import UNREACHABLE, answer_canned
     from shocpp.central_system.canned import canned_call
+    from shocpp.store.database import open_database
 
     settings = read_settings()
     canned = canned_call(settings.canned_file, name)
     try:
-        answer = answer_canned(settings, canned, f"shocpp-caller of {_user()}")
+        with open_database(settings.database) as db:
+            answer = answer_canned(db, settings, canned, f"shocpp-caller of {_user()}")
     except Unreachable:
         click.echo(UNREACHABLE)
         sys.exit(1)
