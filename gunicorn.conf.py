@@ -7,6 +7,8 @@ What would be misunderstood ends gunicorn with one sentence and exit code 78 (EX
 
 import configparser
 import os
+import socket
+import struct
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -14,6 +16,9 @@ from typing import NoReturn
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.workers.base import Worker
+
+SILENCE_S = 3
+"""How long the sender of a request may be silent: its thread is one of few."""
 
 KNOWN = Config()
 ASKED = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
@@ -49,7 +54,7 @@ def listening(lines: dict[str, str]) -> str:
 
 def value_of(name: str, text: str) -> object:
     """What gunicorn takes for a line, checked by gunicorn itself; lists have one item a line."""
-    if name not in KNOWN.settings or name in ("on_starting", "post_fork"):
+    if name not in KNOWN.settings or name in ("on_starting", "post_fork", "when_ready"):
         refuse(
             f"{INI}: gunicorn has no setting {name} for [server:main]; correct or remove that line"
         )
@@ -72,6 +77,15 @@ def on_starting(_arbiter: Arbiter) -> None:
         listener.prepare(read_settings(), thorough=False)
     except ConfigError as error:
         refuse(str(error))
+
+
+def when_ready(arbiter: Arbiter) -> None:
+    """Accepted sockets inherit it: who sends half a request holds no thread for long."""
+    for listener in arbiter.LISTENERS:
+        if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
+            listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)
+        patience = struct.pack("@ll", SILENCE_S, 0)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
 
 
 def post_fork(_arbiter: Arbiter, worker: Worker) -> None:

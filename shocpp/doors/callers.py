@@ -6,16 +6,20 @@
     whoever has the token   SHOCPP_TOKEN, as a bearer token or as the password of basic auth
 
 A reverse proxy on the same machine makes everybody a loopback address, so a request that bears any
-trace of one is not the machine itself: a forwarding header, or HTTP/1.0, which nginx speaks to what
-is behind it unless told otherwise.
+trace of one is not the machine itself: a forwarding header; HTTP/1.0, which nginx before 1.29.7
+speaks to what is behind it unless told otherwise; `Connection: upgrade` on a plain request, as its
+manual's lines for WebSockets send it; or, where Linux tells, a peer that runs as a system's user.
 """
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 Environ = Mapping[str, Any]
 
 THIS_MACHINE = "this machine"
+ESTABLISHED = "01"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 PROXY_HEADERS = (
     "HTTP_FORWARDED",
@@ -27,6 +31,9 @@ PROXY_HEADERS = (
     "HTTP_X_REMOTE_USER",
 )
 LONGEST_NAME = 60
+
+PEOPLE = range(1000, 65_534)
+"""Users below are services (Debian, Fedora), such as www-data; 65534 is nobody."""
 
 
 def who_asks(environ: Environ, token: str | None) -> str | None:
@@ -89,10 +96,29 @@ def _is_this_machine(environ: Environ) -> bool:
         host = host.rpartition(":")[0] or host
     is_cgi = "GATEWAY_INTERFACE" in environ
     is_plain = is_cgi or environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
-    forwarded = any(header in environ for header in PROXY_HEADERS)
+    is_forwarded = any(header in environ for header in PROXY_HEADERS)
+    is_forwarded |= "upgrade" in str(environ.get("HTTP_CONNECTION", "")).lower()
     if is_cgi and not address:
         return False  # a web server always tells; run by hand there is no request at all
-    return is_loopback and is_plain and not forwarded and host.lower() in LOCAL_HOSTS
+    if is_forwarded or not (is_loopback and is_plain and host.lower() in LOCAL_HOSTS):
+        return False
+    return not _is_of_a_service(environ)
+
+
+def _is_of_a_service(environ: Environ) -> bool:
+    """Whether the other end is of a service's user; False where the system does not tell."""
+    port = str(environ.get("REMOTE_PORT", ""))
+    if not (port.isascii() and port.isdigit()):
+        return False
+    address_ends = f":{int(port):04X}"
+    for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
+        with suppress(OSError), open(table, encoding="ascii") as lines:
+            for line in lines:
+                # sl local_address rem_address st tx:rx tr:when retrnsmt uid …
+                _, local, _, state, _, _, _, uid, *_ = line.split()
+                if state == ESTABLISHED and local.endswith(address_ends):
+                    return int(uid) not in PEOPLE and int(uid) not in (0, os.geteuid())
+    return False
 
 
 def _name(text: str) -> str:

@@ -35,6 +35,7 @@ STATUSES = {
     403: "403 Forbidden",
     404: "404 Not Found",
     405: "405 Method Not Allowed",
+    408: "408 Request Timeout",
     500: "500 Internal Server Error",
     502: "502 Bad Gateway",
     503: "503 Service Unavailable",
@@ -200,7 +201,10 @@ def _form(environ: "WSGIEnvironment") -> str:
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (length.isascii() and length.isdigit() and int(length) <= LONGEST_FORM):
         raise Refused(400, f"a form has at most {LONGEST_FORM} bytes, and says how many")
-    form: Any = environ["wsgi.input"].read(int(length))
+    try:
+        form: Any = environ["wsgi.input"].read(int(length))
+    except OSError:  # gunicorn.conf.py: its sender was silent for too long, or has gone
+        raise Refused(408, "the form did not come") from None
     return bytes(form).decode(errors="replace")
 
 

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import sqlite3
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,10 +14,7 @@ from shocpp.central_system.workers import is_alive
 from shocpp.errors import ConfigError, ShocppError
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store import charge_points, connections, transactions
-from shocpp.store.database import Database, open_database
-
-WAL_RESET_MENDED = (3, 51, 3)
-"""Before it, SQLite is reported to have a rare race between processes when a WAL begins anew."""
+from shocpp.store.database import Database, open_database, version_with_wal_race
 
 
 class Finding(NamedTuple):
@@ -106,12 +102,12 @@ def _of_workers(db: Database) -> Iterator[Finding]:
     alive = [worker for worker, bell in connections.workers(db) if is_alive(bell)]
     if not alive:
         yield Finding(False, "no server is running; start it with: shocpp-listener")
-    if len(alive) > 1 and sqlite3.sqlite_version_info < WAL_RESET_MENDED:
-        mended = ".".join(map(str, WAL_RESET_MENDED))
+    version = version_with_wal_race()
+    if len(alive) > 1 and version is not None:
         yield Finding(
             False,
-            f"{len(alive)} processes serve chargers with SQLite {sqlite3.sqlite_version}; before "
-            f"{mended} it has a rare race between processes, so one worker is safer",
+            f"{len(alive)} processes serve chargers with SQLite {version}, which has a rare race "
+            "between processes; one worker is safer, or SQLite 3.51.3",
         )
 
 

@@ -130,6 +130,14 @@ class Database:
             raise translated(error, self.path) from error
 
 
+def version_with_wal_race() -> str | None:
+    """SQLite's version, where several processes may race for a WAL that begins anew.
+
+    It is rare, and reported to be mended in 3.51.3.
+    """
+    return sqlite3.sqlite_version if sqlite3.sqlite_version_info < (3, 51, 3) else None
+
+
 def translated(error: sqlite3.Error, path: Path) -> Exception:
     """Our name for a driver's error; one that is a mistake of ours stays as it is."""
     code = getattr(error, "sqlite_errorcode", None)
