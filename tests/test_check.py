@@ -48,7 +48,7 @@ def test_each_canned_call_that_cannot_be_used_is_named(home: Home) -> None:
     found = wrong(home)
     assert len(found) == 2
     assert "'reset': Reset: type is required and missing" in found[0]
-    assert "'typo': \"shows\" is unknown; there are action" in found[1]
+    assert "'typo': 'shows' is unknown; there are action" in found[1]
 
 
 def test_accounts_that_cannot_be_read_are_wrong(home: Home) -> None:

@@ -36,7 +36,7 @@ def address(
     """
     if names_no_transaction(action, payload):
         return _of_open_transaction(db, charge_point, payload)
-    name = identity_meant(db, charge_point) if charge_point else the_only_connected(db)
+    name = identity_meant(db, charge_point) if charge_point is not None else the_only_connected(db)
     return Addressed(name, dict(payload))
 
 
@@ -56,11 +56,13 @@ def check_stop_by(payload: Mapping[str, Any]) -> None:
         if type(value) is not STOP_BY[key]:
             kind = "a string" if STOP_BY[key] is str else "an integer"
             raise UsageError(f"RemoteStopTransaction: {key} must be {kind}")
+        if isinstance(value, str) and not value.isprintable():
+            raise UsageError(f"RemoteStopTransaction: {key} must be printable, not {value[:40]!r}")
 
 
 def identity_meant(db: Database, charge_point: str) -> str:
     """The identity that an identity or serial names; UsageError where it is not exactly one."""
-    found = charge_points.find(db, charge_point)
+    found = charge_points.find(db, charge_point) if charge_point.isprintable() else []
     if len(found) != 1:
         what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
         raise UsageError(f"{charge_point!r} is {what}; {SEE}")

@@ -61,7 +61,7 @@ def _show(db: Database, settings: Settings, canned: CannedCall) -> Answer:
             show = display.power if canned.shows == "power" else display.state
             shown = show(db, settings, charge_point_id)
         except Unreachable:
-            return Answer("offline", canned.replies.get("offline", UNREACHABLE))
+            return Answer("offline", filled(canned.replies.get("offline", UNREACHABLE), {}))
     template = canned.replies.get("") or "{sentence}"
     return Answer("done", filled(template, {**shown.values, "sentence": shown.sentence}))
 

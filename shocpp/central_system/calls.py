@@ -89,7 +89,7 @@ def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         check_stop_by(payload)
         return payload
     if action == "ChangeConfiguration" and isinstance(payload.get("value"), bool | int | float):
-        payload["value"] = to_text(payload["value"])  # values are strings on the wire (§5.3)
+        payload["value"] = _text(action, payload["value"])  # values are strings on the wire (§5.3)
     violation = first_violation(fields, payload, strict=True)
     if violation is not None:
         raise UsageError(f"{action}: {violation.sentence}")
@@ -113,7 +113,7 @@ def place(
         random_uuid(),
         charge_point_id,
         action,
-        to_text(addressed.payload),
+        _text(action, addressed.payload),
         queued_ms + int(asked.timeout_s * 1000),
     )
     bell = Bell(bells_folder(settings.database))
@@ -130,6 +130,13 @@ def place(
         return _wait(db, call, bell, holder, deadline)
     finally:
         bell.remove()
+
+
+def _text(action: str, value: Any) -> str:
+    try:
+        return to_text(value)
+    except ValueError:
+        raise UsageError(f"{action}: JSON knows no such number as NaN, Infinity or 1e400") from None
 
 
 def repeats(db: Database, canned: str) -> Repeated | None:
@@ -155,16 +162,16 @@ def _bury_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> Non
 def _wait(
     db: Database, call: QueuedCall, bell: Bell, holder: tuple[str, str], deadline: float
 ) -> CallOutcome:
-    while True:
-        outcome = _outcome(db, call.call_id)
-        left = deadline - time.monotonic()
-        if outcome.state in ENDED or left <= 0:
-            break
+    while (left := deadline - time.monotonic()) > 0:
+        # To look before it can have been answered would only keep the worker from the database.
         rung, _, _ = select.select([bell], [], [], min(left, LOOK_EVERY_S))
         bell.answer()
+        outcome = _outcome(db, call.call_id)
+        if outcome.state in ENDED:
+            return outcome
         if not rung and not workers.is_alive(holder[1]):
             _bury_holder(db, holder, call)
-    return outcome if outcome.state in ENDED else _give_up(db, call.call_id)
+    return _give_up(db, call.call_id)
 
 
 def _give_up(db: Database, call_id: str) -> CallOutcome:

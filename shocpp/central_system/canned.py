@@ -190,9 +190,11 @@ def _checked_keys(entry: object) -> dict[str, Any]:
         raise UsageError("it must be an object")
     for key, value in entry.items():
         if key not in _KEYS:
-            raise UsageError(f'"{key[:40]}" is unknown; there are {", ".join(_KEYS)}')
+            raise UsageError(f"{_shown(key)} is unknown; there are {', '.join(_KEYS)}")
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):  # type: ignore[arg-type]
             raise UsageError(f'"{key}" cannot be {str(value)[:40]!r}')
+        if key in ("account", "charge_point") and not value.isprintable():
+            raise UsageError(f'"{key}" must be printable, not {_shown(value)}')
     return entry
 
 
@@ -218,10 +220,10 @@ def _replies(reply: object) -> dict[str, str]:
     assert isinstance(replies, dict)
     for outcome, template in replies.items():
         if not isinstance(template, str):
-            raise UsageError(f'"reply": the sentence for "{outcome[:40]}" must be a string')
+            raise UsageError(f'"reply": the sentence for {_shown(outcome)} must be a string')
         if outcome[:1].islower() and outcome not in OUTCOMES:
             raise UsageError(
-                f'"reply": "{outcome[:40]}" is no outcome; there are {", ".join(OUTCOMES)} and '
+                f'"reply": {_shown(outcome)} is no outcome; there are {", ".join(OUTCOMES)} and '
                 "what chargers confirm: Accepted, Rejected …"
             )
         unknown = [field for field in _FIELD.findall(template) if field not in FIELDS]

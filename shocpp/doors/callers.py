@@ -110,13 +110,13 @@ def _is_of_a_service(environ: Environ) -> bool:
     port = str(environ.get("REMOTE_PORT", ""))
     if not (port.isascii() and port.isdigit()):
         return False
-    address_ends = f":{int(port):04X}"
+    theirs, ours = f":{int(port):04X}", f":{int(environ.get('SERVER_PORT') or 0):04X}"
     for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
         with suppress(OSError), open(table, encoding="ascii") as lines:
             for line in lines:
                 # sl local_address rem_address st tx:rx tr:when retrnsmt uid …
-                _, local, _, state, _, _, _, uid, *_ = line.split()
-                if state == ESTABLISHED and local.endswith(address_ends):
+                _, near, far, state, _, _, _, uid, *_ = line.split()
+                if state == ESTABLISHED and near.endswith(theirs) and far.endswith(ours):
                     return int(uid) not in PEOPLE and int(uid) not in (0, os.geteuid())
     return False
 

@@ -181,7 +181,7 @@ def _cleaned(value: Any) -> Any:
 
 def call_text(unique_id: str, action: str, payload_text: str) -> str:
     """The text of a Call of ours; its payload is JSON text already."""
-    return f'[2,"{unique_id}","{action}",{payload_text}]'
+    return f'[2,"{unique_id}",{to_text(action)},{payload_text}]'
 
 
 def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ that was sent is never sent again, whatever became of its worker.
 
 from typing import NamedTuple
 
+from shocpp.ocpp.redaction import redacted
 from shocpp.store.database import Database
 
 NEVER_SENT = "it was never sent"
@@ -83,11 +84,12 @@ def repeated(db: Database, canned: str, since_ms: int) -> Repeated | None:
 
 def withdraw(db: Database, call_id: str, now_ms: int) -> None:
     """End a Call that is still queued: nobody will take it."""
-    db.execute(
+    rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
-        " WHERE call_id = ? AND state = 'queued'",
+        " WHERE call_id = ? AND state = 'queued' RETURNING id, payload",
         (now_ms, NEVER_SENT, call_id),
     )
+    _redact(db, rows.fetchall())
 
 
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
@@ -136,12 +138,20 @@ def overdue(db: Database, now_ms: int) -> bool:
 
 def expire(db: Database, now_ms: int) -> None:
     """End what its deadline has overtaken."""
-    db.execute(
+    rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?1,"
         " error_description = iif(state = 'queued', ?2, error_description)"
-        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1",
+        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING id, payload",
         (now_ms, NEVER_SENT),
     )
+    _redact(db, rows.fetchall())
+
+
+def _redact(db: Database, ended: list[tuple[int, str]]) -> None:
+    """What was never sent was never redacted by `claim`."""
+    for row, payload in ended:
+        if (kept := redacted(payload)) != payload:
+            db.execute("UPDATE call SET payload = ? WHERE id = ?", (kept, row))
 
 
 def outcome(db: Database, call_id: str) -> CallOutcome | None:

@@ -7,6 +7,7 @@ fails at once with BUSY_SNAPSHOT, whatever the timeout. Driver errors become our
 
 import os
 import sqlite3
+from _thread import allocate_lock
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -195,24 +196,33 @@ def connect(path: Path) -> Database:
     return Database(connection, path)
 
 
-def _check_header(path: Path) -> None:
-    """Look at a file before it is opened for writing: that would tidy up a foreign one's journal.
+_looking = allocate_lock()
+_looked_at: set[tuple[int, int]] = set()
 
-    Through SQLite, never with a descriptor of our own: closing one drops the locks that this
-    process's other connections hold (POSIX), and then the next process that leaves the database
-    removes the -wal under them, with all that they write into it from then on.
+
+def _check_header(path: Path) -> None:
+    """Look at a file before SQLite does: opening a foreign one would tidy up its journal.
+
+    Once a process and file, before the first connection: closing a descriptor of our own drops the
+    locks that this process's connections hold (POSIX), and then the next process that leaves the
+    database removes the -wal under them, with all that they write into it from then on.
     """
     try:
-        looking = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    except sqlite3.Error as error:
-        raise unusable(path, error) from error
-    try:
-        (application_id,) = looking.execute("PRAGMA application_id").fetchone()
-    except sqlite3.DatabaseError as error:
-        raise unusable(path, error) from error
-    finally:
-        looking.close()
-    if application_id != APPLICATION_ID and path.stat().st_size > 0:
+        with _looking:
+            status = os.stat(path)
+            file_id = (status.st_dev, status.st_ino)
+            if file_id in _looked_at:
+                return
+            with open(path, "rb") as file:
+                header = file.read(100)
+            _looked_at.add(file_id)
+    except OSError as error:
+        raise UnusableDatabase(
+            f"{path} cannot be used: {error.strerror}; it must be a file of ours, or not there"
+        ) from None
+    is_database = header.startswith(b"SQLite format 3\0")
+    if is_database and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
+        _looked_at.discard(file_id)
         raise UnusableDatabase(
             f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
         )

@@ -46,6 +46,8 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     """
     from shocpp.central_system.calls import Asked, confirmation_of, place_call
 
+    if not timeout <= LONGEST_S:  # NaN, which click lets through
+        raise UsageError(f"-t must be more than 0 and at most {LONGEST_S:g} seconds")
     text = sys.stdin.read() if payload == "-" else payload
     asked = Asked(f"shocpp-command of {_user()}", timeout)
     try:
@@ -57,7 +59,7 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     if outcome.state == "answered":
         click.echo(json.dumps(confirmation_of(outcome), ensure_ascii=False))
     elif outcome.state == "refused":
-        _fail(f"{outcome.error_code} {outcome.error_description or ''}")
+        _fail(f"{outcome.error_code or 'GenericError'} {outcome.error_description or ''}")
     elif outcome.state == "unknown":
         told = outcome.error_description or "the process that held the charger has died"
         _fail(f"outcome unknown: it was sent, then {told}; see: shocpp transactions")

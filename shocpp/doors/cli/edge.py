@@ -34,7 +34,7 @@ def one_line_errors(command: _Command) -> _Command:
         try:
             return command(*args, **options)
         except ShocppError as error:
-            click.echo(str(error), err=True)
+            click.echo(one_line(str(error)), err=True)
             sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
         except OSError as error:
             if not isinstance(error, BrokenPipeError):

@@ -46,7 +46,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        name = identity_meant(db, charge_point) if charge_point else None
+        name = identity_meant(db, charge_point) if charge_point is not None else None
         for whose, direction, moment_ms, text in of_charge_point(db, name, last):
             moment = format_timestamp(moment_ms)
             if as_json:
