@@ -72,6 +72,30 @@ def test_a_new_database_is_ours_and_knows_when_it_was_made(made: Path) -> None:
         assert properties.born_ms(db) == NOW_MS
 
 
+def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as first:
+        first.executescript((ROOT / "db" / "migrations" / "0001_initial.sql").read_text())
+        first.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        first.execute("PRAGMA user_version=1")
+        first.execute("INSERT INTO property VALUES ('born_ms', '7')")
+        first.execute(
+            "INSERT INTO charge_point (charge_point_id, identity_key, first_heard_ms,"
+            " last_heard_ms) VALUES ('garage', 'garage', 1, 1)"
+        )
+        first.execute(
+            "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms,"
+            " deadline_ms) VALUES ('a', 1, 'Reset', '{}', 'answered', 1, 2)"
+        )
+    migrate(path, NOW_MS)
+    assert query(path, "PRAGMA user_version") == [(VERSION,)]
+    assert query(path, "SELECT call_id, state, asked_by, canned FROM calls") == [
+        ("a", "answered", None, None)
+    ]
+    with open_database(path) as db:
+        assert properties.born_ms(db) == 7
+
+
 def test_the_version_is_that_of_the_newest_migration() -> None:
     files = (ROOT / "db" / "migrations").iterdir()
     assert max(int(file.name[:4]) for file in files) == VERSION
