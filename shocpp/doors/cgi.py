@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LONGEST_FORM = 4_096
 RETRY_AFTER_S = "10"
+PLACE_WITHIN_S = 0.5
+"""Chargers mostly answer in milliseconds: so long a place is waited for, where all are taken."""
 
 STATUSES = {
     200: "200 OK",
@@ -93,7 +95,7 @@ class CannedCaller:
 
     `read_settings` may raise ConfigError, which is then the answer. `opened` opens the database of
     that path, for one request. `tell` gets a line for the log. `places` limits how many requests
-    may wait for a car to charge at the same time, so that the others still find a thread.
+    may wait for a charger at the same time, so that the others still find a thread.
     """
 
     def __init__(
@@ -139,7 +141,7 @@ class CannedCaller:
             raise Refused(403, "a page of another site, or a preview, cannot ask for a canned call")
         asked, settings = _parameters(environ), self._read_settings()
         canned, asker = _permitted(environ, asked, settings)
-        if canned.waits and self._places is not None:
+        if canned.action and self._places is not None:
             answer = self._wait(settings, canned, asker, self._places)
         else:
             answer = self._ask(settings, canned, asker)
@@ -149,7 +151,7 @@ class CannedCaller:
     def _wait(
         self, settings: Settings, canned: CannedCall, asker: str, places: "Semaphore"
     ) -> Answer:
-        if not places.acquire(blocking=False):
+        if not places.acquire(timeout=PLACE_WITHIN_S):
             raise Refused(503, "too many callers wait already; try again in a few seconds")
         try:
             return self._ask(settings, canned, asker)

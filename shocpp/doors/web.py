@@ -85,7 +85,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.converters["any_path"] = AnyPath
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
-    # Half of the threads may wait for a car to charge; gunicorn.conf.py knows how many there are.
+    # Half of the threads may wait for a charger; gunicorn.conf.py knows how many there are.
     app.config["CALLER"] = CannedCaller(
         lambda: settings, log.info, KeptDatabase().opened, Semaphore(threads // 2 or 1)
     )
