@@ -72,7 +72,7 @@ conf/tags.json:
 	@echo "conf/tags.json is new, with the example accounts: put your own cards in"
 
 conf/canned.json:
-	@cp conf/canned.json.example $@
+	@install -m 600 conf/canned.json.example $@
 	@echo "conf/canned.json is new, with example calls: start-family uses family-y's card 3333"
 
 $(LOCKED): requirements.lock

@@ -2,6 +2,7 @@
 
     ShocppError                 every sentence names the thing, what is wrong and the next step
     ├── UsageError              what was asked for does not exist or cannot be: exit 2, HTTP 404
+    │   ├── Ambiguous           several chargers are connected, and none is named
     │   └── NotCharging         there is no open transaction to stop
     ├── ConfigError             a setting or a configuration file cannot be used: exit 78
     │   └── UnusableDatabase    not ours, newer than this program, or damaged; left untouched
@@ -18,6 +19,10 @@ class ShocppError(Exception):
 
 class UsageError(ShocppError):
     """What was asked for does not exist or cannot be."""
+
+
+class Ambiguous(UsageError):
+    """Several chargers are connected, and none is named."""
 
 
 class NotCharging(UsageError):

@@ -172,8 +172,9 @@ def test_a_charger_that_was_never_here_is_an_error_of_whoever_wrote_the_file(ask
 
 def test_one_of_two_chargers_must_be_named(ask: Ask, town: Server, charger: Charger) -> None:
     with Charger(town, "second").boot() as second:
-        with pytest.raises(UsageError, match="2 chargers are connected"):
-            ask(START)
+        told = "Several chargers are connected, and this call names none."
+        assert ask(START) == ask({"show": "power"}) == ("refused", told)
+        assert ask(START, "de")[1].startswith("Mehrere Wallboxen sind verbunden")
         assert ask({**START, "charge_point": "second"}) == ("done", "Accepted")
         second.leave()
     assert charger.calls == []
@@ -323,7 +324,7 @@ def test_rejected_is_explained_by_the_connector_that_was_meant(ask: Ask, charger
     assert "the cable is not plugged in" in ask(meant)[1]
     meant = {**WAITING, "payload": {"idTag": "3333", "connectorId": 2}}
     assert "the connector is faulty" in ask(meant)[1]
-    assert "the connector is faulty" in ask(WAITING)[1]
+    assert "the cable is not plugged in" in ask(WAITING)[1], "the one that could be used"
 
 
 def test_rejected_by_a_charger_that_has_told_no_state(ask: Ask, town: Server) -> None:
@@ -372,8 +373,118 @@ def test_a_charge_from_before_is_not_taken_for_the_one_asked_for(
     transaction_id = charger.begin("3333", next(numbers) * 100_000)
     charger.has("Charging")
     time.sleep(0.01)
-    assert ask(HASTY) == ("refused", f"{charger.name} has accepted, but is not charging yet.")
+    assert ask(HASTY) == ("refused", f"{charger.name} is charging already.")
     charger.end(transaction_id, 900_000_000)
+
+
+def test_a_state_from_before_is_not_taken_for_the_one_waited_for(
+    ask: Ask, charger: Charger
+) -> None:
+    charger.has("Charging")  # and then its connection broke, say
+    charger.answers["RemoteStartTransaction"] = starting()
+    assert ask(HASTY) == ("done", "The transaction has begun, but no power flows yet.")
+    charger.answers["RemoteStartTransaction"] = starting("Charging")
+    assert ask(WAITING) == ("done", f"{charger.name} is charging.")
+
+
+def test_of_several_connectors_a_free_one_is_waited_for(ask: Ask, charger: Charger) -> None:
+    charger.has("Charging", 1)
+    charger.has("Available", 2)
+    assert ask(HASTY)[1] == f"{charger.name} is waiting: please plug the cable in."
+    charger.has("Finishing", 2)
+    charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    assert "the last transaction has not ended" in ask(WAITING)[1]
+
+
+def test_a_charger_that_has_just_connected_is_told_to_be_not_ready(ask: Ask, town: Server) -> None:
+    with Charger(town, "quiet") as quiet:
+        quiet.say("Heartbeat")
+        assert ask(HASTY) == (
+            "no_answer",
+            "quiet is not ready just now; please try again in a moment.",
+        )
+        assert ask({**START, "timeout_s": 0.3}) == ("no_answer", "OCPP unreachable")
+        quiet.leave()
+
+
+# --- what is a repeat, and what is not ---
+
+
+@pytest.fixture
+def again(home: Home) -> Callable[[dict[str, Any]], Told]:
+    """Asks for a canned call by one name."""
+    name = f"call {next(numbers)}"
+
+    def asked(entry: dict[str, Any]) -> Told:
+        canned = parse_canned_call(name, entry, home.settings.canned_file)
+        with open_database(home.database) as db:
+            return tuple(answer_canned(db, home.settings, canned, "the test"))  # type: ignore[return-value]
+
+    return asked
+
+
+STOP = {"action": "RemoteStopTransaction", "payload": {"account": "company-z"}}
+
+
+def test_a_repeat_is_one_whatever_else_was_asked_of_the_charger(
+    again: Ask, ask: Ask, charger: Charger
+) -> None:
+    assert again(START) == ("done", "Accepted")
+    assert ask({"action": "GetConfiguration"})[0] == "done"
+    assert again(START) == ("done", "Accepted")
+    assert [action for action, _ in charger.calls].count("RemoteStartTransaction") == 1
+
+
+def test_what_was_refused_may_be_tried_again_at_once(again: Ask, charger: Charger) -> None:
+    charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    assert again(START) == ("refused", "Rejected")
+    charger.answers["RemoteStartTransaction"] = "InternalError"
+    assert again(START) == ("error", "InternalError")
+    del charger.answers["RemoteStartTransaction"]
+    assert again(START) == ("done", "Accepted")
+    assert len(charger.calls) == 3
+
+
+def test_a_changed_entry_is_no_repeat(again: Ask, charger: Charger) -> None:
+    assert again(START) == ("done", "Accepted")
+    assert again({**START, "payload": {"idTag": "4444"}}) == ("done", "Accepted")
+    assert again({"action": "ClearCache"}) == ("done", "Accepted")
+    assert len(charger.calls) == 3
+
+
+def test_a_call_of_the_future_is_no_first_one(again: Ask, home: Home, charger: Charger) -> None:
+    """The clock was set back: a start must not be swallowed for an hour."""
+    assert again(START) == ("done", "Accepted")
+    with closing(sqlite3.connect(home.database, timeout=10)) as db:
+        db.execute("UPDATE call SET queued_ms = queued_ms + 3600000")
+        db.commit()
+    assert again(START) == ("done", "Accepted")
+    assert len(charger.calls) == 2
+
+
+def test_a_stop_by_account_is_repeated_for_the_same_transaction_only(
+    again: Ask, charger: Charger
+) -> None:
+    first = charger.begin("8888", next(numbers) * 100_000)
+    assert again(STOP) == ("done", "Accepted")
+    charger.end(first, 900_000_000)
+    assert again(STOP) == ("done", "Accepted"), "the second tap, when it has stopped already"
+    assert len(charger.calls) == 1
+    second = charger.begin("9999", next(numbers) * 100_000)
+    assert again(STOP) == ("done", "Accepted")
+    assert [payload["transactionId"] for _, payload in charger.calls] == [first, second]
+    charger.end(second, 900_000_000)
+
+
+@pytest.mark.parametrize(
+    "status", ["1e400", "NaN", "[1]", '{"a": 1}', "null", '"' + "x" * 9_999 + '"']
+)
+def test_a_strange_status_is_one_line_too(ask: Ask, charger: Charger, status: str) -> None:
+    charger.answers["ClearCache"] = lambda charger, unique_id, _: charger.send(
+        f'[3,"{unique_id}",{{"status":{status}}}]'
+    )
+    assert ask({"action": "ClearCache"})[0] == "done"
+    assert ask({"action": "ClearCache", "reply": "{status} {confirmation}"})[0] == "done"
 
 
 @pytest.mark.parametrize(

@@ -357,6 +357,8 @@ def test_a_person_may_ask_with_a_browser(garage: Garage, headers: dict[str, str]
         {"X-Moz": "prefetch"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Referer": "https://evil.example/page"},
+        {"Referer": "about:blank"},
         {"Host": "localhost:8080", "Origin": "http://localhost:3000"},
         {"Host": "localhost:8080", "Origin": "http://localhost"},
     ],

@@ -221,3 +221,21 @@ def test_an_entry_without_samples_is_an_empty_reading(samples: object) -> None:
 @pytest.mark.parametrize("meter_values", [None, {}, "x", 5, [], [None, 5, "x", []]])
 def test_what_is_no_list_of_entries_holds_no_readings(meter_values: object) -> None:
     assert readings(meter_values) == ()
+
+
+def power_of(*samples: tuple[str, str, str]) -> int | None:
+    """The power read from samples of value, unit and phase."""
+    values = [
+        {"value": value, "unit": unit, "measurand": "Power.Active.Import"}
+        | ({"phase": phase} if phase else {})
+        for value, unit, phase in samples
+    ]
+    return readings([{"sampledValue": values}])[0].power_w
+
+
+def test_power_without_a_total_is_that_of_its_phases() -> None:
+    phases = (("2.3", "kW", "L1"), ("2300", "W", "L2-N"), ("2.4", "KW", "L3"))
+    assert power_of(*phases) == 7000
+    assert power_of(*phases, ("6.9", "kW", "")) == 6900, "a total wins"
+    assert power_of(("1.5", "kW", "N")) is None
+    assert power_of(("x", "kW", "L1")) is None

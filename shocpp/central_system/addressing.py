@@ -7,7 +7,8 @@ transaction id; the open transaction is then looked up, and only on the charger 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shocpp.errors import NotCharging, Unreachable, UsageError
+from shocpp.central_system.workers import bury_the_dead
+from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
 from shocpp.store import charge_points, connections
 from shocpp.store.database import Database
 
@@ -72,10 +73,13 @@ def identity_meant(db: Database, charge_point: str) -> str:
 def the_only_connected(db: Database) -> str:
     """The Charge Point that is meant where none is named."""
     found = connections.connected(db)
+    if len(found) > 1:
+        bury_the_dead(db)
+        found = connections.connected(db)
     if not found:
         raise Unreachable(f"no charger is connected; {SEE}")
     if len(found) > 1:
-        raise UsageError(
+        raise Ambiguous(
             f"{len(found)} chargers are connected, so one must be named: {', '.join(found)}"
         )
     return found[0]

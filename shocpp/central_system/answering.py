@@ -12,20 +12,17 @@ from typing import NamedTuple
 
 from shocpp.central_system import calls
 from shocpp.central_system.addressing import address, identity_meant, the_only_connected
-from shocpp.central_system.calls import Asked
+from shocpp.central_system.calls import Asked, Placed
 from shocpp.central_system.canned import CannedCall, filled
 from shocpp.central_system.clock import now_ms
-from shocpp.errors import NotCharging, Unreachable
+from shocpp.errors import Ambiguous, NotCharging, Unreachable
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store import charge_points
-from shocpp.store.calls import CallOutcome
+from shocpp.store.calls import NEVER_SENT, CallOutcome
 from shocpp.store.database import Database
 
 UNREACHABLE = "OCPP unreachable"
-
-REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted")
-"""Statuses of confirmations by which a charger says no (OCPP 1.6 §7)."""
 
 
 class Answer(NamedTuple):
@@ -60,6 +57,10 @@ def _show(db: Database, settings: Settings, canned: CannedCall) -> Answer:
             charge_point_id = identity_meant(db, name) if name else the_only_connected(db)
             show = display.power if canned.shows == "power" else display.state
             shown = show(db, settings, charge_point_id)
+        except Ambiguous:
+            from shocpp.central_system.spoken import sentence
+
+            return Answer("refused", sentence("which", {}, settings.language))
         except Unreachable:
             return Answer("offline", filled(canned.replies.get("offline", UNREACHABLE), {}))
     template = canned.replies.get("") or "{sentence}"
@@ -77,22 +78,21 @@ class _Acting:
         self._charge_point = canned.charge_point or ""
 
     def answer(self, asked_by: str) -> Answer:
-        asked_ms = now_ms()
-        first = calls.repeats(self._db, self._canned.name)
         try:
-            if first is not None:
-                self._charge_point = first.charge_point_id
-                outcome = calls.watch(self._db, first.call_id, self._deadline)
-                asked_ms = first.queued_ms
-            else:
-                outcome = self._place(asked_by)
+            placed = self._place(asked_by)
         except Unreachable:
             return self._say("offline", "offline", UNREACHABLE, {})
+        except Ambiguous:
+            return self._say("refused", "which", None, {})
         except NotCharging:
-            return self._say("refused", "not_charging", None, {})
-        return self._answer_to(outcome, asked_ms)
+            first = calls.repeats(self._db, self._canned.name, self._canned.action, None)
+            if first is None:
+                return self._say("refused", "not_charging", None, {})
+            placed = calls.watch(self._db, first, self._deadline)
+        self._charge_point = placed.charge_point_id
+        return self._answer_to(placed.outcome, placed.queued_ms)
 
-    def _place(self, asked_by: str) -> CallOutcome:
+    def _place(self, asked_by: str) -> Placed:
         canned = self._canned
         addressed = address(self._db, canned.charge_point, canned.action, canned.payload)
         self._charge_point = addressed.charge_point_id
@@ -104,15 +104,17 @@ class _Acting:
             code = outcome.error_code or "GenericError"
             return self._say("error", "error", code, {"status": code})
         if outcome.state == "expired":
-            return self._say("no_answer", "no_answer", UNREACHABLE, {})
+            told = "not_ready" if outcome.error_description == NEVER_SENT else "no_answer"
+            return self._say("no_answer", told, UNREACHABLE, {})
         if outcome.state == "unknown":
             return self._say("unknown", "unknown", None, {})
         confirmation = calls.confirmation_of(outcome)
-        status = str(confirmation.get("status", ""))
+        status = confirmation.get("status")
+        status = status if isinstance(status, str) else ""
         values = {"status": status, "confirmation": to_text(confirmation)}
         if self._canned.waits:
             return self._explain(status, asked_ms, values)
-        kind = "refused" if status in REFUSING else "done"
+        kind = "refused" if calls.is_refusal(outcome) else "done"
         word = status or values["confirmation"]
         template = self._canned.reply(status)
         return Answer(kind, word if template is None else self._filled(template, word, values))
@@ -150,17 +152,19 @@ class _Acting:
             return Answer(kind, word)
         from shocpp.central_system.spoken import sentence
 
-        values = {**values, "charge_point": self._charge_point, "since": self._last_heard()}
-        if outcome == "offline" and not values["since"]:
+        charge_point = self._charge_point or charge_points.only(self._db) or ""
+        since = self._last_heard(charge_point)
+        values = {**values, "charge_point": charge_point, "since": since}
+        if outcome == "offline" and not since:
             line = UNREACHABLE
         else:
             line = sentence(outcome, values, self._settings.language)
         return Answer(kind, line if template is None else self._filled(template, line, values))
 
-    def _last_heard(self) -> str:
+    def _last_heard(self, charge_point: str) -> str:
         from shocpp.central_system.spoken import moment
 
-        heard_ms = charge_points.last_heard_ms(self._db, self._charge_point)
+        heard_ms = charge_points.last_heard_ms(self._db, charge_point)
         if heard_ms is None:
             return ""
         return moment(heard_ms, now_ms(), self._settings.zone, self._settings.language)

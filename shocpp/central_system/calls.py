@@ -24,10 +24,11 @@ from shocpp.central_system.unique_ids import random_uuid
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ocpp.fields import TO_CHARGE_POINT
 from shocpp.ocpp.json_text import to_text
+from shocpp.ocpp.redaction import redacted
 from shocpp.ocpp.validation import first_violation
 from shocpp.settings import Settings
 from shocpp.store import calls, connections
-from shocpp.store.calls import CallOutcome, QueuedCall, Repeated
+from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
 from shocpp.store.database import Database, open_database
 
 LOOK_EVERY_S = 0.5
@@ -47,6 +48,17 @@ class Asked(NamedTuple):
 
 
 ANYBODY = Asked("a program")
+
+REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted")
+"""Statuses of confirmations by which a charger says no (OCPP 1.6 §7)."""
+
+
+class Placed(NamedTuple):
+    """A Call that has ended, or its caller's patience; of a repeat, the first one."""
+
+    charge_point_id: str
+    queued_ms: int
+    outcome: CallOutcome
 
 
 def place_call(
@@ -69,12 +81,12 @@ def place_call(
         payload = allowed_payload(action, payload)
     with open_database(settings.database) as db:
         addressed = address(db, charge_point, action, payload)
-        return place(db, settings, addressed, action, asked)
+        return place(db, settings, addressed, action, asked).outcome
 
 
 def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
-    """The payload of the CallResult that answered a Call."""
-    confirmation = json.loads(outcome.confirmation or "{}")
+    """The payload of the CallResult that answered a Call; what is no JSON number is null in it."""
+    confirmation = json.loads(outcome.confirmation or "{}", parse_constant=lambda _: None)
     assert isinstance(confirmation, dict)
     return confirmation
 
@@ -98,36 +110,34 @@ def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
 
 def place(
     db: Database, settings: Settings, addressed: Addressed, action: str, asked: Asked
-) -> CallOutcome:
+) -> Placed:
     """Queue a Call and wait for its end; a repeat of a canned call waits for the first one's.
 
     Raises Unreachable where the charge point is not connected; nothing is queued then.
     """
+    deadline = time.monotonic() + asked.timeout_s
+    payload = _text(action, addressed.payload)
+    if (first := repeats(db, asked.canned, action, payload)) is not None:
+        return watch(db, first, deadline)
     charge_point_id = addressed.charge_point_id
     holder = connections.holder(db, charge_point_id)
     if holder is None:
         raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
-    deadline = time.monotonic() + asked.timeout_s
     queued_ms = now_ms()
-    call = QueuedCall(
-        random_uuid(),
-        charge_point_id,
-        action,
-        _text(action, addressed.payload),
-        queued_ms + int(asked.timeout_s * 1000),
-    )
+    deadline_ms = queued_ms + int(asked.timeout_s * 1000)
+    call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms)
     bell = Bell(bells_folder(settings.database))
     try:
         with db.writing(durable=False):
-            first = repeats(db, asked.canned) if asked.canned else None
+            first = repeats(db, asked.canned, action, payload)
             if first is None:
                 calls.queue(db, call, bell.path, queued_ms, asked_by=asked.by, canned=asked.canned)
         if first is not None:
-            return watch(db, first.call_id, deadline)
+            return watch(db, first, deadline)
         if not ring(holder[1]):
             _bury_holder(db, holder, call)
             raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
-        return _wait(db, call, bell, holder, deadline)
+        return Placed(charge_point_id, queued_ms, _wait(db, call, bell, holder, deadline))
     finally:
         bell.remove()
 
@@ -139,18 +149,38 @@ def _text(action: str, value: Any) -> str:
         raise UsageError(f"{action}: JSON knows no such number as NaN, Infinity or 1e400") from None
 
 
-def repeats(db: Database, canned: str) -> Repeated | None:
-    """The Call that is not to be sent again, because somebody has asked for it just now."""
-    return calls.repeated(db, canned, now_ms() - REPEATED_WITHIN_MS)
+def repeats(
+    db: Database, canned: str | None, action: str, payload: str | None
+) -> Repeatable | None:
+    """The Call that is not to be sent again, because it was asked for by the same name just now.
+
+    `payload` None: whatever it was. One that was refused has done nothing, and may be tried again.
+    """
+    if canned is None:
+        return None
+    moment_ms = now_ms()
+    first = calls.just_asked(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
+    if first is None or first.action != action or is_refusal(first.outcome):
+        return None
+    return first if payload is None or first.payload in (payload, redacted(payload)) else None
 
 
-def watch(db: Database, call_id: str, deadline: float) -> CallOutcome:
+def is_refusal(outcome: CallOutcome) -> bool:
+    """Whether the charger has said no."""
+    return outcome.state == "refused" or (
+        outcome.state == "answered" and confirmation_of(outcome).get("status") in REFUSING
+    )
+
+
+def watch(db: Database, first: Repeatable, deadline: float) -> Placed:
     """Wait for the end of a Call that somebody else has placed."""
-    outcome = _outcome(db, call_id)
+    outcome = first.outcome
     while outcome.state not in ENDED and time.monotonic() < deadline:
         time.sleep(REPEAT_LOOKS_EVERY_S)
-        outcome = _outcome(db, call_id)
-    return outcome if outcome.state in ENDED else outcome._replace(state="expired")
+        outcome = _outcome(db, first.call_id)
+    if outcome.state not in ENDED:
+        outcome = outcome._replace(state="expired")
+    return Placed(first.charge_point_id, first.queued_ms, outcome)
 
 
 def _bury_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:

@@ -34,7 +34,8 @@ def power(db: Database, settings: Settings, charge_point_id: str) -> Shown:
         sentence = words["no_power"].format(charge_point=charge_point_id)
         return Shown(sentence, {"charge_point": charge_point_id})
     watt = sum(one.power_w for one in powers)
-    measured_ms, moment_ms = min(one.measured_ms for one in powers), now_ms()
+    delivering = [one for one in powers if one.power_w > 0] or powers
+    measured_ms, moment_ms = min(one.measured_ms for one in delivering), now_ms()
     since = moment(measured_ms, moment_ms, settings.zone, settings.language)
     is_stale = watt > 0 and moment_ms - measured_ms > STALE_MS
     sentence = words["power_then"].format(watt=watt, since=since) if is_stale else f"{watt} Watt"
@@ -82,7 +83,7 @@ def _of_connector(
     word = STATES[language].get(state.status, state.status)
     values |= {"state": word, "connector": str(state.connector_id), "status": state.status}
     if state.status == "Faulted":
-        return f"{word} ({state.error_code})"
+        return word if state.error_code == "NoError" else f"{word} ({state.error_code})"
     if transaction is None:
         return word
     since = moment(transaction.since_ms, now_ms(), settings.zone, language)

@@ -12,6 +12,11 @@ from shocpp.store import charging
 from shocpp.store.charging import ConnectorState
 from shocpp.store.database import Database
 
+UNDER_WAY = ("Charging", "SuspendedEV", "SuspendedEVSE")
+
+_LIKELY = ("Preparing", "Finishing", "Available", "Reserved", "Unavailable", "Faulted")
+"""Of several connectors, which one a person stands at; those that charge come last."""
+
 LOOK_EVERY_S = 0.05
 """One PRAGMA a look, and only for a few seconds while a person waits."""
 
@@ -62,7 +67,7 @@ def _became(db: Database, start: RemoteStart) -> Became | None:
     if authorization != "Accepted":
         return Became("card_refused", authorization)
     status = _status(db, start, connector_id)
-    return Became("charging", status) if _flows(db, start, connector_id, status) else None
+    return Became("charging", status) if _flows(db, start, connector_id) else None
 
 
 def _became_by_now(db: Database, start: RemoteStart) -> Became:
@@ -72,6 +77,8 @@ def _became_by_now(db: Database, start: RemoteStart) -> Became:
     state = _state(db, start, start.connector_id)
     if state is None:
         return Became("not_started", "")
+    if state.status in UNDER_WAY:
+        return Became("already_charging", state.status)
     # Preparing from before: the cable was in already. Preparing since: the charger waits for it.
     asks_for_cable = state.status == "Preparing" and state.since_ms >= start.asked_ms
     waits = state.status == "Available" or asks_for_cable
@@ -83,9 +90,12 @@ def _begun(db: Database, start: RemoteStart) -> tuple[int, str] | None:
     return charging.begun_since(db, start.charge_point_id, tag_key, start.asked_ms)
 
 
-def _flows(db: Database, start: RemoteStart, connector_id: int, status: str) -> bool:
+def _flows(db: Database, start: RemoteStart, connector_id: int) -> bool:
     """Whether power flows: some chargers report no state, but their meter does."""
-    return status == "Charging" or any(
+    state = _state(db, start, connector_id)
+    if state is not None and state.status == "Charging" and state.told_ms >= start.asked_ms:
+        return True
+    return any(
         power.connector_id == connector_id
         and power.power_w > 0
         and power.measured_ms >= start.asked_ms
@@ -99,11 +109,11 @@ def _status(db: Database, start: RemoteStart, connector_id: int | None) -> str:
 
 
 def _state(db: Database, start: RemoteStart, connector_id: int | None) -> ConnectorState | None:
-    """The state of the connector; where none is named, of the one that is not just free."""
+    """The state of the connector; where none is named, of the one that is most likely meant."""
     states = [
         state
         for state in charging.connectors(db, start.charge_point_id)
         if state.connector_id == connector_id or (connector_id is None and state.connector_id > 0)
     ]
-    states.sort(key=lambda state: state.status == "Available")
+    states.sort(key=lambda state: _LIKELY.index(state.status) if state.status in _LIKELY else 9)
     return states[0] if states else None

@@ -20,8 +20,8 @@ def bury(db: Database, worker: str, bell: str) -> None:
         bells.ring(other)
 
 
-def bury_the_dead(db: Database, besides: str) -> None:
-    """Bury every worker but this one that does not hear its bell."""
+def bury_the_dead(db: Database, besides: str = "") -> None:
+    """Bury every worker, but this one, that does not hear its bell."""
     for worker, bell in connections.workers(db):
         if worker != besides and not is_alive(bell):
             bury(db, worker, bell)

@@ -59,8 +59,13 @@ def is_of_another_page(environ: Environ) -> bool:
         return True
     if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
         return True
-    origin = environ.get("HTTP_ORIGIN")
-    return bool(origin) and str(origin).partition("://")[2] != environ.get("HTTP_HOST")
+    # Browsers that know no Sec-Fetch-Site yet tell a page by one of these.
+    pages = (environ.get("HTTP_ORIGIN"), environ.get("HTTP_REFERER"))
+    return any(_host(str(page)) != environ.get("HTTP_HOST") for page in pages if page)
+
+
+def _host(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0]
 
 
 def _has_token(environ: Environ, token: str) -> bool:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LONGEST_FORM = 4_096
+LONGEST_LINE = 500
 RETRY_AFTER_S = "10"
 PLACE_WITHIN_S = 0.5
 """Chargers mostly answer in milliseconds: so long a place is waited for, where all are taken."""
@@ -145,8 +146,9 @@ class CannedCaller:
             answer = self._wait(settings, canned, asker, self._places)
         else:
             answer = self._ask(settings, canned, asker)
-        self._tell(f"canned call {canned.name!r} of {asker!r}: {answer.kind}, {answer.line}")
-        return STATUS_OF_ANSWER[answer.kind], answer.line
+        line = _one_line(answer.line)
+        self._tell(f"canned call {canned.name!r} of {asker!r}: {answer.kind}, {line}")
+        return STATUS_OF_ANSWER[answer.kind], line
 
     def _wait(
         self, settings: Settings, canned: CannedCall, asker: str, places: "Semaphore"
@@ -201,7 +203,9 @@ def _form(environ: "WSGIEnvironment") -> str:
     if kind != "application/x-www-form-urlencoded":
         return ""
     length = environ.get("CONTENT_LENGTH") or "0"
-    if not (length.isascii() and length.isdigit() and int(length) <= LONGEST_FORM):
+    if not (
+        length.isascii() and length.isdigit() and len(length) <= 4 and int(length) <= LONGEST_FORM
+    ):
         raise Refused(400, f"a form has at most {LONGEST_FORM} bytes, and says how many")
     try:
         form: Any = environ["wsgi.input"].read(int(length))
@@ -211,4 +215,5 @@ def _form(environ: "WSGIEnvironment") -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)
+    """What is spoken and logged: a line, and no longer than anybody listens."""
+    return "".join(char if char.isprintable() else " " for char in text[:LONGEST_LINE])

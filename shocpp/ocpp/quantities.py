@@ -67,25 +67,34 @@ def readings(meter_values: object) -> tuple[Reading, ...]:
 
 
 _REGISTER = "Energy.Active.Import.Register"
-_TOTALS = (_REGISTER, "Power.Active.Import")
+_POWER = "Power.Active.Import"
 
 
 def _reading(entry: Mapping[str, Any]) -> Reading:
-    """Totals only: a sample of one phase, at the inlet, or signed is kept but not reckoned with."""
+    """Totals: a sample at the inlet or signed is kept but not reckoned with.
+
+    Nor is one of a single phase, but for power: chargers that give no total give three of them.
+    """
     register_wh = power_w = None
+    of_phases: dict[str, int] = {}
     samples = entry.get("sampledValue")
     for sample in _objects(samples if isinstance(samples, list) else ()):
-        measurand = sample.get("measurand") or _REGISTER
-        if measurand not in _TOTALS or sample.get("phase") or sample.get("format") == "SignedData":
+        measurand, phase = sample.get("measurand") or _REGISTER, sample.get("phase")
+        if measurand not in (_REGISTER, _POWER) or sample.get("format") == "SignedData":
             continue
         if sample.get("location", "Outlet") != "Outlet":
             continue
-        kilo = 1000 if str(sample.get("unit") or "").strip() in ("kWh", "kW") else 1
-        if measurand == _REGISTER:
-            if register_wh is None:
-                register_wh = whole(sample.get("value"), kilo)
-        elif power_w is None:
-            power_w = whole(sample.get("value"), kilo)
+        unit = str(sample.get("unit") or "").strip()
+        if measurand == _POWER:
+            watt = whole(sample.get("value"), 1000 if unit.casefold() == "kw" else 1)
+            if not phase:
+                power_w = watt if power_w is None else power_w
+            elif watt is not None and str(phase)[:2] in ("L1", "L2", "L3"):
+                of_phases[str(phase)[:2]] = watt
+        elif not phase and register_wh is None:
+            register_wh = whole(sample.get("value"), 1000 if unit == "kWh" else 1)
+    if power_w is None and of_phases:
+        power_w = sum(of_phases.values())
     return Reading(parse_timestamp(entry.get("timestamp")), register_wh, power_w)
 
 

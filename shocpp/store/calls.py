@@ -13,6 +13,12 @@ from typing import NamedTuple
 from shocpp.ocpp.redaction import redacted
 from shocpp.store.database import Database
 
+_CHANGING = (
+    "('RemoteStartTransaction', 'RemoteStopTransaction', 'Reset', 'UnlockConnector',"
+    " 'ChangeAvailability')"
+)
+"""Actions after which asking again for another one is no repeat."""
+
 NEVER_SENT = "it was never sent"
 
 
@@ -57,29 +63,36 @@ def queue(
     )
 
 
-class Repeated(NamedTuple):
-    """A Call that asking for its canned call again would repeat."""
+class Repeatable(NamedTuple):
+    """A canned call that was asked for just now; asking again may be a repeat of it."""
 
     call_id: str
     charge_point_id: str
+    action: str
+    payload: str
     queued_ms: int
+    outcome: CallOutcome
 
 
-def repeated(db: Database, canned: str, since_ms: int) -> Repeated | None:
-    """The Call that asking for this canned call again would repeat, if there is one.
+def just_asked(db: Database, canned: str, since_ms: int, now_ms: int) -> Repeatable | None:
+    """The newest Call of this canned call, as long as nothing has undone it.
 
-    It is the newest one of its Charge Point: a start after a stop is none. One that was never sent
-    is not repeated either.
+    A start after a stop is no repeat, and one that was never sent is not repeated either.
     """
     found = db.execute(
-        "SELECT call_id, charge_point_id, queued_ms FROM call AS first JOIN charge_point"
-        " ON charge_point.id = charge_point WHERE canned = ?1 AND queued_ms >= ?2"
+        "SELECT call_id, charge_point_id, action, payload, queued_ms, state, confirmation,"
+        " error_code, error_description FROM call AS first JOIN charge_point"
+        " ON charge_point.id = charge_point WHERE canned = ?1 AND queued_ms BETWEEN ?2 AND ?3"
         " AND first.id = (SELECT max(id) FROM call WHERE canned = ?1)"
         " AND NOT (state = 'expired' AND sent_ms IS NULL) AND NOT EXISTS (SELECT 1 FROM call"
-        "  WHERE call.charge_point = first.charge_point AND call.id > first.id)",
-        (canned, since_ms),
+        "  WHERE call.charge_point = first.charge_point AND call.id > first.id"
+        f"  AND call.action <> first.action AND call.action IN {_CHANGING})",
+        (canned, since_ms, now_ms),
     ).fetchone()
-    return Repeated(*found) if found else None
+    if found is None:
+        return None
+    call_id, charge_point_id, action, payload, queued_ms, *outcome = found
+    return Repeatable(call_id, charge_point_id, action, payload, queued_ms, CallOutcome(*outcome))
 
 
 def withdraw(db: Database, call_id: str, now_ms: int) -> None:

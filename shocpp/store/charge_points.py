@@ -64,3 +64,9 @@ def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
         (identity_key(charge_point_id),),
     ).fetchone()
     return int(found[0]) if found else None
+
+
+def only(db: Database) -> str | None:
+    """The identity of the only Charge Point that has ever been here, if there is but one."""
+    rows = db.execute("SELECT charge_point_id FROM charge_point LIMIT 2").fetchall()
+    return str(rows[0][0]) if len(rows) == 1 else None

@@ -10,12 +10,13 @@ LATEST_READINGS = 100
 
 
 class ConnectorState(NamedTuple):
-    """A connector as its last StatusNotification has it; `connector_id` 0 is the Charge Point."""
+    """A connector as its last StatusNotification, of `told_ms`, has it; 0 is the Charge Point."""
 
     connector_id: int
     status: str
     error_code: str
     since_ms: int
+    told_ms: int
 
 
 class OpenTransaction(NamedTuple):
@@ -53,8 +54,11 @@ _OPEN = (
 def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
     """The connectors of a Charge Point that have reported their state."""
     rows = db.execute(
-        "SELECT connector_id, status, error_code, since_ms FROM connector JOIN charge_point"
-        " ON charge_point.id = charge_point WHERE charge_point_id = ? ORDER BY connector_id",
+        "SELECT connector_id, status, error_code, since_ms, (SELECT received_ms FROM status_event"
+        "  WHERE status_event.charge_point = connector.charge_point"
+        "  AND status_event.connector_id = connector.connector_id ORDER BY id DESC LIMIT 1)"
+        " FROM connector JOIN charge_point ON charge_point.id = charge_point"
+        " WHERE charge_point_id = ? ORDER BY connector_id",
         (charge_point_id,),
     )
     return [ConnectorState(*row) for row in rows.fetchall()]
@@ -75,12 +79,13 @@ def open_of(db: Database, account: str) -> list[OpenTransaction]:
 def begun_since(
     db: Database, charge_point_id: str, tag_key: str, since_ms: int
 ) -> tuple[int, str] | None:
-    """Connector and authorization status of a card's newest transaction received since a moment."""
+    """Connector and authorization status of a card's newest start that is open, or was refused."""
     found = db.execute(
         "SELECT connector_id, status FROM started_transaction AS started JOIN charge_point"
         " ON charge_point.id = charge_point"
         " WHERE started.id > (SELECT max(id) FROM started_transaction) - ? AND id_tag_key = ?"
-        " AND charge_point_id = ? AND received_ms >= ? ORDER BY started.id DESC LIMIT 1",
+        " AND charge_point_id = ? AND received_ms >= ?"
+        " AND (state = 'open' OR status <> 'Accepted') ORDER BY started.id DESC LIMIT 1",
         (LATEST_TRANSACTIONS, tag_key, charge_point_id, since_ms),
     ).fetchone()
     return found or None
@@ -94,7 +99,7 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
         "  FROM meter_reading AS reading JOIN charge_point ON charge_point.id = charge_point"
         "  WHERE charge_point_id = ? ORDER BY reading.id DESC LIMIT ?)"
         " WHERE power_w IS NOT NULL GROUP BY connector_id)"
-        " SELECT reading.connector_id, iif(started.state = 'stopped', 0, power_w),"
+        " SELECT reading.connector_id, iif(started.state <> 'open', 0, max(power_w, 0)),"
         " reading.received_ms FROM measured JOIN meter_reading AS reading USING (id)"
         " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
         " ORDER BY reading.connector_id",
