@@ -116,10 +116,10 @@ def place(
     Raises Unreachable where the charge point is not connected; nothing is queued then.
     """
     deadline = time.monotonic() + asked.timeout_s
-    payload = _text(action, addressed.payload)
-    if (first := repeats(db, asked.canned, action, payload)) is not None:
+    charge_point_id, payload = addressed.charge_point_id, _text(action, addressed.payload)
+    same = (charge_point_id, payload)
+    if (first := repeats(db, asked.canned, action, same)) is not None:
         return watch(db, first, deadline)
-    charge_point_id = addressed.charge_point_id
     holder = connections.holder(db, charge_point_id)
     if holder is None:
         raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
@@ -129,7 +129,7 @@ def place(
     bell = Bell(bells_folder(settings.database))
     try:
         with db.writing(durable=False):
-            first = repeats(db, asked.canned, action, payload)
+            first = repeats(db, asked.canned, action, same)
             if first is None:
                 calls.queue(db, call, bell.path, queued_ms, asked_by=asked.by, canned=asked.canned)
         if first is not None:
@@ -150,11 +150,12 @@ def _text(action: str, value: Any) -> str:
 
 
 def repeats(
-    db: Database, canned: str | None, action: str, payload: str | None
+    db: Database, canned: str | None, action: str, same: tuple[str, str] | None
 ) -> Repeatable | None:
     """The Call that is not to be sent again, because it was asked for by the same name just now.
 
-    `payload` None: whatever it was. One that was refused has done nothing, and may be tried again.
+    `same` are the charge point and payload it must have had; None: whatever they were. One that was
+    refused has done nothing, and may be tried again.
     """
     if canned is None:
         return None
@@ -162,7 +163,11 @@ def repeats(
     first = calls.just_asked(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
     if first is None or first.action != action or is_refusal(first.outcome):
         return None
-    return first if payload is None or first.payload in (payload, redacted(payload)) else None
+    if same is None:
+        return first
+    charge_point_id, payload = same
+    was_same = first.payload in (payload, redacted(payload))
+    return first if was_same and first.charge_point_id == charge_point_id else None
 
 
 def is_refusal(outcome: CallOutcome) -> bool:
