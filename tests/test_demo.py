@@ -65,6 +65,8 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def demo(scratch: Path) -> Iterator[subprocess.Popen[str]]:
+    # A shell that runs the tests in the background has them, and their children, ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [str(BIN / "shocpp"), "demo"],
         stdin=subprocess.DEVNULL,
@@ -72,8 +74,6 @@ def demo(scratch: Path) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment(scratch),
-        # A shell that runs the tests in the background has them, and their children, ignore it.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         yield process
         process.kill()
