@@ -22,4 +22,5 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     switchboard = Switchboard(settings)
     switchboard.start()
     atexit.register(switchboard.stop)
-    return create_app(settings, switchboard, int(os.environ["GUNICORN_THREADS"]))
+    threads = int(os.environ.get("GUNICORN_THREADS", "1"))  # not set: not with our gunicorn.conf.py
+    return create_app(settings, switchboard, threads)

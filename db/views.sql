@@ -117,21 +117,8 @@ JOIN json_each(frame.text, iif(frame.action = 'StopTransaction',
 JOIN json_each(entry.value, '$.sampledValue') AS sample
 WHERE entry.type = 'object' AND sample.type = 'object';
 
-CREATE VIEW waiting_calls AS
-SELECT call.call_id,
-       charge_point.charge_point_id,
-       call.action,
-       call.payload,
-       call.state,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.queued_ms / 1000.0, 'unixepoch')   AS queued_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.sent_ms / 1000.0, 'unixepoch')     AS sent_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.deadline_ms / 1000.0, 'unixepoch') AS deadline_at
-FROM call
-JOIN charge_point ON charge_point.id = call.charge_point
-WHERE call.state IN ('queued', 'sent');
-
 CREATE VIEW calls AS
-SELECT call.id                                                               AS number,
+SELECT call.id                                                                AS number,
        call.call_id,
        charge_point.charge_point_id,
        call.action,
@@ -142,11 +129,17 @@ SELECT call.id                                                               AS 
        call.error_description,
        call.canned,
        call.asked_by,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.queued_ms / 1000.0, 'unixepoch')  AS queued_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.sent_ms / 1000.0, 'unixepoch')    AS sent_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.settled_ms / 1000.0, 'unixepoch') AS settled_at
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.queued_ms / 1000.0, 'unixepoch')   AS queued_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.sent_ms / 1000.0, 'unixepoch')     AS sent_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.deadline_ms / 1000.0, 'unixepoch') AS deadline_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.settled_ms / 1000.0, 'unixepoch')  AS settled_at
 FROM call
 JOIN charge_point ON charge_point.id = call.charge_point;
+
+CREATE VIEW waiting_calls AS
+SELECT call_id, charge_point_id, action, payload, state, queued_at, sent_at, deadline_at
+FROM calls
+WHERE state IN ('queued', 'sent');
 
 CREATE VIEW review AS
 SELECT record.id                                                               AS number,

@@ -43,7 +43,7 @@ class Settings(NamedTuple):
 
     def check_zone(self) -> None:
         """Raises ConfigError where `zone` would, before anything depends on it."""
-        assert self.zone.key == self.zone_name
+        _is_known = self.zone
 
     @property
     def zone(self) -> "ZoneInfo":

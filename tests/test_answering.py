@@ -8,6 +8,8 @@ import itertools
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from conftest import Home, Server, wait_for
+from conftest import ROOT, Home, Server, wait_for
 from test_command import Answer, Charger
 from test_switchboard import is_connected
 
@@ -476,6 +478,34 @@ def test_a_stop_by_account_is_repeated_for_the_same_transaction_only(
     charger.end(second, 900_000_000)
 
 
+def test_a_cgi_process_says_and_logs_one_line_whatever_the_charger_says(
+    home: Home, charger: Charger
+) -> None:
+    charger.answers["ClearCache"] = {"status": "fine\r\nSet-Cookie: a=b\n2026 \x1b[31mAccepted"}
+    canned = home.folder / "conf" / "canned.json"
+    canned.write_text('{"clear": {"action": "ClearCache"}}')
+    request = {
+        "GATEWAY_INTERFACE": "CGI/1.1",
+        "QUERY_STRING": "canned=clear",
+        "REMOTE_USER": "family\n",
+        "REQUEST_METHOD": "GET",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-I", "-S", str(ROOT / "cgi-bin" / "caller.py")],
+        env=home.environment | request,
+        capture_output=True,
+        timeout=30,
+    )
+    canned.unlink()
+    head, _, body = ended.stdout.partition(b"\r\n\r\n")
+    assert head.startswith(b"Status: 200 OK\r\n")
+    assert b"Set-Cookie" not in head
+    for said in (body, ended.stderr):
+        assert said.count(b"\n") == 1
+        assert said.endswith(b"\n")
+        assert b"\x1b" not in said
+
+
 @pytest.mark.parametrize(
     "status", ["1e400", "NaN", "[1]", '{"a": 1}', "null", '"' + "x" * 9_999 + '"']
 )
@@ -650,7 +680,12 @@ def test_what_a_charger_has_measured_is_told_of_one_that_is_offline_too(
 ) -> None:
     measures(charger, 1380)
     charger.leave()
-    assert ask({"show": "power", "charge_point": charger.name}) == ("done", "1380 Watt")
+    show = {"charge_point": charger.name}
+    kind, line = ask({"show": "power", **show})
+    assert (kind, bool(re.fullmatch(f"1380 Watt at {TIME}", line))) == ("done", True)
+    kind, line = ask({"show": "state", **show})
+    assert kind == "offline"
+    assert re.fullmatch(f"{charger.name} is not connected, last heard {TIME}.", line)
     assert ask({"show": "power"}) == ("offline", "OCPP unreachable")
     gone = {"show": "state", "reply": {"offline": "Nobody is there{charge_point}."}}
     assert ask(gone) == ("offline", "Nobody is there.")
@@ -700,6 +735,11 @@ def test_a_charge_is_told_with_its_begin_energy_and_power(
     assert told == "family-y: 3.2 kWh, 7400 W, Charging"
     charger.has("SuspendedEV")
     assert ask({"show": "state"}) == ("done", "plugged in, the car takes no power, 3.2 kWh")
+    charger.has("Finishing")
+    assert ask({"show": "state"}) == ("done", "finished, cable still plugged in, 3.2 kWh")
+    measures(charger, 1_400, transactionId=transaction_id)
+    line = f"charging since {since:%H:%M}, 3.2 kWh, 1.4 kW"
+    assert ask({"show": "state"}) == ("done", line), "its meter knows better"
     charger.has("Available")
     charger.end(transaction_id, 60_003_200)
     assert ask({"show": "state"}) == ("done", "free")

@@ -249,6 +249,23 @@ def test_hot_commands_do_not_pay_for_flask() -> None:
     assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
+def test_a_cgi_process_imports_little_and_nothing_of_others() -> None:
+    """Each of these costs it milliseconds; without -S's site-packages it has ours alone."""
+    script = (
+        "import sys; sys.path.append('.'); import shocpp.doors.cgi, shocpp.settings;"
+        "costly = {'decimal', 'logging', 'threading', 'uuid', 'wsgiref', 'zoneinfo'};"
+        "print(*sorted(costly & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.stdout.strip(), done.stderr) == ("", "")
+
+
 def test_every_module_has_a_noun_of_its_own() -> None:
     parts = {part for file in FILES for part in Path(file).with_suffix("").parts}
     assert parts & NAMES_WITHOUT_A_NOUN == set()

@@ -18,7 +18,7 @@ from shocpp.central_system.clock import now_ms
 from shocpp.errors import Ambiguous, NotCharging, Unreachable
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
-from shocpp.store import charge_points
+from shocpp.store import charge_points, connections
 from shocpp.store.calls import NEVER_SENT, CallOutcome
 from shocpp.store.database import Database
 
@@ -41,34 +41,11 @@ def answer_canned(db: Database, settings: Settings, canned: CannedCall, asked_by
 
     Raises UsageError where the charger it names was never here or the account it names is none.
     """
-    if canned.shows:
-        return _show(db, settings, canned)
-    return _Acting(db, settings, canned).answer(asked_by)
+    return _Answering(db, settings, canned).answer(asked_by)
 
 
-def _show(db: Database, settings: Settings, canned: CannedCall) -> Answer:
-    from shocpp.central_system import display
-
-    if canned.shows == "energy":
-        shown = display.energy(db, settings, canned.account or "")
-    else:
-        try:
-            name = canned.charge_point
-            charge_point_id = identity_meant(db, name) if name else the_only_connected(db)
-            show = display.power if canned.shows == "power" else display.state
-            shown = show(db, settings, charge_point_id)
-        except Ambiguous:
-            from shocpp.central_system.spoken import sentence
-
-            return Answer("refused", sentence("which", {}, settings.language))
-        except Unreachable:
-            return Answer("offline", filled(canned.replies.get("offline", UNREACHABLE), {}))
-    template = canned.replies.get("") or "{sentence}"
-    return Answer("done", filled(template, {**shown.values, "sentence": shown.sentence}))
-
-
-class _Acting:
-    """One canned call that sends something, from its Call to its answer."""
+class _Answering:
+    """One canned call, from its question to its answer."""
 
     def __init__(self, db: Database, settings: Settings, canned: CannedCall) -> None:
         self._db = db
@@ -79,11 +56,35 @@ class _Acting:
 
     def answer(self, asked_by: str) -> Answer:
         try:
-            placed = self._place(asked_by)
+            return self._show() if self._canned.shows else self._act(asked_by)
         except Unreachable:
             return self._say("offline", "offline", UNREACHABLE, {})
         except Ambiguous:
             return self._say("refused", "which", None, {})
+
+    def _show(self) -> Answer:
+        from shocpp.central_system import display
+
+        db, settings, canned = self._db, self._settings, self._canned
+        if canned.shows == "energy":
+            shown = display.energy(db, settings, canned.account or "")
+        else:
+            name = canned.charge_point
+            named = identity_meant(db, name) if name is not None else the_only_connected(db)
+            self._charge_point = named
+            is_there = connections.holder(db, named) is not None
+            if canned.shows == "power":
+                shown = display.power(db, settings, named, is_there=is_there)
+            elif is_there:
+                shown = display.state(db, settings, named)
+            else:
+                return self._say("offline", "offline", None, {})
+        template = canned.replies.get("") or "{sentence}"
+        return Answer("done", self._filled(template, shown.sentence, shown.values))
+
+    def _act(self, asked_by: str) -> Answer:
+        try:
+            placed = self._place(asked_by)
         except NotCharging:
             first = calls.repeats(self._db, self._canned.name, self._canned.action, None)
             if first is None:

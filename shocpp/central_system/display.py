@@ -16,8 +16,6 @@ from shocpp.store.database import Database
 STALE_MS = 15 * 60 * 1000
 """A power older than this is told with its time: chargers report it every few minutes."""
 
-DELIVERING = ("Charging", "SuspendedEV", "SuspendedEVSE")
-
 
 class Shown(NamedTuple):
     """A sentence, and the values that a reply of the owner may name."""
@@ -26,8 +24,11 @@ class Shown(NamedTuple):
     values: Mapping[str, str]
 
 
-def power(db: Database, settings: Settings, charge_point_id: str) -> Shown:
-    """The power a charger delivers, as its last MeterValues have it: `1380 Watt`."""
+def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: bool) -> Shown:
+    """The power a charger delivers, as its last MeterValues have it: `1380 Watt`.
+
+    It is told with its time where it is old, or the charger is not connected.
+    """
     powers = _of_connectors(charging.powers(db, charge_point_id))
     words = SENTENCES[settings.language]
     if not powers:
@@ -37,7 +38,7 @@ def power(db: Database, settings: Settings, charge_point_id: str) -> Shown:
     delivering = [one for one in powers if one.power_w > 0] or powers
     measured_ms, moment_ms = min(one.measured_ms for one in delivering), now_ms()
     since = moment(measured_ms, moment_ms, settings.zone, settings.language)
-    is_stale = watt > 0 and moment_ms - measured_ms > STALE_MS
+    is_stale = watt > 0 and not (is_there and moment_ms - measured_ms <= STALE_MS)
     sentence = words["power_then"].format(watt=watt, since=since) if is_stale else f"{watt} Watt"
     kw = number(watt / 1000, 1, settings.language)
     values = {"charge_point": charge_point_id, "watt": str(watt), "kw": kw, "since": since}
@@ -88,13 +89,14 @@ def _of_connector(
         return word
     since = moment(transaction.since_ms, now_ms(), settings.zone, language)
     values |= {"since": since, "account": transaction.account}
-    if state.status == "Charging" or state.status not in DELIVERING:
-        word = SENTENCES[language]["charging_since"].format(since=since)
-    parts = [word]
+    # Some chargers report no state while they charge, but their meter does.
+    measured = power is not None and power.power_w > 0 and power.measured_ms >= state.since_ms
+    flows = state.status == "Charging" or measured
+    parts = [SENTENCES[language]["charging_since"].format(since=since) if flows else word]
     if transaction.consumed_wh is not None and transaction.consumed_wh >= 0:
         values["kwh"] = number(transaction.consumed_wh / 1000, 1, language)
         parts.append(f"{values['kwh']} kWh")
-    if power is not None and state.status == "Charging":
+    if power is not None and flows:
         values["watt"], values["kw"] = str(power.power_w), number(power.power_w / 1000, 1, language)
         parts.append(f"{values['kw']} kW")
     return ", ".join(parts)

@@ -12,10 +12,11 @@ from shocpp.store import charging
 from shocpp.store.charging import ConnectorState
 from shocpp.store.database import Database
 
-UNDER_WAY = ("Charging", "SuspendedEV", "SuspendedEVSE")
+_FREE = ("Preparing", "Finishing", "Available", "Reserved", "Unavailable", "Faulted")
+_UNDER_WAY = ("SuspendedEVSE", "SuspendedEV", "Charging")
 
-_LIKELY = ("Preparing", "Finishing", "Available", "Reserved", "Unavailable", "Faulted")
-"""Of several connectors, which one a person stands at; those that charge come last."""
+_LIKELY = {status: place for place, status in enumerate(_FREE + _UNDER_WAY)}
+"""Of several connectors, which one a person stands at: those that charge come last."""
 
 LOOK_EVERY_S = 0.05
 """One PRAGMA a look, and only for a few seconds while a person waits."""
@@ -77,7 +78,7 @@ def _became_by_now(db: Database, start: RemoteStart) -> Became:
     state = _state(db, start, start.connector_id)
     if state is None:
         return Became("not_started", "")
-    if state.status in UNDER_WAY:
+    if state.status in _UNDER_WAY:
         return Became("already_charging", state.status)
     # Preparing from before: the cable was in already. Preparing since: the charger waits for it.
     asks_for_cable = state.status == "Preparing" and state.since_ms >= start.asked_ms
@@ -115,5 +116,4 @@ def _state(db: Database, start: RemoteStart, connector_id: int | None) -> Connec
         for state in charging.connectors(db, start.charge_point_id)
         if state.connector_id == connector_id or (connector_id is None and state.connector_id > 0)
     ]
-    states.sort(key=lambda state: _LIKELY.index(state.status) if state.status in _LIKELY else 9)
-    return states[0] if states else None
+    return min(states, key=lambda state: _LIKELY.get(state.status, len(_LIKELY)), default=None)

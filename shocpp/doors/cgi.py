@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 from shocpp.central_system.answering import Answer, answer_canned
 from shocpp.central_system.canned import CannedCall, canned_call
 from shocpp.doors.callers import has_secret, is_of_another_page, who_asks
+from shocpp.doors.lines import one_line
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
 from shocpp.settings import Settings
 from shocpp.store.database import Database, open_database
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST_FORM = 4_096
 LONGEST_LINE = 500
+"""No assistant speaks more."""
 RETRY_AFTER_S = "10"
 PLACE_WITHIN_S = 0.5
 """Chargers mostly answer in milliseconds: so long a place is waited for, where all are taken."""
@@ -124,7 +126,7 @@ class CannedCaller:
             status = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
             line = str(error)
             self._tell(f"canned call failed: {status} {line}")
-        body = f"{_one_line(line)}\n".encode()
+        body = f"{one_line(line)[:LONGEST_LINE]}\n".encode()
         headers = [
             ("Content-Type", "text/plain; charset=utf-8"),
             ("Content-Length", str(len(body))),
@@ -146,7 +148,7 @@ class CannedCaller:
             answer = self._wait(settings, canned, asker, self._places)
         else:
             answer = self._ask(settings, canned, asker)
-        line = _one_line(answer.line)
+        line = answer.line[:LONGEST_LINE]
         self._tell(f"canned call {canned.name!r} of {asker!r}: {answer.kind}, {line}")
         return STATUS_OF_ANSWER[answer.kind], line
 
@@ -212,8 +214,3 @@ def _form(environ: "WSGIEnvironment") -> str:
     except OSError:  # gunicorn.conf.py: its sender was silent for too long, or has gone
         raise Refused(408, "the form did not come") from None
     return bytes(form).decode(errors="replace")
-
-
-def _one_line(text: str) -> str:
-    """What is spoken and logged: a line, and no longer than anybody listens."""
-    return "".join(char if char.isprintable() else " " for char in text[:LONGEST_LINE])

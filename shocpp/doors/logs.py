@@ -6,14 +6,15 @@ import stat
 import sys
 from logging.handlers import SysLogHandler
 
+from shocpp.doors.lines import one_line
+
 
 class OneLine(logging.Formatter):
     """Time, level, text; control characters escaped, a traceback indented below."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
         """The first and only line of a record."""
-        text = super().formatMessage(record)
-        return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+        return one_line(super().formatMessage(record))
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:

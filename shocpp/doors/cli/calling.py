@@ -7,8 +7,9 @@ from typing import Any, NoReturn
 
 import click
 
-from shocpp.doors.cli.edge import HELP, one_line, one_line_errors
+from shocpp.doors.cli.edge import HELP, one_line_errors
 from shocpp.doors.cli.reading import print_view
+from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable, UsageError
 from shocpp.settings import read_settings
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from shocpp.doors.lines import one_line
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -44,8 +45,3 @@ def one_line_errors(command: _Command) -> _Command:
             sys.exit(1)
 
     return run  # type: ignore[return-value]
-
-
-def one_line(text: str) -> str:
-    """A text with its control characters escaped, as output and logs have it."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -4,7 +4,8 @@ import json
 
 import click
 
-from shocpp.doors.cli.edge import HELP, one_line, one_line_errors
+from shocpp.doors.cli.edge import HELP, one_line_errors
+from shocpp.doors.lines import one_line
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 
