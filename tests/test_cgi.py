@@ -26,6 +26,7 @@ from charging import Charger
 from conftest import BIN, ROOT, Home, Server, free_port, needs, wait_for
 
 CONF = ROOT / "conf"
+numbers = itertools.count(1)
 CALLER = ROOT / "cgi-bin" / "caller.py"
 EXAMPLES = json.loads((CONF / "canned.json.example").read_text())
 
@@ -120,7 +121,7 @@ class House:
 
     def run_nginx(self, site: str, workers: str = "root") -> None:
         """Start nginx with a site file; root's workers may read the folders of this test."""
-        folder = self.folder / f"nginx-{free_port()}"
+        folder = self.folder / f"nginx-{next(numbers)}"
         folder.mkdir()
         (folder / "site.conf").write_text(site)
         temporary = [

@@ -6,10 +6,12 @@
 import contextlib
 import itertools
 import json
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -613,6 +615,22 @@ def test_a_canned_call_prints_one_word_and_ends_with_the_right_code(
     assert "'nobody'" in refused(home.run("shocpp-caller", "away"), 2)
     assert "'no such'" in refused(home.run("shocpp-caller", "no such"), 2)
     assert garage.calls == [("Reset", {"type": "Soft"}), ("ClearCache", {})]
+
+
+def test_the_only_charger_is_named_when_it_is_not_there(tmp_path: Path) -> None:
+    home = Home(tmp_path / "another")
+    (home.folder / "conf" / "canned.json").write_text(
+        '{"state": {"show": "state"}, "clear": {"action": "ClearCache"}}'
+    )
+    server = Server(home)
+    try:
+        Charger(server, "garage").boot().leave()
+        told = home.run("shocpp-caller", "state", env={"SHOCPP_LANG": "en"})
+        assert re.fullmatch(r"garage is not connected, last heard \d\d:\d\d\.\n", told.stdout)
+        assert told.returncode == 1
+        assert home.run("shocpp-caller", "clear").stdout == "OCPP unreachable\n"
+    finally:
+        server.kill()
 
 
 def test_a_canned_call_asked_twice_in_a_row_is_sent_once(home: Home, garage: Charger) -> None:

@@ -58,7 +58,8 @@ class _Answering:
         try:
             return self._show() if self._canned.shows else self._act(asked_by)
         except Unreachable:
-            return self._say("offline", "offline", UNREACHABLE, {})
+            word = None if self._canned.shows else UNREACHABLE
+            return self._say("offline", "offline", word, {})
         except Ambiguous:
             return self._say("refused", "which", None, {})
 
