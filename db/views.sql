@@ -24,22 +24,30 @@ SELECT record.local_time                                                       A
        record.provenance,
        record.review,
        record.flags,
+       record.entry,
+       replaced.file_name                                                      AS replaces_file,
+       record.decided_by,
+       record.decided_why,
        record.month,
        stop.repeats,
        record.file_name,
+       record.replaces,
+       NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id)  AS in_force,
        record.id                                                               AS number
 FROM accounting_record AS record
-JOIN charge_point ON charge_point.id = record.charge_point
-JOIN received_stop AS stop ON stop.id = record.received_stop
-LEFT JOIN started_transaction AS started ON started.id = record.started_transaction;
+LEFT JOIN charge_point ON charge_point.id = record.charge_point
+LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
+LEFT JOIN started_transaction AS started ON started.id = record.started_transaction
+LEFT JOIN accounting_record AS replaced ON replaced.id = record.replaces;
 
 CREATE VIEW monthly_consumption AS
-SELECT CAST(substr(month, 1, 4) AS INTEGER)  AS year,
-       CAST(substr(month, 6, 2) AS INTEGER)  AS month,
+SELECT CAST(substr(month, 1, 4) AS INTEGER)                                       AS year,
+       CAST(substr(month, 6, 2) AS INTEGER)                                       AS month,
        account,
-       count(*)                              AS transactions,
-       sum(consumed_wh)                      AS wh,
-       round(sum(consumed_wh) / 1000.0, 3)   AS kwh
+       -- A reversal takes away the record that it reverses, and the replacement counts instead.
+       sum(CASE entry WHEN 'reversal' THEN -1 WHEN 'dismissal' THEN 0 ELSE 1 END) AS transactions,
+       sum(consumed_wh)                                                           AS wh,
+       round(sum(consumed_wh) / 1000.0, 3)                                        AS kwh
 FROM accounting_record
 WHERE review IS NULL
 GROUP BY accounting_record.month, account;
@@ -141,10 +149,193 @@ SELECT call_id, charge_point_id, action, payload, state, queued_at, sent_at, dea
 FROM calls
 WHERE state IN ('queued', 'sent');
 
+CREATE VIEW entries AS
+-- The records in force: those that no decision has replaced. One that was decoded from its id does
+-- not know its connector; it belongs to the register with the next reading.
+SELECT *,
+       coalesce(connector_id,
+                (SELECT connector_id
+                 FROM (SELECT near.connector_id, abs(near.end_wh - record.begin_wh) AS distance
+                       FROM accounting_record AS near
+                       WHERE near.charge_point = record.charge_point
+                         AND near.connector_id IS NOT NULL
+                       ORDER BY distance
+                       LIMIT 1))) AS register
+FROM accounting_record AS record
+WHERE entry <> 'reversal'
+  AND NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id);
+
+CREATE VIEW claims AS
+-- What the readings of a connector's register prove, in the order of time: the intervals booked, and
+-- as points the starts of what is not booked. A register that has fallen by more than half began
+-- anew, and with it an epoch.
+SELECT *,
+       sum(restarted) OVER (
+           PARTITION BY charge_point, connector_id ORDER BY moment_ms, number) AS epoch
+FROM (SELECT *,
+             2 * begin_wh < lag(end_wh, 1, 0) OVER (
+                 PARTITION BY charge_point, connector_id ORDER BY moment_ms, number) AS restarted
+      FROM (SELECT CAST(id AS TEXT)                 AS number,
+                   charge_point,
+                   register                         AS connector_id,
+                   month,
+                   begin_wh,
+                   max(begin_wh, end_wh)            AS end_wh,
+                   consumed_wh,
+                   coalesce(started_ms, stopped_ms) AS moment_ms,
+                   stopped_ms                       AS until_ms
+            FROM entries AS entry
+            WHERE review IS NULL
+              AND entry <> 'dismissal'
+              AND provenance <> 'imported'
+            UNION ALL
+            SELECT CAST(entry.id AS TEXT),
+                   entry.charge_point,
+                   entry.connector_id,
+                   entry.month,
+                   entry.begin_wh,
+                   entry.begin_wh,
+                   0,
+                   coalesce(entry.started_ms, entry.stopped_ms),
+                   coalesce(entry.started_ms, entry.stopped_ms)
+            FROM entries AS entry
+            JOIN started_transaction AS started ON started.id = entry.started_transaction
+            WHERE (entry.review IS NOT NULL OR entry.entry = 'dismissal')
+              AND started.start_known
+              AND entry.begin_wh = started.meter_start_wh
+            UNION ALL
+            SELECT 'T' || id,
+                   charge_point,
+                   connector_id,
+                   NULL,                    -- its month is that of its stop
+                   meter_start_wh,
+                   meter_start_wh,
+                   0,
+                   coalesce(started_ms, received_ms),
+                   coalesce(started_ms, received_ms)
+            FROM started_transaction
+            WHERE state <> 'stopped'
+              AND start_known));
+
+CREATE VIEW covered AS
+-- How far the claims before it have covered the register that a claim begins on.
+SELECT *,
+       coalesce(max(end_wh) OVER lower, begin_wh)   AS reached_wh,
+       coalesce(lag(until_ms) OVER lower, until_ms) AS reached_ms
+FROM claims
+WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_wh, end_wh, moment_ms
+                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
+
+CREATE VIEW estimates AS
+-- Transactions that were never stopped, up to their last reading.
+SELECT started.*,
+       max(coalesce(latest.register_wh, 0), started.meter_start_wh) AS end_wh,
+       latest.received_ms                                           AS last_ms
+FROM started_transaction AS started
+LEFT JOIN meter_reading AS latest ON latest.id = (
+    SELECT max(id) FROM meter_reading
+    WHERE started_transaction = started.id AND register_wh IS NOT NULL)
+WHERE started.state = 'orphaned';
+
+CREATE VIEW uncovered AS
+-- What a register has counted between two claims, without what records under review say of it.
+SELECT *,
+       'G' || number || iif(part > 1, '.' || part, '') AS gap
+FROM (SELECT *,
+             row_number() OVER (PARTITION BY number, charge_point ORDER BY from_wh) AS part
+      FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms,
+                   max(end_wh) OVER (PARTITION BY number, charge_point, connector_id
+                                     ORDER BY begin_wh, end_wh
+                                     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS from_wh,
+                   begin_wh                                                            AS to_wh
+            FROM (SELECT number, charge_point, connector_id, month,
+                         reached_ms AS after_ms, moment_ms AS before_ms,
+                         reached_wh AS begin_wh, reached_wh AS end_wh
+                  FROM covered
+                  WHERE begin_wh > reached_wh
+                  UNION ALL
+                  SELECT number, charge_point, connector_id, month, reached_ms, moment_ms,
+                         begin_wh, begin_wh
+                  FROM covered
+                  WHERE begin_wh > reached_wh
+                  UNION ALL
+                  SELECT hole.number, hole.charge_point, hole.connector_id, hole.month,
+                         hole.reached_ms, hole.moment_ms,
+                         max(asked.begin_wh, hole.reached_wh), min(asked.end_wh, hole.begin_wh)
+                  FROM covered AS hole
+                  JOIN (SELECT charge_point, connector_id, begin_wh, end_wh
+                        FROM entries WHERE review IS NOT NULL
+                        UNION ALL
+                        SELECT charge_point, connector_id, meter_start_wh, end_wh
+                        FROM estimates) AS asked
+                      ON asked.charge_point = hole.charge_point
+                      AND coalesce(asked.connector_id, hole.connector_id) IS hole.connector_id
+                      AND asked.begin_wh < hole.begin_wh
+                      AND asked.end_wh > hole.reached_wh
+                  WHERE hole.begin_wh > hole.reached_wh))
+      WHERE to_wh > from_wh);
+
+CREATE VIEW gaps AS
+-- Energy past the books: where a transaction does not begin with the reading that the last one left.
+SELECT charge_point.charge_point_id,
+       uncovered.connector_id,
+       uncovered.from_wh,
+       uncovered.to_wh,
+       uncovered.to_wh - uncovered.from_wh                                         AS gap_wh,
+       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.after_ms / 1000.0, 'unixepoch')    AS after,
+       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.before_ms / 1000.0, 'unixepoch')   AS before,
+       uncovered.gap                                                               AS number,
+       uncovered.month,
+       (SELECT decided_why
+        FROM entries
+        WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL
+          AND entries.charge_point = uncovered.charge_point
+          AND entries.connector_id IS uncovered.connector_id
+          AND begin_wh <= from_wh AND end_wh >= to_wh)                             AS dismissed
+FROM uncovered
+JOIN charge_point ON charge_point.id = uncovered.charge_point;
+
+CREATE VIEW audit AS
+-- By Charge Point and month: meter_wh = booked_wh + unassigned_wh + under_review_wh + gap_wh
+-- - overlap_wh, where the register did not begin anew. under_review_wh is what of it the register
+-- has counted; overlap_wh is counted by two records (chargers round starts and stops by 1-2 Wh).
+SELECT charge_point.charge_point_id,
+       CAST(substr(proved.month, 1, 4) AS INTEGER)           AS year,
+       CAST(substr(proved.month, 6, 2) AS INTEGER)           AS month,
+       proved.meter_wh,
+       coalesce(booked.booked_wh, 0)                         AS booked_wh,
+       coalesce(booked.unassigned_wh, 0)                     AS unassigned_wh,
+       proved.hole_wh - coalesce(gap.gap_wh, 0)              AS under_review_wh,
+       coalesce(gap.gap_wh, 0)                               AS gap_wh,
+       proved.overlap_wh,
+       proved.restarts
+FROM (SELECT charge_point, month,
+             sum(max(end_wh - reached_wh, 0))                             AS meter_wh,
+             sum(max(begin_wh - reached_wh, 0))                           AS hole_wh,
+             sum(consumed_wh - max(end_wh - max(begin_wh, reached_wh), 0)) AS overlap_wh,
+             sum(restarted OR consumed_wh > end_wh - begin_wh)            AS restarts
+      FROM covered
+      WHERE month IS NOT NULL
+      GROUP BY charge_point, month) AS proved
+JOIN charge_point ON charge_point.id = proved.charge_point
+LEFT JOIN (SELECT charge_point, month,
+                  sum(iif(account_index = 0, 0, consumed_wh)) AS booked_wh,
+                  sum(iif(account_index = 0, consumed_wh, 0)) AS unassigned_wh
+           FROM entries
+           WHERE review IS NULL AND provenance <> 'imported'
+           GROUP BY charge_point, month) AS booked
+    ON booked.charge_point = proved.charge_point AND booked.month = proved.month
+LEFT JOIN (SELECT charge_point, month, sum(to_wh - from_wh) AS gap_wh
+           FROM uncovered
+           GROUP BY charge_point, month) AS gap
+    ON gap.charge_point = proved.charge_point AND gap.month = proved.month;
+
 CREATE VIEW review AS
-SELECT record.id                                                               AS number,
-       'record'                                                                AS kind,
-       record.review                                                           AS reason,
+-- What needs a human; `number` is what shocpp review assign, correct and dismiss take.
+SELECT CAST(record.id AS TEXT)                                                 AS number,
+       iif(record.review IS NULL, 'card', 'record')                            AS kind,
+       coalesce(record.review, 'unknown card: ' || coalesce(nullif(record.id_tag, ''), 'none'))
+                                                                               AS reason,
        charge_point.charge_point_id,
        record.connector_id,
        record.account,
@@ -153,52 +344,53 @@ SELECT record.id                                                               A
        record.begin_wh,
        record.end_wh,
        record.consumed_wh,
+       strftime('%Y-%m-%dT%H:%M:%fZ', record.started_ms / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', record.stopped_ms / 1000.0, 'unixepoch') AS stopped_at,
        stop.frame_text
-FROM accounting_record AS record
-JOIN charge_point ON charge_point.id = record.charge_point
-JOIN received_stop AS stop ON stop.id = record.received_stop
+FROM entries AS record
+LEFT JOIN charge_point ON charge_point.id = record.charge_point
+LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
 WHERE record.review IS NOT NULL
+   OR record.account_index = 0 AND record.consumed_wh > 0
 UNION ALL
-SELECT started.id,
+SELECT 'T' || estimate.id,
        'transaction',
        'orphaned: a new transaction began before this one was stopped',
        charge_point.charge_point_id,
-       started.connector_id,
-       started.account,
-       started.id_tag,
-       CAST(started.transaction_id AS TEXT),
-       started.meter_start_wh,
-       latest.register_wh,
-       max(latest.register_wh - started.meter_start_wh, 0),
+       estimate.connector_id,
+       estimate.account,
+       estimate.id_tag,
+       CAST(estimate.transaction_id AS TEXT),
+       estimate.meter_start_wh,
+       estimate.end_wh,
+       estimate.end_wh - estimate.meter_start_wh,
+       strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(estimate.started_ms, estimate.received_ms) / 1000.0,
+                'unixepoch'),
        NULL,
        NULL
-FROM started_transaction AS started
-JOIN charge_point ON charge_point.id = started.charge_point
-LEFT JOIN meter_reading AS latest ON latest.id = (
-    SELECT max(id) FROM meter_reading
-    WHERE started_transaction = started.id AND register_wh IS NOT NULL)
-WHERE started.state = 'orphaned';
-
-CREATE VIEW gaps AS
-SELECT charge_point_id,
+FROM estimates AS estimate
+JOIN charge_point ON charge_point.id = estimate.charge_point
+UNION ALL
+SELECT number,
+       'gap',
+       'energy past the books',
+       charge_point_id,
        connector_id,
-       previous_wh           AS from_wh,
-       begin_wh              AS to_wh,
-       begin_wh - previous_wh AS gap_wh,
-       strftime('%Y-%m-%dT%H:%M:%fZ', previous_ms / 1000.0, 'unixepoch') AS after,
-       strftime('%Y-%m-%dT%H:%M:%fZ', started_ms / 1000.0, 'unixepoch')  AS before
-FROM (
-    SELECT charge_point.charge_point_id,
-           record.connector_id,
-           record.begin_wh,
-           record.started_ms,
-           lag(record.end_wh) OVER connector_in_time     AS previous_wh,
-           lag(record.stopped_ms) OVER connector_in_time AS previous_ms
-    FROM accounting_record AS record
-    JOIN charge_point ON charge_point.id = record.charge_point
-    WHERE record.provenance <> 'unmatched'
-    WINDOW connector_in_time AS (
-        PARTITION BY record.charge_point, record.connector_id ORDER BY record.stopped_ms, record.id)
-)
-WHERE begin_wh > previous_wh;
+       NULL,
+       NULL,
+       NULL,
+       from_wh,
+       to_wh,
+       gap_wh,
+       after,
+       before,
+       NULL
+FROM gaps
+WHERE gap_wh > 2                            -- so much chargers round
+  AND dismissed IS NULL
+  AND NOT EXISTS (                          -- that is decided with the transaction below it
+      SELECT 1
+      FROM estimates JOIN charge_point ON charge_point.id = estimates.charge_point
+      WHERE charge_point.charge_point_id = gaps.charge_point_id
+        AND estimates.connector_id = gaps.connector_id
+        AND estimates.end_wh = gaps.from_wh);

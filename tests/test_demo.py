@@ -22,6 +22,9 @@ Mandant: company-z                       0,000 kWh
 Mandant: family-y                       33,000 kWh
 Gesamt :                                33,000 kWh
 
+Zählerprüfung:
+  garage: 33,000 abgerechnet = 33,000 kWh gezählt
+
 Abrechnungsdatensätze:
 
 [

@@ -4,15 +4,14 @@ Each method runs inside the bookkeeper's one write transaction and returns the c
 decision makes; it leaves the house after the commit.
 """
 
-import hashlib
 import logging
-from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from shocpp.central_system.record_files import place_of
 from shocpp.central_system.tags import TagsFile
 from shocpp.ledger.accounts import Accounts, id_tag_key
-from shocpp.ledger.booking import Record, book_stop
+from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match, match_stop, stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import decide_start
@@ -24,9 +23,9 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
-from shocpp.store import charge_points, properties, readings, transactions
+from shocpp.store import charge_points, properties, readings, records, transactions
 from shocpp.store.database import Database
-from shocpp.store.transactions import RecordPlace
+from shocpp.store.records import Origin
 
 log = logging.getLogger(__name__)
 
@@ -175,29 +174,14 @@ class Billing:
         )
         if transaction is not None:
             transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
-        place = self._place(record, heard, stopped, alike)
-        transactions.record_accounting(
-            db, heard.charge_point, stop_row, transaction, record, place, heard.received_ms
-        )
-        self.booked = True
-
-    def _place(
-        self, record: Record, heard: Heard, stopped: TransactionStopped, alike: int
-    ) -> RecordPlace:
-        """The month a record belongs to, and the name of its file.
-
-        The name comes from numbers and a hash only; the same stop always gets the same one. `alike`
-        counts the earlier stops with its key that were others, as chargers without a clock send.
-        """
-        local = datetime.fromtimestamp(record.billed_ms / 1000, self._zone)
+        # The same stop always gets the same name; `alike` counts the earlier stops with its key
+        # that were others, as chargers without a clock send.
+        said = (stop_key(stopped), alike) if alike else (stop_key(stopped),)
         identity = charge_points.identity_key(heard.charge_point_id)
-        key = stop_key(stopped) + (f"\n{alike}" if alike else "")
-        digest = hashlib.sha256(f"{identity}\n{key}".encode()).hexdigest()
-        return RecordPlace(
-            month=f"{local:%Y-%m}",
-            local_time=f"{local:%Y-%m-%d %H:%M:%S}",
-            file_name=f"{record.billed_ms // 1000}-{digest[:12]}.json",
-        )
+        place = place_of(record.billed_ms, self._zone, identity, *said)
+        origin = Origin(heard.charge_point, stop_row, row)
+        records.record(db, origin, record, place, heard.received_ms)
+        self.booked = True
 
     def meter_values(self, heard: Heard, reported: MeterValuesReported) -> None:
         """OCPP 1.6 §4.7."""

@@ -6,15 +6,18 @@ changes nothing, and whatever a charger sends has no part in a path.
 """
 
 import contextlib
+import hashlib
 import json
 import logging
 import os
 import time
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from shocpp.store import records
 from shocpp.store.database import Database
-from shocpp.store.records import AccountingRow, Unexported
+from shocpp.store.records import AccountingRow, RecordPlace, Unexported
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +34,25 @@ def seed_form(row: AccountingRow) -> dict[str, str]:
     return {key: str(getattr(row, key)) for key in _SEED_KEYS}
 
 
-def file_form(row: AccountingRow) -> dict[str, object]:
-    """The seed's keys as strings, then ours with their types."""
+def file_form(record: Unexported) -> dict[str, object]:
+    """The seed's keys as strings, then ours with their types, and what the charger said."""
+    row = record.row
     typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
-    return {**seed_form(row), **typed}
+    return {**seed_form(row), **typed, "start": record.start, "stop": record.stop}
+
+
+def place_of(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordPlace:
+    """The month a record belongs to, and the name of its file.
+
+    The name comes from numbers and a hash only; what is `said` of the same record is the same.
+    """
+    local = datetime.fromtimestamp(billed_ms / 1000, zone)
+    digest = hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest()
+    return RecordPlace(
+        month=f"{local:%Y-%m}",
+        local_time=f"{local:%Y-%m-%d %H:%M:%S}",
+        file_name=f"{billed_ms // 1000}-{digest[:12]}.json",
+    )
 
 
 class RecordFiles:
@@ -72,7 +90,7 @@ class RecordFiles:
         path = folder / record.file_name
         if path.exists():
             return
-        text = json.dumps(file_form(record.row), ensure_ascii=False, indent=2) + "\n"
+        text = json.dumps(file_form(record), ensure_ascii=False, indent=2) + "\n"
         partial = folder / f".{record.file_name}.{os.getpid()}"
         try:
             with open(partial, "x", encoding="utf-8", opener=_private) as file:

@@ -62,9 +62,10 @@ class Record(NamedTuple):
     @property
     def consumed_kwh(self) -> int:
         """The seed's difference of whole kWh; every sum is of `consumed_wh` instead."""
-        if self.end_wh < self.begin_wh:
-            return self.consumed_wh // 1000
-        return self.end_kwh - self.begin_kwh
+        if self.consumed_wh and (self.end_wh >= self.begin_wh) == (self.consumed_wh > 0):
+            return self.end_kwh - self.begin_kwh
+        whole = abs(self.consumed_wh) // 1000
+        return whole if self.consumed_wh > 0 else -whole
 
 
 def book_stop(
@@ -83,6 +84,8 @@ def book_stop(
     neighbours = tuple(neighbours)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
+    if transaction and transaction.assigned_by:
+        flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []
     registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
     begin_wh = _begin_wh(stopped, match, registers, neighbours, reviews)

@@ -16,7 +16,10 @@ CLOCK_SET_SINCE_MS = 1_577_836_800_000
 
 
 class Transaction(NamedTuple):
-    """A transaction on file; `row` is the store's own key of it."""
+    """A transaction on file; `row` is the store's own key of it.
+
+    `assigned_by` says which human gave it to another account than its card's, and why.
+    """
 
     row: int
     transaction_id: int
@@ -31,6 +34,7 @@ class Transaction(NamedTuple):
     meter_stop_wh: int | None
     started_ms: int | None
     stopped_ms: int | None
+    assigned_by: str | None = None
 
 
 class StartRows(NamedTuple):

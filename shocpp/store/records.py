@@ -1,14 +1,95 @@
-"""Reading the books for reports, and the outbox of record files (memory floor)."""
+"""Accounting records: written once, read for reports, and the outbox of their files (memory floor).
 
-from typing import NamedTuple
+A record is never changed but for the moment its file was written; a decision about it is a record
+of its own that names it.
+"""
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shocpp.ledger.booking import Record
 from shocpp.store.database import Database
+from shocpp.store.transactions import bind_account
 
 _ACCOUNTING_COLUMNS = (
     "localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, consumed_wh, begin_wh, end_wh,"
     " account_index, charge_point_id, connector_id, id_tag, transaction_id, started_at, stopped_at,"
-    " booked_at, duration_s, stop_reason, provenance, review, flags"
+    " booked_at, duration_s, stop_reason, provenance, review, flags, entry, replaces_file,"
+    " decided_by, decided_why"
 )
+
+START_COLUMNS = (
+    *("transaction_id", "connector_id", "id_tag", "id_tag_key", "account_index", "account"),
+    *("status", "meter_start_wh", "start_known", "meter_stop_wh", "started_ms", "stopped_ms"),
+    *("started_text", "received_ms", "reservation_id", "start_key", "has_clock", "flags"),
+    "assigned_by",
+)
+"""What a record's file keeps of its transaction, so that the transaction can be made from it."""
+
+STOP_COLUMNS = (
+    *("transaction_id_text", "meter_stop_wh", "stopped_ms", "stopped_text", "id_tag", "reason"),
+    *("received_ms", "stop_key", "anonymous_key", "has_clock", "frame_text"),
+)
+"""What a record's file keeps of its stop."""
+
+
+class RecordPlace(NamedTuple):
+    """Where and when a record belongs: its month and time of day here, and the name of its file."""
+
+    month: str
+    local_time: str
+    file_name: str
+
+
+class Origin(NamedTuple):
+    """Where a record comes from: a Charge Point and a stop, or a decision of a human."""
+
+    charge_point: int | None
+    received_stop: int | None
+    started_transaction: int | None
+    entry: str = "record"
+    replaces: int | None = None
+    decided_by: str | None = None
+    decided_why: str | None = None
+
+
+def record(
+    db: Database,
+    origin: Origin,
+    booked: Record,
+    place: RecordPlace,
+    booked_ms: int,
+    exported_ms: int | None = None,
+) -> int:
+    """Keep a record, and return its number; its file is written later, unless it is there."""
+    bind_account(db, booked.account_index, booked.account)
+    values = {
+        "entry": origin.entry,
+        "replaces": origin.replaces,
+        "received_stop": origin.received_stop,
+        "charge_point": origin.charge_point,
+        "started_transaction": origin.started_transaction,
+        **place._asdict(),
+        **booked._asdict(),
+        "begin_kwh": booked.begin_kwh,
+        "end_kwh": booked.end_kwh,
+        "consumed_kwh": booked.consumed_kwh,
+        "flags": "; ".join(booked.flags),
+        "booked_ms": booked_ms,
+        "decided_by": origin.decided_by,
+        "decided_why": origin.decided_why,
+        "exported_ms": exported_ms,
+    }
+    return insert(db, "accounting_record", values)
+
+
+def insert(db: Database, table: str, values: Mapping[str, Any]) -> int:
+    """Insert a row given by its columns' names; returns its key."""
+    cursor = db.execute(
+        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+        tuple(values.values()),
+    )
+    return int(cursor.lastrowid or 0)
 
 
 class AccountingRow(NamedTuple):
@@ -24,10 +105,10 @@ class AccountingRow(NamedTuple):
     begin_wh: int
     end_wh: int
     account_index: int
-    charge_point_id: str
+    charge_point_id: str | None
     connector_id: int | None
     id_tag: str | None
-    transaction_id: int | str
+    transaction_id: int | str | None
     started_at: str | None
     stopped_at: str
     booked_at: str
@@ -36,24 +117,40 @@ class AccountingRow(NamedTuple):
     provenance: str
     review: str | None
     flags: str
+    entry: str
+    replaces_file: str | None
+    decided_by: str | None
+    decided_why: str | None
 
 
 def of_month(db: Database, year: int, month: int) -> list[AccountingRow]:
-    """The records of one month of local time, in the order of their times."""
+    """What is booked in one month of local time, in the order of its times."""
+    return _rows(db, f"{year:04}-{month:02}", "review IS NULL")
+
+
+def under_review(db: Database, year: int, month: int) -> list[AccountingRow]:
+    """The records of one month that wait for a human."""
+    return _rows(db, f"{year:04}-{month:02}", "review IS NOT NULL AND in_force")
+
+
+def _rows(db: Database, month: str, where: str) -> list[AccountingRow]:
     rows = db.execute(
-        f"SELECT {_ACCOUNTING_COLUMNS} FROM accounting WHERE month = ? ORDER BY unixtime, number",
-        (f"{year:04}-{month:02}",),
+        f"SELECT {_ACCOUNTING_COLUMNS} FROM accounting WHERE month = ? AND {where}"
+        " ORDER BY unixtime, number",
+        (month,),
     )
     return [AccountingRow(*row) for row in rows.fetchall()]
 
 
 class Unexported(NamedTuple):
-    """A record whose file is still to be written."""
+    """A record whose file is still to be written; `start` and `stop` are what the charger said."""
 
     number: int
     month: str
     file_name: str
     row: AccountingRow
+    start: dict[str, Any] | None
+    stop: dict[str, Any] | None
 
 
 def unexported(db: Database, limit: int) -> list[Unexported]:
@@ -65,9 +162,25 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
         (limit,),
     )
     return [
-        Unexported(number, month, file_name, AccountingRow(*row))
+        Unexported(
+            number,
+            month,
+            file_name,
+            AccountingRow(*row),
+            _said(db, START_COLUMNS, "started_transaction", number),
+            _said(db, STOP_COLUMNS, "received_stop", number),
+        )
         for number, month, file_name, *row in rows.fetchall()
     ]
+
+
+def _said(db: Database, columns: tuple[str, ...], table: str, number: int) -> dict[str, Any] | None:
+    found = db.execute(
+        f"SELECT {', '.join(columns)} FROM {table}"
+        f" WHERE id = (SELECT {table} FROM accounting_record WHERE id = ?)",
+        (number,),
+    ).fetchone()
+    return dict(zip(columns, found, strict=True)) if found else None
 
 
 def mark_exported(db: Database, numbers: list[int], now_ms: int) -> None:
@@ -76,3 +189,45 @@ def mark_exported(db: Database, numbers: list[int], now_ms: int) -> None:
         "UPDATE accounting_record SET exported_ms = ? WHERE id = ?",
         [(now_ms, number) for number in numbers],
     )
+
+
+class Stored(NamedTuple):
+    """A record as a decision finds it; `replaced_by` is the entry that holds in its stead."""
+
+    number: int
+    origin: Origin
+    record: Record
+    place: RecordPlace
+    replaced_by: int | None
+
+
+def stored(db: Database, number: int) -> Stored | None:
+    """The record of this number."""
+    fields = Record._fields
+    found = db.execute(
+        f"SELECT {', '.join(fields)}, month, local_time, file_name, charge_point, received_stop,"
+        " started_transaction, entry, replaces, decided_by, decided_why,"
+        " (SELECT id FROM accounting_record AS later WHERE later.replaces = record.id"
+        " AND later.entry <> 'reversal')"
+        " FROM accounting_record AS record WHERE id = ?",
+        (number,),
+    ).fetchone()
+    if found is None:
+        return None
+    *of_record, month, local_time, file_name = found[: len(fields) + 3]
+    *of_origin, replaced_by = found[len(fields) + 3 :]
+    record_ = Record(*of_record)
+    flags = tuple(filter(None, str(record_.flags).split("; ")))
+    place = RecordPlace(month, local_time, file_name)
+    return Stored(number, Origin(*of_origin), record_._replace(flags=flags), place, replaced_by)
+
+
+def unassigned_of(db: Database, tag_key: str) -> list[tuple[int, str]]:
+    """The numbers and id tags of what is booked to no account for an unknown card."""
+    return db.execute(
+        "SELECT entry.id, entry.id_tag FROM entries AS entry"
+        " JOIN started_transaction AS started ON started.id = entry.started_transaction"
+        " WHERE entry.account_index = 0 AND entry.consumed_wh > 0 AND started.id_tag_key = ?"
+        " ORDER BY entry.id",
+        (tag_key,),
+    ).fetchall()

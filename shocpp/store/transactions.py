@@ -1,4 +1,4 @@
-"""Transactions, their stops, their records and their readings (memory floor).
+"""Transactions, their stops and what they must not claim twice (memory floor).
 
 It keeps what `ledger.booking` decides and hands it the rows it decides on; both inside the caller's
 one write transaction.
@@ -7,7 +7,6 @@ one write transaction.
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
-from shocpp.ledger.booking import Record
 from shocpp.ledger.matching import (
     Match,
     StopOnFile,
@@ -35,7 +34,8 @@ INFINITE_WH = 2**62
 
 _TRANSACTION = (
     "SELECT id, transaction_id, connector_id, id_tag, account_index, account, status, state,"
-    " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms FROM started_transaction"
+    " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms, assigned_by"
+    " FROM started_transaction"
 )
 
 
@@ -186,7 +186,8 @@ def neighbours(
     Of a transaction on file: what began after it on its connector, what was booked there since it
     began, what was booked from an id alone, and, where it has no clock and may be an ended one told
     again, its like. Registers that begin each session below 1 kWh overlap and mean nothing by it.
-    A decoded transaction has no connector, so every record of its Charge Point counts.
+    A decoded transaction has no connector, so every record of its Charge Point counts, and those
+    imported without one.
     """
     end_wh = stopped.meter_stop_wh
     if end_wh is None or match.unmatched:
@@ -194,8 +195,8 @@ def neighbours(
     transaction = match.closes or match.follows
     if transaction is None:
         return db.execute(
-            "SELECT begin_wh, end_wh FROM accounting_record WHERE charge_point = ?"
-            " AND review IS NULL AND end_wh > ? AND begin_wh < ?",
+            "SELECT begin_wh, end_wh FROM entries WHERE coalesce(charge_point, ?1) = ?1"
+            " AND review IS NULL AND entry <> 'dismissal' AND end_wh > ?2 AND begin_wh < ?3",
             (charge_point, match.decoded_start_wh, end_wh),
         ).fetchall()
     begin_wh = transaction.meter_start_wh
@@ -205,8 +206,8 @@ def neighbours(
         " FROM started_transaction WHERE charge_point = :charge_point"
         " AND connector_id = :connector AND id > :row AND meter_start_wh >= :lowest"
         " AND meter_start_wh < :end AND start_known"
-        " UNION ALL SELECT begin_wh, end_wh FROM accounting_record AS record"
-        " WHERE charge_point = :charge_point AND review IS NULL"
+        " UNION ALL SELECT begin_wh, end_wh FROM entries"
+        " WHERE charge_point = :charge_point AND review IS NULL AND entry <> 'dismissal'"
         " AND end_wh > :begin AND begin_wh < :end AND begin_wh >= :lowest"
         " AND coalesce(started_transaction, 0) <> :row AND (provenance = 'decoded'"
         "  OR connector_id = :connector AND (id > (SELECT last_record FROM started_transaction"
@@ -271,59 +272,46 @@ def close_transaction(
     )
 
 
-class RecordPlace(NamedTuple):
-    """Where and when a record belongs: its month and time of day here, and the name of its file."""
+class Orphan(NamedTuple):
+    """A transaction that a new one has superseded, and its last reading: an estimate."""
 
-    month: str
-    local_time: str
-    file_name: str
+    transaction: Transaction
+    charge_point: int
+    end_wh: int
+    last_ms: int
 
 
-def record_accounting(
-    db: Database,
-    charge_point: int,
-    received_stop: int,
-    transaction: Transaction | None,
-    record: Record,
-    place: RecordPlace,
-    now_ms: int,
-) -> None:
-    """Keep an accounting record; its file is written later."""
-    bind_account(db, record.account_index, record.account)
+def orphan(db: Database, row: int) -> Orphan | None:
+    """The orphaned transaction of this row."""
+    found = db.execute(
+        "SELECT charge_point, end_wh, coalesce(last_ms, received_ms) FROM estimates WHERE id = ?",
+        (row,),
+    ).fetchone()
+    if found is None:
+        return None
+    (transaction,) = _transactions(db, "id = ?", row)
+    return Orphan(transaction, *found)
+
+
+def end_orphan(db: Database, row: int, end_wh: int) -> None:
+    """A human has decided on an orphaned transaction, and booked it up to here."""
     db.execute(
-        "INSERT INTO accounting_record (received_stop, charge_point, started_transaction, month,"
-        " local_time, billed_ms, account_index, account, connector_id, id_tag, begin_wh, end_wh,"
-        " consumed_wh, begin_kwh, end_kwh, consumed_kwh, started_ms, stopped_ms, booked_ms,"
-        " duration_s, stop_reason, provenance, review, flags, file_name)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            received_stop,
-            charge_point,
-            transaction.row if transaction else None,
-            place.month,
-            place.local_time,
-            record.billed_ms,
-            record.account_index,
-            record.account,
-            record.connector_id,
-            record.id_tag,
-            record.begin_wh,
-            record.end_wh,
-            record.consumed_wh,
-            record.begin_kwh,
-            record.end_kwh,
-            record.consumed_kwh,
-            record.started_ms,
-            record.stopped_ms,
-            now_ms,
-            record.duration_s,
-            record.stop_reason,
-            record.provenance,
-            record.review,
-            "; ".join(record.flags),
-            place.file_name,
-        ),
+        "UPDATE started_transaction SET state = 'stopped', meter_stop_wh = ? WHERE id = ?",
+        (end_wh, row),
     )
+
+
+def reassign_open(
+    db: Database, tag_key: str, account_index: int, account: str, assigned_by: str
+) -> int:
+    """Give the transactions that a card without an account has open to one; how many they are."""
+    bind_account(db, account_index, account)
+    cursor = db.execute(
+        "UPDATE started_transaction SET account_index = ?, account = ?, assigned_by = ?"
+        " WHERE id_tag_key = ? AND account_index = ? AND state <> 'stopped'",
+        (account_index, account, assigned_by, tag_key, UNASSIGNED_INDEX),
+    )
+    return cursor.rowcount
 
 
 def open_transaction_row(

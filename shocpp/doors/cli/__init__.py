@@ -7,6 +7,7 @@ from shocpp.doors.cli.calling import caller, calls, command
 from shocpp.doors.cli.checking import check
 from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
+from shocpp.doors.cli.reviewing import review
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
 
 
@@ -27,6 +28,7 @@ for verb in (
     frames,
     listener,
     migrate,
+    review,
     summary,
     transactions,
 ):

@@ -1,13 +1,12 @@
 """Commands that send something to a charger (a door)."""
 
-import getpass
 import json
 import sys
 from typing import Any, NoReturn
 
 import click
 
-from shocpp.doors.cli.edge import HELP, one_line_errors
+from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
 from shocpp.doors.cli.reading import print_view
 from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable, UsageError
@@ -50,7 +49,7 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     if not timeout <= LONGEST_S:  # NaN, which click lets through
         raise UsageError(f"-t must be more than 0 and at most {LONGEST_S:g} seconds")
     text = sys.stdin.read() if payload == "-" else payload
-    asked = Asked(f"shocpp-command of {_user()}", timeout)
+    asked = Asked(f"shocpp-command of {user_name()}", timeout)
     try:
         outcome = place_call(
             read_settings(), charge_point, call, _object(text), asked, forced=force
@@ -86,7 +85,7 @@ def caller(name: str) -> None:
     canned = canned_call(settings.canned_file, name)
     try:
         with open_database(settings.database) as db:
-            answer = answer_canned(db, settings, canned, f"shocpp-caller of {_user()}")
+            answer = answer_canned(db, settings, canned, f"shocpp-caller of {user_name()}")
     except Unreachable:
         click.echo(UNREACHABLE)
         sys.exit(1)
@@ -117,13 +116,6 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise UsageError('the payload must be a JSON object such as {"type": "Soft"}')
     return payload
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id
-        return "an unknown user"
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -4,6 +4,7 @@ Errors are one line on stderr, never a traceback; the table below gives their ex
 """
 
 import functools
+import getpass
 import os
 import sys
 from collections.abc import Callable
@@ -45,3 +46,11 @@ def one_line_errors(command: _Command) -> _Command:
             sys.exit(1)
 
     return run  # type: ignore[return-value]
+
+
+def user_name() -> str:
+    """Who runs this, for the books."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id
+        return "an unknown user"

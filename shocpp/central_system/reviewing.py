@@ -1,0 +1,188 @@
+"""What needs a human, decided (a room): the account, the readings, or that nobody owes it.
+
+A reference is what `shocpp review` lists: `12` an accounting record, `T5` a transaction that was
+never stopped, `G12` a gap before a record. Each decision is written as entries of their own, with
+who and why, in one write transaction; their files are written like those of any record.
+"""
+
+import logging
+import re
+from typing import NamedTuple
+
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.record_files import RecordFiles, place_of
+from shocpp.central_system.tags import load_accounts
+from shocpp.errors import UsageError
+from shocpp.ledger import decisions
+from shocpp.ledger.booking import Record
+from shocpp.ledger.decisions import Entry, Measured, Owner
+from shocpp.settings import Settings
+from shocpp.store import audit, records, transactions
+from shocpp.store.database import Database
+from shocpp.store.records import Origin, RecordPlace
+
+log = logging.getLogger(__name__)
+
+
+class Decider(NamedTuple):
+    """Who decides, and why."""
+
+    by: str
+    why: str
+
+
+class Made(NamedTuple):
+    """An entry that a decision has made, and its number."""
+
+    number: int
+    entry: Entry
+    place: RecordPlace
+
+
+class Subject(NamedTuple):
+    """What a decision is about: a record, or what looks like one under review."""
+
+    record: Record
+    origin: Origin
+    said: str
+
+
+def owner_named(db: Database, settings: Settings, name: str) -> Owner:
+    """The account of this name, in tags.json or in the books; UsageError where there is none."""
+    bound = transactions.account_names(db)
+    try:
+        listed = tuple(load_accounts(settings.tags_file, bound).by_index.values())
+    except FileNotFoundError:
+        listed = ()
+    known = {account: index for index, account in bound.items()}
+    known.update((account.name, account.account_index) for account in listed)
+    if name not in known:
+        raise UsageError(
+            f"there is no account {name!r}; one of: {', '.join(sorted(known))}; "
+            f"others are made in {settings.tags_file}"
+        )
+    return Owner(known[name], name)
+
+
+def assign(
+    db: Database, settings: Settings, reference: str, account: str, decider: Decider
+) -> list[Made]:
+    """Let an account answer for the energy of a record, a transaction or a gap."""
+    owner = owner_named(db, settings, account)
+    with db.writing():
+        subject = _subject(db, reference)
+        made = _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
+    write_files(db, settings)
+    return made
+
+
+def correct(
+    db: Database,
+    settings: Settings,
+    reference: str,
+    measured: Measured,
+    account: str | None,
+    decider: Decider,
+) -> list[Made]:
+    """Give a record, a transaction or a gap other readings, and maybe another account."""
+    owner = owner_named(db, settings, account) if account is not None else None
+    with db.writing():
+        subject = _subject(db, reference)
+        record = subject.record
+        stays = Owner(record.account_index, record.account)
+        entries = decisions.correct(record, owner or stays, measured)
+        made = _write(db, settings, subject, entries, decider)
+    write_files(db, settings)
+    return made
+
+
+def dismiss(db: Database, settings: Settings, reference: str, decider: Decider) -> list[Made]:
+    """Say that nobody owes the energy of a record, a transaction or a gap."""
+    with db.writing():
+        subject = _subject(db, reference)
+        made = _write(db, settings, subject, decisions.dismiss(subject.record), decider)
+    write_files(db, settings)
+    return made
+
+
+def _subject(db: Database, reference: str) -> Subject:
+    if reference.isascii() and reference.isdigit():
+        return _record(db, int(reference))
+    if re.fullmatch(r"[Tt][0-9]{1,18}", reference):
+        return _transaction(db, int(reference[1:]))
+    if reference[:1] in ("G", "g"):
+        return _gap(db, reference.upper())
+    raise UsageError(f"{reference!r} is none of 12 (a record), T5, G12; see: shocpp review")
+
+
+def _record(db: Database, number: int) -> Subject:
+    found = records.stored(db, number) if number < 2**63 else None
+    if found is None:
+        raise UsageError(f"there is no record {number}; see: shocpp review")
+    if found.replaced_by is not None:
+        raise UsageError(
+            f"record {number} is decided already; what holds in its stead is {found.replaced_by}"
+        )
+    if found.origin.entry == "reversal":
+        raise UsageError(f"record {number} only takes record {found.origin.replaces} away")
+    origin = found.origin._replace(received_stop=None, replaces=number)
+    return Subject(found.record, origin, found.place.file_name)
+
+
+def _transaction(db: Database, row: int) -> Subject:
+    found = transactions.orphan(db, row)
+    if found is None:
+        raise UsageError(
+            f"T{row} is no orphaned transaction; the open ones end with their stop; "
+            "see: shocpp review"
+        )
+    record = decisions.orphan_record(found.transaction, found.end_wh, found.last_ms)
+    return Subject(record, Origin(found.charge_point, None, row), f"transaction {row}")
+
+
+def _gap(db: Database, reference: str) -> Subject:
+    gap = audit.gap(db, reference)
+    if gap is None:
+        raise UsageError(f"there is no gap {reference}; see: shocpp review")
+    record = decisions.gap_record(
+        gap.connector_id, gap.from_wh, gap.to_wh, gap.after_ms, gap.before_ms
+    )
+    return Subject(record, Origin(gap.charge_point, None, None), f"{gap.from_wh} {gap.to_wh}")
+
+
+def _write(
+    db: Database,
+    settings: Settings,
+    subject: Subject,
+    entries: tuple[Entry, ...],
+    decider: Decider,
+) -> list[Made]:
+    decided_ms = now_ms()
+    made = []
+    for entry in entries:
+        place = place_of(
+            entry.record.billed_ms, settings.zone, subject.said, entry.entry, decided_ms
+        )
+        origin = subject.origin._replace(
+            entry=entry.entry, decided_by=decider.by, decided_why=decider.why
+        )
+        number = records.record(db, origin, entry.record, place, decided_ms)
+        made.append(Made(number, entry, place))
+    if subject.origin.replaces is None and subject.origin.started_transaction is not None:
+        transactions.end_orphan(db, subject.origin.started_transaction, _covered_to_wh(entries[-1]))
+    return made
+
+
+def _covered_to_wh(entry: Entry) -> int:
+    """Up to where a decision has booked a transaction: a stop that comes all the same books on."""
+    return entry.record.begin_wh if entry.entry == "dismissal" else entry.record.end_wh
+
+
+def write_files(db: Database, settings: Settings) -> None:
+    """Write the files of what was decided; those that cannot be written now, a server will."""
+    files = RecordFiles(settings.accounting_folder)
+    try:
+        while files.export(db, now_ms()):
+            pass
+    except OSError as error:
+        log.warning("record files are written later, because now they cannot be: %s", error)

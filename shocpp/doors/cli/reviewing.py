@@ -1,0 +1,165 @@
+"""The commands by which a human decides (a door)."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
+from shocpp.doors.lines import one_line
+from shocpp.settings import read_settings
+from shocpp.store.database import open_database
+
+
+@click.group(context_settings=HELP, invoke_without_command=True)
+@click.pass_context
+def review(context: click.Context) -> None:
+    """List what needs a human, and decide on it.
+
+    \b
+    Example: shocpp review
+    Example: shocpp review assign 12 --account family-y --why "their new card"
+    """
+    if context.invoked_subcommand is None:
+        context.invoke(list_, as_json=False)
+
+
+@review.command("list", context_settings=HELP)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list, with the chargers' frames.")
+@one_line_errors
+def list_(as_json: bool) -> None:
+    """List what needs a human: number, reason, and what is known of it.
+
+    \b
+    Example: shocpp review list --json
+    """
+    from shocpp.store.views import rows_of
+
+    with open_database(read_settings().database) as db:
+        rows = rows_of(db, "review")
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
+        click.echo(one_line(f"       {_known(row)}"))
+    if rows:
+        click.echo("decide with: shocpp review assign|correct|dismiss NUMBER (see --help)")
+    else:
+        click.echo("none")
+
+
+def _known(row: dict[str, Any]) -> str:
+    connector = "" if row["connector_id"] is None else f" connector {row['connector_id']}"
+    told = [
+        f"{row['charge_point_id'] or 'imported'}{connector}",
+        f"{row['begin_wh']} to {row['end_wh']} Wh",
+        f"{row['started_at'] or '?'} to {row['stopped_at'] or '?'}",
+    ]
+    told += [
+        f"{what} {row[key]}"
+        for what, key in (("card", "id_tag"), ("id", "transaction_id"), ("account", "account"))
+        if row[key]
+    ]
+    return "  ".join(told)
+
+
+def _said(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter(f"--{parameter.name} must say something; it goes into the books")
+    return value.strip()
+
+
+def _deciding(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every decision says besides itself."""
+    for decorator in (
+        one_line_errors,
+        click.argument("number"),
+        click.option(
+            "--by",
+            default=user_name,
+            callback=_said,
+            metavar="NAME",
+            help="Who decides; by default you.",
+        ),
+        click.option(
+            "--why",
+            required=True,
+            callback=_said,
+            metavar="TEXT",
+            help="Why; it goes into the books.",
+        ),
+    ):
+        command = decorator(command)
+    return command
+
+
+@review.command(context_settings=HELP)
+@click.option("--account", required=True, metavar="NAME", help="Who answers for the energy.")
+@_deciding
+def assign(number: str, account: str, why: str, by: str) -> None:
+    """Let an account answer for the energy.
+
+    \b
+    Example: shocpp review assign 12 --account family-y --why "their new card"
+    """
+    from shocpp.central_system import reviewing
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        decider = reviewing.Decider(by, why)
+        _tell(reviewing.assign(db, settings, number, account, decider))
+
+
+@review.command(context_settings=HELP)
+@click.option("--account", metavar="NAME", help="Who answers for it; by default as before.")
+@click.option("--begin", type=click.IntRange(0), metavar="WH", help="The reading at its start.")
+@click.option("--end", type=click.IntRange(0), metavar="WH", help="The reading at its stop.")
+@click.option("--wh", type=click.IntRange(0), metavar="WH", help="The energy.")
+@_deciding
+def correct(
+    number: str,
+    account: str | None,
+    begin: int | None,
+    end: int | None,
+    wh: int | None,
+    why: str,
+    by: str,
+) -> None:
+    """Say what was measured instead; what you leave out follows from the rest.
+
+    \b
+    Example: shocpp review correct 12 --wh 33250 --why "read off the car"
+    """
+    from shocpp.central_system import reviewing
+    from shocpp.ledger.decisions import Measured
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        decider = reviewing.Decider(by, why)
+        measured = Measured(begin, end, wh)
+        _tell(reviewing.correct(db, settings, number, measured, account, decider))
+
+
+@review.command(context_settings=HELP)
+@_deciding
+def dismiss(number: str, why: str, by: str) -> None:
+    """Say that nobody owes it; what the meter has counted stays visible as a gap.
+
+    \b
+    Example: shocpp review dismiss 12 --why "the electrician's test"
+    """
+    from shocpp.central_system import reviewing
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        decider = reviewing.Decider(by, why)
+        _tell(reviewing.dismiss(db, settings, number, decider))
+
+
+def _tell(made: Sequence[Any]) -> None:
+    for number, (entry, record), place in made:
+        click.echo(
+            f"{number}  {entry}  {place.local_time}  {record.consumed_wh} Wh of {record.account}"
+        )
