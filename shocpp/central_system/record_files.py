@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from shocpp.central_system.clock import now_ms
+from shocpp.settings import Settings
 from shocpp.store import records
 from shocpp.store.database import Database
 from shocpp.store.records import AccountingRow, RecordPlace, Unexported
@@ -68,7 +70,7 @@ class RecordFiles:
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
 
-    def export(self, db: Database, now_ms: int) -> bool:
+    def export(self, db: Database, exported_ms: int) -> bool:
         """Write a slice of the files that are missing; whether there may be more.
 
         Raises OSError when the folder cannot be written; the records stay in the outbox.
@@ -80,7 +82,7 @@ class RecordFiles:
         for record in waiting:
             self._write(record)
         with db.writing(durable=False):
-            records.mark_exported(db, [record.number for record in waiting], now_ms)
+            records.mark_exported(db, [record.number for record in waiting], exported_ms)
         return len(waiting) == AT_ONCE
 
     def _write(self, record: Unexported) -> None:
@@ -100,6 +102,16 @@ class RecordFiles:
             _put(partial, path)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def write_files(db: Database, settings: Settings) -> None:
+    """Write the files of new records; those that cannot be written now, a server will write."""
+    files = RecordFiles(settings.accounting_folder)
+    try:
+        while files.export(db, now_ms()):
+            pass
+    except OSError as error:
+        log.warning("record files are written later, because now they cannot be: %s", error)
 
 
 def _private(path: str, flags: int) -> int:

@@ -5,13 +5,12 @@ never stopped, `G12` a gap before a record. Each decision is written as entries 
 who and why, in one write transaction; their files are written like those of any record.
 """
 
-import logging
 import re
 from typing import NamedTuple
 
 from shocpp.central_system.clock import now_ms
-from shocpp.central_system.record_files import RecordFiles, place_of
-from shocpp.central_system.tags import load_accounts
+from shocpp.central_system.record_files import place_of, write_files
+from shocpp.central_system.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger import decisions
 from shocpp.ledger.booking import Record
@@ -20,8 +19,6 @@ from shocpp.settings import Settings
 from shocpp.store import audit, records, transactions
 from shocpp.store.database import Database
 from shocpp.store.records import Origin, RecordPlace
-
-log = logging.getLogger(__name__)
 
 
 class Decider(NamedTuple):
@@ -49,19 +46,13 @@ class Subject(NamedTuple):
 
 def owner_named(db: Database, settings: Settings, name: str) -> Owner:
     """The account of this name, in tags.json or in the books; UsageError where there is none."""
-    bound = transactions.account_names(db)
-    try:
-        listed = tuple(load_accounts(settings.tags_file, bound).by_index.values())
-    except FileNotFoundError:
-        listed = ()
-    known = {account: index for index, account in bound.items()}
-    known.update((account.name, account.account_index) for account in listed)
+    known = owners(settings.tags_file, transactions.account_names(db))
     if name not in known:
         raise UsageError(
             f"there is no account {name!r}; one of: {', '.join(sorted(known))}; "
             f"others are made in {settings.tags_file}"
         )
-    return Owner(known[name], name)
+    return known[name]
 
 
 def assign(
@@ -176,13 +167,3 @@ def _write(
 def _covered_to_wh(entry: Entry) -> int:
     """Up to where a decision has booked a transaction: a stop that comes all the same books on."""
     return entry.record.begin_wh if entry.entry == "dismissal" else entry.record.end_wh
-
-
-def write_files(db: Database, settings: Settings) -> None:
-    """Write the files of what was decided; those that cannot be written now, a server will."""
-    files = RecordFiles(settings.accounting_folder)
-    try:
-        while files.export(db, now_ms()):
-            pass
-    except OSError as error:
-        log.warning("record files are written later, because now they cannot be: %s", error)

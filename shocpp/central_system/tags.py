@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shocpp.errors import ConfigError
-from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts, parse_accounts
+from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
+from shocpp.ledger.decisions import Owner
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +27,16 @@ def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
     Raises FileNotFoundError, or ConfigError naming file, place and remedy.
     """
     return _checked(_text(path), path, bound)
+
+
+def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
+    """The accounts by name: those of the file, which may be missing, and those of the books."""
+    try:
+        listed: Mapping[int, Account] = load_accounts(path, bound).by_index
+    except FileNotFoundError:
+        listed = {}
+    known = {name: Owner(index, name) for index, name in bound.items()}
+    return known | {a.name: Owner(index, a.name) for index, a in listed.items()}
 
 
 def _text(path: Path) -> str:

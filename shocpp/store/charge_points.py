@@ -10,16 +10,22 @@ def identity_key(charge_point_id: str) -> str:
 
 def enter(db: Database, charge_point_id: str, now_ms: int) -> int:
     """The row of this identity, made where it is new."""
-    key = identity_key(charge_point_id)
-    found = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
-    if found:
-        return int(found[0])
+    row = row_of(db, charge_point_id)
+    if row is not None:
+        return row
     cursor = db.execute(
         "INSERT INTO charge_point"
         " (charge_point_id, identity_key, first_heard_ms, last_heard_ms) VALUES (?, ?, ?, ?)",
-        (charge_point_id, key, now_ms, now_ms),
+        (charge_point_id, identity_key(charge_point_id), now_ms, now_ms),
     )
     return int(cursor.lastrowid or 0)
+
+
+def row_of(db: Database, charge_point_id: str) -> int | None:
+    """The row of this identity, if it has ever been here."""
+    key = identity_key(charge_point_id)
+    found = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
+    return int(found[0]) if found else None
 
 
 def spelled(db: Database, charge_point: int) -> str:

@@ -8,12 +8,12 @@ fails at once with BUSY_SNAPSHOT, whatever the timeout. Driver errors become our
 import os
 import sqlite3
 from _thread import allocate_lock
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from shocpp.errors import StoreUnavailable, UnusableDatabase
+from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 
 APPLICATION_ID = 0x73686F63
 """`shoc`: a file without it is not ours."""
@@ -81,7 +81,10 @@ class Database:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """A part of a write transaction that is undone alone; StoreUnavailable ends the whole."""
+        """A part of a write transaction that is undone alone; StoreUnavailable ends the whole.
+
+        Raises UsageError for values that the tables refuse.
+        """
         self.execute("SAVEPOINT part")
         try:
             yield
@@ -89,6 +92,8 @@ class Database:
             if self.connection.in_transaction:
                 self.execute("ROLLBACK TO part")
                 self.execute("RELEASE part")
+            if isinstance(error, sqlite3.IntegrityError):
+                raise UsageError(f"it does not fit into the books: {error}") from error
             if isinstance(error, sqlite3.Error):
                 raise translated(error, self.path) from error
             raise
@@ -101,6 +106,14 @@ class Database:
             yield
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
+
+    def insert(self, table: str, values: Mapping[str, object]) -> int:
+        """Insert a row given by its columns' names; returns its key."""
+        cursor = self.execute(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            tuple(values.values()),
+        )
+        return int(cursor.lastrowid or 0)
 
     def version_of_others(self) -> int:
         """A number that changes whenever another connection has written."""

@@ -56,3 +56,46 @@ def of_charge_point(
         (charge_point_id, limit),
     )
     return ((name, direction, moment, text) for _, name, direction, moment, text in rows.fetchall())
+
+
+class EnergyFrame(NamedTuple):
+    """A frame that the ledger follows from, and the answer that it got."""
+
+    id: int
+    charge_point: int
+    charge_point_id: str
+    action: str
+    moment_ms: int
+    text: str
+    answer: str | None
+
+
+_OF_ENERGY = (
+    "FROM frame WHERE direction = 'in'"
+    " AND action IN ('StartTransaction', 'StopTransaction', 'MeterValues')"
+)
+
+
+def with_energy(db: Database, after: int, limit: int) -> list[EnergyFrame]:
+    """The next ones after a frame, in the order in which they came."""
+    rows = db.execute(
+        "SELECT frame.id, frame.charge_point, charge_point_id, frame.action, frame.moment_ms,"
+        f" frame.text, answer.text FROM (SELECT * {_OF_ENERGY} AND id > ? ORDER BY id LIMIT ?)"
+        " AS frame JOIN charge_point ON charge_point.id = frame.charge_point"
+        " LEFT JOIN frame AS answer ON answer.id = frame.id + 1 AND answer.direction = 'out'"
+        " AND answer.charge_point = frame.charge_point ORDER BY frame.id",
+        (after, limit),
+    )
+    return [EnergyFrame(*row) for row in rows.fetchall()]
+
+
+def count_with_energy(db: Database) -> int:
+    """How many there are."""
+    return int(db.execute(f"SELECT count(*) {_OF_ENERGY}").fetchone()[0])
+
+
+def stop_moments(db: Database) -> set[tuple[int, int]]:
+    """The Charge Point and the moment of each StopTransaction that is kept."""
+    return set(
+        db.execute(f"SELECT charge_point, moment_ms {_OF_ENERGY} AND action = 'StopTransaction'")
+    )

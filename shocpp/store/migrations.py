@@ -14,6 +14,7 @@ from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
 from shocpp.settings import CHECKOUT
+from shocpp.store.backups import beside, sync
 from shocpp.store.database import (
     APPLICATION_ID,
     VERSION,
@@ -59,6 +60,20 @@ def _turn(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def put_in_place(new: Path, path: Path, aside: Path) -> None:
+    """Give a closed database the place of another one, which goes aside; raises OSError.
+
+    Nobody makes a new one in the moment in which there is none.
+    """
+    sync(new)
+    with _turn(path.parent):
+        for old, kept in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
+            if old.exists():
+                old.rename(kept)
+        new.rename(path)
+        sync(path.parent)
 
 
 def _create(path: Path, now_ms: int) -> None:

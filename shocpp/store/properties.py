@@ -9,8 +9,16 @@ def probe(db: Database, now_ms: int) -> None:
 
 
 def born_ms(db: Database) -> int:
-    """When this database was made."""
-    return int(db.execute("SELECT value FROM property WHERE name = 'born_ms'").fetchone()[0])
+    """Since when every start is on file: when this database was made, or files came into it."""
+    (moment_ms,) = db.execute(
+        "SELECT max(CAST(value AS INTEGER)) FROM property WHERE name IN ('born_ms', 'imported_ms')"
+    ).fetchone()
+    return int(moment_ms)
+
+
+def remember_import(db: Database, now_ms: int) -> None:
+    """Files are taken into the books, and there may be starts that are older than these."""
+    db.execute("INSERT OR REPLACE INTO property VALUES ('imported_ms', ?)", (str(now_ms),))
 
 
 def kept_tags(db: Database) -> str | None:

@@ -4,7 +4,6 @@ A record is never changed but for the moment its file was written; a decision ab
 of its own that names it.
 """
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shocpp.ledger.booking import Record
@@ -80,16 +79,7 @@ def record(
         "decided_why": origin.decided_why,
         "exported_ms": exported_ms,
     }
-    return insert(db, "accounting_record", values)
-
-
-def insert(db: Database, table: str, values: Mapping[str, Any]) -> int:
-    """Insert a row given by its columns' names; returns its key."""
-    cursor = db.execute(
-        f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-        tuple(values.values()),
-    )
-    return int(cursor.lastrowid or 0)
+    return db.insert("accounting_record", values)
 
 
 class AccountingRow(NamedTuple):
@@ -231,3 +221,24 @@ def unassigned_of(db: Database, tag_key: str) -> list[tuple[int, str]]:
         " ORDER BY entry.id",
         (tag_key,),
     ).fetchall()
+
+
+def number_of(db: Database, file_name: str) -> int | None:
+    """The number of the record with this file."""
+    found = db.execute(
+        "SELECT id FROM accounting_record WHERE file_name = ?", (file_name,)
+    ).fetchone()
+    return int(found[0]) if found else None
+
+
+def twin_of(db: Database, record: Record) -> int | None:
+    """A record in force that says the same of the same account, by a register that goes on.
+
+    One that begins each session at zero says the same again and again.
+    """
+    found = db.execute(
+        "SELECT id FROM entries WHERE review IS NULL AND account = ? AND begin_kwh = ?"
+        " AND end_kwh = ? AND begin_kwh > 0 AND consumed_wh > 0 LIMIT 1",
+        (record.account, record.begin_kwh, record.end_kwh),
+    ).fetchone()
+    return int(found[0]) if found else None

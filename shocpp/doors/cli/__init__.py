@@ -9,6 +9,7 @@ from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
 from shocpp.doors.cli.reviewing import review
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
+from shocpp.doors.cli.upkeep import backup, import_, rebuild
 
 
 @click.group(context_settings=HELP)
@@ -19,6 +20,7 @@ def main() -> None:
 
 for verb in (
     backend,
+    backup,
     caller,
     calls,
     charge_points,
@@ -26,8 +28,10 @@ for verb in (
     command,
     demo,
     frames,
+    import_,
     listener,
     migrate,
+    rebuild,
     review,
     summary,
     transactions,

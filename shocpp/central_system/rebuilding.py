@@ -1,0 +1,117 @@
+"""A database made again (a room): from the accounting files, or from the frames in the old one.
+
+It is made beside its place, and takes it when it is whole; the old one is kept under another name.
+From files every record and decision comes back as it was. From frames the ledger is decided anew,
+where only the ledger was wrong: each charger's transactions in the order in which they came, with
+the accounts and ids that were answered then, and each decision of a human at its time.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from shocpp.central_system import bells
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.filed_records import record_paths
+from shocpp.central_system.record_files import write_files
+from shocpp.central_system.rederiving import Rederiving
+from shocpp.central_system.restoring import Progress, Restored, Restoring
+from shocpp.errors import UnusableDatabase, UsageError
+from shocpp.settings import Settings
+from shocpp.store import frames
+from shocpp.store.backups import beside, copy, pages, require_whole
+from shocpp.store.database import open_database
+from shocpp.store.migrations import migrate, put_in_place
+
+
+class Rebuilt(NamedTuple):
+    """What came of it; `aside` is where the old database is, `superseded` the files it wrote that
+    its frames do not bear out."""
+
+    restored: Restored
+    aside: Path | None
+    superseded: tuple[Path, ...] = ()
+
+
+def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
+    """Make a lost or damaged database again from the accounting files.
+
+    Raises UsageError where it is whole, or a server is running.
+    """
+    _require_no_server(settings)
+    if _is_whole(settings.database):
+        raise UsageError(
+            f"{settings.database} is whole, and there is nothing to rebuild; only to derive its "
+            "ledger again from its frames: shocpp rebuild --frames"
+        )
+    new = _beside(settings)
+    try:
+        migrate(new, now_ms())
+    except UnusableDatabase:  # an attempt that was cut off
+        _remove(new)
+        migrate(new, now_ms())
+    paths = record_paths(settings.accounting_folder) if settings.accounting_folder.exists() else []
+    with open_database(new) as db, progress("accounting files", len(paths)) as tell:
+        restored = Restoring(db, settings).restore(paths, tell)
+    return Rebuilt(restored, _put_in_place(settings, new))
+
+
+def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
+    """Derive the ledger again from the frames of a database that is whole.
+
+    Raises UsageError where a server is running, UnusableDatabase where the database is not whole.
+    """
+    _require_no_server(settings)
+    new = _beside(settings)
+    _remove(new)
+    with open_database(settings.database) as db, progress("pages", pages(db)) as tell:
+        require_whole(db)
+        copy(db, new, tell)
+    migrate(new, now_ms(), thorough=False)
+    with open_database(new) as db:
+        rederiving = Rederiving(db, settings)
+        with progress("frames", frames.count_with_energy(db)) as tell:
+            restored = rederiving.run(tell)
+    aside = _put_in_place(settings, new)
+    superseded = rederiving.set_aside()
+    with open_database(settings.database) as db:
+        write_files(db, settings)
+    return Rebuilt(restored, aside, superseded)
+
+
+def _beside(settings: Settings) -> Path:
+    return settings.database.with_name(f"{settings.database.name}.rebuilt")
+
+
+def _remove(path: Path) -> None:
+    for file in (path, *beside(path)):
+        file.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with contextlib.suppress(UnusableDatabase), open_database(path) as db:
+        require_whole(db)
+        return True
+    return False
+
+
+def _require_no_server(settings: Settings) -> None:
+    hung = bells.bells_folder(settings.database).glob("*")
+    if any(bells.ring(str(bell)) for bell in hung):
+        raise UsageError(
+            f"a process is using {settings.database}; stop the server, and begin again"
+        )
+
+
+def _put_in_place(settings: Settings, new: Path) -> Path | None:
+    path = settings.database
+    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+    was_there = path.exists()
+    try:
+        put_in_place(new, path, aside)
+    except OSError as error:
+        raise UnusableDatabase(f"{new} is made, but cannot become {path}: {error}") from None
+    return aside if was_there else None

@@ -1,0 +1,180 @@
+"""The ledger decided anew from the frames that chargers have sent (a room).
+
+What must not change is what the chargers were told: the transaction id, the account in it and the
+status of the card are those of the answers of then. A human's decision holds as long as the record
+that it is about is derived again as it was.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from shocpp.central_system.billing import Billing, Heard
+from shocpp.central_system.filed_records import Filed, read_filed, record_paths
+from shocpp.central_system.restoring import Restored, Restoring, Tell
+from shocpp.central_system.tags import TagsFile
+from shocpp.ledger.accounts import Account, Accounts, id_tag_key
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
+from shocpp.ledger.transactions import start_key
+from shocpp.ocpp.connection import Connection, Reported
+from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
+from shocpp.ocpp.frames import Payload
+from shocpp.settings import Settings
+from shocpp.store import charge_points, frames, records, transactions
+from shocpp.store.database import Database
+from shocpp.store.frames import EnergyFrame
+
+AT_ONCE = 500
+
+
+class AnsweredCards(TagsFile):
+    """The accounts, with the one card that was answered in its own way."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._key: str | None = None
+        self._account: Account | None = None
+
+    def answered(self, id_tag: str | None, account: Account | None = None) -> None:
+        """From now on this card is of this account, or of none; None: as tags.json says."""
+        self._key = None if id_tag is None else id_tag_key(id_tag)
+        self._account = account
+
+    def accounts(self, bound: Mapping[int, str]) -> Accounts:
+        """The accounts of tags.json, but for that card."""
+        listed = super().accounts(bound)
+        if self._key is None:
+            return listed
+        others = {key: account for key, account in listed.by_id_tag.items() if key != self._key}
+        card = {} if self._account is None else {self._key: self._account}
+        return Accounts(listed.by_index, others | card)
+
+
+class Rederiving:
+    """The deriving of one ledger, in a copy of its database."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._cards = AnsweredCards(settings.tags_file)
+        self._billing = Billing(db, self._cards, settings.zone)
+        self._restoring = Restoring(db, settings)
+        self._names = transactions.account_names(db)
+        self._given = {one[:3]: one for one in transactions.assigned(db)}
+        self._with_frames = frames.stop_moments(db)
+        self._derived: list[Path] = []
+        self._void: list[Path] = []
+        folder = settings.accounting_folder
+        self._paths = record_paths(folder) if folder.exists() else []
+
+    def run(self, tell: Tell) -> Restored:
+        """Derive it; what has no frames comes from its files. Raises StoreUnavailable."""
+        db = self._db
+        with db.writing(durable=False):
+            transactions.forget_all(db)
+        self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
+        decisions = self._restoring.decisions()[::-1]
+        last = 0
+        while some := frames.with_energy(db, last, AT_ONCE):
+            with db.writing(durable=False):
+                for frame in some:
+                    while decisions and decisions[-1].booked_ms <= frame.moment_ms:
+                        self._decide(decisions.pop())
+                    self._play(frame)
+            last = some[-1].id
+            tell(len(some))
+        with db.writing():
+            while decisions:
+                self._decide(decisions.pop())
+        self._void += [path for path in self._derived if not self._is_borne_out(path)]
+        return self._restoring.outcome()
+
+    def set_aside(self) -> tuple[Path, ...]:
+        """Rename the files that their frames do not bear out, so that the right ones can be."""
+        aside = []
+        for path in self._void:
+            aside.append(path.with_name(f"{path.name}.superseded"))
+            path.replace(aside[-1])
+        return tuple(aside)
+
+    def _has_no_frame(self, filed: Filed) -> bool:
+        """Whether only its file tells of a record: it was imported, or is older than the frames."""
+        if filed.stop is None or filed.charge_point_id is None:
+            return True
+        row = charge_points.row_of(self._db, filed.charge_point_id)
+        if (row, filed.stop["received_ms"]) not in self._with_frames:
+            return True
+        self._derived.append(filed.path)
+        return False
+
+    def _is_borne_out(self, path: Path) -> bool:
+        """Whether the record of a file was derived again as the file tells it."""
+        number = records.number_of(self._db, path.name)
+        stored = None if number is None else records.stored(self._db, number)
+        return stored is not None and stored.record == read_filed(path).record
+
+    def _decide(self, filed: Filed) -> None:
+        replaced = filed.replaces_file
+        if replaced is not None:
+            holds = self._is_borne_out(filed.path.with_name(replaced))
+        else:
+            begin_wh, end_wh = filed.record.begin_wh, filed.record.end_wh
+            row = charge_points.row_of(self._db, filed.charge_point_id or "")
+            booked = transactions.booked_between(
+                self._db, row, filed.record.connector_id, begin_wh, end_wh
+            )
+            holds = not booked
+        if holds:
+            self._restoring.restore_one(filed)
+            return
+        self._void.append(filed.path)
+        self._restoring.refused.append(
+            f"{filed.path}: what it decides on was derived in another way; it is set aside, "
+            "decide again: shocpp review"
+        )
+
+    def _play(self, frame: EnergyFrame) -> None:
+        event = Connection(0).receive(frame.text, frame.moment_ms)
+        if not isinstance(event, Reported):
+            return
+        heard = Heard(
+            *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms)
+        )
+        self._cards.answered(None)
+        self._billing.begin()
+        fact = event.fact
+        if isinstance(fact, TransactionStarted):
+            self._start(heard, fact, _confirmation(frame.answer))
+        elif isinstance(fact, TransactionStopped):
+            self._billing.stop(heard, fact)
+        elif isinstance(fact, MeterValuesReported):
+            self._billing.meter_values(heard, fact)
+
+    def _start(self, heard: Heard, started: TransactionStarted, answer: Payload) -> None:
+        issued = answer.get("transactionId")
+        if isinstance(issued, int):
+            self._cards.answered(started.id_tag, self._account(issued, started.id_tag, answer))
+        derived = self._billing.start(heard, started)["transactionId"]
+        if isinstance(issued, int) and issued != derived:
+            transactions.reissue(self._db, heard.charge_point, derived, issued)
+        given = self._given.get((heard.charge_point, heard.received_ms, start_key(started)))
+        if given is not None:
+            transactions.assign_again(self._db, given)
+
+    def _account(self, issued: int, id_tag: str, answer: Payload) -> Account | None:
+        """The account that an issued id names, with the status that its card was answered."""
+        said = unpack(issued)
+        if said is None or said.account_index == UNASSIGNED_INDEX:
+            return None
+        status = answer.get("idTagInfo", {}).get("status")
+        return Account(
+            said.account_index,
+            self._names.get(said.account_index, f"account {said.account_index}"),
+            blocked=frozenset({id_tag_key(id_tag)} if status == "Blocked" else ()),
+            expires_ms=0 if status == "Expired" else None,
+            concurrent=status != "ConcurrentTx",
+        )
+
+
+def _confirmation(answer: str | None) -> Payload:
+    payload = json.loads(answer)[2] if answer is not None else {}
+    return payload if isinstance(payload, dict) else {}

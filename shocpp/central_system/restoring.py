@@ -1,0 +1,198 @@
+"""Accounting files back into the books (a room): what `import` and `rebuild` do.
+
+A file is restored once, whatever happens: its name is a record's for ever, and a stop that is on
+file has its record, under whatever name. So both may be repeated, and go on where they were
+interrupted. Decisions come after the records they are about.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.filed_records import Filed, read_filed, record_paths
+from shocpp.central_system.record_files import write_files
+from shocpp.central_system.tags import owners
+from shocpp.errors import UsageError
+from shocpp.ledger.booking import Record
+from shocpp.ocpp.identity import is_identity
+from shocpp.settings import Settings
+from shocpp.store import charge_points, properties, records, transactions
+from shocpp.store.database import Database
+from shocpp.store.records import Origin
+
+_Item = TypeVar("_Item")
+
+AT_ONCE = 200
+"""Files a write transaction takes: few enough that a server beside it does not wait long."""
+
+
+class Restored(NamedTuple):
+    """How many files became records, how many were known, and what is wrong with the others."""
+
+    restored: int
+    known: int
+    refused: list[str]
+
+
+Tell = Callable[[int], None]
+"""Is told how much more of a long piece of work is done."""
+
+Progress = Callable[[str, int], AbstractContextManager[Tell]]
+"""Shows how far a long piece of work is, by its name and how much there is of it."""
+
+
+class Restoring:
+    """The restoring of files into one database.
+
+    `charge_point_id` is where the records of the seed's files are from, if somebody knows.
+    """
+
+    def __init__(
+        self, db: Database, settings: Settings, charge_point_id: str | None = None
+    ) -> None:
+        self.refused: list[str] = []
+        self._db = db
+        self._folder = settings.accounting_folder
+        self._charge_point_id = charge_point_id
+        self._owners = owners(settings.tags_file, transactions.account_names(db))
+        self._restored = self._known = 0
+        self._decisions: list[Filed] = []
+
+    def restore(self, paths: Iterable[Path], tell: Tell) -> Restored:
+        """Restore all of these files that are not records yet; raises StoreUnavailable."""
+        self.restore_records(paths, tell)
+        for decisions in _slices(self.decisions(), AT_ONCE):
+            with self._db.writing():
+                for decision in decisions:
+                    self.restore_one(decision)
+        return self.outcome()
+
+    def restore_records(
+        self, paths: Iterable[Path], tell: Tell, wanted: Callable[[Filed], bool] = lambda _: True
+    ) -> None:
+        """Restore those that no human has decided, as far as they are wanted."""
+        for some in _slices(paths, AT_ONCE):
+            filed = [filed for filed in map(self._read, some) if filed is not None]
+            self._decisions += [one for one in filed if one.entry != "record"]
+            with self._db.writing():
+                for one in filed:
+                    if one.entry == "record" and wanted(one):
+                        self.restore_one(one)
+            tell(len(some))
+
+    def decisions(self) -> list[Filed]:
+        """Those that humans have decided, in the order of their times: what they are about first.
+
+        A reversal goes before what replaces its record.
+        """
+        return sorted(self._decisions, key=lambda one: (one.booked_ms, one.entry != "reversal"))
+
+    def outcome(self) -> Restored:
+        """What has come of it so far."""
+        return Restored(self._restored, self._known, self.refused)
+
+    def _read(self, path: Path) -> Filed | None:
+        try:
+            return read_filed(path)
+        except UsageError as error:
+            self.refused.append(str(error))
+            return None
+
+    def restore_one(self, filed: Filed) -> None:
+        """Restore a record that is not there yet, inside the caller's write transaction."""
+        try:
+            with self._db.apart():
+                known = self._is_known(filed)
+                if not known:
+                    self._restore(filed)
+        except UsageError as error:
+            self.refused.append(f"{filed.path}: {error}")
+        else:
+            self._known += known
+            self._restored += not known
+
+    def _is_known(self, filed: Filed) -> bool:
+        if records.number_of(self._db, filed.place.file_name) is not None:
+            return True
+        charge_point = self._row(filed)
+        return (
+            charge_point is not None
+            and filed.stop is not None
+            and transactions.has_stop(self._db, charge_point, filed.stop)
+        )
+
+    def _row(self, filed: Filed) -> int | None:
+        name = filed.charge_point_id
+        if name is None and filed.account_index is None:
+            name = self._charge_point_id
+        return None if name is None else charge_points.enter(self._db, name, filed.booked_ms)
+
+    def _restore(self, filed: Filed) -> None:
+        db, charge_point = self._db, self._row(filed)
+        record = filed.record
+        if filed.account_index is None:
+            record = self._of_the_seed(filed)
+        start = stop = replaces = None
+        if charge_point is not None and filed.start is not None:
+            start = transactions.restore_start(db, charge_point, filed.start)
+        if charge_point is not None and filed.stop is not None:
+            stop = transactions.restore_stop(db, charge_point, start, filed.stop)
+        if filed.replaces_file is not None:
+            replaces = self._replaced(filed.replaces_file)
+        origin = Origin(
+            *(charge_point, stop, start, filed.entry, replaces),
+            *(filed.decided_by, filed.decided_why),
+        )
+        month = self._folder / filed.place.month.replace("-", "/")
+        is_there = filed.path.parent.resolve() == month.resolve()
+        records.record(
+            db, origin, record, filed.place, filed.booked_ms, now_ms() if is_there else None
+        )
+
+    def _of_the_seed(self, filed: Filed) -> Record:
+        """Its account's index; a second record of one transaction, which the seed booked, waits."""
+        record = filed.record
+        if record.account not in self._owners:
+            raise UsageError(
+                f"there is no account {record.account!r}; add it to tags.json with the index it "
+                "had and an empty list of ids, and import again"
+            )
+        record = record._replace(account_index=self._owners[record.account].account_index)
+        twin = records.twin_of(self._db, record)
+        if twin is None or record.review is not None:
+            return record
+        return record._replace(review=f"record {twin} has the same account and readings")
+
+    def _replaced(self, file_name: str) -> int:
+        number = records.number_of(self._db, file_name)
+        if number is None:
+            raise UsageError(f"what it decides on is not on file: {file_name}")
+        return number
+
+
+def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    iterator = iter(items)
+    while some := list(islice(iterator, size)):
+        yield some
+
+
+def import_files(
+    db: Database, settings: Settings, path: Path, charge_point_id: str | None, progress: Progress
+) -> Restored:
+    """Take the records at a path into the books; those of the seed may be older than the books.
+
+    Transactions that the seed's scripts have begun are then known by their ids alone, for so long
+    as in a new database. Raises UsageError where the path does not exist, or the name is none.
+    """
+    if charge_point_id is not None and not is_identity(charge_point_id):
+        raise UsageError(f"{charge_point_id!r} cannot be the name of a charger")
+    paths = record_paths(path)
+    with db.writing():
+        properties.remember_import(db, now_ms())
+    with progress("accounting files", len(paths)) as tell:
+        restored = Restoring(db, settings, charge_point_id).restore(paths, tell)
+    write_files(db, settings)
+    return restored
