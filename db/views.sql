@@ -61,7 +61,8 @@ SELECT started.transaction_id,
        started.status,
        started.state,
        started.meter_start_wh,
-       latest.register_wh - started.meter_start_wh                               AS consumed_wh,
+       iif(latest.register_wh >= started.meter_start_wh,
+           latest.register_wh - started.meter_start_wh, NULL)                    AS consumed_wh,
        latest.power_w,
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(started.started_ms, started.received_ms) / 1000.0,
                 'unixepoch')                                                     AS started_at
@@ -355,7 +356,8 @@ WHERE record.review IS NOT NULL
 UNION ALL
 SELECT 'T' || estimate.id,
        'transaction',
-       'orphaned: a new transaction began before this one was stopped',
+       'orphaned: a new transaction began before this one was stopped'
+       || iif(estimate.last_ms IS NULL, ', and it has told no reading', ''),
        charge_point.charge_point_id,
        estimate.connector_id,
        estimate.account,

@@ -5,6 +5,7 @@ any more.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 RETRY_AFTER_S = 10
+
+_PORT = re.compile(r":\d+$")
 
 
 class AnyPath(BaseConverter):
@@ -157,7 +160,7 @@ def charge_point(path: str) -> Response:
             "or gunicorn --paste wsgi.ini in the folder of wsgi.ini",
         )
     charge_point_id = identity_from(request.environ.get("RAW_URI") or f"/{path}")
-    if "Origin" in request.headers:
+    if _is_of_a_page():
         raise Refusal(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")
     offered = [
         name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
@@ -183,6 +186,22 @@ def charge_point(path: str) -> Response:
     remote = f"{request.remote_addr or 'unix'}:{request.environ.get('REMOTE_PORT', '')}"
     _switchboard().adopt(WebSocketTransport(adopted, remote), charge_point_id)
     return Adopted()
+
+
+def _is_of_a_page() -> bool:
+    """Whether a web page may speak here; libraries of chargers write an Origin as well.
+
+    TinyWebsockets (Grizzl-E) names its home page with its path, which no browser does (RFC 6454
+    §6.2); arduinoWebSockets says `file://`, libwebsockets (EVerest) our own name. A page may say
+    the latter two, but not without its browser's name.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    name = origin.partition("://")[2]
+    ours = _PORT.sub("", request.headers.get("Host", ""))
+    is_of_a_library = origin == "file://" or "/" in name or _PORT.sub("", name) == ours
+    return not is_of_a_library or request.headers.get("User-Agent", "").startswith("Mozilla/")
 
 
 def identity_from(target: str) -> str | None:

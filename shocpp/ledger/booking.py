@@ -26,6 +26,11 @@ SHORTEST_S = 300
 """No charger delivers more; a shorter transaction is judged as one of this length, because it is
 rather its clock that is wrong."""
 
+MUCH_WH = 500
+FAR_BELOW = 10
+"""A register that counts so many times less than the power readings say, where they say this much,
+counts something else: OpenEVSE called kWh Wh."""
+
 MOST_WH = 2**62
 """No column holds more."""
 
@@ -81,7 +86,7 @@ def book_stop(
     `readings` are the transaction's meter values in order; `neighbours` are the intervals (Wh)
     that other records or later starts claim and that this one must not book again.
     """
-    neighbours = tuple(neighbours)
+    neighbours, readings = tuple(neighbours), tuple(readings)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
     if transaction and transaction.assigned_by:
@@ -94,6 +99,9 @@ def book_stop(
         reviews.append("overlaps what is booked already")
     if consumed_wh > CAP_WH:
         reviews.append(f"more than {CAP_WH // 1000} kWh")
+    by_power_wh = _by_power_wh(readings)
+    if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
+        flags.append(f"far below the {by_power_wh} Wh of its power readings")
     started_ms = transaction.started_ms if transaction else None
     if not has_clock(started_ms):
         started_ms = None
@@ -131,6 +139,17 @@ def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | No
     if started_ms is None or stopped.stopped_ms is None or stopped.stopped_ms < started_ms:
         return None
     return (stopped.stopped_ms - started_ms) // 1000
+
+
+def _by_power_wh(readings: tuple[Reading, ...]) -> int:
+    """What the power readings come to at least: of two neighbours the lower one counts."""
+    watt_ms = before_ms = before_w = 0
+    for reading in readings:
+        if reading.sampled_ms is not None and reading.power_w is not None:
+            lower_w = max(min(before_w, reading.power_w), 0)
+            watt_ms += lower_w * max(reading.sampled_ms - before_ms, 0)
+            before_ms, before_w = reading.sampled_ms, reading.power_w
+    return watt_ms // 3_600_000
 
 
 def _provenance(match: Match) -> str:

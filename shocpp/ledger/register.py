@@ -42,7 +42,7 @@ def growth(begin_wh: int, registers: Iterable[int], end_wh: int) -> Growth:
 
 
 def _lies_low(sample: int, begin_wh: int, level: int) -> bool:
-    return sample < begin_wh or 2 * sample < level
+    return sample < begin_wh - TOLERANCE_WH or 2 * sample < level
 
 
 def _highest_from_here(samples: list[int]) -> list[int]:

@@ -68,6 +68,7 @@ def readings(meter_values: object) -> tuple[Reading, ...]:
 
 _REGISTER = "Energy.Active.Import.Register"
 _POWER = "Power.Active.Import"
+_NO_ENERGY = frozenset({"A", "V", "W", "kW", "VA", "kVA", "var", "kvar"})
 
 
 def _reading(entry: Mapping[str, Any]) -> Reading:
@@ -85,6 +86,8 @@ def _reading(entry: Mapping[str, Any]) -> Reading:
         if sample.get("location", "Outlet") != "Outlet":
             continue
         unit = str(sample.get("unit") or "").strip()
+        if unit in _NO_ENERGY and not sample.get("measurand"):
+            continue  # Alfen names no measurand for its amperes either
         if measurand == _POWER:
             watt = whole(sample.get("value"), 1000 if unit.casefold() == "kw" else 1)
             if not phase:
