@@ -61,10 +61,17 @@ def assign(
     """Let an account answer for the energy of a record, a transaction or a gap."""
     owner = owner_named(db, settings, account)
     with db.writing():
-        subject = _subject(db, reference)
-        made = _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
+        made = assigned(db, settings, reference, owner, decider)
     write_files(db, settings)
     return made
+
+
+def assigned(
+    db: Database, settings: Settings, reference: str, owner: Owner, decider: Decider
+) -> list[Made]:
+    """The same inside the caller's write transaction."""
+    subject = _subject(db, reference)
+    return _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
 
 
 def correct(

@@ -58,6 +58,21 @@ def of_charge_point(
     return ((name, direction, moment, text) for _, name, direction, moment, text in rows.fetchall())
 
 
+def newest(db: Database) -> int:
+    """The id of the newest frame."""
+    return next_id(db) - 1
+
+
+def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int, str]]:
+    """The frames with an id tag that a Charge Point has sent since: (id, text)."""
+    return db.execute(
+        "SELECT id, text FROM frame WHERE charge_point = (SELECT id FROM charge_point"
+        " WHERE charge_point_id = ?) AND id > ? AND direction = 'in'"
+        " AND action IN ('Authorize', 'StartTransaction') ORDER BY id",
+        (charge_point_id, after),
+    ).fetchall()
+
+
 class EnergyFrame(NamedTuple):
     """A frame that the ledger follows from, and the answer that it got."""
 

@@ -212,15 +212,16 @@ def stored(db: Database, number: int) -> Stored | None:
     return Stored(number, Origin(*of_origin), record_._replace(flags=flags), place, replaced_by)
 
 
-def unassigned_of(db: Database, tag_key: str) -> list[tuple[int, str]]:
-    """The numbers and id tags of what is booked to no account for an unknown card."""
-    return db.execute(
-        "SELECT entry.id, entry.id_tag FROM entries AS entry"
+def unassigned_of(db: Database, tag_key: str) -> list[int]:
+    """The numbers of the records in force of what an unknown card has charged."""
+    rows = db.execute(
+        "SELECT entry.id FROM entries AS entry"
         " JOIN started_transaction AS started ON started.id = entry.started_transaction"
-        " WHERE entry.account_index = 0 AND entry.consumed_wh > 0 AND started.id_tag_key = ?"
-        " ORDER BY entry.id",
+        " WHERE entry.account_index = 0 AND entry.review IS NULL AND entry.consumed_wh > 0"
+        " AND started.id_tag_key = ? ORDER BY entry.id",
         (tag_key,),
-    ).fetchall()
+    )
+    return [number for (number,) in rows.fetchall()]
 
 
 def number_of(db: Database, file_name: str) -> int | None:

@@ -7,6 +7,7 @@ one write transaction.
 from typing import Any, NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
+from shocpp.ledger.decisions import Owner
 from shocpp.ledger.matching import (
     Match,
     StopOnFile,
@@ -398,15 +399,13 @@ def end_orphan(db: Database, row: int, end_wh: int) -> None:
     )
 
 
-def reassign_open(
-    db: Database, tag_key: str, account_index: int, account: str, assigned_by: str
-) -> int:
-    """Give the transactions that a card without an account has open to one; how many they are."""
-    bind_account(db, account_index, account)
+def reassign_open(db: Database, tag_key: str, owner: Owner, assigned_by: str) -> int:
+    """Give what a card without an account has under way to one; how many transactions these are."""
+    bind_account(db, owner.account_index, owner.account)
     cursor = db.execute(
         "UPDATE started_transaction SET account_index = ?, account = ?, assigned_by = ?"
         " WHERE id_tag_key = ? AND account_index = ? AND state <> 'stopped'",
-        (account_index, account, assigned_by, tag_key, UNASSIGNED_INDEX),
+        (*owner, assigned_by, tag_key, UNASSIGNED_INDEX),
     )
     return cursor.rowcount
 

@@ -4,6 +4,7 @@ import click
 
 from shocpp import __version__
 from shocpp.doors.cli.calling import caller, calls, command
+from shocpp.doors.cli.cards import tags
 from shocpp.doors.cli.checking import check
 from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
@@ -34,6 +35,7 @@ for verb in (
     rebuild,
     review,
     summary,
+    tags,
     transactions,
 ):
     main.add_command(verb)

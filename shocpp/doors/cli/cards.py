@@ -1,0 +1,69 @@
+"""The commands about cards (a door)."""
+
+import click
+
+from shocpp.doors.cli.calling import LONGEST_S
+from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
+from shocpp.doors.lines import one_line
+from shocpp.errors import Unreachable
+from shocpp.settings import read_settings
+from shocpp.store.database import open_database
+
+
+@click.group(context_settings=HELP)
+def tags() -> None:
+    """Learn cards in place."""
+
+
+@tags.command(context_settings=HELP)
+@click.option("--account", required=True, metavar="NAME", help="Whose card it is.")
+@click.option(
+    "-c",
+    "--charge-point",
+    metavar="ID_OR_SERIAL",
+    help="The charger; may be left out while only one is connected.",
+)
+@click.option(
+    "-t",
+    "--timeout",
+    metavar="SECONDS",
+    type=click.FloatRange(0, LONGEST_S, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="How long to wait for the card.",
+)
+@one_line_errors
+def learn(account: str, charge_point: str | None, timeout: float) -> None:
+    """Wait for the next unknown card at a charger, and write it into tags.json.
+
+    What the card has charged while it was unknown goes to the account, too.
+
+    \b
+    Example: shocpp tags learn --account family-y -c garage
+    """
+    from shocpp.central_system.addressing import SEE, identity_meant, the_only_connected
+    from shocpp.central_system.learning import cards_shown, learn_card
+    from shocpp.central_system.reviewing import Decider, owner_named
+    from shocpp.store.connections import connected
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        name = identity_meant(db, charge_point) if charge_point else the_only_connected(db)
+        if name not in connected(db):
+            raise Unreachable(f"{name} is not connected; {SEE}")
+        owner_named(db, settings, account)
+        click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)
+        for card in cards_shown(db, settings, name, timeout):
+            if card.account is None:
+                break
+            click.echo(one_line(f"{card.id_tag} is {card.account}'s already"), err=True)
+        learned = learn_card(
+            db, settings, card.id_tag, account, Decider(user_name(), "card learned")
+        )
+    click.echo(one_line(f"{card.id_tag} is {account}'s card now"))
+    for number, (entry, record), place in learned.made:
+        click.echo(
+            f"{number}  {entry}  {place.local_time}  {record.consumed_wh} Wh of {record.account}"
+        )
+    if learned.open_transactions:
+        click.echo(f"what it is charging is {account}'s when it stops")
