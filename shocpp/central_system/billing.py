@@ -71,6 +71,10 @@ class Billing:
                 self._new_tags = self._tags.text
         return self._accounts
 
+    def look_at_tags(self) -> None:
+        """Health is to tell of a broken tags.json, and of a mended one, before a card is shown."""
+        self._tags.accounts(transactions.account_names(self._db))
+
     def authorize(self, heard: Heard, asked: AuthorizationAsked) -> Payload:
         """OCPP 1.6 §4.1."""
         card = self._accounts_in_force().card(asked.id_tag, heard.received_ms)

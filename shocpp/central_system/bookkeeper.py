@@ -141,7 +141,8 @@ class Bookkeeper:
             if self._books is not None:
                 self._books.distrust(jobs)
         else:
-            self._recover()
+            if not self.healthy:
+                self._probe()  # most writes are not synced, and prove nothing
         self._deliver(jobs, results)
 
     def _look(self, *, rung: bool) -> None:
@@ -191,13 +192,15 @@ class Bookkeeper:
             return
         now = time.monotonic()
         try:
-            if self._books.billing.booked or now >= self._export_at:
-                self._export(self._db, now)
             if now >= self._purge_at:
                 with self._db.reading():
                     bury_the_dead(self._db, self._worker)
                 self._files.sweep()
+                if self._files.take_back(self._db):
+                    self._books.billing.booked = True
                 self._purge(self._db, now)
+            if self._books.billing.booked or now >= self._export_at:
+                self._export(self._db, now)
         except ShocppError as error:
             self._fall_ill(str(error))
 

@@ -117,6 +117,7 @@ class Bookkeeping:
 
     def _look(self, now_ms: int, rung: bool) -> Look:
         db = self._db
+        self.billing.look_at_tags()
         version = db.version_of_others()
         if version == self._data_version and not rung:
             return Look([], [])
@@ -272,7 +273,8 @@ class Bookkeeping:
         if name is None:
             return None
         row = self._row(name, now_ms)
-        if job.received_ms - self._heard.get(row, 0) >= HEARD_EVERY_MS:
+        # Our clock may have been set back.
+        if abs(job.received_ms - self._heard.get(row, 0)) >= HEARD_EVERY_MS:
             self._heard_now[row] = job.received_ms
         return row
 

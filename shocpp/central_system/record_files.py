@@ -1,8 +1,9 @@
 """Accounting records as files (a room): the seed's form, one JSON file a record.
 
 The database is the truth and this its outbox: a record without a file gets one after its commit, at
-the latest at the next start. Names come from numbers and a hash of the stop, so writing one twice
-changes nothing, and whatever a charger sends has no part in a path.
+the latest at the next start, and gets it again when it is gone. Names come from numbers and a hash
+of the stop, so writing one twice changes nothing, and whatever a charger sends has no part in a
+path.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from shocpp.central_system.clock import now_ms
+from shocpp.central_system.unique_ids import random_uuid
 from shocpp.settings import Settings
 from shocpp.store import records
 from shocpp.store.database import Database
@@ -70,11 +72,36 @@ class RecordFiles:
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
 
+    def take_back(self, db: Database) -> bool:
+        """Put records whose files are gone back into the outbox; whether there are any."""
+        with db.reading():
+            exported = records.exported(db)
+        gone: list[int] = []
+        for month, numbers in exported.items():
+            gone += [numbers[name] for name in numbers.keys() - self._names(month)]
+        if gone:
+            log.warning("%d files are gone from %s and are written again", len(gone), self.folder)
+            with db.writing(durable=False):
+                records.take_back(db, gone)
+        return bool(gone)
+
+    def _names(self, month: str) -> set[str]:
+        try:
+            return set(os.listdir(self._folder_of(month)))
+        except OSError:
+            return set()
+
+    def _folder_of(self, month: str) -> Path:
+        return self.folder.joinpath(*month.split("-"))
+
     def export(self, db: Database, exported_ms: int) -> bool:
         """Write a slice of the files that are missing; whether there may be more.
 
         Raises OSError when the folder cannot be written; the records stay in the outbox.
         """
+        if not self.folder.exists():
+            self.folder.mkdir(mode=0o700, parents=True)
+            self.take_back(db)
         with db.reading():
             waiting = records.unexported(db, AT_ONCE)
         if not waiting:
@@ -86,14 +113,13 @@ class RecordFiles:
         return len(waiting) == AT_ONCE
 
     def _write(self, record: Unexported) -> None:
-        year, month = record.month.split("-")
-        folder = self.folder / year / month
+        folder = self._folder_of(record.month)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / record.file_name
         if path.exists():
             return
         text = json.dumps(file_form(record), ensure_ascii=False, indent=2) + "\n"
-        partial = folder / f".{record.file_name}.{os.getpid()}"
+        partial = folder / f".{record.file_name}.{random_uuid()}"
         try:
             with open(partial, "x", encoding="utf-8", opener=_private) as file:
                 file.write(text)

@@ -23,6 +23,9 @@ VERSION = 3
 
 BUSY_S = 5.0
 
+_WRITE_VERSION = 2
+"""The newest format that SQLite writes: of any other it makes a read-only database."""
+
 _UNAVAILABLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -239,6 +242,9 @@ def _check_header(path: Path) -> None:
         raise UnusableDatabase(
             f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
         )
+    if is_database and header[18] > _WRITE_VERSION:
+        _looked_at.discard(file_id)
+        raise damaged(path, "SQLite would only read it")
 
 
 def check_ours(database: Database) -> int:

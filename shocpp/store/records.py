@@ -181,6 +181,25 @@ def mark_exported(db: Database, numbers: list[int], now_ms: int) -> None:
     )
 
 
+def exported(db: Database) -> dict[str, dict[str, int]]:
+    """The records that have had a file: by month, their numbers by its name."""
+    months: dict[str, dict[str, int]] = {}
+    rows = db.execute(
+        "SELECT month, file_name, id FROM accounting_record WHERE exported_ms IS NOT NULL"
+    )
+    for month, file_name, number in rows.fetchall():
+        months.setdefault(month, {})[file_name] = number
+    return months
+
+
+def take_back(db: Database, numbers: list[int]) -> None:
+    """Note that these records' files are still to be written."""
+    db.executemany(
+        "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?",
+        [(number,) for number in numbers],
+    )
+
+
 class Stored(NamedTuple):
     """A record as a decision finds it; `replaced_by` is the entry that holds in its stead."""
 

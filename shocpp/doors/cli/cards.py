@@ -12,7 +12,11 @@ from shocpp.store.database import open_database
 
 @click.group(context_settings=HELP)
 def tags() -> None:
-    """Learn cards in place."""
+    """Learn cards in place.
+
+    \b
+    Example: shocpp tags learn --account family-y -c garage
+    """
 
 
 @tags.command(context_settings=HELP)
