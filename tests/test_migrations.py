@@ -87,8 +87,24 @@ def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> Non
             "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms,"
             " deadline_ms) VALUES ('a', 1, 'Reset', '{}', 'answered', 1, 2)"
         )
+        first.execute(
+            "INSERT INTO received_stop (charge_point, transaction_id_text, reason, received_ms,"
+            " last_start, stop_key, anonymous_key, has_clock)"
+            " VALUES (1, '7', 'Local', 1, 0, 'a', 'b', 1)"
+        )
+        first.execute(
+            "INSERT INTO accounting_record VALUES (5, 1, 1, NULL, '2026-10', '2026-10-01 09:10:00',"
+            " 1790838600000, 2, 'family-y', 1, '3333', 1000, 5000, 4000, 1, 5, 4, NULL,"
+            " 1790838600000, 1790838600001, NULL, 'Local', 'decoded', NULL, 'a flag', 'a.json', 3)"
+        )
     migrate(path, NOW_MS)
     assert query(path, "PRAGMA user_version") == [(VERSION,)]
+    assert query(path, "PRAGMA foreign_key_check") == []
+    assert query(
+        path,
+        "SELECT number, entry, account, consumed_wh, flags, file_name, in_force FROM accounting",
+    ) == [(5, "record", "family-y", 4000, "a flag", "a.json", 1)]
+    assert query(path, "SELECT exported_ms FROM accounting_record") == [(3,)]
     assert query(path, "SELECT call_id, state, asked_by, canned FROM calls") == [
         ("a", "answered", None, None)
     ]

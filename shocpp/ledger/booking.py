@@ -67,10 +67,12 @@ class Record(NamedTuple):
     @property
     def consumed_kwh(self) -> int:
         """The seed's difference of whole kWh; every sum is of `consumed_wh` instead."""
-        if self.consumed_wh and (self.end_wh >= self.begin_wh) == (self.consumed_wh > 0):
+        if self.consumed_wh == 0:
+            return 0
+        sign = 1 if self.consumed_wh > 0 else -1
+        if sign * (self.end_wh - self.begin_wh) >= 0:
             return self.end_kwh - self.begin_kwh
-        whole = abs(self.consumed_wh) // 1000
-        return whole if self.consumed_wh > 0 else -whole
+        return sign * (abs(self.consumed_wh) // 1000)
 
 
 def book_stop(
