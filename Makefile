@@ -5,6 +5,7 @@
 PYTHON ?= python3
 ARGS ?=
 UPGRADE ?=
+MONEY ?= 100000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +31,10 @@ run: $(INSTALLED) conf/tags.json conf/canned.json ## install, then serve charger
 .PHONY: test
 test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some
 	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: money
+money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); MONEY=5000 for fewer
+	@SHOCPP_MONEY=$(MONEY) $(BIN)/python -m pytest tests/test_money.py -s $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types

@@ -26,6 +26,7 @@ from shocpp.central_system.jobs import (
 )
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import StoreUnavailable
+from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
     AuthorizationAsked,
@@ -250,6 +251,8 @@ class Bookkeeping:
         if isinstance(event, Reported):
             if job.token in self._distrusted:
                 return Failed("what it said before could not be written", unavailable=False)
+            if self._is_out_of_turn(job, event.fact, now_ms):
+                return Failed("a newer connection has taken its place", unavailable=False)
             return self._report(job, event, now_ms, self._write_fact[type(event.fact)])
         row = self._hear(job, now_ms)
         action = event.action if isinstance(event, Answered) else ""
@@ -266,6 +269,21 @@ class Bookkeeping:
             who = job.charge_point_id or "a charger without a name"
             log.warning("%s: %s: %.200s", who, event.reason, job.text)
         return None
+
+    def _is_out_of_turn(self, job: Receive, fact: object, now_ms: int) -> bool:
+        """Whether a start or stop has been overtaken by what a newer connection has told since.
+
+        Where a time tells which transaction it is, that is no matter. Without one only their order
+        tells a repeat from a new one; the charger repeats what is not answered (OCPP 1.6 §3.7.1).
+        """
+        if isinstance(fact, TransactionStarted):
+            timed = has_clock(fact.started_ms)
+        elif isinstance(fact, TransactionStopped):
+            timed = has_clock(fact.stopped_ms)
+        else:
+            return False
+        name = self._renamed.get(job.token, job.charge_point_id or "")
+        return not timed and connections.is_replaced(self._db, self._row(name, now_ms), job.token)
 
     def _hear(self, job: Receive, now_ms: int) -> int | None:
         """The row of the Charge Point that a frame came from, if it has a name by now."""

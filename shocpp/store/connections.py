@@ -65,6 +65,14 @@ def release(db: Database, token: str) -> None:
     db.execute("DELETE FROM superseded WHERE token = ?", (token,))
 
 
+def is_replaced(db: Database, charge_point: int, token: str) -> bool:
+    """Whether another connection than this one holds the Charge Point by now."""
+    found = db.execute(
+        "SELECT 1 FROM connection WHERE charge_point = ? AND token <> ?", (charge_point, token)
+    ).fetchone()
+    return found is not None
+
+
 def is_superseded(db: Database, worker: str) -> bool:
     """Whether a newer connection elsewhere has replaced one of this worker's."""
     found = db.execute("SELECT 1 FROM superseded WHERE worker = ? LIMIT 1", (worker,)).fetchone()

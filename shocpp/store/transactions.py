@@ -160,16 +160,26 @@ def rows_for_stop(
 def stops_alike(
     db: Database, charge_point: int, stopped: TransactionStopped
 ) -> tuple[StopOnFile, ...]:
-    """The earlier stops with this one's natural key, or without its id if that says nothing."""
-    where, key = "stop_key", stop_key(stopped)
-    if is_anonymous(stopped):
-        where, key = "anonymous_key", anonymous_stop_key(stopped)
+    """The earlier stops with this one's natural key, as far as ids tell stops apart.
+
+    A stop without an id is alike whatever the earlier one's id was; one with an id is alike an
+    earlier one without, where that has ended the transaction of this id: chargers repeat a stop of
+    an offline transaction with the id that they have got meanwhile.
+    """
     rows = db.execute(
         "SELECT stop.id, stop.id_tag, started.connector_id, stop.last_start"
         " FROM received_stop AS stop"
         " LEFT JOIN started_transaction AS started ON started.id = stop.started_transaction"
-        f" WHERE stop.charge_point = ? AND stop.{where} = ? ORDER BY stop.id",
-        (charge_point, key),
+        " WHERE stop.charge_point = ? AND stop.anonymous_key = ? AND (? OR stop.stop_key = ?"
+        "  OR stop.transaction_id_text IN ('-1', '0') AND started.transaction_id = ?)"
+        " ORDER BY stop.id",
+        (
+            charge_point,
+            anonymous_stop_key(stopped),
+            is_anonymous(stopped),
+            stop_key(stopped),
+            stopped.transaction_id,
+        ),
     )
     return tuple(StopOnFile(*row) for row in rows.fetchall())
 
