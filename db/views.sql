@@ -152,16 +152,21 @@ WHERE state IN ('queued', 'sent');
 
 CREATE VIEW entries AS
 -- The records in force: those that no decision has replaced. One that was decoded from its id does
--- not know its connector; it belongs to the register with the next reading.
+-- not know its connector; it belongs to the register with the next reading below it, else above.
 SELECT *,
        coalesce(connector_id,
-                (SELECT connector_id
-                 FROM (SELECT near.connector_id, abs(near.end_wh - record.begin_wh) AS distance
-                       FROM accounting_record AS near
-                       WHERE near.charge_point = record.charge_point
-                         AND near.connector_id IS NOT NULL
-                       ORDER BY distance
-                       LIMIT 1))) AS register
+                (SELECT near.connector_id
+                 FROM accounting_record AS near
+                 WHERE near.charge_point = record.charge_point AND near.end_wh <= record.begin_wh
+                   AND near.review IS NULL AND near.connector_id IS NOT NULL
+                 ORDER BY near.end_wh DESC
+                 LIMIT 1),
+                (SELECT near.connector_id
+                 FROM accounting_record AS near
+                 WHERE near.charge_point = record.charge_point AND near.end_wh > record.begin_wh
+                   AND near.review IS NULL AND near.connector_id IS NOT NULL
+                 ORDER BY near.end_wh
+                 LIMIT 1)) AS register
 FROM accounting_record AS record
 WHERE entry <> 'reversal'
   AND NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id);
@@ -172,10 +177,11 @@ CREATE VIEW claims AS
 -- anew, and with it an epoch.
 SELECT *,
        sum(restarted) OVER (
-           PARTITION BY charge_point, connector_id ORDER BY moment_ms, number) AS epoch
+           PARTITION BY charge_point, connector_id ORDER BY moment_ms, begin_wh, end_wh) AS epoch
 FROM (SELECT *,
              2 * begin_wh < lag(end_wh, 1, 0) OVER (
-                 PARTITION BY charge_point, connector_id ORDER BY moment_ms, number) AS restarted
+                 PARTITION BY charge_point, connector_id
+                 ORDER BY moment_ms, begin_wh, end_wh) AS restarted
       FROM (SELECT CAST(id AS TEXT)                 AS number,
                    charge_point,
                    register                         AS connector_id,
@@ -240,6 +246,32 @@ WHERE started.state = 'orphaned';
 
 CREATE VIEW uncovered AS
 -- What a register has counted between two claims, without what records under review say of it.
+WITH hole AS MATERIALIZED (
+    SELECT number, charge_point, connector_id, month, reached_ms AS after_ms,
+           moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
+    FROM covered
+    WHERE begin_wh > reached_wh),
+asked AS MATERIALIZED (
+    SELECT charge_point, connector_id, begin_wh, end_wh
+    FROM entries
+    WHERE review IS NOT NULL
+    UNION ALL
+    SELECT charge_point, connector_id, meter_start_wh, end_wh
+    FROM estimates),
+piece AS (
+    SELECT number, charge_point, connector_id, month, after_ms, before_ms,
+           from_wh AS begin_wh, from_wh AS end_wh
+    FROM hole
+    UNION ALL
+    SELECT number, charge_point, connector_id, month, after_ms, before_ms, to_wh, to_wh
+    FROM hole
+    UNION ALL
+    SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
+           hole.before_ms, max(asked.begin_wh, hole.from_wh), min(asked.end_wh, hole.to_wh)
+    FROM asked
+    JOIN hole ON hole.charge_point = asked.charge_point
+        AND hole.connector_id IS coalesce(asked.connector_id, hole.connector_id)
+        AND hole.to_wh > asked.begin_wh AND hole.from_wh < asked.end_wh)
 SELECT *,
        'G' || number || iif(part > 1, '.' || part, '') AS gap
 FROM (SELECT *,
@@ -249,50 +281,30 @@ FROM (SELECT *,
                                      ORDER BY begin_wh, end_wh
                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS from_wh,
                    begin_wh                                                            AS to_wh
-            FROM (SELECT number, charge_point, connector_id, month,
-                         reached_ms AS after_ms, moment_ms AS before_ms,
-                         reached_wh AS begin_wh, reached_wh AS end_wh
-                  FROM covered
-                  WHERE begin_wh > reached_wh
-                  UNION ALL
-                  SELECT number, charge_point, connector_id, month, reached_ms, moment_ms,
-                         begin_wh, begin_wh
-                  FROM covered
-                  WHERE begin_wh > reached_wh
-                  UNION ALL
-                  SELECT hole.number, hole.charge_point, hole.connector_id, hole.month,
-                         hole.reached_ms, hole.moment_ms,
-                         max(asked.begin_wh, hole.reached_wh), min(asked.end_wh, hole.begin_wh)
-                  FROM covered AS hole
-                  JOIN (SELECT charge_point, connector_id, begin_wh, end_wh
-                        FROM entries WHERE review IS NOT NULL
-                        UNION ALL
-                        SELECT charge_point, connector_id, meter_start_wh, end_wh
-                        FROM estimates) AS asked
-                      ON asked.charge_point = hole.charge_point
-                      AND coalesce(asked.connector_id, hole.connector_id) IS hole.connector_id
-                      AND asked.begin_wh < hole.begin_wh
-                      AND asked.end_wh > hole.reached_wh
-                  WHERE hole.begin_wh > hole.reached_wh))
+            FROM piece)
       WHERE to_wh > from_wh);
 
 CREATE VIEW gaps AS
 -- Energy past the books: where a transaction does not begin with the reading that the last one left.
+WITH waived AS MATERIALIZED (
+    SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
+    FROM entries
+    WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL)
 SELECT charge_point.charge_point_id,
        uncovered.connector_id,
        uncovered.from_wh,
        uncovered.to_wh,
-       uncovered.to_wh - uncovered.from_wh                                         AS gap_wh,
-       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.after_ms / 1000.0, 'unixepoch')    AS after,
-       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.before_ms / 1000.0, 'unixepoch')   AS before,
-       uncovered.gap                                                               AS number,
+       uncovered.to_wh - uncovered.from_wh                                       AS gap_wh,
+       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.after_ms / 1000.0, 'unixepoch')  AS after,
+       strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.before_ms / 1000.0, 'unixepoch') AS before,
+       uncovered.gap                                                             AS number,
        uncovered.month,
        (SELECT decided_why
-        FROM entries
-        WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL
-          AND entries.charge_point = uncovered.charge_point
-          AND entries.connector_id IS uncovered.connector_id
-          AND begin_wh <= from_wh AND end_wh >= to_wh)                             AS dismissed
+        FROM waived
+        WHERE waived.charge_point = uncovered.charge_point
+          AND waived.connector_id IS uncovered.connector_id
+          AND waived.begin_wh <= uncovered.from_wh
+          AND waived.end_wh >= uncovered.to_wh)                                  AS dismissed
 FROM uncovered
 JOIN charge_point ON charge_point.id = uncovered.charge_point;
 

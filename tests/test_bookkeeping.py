@@ -325,6 +325,27 @@ def test_a_broken_tags_file_changes_nothing(desk: Desk) -> None:
     assert desk.say("Authorize", {"idTag": "?"})["idTagInfo"]["status"] == "Invalid"
 
 
+@pytest.mark.parametrize("broken", ["[", None])
+def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
+    desk: Desk, broken: str | None
+) -> None:
+    """This one has not looked in the moment in which the file was good."""
+    session(desk)
+    elsewhere = Bookkeeping(
+        open_database(desk.path), TagsFile(desk.folder / "tags.json"), BERLIN, "other"
+    )
+    desk.tags([ACCOUNTS[0]])
+    text = json.dumps([2, "a", "Authorize", {"idTag": "1111"}])
+    job = Receive("t", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
+    elsewhere.write([job], desk.now_ms)
+    if broken is None:
+        (desk.folder / "tags.json").unlink()
+    else:
+        desk.tags(broken)
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.say("Authorize", {"idTag": "1111"})["idTagInfo"]["status"] == "Accepted"
+
+
 @pytest.mark.parametrize("content", [None, b"\xff\xfe[]"])
 def test_without_a_readable_tags_file_every_card_is_invalid(
     desk: Desk, content: bytes | None

@@ -148,6 +148,16 @@ def test_a_dismissed_record_is_owed_by_nobody_and_seen_as_a_gap(garage: Home) ->
     assert garage.query("SELECT gap_wh, dismissed FROM gaps") == [(300_000, "the same")]
 
 
+def test_what_was_dismissed_in_error_is_given_to_an_account_with_its_energy(garage: Home) -> None:
+    say(garage, start(1_000, MORNING), stop(5_000, NOON))
+    review(garage, "dismiss", "1")
+    done = garage.run("shocpp", "review", "assign", "3", "--account", "company-x", "--why", "so")
+    assert done.returncode == 2
+    assert "shocpp review correct 3 --account company-x" in done.stderr
+    review(garage, "correct", "3", "--account", "company-x")
+    assert sums(garage) == {"company-x": 4_000, "family-y": 0}
+
+
 def test_a_gap_is_given_to_an_account(garage: Home) -> None:
     say(garage, start(1_000, MORNING), stop(2_000, NOON))
     say(garage, start(2_500, EVENING), stop(3_000, EVENING))
@@ -156,6 +166,16 @@ def test_a_gap_is_given_to_an_account(garage: Home) -> None:
     assert listed(garage) == []
     assert sums(garage) == {"company-x": 500, "family-y": 1_500}
     assert balance(garage) == (2_000, 2_000, 0, 0, 0)
+
+
+def test_a_gap_that_was_given_away_is_not_booked_again_by_who_filled_it(garage: Home) -> None:
+    """The charger was offline, and tells it when the next ones are long in the books."""
+    say(garage, start(1_000, MORNING), stop(2_000, NOON))
+    say(garage, start(2_500, EVENING), stop(3_000, EVENING))
+    review(garage, "assign", "G2", "--account", "company-x")
+    say(garage, start(2_000, "2026-10-01T12:00:00Z"), stop(2_500, "2026-10-01T13:00:00Z"))
+    assert sums(garage) == {"company-x": 500, "family-y": 1_500}
+    assert listed(garage) == [("4", "record", 500)]
 
 
 def test_a_transaction_that_never_stopped_is_booked_up_to_its_last_reading(garage: Home) -> None:
@@ -201,6 +221,15 @@ def test_a_meter_that_begins_anew_is_named_as_one_that_cannot_be_audited(garage:
     paper = garage.run("shocpp-summary", "2026", "10").stdout
     assert "  garage: nicht prüfbar, denn sein Zähler begann neu" in paper
     assert listed(garage) == []
+
+
+def test_the_tenth_record_does_not_look_older_than_the_ninth(garage: Home) -> None:
+    """Both of one transaction: the second stop has the same start."""
+    days = [f"2026-10-{day:02}T05:00:00Z" for day in range(1, 11)]
+    for number, day in enumerate(days[:8], 1):
+        say(garage, start(number * 1_000, day), stop(number * 1_000 + 1_000, day))
+    say(garage, start(9_000, days[8]), stop(10_000, days[8]), stop(21_000, days[9], 20_000_009))
+    assert balance(garage) == (20_000, 20_000, 0, 0, 0)
 
 
 def test_what_waits_is_listed_for_people(garage: Home) -> None:

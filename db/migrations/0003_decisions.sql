@@ -59,6 +59,8 @@ ALTER TABLE accounting_record_now RENAME TO accounting_record;
 CREATE INDEX accounting_record_by_month ON accounting_record (month, account);
 CREATE INDEX accounting_record_by_reading
     ON accounting_record (charge_point, end_wh) WHERE review IS NULL;
+CREATE INDEX accounting_record_by_kwh      -- twins among the files of the seed's scripts
+    ON accounting_record (begin_kwh, end_kwh) WHERE review IS NULL;
 CREATE INDEX accounting_record_under_review ON accounting_record (id) WHERE review IS NOT NULL;
 CREATE INDEX accounting_record_to_export ON accounting_record (id) WHERE exported_ms IS NULL;
 -- A record is decided on once: a second decision is about the entry that the first one made.

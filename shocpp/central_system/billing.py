@@ -65,7 +65,11 @@ class Billing:
     def _accounts_in_force(self) -> Accounts:
         """The accounts of this transaction; a new set is kept for the day its file is broken."""
         if self._accounts is None:
-            self._accounts = self._tags.accounts(transactions.account_names(self._db))
+            bound = transactions.account_names(self._db)
+            self._accounts = self._tags.accounts(bound)
+            if self._tags.trouble is not None:
+                self._tags.fall_back_to(properties.kept_tags(self._db))
+                self._accounts = self._tags.accounts(bound)
             if self._tags.text is not None and self._tags.text != self._kept_tags:
                 properties.keep_tags(self._db, self._tags.text)
                 self._new_tags = self._tags.text
@@ -122,6 +126,7 @@ class Billing:
             stopped,
             card.account_index if card and known else None,
             listed | transactions.account_names(self._db),
+            heard.received_ms,
         )
         match = match_stop(stopped, rows, heard.received_ms)
         if match.repeat_of is not None:

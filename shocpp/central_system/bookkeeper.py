@@ -33,6 +33,9 @@ AT_ONCE = 2_000
 PROBE_EVERY_S = 1.0
 EXPORT_RETRY_S = 30.0
 PURGE_EVERY_S = 3_600.0
+HOUSE_EVERY_S = 0.5
+"""What can wait is done this often even where jobs never end."""
+
 DAY_MS = 86_400_000
 
 Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
@@ -55,7 +58,7 @@ class Bookkeeper:
         self._found: Callable[[Look], None] = lambda _look: None
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
-        self._export_at = self._purge_at = 0.0
+        self._export_at = self._purge_at = self._house_at = 0.0
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
 
     def start(self, deliver: Deliver, found: Callable[[Look], None]) -> None:
@@ -98,8 +101,9 @@ class Bookkeeper:
         stopping = False
         while not stopping:
             stopping = self._turn()
-            if self._inbox.empty():
+            if self._inbox.empty() or time.monotonic() >= self._house_at:
                 self._keep_house()
+                self._house_at = time.monotonic() + HOUSE_EVERY_S
         self._leave()
 
     def _turn(self) -> bool:

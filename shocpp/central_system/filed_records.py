@@ -53,6 +53,8 @@ def record_paths(path: Path) -> list[Path]:
     """The accounting files at a path, a file or a folder, in the order of their times."""
     if not path.exists():
         raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
+    if path.is_file() and not _NAME.fullmatch(path.name):
+        raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
     found = [path] if path.is_file() else path.glob("**/*.json")
     return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
 
@@ -64,6 +66,8 @@ def _age(path: Path) -> tuple[int, str]:
 def read_filed(path: Path) -> Filed:
     """The record of a file; UsageError says what is wrong with it."""
     try:
+        if not path.is_file():
+            raise UsageError(f"{path} is not a file")
         if path.stat().st_size > _MOST_BYTES:
             raise UsageError(f"{path} is too large for an accounting record")
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -119,6 +123,10 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
     stopped_ms = _moment(values, "stopped_at")
     unixtime = _digits(values, "unixtime")
     flags = _text(values, "flags")
+    entry = _text(values, "entry") if "entry" in values else "record"
+    replaces_file = _optional(values, "replaces_file", _text)
+    if entry == ("reversal" if replaces_file is None else "record"):
+        raise ValueError(f"a {entry} cannot replace {replaces_file or 'nothing'}")
     record = Record(
         account_index=_whole(values, "account_index"),
         account=_text(values, "account"),
@@ -143,8 +151,8 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         record.account_index,
         _moment(values, "booked_at"),
         _optional(values, "charge_point_id", _text),
-        _text(values, "entry") if "entry" in values else "record",
-        _optional(values, "replaces_file", _text),
+        entry,
+        replaces_file,
         _optional(values, "decided_by", _text),
         _optional(values, "decided_why", _text),
         _columns(values, "start", START_COLUMNS),
@@ -158,7 +166,13 @@ def _columns(values: dict[str, Any], key: str, columns: tuple[str, ...]) -> dict
         return None
     if not isinstance(said, dict):
         raise ValueError(f"{key} is not an object")
-    return {column: said[column] for column in columns}
+    return {column: _column(said, column) for column in columns}
+
+
+def _column(values: dict[str, Any], key: str) -> int | str | None:
+    """What a column can hold: a whole number, a text or nothing."""
+    read = _text if isinstance(values[key], str) else _whole
+    return None if values[key] is None else read(values, key)
 
 
 def _optional(

@@ -7,6 +7,7 @@ the accounts and ids that were answered then, and each decision of a human at it
 """
 
 import contextlib
+import itertools
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.settings import Settings
 from shocpp.store import frames
 from shocpp.store.backups import beside, copy, pages, require_whole
-from shocpp.store.database import open_database
+from shocpp.store.database import check_ours, connect, open_database
 from shocpp.store.migrations import migrate, put_in_place
 
 
@@ -54,6 +55,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     paths = record_paths(settings.accounting_folder) if settings.accounting_folder.exists() else []
     with open_database(new) as db, progress("accounting files", len(paths)) as tell:
         restored = Restoring(db, settings).restore(paths, tell)
+    _require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))
 
 
@@ -65,19 +67,26 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
     _require_no_server(settings)
     new = _beside(settings)
     _remove(new)
-    with open_database(settings.database) as db, progress("pages", pages(db)) as tell:
+    with open_database(settings.database) as db, open_database(settings.database) as held:
         require_whole(db)
-        copy(db, new, tell)
-    migrate(new, now_ms(), thorough=False)
-    with open_database(new) as db:
-        rederiving = Rederiving(db, settings)
-        with progress("frames", frames.count_with_energy(db)) as tell:
-            restored = rederiving.run(tell)
+        with held.writing(durable=False):  # nobody else writes what the new one would not have
+            with progress("pages", pages(db)) as tell:
+                copy(db, new, tell)
+            rederiving, restored = _derive(new, settings, progress)
+    _require_no_server(settings)
     aside = _put_in_place(settings, new)
     superseded = rederiving.set_aside()
     with open_database(settings.database) as db:
         write_files(db, settings)
     return Rebuilt(restored, aside, superseded)
+
+
+def _derive(new: Path, settings: Settings, progress: Progress) -> tuple[Rederiving, Restored]:
+    migrate(new, now_ms(), thorough=False)
+    with open_database(new) as db:
+        rederiving = Rederiving(db, settings)
+        with progress("frames", frames.count_with_energy(db)) as tell:
+            return rederiving, rederiving.run(tell)
 
 
 def _beside(settings: Settings) -> Path:
@@ -92,7 +101,8 @@ def _remove(path: Path) -> None:
 def _is_whole(path: Path) -> bool:
     if not path.exists():
         return False
-    with contextlib.suppress(UnusableDatabase), open_database(path) as db:
+    with contextlib.suppress(UnusableDatabase), connect(path) as db:
+        check_ours(db)  # of whatever version
         require_whole(db)
         return True
     return False
@@ -108,7 +118,9 @@ def _require_no_server(settings: Settings) -> None:
 
 def _put_in_place(settings: Settings, new: Path) -> Path | None:
     path = settings.database
-    aside = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}")
+    stem = f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+    aside = next(free for name in names if not (free := path.with_name(name)).exists())
     was_there = path.exists()
     try:
         put_in_place(new, path, aside)

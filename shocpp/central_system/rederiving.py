@@ -13,6 +13,7 @@ from shocpp.central_system.billing import Billing, Heard
 from shocpp.central_system.filed_records import Filed, read_filed, record_paths
 from shocpp.central_system.restoring import Restored, Restoring, Tell
 from shocpp.central_system.tags import TagsFile
+from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts, id_tag_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import start_key
@@ -20,9 +21,10 @@ from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.settings import Settings
-from shocpp.store import charge_points, frames, records, transactions
+from shocpp.store import audit, charge_points, frames, records, transactions
 from shocpp.store.database import Database
 from shocpp.store.frames import EnergyFrame
+from shocpp.store.transactions import Assigned
 
 AT_ONCE = 500
 
@@ -62,6 +64,7 @@ class Rederiving:
         self._given = {one[:3]: one for one in transactions.assigned(db)}
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
+        self._only_filed: set[str] = set()
         self._void: list[Path] = []
         folder = settings.accounting_folder
         self._paths = record_paths(folder) if folder.exists() else []
@@ -98,32 +101,46 @@ class Rederiving:
 
     def _has_no_frame(self, filed: Filed) -> bool:
         """Whether only its file tells of a record: it was imported, or is older than the frames."""
-        if filed.stop is None or filed.charge_point_id is None:
-            return True
-        row = charge_points.row_of(self._db, filed.charge_point_id)
-        if (row, filed.stop["received_ms"]) not in self._with_frames:
+        row = charge_points.row_of(self._db, filed.charge_point_id or "")
+        if filed.stop is None or (row, filed.stop["received_ms"]) not in self._with_frames:
+            self._only_filed.add(filed.path.name)
             return True
         self._derived.append(filed.path)
+        start = filed.start
+        if row is not None and start is not None and start["assigned_by"] is not None:
+            key = (row, start["received_ms"], start["start_key"])
+            told = (start["account_index"], start["account"], start["assigned_by"])
+            self._given.setdefault(key, Assigned(*key, *told))
         return False
 
     def _is_borne_out(self, path: Path) -> bool:
         """Whether the record of a file was derived again as the file tells it."""
         number = records.number_of(self._db, path.name)
         stored = None if number is None else records.stored(self._db, number)
-        return stored is not None and stored.record == read_filed(path).record
+        if stored is None or path.name in self._only_filed:
+            return stored is not None
+        try:
+            return stored.record == read_filed(path).record
+        except UsageError:
+            return False
+
+    def _holds(self, filed: Filed) -> bool:
+        """Whether what a human has decided on is there again."""
+        if filed.replaces_file is not None:
+            return self._is_borne_out(filed.path.parent / filed.replaces_file)
+        row = charge_points.row_of(self._db, filed.charge_point_id or "")
+        if filed.start is not None:
+            return transactions.is_orphaned(self._db, row, filed.start)
+        record = filed.record
+        return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
 
     def _decide(self, filed: Filed) -> None:
-        replaced = filed.replaces_file
-        if replaced is not None:
-            holds = self._is_borne_out(filed.path.with_name(replaced))
-        else:
-            begin_wh, end_wh = filed.record.begin_wh, filed.record.end_wh
-            row = charge_points.row_of(self._db, filed.charge_point_id or "")
-            booked = transactions.booked_between(
-                self._db, row, filed.record.connector_id, begin_wh, end_wh
-            )
-            holds = not booked
-        if holds:
+        record, start = filed.record, filed.start
+        if start is not None and filed.replaces_file is None:
+            # Its file may be younger than a late stop, which has moved the end.
+            covered_to_wh = record.begin_wh if filed.entry == "dismissal" else record.end_wh
+            filed = filed._replace(start={**start, "meter_stop_wh": covered_to_wh})
+        if self._holds(filed):
             self._restoring.restore_one(filed)
             return
         self._void.append(filed.path)

@@ -17,6 +17,7 @@ from shocpp.central_system.record_files import write_files
 from shocpp.central_system.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger.booking import Record
+from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
 from shocpp.store import charge_points, properties, records, transactions
@@ -56,6 +57,7 @@ class Restoring:
         self.refused: list[str] = []
         self._db = db
         self._folder = settings.accounting_folder
+        self._tags_file = settings.tags_file
         self._charge_point_id = charge_point_id
         self._owners = owners(settings.tags_file, transactions.account_names(db))
         self._restored = self._known = 0
@@ -73,15 +75,27 @@ class Restoring:
     def restore_records(
         self, paths: Iterable[Path], tell: Tell, wanted: Callable[[Filed], bool] = lambda _: True
     ) -> None:
-        """Restore those that no human has decided, as far as they are wanted."""
+        """Restore those that no human has decided, as far as they are wanted.
+
+        Ours first: they know accounts that tags.json has lost, and which of two twins waits.
+        """
+        seeds: list[Filed] = []
         for some in _slices(paths, AT_ONCE):
             filed = [filed for filed in map(self._read, some) if filed is not None]
             self._decisions += [one for one in filed if one.entry != "record"]
+            seeds += [one for one in filed if one.account_index is None]
             with self._db.writing():
                 for one in filed:
-                    if one.entry == "record" and wanted(one):
+                    if one.entry == "record" and one.account_index is not None and wanted(one):
                         self.restore_one(one)
             tell(len(some))
+        if seeds:
+            self._owners = owners(self._tags_file, transactions.account_names(self._db))
+        for some_seeds in _slices(seeds, AT_ONCE):
+            with self._db.writing():
+                for one in some_seeds:
+                    if wanted(one):
+                        self.restore_one(one)
 
     def decisions(self) -> list[Filed]:
         """Those that humans have decided, in the order of their times: what they are about first.
@@ -135,6 +149,7 @@ class Restoring:
         record = filed.record
         if filed.account_index is None:
             record = self._of_the_seed(filed)
+        self._require_bound(record.account_index, record.account)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
             start = transactions.restore_start(db, charge_point, filed.start)
@@ -151,6 +166,17 @@ class Restoring:
         records.record(
             db, origin, record, filed.place, filed.booked_ms, now_ms() if is_there else None
         )
+
+    def _require_bound(self, account_index: int, account: str) -> None:
+        """An index, once used, is that of its account for ever."""
+        if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
+            raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
+        bound = transactions.account_names(self._db).get(account_index, account)
+        if bound != account:
+            raise UsageError(
+                f"index {account_index} belongs to the account {bound!r} in the books, not to "
+                f"{account!r}"
+            )
 
     def _of_the_seed(self, filed: Filed) -> Record:
         """Its account's index; a second record of one transaction, which the seed booked, waits."""

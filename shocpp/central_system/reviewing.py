@@ -71,6 +71,11 @@ def assigned(
 ) -> list[Made]:
     """The same inside the caller's write transaction."""
     subject = _subject(db, reference)
+    if subject.origin.entry == "dismissal":
+        raise UsageError(
+            f"record {reference} says that nobody owes it, and holds no energy to assign; say what "
+            f"was measured: shocpp review correct {reference} --account {owner.account}"
+        )
     return _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
 
 

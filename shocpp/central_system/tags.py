@@ -143,8 +143,15 @@ class TagsFile:
         self._read = False
 
     def fall_back_to(self, kept: str | None) -> None:
-        """The last good text of former processes, for a file that is broken at the first look."""
+        """The last good text that any process has read, for while the file is broken."""
         self._kept = kept
+        if self.trouble is not None and None not in (self.text, kept) and kept != self.text:
+            self._take_kept()
+
+    def _take_kept(self) -> None:
+        if self._kept is not None:
+            self.text = self._kept
+            self._accounts = _checked(self._kept, self.path, {})
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
         """The accounts, after a look whether the file has changed (one stat)."""
@@ -161,9 +168,8 @@ class TagsFile:
         except FileNotFoundError:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
         except ConfigError as error:
-            if self.text is None and self._kept is not None:
-                self.text = self._kept
-                self._accounts = _checked(self._kept, self.path, {})
+            if self.text is None:
+                self._take_kept()
             self._warn(str(error))
         else:
             self.text, self.trouble = text, None

@@ -63,3 +63,15 @@ def gap(db: Database, number: str) -> Gap | None:
     """The gap of this number, which is that of the claim after it."""
     found = db.execute(f"{_GAP} WHERE gap = ?", (number,)).fetchone()
     return Gap(*found) if found else None
+
+
+def is_gap(
+    db: Database, charge_point: int | None, connector_id: int | None, from_wh: int, to_wh: int
+) -> bool:
+    """Whether nobody claims anything of this interval, which a register has counted."""
+    found = db.execute(
+        "SELECT 1 FROM uncovered WHERE charge_point = ? AND connector_id IS ?"
+        " AND from_wh <= ? AND to_wh >= ?",
+        (charge_point, connector_id, from_wh, to_wh),
+    ).fetchone()
+    return found is not None

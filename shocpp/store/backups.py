@@ -80,6 +80,9 @@ def refuse_to_replace(db: Database, to: Path) -> None:
             header = file.read(72)
     if int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         raise UsageError(f"{to} is there and is no copy of ours; name another file")
+    if any(other.exists() for other in beside(to)):
+        # What is in them would be taken for a part of the new copy.
+        raise UsageError(f"{to} is a database in use, or not closed; name another file")
 
 
 def beside(path: Path) -> tuple[Path, ...]:

@@ -8,17 +8,23 @@ def probe(db: Database, now_ms: int) -> None:
     db.execute("INSERT OR REPLACE INTO property VALUES ('probed_ms', ?)", (str(now_ms),))
 
 
-def born_ms(db: Database) -> int:
+def born_ms(db: Database, now_ms: int = 2**62) -> int:
     """Since when every start is on file: when this database was made, or files came into it."""
     (moment_ms,) = db.execute(
-        "SELECT max(CAST(value AS INTEGER)) FROM property WHERE name IN ('born_ms', 'imported_ms')"
+        "SELECT max(CAST(value AS INTEGER)) FROM property WHERE name = 'born_ms'"
+        " OR name GLOB 'imported_ms*' AND CAST(value AS INTEGER) <= ?",
+        (now_ms,),
     ).fetchone()
     return int(moment_ms)
 
 
 def remember_import(db: Database, now_ms: int) -> None:
-    """Files are taken into the books, and there may be starts that are older than these."""
-    db.execute("INSERT OR REPLACE INTO property VALUES ('imported_ms', ?)", (str(now_ms),))
+    """Files are taken into the books, and there may be starts that are older than these.
+
+    Each import is remembered: what was decided before it, and between two, is decided again so.
+    """
+    name = f"imported_ms {now_ms}"
+    db.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, str(now_ms)))
 
 
 def kept_tags(db: Database) -> str | None:

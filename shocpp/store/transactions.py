@@ -131,6 +131,7 @@ def rows_for_stop(
     stopped: TransactionStopped,
     card_account: int | None,
     names: dict[int, str],
+    now_ms: int,
 ) -> StopRows:
     """What `match_stop` needs to know."""
     sent = stopped.transaction_id
@@ -153,7 +154,7 @@ def rows_for_stop(
         card_account=card_account,
         issued_elsewhere=bool(elsewhere),
         account_names=names,
-        ledger_born_ms=properties.born_ms(db),
+        ledger_born_ms=properties.born_ms(db, now_ms),
     )
 
 
@@ -195,8 +196,9 @@ def neighbours(
     """The intervals in Wh that this stop must not book again.
 
     Of a transaction on file: what began after it on its connector, what was booked there since it
-    began, what was booked from an id alone, and, where it has no clock and may be an ended one told
-    again, its like. Registers that begin each session below 1 kWh overlap and mean nothing by it.
+    began, what was booked from an id alone, a gap given away in whose time it began, and, where it
+    has no clock and may be an ended one told again, its like. Registers that begin each session
+    below 1 kWh overlap and mean nothing by it.
     A decoded transaction has no connector, so every record of its Charge Point counts, and those
     imported without one.
     """
@@ -221,6 +223,9 @@ def neighbours(
         " WHERE charge_point = :charge_point AND review IS NULL AND entry <> 'dismissal'"
         " AND end_wh > :begin AND begin_wh < :end AND begin_wh >= :lowest"
         " AND coalesce(started_transaction, 0) <> :row AND (provenance = 'decoded'"
+        "  OR provenance = 'decided' AND started_transaction IS NULL"
+        "   AND coalesce(connector_id, :connector) = :connector"
+        "   AND :started BETWEEN started_ms AND stopped_ms"
         "  OR connector_id = :connector AND (id > (SELECT last_record FROM started_transaction"
         "   WHERE id = :row) OR :clockless AND begin_wh = :begin AND end_wh = :end))",
         {
@@ -232,20 +237,9 @@ def neighbours(
             "lowest": lowest_wh,
             "infinite": INFINITE_WH,
             "clockless": not has_clock(transaction.started_ms),
+            "started": transaction.started_ms,
         },
     ).fetchall()
-
-
-def booked_between(
-    db: Database, charge_point: int | None, connector_id: int | None, begin_wh: int, end_wh: int
-) -> bool:
-    """Whether any of this interval of a register is booked."""
-    found = db.execute(
-        "SELECT 1 FROM entries WHERE charge_point = ? AND review IS NULL AND consumed_wh > 0"
-        " AND register IS coalesce(?, register) AND end_wh > ? AND begin_wh < ? LIMIT 1",
-        (charge_point, connector_id, begin_wh, end_wh),
-    ).fetchone()
-    return found is not None
 
 
 def record_stop(
@@ -326,12 +320,11 @@ def restore_stop(db: Database, charge_point: int, started: int | None, stop: dic
 
 
 def has_stop(db: Database, charge_point: int, stop: dict[str, Any]) -> bool:
-    """Whether this very stop is on file; those of a charger without a clock are told apart by when
-    they came."""
+    """Whether this very stop is on file; those of a charger without a clock are all alike, even two
+    that came in one millisecond, and only the files of their records tell them apart."""
     found = db.execute(
-        "SELECT 1 FROM received_stop"
-        " WHERE charge_point = ? AND stop_key = ? AND (has_clock OR received_ms = ?)",
-        (charge_point, stop["stop_key"], stop["received_ms"]),
+        "SELECT 1 FROM received_stop WHERE charge_point = ? AND stop_key = ? AND has_clock",
+        (charge_point, stop["stop_key"]),
     ).fetchone()
     return found is not None
 
@@ -399,6 +392,16 @@ def orphan(db: Database, row: int) -> Orphan | None:
         return None
     (transaction,) = _transactions(db, "id = ?", row)
     return Orphan(transaction, *found)
+
+
+def is_orphaned(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
+    """Whether the transaction that a file tells of is orphaned here, and not decided on."""
+    found = db.execute(
+        "SELECT 1 FROM started_transaction WHERE charge_point = ? AND start_key = ?"
+        " AND (has_clock OR received_ms = ?) AND state = 'orphaned'",
+        (charge_point, start["start_key"], start["received_ms"]),
+    ).fetchone()
+    return found is not None
 
 
 def end_orphan(db: Database, row: int, end_wh: int) -> None:
