@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import click
 
-from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
+from shocpp.doors.cli.edge import HELP, charger_option, one_line_errors, user_name
 from shocpp.doors.cli.reading import print_view
 from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable, UsageError
@@ -16,12 +16,7 @@ LONGEST_S = 3_600.0
 
 
 @click.command(context_settings=HELP)
-@click.option(
-    "-c",
-    "--charge-point",
-    metavar="ID_OR_SERIAL",
-    help="The charger; may be left out while only one is connected.",
-)
+@charger_option
 @click.option(
     "-t",
     "--timeout",

@@ -3,7 +3,8 @@
 import click
 
 from shocpp.doors.cli.calling import LONGEST_S
-from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
+from shocpp.doors.cli.edge import HELP, charger_option, one_line_errors, user_name
+from shocpp.doors.cli.reviewing import tell_entries
 from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable
 from shocpp.settings import read_settings
@@ -21,12 +22,7 @@ def tags() -> None:
 
 @tags.command(context_settings=HELP)
 @click.option("--account", required=True, metavar="NAME", help="Whose card it is.")
-@click.option(
-    "-c",
-    "--charge-point",
-    metavar="ID_OR_SERIAL",
-    help="The charger; may be left out while only one is connected.",
-)
+@charger_option
 @click.option(
     "-t",
     "--timeout",
@@ -65,9 +61,6 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
             db, settings, card.id_tag, account, Decider(user_name(), "card learned")
         )
     click.echo(one_line(f"{card.id_tag} is {account}'s card now"))
-    for number, (entry, record), place in learned.made:
-        click.echo(
-            f"{number}  {entry}  {place.local_time}  {record.consumed_wh} Wh of {record.account}"
-        )
+    tell_entries(learned.made)
     if learned.open_transactions:
         click.echo(f"what it is charging is {account}'s when it stops")

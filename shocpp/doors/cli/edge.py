@@ -25,6 +25,13 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (Unreachable, 1),
 )
 
+charger_option = click.option(
+    "-c",
+    "--charge-point",
+    metavar="ID_OR_SERIAL",
+    help="The charger; may be left out while only one is connected.",
+)
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 

@@ -109,7 +109,7 @@ def assign(number: str, account: str, why: str, by: str) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         decider = reviewing.Decider(by, why)
-        _tell(reviewing.assign(db, settings, number, account, decider))
+        tell_entries(reviewing.assign(db, settings, number, account, decider))
 
 
 @review.command(context_settings=HELP)
@@ -139,7 +139,7 @@ def correct(
     with open_database(settings.database) as db:
         decider = reviewing.Decider(by, why)
         measured = Measured(begin, end, wh)
-        _tell(reviewing.correct(db, settings, number, measured, account, decider))
+        tell_entries(reviewing.correct(db, settings, number, measured, account, decider))
 
 
 @review.command(context_settings=HELP)
@@ -155,11 +155,11 @@ def dismiss(number: str, why: str, by: str) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         decider = reviewing.Decider(by, why)
-        _tell(reviewing.dismiss(db, settings, number, decider))
+        tell_entries(reviewing.dismiss(db, settings, number, decider))
 
 
-def _tell(made: Sequence[Any]) -> None:
+def tell_entries(made: Sequence[Any]) -> None:
+    """Print the entries that a decision has made."""
     for number, (entry, record), place in made:
-        click.echo(
-            f"{number}  {entry}  {place.local_time}  {record.consumed_wh} Wh of {record.account}"
-        )
+        wh = f"{record.consumed_wh} Wh of {record.account}"
+        click.echo(one_line(f"{number}  {entry}  {place.local_time}  {wh}"))
