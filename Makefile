@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 UPGRADE ?=
 MONEY ?= 100000
 
@@ -42,8 +43,37 @@ lint: $(DEVELOPING) ## check format, style and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
+# One test file per source file: the ground floor's tests are those with the names of its files.
+GROUND := $(notdir $(basename $(wildcard shocpp/ocpp/*.py shocpp/ledger/*.py)))
+GROUND_TESTS := $(wildcard $(GROUND:%=tests/test_%.py))
+
+# By examples alone: what only a property happens to reach has no test that says why.
+.PHONY: coverage
+coverage: $(DEVELOPING) ## every branch of ocpp/ and ledger/ is taken by an example in their own tests
+	@rm -f .coverage .coverage.*
+	@$(BIN)/coverage run -m pytest -m 'not hypothesis' $(GROUND_TESTS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --include='shocpp/ocpp/*,shocpp/ledger/*' --fail-under=100
+
+# mutmut mutates a copy and keeps its findings there: an interrupted run goes on where it was, what ARGS names runs
+# again, and after make clean everything does. CI=1 lets Hypothesis draw the same examples for every mutant. It asks
+# only the tests that it saw call a function; a table is built when it is imported, and a cache is filled by another
+# test: so what survives is shown to all examples.
+MUTANTS := build/mutants
+MUTMUT := $(CURDIR)/$(VENV)/mutating/bin/mutmut
+UNNOTICED = MUTANT_UNDER_TEST=$$mutant $(CURDIR)/$(VENV)/mutating/bin/python -m pytest -x -m 'not hypothesis' >/dev/null
+
+.PHONY: mutants
+mutants: $(VENV)/.mutating ## list the changes to ocpp/ and ledger/ that no test of theirs notices; ARGS='shocpp.ledger*'
+	@mkdir -p $(MUTANTS)/tests
+	@cp -Rp pyproject.toml conf shocpp $(MUTANTS)
+	@cp -p tests/conftest.py $(GROUND_TESTS) $(MUTANTS)/tests
+	@cd $(MUTANTS) && CI=1 $(MUTMUT) run --max-children $(JOBS) $(ARGS) >mutmut.log || { tail -n 20 mutmut.log >&2; exit 1; }
+	@cd $(MUTANTS) && $(MUTMUT) results | awk '/: / && !/not checked/ { sub(":", ""); print $$1 }' >survived
+	@cd $(MUTANTS)/mutants && for mutant in $$(cat ../survived); do if $(UNNOTICED); then echo "$$mutant"; fi; done
+
 .PHONY: check
-check: lint test ## lint, then test: what CI runs
+check: lint coverage test ## lint, coverage, then test: what CI runs
 
 .PHONY: format
 format: $(DEVELOPING) ## rewrite the sources as lint wants them
@@ -104,6 +134,13 @@ $(DEVELOPING): $(INSTALLED) requirements-dev.lock
 # ones, because backports are only ever left out later; an environment of its own keeps pip-tools out of the lock.
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(VENV)/locking/bin/pip-compile --quiet --strip-extras --generate-hashes \
 	--build-deps-for=editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(UPGRADE)
+
+# Its own environment, too: of it only pytest and Hypothesis have to be those of the tests.
+$(VENV)/.mutating: $(LOCKED) requirements-dev.lock
+	@$(PYTHON) -m venv --clear $(VENV)/mutating
+	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement=requirements-dev.lock
+	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install mutmut==3.8.1
+	@touch $@
 
 $(VENV)/.locking: $(LOCKED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \

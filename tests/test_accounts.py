@@ -1,6 +1,7 @@
 """tags.json: the seed's form unchanged, and a refusal of anything that could bill a wrong one."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -94,6 +95,10 @@ def test_there_may_be_no_account_and_no_card() -> None:
     assert accounts(x(ids=[])).names() == ["company-x"]
 
 
+def test_the_last_index_is_214() -> None:
+    assert accounts(x(index=214)).card("1111", NOW_MS).account_index == 214
+
+
 def test_keys_of_ones_own_are_ignored() -> None:
     assert accounts(x(remark="the blue car")).card("1111", NOW_MS).status == "Accepted"
 
@@ -149,6 +154,17 @@ def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
 )
 def test_from_its_date_on_an_account_is_expired(expires: object, status: str) -> None:
     assert accounts(x(expires=expires)).card("1111", NOW_MS).status == status
+
+
+def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-12")
+        time.tzset()
+        here = accounts(x(expires="2023-09-03T07:52:10"))
+    time.tzset()
+    assert here.by_index[1].expires_ms == NOW_MS
 
 
 def test_blocked_says_more_than_expired() -> None:
@@ -209,6 +225,7 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(blocked="1111"), "(company-x): blocked must be a list of strings"),
         (x(blocked=[1111]), "(company-x): blocked must be a list of strings"),
         (x(blocked=None), "(company-x): blocked must be a list of strings"),
+        (x(blocked=["3333"]), "(company-x): blocked names '3333', which is not in ids; correct"),
         (x(expires="soon"), "expires must be a date such as \"2026-12-31\", not 'soon'"),
         (x(expires=20261231), 'expires must be a date such as "2026-12-31", not 20261231'),
         (x(expires="2026-13-31"), "expires must be a date such as"),
@@ -245,10 +262,12 @@ def test_a_card_of_two_accounts_is_refused(again: str) -> None:
 
 
 def test_two_accounts_of_one_name_are_refused() -> None:
-    with pytest.raises(
-        ConfigError, match=r"tags\.json, entry 2: there are two accounts 'company-x'"
-    ):
+    with pytest.raises(ConfigError) as caught:
         accounts(X, OTHER | {"account": "company-x"})
+    assert str(caught.value) == (
+        "tags.json, entry 2: there are two accounts 'company-x'; "
+        "put their ids into one entry, or rename one"
+    )
 
 
 @pytest.mark.parametrize("empty", ["", " ", ":-:"])

@@ -343,6 +343,7 @@ def test_a_transaction_id_in_another_spelling_is_read_and_flagged(value: object)
         ("local-7", "local-7"),
         ([], "[]"),
         ("9" * 500, "9" * 100),
+        (["9" * 500], "['" + "9" * 98),
     ],
 )
 def test_an_unreadable_transaction_id_is_kept_as_text(value: object, text: str) -> None:

@@ -129,6 +129,7 @@ def test_a_start_is_known_by_connector_card_reading_and_time() -> None:
     key = start_key(started())
     assert key == '[1,"1111",9042100,"2023-09-03T06:52:10.000Z"]'
     assert start_key(started(id_tag="AB:CD")) == start_key(started(id_tag="abcd"))
+    assert start_key(started(id_tag="Ä1")) == '[1,"ä1",9042100,"2023-09-03T06:52:10.000Z"]'
     for other in (
         started(connector_id=2),
         started(id_tag="2222"),
@@ -159,8 +160,18 @@ def test_an_id_in_another_spelling_is_the_same_and_an_unreadable_one_is_its_spel
     assert stop_key(unreadable).startswith('["9223372036854775807",')
 
 
+@pytest.mark.parametrize("sent", [-1, 0])
+def test_where_the_id_says_nothing_the_card_is_in_the_key(sent: int) -> None:
+    """Two connectors may be stopped offline in one second at one reading."""
+    stop = stopped(transaction_id=sent)
+    assert stop_key(stop) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000]'
+    with_card = stopped(transaction_id=sent, id_tag="AB:CD")
+    assert stop_key(with_card) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000,"abcd"]'
+
+
 def test_without_an_id_the_same_stop_has_the_same_key() -> None:
     """MicroOcpp repeats a stop with its id first, then with -1."""
+    assert anonymous_stop_key(stopped()) == '["2023-09-03T07:52:10.000Z",9075000]'
     assert anonymous_stop_key(stopped()) == anonymous_stop_key(stopped(transaction_id=-1))
     assert [is_anonymous(stopped(transaction_id=sent)) for sent in (-1, 0, -2, 5, None)] == [
         *(True, True),
@@ -268,7 +279,7 @@ def test_a_known_stop_is_a_repeat() -> None:
 
 
 def test_a_known_stop_with_a_clock_is_a_repeat_whatever_is_open() -> None:
-    rows = stop_rows(ended(1), transaction(2), known=(StopOnFile(5, None, 1, 9),))
+    rows = stop_rows(ended(1), transaction(2), known=(StopOnFile(5, None, 1, 1),))
     assert match_stop(stopped(), rows, NOW_MS).repeat_of == 5
 
 
@@ -291,8 +302,41 @@ def test_a_stop_without_a_clock_is_a_repeat_while_nothing_began_since() -> None:
     rows = stop_rows(ended(2), before, other, known=known)
     stop = stopped(stopped_ms=None, stopped_text=None, id_tag="1111")
     assert match_stop(stop, rows, NOW_MS).repeat_of == 5
+    rows = stop_rows(ended(1), transaction(2), known=known)
+    assert match_stop(stop, rows, NOW_MS).repeat_of == 5
     rows = stop_rows(ended(2), before, elsewhere, known=known)
-    assert match_stop(stop, rows, NOW_MS).unmatched
+    unmatched = match_stop(stop, rows, NOW_MS).unmatched
+    assert unmatched == "a repeat, or the stop of an open transaction elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("card", "on_file", "is_repeat"),
+    [
+        ("1111", "1111", True),
+        ("11:11", "1111", True),
+        (None, "1111", True),
+        ("1111", None, True),
+        ("2222", "1111", False),
+    ],
+)
+def test_without_an_id_a_stop_with_another_card_is_no_repeat(
+    card: str | None, on_file: str | None, is_repeat: bool
+) -> None:
+    rows = stop_rows(ended(), sent=-1, known=(StopOnFile(5, on_file, 1, 9),))
+    match = match_stop(stopped(transaction_id=-1, id_tag=card), rows, NOW_MS)
+    assert match.repeat_of == (5 if is_repeat else None)
+
+
+def test_with_its_id_a_stop_with_another_card_is_a_repeat_all_the_same() -> None:
+    rows = stop_rows(ended(), known=(StopOnFile(5, "1111", 1, 9),))
+    assert match_stop(stopped(id_tag="2222"), rows, NOW_MS).repeat_of == 5
+
+
+def test_a_repeat_is_one_of_the_last_stop_that_it_can_repeat() -> None:
+    known = (StopOnFile(5, "1111", 1, 9), StopOnFile(6, "1111", 2, 9), StopOnFile(7, "2222", 2, 9))
+    rows = stop_rows(sent=-1, known=known)
+    stop = stopped(transaction_id=-1, id_tag="1111")
+    assert match_stop(stop, rows, NOW_MS).repeat_of == 6
 
 
 # --- step 2: an open transaction of this Charge Point has the id ---
@@ -342,6 +386,17 @@ def test_of_several_open_ones_the_one_that_fits_is_closed() -> None:
     assert match.closes == second
 
 
+@pytest.mark.parametrize("started_ms", [NOW_MS, None])
+def test_of_several_open_ones_the_one_that_began_by_then_is_closed(started_ms: int | None) -> None:
+    mine, later = transaction(1, started_ms=started_ms), transaction(2, started_ms=NOW_MS + 1)
+    assert match_stop(stopped(), stop_rows(mine, later), NOW_MS).closes == mine
+
+
+def test_of_several_open_ones_a_stop_without_a_time_says_nothing() -> None:
+    both = stop_rows(transaction(1), transaction(2, started_ms=NOW_MS + 1))
+    assert match_stop(stopped(stopped_ms=None), both, NOW_MS).unmatched
+
+
 @pytest.mark.parametrize("started_ms", [NOW_MS - HOUR_MS, NOW_MS + HOUR_MS])
 def test_several_open_ones_that_fit_or_none_are_under_review(started_ms: int) -> None:
     both = [transaction(row, started_ms=started_ms) for row in (1, 2)]
@@ -360,9 +415,48 @@ def test_a_second_stop_with_other_data_books_only_the_rest() -> None:
     assert (record.provenance, record.account) == ("started", "company-x")
 
 
-def test_a_second_stop_below_the_first_books_nothing() -> None:
-    match = match_stop(stopped(meter_stop_wh=9_070_000), stop_rows(ended()), NOW_MS)
-    assert book(stopped(meter_stop_wh=9_070_000), match).consumed_wh == 0
+@pytest.mark.parametrize(
+    ("meter_stop_wh", "review"),
+    [
+        (9_074_998, None),
+        (9_074_997, "a second stop with a lower reading"),
+        (9_070_000, "a second stop with a lower reading"),
+    ],
+)
+def test_a_second_stop_below_the_first_books_nothing(
+    meter_stop_wh: int, review: str | None
+) -> None:
+    stop = stopped(meter_stop_wh=meter_stop_wh)
+    record = book(stop, match_stop(stop, stop_rows(ended()), NOW_MS))
+    assert (record.consumed_wh, record.review) == (0, review)
+
+
+def test_a_second_stop_may_bring_all_the_energy() -> None:
+    """The first one came at the start reading: no register has restarted there."""
+    match = Match(follows=ended(meter_stop_wh=9_042_100))
+    record = book(stopped(), match)
+    assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_100, 32_900, None)
+
+
+@pytest.mark.parametrize(
+    ("booked_to_wh", "meter_stop_wh", "begin_wh", "consumed_wh"),
+    [
+        (3_000, 4_000, 3_000, 1_000),
+        (3_000, 9_042_099, 3_000, 9_039_099),
+        (3_000, 9_042_100, 9_042_100, 0),
+        (3_000, 9_042_500, 9_042_100, 400),
+        (None, 9_042_500, 9_042_100, 400),
+        (None, 4_000, 9_042_100, 0),
+    ],
+)
+def test_a_second_stop_after_a_restart_is_never_billed_unseen(
+    booked_to_wh: int | None, meter_stop_wh: int, begin_wh: int, consumed_wh: int
+) -> None:
+    """What the first stop has booked lies below the start, or nowhere."""
+    first = ended(meter_stop_wh=booked_to_wh)
+    record = book(stopped(meter_stop_wh=meter_stop_wh), Match(follows=first))
+    assert (record.begin_wh, record.consumed_wh) == (begin_wh, consumed_wh)
+    assert str(record.review).startswith("a second stop after the register restarted")
 
 
 def test_a_second_stop_belongs_to_the_latest_transaction_that_began_before_it() -> None:
@@ -484,6 +578,19 @@ def test_a_positive_id_never_closes_a_transaction_of_another_account_or_reading(
     assert match_stop(stopped(), stop_rows(other), NOW_MS).unmatched
 
 
+@pytest.mark.parametrize("sent", [1, 2_147_483_647])
+def test_the_lowest_and_the_highest_positive_id_are_ids_too(sent: int) -> None:
+    rows = stop_rows(transaction(), sent=sent)
+    assert match_stop(stopped(transaction_id=sent), rows, NOW_MS).unmatched
+
+
+def test_a_bent_id_may_come_with_another_card_of_the_account() -> None:
+    mine = transaction(transaction_id=10_009_043)
+    stop = stopped(id_tag="2222")
+    assert match_stop(stop, stop_rows(mine, card_account=1), NOW_MS).closes == mine
+    assert match_stop(stop, stop_rows(mine, card_account=2), NOW_MS).unmatched
+
+
 def test_a_bent_id_that_fits_two_is_under_review() -> None:
     both = [transaction(row, transaction_id=10_009_042 + row) for row in (1, 2)]
     assert match_stop(stopped(), stop_rows(*both), NOW_MS).unmatched
@@ -516,9 +623,13 @@ def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
 @pytest.mark.parametrize(
     ("sent", "changed", "reason"),
     [
-        (10_009_042, {"ledger_born_ms": NOW_MS - FORGETFUL_MS}, "was not issued by this ledger"),
-        (10_009_042, {"issued_elsewhere": True}, "was issued to another charge point"),
-        (990_009_042, {}, "names account 99, which is not known"),
+        (
+            10_009_042,
+            {"ledger_born_ms": NOW_MS - FORGETFUL_MS},
+            "this id was not issued by this ledger",
+        ),
+        (10_009_042, {"issued_elsewhere": True}, "this id was issued to another charge point"),
+        (990_009_042, {}, "the id names account 99, which is not known"),
         (-1, {}, "no transaction matches this stop"),
         (0, {}, "no transaction matches this stop"),
         (None, {}, "no transaction matches this stop"),
@@ -530,8 +641,36 @@ def test_a_forged_or_foreign_id_is_under_review(
 ) -> None:
     rows = stop_rows(sent=sent, **({"ledger_born_ms": NOW_MS} | changed))
     match = match_stop(stopped(transaction_id=sent), rows, NOW_MS)
-    assert reason in str(match.unmatched)
+    assert match.unmatched == reason
     assert (match.account_index, match.account) == (0, UNASSIGNED)
+
+
+@pytest.mark.parametrize(
+    ("open_from_wh", "reason"),
+    [
+        (9_041_999, None),
+        (9_042_000, "an open transaction lies in what this id claims"),
+        (9_075_000, "an open transaction lies in what this id claims"),
+        (9_075_001, None),
+    ],
+)
+def test_an_id_does_not_claim_what_an_open_transaction_is_charging(
+    open_from_wh: int, reason: str | None
+) -> None:
+    other = transaction(transaction_id=20_000_000, account_index=2, meter_start_wh=open_from_wh)
+    match = match_stop(stopped(), stop_rows(other, ledger_born_ms=NOW_MS), NOW_MS)
+    assert match.unmatched == reason
+
+
+@pytest.mark.parametrize(
+    ("card_account", "reason"),
+    [(None, None), (1, None), (2, "the card belongs to another account than the id")],
+)
+def test_an_id_and_a_card_of_two_accounts_are_under_review(
+    card_account: int | None, reason: str | None
+) -> None:
+    rows = stop_rows(card_account=card_account, ledger_born_ms=NOW_MS)
+    assert match_stop(stopped(id_tag="3333"), rows, NOW_MS).unmatched == reason
 
 
 DECODED = Match(decoded_start_wh=9_042_000, account_index=1, account="company-x")
@@ -544,20 +683,35 @@ def test_a_decoded_start_is_where_the_record_before_it_ended() -> None:
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_300, 32_700, None)
 
 
+def test_a_decoded_start_is_not_where_the_next_kwh_begins() -> None:
+    record = book(stopped(), DECODED, neighbours=[(9_000_000, 9_043_000)])
+    assert record.begin_wh == 9_042_000
+    assert record.review == "overlaps what is booked already"
+
+
 @pytest.mark.parametrize("there", [(9_042_000, 9_050_000), (9_074_990, 9_080_000), (0, 2**40)])
 def test_what_is_booked_already_is_not_decoded_again(there: tuple[int, int]) -> None:
     record = book(stopped(), DECODED, neighbours=[there])
     assert record.review == "overlaps what is booked already"
 
 
-@pytest.mark.parametrize("meter_stop_wh", [9_041_999, 9_041_900, 0, -5])
-def test_a_decoded_stop_below_its_start_is_not_negative(meter_stop_wh: int) -> None:
+BELOW = "the stop reading lies below the start that its id names"
+
+
+@pytest.mark.parametrize(
+    ("meter_stop_wh", "review"),
+    [
+        (9_042_000, None),
+        (9_041_999, BELOW),
+        (0, BELOW),
+        (-5, "a negative meter reading"),
+    ],
+)
+def test_a_decoded_stop_below_its_start_is_not_negative(
+    meter_stop_wh: int, review: str | None
+) -> None:
     record = book(stopped(meter_stop_wh=meter_stop_wh), DECODED)
-    assert record.consumed_wh == 0
-    if meter_stop_wh < 9_041_998:
-        negative = "a negative meter reading"
-        below = "the stop reading lies below the start that its id names"
-        assert record.review == (negative if meter_stop_wh < 0 else below)
+    assert (record.consumed_wh, record.review) == (0, review)
 
 
 # --- step 5: nothing matches ---
@@ -567,6 +721,8 @@ def test_an_unmatched_stop_shows_what_its_id_would_mean() -> None:
     record = book(stopped(), Match(unmatched="why"))
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_000, 33_000, "why")
     assert (record.account, record.provenance) == (UNASSIGNED, "unmatched")
+    most = book(stopped(meter_stop_wh=9_042_000 + CAP_WH), Match(unmatched="why"))
+    assert (most.begin_wh, most.consumed_wh) == (9_042_000, CAP_WH)
 
 
 @pytest.mark.parametrize(
@@ -575,6 +731,7 @@ def test_an_unmatched_stop_shows_what_its_id_would_mean() -> None:
         (-1, 9_075_000),
         (10_009_042, 9_000_000),
         (10_009_042, 9_042_000 + CAP_WH + 1),
+        (None, 5_000),
         (None, None),
     ],
 )
@@ -591,6 +748,7 @@ def test_an_unmatched_stop_without_a_sensible_start_has_no_energy(
 # --- step 6: the reading at the stop ---
 
 CLOSED = Match(closes=transaction())
+CONTRADICTION = "the readings contradict each other"
 
 
 @pytest.mark.parametrize("below", [0, 1, 2])
@@ -599,6 +757,13 @@ def test_up_to_2_wh_below_the_start_are_no_energy(below: int) -> None:
     record = book(stopped(meter_stop_wh=9_042_100 - below), CLOSED)
     assert (record.consumed_wh, record.review) == (0, None)
     assert record.flags == ((f"stopped {below} Wh below its start",) if below else ())
+
+
+def test_a_meter_may_begin_at_nothing() -> None:
+    new = Match(closes=transaction(meter_start_wh=0))
+    assert book(stopped(meter_stop_wh=5_000), new).review is None
+    assert book(stopped(meter_stop_wh=-2), new).review is None
+    assert book(stopped(meter_stop_wh=-3), new).review == "a negative meter reading"
 
 
 def test_a_register_that_restarted_is_followed_through_its_readings() -> None:
@@ -618,6 +783,34 @@ def test_a_stop_without_a_reading_is_estimated_and_under_review() -> None:
     assert (record.end_wh, record.consumed_wh) == (9_050_000, 7_900)
     assert record.review == "the stop has no readable meter reading"
     assert book(stopped(meter_stop_wh=None), CLOSED).consumed_wh == 0
+
+
+@pytest.mark.parametrize(
+    ("registers", "begin_wh", "consumed_wh"),
+    [((9_050_000, 9_060_000), 9_050_000, 25_000), ((), 9_075_000, 0)],
+)
+def test_a_start_without_a_reading_is_estimated_and_under_review(
+    registers: tuple[int, ...], begin_wh: int, consumed_wh: int
+) -> None:
+    unread = Match(closes=transaction(meter_start_wh=0, start_known=False))
+    record = book(stopped(), unread, *registers)
+    assert (record.begin_wh, record.consumed_wh) == (begin_wh, consumed_wh)
+    assert record.review == "the start has no readable meter reading"
+
+
+def test_a_restart_in_between_is_under_review_although_the_stop_lies_above_the_start() -> None:
+    match = Match(closes=transaction(meter_start_wh=1_000))
+    record = book(stopped(meter_stop_wh=5_000), match, 9_000, 100)
+    assert record.consumed_wh == 8_000 + 100 + 4_900
+    assert record.review == "the readings fall in between: the register may have restarted"
+    assert record.flags == ()
+
+
+def test_a_register_that_restarts_twice_or_contradicts_itself_is_under_review() -> None:
+    twice = book(stopped(meter_stop_wh=700), CLOSED, 9_043_100, 4_000, 500)
+    assert (twice.consumed_wh, twice.review) == (1_000 + 4_000 + 500 + 200, CONTRADICTION)
+    astray = book(stopped(meter_stop_wh=3_000), CLOSED, 9_043_100, 2**60, 500)
+    assert (astray.consumed_wh, astray.review) == (1_000 + 500 + 2_500, CONTRADICTION)
 
 
 def test_readings_do_not_matter_to_a_register_that_went_on() -> None:
@@ -657,8 +850,14 @@ def test_what_a_later_transaction_of_the_connector_claims_is_under_review(
 
 
 def test_neighbours_that_only_touch_do_not_overlap() -> None:
-    touching = [(9_000_000, 9_042_100), (9_075_000, 9_080_000)]
-    assert book(stopped(), CLOSED, neighbours=touching).review is None
+    """Or by the tolerance at most: what two registers of one meter round."""
+    for touching in (
+        [(9_000_000, 9_042_100), (9_075_000, 9_080_000)],
+        [(9_000_000, 9_042_102), (9_074_998, 9_080_000)],
+    ):
+        assert book(stopped(), CLOSED, neighbours=touching).review is None
+    for overlapping in ((9_000_000, 9_042_103), (9_074_997, 9_080_000)):
+        assert book(stopped(), CLOSED, neighbours=[overlapping]).review
 
 
 def test_several_reasons_stand_together() -> None:
@@ -696,6 +895,22 @@ def test_a_start_without_a_clock_says_nothing_about_the_time_of_the_stop() -> No
         record = book(stopped(stopped_ms=NOW_MS - 5 * HOUR_MS), match)
         assert (record.billed_ms, record.started_ms) == (NOW_MS - 5 * HOUR_MS, None)
         assert record.duration_s is None
+
+
+def test_a_stop_without_a_clock_is_billed_at_its_receipt_whatever_its_start_says() -> None:
+    match = Match(closes=transaction(started_ms=1_388_534_400_000))
+    record = book(stopped(stopped_ms=1_388_534_500_000), match)
+    assert (record.billed_ms, record.flags) == (NOW_MS, ("stop time implausible",))
+
+
+@pytest.mark.parametrize(
+    ("stopped_ms", "duration_s"),
+    [(NOW_MS - HOUR_MS - 1, None), (NOW_MS - HOUR_MS, 0), (NOW_MS - HOUR_MS + 1_999, 1)],
+)
+def test_a_duration_is_whole_seconds_and_never_negative(
+    stopped_ms: int, duration_s: int | None
+) -> None:
+    assert book(stopped(stopped_ms=stopped_ms), CLOSED).duration_s == duration_s
 
 
 def test_our_own_clock_may_be_unset() -> None:
@@ -808,3 +1023,92 @@ def test_every_start_gets_a_free_id_of_its_account(
     assert 0 < decision.transaction_id < 2**31
     assert decision.transaction_id // 10_000_000 == account_index
     assert decision.transaction_id not in {each.transaction_id for each in unstopped}
+
+
+# --- what else a record says ---
+
+
+def booked(**changed: object) -> Record:
+    """The record of the plain stop of a transaction like this."""
+    return book_stop(stopped(), Match(closes=transaction(**changed)), now_ms=NOW_MS)  # type: ignore[arg-type]
+
+
+def test_a_transaction_that_a_human_gave_away_says_so() -> None:
+    assert booked().flags == ()
+    assert booked(assigned_by="anna: her card").flags == ("assigned by anna: her card",)
+
+
+@pytest.mark.parametrize(
+    ("begin_wh", "end_wh", "consumed_wh", "kwh"),
+    [
+        (9_999, 10_001, 2, 1),
+        (1_000, 999, 0, 0),
+        (5_000, 400, 1_900, 1),
+        (400, 5_000, -1_900, -1),
+        (10_001, 9_999, -2, -1),
+        (0, 0, 1_000, 0),
+        (0, 0, -1_000, 0),
+        (1_000, 9_000, 0, 0),
+    ],
+)
+def test_whole_kwh_are_the_seeds_difference_or_where_a_register_restarted_its_energy(
+    begin_wh: int, end_wh: int, consumed_wh: int, kwh: int
+) -> None:
+    record = booked()._replace(begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh)
+    assert record.consumed_kwh == kwh
+
+
+def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
+    """Power readings an hour apart, the first an hour before now; None has no time."""
+    return [
+        Reading(None if watt is None else NOW_MS - HOUR_MS + place * every_ms, None, watt)
+        for place, watt in enumerate(watts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("taken", "flagged"),
+    [
+        (metered(11_000, 11_000), "far below the 11000 Wh of its power readings"),
+        (metered(11_000, 400), None),
+        (metered(11_000, None, 500), "far below the 1000 Wh of its power readings"),
+        (metered(499, 499), None),
+        (metered(330, 330, 330), "far below the 660 Wh of its power readings"),
+        (metered(11_000, -11_000), None),
+        (metered(-9_000, 11_000, 11_000, every_ms=-HOUR_MS), None),
+        ([], None),
+    ],
+)
+def test_a_register_far_below_its_power_readings_is_flagged(
+    taken: list[Reading], flagged: str | None
+) -> None:
+    """OpenEVSE calls kWh Wh: 33 of them."""
+    record = book_stop(
+        stopped(meter_stop_wh=9_042_133),
+        Match(closes=transaction()),
+        readings=iter(taken),
+        now_ms=NOW_MS,
+    )
+    assert record.consumed_wh == 33
+    assert record.flags == ((flagged,) if flagged else ())
+
+
+def test_a_tenth_of_the_power_readings_is_near_enough() -> None:
+    for stop_wh, flags in ((9_042_199, 1), (9_042_200, 0)):
+        record = book_stop(
+            stopped(meter_stop_wh=stop_wh),
+            Match(closes=transaction()),
+            readings=metered(1_000, 1_000),
+            now_ms=NOW_MS,
+        )
+        assert len(record.flags) == flags
+
+
+def test_power_readings_say_nothing_of_a_stop_without_its_start() -> None:
+    record = book_stop(
+        stopped(meter_stop_wh=9_042_133),
+        Match(decoded_start_wh=9_042_000),
+        readings=metered(11_000, 11_000),
+        now_ms=NOW_MS,
+    )
+    assert record.flags == ()

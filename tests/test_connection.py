@@ -20,11 +20,12 @@ from shocpp.ocpp.connection import (
     Repeated,
     Reported,
 )
-from shocpp.ocpp.facts import AuthorizationAsked
+from shocpp.ocpp.facts import AuthorizationAsked, Booted
 
 NOW_MS = 1_693_727_530_000
 HEARTBEAT = '[2,"7","Heartbeat",{}]'
-BOOT = '[2,"1","BootNotification",{"chargePointVendor":"v","chargePointModel":"m"}]'
+VENDOR_AND_MODEL = {"chargePointVendor": "v", "chargePointModel": "m"}
+BOOT = json.dumps([2, "1", "BootNotification", VENDOR_AND_MODEL])
 OURS = "6c5f6d4e-0000-4000-8000-000000000001"
 
 
@@ -133,6 +134,20 @@ def test_a_call_that_cannot_be_answered_gets_a_call_error(
     assert refusal(text) == (code, description)
 
 
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ('[2,"7","Authorize",{}]', "Authorize"),
+        ('[2,"7","Teleport",{}]', "Teleport"),
+        ('[2,"7",5,{}]', ""),
+    ],
+)
+def test_a_refusal_says_for_the_log_which_action_it_refuses(text: str, action: str) -> None:
+    event = connection().receive(text, NOW_MS)
+    assert isinstance(event, Answered)
+    assert (event.action, event.unique_id) == (action, "7")
+
+
 def test_the_name_of_an_unknown_action_is_cut() -> None:
     assert refusal(f'[2,"7","{"x" * 5000}",{{}}]')[1].startswith("x" * 50 + " is not")
 
@@ -150,24 +165,47 @@ def test_vendors_words_and_extra_members_are_not_refused() -> None:
     assert isinstance(connection().receive(text, NOW_MS), Reported)
 
 
+def test_an_optional_member_that_is_null_is_an_absent_one() -> None:
+    payload = {**VENDOR_AND_MODEL, "firmwareVersion": None, "extra": "not in the table"}
+    text = json.dumps([2, "7", "BootNotification", payload])
+    event = connection().receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    assert event.fact == Booted("v", "m", serial=None, firmware=None, meter_serial=None)
+
+
+def test_a_required_member_that_is_null_is_refused_as_null() -> None:
+    mistyped = ("TypeConstraintViolation", "idTag must be a string; it is null")
+    assert refusal('[2,"7","Authorize",{"idTag":null}]') == mistyped
+
+
+def test_a_null_excuses_no_other_member() -> None:
+    payload = {**VENDOR_AND_MODEL, "firmwareVersion": None, "imsi": 5}
+    code, _ = refusal(json.dumps([2, "7", "BootNotification", payload]))
+    assert code == "TypeConstraintViolation"
+
+
 # --- answers of the charger ---
 
 
+ANSWER_TO_NONE = "an answer to no outstanding Call"
+ERROR_TO_NONE = "a CallError to no outstanding Call"
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "reason"),
     [
-        '[3,"other",{}]',
-        f'[3,"{OURS[:-1]}",{{}}]',
-        "[3,6,{}]",
-        '[4,"other","GenericError","",{}]',
-        f'[4,"5{OURS}","GenericError","",{{}}]',
+        ('[3,"other",{}]', ANSWER_TO_NONE),
+        (f'[3,"{OURS[:-1]}",{{}}]', ANSWER_TO_NONE),
+        ("[3,6,{}]", ANSWER_TO_NONE),
+        ('[4,"other","GenericError","",{}]', ERROR_TO_NONE),
+        (f'[4,"5{OURS}","GenericError","",{{}}]', ERROR_TO_NONE),
     ],
 )
-def test_only_its_unique_id_settles_our_call(text: str) -> None:
+def test_only_its_unique_id_settles_our_call(text: str, reason: str) -> None:
     """Phihong puts a digit before the id of its CallErrors: the Call times out."""
     here = connection()
     here.place(OURS, "Reset", "{}")
-    assert isinstance(here.receive(text, NOW_MS), Ignored)
+    assert here.receive(text, NOW_MS) == Ignored(reason)
     assert here.outstanding == OURS
 
 
@@ -239,6 +277,9 @@ def test_there_may_be_nothing_to_forget() -> None:
     assert isinstance(event, Reported)
     here.forget(event, text)
     assert isinstance(here.receive(text, NOW_MS), Reported)
+    for _ in range(2):
+        here.forget(event, text)
+    assert isinstance(here.receive(text, NOW_MS), Reported)
 
 
 def test_another_connection_remembers_nothing() -> None:
@@ -296,6 +337,10 @@ def garbage(here: Connection, *seconds: float, text: str = "garbage") -> list[bo
 @pytest.mark.parametrize("text", ["", "garbage", "{}", "[]", "[2]", "[2,null,3]", "[3,true,{}]"])
 def test_garbage_is_ignored_and_three_in_a_row_are_too_many(text: str) -> None:
     assert garbage(connection(), 0, 1, 2, text=text) == [False, False, True]
+
+
+def test_garbage_is_ignored_with_its_reason() -> None:
+    assert connection().receive("{}", NOW_MS) == Ignored("not a JSON array")
 
 
 def test_garbage_is_forgiven_after_ten_seconds() -> None:

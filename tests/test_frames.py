@@ -198,6 +198,12 @@ def test_what_is_not_json_is_unreadable(text: str) -> None:
     assert len(frame.reason) <= 110
 
 
+def test_what_is_unreadable_says_why() -> None:
+    reason = parse("garbage")
+    assert isinstance(reason, Unreadable)
+    assert reason.reason.startswith("not JSON: Expecting value")
+
+
 @pytest.mark.parametrize("text", ["{}", "null", "2", '"[2]"', "true", "NaN", "1e400", "9" * 5000])
 def test_what_is_not_an_array_is_unreadable(text: str) -> None:
     assert parse(text) == Unreadable("not a JSON array")
@@ -233,7 +239,15 @@ def test_a_raw_nul_is_replaced() -> None:
 
 @pytest.mark.parametrize(
     ("message_type", "told"),
-    [("1", "1"), ("5", "5"), ("-2", "-2"), ("2.5", "2.5"), ("NaN", "nan"), ("1e400", "inf")],
+    [
+        ("1", "1"),
+        ("5", "5"),
+        ("-2", "-2"),
+        ("2.5", "2.5"),
+        ("NaN", "nan"),
+        ("1e400", "inf"),
+        ("9" * 30, "9" * 20),
+    ],
 )
 def test_other_message_types_are_not_supported(message_type: str, told: str) -> None:
     """They are ignored, OCPP-J §4.1.3."""
@@ -247,6 +261,12 @@ def test_numbers_that_python_refuses_leave_the_rest_readable() -> None:
     frame = parse(f'[2,"7","StopTransaction",{{"meterStop":{"9" * 5000},"transactionId":9}}]')
     assert isinstance(frame, Call)
     assert frame.payload == {"meterStop": Decimal("9" * 5000), "transactionId": 9}
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff"])
+def test_neither_does_a_control_character_or_a_byte_order_mark_beside_them(before: str) -> None:
+    frame = parse(f'{before}[2,"7","Stop\t",{{"meterStop":{"9" * 5000}}}]')
+    assert frame == Call("7", "Stop\t", {"meterStop": Decimal("9" * 5000)})
 
 
 def test_beside_an_endless_number_ordinary_ones_stay_integers() -> None:

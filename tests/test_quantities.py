@@ -118,7 +118,7 @@ def test_an_integer_is_an_integer(value: object) -> None:
     assert is_integer(value)
 
 
-@pytest.mark.parametrize("value", [True, 1.0, "1", None, 2**62, 2**63, [1]])
+@pytest.mark.parametrize("value", [True, 1.0, "1", None, 2**62, -(2**62), 2**63, [1]])
 def test_a_boolean_a_float_a_string_and_a_giant_are_no_integers(value: object) -> None:
     assert not is_integer(value)
 
@@ -212,6 +212,12 @@ def test_what_is_no_total_at_the_outlet_is_not_reckoned_with(sample: object) -> 
     assert readings([entry(sample)]) == (Reading(MORNING_MS, None, None),)
 
 
+def test_a_total_may_come_after_what_is_none() -> None:
+    total = {"value": "9042100"}
+    for other in ({"value": "1", "location": "Inlet"}, {"value": "1", "format": "SignedData"}):
+        assert readings([entry(other, total)]) == (Reading(MORNING_MS, 9_042_100, None),)
+
+
 @pytest.mark.parametrize("samples", [None, {}, "1", 5, []])
 def test_an_entry_without_samples_is_an_empty_reading(samples: object) -> None:
     """Vestel sends an empty list."""
@@ -237,5 +243,16 @@ def test_power_without_a_total_is_that_of_its_phases() -> None:
     phases = (("2.3", "kW", "L1"), ("2300", "W", "L2-N"), ("2.4", "KW", "L3"))
     assert power_of(*phases) == 7000
     assert power_of(*phases, ("6.9", "kW", "")) == 6900, "a total wins"
+    same = (("2.3", "kW", "L1"), ("2300", "W", "L1-N"), ("2.4", "kW", "L2"))
+    assert power_of(*same) == 4700, "L1 and L1-N are one phase"
     assert power_of(("1.5", "kW", "N")) is None
     assert power_of(("x", "kW", "L1")) is None
+
+
+@pytest.mark.parametrize("unit", ["A", "V", "W", "kW", "VA", "kVA", "var", "kvar", " A "])
+def test_what_has_the_unit_of_no_energy_and_no_name_is_no_register(unit: str) -> None:
+    """Alfen names no measurand for its amperes."""
+    assert readings([entry({"value": "16", "unit": unit})]) == (Reading(MORNING_MS, None, None),)
+    named = {"value": "16", "unit": unit, "measurand": "Energy.Active.Import.Register"}
+    (taken,) = readings([entry(named)])
+    assert taken.register_wh is not None

@@ -42,7 +42,14 @@ def test_a_structure_as_its_value_is_hidden_as_well() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ['[2,"7","Heartbeat",{}]', "not JSON at all", "", '[2, "7",  "Heartbeat", {"value":"x"}]'],
+    [
+        '[2,"7","Heartbeat",{}]',
+        "not JSON at all",
+        "",
+        '[2, "7",  "Heartbeat", {"value":"x"}]',
+        '[2, "7",  "DataTransfer", {"vendorId":"\\u00e4"}]',
+        '[2, "7",  "DataTransfer", {"vendorId":"\\u00e4"',
+    ],
 )
 def test_a_frame_without_secrets_stays_as_it_is(text: str) -> None:
     assert redacted(text) == text

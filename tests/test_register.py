@@ -20,6 +20,11 @@ from shocpp.ledger.register import CAP_WH, Growth, growth
         (5_000, [5_500, 100, 300], 300, Growth(800, 1, 0)),
         # The stop lies above the start, and yet it has restarted.
         (5_000, [8_000, 0, 3_000, 6_000], 6_000, Growth(9_000, 1, 0)),
+        # It restarted if it stays low: below the start, or below half of where it was.
+        (1_000, [1_200, 900], 950, Growth(1_150, 1, 0)),
+        (0, [1_000], 400, Growth(1_400, 1, 0)),
+        (0, [1_000], 500, Growth(1_000, 0, 1)),
+        (1_000, [1_500], 1_000, Growth(500, 0, 1)),
         # The same samples again, without times to tell them apart.
         (10_000, [10_500, 11_000, 10_500, 11_000, 0], 500, Growth(1_500, 1, 1)),
         # Another register's samples: zero-based ones beside a cumulative start (MicroOcpp #66).
@@ -29,8 +34,12 @@ from shocpp.ledger.register import CAP_WH, Growth, growth
         (9_042_000, [9_043_000, 9_143_000, 9_044_000], 9_075_000, Growth(101_000, 0, 2)),
         (9_042_000, [-1_000, -3_000], 9_075_000, Growth(33_000, 0, 2)),
         (10, [4 * 10**18, 0, 4 * 10**18], 3, Growth(3, 1, 2)),
+        (0, [CAP_WH], 0, Growth(CAP_WH, 1, 0)),
+        (0, [CAP_WH + 1], 0, Growth(0, 0, 1)),
         # A fall within the tolerance is rounding.
         (133, [], 132, Growth(0, 0, 0)),
+        (1_000, [2_000, 1_998], 2_000, Growth(1_000, 0, 0)),
+        (1_000, [2_000, 1_997], 2_000, Growth(1_000, 0, 1)),
     ],
 )
 def test_growth(begin_wh: int, registers: list[int], end_wh: int, grown: Growth) -> None:

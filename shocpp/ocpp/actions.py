@@ -200,7 +200,7 @@ def _text(value: object) -> str | None:
 
 def _spelled(value: object) -> str:
     """How the charger wrote a value, short enough for a key and a report."""
-    return value[:100] if isinstance(value, str) else str(value)[:100]
+    return str(value)[:100]
 
 
 def _connector_id(payload: Payload) -> tuple[int, tuple[str, ...]]:

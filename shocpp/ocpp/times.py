@@ -3,13 +3,11 @@
 Moments inside the house are integer milliseconds since 1970 in UTC, named `…_ms`.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = 946_684_800_000  # 2000-01-01
 _LAST_MS = 4_102_444_800_000  # 2100-01-01
-_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def parse_timestamp(text: object) -> int | None:
@@ -33,8 +31,8 @@ def parse_timestamp(text: object) -> int | None:
 def _read(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:  # nanoseconds, blanks, a small t or z
-        return datetime.fromisoformat(_FRACTION.sub(r"\1", text.strip()).upper())
+    except ValueError:  # blanks, a small z
+        return datetime.fromisoformat(text.strip().upper())
 
 
 def format_timestamp(ms: int) -> str:
