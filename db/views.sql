@@ -346,9 +346,12 @@ LEFT JOIN (SELECT charge_point, month, sum(to_wh - from_wh) AS gap_wh
 CREATE VIEW review AS
 -- What needs a human; `number` is what shocpp review assign, correct and dismiss take.
 SELECT CAST(record.id AS TEXT)                                                 AS number,
-       iif(record.review IS NULL, 'card', 'record')                            AS kind,
-       coalesce(record.review, 'unknown card: ' || coalesce(nullif(record.id_tag, ''), 'none'))
-                                                                               AS reason,
+       CASE WHEN record.review IS NOT NULL THEN 'record'
+            WHEN record.account_index = 0 THEN 'card' ELSE 'register' END      AS kind,
+       CASE WHEN record.review IS NOT NULL THEN record.review
+            WHEN record.account_index = 0
+            THEN 'unknown card: ' || coalesce(nullif(record.id_tag, ''), 'none')
+            ELSE record.flags || ': ' || record.consumed_wh || ' Wh are booked' END AS reason,
        charge_point.charge_point_id,
        record.connector_id,
        record.account,
@@ -365,6 +368,7 @@ LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
 WHERE record.review IS NOT NULL
    OR record.account_index = 0 AND record.consumed_wh > 0
+   OR record.entry = 'record' AND record.flags LIKE '%register restarted%'
 UNION ALL
 SELECT 'T' || estimate.id,
        'transaction',

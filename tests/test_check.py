@@ -84,3 +84,33 @@ def test_several_workers_are_told_of_an_old_sqlite(serve: Callable[..., Server])
     wait_for(lambda: home.query("SELECT count(*) FROM worker") == [(2,)])
     told = "2 processes serve chargers with SQLite" in home.run("shocpp", "check").stdout
     assert told is (version_with_wal_race() is not None)
+
+
+EVENING = """\
+[2,"1","StartTransaction",{"connectorId":1,"idTag":"?","meterStart":1000,\
+"timestamp":"2026-10-01T05:00:00Z"}]
+[2,"2","StopTransaction",{"transactionId":1,"meterStop":5000,"timestamp":"2026-10-01T07:10:00Z"}]
+"""
+
+
+def test_what_waits_for_a_human_is_told(home: Home) -> None:
+    home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
+    told = home.run("shocpp", "check").stdout
+    assert "note   1 cases wait for somebody to decide on them; see: shocpp review" in told
+
+
+def test_records_of_a_lost_database_are_missed_and_taken_in(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
+    for file in home.database.parent.glob("shocpp.sqlite3*"):
+        if file.is_file():
+            file.unlink()
+    server = serve()
+    remedy = f"shocpp import {home.folder / 'accounting'}"
+    assert f"1 files there are not in the books; take them in with: {remedy}" in server.log()
+    (found,) = wrong(home)
+    assert found.endswith(f"are not in the books; take them in with: {remedy}")
+    assert home.run(*remedy.split()).returncode == 0
+    assert wrong(home) == []
+    assert home.query("SELECT account, consumed_wh FROM accounting") == [("unassigned", 4_000)]

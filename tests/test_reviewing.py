@@ -232,6 +232,19 @@ def test_the_tenth_record_does_not_look_older_than_the_ninth(garage: Home) -> No
     assert balance(garage) == (20_000, 20_000, 0, 0, 0)
 
 
+def test_a_register_that_restarted_is_booked_and_shown_until_somebody_has_looked(
+    garage: Home,
+) -> None:
+    """Without meter values nobody knows what it had counted before."""
+    say(garage, start(5_000, MORNING), stop(400, NOON, 20_000_005))
+    assert sums(garage) == {"family-y": 400}
+    assert listed(garage) == [("1", "register", 400)]
+    assert "register restarted: 400 Wh are booked" in garage.run("shocpp", "review").stdout
+    review(garage, "correct", "1", "--wh", "2400", why="the car says so")
+    assert sums(garage) == {"family-y": 2_400}
+    assert listed(garage) == []
+
+
 def test_what_waits_is_listed_for_people(garage: Home) -> None:
     assert garage.run("shocpp", "review").stdout == "none\n"
     say(garage, stop(5_000, NOON))

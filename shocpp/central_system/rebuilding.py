@@ -43,8 +43,9 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     _require_no_server(settings)
     if _is_whole(settings.database):
         raise UsageError(
-            f"{settings.database} is whole, and there is nothing to rebuild; only to derive its "
-            "ledger again from its frames: shocpp rebuild --frames"
+            f"{settings.database} is whole, and nothing is to be rebuilt; files that it does not "
+            f"know are taken in with: shocpp import {settings.accounting_folder}; its ledger is "
+            "derived again from its frames with: shocpp rebuild --frames"
         )
     new = _beside(settings)
     try:

@@ -199,6 +199,15 @@ class Restoring:
         return number
 
 
+def not_in_the_books(db: Database, folder: Path) -> list[Path]:
+    """The accounting files in a folder that are no records here, as after a lost database."""
+    if not folder.is_dir():
+        return []
+    paths = record_paths(folder)  # before the records: a file comes after its record
+    known = records.file_names(db)
+    return [path for path in paths if path.name not in known]
+
+
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
     iterator = iter(items)
     while some := list(islice(iterator, size)):

@@ -11,10 +11,11 @@ import time
 
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.canned import CannedCall, all_canned_calls
+from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, read_settings
-from shocpp.store import transactions
+from shocpp.store import records, transactions
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 
@@ -58,6 +59,7 @@ def banner(settings: Settings) -> str:
         *(f"calls:      {line}" for line in _canned_lines(settings)),
         f"database:   {settings.database}",
         f"records:    {settings.accounting_folder}/YYYY/MM/",
+        *(f"            {line}" for line in _lost_lines(settings)),
         "open:       any charger that reaches this address is let in, without a password; put a",
         "            reverse proxy or a firewall in front where strangers reach it",
     ]
@@ -75,6 +77,15 @@ def _accounts_line(settings: Settings) -> str:
             "(see conf/tags.json.example)"
         )
     return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
+
+
+def _lost_lines(settings: Settings) -> list[str]:
+    with open_database(settings.database) as db:
+        if records.file_names(db):
+            return []
+        lost = len(not_in_the_books(db, settings.accounting_folder))
+    remedy = f"take them in with: shocpp import {settings.accounting_folder}"
+    return [f"{lost} files there are not in the books; {remedy}"] if lost else []
 
 
 def _canned_lines(settings: Settings) -> list[str]:

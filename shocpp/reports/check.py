@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.canned import CannedCall, all_canned_calls
+from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.central_system.workers import is_alive
 from shocpp.errors import ConfigError, ShocppError
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store import charge_points, connections, transactions
 from shocpp.store.database import Database, open_database, version_with_wal_race
+from shocpp.store.views import rows_of
 
 
 class Finding(NamedTuple):
@@ -56,6 +58,7 @@ def _of_database(settings: Settings) -> Iterator[Finding]:
         with open_database(settings.database) as db:
             yield from _of_canned_calls(settings, db)
             yield from _of_accounts(settings, db)
+            yield from _of_books(settings, db)
             yield from _of_workers(db)
     except ShocppError as error:
         yield Finding(True, str(error))
@@ -72,6 +75,21 @@ def _of_accounts(settings: Settings, db: Database) -> Iterator[Finding]:
         )
     except ConfigError as error:
         yield Finding(True, str(error))
+
+
+def _of_books(settings: Settings, db: Database) -> Iterator[Finding]:
+    lost = not_in_the_books(db, settings.accounting_folder)
+    if lost:
+        yield Finding(
+            True,
+            f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "
+            f"with: shocpp import {settings.accounting_folder}",
+        )
+    waiting = len(rows_of(db, "review"))
+    if waiting:
+        yield Finding(
+            False, f"{waiting} cases wait for somebody to decide on them; see: shocpp review"
+        )
 
 
 def _of_canned_calls(settings: Settings, db: Database) -> Iterator[Finding]:

@@ -277,6 +277,6 @@ def unusable(path: Path, error: sqlite3.Error) -> UnusableDatabase:
 def damaged(path: Path, error: object) -> UnusableDatabase:
     """The refusal of a file that is no whole database."""
     return UnusableDatabase(
-        f"{path} is damaged or no SQLite database ({error}); restore a backup of it "
-        "while the server is stopped; the accounting files hold every record"
+        f"{path} is damaged or no SQLite database ({error}); stop the server and restore a backup "
+        "of it, or make it again from the accounting files: shocpp rebuild"
     )

@@ -103,7 +103,7 @@ def _upgrade(path: Path, thorough: bool) -> None:
     if path.stat().st_size == 0:
         raise UnusableDatabase(
             f"{path} is empty (0 bytes), which no database of shocpp ever is; restore a backup "
-            "of it, or move it away to begin anew"
+            "of it, or make it again from the accounting files: shocpp rebuild"
         )
     database = connect(path)
     version = check_ours(database)

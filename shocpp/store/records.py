@@ -251,6 +251,12 @@ def number_of(db: Database, file_name: str) -> int | None:
     return int(found[0]) if found else None
 
 
+def file_names(db: Database) -> set[str]:
+    """The names of all records' files."""
+    rows = db.execute("SELECT file_name FROM accounting_record").fetchall()
+    return {name for (name,) in rows}
+
+
 def twin_of(db: Database, record: Record) -> int | None:
     """A record in force that says the same of the same account, by a register that goes on.
 
