@@ -234,10 +234,11 @@ WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_w
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
 
 CREATE VIEW estimates AS
--- Transactions that were never stopped, up to their last reading.
+-- Transactions that were never stopped, up to their last reading; before 2020 no clock is set.
 SELECT started.*,
        max(coalesce(latest.register_wh, 0), started.meter_start_wh) AS end_wh,
-       latest.received_ms                                           AS last_ms
+       CASE WHEN latest.sampled_ms >= 1577836800000 THEN latest.sampled_ms
+            ELSE latest.received_ms END                             AS last_ms
 FROM started_transaction AS started
 LEFT JOIN meter_reading AS latest ON latest.id = (
     SELECT max(id) FROM meter_reading
@@ -245,8 +246,13 @@ LEFT JOIN meter_reading AS latest ON latest.id = (
 WHERE started.state = 'orphaned';
 
 CREATE VIEW uncovered AS
--- What a register has counted between two claims, without what records under review say of it.
-WITH hole AS MATERIALIZED (
+-- What a register has counted between two claims, without what records under review say of it; and
+-- why, where somebody has dismissed it.
+WITH waived AS MATERIALIZED (
+    SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
+    FROM entries
+    WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL),
+hole AS MATERIALIZED (
     SELECT number, charge_point, connector_id, month, reached_ms AS after_ms,
            moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
     FROM covered
@@ -273,7 +279,13 @@ piece AS (
         AND hole.connector_id IS coalesce(asked.connector_id, hole.connector_id)
         AND hole.to_wh > asked.begin_wh AND hole.from_wh < asked.end_wh)
 SELECT *,
-       'G' || number || iif(part > 1, '.' || part, '') AS gap
+       'G' || number || iif(part > 1, '.' || part, '') AS gap,
+       (SELECT decided_why
+        FROM waived
+        WHERE waived.charge_point = gap.charge_point
+          AND waived.connector_id IS gap.connector_id
+          AND waived.begin_wh <= from_wh
+          AND waived.end_wh >= to_wh)                  AS dismissed
 FROM (SELECT *,
              row_number() OVER (PARTITION BY number, charge_point ORDER BY from_wh) AS part
       FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms,
@@ -282,14 +294,10 @@ FROM (SELECT *,
                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS from_wh,
                    begin_wh                                                            AS to_wh
             FROM piece)
-      WHERE to_wh > from_wh);
+      WHERE to_wh > from_wh) AS gap;
 
 CREATE VIEW gaps AS
 -- Energy past the books: where a transaction does not begin with the reading that the last one left.
-WITH waived AS MATERIALIZED (
-    SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
-    FROM entries
-    WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL)
 SELECT charge_point.charge_point_id,
        uncovered.connector_id,
        uncovered.from_wh,
@@ -299,12 +307,7 @@ SELECT charge_point.charge_point_id,
        strftime('%Y-%m-%dT%H:%M:%fZ', uncovered.before_ms / 1000.0, 'unixepoch') AS before,
        uncovered.gap                                                             AS number,
        uncovered.month,
-       (SELECT decided_why
-        FROM waived
-        WHERE waived.charge_point = uncovered.charge_point
-          AND waived.connector_id IS uncovered.connector_id
-          AND waived.begin_wh <= uncovered.from_wh
-          AND waived.end_wh >= uncovered.to_wh)                                  AS dismissed
+       uncovered.dismissed
 FROM uncovered
 JOIN charge_point ON charge_point.id = uncovered.charge_point;
 

@@ -778,6 +778,14 @@ def test_a_register_that_restarted_without_readings_counts_from_nothing() -> Non
     assert book(stopped(meter_stop_wh=-3_000), CLOSED).consumed_wh == 0
 
 
+def test_a_stop_a_little_below_its_start_may_be_a_misreading_and_waits() -> None:
+    """It would bill all that the meter has ever counted."""
+    for stop_wh, waits in ((9_042_000, True), (4_521_050, True), (4_521_049, False)):
+        record = book(stopped(meter_stop_wh=stop_wh), CLOSED)
+        assert ("the stop reading lies below the start" in str(record.review)) is waits
+        assert record.flags == ("register restarted",)
+
+
 def test_a_stop_without_a_reading_is_estimated_and_under_review() -> None:
     record = book(stopped(meter_stop_wh=None), CLOSED, 9_050_000, None)
     assert (record.end_wh, record.consumed_wh) == (9_050_000, 7_900)

@@ -37,7 +37,10 @@ def test_a_server_that_is_not_there_is_told(home: Home) -> None:
 
 def test_a_database_that_is_not_there_is_wrong(home: Home) -> None:
     (found,) = wrong(home)
-    assert found == f"there is no database {home.database}; make it with: shocpp migrate"
+    assert found == (
+        f"there is no database {home.database}; make it with: shocpp migrate, or if it was lost, "
+        "from the accounting files: shocpp rebuild"
+    )
 
 
 def test_each_canned_call_that_cannot_be_used_is_named(home: Home) -> None:

@@ -106,6 +106,11 @@ def test_a_register_that_restarted_keeps_its_readings_when_only_the_energy_is_kn
     assert (entry.record.begin_wh, entry.record.end_wh) == (5_000, 400)
 
 
+def test_a_correction_says_something() -> None:
+    with pytest.raises(UsageError, match="say what was measured"):
+        correct(record(), Owner(0, UNASSIGNED), Measured())
+
+
 @pytest.mark.parametrize(
     "measured",
     [

@@ -116,7 +116,7 @@ def test_nobody_holds_a_card_to_it(home: Home, server: Server) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint", "code"),
     [
-        (("--account", "nobody", "-c", "garage"), "there is no account 'nobody'", 2),
+        (("--account", "nobody", "-c", "garage"), "has no account 'nobody'; one of: company-x", 2),
         (("--account", "unassigned", "-c", "garage", "-t", "5"), "has no account 'unassigned'", 2),
         (("--account", "family-y", "-c", "yard"), "no charger that has been here", 2),
     ],

@@ -130,6 +130,40 @@ def replay(home: Home) -> list[Any]:
 # --- from the files ---
 
 
+@pytest.mark.parametrize("imported", [True, False])
+def test_of_two_decisions_on_one_record_the_later_one_holds(
+    garage: Home, tmp_path: Path, imported: bool
+) -> None:
+    """An older copy of the database was in use again: the first one was in none of its tables."""
+    copy = tmp_path / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    decide(garage, ("assign", "2", "company-z"))
+    lose(garage)
+    garage.database.parent.mkdir()
+    shutil.copy(copy, garage.database)
+    decide(garage, ("assign", "2", "family-y"))
+    before = books(garage)[:2]
+    if imported:
+        done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+        assert done.returncode == 1
+        assert "was decided in another way since" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert books(garage)[:2] == before
+    lose(garage)
+    rebuilt = made_again(garage, "files")
+    assert bool(rebuilt.restored.refused) is not imported
+    assert books(garage)[:2] == before
+    assert len(list((garage.folder / "accounting").glob("*/*/*.superseded"))) == 2
+
+
+def test_a_charger_was_last_heard_when_its_last_record_was_booked(garage: Home) -> None:
+    lose(garage)
+    made_again(garage, "files")
+    assert garage.query("SELECT last_heard FROM charge_points") == garage.query(
+        "SELECT max(booked_at) FROM accounting"
+    )
+
+
 def test_a_lost_database_comes_back_from_its_files(garage: Home) -> None:
     decide(garage, *DECISIONS)
     say(garage, stop(312_000, at(7, 9)))
@@ -138,7 +172,9 @@ def test_a_lost_database_comes_back_from_its_files(garage: Home) -> None:
     done = garage.run("shocpp", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"{garage.database} is made again\n17 records taken, 0 were there, 0 refused\n"
+        f"{garage.database} is made again\n"
+        "frames and calls are gone; open transactions are booked when they stop\n"
+        "17 records taken, 0 were there, 0 refused\n"
     )
     assert books(garage, *METERS) == before
     assert replay(garage)
@@ -178,7 +214,7 @@ def test_a_whole_database_is_not_made_again(garage: Home) -> None:
     before = garage.database.read_bytes()
     done = garage.run("shocpp", "rebuild")
     assert done.returncode == 2
-    assert "is whole, and there is nothing to rebuild" in done.stderr
+    assert "is whole, and nothing is to be rebuilt" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert garage.database.read_bytes() == before
 

@@ -172,7 +172,13 @@ def test_a_negative_number_is_for_a_human(home: Home, old: Path) -> None:
     assert sums(home) == {"company-x": 18_000, "family-y": 21_000}
     assert listed(home) == [("3", "record", 0)]
     reason = home.query("SELECT reason FROM review")
-    assert reason == [("the file says -2 kWh",)]
+    assert reason == [("the file says -2 kWh of its readings",)]
+
+
+def test_a_record_that_contradicts_its_readings_is_for_a_human(home: Home, old: Path) -> None:
+    file_of(old, seeds(begin_kwh="9090", end_kwh="9099", consumed_kwh="33"))
+    take(home, old)
+    assert listed(home) == [("3", "record", 33_000)]
 
 
 def test_a_transaction_that_the_seed_booked_twice_is_booked_once(home: Home, old: Path) -> None:

@@ -146,6 +146,9 @@ def test_a_dismissed_record_is_owed_by_nobody_and_seen_as_a_gap(garage: Home) ->
     assert listed(garage) == []
     assert balance(garage) == (301_000, 1_000, 0, 0, 300_000)
     assert garage.query("SELECT gap_wh, dismissed FROM gaps") == [(300_000, "the same")]
+    assert "    G3: 300,000 kWh verworfen (the same), zwischen" in (
+        garage.run("shocpp-summary", "2026", "10").stdout
+    )
 
 
 def test_what_was_dismissed_in_error_is_given_to_an_account_with_its_energy(garage: Home) -> None:
@@ -200,6 +203,19 @@ def test_a_transaction_needs_a_reading_of_a_human_where_it_has_none(garage: Home
     say(garage, start(1_000, MORNING), start(3_000, EVENING, "1111"))
     review(garage, "correct", "T1", "--end", "3000")
     assert sums(garage) == {"family-y": 2_000}
+
+
+def test_a_transaction_that_never_stopped_belongs_to_the_month_of_its_last_reading(
+    garage: Home,
+) -> None:
+    """An offline queue is told months later."""
+    august = "2026-08-03T05:00:00Z"
+    say(garage, start(6_000, august), values(6_500, "2026-08-03T06:00:00Z", 20_000_006))
+    say(garage, start(7_000, "2026-08-04T05:00:00Z"))
+    review(garage, "assign", "T1", "--account", "family-y")
+    assert garage.query("SELECT localtime, consumed_wh FROM accounting") == [
+        ("2026-08-03 08:00:00", 500)
+    ]
 
 
 def test_the_summary_says_who_decided_what_and_why(garage: Home) -> None:

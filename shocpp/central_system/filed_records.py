@@ -97,6 +97,7 @@ def _seeds(path: Path, values: dict[str, Any]) -> Filed:
         _digits(values, key) * 1000 for key in ("begin_kwh", "end_kwh", "consumed_kwh")
     )
     billed_ms = _digits(values, "unixtime") * 1000
+    agrees = consumed_wh >= 0 and consumed_wh == end_wh - begin_wh
     account = values.get("account")
     account = UNASSIGNED if account is None or account in _NOBODY else _text(values, "account")
     record = Record(
@@ -113,7 +114,7 @@ def _seeds(path: Path, values: dict[str, Any]) -> Filed:
         duration_s=None,
         stop_reason="Local",
         provenance="imported",
-        review=None if consumed_wh >= 0 else f"the file says {consumed_wh // 1000} kWh",
+        review=None if agrees else f"the file says {consumed_wh // 1000} kWh of its readings",
         flags=("imported, whole kWh",),
     )
     return Filed(path, _place(path, values), record, None, billed_ms, None, "record", *([None] * 5))

@@ -12,7 +12,7 @@ from shocpp.central_system.clock import now_ms
 from shocpp.central_system.record_files import write_files
 from shocpp.central_system.reviewing import Decider, Made, assigned, owner_named
 from shocpp.central_system.tags import add_card, load_accounts
-from shocpp.errors import Unreachable
+from shocpp.errors import Unreachable, UsageError
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import AuthorizationAsked, TransactionStarted
@@ -66,6 +66,20 @@ def _account_of(db: Database, settings: Settings, id_tag: str) -> str | None:
     accounts = load_accounts(settings.tags_file, transactions.account_names(db))
     account = accounts.by_id_tag.get(id_tag_key(id_tag))
     return account.name if account is not None else None
+
+
+def require_account(db: Database, settings: Settings, account: str) -> None:
+    """Raises UsageError where tags.json has no such account."""
+    bound = transactions.account_names(db)
+    try:
+        names = load_accounts(settings.tags_file, bound).names()
+    except FileNotFoundError:
+        names = []
+    if account not in names:
+        raise UsageError(
+            f"{settings.tags_file} has no account {account!r}; one of: {', '.join(names)}; others "
+            "are made there"
+        )
 
 
 def learn_card(

@@ -100,9 +100,16 @@ class Restoring:
     def decisions(self) -> list[Filed]:
         """Those that humans have decided, in the order of their times: what they are about first.
 
-        A reversal goes before what replaces its record.
+        A reversal goes before what replaces its record. Of two decisions on one record, as after
+        an older copy of the database was in use again, the later one holds.
         """
-        return sorted(self._decisions, key=lambda one: (one.booked_ms, one.entry != "reversal"))
+        ordered = sorted(self._decisions, key=lambda one: (one.booked_ms, one.entry != "reversal"))
+        last = {_about(one): one for one in ordered}
+        for one in ordered:
+            if last[_about(one)] is not one:
+                self._set_aside(one)
+                self.refused.append(f"{one.path}: it was decided in another way since; set aside")
+        return [one for one in ordered if last[_about(one)] is one]
 
     def outcome(self) -> Restored:
         """What has come of it so far."""
@@ -142,7 +149,11 @@ class Restoring:
         name = filed.charge_point_id
         if name is None and filed.account_index is None:
             name = self._charge_point_id
-        return None if name is None else charge_points.enter(self._db, name, filed.booked_ms)
+        if name is None:
+            return None
+        row = charge_points.enter(self._db, name, filed.booked_ms)
+        charge_points.heard_since(self._db, row, filed.booked_ms)
+        return row
 
     def _restore(self, filed: Filed) -> None:
         db, charge_point = self._db, self._row(filed)
@@ -156,7 +167,7 @@ class Restoring:
         if charge_point is not None and filed.stop is not None:
             stop = transactions.restore_stop(db, charge_point, start, filed.stop)
         if filed.replaces_file is not None:
-            replaces = self._replaced(filed.replaces_file)
+            replaces = self._replaced(filed, filed.replaces_file)
         origin = Origin(
             *(charge_point, stop, start, filed.entry, replaces),
             *(filed.decided_by, filed.decided_why),
@@ -190,13 +201,22 @@ class Restoring:
         twin = records.twin_of(self._db, record)
         if twin is None or record.review is not None:
             return record
-        return record._replace(review=f"record {twin} has the same account and readings")
+        return record._replace(review=f"{twin} has the same account and readings")
 
-    def _replaced(self, file_name: str) -> int:
+    def _replaced(self, filed: Filed, file_name: str) -> int:
         number = records.number_of(self._db, file_name)
         if number is None:
             raise UsageError(f"what it decides on is not on file: {file_name}")
+        other = records.decided(self._db, number, filed.entry)
+        if other is not None:
+            self._set_aside(filed)
+            raise UsageError(f"{file_name} was decided in another way since: {other}")
         return number
+
+    def _set_aside(self, filed: Filed) -> None:
+        """A decision that another one has overtaken must not come back at the next rebuild."""
+        if filed.path.resolve().is_relative_to(self._folder.resolve()):
+            filed.path.replace(filed.path.with_name(f"{filed.path.name}.superseded"))
 
 
 def not_in_the_books(db: Database, folder: Path) -> list[Path]:
@@ -206,6 +226,12 @@ def not_in_the_books(db: Database, folder: Path) -> list[Path]:
     paths = record_paths(folder)  # before the records: a file comes after its record
     known = records.file_names(db)
     return [path for path in paths if path.name not in known]
+
+
+def _about(filed: Filed) -> tuple[str, bool]:
+    """What a decision is about: no record has two reversals, nor two entries in its stead."""
+    itself = f"{filed.place.file_name}, which replaces nothing"
+    return filed.replaces_file or itself, filed.entry == "reversal"
 
 
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

@@ -60,10 +60,7 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
         entries = json.loads(text, object_pairs_hook=_Object)
         entry = next((entry for entry in entries if entry["account"] == account), None)
         if entry is None:
-            names = ", ".join(entry["account"] for entry in entries)
-            raise UsageError(
-                f"{path} has no account {account!r}; one of: {names}; others are made there"
-            )
+            raise UsageError(f"{path} has no account {account!r} any more; it is made there")
         entry["ids"].append(id_tag)
         changed = json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
         _checked(changed, path, bound)

@@ -15,7 +15,7 @@ from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, read_settings
-from shocpp.store import records, transactions
+from shocpp.store import transactions
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 
@@ -81,8 +81,6 @@ def _accounts_line(settings: Settings) -> str:
 
 def _lost_lines(settings: Settings) -> list[str]:
     with open_database(settings.database) as db:
-        if records.file_names(db):
-            return []
         lost = len(not_in_the_books(db, settings.accounting_folder))
     remedy = f"take them in with: shocpp import {settings.accounting_folder}"
     return [f"{lost} files there are not in the books; {remedy}"] if lost else []

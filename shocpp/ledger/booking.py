@@ -228,6 +228,8 @@ def _energy(
         reviews.append("the readings fall in between: the register may have restarted")
     else:
         flags.append("register restarted")
+        if not registers and 2 * end_wh >= begin_wh:
+            reviews.append("the stop reading lies below the start, but not low")
         if grown.restarts != 1 or grown.contradictions:
             reviews.append("the readings contradict each other")
     return end_wh, grown.wh

@@ -71,8 +71,12 @@ def _besides(unassigned_wh: int, under_review: Sequence[AccountingRow]) -> list[
         claimed_wh = sum(row.consumed_wh for row in under_review)
         cases = "1 Vorgang" if len(under_review) == 1 else f"{len(under_review)} Vorgänge"
         lines.append(f"In Prüfung: {cases}, {kwh(claimed_wh)} kWh")
-        lines += [f"  {row.localtime} {row.charge_point_id}: {row.review}" for row in under_review]
+        lines += [f"  {row.localtime} {_where(row)}: {row.review}" for row in under_review]
     return ["", *lines] if lines else []
+
+
+def _where(row: AccountingRow) -> str:
+    return row.charge_point_id or "importiert"
 
 
 _DECIDED = {"reversal": "storniert bei", "replacement": "zugeordnet zu", "dismissal": "verworfen,"}
@@ -81,7 +85,7 @@ _DECIDED = {"reversal": "storniert bei", "replacement": "zugeordnet zu", "dismis
 def _decided(booked: Sequence[AccountingRow]) -> list[str]:
     """What humans have decided, each with who and why; the records are in the list below."""
     lines = [
-        f"  {row.localtime} {row.charge_point_id}: {kwh(row.consumed_wh)} kWh "
+        f"  {row.localtime} {_where(row)}: {kwh(row.consumed_wh)} kWh "
         f"{_DECIDED[row.entry]} {row.account} ({row.decided_by}: {row.decided_why})"
         for row in booked
         if row.entry in _DECIDED
@@ -93,9 +97,15 @@ def _audit(paper: Paper, zone: ZoneInfo) -> list[str]:
     """Whether what the meters have counted is what is booked."""
     lines = []
     for audited in paper.audited:
-        lines.append(f"  {audited.charge_point_id}: {_equation(audited)}")
+        imported_wh = sum(
+            row.consumed_wh
+            for row in paper.booked
+            if row.provenance == "imported" and row.charge_point_id == audited.charge_point_id
+        )
+        besides = f", dazu {kwh(imported_wh)} importiert" if imported_wh else ""
+        lines.append(f"  {audited.charge_point_id}: {_equation(audited)}{besides}")
         lines += [
-            f"    {gap.number}: {kwh(gap.to_wh - gap.from_wh)} kWh nicht zugeordnet, "
+            f"    {gap.number}: {kwh(gap.to_wh - gap.from_wh)} kWh {_waived(gap)}, "
             f"zwischen {_local(gap.after_ms, zone)} und {_local(gap.before_ms, zone)}"
             for gap in paper.gaps
             if gap.charge_point_id == audited.charge_point_id
@@ -114,6 +124,10 @@ def _equation(audited: Audited) -> str:
     )
     told = "".join(f" {'-' if wh < 0 else '+'} {kwh(abs(wh))}{what}" for what, wh in parts if wh)
     return f"{kwh(audited.booked_wh)} abgerechnet{told} = {kwh(audited.meter_wh)} kWh gezählt"
+
+
+def _waived(gap: Gap) -> str:
+    return "nicht zugeordnet" if gap.dismissed is None else f"verworfen ({gap.dismissed})"
 
 
 def _local(moment_ms: int, zone: ZoneInfo) -> str:

@@ -43,11 +43,13 @@ class Gap(NamedTuple):
     to_wh: int
     after_ms: int
     before_ms: int
+    dismissed: str | None
 
 
 _GAP = (
     "SELECT gap, charge_point, charge_point_id, uncovered.connector_id, from_wh, to_wh, after_ms,"
-    " before_ms FROM uncovered JOIN charge_point ON charge_point.id = uncovered.charge_point"
+    " before_ms, dismissed FROM uncovered"
+    " JOIN charge_point ON charge_point.id = uncovered.charge_point"
 )
 
 

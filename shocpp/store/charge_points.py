@@ -63,6 +63,15 @@ def heard(db: Database, last_heard: dict[int, int]) -> None:
     )
 
 
+def heard_since(db: Database, charge_point: int, moment_ms: int) -> None:
+    """Note that a Charge Point was heard at a moment of the past, too."""
+    db.execute(
+        "UPDATE charge_point SET first_heard_ms = min(first_heard_ms, ?1),"
+        " last_heard_ms = max(last_heard_ms, ?1) WHERE id = ?2",
+        (moment_ms, charge_point),
+    )
+
+
 def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
     """When a Charge Point has last said anything; None for one that was never here."""
     found = db.execute(

@@ -174,7 +174,10 @@ def open_database(path: Path) -> Database:
     try:
         path.stat()
     except FileNotFoundError:
-        sentence = f"there is no database {path}; make it with: shocpp migrate"
+        sentence = (
+            f"there is no database {path}; make it with: shocpp migrate, or if it was lost, from "
+            "the accounting files: shocpp rebuild"
+        )
         raise UnusableDatabase(sentence) from None
     except OSError as error:
         raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; see its rights") from None

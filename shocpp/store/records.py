@@ -251,20 +251,30 @@ def number_of(db: Database, file_name: str) -> int | None:
     return int(found[0]) if found else None
 
 
+def decided(db: Database, number: int, entry: str) -> str | None:
+    """The file of the entry that has replaced a record, or, for a reversal, taken it away."""
+    found = db.execute(
+        "SELECT file_name FROM accounting_record WHERE replaces = ?"
+        " AND (entry = 'reversal') = (? = 'reversal')",
+        (number, entry),
+    ).fetchone()
+    return str(found[0]) if found else None
+
+
 def file_names(db: Database) -> set[str]:
     """The names of all records' files."""
     rows = db.execute("SELECT file_name FROM accounting_record").fetchall()
     return {name for (name,) in rows}
 
 
-def twin_of(db: Database, record: Record) -> int | None:
-    """A record in force that says the same of the same account, by a register that goes on.
+def twin_of(db: Database, record: Record) -> str | None:
+    """The file of a record in force that says the same of the same account.
 
-    One that begins each session at zero says the same again and again.
+    Only of a register that goes on: one that begins each session at zero says it again and again.
     """
     found = db.execute(
-        "SELECT id FROM entries WHERE review IS NULL AND account = ? AND begin_kwh = ?"
+        "SELECT file_name FROM entries WHERE review IS NULL AND account = ? AND begin_kwh = ?"
         " AND end_kwh = ? AND begin_kwh > 0 AND consumed_wh > 0 LIMIT 1",
         (record.account, record.begin_kwh, record.end_kwh),
     ).fetchone()
-    return int(found[0]) if found else None
+    return str(found[0]) if found else None

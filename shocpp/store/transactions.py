@@ -385,7 +385,8 @@ class Orphan(NamedTuple):
 def orphan(db: Database, row: int) -> Orphan | None:
     """The orphaned transaction of this row."""
     found = db.execute(
-        "SELECT charge_point, end_wh, coalesce(last_ms, received_ms) FROM estimates WHERE id = ?",
+        "SELECT charge_point, end_wh, coalesce(last_ms, started_ms, received_ms) FROM estimates"
+        " WHERE id = ?",
         (row,),
     ).fetchone()
     if found is None:

@@ -42,8 +42,8 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
     Example: shocpp tags learn --account family-y -c garage
     """
     from shocpp.central_system.addressing import SEE, identity_meant, the_only_connected
-    from shocpp.central_system.learning import cards_shown, learn_card
-    from shocpp.central_system.reviewing import Decider, owner_named
+    from shocpp.central_system.learning import cards_shown, learn_card, require_account
+    from shocpp.central_system.reviewing import Decider
     from shocpp.store.connections import connected
 
     settings = read_settings()
@@ -51,7 +51,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
         name = identity_meant(db, charge_point) if charge_point else the_only_connected(db)
         if name not in connected(db):
             raise Unreachable(f"{name} is not connected; {SEE}")
-        owner_named(db, settings, account)
+        require_account(db, settings, account)
         click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)
         for card in cards_shown(db, settings, name, timeout):
             if card.account is None:

@@ -17,6 +17,9 @@ from shocpp.store.database import open_database
 def review(context: click.Context) -> None:
     """List what needs a human, and decide on it.
 
+    A number such as 12 is a record, T5 a transaction that was never stopped, G12 a gap; those of
+    gaps change with the books, so list before you decide.
+
     \b
     Example: shocpp review
     Example: shocpp review assign 12 --account family-y --why "their new card"
@@ -41,6 +44,7 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
+    rows.sort(key=lambda row: (row["kind"] == "gap", row["stopped_at"] or row["started_at"] or ""))
     for row in rows:
         click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
         click.echo(one_line(f"       {_known(row)}"))

@@ -26,11 +26,14 @@ def progress(what: str, how_many: int) -> Iterator[Callable[[int], None]]:
 @click.command("import", context_settings=HELP)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option(
-    "-c", "--charge-point", metavar="ID", help="The charger that the seed's records are from."
+    "-c",
+    "--charge-point",
+    metavar="ID",
+    help="The charger that the old scripts' records are from; it cannot be added later.",
 )
 @one_line_errors
 def import_(path: Path, charge_point: str | None) -> None:
-    """Take accounting files into the books: those of the seed's scripts, or our own.
+    """Take accounting files into the books: those of the old Bash scripts, or our own.
 
     PATH is an accounting folder or one file. What is in the books already stays as it is, so it may
     be repeated. Exit code 1: some files cannot be taken, each named with its reason.
@@ -46,7 +49,7 @@ def import_(path: Path, charge_point: str | None) -> None:
 
 
 @click.command(context_settings=HELP)
-@click.option("--frames", "from_frames", is_flag=True, help="Derive the ledger of a whole one.")
+@click.option("--frames", "from_frames", is_flag=True, help="Decide a whole one's records anew.")
 @one_line_errors
 def rebuild(from_frames: bool) -> None:
     """Make a lost or damaged database again from the accounting files.
@@ -69,6 +72,8 @@ def rebuild(from_frames: bool) -> None:
     click.echo(f"{settings.database} is made again")
     if rebuilt.aside is not None:
         click.echo(f"the old one is {rebuilt.aside}")
+    if not from_frames:
+        click.echo("frames and calls are gone; open transactions are booked when they stop")
     for path in rebuilt.superseded:
         click.echo(f"its frames do not bear it out: {path}")
     _tell(rebuilt.restored)
