@@ -1081,6 +1081,12 @@ def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
         (metered(11_000, 400), None),
         (metered(11_000, None, 500), "far below the 1000 Wh of its power readings"),
         (metered(499, 499), None),
+        (metered(500, 500), "far below the 500 Wh of its power readings"),
+        (
+            [*metered(11_000, 11_000), Reading(NOW_MS, None, None)],
+            "far below the 11000 Wh of its power readings",
+        ),
+        ([Reading(None, None, 11_000), *metered(400, 400)], None),
         (metered(330, 330, 330), "far below the 660 Wh of its power readings"),
         (metered(11_000, -11_000), None),
         (metered(-9_000, 11_000, 11_000, every_ms=-HOUR_MS), None),

@@ -36,6 +36,9 @@ from shocpp.ledger.register import CAP_WH, Growth, growth
         (10, [4 * 10**18, 0, 4 * 10**18], 3, Growth(3, 1, 2)),
         (0, [CAP_WH], 0, Growth(CAP_WH, 1, 0)),
         (0, [CAP_WH + 1], 0, Growth(0, 0, 1)),
+        # Nearly the level again, or nearly the start: no restart.
+        (1_000, [1_500, 100], 1_498, Growth(500, 0, 1)),
+        (1_000, [1_010], 998, Growth(10, 0, 1)),
         # A fall within the tolerance is rounding.
         (133, [], 132, Growth(0, 0, 0)),
         (1_000, [2_000, 1_998], 2_000, Growth(1_000, 0, 0)),

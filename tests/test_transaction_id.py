@@ -83,6 +83,10 @@ def test_an_id_that_cannot_be_ours_says_nothing(transaction_id: int) -> None:
     assert unpack(transaction_id) is None
 
 
+def test_the_largest_id_is_one() -> None:
+    assert unpack(INT32_MAX) == Unpacked(account_index=214, start_kwh=7_483_647)
+
+
 # --- ids that are taken ---
 
 
