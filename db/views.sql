@@ -243,7 +243,8 @@ FROM started_transaction AS started
 LEFT JOIN meter_reading AS latest ON latest.id = (
     SELECT max(id) FROM meter_reading
     WHERE started_transaction = started.id AND register_wh IS NOT NULL)
-WHERE started.state = 'orphaned';
+WHERE started.state <> 'stopped'            -- there is an index of these
+  AND started.state = 'orphaned';
 
 CREATE VIEW uncovered AS
 -- What a register has counted between two claims, without what records under review say of it; and

@@ -8,6 +8,7 @@ DROP VIEW IF EXISTS accounting;
 DELETE FROM property WHERE name = 'views';
 
 ALTER TABLE started_transaction ADD COLUMN assigned_by TEXT;  -- who gave it to another account
+CREATE INDEX started_transaction_by_charge_point ON started_transaction (charge_point);
 
 CREATE TABLE accounting_record_now (
     id                  INTEGER PRIMARY KEY,

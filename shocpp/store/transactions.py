@@ -40,8 +40,20 @@ _TRANSACTION = (
 )
 
 
+_UNSTOPPED = "INDEXED BY started_transaction_unstopped"
+"""SQLite would rather read all transactions of a Charge Point than those of this index."""
+
+
 def _transactions(db: Database, where: str, *values: object) -> tuple[Transaction, ...]:
     rows = db.execute(f"{_TRANSACTION} WHERE {where} ORDER BY id", values)
+    return tuple(Transaction(*row) for row in rows.fetchall())
+
+
+def _unstopped(db: Database, charge_point: int) -> tuple[Transaction, ...]:
+    rows = db.execute(
+        f"{_TRANSACTION} {_UNSTOPPED} WHERE charge_point = ? AND state <> 'stopped' ORDER BY id",
+        (charge_point,),
+    )
     return tuple(Transaction(*row) for row in rows.fetchall())
 
 
@@ -74,7 +86,7 @@ def rows_for_start(db: Database, charge_point: int, started: TransactionStarted)
     )
     return StartRows(
         same_key=same_key[-1] if same_key else None,
-        unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
+        unstopped=_unstopped(db, charge_point),
         charging_elsewhere=is_charging(db, id_tag_key(started.id_tag), charge_point),
     )
 
@@ -150,7 +162,7 @@ def rows_for_stop(
     return StopRows(
         known=stops_alike(db, charge_point, stopped),
         same_id=same_id or (),
-        unstopped=_transactions(db, "charge_point = ? AND state <> 'stopped'", charge_point),
+        unstopped=_unstopped(db, charge_point),
         card_account=card_account,
         issued_elsewhere=bool(elsewhere),
         account_names=names,
@@ -216,7 +228,8 @@ def neighbours(
     lowest_wh = RESTARTED_BELOW_WH if begin_wh < RESTARTED_BELOW_WH else -INFINITE_WH
     return db.execute(
         "SELECT meter_start_wh, max(meter_start_wh, coalesce(meter_stop_wh, :infinite))"
-        " FROM started_transaction WHERE charge_point = :charge_point"
+        # What is newer are few rows; by their readings it would be nearly all.
+        " FROM started_transaction NOT INDEXED WHERE charge_point = :charge_point"
         " AND connector_id = :connector AND id > :row AND meter_start_wh >= :lowest"
         " AND meter_start_wh < :end AND start_known"
         " UNION ALL SELECT begin_wh, end_wh FROM entries"
@@ -439,7 +452,7 @@ def open_transaction_row(
     else:
         return None
     found = db.execute(
-        f"SELECT id FROM started_transaction WHERE charge_point = ? AND {where}"
+        f"SELECT id FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
         " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 1",
         (charge_point, value),
     ).fetchone()
