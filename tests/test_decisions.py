@@ -144,7 +144,7 @@ def test_readings_that_do_not_agree_are_refused(consumed_wh: int) -> None:
 
 
 def test_a_correction_says_something() -> None:
-    with pytest.raises(UsageError, match="say what was measured"):
+    with pytest.raises(UsageError, match=r"^say what was measured, or whose it is: --begin"):
         correct(record(), Owner(0, UNASSIGNED), Measured())
 
 
