@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import Home
+from conftest import ROOT, Home
 
 MORNING = "2026-10-01T05:00:00Z"
 NOON = "2026-10-01T10:00:00Z"
@@ -93,6 +93,13 @@ def test_energy_of_an_unknown_card_is_given_to_an_account(garage: Home) -> None:
         ("reversal", "unassigned", -4_000, -4, 1, "anna", "their new card", "2026-10"),
         ("replacement", "family-y", 4_000, 4, 1, "anna", "their new card", "2026-10"),
     ]
+
+
+def test_the_ready_query_counts_what_holds(garage: Home) -> None:
+    say(garage, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
+    review(garage, "assign", "1", "--account", "family-y")
+    query = (ROOT / "db" / "reports" / "energy_by_card.sql").read_text()
+    assert garage.query(query) == [("2026-10", "family-y", "ABCD", 1, 4.0)]
 
 
 def test_a_decision_has_files_of_its_own(garage: Home) -> None:
