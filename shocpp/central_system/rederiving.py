@@ -21,10 +21,10 @@ from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.settings import Settings
-from shocpp.store import audit, charge_points, frames, records, transactions
+from shocpp.store import audit, charge_points, frames, records, remaking, transactions
 from shocpp.store.database import Database
 from shocpp.store.frames import EnergyFrame
-from shocpp.store.transactions import Assigned
+from shocpp.store.remaking import Assigned
 
 AT_ONCE = 500
 
@@ -61,7 +61,7 @@ class Rederiving:
         self._billing = Billing(db, self._cards, settings.zone)
         self._restoring = Restoring(db, settings)
         self._names = transactions.account_names(db)
-        self._given = {one[:3]: one for one in transactions.assigned(db)}
+        self._given = {one[:3]: one for one in remaking.assigned(db)}
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
         self._only_filed: set[str] = set()
@@ -73,7 +73,7 @@ class Rederiving:
         """Derive it; what has no frames comes from its files. Raises StoreUnavailable."""
         db = self._db
         with db.writing(durable=False):
-            transactions.forget_all(db)
+            remaking.forget_all(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
         decisions = self._restoring.decisions()[::-1]
         last = 0
@@ -130,7 +130,7 @@ class Rederiving:
             return self._is_borne_out(filed.path.parent / filed.replaces_file)
         row = charge_points.row_of(self._db, filed.charge_point_id or "")
         if filed.start is not None:
-            return transactions.is_orphaned(self._db, row, filed.start)
+            return remaking.is_orphaned(self._db, row, filed.start)
         record = filed.record
         return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
 
@@ -172,10 +172,10 @@ class Rederiving:
             self._cards.answered(started.id_tag, self._account(issued, started.id_tag, answer))
         derived = self._billing.start(heard, started)["transactionId"]
         if isinstance(issued, int) and issued != derived:
-            transactions.reissue(self._db, heard.charge_point, derived, issued)
+            remaking.reissue(self._db, heard.charge_point, derived, issued)
         given = self._given.get((heard.charge_point, heard.received_ms, start_key(started)))
         if given is not None:
-            transactions.assign_again(self._db, given)
+            remaking.assign_again(self._db, given)
 
     def _account(self, issued: int, id_tag: str, answer: Payload) -> Account | None:
         """The account that an issued id names, with the status that its card was answered."""

@@ -20,7 +20,7 @@ from shocpp.ledger.booking import Record
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
-from shocpp.store import charge_points, properties, records, transactions
+from shocpp.store import charge_points, properties, records, remaking, transactions
 from shocpp.store.database import Database
 from shocpp.store.records import Origin
 
@@ -142,7 +142,7 @@ class Restoring:
         return (
             charge_point is not None
             and filed.stop is not None
-            and transactions.has_stop(self._db, charge_point, filed.stop)
+            and remaking.has_stop(self._db, charge_point, filed.stop)
         )
 
     def _row(self, filed: Filed) -> int | None:
@@ -163,9 +163,9 @@ class Restoring:
         self._require_bound(record.account_index, record.account)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
-            start = transactions.restore_start(db, charge_point, filed.start)
+            start = remaking.restore_start(db, charge_point, filed.start)
         if charge_point is not None and filed.stop is not None:
-            stop = transactions.restore_stop(db, charge_point, start, filed.stop)
+            stop = remaking.restore_stop(db, charge_point, start, filed.stop)
         if filed.replaces_file is not None:
             replaces = self._replaced(filed, filed.replaces_file)
         origin = Origin(
