@@ -253,6 +253,8 @@ def test_power_without_a_total_is_that_of_its_phases() -> None:
 def test_what_has_the_unit_of_no_energy_and_no_name_is_no_register(unit: str) -> None:
     """Alfen names no measurand for its amperes."""
     assert readings([entry({"value": "16", "unit": unit})]) == (Reading(MORNING_MS, None, None),)
+    beside = [{"value": "16", "unit": unit}, {"value": "5000", "unit": "Wh"}]
+    assert readings([entry(*beside)]) == (Reading(MORNING_MS, 5_000, None),)
     named = {"value": "16", "unit": unit, "measurand": "Energy.Active.Import.Register"}
     (taken,) = readings([entry(named)])
     assert taken.register_wh is not None
