@@ -83,7 +83,6 @@ def test_all_else_of_the_record_stays() -> None:
 @pytest.mark.parametrize(
     ("measured", "told"),
     [
-        (Measured(), (1_500, 4_900, 3_400)),
         (Measured(consumed_wh=900), (1_500, 2_400, 900)),
         (Measured(end_wh=2_000), (1_500, 2_000, 500)),
         (Measured(begin_wh=4_000), (4_000, 4_900, 900)),
@@ -141,6 +140,17 @@ def test_readings_that_do_not_agree_are_refused(consumed_wh: int) -> None:
         f"from 1000 Wh to {end_wh} Wh are {end_wh - 1_000} Wh, not {consumed_wh}; "
         "leave one of --begin, --end and --wh out"
     )
+
+
+@pytest.mark.parametrize(
+    ("begin_wh", "end_wh", "consumed_wh"),
+    [(5_000, 400, 900), (1_000, 999, 0), (5_000, 6_000, 9_000)],
+)
+def test_whose_it_is_can_be_corrected_whatever_the_readings(
+    begin_wh: int, end_wh: int, consumed_wh: int
+) -> None:
+    booked = record(begin_wh, end_wh, consumed_wh=consumed_wh)
+    assert correct(booked, FAMILY, Measured()) == assign(booked, FAMILY)
 
 
 def test_a_correction_says_something() -> None:

@@ -93,6 +93,8 @@ def correct(
         subject = _subject(db, reference)
         record = subject.record
         stays = Owner(record.account_index, record.account)
+        if subject.origin.entry == "dismissal" and measured == Measured():
+            measured = Measured(record.begin_wh, record.end_wh)  # what nobody was to owe
         entries = decisions.correct(record, owner or stays, measured)
         made = _write(db, settings, subject, entries, decider)
     write_files(db, settings)

@@ -48,8 +48,12 @@ def assign(record: Record, owner: Owner) -> tuple[Entry, ...]:
 
 def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ...]:
     """The entries by which a record gets other readings; UsageError where they do not agree."""
-    if measured == Measured() and owner == Owner(record.account_index, record.account):
-        raise UsageError("say what was measured, or whose it is: --begin, --end, --wh, --account")
+    if measured == Measured():
+        if owner == Owner(record.account_index, record.account):
+            raise UsageError(
+                "say what was measured, or whose it is: --begin, --end, --wh, --account"
+            )
+        return assign(record, owner)
     begin_wh, end_wh, consumed_wh = _agreed(record, measured)
     corrected = record._replace(begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh)
     return (*_taken_away(record), Entry("replacement", _owned(corrected, owner)))
