@@ -490,7 +490,7 @@ def test_who_stops_in_mid_request_does_not_hold_up_the_others_for_long(
         for _ in range(THREADS):
             until_end.enter_context(garage.connect()).sendall(half)
         time.sleep(0.2)
-        wait_for(garage.is_healthy_at_once, timeout_s=10)
+        wait_for(garage.is_healthy_at_once, timeout_s=5)
     assert garage.charger.heard == []
 
 

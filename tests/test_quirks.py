@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from conftest import Home, Server, wait_for
+from test_switchboard import ask
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from wsproto.connection import Connection, ConnectionType
@@ -153,14 +154,6 @@ def connect(url: str, *offered: str) -> Iterator[ClientConnection]:
     subprotocols: Any = list(offered or ("ocpp1.6",))
     with connect_websocket(url, subprotocols=subprotocols, compression=None) as charger:
         yield charger
-
-
-def ask(charger: ClientConnection, action: str, payload: object, unique_id: str = "1") -> Any:
-    """The confirmation's payload of one Call."""
-    charger.send(json.dumps([2, unique_id, action, payload]))
-    frame = json.loads(charger.recv(10))
-    assert frame[:2] == [3, unique_id], frame
-    return frame[2]
 
 
 class RawCharger:

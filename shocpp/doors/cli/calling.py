@@ -6,26 +6,23 @@ from typing import Any, NoReturn
 
 import click
 
-from shocpp.doors.cli.edge import HELP, charger_option, one_line_errors, user_name
+from shocpp.doors.cli.edge import (
+    HELP,
+    LONGEST_S,
+    charger_option,
+    one_line_errors,
+    patience_option,
+    user_name,
+)
 from shocpp.doors.cli.reading import print_view
 from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable, UsageError
 from shocpp.settings import read_settings
 
-LONGEST_S = 3_600.0
-
 
 @click.command(context_settings=HELP)
 @charger_option
-@click.option(
-    "-t",
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, LONGEST_S, min_open=True),
-    default=5.0,
-    show_default=True,
-    help="How long to wait for the answer.",
-)
+@patience_option(5.0, "How long to wait for the answer.")
 @click.option("--force", is_flag=True, help="Send a payload that OCPP 1.6 does not allow.")
 @click.argument("call")
 @click.argument("payload", default="{}")

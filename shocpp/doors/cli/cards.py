@@ -2,8 +2,7 @@
 
 import click
 
-from shocpp.doors.cli.calling import LONGEST_S
-from shocpp.doors.cli.edge import HELP, charger_option, one_line_errors, user_name
+from shocpp.doors.cli.edge import HELP, charger_option, one_line_errors, patience_option, user_name
 from shocpp.doors.cli.reviewing import tell_entries
 from shocpp.doors.lines import one_line
 from shocpp.errors import Unreachable
@@ -23,15 +22,7 @@ def tags() -> None:
 @tags.command(context_settings=HELP)
 @click.option("--account", required=True, metavar="NAME", help="Whose card it is.")
 @charger_option
-@click.option(
-    "-t",
-    "--timeout",
-    metavar="SECONDS",
-    type=click.FloatRange(0, LONGEST_S, min_open=True),
-    default=60.0,
-    show_default=True,
-    help="How long to wait for the card.",
-)
+@patience_option(60.0, "How long to wait for the card.")
 @one_line_errors
 def learn(account: str, charge_point: str | None, timeout: float) -> None:
     """Wait for the next unknown card at a charger, and write it into tags.json.

@@ -25,6 +25,8 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (Unreachable, 1),
 )
 
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
 charger_option = click.option(
     "-c",
     "--charge-point",
@@ -32,7 +34,20 @@ charger_option = click.option(
     help="The charger; may be left out while only one is connected.",
 )
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+LONGEST_S = 3_600.0
+
+
+def patience_option(default_s: float, help_: str) -> Callable[[_Command], _Command]:
+    """The option that says how many seconds to wait."""
+    return click.option(
+        "-t",
+        "--timeout",
+        metavar="SECONDS",
+        type=click.FloatRange(0, LONGEST_S, min_open=True),
+        default=default_s,
+        show_default=True,
+        help=help_,
+    )
 
 
 def one_line_errors(command: _Command) -> _Command:
