@@ -20,6 +20,7 @@ SELECT record.local_time                                                       A
        strftime('%Y-%m-%dT%H:%M:%fZ', record.stopped_ms / 1000.0, 'unixepoch') AS stopped_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', record.booked_ms / 1000.0, 'unixepoch')  AS booked_at,
        record.duration_s,
+       record.charging_s,
        record.stop_reason,
        record.provenance,
        record.review,

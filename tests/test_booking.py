@@ -360,6 +360,7 @@ def test_a_stop_closes_the_transaction_with_its_id(state: str) -> None:
         stopped_ms=NOW_MS,
         billed_ms=NOW_MS,
         duration_s=3_600,
+        charging_s=None,
         stop_reason="Local",
         provenance="started",
         review=None,
@@ -1127,3 +1128,26 @@ def test_power_readings_say_nothing_of_a_stop_without_its_start() -> None:
         now_ms=NOW_MS,
     )
     assert record.flags == ()
+
+
+@pytest.mark.parametrize(
+    ("samples", "charging_s"),
+    [
+        ([], None),
+        ([(0, 9_042_100)], None),
+        ([(None, 9_042_100), (60, None)], None),
+        ([(0, 9_042_100), (60, 9_042_300), (120, 9_042_300), (180, 9_042_400)], 120),
+        ([(60, 9_042_100), (0, 9_042_300), (30, 9_042_400)], 30),
+    ],
+)
+def test_charging_is_the_time_in_which_the_register_rose(
+    samples: list[tuple[int | None, int | None]], charging_s: int | None
+) -> None:
+    """A car that is full stays plugged; a clock that was set back counts nothing."""
+    readings = [
+        Reading(None if at_s is None else NOW_MS - HOUR_MS + at_s * 1_000, register_wh, None)
+        for at_s, register_wh in samples
+    ]
+    stop = stopped(readings=())
+    record = book_stop(stop, Match(closes=transaction()), readings=readings, now_ms=NOW_MS)
+    assert record.charging_s == charging_s

@@ -10,6 +10,7 @@ negative and never dropped.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from shocpp.ledger.matching import Match
@@ -49,6 +50,7 @@ class Record(NamedTuple):
     stopped_ms: int
     billed_ms: int
     duration_s: int | None
+    charging_s: int | None
     stop_reason: str
     provenance: str
     review: str | None
@@ -123,6 +125,7 @@ def book_stop(
         stopped_ms=stopped_ms,
         billed_ms=stopped_ms,
         duration_s=duration_s,
+        charging_s=_charging_s(readings),
         stop_reason=stopped.reason,
         provenance=_provenance(match),
         review="; ".join(reviews) or None,
@@ -141,6 +144,26 @@ def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | No
     if started_ms is None or stopped.stopped_ms is None or stopped.stopped_ms < started_ms:
         return None
     return (stopped.stopped_ms - started_ms) // 1000
+
+
+def _charging_s(readings: tuple[Reading, ...]) -> int | None:
+    """How long energy flowed: from each reading to the next one with a higher register.
+
+    None where fewer than two readings tell both time and register.
+    """
+    told = [
+        (reading.sampled_ms, reading.register_wh)
+        for reading in readings
+        if reading.sampled_ms is not None and reading.register_wh is not None
+    ]
+    if len(told) < 2:
+        return None
+    flowed_ms = sum(
+        max(later_ms - earlier_ms, 0)
+        for (earlier_ms, earlier_wh), (later_ms, later_wh) in pairwise(told)
+        if later_wh > earlier_wh
+    )
+    return flowed_ms // 1000
 
 
 def _by_power_wh(readings: tuple[Reading, ...]) -> int:

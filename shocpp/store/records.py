@@ -13,8 +13,8 @@ from shocpp.store.transactions import bind_account
 _ACCOUNTING_COLUMNS = (
     "localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, consumed_wh, begin_wh, end_wh,"
     " account_index, charge_point_id, connector_id, id_tag, transaction_id, started_at, stopped_at,"
-    " booked_at, duration_s, stop_reason, provenance, review, flags, entry, replaces_file,"
-    " decided_by, decided_why"
+    " booked_at, duration_s, charging_s, stop_reason, provenance, review, flags, entry,"
+    " replaces_file, decided_by, decided_why"
 )
 
 START_COLUMNS = (
@@ -103,6 +103,7 @@ class AccountingRow(NamedTuple):
     stopped_at: str
     booked_at: str
     duration_s: int | None
+    charging_s: int | None
     stop_reason: str
     provenance: str
     review: str | None

@@ -1,0 +1,134 @@
+"""What a monthly paper says, whatever its form (a room).
+
+A paper is its frame and its records. The frame is small and, when the month is closed, frozen as it
+is; the records are read one by one, because they may be many, and never change. Every form (text,
+CSV, JSON, PDF) is made of these two and of nothing else, so all of them say the same.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shocpp.ledger.tariffs import Fee
+from shocpp.reports.operator import Operator
+from shocpp.store.audit import Audited, Gap
+from shocpp.store.records import AccountingRow
+
+
+class PaperRow(NamedTuple):
+    """A record of the paper.
+
+    `amount_ct` is None where it has no price, `microeuro_per_kwh` also where its parts have
+    several (`parts` then tells them: Wh and microeuro per kWh). `signed` counts its signed values.
+    """
+
+    row: AccountingRow
+    amount_ct: int | None
+    microeuro_per_kwh: int | None
+    price_note: str | None
+    parts: tuple[tuple[int, int], ...]
+    signed: int
+
+
+class PriceUsed(NamedTuple):
+    """A price that records of an account have: Wh, and cents; `vat_bp` 1900 is 19 %.
+
+    `basis` is `own` or `flat`, `rate` HT, NT … or empty, `valid_from` a date.
+    """
+
+    basis: str
+    rate: str
+    valid_from: str
+    microeuro_per_kwh: int
+    wh: int
+    amount_ct: int
+    vat_bp: int | None
+    vat_included: bool
+
+
+class Tax(NamedTuple):
+    """What of a sum is VAT, in cents: net + vat = gross."""
+
+    vat_bp: int
+    net_ct: int
+    vat_ct: int
+    gross_ct: int
+
+
+class Sums(NamedTuple):
+    """An account's month.
+
+    `amount_ct` is the sum of its rows, None where none has a price; `unpriced_wh` is the energy of
+    the others. `total_ct` is what is to be paid: rows, base fees, and VAT where prices are net.
+    """
+
+    account_index: int
+    account: str
+    records: int
+    wh: int
+    amount_ct: int | None
+    unpriced_wh: int
+    prices: tuple[PriceUsed, ...]
+    fees: tuple[Fee, ...]
+    taxes: tuple[Tax, ...]
+    total_ct: int | None
+
+
+class Unfinished(NamedTuple):
+    """A transaction without a stop; `consumed_wh` up to its last reading, where it has told one."""
+
+    charge_point_id: str
+    connector_id: int
+    id_tag: str
+    account: str
+    started_at: str
+    consumed_wh: int | None
+
+
+class Closed(NamedTuple):
+    """The link of a closed month in the chain of closings."""
+
+    number: int
+    closed_at: str
+    closed_by: str
+    hash: str
+
+
+class Charger(NamedTuple):
+    """A charger as the paper names it; what is not known is None."""
+
+    charge_point_id: str
+    name: str | None
+    serial: str | None
+    meter_serial: str | None
+    meter_note: str | None
+
+
+class Paper(NamedTuple):
+    """The frame of a month's paper.
+
+    `accounts` are in the order of their names, also those that charged nothing, without
+    `unassigned`; `only` is the account that it is made for, None for all. `cards` are names of
+    cards by `id_tag_key`.
+    """
+
+    year: int
+    month: int
+    only: str | None
+    zone_name: str
+    created_at: str
+    version: str
+    operator: Operator
+    closed: Closed | None
+    accounts: tuple[Sums, ...]
+    unassigned_wh: int
+    under_review: tuple[AccountingRow, ...]
+    unfinished: tuple[Unfinished, ...]
+    audited: tuple[Audited, ...]
+    gaps: tuple[Gap, ...]
+    imported_wh: tuple[tuple[str, int], ...]
+    chargers: tuple[Charger, ...]
+    cards: dict[str, str]
+
+
+Rows = Iterator[PaperRow]
+"""The records of a paper, in the order of their times; reversals have negative energy."""
