@@ -1,0 +1,203 @@
+"""A tariff's period, and which price holds at which hour of it (ground floor: pure).
+
+A moment costs what holds at the time that the clock on the wall shows then: in autumn an hour of it
+comes twice, in spring one never comes. Wall time is a number here, too: the milliseconds since 1970
+that the clock shows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
+
+DAY_MS = 86_400_000
+MINUTE_MS = 60_000
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_ENDLESS_MS = 2**63
+
+
+class Rate(NamedTuple):
+    """What a kWh costs, and by what right; the fields are those of a `PricePart`."""
+
+    basis: str
+    rate: str
+    valid_from: str
+    microeuro_per_kwh: int
+    vat_bp: int | None
+    vat_included: bool
+
+
+class Stretch(NamedTuple):
+    """A time with one price; None: there is none."""
+
+    from_ms: int
+    until_ms: int
+    rate: Rate | None
+
+
+class Window(NamedTuple):
+    """Minutes of every day with a price of their own, past midnight where `until` is not later."""
+
+    from_minute: int
+    until_minute: int
+    rate: Rate
+
+    def parts(self) -> list[tuple[int, int, Rate]]:
+        """The window without midnight in it: one or two parts of a day, in minutes."""
+        if self.from_minute < self.until_minute:
+            return [(self.from_minute, self.until_minute, self.rate)]
+        early = [(0, self.until_minute, self.rate)] if self.until_minute else []
+        return [*early, (self.from_minute, 24 * 60, self.rate)]
+
+
+class Period(NamedTuple):
+    """A tariff while it holds, from the first to the last day; None: until further notice.
+
+    `rate` is what holds outside the windows, None where it is the year's flat price; `day` is the
+    whole day in the order of its minutes.
+    """
+
+    valid_from: date
+    valid_until: date | None
+    rate: Rate | None
+    windows: tuple[Window, ...]
+    day: tuple[tuple[int, int, Rate], ...]
+    base_fee_microeuro: int
+    vat_bp: int | None
+    vat_included: bool
+
+    @property
+    def until_ms(self) -> int:
+        """The wall time at which it ends."""
+        return _ENDLESS_MS if self.valid_until is None else _midnight_ms(self.valid_until) + DAY_MS
+
+    def years(self, last: int) -> range:
+        """The years in which it holds; one without an end holds to the `last` one at least."""
+        end = max(last, self.valid_from.year) if self.valid_until is None else self.valid_until.year
+        return range(self.valid_from.year, end + 1)
+
+    def days_in(self, first: date, last: date) -> int:
+        """On how many of these days it holds."""
+        until = last if self.valid_until is None else min(self.valid_until, last)
+        return max((until - max(self.valid_from, first)).days + 1, 0)
+
+    def stretches(
+        self, from_ms: int, until_ms: int, flat_prices: Mapping[int, int]
+    ) -> Iterator[Stretch]:
+        """The prices of a wall time that lies in it."""
+        if self.rate is None:
+            yield from self._by_year(from_ms, until_ms, flat_prices)
+        elif not self.windows:
+            yield Stretch(from_ms, until_ms, self.rate)
+        else:
+            yield from self._by_hours(from_ms, until_ms)
+
+    def _by_year(
+        self, from_ms: int, until_ms: int, flat_prices: Mapping[int, int]
+    ) -> Iterator[Stretch]:
+        while from_ms < until_ms:
+            year = date.fromordinal(from_ms // DAY_MS + _EPOCH_DAY).year
+            end_ms = min(_midnight_ms(date(year + 1, 1, 1)), until_ms)
+            yield Stretch(from_ms, end_ms, self._flat_rate(year, flat_prices.get(year)))
+            from_ms = end_ms
+
+    def _flat_rate(self, year: int, microeuro_per_kwh: int | None) -> Rate | None:
+        if microeuro_per_kwh is None:
+            return None
+        since = max(self.valid_from, date(year, 1, 1)).isoformat()
+        return Rate("flat", "", since, microeuro_per_kwh, self.vat_bp, self.vat_included)
+
+    def _by_hours(self, from_ms: int, until_ms: int) -> Iterator[Stretch]:
+        for midnight_ms in range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS):
+            for begin, end, rate in self.day:
+                begin_ms = max(midnight_ms + begin * MINUTE_MS, from_ms)
+                end_ms = min(midnight_ms + end * MINUTE_MS, until_ms)
+                if begin_ms < end_ms:
+                    yield Stretch(begin_ms, end_ms, rate)
+
+
+def day_of(rate: Rate, windows: Iterable[Window]) -> tuple[tuple[int, int, Rate], ...] | None:
+    """A whole day: the windows, and the rate between them; None where windows overlap."""
+    day: list[tuple[int, int, Rate]] = []
+    at = 0
+    for begin, end, window_rate in sorted(part for window in windows for part in window.parts()):
+        if begin < at:
+            return None
+        if begin > at:
+            day.append((at, begin, rate))
+        day.append((begin, end, window_rate))
+        at = end
+    if at < 24 * 60:
+        day.append((at, 24 * 60, rate))
+    return tuple(day)
+
+
+def stretches(
+    periods: Iterable[Period],
+    flat_prices: Mapping[int, int],
+    from_ms: int,
+    until_ms: int,
+    zone: tzinfo,
+) -> list[Stretch]:
+    """The prices of a time, each as long as it stays the same; the periods are in order."""
+    merged: list[Stretch] = []
+    for begin_ms, end_ms, offset_ms in _steady(from_ms, until_ms, zone):
+        for wall in _between(periods, flat_prices, begin_ms + offset_ms, end_ms + offset_ms):
+            until = wall.until_ms - offset_ms
+            if merged and merged[-1].rate == wall.rate:
+                merged[-1] = Stretch(merged[-1].from_ms, until, wall.rate)
+            else:
+                merged.append(Stretch(wall.from_ms - offset_ms, until, wall.rate))
+    return merged
+
+
+def _between(
+    periods: Iterable[Period], flat_prices: Mapping[int, int], from_ms: int, until_ms: int
+) -> Iterator[Stretch]:
+    at_ms = from_ms
+    for period in periods:
+        begin_ms = max(_midnight_ms(period.valid_from), at_ms)
+        end_ms = min(period.until_ms, until_ms)
+        if begin_ms < end_ms:
+            if at_ms < begin_ms:
+                yield Stretch(at_ms, begin_ms, None)
+            yield from period.stretches(begin_ms, end_ms, flat_prices)
+            at_ms = end_ms
+    if at_ms < until_ms:
+        yield Stretch(at_ms, until_ms, None)
+
+
+def _steady(from_ms: int, until_ms: int, zone: tzinfo) -> Iterator[tuple[int, int, int]]:
+    """The times between two changes of the clock, each with how far it is ahead of UTC."""
+    at_ms, offset_ms = from_ms, _offset_ms(from_ms, zone)
+    while at_ms < until_ms:
+        next_ms = min(at_ms + DAY_MS, until_ms)
+        if _offset_ms(next_ms, zone) != offset_ms:
+            next_ms = _change_ms(at_ms, next_ms, zone)
+            yield from_ms, next_ms, offset_ms
+            from_ms, offset_ms = next_ms, _offset_ms(next_ms, zone)
+        at_ms = next_ms
+    if from_ms < until_ms:
+        yield from_ms, until_ms, offset_ms
+
+
+def _change_ms(before_ms: int, after_ms: int, zone: tzinfo) -> int:
+    """When the clock was changed, between two moments at which it differs."""
+    offset_ms = _offset_ms(before_ms, zone)
+    while after_ms - before_ms > 1:
+        middle_ms = (before_ms + after_ms) // 2
+        if _offset_ms(middle_ms, zone) == offset_ms:
+            before_ms = middle_ms
+        else:
+            after_ms = middle_ms
+    return after_ms
+
+
+def _offset_ms(ms: int, zone: tzinfo) -> int:
+    offset = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone).utcoffset()
+    return 0 if offset is None else offset // timedelta(milliseconds=1)
+
+
+def _midnight_ms(day: date) -> int:
+    return (day.toordinal() - _EPOCH_DAY) * DAY_MS
