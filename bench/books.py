@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from shocpp.central_system import rebuilding
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Receive
+from shocpp.central_system.posting import posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.ocpp.connection import Connection
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def _grow(db: Database, settings: Settings, transactions: int) -> None:
-    books = Bookkeeping(db, TagsFile(settings.tags_file), settings.zone, "bench")
+    books = Bookkeeping(db, TagsFile(settings.tags_file), posting(db, settings), "bench")
     quarter, first_us = transactions // 4, 0.0
     for part in range(4):
         begun = time.process_time()

@@ -34,8 +34,21 @@ SELECT record.local_time                                                       A
        record.file_name,
        record.replaces,
        NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id)  AS in_force,
+       round(price.amount_ct / 100.0, 2)                                       AS eur,
+       price.microeuro_per_kwh / 10000.0                                       AS ct_per_kwh,
+       price.amount_ct,
+       price.microeuro_per_kwh,
+       price.note                                                              AS price_note,
+       -- As when it was booked: a paper does not change when a meter signs more later.
+       iif(record.started_transaction IS NULL, 0,
+           (SELECT count(*) FROM signed_value
+            WHERE signed_value.started_transaction = record.started_transaction
+              AND signed_value.received_ms <= record.booked_ms))               AS signed,
+       record.billed_ms,
+       record.booked_ms,
        record.id                                                               AS number
 FROM accounting_record AS record
+LEFT JOIN price ON price.record = record.id
 LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
 LEFT JOIN started_transaction AS started ON started.id = record.started_transaction
@@ -48,10 +61,64 @@ SELECT CAST(substr(month, 1, 4) AS INTEGER)                                     
        -- A reversal takes away the record that it reverses, and the replacement counts instead.
        sum(CASE entry WHEN 'reversal' THEN -1 WHEN 'dismissal' THEN 0 ELSE 1 END) AS transactions,
        sum(consumed_wh)                                                           AS wh,
-       round(sum(consumed_wh) / 1000.0, 3)                                        AS kwh
+       round(sum(consumed_wh) / 1000.0, 3)                                        AS kwh,
+       round(sum(amount_ct) / 100.0, 2)                                           AS eur,
+       sum(amount_ct)                                                             AS amount_ct,
+       sum(iif(amount_ct IS NULL, consumed_wh, 0))                                AS unpriced_wh,
+       max(account_index)                                                         AS account_index
 FROM accounting_record
+LEFT JOIN price ON price.record = accounting_record.id
 WHERE review IS NULL
 GROUP BY accounting_record.month, account;
+
+CREATE VIEW prices AS
+-- What each part of a record costs: a record has several where its price changed while it charged.
+SELECT record.month,
+       record.account,
+       record.id                                                             AS number,
+       part.part,
+       strftime('%Y-%m-%dT%H:%M:%fZ', part.began_ms / 1000.0, 'unixepoch')   AS began_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', part.ended_ms / 1000.0, 'unixepoch')   AS ended_at,
+       part.wh,
+       part.microeuro_per_kwh / 10000.0                                      AS ct_per_kwh,
+       round(part.amount_ct / 100.0, 2)                                      AS eur,
+       part.basis,
+       part.rate,
+       part.valid_from,
+       part.vat_bp / 100.0                                                   AS vat_percent,
+       part.vat_included,
+       part.amount_ct,
+       part.microeuro_per_kwh,
+       part.vat_bp
+FROM accounting_record AS record
+CROSS JOIN price_part AS part ON part.record = record.id;  -- in this order: a month has an index
+
+CREATE VIEW closed_months AS
+SELECT number,
+       CAST(substr(month, 1, 4) AS INTEGER)                                AS year,
+       CAST(substr(month, 6, 2) AS INTEGER)                                AS month,
+       strftime('%Y-%m-%dT%H:%M:%fZ', closed_ms / 1000.0, 'unixepoch')     AS closed_at,
+       closed_by,
+       records,
+       hash
+FROM closed_month;
+
+CREATE VIEW closed_accounts AS
+-- What each account owes for a month as it was closed, in cents, base fees and VAT among it.
+SELECT CAST(substr(closed.month, 1, 4) AS INTEGER)                          AS year,
+       CAST(substr(closed.month, 6, 2) AS INTEGER)                          AS month,
+       json_extract(sums.value, '$.account')                                AS account,
+       json_extract(sums.value, '$.transactions')                           AS transactions,
+       json_extract(sums.value, '$.wh')                                     AS wh,
+       json_extract(sums.value, '$.amount_ct')                              AS amount_ct,
+       (SELECT coalesce(sum(json_extract(fee.value, '$.amount_ct')), 0)
+        FROM json_each(sums.value, '$.fees') AS fee)                        AS fees_ct,
+       (SELECT coalesce(sum(json_extract(tax.value, '$.vat_ct')), 0)
+        FROM json_each(sums.value, '$.taxes') AS tax)                       AS vat_ct,
+       json_extract(sums.value, '$.total_ct')                               AS total_ct,
+       round(json_extract(sums.value, '$.total_ct') / 100.0, 2)             AS total_eur
+FROM closed_month AS closed
+JOIN json_each(closed.content, '$.accounts') AS sums;
 
 CREATE VIEW open_transactions AS
 SELECT started.transaction_id,
@@ -127,6 +194,26 @@ JOIN json_each(frame.text, iif(frame.action = 'StopTransaction',
 JOIN json_each(entry.value, '$.sampledValue') AS sample
 WHERE entry.type = 'object' AND sample.type = 'object';
 
+CREATE VIEW signed_values AS
+-- What meters have signed, as it came; `number` is that of the accounting record, once there is one.
+SELECT coalesce((SELECT id FROM accounting_record WHERE received_stop = signed.received_stop),
+                (SELECT min(id) FROM accounting_record
+                 WHERE started_transaction = signed.started_transaction))           AS number,
+       charge_point.charge_point_id,
+       signed.connector_id,
+       coalesce(started.transaction_id, stop.transaction_id_text)                   AS transaction_id,
+       coalesce(signed.sampled_text,
+                strftime('%Y-%m-%dT%H:%M:%fZ', signed.received_ms / 1000.0, 'unixepoch'))
+                                                                                    AS sampled_at,
+       coalesce(signed.context, 'Sample.Periodic')                                  AS context,
+       coalesce(signed.measurand, 'Energy.Active.Import.Register')                  AS measurand,
+       json_extract(signed.sample, '$.value')                                       AS value,
+       signed.sample
+FROM signed_value AS signed
+JOIN charge_point ON charge_point.id = signed.charge_point
+LEFT JOIN started_transaction AS started ON started.id = signed.started_transaction
+LEFT JOIN received_stop AS stop ON stop.id = signed.received_stop;
+
 CREATE VIEW calls AS
 SELECT call.id                                                                AS number,
        call.call_id,
@@ -154,7 +241,10 @@ WHERE state IN ('queued', 'sent');
 CREATE VIEW entries AS
 -- The records in force: those that no decision has replaced. One that was decoded from its id does
 -- not know its connector; it belongs to the register with the next reading below it, else above.
+-- What was decided after its month was closed is billed later; the register counted it back then.
 SELECT *,
+       iif(entry = 'record' OR instr(flags, 'late: ') = 0, month,
+           substr(flags, instr(flags, 'late: ') + 6, 7))   AS counted_month,
        coalesce(connector_id,
                 (SELECT near.connector_id
                  FROM accounting_record AS near
@@ -186,7 +276,7 @@ FROM (SELECT *,
       FROM (SELECT CAST(id AS TEXT)                 AS number,
                    charge_point,
                    register                         AS connector_id,
-                   month,
+                   counted_month                    AS month,
                    begin_wh,
                    max(begin_wh, end_wh)            AS end_wh,
                    consumed_wh,
@@ -200,7 +290,7 @@ FROM (SELECT *,
             SELECT CAST(entry.id AS TEXT),
                    entry.charge_point,
                    entry.connector_id,
-                   entry.month,
+                   entry.counted_month,
                    entry.begin_wh,
                    entry.begin_wh,
                    0,
@@ -247,17 +337,22 @@ LEFT JOIN meter_reading AS latest ON latest.id = (
 WHERE started.state <> 'stopped'            -- there is an index of these
   AND started.state = 'orphaned';
 
-CREATE VIEW uncovered AS
--- What a register has counted between two claims, without what records under review say of it; and
--- why, where somebody has dismissed it.
-WITH waived AS MATERIALIZED (
+CREATE VIEW counted AS
+-- What a register has counted: its claims, and, of kind gap, what nobody claims between two of them,
+-- without what records under review say of it; and why, where somebody has dismissed it. Both are
+-- one view because reading the claims is what costs.
+WITH claim AS MATERIALIZED (
+    SELECT number, charge_point, connector_id, month, begin_wh, end_wh, consumed_wh, moment_ms,
+           restarted, reached_wh, reached_ms
+    FROM covered),
+waived AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
     FROM entries
     WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL),
 hole AS MATERIALIZED (
     SELECT number, charge_point, connector_id, month, reached_ms AS after_ms,
            moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
-    FROM covered
+    FROM claim
     WHERE begin_wh > reached_wh),
 asked AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh
@@ -280,14 +375,28 @@ piece AS (
     JOIN hole ON hole.charge_point = asked.charge_point
         AND hole.connector_id IS coalesce(asked.connector_id, hole.connector_id)
         AND hole.to_wh > asked.begin_wh AND hole.from_wh < asked.end_wh)
-SELECT *,
-       'G' || number || iif(part > 1, '.' || part, '') AS gap,
+SELECT 'claim'                                                    AS kind,
+       charge_point,
+       month,
+       max(end_wh - reached_wh, 0)                                AS meter_wh,
+       max(begin_wh - reached_wh, 0)                              AS hole_wh,
+       consumed_wh - max(end_wh - max(begin_wh, reached_wh), 0)   AS overlap_wh,
+       restarted OR consumed_wh > end_wh - begin_wh               AS restarts,
+       0                                                          AS gap_wh,
+       NULL AS gap, NULL AS connector_id, NULL AS from_wh, NULL AS to_wh,
+       NULL AS after_ms, NULL AS before_ms, NULL AS dismissed
+FROM claim
+UNION ALL
+SELECT 'gap', charge_point, month, 0, 0, 0, 0,
+       to_wh - from_wh,
+       'G' || number || iif(part > 1, '.' || part, ''),
+       connector_id, from_wh, to_wh, after_ms, before_ms,
        (SELECT decided_why
         FROM waived
         WHERE waived.charge_point = gap.charge_point
           AND waived.connector_id IS gap.connector_id
           AND waived.begin_wh <= from_wh
-          AND waived.end_wh >= to_wh)                  AS dismissed
+          AND waived.end_wh >= to_wh)
 FROM (SELECT *,
              row_number() OVER (PARTITION BY number, charge_point ORDER BY from_wh) AS part
       FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms,
@@ -297,6 +406,11 @@ FROM (SELECT *,
                    begin_wh                                                            AS to_wh
             FROM piece)
       WHERE to_wh > from_wh) AS gap;
+
+CREATE VIEW uncovered AS
+SELECT gap, charge_point, connector_id, month, from_wh, to_wh, after_ms, before_ms, dismissed
+FROM counted
+WHERE kind = 'gap';
 
 CREATE VIEW gaps AS
 -- Energy past the books: where a transaction does not begin with the reading that the last one left.
@@ -323,30 +437,27 @@ SELECT charge_point.charge_point_id,
        proved.meter_wh,
        coalesce(booked.booked_wh, 0)                         AS booked_wh,
        coalesce(booked.unassigned_wh, 0)                     AS unassigned_wh,
-       proved.hole_wh - coalesce(gap.gap_wh, 0)              AS under_review_wh,
-       coalesce(gap.gap_wh, 0)                               AS gap_wh,
+       proved.hole_wh - proved.gap_wh                        AS under_review_wh,
+       proved.gap_wh,
        proved.overlap_wh,
        proved.restarts
 FROM (SELECT charge_point, month,
-             sum(max(end_wh - reached_wh, 0))                             AS meter_wh,
-             sum(max(begin_wh - reached_wh, 0))                           AS hole_wh,
-             sum(consumed_wh - max(end_wh - max(begin_wh, reached_wh), 0)) AS overlap_wh,
-             sum(restarted OR consumed_wh > end_wh - begin_wh)            AS restarts
-      FROM covered
+             sum(meter_wh)   AS meter_wh,
+             sum(hole_wh)    AS hole_wh,
+             sum(gap_wh)     AS gap_wh,
+             sum(overlap_wh) AS overlap_wh,
+             sum(restarts)   AS restarts
+      FROM counted
       WHERE month IS NOT NULL
       GROUP BY charge_point, month) AS proved
 JOIN charge_point ON charge_point.id = proved.charge_point
-LEFT JOIN (SELECT charge_point, month,
+LEFT JOIN (SELECT charge_point, counted_month AS month,
                   sum(iif(account_index = 0, 0, consumed_wh)) AS booked_wh,
                   sum(iif(account_index = 0, consumed_wh, 0)) AS unassigned_wh
            FROM entries
            WHERE review IS NULL AND provenance <> 'imported'
-           GROUP BY charge_point, month) AS booked
-    ON booked.charge_point = proved.charge_point AND booked.month = proved.month
-LEFT JOIN (SELECT charge_point, month, sum(to_wh - from_wh) AS gap_wh
-           FROM uncovered
-           GROUP BY charge_point, month) AS gap
-    ON gap.charge_point = proved.charge_point AND gap.month = proved.month;
+           GROUP BY charge_point, counted_month) AS booked
+    ON booked.charge_point = proved.charge_point AND booked.month = proved.month;
 
 CREATE VIEW review AS
 -- What needs a human; `number` is what shocpp review assign, correct and dismiss take.

@@ -7,7 +7,8 @@
     ├── ConfigError             a setting or a configuration file cannot be used: exit 78
     │   └── UnusableDatabase    not ours, newer than this program, or damaged; left untouched
     ├── StoreUnavailable        the database cannot be written just now: close, 503, Retry-After
-    └── Unreachable             the charger is not connected: exit 1, HTTP 502
+    ├── Unreachable             the charger is not connected: exit 1, HTTP 502
+    └── Unsent                  a letter or a paper was not taken: exit 1
 
 A door maps these to exit codes or HTTP statuses in one table; no other code does.
 """
@@ -43,3 +44,7 @@ class StoreUnavailable(ShocppError):
 
 class Unreachable(ShocppError):
     """A Call cannot reach its Charge Point."""
+
+
+class Unsent(ShocppError):
+    """A mail server or a webhook has not taken what was to be sent, or not for everybody."""

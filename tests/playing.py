@@ -54,10 +54,12 @@ from websockets.typing import Subprotocol
 from shocpp.central_system.bells import ring
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
+from shocpp.central_system.posting import posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
-from shocpp.reports.summary import month_summary
+from shocpp.reports.forms import pieces
+from shocpp.reports.month import month_paper
 from shocpp.store import calls, connections
 from shocpp.store.calls import QueuedCall
 from shocpp.store.database import open_database
@@ -265,7 +267,9 @@ class Play:
         return str([record["charge_point_id"] for record in records].count(self._identity))
 
     def _summary(self, year: int, month: int) -> str:
-        text = month_summary(self._home.settings, year, month)
+        with open_database(self._home.database) as db:
+            paper = month_paper(db, self._home.settings, year, month)
+            text = b"".join(pieces(db, paper, "text", "de")).decode()
         return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
@@ -283,7 +287,15 @@ def _compact_rows(rows: str) -> Iterator[str]:
 
 def _views_of(identity: str) -> Iterator[str]:
     """The views, for this connection only, with nothing in them but one charger's rows."""
-    for view in ("accounting", "open_transactions", "connectors", "meter_values", "review", "gaps"):
+    for view in (
+        "accounting",
+        "open_transactions",
+        "connectors",
+        "meter_values",
+        "signed_values",
+        "review",
+        "gaps",
+    ):
         yield (
             f"CREATE TEMP VIEW {view} AS"
             f" SELECT * FROM main.{view} WHERE charge_point_id = '{identity}'"
@@ -335,7 +347,9 @@ class Books:
         self.db = open_database(self._settings.database)
         self._files = RecordFiles(self._settings.accounting_folder)
         tags = TagsFile(self._settings.tags_file)
-        self.bookkeeping = Bookkeeping(self.db, tags, self._settings.zone, "the only worker")
+        self.bookkeeping = Bookkeeping(
+            self.db, tags, posting(self.db, self._settings), "the only worker"
+        )
 
     def dial(self, identity: str) -> "PureWire":
         """A charger's connection."""

@@ -318,3 +318,26 @@ def test_a_key_is_the_same_in_either_case(id_tag: str) -> None:
     assert id_tag_key(id_tag_key(id_tag)) == id_tag_key(id_tag) or not id_tag.isascii()
     if id_tag.isascii():
         assert id_tag_key(id_tag.upper()) == id_tag_key(id_tag.lower())
+
+
+def test_cards_have_the_names_that_the_paper_shows() -> None:
+    """However their ids are written."""
+    named = [{"index": 1, "account": "a", "ids": ["04:A2", "22"], "names": {"04a2": "Golf"}}]
+    accounts = parse_accounts(json.dumps([*named, {"index": 2, "account": "b", "ids": []}]), "t")
+    assert accounts.card_names() == {"04a2": "Golf"}
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["Golf"], "names must be an object such as"),
+        ({"33": "Golf"}, "names '33', which is not in ids; correct one of them"),
+        ({"22": 5}, "that of '22' must be a text, not 5"),
+        ({"22": "a\nb"}, "that of '22' must be a text"),
+    ],
+)
+def test_a_name_of_a_card_that_is_none_is_refused(names: object, sentence: str) -> None:
+    text = json.dumps([{"index": 1, "account": "a", "ids": ["22"], "names": names}])
+    with pytest.raises(ConfigError) as refused:
+        parse_accounts(text, "t")
+    assert sentence in str(refused.value)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
-from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, book_stop
+from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, belated, book_stop
 from shocpp.ledger.matching import (
     FORGETFUL_MS,
     Match,
@@ -1134,10 +1134,13 @@ def test_power_readings_say_nothing_of_a_stop_without_its_start() -> None:
     ("samples", "charging_s"),
     [
         ([], None),
-        ([(0, 9_042_100)], None),
         ([(None, 9_042_100), (60, None)], None),
-        ([(0, 9_042_100), (60, 9_042_300), (120, 9_042_300), (180, 9_042_400)], 120),
-        ([(60, 9_042_100), (0, 9_042_300), (30, 9_042_400)], 30),
+        # It is full after a minute, and was when it came.
+        ([(0, 9_042_100), (60, 9_075_000)], 60),
+        ([(600, 9_042_100), (660, 9_075_000)], 60),
+        # Full in between, and then again hungry until it is stopped.
+        ([(60, 9_042_300), (120, 9_042_300), (3_540, 9_042_300)], 120),
+        ([(60, 9_042_200), (0, 9_042_300), (30, 9_042_400), (60, 9_075_000)], 120),
     ],
 )
 def test_charging_is_the_time_in_which_the_register_rose(
@@ -1151,3 +1154,11 @@ def test_charging_is_the_time_in_which_the_register_rose(
     stop = stopped(readings=())
     record = book_stop(stop, Match(closes=transaction()), readings=readings, now_ms=NOW_MS)
     assert record.charging_s == charging_s
+
+
+def test_what_is_belated_is_billed_at_a_whole_second_which_its_file_can_tell() -> None:
+    record = book(stopped(), Match(closes=transaction()))
+    late = belated(record, "2026-10", 1_795_364_471_123)
+    assert late.billed_ms == 1_795_364_471_000
+    assert late.stopped_ms == record.stopped_ms
+    assert late.flags == (*record.flags, "late: 2026-10 is closed")

@@ -20,8 +20,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Failed, Receive
+from shocpp.central_system.posting import Posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
+from shocpp.central_system.tariffs import TariffsFile
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import CAP_WH
 from shocpp.ocpp.connection import Confirmed, Connection, Reported
@@ -54,8 +56,12 @@ class Desk:
         migrate(self.path, self._born_ms)
         self.db: Database = open_database(self.path)
         tags = TagsFile(self.folder / "tags.json")
-        self.books = Bookkeeping(self.db, tags, BERLIN, "worker")
+        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker")
         self.connections: dict[str, Connection] = {}
+
+    def posting(self, db: Database) -> Posting:
+        """Where records go; prices are those of its tariffs.json, if there is one."""
+        return Posting(db, BERLIN, TariffsFile(self.folder / "tariffs.json"))
 
     def tags(self, accounts: object) -> None:
         """Write another tags.json."""
@@ -331,9 +337,8 @@ def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
 ) -> None:
     """This one has not looked in the moment in which the file was good."""
     session(desk)
-    elsewhere = Bookkeeping(
-        open_database(desk.path), TagsFile(desk.folder / "tags.json"), BERLIN, "other"
-    )
+    db = open_database(desk.path)
+    elsewhere = Bookkeeping(db, TagsFile(desk.folder / "tags.json"), desk.posting(db), "other")
     desk.tags([ACCOUNTS[0]])
     text = json.dumps([2, "a", "Authorize", {"idTag": "1111"}])
     job = Receive("t", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))

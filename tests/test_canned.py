@@ -269,7 +269,7 @@ def test_without_a_file_there_is_no_canned_call(tmp_path: Path) -> None:
         ("null", "is not an object of names"),
         ("[" * 100_000, "is not JSON"),
         ('{"a": ' + "9" * 5_000 + "}", "is not JSON"),
-        (b'{"\xff": 1}', "is not JSON"),
+        (b'{"\xff": 1}', "save it as UTF-8"),
         ('{"a": {"action": "ClearCache"}, "a": {"show": "power"}}', "'a' is there twice"),
         ('{"a": {"action": "Reset", "payload": {"type": "Soft", "type": "Hard"}}}', "'type' is th"),
         ('{"a\\n": {}, "a\\n": {}}', "is there twice"),

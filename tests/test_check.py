@@ -1,6 +1,7 @@
 """`shocpp check`: what is wrong is named with its remedy, and what is fine is not."""
 
 import json
+import re
 from collections.abc import Callable
 
 from conftest import Home, Server, wait_for
@@ -80,6 +81,11 @@ def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Hom
     ended = home.run("shocpp", "check", env={"SHOCPP_TOKEN": "correct-horse-battery"})
     assert "SHOCPP_TOKEN              set" in ended.stdout
     assert "horse" not in ended.stdout
+    secret = "correct-horse"
+    env = {"SHOCPP_SMTP": f"smtp://a:{secret}@b", "SHOCPP_WEBHOOK": f"https://b/{secret}"}
+    ended = home.run("shocpp", "check", env=env)
+    assert re.search(r"SHOCPP_SMTP +set\nSHOCPP_WEBHOOK +set\n", ended.stdout)
+    assert "horse" not in ended.stdout
 
 
 def test_several_workers_are_told_of_an_old_sqlite(serve: Callable[..., Server]) -> None:
@@ -99,7 +105,7 @@ EVENING = """\
 def test_what_waits_for_a_human_is_told(home: Home) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
     told = home.run("shocpp", "check").stdout
-    assert "note   1 cases wait for somebody to decide on them; see: shocpp review" in told
+    assert "note   1 case waits for somebody to decide; see: shocpp review" in told
 
 
 def test_records_of_a_lost_database_are_missed_and_taken_in(

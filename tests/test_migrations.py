@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from shocpp.errors import UnusableDatabase
 from shocpp.store import properties
-from shocpp.store.database import APPLICATION_ID, VERSION, open_database
+from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
 from shocpp.store.migrations import migrate
 from tests.conftest import ROOT
 
@@ -286,6 +287,18 @@ def test_a_folder_in_its_place_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(UnusableDatabase, match="cannot be used"):
         migrate(path, NOW_MS)
+
+
+def test_another_user_is_told_who_may_use_it(made: Path) -> None:
+    closed = Path(shutil.copy(made, made.with_name("closed.sqlite3")))
+    closed.chmod(0)
+    me = os.geteuid()
+    with contextlib.ExitStack() as again:
+        if me == 0:
+            again.callback(os.seteuid, me)
+            os.seteuid(65534)
+        with pytest.raises(UnusableDatabase, match="run this as the user who runs the server"):
+            connect(closed)
 
 
 def test_a_file_in_the_place_of_its_folder_is_refused(path: Path) -> None:

@@ -130,6 +130,21 @@ def replay(home: Home) -> list[Any]:
 # --- from the files ---
 
 
+def test_a_decision_on_a_decision_comes_back_although_the_clock_was_set_back_between_them(
+    garage: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tomorrow_ms = now_ms() + 86_400_000
+    with monkeypatch.context() as clock:
+        clock.setattr(reviewing, "now_ms", lambda: tomorrow_ms)
+        decide(garage, ("assign", "2", "family-y"))
+    ((last,),) = garage.query("SELECT max(number) FROM accounting")
+    decide(garage, ("correct", str(last), Measured(consumed_wh=700), None))
+    before = Counter(garage.query(BOOKS[0]))
+    lose(garage)
+    assert made_again(garage, "files").restored.refused == []
+    assert Counter(garage.query(BOOKS[0])) == before
+
+
 @pytest.mark.parametrize("imported", [True, False])
 def test_of_two_decisions_on_one_record_the_later_one_holds(
     garage: Home, tmp_path: Path, imported: bool

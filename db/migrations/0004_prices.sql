@@ -3,6 +3,8 @@
 
 ALTER TABLE accounting_record ADD COLUMN charging_s INTEGER;  -- how long energy flowed, if that is known
 
+CREATE INDEX accounting_record_of_month ON accounting_record (month, billed_ms, id);
+
 CREATE TABLE price (
     record            INTEGER PRIMARY KEY REFERENCES accounting_record (id),
     priced_ms         INTEGER NOT NULL,
@@ -64,6 +66,8 @@ CREATE TABLE signed_value (
 ) STRICT;
 
 CREATE INDEX signed_value_by_transaction
-    ON signed_value (started_transaction) WHERE started_transaction IS NOT NULL;
+    ON signed_value (started_transaction, sampled_text) WHERE started_transaction IS NOT NULL;
 CREATE INDEX signed_value_by_stop
     ON signed_value (received_stop) WHERE received_stop IS NOT NULL;
+CREATE INDEX accounting_record_by_transaction
+    ON accounting_record (started_transaction) WHERE started_transaction IS NOT NULL;

@@ -6,9 +6,8 @@ decision makes; it leaves the house after the commit.
 
 import logging
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from shocpp.central_system.record_files import place_of
+from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
 from shocpp.ledger.accounts import Accounts, id_tag_key
 from shocpp.ledger.booking import book_stop
@@ -23,9 +22,17 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
-from shocpp.store import charge_points, properties, readings, records, transactions
+from shocpp.store import (
+    charge_points,
+    properties,
+    readings,
+    records,
+    signed_values,
+    transactions,
+)
 from shocpp.store.database import Database
 from shocpp.store.records import Origin
+from shocpp.store.signed_values import Place
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +50,11 @@ class Heard(NamedTuple):
 class Billing:
     """The accounts and transactions of one database. `booked`: a record waits for its file."""
 
-    def __init__(self, db: Database, tags: TagsFile, zone: ZoneInfo) -> None:
+    def __init__(self, db: Database, tags: TagsFile, posting: Posting) -> None:
         self.booked = False
         self._db = db
         self._tags = tags
-        self._zone = zone
+        self._posting = posting
         self._kept_tags = properties.kept_tags(db)
         tags.fall_back_to(self._kept_tags)
         self.begin()
@@ -140,7 +147,7 @@ class Billing:
 
         Its transaction stays open; nothing but the stop itself is looked at.
         """
-        bare = stopped._replace(meter_stop_wh=None, readings=())
+        bare = stopped._replace(meter_stop_wh=None, readings=(), signed=())
         known = transactions.stops_alike(self._db, heard.charge_point, bare)
         if known:
             transactions.count_repeated_stop(self._db, known[-1].row)
@@ -181,15 +188,16 @@ class Billing:
         stop_row = transactions.record_stop(
             db, heard.charge_point, stopped, match, heard.received_ms, whole_frame
         )
+        signed_at = Place(heard.charge_point, connector_id, row, stop_row)
+        signed_values.record(db, signed_at, stopped.signed, heard.received_ms)
         if transaction is not None:
             transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
         # The same stop always gets the same name; `alike` counts the earlier stops with its key
         # that were others, as chargers without a clock send.
         said = (stop_key(stopped), alike) if alike else (stop_key(stopped),)
         identity = charge_points.identity_key(heard.charge_point_id)
-        place = place_of(record.billed_ms, self._zone, identity, *said)
         origin = Origin(heard.charge_point, stop_row, row)
-        records.record(db, origin, record, place, heard.received_ms)
+        self._posting.post(origin, record, heard.received_ms, identity, *said)
         self.booked = True
 
     def meter_values(self, heard: Heard, reported: MeterValuesReported) -> None:
@@ -199,6 +207,14 @@ class Billing:
                 self._db, heard.charge_point, reported.connector_id, reported.transaction_id
             )
             self._keep_readings(heard, reported.connector_id, row, reported.readings)
+        if reported.signed:
+            if row is None:
+                row = signed_values.transaction_told(
+                    self._db, heard.charge_point, reported.transaction_id
+                )
+                self.booked |= row is not None and records.take_back_first(self._db, row)
+            signed_at = Place(heard.charge_point, reported.connector_id, row)
+            signed_values.record(self._db, signed_at, reported.signed, heard.received_ms)
 
     def _keep_readings(
         self, heard: Heard, connector_id: int, row: int | None, taken: tuple[Reading, ...]

@@ -17,8 +17,10 @@ from typing import Any
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.jobs import Failed, Job, Look
+from shocpp.central_system.posting import Posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
+from shocpp.central_system.tariffs import TariffsFile
 from shocpp.central_system.workers import bury_the_dead
 from shocpp.errors import ShocppError
 from shocpp.settings import Settings
@@ -48,6 +50,7 @@ class Bookkeeper:
         self.healthy = True
         self.trouble: str | None = None
         self.tags = TagsFile(settings.tags_file)
+        self._tariffs = TariffsFile(settings.tariffs_file)
         self._settings = settings
         self._worker, self._bell, self._pid = worker, bell, pid
         self._files = RecordFiles(settings.accounting_folder)
@@ -166,7 +169,8 @@ class Bookkeeper:
                 bury_the_dead(db, self._worker)
                 with db.writing(durable=False):
                     connections.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
-                self._books = Bookkeeping(db, self.tags, self._settings.zone, self._worker)
+                posting = Posting(db, self._settings.zone, self._tariffs)
+                self._books = Bookkeeping(db, self.tags, posting, self._worker)
         return self._books
 
     def _probe(self) -> None:

@@ -7,7 +7,6 @@ are on disk: ink before voice. It has no thread and no socket; `bookkeeper` give
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from shocpp.central_system import bells
 from shocpp.central_system.billing import Billing, Heard
@@ -24,6 +23,7 @@ from shocpp.central_system.jobs import (
     Settle,
     is_energy,
 )
+from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.transactions import has_clock
@@ -56,8 +56,8 @@ HEARD_EVERY_MS = 5_000
 class Bookkeeping:
     """The one writer of a process."""
 
-    def __init__(self, db: Database, tags: TagsFile, zone: ZoneInfo, worker: str) -> None:
-        self.billing = Billing(db, tags, zone)
+    def __init__(self, db: Database, tags: TagsFile, posting: Posting, worker: str) -> None:
+        self.billing = Billing(db, tags, posting)
         self._db = db
         self._worker = worker
         self._rows: dict[str, int] = {}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.central_system.calls import allowed_payload
+from shocpp.central_system.conf_texts import conf_text
 from shocpp.errors import ConfigError, UsageError
 
 ASSISTANT_S = 7.5
@@ -134,8 +135,8 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 def _entries(path: Path) -> dict[str, Any]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
-    except OSError as error:
+        entries = json.loads(conf_text(path), object_pairs_hook=_once)
+    except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}; see conf/canned.json.example") from None

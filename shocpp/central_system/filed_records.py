@@ -13,9 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import MOST_WH, Record
+from shocpp.ledger.tariffs import Price, PricePart
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.ocpp.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp
+from shocpp.store.prices import Frozen
 from shocpp.store.records import START_COLUMNS, STOP_COLUMNS, RecordPlace
+from shocpp.store.signed_values import SIGNED_COLUMNS
 
 _Value = TypeVar("_Value")
 
@@ -45,17 +49,23 @@ class Filed(NamedTuple):
     replaces_file: str | None
     decided_by: str | None
     decided_why: str | None
+    price: Frozen | None
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
+    signed: tuple[dict[str, Any], ...] = ()
 
 
 def record_paths(path: Path) -> list[Path]:
-    """The accounting files at a path, a file or a folder, in the order of their times."""
+    """The accounting files at a path, a file or a folder, in the order of their times.
+
+    Of two of one name, which an import that was cut off has left, the one that was moved into a
+    later month goes first.
+    """
     if not path.exists():
         raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
     if path.is_file() and not _NAME.fullmatch(path.name):
         raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
-    found = [path] if path.is_file() else path.glob("**/*.json")
+    found = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
     return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
 
 
@@ -118,7 +128,8 @@ def _seeds(path: Path, values: dict[str, Any]) -> Filed:
         review=None if agrees else f"the file says {consumed_wh // 1000} kWh of its readings",
         flags=("imported, whole kWh",),
     )
-    return Filed(path, _place(path, values), record, None, billed_ms, None, "record", *([None] * 5))
+    nothing = (None,) * 6
+    return Filed(path, _place(path, values), record, None, billed_ms, None, "record", *nothing)
 
 
 def _ours(path: Path, values: dict[str, Any]) -> Filed:
@@ -158,8 +169,34 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         replaces_file,
         _optional(values, "decided_by", _text),
         _optional(values, "decided_why", _text),
+        None if values.get("price") is None else _price(values["price"]),
         _columns(values, "start", START_COLUMNS),
         _columns(values, "stop", STOP_COLUMNS),
+        _signed(values),
+    )
+
+
+def _price(values: dict[str, Any]) -> Frozen:
+    parts = tuple(_part(part) for part in values["parts"])
+    amount_ct = _whole(values, "amount_ct")
+    if sum(part.amount_ct for part in parts) != amount_ct:
+        raise ValueError("the parts of its price are not its sum")
+    price = Price(amount_ct, parts, _optional(values, "note", _text))
+    return Frozen(_moment(values, "priced_at"), price)
+
+
+def _part(values: dict[str, Any]) -> PricePart:
+    return PricePart(
+        began_ms=_optional(values, "began_ms", _whole),
+        ended_ms=_whole(values, "ended_ms"),
+        wh=_whole(values, "wh"),
+        basis=_text(values, "basis"),
+        rate=_text(values, "rate"),
+        valid_from=_text(values, "valid_from"),
+        microeuro_per_kwh=_whole(values, "microeuro_per_kwh"),
+        vat_bp=_optional(values, "vat_bp", _whole),
+        vat_included=values["vat_included"] is True,
+        amount_ct=_whole(values, "amount_ct"),
     )
 
 
@@ -170,6 +207,18 @@ def _columns(values: dict[str, Any], key: str, columns: tuple[str, ...]) -> dict
     if not isinstance(said, dict):
         raise ValueError(f"{key} is not an object")
     return {column: _column(said, column) for column in columns}
+
+
+def _signed(values: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """What was signed; files of before have none."""
+    said = values.get("signed") or []
+    if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+        raise ValueError("signed is not a list of objects")
+    for one in said:
+        sample_of(_text(one, "sample"))
+        if one["with_stop"] not in (0, 1):
+            raise ValueError(f"with_stop is {one['with_stop']!r}, not 0 or 1")
+    return tuple({column: _column(one, column) for column in SIGNED_COLUMNS} for one in said)
 
 
 def _column(values: dict[str, Any], key: str) -> int | str | None:

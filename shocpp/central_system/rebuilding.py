@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.central_system import bells
+from shocpp.central_system.chaining import closing_paths
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.filed_records import record_paths
 from shocpp.central_system.record_files import write_files
@@ -53,9 +54,11 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     except UnusableDatabase:  # an attempt that was cut off
         _remove(new)
         migrate(new, now_ms())
-    paths = record_paths(settings.accounting_folder) if settings.accounting_folder.exists() else []
+    folder = settings.accounting_folder
+    paths = record_paths(folder) if folder.exists() else []
+    closed = closing_paths(folder)
     with open_database(new) as db, progress("accounting files", len(paths)) as tell:
-        restored = Restoring(db, settings).restore(paths, tell)
+        restored = Restoring(db, settings).restore(paths, closed, tell)
     _require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))
 

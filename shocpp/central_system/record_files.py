@@ -7,21 +7,21 @@ path.
 """
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
 import time
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
+from shocpp.central_system.chaining import file_name, file_text
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.unique_ids import random_uuid
+from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store import records
+from shocpp.store import closings, records
 from shocpp.store.database import Database
-from shocpp.store.records import AccountingRow, RecordPlace, Unexported
+from shocpp.store.prices import Frozen
+from shocpp.store.records import AccountingRow, Unexported
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +42,20 @@ def file_form(record: Unexported) -> dict[str, object]:
     """The seed's keys as strings, then ours with their types, and what the charger said."""
     row = record.row
     typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
-    return {**seed_form(row), **typed, "start": record.start, "stop": record.stop}
+    price = None if record.price is None else price_form(record.price)
+    said = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
+    return {**seed_form(row), **typed, **said}
 
 
-def place_of(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordPlace:
-    """The month a record belongs to, and the name of its file.
-
-    The name comes from numbers and a hash only; what is `said` of the same record is the same.
-    """
-    local = datetime.fromtimestamp(billed_ms / 1000, zone)
-    digest = hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest()
-    return RecordPlace(
-        month=f"{local:%Y-%m}",
-        local_time=f"{local:%Y-%m-%d %H:%M:%S}",
-        file_name=f"{billed_ms // 1000}-{digest[:12]}.json",
-    )
+def price_form(frozen: Frozen) -> dict[str, object]:
+    """What a record's file keeps of its price."""
+    priced_ms, (amount_ct, parts, note) = frozen
+    return {
+        "priced_at": format_timestamp(priced_ms),
+        "amount_ct": amount_ct,
+        "note": note,
+        "parts": [part._asdict() for part in parts],
+    }
 
 
 class RecordFiles:
@@ -73,17 +72,25 @@ class RecordFiles:
                     partial.unlink()
 
     def take_back(self, db: Database) -> bool:
-        """Put records whose files are gone back into the outbox; whether there are any."""
+        """Put what has lost its file back into the outbox; whether there is any."""
         with db.reading():
             exported = records.exported(db)
+            closed = closings.exported(db)
         gone: list[int] = []
         for month, numbers in exported.items():
             gone += [numbers[name] for name in numbers.keys() - self._names(month)]
-        if gone:
-            log.warning("%d files are gone from %s and are written again", len(gone), self.folder)
+        opened = [
+            number
+            for number, month in closed.items()
+            if not (self.folder / file_name(month)).exists()
+        ]
+        lost = len(gone) + len(opened)
+        if lost:
+            log.warning("%d files are gone from %s and are written again", lost, self.folder)
             with db.writing(durable=False):
                 records.take_back(db, gone)
-        return bool(gone)
+                closings.mark_exported(db, opened, None)
+        return bool(lost)
 
     def _names(self, month: str) -> set[str]:
         try:
@@ -104,28 +111,36 @@ class RecordFiles:
             self.take_back(db)
         with db.reading():
             waiting = records.unexported(db, AT_ONCE)
-        if not waiting:
+            closed = closings.unexported(db)
+        if not waiting and not closed:
             return False
         for record in waiting:
-            self._write(record)
+            self._write_record(record)
+        for closing in closed:
+            self._write(self.folder / file_name(closing.month), file_text(closing))
         with db.writing(durable=False):
-            records.mark_exported(db, [record.number for record in waiting], exported_ms)
+            records.mark_exported(db, waiting, exported_ms)
+            closings.mark_exported(db, [closing.number for closing in closed], exported_ms)
         return len(waiting) == AT_ONCE
 
-    def _write(self, record: Unexported) -> None:
-        folder = self._folder_of(record.month)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / record.file_name
-        if path.exists():
-            return
-        text = json.dumps(file_form(record), ensure_ascii=False, indent=2) + "\n"
-        partial = folder / f".{record.file_name}.{random_uuid()}"
+    def _write_record(self, record: Unexported) -> None:
+        path = self._folder_of(record.month) / record.file_name
+        # Written again is one that has got its price since, or signed values, and the seed's.
+        priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
+        again = priced_since or bool(record.signed) or record.row.provenance == "imported"
+        if again or not path.exists():
+            text = json.dumps(file_form(record), ensure_ascii=False, indent=2) + "\n"
+            self._write(path, text, again=again)
+
+    def _write(self, path: Path, text: str, *, again: bool = False) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        partial = path.with_name(f".{path.name}.{random_uuid()}")
         try:
             with open(partial, "x", encoding="utf-8", opener=_private) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            _put(partial, path)
+            _put(partial, path, again)
         finally:
             partial.unlink(missing_ok=True)
 
@@ -144,10 +159,13 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _put(partial: Path, path: Path) -> None:
+def _put(partial: Path, path: Path, again: bool) -> None:
     """Give the file its name, unless another worker was faster; the name is on disk after it."""
     try:
-        os.link(partial, path)
+        if again:
+            os.replace(partial, path)
+        else:
+            os.link(partial, path)
     except FileExistsError:
         return
     folder = os.open(path.parent, os.O_RDONLY)

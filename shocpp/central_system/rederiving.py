@@ -11,20 +11,31 @@ from pathlib import Path
 
 from shocpp.central_system.billing import Billing, Heard
 from shocpp.central_system.filed_records import Filed, read_filed, record_paths
+from shocpp.central_system.posting import posting
 from shocpp.central_system.restoring import Restored, Restoring, Tell
 from shocpp.central_system.tags import TagsFile
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts, id_tag_key
+from shocpp.ledger.matching import stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import start_key
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.settings import Settings
-from shocpp.store import audit, charge_points, frames, records, remaking, transactions
+from shocpp.store import (
+    audit,
+    charge_points,
+    closings,
+    frames,
+    prices,
+    records,
+    remaking,
+    transactions,
+)
 from shocpp.store.database import Database
 from shocpp.store.frames import EnergyFrame
-from shocpp.store.remaking import Assigned
+from shocpp.store.remaking import Assigned, Kept
 
 AT_ONCE = 500
 
@@ -58,7 +69,7 @@ class Rederiving:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._cards = AnsweredCards(settings.tags_file)
-        self._billing = Billing(db, self._cards, settings.zone)
+        self._billing = Billing(db, self._cards, posting(db, settings))
         self._restoring = Restoring(db, settings)
         self._names = transactions.account_names(db)
         self._given = {one[:3]: one for one in remaking.assigned(db)}
@@ -66,6 +77,7 @@ class Rederiving:
         self._derived: list[Path] = []
         self._only_filed: set[str] = set()
         self._void: list[Path] = []
+        self._kept = Kept(set(), set(), set())
         folder = settings.accounting_folder
         self._paths = record_paths(folder) if folder.exists() else []
 
@@ -74,6 +86,7 @@ class Rederiving:
         db = self._db
         with db.writing(durable=False):
             remaking.forget_all(db)
+            self._kept = remaking.kept(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
         decisions = self._restoring.decisions()[::-1]
         last = 0
@@ -88,7 +101,12 @@ class Rederiving:
         with db.writing():
             while decisions:
                 self._decide(decisions.pop())
-        self._void += [path for path in self._derived if not self._is_borne_out(path)]
+        with db.writing(durable=False):
+            for path in self._derived:
+                if self._is_borne_out(path):
+                    self._keep_price(path)
+                elif not self._is_in_closed_month(path.name):
+                    self._void.append(path)
         return self._restoring.outcome()
 
     def set_aside(self) -> tuple[Path, ...]:
@@ -124,15 +142,30 @@ class Rederiving:
         except UsageError:
             return False
 
+    def _keep_price(self, path: Path) -> None:
+        """Prices are not derived again: tariffs.json may have changed since."""
+        number = records.number_of(self._db, path.name)
+        stored = None if number is None else records.stored(self._db, number)
+        if number is not None and stored and not closings.is_closed(self._db, stored.place.month):
+            prices.replace(self._db, number, read_filed(path).price)
+
     def _holds(self, filed: Filed) -> bool:
         """Whether what a human has decided on is there again."""
         if filed.replaces_file is not None:
-            return self._is_borne_out(filed.path.parent / filed.replaces_file)
+            return self._is_in_closed_month(filed.replaces_file) or self._is_borne_out(
+                filed.path.parent / filed.replaces_file
+            )
         row = charge_points.row_of(self._db, filed.charge_point_id or "")
         if filed.start is not None:
             return remaking.is_orphaned(self._db, row, filed.start)
         record = filed.record
         return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
+
+    def _is_in_closed_month(self, file_name: str) -> bool:
+        """Whether a record was left as it was; a later decision about it is in another month."""
+        number = records.number_of(self._db, file_name)
+        stored = None if number is None else records.stored(self._db, number)
+        return stored is not None and closings.is_closed(self._db, stored.place.month)
 
     def _decide(self, filed: Filed) -> None:
         record, start = filed.record, filed.start
@@ -140,7 +173,7 @@ class Rederiving:
             # Its file may be younger than a late stop, which has moved the end.
             covered_to_wh = record.begin_wh if filed.entry == "dismissal" else record.end_wh
             filed = filed._replace(start={**start, "meter_stop_wh": covered_to_wh})
-        if self._holds(filed):
+        if self._is_in_closed_month(filed.place.file_name) or self._holds(filed):
             self._restoring.restore_one(filed)
             return
         self._void.append(filed.path)
@@ -158,12 +191,14 @@ class Rederiving:
         )
         self._cards.answered(None)
         self._billing.begin()
-        fact = event.fact
+        fact, come = event.fact, (heard.charge_point, heard.received_ms)
         if isinstance(fact, TransactionStarted):
-            self._start(heard, fact, _confirmation(frame.answer))
+            if (*come, start_key(fact)) not in self._kept.starts:
+                self._start(heard, fact, _confirmation(frame.answer))
         elif isinstance(fact, TransactionStopped):
-            self._billing.stop(heard, fact)
-        elif isinstance(fact, MeterValuesReported):
+            if (*come, stop_key(fact)) not in self._kept.stops:
+                self._billing.stop(heard, fact)
+        elif isinstance(fact, MeterValuesReported) and frame.id not in self._kept.frames:
             self._billing.meter_values(heard, fact)
 
     def _start(self, heard: Heard, started: TransactionStarted, answer: Payload) -> None:

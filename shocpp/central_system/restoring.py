@@ -2,27 +2,45 @@
 
 A file is restored once, whatever happens: its name is a record's for ever, and a stop that is on
 file has its record, under whatever name. So both may be repeated, and go on where they were
-interrupted. Decisions come after the records they are about.
+interrupted. Decisions come after the records they are about, the closings of months last: what is
+found after them goes into the open month.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from shocpp.central_system.chaining import (
+    closing_paths,
+    difference,
+    file_name,
+    read_closing,
+)
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.filed_records import Filed, read_filed, record_paths
+from shocpp.central_system.posting import open_ms, place_in
 from shocpp.central_system.record_files import write_files
 from shocpp.central_system.tags import owners
 from shocpp.errors import UsageError
-from shocpp.ledger.booking import Record
+from shocpp.ledger.booking import Record, belated
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
-from shocpp.store import charge_points, properties, records, remaking, transactions
+from shocpp.store import (
+    charge_points,
+    closings,
+    prices,
+    properties,
+    records,
+    remaking,
+    signed_values,
+    transactions,
+)
+from shocpp.store.closings import Closing
 from shocpp.store.database import Database
-from shocpp.store.records import Origin
+from shocpp.store.records import Origin, RecordPlace
 
 _Item = TypeVar("_Item")
 
@@ -62,15 +80,53 @@ class Restoring:
         self._owners = owners(settings.tags_file, transactions.account_names(db))
         self._restored = self._known = 0
         self._decisions: list[Filed] = []
+        self._belated: list[Filed] = []
+        self._zone = settings.zone
 
-    def restore(self, paths: Iterable[Path], tell: Tell) -> Restored:
-        """Restore all of these files that are not records yet; raises StoreUnavailable."""
+    def restore(self, paths: Iterable[Path], closed: Iterable[Path], tell: Tell) -> Restored:
+        """Restore all of these files that are not records yet; raises StoreUnavailable.
+
+        `closed` are the files of closings.
+        """
         self.restore_records(paths, tell)
         for decisions in _slices(self.decisions(), AT_ONCE):
             with self._db.writing():
                 for decision in decisions:
                     self.restore_one(decision)
+        self._restore_closings(closed)
+        for filed in self._belated:
+            self._set_aside(filed)
         return self.outcome()
+
+    def _restore_closings(self, paths: Iterable[Path]) -> None:
+        filed = []
+        for path in paths:
+            try:
+                filed.append((read_closing(path), path))
+            except (UsageError, FileNotFoundError) as error:
+                self.refused.append(str(error))
+        for closing, path in sorted(filed):
+            with self._db.writing():
+                self._restore_closing(closing, path)
+
+    def _restore_closing(self, closing: Closing, path: Path) -> None:
+        there = closings.of_month(self._db, closing.month)
+        if there is not None:
+            trouble = None if there.hash == closing.hash else "its month was closed in another way"
+        else:
+            trouble = difference(self._db, closing)
+        if trouble is None and there is None:
+            is_there = path == self._folder / file_name(closing.month)
+            try:
+                with self._db.apart():
+                    closings.record(self._db, closing, now_ms() if is_there else None)
+            except UsageError as error:
+                trouble = str(error)
+        if trouble is not None:
+            self.refused.append(
+                f"{path}: {trouble}; import it again once that is mended, or move this file out of "
+                "the folder and close the month anew: shocpp close"
+            )
 
     def restore_records(
         self, paths: Iterable[Path], tell: Tell, wanted: Callable[[Filed], bool] = lambda _: True
@@ -103,7 +159,8 @@ class Restoring:
         A reversal goes before what replaces its record. Of two decisions on one record, as after
         an older copy of the database was in use again, the later one holds.
         """
-        ordered = sorted(self._decisions, key=lambda one: (one.booked_ms, one.entry != "reversal"))
+        by_name = {one.place.file_name: one for one in self._decisions}
+        ordered = sorted(self._decisions, key=lambda one: _turn(one, by_name))
         last = {_about(one): one for one in ordered}
         for one in ordered:
             if last[_about(one)] is not one:
@@ -127,7 +184,9 @@ class Restoring:
         try:
             with self._db.apart():
                 known = self._is_known(filed)
-                if not known:
+                if known:
+                    self._look_again(filed)
+                else:
                     self._restore(filed)
         except UsageError as error:
             self.refused.append(f"{filed.path}: {error}")
@@ -144,6 +203,19 @@ class Restoring:
             and filed.stop is not None
             and remaking.has_stop(self._db, charge_point, filed.stop)
         )
+
+    def _look_again(self, filed: Filed) -> None:
+        """What an import that was cut off, or an older copy of the database, has left of a file."""
+        db, number = self._db, records.number_of(self._db, filed.place.file_name)
+        stored = None if number is None else records.stored(db, number)
+        if number is None or stored is None:
+            return
+        if stored.place.month != filed.place.month:
+            self._belated.append(filed)
+        elif filed.price is not None and prices.of_record(db, number) is None:
+            wh = sum(part.wh for part in filed.price.price.parts)
+            if wh == stored.record.consumed_wh and not closings.is_closed(db, stored.place.month):
+                prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
 
     def _row(self, filed: Filed) -> int | None:
         name = filed.charge_point_id
@@ -166,17 +238,29 @@ class Restoring:
             start = remaking.restore_start(db, charge_point, filed.start)
         if charge_point is not None and filed.stop is not None:
             stop = remaking.restore_stop(db, charge_point, start, filed.stop)
+        signed_values.restore(db, charge_point, start, stop, filed.signed)
         if filed.replaces_file is not None:
             replaces = self._replaced(filed, filed.replaces_file)
         origin = Origin(
             *(charge_point, stop, start, filed.entry, replaces),
             *(filed.decided_by, filed.decided_why),
         )
-        month = self._folder / filed.place.month.replace("-", "/")
+        record, place = self._in_open_month(record, filed)
+        month = self._folder / place.month.replace("-", "/")
         is_there = filed.path.parent.resolve() == month.resolve()
-        records.record(
-            db, origin, record, filed.place, filed.booked_ms, now_ms() if is_there else None
+        number = records.record(
+            db, origin, record, place, filed.booked_ms, now_ms() if is_there else None
         )
+        if filed.price is not None:
+            prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
+
+    def _in_open_month(self, record: Record, filed: Filed) -> tuple[Record, RecordPlace]:
+        """The record and its place, moved where its month is closed without it."""
+        if not closings.is_closed(self._db, filed.place.month):
+            return record, filed.place
+        self._belated.append(filed)
+        late = belated(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
+        return late, place_in(late.billed_ms, self._zone, filed.place.file_name)
 
     def _require_bound(self, account_index: int, account: str) -> None:
         """An index, once used, is that of its account for ever."""
@@ -234,6 +318,17 @@ def _about(filed: Filed) -> tuple[str, bool]:
     return filed.replaces_file or itself, filed.entry == "reversal"
 
 
+def _turn(filed: Filed, by_name: Mapping[str, Filed]) -> tuple[int, int, bool]:
+    """When it is a decision's turn: our clock may have been set back since what it is about."""
+    about, depth, moment_ms = filed, 0, filed.booked_ms
+    while depth < len(by_name):  # damaged files may go round in a circle
+        before = by_name.get(about.replaces_file or "")
+        if before is None:
+            break
+        about, depth, moment_ms = before, depth + 1, max(moment_ms, before.booked_ms)
+    return moment_ms, depth, filed.entry != "reversal"
+
+
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
     iterator = iter(items)
     while some := list(islice(iterator, size)):
@@ -254,6 +349,8 @@ def import_files(
     with db.writing():
         properties.remember_import(db, now_ms())
     with progress("accounting files", len(paths)) as tell:
-        restored = Restoring(db, settings, charge_point_id).restore(paths, tell)
+        restored = Restoring(db, settings, charge_point_id).restore(
+            paths, closing_paths(path), tell
+        )
     write_files(db, settings)
     return restored

@@ -1,15 +1,17 @@
 """What needs a human, decided (a room): the account, the readings, or that nobody owes it.
 
 A reference is what `shocpp review` lists: `12` an accounting record, `T5` a transaction that was
-never stopped, `G12` a gap before a record. Each decision is written as entries of their own, with
-who and why, in one write transaction; their files are written like those of any record.
+never stopped, `G12` a gap before a record; or a record's file, as papers name it. Each decision is
+written as entries of their own, with who and why, in one write transaction; their files are written
+like those of any record.
 """
 
 import re
 from typing import NamedTuple
 
 from shocpp.central_system.clock import now_ms
-from shocpp.central_system.record_files import place_of, write_files
+from shocpp.central_system.posting import Posted, posting
+from shocpp.central_system.record_files import write_files
 from shocpp.central_system.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger import decisions
@@ -18,7 +20,9 @@ from shocpp.ledger.decisions import Entry, Measured, Owner
 from shocpp.settings import Settings
 from shocpp.store import audit, records, transactions
 from shocpp.store.database import Database
-from shocpp.store.records import Origin, RecordPlace
+from shocpp.store.records import Origin
+
+_FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
 
 
 class Decider(NamedTuple):
@@ -29,11 +33,10 @@ class Decider(NamedTuple):
 
 
 class Made(NamedTuple):
-    """An entry that a decision has made, and its number."""
+    """An entry that a decision has made, as it is in the books."""
 
-    number: int
-    entry: Entry
-    place: RecordPlace
+    entry: str
+    posted: Posted
 
 
 class Subject(NamedTuple):
@@ -113,11 +116,20 @@ def dismiss(db: Database, settings: Settings, reference: str, decider: Decider) 
 def _subject(db: Database, reference: str) -> Subject:
     if reference.isascii() and reference.isdigit():
         return _record(db, int(reference))
+    if _FILE_NAME.fullmatch(reference):
+        return _record(db, _number_of(db, reference.removesuffix(".json")))
     if re.fullmatch(r"[Tt][0-9]{1,18}", reference):
         return _transaction(db, int(reference[1:]))
     if reference[:1] in ("G", "g"):
         return _gap(db, reference.upper())
     raise UsageError(f"{reference!r} is none of 12 (a record), T5, G12; see: shocpp review")
+
+
+def _number_of(db: Database, name: str) -> int:
+    number = records.number_of(db, f"{name}.json")
+    if number is None:
+        raise UsageError(f"there is no record {name}; see: shocpp review")
+    return number
 
 
 def _record(db: Database, number: int) -> Subject:
@@ -163,16 +175,14 @@ def _write(
     decider: Decider,
 ) -> list[Made]:
     decided_ms = now_ms()
+    books = posting(db, settings)
     made = []
-    for entry in entries:
-        place = place_of(
-            entry.record.billed_ms, settings.zone, subject.said, entry.entry, decided_ms
-        )
+    for entry, record in entries:
         origin = subject.origin._replace(
-            entry=entry.entry, decided_by=decider.by, decided_why=decider.why
+            entry=entry, decided_by=decider.by, decided_why=decider.why
         )
-        number = records.record(db, origin, entry.record, place, decided_ms)
-        made.append(Made(number, entry, place))
+        said = (subject.said, entry, decided_ms)
+        made.append(Made(entry, books.post(origin, record, decided_ms, *said)))
     if subject.origin.replaces is None and subject.origin.started_transaction is not None:
         transactions.end_orphan(db, subject.origin.started_transaction, _covered_to_wh(entries[-1]))
     return made

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from shocpp.central_system.conf_texts import conf_text
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
 from shocpp.ledger.decisions import Owner
@@ -30,7 +31,7 @@ def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
 
     Raises FileNotFoundError, or ConfigError naming file, place and remedy.
     """
-    return _checked(_text(path), path, bound)
+    return _checked(conf_text(path), path, bound)
 
 
 def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
@@ -53,7 +54,7 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
     while True:
         stamp = _stamp(path)
         try:
-            text = _text(path)
+            text = conf_text(path)
         except FileNotFoundError:
             raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
         _checked(text, path, bound)
@@ -104,15 +105,6 @@ def _replaced(path: Path, text: str, stamp: _Stamp | None) -> bool:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
 def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
@@ -175,11 +167,11 @@ class TagsFile:
     def _text(self) -> str:
         """The file's text; an editor may be replacing it in this very moment."""
         try:
-            return _text(self.path)
+            return conf_text(self.path)
         except FileNotFoundError:
             if self._kept is not None:
                 time.sleep(REPLACING_S)
-            return _text(self.path)
+            return conf_text(self.path)
 
     def _warn(self, trouble: str) -> None:
         self.trouble = trouble

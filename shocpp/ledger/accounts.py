@@ -4,7 +4,7 @@
 
 Optional keys of an account: `"blocked"` (true, or the list of its blocked ids), `"expires"` (an
 ISO date or time from which on its cards are Expired), `"concurrent": false` (a card that charges at
-one Charge Point is refused at another with ConcurrentTx).
+one Charge Point is refused at another with ConcurrentTx), `"names"` (of cards, for the paper).
 """
 
 import json
@@ -37,6 +37,8 @@ class Account(NamedTuple):
     blocked: frozenset[str]
     expires_ms: int | None
     concurrent: bool
+    card_names: tuple[tuple[str, str], ...] = ()
+    """Pairs of `id_tag_key` and name."""
 
 
 class Card(NamedTuple):
@@ -76,6 +78,10 @@ class Accounts(NamedTuple):
     def names(self) -> list[str]:
         """The accounts' names in the order of their indices."""
         return [self.by_index[index].name for index in sorted(self.by_index)]
+
+    def card_names(self) -> dict[str, str]:
+        """The names that cards have been given, by `id_tag_key`."""
+        return dict(pair for account in self.by_index.values() for pair in account.card_names)
 
 
 NO_ACCOUNTS = Accounts({}, {})
@@ -142,6 +148,7 @@ def _account(entry: dict[str, Any], place: str) -> tuple[Account, dict[str, str]
         _blocked(entry.get("blocked", False), keys, f"{place} ({name}): blocked"),
         _expires_ms(entry.get("expires"), f"{place} ({name}): expires"),
         _flag(entry.get("concurrent", True), f"{place} ({name}): concurrent"),
+        _names(entry.get("names", {}), keys, f"{place} ({name}): names"),
     )
     return account, keys
 
@@ -163,6 +170,17 @@ def _blocked(value: object, keys: Mapping[str, str], place: str) -> frozenset[st
         if key not in keys:
             raise ConfigError(f"{place} names {id_tag!r}, which is not in ids; correct one of them")
     return frozenset(blocked)
+
+
+def _names(value: object, keys: Mapping[str, str], place: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise ConfigError(f'{place} must be an object such as {{"3333": "the car\'s card"}}')
+    for id_tag, name in value.items():
+        if id_tag_key(id_tag) not in keys:
+            raise ConfigError(f"{place} names {id_tag!r}, which is not in ids; correct one of them")
+        if not isinstance(name, str) or not name.isprintable():
+            raise ConfigError(f"{place}: that of {id_tag!r} must be a text, not {name!r}")
+    return tuple((id_tag_key(id_tag), name) for id_tag, name in value.items())
 
 
 def _expires_ms(value: object, place: str) -> int | None:

@@ -125,12 +125,21 @@ def book_stop(
         stopped_ms=stopped_ms,
         billed_ms=stopped_ms,
         duration_s=duration_s,
-        charging_s=_charging_s(readings),
+        charging_s=_charging_s(begin_wh, started_ms, readings, stopped.stopped_ms, end_wh),
         stop_reason=stopped.reason,
         provenance=_provenance(match),
         review="; ".join(reviews) or None,
         flags=tuple(flags),
     )
+
+
+def belated(record: Record, month: str, billed_ms: int) -> Record:
+    """A record whose month (YYYY-MM) is closed: it is billed at another moment, and says so.
+
+    That moment is a whole second, which is what the record's file can tell.
+    """
+    flags = (*record.flags, f"late: {month} is closed")
+    return record._replace(billed_ms=billed_ms - billed_ms % 1000, flags=flags)
 
 
 def _overlaps(begin_wh: int, end_wh: int, neighbours: Iterable[tuple[int, int]]) -> bool:
@@ -146,17 +155,29 @@ def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | No
     return (stopped.stopped_ms - started_ms) // 1000
 
 
-def _charging_s(readings: tuple[Reading, ...]) -> int | None:
-    """How long energy flowed: from each reading to the next one with a higher register.
+def _charging_s(
+    begin_wh: int,
+    started_ms: int | None,
+    readings: tuple[Reading, ...],
+    stopped_ms: int | None,
+    end_wh: int,
+) -> int | None:
+    """How long energy flowed: from each reading to the next one with a higher register, the start
+    and the stop among them.
 
-    None where fewer than two readings tell both time and register.
+    None where no reading in between tells both its time and the register.
     """
+    every = (
+        Reading(started_ms, begin_wh, None),
+        *readings,
+        Reading(stopped_ms, end_wh, None),
+    )
     told = [
         (reading.sampled_ms, reading.register_wh)
-        for reading in readings
+        for reading in every
         if reading.sampled_ms is not None and reading.register_wh is not None
     ]
-    if len(told) < 2:
+    if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
         return None
     flowed_ms = sum(
         max(later_ms - earlier_ms, 0)

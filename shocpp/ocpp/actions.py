@@ -24,6 +24,7 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.quantities import is_integer, readings, whole
+from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
 LONGEST_ID_TAG = 255
@@ -87,6 +88,7 @@ def meter_values(payload: Payload, _: Moment) -> Answer:
         connector_id=_connector_id(payload)[0],
         transaction_id=_transaction_id(payload.get("transactionId")),
         readings=readings(payload.get("meterValue")),
+        signed=signed_values(payload.get("meterValue")),
     )
     return Answer(fact, {})
 
@@ -143,6 +145,7 @@ def stop_transaction(payload: Payload, _: Moment) -> Answer:
         reason=_text(payload.get("reason")) or "Local",
         readings=readings(payload.get("transactionData")),
         flags=flags + meter_flags,
+        signed=signed_values(payload.get("transactionData")),
     )
     return Answer(fact, None)
 

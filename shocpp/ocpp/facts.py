@@ -16,6 +16,18 @@ class Reading(NamedTuple):
     power_w: int | None
 
 
+class SignedValue(NamedTuple):
+    """One sampledValue that a meter has signed, and what is told beside the signature.
+
+    `sample` is the whole object as JSON text, its members in the charger's order.
+    """
+
+    sampled_text: str | None
+    context: str | None
+    measurand: str | None
+    sample: str
+
+
 class Booted(NamedTuple):
     """BootNotification (OCPP 1.6 §4.2)."""
 
@@ -68,6 +80,7 @@ class TransactionStopped(NamedTuple):
     reason: str
     readings: tuple[Reading, ...]
     flags: tuple[str, ...]
+    signed: tuple[SignedValue, ...] = ()
 
 
 class MeterValuesReported(NamedTuple):
@@ -76,6 +89,7 @@ class MeterValuesReported(NamedTuple):
     connector_id: int
     transaction_id: int | None
     readings: tuple[Reading, ...]
+    signed: tuple[SignedValue, ...] = ()
 
 
 class DataTransferred(NamedTuple):

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.signed_values import is_signed
 from shocpp.ocpp.times import parse_timestamp
 
 BIGGEST = 2**62
@@ -81,7 +82,7 @@ def _reading(entry: Mapping[str, Any]) -> Reading:
     samples = entry.get("sampledValue")
     for sample in _objects(samples if isinstance(samples, list) else ()):
         measurand, phase = sample.get("measurand") or _REGISTER, sample.get("phase")
-        if measurand not in (_REGISTER, _POWER) or sample.get("format") == "SignedData":
+        if measurand not in (_REGISTER, _POWER) or is_signed(sample):
             continue
         if sample.get("location", "Outlet") != "Outlet":
             continue

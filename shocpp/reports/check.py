@@ -4,15 +4,20 @@ import os
 import pwd
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.canned import CannedCall, all_canned_calls
+from shocpp.central_system.chaining import unchained
+from shocpp.central_system.conf_texts import conf_text
 from shocpp.central_system.restoring import not_in_the_books
-from shocpp.central_system.tags import load_accounts
+from shocpp.central_system.tags import load_accounts, owners
+from shocpp.central_system.tariffs import load_tariffs
 from shocpp.central_system.workers import is_alive
 from shocpp.errors import ConfigError, ShocppError
+from shocpp.reports.operator import load_operator
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store import charge_points, connections, transactions
 from shocpp.store.database import Database, open_database, version_with_wal_race
@@ -27,19 +32,23 @@ class Finding(NamedTuple):
 
 
 def settings_table(settings: Settings) -> list[tuple[str, str]]:
-    """Each variable and the value in force; the token is only said to be there."""
+    """Each variable and the value in force; what holds a secret is only said to be there."""
     values = {
         "WS_ADDRESS": settings.address,
         "WS_PORT": settings.port,
         "SHOCPP_HOME": settings.home,
         "SHOCPP_TAGSFILE": settings.tags_file,
         "SHOCPP_CANNEDFILE": settings.canned_file,
+        "SHOCPP_OPERATORFILE": settings.operator_file,
+        "SHOCPP_TARIFFSFILE": settings.tariffs_file,
         "SHOCPP_ACCOUNTINGDIR": settings.accounting_folder,
         "SHOCPP_DATABASE": settings.database,
         "SHOCPP_HEARTBEAT": settings.heartbeat_s,
         "SHOCPP_FRAME_DAYS": settings.frame_days,
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
+        "SHOCPP_SMTP": "set" if settings.mail_server else "none",
+        "SHOCPP_WEBHOOK": "set" if settings.webhook else "none",
         "SHOCPP_LANG": settings.language,
         "TZ": settings.zone_name,
     }
@@ -58,6 +67,7 @@ def _of_database(settings: Settings) -> Iterator[Finding]:
         with open_database(settings.database) as db:
             yield from _of_canned_calls(settings, db)
             yield from _of_accounts(settings, db)
+            yield from _of_operator(settings, db)
             yield from _of_books(settings, db)
             yield from _of_workers(db)
     except ShocppError as error:
@@ -85,10 +95,18 @@ def _of_books(settings: Settings, db: Database) -> Iterator[Finding]:
             f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "
             f"with: shocpp import {settings.accounting_folder}",
         )
+    for path in unchained(db, settings.accounting_folder):
+        yield Finding(
+            True,
+            f"{path} closes a month that is not closed in the books; take it in with: shocpp "
+            f"import {settings.accounting_folder}",
+        )
     waiting = len(rows_of(db, "review"))
     if waiting:
         yield Finding(
-            False, f"{waiting} cases wait for somebody to decide on them; see: shocpp review"
+            False,
+            f"{waiting} case{'s wait' if waiting > 1 else ' waits'} for somebody to decide; see: "
+            "shocpp review",
         )
 
 
@@ -116,6 +134,29 @@ def _of_canned_calls(settings: Settings, db: Database) -> Iterator[Finding]:
         )
 
 
+def _of_operator(settings: Settings, db: Database) -> Iterator[Finding]:
+    path = settings.operator_file
+    try:
+        file = load_operator(path)
+    except ConfigError as error:
+        yield Finding(True, str(error))
+        return
+    for charge_point_id in file.meters:
+        if charge_points.row_of(db, charge_point_id) is None:
+            yield Finding(
+                False,
+                f"{path}, meters: no charger {charge_point_id!r} has been here yet; see: shocpp "
+                "charge-points",
+            )
+    with suppress(ConfigError):  # of tags.json, told above
+        known = owners(settings.tags_file, transactions.account_names(db))
+        for account in sorted(set(file.mail.to) - set(known)):
+            sentence = f"{path}, mail: there is no account {account!r}; see {settings.tags_file}"
+            yield Finding(True, sentence)
+    if file.mail.sender and settings.mail_server is None:
+        yield Finding(False, f"{path} has mail addresses, but SHOCPP_SMTP is not set")
+
+
 def _of_workers(db: Database) -> Iterator[Finding]:
     alive = [worker for worker, bell in connections.workers(db) if is_alive(bell)]
     if not alive:
@@ -127,6 +168,15 @@ def _of_workers(db: Database) -> Iterator[Finding]:
             f"{len(alive)} processes serve chargers with SQLite {version}, which has a rare race "
             "between processes; one worker is safer, or SQLite 3.51.3",
         )
+
+
+def _of_tariffs(settings: Settings) -> Iterator[Finding]:
+    try:
+        load_tariffs(settings.tariffs_file)
+    except FileNotFoundError:
+        return
+    except ConfigError as error:
+        yield Finding(True, str(error))
 
 
 def _of_rights(settings: Settings) -> Iterator[Finding]:
@@ -151,8 +201,8 @@ def _holds_secrets(path: Path) -> bool:
     if path.suffix != ".json":
         return True
     try:
-        return '"secret"' in path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+        return '"secret"' in conf_text(path)
+    except (OSError, ConfigError):
         return False
 
 
@@ -169,4 +219,4 @@ def _of_owner(path: Path, status: os.stat_result) -> Iterator[Finding]:
         )
 
 
-_LOOKS: Iterable[Callable[[Settings], Iterator[Finding]]] = (_of_database, _of_rights)
+_LOOKS: Iterable[Callable[[Settings], Iterator[Finding]]] = (_of_database, _of_tariffs, _of_rights)

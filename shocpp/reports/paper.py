@@ -9,49 +9,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp.ledger.tariffs import Fee
+from shocpp.ledger.taxes import Tax
 from shocpp.reports.operator import Operator
 from shocpp.store.audit import Audited, Gap
+from shocpp.store.paper_records import PaperRow
+from shocpp.store.prices import PriceUsed
 from shocpp.store.records import AccountingRow
-
-
-class PaperRow(NamedTuple):
-    """A record of the paper.
-
-    `amount_ct` is None where it has no price, `microeuro_per_kwh` also where its parts have
-    several (`parts` then tells them: Wh and microeuro per kWh). `signed` counts its signed values.
-    """
-
-    row: AccountingRow
-    amount_ct: int | None
-    microeuro_per_kwh: int | None
-    price_note: str | None
-    parts: tuple[tuple[int, int], ...]
-    signed: int
-
-
-class PriceUsed(NamedTuple):
-    """A price that records of an account have: Wh, and cents; `vat_bp` 1900 is 19 %.
-
-    `basis` is `own` or `flat`, `rate` HT, NT … or empty, `valid_from` a date.
-    """
-
-    basis: str
-    rate: str
-    valid_from: str
-    microeuro_per_kwh: int
-    wh: int
-    amount_ct: int
-    vat_bp: int | None
-    vat_included: bool
-
-
-class Tax(NamedTuple):
-    """What of a sum is VAT, in cents: net + vat = gross."""
-
-    vat_bp: int
-    net_ct: int
-    vat_ct: int
-    gross_ct: int
 
 
 class Sums(NamedTuple):
@@ -63,7 +26,7 @@ class Sums(NamedTuple):
 
     account_index: int
     account: str
-    records: int
+    transactions: int
     wh: int
     amount_ct: int | None
     unpriced_wh: int
@@ -126,6 +89,7 @@ class Paper(NamedTuple):
     audited: tuple[Audited, ...]
     gaps: tuple[Gap, ...]
     imported_wh: tuple[tuple[str, int], ...]
+    decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
 

@@ -236,9 +236,12 @@ def _check_header(path: Path) -> None:
                 header = file.read(100)
             _looked_at.add(file_id)
     except OSError as error:
-        raise UnusableDatabase(
-            f"{path} cannot be used: {error.strerror}; it must be a file of ours, or not there"
-        ) from None
+        remedy = (
+            "run this as the user who runs the server"
+            if isinstance(error, PermissionError)
+            else "it must be a file of ours, or not there"
+        )
+        raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; {remedy}") from None
     is_database = header.startswith(b"SQLite format 3\0")
     if is_database and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
         _looked_at.discard(file_id)

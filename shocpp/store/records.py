@@ -7,10 +7,12 @@ of its own that names it.
 from typing import Any, NamedTuple
 
 from shocpp.ledger.booking import Record
+from shocpp.store import prices, signed_values
 from shocpp.store.database import Database
+from shocpp.store.prices import Frozen
 from shocpp.store.transactions import bind_account
 
-_ACCOUNTING_COLUMNS = (
+ACCOUNTING_COLUMNS = (
     "localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, consumed_wh, begin_wh, end_wh,"
     " account_index, charge_point_id, connector_id, id_tag, transaction_id, started_at, stopped_at,"
     " booked_at, duration_s, charging_s, stop_reason, provenance, review, flags, entry,"
@@ -114,25 +116,6 @@ class AccountingRow(NamedTuple):
     decided_why: str | None
 
 
-def of_month(db: Database, year: int, month: int) -> list[AccountingRow]:
-    """What is booked in one month of local time, in the order of its times."""
-    return _rows(db, f"{year:04}-{month:02}", "review IS NULL")
-
-
-def under_review(db: Database, year: int, month: int) -> list[AccountingRow]:
-    """The records of one month that wait for a human."""
-    return _rows(db, f"{year:04}-{month:02}", "review IS NOT NULL AND in_force")
-
-
-def _rows(db: Database, month: str, where: str) -> list[AccountingRow]:
-    rows = db.execute(
-        f"SELECT {_ACCOUNTING_COLUMNS} FROM accounting WHERE month = ? AND {where}"
-        " ORDER BY unixtime, number",
-        (month,),
-    )
-    return [AccountingRow(*row) for row in rows.fetchall()]
-
-
 class Unexported(NamedTuple):
     """A record whose file is still to be written; `start` and `stop` are what the charger said."""
 
@@ -140,16 +123,19 @@ class Unexported(NamedTuple):
     month: str
     file_name: str
     row: AccountingRow
+    booked_ms: int
+    price: Frozen | None
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
+    signed: list[dict[str, Any]]
 
 
 def unexported(db: Database, limit: int) -> list[Unexported]:
     """The oldest records without a file."""
     rows = db.execute(
-        f"SELECT number, month, file_name, {_ACCOUNTING_COLUMNS} FROM accounting WHERE number IN"
-        " (SELECT id FROM accounting_record WHERE exported_ms IS NULL ORDER BY id LIMIT ?)"
-        " ORDER BY number",
+        f"SELECT number, month, file_name, booked_ms, {ACCOUNTING_COLUMNS} FROM accounting"
+        " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
+        " ORDER BY id LIMIT ?) ORDER BY number",
         (limit,),
     )
     return [
@@ -158,10 +144,13 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
             month,
             file_name,
             AccountingRow(*row),
+            booked_ms,
+            prices.of_record(db, number),
             _said(db, START_COLUMNS, "started_transaction", number),
             _said(db, STOP_COLUMNS, "received_stop", number),
+            signed_values.in_file(db, number),
         )
-        for number, month, file_name, *row in rows.fetchall()
+        for number, month, file_name, booked_ms, *row in rows.fetchall()
     ]
 
 
@@ -174,11 +163,12 @@ def _said(db: Database, columns: tuple[str, ...], table: str, number: int) -> di
     return dict(zip(columns, found, strict=True)) if found else None
 
 
-def mark_exported(db: Database, numbers: list[int], now_ms: int) -> None:
-    """Note that these records' files are on disk."""
+def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
+    """Note that these records' files are on disk, but for those that have got a price meanwhile."""
     db.executemany(
-        "UPDATE accounting_record SET exported_ms = ? WHERE id = ?",
-        [(now_ms, number) for number in numbers],
+        "UPDATE accounting_record SET exported_ms = ? WHERE id = ?"
+        " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",
+        [(now_ms, one.number, one.price and one.price.priced_ms) for one in written],
     )
 
 
@@ -191,6 +181,29 @@ def exported(db: Database) -> dict[str, dict[str, int]]:
     for month, file_name, number in rows.fetchall():
         months.setdefault(month, {})[file_name] = number
     return months
+
+
+def take_back_imported(db: Database, month: str) -> None:
+    """Note that what was imported into a month (YYYY-MM) needs files in our form.
+
+    The seed's tell neither the account's index nor the charger, and are weighed against their twins
+    when they are read again.
+    """
+    db.execute(
+        "UPDATE accounting_record SET exported_ms = NULL"
+        " WHERE month = ? AND provenance = 'imported' AND entry = 'record'",
+        (month,),
+    )
+
+
+def take_back_first(db: Database, started_transaction: int) -> bool:
+    """Note that the file of a transaction's first record is to tell more; whether it has one."""
+    cursor = db.execute(
+        "UPDATE accounting_record SET exported_ms = NULL WHERE id ="
+        " (SELECT min(id) FROM accounting_record WHERE started_transaction = ?)",
+        (started_transaction,),
+    )
+    return cursor.rowcount > 0
 
 
 def take_back(db: Database, numbers: list[int]) -> None:

@@ -56,9 +56,51 @@ def reissue(db: Database, charge_point: int, transaction_id: int, issued: int) -
 
 
 def forget_all(db: Database) -> None:
-    """Clear the ledger, which is then derived again; what chargers have said stays."""
-    for table in ("accounting_record", "received_stop", "meter_reading", "started_transaction"):
-        db.execute(f"DELETE FROM {table}")
+    """Clear the ledger, which is then derived again; what chargers have said stays.
+
+    So do closed months: the records in them, and the transactions and stops that these are of.
+    """
+    closed = "SELECT id FROM accounting_record WHERE month IN (SELECT month FROM closed_month)"
+    db.execute(f"DELETE FROM price_part WHERE record NOT IN ({closed})")
+    db.execute(f"DELETE FROM price WHERE record NOT IN ({closed})")
+    db.execute(f"DELETE FROM accounting_record WHERE id NOT IN ({closed})")
+    kept = "SELECT coalesce({0}, 0) FROM accounting_record".format
+    started, stops = kept("started_transaction"), kept("received_stop")
+    db.execute(
+        "DELETE FROM signed_value WHERE iif(received_stop IS NULL,"
+        f" coalesce(started_transaction, 0) NOT IN ({started}), received_stop NOT IN ({stops}))"
+    )
+    db.execute(
+        f"DELETE FROM meter_reading WHERE coalesce(started_transaction, 0) NOT IN ({started})"
+    )
+    db.execute(f"DELETE FROM received_stop WHERE id NOT IN ({stops})")
+    db.execute(f"DELETE FROM started_transaction WHERE id NOT IN ({started})")
+    # Of a transaction that was booked in parts, the later ones come again.
+    db.execute(
+        "UPDATE started_transaction SET meter_stop_wh ="
+        " (SELECT max(iif(entry = 'dismissal', begin_wh, end_wh)) FROM accounting_record"
+        "  WHERE started_transaction = started_transaction.id"
+        "  AND (entry = 'record' OR replaces IS NULL)),"
+        " stopped_ms = (SELECT max(stopped_ms) FROM received_stop"
+        "  WHERE started_transaction = started_transaction.id)"
+    )
+
+
+class Kept(NamedTuple):
+    """What is not derived again: starts and stops by Charge Point, moment and natural key, and the
+    frames that readings came in."""
+
+    starts: set[tuple[int, int, str]]
+    stops: set[tuple[int, int, str]]
+    frames: set[int]
+
+
+def kept(db: Database) -> Kept:
+    """What `forget_all` has left."""
+    starts = db.execute("SELECT charge_point, received_ms, start_key FROM started_transaction")
+    stops = db.execute("SELECT charge_point, received_ms, stop_key FROM received_stop")
+    frames = db.execute("SELECT frame FROM meter_reading")
+    return Kept(set(starts), set(stops), {number for (number,) in frames})
 
 
 class Assigned(NamedTuple):

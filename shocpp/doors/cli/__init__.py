@@ -6,10 +6,13 @@ from shocpp import __version__
 from shocpp.doors.cli.calling import caller, calls, command
 from shocpp.doors.cli.cards import tags
 from shocpp.doors.cli.checking import check
+from shocpp.doors.cli.closing import close, verify
 from shocpp.doors.cli.edge import HELP
-from shocpp.doors.cli.reading import charge_points, frames, summary, transactions
+from shocpp.doors.cli.papers import summary
+from shocpp.doors.cli.reading import charge_points, frames, transactions
 from shocpp.doors.cli.reviewing import review
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
+from shocpp.doors.cli.tariffs import tariffs
 from shocpp.doors.cli.upkeep import backup, import_, rebuild
 
 
@@ -26,6 +29,7 @@ for verb in (
     calls,
     charge_points,
     check,
+    close,
     command,
     demo,
     frames,
@@ -36,6 +40,8 @@ for verb in (
     review,
     summary,
     tags,
+    tariffs,
     transactions,
+    verify,
 ):
     main.add_command(verb)

@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 import click
 
 from shocpp.doors.lines import one_line
-from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
+from shocpp.errors import (
+    ConfigError,
+    ShocppError,
+    StoreUnavailable,
+    Unreachable,
+    Unsent,
+    UsageError,
+)
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
@@ -23,6 +30,7 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (UsageError, 2),
     (StoreUnavailable, 1),
     (Unreachable, 1),
+    (Unsent, 1),
 )
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])

@@ -1,31 +1,15 @@
 """Commands that read what is in the books (a door)."""
 
 import json
+from pathlib import Path
 
 import click
 
 from shocpp.doors.cli.edge import HELP, one_line_errors
 from shocpp.doors.lines import one_line
+from shocpp.errors import UsageError
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
-
-
-@click.command(context_settings=HELP)
-@click.argument("year", type=click.IntRange(2000, 2099))
-@click.argument("month", type=click.IntRange(1, 12))
-@one_line_errors
-def summary(year: int, month: int) -> None:
-    """Print a month's Abrechnung, and keep it in the month's accounting folder.
-
-    \b
-    Example: shocpp-summary 2026 09
-    """
-    from shocpp.reports.summary import keep_summary, month_summary
-
-    settings = read_settings()
-    text = month_summary(settings, year, month)
-    click.echo(text, nl=False)
-    keep_summary(settings, year, month, text)
 
 
 @click.command(context_settings=HELP)
@@ -72,14 +56,41 @@ def charge_points(as_json: bool) -> None:
 
 @click.command(context_settings=HELP)
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option(
+    "--signed",
+    "number",
+    metavar="NUMBER",
+    type=click.IntRange(1),
+    help="Print what the meter has signed of this accounting record instead, as XML.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the XML here."
+)
 @one_line_errors
-def transactions(as_json: bool) -> None:
+def transactions(as_json: bool, number: int | None, output: Path | None) -> None:
     """List the transactions that have no stop yet.
 
+    With --signed NUMBER: the signed meter values of an accounting record, in the form that the
+    S.A.F.E. Transparenzsoftware reads. Numbers are those of the view `accounting`.
+
     \b
-    Example: shocpp transactions
+    Example: shocpp transactions --signed 12 -o 12.xml
     """
-    print_view("open_transactions", as_json)
+    if number is None:
+        if output is not None:
+            raise UsageError("-o is the file of signed values; name their record: --signed 12")
+        print_view("open_transactions", as_json)
+        return
+    if as_json:
+        raise UsageError("signed values are XML; leave out --json")
+    from shocpp.reports.transparency import transparency_xml
+
+    with open_database(read_settings().database) as db:
+        text = transparency_xml(db, number).encode()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        output.write_bytes(text)
 
 
 def print_view(name: str, as_json: bool, last: int | None = None) -> None:

@@ -18,7 +18,8 @@ def review(context: click.Context) -> None:
     """List what needs a human, and decide on it.
 
     A number such as 12 is a record, T5 a transaction that was never stopped, G12 a gap; those of
-    gaps change with the books, so list before you decide.
+    gaps change with the books, so list before you decide. A record may also be named as in a
+    paper's CSV or JSON, by its file: 1790838600-0326fd891def.
 
     \b
     Example: shocpp review
@@ -164,6 +165,6 @@ def dismiss(number: str, why: str, by: str) -> None:
 
 def tell_entries(made: Sequence[Any]) -> None:
     """Print the entries that a decision has made."""
-    for number, (entry, record), place in made:
+    for entry, (number, record, place) in made:
         wh = f"{record.consumed_wh} Wh of {record.account}"
         click.echo(one_line(f"{number}  {entry}  {place.local_time}  {wh}"))

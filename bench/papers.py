@@ -1,0 +1,116 @@
+"""What the paper of a big month costs: seconds and memory, by form and number of records.
+
+    python -m bench.papers [RECORDS ...]
+
+Each form is made by the command itself in a process of its own, into a file. The peer in the same
+run is sqlite3's own reading of the same records through the view `accounting`.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from shocpp.central_system.posting import place_in
+from shocpp.ledger.booking import Record
+from shocpp.ledger.tariffs import Price, PricePart
+from shocpp.settings import Settings, read_settings
+from shocpp.store import charge_points, prices, records
+from shocpp.store.database import Database, open_database
+from shocpp.store.migrations import migrate
+from shocpp.store.records import Origin
+
+BEGAN_MS = 1_790_805_600_000
+"""2026-10-01 00:00 in Berlin."""
+
+MONTH_MS = 31 * 86_400_000
+CHARGERS, ACCOUNTS = 50, 20
+WH, CT = 12_345, 420
+FORMS = ("text", "csv", "csv-machine", "json", "pdf")
+
+
+def main() -> None:
+    """Print one line a form and size."""
+    sizes = [int(word) for word in sys.argv[1:]] or [1_000, 100_000]
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="papers-") as folder:
+            settings = _books(Path(folder), size)
+            _measure(settings, size)
+
+
+def _books(folder: Path, size: int) -> Settings:
+    settings = read_settings({"SHOCPP_HOME": str(folder), "TZ": "Europe/Berlin"})
+    settings.tags_file.parent.mkdir()
+    settings.tags_file.write_text('[{"index": 1, "account": "account-0", "ids": ["1111"]}]')
+    migrate(settings.database, BEGAN_MS)
+    with open_database(settings.database) as db, db.writing():
+        rows = [
+            charge_points.enter(db, f"charger-{number}", BEGAN_MS) for number in range(CHARGERS)
+        ]
+        for number in range(size):
+            _record(db, settings, rows[number % CHARGERS], number, size)
+    return settings
+
+
+def _record(db: Database, settings: Settings, charge_point: int, number: int, size: int) -> None:
+    """One of as many sessions as fit into the month at each charger, one after the other."""
+    began_ms = BEGAN_MS + number * MONTH_MS // size
+    ended_ms = began_ms + MONTH_MS // size * CHARGERS // 2
+    begin_wh = number // CHARGERS * WH
+    record = Record(
+        account_index=1 + number % ACCOUNTS,
+        account=f"account-{number % ACCOUNTS}",
+        connector_id=1,
+        id_tag=f"CARD{number % 200}",
+        begin_wh=begin_wh,
+        end_wh=begin_wh + WH,
+        consumed_wh=WH,
+        started_ms=began_ms,
+        stopped_ms=ended_ms,
+        billed_ms=ended_ms,
+        duration_s=(ended_ms - began_ms) // 1000,
+        charging_s=None,
+        stop_reason="Local",
+        provenance="started",
+        review=None,
+        flags=(),
+    )
+    name = f"{ended_ms // 1000}-{number:012x}.json"
+    place = place_in(min(ended_ms, BEGAN_MS + MONTH_MS - 1), settings.zone, name)
+    kept = records.record(db, Origin(charge_point, None, None), record, place, ended_ms, ended_ms)
+    part = PricePart(began_ms, ended_ms, WH, "own", "", "2026-01-01", 340_000, 1_900, True, CT)
+    prices.freeze(db, kept, Price(CT, (part,), None), ended_ms)
+
+
+def _measure(settings: Settings, size: int) -> None:
+    environment = os.environ | {"SHOCPP_HOME": str(settings.home), "TZ": "Europe/Berlin"}
+    query = "SELECT * FROM accounting WHERE month = '2026-10' ORDER BY billed_ms"
+    script = (
+        "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]);"
+        "print(sum(1 for row in db.execute(sys.argv[2])))"
+    )
+    peer = _timed([sys.executable, "-c", script, str(settings.database), query], environment)
+    print(f"{size:7}  {'read':12} {peer[0]:7.2f} s  {peer[1]:6.0f} MB   1.0 x")
+    for form in FORMS:
+        # A PDF is of one account: these are twenty, and together they have all records.
+        target = settings.home / (form if form != "pdf" else "papers")
+        command = [str(Path(sys.executable).parent / "shocpp-summary"), "2026", "10"]
+        took = _timed([*command, "--format", form, "-o", str(target)], environment)
+        print(f"{size:7}  {form:12} {took[0]:7.2f} s  {took[1]:6.0f} MB {took[0] / peer[0]:5.1f} x")
+
+
+def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+    """Seconds and the most memory (MB) of a command."""
+    begun = time.perf_counter()
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    if status:
+        sys.exit(f"{command} failed")
+    megabytes = usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024 * 1024)
+    return time.perf_counter() - begun, megabytes
+
+
+if __name__ == "__main__":
+    main()

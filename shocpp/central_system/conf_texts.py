@@ -1,0 +1,39 @@
+"""The texts of the files in conf/ (a room): read whole, and without ever waiting.
+
+A server reads them between a charger's stop and its answer. So what is not a plain file (a FIFO has
+no end before somebody writes) and what no human has written is refused, not read.
+"""
+
+import os
+import stat
+from pathlib import Path
+
+from shocpp.errors import ConfigError
+
+MOST_BYTES = 2 * 1024 * 1024
+"""So much takes half a second to be understood, in which no charger is answered."""
+
+
+def conf_text(path: Path) -> str:
+    """The text of a file; raises FileNotFoundError, or ConfigError naming it and the remedy."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ConfigError(
+                    f"{path} cannot be read: it is no plain file; put one in its place"
+                )
+            content = file.read(MOST_BYTES + 1)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
+    if len(content) > MOST_BYTES:
+        raise ConfigError(f"{path} cannot be read: it is larger than 2 MiB; shorten it")
+    try:
+        return content.decode()
+    except UnicodeError as error:
+        raise ConfigError(f"{path} cannot be read: {error}; save it as UTF-8") from None
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

@@ -1,0 +1,228 @@
+"""A month's paper, made from the books (a room): from what is frozen of a closed one, else anew.
+
+Before an open month is told, what had no tariff when it was booked gets its price, if there is a
+tariff now: from then on it is frozen like any other.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shocpp import __version__
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.posting import month_of, posting
+from shocpp.central_system.record_files import write_files
+from shocpp.central_system.tags import load_accounts
+from shocpp.central_system.tariffs import load_tariffs
+from shocpp.errors import UsageError
+from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
+from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
+from shocpp.ledger.taxes import Taxable, taxes_of
+from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.frozen import thawed
+from shocpp.reports.operator import OperatorFile, load_operator
+from shocpp.reports.paper import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.settings import Settings
+from shocpp.store import audit, closings, paper_records, prices, transactions
+from shocpp.store.closings import Closing
+from shocpp.store.database import Database
+from shocpp.store.paper_records import Consumption, PaperRow, SeedRow
+from shocpp.store.prices import PriceUsed
+from shocpp.store.views import rows_of
+
+
+class Configuration(NamedTuple):
+    """What a paper needs of conf/: whose it is, who charges, and what a month costs besides."""
+
+    accounts: Accounts
+    tariffs: Tariffs
+    operator: OperatorFile
+    zone: ZoneInfo
+
+
+def month_paper(db: Database, settings: Settings, year: int, month: int) -> Paper:
+    """The paper of a month, for all accounts; ConfigError where a file in conf/ cannot be read."""
+    closing = closings.of_month(db, name_of(year, month))
+    if closing is not None:
+        return closed_paper(closing)
+    price_unpriced(db, settings, year, month)
+    return draft(db, settings, year, month)
+
+
+def rows_of_paper(db: Database, paper: Paper) -> Iterator[PaperRow]:
+    """The records of a paper, one by one."""
+    return paper_records.of_month(db, name_of(paper.year, paper.month), paper.only)
+
+
+def seed_rows_of_paper(db: Database, paper: Paper) -> Iterator[SeedRow]:
+    """Those with energy, as the seed wrote them."""
+    return paper_records.seed_rows(db, name_of(paper.year, paper.month), paper.only)
+
+
+def rows_told_apart(db: Database, paper: Paper) -> list[PaperRow]:
+    """Those of a paper's records that humans have decided, or that came late."""
+    month = name_of(paper.year, paper.month)
+    return list(paper_records.of_month(db, month, paper.only, told_apart=True))
+
+
+def month_end(settings: Settings, year: int, month: int) -> datetime:
+    """When a month is over, in local time."""
+    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=settings.zone)
+
+
+def is_over(settings: Settings, year: int, month: int) -> bool:
+    """Whether a month is over."""
+    return now_ms() >= month_end(settings, year, month).timestamp() * 1000
+
+
+def name_of(year: int, month: int) -> str:
+    """YYYY-MM."""
+    return f"{year:04}-{month:02}"
+
+
+def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> None:
+    """Price what had no tariff when it was booked and has one now."""
+    name, books = name_of(year, month), posting(db, settings)
+    if books.accounts_to_price(name):
+        with db.writing():
+            if not closings.is_closed(db, name):
+                books.price_unpriced(name, now_ms())
+        write_files(db, settings)
+
+
+def month_sums(
+    db: Database, settings: Settings, year: int, month: int
+) -> tuple[tuple[Sums, ...], int | None]:
+    """Only the accounts' sums of a month, and the number of its closing, if it is closed."""
+    closing = closings.of_month(db, name_of(year, month))
+    if closing is not None:
+        return closed_paper(closing).accounts, closing.number
+    price_unpriced(db, settings, year, month)
+    return _accounts(db, _configuration(db, settings), year, month), None
+
+
+def closed_paper(closing: Closing) -> Paper:
+    """The paper of a closed month, as it was when it was closed."""
+    link = Closed(
+        closing.number, format_timestamp(closing.closed_ms), closing.closed_by, closing.hash
+    )
+    return thawed(closing.content)._replace(closed=link)
+
+
+def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
+    """The paper of an open month, as the books are now."""
+    name, conf = name_of(year, month), _configuration(db, settings)
+    audited = audit.of_month(db, year, month)
+    has_gaps = any(one.gap_wh for one in audited)  # looking for them costs as much again
+    gaps = audit.gaps_of_month(db, year, month) if has_gaps else []
+    involved = {
+        *paper_records.charge_points_of(db, name),
+        *(one.charge_point_id for one in audited),
+    }
+    return Paper(
+        year=year,
+        month=month,
+        only=None,
+        zone_name=settings.zone_name,
+        created_at=format_timestamp(now_ms()),
+        version=__version__,
+        operator=conf.operator.operator,
+        closed=None,
+        accounts=_accounts(db, conf, year, month),
+        unassigned_wh=paper_records.unassigned_wh(db, name),
+        under_review=tuple(paper_records.under_review(db, name)),
+        unfinished=_unfinished(db, settings, year, month),
+        audited=tuple(audited),
+        gaps=tuple(gaps),
+        imported_wh=tuple(paper_records.imported_wh(db, name)),
+        decided_later_wh=tuple(paper_records.decided_later_wh(db, name)),
+        chargers=_chargers(db, conf.operator, involved),
+        cards=conf.accounts.card_names(),
+    )
+
+
+def _configuration(db: Database, settings: Settings) -> Configuration:
+    try:
+        accounts = load_accounts(settings.tags_file, transactions.account_names(db))
+    except FileNotFoundError:
+        accounts = NO_ACCOUNTS
+    try:
+        tariffs = load_tariffs(settings.tariffs_file)
+    except FileNotFoundError:
+        tariffs = NO_TARIFFS
+    return Configuration(accounts, tariffs, load_operator(settings.operator_file), settings.zone)
+
+
+def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
+    """Those that have charged, and those of tags.json that have not."""
+    consumed = {row.account: row for row in paper_records.consumption(db, year, month)}
+    for index, account in conf.accounts.by_index.items():
+        nothing = Consumption(account.name, index, 0, 0, None, 0)
+        consumed.setdefault(account.name, nothing)
+    used = prices.used(db, name_of(year, month))
+    has_begun = name_of(year, month) <= month_of(now_ms(), conf.zone)
+    return tuple(
+        _sums(
+            consumed[name],
+            used.get(name, ()),
+            conf.tariffs.fees(name, year, month) if has_begun else (),
+        )
+        for name in sorted(consumed)
+    )
+
+
+def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) -> Sums:
+    amounts = [Taxable(one.amount_ct, one.vat_bp, one.vat_included) for one in used]
+    amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in fees]
+    taxes, total_ct = taxes_of(amounts)
+    return Sums(
+        account_index=row.account_index,
+        account=row.account,
+        transactions=row.transactions,
+        wh=row.wh,
+        amount_ct=row.amount_ct,
+        unpriced_wh=row.unpriced_wh,
+        prices=used,
+        fees=fees,
+        taxes=taxes,
+        total_ct=total_ct if amounts else None,
+    )
+
+
+def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tuple[Unfinished, ...]:
+    """What began before the month's end and has no stop."""
+    end = format_timestamp(int(month_end(settings, year, month).timestamp() * 1000))
+    return tuple(
+        Unfinished(**{field: row[field] for field in Unfinished._fields})
+        for row in rows_of(db, "open_transactions")
+        if row["started_at"] < end
+    )
+
+
+def _chargers(db: Database, operator: OperatorFile, involved: set[str]) -> tuple[Charger, ...]:
+    found = []
+    for row in rows_of(db, "charge_points"):
+        if row["id"] in involved:
+            meter = operator.meter(row["id"])
+            serial = meter.meter_serial or row["meter_serial"]
+            found.append(Charger(row["id"], meter.name, row["serial"], serial, meter.note))
+    return tuple(sorted(found))
+
+
+def of_account(paper: Paper, account: str) -> Paper:
+    """The same paper for one account: of others it shows no more than the meters' sums.
+
+    Raises UsageError where the paper does not have it.
+    """
+    chosen = tuple(sums for sums in paper.accounts if sums.account == account)
+    if not chosen:
+        known = ", ".join(sums.account for sums in paper.accounts)
+        raise UsageError(f"there is no account {account!r} in this month; one of: {known}")
+    return paper._replace(
+        only=account,
+        accounts=chosen,
+        unassigned_wh=0,
+        under_review=tuple(row for row in paper.under_review if row.account == account),
+        unfinished=tuple(one for one in paper.unfinished if one.account == account),
+    )

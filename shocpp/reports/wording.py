@@ -1,0 +1,211 @@
+"""The words and figures of the monthly paper, in German and English (a room).
+
+The books keep reasons and flags in English, several joined by `; `, some with a number or a name in
+them. Here each has its German form; what is not known stays as it is, and so nothing gets lost.
+"""
+
+import re
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+GERMAN = {
+    # A reading or a moment
+    "connector id unreadable": "Anschlussnummer unlesbar",
+    "id tag not a string": "Kartennummer ist keine Zeichenkette",
+    "transaction id unusual": "Vorgangsnummer ungewöhnlich",
+    "{} unreadable": "{} unlesbar",
+    "{} not an integer": "{} ist keine ganze Zahl",
+    "a negative meter reading": "ein negativer Zählerstand",
+    "start reading does not fit the transaction id": "Anfangsstand passt nicht in die "
+    "Vorgangsnummer",
+    "start time implausible": "Anfangszeit unglaubwürdig",
+    "stop time implausible": "Endzeit unglaubwürdig",
+    "the start has no readable meter reading": "der Anfang hat keinen lesbaren Zählerstand",
+    "the stop has no readable meter reading": "das Ende hat keinen lesbaren Zählerstand",
+    # Which transaction a stop ends
+    "a repeat, or the stop of an open transaction elsewhere": "eine Wiederholung, oder das Ende "
+    "eines offenen Vorgangs an einem anderen Anschluss",
+    "an open transaction lies in what this id claims": "ein offener Vorgang liegt in dem, was "
+    "diese Nummer beansprucht",
+    "id off by {}": "Vorgangsnummer um {} daneben",
+    "it could not be processed": "es konnte nicht verarbeitet werden",
+    "matched without its id": "ohne Vorgangsnummer zugeordnet",
+    "no transaction matches this stop": "zu diesem Ende passt kein Vorgang",
+    "second stop of its transaction": "zweites Ende desselben Vorgangs",
+    "see the log": "siehe Protokoll",
+    "several open transactions fit a stop without an id": "mehrere offene Vorgänge passen zu einem "
+    "Ende ohne Vorgangsnummer",
+    "several open transactions have this id": "mehrere offene Vorgänge haben diese Nummer",
+    "start known from the id, within 1 kWh": "Anfangsstand aus der Vorgangsnummer, auf 1 kWh genau",
+    "the card belongs to another account than the id": "die Karte gehört einem anderen Mandanten "
+    "als die Vorgangsnummer",
+    "the id names account {}, which is not known": "die Vorgangsnummer nennt den Mandanten {}, den "
+    "es nicht gibt",
+    "this id was issued to another charge point": "diese Vorgangsnummer gehört einem anderen "
+    "Ladepunkt",
+    "this id was not issued by this ledger": "diese Vorgangsnummer wurde hier nicht vergeben",
+    "transaction id moved by {} kWh": "Vorgangsnummer um {} kWh verschoben",
+    # How much it was
+    "a second stop after the register restarted": "ein zweites Ende, nachdem der Zähler neu begann",
+    "a second stop with a lower reading": "ein zweites Ende mit niedrigerem Zählerstand",
+    "far below the {} Wh of its power readings": "weit unter den {} Wh seiner Leistungswerte",
+    "more than a charger can deliver in the time": "mehr, als ein Ladepunkt in der Zeit liefern "
+    "kann",
+    "more than {} kWh": "mehr als {} kWh",
+    "overlaps what is booked already": "überschneidet sich mit schon Abgerechnetem",
+    "register restarted": "Zähler begann neu",
+    "stopped {} Wh below its start": "endet {} Wh unter seinem Anfang",
+    "the readings contradict each other": "die Zählerstände widersprechen sich",
+    "the readings fall in between: the register may have restarted": "die Zählerstände fallen "
+    "dazwischen: der Zähler hat vielleicht neu begonnen",
+    "the stop reading lies below the start that its id names": "der Endstand liegt unter dem "
+    "Anfangsstand, den die Vorgangsnummer nennt",
+    "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
+    "Anfangsstand, ist aber nicht niedrig",
+    # What humans and files say
+    "assigned by {}": "zugeordnet von {}",
+    "energy past the books": "nicht erfasste Energie",
+    "estimated from its last reading": "aus dem letzten Zählerstand geschätzt",
+    "imported, whole kWh": "übernommen, ganze kWh",
+    "never stopped": "nie beendet",
+    "no transaction": "kein Vorgang",
+    "the file says {} kWh of its readings": "die Datei nennt zu ihren Zählerständen {} kWh",
+    "{} has the same account and readings": "{} hat denselben Mandanten und dieselben Zählerstände",
+    # Months and prices
+    "late: {} is closed": "verspätet: {} ist abgeschlossen",
+    "split by meter values": "nach Zählerwerten aufgeteilt",
+    "split by time": "nach der Zeit aufgeteilt",
+    "start not known, price of its stop": "Beginn unbekannt, Preis des Endes",
+}
+"""Reasons and flags; `{}` is a number or a name. A test knows those that the sources can make."""
+
+STOP_REASONS = {
+    "de": {
+        "DeAuthorized": "Karte abgelehnt",
+        "EVDisconnected": "Auto abgesteckt",
+        "EmergencyStop": "Notaus",
+        "HardReset": "Ladepunkt neu gestartet",
+        "Local": "am Ladepunkt",
+        "Other": "anderer Grund",
+        "PowerLoss": "Stromausfall",
+        "Reboot": "Ladepunkt neu gestartet",
+        "Remote": "aus der Ferne",
+        "SoftReset": "Ladepunkt neu gestartet",
+        "UnlockCommand": "Kabel entriegelt",
+    },
+    "en": {
+        "DeAuthorized": "card refused",
+        "EVDisconnected": "car unplugged",
+        "EmergencyStop": "emergency stop",
+        "HardReset": "charger restarted",
+        "Local": "at the charger",
+        "Other": "other reason",
+        "PowerLoss": "power cut",
+        "Reboot": "charger restarted",
+        "Remote": "remotely",
+        "SoftReset": "charger restarted",
+        "UnlockCommand": "cable unlocked",
+    },
+}
+
+_ENTRIES = {
+    "de": {
+        "record": "Vorgang",
+        "reversal": "Storno",
+        "replacement": "Korrektur",
+        "dismissal": "verworfen",
+    },
+    "en": {
+        "record": "transaction",
+        "reversal": "reversal",
+        "replacement": "correction",
+        "dismissal": "dismissed",
+    },
+}
+
+
+def _pattern(english: str) -> re.Pattern[str]:
+    """One word stands for `{}`; at the end, where who and why are said, anything."""
+    before, after = map(re.escape, english.split("{}"))
+    name = r"(\S+)" if after else "(.+)"
+    return re.compile(before + name + after)
+
+
+_PATTERNS = [(_pattern(english), german) for english, german in GERMAN.items() if "{}" in english]
+
+
+@lru_cache(maxsize=4096)
+def phrase(english: str, language: str) -> str:
+    """Reasons or flags, as the books keep them, in a language."""
+    if language != "de":
+        return english
+    return "; ".join(map(_german, english.split("; ")))
+
+
+def _german(part: str) -> str:
+    if part in GERMAN:
+        return GERMAN[part]
+    for pattern, german in _PATTERNS:
+        if found := pattern.fullmatch(part):
+            return german.format(found[1])
+    return part
+
+
+def stop_reason(reason: str, language: str) -> str:
+    """Why a transaction ended (OCPP 1.6 §7.36); a vendor's own word stays as it is."""
+    return STOP_REASONS[language].get(reason, reason)
+
+
+def entry(kind: str, language: str) -> str:
+    """What kind of record it is: of a transaction, or what a decision has made."""
+    return _ENTRIES[language][kind]
+
+
+def masked(id_tag: str) -> str:
+    """A card's id as a paper shows it: `…20B1`."""
+    return f"…{id_tag[-4:]}"
+
+
+def kwh(wh: int, language: str) -> str:
+    """Wh as kWh with three decimals: 25000 is `25,000` or `25.000`."""
+    return _decimal(wh, 3, language)
+
+
+def euro(ct: int, language: str) -> str:
+    """Cents as euros, without the sign of the currency: 1040 is `10,40` or `10.40`."""
+    return _decimal(ct, 2, language)
+
+
+def ct_per_kwh(microeuro: int, language: str) -> str:
+    """A price in cents, with two decimals or as many as it has: 312700 is `31,27`."""
+    exact = _decimal(microeuro, 4, language)
+    return exact[:-2] + exact[-2:].rstrip("0")
+
+
+def percent(basis_points: int, language: str) -> str:
+    """A rate of VAT: 1900 is `19 %` or `19%`."""
+    exact = _decimal(basis_points, 2, language).rstrip("0").rstrip(",.")
+    return f"{exact} %" if language == "de" else f"{exact}%"
+
+
+def _decimal(number: int, decimals: int, language: str) -> str:
+    whole, rest = divmod(abs(number), 10**decimals)
+    sign, point = "-" if number < 0 else "", "," if language == "de" else "."
+    return f"{sign}{whole}{point}{rest:0{decimals}}"
+
+
+def local(moment: str | int, zone: ZoneInfo) -> str:
+    """A moment (ISO 8601, or milliseconds since 1970) as a local time: `2026-10-01 09:10:00`."""
+    if isinstance(moment, str):
+        there = datetime.fromisoformat(moment).astimezone(zone)
+    else:
+        there = datetime.fromtimestamp(moment // 1000, zone)
+    return there.isoformat(" ")[:19]
+
+
+def spelled(local_time: str, language: str) -> str:
+    """A local time or a date as people write it: `01.10.2026 09:10:00` in German."""
+    if language != "de":
+        return local_time
+    return f"{local_time[8:10]}.{local_time[5:7]}.{local_time[:4]}{local_time[10:]}"

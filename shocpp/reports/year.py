@@ -1,0 +1,179 @@
+"""A year's paper (a room): each account's months in one table, made of the months' own papers.
+
+Months that are closed count as they were closed. It is a table of sums; the records are in the
+papers of the months.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shocpp import __version__
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.posting import month_of
+from shocpp.errors import UsageError
+from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.month import month_sums, name_of
+from shocpp.reports.operator import Operator, load_operator
+from shocpp.reports.paper import Sums
+from shocpp.reports.spreadsheet import BYTE_ORDER_MARK, csv_lines, defused, with_newline
+from shocpp.reports.text import WIDTH
+from shocpp.reports.wording import euro, kwh
+from shocpp.settings import Settings
+from shocpp.store import closings, paper_records
+from shocpp.store.database import Database
+
+
+class Line(NamedTuple):
+    """An account's month; `closed` is the number of its link, None while it is open."""
+
+    month: str
+    account_index: int
+    account: str
+    transactions: int
+    wh: int
+    amount_ct: int | None
+    fees_ct: int
+    vat_ct: int
+    total_ct: int | None
+    closed: int | None
+
+
+class Year(NamedTuple):
+    """The lines of a year in the order of accounts and months, and who tells them when."""
+
+    year: int
+    only: str | None
+    lines: tuple[Line, ...]
+    zone_name: str
+    created_at: str
+    version: str
+    operator: Operator
+
+
+def year_paper(db: Database, settings: Settings, year: int, only: str | None = None) -> Year:
+    """The months of a year from the first one in the books to the present one.
+
+    Raises UsageError for an account that is in none of them.
+    """
+    lines: list[Line] = []
+    now = now_ms()
+    first, last = paper_records.first_month(db), month_of(now, settings.zone)
+    for month in range(1, 13):
+        name = name_of(year, month)
+        if closings.is_closed(db, name) or (first is not None and first <= name <= last):
+            accounts, closed = month_sums(db, settings, year, month)
+            lines += [_line(name, sums, closed) for sums in accounts]
+    chosen = tuple(line for line in sorted(lines, key=_place) if only in (None, line.account))
+    if only is not None and not chosen:
+        known = ", ".join(sorted({line.account for line in lines})) or "none"
+        raise UsageError(f"there is no account {only!r} in {year}; one of: {known}")
+    return Year(
+        year=year,
+        only=only,
+        lines=chosen,
+        zone_name=settings.zone_name,
+        created_at=format_timestamp(now),
+        version=__version__,
+        operator=load_operator(settings.operator_file).operator,
+    )
+
+
+def _place(line: Line) -> tuple[str, str]:
+    return line.account, line.month
+
+
+def _line(name: str, sums: Sums, closed: int | None) -> Line:
+    return Line(
+        *(name, sums.account_index, sums.account, sums.transactions, sums.wh, sums.amount_ct),
+        *(sum(fee.amount_ct for fee in sums.fees), sum(tax.vat_ct for tax in sums.taxes)),
+        *(sums.total_ct, closed),
+    )
+
+
+_WORDS = {
+    "de": {
+        "title": "Jahresabrechnung:",
+        "account": "Mandant:",
+        "total": "Gesamt :",
+        "one": "Vorgang",
+        "many": "Vorgänge",
+        "closed": "abgeschlossen",
+        "open": "offen",
+    },
+    "en": {
+        "title": "Statement for the year:",
+        "account": "Account:",
+        "total": "Total:",
+        "one": "transaction",
+        "many": "transactions",
+        "closed": "closed",
+        "open": "open",
+    },
+}
+
+_COLUMNS = {
+    "de": (
+        *("Monat", "Mandant", "Vorgänge", "kWh", "EUR Energie", "EUR Grundpreis", "EUR USt"),
+        *("EUR gesamt", "Abschluss"),
+    ),
+    "en": (
+        *("month", "account", "transactions", "kWh", "EUR energy", "EUR base fee", "EUR VAT"),
+        *("EUR total", "closing"),
+    ),
+}
+
+
+def text_of_year(paper: Year, language: str) -> Iterator[str]:
+    """The year for reading: each account's sum, and its months below it."""
+    words = _WORDS[language]
+    yield f"{words['title']} {paper.year:04}\n"
+    for name in dict.fromkeys(line.account for line in paper.lines):
+        months = [line for line in paper.lines if line.account == name]
+        yield f"\n{words['account']} {name:<{WIDTH}} {_sums(months, language)}\n"
+        for line in months:
+            state = words["open"] if line.closed is None else f"{words['closed']} ({line.closed})"
+            count = f"{line.transactions} {words['one' if line.transactions == 1 else 'many']}"
+            month = line.month.replace("-", "/")
+            yield f"  {month}  {count:<28} {_sums([line], language)}  {state}\n"
+    width = len(words["account"]) + 1 + WIDTH
+    yield f"\n{words['total']:<{width}} {_sums(paper.lines, language)}\n"
+
+
+def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
+    owed = [line.total_ct for line in lines if line.total_ct is not None]
+    amount = f" {euro(sum(owed), language):>12} EUR" if owed else ""
+    return f"{kwh(sum(line.wh for line in lines), language):>12} kWh{amount}"
+
+
+def csv_of_year(paper: Year, language: str) -> Iterator[str]:
+    """The year for a spreadsheet program: a line a month and account."""
+    write = csv_lines(";" if language == "de" else ",")
+    yield BYTE_ORDER_MARK + write(_COLUMNS[language])
+    for line in paper.lines:
+        money = (line.amount_ct, line.fees_ct, line.vat_ct, line.total_ct)
+        amounts = ("" if ct is None else euro(ct, language) for ct in money)
+        energy = kwh(line.wh, language)
+        cells = (
+            line.month,
+            defused(line.account),
+            line.transactions,
+            energy,
+            *amounts,
+            line.closed,
+        )
+        yield write(cells)
+
+
+def csv_machine_of_year(paper: Year) -> Iterator[str]:
+    """The year for programs: whole Wh and cents."""
+    write = csv_lines(",")
+    for line in (Line._fields, *paper.lines):
+        yield with_newline(write(line))
+
+
+def json_of_year(paper: Year) -> Iterator[str]:
+    """The year as one JSON object."""
+    lines = [line._asdict() for line in paper.lines]
+    told = {"year": paper.year, "only": paper.only, "lines": lines}
+    yield json.dumps(told, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,202 @@
+"""Monthly papers for the tests of their forms: a plain one to read, and any that there can be."""
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from hypothesis import strategies as st
+
+from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.tariffs import Fee
+from shocpp.ledger.taxes import Tax
+from shocpp.reports.operator import Operator
+from shocpp.reports.paper import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.store.audit import Audited, Gap
+from shocpp.store.paper_records import PaperRow, SeedRow
+from shocpp.store.prices import PriceUsed
+from shocpp.store.records import AccountingRow
+
+PRICE = 312_700
+FILE = "1790838600-0326fd891def.json"
+CLOSED = Closed(3, "2026-11-02T23:30:00.000Z", "anna", "5f" * 32)
+
+
+def accounting_row(**changes: object) -> AccountingRow:
+    """A record of family-y: 33.250 kWh."""
+    row = AccountingRow(
+        localtime="2026-10-01 09:10:00",
+        unixtime=1790838600,
+        account="family-y",
+        begin_kwh=9042,
+        end_kwh=9075,
+        consumed_kwh=33,
+        consumed_wh=33_250,
+        begin_wh=9_042_000,
+        end_wh=9_075_250,
+        account_index=2,
+        charge_point_id="garage",
+        connector_id=1,
+        id_tag="04A20B3333",
+        transaction_id=20_009_042,
+        started_at="2026-10-01T05:00:00.000Z",
+        stopped_at="2026-10-01T07:10:00.000Z",
+        booked_at="2026-10-01T07:10:01.000Z",
+        duration_s=7800,
+        charging_s=None,
+        stop_reason="Local",
+        provenance="started",
+        review=None,
+        flags="",
+        entry="record",
+        replaces_file=None,
+        decided_by=None,
+        decided_why=None,
+    )
+    return row._replace(**changes)  # type: ignore[arg-type]
+
+
+def seed_row(row: AccountingRow) -> SeedRow:
+    """What the seed wrote of it."""
+    return SeedRow._make(getattr(row, field) for field in SeedRow._fields)
+
+
+def paper_row(
+    amount_ct: int | None = None, microeuro: int | None = None, **changes: object
+) -> PaperRow:
+    """A record of a paper, without a price unless it is given one."""
+    row = accounting_row(**changes)
+    parts = () if microeuro is None else ((row.consumed_wh, microeuro),)
+    return PaperRow(row, amount_ct, microeuro, None, parts, 0, FILE)
+
+
+def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
+    """An account's month."""
+    made = Sums(1, account, int(wh > 0), wh, amount_ct, 0, (), (), (), amount_ct)
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+def paper(*accounts: Sums, **changes: object) -> Paper:
+    """The frame of October 2026, with nothing to tell but its accounts."""
+    made = Paper(
+        year=2026,
+        month=10,
+        only=None,
+        zone_name="Europe/Berlin",
+        created_at="2026-11-01T08:00:00.000Z",
+        version="0.1",
+        operator=Operator("WEG Sonnenallee 12", (), (), "", "", ""),
+        closed=None,
+        accounts=accounts,
+        unassigned_wh=0,
+        under_review=(),
+        unfinished=(),
+        audited=(),
+        gaps=(),
+        imported_wh=(),
+        decided_later_wh=(),
+        chargers=(Charger("garage", "Stellplatz 4", "219010", None, None),),
+        cards={"04a20b3333": "Tessa"},
+    )
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+def priced() -> Sums:
+    """family-y's month with two prices, a base fee, VAT, and energy that nobody has priced."""
+    return sums(
+        "family-y",
+        34_250,
+        1_540,
+        unpriced_wh=1_000,
+        prices=(
+            PriceUsed("own", "HT", "2026-01-01", PRICE, 20_000, 625, 1900, True),
+            PriceUsed("flat", "", "2026-01-01", 340_000, 13_250, 415, None, True),
+        ),
+        fees=(Fee("2026-01-01", 31, 31, 500, 1900, True),),
+        taxes=(Tax(1900, 1294, 246, 1540),),
+    )
+
+
+def eventful() -> Paper:
+    """A closed month in which everything has happened."""
+    return paper(
+        sums("company-x", 4_000, 125),
+        priced(),
+        closed=CLOSED,
+        unassigned_wh=500,
+        under_review=(
+            accounting_row(review="never stopped; more than 200 kWh", consumed_wh=200_001),
+        ),
+        unfinished=(
+            Unfinished("garage", 2, "04A20B3333", "family-y", "2026-10-31T21:14:00.000Z", 3_200),
+            Unfinished("garage", 1, "1111", "company-x", "2026-10-31T22:00:00.000Z", None),
+        ),
+        audited=(
+            Audited("garage", 43_500, 38_250, 500, 4_000, 751, 1, 0),
+            Audited("yard", 0, 0, 0, 0, 0, 0, 1),
+        ),
+        gaps=(
+            Gap("G2", 1, "garage", 1, 5_000, 5_500, 1_790_842_200_000, 1_790_877_600_000, None),
+            Gap("G7", 1, "garage", 1, 6_000, 6_251, 1_790_842_200_000, 1_790_877_600_000, "test"),
+        ),
+        imported_wh=(("garage", 45_000),),
+    )
+
+
+class Month(NamedTuple):
+    """A paper and its records, which agree."""
+
+    paper: Paper
+    rows: tuple[PaperRow, ...]
+
+
+_TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_NAMES = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), min_size=1, max_size=40
+).map(str.strip)
+_WH = st.integers(-(10**9), 10**9)
+
+
+@st.composite
+def _rows(draw: st.DrawFn, accounts: list[str]) -> PaperRow:
+    index = draw(st.integers(0, len(accounts)))
+    consumed_wh, begin_wh = draw(_WH), draw(st.integers(0, 10**12))
+    microeuro = draw(st.none() | st.integers(0, 10**7)) if index else None
+    amount_ct = None if microeuro is None else consumed_wh * microeuro // 10**7
+    return paper_row(
+        amount_ct,
+        microeuro,
+        account_index=index,
+        account=accounts[index - 1] if index else UNASSIGNED,
+        consumed_wh=consumed_wh,
+        consumed_kwh=consumed_wh // 1000,
+        begin_wh=begin_wh,
+        end_wh=begin_wh + consumed_wh,
+        id_tag=draw(st.none() | _TEXT),
+        flags=draw(_TEXT),
+        stop_reason=draw(_TEXT),
+        decided_why=draw(st.none() | _TEXT),
+    )
+
+
+@st.composite
+def months(draw: st.DrawFn) -> Month:
+    """Any month: its accounts have what their records have, the rest is unassigned."""
+    named = _NAMES.filter(lambda name: name not in ("", UNASSIGNED))
+    accounts = sorted(draw(st.lists(named, max_size=4, unique=True)))
+    rows = draw(st.lists(_rows(accounts), max_size=12))
+    by_account: dict[str, list[PaperRow]] = defaultdict(list)
+    for row in rows:
+        by_account[row.row.account].append(row)
+    unassigned_wh = sum(row.row.consumed_wh for row in by_account[UNASSIGNED])
+    frame = paper(
+        *(_summed(index, account, by_account[account]) for index, account in enumerate(accounts, 1))
+    )
+    return Month(frame._replace(unassigned_wh=unassigned_wh), tuple(rows))
+
+
+def _summed(index: int, account: str, rows: list[PaperRow]) -> Sums:
+    amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
+    amount_ct = sum(amounts) if amounts else None
+    wh = sum(row.row.consumed_wh for row in rows)
+    unpriced_wh = sum(row.row.consumed_wh for row in rows if row.amount_ct is None)
+    made = Sums(index, account, len(rows), wh, amount_ct, unpriced_wh, (), (), (), amount_ct)
+    return made._replace(unpriced_wh=unpriced_wh if amounts else 0)

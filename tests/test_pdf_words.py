@@ -1,0 +1,60 @@
+"""The words and figures of the PDF paper, in German and English."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from shocpp.reports.pdf_words import (
+    WORDS,
+    cents,
+    euro,
+    hours,
+    kwh,
+    local,
+    moment,
+    month_name,
+)
+
+
+def test_both_languages_have_every_word_with_the_same_places_to_fill() -> None:
+    assert WORDS["de"].keys() == WORDS["en"].keys()
+    for key, german in WORDS["de"].items():
+        places = sorted(re.findall(r"{\w*}", german))
+        assert places == sorted(re.findall(r"{\w*}", WORDS["en"][key])), key
+
+
+def test_no_two_marks_are_the_same() -> None:
+    for words in WORDS.values():
+        marks = [mark for key, mark in words.items() if key.startswith("mark_")]
+        assert len(marks) == len(set(marks)) == 9
+
+
+def test_figures_have_groups_of_thousands_and_all_their_decimals() -> None:
+    assert (kwh(1_234_567, "de"), kwh(1_234_567, "en")) == ("1.234,567", "1,234.567")
+    assert (kwh(-5, "de"), kwh(0, "en")) == ("-0,005", "0.000")
+    assert (euro(-123_456, "de"), euro(5, "en")) == ("-1.234,56", "0.05")
+
+
+def test_a_price_has_two_decimals_or_as_many_as_it_has() -> None:
+    told = [cents(microeuro, "de") for microeuro in (312_700, 312_750, 312_753, 300_000)]
+    assert told == ["31,27", "31,275", "31,2753", "30,00"]
+
+
+def test_a_duration_is_told_in_full_minutes() -> None:
+    assert [hours(seconds) for seconds in (None, 0, 59, 3660, 360_000)] == [
+        *("–", "0:00", "0:00", "1:01", "100:00"),
+    ]
+
+
+def test_moments_are_told_in_local_time() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    there = datetime(2026, 10, 1, 9, 10, tzinfo=berlin)
+    assert local("2026-10-01T07:10:00.000Z", berlin) == there
+    assert local(1_790_838_600_000, berlin) == there
+    assert moment(there, "de") == "01.10.2026 09:10"
+    assert moment(there, "en") == "2026-10-01 09:10"
+
+
+def test_months_have_names() -> None:
+    assert [month_name(month, "de") for month in (1, 3, 12)] == ["Januar", "März", "Dezember"]
+    assert month_name(10, "en") == "October"
