@@ -133,6 +133,10 @@ class Database:
             return False
         return (status.st_dev, status.st_ino) == self._file
 
+    def sort_on_disk(self) -> None:
+        """From now on sort what is large in temporary files: a month may be larger than memory."""
+        self.execute("PRAGMA temp_store=FILE")
+
     def close(self) -> None:
         """Close the connection."""
         self.connection.close()

@@ -34,6 +34,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
+        db.sort_on_disk()
         closing, left = close(db, settings, year, month, by, unpriced=unpriced)
         keep_text(db, settings, closed_paper(closing))
     click.echo(

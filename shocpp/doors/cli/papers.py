@@ -82,6 +82,7 @@ def summary(
     settings = read_settings()
     language = lang or settings.language
     with open_database(settings.database) as db:
+        db.sort_on_disk()
         if whole_year is not None:
             _require(year is None and not send, "--year takes neither a month nor --send")
             _refuse_terminal(form, output)
