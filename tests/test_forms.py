@@ -9,11 +9,11 @@ from papers import paper, sums
 from test_month import Office, charge
 from test_year import year_of
 
+from shocpp.doors.cli.papers import FORM_NAMES
 from shocpp.errors import UsageError
 from shocpp.reports.closing import close
 from shocpp.reports.forms import (
     FORMS,
-    NAMES,
     file_name,
     keep_text,
     pieces,
@@ -50,7 +50,7 @@ def test_every_form_tells_the_same_month(office: Office) -> None:
 
 
 def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
-    assert tuple(FORMS) == NAMES
+    assert tuple(FORMS) == FORM_NAMES  # those that the command offers
     assert {name: (form.suffix, form.media_type) for name, form in FORMS.items()} == {
         "text": (".txt", "text/plain; charset=utf-8"),
         "csv": (".csv", "text/csv; charset=utf-8"),
@@ -128,6 +128,6 @@ def test_the_text_is_kept_where_there_are_records_or_a_closing(office: Office) -
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 
-@pytest.mark.parametrize("form", NAMES)
+@pytest.mark.parametrize("form", tuple(FORMS))
 def test_a_year_has_every_form(form: str) -> None:
     assert b"".join(pieces_of_year(year_of(), form, "de"))

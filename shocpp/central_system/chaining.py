@@ -41,7 +41,7 @@ def closing_of(db: Database, month: str, content: str, closed_ms: int, closed_by
 def _digest(db: Database, month: str) -> tuple[int, str]:
     """How many records a month has, and the SHA-256 of what the books say of them."""
     digest, count = hashlib.sha256(), 0
-    for _name, said in closings.vouched(db, month):
+    for said in closings.vouched(db, month):
         digest.update(said.encode() + b"\n")
         count += 1
     return count, digest.hexdigest()

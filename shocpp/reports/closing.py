@@ -8,8 +8,9 @@ from shocpp.central_system.posting import posting
 from shocpp.central_system.record_files import write_files
 from shocpp.central_system.restoring import not_in_the_books
 from shocpp.errors import UsageError
+from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.frozen import frozen
-from shocpp.reports.month import closed_paper, draft, is_over, month_end, name_of
+from shocpp.reports.month import draft, is_over, month_end, name_of
 from shocpp.reports.paper import Paper
 from shocpp.settings import Settings
 from shocpp.store import closings, paper_records, records
@@ -49,11 +50,10 @@ def close(
     with db.writing():
         former = closings.of_month(db, name)
         if former is not None:
-            closed = closed_paper(former).closed
-            assert closed is not None
             raise UsageError(
-                f"{name} is closed since {closed.closed_at}, by {closed.closed_by} (link "
-                f"{closed.number}); corrections go to the open month: shocpp review correct"
+                f"{name} is closed since {format_timestamp(former.closed_ms)}, by "
+                f"{former.closed_by} (link {former.number}); corrections go to the open month: "
+                "shocpp review correct"
             )
         posting(db, settings).price_unpriced(name, closed_ms)
         records.take_back_imported(db, name)

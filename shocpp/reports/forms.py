@@ -24,8 +24,6 @@ from shocpp.reports.year import (
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
-NAMES = ("text", "csv", "csv-machine", "json", "pdf")
-
 _UNFIT = re.compile(r"[^\w.-]+")
 
 
@@ -69,19 +67,13 @@ def _pdf(db: Database, paper: Paper, language: str) -> Iterable[bytes]:
     return [pdf_of(paper, sums, rows_of_paper(db, paper), language)]
 
 
-FORMS = dict(
-    zip(
-        NAMES,
-        (
-            Form(".txt", "text/plain; charset=utf-8", _text),
-            Form(".csv", "text/csv; charset=utf-8", _csv),
-            Form(".csv", "text/csv; charset=utf-8", _csv_machine),
-            Form(".json", "application/json", _json),
-            Form(".pdf", "application/pdf", _pdf),
-        ),
-        strict=True,
-    )
-)
+FORMS = {
+    "text": Form(".txt", "text/plain; charset=utf-8", _text),
+    "csv": Form(".csv", "text/csv; charset=utf-8", _csv),
+    "csv-machine": Form(".csv", "text/csv; charset=utf-8", _csv_machine),
+    "json": Form(".json", "application/json", _json),
+    "pdf": Form(".pdf", "application/pdf", _pdf),
+}
 """A PDF is of one account."""
 
 

@@ -74,8 +74,8 @@ def mark_exported(db: Database, numbers: list[int], now_ms: int | None) -> None:
     )
 
 
-def vouched(db: Database, month: str) -> Iterator[tuple[str, str]]:
-    """What a closing vouches for: each record's file name, and all that the books say of it."""
+def vouched(db: Database, month: str) -> Iterator[str]:
+    """What a closing vouches for: of each record all that the books say of it."""
     rows = db.execute(
         f"SELECT {_DIGESTED} FROM accounting WHERE month = ? ORDER BY billed_ms, file_name",
         (month,),
@@ -86,4 +86,4 @@ def vouched(db: Database, month: str) -> Iterator[tuple[str, str]]:
             " vat_included, amount_ct FROM price_part WHERE record = ? ORDER BY part",
             (number,),
         ).fetchall()
-        yield said[0], json.dumps([*said, parts], separators=(",", ":"), ensure_ascii=False)
+        yield json.dumps([*said, parts], separators=(",", ":"), ensure_ascii=False)
