@@ -17,6 +17,7 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
 from shocpp.central_system.calls import place_call
+from shocpp.central_system.switchboard import Switchboard
 
 Serve = Callable[..., Server]
 
@@ -56,6 +57,21 @@ def is_connected(home: Home, charge_point_id: str) -> bool:
     """Whether the books say that a charger is connected."""
     rows = home.query("SELECT connected FROM charge_points WHERE id = ?", charge_point_id)
     return bool(rows) and bool(rows[0][0])
+
+
+def test_it_says_that_it_is_well_when_its_cards_are_read(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert home.run("shocpp", "migrate").returncode == 0
+    board = Switchboard(home.settings)
+    board.start()
+    try:
+        assert (board.health(), board.tags_trouble()) == (None, None)
+        home.tags_file.unlink()
+        wait_for(board.tags_trouble, 5)
+        assert "the 3 accounts read before stay in force" in caplog.text
+    finally:
+        board.stop()
 
 
 def test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it(

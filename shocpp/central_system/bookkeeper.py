@@ -63,11 +63,16 @@ class Bookkeeper:
         self._books: Bookkeeping | None = None
         self._export_at = self._purge_at = self._house_at = 0.0
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
+        self._begun = threading.Event()
 
     def start(self, deliver: Deliver, found: Callable[[Look], None]) -> None:
         """Begin; results are delivered, and looks found, in the bookkeeper's thread."""
         self._deliver, self._found = deliver, found
         self._thread.start()
+
+    def wait_until_begun(self, timeout_s: float) -> None:
+        """Wait until the books are open and the cards read, or it is known why they are not."""
+        self._begun.wait(timeout_s)
 
     def submit(self, jobs: Sequence[Job]) -> None:
         """Hand over jobs; their results come through `deliver`, in order."""
@@ -98,9 +103,10 @@ class Bookkeeper:
 
     def _work(self) -> None:
         try:
-            self._open()
+            self._open().billing.look_at_tags()
         except ShocppError as error:
             self._fall_ill(str(error))
+        self._begun.set()
         stopping = False
         while not stopping:
             stopping = self._turn()

@@ -51,6 +51,9 @@ SILENT_INTERVALS = 3
 STUCK_S = 30.0
 """How long a charger may leave our answers unread."""
 
+BEGINNING_S = 2.0
+"""How long a new worker keeps nobody waiting for its books."""
+
 NAMELESS_S = 10.0
 """How long an unnamed charger has to tell its serial before its address names it."""
 
@@ -80,8 +83,9 @@ class Switchboard:
     # -- for any thread ----------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Serve in a thread of its own."""
+        """Serve in a thread of its own; whoever is told that it is well may rely on the books."""
         threading.Thread(target=self.run, name="switchboard", daemon=True).start()
+        self._bookkeeper.wait_until_begun(BEGINNING_S)
 
     def adopt(self, transport: Transport, charge_point_id: str | None) -> None:
         """Take over a Charge Point's wire; None: it has yet to tell who it is."""
