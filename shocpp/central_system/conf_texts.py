@@ -13,6 +13,9 @@ from shocpp.errors import ConfigError
 MOST_BYTES = 2 * 1024 * 1024
 """So much takes half a second to be understood, in which no charger is answered."""
 
+Stamp = tuple[int, int, int]
+"""Another one when the file has changed: time, size and inode."""
+
 
 def conf_text(path: Path) -> str:
     """The text of a file; raises FileNotFoundError, or ConfigError naming it and the remedy."""
@@ -37,3 +40,12 @@ def conf_text(path: Path) -> str:
 
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of a file as it is now (one stat); None: it cannot be seen."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

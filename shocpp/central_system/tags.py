@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from shocpp.central_system.conf_texts import conf_text
+from shocpp.central_system.conf_texts import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
 from shocpp.ledger.decisions import Owner
@@ -22,8 +22,6 @@ from shocpp.ledger.decisions import Owner
 log = logging.getLogger(__name__)
 
 REPLACING_S = 0.1
-
-_Stamp = tuple[int, int, int]
 
 
 def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
@@ -52,7 +50,7 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
     """
     path = path.resolve()  # a link stays one
     while True:
-        stamp = _stamp(path)
+        stamp = stamp_of(path)
         try:
             text = conf_text(path)
         except FileNotFoundError:
@@ -81,7 +79,7 @@ class _Object(dict[str, Any]):
         return self._pairs
 
 
-def _replaced(path: Path, text: str, stamp: _Stamp | None) -> bool:
+def _replaced(path: Path, text: str, stamp: Stamp | None) -> bool:
     """Replace the file, unless somebody has changed it meanwhile."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -93,7 +91,7 @@ def _replaced(path: Path, text: str, stamp: _Stamp | None) -> bool:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if _stamp(path) != stamp:
+        if stamp_of(path) != stamp:
             return False
         partial.replace(path)
         return True
@@ -128,7 +126,7 @@ class TagsFile:
         self.trouble: str | None = None
         self._accounts = NO_ACCOUNTS
         self._kept: str | None = None
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._read = False
 
     def fall_back_to(self, kept: str | None) -> None:
@@ -144,7 +142,7 @@ class TagsFile:
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
         """The accounts, after a look whether the file has changed (one stat)."""
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if not self._read or stamp != self._stamp:
             self._read, self._stamp = True, stamp
             self._load(bound)
@@ -181,11 +179,3 @@ class TagsFile:
             trouble,
             f"the {kept} accounts read before stay in force" if kept else "every card is Invalid",
         )
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -5,16 +5,13 @@ is mended. An old price is not kept in force, because a record's price is never 
 """
 
 import logging
-import os
 from pathlib import Path
 
-from shocpp.central_system.conf_texts import conf_text
+from shocpp.central_system.conf_texts import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError
 from shocpp.ledger.tariffs import NO_TARIFFS, Tariffs, parse_tariffs
 
 log = logging.getLogger(__name__)
-
-_Stamp = tuple[int, int, int]
 
 
 def load_tariffs(path: Path) -> Tariffs:
@@ -32,12 +29,12 @@ class TariffsFile:
         self.path = path
         self.trouble: str | None = None
         self._tariffs = NO_TARIFFS
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._read = False
 
     def tariffs(self) -> Tariffs:
         """The prices, after a look whether the file has changed (one stat)."""
-        stamp = _stamp(self.path)
+        stamp = stamp_of(self.path)
         if not self._read or stamp != self._stamp:
             self._read, self._stamp = True, stamp
             self._load()
@@ -55,11 +52,3 @@ class TariffsFile:
         else:
             accounts = ", ".join(sorted(self._tariffs.by_account))
             log.info("%s: prices of %s", self.path, accounts or "none")
-
-
-def _stamp(path: Path) -> _Stamp | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
