@@ -11,6 +11,9 @@ from conftest import BIN, Home, Server, wait_for
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from shocpp.central_system.learning import cards_shown
+from shocpp.store.database import open_database
+
 COMMENTED = """\
 [
   {"comment": "the ground floor", "index": 1, "account": "company-x", "ids": ["1111"],
@@ -82,6 +85,14 @@ def test_the_next_unknown_card_is_learned_and_accepted_at_once(home: Home, serve
         assert kept in text
     assert home.tags_file.stat().st_mode & 0o777 == 0o640
     assert [file.name for file in home.tags_file.parent.iterdir()] == ["tags.json"]
+
+
+def test_no_card_is_too_early_once_it_was_asked_for(home: Home, server: Server) -> None:
+    with charger(server) as wire, open_database(home.database) as db:
+        call(wire, "Authorize", {"idTag": "OLD1"})
+        cards = cards_shown(db, home.settings, "garage", 10)
+        call(wire, "Authorize", {"idTag": "3333"})
+        assert next(cards) == ("3333", "family-y")
 
 
 def test_what_the_card_has_charged_before_goes_to_its_account(home: Home, server: Server) -> None:

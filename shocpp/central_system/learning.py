@@ -40,8 +40,14 @@ class Learned(NamedTuple):
 def cards_shown(
     db: Database, settings: Settings, charge_point_id: str, timeout_s: float
 ) -> Iterator[Shown]:
-    """The cards that are held to a charger from now on, as they come; Unreachable ends them."""
-    last, version = frames.newest(db), None
+    """The cards that are held to a charger after this call, as they come; Unreachable ends them."""
+    return _shown_after(frames.newest(db), db, settings, charge_point_id, timeout_s)
+
+
+def _shown_after(
+    last: int, db: Database, settings: Settings, charge_point_id: str, timeout_s: float
+) -> Iterator[Shown]:
+    version = None
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if version != (version := db.version_of_others()):

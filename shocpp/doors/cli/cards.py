@@ -43,8 +43,9 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
         if name not in connected(db):
             raise Unreachable(f"{name} is not connected; {SEE}")
         require_account(db, settings, account)
+        cards = cards_shown(db, settings, name, timeout)
         click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)
-        for card in cards_shown(db, settings, name, timeout):
+        for card in cards:
             if card.account is None:
                 break
             click.echo(one_line(f"{card.id_tag} is {card.account}'s already"), err=True)
