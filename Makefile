@@ -30,8 +30,8 @@ run: $(INSTALLED) conf/tags.json conf/canned.json ## install, then serve charger
 	@exec $(BIN)/shocpp-listener
 
 .PHONY: test
-test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some
-	@$(BIN)/python -m pytest $(ARGS)
+test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some, JOBS=1 one at a time
+	@$(BIN)/python -m pytest --numprocesses=$(JOBS) $(ARGS)
 
 .PHONY: money
 money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); MONEY=5000 for fewer
