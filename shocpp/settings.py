@@ -50,12 +50,14 @@ class Settings(NamedTuple):
     canned_file: Path
     operator_file: Path
     tariffs_file: Path
+    charge_points_file: Path
     accounting_folder: Path
     database: Path
     heartbeat_s: int
     frame_days: int
     strict_subprotocol: bool
     token: str | None
+    trusted_proxies: tuple[str, ...]
     mail_server: MailServer | None
     webhook: str | None
     language: str
@@ -94,12 +96,14 @@ VARIABLES = (
     Variable("SHOCPP_CANNEDFILE", "conf/canned.json", "canned calls"),
     Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, meters, mail addresses"),
     Variable("SHOCPP_TARIFFSFILE", "conf/tariffs.json", "prices"),
+    Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that are let in"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
     Variable("SHOCPP_FRAME_DAYS", "90", "days to keep raw frames (those with energy stay)"),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
     Variable("SHOCPP_TOKEN", "none", "lets callers from other machines in"),
+    Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
     Variable("SHOCPP_SMTP", "none", "mail server, `smtp://user:password@host:587` or `smtps://`"),
     Variable("SHOCPP_WEBHOOK", "none", "https address that papers are posted to"),
     Variable("SHOCPP_LANG", "de", "language of spoken answers and papers, `de` or `en`"),
@@ -120,12 +124,16 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         canned_file=_path(environment, "SHOCPP_CANNEDFILE", home / "conf" / "canned.json"),
         operator_file=_path(environment, "SHOCPP_OPERATORFILE", home / "conf" / "operator.json"),
         tariffs_file=_path(environment, "SHOCPP_TARIFFSFILE", home / "conf" / "tariffs.json"),
+        charge_points_file=_path(
+            environment, "SHOCPP_CHARGEPOINTSFILE", home / "conf" / "charge_points.json"
+        ),
         accounting_folder=_path(environment, "SHOCPP_ACCOUNTINGDIR", home / "accounting"),
         database=_path(environment, "SHOCPP_DATABASE", home / "db" / "shocpp.sqlite3"),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
         frame_days=_whole(environment, "SHOCPP_FRAME_DAYS", DEFAULT_FRAME_DAYS, 1, 36_500),
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
         token=_token(environment),
+        trusted_proxies=_proxies(environment.get("SHOCPP_TRUSTED_PROXIES")),
         mail_server=_mail_server(environment.get("SHOCPP_SMTP")),
         webhook=_webhook(environment.get("SHOCPP_WEBHOOK")),
         language=_language(environment),
@@ -168,6 +176,27 @@ def _token(environment: Mapping[str, str]) -> str | None:
         f"SHOCPP_TOKEN must have at least {SHORTEST_TOKEN} characters, ASCII and without blanks; "
         "make one with: openssl rand -hex 16"
     )
+
+
+def _proxies(addresses: str | None) -> tuple[str, ...]:
+    """The addresses, and networks such as 10.0.0.0/8; `unix` is a proxy on a Unix socket."""
+    proxies = tuple((addresses or "").replace(",", " ").split())
+    for proxy in proxies:
+        if proxy != "unix" and not _is_network(proxy):
+            raise ConfigError(
+                "SHOCPP_TRUSTED_PROXIES must list addresses or networks such as 127.0.0.1 or "
+                f"10.0.0.0/8, or unix, not {proxy!r}"
+            )
+    return proxies
+
+
+def _is_network(text: str) -> bool:
+    from ipaddress import ip_network
+
+    try:
+        return bool(ip_network(text))
+    except ValueError:
+        return False
 
 
 def _language(environment: Mapping[str, str]) -> str:

@@ -15,12 +15,12 @@ whole or not at all, and no text in it has a line break or another control chara
 here gets into the heads of letters.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from shocpp.central_system.conf_entries import decoded, line_of_text, members, shown
 from shocpp.central_system.conf_texts import conf_text
 from shocpp.errors import ConfigError, UsageError
 from shocpp.store.charge_points import identity_key
@@ -96,12 +96,7 @@ def load_operator(path: Path) -> OperatorFile:
 
 def parse_operator(text: str, source: str) -> OperatorFile:
     """What an operator.json says; `source` names the file in the sentences of ConfigError."""
-    try:
-        entries = json.loads(text, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{source} is not JSON: {error}; see conf/operator.json.example"
-        ) from None
+    entries = decoded(text, source, "conf/operator.json.example")
     try:
         return _operator_file(entries)
     except UsageError as error:
@@ -119,56 +114,32 @@ def is_mail_address(text: str) -> bool:
     return len(text) <= LONGEST_ADDRESS and len(found[1]) <= LONGEST_LOCAL_PART
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twice = [name for name in names if names.count(name) > 1 and name != "comment"]
-    if twice:
-        raise ValueError(f"{_shown(twice[0])} is there twice")
-    return dict(pairs)
-
-
 def _operator_file(entries: object) -> OperatorFile:
-    keys = _object(entries, "the file", _KEYS)
-    name, tax_number, signed_by, note = (_text(keys.get(key, ""), key) for key in _TEXTS)
+    keys = members(entries, "the file", _KEYS)
+    name, tax_number, signed_by, note = (line_of_text(keys.get(key, ""), key) for key in _TEXTS)
     address, contact = (_lines(keys.get(key, []), key) for key in ("address", "contact"))
     operator = Operator(name, address, contact, tax_number, signed_by, note)
     mail = _mail(keys["mail"]) if "mail" in keys else NO_MAIL
     return OperatorFile(operator, _meters(keys.get("meters", {})), mail)
 
 
-def _object(value: object, place: str, known: tuple[str, ...] | None = None) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise UsageError(f"{place} must be an object, not {_shown(value)}")
-    for key in value:
-        if known is not None and key not in known:
-            raise UsageError(f"{place}: {_shown(key)} is unknown; there are {', '.join(known)}")
-    return value
-
-
-def _text(value: object, place: str) -> str:
-    if not isinstance(value, str) or not value.isprintable():
-        raise UsageError(
-            f"{place} must be a text on one line, without control characters or no-break spaces, "
-            f"not {_shown(value)}"
-        )
-    return value
-
-
 def _lines(value: object, place: str) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise UsageError(f'{place} must be a list of lines such as ["…", "…"], not {_shown(value)}')
-    return tuple(_text(line, f"{place}, line {number}") for number, line in enumerate(value, 1))
+        raise UsageError(f'{place} must be a list of lines such as ["…", "…"], not {shown(value)}')
+    return tuple(
+        line_of_text(line, f"{place}, line {number}") for number, line in enumerate(value, 1)
+    )
 
 
 def _meters(value: object) -> dict[str, Meter]:
     meters: dict[str, Meter] = {}
-    for charge_point_id, entry in _object(value, "meters").items():
-        place = f"meters, {_shown(charge_point_id)}"
+    for charge_point_id, entry in members(value, "meters").items():
+        place = f"meters, {shown(charge_point_id)}"
         if identity_key(charge_point_id) in meters:
             raise UsageError(f"{place} is there twice: identities have no case; put both into one")
-        keys = _object(entry, place, _METER_KEYS)
+        keys = members(entry, place, _METER_KEYS)
         texts = (
-            _text(keys[key], f"{place}: {key}") if key in keys else None
+            line_of_text(keys[key], f"{place}: {key}") if key in keys else None
             for key in ("name", "meter_serial", "note")
         )
         meters[identity_key(charge_point_id)] = Meter(*texts)
@@ -176,14 +147,14 @@ def _meters(value: object) -> dict[str, Meter]:
 
 
 def _mail(value: object) -> Mail:
-    keys = _object(value, "mail", _MAIL_KEYS)
+    keys = members(value, "mail", _MAIL_KEYS)
     if "from" not in keys:
         raise UsageError('mail needs "from", the address that sends')
     return Mail(
         sender=_mail_address(keys["from"], "mail, from"),
         to={
-            account: _mail_addresses(addresses, f"mail, to {_shown(account)}")
-            for account, addresses in _object(keys.get("to", {}), "mail, to").items()
+            account: _mail_addresses(addresses, f"mail, to {shown(account)}")
+            for account, addresses in members(keys.get("to", {}), "mail, to").items()
         },
         all=_mail_addresses(keys["all"], "mail, all") if "all" in keys else (),
     )
@@ -193,7 +164,7 @@ def _mail_addresses(value: object, place: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
         raise UsageError(
             f'{place} must be a list of mail addresses such as ["kasse@example.org"], '
-            f"not {_shown(value)}"
+            f"not {shown(value)}"
         )
     addresses = tuple(_mail_address(address, place) for address in value)
     for address in addresses:
@@ -205,12 +176,7 @@ def _mail_addresses(value: object, place: str) -> tuple[str, ...]:
 def _mail_address(value: object, place: str) -> str:
     if not isinstance(value, str) or not is_mail_address(value):
         raise UsageError(
-            f"{place}: {_shown(value)} is no mail address; write it as kasse@example.org, in ASCII "
+            f"{place}: {shown(value)} is no mail address; write it as kasse@example.org, in ASCII "
             "and without a name"
         )
     return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
