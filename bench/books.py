@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from shocpp.central_system import rebuilding
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Receive
+from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
@@ -54,7 +55,8 @@ def main() -> None:
 
 
 def _grow(db: Database, settings: Settings, transactions: int) -> None:
-    books = Bookkeeping(db, TagsFile(settings.tags_file), posting(db, settings), "bench")
+    tags, chargers = TagsFile(settings.tags_file), ListingFile(settings.charge_points_file)
+    books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
     quarter, first_us = transactions // 4, 0.0
     for part in range(4):
         begun = time.process_time()

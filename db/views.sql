@@ -151,10 +151,21 @@ SELECT charge_point.charge_point_id                                             
                                                                                     AS last_heard,
        charge_point.meter_serial,
        connection.remote,
+       connection.authenticated,
        strftime('%Y-%m-%dT%H:%M:%fZ', connection.connected_ms / 1000.0, 'unixepoch') AS connected_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', charge_point.booted_ms / 1000.0, 'unixepoch')  AS booted_at
 FROM charge_point
 LEFT JOIN connection ON connection.charge_point = charge_point.id;
+
+CREATE VIEW refused_attempts AS
+SELECT charge_point_id                                              AS id,
+       address,
+       reason,
+       told,
+       attempts,
+       strftime('%Y-%m-%dT%H:%M:%fZ', first_ms / 1000.0, 'unixepoch') AS first_at,
+       strftime('%Y-%m-%dT%H:%M:%fZ', last_ms / 1000.0, 'unixepoch')  AS last_at
+FROM refused_attempt;
 
 CREATE VIEW connectors AS
 SELECT charge_point.charge_point_id,

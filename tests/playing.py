@@ -54,6 +54,7 @@ from websockets.typing import Subprotocol
 from shocpp.central_system.bells import ring
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
+from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
@@ -347,8 +348,9 @@ class Books:
         self.db = open_database(self._settings.database)
         self._files = RecordFiles(self._settings.accounting_folder)
         tags = TagsFile(self._settings.tags_file)
+        chargers = ListingFile(self._settings.charge_points_file)
         self.bookkeeping = Bookkeeping(
-            self.db, tags, posting(self.db, self._settings), "the only worker"
+            self.db, tags, posting(self.db, self._settings), "the only worker", chargers
         )
 
     def dial(self, identity: str) -> "PureWire":

@@ -33,7 +33,14 @@ class Charger:
     does the answering (or says something else) itself. What has no answer is Accepted.
     """
 
-    def __init__(self, server: Server, name: str, serial: str | None = None, **answers: Answer):
+    def __init__(
+        self,
+        server: Server,
+        name: str,
+        serial: str | None = None,
+        headers: dict[str, str] | None = None,
+        **answers: Answer,
+    ):
         self.name, self.answers = name, answers
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.call_ids: list[str] = []
@@ -42,7 +49,12 @@ class Charger:
         self._confirmations: dict[str, list[Any]] = {}
         self._line = contextlib.ExitStack()
         self._socket = self._line.enter_context(
-            connect(server.url(name), subprotocols=["ocpp1.6"], proxy=None)  # type: ignore[list-item]
+            connect(
+                server.url(name),
+                subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+                additional_headers=headers,
+                proxy=None,
+            )
         )
         threading.Thread(target=self._live, daemon=True).start()
 

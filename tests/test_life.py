@@ -16,6 +16,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.central_system import switchboard as rooms
+from shocpp.central_system.admission import Admitted
+from shocpp.central_system.listing import OPEN_TO_ALL
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.websocket import WebSocketTransport
 from shocpp.ocpp.actions import ACTIONS
@@ -29,7 +31,9 @@ class Charger:
         theirs.setblocking(False)
         self.socket = mine
         self.wire = Connection(ConnectionType.CLIENT)
-        switchboard.adopt(WebSocketTransport(theirs, "test:1"), charge_point_id)
+        switchboard.adopt(
+            WebSocketTransport(theirs, "test:1"), Admitted(charge_point_id, OPEN_TO_ALL)
+        )
 
     def send(self, text: str) -> None:
         """Send a text."""
@@ -99,7 +103,7 @@ def test_a_nameless_charger_that_tells_no_serial_goes_by_its_address(
 ) -> None:
     mine, theirs = socket.socketpair()
     theirs.setblocking(False)
-    switchboard.adopt(WebSocketTransport(theirs, "192.0.2.7:4711"), None)
+    switchboard.adopt(WebSocketTransport(theirs, "192.0.2.7:4711"), Admitted(None, OPEN_TO_ALL))
     wire = Connection(ConnectionType.CLIENT)
     stop = '[2,"s","StopTransaction",{"transactionId":-1,"meterStop":5,"timestamp":"2026-10-01"}]'
     mine.sendall(wire.send(Message(data=stop)))

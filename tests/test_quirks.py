@@ -25,6 +25,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 
 from shocpp.central_system.calls import Asked, place_call
+from shocpp.ocpp.passwords import password_hash
 
 HERE = Path(__file__).parent
 SILENCE_S = 1.5
@@ -133,10 +134,6 @@ ROWS: dict[int, tuple[str, ...]] = {
 }
 
 WAITING = {
-    11: "`auth: none` for a charger among others that have a password, in charge_points.json",
-    12: "the user name of a charger, in charge_points.json",
-    13: "the comparison of a password with its hex spelling, in charge_points.json",
-    14: "the comparison of a password byte by byte, in charge_points.json",
     25: "dropping a connection by hand",
     26: "`reply_delay_ms` of a charger, in charge_points.json",
     55: "the card of a charger that sends none, in charge_points.json",
@@ -386,11 +383,11 @@ def test_quirk_10_names_in_either_case(server: Server) -> None:
     assert server.home.query("SELECT consumed_wh FROM accounting") == [(33_000,)]
 
 
-def is_let_in(server: Server, *headers: str) -> bool:
+def is_let_in(server: Server, *headers: str, name: str = "box-1") -> bool:
     """Whether a charger gets in and is known by the name in its path."""
-    with RawCharger(server, b"/box-1", *UPGRADE, OCPP16, *headers) as charger:
+    with RawCharger(server, f"/{name}".encode(), *UPGRADE, OCPP16, *headers) as charger:
         answer = charger.status == 101 and charger.ask("Heartbeat", {})
-        return bool(answer) and names(server.home) == ["box-1"]
+        return bool(answer) and name in names(server.home)
 
 
 def basic(credentials: bytes) -> str:
@@ -398,27 +395,46 @@ def basic(credentials: bytes) -> str:
     return f"Authorization: Basic {base64.b64encode(credentials).decode()}"
 
 
-def test_quirk_11_wallbox_without_a_password(server: Server) -> None:
+@pytest.fixture
+def closed(home: Home, serve: Callable[..., Server]) -> Server:
+    """A server whose chargers have passwords, but for one that cannot have any."""
+    entries = {
+        "box-1": {"password_hash": password_hash(KEY_BYTES, b"salt", 1)},
+        "vcp": {"password_hash": password_hash(b"secret12", b"salt", 1), "username": "admin"},
+        "wallbox": {"auth": "none"},
+    }
+    (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
+    return serve()
+
+
+KEY_BYTES = bytes.fromhex("0001020304050607ffff3afffffffffffffffff0")
+
+
+def test_quirk_11_wallbox_without_a_password(closed: Server) -> None:
     """Its password must stay empty: without one, or with an empty one, it gets in."""
-    assert is_let_in(server)
-    assert is_let_in(server, basic(b"box-1:"))
+    assert is_let_in(closed, name="wallbox")
+    assert is_let_in(closed, basic(b"wallbox:"), name="wallbox")
+    assert not is_let_in(closed)
 
 
-def test_quirk_12_a_user_name_that_is_not_the_identity(server: Server) -> None:
+def test_quirk_12_a_user_name_that_is_not_the_identity(closed: Server) -> None:
     """ocpp-virtual-charge-point#3: the path says who it is, not the user name."""
-    assert is_let_in(server, basic(b"admin:secret"))
+    assert is_let_in(closed, basic(b"admin:secret12"), name="vcp")
+    assert not is_let_in(closed, basic(b"vcp:secret12"), name="vcp")
 
 
-def test_quirk_13_everest_key_in_hex(server: Server) -> None:
-    """EVerest#2034, steve#1895: the AuthorizationKey as its 40 hex digits."""
-    assert is_let_in(server, basic(b"box-1:0001020304050607FFFFFFFFFFFFFFFFFFFFFFFF"))
+def test_quirk_13_everest_key_in_hex(closed: Server) -> None:
+    """EVerest#2034, steve#1895: the AuthorizationKey as its 40 hex digits, large or small."""
+    assert is_let_in(closed, basic(b"box-1:0001020304050607FFFF3AFFFFFFFFFFFFFFFFF0"))
+    assert is_let_in(closed, basic(b"box-1:0001020304050607ffff3afffffffffffffffff0"))
+    assert not is_let_in(closed, basic(b"box-1:0001020304050607ffff3afffffffffffffffff1"))
 
 
-def test_quirk_14_a_password_of_any_bytes(server: Server) -> None:
+def test_quirk_14_a_password_of_any_bytes(closed: Server) -> None:
     """Java-OCA-OCPP#163: bytes that are no UTF-8, a colon and a NUL among them."""
-    password = bytes.fromhex("0001020304050607ffff3afffffffffffffffff0")
-    assert is_let_in(server, basic(b"box-1:" + password))
-    assert "Traceback" not in server.log()
+    assert is_let_in(closed, basic(b"box-1:" + KEY_BYTES))
+    assert not is_let_in(closed, basic(b"box-1:" + KEY_BYTES[:-1]))
+    assert "Traceback" not in closed.log()
 
 
 # -- connections -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from typing import Any
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.jobs import Failed, Job, Look
+from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
@@ -46,12 +47,15 @@ Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
 class Bookkeeper:
     """Owns the writing connection. Its public methods are for any thread."""
 
-    def __init__(self, settings: Settings, worker: str, bell: str, pid: int) -> None:
+    def __init__(
+        self, settings: Settings, chargers: ListingFile, worker: str, bell: str, pid: int
+    ) -> None:
         self.healthy = True
         self.trouble: str | None = None
         self.tags = TagsFile(settings.tags_file)
         self._tariffs = TariffsFile(settings.tariffs_file)
         self._settings = settings
+        self._chargers = chargers
         self._worker, self._bell, self._pid = worker, bell, pid
         self._files = RecordFiles(settings.accounting_folder)
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
@@ -176,7 +180,7 @@ class Bookkeeper:
                 with db.writing(durable=False):
                     connections.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
                 posting = Posting(db, self._settings.zone, self._tariffs)
-                self._books = Bookkeeping(db, self.tags, posting, self._worker)
+                self._books = Bookkeeping(db, self.tags, posting, self._worker, self._chargers)
         return self._books
 
     def _probe(self) -> None:

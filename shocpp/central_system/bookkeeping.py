@@ -5,6 +5,7 @@ are on disk: ink before voice. It has no thread and no socket; `bookkeeper` give
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,17 +15,22 @@ from shocpp.central_system.jobs import (
     Claim,
     Connect,
     Connected,
+    Contested,
     Disconnect,
     Failed,
     Job,
     Look,
     Receive,
+    Refuse,
     Send,
     Settle,
     is_energy,
 )
+from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
+from shocpp.central_system.transport import address_of
+from shocpp.central_system.workers import is_alive
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
@@ -43,11 +49,15 @@ from shocpp.ocpp.facts import (
 from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.json_text import kept_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import calls, charge_points, connections, frames, notifications
+from shocpp.store import admissions, calls, charge_points, connections, frames, notifications
 from shocpp.store.calls import CallOutcome
+from shocpp.store.charge_points import identity_key
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
+
+TAKE_OVERS, TAKE_OVERS_WITHIN_MS = 5, 60_000
+"""So often a Charge Point's newest connection wins at once; two with one name would never end."""
 
 HEARD_EVERY_MS = 5_000
 """`last_heard` is written this often at most for each Charge Point."""
@@ -56,10 +66,14 @@ HEARD_EVERY_MS = 5_000
 class Bookkeeping:
     """The one writer of a process."""
 
-    def __init__(self, db: Database, tags: TagsFile, posting: Posting, worker: str) -> None:
+    def __init__(
+        self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: ListingFile
+    ) -> None:
         self.billing = Billing(db, tags, posting)
         self._db = db
         self._worker = worker
+        self._chargers = chargers
+        self._replaced: dict[int, deque[int]] = {}
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
         self._distrusted: set[str] = set()
@@ -70,6 +84,7 @@ class Bookkeeping:
             Connect: self._connect,
             Disconnect: self._disconnect,
             Receive: self._receive,
+            Refuse: self._refuse,
             Send: self._send,
             Claim: self._claim,
             Settle: self._settle,
@@ -121,14 +136,16 @@ class Bookkeeping:
         self.billing.look_at_tags()
         version = db.version_of_others()
         if version == self._data_version and not rung:
-            return Look([], [])
+            return Look([], [], [])
         self._data_version = version
         superseded: list[str] = []
-        if connections.is_superseded(db, self._worker) or calls.overdue(db, now_ms):
+        contested: list[str] = []
+        if connections.has_notices(db, self._worker) or calls.overdue(db, now_ms):
             with db.writing(durable=False):
                 superseded = connections.take_superseded(db, self._worker)
+                contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
-        return Look(calls.waiting_for(db, self._worker, now_ms), superseded)
+        return Look(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
 
     def _begin(self) -> None:
         self._frames: list[frames.FrameRow] = []
@@ -209,21 +226,55 @@ class Bookkeeping:
 
     # -- connections and Calls --------------------------------------------------------------------
 
-    def _connect(self, job: Connect, now_ms: int) -> Connected:
-        name, notice = job.charge_point_id, None
-        owner = job.otherwise and charge_points.identity_of_serial(self._db, name)
-        if job.otherwise and owner:
-            notice = (
-                f"the serial {name} belongs to {owner}: the charger goes by {job.otherwise} "
-                f"until it connects as …/{owner}"
-            )
-            name = self._renamed[job.token] = job.otherwise
+    def _connect(self, job: Connect, now_ms: int) -> Connected | Contested:
+        name, notice = self._name_of(job)
         known = bool(charge_points.find(self._db, name))
         row = self._row(name, now_ms)
-        former = connections.hold(self._db, row, job.token, self._worker, job.remote, now_ms)
-        if former is not None and former.bell is not None:
-            self._to_ring.append(former.bell)
+        former = connections.former(self._db, row)
+        if former is not None and former.token != job.token:
+            may_replace = self._may_replace(former, job, row, now_ms)
+            if former.bell is not None and not (may_replace and former.worker == self._worker):
+                self._to_ring.append(former.bell)
+            if not may_replace:
+                connections.contest(self._db, former)
+                return Contested(name)
+            self._replaced.setdefault(row, deque(maxlen=TAKE_OVERS)).append(now_ms)
+        held = connections.Held(job.token, job.remote, job.is_sure)
+        connections.hold(self._db, row, held, self._worker, now_ms, former)
+        if job.password is not None:
+            admissions.note_shown(self._db, identity_key(name), job.password, now_ms)
         return Connected(charge_points.spelled(self._db, row), known, notice)
+
+    def _name_of(self, job: Connect) -> tuple[str, str | None]:
+        """The identity of a connection; a serial that it told itself may be another's."""
+        name = job.charge_point_id
+        if job.otherwise is None:
+            return name, None
+        owner = charge_points.identity_of_serial(self._db, name)
+        if owner is None and self._chargers.listing().is_listed(name):
+            owner = name
+        if owner is None:
+            return name, None
+        self._renamed[job.token] = job.otherwise
+        return job.otherwise, (
+            f"the serial {name} belongs to {owner}: the charger goes by {job.otherwise} "
+            f"until it connects as …/{owner}"
+        )
+
+    def _may_replace(self, former: connections.Former, job: Connect, row: int, now_ms: int) -> bool:
+        """Whether the newest connection wins at once, or only where the former one is dead.
+
+        It wins where it is sure who it is, or from the same address; but not again and again.
+        """
+        taken = self._replaced.get(row)
+        often = taken and len(taken) == TAKE_OVERS and now_ms - taken[0] < TAKE_OVERS_WITHIN_MS
+        same_address = address_of(former.remote) == address_of(job.remote)
+        if not often and (job.is_sure or same_address):
+            return True
+        return former.bell is None or not is_alive(former.bell)
+
+    def _refuse(self, job: Refuse, _: int) -> None:
+        admissions.record_refused(self._db, job.refused)
 
     def _disconnect(self, job: Disconnect, _: int) -> None:
         self._distrusted.discard(job.token)

@@ -1,4 +1,4 @@
-"""Reading the objects in the files of conf/ (a room): known keys, plain texts, plain sentences.
+"""The objects in the files of conf/ (a room): known keys, plain texts, plain sentences.
 
 UsageError begins with the place in the file; whoever reads the file puts its name in front.
 """
@@ -50,3 +50,34 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if twice:
         raise ValueError(f"{shown(twice[0])} is there twice")
     return dict(pairs)
+
+
+class Members(dict[str, Any]):
+    """A JSON object that keeps the order of its members, and those that return, as comments do."""
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]] = ()) -> None:
+        super().__init__(pairs)
+        self._pairs = list(pairs)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        """Set a member, where it stands or at the end."""
+        super().__setitem__(key, value)
+        places = [place for place, (name, _) in enumerate(self._pairs) if name == key]
+        if places:
+            self._pairs[places[-1]] = (key, value)
+        else:
+            self._pairs.append((key, value))
+
+    def __delitem__(self, key: str) -> None:
+        """Take a member out."""
+        super().__delitem__(key)
+        self._pairs = [(name, value) for name, value in self._pairs if name != key]
+
+    def items(self) -> Any:
+        """All members, in order."""
+        return self._pairs
+
+
+def spelled(value: object) -> str:
+    """The text of a file of conf/ that we write."""
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

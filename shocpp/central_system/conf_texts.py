@@ -1,9 +1,10 @@
-"""The texts of the files in conf/ (a room): read whole, and without ever waiting.
+"""The texts of the files in conf/ (a room): read whole, without ever waiting, and replaced whole.
 
 A server reads them between a charger's stop and its answer. So what is not a plain file (a FIFO has
 no end before somebody writes) and what no human has written is refused, not read.
 """
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -49,3 +50,34 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:
+    """Replace a file, unless somebody has changed it since `stamp`: then False, and look again.
+
+    Nobody ever reads half of it. A new file is for the owner of its folder alone. Raises
+    ConfigError where it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        status = (path if stamp else path.parent).stat()
+        with open(partial, "x", encoding="utf-8", opener=_private) as file:
+            with contextlib.suppress(PermissionError):
+                os.chown(partial, status.st_uid, status.st_gid)
+            if stamp:
+                os.chmod(partial, stat.S_IMODE(status.st_mode))
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if stamp_of(path) != stamp:
+            return False
+        partial.replace(path)
+        return True
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be changed: {error}; see its folder's rights") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

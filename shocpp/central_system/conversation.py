@@ -7,8 +7,9 @@ switchboard's loop.
 
 from collections import deque
 
+from shocpp.central_system.admission import Admitted
 from shocpp.central_system.jobs import Receive
-from shocpp.central_system.transport import Transport
+from shocpp.central_system.transport import Transport, address_of
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.connection import (
     Answered,
@@ -52,6 +53,7 @@ class Conversation:
     """A Charge Point on a transport. `charge_point_id` is None until an unnamed one has told it."""
 
     __slots__ = (
+        "admitted",
         "calls",
         "charge_point_id",
         "claiming",
@@ -74,7 +76,10 @@ class Conversation:
         "watched",
     )
 
-    def __init__(self, transport: Transport, heartbeat_s: int, now: float) -> None:
+    def __init__(
+        self, transport: Transport, admitted: Admitted, heartbeat_s: int, now: float
+    ) -> None:
+        self.admitted = admitted
         self.token = random_uuid()
         self.transport = transport
         self.connection = Connection(heartbeat_s)
@@ -161,8 +166,7 @@ class Conversation:
 
     def address_name(self) -> str:
         """An identity for a charger that tells none."""
-        remote = self.transport.remote
-        return f"unidentified-{remote.rpartition(':')[0] or remote}"
+        return f"unidentified-{address_of(self.transport.remote)}"
 
     def tells_its_name(self, event: Event) -> str | None:
         """The identity that a BootNotification on an unnamed connection gives, if it gives one."""

@@ -4,6 +4,7 @@ from typing import NamedTuple, TypeGuard
 
 from shocpp.ocpp.connection import Event, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
+from shocpp.store.admissions import RefusedAttempts
 from shocpp.store.calls import CallOutcome, QueuedCall
 
 
@@ -11,13 +12,17 @@ class Connect(NamedTuple):
     """A conversation begins.
 
     `otherwise` is the identity to take where `charge_point_id` is but a serial that the charger
-    itself has told, and belongs to another one.
+    itself has told, and belongs to another one. `is_sure` and `password` are those of `Admitted`.
+    `insists`: it is there again, after the connection it contests had time for a sign of life.
     """
 
     token: str
     charge_point_id: str
     remote: str
-    otherwise: str | None
+    otherwise: str | None = None
+    is_sure: bool = False
+    password: str | None = None
+    insists: bool = False
 
 
 class Connected(NamedTuple):
@@ -26,6 +31,18 @@ class Connected(NamedTuple):
     charge_point_id: str
     known: bool
     notice: str | None
+
+
+class Contested(NamedTuple):
+    """Another connection holds that identity, and has a while to show that it is alive."""
+
+    charge_point_id: str
+
+
+class Refuse(NamedTuple):
+    """Chargers were not let in."""
+
+    refused: tuple[RefusedAttempts, ...]
 
 
 class Disconnect(NamedTuple):
@@ -75,7 +92,7 @@ class Failed(NamedTuple):
     unavailable: bool
 
 
-Job = Connect | Disconnect | Receive | Send | Claim | Settle
+Job = Connect | Disconnect | Receive | Refuse | Send | Claim | Settle
 
 
 class Look(NamedTuple):
@@ -83,6 +100,7 @@ class Look(NamedTuple):
 
     calls: list[QueuedCall]
     superseded: list[str]
+    contested: list[str]
 
 
 def is_energy(job: Job) -> TypeGuard[Receive]:

@@ -97,6 +97,11 @@ class Listing(NamedTuple):
         key = identity_key(charge_point_id or "")
         return self.entries.get(key, self.others)
 
+    def has_passwords(self) -> bool:
+        """Whether any charger has to show one."""
+        every = (*self.entries.values(), *([self.others] if self.others else ()))
+        return any(entry.hashes for entry in every)
+
     def is_listed(self, charge_point_id: str) -> bool:
         """Whether a charger has an entry of its own, so that nobody can claim to be it."""
         return identity_key(charge_point_id) in self.entries
@@ -117,6 +122,14 @@ CLOSED = Listing({}, None)
 def load_listing(path: Path) -> Listing:
     """The file as it is now; raises FileNotFoundError, or ConfigError naming place and remedy."""
     return parse_listing(conf_text(path), str(path))
+
+
+def load_listing_or_none(path: Path) -> Listing:
+    """The file as it is now; without one, every charger is let in."""
+    try:
+        return load_listing(path)
+    except FileNotFoundError:
+        return NO_LISTING
 
 
 def parse_listing(text: str, source: str) -> Listing:

@@ -12,9 +12,10 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from shocpp.central_system.admission import NAME_TAKEN, Admitted
 from shocpp.central_system.bells import Bell, bells_folder
 from shocpp.central_system.bookkeeper import Bookkeeper
 from shocpp.central_system.call_desk import CallDesk
@@ -24,20 +25,24 @@ from shocpp.central_system.jobs import (
     Claim,
     Connect,
     Connected,
+    Contested,
     Disconnect,
     Failed,
     Job,
     Look,
     Receive,
+    Refuse,
 )
+from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.loop import READ, WRITE, Loop
-from shocpp.central_system.transport import Transport
+from shocpp.central_system.transport import Transport, address_of
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import Event, Reported
 from shocpp.ocpp.frames import Call, error_text, parse
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
+from shocpp.store.admissions import RefusedAttempts
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import identity_key
 
@@ -57,7 +62,12 @@ BEGINNING_S = 2.0
 NAMELESS_S = 10.0
 """How long an unnamed charger has to tell its serial before its address names it."""
 
+SIGN_OF_LIFE_S = 5.0
+"""How long a connection has to show that it is alive, where another one claims its name."""
+
+CONTEST_S = 6.0
 FAREWELL_S = 2.0
+REPLACED = "replaced by a newer connection"
 PROTOCOL_ERROR, POLICY, INTERNAL, RESTART, TRY_AGAIN = 1002, 1008, 1011, 1012, 1013
 
 
@@ -68,7 +78,10 @@ class Switchboard:
         self._settings = settings
         self._loop = Loop(selector)
         self._bell = Bell(bells_folder(settings.database))
-        self._bookkeeper = Bookkeeper(settings, random_uuid(), self._bell.path, os.getpid())
+        self.chargers = ListingFile(settings.charge_points_file)
+        self._bookkeeper = Bookkeeper(
+            settings, self.chargers, random_uuid(), self._bell.path, os.getpid()
+        )
         self._calls = CallDesk(self._loop, self._submit, self._touch)
         self._conversations: dict[str, Conversation] = {}
         self._by_identity: dict[str, Conversation] = {}
@@ -87,10 +100,19 @@ class Switchboard:
         threading.Thread(target=self.run, name="switchboard", daemon=True).start()
         self._bookkeeper.wait_until_begun(BEGINNING_S)
 
-    def adopt(self, transport: Transport, charge_point_id: str | None) -> None:
-        """Take over a Charge Point's wire; None: it has yet to tell who it is."""
+    def adopt(self, transport: Transport, admitted: Admitted) -> None:
+        """Take over the wire of a Charge Point that was let in."""
         self._adopted.add(transport)
-        self._loop.soon(lambda: self._begin(transport, charge_point_id))
+        self._loop.soon(lambda: self._begin(transport, admitted))
+
+    def report(self, refused: Iterable[RefusedAttempts]) -> None:
+        """Have it written down who was not let in."""
+        job = Refuse(tuple(refused))
+        self._loop.soon(lambda: self._submit(job, None))
+
+    def later(self, after_s: float, action: Callable[[], None]) -> None:
+        """Have the loop call this in so many seconds."""
+        self._loop.soon(lambda: self._loop.at(time.monotonic() + after_s, action))
 
     def health(self) -> str | None:
         """Why no charger can be served just now, if so."""
@@ -149,7 +171,7 @@ class Switchboard:
         self._loop.soon(lambda: self._take_results(jobs, results))
 
     def _found(self, look: Look) -> None:
-        if look.calls or look.superseded:
+        if look.calls or look.superseded or look.contested:
             self._loop.soon(lambda: self._take_look(look))
 
     def _submit(
@@ -269,7 +291,7 @@ class Switchboard:
                 if conversation.calls and conversation.outstanding is None:
                     self._calls.next_call(conversation)
             elif isinstance(job, Connect):
-                self._take_connected(conversation, result)
+                self._take_connected(conversation, job, result)
 
     def _take_failure(
         self, conversation: Conversation, job: Job, slot: Slot | None, failed: Failed
@@ -290,7 +312,11 @@ class Switchboard:
         for token in look.superseded:
             former = self._conversations.get(token)
             if former is not None:
-                self._hang_up(former, POLICY, "replaced by a newer connection")
+                self._hang_up(former, POLICY, REPLACED)
+        for token in look.contested:
+            contested = self._conversations.get(token)
+            if contested is not None:
+                self._challenge(contested)
         for call in look.calls:
             conversation = self._by_identity.get(identity_key(call.charge_point_id))
             if conversation is not None:
@@ -298,55 +324,89 @@ class Switchboard:
 
     # -- who is there ------------------------------------------------------------------------------
 
-    def _begin(self, transport: Transport, charge_point_id: str | None) -> None:
+    def _begin(self, transport: Transport, admitted: Admitted) -> None:
         now = time.monotonic()
         self._adopted.discard(transport)
-        conversation = Conversation(transport, self._settings.heartbeat_s, now)
+        conversation = Conversation(transport, admitted, self._settings.heartbeat_s, now)
         self._conversations[conversation.token] = conversation
         self._loop.at(now + PING_AFTER_S, self._check_life, conversation)
-        if charge_point_id is not None:
-            self._introduce(conversation, charge_point_id)
+        if admitted.charge_point_id is not None:
+            self._introduce(conversation, admitted.charge_point_id)
         self._touched.add(conversation)
 
     def _introduce(
         self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
     ) -> None:
-        """From now on this conversation is with that Charge Point."""
-        self._name(conversation, charge_point_id)
-        remote = conversation.transport.remote
-        log.info("%s is connected from %s", charge_point_id, remote)
-        self._submit(Connect(conversation.token, charge_point_id, remote, otherwise), conversation)
+        """This conversation is to be with that Charge Point; nothing is read until it is."""
+        conversation.name(charge_point_id)
+        remote, admitted = conversation.transport.remote, conversation.admitted
+        shown = (admitted.is_sure, admitted.password)
+        job = Connect(conversation.token, charge_point_id, remote, otherwise, *shown)
+        self._submit(job, conversation)
+
+    def _take_connected(
+        self, conversation: Conversation, job: Connect, result: Connected | Contested
+    ) -> None:
+        if isinstance(result, Contested):
+            self._take_contested(conversation, job)
+            return
+        if result.notice is not None:
+            log.warning("%s", result.notice)
+        self._name(conversation, result.charge_point_id)
+        log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
+        conversation.introduced = True
+        self._touched.add(conversation)
+        if result.known:
+            conversation.transport.trust()
         held, conversation.held = conversation.held, None
-        for slot, job in held or ():
-            self._submit(job._replace(charge_point_id=charge_point_id), conversation, slot)
+        for slot, waiting in held or ():
+            named = waiting._replace(charge_point_id=result.charge_point_id)
+            self._submit(named, conversation, slot)
+        self._bookkeeper.look(rung=True)
 
     def _name(self, conversation: Conversation, charge_point_id: str) -> None:
-        """Enter a conversation under its identity; the newest one wins."""
-        self._unname(conversation)
+        """Enter a conversation under its identity; the one before it under that name has ended."""
         conversation.name(charge_point_id)
         key = identity_key(charge_point_id)
         former = self._by_identity.get(key)
         self._by_identity[key] = conversation
-        if former is not None:
+        if former is not None and former is not conversation:
             log.info("%s has connected again: the older connection is closed", charge_point_id)
-            self._hang_up(former, POLICY, "replaced by a newer connection")
+            self._hang_up(former, POLICY, REPLACED)
+
+    def _take_contested(self, conversation: Conversation, job: Connect) -> None:
+        """The name is another connection's, which is asked for a sign of life."""
+        if job.insists:
+            log.warning("%s from %s is sent away: %s", job.charge_point_id, job.remote, NAME_TAKEN)
+            taken = RefusedAttempts(
+                job.charge_point_id, address_of(job.remote), NAME_TAKEN, "", 1, now_ms()
+            )
+            self._submit(Refuse((taken,)), None)
+            self._hang_up(conversation, POLICY, NAME_TAKEN)
+        else:
+            due = time.monotonic() + CONTEST_S
+            self._loop.at(due, self._insist, conversation, job._replace(insists=True))
+
+    def _insist(self, conversation: Conversation, job: Connect) -> None:
+        if not conversation.closed:
+            self._submit(job, conversation)
+
+    def _challenge(self, conversation: Conversation) -> None:
+        """Another connection claims this one's name, which it keeps if it is alive."""
+        if conversation.closed or not conversation.transport.ping():
+            return
+        asked = time.monotonic()
+        self._touched.add(conversation)
+        self._loop.at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
+
+    def _check_sign(self, conversation: Conversation, asked: float) -> None:
+        if not conversation.closed and conversation.last_heard < asked:
+            self._drop(conversation, "silent when another connection claimed its name")
 
     def _unname(self, conversation: Conversation) -> None:
         key = conversation.key
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
-
-    def _take_connected(self, conversation: Conversation, connected: Connected) -> None:
-        if connected.notice is not None:
-            log.warning("%s", connected.notice)
-        if identity_key(connected.charge_point_id) != conversation.key:
-            self._name(conversation, connected.charge_point_id)
-        conversation.charge_point_id = connected.charge_point_id
-        conversation.introduced = True
-        self._touched.add(conversation)
-        if connected.known:
-            conversation.transport.trust()
-        self._bookkeeper.look(rung=True)
 
     def _receive_unnamed(
         self,
@@ -360,13 +420,17 @@ class Switchboard:
 
         What must be written waits for the name; one that says something else first is asked once.
         """
+        job = Receive(conversation.token, None, text, moment_ms, event)
+        if slot is None:
+            self._submit(job, conversation)
+            return
+        is_first = conversation.hold(slot, job) == 1
+        if conversation.key is not None:
+            return
         name = conversation.tells_its_name(event)
         if name is not None:
             self._introduce(conversation, name, otherwise=conversation.address_name())
-        job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
-        if slot is None or name is not None:
-            self._submit(job, conversation, slot)
-        elif conversation.hold(slot, job) == 1:
+        elif is_first:
             assert isinstance(event, Reported)
             self._loop.at(time.monotonic() + NAMELESS_S, self._name_unnamed, conversation)
             if event.action == "BootNotification":
@@ -382,7 +446,7 @@ class Switchboard:
 
     def _name_unnamed(self, conversation: Conversation) -> None:
         """It has not told its serial: its address must do, so that nothing it says is lost."""
-        if conversation.closed or conversation.held is None:
+        if conversation.closed or conversation.key is not None:
             return
         self._introduce(conversation, conversation.address_name())
 
@@ -449,7 +513,7 @@ class Switchboard:
             conversation.watched = 0
         del self._conversations[conversation.token]
         self._unname(conversation)
-        if conversation.charge_point_id is not None:
+        if conversation.introduced:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
         self._calls.leave(conversation, reason)
         self._submit(Disconnect(conversation.token), None)

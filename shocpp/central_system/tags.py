@@ -4,17 +4,14 @@ Nothing is ever accepted because of a file that cannot be read. While it is brok
 stays in force, also in a process that has just been started, because the database keeps its text.
 """
 
-import contextlib
 import json
 import logging
-import os
-import stat
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from shocpp.central_system.conf_texts import Stamp, conf_text, stamp_of
+from shocpp.central_system.conf_entries import Members, spelled
+from shocpp.central_system.conf_texts import Stamp, conf_text, replace_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
 from shocpp.ledger.decisions import Owner
@@ -56,53 +53,15 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
         except FileNotFoundError:
             raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
         _checked(text, path, bound)
-        entries = json.loads(text, object_pairs_hook=_Object)
+        entries = json.loads(text, object_pairs_hook=Members)
         entry = next((entry for entry in entries if entry["account"] == account), None)
         if entry is None:
             raise UsageError(f"{path} has no account {account!r} any more; it is made there")
         entry["ids"].append(id_tag)
-        changed = json.dumps(entries, ensure_ascii=False, indent=2) + "\n"
+        changed = spelled(entries)
         _checked(changed, path, bound)
-        if _replaced(path, changed, stamp):
+        if replace_text(path, changed, stamp):
             return
-
-
-class _Object(dict[str, Any]):
-    """A JSON object that keeps members which return, such as several comments."""
-
-    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
-        super().__init__(pairs)
-        self._pairs = pairs
-
-    def items(self) -> Any:
-        """All members, in order."""
-        return self._pairs
-
-
-def _replaced(path: Path, text: str, stamp: Stamp | None) -> bool:
-    """Replace the file, unless somebody has changed it meanwhile."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        status = path.stat()
-        with open(partial, "x", encoding="utf-8", opener=_private) as file:
-            with contextlib.suppress(PermissionError):
-                os.chown(partial, status.st_uid, status.st_gid)
-            os.chmod(partial, stat.S_IMODE(status.st_mode))
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if stamp_of(path) != stamp:
-            return False
-        partial.replace(path)
-        return True
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be changed: {error}; see its folder's rights") from None
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:

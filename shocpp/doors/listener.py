@@ -11,6 +11,7 @@ import time
 
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.canned import CannedCall, all_canned_calls
+from shocpp.central_system.listing import load_listing_or_none
 from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.errors import ConfigError
@@ -23,6 +24,7 @@ from shocpp.store.migrations import migrate
 def prepare(settings: Settings, *, thorough: bool) -> None:
     """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
     settings.check_zone()
+    load_listing_or_none(settings.charge_points_file)
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")

@@ -10,11 +10,19 @@ import selectors
 import signal
 from collections.abc import Mapping
 
+from shocpp.central_system.admission import Admitted, Attempt, NotAdmitted, admit
+from shocpp.central_system.clock import now_ms
+from shocpp.central_system.listing import OPEN_TO_ALL, load_listing_or_none
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.central_system.transport import address_of
 from shocpp.doors.json_texts import JsonTexts
 from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.ocpp.identity import is_identity, last_segment
+from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
+from shocpp.store import admissions
+from shocpp.store.admissions import RefusedAttempts
+from shocpp.store.database import open_database
 
 READ_BYTES = 65_536
 LONGEST_TEXT = 8 * 1024 * 1024
@@ -104,14 +112,44 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
     return name
 
 
-def serve_stdio(settings: Settings, charge_point_id: str | None, remote: str) -> None:
+def admitted_on_stdio(
+    settings: Settings, charge_point_id: str | None, environment: Mapping[str, str], remote: str
+) -> Admitted:
+    """Let a charger in, as the web door does where a web server such as websocketd has sent it.
+
+    Who starts this by hand is not asked. Raises UsageError for one that does not come in.
+    """
+    listing = load_listing_or_none(settings.charge_points_file)
+    if "GATEWAY_INTERFACE" not in environment:
+        entry = listing.entry(charge_point_id) or OPEN_TO_ALL
+        return Admitted(charge_point_id, entry, is_sure=True)
+    address, login = address_of(remote), login_of(environment.get("HTTP_AUTHORIZATION"))
+    with open_database(settings.database) as db:
+        try:
+            return admit(
+                listing,
+                Attempt(charge_point_id, address, login),
+                lambda key: admissions.shown_password(db, key),
+            )
+        except NotAdmitted as refused:
+            name = charge_point_id or ""
+            kind = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
+            with db.writing(durable=False):
+                admissions.record_refused(db, [kind])
+            raise UsageError(
+                f"{name or 'a charger without a name'} from {address} is not let in: "
+                f"{refused.reason}; see: shocpp charge-points"
+            ) from None
+
+
+def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
     """Serve one charger until its input ends and its answers are out.
 
     Raises StoreUnavailable where it was hung up on because nothing could be written.
     """
     # epoll refuses regular files: shocpp-backend < frames.txt
     switchboard = Switchboard(settings, selectors.PollSelector())
-    switchboard.adopt(StdioTransport(0, 1, remote), charge_point_id)
+    switchboard.adopt(StdioTransport(0, 1, remote), admitted)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: switchboard.end_soon())
     switchboard.run(until=switchboard.is_empty)

@@ -17,13 +17,26 @@ from urllib.parse import unquote_to_bytes
 from flask import Flask, Response, current_app, request
 from werkzeug.routing import BaseConverter
 
+from shocpp.central_system.admission import (
+    FOREIGN_SUBPROTOCOL,
+    ORIGIN,
+    PATIENCE_S,
+    Admitted,
+    Attempt,
+    NotAdmitted,
+    Refusals,
+    admit,
+)
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.doors.addresses import address_of_caller
 from shocpp.doors.cgi import CannedCaller
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
 from shocpp.errors import StoreUnavailable
 from shocpp.ocpp.identity import is_identity, last_segment
+from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
+from shocpp.store import admissions
 from shocpp.store.database import Database, open_database
 
 log = logging.getLogger(__name__)
@@ -88,10 +101,12 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.converters["any_path"] = AnyPath
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
+    app.config["DATABASE"] = kept = KeptDatabase()
     # Half of the threads may wait for a charger; gunicorn.conf.py knows how many there are.
     app.config["CALLER"] = CannedCaller(
-        lambda: settings, log.info, KeptDatabase().opened, Semaphore(threads // 2 or 1)
+        lambda: settings, log.info, kept.opened, Semaphore(threads // 2 or 1)
     )
+    app.config["REFUSALS"] = Refusals(switchboard.report, switchboard.later)
     app.register_error_handler(Refusal, _refused)
     app.add_url_rule("/healthz", view_func=healthz)
     # Any method: the callable refuses what it does not serve itself, in one line.
@@ -104,6 +119,10 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
 
 def _switchboard() -> Switchboard:
     return cast(Switchboard, current_app.config["SWITCHBOARD"])
+
+
+def _settings() -> Settings:
+    return cast(Settings, current_app.config["SETTINGS"])
 
 
 def _line(status: HTTPStatus, sentence: str) -> Response:
@@ -160,44 +179,88 @@ def charge_point(path: str) -> Response:
             "or gunicorn --paste wsgi.ini in the folder of wsgi.ini",
         )
     charge_point_id = identity_from(request.environ.get("RAW_URI") or f"/{path}")
-    if _is_of_a_page():
-        raise Refusal(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")
-    offered = [
-        name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
-    ]
-    offered = [name for name in offered if name]
+    settings = _settings()
+    attempt = Attempt(
+        charge_point_id,
+        address_of_caller(request.environ, settings.trusted_proxies),
+        login_of(request.headers.get("Authorization")),
+    )
     trouble = _switchboard().health()
     if trouble is not None:
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
     try:
+        admitted = _admit(attempt)
+        return _upgrade(attempt, admitted)
+    except NotAdmitted as refused:
+        too_many = cast(Refusals, current_app.config["REFUSALS"]).add(attempt, refused)
+        return _not_admitted(refused, too_many=too_many)
+
+
+def _admit(attempt: Attempt) -> Admitted:
+    """Let a charger in by the list, and by what no web page would say."""
+    listing = _switchboard().chargers.listing()
+    settings = _settings()
+
+    def shown_password(key: str) -> str | None:
+        with cast(KeptDatabase, current_app.config["DATABASE"]).opened(settings.database) as db:
+            return admissions.shown_password(db, key)
+
+    admitted = admit(listing, attempt, shown_password)
+    origin = request.headers.get("Origin")
+    if origin is not None and origin != admitted.entry.origin and _is_of_a_page(origin):
+        raise NotAdmitted(ORIGIN, origin)
+    return admitted
+
+
+def _upgrade(attempt: Attempt, admitted: Admitted) -> Response:
+    """Answer 101 and hand the socket over to the switchboard."""
+    offered = [
+        name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    ]
+    offered = [name for name in offered if name]
+    try:
         adopted = upgrade(request.environ, SUBPROTOCOL)
     except ValueError as error:
         raise Refusal(HTTPStatus.BAD_REQUEST, str(error)) from error
-    name = charge_point_id or "a charger without a name"
-    strict = cast(Settings, current_app.config["SETTINGS"]).strict_subprotocol
-    if SUBPROTOCOL not in offered and (offered or strict):
+    name = admitted.charge_point_id or "a charger without a name"
+    if SUBPROTOCOL not in offered and (offered or _settings().strict_subprotocol):
         # OCPP-J §3.2: finish the handshake without the header, then close.
-        log.warning("%s offers only %s, not %s: closed", name, offered, SUBPROTOCOL)
         with adopted:
             adopted.send(close_frame(1002, f"offer the subprotocol {SUBPROTOCOL}"))
+        refused = NotAdmitted(FOREIGN_SUBPROTOCOL, ", ".join(offered))
+        cast(Refusals, current_app.config["REFUSALS"]).add(attempt, refused)
         return Adopted()
     if not offered:
         log.warning("%s offers no subprotocol: taken for %s", name, SUBPROTOCOL)
-    remote = f"{request.remote_addr or 'unix'}:{request.environ.get('REMOTE_PORT', '')}"
-    _switchboard().adopt(WebSocketTransport(adopted, remote), charge_point_id)
+    port = request.environ.get("REMOTE_PORT", "")
+    _switchboard().adopt(WebSocketTransport(adopted, f"{attempt.address}:{port}"), admitted)
     return Adopted()
 
 
-def _is_of_a_page() -> bool:
+def _not_admitted(refused: NotAdmitted, *, too_many: bool) -> Response:
+    """The same answer for whoever does not know a password, and for whoever is not listed.
+
+    Without any password there is nothing to guess, and OCPP-J §3.2 has a status of its own.
+    """
+    if refused.reason == ORIGIN:
+        return _line(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")
+    if not _switchboard().chargers.listing().has_passwords():
+        return _line(HTTPStatus.NOT_FOUND, "no charger of this name is let in")
+    status = HTTPStatus.TOO_MANY_REQUESTS if too_many else HTTPStatus.UNAUTHORIZED
+    response = _line(status, "a charger shows its name and password here (HTTP basic auth)")
+    response.headers["WWW-Authenticate"] = 'Basic realm="shocpp", charset="UTF-8"'
+    if too_many:
+        response.headers["Retry-After"] = str(int(PATIENCE_S))
+    return response
+
+
+def _is_of_a_page(origin: str) -> bool:
     """Whether a web page may speak here; libraries of chargers write an Origin as well.
 
     TinyWebsockets (Grizzl-E) names its home page with its path, which no browser does (RFC 6454
     §6.2); arduinoWebSockets says `file://`, libwebsockets (EVerest) our own name. A page may say
     the latter two, but not without its browser's name.
     """
-    origin = request.headers.get("Origin")
-    if origin is None:
-        return False
     name = origin.partition("://")[2]
     ours = _PORT.sub("", request.headers.get("Host", ""))
     is_of_a_library = origin == "file://" or "/" in name or _PORT.sub("", name) == ours

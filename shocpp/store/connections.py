@@ -9,12 +9,24 @@ from typing import NamedTuple
 from shocpp.store.database import Database
 
 
-class Holder(NamedTuple):
-    """The connection that holds a Charge Point, and its worker's bell."""
+class Former(NamedTuple):
+    """The connection that holds a Charge Point when another comes; its worker and that one's bell.
+
+    `remote` is where it comes from, as address and port.
+    """
 
     token: str
     worker: str
     bell: str | None
+    remote: str
+
+
+class Held(NamedTuple):
+    """A connection that is to hold a Charge Point."""
+
+    token: str
+    remote: str
+    authenticated: bool
 
 
 def holder(db: Database, charge_point_id: str) -> tuple[str, str] | None:
@@ -37,32 +49,42 @@ def connected(db: Database) -> list[str]:
     return [charge_point_id for (charge_point_id,) in rows.fetchall()]
 
 
-def hold(
-    db: Database, charge_point: int, token: str, worker: str, remote: str, now_ms: int
-) -> Holder | None:
-    """Enter a connection as the one that holds its Charge Point.
-
-    Returns the connection it supersedes, if another worker has it: that worker's bell must be rung.
-    """
-    former = db.execute(
-        "SELECT connection.token, connection.worker, worker.bell FROM connection"
-        " LEFT JOIN worker USING (worker) WHERE charge_point = ?",
+def former(db: Database, charge_point: int) -> Former | None:
+    """The connection that holds this Charge Point, if one does."""
+    found = db.execute(
+        "SELECT connection.token, connection.worker, worker.bell, connection.remote"
+        " FROM connection LEFT JOIN worker USING (worker) WHERE charge_point = ?",
         (charge_point,),
     ).fetchone()
+    return Former(*found) if found else None
+
+
+def hold(
+    db: Database, charge_point: int, held: Held, worker: str, now_ms: int, former: Former | None
+) -> None:
+    """Enter a connection as the one that holds its Charge Point, in place of the former one.
+
+    Where another worker has that, it has to be told by its bell.
+    """
     db.execute(
-        "INSERT OR REPLACE INTO connection VALUES (?, ?, ?, ?, ?)",
-        (charge_point, token, worker, remote, now_ms),
+        "INSERT OR REPLACE INTO connection"
+        " (charge_point, token, worker, remote, connected_ms, authenticated)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (charge_point, held.token, worker, held.remote, now_ms, held.authenticated),
     )
-    if former is None or former[1] == worker:
-        return None
-    db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", former[:2])
-    return Holder(*former)
+    if former is not None and former.worker != worker:
+        db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", (former.token, former.worker))
+
+
+def contest(db: Database, former: Former) -> None:
+    """Ask for a sign of life of a connection whose name another one claims."""
+    db.execute("INSERT OR IGNORE INTO contested VALUES (?, ?)", (former.token, former.worker))
 
 
 def release(db: Database, token: str) -> None:
     """Forget a connection; a newer one of the same Charge Point is not touched."""
-    db.execute("DELETE FROM connection WHERE token = ?", (token,))
-    db.execute("DELETE FROM superseded WHERE token = ?", (token,))
+    for table in ("connection", "superseded", "contested"):
+        db.execute(f"DELETE FROM {table} WHERE token = ?", (token,))
 
 
 def is_replaced(db: Database, charge_point: int, token: str) -> bool:
@@ -73,15 +95,25 @@ def is_replaced(db: Database, charge_point: int, token: str) -> bool:
     return found is not None
 
 
-def is_superseded(db: Database, worker: str) -> bool:
-    """Whether a newer connection elsewhere has replaced one of this worker's."""
-    found = db.execute("SELECT 1 FROM superseded WHERE worker = ? LIMIT 1", (worker,)).fetchone()
+def has_notices(db: Database, worker: str) -> bool:
+    """Whether a newer connection has replaced one of this worker's, or claims its name."""
+    found = db.execute(
+        "SELECT 1 FROM superseded WHERE worker = ?1 UNION ALL"
+        " SELECT 1 FROM contested WHERE worker = ?1 LIMIT 1",
+        (worker,),
+    ).fetchone()
     return found is not None
 
 
 def take_superseded(db: Database, worker: str) -> list[str]:
     """The tokens of the connections that this worker is to close; it is told only once."""
     rows = db.execute("DELETE FROM superseded WHERE worker = ? RETURNING token", (worker,))
+    return [token for (token,) in rows.fetchall()]
+
+
+def take_contested(db: Database, worker: str) -> list[str]:
+    """The tokens of the connections that are to show a sign of life; it is told only once."""
+    rows = db.execute("DELETE FROM contested WHERE worker = ? RETURNING token", (worker,))
     return [token for (token,) in rows.fetchall()]
 
 
@@ -105,7 +137,6 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
         " RETURNING bell",
         (now_ms, worker),
     ).fetchall()
-    db.execute("DELETE FROM connection WHERE worker = ?", (worker,))
-    db.execute("DELETE FROM superseded WHERE worker = ?", (worker,))
-    db.execute("DELETE FROM worker WHERE worker = ?", (worker,))
+    for table in ("connection", "superseded", "contested", "worker"):
+        db.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))
     return [bell for (bell,) in rows if bell]

@@ -18,7 +18,7 @@ from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 APPLICATION_ID = 0x73686F63
 """`shoc`: a file without it is not ours."""
 
-VERSION = 4
+VERSION = 5
 """The newest migration in db/migrations, which a test compares."""
 
 BUSY_S = 5.0

@@ -4,7 +4,10 @@ from typing import Any
 
 from shocpp.store.database import Database
 
-LISTED = ("calls", "charge_points", "connectors", "open_transactions", "review", "gaps")
+LISTED = (
+    *("calls", "charge_points", "connectors", "gaps", "open_transactions"),
+    *("refused_attempts", "review"),
+)
 
 
 def rows_of(db: Database, view: str, last: int | None = None) -> list[dict[str, Any]]:

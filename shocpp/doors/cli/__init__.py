@@ -5,11 +5,12 @@ import click
 from shocpp import __version__
 from shocpp.doors.cli.calling import caller, calls, command
 from shocpp.doors.cli.cards import tags
+from shocpp.doors.cli.charge_points import charge_points
 from shocpp.doors.cli.checking import check
 from shocpp.doors.cli.closing import close, verify
 from shocpp.doors.cli.edge import HELP
 from shocpp.doors.cli.papers import summary
-from shocpp.doors.cli.reading import charge_points, frames, transactions
+from shocpp.doors.cli.reading import frames, transactions
 from shocpp.doors.cli.reviewing import review
 from shocpp.doors.cli.serving import backend, demo, listener, migrate
 from shocpp.doors.cli.tariffs import tariffs

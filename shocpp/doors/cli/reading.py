@@ -42,18 +42,6 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
                 click.echo(f"{moment} {whose} {arrow} {one_line(text)}")
 
 
-@click.command("charge-points", context_settings=HELP)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
-@one_line_errors
-def charge_points(as_json: bool) -> None:
-    """List the chargers that have been here, and whether they are connected.
-
-    \b
-    Example: shocpp charge-points
-    """
-    print_view("charge_points", as_json)
-
-
 @click.command(context_settings=HELP)
 @click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
 @click.option(

@@ -38,13 +38,15 @@ def backend(charge_point: str | None) -> None:
     """
     from shocpp.doors.listener import prepare
     from shocpp.doors.logs import log_to_stderr
-    from shocpp.doors.stdio import identity_of_stdio, serve_stdio
+    from shocpp.doors.stdio import admitted_on_stdio, identity_of_stdio, serve_stdio
 
     settings = read_settings()
     prepare(settings, thorough=False)
     log_to_stderr()
     name = identity_of_stdio(charge_point, os.environ)
-    serve_stdio(settings, name, os.environ.get("REMOTE_ADDR") or "stdin")
+    address, port = os.environ.get("REMOTE_ADDR"), os.environ.get("REMOTE_PORT", "")
+    remote = f"{address}:{port}" if address else "stdin"
+    serve_stdio(settings, admitted_on_stdio(settings, name, os.environ, remote), remote)
 
 
 @click.command(context_settings=HELP)

@@ -1,0 +1,198 @@
+"""The command that lists chargers and lets them in (a door)."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import click
+
+from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
+from shocpp.doors.cli.reading import print_view
+from shocpp.doors.lines import one_line
+from shocpp.errors import UsageError
+from shocpp.settings import Settings, read_settings
+from shocpp.store.database import open_database
+
+MOST_SHOWN = 20
+OTHERS = "*"
+
+ROTATE_WITHIN_S = 40.0
+"""A charger that has just connected takes no commands for half a minute."""
+
+
+@click.group("charge-points", context_settings=HELP, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--refused", is_flag=True, help="List who was not let in, and nothing else.")
+@click.pass_context
+@one_line_errors
+def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
+    """List the chargers that have been here, whether they are connected, and who was not let in.
+
+    `add` lets a charger in: it writes conf/charge_points.json.
+
+    \b
+    Example: shocpp charge-points
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if refused and as_json:
+        click.echo(json.dumps(_refused(), ensure_ascii=False, indent=2))
+        return
+    if not refused:
+        print_view("charge_points", as_json)
+    if not as_json:
+        _print_refused(_refused() if refused else _refused()[:MOST_SHOWN], quiet=not refused)
+
+
+def _refused() -> list[dict[str, Any]]:
+    """The attempts that failed, the newest first, each with what would let it in."""
+    from shocpp.store.views import rows_of
+
+    with open_database(read_settings().database) as db:
+        rows = rows_of(db, "refused_attempts")
+    rows.sort(key=lambda row: row["last_at"], reverse=True)
+    return [{**row, "remedy": remedy(row)} for row in rows]
+
+
+def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
+    if not rows:
+        if not quiet:
+            click.echo("none")
+        return
+    click.echo("not let in, the newest first:")
+    for row in rows:
+        what = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
+        often = f", {row['attempts']} times" if row["attempts"] > 1 else ""
+        name = row["id"] or "without a name"
+        line = f"{row['last_at']}  {name} from {row['address']}: {what}{often}; {row['remedy']}"
+        click.echo(f"  {one_line(line)}")
+
+
+def remedy(row: Mapping[str, Any]) -> str:
+    """What lets a charger in that was refused, mostly a command."""
+    add = f"shocpp charge-points add {shlex.quote(row['id'])}"
+    told = shlex.quote(row["told"])
+    return {
+        "no password": f"type its password in; a new one, or none: {add} --replace, --no-password",
+        "wrong password": f"type its password in; a new one: {add} --replace",
+        "wrong user name": f"if that is what it shows: {add} --username {told}",
+        "not listed": f"let it in: {add}",
+        "no name": "put a name behind the last slash of the address in the charger",
+        "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
+        "Origin": f"if it is no web page: {add} --origin {told}",
+        "name taken": f"a living connection has that name; a password tells who it is: {add}",
+    }.get(row["reason"], "")
+
+
+@charge_points.command(context_settings=HELP)
+@click.argument("charge_point", metavar="ID")
+@click.option("--rotate", is_flag=True, help="Send it a new password by OCPP (AuthorizationKey).")
+@click.option("--replace", is_flag=True, help="Make a new password; the old one is over at once.")
+@click.option("--password", "own", is_flag=True, help="Ask for a password that it has already.")
+@click.option("--no-password", "none", is_flag=True, help="It cannot show a password.")
+@click.option("--username", metavar="NAME", help="It shows this user name, not its own name.")
+@click.option("--origin", metavar="URL", help="It shows this Origin as web pages do.")
+@one_line_errors
+def add(
+    charge_point: str,
+    rotate: bool,
+    replace: bool,
+    own: bool,
+    none: bool,
+    username: str | None,
+    origin: str | None,
+) -> None:
+    """Let the charger ID in: make its entry and its password, and print what to type into it.
+
+    From the first entry on, chargers without one are not let in. ID "*" stands for all of them.
+    --rotate keeps the old password until the charger has shown the new one.
+
+    \b
+    Example: shocpp charge-points add garage
+    """
+    from shocpp.central_system import enrolling
+
+    if rotate + replace + own + none > 1 or (rotate and (username or origin)):
+        raise UsageError("choose one of --rotate, --replace, --password and --no-password")
+    settings = read_settings()
+    if rotate:
+        _rotate(settings, charge_point)
+        return
+    path, password = settings.charge_points_file, None
+    is_new = not enrolling.is_listed(path, charge_point)
+    if not (is_new or replace or own or none or username or origin):
+        raise UsageError(
+            f"{charge_point} is listed already; a new password for it: --rotate (by OCPP) or "
+            "--replace (typed in at the charger)"
+        )
+    change = enrolling.Change(asks_none=none, username=username, origin=origin)
+    if own:
+        change = change._replace(kept=enrolling.hash_of_thought_up(_typed()))
+    elif replace or (is_new and not none):
+        password = enrolling.drawn_password()
+        change = change._replace(kept=enrolling.hash_of_drawn(password))
+    enrolling.enroll(path, charge_point, change)
+    click.echo(f"{charge_point} is listed in {path}")
+    if password is not None:
+        _print_login(settings, charge_point, username or charge_point, password)
+    _print_others(settings)
+
+
+def _rotate(settings: Settings, named: str) -> None:
+    from shocpp.central_system import enrolling
+    from shocpp.central_system.addressing import identity_meant
+    from shocpp.central_system.calls import Asked
+
+    with open_database(settings.database) as db:
+        charge_point = identity_meant(db, named)
+    asked = Asked(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S)
+    rotated = enrolling.rotate(settings, charge_point, asked)
+    if rotated.is_known:
+        click.echo(f"{charge_point} has taken a new password: {rotated.status or 'Accepted'}")
+        if rotated.status == "RebootRequired":
+            reset = """Reset '{"type": "Soft"}'"""
+            click.echo(f"it wants a reset: shocpp-command -c {charge_point} {reset}")
+    else:
+        click.echo(f"{charge_point} was sent a new password, and what became of it is not known")
+    click.echo("the old one counts until the charger has shown the new one")
+    _print_login(settings, charge_point, charge_point, rotated.password)
+
+
+def _typed() -> str:
+    """A password as typed, twice; from a pipe one line of it."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    return str(click.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _print_login(settings: Settings, charge_point: str, user: str, password: str) -> None:
+    """What is to be typed into the charger."""
+    from shocpp.doors.listener import reachable_host
+    from shocpp.ocpp.passwords import authorization_key
+
+    address = f"ws://{reachable_host(settings.address)}:{settings.port}/"
+    click.echo("in the charger:")
+    if charge_point != OTHERS:
+        click.echo(f"  address    {address}{quote(charge_point, safe='')}")
+        click.echo(f"  user name  {user}")
+    click.echo(f"  password   {password}")
+    click.echo(f"  in hex     {authorization_key(password.encode())}   (where it wants 40 digits)")
+    click.echo("this is shown once; only its hash is kept")
+
+
+def _print_others(settings: Settings) -> None:
+    """Whom the list keeps out, perhaps unawares."""
+    from shocpp.central_system import enrolling
+
+    if not settings.database.exists():
+        return
+    with open_database(settings.database) as db:
+        others = enrolling.not_listed(db, settings.charge_points_file)
+    for name in others[:MOST_SHOWN]:
+        line = (
+            f"{name} has been here and is not let in from now on; let it in: shocpp charge-points"
+        )
+        click.echo(one_line(f"{line} add {shlex.quote(name)}"))
