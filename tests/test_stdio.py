@@ -1,5 +1,6 @@
 """shocpp-backend: one charger over stdin and stdout, from pipes, files and super-servers."""
 
+import base64
 import contextlib
 import getpass
 import itertools
@@ -19,9 +20,11 @@ from typing import IO, Any
 import pytest
 from conftest import BIN, Home, free_port, needs, wait_for
 from websockets import Subprotocol
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from shocpp.central_system.calls import place_call
+from shocpp.ocpp.passwords import password_hash
 
 BACKEND = str(BIN / "shocpp-backend")
 HEARTBEAT = '[2,"1","Heartbeat",{}]\n'
@@ -288,6 +291,44 @@ def test_websocketd_serves_two_chargers_at_once_by_the_names_in_their_paths(home
     ):
         chargers = {"left": by_websocket(left), "right": by_websocket(right)}
         charge_at_once(home, chargers)
+
+
+def test_websocketd_lets_in_whom_the_list_lets_in(home: Home) -> None:
+    entries = {"left": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
+    (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
+    port = free_port()
+    command = [needs("websocketd"), "--address=127.0.0.1", f"--port={port}"]
+
+    def answer(name: str, password: str) -> str:
+        shown = base64.b64encode(f"{name}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {shown}"}
+        url = f"ws://127.0.0.1:{port}/ocpp/{name}"
+        try:
+            with connect(url, subprotocols=[OCPP], additional_headers=headers) as charger:
+                charger.send('[2,"1","Heartbeat",{}]')
+                return str(charger.recv(PATIENCE_S))
+        except (ConnectionRefusedError, ConnectionClosed):
+            return ""
+
+    with running([*command, "--passenv=PATH,TZ,SHOCPP_HOME", BACKEND], home):
+        assert "currentTime" in wait_for(lambda: answer("left", "secret12"))
+        assert answer("left", "secret13") == ""
+        assert answer("right", "secret12") == ""
+    rows = home.query("SELECT id, address, reason FROM refused_attempts ORDER BY id")
+    assert rows == [
+        ("left", "127.0.0.1", "wrong password"),
+        ("right", "127.0.0.1", "not listed"),
+    ]
+
+
+def test_who_starts_it_with_a_name_answers_for_it_and_without_one_nobody_does(home: Home) -> None:
+    entries = {"left": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
+    (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
+    heartbeat = '[2,"1","Heartbeat",{}]'
+    assert "currentTime" in home.run("shocpp-backend", "-c", "left", stdin=heartbeat).stdout
+    done = home.run("shocpp-backend", stdin=heartbeat)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "is not let in: no name" in done.stderr
 
 
 def test_systemd_serves_two_chargers_at_once_by_their_serials(home: Home) -> None:

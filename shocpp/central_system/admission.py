@@ -42,11 +42,15 @@ LONGEST_TOLD = 100
 
 
 class Attempt(NamedTuple):
-    """A charger asks to come in; `charge_point_id` is None where it tells no name."""
+    """A charger asks to come in; `charge_point_id` is None where it tells no name.
+
+    `origin` is what a web page shows; None where nothing speaks for one.
+    """
 
     charge_point_id: str | None
     address: str
     login: Login | None = None
+    origin: str | None = None
 
 
 class Admitted(NamedTuple):
@@ -78,6 +82,15 @@ def admit(
 
     `shown_password` tells by an identity's key which password that charger has shown last.
     """
+    admitted = _admitted(listing, attempt, shown_password)
+    if attempt.origin not in (None, admitted.entry.origin):
+        raise NotAdmitted(ORIGIN, attempt.origin or "")
+    return admitted
+
+
+def _admitted(
+    listing: Listing, attempt: Attempt, shown_password: Callable[[str], str | None]
+) -> Admitted:
     name, login = attempt.charge_point_id, attempt.login
     if name is None and login is not None:
         # One that tells no name in its address may do so with its password.

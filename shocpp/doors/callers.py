@@ -64,6 +64,32 @@ def is_of_another_page(environ: Environ) -> bool:
     return any(_host(str(page)) != environ.get("HTTP_HOST") for page in pages if page)
 
 
+def origin_of_page(environ: Environ) -> str | None:
+    """The Origin of a web page that would speak for a charger; None where it is none.
+
+    Libraries of chargers write an Origin as well. TinyWebsockets (Grizzl-E) names its home page
+    with its path, which no browser does (RFC 6454 §6.2); arduinoWebSockets says `file://`,
+    libwebsockets (EVerest) our own name. A page may say the latter two, but not without its
+    browser's name.
+    """
+    origin: str | None = environ.get("HTTP_ORIGIN")
+    if origin is None:
+        return None
+    name = origin.partition("://")[2]
+    is_of_a_library = (
+        origin == "file://"
+        or "/" in name
+        or _without_port(name) == _without_port(str(environ.get("HTTP_HOST", "")))
+    )
+    is_of_a_browser = str(environ.get("HTTP_USER_AGENT", "")).startswith("Mozilla/")
+    return origin if is_of_a_browser or not is_of_a_library else None
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdecimal() else host
+
+
 def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0]
 

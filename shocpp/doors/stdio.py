@@ -15,6 +15,7 @@ from shocpp.central_system.clock import now_ms
 from shocpp.central_system.listing import OPEN_TO_ALL, load_listing_or_none
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.central_system.transport import address_of
+from shocpp.doors.callers import origin_of_page
 from shocpp.doors.json_texts import JsonTexts
 from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.ocpp.identity import is_identity, last_segment
@@ -115,22 +116,16 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
 def admitted_on_stdio(
     settings: Settings, charge_point_id: str | None, environment: Mapping[str, str], remote: str
 ) -> Admitted:
-    """Let a charger in, as the web door does where a web server such as websocketd has sent it.
+    """Let in a charger that a web server such as websocketd has sent, as the web door does.
 
-    Who starts this by hand is not asked. Raises UsageError for one that does not come in.
+    Of one that comes by inetd nothing is known. Raises UsageError for one that does not come in.
     """
     listing = load_listing_or_none(settings.charge_points_file)
-    if "GATEWAY_INTERFACE" not in environment:
-        entry = listing.entry(charge_point_id) or OPEN_TO_ALL
-        return Admitted(charge_point_id, entry, is_sure=True)
     address, login = address_of(remote), login_of(environment.get("HTTP_AUTHORIZATION"))
+    attempt = Attempt(charge_point_id, address, login, origin_of_page(environment))
     with open_database(settings.database) as db:
         try:
-            return admit(
-                listing,
-                Attempt(charge_point_id, address, login),
-                lambda key: admissions.shown_password(db, key),
-            )
+            return admit(listing, attempt, lambda key: admissions.shown_password(db, key))
         except NotAdmitted as refused:
             name = charge_point_id or ""
             kind = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
@@ -140,6 +135,13 @@ def admitted_on_stdio(
                 f"{name or 'a charger without a name'} from {address} is not let in: "
                 f"{refused.reason}; see: shocpp charge-points"
             ) from None
+
+
+def vouched_for(settings: Settings, charge_point_id: str) -> Admitted:
+    """A charger whose name whoever has started this process answers for."""
+    listing = load_listing_or_none(settings.charge_points_file)
+    entry = listing.entry(charge_point_id) or OPEN_TO_ALL
+    return Admitted(charge_point_id, entry, is_sure=True)
 
 
 def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:

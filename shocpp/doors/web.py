@@ -5,7 +5,6 @@ any more.
 """
 
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -29,6 +28,7 @@ from shocpp.central_system.admission import (
 )
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.doors.addresses import address_of_caller
+from shocpp.doors.callers import origin_of_page
 from shocpp.doors.cgi import CannedCaller
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
@@ -43,8 +43,6 @@ log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
 RETRY_AFTER_S = 10
-
-_PORT = re.compile(r":\d+$")
 
 
 class AnyPath(BaseConverter):
@@ -184,32 +182,22 @@ def charge_point(path: str) -> Response:
         charge_point_id,
         address_of_caller(request.environ, settings.trusted_proxies),
         login_of(request.headers.get("Authorization")),
+        origin_of_page(request.environ),
     )
     trouble = _switchboard().health()
     if trouble is not None:
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
     try:
-        admitted = _admit(attempt)
-        return _upgrade(attempt, admitted)
+        listing = _switchboard().chargers.listing()
+        return _upgrade(attempt, admit(listing, attempt, _shown_password))
     except NotAdmitted as refused:
         too_many = cast(Refusals, current_app.config["REFUSALS"]).add(attempt, refused)
         return _not_admitted(refused, too_many=too_many)
 
 
-def _admit(attempt: Attempt) -> Admitted:
-    """Let a charger in by the list, and by what no web page would say."""
-    listing = _switchboard().chargers.listing()
-    settings = _settings()
-
-    def shown_password(key: str) -> str | None:
-        with cast(KeptDatabase, current_app.config["DATABASE"]).opened(settings.database) as db:
-            return admissions.shown_password(db, key)
-
-    admitted = admit(listing, attempt, shown_password)
-    origin = request.headers.get("Origin")
-    if origin is not None and origin != admitted.entry.origin and _is_of_a_page(origin):
-        raise NotAdmitted(ORIGIN, origin)
-    return admitted
+def _shown_password(key: str) -> str | None:
+    with cast(KeptDatabase, current_app.config["DATABASE"]).opened(_settings().database) as db:
+        return admissions.shown_password(db, key)
 
 
 def _upgrade(attempt: Attempt, admitted: Admitted) -> Response:
@@ -252,19 +240,6 @@ def _not_admitted(refused: NotAdmitted, *, too_many: bool) -> Response:
     if too_many:
         response.headers["Retry-After"] = str(int(PATIENCE_S))
     return response
-
-
-def _is_of_a_page(origin: str) -> bool:
-    """Whether a web page may speak here; libraries of chargers write an Origin as well.
-
-    TinyWebsockets (Grizzl-E) names its home page with its path, which no browser does (RFC 6454
-    §6.2); arduinoWebSockets says `file://`, libwebsockets (EVerest) our own name. A page may say
-    the latter two, but not without its browser's name.
-    """
-    name = origin.partition("://")[2]
-    ours = _PORT.sub("", request.headers.get("Host", ""))
-    is_of_a_library = origin == "file://" or "/" in name or _PORT.sub("", name) == ours
-    return not is_of_a_library or request.headers.get("User-Agent", "").startswith("Mozilla/")
 
 
 def identity_from(target: str) -> str | None:

@@ -137,7 +137,7 @@ def add(
     enrolling.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
     if password is not None:
-        _print_login(settings, charge_point, username or charge_point, password)
+        _print_login(settings, charge_point, password)
     _print_others(settings)
 
 
@@ -158,7 +158,7 @@ def _rotate(settings: Settings, named: str) -> None:
     else:
         click.echo(f"{charge_point} was sent a new password, and what became of it is not known")
     click.echo("the old one counts until the charger has shown the new one")
-    _print_login(settings, charge_point, charge_point, rotated.password)
+    _print_login(settings, charge_point, rotated.password)
 
 
 def _typed() -> str:
@@ -168,13 +168,16 @@ def _typed() -> str:
     return str(click.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
 
 
-def _print_login(settings: Settings, charge_point: str, user: str, password: str) -> None:
+def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """What is to be typed into the charger."""
+    from shocpp.central_system.listing import load_listing
     from shocpp.doors.listener import reachable_host
     from shocpp.ocpp.passwords import authorization_key
 
     address = f"ws://{reachable_host(settings.address)}:{settings.port}/"
     click.echo("in the charger:")
+    entry = load_listing(settings.charge_points_file).entry(charge_point)
+    user = entry.username if entry and entry.username else charge_point
     if charge_point != OTHERS:
         click.echo(f"  address    {address}{quote(charge_point, safe='')}")
         click.echo(f"  user name  {user}")

@@ -27,7 +27,8 @@ def listener() -> None:
     "-c",
     "--charge-point",
     metavar="ID",
-    help="The charger's name; by default websocketd's PATH_INFO, else its serial.",
+    help="The charger's name, for which you answer; by default websocketd's PATH_INFO, else its "
+    "serial.",
 )
 @one_line_errors
 def backend(charge_point: str | None) -> None:
@@ -38,7 +39,12 @@ def backend(charge_point: str | None) -> None:
     """
     from shocpp.doors.listener import prepare
     from shocpp.doors.logs import log_to_stderr
-    from shocpp.doors.stdio import admitted_on_stdio, identity_of_stdio, serve_stdio
+    from shocpp.doors.stdio import (
+        admitted_on_stdio,
+        identity_of_stdio,
+        serve_stdio,
+        vouched_for,
+    )
 
     settings = read_settings()
     prepare(settings, thorough=False)
@@ -46,7 +52,11 @@ def backend(charge_point: str | None) -> None:
     name = identity_of_stdio(charge_point, os.environ)
     address, port = os.environ.get("REMOTE_ADDR"), os.environ.get("REMOTE_PORT", "")
     remote = f"{address}:{port}" if address else "stdin"
-    serve_stdio(settings, admitted_on_stdio(settings, name, os.environ, remote), remote)
+    if charge_point is not None and name is not None and "GATEWAY_INTERFACE" not in os.environ:
+        admitted = vouched_for(settings, name)
+    else:
+        admitted = admitted_on_stdio(settings, name, os.environ, remote)
+    serve_stdio(settings, admitted, remote)
 
 
 @click.command(context_settings=HELP)
