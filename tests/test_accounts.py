@@ -341,3 +341,10 @@ def test_a_name_of_a_card_that_is_none_is_refused(names: object, sentence: str) 
     with pytest.raises(ConfigError) as refused:
         parse_accounts(text, "t")
     assert sentence in str(refused.value)
+
+
+def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
+    entry = {"index": 1, "account": "a", "ids": [], "expire": "2026-12-31", "comment": "", "x": 1}
+    accounts = parse_accounts(json.dumps([entry]), "tags.json")
+    assert accounts.ignored == ("'expire' of a", "'x' of a")
+    assert parse_accounts("[]", "tags.json").ignored == ()

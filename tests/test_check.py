@@ -2,10 +2,14 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 
-from conftest import Home, Server, wait_for
+from conftest import BIN, Home, Server, needs, wait_for
+from faults import small_disk
+from test_command import Charger
 
+from shocpp.ocpp.passwords import password_hash
 from shocpp.store.database import version_with_wal_race
 
 
@@ -15,7 +19,7 @@ def wrong(home: Home) -> list[str]:
     found = [
         finding["sentence"]
         for finding in json.loads(ended.stdout)["findings"]
-        if finding["is_wrong"]
+        if finding["level"] != "note"
     ]
     assert ended.returncode == (1 if found else 0), ended.stderr
     return found
@@ -123,3 +127,113 @@ def test_records_of_a_lost_database_are_missed_and_taken_in(
     assert home.run(*remedy.split()).returncode == 0
     assert wrong(home) == []
     assert home.query("SELECT account, consumed_wh FROM accounting") == [("unassigned", 4_000)]
+
+
+# -- strangers -------------------------------------------------------------------------------------
+
+PASSWORD = password_hash(b"secret12", b"salt", 1)
+
+
+def levels(home: Home, **environment: str) -> list[tuple[str, str]]:
+    """Every finding, the worst first."""
+    ended = home.run("shocpp", "check", "--json", env=environment)
+    return [(one["level"], one["sentence"]) for one in json.loads(ended.stdout)["findings"]]
+
+
+def chargers(home: Home, **entries: object) -> None:
+    """Its charge_points.json."""
+    path = home.folder / "conf" / "charge_points.json"
+    path.write_text(json.dumps(entries))
+    path.chmod(0o600)
+
+
+def test_a_house_that_is_open_to_its_network_is_risky(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    open_to_all = "any charger that gets through at 0.0.0.0:8080 is let in"
+    found = levels(home, WS_ADDRESS="0.0.0.0")
+    assert [level for level, _ in found] == sorted(
+        (level for level, _ in found), key=["wrong", "risky", "note"].index
+    )
+    assert any(level == "risky" and open_to_all in told for level, told in found)
+    assert any(level == "risky" and "speaks no TLS" in told for level, told in found)
+    assert home.run("shocpp", "check", env={"WS_ADDRESS": "0.0.0.0"}).returncode == 1
+    assert all(level == "note" for level, _ in levels(home))
+
+
+def test_with_passwords_and_a_proxy_nothing_is_risky(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    chargers(home, garage={"password_hash": PASSWORD})
+    found = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
+    assert [told for level, told in found if level != "note"] == []
+    assert not any("is let in" in told for _, told in found)
+    around = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1", WS_ADDRESS="0.0.0.0")
+    assert any(level == "risky" and "leads around it" in told for level, told in around)
+
+
+def test_chargers_without_a_password_are_named(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    chargers(home, garage={"password_hash": PASSWORD}, yard={"auth": "none"})
+    assert any("can speak for yard, which" in told for _, told in levels(home))
+    chargers(home, garage={"password_hash": PASSWORD}, **{"*": {"auth": "none"}})
+    told = [told for _, told in levels(home, WS_ADDRESS="0.0.0.0")]
+    assert any("any charger that is not listed that gets through" in one for one in told)
+
+
+def test_a_list_that_cannot_be_read_is_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    chargers(home, garage={"pasword_hash": PASSWORD})
+    (found,) = wrong(home)
+    assert "'pasword_hash' is unknown; there are password_hash, auth" in found
+
+
+def test_hashes_that_everybody_can_read_are_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    chargers(home, garage={"password_hash": PASSWORD})
+    path = home.folder / "conf" / "charge_points.json"
+    path.chmod(0o644)
+    (found,) = wrong(home)
+    assert found.endswith(f"mend it with: chmod 600 {path}")
+
+
+def test_a_connected_charger_that_will_not_get_in_again_is_told(server: Server) -> None:
+    with Charger(server, "yard") as yard:
+        yard.boot()
+        chargers(server.home, garage={"password_hash": PASSWORD})
+        (found,) = wrong(server.home)
+    assert found.startswith("yard is connected and not in ")
+    assert found.endswith("shocpp charge-points add yard")
+
+
+def test_a_misspelled_setting_or_key_is_told(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    told = levels(home, SHOCPP_TOKN="x", SHOCPP_SOMETHING="1")
+    assert (
+        "wrong",
+        "SHOCPP_TOKN is no setting of this program; did you mean SHOCPP_TOKEN?",
+    ) in told
+    assert any("SHOCPP_SOMETHING is no setting" in sentence for _, sentence in told)
+    home.tags_file.write_text(
+        '[{"index": 1, "account": "a", "ids": ["1"], "expire": "2026-01-01"}]'
+    )
+    assert any("'expire' of a means nothing here" in one for one in wrong(home))
+
+
+def test_a_clock_behind_the_books_is_wrong(home: Home) -> None:
+    faketime = needs("faketime")
+    home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
+    ended = subprocess.run(
+        [faketime, "2026-01-01 12:00:00", str(BIN / "shocpp"), "check", "--json"],
+        capture_output=True,
+        text=True,
+        env=home.environment,
+        timeout=30,
+    )
+    found = json.loads(ended.stdout)["findings"]
+    assert any("the clock is behind the newest record" in one["sentence"] for one in found)
+
+
+def test_a_disk_that_is_nearly_full_is_wrong(home: Home) -> None:
+    with small_disk(home.folder / "db", "16m"):
+        home.run("shocpp", "migrate")
+        found = wrong(home)
+    assert any("MB are left for " in one and "make room" in one for one in found)

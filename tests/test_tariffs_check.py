@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from conftest import Home
 
+from shocpp.reports.findings import NOTE, WRONG
 from shocpp.reports.tariffs import TariffsReport, tariffs_report
 from shocpp.store.database import open_database
 
@@ -116,7 +117,7 @@ def test_a_program_gets_an_object(house: Home) -> None:
             "is_closed": False,
         }
     ]
-    assert told["findings"][0]["is_wrong"]
+    assert told["findings"][0]["level"] == "wrong"
 
 
 def test_what_is_booked_without_a_price_has_to_be_mended(house: Home) -> None:
@@ -147,7 +148,7 @@ def test_an_account_without_any_tariff_may_be_meant_to_have_none(house: Home) ->
     house.run("shocpp-backend", "-c", "garage", stdin=DAY)
     save(house, X, y2026=34)
     (finding,) = report(house).findings
-    assert (finding.is_wrong, "family-y in 2026-10 (4000 Wh)" in finding.sentence) == (False, True)
+    assert (finding.level, "family-y in 2026-10 (4000 Wh)" in finding.sentence) == (NOTE, True)
 
 
 def test_a_closed_month_stays_without_prices(house: Home) -> None:
@@ -155,32 +156,32 @@ def test_a_closed_month_stays_without_prices(house: Home) -> None:
     assert house.run("shocpp", "close", "2026", "10").returncode == 0
     save(house, Y)
     (finding,) = report(house).findings
-    assert not finding.is_wrong
+    assert finding.level == NOTE
     assert finding.sentence.endswith("without a price; the month is closed, so it stays so")
 
 
 def test_a_flat_price_of_this_year_is_missed_before_others_are(house: Home) -> None:
     save(house, X, y2027=34)
-    assert [finding.is_wrong for finding in report(house).findings] == [True]
+    assert [finding.level for finding in report(house).findings] == [WRONG]
     wrong, past = report(house, date(2028, 1, 1)).findings
     assert wrong == (
-        True,
+        WRONG,
         "company-x pays the flat price of 2028, which is not there; write it into flat_prices",
     )
-    assert (past.is_wrong, "flat price of 2026" in past.sentence) == (False, True)
+    assert (past.level, "flat price of 2026" in past.sentence) == (NOTE, True)
 
 
 def test_who_changes_the_method_within_a_year_is_named(house: Home) -> None:
     save(house, Y, X | {"account": "family-y", "valid_from": "2026-07-01"}, y2026=34)
     (finding,) = report(house).findings
-    assert not finding.is_wrong
+    assert finding.level == NOTE
     assert finding.sentence.startswith("family-y pays its own price and the flat one in 2026; ")
 
 
 def test_a_tariff_of_nobody_is_named(house: Home) -> None:
     save(house, Y | {"account": "famly-y"})
     (finding,) = report(house).findings
-    assert finding.is_wrong
+    assert finding.level == WRONG
     assert finding.sentence.startswith("there is a tariff of 'famly-y', but no such account; ")
 
 
@@ -230,5 +231,5 @@ def test_every_command_says_how_it_is_used(home: Home) -> None:
 def test_a_price_in_euros_is_asked_about(house: Home) -> None:
     save(house, Y | {"ct_per_kwh": "0.3127"})
     (finding,) = report(house).findings
-    assert not finding.is_wrong
+    assert finding.level == NOTE
     assert finding.sentence == "family-y pays 0.3127 ct/kWh; prices are in cents, not in euros"

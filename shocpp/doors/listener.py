@@ -62,8 +62,7 @@ def banner(settings: Settings) -> str:
         f"database:   {settings.database}",
         f"records:    {settings.accounting_folder}/YYYY/MM/",
         *(f"            {line}" for line in _lost_lines(settings)),
-        "open:       any charger that reaches this address is let in, without a password; put a",
-        "            reverse proxy or a firewall in front where strangers reach it",
+        *_door_lines(settings),
     ]
     return "\n".join(lines)
 
@@ -79,6 +78,17 @@ def _accounts_line(settings: Settings) -> str:
             "(see conf/tags.json.example)"
         )
     return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
+
+
+def _door_lines(settings: Settings) -> list[str]:
+    listing = load_listing_or_none(settings.charge_points_file)
+    names = [entry.charge_point_id for entry in listing.entries.values()]
+    if listing.others is None or listing.others.hashes:
+        return [f"let in:     {', '.join(names) or 'none'} ({settings.charge_points_file})"]
+    return [
+        "open:       any charger that reaches this address is let in, without a password; give",
+        "            yours passwords with shocpp charge-points add NAME, and see shocpp check",
+    ]
 
 
 def _lost_lines(settings: Settings) -> list[str]:

@@ -18,6 +18,9 @@ from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 UNASSIGNED = "unassigned"
 """The account of energy that no account answers for."""
 
+_KNOWN = frozenset(
+    ("index", "account", "ids", "blocked", "expires", "concurrent", "names", "comment")
+)
 _SEPARATORS = str.maketrans("", "", ":- \t\r\n")
 
 
@@ -61,6 +64,8 @@ class Accounts(NamedTuple):
 
     by_index: Mapping[int, Account]
     by_id_tag: Mapping[str, Account]
+    ignored: tuple[str, ...] = ()
+    """Keys that mean nothing, each with its place: perhaps a misspelled "expires"."""
 
     def card(self, id_tag: str, now_ms: int) -> Card:
         """What this id tag stands for now."""
@@ -95,6 +100,7 @@ def parse_accounts(text: str, source: str) -> Accounts:
     """
     by_index: dict[int, Account] = {}
     by_id_tag: dict[str, Account] = {}
+    ignored: list[str] = []
     for place, entry in _entries(text, source):
         account, keys = _account(entry, f"{source}, {place}")
         if account.account_index in by_index:
@@ -115,7 +121,8 @@ def parse_accounts(text: str, source: str) -> Accounts:
                     f"{source}, {place}: the id {id_tag!r} belongs to {other.name} already; "
                     "a card can only be billed to one account"
                 )
-    return Accounts(by_index, by_id_tag)
+        ignored += [f"{key!r} of {account.name}" for key in entry if key not in _KNOWN]
+    return Accounts(by_index, by_id_tag, tuple(ignored))
 
 
 def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.periods import Period
 from shocpp.ledger.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
-from shocpp.reports.check import Finding
+from shocpp.reports.findings import NOTE, WRONG, Finding, by_importance
 from shocpp.reports.month import price_unpriced
 from shocpp.settings import Settings
 from shocpp.store import prices, transactions
@@ -52,12 +52,12 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     try:
         tariffs = load_tariffs(settings.tariffs_file)
     except ConfigError as error:
-        found.append(Finding(True, str(error)))
+        found.append(Finding(WRONG, str(error)))
     else:
         found += _of_accounts(tariffs, names, today)
         found += _of_strangers(tariffs, names, settings)
     found += _of_unpriced(tariffs, without)
-    found.sort(key=lambda finding: not finding.is_wrong)
+    found = by_importance(found)
     listed = [_account_tariff(tariffs, name) for name in names]
     return TariffsReport(dict(sorted(tariffs.flat_prices.items())), listed, without, found)
 
@@ -67,7 +67,7 @@ def _names(db: Database, settings: Settings, found: list[Finding]) -> list[str]:
     try:
         known = set(owners(settings.tags_file, bound))
     except ConfigError as error:
-        found.append(Finding(True, str(error)))
+        found.append(Finding(WRONG, str(error)))
         known = set(bound.values())
     return sorted(known - {UNASSIGNED})
 
@@ -82,17 +82,15 @@ def _of_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterato
     for account in names:
         for year in tariffs.years_without_flat_price(account, today.year):
             yield Finding(
-                year == today.year,
+                WRONG if year == today.year else NOTE,
                 f"{account} pays the flat price of {year}, which is not there; write it into "
                 "flat_prices",
             )
         for price in _small(tariffs.periods(account)):
-            yield Finding(
-                False, f"{account} pays {price} ct/kWh; prices are in cents, not in euros"
-            )
+            yield Finding(NOTE, f"{account} pays {price} ct/kWh; prices are in cents, not in euros")
         for year in tariffs.years_of_both(account):
             yield Finding(
-                False,
+                NOTE,
                 f"{account} pays its own price and the flat one in {year}; German employers keep "
                 "to one of them for a calendar year",
             )
@@ -110,7 +108,7 @@ def _small(periods: Iterable[Period]) -> Iterator[Decimal]:
 def _of_strangers(tariffs: Tariffs, names: Iterable[str], settings: Settings) -> Iterator[Finding]:
     for account in sorted(set(tariffs.by_account) - set(names) - {EVERYBODY}):
         yield Finding(
-            True,
+            WRONG,
             f"there is a tariff of {account!r}, but no such account; correct its name in "
             f"{settings.tariffs_file}, or add it to {settings.tags_file}",
         )
@@ -121,9 +119,9 @@ def _of_unpriced(tariffs: Tariffs, without: Iterable[Unpriced]) -> Iterator[Find
     for month, account, records, wh, is_closed in without:
         what = f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"
         if is_closed:
-            yield Finding(False, f"{what} without a price; the month is closed, so it stays so")
+            yield Finding(NOTE, f"{what} without a price; the month is closed, so it stays so")
         else:
             yield Finding(
-                bool(tariffs.periods(account)),
+                WRONG if tariffs.periods(account) else NOTE,
                 f"{what} without a price; give {account} a tariff that holds in all that time",
             )

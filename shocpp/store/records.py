@@ -292,3 +292,11 @@ def twin_of(db: Database, record: Record) -> str | None:
         (record.account, record.begin_kwh, record.end_kwh),
     ).fetchone()
     return str(found[0]) if found else None
+
+
+def newest_ms(db: Database) -> int | None:
+    """When the newest record was booked; None where there is none."""
+    found = db.execute(
+        "SELECT booked_ms FROM accounting_record ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return int(found[0]) if found else None

@@ -10,6 +10,7 @@ import click
 
 from shocpp.doors.cli.edge import HELP, one_line_errors
 from shocpp.doors.lines import one_line
+from shocpp.reports.findings import is_fine, lines_of
 from shocpp.settings import Settings, read_settings
 from shocpp.store.database import open_database
 
@@ -50,7 +51,7 @@ def check(as_json: bool) -> None:
     else:
         for line in _lines(report):
             click.echo(one_line(line))
-    sys.exit(1 if any(finding.is_wrong for finding in report.findings) else 0)
+    sys.exit(0 if is_fine(report.findings) else 1)
 
 
 def _report(settings: Settings) -> "TariffsReport":
@@ -78,10 +79,7 @@ def _lines(report: "TariffsReport") -> Iterator[str]:
             yield f"  {_days(period)}  {_told(period)}"
         if not periods:
             yield "  no price"
-    for finding in report.findings:
-        yield f"{'WRONG' if finding.is_wrong else 'note '}  {finding.sentence}"
-    if not any(finding.is_wrong for finding in report.findings):
-        yield "fine: nothing has to be mended"
+    yield from lines_of(report.findings)
 
 
 def _days(period: "Period") -> str:
