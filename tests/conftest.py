@@ -124,6 +124,8 @@ class Home:
 class Server:
     """A `shocpp-listener` with everything below it, ended by its pid."""
 
+    command: tuple[str, ...] = (str(BIN / "shocpp-listener"),)
+
     def __init__(self, home: Home, **environment: str) -> None:
         self.home = home
         self.port = int(environment.get("WS_PORT") or free_port())
@@ -134,7 +136,7 @@ class Server:
     def _start(self) -> subprocess.Popen[bytes]:
         with open(self.log_file, "ab") as log:
             process = subprocess.Popen(
-                [str(BIN / "shocpp-listener")],
+                self.command,
                 stdout=log,
                 stderr=log,
                 env={**self.home.environment, **self.environment, "WS_PORT": str(self.port)},

@@ -5,12 +5,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Home, Server, wait_for
+from conftest import BIN, Home, Server, wait_for
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -331,3 +331,23 @@ def test_ten_thousand_wrong_passwords_open_nothing_and_keep_nobody_out(
     assert worst < 10.0
     wait_for(lambda: any(row["attempts"] > 1_000 for row in refused(home)))
     assert server.log().count("is not let in") < 100
+
+
+class Cramped(Server):
+    """A server that may have 200 descriptors."""
+
+    command = ("sh", "-c", f"ulimit -n 200 && exec {BIN / 'shocpp-listener'}")
+
+
+def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None:
+    server = Cramped(home)
+    try:
+        with ExitStack() as line:
+            clients = [line.enter_context(charger(server, f"c{n}")) for n in range(100)]
+            assert status_of(server, "c100") == 503
+            assert all("currentTime" in heartbeat(client) for client in clients)
+            assert home.run("shocpp", "charge-points").stdout.count("connected=1") == 100
+            clients.pop().close()
+            assert wait_for(lambda: status_of(server, "c100") == 101)
+    finally:
+        server.kill()

@@ -8,7 +8,9 @@ a Call); once a second it looks by itself, in case a ring was lost.
 
 import logging
 import os
+import resource
 import selectors
+import sys
 import threading
 import time
 from collections import deque
@@ -90,6 +92,7 @@ class Switchboard:
         self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
         self._touched: set[Conversation] = set()
         self._farewells: set[Transport] = set()
+        self._most = _most_chargers()
         self._stopping = False
         self._done = threading.Event()
 
@@ -109,6 +112,10 @@ class Switchboard:
         """Have it written down who was not let in."""
         job = Refuse(tuple(refused))
         self._loop.soon(lambda: self._submit(job, None))
+
+    def is_full(self) -> bool:
+        """Whether so many chargers are here that the process would run out of descriptors."""
+        return len(self._conversations) + len(self._adopted) >= self._most
 
     def later(self, after_s: float, action: Callable[[], None]) -> None:
         """Have the loop call this in so many seconds."""
@@ -532,3 +539,9 @@ class Switchboard:
             self._loop.turn(0.05)
         self._bookkeeper.stop(timeout_s=1.0)
         self._bell.remove()
+
+
+def _most_chargers() -> int:
+    """Each is a descriptor; databases, bells and pages need some as well."""
+    allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed - min(allowed // 2, 1_500)

@@ -187,6 +187,10 @@ def charge_point(path: str) -> Response:
     trouble = _switchboard().health()
     if trouble is not None:
         raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
+    if _switchboard().is_full():
+        raise Refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE, "no more chargers can be held; see: ulimit -n"
+        )
     try:
         listing = _switchboard().chargers.listing()
         return _upgrade(attempt, admit(listing, attempt, _shown_password))
