@@ -10,6 +10,8 @@ import os
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.central_system.tally import Tally
+from shocpp.central_system.tally_file import TallyFile, tallies_folder
 from shocpp.doors.logs import log_to_stderr
 from shocpp.doors.web import create_app
 from shocpp.settings import read_settings
@@ -19,7 +21,8 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     """The application, with its switchboard running."""
     log_to_stderr()
     settings = read_settings()
-    switchboard = Switchboard(settings)
+    tally_file = TallyFile(tallies_folder(settings.database), Tally())
+    switchboard = Switchboard(settings, tally_file=tally_file)
     switchboard.start()
     atexit.register(switchboard.stop)
     threads = int(os.environ.get("GUNICORN_THREADS", "1"))  # not set: not with our gunicorn.conf.py

@@ -80,7 +80,14 @@ def on_starting(_arbiter: Arbiter) -> None:
 
 
 def when_ready(arbiter: Arbiter) -> None:
-    """Accepted sockets inherit it: who sends half a request holds no thread for long."""
+    """The port is ours and there are no workers yet: what is counted begins anew.
+
+    Accepted sockets inherit it: who sends half a request holds no thread for long.
+    """
+    from shocpp.central_system.tally_file import begin_anew, tallies_folder
+    from shocpp.settings import read_settings
+
+    begin_anew(tallies_folder(read_settings().database))
     for listener in arbiter.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)

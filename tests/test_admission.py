@@ -344,8 +344,9 @@ def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None
     try:
         with ExitStack() as line:
             clients = [line.enter_context(charger(server, f"c{n}")) for n in range(100)]
-            assert status_of(server, "c100") == 503
-            assert all("currentTime" in heartbeat(client) for client in clients)
+            for _ in range(2):
+                assert all("currentTime" in heartbeat(client) for client in clients)
+                assert status_of(server, "c100") == 503
             assert home.run("shocpp", "charge-points").stdout.count("connected=1") == 100
             clients.pop().close()
             assert wait_for(lambda: status_of(server, "c100") == 101)

@@ -21,6 +21,8 @@ from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
+from shocpp.central_system.tally import Tally
+from shocpp.central_system.tally_file import TallyFile
 from shocpp.central_system.tariffs import TariffsFile
 from shocpp.central_system.workers import bury_the_dead
 from shocpp.errors import ShocppError
@@ -48,7 +50,14 @@ class Bookkeeper:
     """Owns the writing connection. Its public methods are for any thread."""
 
     def __init__(
-        self, settings: Settings, chargers: ListingFile, worker: str, bell: str, pid: int
+        self,
+        settings: Settings,
+        chargers: ListingFile,
+        worker: str,
+        bell: str,
+        pid: int,
+        tally: Tally,
+        tally_file: TallyFile | None,
     ) -> None:
         self.healthy = True
         self.trouble: str | None = None
@@ -57,6 +66,7 @@ class Bookkeeper:
         self._settings = settings
         self._chargers = chargers
         self._worker, self._bell, self._pid = worker, bell, pid
+        self._tally, self._tally_file = tally, tally_file
         self._files = RecordFiles(settings.accounting_folder)
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
@@ -110,6 +120,7 @@ class Bookkeeper:
             self._open().billing.look_at_tags()
         except ShocppError as error:
             self._fall_ill(str(error))
+        self._publish()
         self._begun.set()
         stopping = False
         while not stopping:
@@ -150,6 +161,7 @@ class Bookkeeper:
     def _write(self, jobs: list[Job]) -> None:
         if not jobs:
             return
+        begun = time.monotonic()
         try:
             results: Sequence[Any] = self._open().write(jobs, now_ms())
         except ShocppError as error:
@@ -158,6 +170,7 @@ class Bookkeeper:
             if self._books is not None:
                 self._books.distrust(jobs)
         else:
+            self._tally.committed(time.monotonic() - begun)
             if not self.healthy:
                 self._probe()  # most writes are not synced, and prove nothing
         self._deliver(jobs, results)
@@ -167,6 +180,12 @@ class Bookkeeper:
             self._found(self._open().look(now_ms(), rung=rung))
         except ShocppError as error:
             self._fall_ill(str(error))
+        self._publish()
+
+    def _publish(self) -> None:
+        if self._tally_file is not None:
+            self._tally.is_healthy = self.healthy
+            self._tally_file.write()
 
     def _open(self) -> Bookkeeping:
         if self._db is not None and not self._db.is_in_place():
@@ -244,6 +263,9 @@ class Bookkeeper:
             self._inbox.put(())
 
     def _leave(self) -> None:
+        self._publish()
+        if self._tally_file is not None:
+            self._tally_file.close()
         if self._db is None:
             return
         try:

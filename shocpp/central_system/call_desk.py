@@ -13,6 +13,7 @@ from shocpp.central_system.clock import now_ms
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.jobs import Claim, Job, Send, Settle
 from shocpp.central_system.loop import Loop
+from shocpp.central_system.tally import Tally
 from shocpp.store.calls import CallOutcome, QueuedCall
 
 Submit = Callable[[Job, Conversation | None], None]
@@ -21,8 +22,11 @@ Submit = Callable[[Job, Conversation | None], None]
 class CallDesk:
     """The Calls of one switchboard; everything here runs in its loop."""
 
-    def __init__(self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None]) -> None:
+    def __init__(
+        self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None], tally: Tally
+    ) -> None:
         self._loop = loop
+        self._tally = tally
         self._submit = submit
         self._touch = touch
         self._known: set[str] = set()
@@ -95,4 +99,5 @@ class CallDesk:
             self._settle(conversation.token, conversation.outstanding, "unknown", told)
 
     def _settle(self, token: str, call: QueuedCall, state: str, told: str) -> None:
+        self._tally.call_ended(state)
         self._submit(Settle(token, call.call_id, CallOutcome(state, None, None, told)), None)

@@ -9,6 +9,7 @@ from collections import deque
 
 from shocpp.central_system.admission import Admitted
 from shocpp.central_system.jobs import Receive
+from shocpp.central_system.tally import Tally
 from shocpp.central_system.transport import Transport, address_of
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.connection import (
@@ -39,13 +40,23 @@ MINUTE_MS = 60_000
 
 
 class Slot:
-    """The place of an answer in the order of answers; `text` is None until it is on disk."""
+    """The place of an answer in the order of answers; `text` is None until it is on disk.
 
-    __slots__ = ("event", "received_text", "text")
+    `received` is the moment of its Call, by the monotonic clock.
+    """
 
-    def __init__(self, received_text: str, event: Event, text: str | None = None) -> None:
+    __slots__ = ("event", "received", "received_text", "text")
+
+    def __init__(
+        self,
+        received_text: str,
+        event: Reported | Answered,
+        received: float,
+        text: str | None = None,
+    ) -> None:
         self.received_text = received_text
         self.event = event
+        self.received = received
         self.text = text
 
 
@@ -70,6 +81,7 @@ class Conversation:
         "silent",
         "slots",
         "stuck_since",
+        "tally",
         "token",
         "transport",
         "unfinished",
@@ -77,11 +89,12 @@ class Conversation:
     )
 
     def __init__(
-        self, transport: Transport, admitted: Admitted, heartbeat_s: int, now: float
+        self, transport: Transport, admitted: Admitted, heartbeat_s: int, now: float, tally: Tally
     ) -> None:
         self.admitted = admitted
         self.token = random_uuid()
         self.transport = transport
+        self.tally = tally
         self.connection = Connection(heartbeat_s)
         self.charge_point_id: str | None = None
         self.key: str | None = None
@@ -110,21 +123,32 @@ class Conversation:
         """Take a text in. The slot, if any, waits for the bookkeeper's answer to it."""
         event = self.connection.receive(text, now_ms)
         if isinstance(event, Reported):
-            slot = Slot(text, event)
+            self.tally.received(event.action)
+            slot = Slot(text, event, self.last_heard)
             self.slots.append(slot)
             return event, slot
         if isinstance(event, Answered):
             if self.slots:
-                self.slots.append(Slot(text, event, event.text))
+                self.tally.received(event.action)
+                self.slots.append(Slot(text, event, self.last_heard, event.text))
             else:
                 self.transport.send(event.text)
+                self.tally.exchanged(event.action, event.text, self.last_heard)
         elif isinstance(event, Repeated):
+            self.tally.received(event.action)
             first = next((slot for slot in self.slots if slot.received_text == text), None)
             if first is not None:
                 self.slots.append(first)
         elif isinstance(event, Confirmed | Refused):
-            self.outstanding = None
+            self._settled("answered" if isinstance(event, Confirmed) else "refused")
+        else:
+            self.tally.ignored()
         return event, None
+
+    def _settled(self, outcome: str) -> None:
+        self.tally.received(self.outstanding.action if self.outstanding is not None else "")
+        self.tally.call_ended(outcome)
+        self.outstanding = None
 
     def answer(self, slot: Slot, text: str) -> None:
         """The answer of this slot is on disk: send what is complete, in order."""
@@ -141,7 +165,10 @@ class Conversation:
     def _complete(self, slot: Slot, text: str) -> None:
         slot.text = text
         while self.slots and self.slots[0].text is not None:
-            self.transport.send(self.slots.popleft().text or "")
+            first = self.slots.popleft()
+            answer = first.text or ""
+            self.transport.send(answer)
+            self.tally.answered(first.event.action, answer, first.received)
 
     def may_read(self) -> bool:
         """Whether this charger's frames are to be read on: reading waits, nothing is dropped.
@@ -163,6 +190,7 @@ class Conversation:
         """Send a Call of ours, which is outstanding from now on."""
         self.outstanding = call
         self.transport.send(text)
+        self.tally.sent(call.action)
 
     def address_name(self) -> str:
         """An identity for a charger that tells none."""

@@ -29,7 +29,7 @@ def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: b
 
     It is told with its time where it is old, or the charger is not connected.
     """
-    powers = _of_connectors(charging.powers(db, charge_point_id))
+    powers = of_connectors(charging.powers(db, charge_point_id))
     words = SENTENCES[settings.language]
     if not powers:
         sentence = words["no_power"].format(charge_point=charge_point_id)
@@ -45,7 +45,7 @@ def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: b
     return Shown(sentence, values)
 
 
-def _of_connectors(powers: list[Power]) -> list[Power]:
+def of_connectors(powers: list[Power]) -> list[Power]:
     """Connector 0 is the main meter: it counts only where no connector has a meter of its own."""
     return [one for one in powers if one.connector_id > 0] or powers
 

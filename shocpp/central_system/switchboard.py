@@ -37,6 +37,8 @@ from shocpp.central_system.jobs import (
 )
 from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.loop import READ, WRITE, Loop
+from shocpp.central_system.tally import Tally
+from shocpp.central_system.tally_file import TallyFile
 from shocpp.central_system.transport import Transport, address_of
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.actions import NEVER_REFUSED
@@ -76,15 +78,21 @@ PROTOCOL_ERROR, POLICY, INTERNAL, RESTART, TRY_AGAIN = 1002, 1008, 1011, 1012, 1
 class Switchboard:
     """All conversations of this process. `adopt`, `stop` and `health` are for any thread."""
 
-    def __init__(self, settings: Settings, selector: selectors.BaseSelector | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        selector: selectors.BaseSelector | None = None,
+        tally_file: TallyFile | None = None,
+    ) -> None:
+        """Without a `tally_file` what is counted goes with the process."""
         self._settings = settings
+        self.tally = Tally() if tally_file is None else tally_file.tally
         self._loop = Loop(selector)
         self._bell = Bell(bells_folder(settings.database))
         self.chargers = ListingFile(settings.charge_points_file)
-        self._bookkeeper = Bookkeeper(
-            settings, self.chargers, random_uuid(), self._bell.path, os.getpid()
-        )
-        self._calls = CallDesk(self._loop, self._submit, self._touch)
+        worker = (random_uuid(), self._bell.path, os.getpid())
+        self._bookkeeper = Bookkeeper(settings, self.chargers, *worker, self.tally, tally_file)
+        self._calls = CallDesk(self._loop, self._submit, self._touch, self.tally)
         self._conversations: dict[str, Conversation] = {}
         self._by_identity: dict[str, Conversation] = {}
         self._adopted: set[Transport] = set()
@@ -202,6 +210,7 @@ class Switchboard:
         for conversation in touched:
             if not conversation.closed:
                 self._watch(conversation, conversation.transport.flush())
+        self.tally.left()
 
     def _watch(self, conversation: Conversation, flushed: bool) -> None:
         """Watch for what can happen next: frames unless reading pauses, room for what is left."""
@@ -261,7 +270,9 @@ class Switchboard:
         """A mistake of ours: an InternalError, but for energy the charger must keep its copy."""
         call = parse(text)
         if isinstance(call, Call) and call.action not in NEVER_REFUSED:
-            conversation.transport.send(error_text(call.unique_id, "InternalError", ""))
+            answer = error_text(call.unique_id, "InternalError", "")
+            conversation.transport.send(answer)
+            self.tally.exchanged(call.action, answer, conversation.last_heard)
         else:
             self._hang_up(conversation, INTERNAL, "internal error")
 
@@ -334,7 +345,9 @@ class Switchboard:
     def _begin(self, transport: Transport, admitted: Admitted) -> None:
         now = time.monotonic()
         self._adopted.discard(transport)
-        conversation = Conversation(transport, admitted, self._settings.heartbeat_s, now)
+        heartbeat_s = self._settings.heartbeat_s
+        conversation = Conversation(transport, admitted, heartbeat_s, now, self.tally)
+        self.tally.opened()
         self._conversations[conversation.token] = conversation
         self._loop.at(now + PING_AFTER_S, self._check_life, conversation)
         if admitted.charge_point_id is not None:
@@ -515,6 +528,7 @@ class Switchboard:
 
     def _forget(self, conversation: Conversation, reason: str) -> None:
         conversation.closed = True
+        self.tally.closed()
         if conversation.watched:
             self._loop.unwatch(conversation.transport)
             conversation.watched = 0

@@ -14,6 +14,7 @@ from shocpp.central_system.canned import CannedCall, all_canned_calls
 from shocpp.central_system.listing import load_listing_or_none
 from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
+from shocpp.central_system.tally_file import tallies_folder
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, read_settings
 from shocpp.store import transactions
@@ -28,7 +29,9 @@ def prepare(settings: Settings, *, thorough: bool) -> None:
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
-    for folder in (settings.accounting_folder, bells_folder(settings.database)):
+    database = settings.database
+    ours = (settings.accounting_folder, bells_folder(database), tallies_folder(database))
+    for folder in ours:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:

@@ -27,8 +27,9 @@ from shocpp.central_system.admission import (
     admit,
 )
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.central_system.tally_file import add_up, tallies_folder
 from shocpp.doors.addresses import address_of_caller
-from shocpp.doors.callers import origin_of_page
+from shocpp.doors.callers import origin_of_page, who_asks
 from shocpp.doors.cgi import CannedCaller
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
@@ -44,6 +45,13 @@ log = logging.getLogger(__name__)
 SUBPROTOCOL = "ocpp1.6"
 RETRY_AFTER_S = 10
 
+HEADERS_OF = {
+    HTTPStatus.UNAUTHORIZED: [("WWW-Authenticate", 'Basic realm="shocpp", charset="UTF-8"')],
+    HTTPStatus.METHOD_NOT_ALLOWED: [("Allow", "GET, HEAD")],
+    HTTPStatus.TOO_MANY_REQUESTS: [("Retry-After", str(int(PATIENCE_S)))],
+    HTTPStatus.SERVICE_UNAVAILABLE: [("Retry-After", str(RETRY_AFTER_S))],
+}
+
 
 class AnyPath(BaseConverter):
     """Any rest of a path, `//` and an empty one included."""
@@ -53,11 +61,12 @@ class AnyPath(BaseConverter):
 
 
 class Refusal(Exception):
-    """A request that is answered with a status and one line."""
+    """A request that is answered with a status and one line; `is_told`: the log has it already."""
 
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
+    def __init__(self, status: HTTPStatus, sentence: str, *, is_told: bool = False) -> None:
         self.status = status
         self.sentence = sentence
+        self.is_told = is_told
         super().__init__(sentence)
 
 
@@ -99,8 +108,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.converters["any_path"] = AnyPath
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
-    app.config["DATABASE"] = kept = KeptDatabase()
     # Half of the threads may wait for a charger; gunicorn.conf.py knows how many there are.
+    app.config["DATABASE"] = kept = KeptDatabase()
     app.config["CALLER"] = CannedCaller(
         lambda: settings, log.info, kept.opened, Semaphore(threads // 2 or 1)
     )
@@ -110,6 +119,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     # Any method: the callable refuses what it does not serve itself, in one line.
     app.url_map.add(app.url_rule_class("/cgi-bin/caller", endpoint="canned_caller"))
     app.view_functions["canned_caller"] = canned_caller
+    app.url_map.add(app.url_rule_class("/metrics", endpoint="metrics"))
+    app.view_functions["metrics"] = metrics
     app.add_url_rule("/<any_path:path>", view_func=charge_point, websocket=True)
     app.add_url_rule("/<any_path:path>", endpoint="elsewhere", view_func=elsewhere)
     return app
@@ -128,11 +139,14 @@ def _line(status: HTTPStatus, sentence: str) -> Response:
 
 
 def _refused(refusal: Refusal) -> Response:
-    remote = request.remote_addr or "a Unix socket"
-    log.warning("refused %s from %s: %s", request.path, remote, refusal.sentence)
+    if not refusal.is_told:
+        remote = request.remote_addr or "a Unix socket"
+        log.warning("refused %s from %s: %s", request.path, remote, refusal.sentence)
     response = _line(refusal.status, refusal.sentence)
-    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    for header, value in HEADERS_OF.get(refusal.status, ()):
+        response.headers[header] = value
+    if _is_upgrade():
+        _switchboard().tally.refused(refusal.status)
     return response
 
 
@@ -151,9 +165,32 @@ def canned_caller() -> Response:
     return cast(Response, answer)
 
 
+def metrics() -> Response:
+    """What Prometheus collects, for those who may also ask for canned calls."""
+    if request.method not in ("GET", "HEAD"):
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "metrics are asked for by GET")
+    settings = _settings()
+    if who_asks(request.environ, settings.token) is None:
+        raise Refusal(HTTPStatus.UNAUTHORIZED, "who asks? This needs a password or a token")
+    from shocpp.doors.metrics import exposition  # only a worker that is asked pays for its library
+
+    text, kind = exposition(
+        add_up(tallies_folder(settings.database)),
+        cast(KeptDatabase, current_app.config["DATABASE"]).opened(settings.database),
+        request.headers.get("Accept", ""),
+    )
+    response = Response(text, content_type=kind)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _is_upgrade() -> bool:
+    return "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers
+
+
 def elsewhere(path: str) -> Response:
     """A browser, or a charger's broken upgrade."""
-    if "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers:
+    if _is_upgrade():
         raise Refusal(
             HTTPStatus.BAD_REQUEST,
             "a WebSocket needs the headers Connection: Upgrade and Upgrade: websocket",
@@ -196,7 +233,7 @@ def charge_point(path: str) -> Response:
         return _upgrade(attempt, admit(listing, attempt, _shown_password))
     except NotAdmitted as refused:
         too_many = cast(Refusals, current_app.config["REFUSALS"]).add(attempt, refused)
-        return _not_admitted(refused, too_many=too_many)
+        raise _answer_to(refused, too_many=too_many) from None
 
 
 def _shown_password(key: str) -> str | None:
@@ -229,21 +266,19 @@ def _upgrade(attempt: Attempt, admitted: Admitted) -> Response:
     return Adopted()
 
 
-def _not_admitted(refused: NotAdmitted, *, too_many: bool) -> Response:
+def _answer_to(refused: NotAdmitted, *, too_many: bool) -> Refusal:
     """The same answer for whoever does not know a password, and for whoever is not listed.
 
     Without any password there is nothing to guess, and OCPP-J §3.2 has a status of its own.
     """
     if refused.reason == ORIGIN:
-        return _line(HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)")
-    if not _switchboard().chargers.listing().has_passwords():
-        return _line(HTTPStatus.NOT_FOUND, "no charger of this name is let in")
-    status = HTTPStatus.TOO_MANY_REQUESTS if too_many else HTTPStatus.UNAUTHORIZED
-    response = _line(status, "a charger shows its name and password here (HTTP basic auth)")
-    response.headers["WWW-Authenticate"] = 'Basic realm="shocpp", charset="UTF-8"'
-    if too_many:
-        response.headers["Retry-After"] = str(int(PATIENCE_S))
-    return response
+        status, sentence = HTTPStatus.FORBIDDEN, "web pages cannot speak for a charger (Origin)"
+    elif not _switchboard().chargers.listing().has_passwords():
+        status, sentence = HTTPStatus.NOT_FOUND, "no charger of this name is let in"
+    else:
+        status = HTTPStatus.TOO_MANY_REQUESTS if too_many else HTTPStatus.UNAUTHORIZED
+        sentence = "a charger shows its name and password here (HTTP basic auth)"
+    return Refusal(status, sentence, is_told=True)
 
 
 def identity_from(target: str) -> str | None:

@@ -174,6 +174,11 @@ DATA_TRANSFER: Fields = {
     "data": optional(TEXT),
 }
 
+CONNECTOR_STATUSES = (
+    *("Available", "Preparing", "Charging", "SuspendedEVSE", "SuspendedEV", "Finishing"),
+    *("Reserved", "Unavailable", "Faulted"),
+)
+
 FROM_CHARGE_POINT: dict[str, Fields] = {
     "Authorize": {"idTag": ID_TAG},
     "BootNotification": {
@@ -219,10 +224,7 @@ FROM_CHARGE_POINT: dict[str, Fields] = {
             *("ResetFailure", "UnderVoltage", "WeakSignal"),
         ),
         "info": optional(text(50)),
-        "status": one_of(
-            *("Available", "Preparing", "Charging", "SuspendedEVSE", "SuspendedEV", "Finishing"),
-            *("Reserved", "Unavailable", "Faulted"),
-        ),
+        "status": one_of(*CONNECTOR_STATUSES),
         "timestamp": optional(DATE_TIME),
         "vendorId": optional(text(255)),
         "vendorErrorCode": optional(text(50)),
