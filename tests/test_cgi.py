@@ -1,167 +1,42 @@
-"""Canned calls by HTTP: the app itself, and web servers before it or in place of it.
+"""Canned calls by HTTP: the app itself, and web servers before it or in place of it."""
 
-What nginx is given are the shipped files with other ports, paths and names put in.
-"""
-
-import base64
-import contextlib
 import functools
-import http.client
 import itertools
 import json
 import os
 import re
 import shlex
-import signal
-import socket
-import ssl
-import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from charging import Charger
-from conftest import BIN, ROOT, Home, Server, free_port, needs, wait_for
+from conftest import ROOT, free_port, needs, wait_for
+from shipped import (
+    CONF,
+    PASSWORD,
+    TOKEN,
+    USER,
+    Door,
+    House,
+    basic,
+    built,
+    certificate,
+    put_in,
+    shipped_site,
+)
 
-CONF = ROOT / "conf"
-numbers = itertools.count(1)
 CALLER = ROOT / "cgi-bin" / "caller.py"
 EXAMPLES = json.loads((CONF / "canned.json.example").read_text())
-
-TOKEN = "correct-horse-battery"
-USER, PASSWORD = "family", "staple: ü"
 CLEAR = {"action": "ClearCache"}
 OUR_TYPE = "text/plain; charset=utf-8"
-
-
-class Answer(NamedTuple):
-    """An answer's status, body and headers."""
-
-    status: int
-    body: str
-    headers: Mapping[str, str]
-
-
-class Door(NamedTuple):
-    """A way to the canned calls: its port, and what distinguishes who may from who may not."""
-
-    port: int
-    tls: ssl.SSLContext | None
-    allowed: dict[str, str]
-    strange: dict[str, str]
-
-    def ask(
-        self, target: str, headers: Mapping[str, str], method: str = "GET", body: str | None = None
-    ) -> Answer:
-        """Send a request and read its answer."""
-        client: http.client.HTTPConnection
-        if self.tls is None:
-            client = http.client.HTTPConnection("localhost", self.port, timeout=20)
-        else:
-            client = http.client.HTTPSConnection(
-                "localhost", self.port, timeout=20, context=self.tls
-            )
-        with contextlib.closing(client):
-            client.request(method, target, body, dict(headers))
-            response = client.getresponse()
-            text = response.read().decode()
-            # As a mapping, it would keep one of two headers of the same name.
-            assert len(response.headers) == len({name.lower() for name in response.headers})
-            return Answer(response.status, text, dict(response.headers))
-
-    def call(self, name: str) -> Answer:
-        """Ask for a canned call as somebody who may."""
-        return self.ask(f"/cgi-bin/caller?canned={name}", self.allowed)
-
-
-def basic(password: str, user: str = USER) -> dict[str, str]:
-    """The header of basic auth."""
-    encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
-    return {"Authorization": f"Basic {encoded}"}
-
-
-def put_in(text: str, replacements: Mapping[str, object]) -> str:
-    """A shipped file with an installation's own names; each must have been there."""
-    for old, new in replacements.items():
-        assert old in text, f"{old!r} is not in the shipped file"
-        text = text.replace(old, str(new))
-    return text
-
-
-@dataclass(frozen=True, eq=False)
-class House:
-    """A server, and room for the web servers around it; they end with it."""
-
-    home: Home
-    server: Server
-    until_end: contextlib.ExitStack
-
-    @property
-    def folder(self) -> Path:
-        """For files of web servers."""
-        return self.home.folder
-
-    def run(self, *command: object, port: int | None = None) -> None:
-        """Start a program that stays; returns when it listens."""
-        with open(self.folder / "log", "ab") as log:
-            process = subprocess.Popen(
-                [str(part) for part in command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self.home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
-                start_new_session=True,
-            )
-        self.until_end.callback(_end, process)
-        if port is not None:
-            wait_for(lambda: process.poll() is not None or _listens(port))
-        assert process.poll() is None, self.server.log()
-
-    def run_nginx(self, site: str, workers: str = "root") -> None:
-        """Start nginx with a site file; root's workers may read the folders of this test."""
-        folder = self.folder / f"nginx-{next(numbers)}"
-        folder.mkdir()
-        (folder / "site.conf").write_text(site)
-        temporary = [
-            f"{kind}_temp_path {folder}/{kind};"
-            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        ]
-        lines = [
-            f"user {workers};" if os.geteuid() == 0 else "",
-            f"daemon off; pid {folder}/pid; error_log {self.folder}/nginx-error.log info;",
-            "events {}",
-            f"http {{ access_log off; {' '.join(temporary)} include {folder}/site.conf; }}",
-        ]
-        (folder / "nginx.conf").write_text("\n".join(lines))
-        port = int(re.findall(r"listen 127\.0\.0\.1:(\d+)", site)[0])
-        self.run(needs("nginx"), "-c", folder / "nginx.conf", port=port)
-
-
-def _listens(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-        return True
-    return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(2)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(5)
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A server that has a token and the example's canned calls."""
-    home = Home(tmp_path_factory.mktemp("cgi") / "home")
-    server = Server(home, SHOCPP_TOKEN=TOKEN)
-    with contextlib.ExitStack() as until_end:
-        until_end.callback(server.kill)
-        yield House(home, server, until_end)
+    with built(tmp_path_factory.mktemp("cgi")) as house:
+        yield house
 
 
 @pytest.fixture
@@ -185,55 +60,6 @@ def garage(house: House) -> Iterator[Charger]:
 
 
 # -- the doors ------------------------------------------------------------------------------------
-
-
-@functools.cache
-def certificate(house: House) -> ssl.SSLContext:
-    """Makes the certificate of nginx, and passwords; what a client that trusts it needs."""
-    openssl, folder = needs("openssl"), house.folder
-    subprocess.run(
-        [
-            *(openssl, "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-addext", "subjectAltName=DNS:localhost"),
-            *("-keyout", "nginx.key", "-out", "nginx.pem"),
-        ],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-    )
-    hashed = subprocess.run(
-        [openssl, "passwd", "-apr1", "-stdin"],
-        input=PASSWORD,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    (folder / "htpasswd").write_text(f"{USER}:{hashed.stdout}")
-    return ssl.create_default_context(cafile=folder / "nginx.pem")
-
-
-def shipped_site(house: House, port: int) -> str:
-    """conf/nginx/shocpp.conf, installed; the token's file is written as its comment says."""
-    text = (CONF / "nginx" / "shocpp.conf").read_text()
-    command = re.search(r"echo '(.*)' > /etc/nginx/shocpp-token\.conf", text)
-    assert command is not None
-    token_file = house.folder / "token.conf"
-    token_file.write_text(put_in(command[1], {"<SHOCPP_TOKEN>": TOKEN}) + "\n")
-    return put_in(
-        text,
-        {
-            "[::]:443": f"127.0.0.1:{free_port()}",
-            "listen 443": f"listen 127.0.0.1:{port}",
-            "charging.example.org": "localhost",
-            "127.0.0.1:8080": f"127.0.0.1:{house.server.port}",
-            "/etc/ssl/certs/shocpp.pem": house.folder / "nginx.pem",
-            "/etc/ssl/private/shocpp.key": house.folder / "nginx.key",
-            "/etc/nginx/shocpp-token.conf": token_file,
-            "/etc/nginx/shocpp.htpasswd": house.folder / "htpasswd",
-            "/var/log/nginx/": f"{house.folder}/nginx-",
-        },
-    )
 
 
 def app(house: House) -> Door:
@@ -437,7 +263,7 @@ def test_nginx_tells_who_asked_whatever_they_claim(
         "/ocpp/%2e%2e/healthz",
     ],
 )
-def test_nginx_shows_people_nothing_but_the_canned_calls(shipped: Door, target: str) -> None:
+def test_nginx_shows_people_nothing_that_is_not_theirs(shipped: Door, target: str) -> None:
     answer = shipped.ask(target, basic(PASSWORD))
     assert answer.status == 404
     assert "nginx" in answer.body, "the app has been asked"
@@ -508,12 +334,3 @@ def test_a_passer_by_is_not_this_machine_because_of_a_careless_nginx(
     answer = passer_by.ask(f"/cgi-bin/caller?canned={name}", {"Host": host})
     assert answer.status == 401
     assert garage.heard == []
-
-
-def test_systemd_has_nothing_to_say_against_the_units() -> None:
-    verify = needs("systemd-analyze")
-    units = sorted((CONF / "systemd").glob("*.*"))
-    assert {unit.suffix for unit in units} == {".service", ".socket", ".timer"}
-    needs("fcgiwrap")  # the unit names it, and systemd looks whether it is there
-    ended = subprocess.run([verify, "verify", *units], capture_output=True, text=True, timeout=30)
-    assert (ended.returncode, ended.stderr) == (0, "")

@@ -87,7 +87,7 @@ def run_in(home: Home, command: str) -> subprocess.CompletedProcess[str]:
 def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
     needs("sqlite3")
     assert len(session(0)) >= 5
-    for command, shown in session(0) + session(1) + session(2):
+    for command, shown in session(0) + session(1) + session(2) + session(3):
         ended = run_in(home, command)
         pattern = re.escape(shown).replace("…", ".*")
         assert re.fullmatch(pattern, ended.stdout), (command, ended.stdout, ended.stderr)
@@ -96,8 +96,8 @@ def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
 
 def test_the_calls_are_refused_with_the_sentences_it_shows(home: Home) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
-    assert session(3)
-    for command, shown in session(3):
+    assert session(4)
+    for command, shown in session(4):
         ended = run_in(home, command)
         assert (ended.stdout, ended.stderr) == ("", shown)
         assert ended.returncode == (1 if shown.startswith("OCPP unreachable. ") else 2)
