@@ -94,7 +94,7 @@ VARIABLES = (
     Variable("SHOCPP_HOME", "the checkout", "folder of the relative defaults below"),
     Variable("SHOCPP_TAGSFILE", "conf/tags.json", "accounts and their cards"),
     Variable("SHOCPP_CANNEDFILE", "conf/canned.json", "canned calls"),
-    Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, meters, mail addresses"),
+    Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, mail addresses"),
     Variable("SHOCPP_TARIFFSFILE", "conf/tariffs.json", "prices"),
     Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that are let in"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),

@@ -90,6 +90,11 @@ class Home:
         return self.folder / "conf" / "tags.json"
 
     @property
+    def charge_points_file(self) -> Path:
+        """Its charge_points.json."""
+        return self.folder / "conf" / "charge_points.json"
+
+    @property
     def database(self) -> Path:
         """Its database."""
         return self.folder / "db" / "shocpp.sqlite3"

@@ -19,6 +19,8 @@ begins with a blank continues the one above it (and keeps its newline).
     closed CODE        the Central System hangs up (only a WebSocket shows the code); whatever the
                        charger sends next, it sends on a new connection
     tags: JSON         from now on tags.json is this
+    chargers: JSON     from now on charge_points.json is this, its chargers by the names of `as`;
+                       those that it does not list come in all the same
     call: ACTION JSON  somebody queues this Call to the charger
     as: NAME           the lines below are of another charger on its own connection; the first
                        one is called `charger`
@@ -53,6 +55,7 @@ from websockets.typing import Subprotocol
 
 from shocpp.central_system.bells import ring
 from shocpp.central_system.bookkeeping import Bookkeeping
+from shocpp.central_system.conversation import connection_of
 from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.posting import posting
@@ -70,7 +73,7 @@ PATIENCE_S = 5.0
 
 # -- the file -------------------------------------------------------------------------------------
 
-KINDS = ("reconnect", "reboot", "closed", "tags:", "call:", "as:")
+KINDS = ("reconnect", "reboot", "closed", "tags:", "chargers:", "call:", "as:")
 
 
 class Step(NamedTuple):
@@ -170,6 +173,8 @@ class Play:
     def run(self) -> None:
         """Play it to its end; an AssertionError names the line that did not come true."""
         set_tags(self._home, (ROOT / "conf" / "tags.json.example").read_text())
+        if self._home.charge_points_file.exists():
+            self._set_chargers("{}")
         do: dict[str, Callable[[str], None]] = {
             ">": self._send,
             "<": self._expect,
@@ -178,6 +183,7 @@ class Play:
             "reboot": self._reconnect,
             "closed": self._expect_closed,
             "tags:": lambda text: set_tags(self._home, text),
+            "chargers:": self._set_chargers,
             "call:": self._queue_call,
             "as:": self._speak_as,
         }
@@ -192,7 +198,15 @@ class Play:
 
     @property
     def _identity(self) -> str:
-        return f"{self._path.stem}.{self._as}"
+        return self._identity_of(self._as)
+
+    def _identity_of(self, name: str) -> str:
+        return f"{self._path.stem}.{name}"
+
+    def _set_chargers(self, text: str) -> None:
+        listed = {self._identity_of(name): entry for name, entry in json.loads(text).items()}
+        open_to_all = {"*": {"auth": "none"}}
+        replace_file(self._home.charge_points_file, json.dumps(open_to_all | listed))
 
     def _wire(self) -> Wire:
         if self._as not in self._wires:
@@ -314,9 +328,14 @@ def _views_of(identity: str) -> Iterator[str]:
 
 def set_tags(home: Home, text: str) -> None:
     """Save tags.json as a careful editor does."""
-    new = home.tags_file.with_name("tags.json.new")
+    replace_file(home.tags_file, text)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a file whole, so that nobody reads a half of it."""
+    new = path.with_name(f"{path.name}.new")
     new.write_text(text, encoding="utf-8")
-    new.replace(home.tags_file)
+    new.replace(path)
 
 
 def queue_call(home: Home, identity: str, action: str, payload: str) -> None:
@@ -348,14 +367,16 @@ class Books:
         self.db = open_database(self._settings.database)
         self._files = RecordFiles(self._settings.accounting_folder)
         tags = TagsFile(self._settings.tags_file)
-        chargers = ListingFile(self._settings.charge_points_file)
+        self._chargers = ListingFile(self._settings.charge_points_file)
         self.bookkeeping = Bookkeeping(
-            self.db, tags, posting(self.db, self._settings), "the only worker", chargers
+            self.db, tags, posting(self.db, self._settings), "the only worker", self._chargers
         )
 
     def dial(self, identity: str) -> "PureWire":
         """A charger's connection."""
-        return PureWire(self, identity, Connection(self._settings.heartbeat_s))
+        entry = self._chargers.listing().entry(identity)
+        assert entry is not None, f"{identity} is not let in"
+        return PureWire(self, identity, connection_of(entry, self._settings.heartbeat_s))
 
     def export(self) -> None:
         """Write the record files that are missing."""

@@ -16,6 +16,7 @@ from shocpp.ledger.accounts import (
     Accounts,
     Card,
     id_tag_key,
+    meant_tag,
     parse_accounts,
 )
 from tests.conftest import ROOT
@@ -348,3 +349,20 @@ def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
     accounts = parse_accounts(json.dumps([entry]), "tags.json")
     assert accounts.ignored == ("'expire' of a", "'x' of a")
     assert parse_accounts("[]", "tags.json").ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "default_tag", "meant"),
+    [
+        ("1111", None, "1111"),
+        ("1111", "3333", "1111"),
+        ("", "3333", "3333"),
+        (" - ", "3333", "3333"),
+        ("", None, ""),
+        (" - ", None, " - "),
+    ],
+)
+def test_a_default_tag_is_meant_where_no_card_is_told(
+    told: str, default_tag: str | None, meant: str
+) -> None:
+    assert meant_tag(told, default_tag) == meant

@@ -753,6 +753,27 @@ def test_two_connectors_are_told_one_after_the_other(ask: Ask, charger: Charger)
     assert ask({"show": "state"}, "de")[1].startswith("Anschluss 1: frei; Anschluss 2: gestört")
 
 
+def test_a_connector_is_told_by_its_name_where_it_has_one(
+    ask: Ask, home: Home, charger: Charger
+) -> None:
+    charger.has("Available", 0)
+    by_name = {"show": "state", "reply": "{connector}: {state}"}
+    assert ask(by_name)[1] == "1: free"
+    listed: dict[str, Any] = {
+        charger.name.upper(): {"auth": "none", "connectors": {"1": "left"}},
+        "*": {"auth": "none"},
+    }
+    home.charge_points_file.write_text(json.dumps(listed))
+    try:
+        assert ask(by_name)[1] == "left: free"
+        charger.has("Charging", 2)
+        assert ask({"show": "state"})[1].startswith("left: free; connector 2: ")
+        home.charge_points_file.write_text("{")
+        assert ask({"show": "state"})[1].startswith("connector 1: free; connector 2: ")
+    finally:
+        home.charge_points_file.unlink()
+
+
 @pytest.mark.parametrize(
     ("language", "line"),
     [

@@ -21,6 +21,7 @@ from shocpp.ledger.matching import (
     stop_key,
 )
 from shocpp.ledger.transactions import (
+    NO_CARD_TOLD,
     StartRows,
     Transaction,
     decide_start,
@@ -198,12 +199,12 @@ def test_a_clock_is_set_since_2020(moment_ms: int | None, is_set: bool) -> None:
 
 def test_a_start_gets_an_id_of_its_account_and_reading() -> None:
     decision = decide_start(started(), X, start_rows())
-    assert decision == (None, 10_009_042, "Accepted", 1, "company-x", (), ())
+    assert decision == (None, "1111", 10_009_042, "Accepted", 1, "company-x", (), ())
 
 
 def test_an_unknown_card_is_invalid_and_gets_an_id_all_the_same() -> None:
     decision = decide_start(started(id_tag="?"), UNKNOWN_CARD, start_rows())
-    assert decision == (None, 9042, "Invalid", 0, UNASSIGNED, (), ())
+    assert decision == (None, "?", 9042, "Invalid", 0, UNASSIGNED, (), ())
 
 
 @pytest.mark.parametrize("state", ["open", "orphaned", "stopped"])
@@ -212,7 +213,31 @@ def test_the_same_start_again_gets_the_same_answer(state: str) -> None:
     first = transaction(7, state=state)
     other = Card(2, "family-y", "Blocked", concurrent=False)
     decision = decide_start(started(), other, start_rows(first, first, elsewhere=True))
-    assert decision == (7, 10_009_042, "Accepted", 1, "company-x", (), ())
+    assert decision == (7, "1111", 10_009_042, "Accepted", 1, "company-x", (), ())
+
+
+@pytest.mark.parametrize("told", ["", " ", "-"])
+def test_a_start_without_a_card_is_of_the_default_tag_and_says_so(told: str) -> None:
+    decision = decide_start(started(id_tag=told), X, start_rows(), "1111")
+    assert decision == (
+        *(None, "1111", 10_009_042, "Accepted", 1, "company-x", ()),
+        (NO_CARD_TOLD,),
+    )
+    assert decide_start(started(id_tag=told), UNKNOWN_CARD, start_rows()).id_tag == told
+
+
+def test_a_card_that_is_told_is_meant_whatever_the_default_tag() -> None:
+    decision = decide_start(started(), X, start_rows(), "3333")
+    assert (decision.id_tag, decision.flags) == ("1111", ())
+
+
+@given(st.none() | st.text(min_size=1), st.sampled_from(["open", "orphaned", "stopped"]))
+def test_a_start_told_again_is_the_same_start_whatever_the_default_tag_is_by_then(
+    default_tag: str | None, state: str
+) -> None:
+    first = transaction(7, state=state, id_tag="3333")
+    again = decide_start(started(id_tag=""), UNKNOWN_CARD, start_rows(first), default_tag)
+    assert (again.repeat_of, again.id_tag, again.flags) == (7, "3333", ())
 
 
 @pytest.mark.parametrize("started_ms", [None, 1_388_534_400_000])
@@ -826,6 +851,35 @@ def test_a_register_that_restarts_twice_or_contradicts_itself_is_under_review() 
 def test_readings_do_not_matter_to_a_register_that_went_on() -> None:
     """MeterValues from zero beside a cumulative meterStart (MicroOcpp): sources are not mixed."""
     assert book(stopped(), CLOSED, 0, 5_000, 32_900).consumed_wh == 32_900
+
+
+def test_a_record_says_that_its_card_was_not_told() -> None:
+    told = transaction(flags=f"start time implausible; {NO_CARD_TOLD}")
+    assert book(stopped(), Match(closes=told)).flags == (NO_CARD_TOLD,)
+    assert book(stopped(), Match(closes=transaction())).flags == ()
+
+
+@pytest.mark.parametrize(
+    ("cap_wh", "review"),
+    [(32_899, "more than 32 kWh"), (32_900, None), (0, "more than 0 kWh"), (CAP_WH + 1, None)],
+)
+def test_what_one_transaction_may_take_is_each_chargers_own(
+    cap_wh: int, review: str | None
+) -> None:
+    record = book(stopped(), Match(closes=transaction()), cap_wh=cap_wh)
+    assert (record.consumed_wh, record.review) == (32_900, review)
+
+
+def test_readings_beyond_the_usual_cap_count_where_the_chargers_own_is_higher() -> None:
+    """A register that restarts: up to 300 kWh, then 5 kWh."""
+    stop = stopped(meter_stop_wh=5_000)
+    long_ago = {"started_ms": NOW_MS - 48 * HOUR_MS}
+    match = Match(closes=transaction(meter_start_wh=10_000, **long_ago))
+    truck = book(stop, match, 310_000, cap_wh=600_000)
+    assert (truck.consumed_wh, truck.review) == (305_000, None)
+    assert book(stop, match, 310_000).review == "the readings contradict each other"
+    small = book(stop, match, 150_000, cap_wh=1_000)
+    assert (small.consumed_wh, small.review) == (145_000, "more than 1 kWh")
 
 
 @pytest.mark.parametrize(("wh", "review"), [(CAP_WH, None), (CAP_WH + 1, "more than 200 kWh")])

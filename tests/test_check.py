@@ -237,3 +237,18 @@ def test_a_disk_that_is_nearly_full_is_wrong(home: Home) -> None:
         home.run("shocpp", "migrate")
         found = wrong(home)
     assert any("MB are left for " in one and "make room" in one for one in found)
+
+
+def test_a_charge_points_json_that_cannot_be_read_is_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    home.charge_points_file.write_text('{"garage": {}}')
+    assert any("'garage' has no password" in sentence for sentence in wrong(home))
+
+
+def test_chargers_that_are_listed_and_have_not_been_here_are_named(home: Home) -> None:
+    home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
+    listed = {name: {"auth": "none"} for name in ("GARAGE", "garrage", "*")}
+    home.charge_points_file.write_text(json.dumps(listed))
+    told = home.run("shocpp", "check").stdout
+    assert f"{home.charge_points_file}: no charger 'garrage' has been here yet; see" in told
+    assert told.count("has been here yet") == 1

@@ -1,6 +1,7 @@
 """A Charge Point's connection as a pure state: one frame makes one event, and nothing raises."""
 
 import json
+from datetime import UTC, timedelta, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -20,7 +21,13 @@ from shocpp.ocpp.connection import (
     Repeated,
     Reported,
 )
-from shocpp.ocpp.facts import AuthorizationAsked, Booted
+from shocpp.ocpp.facts import (
+    AuthorizationAsked,
+    Booted,
+    MeterValuesReported,
+    TransactionStopped,
+)
+from shocpp.ocpp.times import parse_timestamp
 
 NOW_MS = 1_693_727_530_000
 HEARTBEAT = '[2,"7","Heartbeat",{}]'
@@ -446,3 +453,54 @@ def test_every_readable_call_gets_one_answer_with_its_own_id(said: list[tuple[st
             assert answer[1] == json.loads(text)[1]
         if isinstance(event, Confirmed | Refused):
             assert here.outstanding is None
+
+
+ACTIONS_WITH_TIMES = {
+    "StatusNotification": {"connectorId": 1, "status": "Charging", "errorCode": "NoError"},
+    "SecurityEventNotification": {"type": "StartupOfTheDevice"},
+    "StartTransaction": {"connectorId": 1, "idTag": "3333", "meterStart": 0},
+    "StopTransaction": {"transactionId": 1, "meterStop": 0},
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS_WITH_TIMES)
+@pytest.mark.parametrize(
+    ("zone", "hour"), [(None, 15), (UTC, 15), (timezone(timedelta(hours=2)), 13)]
+)
+def test_a_time_without_a_zone_is_read_in_the_chargers(
+    action: str, zone: tzinfo | None, hour: int
+) -> None:
+    payload = {**ACTIONS_WITH_TIMES[action], "timestamp": "2026-10-01T15:00:00"}
+    event = Connection(55, zone).receive(json.dumps([2, "1", action, payload]), NOW_MS)
+    assert isinstance(event, Reported)
+    (moment,) = (told for name, told in event.fact._asdict().items() if name.endswith("ed_ms"))
+    assert moment == parse_timestamp(f"2026-10-01T{hour}:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("action", "member"), [("MeterValues", "meterValue"), ("StopTransaction", "transactionData")]
+)
+def test_so_are_the_times_of_its_readings(action: str, member: str) -> None:
+    values = [{"timestamp": "2026-10-01T15:00:00", "sampledValue": [{"value": "1"}]}]
+    here = Connection(55, timezone(timedelta(hours=2)))
+    event = here.receive(json.dumps([2, "1", action, {member: values}]), NOW_MS)
+    assert isinstance(event, Reported)
+    assert isinstance(event.fact, MeterValuesReported | TransactionStopped)
+    assert event.fact.readings[0].sampled_ms == parse_timestamp("2026-10-01T13:00:00Z")
+
+
+@pytest.mark.parametrize("payload", [{}, {"idTag": None}, {"idTag": ""}])
+def test_where_a_card_is_meant_authorize_need_not_name_one(payload: dict[str, object]) -> None:
+    text = json.dumps([2, "1", "Authorize", payload])
+    event = Connection(55, has_card=True).receive(text, NOW_MS)
+    assert isinstance(event, Reported)
+    assert event.fact == AuthorizationAsked("")
+    named = Connection(55, has_card=True).receive('[2,"1","Authorize",{"idTag":"3333"}]', NOW_MS)
+    assert isinstance(named, Reported)
+    assert named.fact == AuthorizationAsked("3333")
+
+
+def test_where_none_is_meant_it_must() -> None:
+    event = Connection(55).receive('[2,"1","Authorize",{}]', NOW_MS)
+    assert isinstance(event, Answered)
+    assert "OccurenceConstraintViolation" in event.text

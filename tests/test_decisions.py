@@ -16,7 +16,7 @@ from shocpp.ledger.decisions import (
     gap_record,
     orphan_record,
 )
-from shocpp.ledger.transactions import Transaction
+from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction
 
 FAMILY = Owner(2, "family-y")
 NOON_MS = 1_790_848_800_000
@@ -217,3 +217,12 @@ def test_a_reversal_takes_away_exactly_what_was_counted_in_wh_and_in_kwh(
         reversal = assign(booked, FAMILY)[0].record
         assert reversal.consumed_wh == -booked.consumed_wh
         assert reversal.consumed_kwh == -booked.consumed_kwh
+
+
+def test_an_orphan_whose_card_was_not_told_says_so() -> None:
+    transaction = Transaction(
+        *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
+        *(None, NOON_MS, None, None, NO_CARD_TOLD),
+    )
+    flags = orphan_record(transaction, 2_500, NOON_MS).flags
+    assert flags == ("estimated from its last reading", NO_CARD_TOLD)

@@ -60,3 +60,16 @@ def test_any_paper_comes_back(month: Month) -> None:
     back: Paper = thawed(frozen(month.paper))
     assert back == month.paper
     assert repr(back) == repr(month.paper)
+
+
+def test_a_paper_from_before_connectors_had_names_is_read() -> None:
+    kept = json.loads(frozen(eventful()))
+    for charger in kept["chargers"]:
+        del charger["connectors"]
+    assert thawed(json.dumps(kept)) == eventful()
+
+
+def test_names_of_connectors_are_kept() -> None:
+    named = eventful().chargers[0]._replace(connectors={"2": "links"})
+    paper = eventful()._replace(chargers=(named,))
+    assert thawed(frozen(paper)) == paper

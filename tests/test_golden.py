@@ -111,7 +111,16 @@ OPERATOR = {
     "address": ["Sonnenallee 12", "12045 Berlin"],
     "tax_number": "DE123456789",
     "signed_by": "Kassenwart",
-    "meters": {"garage": {"name": "Stellplatz 4", "meter_serial": "1EMH0012345", "note": "MID"}},
+}
+
+CHARGE_POINTS = {
+    "garage": {
+        "auth": "none",
+        "name": "Stellplatz 4",
+        "meter_serial": "1EMH0012345",
+        "note": "MID",
+    },
+    "*": {"auth": "none"},
 }
 
 ROWS = """
@@ -260,7 +269,10 @@ def october(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """October as the chargers have played it."""
     home = Home(tmp_path_factory.mktemp("october") / "home")
     conf = home.folder / "conf"
-    for name, content in (("tags", TAGS), ("tariffs", TARIFFS), ("operator", OPERATOR)):
+    for name, content in (
+        *(("tags", TAGS), ("tariffs", TARIFFS), ("operator", OPERATOR)),
+        ("charge_points", CHARGE_POINTS),
+    ):
         (conf / f"{name}.json").write_text(json.dumps(content))
     told(home, "shocpp", "migrate")
     say(home, "garage", GARAGE)

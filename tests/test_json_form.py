@@ -148,3 +148,12 @@ def test_a_large_month_needs_no_memory() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200_000
+
+
+def test_names_of_connectors_are_there_where_there_are_any() -> None:
+    frame = eventful()
+    (plain,) = form(frame)["chargers"]
+    assert "connectors" not in plain
+    named = frame.chargers[0]._replace(connectors={"2": "left"})
+    (told,) = form(frame._replace(chargers=(named,)))["chargers"]
+    assert told == plain | {"connectors": {"2": "left"}}

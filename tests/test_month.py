@@ -230,23 +230,29 @@ def test_a_month_begins_and_ends_at_local_midnight(
     office.db.close()
 
 
-def test_the_chargers_are_named_as_the_operator_has_written(office: Office) -> None:
+def test_the_chargers_are_named_as_somebody_has_written(office: Office) -> None:
     (office.folder / "conf").mkdir()
-    (office.folder / "conf" / "operator.json").write_text(
-        json.dumps({"name": "WEG", "meters": {"GARAGE": {"name": "Platz 4", "note": "MID"}}})
-    )
+    (office.folder / "conf" / "operator.json").write_text('{"name": "WEG"}')
+    known = {"auth": "none", "name": "Platz 4", "note": "MID", "connectors": {"2": "left"}}
+    (office.folder / "conf" / "charge_points.json").write_text(json.dumps({"GARAGE": known}))
     boot = {"chargePointVendor": "v", "chargePointModel": "m", "meterSerialNumber": "M1"}
     office.say("BootNotification", boot)
     charge(office, 1_000, 2_000)
     office.say("BootNotification", boot, "idle")
     paper = office.paper()
     assert [tuple(charger) for charger in paper.chargers] == [
-        ("garage", "Platz 4", None, "M1", "MID")
+        ("garage", "Platz 4", None, "M1", "MID", {"2": "left"})
     ]
+    assert (paper.connector("garage", 2), paper.connector("garage", 1)) == ("left", None)
+    assert paper.connector("elsewhere", 2) is None
     assert paper.operator.name == "WEG"
 
 
 def test_a_file_that_cannot_be_read_stops_the_paper(office: Office) -> None:
+    (office.folder / "conf").mkdir()
+    (office.folder / "conf" / "charge_points.json").write_text('{"garage": {}}')
+    with pytest.raises(ConfigError, match=r"charge_points\.json: 'garage' has no password"):
+        office.paper()
     (office.folder / "tariffs.json").write_text("{")
     with pytest.raises(ConfigError, match=r"tariffs\.json is not JSON"):
         office.paper()

@@ -15,7 +15,6 @@ from shocpp.errors import ConfigError
 from shocpp.reports.operator import (
     NO_OPERATOR,
     Mail,
-    Meter,
     Operator,
     OperatorFile,
     is_mail_address,
@@ -54,7 +53,6 @@ def test_the_example_says_all_there_is() -> None:
         signed_by="Kassenwart",
         note="Bitte bis zum 15. überweisen.",
     )
-    assert file.meters == {"garage": Meter("Stellplatz 4", "1EMH0012345", "MID")}
     to = {"family-y": ("y@example.org",)}
     assert file.mail == Mail("weg@example.org", to, ("kasse@example.org",))
 
@@ -67,23 +65,15 @@ def test_every_key_may_be_left_out_and_every_object_have_a_comment() -> None:
     file = parsed(
         {
             "comment": 1,
-            "meters": {"a": {"comment": []}, "b": {"name": "B"}},
             "mail": {**FROM, "comment": {}},
         }
     )
     assert file.operator == NO_OPERATOR.operator
-    assert file.meters == {"a": Meter(None, None, None), "b": Meter("B", None, None)}
     assert file.mail == Mail("weg@example.org", {}, ())
 
 
 def test_a_comment_may_return() -> None:
     assert parse_operator('{"comment": 1, "comment": 2}', "x") == NO_OPERATOR
-
-
-def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
-    file = parsed({"meters": {"Garage": {"name": "Stellplatz 4"}}})
-    assert file.meter("gARAGE") == Meter("Stellplatz 4", None, None)
-    assert file.meter("garden") == Meter(None, None, None)
 
 
 # --- what is refused ---
@@ -104,11 +94,6 @@ def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
         ({"signed_by": "\ud800"}, "signed_by must be a text"),
         ({"address": "Sonnenallee 12"}, "address must be a list of lines"),
         ({"contact": ["030", 4]}, "contact, line 2 must be a text on one line"),
-        ({"meters": []}, "meters must be an object, not []"),
-        ({"meters": {"garage": "Stellplatz 4"}}, "meters, 'garage' must be an object"),
-        ({"meters": {"garage": {"serial": "1"}}}, "meters, 'garage': 'serial' is unknown; there"),
-        ({"meters": {"garage": {"note": 1}}}, "meters, 'garage': note must be a text"),
-        ({"meters": {"garage": {}, "Garage": {}}}, "meters, 'Garage' is there twice"),
         ({"mail": []}, "mail must be an object"),
         ({"mail": {}}, 'mail needs "from", the address that sends'),
         ({"mail": {**FROM, "cc": []}}, "mail: 'cc' is unknown; there are from, to, all, comment"),
@@ -124,6 +109,13 @@ def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
 )
 def test_what_is_wrong_is_named_with_its_place(entries: object, told: str) -> None:
     assert told in refusal(entries)
+
+
+@pytest.mark.parametrize("meters", [{}, [], {"garage": {"name": "Stellplatz 4"}}])
+def test_meters_are_elsewhere_now_and_it_says_where(meters: object) -> None:
+    told = refusal({"name": "WEG", "meters": meters})
+    assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in told
+    assert 'keeps the house open with "*": {"auth": "none"}; see conf/charge_points' in told
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:
@@ -230,15 +222,13 @@ def test_check_names_what_is_wrong_with_it(home: Home) -> None:
     assert "'nmae' is unknown; there are name" in ended.stdout
 
 
-def test_check_names_accounts_and_chargers_that_are_not_there(home: Home) -> None:
+def test_check_names_accounts_that_are_not_there(home: Home) -> None:
     home.run("shocpp", "migrate")
     entries = {
-        "meters": {"garrage": {}},
         "mail": {**FROM, "to": {"famly-y": ["y@example.org"], "family-y": ["y@example.org"]}},
     }
     (home.folder / "conf" / "operator.json").write_text(json.dumps(entries))
     told = home.run("shocpp", "check").stdout
     assert "there is no account 'famly-y'" in told
     assert "'family-y'" not in told
-    assert "no charger 'garrage' has been here yet" in told
     assert "has mail addresses, but SHOCPP_SMTP is not set" in told

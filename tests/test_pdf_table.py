@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shocpp.reports.pdf_table import columns_of, is_late
-from tests.pdf_papers import printed, record, sums, without_price, words_of
+from tests.pdf_papers import GARAGE, printed, record, sums, without_price, words_of
 
 
 def test_an_end_on_another_day_says_how_many_days_later(tmp_path: Path) -> None:
@@ -142,3 +142,10 @@ def test_a_month_without_records_says_so(tmp_path: Path) -> None:
 def test_figures_are_squeezed_and_never_cut(tmp_path: Path) -> None:
     row = record(begin_wh=2**62, end_wh=2**62, consumed_wh=2**62)
     assert words_of(printed(tmp_path, [row])).count("4.611.686.018.427.387,904") >= 3
+
+
+def test_a_connector_with_a_name_is_told_by_it(tmp_path: Path) -> None:
+    named = GARAGE._replace(connectors={"1": "links"})
+    told = words_of(printed(tmp_path, [record(), record(connector_id=2)], chargers=(named,)))
+    assert "Stellplatz 4 / links Anna" in told
+    assert "Stellplatz 4 / 2" in told

@@ -10,6 +10,8 @@ import contextlib
 import json
 import re
 import socket
+import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Home, Server, wait_for
+from conftest import BIN, Home, Server, wait_for
 from test_switchboard import ask
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from wsproto.connection import Connection, ConnectionType
@@ -67,7 +70,13 @@ ROWS: dict[int, tuple[str, ...]] = {
     22: ("test_quirk_22_abb_is_not_configured_by_itself",),
     23: ("quirk_23_starcharge_comes_back_with_a_heartbeat.txt",),
     25: ("test_quirk_25_a_charger_deaf_to_calls_until_it_reconnects",),
-    26: ("quirk_26_free2move_starts_again_after_its_drop.txt",),
+    26: (
+        "quirk_26_free2move_starts_again_after_its_drop.txt",
+        "test_quirk_26_free2move_is_answered_late_and_nobody_else",
+        "test_quirk_26_an_answer_kept_back_is_given_before_the_close",
+        "test_quirk_26_a_crash_before_the_late_answer_costs_nothing",
+        "test_quirk_26_late_answers_over_stdin_and_stdout",
+    ),
     27: ("test_quirk_27_a_hard_reset_waits_for_no_confirmation",),
     28: ("test_quirk_28_alfen_flushes_its_backlog",),
     29: ("test_quirk_29_a_full_local_queue_is_drained_fast",),
@@ -94,7 +103,10 @@ ROWS: dict[int, tuple[str, ...]] = {
     51: ("quirk_51_everest_large_stop_with_fewer_samples.txt",),
     52: ("quirk_52_phihong_wants_the_z.txt",),
     54: ("quirk_54_wallbox_empty_id_tag_at_the_stop.txt",),
-    55: ("quirk_55_free_vend_without_a_card.txt",),
+    55: (
+        "quirk_55_free_vend_without_a_card.txt",
+        "quirk_55_free_vend_with_a_default_card.txt",
+    ),
     56: ("quirk_56_abb_and_microocpp_separators_in_tags.txt",),
     57: ("quirk_57_cards_without_case.txt",),
     59: ("quirk_59_local_list_starts_without_authorize.txt",),
@@ -115,7 +127,10 @@ ROWS: dict[int, tuple[str, ...]] = {
     74: ("quirk_74_microocpp_start_told_twice.txt",),
     75: ("quirk_75_schneider_starts_at_the_end.txt",),
     76: ("quirk_76_start_without_a_time.txt",),
-    78: ("quirk_78_growatt_time_without_a_zone.txt",),
+    78: (
+        "quirk_78_growatt_time_without_a_zone.txt",
+        "quirk_78_growatt_in_its_own_zone.txt",
+    ),
     79: ("quirk_79_chago_local_time_with_a_z.txt",),
     80: ("quirk_80_alfen_2014_and_microocpp_1970.txt",),
     82: ("quirk_82_stop_again_after_20_days.txt",),
@@ -135,9 +150,6 @@ ROWS: dict[int, tuple[str, ...]] = {
 
 WAITING = {
     25: "dropping a connection by hand",
-    26: "`reply_delay_ms` of a charger, in charge_points.json",
-    55: "the card of a charger that sends none, in charge_points.json",
-    78: "the time zone of a charger, in charge_points.json",
 }
 """What a row asks for beside what is tested, once there is such a thing."""
 
@@ -201,6 +213,60 @@ class RawCharger:
         frame = json.loads(self.receive())
         assert frame[:2] == [3, "1"], frame
         return frame[2]
+
+
+class Backend:
+    """A `shocpp-backend` of one charger."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._in, self._out = process.stdin, process.stdout
+
+    def say(self, text: str) -> None:
+        """Send a text as one line."""
+        self._in.write(f"{text}\n")
+        self._in.flush()
+
+    def hear(self) -> Any:
+        """The next frame."""
+        return json.loads(self._out.readline())
+
+    def end_input(self) -> None:
+        """Say nothing more."""
+        self._in.close()
+
+    def terminate(self) -> None:
+        """End it as systemd does."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        """Its exit code."""
+        return self._process.wait(20)
+
+
+@contextlib.contextmanager
+def backend(home: Home, identity: str) -> Iterator[Backend]:
+    """A running `shocpp-backend`."""
+    with (
+        open(home.folder / "log", "a") as log,
+        subprocess.Popen(
+            [str(BIN / "shocpp-backend"), "--charge-point", identity],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env=home.environment,
+        ) as process,
+    ):
+        hang_guard = threading.Timer(30, process.kill)
+        hang_guard.start()
+        try:
+            yield Backend(process)
+        finally:
+            hang_guard.cancel()
+            process.kill()
 
 
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -504,6 +570,111 @@ def test_quirk_25_a_charger_deaf_to_calls_until_it_reconnects(server: Server) ->
             call_id = json.loads(charger.recv(5))[1]
             charger.send(json.dumps([3, call_id, {"status": "Accepted"}]))
             assert placed.result(10).state == "answered"
+
+
+LATE_S = 0.5
+FOR_EVER_MS = 10_000
+"""Longer than what is looked at before the answer takes, on any machine."""
+
+
+def keep_back(home: Home, delay_ms: int) -> None:
+    """From now on free2move's starts are answered so late, and all chargers are let in."""
+    listed = {"free2move": {"auth": "none", "reply_delay_ms": delay_ms}, "*": {"auth": "none"}}
+    home.charge_points_file.write_text(json.dumps(listed))
+
+
+def is_open(home: Home) -> bool:
+    """Whether free2move's transaction is on disk."""
+    opened = "SELECT transaction_id FROM open_transactions WHERE charge_point_id = 'free2move'"
+    return home.query(opened) == [(20_009_042,)]
+
+
+def call(unique_id: str, action: str, payload: object) -> str:
+    """A Call."""
+    return json.dumps([2, unique_id, action, payload])
+
+
+def test_quirk_26_free2move_is_answered_late_and_nobody_else(server: Server) -> None:
+    """lbbrhzn/ocpp#2080: its start is on disk at once; its answers wait in their order."""
+    keep_back(server.home, int(LATE_S * 1000))
+    values = {"connectorId": 1, "meterValue": []}
+    with connect(server.url("free2move")) as charger:
+        for _ in range(2):  # the second one is told again, and its answer comes as late
+            began = time.monotonic()
+            charger.send(call("1", "StartTransaction", START))
+            charger.send(call("2", "MeterValues", values))
+            charger.send(call("3", "Heartbeat", {}))
+            wait_for(lambda: is_open(server.home))
+            first = json.loads(charger.recv(10))
+            assert time.monotonic() - began >= LATE_S
+            assert (first[1], first[2]["transactionId"]) == ("1", 20_009_042)
+            assert [json.loads(charger.recv(10))[1] for _ in range(2)] == ["2", "3"]
+    keep_back(server.home, FOR_EVER_MS)
+    with connect(server.url("free2move")) as charger, connect(server.url("other")) as other:
+        charger.send(call("1", "StartTransaction", START))
+        charger.send(call("2", "StopTransaction", STOP))
+        booked = "SELECT consumed_wh FROM accounting"
+        wait_for(lambda: server.home.query(booked) == [(33_000,)])
+        assert ask(other, "Heartbeat", {}).keys() == {"currentTime"}
+        assert ask(other, "StartTransaction", START)["transactionId"] == 20_009_042
+        with pytest.raises(TimeoutError):
+            charger.recv(0)
+
+
+def test_quirk_26_an_answer_kept_back_is_given_before_the_close(server: Server) -> None:
+    """A server that ends does not keep it for itself."""
+    keep_back(server.home, FOR_EVER_MS)
+    with connect(server.url("free2move")) as charger:
+        charger.send(call("1", "StartTransaction", START))
+        charger.send(call("2", "Heartbeat", {}))
+        wait_for(lambda: is_open(server.home))
+        assert server.stop() == 0
+        assert json.loads(charger.recv(10))[2]["transactionId"] == 20_009_042
+        assert json.loads(charger.recv(10))[1] == "2"
+        with pytest.raises(ConnectionClosed):
+            charger.recv(10)
+        assert charger.close_code == 1012
+
+
+def test_quirk_26_a_crash_before_the_late_answer_costs_nothing(server: Server) -> None:
+    """What it sends again is the same start, with the same id."""
+    keep_back(server.home, FOR_EVER_MS)
+    with connect(server.url("free2move")) as charger:
+        charger.send(call("1", "StartTransaction", START))
+        wait_for(lambda: is_open(server.home))
+        server.kill()
+        with pytest.raises(ConnectionClosed):
+            charger.recv(10)
+    keep_back(server.home, 1)
+    server.restart()
+    with connect(server.url("free2move")) as charger:
+        assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+    assert server.home.query("SELECT count(*) FROM open_transactions") == [(1,)]
+
+
+def test_quirk_26_late_answers_over_stdin_and_stdout(home: Home) -> None:
+    """The input may have ended meanwhile; whoever ends the process gets them at once."""
+    keep_back(home, int(LATE_S * 1000))
+    with backend(home, "free2move") as charger:
+        charger.say(call("0", "Heartbeat", {}))
+        assert charger.hear()[1] == "0"
+        began = time.monotonic()
+        charger.say(call("1", "StartTransaction", START))
+        charger.say(call("2", "Heartbeat", {}))
+        charger.end_input()
+        assert charger.hear()[2]["transactionId"] == 20_009_042
+        assert time.monotonic() - began >= LATE_S
+        assert charger.hear()[1] == "2"
+        assert charger.wait() == 0
+    keep_back(home, FOR_EVER_MS)
+    with backend(home, "free2move") as charger:
+        charger.say(call("1", "StartTransaction", START))
+        charger.say(call("2", "StopTransaction", STOP))
+        wait_for(lambda: home.query("SELECT consumed_wh FROM accounting") == [(33_000,)])
+        charger.terminate()
+        assert charger.hear()[2]["transactionId"] == 20_009_042
+        assert charger.hear()[1] == "2"
+        assert charger.wait() == 0
 
 
 @pytest.mark.parametrize("reset", [False, True])

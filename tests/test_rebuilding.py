@@ -748,3 +748,53 @@ def test_whatever_was_told_and_decided_the_books_are_the_same_again(
             told.desk.say(action, payload, charger)
         assert told.books() == before
         told.desk.db.close()
+
+
+def local_start(wh: int, when: str, card: dict[str, str]) -> tuple[str, dict[str, object]]:
+    """A StartTransaction with a time of no zone."""
+    return "StartTransaction", {"connectorId": 1, "meterStart": wh, "timestamp": when, **card}
+
+
+def test_a_chargers_zone_cap_and_default_tag_hold_when_its_ledger_is_derived_again(
+    home: Home,
+) -> None:
+    migrate(home.database, now_ms())
+    entry: dict[str, object] = {"auth": "none", "tz": "Europe/Berlin", "cap_kwh": 3}
+
+    def known(**more: object) -> None:
+        home.charge_points_file.write_text(json.dumps({"garage": entry | more}))
+
+    known(default_tag="3333")
+    say(home, local_start(1_000, "2026-10-01T08:00:00", {}), stop(5_000, "2026-10-01T10:00:00"))
+    known()
+    say(home, local_start(5_000, "2026-10-02T08:00:00", {}), stop(6_000, "2026-10-02T10:00:00"))
+    before = books(home)
+    assert home.query(
+        "SELECT account, id_tag, stopped_at, review, flags FROM accounting ORDER BY stopped_at"
+    ) == [
+        (
+            *("family-y", "3333", "2026-10-01T08:00:00.000Z", "more than 3 kWh"),
+            "matched without its id; no card told: default tag",
+        ),
+        ("unassigned", "", "2026-10-02T08:00:00.000Z", None, "matched without its id"),
+    ]
+    known(default_tag="1111")
+    rebuilt = made_again(home, "frames")
+    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
+    assert books(home) == before
+    lose(home)
+    made_again(home, "files")
+    assert books(home) == before
+
+
+def test_a_zone_that_is_named_later_holds_for_what_is_derived_again(home: Home) -> None:
+    migrate(home.database, now_ms())
+    say(home, local_start(1_000, "2026-10-01T08:00:00", {}), stop(5_000, "2026-10-01T10:00:00"))
+    zone = {"garage": {"auth": "none", "tz": "Europe/Berlin"}}
+    home.charge_points_file.write_text(json.dumps(zone))
+    (path,) = home.record_files()
+    rebuilt = made_again(home, "frames")
+    assert rebuilt.superseded == (path.with_name(f"{path.name}.superseded"),)
+    assert home.query("SELECT started_at, stopped_at, consumed_wh FROM accounting") == [
+        ("2026-10-01T06:00:00.000Z", "2026-10-01T08:00:00.000Z", 4_000)
+    ]

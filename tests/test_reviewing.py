@@ -320,3 +320,12 @@ def test_a_decision_says_why(garage: Home) -> None:
     done = garage.run("shocpp", "review", "dismiss", "1", "--why", " ")
     assert done.returncode == 2
     assert "--why must say something" in done.stderr
+
+
+def test_a_connector_is_listed_with_its_name(garage: Home) -> None:
+    say(garage, start(1_000, MORNING, "?"), stop(5_000, NOON))
+    known = {"garage": {"auth": "none", "connectors": {"1": "left"}}}
+    garage.charge_points_file.write_text(json.dumps(known))
+    assert "garage connector 1 (left)  1000 to 5000 Wh" in garage.run("shocpp", "review").stdout
+    garage.charge_points_file.write_text("{")
+    assert "garage connector 1  1000 to 5000 Wh" in garage.run("shocpp", "review").stdout

@@ -234,3 +234,11 @@ def test_a_large_month_needs_no_memory() -> None:
 def test_a_name_is_escaped_as_json_wants_it(name: str) -> None:
     (record,) = json.loads("".join(seed_array([seed_row(accounting_row(account=name))])))
     assert record["account"] == name
+
+
+def test_a_connector_with_a_name_is_told_with_it() -> None:
+    frame = eventful()
+    named = frame.chargers[0]._replace(connectors={"2": "links"})
+    told = text(frame._replace(chargers=(named,)))
+    assert "  garage Anschluss 2 (links): family-y" in told
+    assert "  garage Anschluss 1: company-x" in told

@@ -1,12 +1,15 @@
 """Timestamps as chargers write them; a time that cannot be true is no time."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
+
+BERLIN = ZoneInfo("Europe/Berlin")
 
 MORNING_MS = 1_693_727_530_000  # 2023-09-03T07:52:10Z
 FIRST_MS = 946_684_800_000
@@ -99,3 +102,23 @@ def test_what_we_write_is_what_we_read(ms: int) -> None:
 def test_every_zone_names_the_same_moment(ms: int, zone: tzinfo) -> None:
     moment = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)).astimezone(zone)
     assert parse_timestamp(moment.isoformat()) == ms
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2023-09-03T09:52:10", "2023-09-03T07:52:10.000Z"),
+        ("2023-12-03 09:52:10.5", "2023-12-03T08:52:10.500Z"),
+        ("2023-09-03T09:52:10Z", "2023-09-03T09:52:10.000Z"),
+        ("2023-09-03T09:52:10-01:00", "2023-09-03T10:52:10.000Z"),
+        ("2023-10-29T02:30:00", "2023-10-29T00:30:00.000Z"),  # the first of two
+        ("2023-03-26T02:30:00", "2023-03-26T01:30:00.000Z"),  # never was
+    ],
+)
+def test_a_time_without_a_zone_is_that_of_its_charger(text: str, utc: str) -> None:
+    assert format_timestamp(parse_timestamp(text, BERLIN) or 0) == utc
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00", "9999-12-31T23:59:59", "1999-12-31T23:00"])
+def test_an_absurd_time_is_absurd_in_every_zone(text: str) -> None:
+    assert parse_timestamp(text, BERLIN) is None

@@ -9,6 +9,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.ledger.transactions import NO_CARD_TOLD
 from shocpp.ocpp.fields import FROM_CHARGE_POINT
 from shocpp.reports.wording import (
     GERMAN,
@@ -28,7 +29,8 @@ from shocpp.reports.wording import (
 BERLIN = ZoneInfo("Europe/Berlin")
 ROOMS = ("ledger", "ocpp", "central_system")
 NAMED = {"flags", "review", "unmatched", "note"}
-FROM_PRICES = {
+FROM_ELSEWHERE = {
+    NO_CARD_TOLD,
     "split by meter values",
     "split by time",
     "start not known, price of its stop",
@@ -99,7 +101,7 @@ def test_every_reason_and_flag_of_the_sources_has_a_german_form() -> None:
 
 def test_no_german_form_is_of_what_nobody_says_any_more() -> None:
     said = set().union(*sources().values())
-    assert set(GERMAN) - said - FROM_PRICES == set()
+    assert set(GERMAN) - said - FROM_ELSEWHERE == set()
 
 
 def test_the_collection_finds_each_way_of_saying() -> None:

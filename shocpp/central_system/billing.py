@@ -7,9 +7,10 @@ decision makes; it leaves the house after the commit.
 import logging
 from typing import NamedTuple
 
+from shocpp.central_system.listing import OPEN_TO_ALL, Entry
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
-from shocpp.ledger.accounts import Accounts, id_tag_key
+from shocpp.ledger.accounts import Accounts, id_tag_key, meant_tag
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match, match_stop, stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
@@ -38,13 +39,17 @@ log = logging.getLogger(__name__)
 
 
 class Heard(NamedTuple):
-    """A frame that a fact came in: the row of its Charge Point, its own row, and its text."""
+    """A frame that a fact came in: the row of its Charge Point, its own row, and its text.
+
+    `entry` is what is known of the Charge Point besides.
+    """
 
     charge_point: int
     charge_point_id: str
     frame: int
     text: str
     received_ms: int
+    entry: Entry = OPEN_TO_ALL
 
 
 class Billing:
@@ -88,19 +93,21 @@ class Billing:
 
     def authorize(self, heard: Heard, asked: AuthorizationAsked) -> Payload:
         """OCPP 1.6 §4.1."""
-        card = self._accounts_in_force().card(asked.id_tag, heard.received_ms)
+        id_tag = meant_tag(asked.id_tag, heard.entry.default_tag)
+        card = self._accounts_in_force().card(id_tag, heard.received_ms)
         status = card.status
         is_single = status == "Accepted" and not card.concurrent
-        key = id_tag_key(asked.id_tag)
-        if is_single and transactions.is_charging(self._db, key, heard.charge_point):
+        if is_single and transactions.is_charging(self._db, id_tag_key(id_tag), heard.charge_point):
             status = "ConcurrentTx"
         return {"idTagInfo": {"status": status}}
 
     def start(self, heard: Heard, started: TransactionStarted) -> Payload:
         """OCPP 1.6 §4.8: a new transaction, or one that is told again."""
-        rows = transactions.rows_for_start(self._db, heard.charge_point, started)
-        card = self._accounts_in_force().card(started.id_tag, heard.received_ms)
-        decision = decide_start(started, card, rows)
+        default_tag = heard.entry.default_tag
+        id_tag = meant_tag(started.id_tag, default_tag)
+        rows = transactions.rows_for_start(self._db, heard.charge_point, started, id_tag)
+        card = self._accounts_in_force().card(id_tag, heard.received_ms)
+        decision = decide_start(started, card, rows, default_tag)
         if decision.repeat_of is not None:
             transactions.count_repeated_start(self._db, decision.repeat_of)
         else:
@@ -113,7 +120,7 @@ class Billing:
                 decision.transaction_id,
                 decision.status,
                 "; ".join(decision.flags) or "fine",
-                started.id_tag or "none",
+                decision.id_tag or "none",
                 decision.account,
             )
         return {
@@ -172,6 +179,7 @@ class Billing:
             match,
             readings=taken,
             neighbours=transactions.neighbours(db, heard.charge_point, stopped, match),
+            cap_wh=heard.entry.cap_wh,
             now_ms=heard.received_ms,
         )
         log.log(

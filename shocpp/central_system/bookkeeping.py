@@ -26,7 +26,7 @@ from shocpp.central_system.jobs import (
     Settle,
     is_energy,
 )
-from shocpp.central_system.listing import ListingFile
+from shocpp.central_system.listing import OPEN_TO_ALL, Entry, Listing, ListingFile
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
 from shocpp.central_system.transport import address_of
@@ -152,6 +152,7 @@ class Bookkeeping:
         self._heard_now: dict[int, int] = {}
         self._to_ring: list[str] = []
         self._entered: dict[str, int] = {}
+        self._listing: Listing | None = None
         self.billing.begin()
         self._next_frame: int | None = None
 
@@ -358,12 +359,19 @@ class Bookkeeping:
         assert row is not None, "facts are written for a named Charge Point only"
         frame = self._keep_frame(row, "in", event.action, job.received_ms, job.text)
         name = self._renamed.get(job.token, job.charge_point_id or "")
-        decided = write(Heard(row, name, frame, job.text, job.received_ms), event.fact)
+        heard = Heard(row, name, frame, job.text, job.received_ms, self._entry(name))
+        decided = write(heard, event.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
         self._keep_frame(row, "out", event.action, now_ms, answer)
         return answer
+
+    def _entry(self, charge_point_id: str) -> Entry:
+        """What is known of a Charge Point; one that is let in no more is still written down."""
+        if self._listing is None:
+            self._listing = self._chargers.listing()
+        return self._listing.entry(charge_point_id) or OPEN_TO_ALL
 
     def _keep(
         self, record: Callable[[Database, int, Any, int], None]

@@ -1,14 +1,15 @@
 """One Charge Point's conversation (a room): its connection state, its answers in order, its Calls.
 
 It does not know what carries it. Answers leave in the order of their Calls, each when its fact is
-on disk; a Heartbeat waits only for older answers of its own charger. Everything here runs in the
-switchboard's loop.
+on disk, and that of a StartTransaction after the charger's reply delay; a Heartbeat waits only for
+older answers of its own charger. Everything here runs in the switchboard's loop.
 """
 
 from collections import deque
 
 from shocpp.central_system.admission import Admitted
 from shocpp.central_system.jobs import Receive
+from shocpp.central_system.listing import Entry
 from shocpp.central_system.tally import Tally
 from shocpp.central_system.transport import Transport, address_of
 from shocpp.central_system.unique_ids import random_uuid
@@ -35,6 +36,9 @@ BACKLOG_BYTES = 256 * 1024
 """The same for bytes that the charger has yet to take."""
 
 
+KEPT_BACK = "StartTransaction"
+"""What a reply delay is for: Free2move drops its socket after an answer to it that comes fast."""
+
 IGNORED_A_MINUTE = 10
 MINUTE_MS = 60_000
 
@@ -42,10 +46,11 @@ MINUTE_MS = 60_000
 class Slot:
     """The place of an answer in the order of answers; `text` is None until it is on disk.
 
-    `received` is the moment of its Call, by the monotonic clock.
+    `received` is the moment of its Call, and it is kept back until `due`, both by the monotonic
+    clock.
     """
 
-    __slots__ = ("event", "received", "received_text", "text")
+    __slots__ = ("due", "event", "received", "received_text", "text")
 
     def __init__(
         self,
@@ -53,11 +58,13 @@ class Slot:
         event: Reported | Answered,
         received: float,
         text: str | None = None,
+        due: float = 0.0,
     ) -> None:
         self.received_text = received_text
         self.event = event
         self.received = received
         self.text = text
+        self.due = due
 
 
 class Conversation:
@@ -85,6 +92,7 @@ class Conversation:
         "token",
         "transport",
         "unfinished",
+        "waking",
         "watched",
     )
 
@@ -95,7 +103,7 @@ class Conversation:
         self.token = random_uuid()
         self.transport = transport
         self.tally = tally
-        self.connection = Connection(heartbeat_s)
+        self.connection = connection_of(admitted.entry, heartbeat_s)
         self.charge_point_id: str | None = None
         self.key: str | None = None
         self.introduced = False
@@ -106,6 +114,7 @@ class Conversation:
         self.silent = 0
         self.stuck_since: float | None = None
         self.unfinished = 0
+        self.waking = False
         self.ignored = 0
         self.ignored_since_ms = 0
         self.slots: deque[Slot] = deque()
@@ -128,9 +137,11 @@ class Conversation:
             self.slots.append(slot)
             return event, slot
         if isinstance(event, Answered):
-            if self.slots:
+            delay_s = self._delay_s(event)
+            if self.slots or delay_s:
                 self.tally.received(event.action)
-                self.slots.append(Slot(text, event, self.last_heard, event.text))
+                due = self.last_heard + delay_s
+                self.slots.append(Slot(text, event, self.last_heard, event.text, due))
             else:
                 self.transport.send(event.text)
                 self.tally.exchanged(event.action, event.text, self.last_heard)
@@ -150,25 +161,36 @@ class Conversation:
         self.tally.call_ended(outcome)
         self.outstanding = None
 
-    def answer(self, slot: Slot, text: str) -> None:
+    def answer(self, slot: Slot, text: str, now: float) -> None:
         """The answer of this slot is on disk: send what is complete, in order."""
         if isinstance(slot.event, Reported):
             self.connection.confirmed(slot.event, slot.received_text, text)
-        self._complete(slot, text)
+            slot.due = now + self._delay_s(slot.event)
+        slot.text = text
+        self.release(now)
 
-    def refuse(self, slot: Slot, text: str) -> None:
+    def refuse(self, slot: Slot, text: str, now: float) -> None:
         """It could not be written, and the next attempt may be."""
         if isinstance(slot.event, Reported):
             self.connection.forget(slot.event, slot.received_text)
-        self._complete(slot, text)
-
-    def _complete(self, slot: Slot, text: str) -> None:
         slot.text = text
-        while self.slots and self.slots[0].text is not None:
+        self.release(now)
+
+    def release(self, now: float) -> None:
+        """Send what is complete and due, in order."""
+        while self.slots and self.slots[0].text is not None and self.slots[0].due <= now:
             first = self.slots.popleft()
             answer = first.text or ""
             self.transport.send(answer)
             self.tally.answered(first.event.action, answer, first.received)
+
+    def due(self) -> float | None:
+        """When the oldest answer is to be released, if it is only kept back."""
+        return self.slots[0].due if self.slots and self.slots[0].text is not None else None
+
+    def _delay_s(self, event: Answered | Reported) -> float:
+        """How long the answer to this Call is kept back."""
+        return self.admitted.entry.reply_delay_ms / 1000 if event.action == KEPT_BACK else 0.0
 
     def may_read(self) -> bool:
         """Whether this charger's frames are to be read on: reading waits, nothing is dropped.
@@ -222,6 +244,11 @@ class Conversation:
     def answers_wait(self) -> bool:
         """Whether the peer, though it says nothing more, is still owed an answer."""
         return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
+
+
+def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
+    """A connection's state at its beginning, with what is known of its Charge Point."""
+    return Connection(heartbeat_s, entry.zone, has_card=entry.default_tag is not None)
 
 
 def too_much(event: Event) -> bool:

@@ -56,20 +56,35 @@ def state(db: Database, settings: Settings, charge_point_id: str) -> Shown:
     states = [one for one in states if one.connector_id > 0] or states
     transactions = {one.connector_id: one for one in charging.open_at(db, charge_point_id)}
     powers = {one.connector_id: one for one in charging.powers(db, charge_point_id)}
+    names = _names_of_connectors(settings, charge_point_id)
     values = {"charge_point": charge_point_id}
     told = []
     for one in states:
         transaction, power = transactions.get(one.connector_id), powers.get(one.connector_id)
         told.append(_of_connector(settings, one, transaction, power, values))
+        values["connector"] = names.get(one.connector_id, str(one.connector_id))
     words = SENTENCES[settings.language]
     if not told:
         return Shown(words["no_state"].format(charge_point=charge_point_id), values)
     if len(told) > 1:
         told = [
-            words["connector"].format(connector=one.connector_id, state=sentence)
+            f"{names[one.connector_id]}: {sentence}"
+            if one.connector_id in names
+            else words["connector"].format(connector=one.connector_id, state=sentence)
             for one, sentence in zip(states, told, strict=True)
         ]
     return Shown("; ".join(told), values)
+
+
+def _names_of_connectors(settings: Settings, charge_point_id: str) -> Mapping[int, str]:
+    """What they are called; none where the file cannot be read: the state is told all the same."""
+    # No other canned call needs it, and a CGI process pays for its imports.
+    from shocpp.central_system.listing import load_listing_or_none
+
+    try:
+        return load_listing_or_none(settings.charge_points_file).meter(charge_point_id).connectors
+    except ConfigError:
+        return {}
 
 
 def _of_connector(
@@ -82,7 +97,7 @@ def _of_connector(
     """One connector's state in words; what it says goes into `values` too."""
     language = settings.language
     word = STATES[language].get(state.status, state.status)
-    values |= {"state": word, "connector": str(state.connector_id), "status": state.status}
+    values |= {"state": word, "status": state.status}
     if state.status == "Faulted":
         return word if state.error_code == "NoError" else f"{word} ({state.error_code})"
     if transaction is None:

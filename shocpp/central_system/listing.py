@@ -20,6 +20,9 @@ refused, and so is one that does not show its password; `"auth": "none"` asks fo
     name, meter_serial, note    for the papers, and its connectors by number:
     connectors       {"1": "left", "2": "right"}
 
+`tz` and `reply_delay_ms` hold from a charger's next connection on, `default_tag` and `cap_kwh` from
+its next frame on.
+
 Unlike tags.json it keeps strangers out: so a file that was there and is gone, or that cannot be
 read, opens nothing. The last good one stays in force, and where there was none, nobody comes in.
 """
@@ -220,6 +223,8 @@ def _connectors(value: object, place: str) -> dict[int, str]:
     for number in names:
         if not (number.isascii() and number.isdigit() and len(number) <= 3):
             raise UsageError(f'{place} are named by number, such as {{"1": "left"}}')
+        if number != str(int(number)):
+            raise UsageError(f"{place}, {number} is {int(number)}; leave the zeros out")
     return {int(number): _text(name, f"{place}, {number}") for number, name in names.items()}
 
 

@@ -1,8 +1,8 @@
 """The ledger decided anew from the frames that chargers have sent (a room).
 
 What must not change is what the chargers were told: the transaction id, the account in it and the
-status of the card are those of the answers of then. A human's decision holds as long as the record
-that it is about is derived again as it was.
+status of the card are those of the answers of then, and the card that was meant where none was
+told. A human's decision holds as long as the record that it is about is derived again as it was.
 """
 
 import json
@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shocpp.central_system.billing import Billing, Heard
+from shocpp.central_system.conversation import connection_of
 from shocpp.central_system.filed_records import Filed, read_filed, record_paths
+from shocpp.central_system.listing import OPEN_TO_ALL, load_listing_or_none
 from shocpp.central_system.posting import posting
 from shocpp.central_system.restoring import Restored, Restoring, Tell
 from shocpp.central_system.tags import TagsFile
@@ -18,8 +20,8 @@ from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts, id_tag_key
 from shocpp.ledger.matching import stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import start_key
-from shocpp.ocpp.connection import Connection, Reported
+from shocpp.ledger.transactions import NO_CARD_TOLD, start_key
+from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.settings import Settings
@@ -64,15 +66,20 @@ class AnsweredCards(TagsFile):
 
 
 class Rederiving:
-    """The deriving of one ledger, in a copy of its database."""
+    """The deriving of one ledger, in a copy of its database.
+
+    ConfigError where charge_points.json cannot be read: it names zones and caps.
+    """
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
+        self._listing = load_listing_or_none(settings.charge_points_file)
         self._cards = AnsweredCards(settings.tags_file)
         self._billing = Billing(db, self._cards, posting(db, settings))
         self._restoring = Restoring(db, settings)
         self._names = transactions.account_names(db)
         self._given = {one[:3]: one for one in remaking.assigned(db)}
+        self._meant = remaking.meant_tags(db, NO_CARD_TOLD)
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
         self._only_filed: set[str] = set()
@@ -129,6 +136,8 @@ class Rederiving:
             key = (row, start["received_ms"], start["start_key"])
             told = (start["account_index"], start["account"], start["assigned_by"])
             self._given.setdefault(key, Assigned(*key, *told))
+        if row is not None and start is not None and NO_CARD_TOLD in start["flags"]:
+            self._meant.setdefault((row, start["received_ms"], start["start_key"]), start["id_tag"])
         return False
 
     def _is_borne_out(self, path: Path) -> bool:
@@ -183,11 +192,13 @@ class Rederiving:
         )
 
     def _play(self, frame: EnergyFrame) -> None:
-        event = Connection(0).receive(frame.text, frame.moment_ms)
+        entry = self._listing.entry(frame.charge_point_id) or OPEN_TO_ALL
+        event = connection_of(entry, 0).receive(frame.text, frame.moment_ms)
         if not isinstance(event, Reported):
             return
         heard = Heard(
-            *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms)
+            *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms),
+            entry,
         )
         self._cards.answered(None)
         self._billing.begin()
@@ -203,12 +214,16 @@ class Rederiving:
 
     def _start(self, heard: Heard, started: TransactionStarted, answer: Payload) -> None:
         issued = answer.get("transactionId")
+        key = (heard.charge_point, heard.received_ms, start_key(started))
+        meant = self._meant.get(key)
+        heard = heard._replace(entry=heard.entry._replace(default_tag=meant))
         if isinstance(issued, int):
-            self._cards.answered(started.id_tag, self._account(issued, started.id_tag, answer))
+            id_tag = meant or started.id_tag
+            self._cards.answered(id_tag, self._account(issued, id_tag, answer))
         derived = self._billing.start(heard, started)["transactionId"]
         if isinstance(issued, int) and issued != derived:
             remaking.reissue(self._db, heard.charge_point, derived, issued)
-        given = self._given.get((heard.charge_point, heard.received_ms, start_key(started)))
+        given = self._given.get(key)
         if given is not None:
             remaking.assign_again(self._db, given)
 

@@ -7,6 +7,7 @@ a Call); once a second it looks by itself, in case a ring was lost.
 """
 
 import logging
+import math
 import os
 import resource
 import selectors
@@ -284,6 +285,7 @@ class Switchboard:
             job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
             if conversation.worth_keeping(event, moment_ms):
                 self._submit(job, conversation, slot)
+        self._wake_when_due(conversation)
         if too_much(event):
             self._hang_up(conversation, PROTOCOL_ERROR, "not OCPP-J")
         elif conversation.calls and conversation.outstanding is None:
@@ -304,7 +306,8 @@ class Switchboard:
             elif isinstance(result, Failed):
                 self._take_failure(conversation, job, slot, result)
             elif slot is not None:
-                conversation.answer(slot, result)
+                conversation.answer(slot, result, time.monotonic())
+                self._wake_when_due(conversation)
                 self._touched.add(conversation)
                 if conversation.calls and conversation.outstanding is None:
                     self._calls.next_call(conversation)
@@ -321,10 +324,26 @@ class Switchboard:
                 log.warning("%s is hung up on: %s", conversation.charge_point_id, failed.reason)
                 self._hang_up(conversation, TRY_AGAIN, "cannot be written just now")
             else:
-                conversation.refuse(slot, error_text(job.event.unique_id, "InternalError", ""))
+                refusal = error_text(job.event.unique_id, "InternalError", "")
+                conversation.refuse(slot, refusal, time.monotonic())
+                self._wake_when_due(conversation)
                 self._touched.add(conversation)
         elif isinstance(job, Connect):
             self._hang_up(conversation, TRY_AGAIN, "cannot be written just now")
+
+    def _wake_when_due(self, conversation: Conversation) -> None:
+        """Come back when an answer is due that is kept back for a while."""
+        due = conversation.due()
+        if due is not None and not conversation.waking:
+            conversation.waking = True
+            self._loop.at(due, self._release, conversation)
+
+    def _release(self, conversation: Conversation) -> None:
+        conversation.waking = False
+        if not conversation.closed:
+            conversation.release(time.monotonic())
+            self._wake_when_due(conversation)
+            self._touched.add(conversation)
 
     def _take_look(self, look: Look) -> None:
         for token in look.superseded:
@@ -499,9 +518,10 @@ class Switchboard:
     # -- good-byes ---------------------------------------------------------------------------------
 
     def _hang_up(self, conversation: Conversation, code: int, reason: str) -> None:
-        """Close a conversation from our side, with a word."""
+        """Close a conversation from our side, with a word; what is on disk is answered before."""
         if conversation.closed:
             return
+        conversation.release(math.inf)
         transport = conversation.transport
         self._forget(conversation, reason)
         if transport.close(code, reason):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from shocpp.ledger.matching import Match
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
 from shocpp.ledger.transaction_id import unpack
-from shocpp.ledger.transactions import Transaction, has_clock
+from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 CLOCK_AHEAD_MS = 5 * 60_000
@@ -83,26 +83,31 @@ def book_stop(
     *,
     readings: Iterable[Reading] = (),
     neighbours: Iterable[tuple[int, int]] = (),
+    cap_wh: int = CAP_WH,
     now_ms: int,
 ) -> Record:
     """The record of a stop that is no repeat.
 
     `readings` are the transaction's meter values in order; `neighbours` are the intervals (Wh)
-    that other records or later starts claim and that this one must not book again.
+    that other records or later starts claim and that this one must not book again; with more than
+    `cap_wh` it waits for a human.
     """
     neighbours, readings = tuple(neighbours), tuple(readings)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
+    if transaction and NO_CARD_TOLD in transaction.flags:
+        flags.append(NO_CARD_TOLD)
     if transaction and transaction.assigned_by:
         flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []
     registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
-    begin_wh = _begin_wh(stopped, match, registers, neighbours, reviews)
-    end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews)
+    most_wh = max(cap_wh, CAP_WH)  # of a large battery; a small cap makes no reading implausible
+    begin_wh = _begin_wh(stopped, match, registers, neighbours, reviews, most_wh)
+    end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews, most_wh)
     if _overlaps(begin_wh, end_wh, neighbours):
         reviews.append("overlaps what is booked already")
-    if consumed_wh > CAP_WH:
-        reviews.append(f"more than {CAP_WH // 1000} kWh")
+    if consumed_wh > cap_wh:
+        reviews.append(f"more than {cap_wh // 1000} kWh")
     by_power_wh = _by_power_wh(readings)
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
@@ -210,6 +215,7 @@ def _begin_wh(
     registers: list[int],
     neighbours: tuple[tuple[int, int], ...],
     reviews: list[str],
+    most_wh: int,
 ) -> int:
     """Where the energy to book begins."""
     meter_stop_wh = stopped.meter_stop_wh or 0
@@ -226,7 +232,7 @@ def _begin_wh(
         ends = (high for _, high in neighbours if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
     unpacked = unpack(stopped.transaction_id or 0)
-    if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= CAP_WH:
+    if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= most_wh:
         return unpacked.start_kwh * 1000
     return meter_stop_wh
 
@@ -250,6 +256,7 @@ def _energy(
     match: Match,
     flags: list[str],
     reviews: list[str],
+    most_wh: int,
 ) -> tuple[int, int]:
     """The end reading and the energy; never negative, never dropped."""
     end_wh = stopped.meter_stop_wh
@@ -263,7 +270,7 @@ def _energy(
         if match.decoded_start_wh is not None and end_wh < begin_wh:
             reviews.append("the stop reading lies below the start that its id names")
         return end_wh, max(end_wh - begin_wh, 0)
-    grown = growth(begin_wh, registers, end_wh)
+    grown = growth(begin_wh, registers, end_wh, most_wh)
     if begin_wh - TOLERANCE_WH <= end_wh:
         if end_wh < begin_wh:
             flags.append(f"stopped {begin_wh - end_wh} Wh below its start")

@@ -16,7 +16,7 @@ from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ledger.transactions import Transaction, has_clock
+from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
 
 
 class Owner(NamedTuple):
@@ -91,6 +91,7 @@ def gap_record(
 def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record:
     """A transaction that was never stopped, up to its last reading, as a record under review."""
     started_ms = transaction.started_ms if has_clock(transaction.started_ms) else None
+    no_card = (NO_CARD_TOLD,) if NO_CARD_TOLD in transaction.flags else ()
     return Record(
         account_index=transaction.account_index,
         account=transaction.account,
@@ -107,7 +108,7 @@ def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record
         stop_reason="Other",
         provenance="decided",
         review="never stopped",
-        flags=("estimated from its last reading",),
+        flags=("estimated from its last reading", *no_card),
     )
 
 

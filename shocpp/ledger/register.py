@@ -23,10 +23,13 @@ class Growth(NamedTuple):
     contradictions: int
 
 
-def growth(begin_wh: int, registers: Iterable[int], end_wh: int) -> Growth:
-    """What was counted from `begin_wh` over the samples `registers` to `end_wh`."""
+def growth(begin_wh: int, registers: Iterable[int], end_wh: int, most_wh: int = CAP_WH) -> Growth:
+    """What was counted from `begin_wh` over the samples `registers` to `end_wh`.
+
+    A sample that lies more than `most_wh` above both ends is none of this register.
+    """
     samples = [*registers, end_wh]
-    limit = max(begin_wh, end_wh) + CAP_WH
+    limit = max(begin_wh, end_wh) + most_wh
     contradictions = sum(not 0 <= sample <= limit for sample in samples)
     samples = [sample for sample in samples if 0 <= sample <= limit]
     wh = restarts = 0

@@ -7,9 +7,11 @@ restart at every boot of many chargers and change on every retry of others.
 import json
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import Card, id_tag_key
+from shocpp.ledger.accounts import Card, id_tag_key, meant_tag
 from shocpp.ledger.transaction_id import pack
 from shocpp.ocpp.facts import TransactionStarted
+
+NO_CARD_TOLD = "no card told: default tag"
 
 CLOCK_SET_SINCE_MS = 1_577_836_800_000
 """2020-01-01: a charger that says less has no clock (1970: MicroOcpp, 2014-01-01: Alfen)."""
@@ -18,7 +20,8 @@ CLOCK_SET_SINCE_MS = 1_577_836_800_000
 class Transaction(NamedTuple):
     """A transaction on file; `row` is the store's own key of it.
 
-    `assigned_by` says which human gave it to another account than its card's, and why.
+    `id_tag` is the card that it is booked by, also where the charger named none. `assigned_by` says
+    which human gave it to another account than its card's, and why.
     """
 
     row: int
@@ -35,6 +38,7 @@ class Transaction(NamedTuple):
     started_ms: int | None
     stopped_ms: int | None
     assigned_by: str | None = None
+    flags: str = ""
 
 
 class StartRows(NamedTuple):
@@ -49,6 +53,7 @@ class StartDecision(NamedTuple):
     """`repeat_of` is the row of the transaction that is merely told again; else a new one."""
 
     repeat_of: int | None
+    id_tag: str
     transaction_id: int
     status: str
     account_index: int
@@ -63,7 +68,7 @@ def has_clock(moment_ms: int | None) -> bool:
 
 
 def start_key(started: TransactionStarted) -> str:
-    """The natural key of a start at its Charge Point."""
+    """The natural key of a start at its Charge Point: of what it told, whatever card is meant."""
     return natural_key(
         started.connector_id,
         id_tag_key(started.id_tag),
@@ -77,8 +82,12 @@ def natural_key(*parts: object) -> str:
     return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
 
 
-def decide_start(started: TransactionStarted, card: Card, rows: StartRows) -> StartDecision:
+def decide_start(
+    started: TransactionStarted, card: Card, rows: StartRows, default_tag: str | None = None
+) -> StartDecision:
     """What a StartTransaction becomes (OCPP 1.6 §4.8).
+
+    `card` is that of `meant_tag`.
 
     A repeat gets the id, account and status of the first one, whatever tags.json says by now. An
     unset clock makes keys that return, so there it is a repeat only while the first is open.
@@ -86,11 +95,20 @@ def decide_start(started: TransactionStarted, card: Card, rows: StartRows) -> St
     same = rows.same_key
     if same is not None and (has_clock(started.started_ms) or same.state == "open"):
         return StartDecision(
-            same.row, same.transaction_id, same.status, same.account_index, same.account, (), ()
+            repeat_of=same.row,
+            id_tag=same.id_tag,
+            transaction_id=same.transaction_id,
+            status=same.status,
+            account_index=same.account_index,
+            account=same.account,
+            orphaned=(),
+            flags=(),
         )
     taken = {transaction.transaction_id for transaction in rows.unstopped}
     packed = pack(card.account_index, started.meter_start_wh or 0, taken)
-    flags = list(started.flags)
+    id_tag, flags = meant_tag(started.id_tag, default_tag), list(started.flags)
+    if id_tag != started.id_tag:
+        flags.append(NO_CARD_TOLD)
     if not has_clock(started.started_ms):
         flags.append("start time implausible")
     if packed.clamped:
@@ -107,6 +125,7 @@ def decide_start(started: TransactionStarted, card: Card, rows: StartRows) -> St
     )
     return StartDecision(
         None,
+        id_tag,
         packed.transaction_id,
         status,
         card.account_index,

@@ -7,6 +7,7 @@ tables (OCPP 1.6 §6).
 """
 
 from collections.abc import Callable
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from shocpp.ocpp.facts import (
@@ -32,10 +33,14 @@ LONGEST_ID_TAG = 255
 
 
 class Moment(NamedTuple):
-    """What an action may know of the world: the time, and the heartbeat interval in seconds."""
+    """What an action may know of the world: the time, and the heartbeat interval in seconds.
+
+    `zone` is that of the charger's times that name none; None: UTC.
+    """
 
     now_ms: int
     heartbeat_s: int
+    zone: tzinfo | None = None
 
 
 class Answer(NamedTuple):
@@ -82,18 +87,18 @@ def heartbeat(_: Payload, moment: Moment) -> Answer:
     return Answer(None, {"currentTime": format_timestamp(moment.now_ms)})
 
 
-def meter_values(payload: Payload, _: Moment) -> Answer:
+def meter_values(payload: Payload, moment: Moment) -> Answer:
     """OCPP 1.6 §4.7. Never refused; the confirmation has no members (the seed sent the time)."""
     fact = MeterValuesReported(
         connector_id=_connector_id(payload)[0],
         transaction_id=_transaction_id(payload.get("transactionId")),
-        readings=readings(payload.get("meterValue")),
+        readings=readings(payload.get("meterValue"), moment.zone),
         signed=signed_values(payload.get("meterValue")),
     )
     return Answer(fact, {})
 
 
-def start_transaction(payload: Payload, _: Moment) -> Answer:
+def start_transaction(payload: Payload, moment: Moment) -> Answer:
     """OCPP 1.6 §4.8. Never refused for its content: what cannot be read is flagged."""
     connector_id, flags = _connector_id(payload)
     id_tag, tag_flags = _id_tag(payload)
@@ -104,7 +109,7 @@ def start_transaction(payload: Payload, _: Moment) -> Answer:
         connector_id=connector_id,
         id_tag=id_tag or "",
         meter_start_wh=meter_start_wh,
-        started_ms=parse_timestamp(started_text),
+        started_ms=parse_timestamp(started_text, moment.zone),
         started_text=started_text,
         reservation_id=reservation_id if is_integer(reservation_id) else None,
         flags=flags + tag_flags + meter_flags,
@@ -112,7 +117,7 @@ def start_transaction(payload: Payload, _: Moment) -> Answer:
     return Answer(fact, None)
 
 
-def status_notification(payload: Payload, _: Moment) -> Answer:
+def status_notification(payload: Payload, moment: Moment) -> Answer:
     """OCPP 1.6 §4.9. Vendors' own status and error words are kept verbatim."""
     fact = StatusReported(
         connector_id=payload["connectorId"],
@@ -121,12 +126,12 @@ def status_notification(payload: Payload, _: Moment) -> Answer:
         info=payload.get("info"),
         vendor_id=payload.get("vendorId"),
         vendor_error_code=payload.get("vendorErrorCode"),
-        reported_ms=parse_timestamp(payload.get("timestamp")),
+        reported_ms=parse_timestamp(payload.get("timestamp"), moment.zone),
     )
     return Answer(fact, {})
 
 
-def stop_transaction(payload: Payload, _: Moment) -> Answer:
+def stop_transaction(payload: Payload, moment: Moment) -> Answer:
     """OCPP 1.6 §4.10. Never refused for its content: what cannot be read is flagged."""
     id_tag, flags = _id_tag(payload)
     meter_stop_wh, meter_flags = _meter_wh(payload, "meterStop")
@@ -140,10 +145,10 @@ def stop_transaction(payload: Payload, _: Moment) -> Answer:
         transaction_id_text=_spelled(raw_id),
         id_tag=id_tag,
         meter_stop_wh=meter_stop_wh,
-        stopped_ms=parse_timestamp(stopped_text),
+        stopped_ms=parse_timestamp(stopped_text, moment.zone),
         stopped_text=stopped_text,
         reason=_text(payload.get("reason")) or "Local",
-        readings=readings(payload.get("transactionData")),
+        readings=readings(payload.get("transactionData"), moment.zone),
         flags=flags + meter_flags,
         signed=signed_values(payload.get("transactionData")),
     )
@@ -160,12 +165,12 @@ def progress(action: str) -> Callable[[Payload, Moment], Answer]:
     return answer
 
 
-def security_event_notification(payload: Payload, _: Moment) -> Answer:
+def security_event_notification(payload: Payload, moment: Moment) -> Answer:
     """Security extension §4.9."""
     fact = SecurityEventReported(
         event=payload["type"],
         tech_info=payload.get("techInfo"),
-        reported_ms=parse_timestamp(payload.get("timestamp")),
+        reported_ms=parse_timestamp(payload.get("timestamp"), moment.zone),
     )
     return Answer(fact, {})
 

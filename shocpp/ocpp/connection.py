@@ -15,6 +15,7 @@ unique id. Nothing is sent before the charger's BootNotification was answered, o
 first frame: several models loop or reboot when they are probed.
 """
 
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from shocpp.ocpp import frames
@@ -89,7 +90,11 @@ _Key = tuple[UniqueId, int]
 
 
 class Connection:
-    """One Charge Point on one transport, from its first frame to its last."""
+    """One Charge Point on one transport, from its first frame to its last.
+
+    `zone` is that of its times that name none, None for UTC; `has_card`: a card is meant where it
+    names none, so that it may also ask whether it is authorized without naming one.
+    """
 
     __slots__ = (
         "_answers",
@@ -97,12 +102,18 @@ class Connection:
         "_garbage_ms",
         "_ids_return",
         "booted",
+        "has_card",
         "heartbeat_s",
         "outstanding",
+        "zone",
     )
 
-    def __init__(self, heartbeat_s: int) -> None:
+    def __init__(
+        self, heartbeat_s: int, zone: tzinfo | None = None, *, has_card: bool = False
+    ) -> None:
         self.heartbeat_s = heartbeat_s
+        self.zone = zone
+        self.has_card = has_card
         self.outstanding: str | None = None
         self.booted = False
         self._answers: dict[_Key, str | None] | None = None
@@ -167,6 +178,8 @@ class Connection:
         action = ACTIONS.get(call.action)
         if action is None:
             return self._no_such_action(call)
+        if self.has_card and call.action == "Authorize" and call.payload.get("idTag") is None:
+            call = call._replace(payload={**call.payload, "idTag": ""})
         if call.action not in NEVER_REFUSED:
             violation = first_violation(FROM_CHARGE_POINT[call.action], call.payload, strict=False)
             if violation is not None and None in call.payload.values():
@@ -176,7 +189,7 @@ class Connection:
             if violation is not None:
                 answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
                 return Answered(call.action, call.unique_id, answer)
-        fact, confirmation = action(call.payload, Moment(now_ms, self.heartbeat_s))
+        fact, confirmation = action(call.payload, Moment(now_ms, self.heartbeat_s, self.zone))
         if fact is None:
             assert confirmation is not None
             answer = frames.result_text(call.unique_id, confirmation)

@@ -8,6 +8,7 @@ has one plain meaning is read all the same, and the flag says how.
 import math
 import re
 from collections.abc import Iterable, Mapping
+from datetime import tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -60,11 +61,14 @@ def is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and -BIGGEST < value < BIGGEST
 
 
-def readings(meter_values: object) -> tuple[Reading, ...]:
-    """The register and power readings of a `meterValue` or `transactionData` list."""
+def readings(meter_values: object, zone: tzinfo | None = None) -> tuple[Reading, ...]:
+    """The register and power readings of a `meterValue` or `transactionData` list.
+
+    `zone` is that of their times without one.
+    """
     if not isinstance(meter_values, list):
         return ()
-    return tuple(_reading(entry) for entry in meter_values if isinstance(entry, dict))
+    return tuple(_reading(entry, zone) for entry in meter_values if isinstance(entry, dict))
 
 
 _REGISTER = "Energy.Active.Import.Register"
@@ -72,7 +76,7 @@ _POWER = "Power.Active.Import"
 _NO_ENERGY = frozenset({"A", "V", "W", "kW", "VA", "kVA", "var", "kvar"})
 
 
-def _reading(entry: Mapping[str, Any]) -> Reading:
+def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
     """Totals: a sample at the inlet or signed is kept but not reckoned with.
 
     Nor is one of a single phase, but for power: chargers that give no total give three of them.
@@ -99,7 +103,7 @@ def _reading(entry: Mapping[str, Any]) -> Reading:
             register_wh = whole(sample.get("value"), 1000 if unit == "kWh" else 1)
     if power_w is None and of_phases:
         power_w = sum(of_phases.values())
-    return Reading(parse_timestamp(entry.get("timestamp")), register_wh, power_w)
+    return Reading(parse_timestamp(entry.get("timestamp"), zone), register_wh, power_w)
 
 
 def _objects(items: Iterable[object]) -> Iterable[dict[str, Any]]:

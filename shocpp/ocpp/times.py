@@ -3,25 +3,25 @@
 Moments inside the house are integer milliseconds since 1970 in UTC, named `…_ms`.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = 946_684_800_000  # 2000-01-01
 _LAST_MS = 4_102_444_800_000  # 2100-01-01
 
 
-def parse_timestamp(text: object) -> int | None:
+def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
     """The moment a charger's text names, or None where it is missing, absurd or before 2000.
 
     Chargers without a set clock send 1970 or 2014; "222222017-10-27…" was stored by two systems
-    and stopped them for good. A time without a zone is read as UTC (OCPP 1.6 §3.11).
+    and stopped them for good. A time without a zone is that of `zone`, else UTC (OCPP 1.6 §3.11).
     """
     if not isinstance(text, str) or not 10 <= len(text) <= 40:
         return None
     try:
         moment = _read(text)
         if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
+            moment = moment.replace(tzinfo=zone or UTC)
         ms = (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
         return None

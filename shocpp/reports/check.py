@@ -14,7 +14,13 @@ from shocpp.central_system.tags import load_accounts, owners
 from shocpp.central_system.tariffs import load_tariffs
 from shocpp.central_system.workers import is_alive
 from shocpp.errors import ConfigError, ShocppError
-from shocpp.reports.exposure import of_network, of_owners, of_secrets, of_strangers
+from shocpp.reports.exposure import (
+    of_absent_chargers,
+    of_network,
+    of_owners,
+    of_secrets,
+    of_strangers,
+)
 from shocpp.reports.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.reports.machine import of_clock, of_disk, unknown_variables
 from shocpp.reports.operator import load_operator
@@ -144,13 +150,6 @@ def _of_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding(WRONG, str(error))
         return
-    for charge_point_id in file.meters:
-        if db and charge_points.row_of(db, charge_point_id) is None:
-            yield Finding(
-                NOTE,
-                f"{path}, meters: no charger {charge_point_id!r} has been here yet; see: shocpp "
-                "charge-points",
-            )
     with suppress(ConfigError):  # of tags.json, told above
         known = owners(settings.tags_file, _bound(db))
         for account in sorted(set(file.mail.to) - set(known)):
@@ -195,6 +194,7 @@ _LOOKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _of_accounts,
     _of_canned_calls,
     _of_operator,
+    of_absent_chargers,
     _of_tariffs,
     _of_review,
     _of_workers,

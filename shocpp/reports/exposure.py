@@ -4,6 +4,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from shocpp.central_system.bells import bells_folder
@@ -12,6 +13,7 @@ from shocpp.central_system.listing import NO_LISTING, Listing, load_listing
 from shocpp.errors import ConfigError
 from shocpp.reports.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.settings import CHECKOUT, Settings, is_loopback
+from shocpp.store import charge_points
 from shocpp.store.database import Database
 from shocpp.store.views import rows_of
 
@@ -45,6 +47,19 @@ def of_strangers(settings: Settings, db: Database | None) -> Iterator[Finding]:
         )
     if db is not None and listing is not NO_LISTING:
         yield from _of_connected(listing, path, db)
+
+
+def of_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Entries that may be misspelled."""
+    path = settings.charge_points_file
+    with suppress(FileNotFoundError, ConfigError):  # told by of_strangers
+        for entry in load_listing(path).entries.values():
+            if db is not None and charge_points.row_of(db, entry.charge_point_id) is None:
+                yield Finding(
+                    NOTE,
+                    f"{path}: no charger {entry.charge_point_id!r} has been here yet; see: shocpp "
+                    "charge-points",
+                )
 
 
 def _open_house(settings: Settings, listing: Listing) -> Finding:

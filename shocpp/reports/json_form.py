@@ -12,7 +12,7 @@ from typing import Any
 
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.paper import Paper, Rows, Sums
+from shocpp.reports.paper import Charger, Paper, Rows, Sums
 from shocpp.reports.wording import euro, kwh
 from shocpp.store.audit import Gap
 from shocpp.store.paper_records import PaperRow
@@ -52,7 +52,7 @@ def _frame(paper: Paper) -> dict[str, object]:
         "gaps": [_gap(gap) for gap in paper.gaps],
         "imported_wh": dict(paper.imported_wh),
         "decided_later_wh": dict(paper.decided_later_wh),
-        "chargers": _typed(paper.chargers),
+        "chargers": [_charger(charger) for charger in paper.chargers],
     }
 
 
@@ -90,6 +90,14 @@ def _gap(gap: Gap) -> dict[str, object]:
         "before": format_timestamp(gap.before_ms),
         "dismissed": gap.dismissed,
     }
+
+
+def _charger(charger: Charger) -> dict[str, object]:
+    """Without names of connectors where there are none, as in months closed before there were."""
+    told = dict(_typed(charger))
+    if not charger.connectors:
+        del told["connectors"]
+    return told
 
 
 def _accounting(row: AccountingRow) -> dict[str, object]:

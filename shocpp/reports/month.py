@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from shocpp import __version__
 from shocpp.central_system.clock import now_ms
+from shocpp.central_system.listing import Listing, load_listing_or_none
 from shocpp.central_system.posting import month_of, posting
 from shocpp.central_system.record_files import write_files
 from shocpp.central_system.tags import load_accounts
@@ -33,11 +34,12 @@ from shocpp.store.views import rows_of
 
 
 class Configuration(NamedTuple):
-    """What a paper needs of conf/: whose it is, who charges, and what a month costs besides."""
+    """What a paper needs of conf/: whose it is, who charges, where, and what a month costs."""
 
     accounts: Accounts
     tariffs: Tariffs
     operator: OperatorFile
+    listing: Listing
     zone: ZoneInfo
 
 
@@ -137,7 +139,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
         gaps=tuple(gaps),
         imported_wh=tuple(paper_records.imported_wh(db, name)),
         decided_later_wh=tuple(paper_records.decided_later_wh(db, name)),
-        chargers=_chargers(db, conf.operator, involved),
+        chargers=_chargers(db, conf.listing, involved),
         cards=conf.accounts.card_names(),
     )
 
@@ -151,7 +153,13 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
         tariffs = load_tariffs(settings.tariffs_file)
     except FileNotFoundError:
         tariffs = NO_TARIFFS
-    return Configuration(accounts, tariffs, load_operator(settings.operator_file), settings.zone)
+    return Configuration(
+        accounts,
+        tariffs,
+        load_operator(settings.operator_file),
+        load_listing_or_none(settings.charge_points_file),
+        settings.zone,
+    )
 
 
 def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
@@ -200,13 +208,14 @@ def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tupl
     )
 
 
-def _chargers(db: Database, operator: OperatorFile, involved: set[str]) -> tuple[Charger, ...]:
+def _chargers(db: Database, listing: Listing, involved: set[str]) -> tuple[Charger, ...]:
     found = []
     for row in rows_of(db, "charge_points"):
         if row["id"] in involved:
-            meter = operator.meter(row["id"])
+            meter = listing.meter(row["id"])
             serial = meter.meter_serial or row["meter_serial"]
-            found.append(Charger(row["id"], meter.name, row["serial"], serial, meter.note))
+            names = {str(number): name for number, name in meter.connectors.items()}
+            found.append(Charger(row["id"], meter.name, row["serial"], serial, meter.note, names))
     return tuple(sorted(found))
 
 

@@ -1,4 +1,4 @@
-"""conf/operator.json: whose papers these are (a room): letterhead, meters, and where to send them.
+"""conf/operator.json: whose papers these are (a room): letterhead, and where to send them.
 
     {"name": "WEG Sonnenallee 12",
      "address": ["Sonnenallee 12", "12045 Berlin"],
@@ -6,13 +6,12 @@
      "tax_number": "DE123456789",
      "signed_by": "Kassenwart",
      "note": "Bitte bis zum 15. überweisen.",
-     "meters": {"garage": {"name": "Stellplatz 4", "meter_serial": "1EMH0012345", "note": "MID"}},
      "mail": {"from": "weg@example.org", "to": {"family-y": ["y@example.org"]},
               "all": ["kasse@example.org"]}}
 
 Every key may be left out, and so may the file; `comment` is for whoever writes it. It is taken
 whole or not at all, and no text in it has a line break or another control character: what stands
-here gets into the heads of letters.
+here gets into the heads of letters. What is known of chargers and meters is in charge_points.json.
 """
 
 import re
@@ -23,7 +22,6 @@ from typing import NamedTuple
 from shocpp.central_system.conf_entries import decoded, line_of_text, members, shown
 from shocpp.central_system.conf_texts import conf_text
 from shocpp.errors import ConfigError, UsageError
-from shocpp.store.charge_points import identity_key
 
 LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
@@ -33,17 +31,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@{_LABEL}(?:\.{_LABEL})*")
 
 _TEXTS = ("name", "tax_number", "signed_by", "note")
-_KEYS = (*_TEXTS, "address", "contact", "meters", "mail", "comment")
-_METER_KEYS = ("name", "meter_serial", "note", "comment")
+_KEYS = (*_TEXTS, "address", "contact", "mail", "comment")
 _MAIL_KEYS = ("from", "to", "all", "comment")
-
-
-class Meter(NamedTuple):
-    """What somebody has written down of a charger and its meter; None: nothing."""
-
-    name: str | None
-    meter_serial: str | None
-    note: str | None
 
 
 class Operator(NamedTuple):
@@ -69,20 +58,14 @@ class Mail(NamedTuple):
 
 
 class OperatorFile(NamedTuple):
-    """All that the file says; `meters` by the key of their charger's identity."""
+    """All that the file says."""
 
     operator: Operator
-    meters: Mapping[str, Meter]
     mail: Mail
 
-    def meter(self, charge_point_id: str) -> Meter:
-        """What is written down of this charger."""
-        return self.meters.get(identity_key(charge_point_id), NO_METER)
 
-
-NO_METER = Meter(None, None, None)
 NO_MAIL = Mail("", {}, ())
-NO_OPERATOR = OperatorFile(Operator("", (), (), "", "", ""), {}, NO_MAIL)
+NO_OPERATOR = OperatorFile(Operator("", (), (), "", "", ""), NO_MAIL)
 
 
 def load_operator(path: Path) -> OperatorFile:
@@ -115,12 +98,18 @@ def is_mail_address(text: str) -> bool:
 
 
 def _operator_file(entries: object) -> OperatorFile:
+    if isinstance(entries, dict) and "meters" in entries:
+        raise UsageError(
+            "meters are now in conf/charge_points.json, as name, meter_serial and note of each "
+            "charger; that file also lists who is let in, and keeps the house open with "
+            '"*": {"auth": "none"}; see conf/charge_points.json.example'
+        )
     keys = members(entries, "the file", _KEYS)
     name, tax_number, signed_by, note = (line_of_text(keys.get(key, ""), key) for key in _TEXTS)
     address, contact = (_lines(keys.get(key, []), key) for key in ("address", "contact"))
     operator = Operator(name, address, contact, tax_number, signed_by, note)
     mail = _mail(keys["mail"]) if "mail" in keys else NO_MAIL
-    return OperatorFile(operator, _meters(keys.get("meters", {})), mail)
+    return OperatorFile(operator, mail)
 
 
 def _lines(value: object, place: str) -> tuple[str, ...]:
@@ -129,21 +118,6 @@ def _lines(value: object, place: str) -> tuple[str, ...]:
     return tuple(
         line_of_text(line, f"{place}, line {number}") for number, line in enumerate(value, 1)
     )
-
-
-def _meters(value: object) -> dict[str, Meter]:
-    meters: dict[str, Meter] = {}
-    for charge_point_id, entry in members(value, "meters").items():
-        place = f"meters, {shown(charge_point_id)}"
-        if identity_key(charge_point_id) in meters:
-            raise UsageError(f"{place} is there twice: identities have no case; put both into one")
-        keys = members(entry, place, _METER_KEYS)
-        texts = (
-            line_of_text(keys[key], f"{place}: {key}") if key in keys else None
-            for key in ("name", "meter_serial", "note")
-        )
-        meters[identity_key(charge_point_id)] = Meter(*texts)
-    return meters
 
 
 def _mail(value: object) -> Mail:

@@ -5,7 +5,7 @@ is; the records are read one by one, because they may be many, and never change.
 CSV, JSON, PDF) is made of these two and of nothing else, so all of them say the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shocpp.ledger.tariffs import Fee
@@ -57,13 +57,17 @@ class Closed(NamedTuple):
 
 
 class Charger(NamedTuple):
-    """A charger as the paper names it; what is not known is None."""
+    """A charger as the paper names it; what is not known is None.
+
+    `connectors` are the names of those that have one, by their numbers.
+    """
 
     charge_point_id: str
     name: str | None
     serial: str | None
     meter_serial: str | None
     meter_note: str | None
+    connectors: Mapping[str, str] = {}  # also that of papers frozen before there were names
 
 
 class Paper(NamedTuple):
@@ -92,6 +96,13 @@ class Paper(NamedTuple):
     decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
+
+    def connector(self, charge_point_id: str | None, connector_id: int) -> str | None:
+        """The name of a connector, if it has one."""
+        for charger in self.chargers:
+            if charger.charge_point_id == charge_point_id:
+                return charger.connectors.get(str(connector_id))
+        return None
 
 
 Rows = Iterator[PaperRow]

@@ -167,8 +167,7 @@ def _ended(row: AccountingRow, subject: Subject) -> str:
 
 
 def _where(row: AccountingRow | Unfinished, subject: Subject) -> str:
-    name = subject.charge_point(row.charge_point_id)
-    return name if row.connector_id is None else f"{name} / {row.connector_id}"
+    return subject.place(row.charge_point_id, row.connector_id)
 
 
 def _unfinished(subject: Subject) -> list[str]:

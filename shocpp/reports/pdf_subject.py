@@ -28,6 +28,13 @@ class Subject(NamedTuple):
             return self.word("imported")
         return self.names.get(charge_point_id, charge_point_id)
 
+    def place(self, charge_point_id: str | None, connector_id: int | None) -> str:
+        """A charger and its connector, by name where it has one."""
+        charger = self.charge_point(charge_point_id)
+        if connector_id is None:
+            return charger
+        return f"{charger} / {self.paper.connector(charge_point_id, connector_id) or connector_id}"
+
     def card(self, id_tag: str) -> str:
         """A card: its name, and the last four characters of its id."""
         name = self.paper.cards.get(id_tag_key(id_tag), "")

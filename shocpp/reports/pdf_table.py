@@ -163,8 +163,7 @@ class Table:
 
     def _place(self, paper_row: PaperRow) -> str:
         row = paper_row.row
-        name = self._subject.charge_point(row.charge_point_id)
-        return name if row.connector_id is None else f"{name} / {row.connector_id}"
+        return self._subject.place(row.charge_point_id, row.connector_id)
 
     def _note(self, paper_row: PaperRow) -> None:
         """Keep what the foot tells of a record, also of one that is no row."""

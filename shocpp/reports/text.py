@@ -169,7 +169,7 @@ class _Frame:
         running = self._say(
             "running",
             charge_point=transaction.charge_point_id,
-            connector=transaction.connector_id,
+            connector=self._connector(transaction),
             account=transaction.account,
             card=masked(transaction.id_tag),
             since=local(transaction.started_at, self._zone),
@@ -177,6 +177,11 @@ class _Frame:
         if transaction.consumed_wh is None:
             return running
         return running + self._say("so_far", kwh=self._kwh(transaction.consumed_wh))
+
+    def _connector(self, transaction: Unfinished) -> str:
+        number = transaction.connector_id
+        name = self._paper.connector(transaction.charge_point_id, number)
+        return f"{number} ({name})" if name else str(number)
 
     def late(self, told_apart: Sequence[PaperRow]) -> list[str]:
         """What belongs to a closed month; the records are in the list below."""

@@ -63,6 +63,7 @@ GERMAN = {
     "Anfangsstand, den die Vorgangsnummer nennt",
     "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
     "Anfangsstand, ist aber nicht niedrig",
+    "no card told: default tag": "keine Karte genannt: Standardkarte",
     # What humans and files say
     "assigned by {}": "zugeordnet von {}",
     "energy past the books": "nicht erfasste Energie",

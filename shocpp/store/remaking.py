@@ -123,6 +123,16 @@ def assigned(db: Database) -> list[Assigned]:
     return [Assigned(*row) for row in rows.fetchall()]
 
 
+def meant_tags(db: Database, flag: str) -> dict[tuple[int, int, str], str]:
+    """The cards meant where chargers told none, by what their transactions are recognised by."""
+    rows = db.execute(
+        "SELECT charge_point, received_ms, start_key, id_tag FROM started_transaction"
+        " WHERE instr(flags, ?)",
+        (flag,),
+    )
+    return {(charge_point, ms, key): id_tag for charge_point, ms, key, id_tag in rows}
+
+
 def assign_again(db: Database, given: Assigned) -> None:
     """Give a transaction that was derived again to the account it was given to."""
     db.execute(

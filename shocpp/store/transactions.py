@@ -35,7 +35,7 @@ INFINITE_WH = 2**62
 
 _TRANSACTION = (
     "SELECT id, transaction_id, connector_id, id_tag, account_index, account, status, state,"
-    " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms, assigned_by"
+    " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms, assigned_by, flags"
     " FROM started_transaction"
 )
 
@@ -79,15 +79,17 @@ def is_charging(db: Database, tag_key: str, besides: int) -> bool:
     return found is not None
 
 
-def rows_for_start(db: Database, charge_point: int, started: TransactionStarted) -> StartRows:
-    """What `decide_start` needs to know."""
+def rows_for_start(
+    db: Database, charge_point: int, started: TransactionStarted, id_tag: str
+) -> StartRows:
+    """What `decide_start` needs to know; `id_tag` is the card that is meant."""
     same_key = _transactions(
         db, "charge_point = ? AND start_key = ?", charge_point, start_key(started)
     )
     return StartRows(
         same_key=same_key[-1] if same_key else None,
         unstopped=_unstopped(db, charge_point),
-        charging_elsewhere=is_charging(db, id_tag_key(started.id_tag), charge_point),
+        charging_elsewhere=is_charging(db, id_tag_key(id_tag), charge_point),
     )
 
 
@@ -119,8 +121,8 @@ def record_start(
             charge_point,
             decision.transaction_id,
             started.connector_id,
-            started.id_tag,
-            id_tag_key(started.id_tag),
+            decision.id_tag,
+            id_tag_key(decision.id_tag),
             decision.account_index,
             decision.account,
             decision.status,

@@ -1,13 +1,15 @@
 """The commands by which a human decides (a door)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import click
 
 from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
 from shocpp.doors.lines import one_line
+from shocpp.errors import ConfigError
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 
@@ -38,25 +40,34 @@ def list_(as_json: bool) -> None:
     \b
     Example: shocpp review list --json
     """
+    from shocpp.central_system.listing import NO_LISTING, load_listing_or_none
     from shocpp.store.views import rows_of
 
-    with open_database(read_settings().database) as db:
+    settings = read_settings()
+    with open_database(settings.database) as db:
         rows = rows_of(db, "review")
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
+    listing = NO_LISTING
+    with suppress(ConfigError):  # names are for the eye; `shocpp check` tells what is wrong
+        listing = load_listing_or_none(settings.charge_points_file)
     rows.sort(key=lambda row: (row["kind"] == "gap", row["stopped_at"] or row["started_at"] or ""))
     for row in rows:
         click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
-        click.echo(one_line(f"       {_known(row)}"))
+        names = listing.meter(row["charge_point_id"] or "").connectors
+        click.echo(one_line(f"       {_known(row, names)}"))
     if rows:
         click.echo("decide with: shocpp review assign|correct|dismiss NUMBER (see --help)")
     else:
         click.echo("none")
 
 
-def _known(row: dict[str, Any]) -> str:
-    connector = "" if row["connector_id"] is None else f" connector {row['connector_id']}"
+def _known(row: dict[str, Any], names: Mapping[int, str]) -> str:
+    number = row["connector_id"]
+    connector = "" if number is None else f" connector {number}"
+    if number in names:
+        connector += f" ({names[number]})"
     told = [
         f"{row['charge_point_id'] or 'imported'}{connector}",
         f"{row['begin_wh']} to {row['end_wh']} Wh",
