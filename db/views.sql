@@ -194,16 +194,22 @@ SELECT charge_point.charge_point_id,
        json_extract(sample.value, '$.phase')                                           AS phase,
        coalesce(json_extract(sample.value, '$.context'), 'Sample.Periodic')            AS context,
        coalesce(json_extract(sample.value, '$.location'), 'Outlet')                    AS location,
-       coalesce(json_extract(sample.value, '$.format'), 'Raw')                         AS format
-FROM (SELECT frame, charge_point, connector_id, started_transaction
-      FROM meter_reading GROUP BY frame) AS reading
+       coalesce(json_extract(sample.value, '$.format'), 'Raw')                         AS format,
+       -- Where it came: the number of its frame's first reading, and its place in the two lists.
+       reading.id                                                                      AS number,
+       entry.key                                                                       AS meter_value,
+       sample.key                                                                      AS sample
+FROM meter_reading AS reading
 JOIN frame ON frame.id = reading.frame AND json_valid(frame.text)
 JOIN charge_point ON charge_point.id = reading.charge_point
 LEFT JOIN started_transaction AS started ON started.id = reading.started_transaction
 JOIN json_each(frame.text, iif(frame.action = 'StopTransaction',
                                '$[3].transactionData', '$[3].meterValue')) AS entry
 JOIN json_each(entry.value, '$.sampledValue') AS sample
-WHERE entry.type = 'object' AND sample.type = 'object';
+WHERE entry.type = 'object' AND sample.type = 'object'
+  -- The readings of a frame are written one after another.
+  AND NOT EXISTS (SELECT 1 FROM meter_reading AS before
+                  WHERE before.id = reading.id - 1 AND before.frame = reading.frame);
 
 CREATE VIEW signed_values AS
 -- What meters have signed, as it came; `number` is that of the accounting record, once there is one.

@@ -54,8 +54,11 @@ CLOCKS = {"now", "today", "utcnow", "utcfromtimestamp"}
 
 ONLY_IN = {
     "sqlite3": ("shocpp/store/",),
-    "flask": ("shocpp/doors/web.py", "app.py"),
-    "werkzeug": ("shocpp/doors/web.py",),
+    "flask": (
+        *("shocpp/doors/api.py", "shocpp/doors/upgrades.py", "shocpp/doors/web.py"),
+        "app.py",
+    ),
+    "werkzeug": ("shocpp/doors/web.py", "shocpp/doors/api.py"),
     "gunicorn": ("gunicorn.conf.py",),
     "click": ("shocpp/doors/cli/",),
     "prometheus_client": ("shocpp/doors/metrics.py",),

@@ -66,9 +66,9 @@ def test_it_says_that_it_is_well_when_its_cards_are_read(
     board = Switchboard(home.settings)
     board.start()
     try:
-        assert (board.health(), board.tags_trouble()) == (None, None)
+        assert (board.health(), board.conf_trouble()) == (None, None)
         home.tags_file.unlink()
-        wait_for(board.tags_trouble, 5)
+        wait_for(board.conf_trouble, 5)
         assert "the 3 accounts read before stay in force" in caplog.text
     finally:
         board.stop()

@@ -7,7 +7,8 @@ from conftest import Server
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
-from shocpp.doors.web import Refusal, identity_from
+from shocpp.doors.refused import Refused
+from shocpp.doors.upgrades import identity_from
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def test_the_last_segment_names_the_charger(target: str, charge_point_id: str | 
 
 @pytest.mark.parametrize("target", ["/a%2Fb", "/a%00", "/a%0Ab", "/%FF", "/" + "x" * 256])
 def test_a_name_with_slash_or_control_characters_is_refused(target: str) -> None:
-    with pytest.raises(Refusal):
+    with pytest.raises(Refused):
         identity_from(target)
 
 

@@ -134,9 +134,10 @@ class Switchboard:
         """Why no charger can be served just now, if so."""
         return self._bookkeeper.trouble
 
-    def tags_trouble(self) -> str | None:
-        """Why tags.json is not in force as it is, if so."""
-        return self._bookkeeper.tags.trouble
+    def conf_trouble(self) -> str | None:
+        """Why tags.json or charge_points.json is not in force as it is, if so."""
+        self.chargers.listing()
+        return self._bookkeeper.tags.trouble or self.chargers.trouble
 
     def stop(self, timeout_s: float = 1.5) -> None:
         """End the loop, as `end_soon` says, and wait for it."""

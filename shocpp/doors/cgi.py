@@ -16,6 +16,7 @@ from shocpp.central_system.answering import Answer, answer_canned
 from shocpp.central_system.canned import CannedCall, canned_call
 from shocpp.doors.callers import has_secret, is_of_another_page, who_asks
 from shocpp.doors.lines import one_line
+from shocpp.doors.refused import HEADERS_OF, Refused
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
 from shocpp.settings import Settings
 from shocpp.store.database import Database, open_database
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 LONGEST_FORM = 4_096
 LONGEST_LINE = 500
 """No assistant speaks more."""
-RETRY_AFTER_S = "10"
 PLACE_WITHIN_S = 0.5
 """Chargers mostly answer in milliseconds: so long a place is waited for, where all are taken."""
 
@@ -63,12 +63,6 @@ STATUS_OF_ANSWER = {
     "unknown": 504,
 }
 
-HEADERS_OF = {
-    401: [("WWW-Authenticate", 'Basic realm="shocpp", charset="UTF-8"')],
-    405: [("Allow", "GET, POST")],
-    503: [("Retry-After", RETRY_AFTER_S)],
-}
-
 
 def serve_cgi(application: "WSGIApplication") -> None:
     """Answer the request of a CGI process's environment and input on its output (RFC 3875)."""
@@ -82,15 +76,6 @@ def serve_cgi(application: "WSGIApplication") -> None:
     out = sys.stdout.buffer
     out.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
     out.flush()
-
-
-class Refused(Exception):
-    """A request that is answered with a status and one line, and does nothing."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        self.status = status
-        self.sentence = sentence
-        super().__init__(sentence)
 
 
 class CannedCaller:
@@ -133,6 +118,7 @@ class CannedCaller:
             ("Cache-Control", "no-store"),
             ("X-Content-Type-Options", "nosniff"),
             *HEADERS_OF.get(status, ()),
+            *([("Allow", "GET, POST")] if status == 405 else ()),
         ]
         start_response(STATUSES[status], headers)
         return [body]

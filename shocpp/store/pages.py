@@ -1,0 +1,145 @@
+"""Pages of the views that grow: what came after a cursor, oldest first (memory floor).
+
+Which rows a page has is found in the tables' indices, and only those rows are read through the
+view: a view computes its columns before they are compared, and sorting one would read all of it.
+"""
+
+import json
+from itertools import chain
+from typing import Any, NamedTuple
+
+from shocpp.store.database import Database
+
+_AT_ONCE = 1_000
+"""So many readings are looked at together: not every one of them begins a frame or has samples."""
+
+
+class Wanted(NamedTuple):
+    """Which accounting records; None: all. `charge_point` is a row's key, `month` 1..12."""
+
+    year: int | None = None
+    month: int | None = None
+    account: str | None = None
+    charge_point: int | None = None
+
+
+class Sample(NamedTuple):
+    """Where a sample is: the columns of `meter_values` with these names, in their order."""
+
+    number: int = 0
+    meter_value: int = 0
+    sample: int = 0
+
+
+def accounting_after(db: Database, after: int, limit: int, wanted: Wanted) -> list[dict[str, Any]]:
+    """The first rows of `accounting` whose number is more than `after`."""
+    terms, values = _terms(wanted)
+    numbers = db.execute(
+        f"SELECT id FROM accounting_record WHERE {' AND '.join(['id > ?', *terms])}"
+        " ORDER BY id LIMIT ?",
+        (after, *values, limit),
+    )
+    return _rows(
+        db,
+        "SELECT * FROM accounting WHERE number IN (SELECT value FROM json_each(?)) ORDER BY number",
+        json.dumps([number for (number,) in numbers.fetchall()]),
+    )
+
+
+def _terms(wanted: Wanted) -> tuple[list[str], list[object]]:
+    year, month, account, charge_point = wanted
+    terms: list[str] = []
+    values: list[object] = []
+    if year is not None and month is not None:
+        terms, values = ["month = ?"], [f"{year:04}-{month:02}"]
+    elif year is not None:
+        terms, values = ["month BETWEEN ? AND ?"], [f"{year:04}-01", f"{year:04}-12"]
+    elif month is not None:
+        terms, values = ["substr(month, 6) = ?"], [f"{month:02}"]
+    for column, value in (("account", account), ("charge_point", charge_point)):
+        if value is not None:
+            terms.append(f"{column} = ?")
+            values.append(value)
+    return terms, values
+
+
+def meter_values_after(
+    db: Database,
+    after: Sample,
+    limit: int,
+    charge_point: int | None = None,
+    transaction_id: int | None = None,
+) -> list[dict[str, Any]]:
+    """The first rows of `meter_values` after a sample, maybe only of a row of charge_point."""
+    rows: list[dict[str, Any]] = []
+    begin = after.number
+    while len(rows) < limit:
+        if transaction_id is not None:
+            readings = _readings_of(db, transaction_id, charge_point, begin)
+        elif charge_point is not None:
+            readings = _readings_at(db, charge_point, begin)
+        else:
+            readings = _readings(db, begin)
+        rows += _rows(
+            db,
+            "SELECT * FROM meter_values WHERE number IN (SELECT value FROM json_each(?))"
+            " AND (number, meter_value, sample) > (?, ?, ?)"
+            " ORDER BY number, meter_value, sample LIMIT ?",
+            *(json.dumps(readings), *after, limit - len(rows)),
+        )
+        if len(readings) < _AT_ONCE:
+            break
+        begin = readings[-1] + 1
+    return rows
+
+
+def _readings(db: Database, begin: int) -> list[int]:
+    return _numbers(
+        db, "SELECT id FROM meter_reading WHERE id >= ? ORDER BY id LIMIT ?", begin, _AT_ONCE
+    )
+
+
+def _readings_of(
+    db: Database, transaction_id: int, charge_point: int | None, begin: int
+) -> list[int]:
+    return _numbers(
+        db,
+        "SELECT id FROM meter_reading WHERE started_transaction IN"
+        " (SELECT id FROM started_transaction WHERE transaction_id = ?1"
+        "  AND charge_point = coalesce(?2, charge_point)) AND id >= ?3 ORDER BY id LIMIT ?4",
+        *(transaction_id, charge_point, begin, _AT_ONCE),
+    )
+
+
+def _readings_at(db: Database, charge_point: int, begin: int) -> list[int]:
+    """Connector by connector, which is how they are indexed."""
+    connectors = _numbers(
+        db,
+        "WITH RECURSIVE connector (id) AS ("
+        " SELECT min(connector_id) FROM meter_reading WHERE charge_point = ?1 UNION ALL"
+        " SELECT (SELECT min(connector_id) FROM meter_reading"
+        "         WHERE charge_point = ?1 AND connector_id > connector.id)"
+        " FROM connector WHERE connector.id IS NOT NULL)"
+        " SELECT id FROM connector WHERE id IS NOT NULL",
+        charge_point,
+    )
+    at_connectors = (
+        _numbers(
+            db,
+            "SELECT id FROM meter_reading WHERE charge_point = ? AND connector_id = ? AND id >= ?"
+            " ORDER BY id LIMIT ?",
+            *(charge_point, connector_id, begin, _AT_ONCE),
+        )
+        for connector_id in connectors
+    )
+    return sorted(chain.from_iterable(at_connectors))[:_AT_ONCE]
+
+
+def _numbers(db: Database, sql: str, *values: object) -> list[int]:
+    return [number for (number,) in db.execute(sql, values).fetchall()]
+
+
+def _rows(db: Database, sql: str, *values: object) -> list[dict[str, Any]]:
+    cursor = db.execute(sql, values)
+    columns = [column[0] for column in cursor.description]
+    return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
