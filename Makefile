@@ -7,6 +7,7 @@ ARGS ?=
 JOBS ?= 2
 UPGRADE ?=
 MONEY ?= 100000
+FUZZ ?= 1000000
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +37,10 @@ test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some, JOBS=1 one at a
 .PHONY: money
 money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); MONEY=5000 for fewer
 	@SHOCPP_MONEY=$(MONEY) $(BIN)/python -m pytest tests/test_money.py -s $(ARGS)
+
+.PHONY: fuzz
+fuzz: $(DEVELOPING) ## a million mutated frames and the whole floods (10 minutes); FUZZ=100000 for fewer
+	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/test_fuzzing.py tests/test_floods.py -s $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types

@@ -6,6 +6,7 @@ What would be misunderstood ends gunicorn with one sentence and exit code 78 (EX
 """
 
 import configparser
+import logging
 import os
 import socket
 import struct
@@ -98,6 +99,15 @@ def when_ready(arbiter: Arbiter) -> None:
 def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
     """Before it loads the application, which may let only half of its threads wait."""
     os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
+    logging.getLogger("gunicorn.error").addFilter(told_briefly)
+
+
+def told_briefly(record: logging.LogRecord) -> bool:
+    """Whoever is silent for SILENCE_S is one line in the log, and not twenty of a traceback."""
+    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+        record.msg, record.args, record.exc_info = "A request did not come to its end.", (), None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 LINES = server_lines()

@@ -539,9 +539,8 @@ SELECT number,
 FROM gaps
 WHERE gap_wh > 2                            -- so much chargers round
   AND dismissed IS NULL
-  AND NOT EXISTS (                          -- that is decided with the transaction below it
-      SELECT 1
-      FROM estimates JOIN charge_point ON charge_point.id = estimates.charge_point
-      WHERE charge_point.charge_point_id = gaps.charge_point_id
-        AND estimates.connector_id = gaps.connector_id
-        AND estimates.end_wh = gaps.from_wh);
+  -- What begins where such a transaction ends is decided with it. A set, built once: there may be
+  -- thousands of both.
+  AND (charge_point_id, coalesce(connector_id, -1), from_wh) NOT IN (
+      SELECT charge_point.charge_point_id, estimates.connector_id, estimates.end_wh
+      FROM estimates JOIN charge_point ON charge_point.id = estimates.charge_point);

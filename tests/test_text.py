@@ -193,6 +193,14 @@ def test_what_somebody_has_typed_makes_no_lines() -> None:
     assert sum(line.startswith("Gesamt :") for line in lines) == 1
 
 
+@pytest.mark.parametrize("card", ["\x1b[2J", "\x9b2J", "\x08\x0c", "a\u2028b", "\u202eab"])
+def test_what_a_charger_calls_its_cards_moves_nothing_on_a_terminal(card: str) -> None:
+    (first, *_) = eventful().unfinished
+    told = text(paper(unfinished=(first._replace(id_tag=card),)))
+    assert told.replace("\n", "").isprintable()
+    assert "garage" in told
+
+
 @given(months())
 def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
     wanted = [seed_form(row.row) for row in month.rows if row.row.consumed_wh]

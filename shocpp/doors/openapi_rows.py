@@ -36,6 +36,7 @@ CHARGE_POINTS = (
     Column("last_heard", "time", "When it last said anything.", "2026-10-01T07:10:00.000Z"),
     Column("meter_serial", "string?", "Serial number of its meter.", None),
     Column("remote", "string?", "Address and port it is connected from.", "192.168.1.20:49152"),
+    Column("authenticated", "integer?", "1 if it has shown its password.", 1),
     Column("connected_at", "time?", "Since when it is connected.", "2026-10-01T04:59:58.120Z"),
     Column("booted_at", "time?", "When it last booted.", "2026-10-01T04:59:58.310Z"),
 )

@@ -23,7 +23,11 @@ from shocpp.store.records import AccountingRow
 
 WIDTH = 30
 
-_ONE_LINE = str.maketrans("\r\n", "  ")
+_CONTROLS = [*range(32), *range(127, 160)]
+_SEPARATORS = [0x2028, 0x2029]
+_TURNING_ROUND = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ONE_LINE = dict.fromkeys([*_CONTROLS, *_SEPARATORS, *_TURNING_ROUND], " ")
+"""What a charger calls its cards begins no line, and moves nothing on the reader's terminal."""
 
 
 def text_of(
