@@ -15,6 +15,7 @@ from conftest import Home, wait_for
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
+from shocpp.central_system import reception
 from shocpp.central_system import switchboard as rooms
 from shocpp.central_system.admission import Admitted
 from shocpp.central_system.listing import OPEN_TO_ALL
@@ -60,7 +61,7 @@ def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchb
     assert home.run("shocpp", "migrate").returncode == 0
     monkeypatch.setattr(rooms, "PING_AFTER_S", 0.6)
     monkeypatch.setattr(rooms, "STUCK_S", 0.6)
-    monkeypatch.setattr(rooms, "NAMELESS_S", 0.6)
+    monkeypatch.setattr(reception, "NAMELESS_S", 0.6)
     switchboard = Switchboard(home.settings)
     switchboard.start()
     yield switchboard

@@ -2,10 +2,11 @@
 
 import base64
 import json
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 from conftest import BIN, Home, Server, wait_for
@@ -92,6 +93,21 @@ def test_without_passwords_a_dead_connection_loses_its_name(
         with garage(other, ELSEWHERE) as new:
             assert "currentTime" in heartbeat(new)
             assert holder(home) == "198.51.100.9"
+
+
+def test_a_connection_whose_end_could_not_be_written_keeps_no_name(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+    with garage(server, HOME) as lost:
+        heartbeat(lost)
+        with closing(sqlite3.connect(home.database)) as db, db:
+            db.execute("UPDATE connection SET token = 'lost'")
+    wait_for(lambda: "garage is disconnected" in server.log())
+    assert holder(home) == "192.0.2.7"
+    with garage(server, ELSEWHERE) as new:
+        assert "currentTime" in heartbeat(new)
+        assert holder(home) == "198.51.100.9"
 
 
 @elsewhere

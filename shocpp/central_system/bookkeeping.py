@@ -5,7 +5,6 @@ are on disk: ink before voice. It has no thread and no socket; `bookkeeper` give
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -29,8 +28,7 @@ from shocpp.central_system.jobs import (
 from shocpp.central_system.listing import OPEN_TO_ALL, Entry, Listing, ListingFile
 from shocpp.central_system.posting import Posting
 from shocpp.central_system.tags import TagsFile
-from shocpp.central_system.transport import address_of
-from shocpp.central_system.workers import is_alive
+from shocpp.central_system.take_overs import TakeOvers
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
@@ -56,9 +54,6 @@ from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
 
-TAKE_OVERS, TAKE_OVERS_WITHIN_MS = 5, 60_000
-"""So often a Charge Point's newest connection wins at once; two with one name would never end."""
-
 HEARD_EVERY_MS = 5_000
 """`last_heard` is written this often at most for each Charge Point."""
 
@@ -73,7 +68,7 @@ class Bookkeeping:
         self._db = db
         self._worker = worker
         self._chargers = chargers
-        self._replaced: dict[int, deque[int]] = {}
+        self._take_overs = TakeOvers()
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
         self._distrusted: set[str] = set()
@@ -233,13 +228,13 @@ class Bookkeeping:
         row = self._row(name, now_ms)
         former = connections.former(self._db, row)
         if former is not None and former.token != job.token:
-            may_replace = self._may_replace(former, job, row, now_ms)
+            may_replace = self._take_overs.may_replace(former, job, row, now_ms)
             if former.bell is not None and not (may_replace and former.worker == self._worker):
                 self._to_ring.append(former.bell)
             if not may_replace:
                 connections.contest(self._db, former)
                 return Contested(name)
-            self._replaced.setdefault(row, deque(maxlen=TAKE_OVERS)).append(now_ms)
+            self._take_overs.note(row, now_ms)
         held = connections.Held(job.token, job.remote, job.is_sure)
         connections.hold(self._db, row, held, self._worker, now_ms, former)
         if job.password is not None:
@@ -261,18 +256,6 @@ class Bookkeeping:
             f"the serial {name} belongs to {owner}: the charger goes by {job.otherwise} "
             f"until it connects as …/{owner}"
         )
-
-    def _may_replace(self, former: connections.Former, job: Connect, row: int, now_ms: int) -> bool:
-        """Whether the newest connection wins at once, or only where the former one is dead.
-
-        It wins where it is sure who it is, or from the same address; but not again and again.
-        """
-        taken = self._replaced.get(row)
-        often = taken and len(taken) == TAKE_OVERS and now_ms - taken[0] < TAKE_OVERS_WITHIN_MS
-        same_address = address_of(former.remote) == address_of(job.remote)
-        if not often and (job.is_sure or same_address):
-            return True
-        return former.bell is None or not is_alive(former.bell)
 
     def _refuse(self, job: Refuse, _: int) -> None:
         admissions.record_refused(self._db, job.refused)

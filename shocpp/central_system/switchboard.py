@@ -18,17 +18,16 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from shocpp.central_system.admission import NAME_TAKEN, Admitted
+from shocpp.central_system.admission import Admitted
 from shocpp.central_system.bells import Bell, bells_folder
 from shocpp.central_system.bookkeeper import Bookkeeper
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.conversation import Conversation, Slot, too_much
+from shocpp.central_system.farewells import Farewells
 from shocpp.central_system.jobs import (
     Claim,
     Connect,
-    Connected,
-    Contested,
     Disconnect,
     Failed,
     Job,
@@ -38,18 +37,16 @@ from shocpp.central_system.jobs import (
 )
 from shocpp.central_system.listing import ListingFile
 from shocpp.central_system.loop import READ, WRITE, Loop
+from shocpp.central_system.reception import POLICY, REPLACED, Reception
 from shocpp.central_system.tally import Tally
 from shocpp.central_system.tally_file import TallyFile
-from shocpp.central_system.transport import Transport, address_of
+from shocpp.central_system.transport import Transport
 from shocpp.central_system.unique_ids import random_uuid
 from shocpp.ocpp.actions import NEVER_REFUSED
-from shocpp.ocpp.connection import Event, Reported
+from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.frames import Call, error_text, parse
-from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.admissions import RefusedAttempts
-from shocpp.store.calls import QueuedCall
-from shocpp.store.charge_points import identity_key
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +61,7 @@ STUCK_S = 30.0
 BEGINNING_S = 2.0
 """How long a new worker keeps nobody waiting for its books."""
 
-NAMELESS_S = 10.0
-"""How long an unnamed charger has to tell its serial before its address names it."""
-
-SIGN_OF_LIFE_S = 5.0
-"""How long a connection has to show that it is alive, where another one claims its name."""
-
-CONTEST_S = 6.0
-FAREWELL_S = 2.0
-REPLACED = "replaced by a newer connection"
-PROTOCOL_ERROR, POLICY, INTERNAL, RESTART, TRY_AGAIN = 1002, 1008, 1011, 1012, 1013
+PROTOCOL_ERROR, INTERNAL, RESTART, TRY_AGAIN = 1002, 1011, 1012, 1013
 
 
 class Switchboard:
@@ -95,12 +83,14 @@ class Switchboard:
         self._bookkeeper = Bookkeeper(settings, self.chargers, *worker, self.tally, tally_file)
         self._calls = CallDesk(self._loop, self._submit, self._touch, self.tally)
         self._conversations: dict[str, Conversation] = {}
-        self._by_identity: dict[str, Conversation] = {}
         self._adopted: set[Transport] = set()
         self._jobs: list[Job] = []
         self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
         self._touched: set[Conversation] = set()
-        self._farewells: set[Transport] = set()
+        self._farewells = Farewells(self._loop)
+        self._reception = Reception(
+            self._loop, self._submit, self._hang_up, self._drop, self._touch, self._calls.ask
+        )
         self._most = _most_chargers()
         self._stopping = False
         self._done = threading.Event()
@@ -245,7 +235,7 @@ class Switchboard:
         """Part with a peer that says nothing more, unless it still waits for answers."""
         transport = conversation.transport
         if transport.takes_answers and conversation.held:
-            self._name_unnamed(conversation)
+            self._reception.name_by_address(conversation)
         if conversation.answers_wait():
             return False
         if transport.violation is None:
@@ -281,7 +271,7 @@ class Switchboard:
     def _receive(self, conversation: Conversation, text: str, moment_ms: int) -> None:
         event, slot = conversation.receive(text, moment_ms)
         if conversation.held is not None:
-            self._receive_unnamed(conversation, text, moment_ms, event, slot)
+            self._reception.receive(conversation, text, moment_ms, event, slot)
         else:
             job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
             if conversation.worth_keeping(event, moment_ms):
@@ -313,7 +303,8 @@ class Switchboard:
                 if conversation.calls and conversation.outstanding is None:
                     self._calls.next_call(conversation)
             elif isinstance(job, Connect):
-                self._take_connected(conversation, job, result)
+                self._reception.take(conversation, job, result)
+                self._bookkeeper.look(rung=True)
 
     def _take_failure(
         self, conversation: Conversation, job: Job, slot: Slot | None, failed: Failed
@@ -354,9 +345,11 @@ class Switchboard:
         for token in look.contested:
             contested = self._conversations.get(token)
             if contested is not None:
-                self._challenge(contested)
+                self._reception.challenge(contested)
+            else:  # its end could not be written
+                self._submit(Disconnect(token), None)
         for call in look.calls:
-            conversation = self._by_identity.get(identity_key(call.charge_point_id))
+            conversation = self._reception.holder(call.charge_point_id)
             if conversation is not None:
                 self._calls.take(call, conversation)
 
@@ -371,124 +364,8 @@ class Switchboard:
         self._conversations[conversation.token] = conversation
         self._loop.at(now + PING_AFTER_S, self._check_life, conversation)
         if admitted.charge_point_id is not None:
-            self._introduce(conversation, admitted.charge_point_id)
+            self._reception.introduce(conversation, admitted.charge_point_id)
         self._touched.add(conversation)
-
-    def _introduce(
-        self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
-    ) -> None:
-        """This conversation is to be with that Charge Point; nothing is read until it is."""
-        conversation.name(charge_point_id)
-        remote, admitted = conversation.transport.remote, conversation.admitted
-        shown = (admitted.is_sure, admitted.password)
-        job = Connect(conversation.token, charge_point_id, remote, otherwise, *shown)
-        self._submit(job, conversation)
-
-    def _take_connected(
-        self, conversation: Conversation, job: Connect, result: Connected | Contested
-    ) -> None:
-        if isinstance(result, Contested):
-            self._take_contested(conversation, job)
-            return
-        if result.notice is not None:
-            log.warning("%s", result.notice)
-        self._name(conversation, result.charge_point_id)
-        log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
-        conversation.introduced = True
-        self._touched.add(conversation)
-        if result.known:
-            conversation.transport.trust()
-        held, conversation.held = conversation.held, None
-        for slot, waiting in held or ():
-            named = waiting._replace(charge_point_id=result.charge_point_id)
-            self._submit(named, conversation, slot)
-        self._bookkeeper.look(rung=True)
-
-    def _name(self, conversation: Conversation, charge_point_id: str) -> None:
-        """Enter a conversation under its identity; the one before it under that name has ended."""
-        conversation.name(charge_point_id)
-        key = identity_key(charge_point_id)
-        former = self._by_identity.get(key)
-        self._by_identity[key] = conversation
-        if former is not None and former is not conversation:
-            log.info("%s has connected again: the older connection is closed", charge_point_id)
-            self._hang_up(former, POLICY, REPLACED)
-
-    def _take_contested(self, conversation: Conversation, job: Connect) -> None:
-        """The name is another connection's, which is asked for a sign of life."""
-        if job.insists:
-            log.warning("%s from %s is sent away: %s", job.charge_point_id, job.remote, NAME_TAKEN)
-            taken = RefusedAttempts(
-                job.charge_point_id, address_of(job.remote), NAME_TAKEN, "", 1, now_ms()
-            )
-            self._submit(Refuse((taken,)), None)
-            self._hang_up(conversation, POLICY, NAME_TAKEN)
-        else:
-            due = time.monotonic() + CONTEST_S
-            self._loop.at(due, self._insist, conversation, job._replace(insists=True))
-
-    def _insist(self, conversation: Conversation, job: Connect) -> None:
-        if not conversation.closed:
-            self._submit(job, conversation)
-
-    def _challenge(self, conversation: Conversation) -> None:
-        """Another connection claims this one's name, which it keeps if it is alive."""
-        if conversation.closed or not conversation.transport.ping():
-            return
-        asked = time.monotonic()
-        self._touched.add(conversation)
-        self._loop.at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
-
-    def _check_sign(self, conversation: Conversation, asked: float) -> None:
-        if not conversation.closed and conversation.last_heard < asked:
-            self._drop(conversation, "silent when another connection claimed its name")
-
-    def _unname(self, conversation: Conversation) -> None:
-        key = conversation.key
-        if key is not None and self._by_identity.get(key) is conversation:
-            del self._by_identity[key]
-
-    def _receive_unnamed(
-        self,
-        conversation: Conversation,
-        text: str,
-        moment_ms: int,
-        event: Event,
-        slot: Slot | None,
-    ) -> None:
-        """A charger that connected without an identity is named by its BootNotification's serial.
-
-        What must be written waits for the name; one that says something else first is asked once.
-        """
-        job = Receive(conversation.token, None, text, moment_ms, event)
-        if slot is None:
-            self._submit(job, conversation)
-            return
-        is_first = conversation.hold(slot, job) == 1
-        if conversation.key is not None:
-            return
-        name = conversation.tells_its_name(event)
-        if name is not None:
-            self._introduce(conversation, name, otherwise=conversation.address_name())
-        elif is_first:
-            assert isinstance(event, Reported)
-            self._loop.at(time.monotonic() + NAMELESS_S, self._name_unnamed, conversation)
-            if event.action == "BootNotification":
-                self._name_unnamed(conversation)
-            else:
-                self._ask_for_name(conversation)
-
-    def _ask_for_name(self, conversation: Conversation) -> None:
-        payload = to_text({"requestedMessage": "BootNotification"})
-        deadline_ms = now_ms() + int(NAMELESS_S * 1000)
-        call = QueuedCall(random_uuid(), "", "TriggerMessage", payload, deadline_ms)
-        self._calls.ask(conversation, call)
-
-    def _name_unnamed(self, conversation: Conversation) -> None:
-        """It has not told its serial: its address must do, so that nothing it says is lost."""
-        if conversation.closed or conversation.key is not None:
-            return
-        self._introduce(conversation, conversation.address_name())
 
     def _check_life(self, conversation: Conversation) -> None:
         """Any frame is a sign of life; a charger that talks but never pongs stays (OCPP-J §5.4)."""
@@ -523,24 +400,8 @@ class Switchboard:
         if conversation.closed:
             return
         conversation.release(math.inf)
-        transport = conversation.transport
         self._forget(conversation, reason)
-        if transport.close(code, reason):
-            self._farewells.add(transport)
-            self._loop.watch(transport, READ, lambda _: self._discard(transport))
-            self._loop.at(time.monotonic() + FAREWELL_S, self._part, transport)
-        else:
-            transport.destroy()
-
-    def _discard(self, transport: Transport) -> None:
-        if not transport.discard():
-            self._part(transport)
-
-    def _part(self, transport: Transport) -> None:
-        if transport in self._farewells:
-            self._farewells.discard(transport)
-            self._loop.unwatch(transport)
-            transport.destroy()
+        self._farewells.say(conversation.transport, code, reason)
 
     def _drop(self, conversation: Conversation, reason: str) -> None:
         """The charger has gone."""
@@ -554,7 +415,7 @@ class Switchboard:
             self._loop.unwatch(conversation.transport)
             conversation.watched = 0
         del self._conversations[conversation.token]
-        self._unname(conversation)
+        self._reception.leave(conversation)
         if conversation.introduced:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
         self._calls.leave(conversation, reason)
@@ -570,7 +431,7 @@ class Switchboard:
             self._hang_up(conversation, RESTART, "the Central System restarts")
         self._hand_over()
         deadline = time.monotonic() + 0.2
-        while self._farewells and time.monotonic() < deadline:
+        while self._farewells.are_under_way() and time.monotonic() < deadline:
             self._loop.turn(0.05)
         self._bookkeeper.stop(timeout_s=1.0)
         self._bell.remove()
