@@ -137,10 +137,10 @@ class House:
 
 
 @contextlib.contextmanager
-def built(folder: Path) -> Iterator[House]:
+def built(folder: Path, **environment: str) -> Iterator[House]:
     """A house whose server has a token."""
     home = Home(folder / "home")
-    server = Server(home, SHOCPP_TOKEN=TOKEN)
+    server = Server(home, SHOCPP_TOKEN=TOKEN, **environment)
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
         yield House(home, server, until_end)

@@ -4,6 +4,7 @@ The chargers here keep what they have to say until it is answered, as OCPP 1.6 Â
 it again on a new connection; what they know of their energy is the truth the books are held to.
 """
 
+import collections
 import contextlib
 import itertools
 import json
@@ -28,7 +29,6 @@ from faults import (
     assert_each_record_has_its_file,
     connect,
 )
-from test_switchboard import close_code
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
 
@@ -218,7 +218,7 @@ def test_chargers_come_back_when_the_nginx_between_is_restarted(
     assert_all_is_booked(server.home, town)
 
 
-def test_what_was_asked_on_a_connection_that_is_dead_is_answered_on_the_newer_one_only(
+def test_what_was_asked_on_a_connection_that_is_dead_is_answered_on_the_newer_one(
     server: Server,
 ) -> None:
     """The charger's side is gone without a word; to us, its connection is as good as ever."""
@@ -231,8 +231,10 @@ def test_what_was_asked_on_a_connection_that_is_dead_is_answered_on_the_newer_on
             ask(other, "Heartbeat", {})
             with connect(server.url("garage")) as newer:
                 newer.send(json.dumps([2, "newer", "StopTransaction", STOP]))
-                assert close_code(dead) == 1008
                 lock.rollback()
+                with contextlib.suppress(WebSocketException):
+                    collections.deque(dead, maxlen=0)  # to its end
+                assert dead.close_code == 1008
                 assert json.loads(newer.recv(10)) == [3, "newer", {}]
                 assert ask(newer, "Heartbeat", {}, "last").keys() == {"currentTime"}
     assert_booked_once(server.home)

@@ -350,7 +350,7 @@ def test_every_subject_and_file_name_arrives(subject: str, file_name: str) -> No
 
 OPERATOR = Operator("WEG Höfe", ("Hof 1",), ("030 1",), "", "", "Bitte überweisen.")
 MAIL = Mail("weg@example.org", {"family-y": ("y@example.org", "z@example.org")}, ("k@e.org",))
-FILE = OperatorFile(OPERATOR, {}, MAIL)
+FILE = OperatorFile(OPERATOR, MAIL)
 
 
 def test_each_account_gets_its_own_paper_and_all_get_the_whole_one() -> None:
