@@ -10,11 +10,12 @@ import json
 import os
 import re
 import subprocess
+import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from conftest import NOT_ALLOWED, Home, Server, needs, wait_for
@@ -140,3 +141,37 @@ def refusal(server: Server) -> tuple[int, int] | None:
 def frame(unique_id: str, call: tuple[str, Any]) -> str:
     """A Call's text, as a line."""
     return json.dumps([2, unique_id, *call]) + "\n"
+
+
+class LivingCharger(threading.Thread):
+    """Charges again and again until it is told to end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.transactions = 0
+        self.ended = threading.Event()
+
+
+Town = TypeVar("Town", bound=Sequence[LivingCharger])
+
+
+@contextlib.contextmanager
+def living(town: Town) -> Iterator[Town]:
+    """Chargers that charge all through the block; at its end each has done so once more."""
+    for charger in town:
+        charger.start()
+    try:
+        go_on(town)
+        yield town
+        go_on(town)
+    finally:
+        for charger in town:
+            charger.ended.set()
+        for charger in town:
+            charger.join(20)
+
+
+def go_on(town: Sequence[LivingCharger]) -> None:
+    """Wait until every charger has begun and ended another transaction."""
+    before = [charger.transactions for charger in town]
+    wait_for(lambda: all(c.transactions > n + 1 for c, n in zip(town, before, strict=True)))

@@ -24,10 +24,12 @@ from faults import (
     BOOT,
     START,
     STOP,
+    LivingCharger,
     ask,
     assert_booked_once,
     assert_each_record_has_its_file,
     connect,
+    living,
 )
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
@@ -35,13 +37,12 @@ from websockets.sync.client import ClientConnection
 Serve = Callable[..., Server]
 
 
-class PatientCharger(threading.Thread):
-    """Charges again and again until it is told to end; `energy_wh` is what it has been told of."""
+class PatientCharger(LivingCharger):
+    """`energy_wh` is what it has been told of."""
 
     def __init__(self, url: str, number: int) -> None:
-        super().__init__(name=f"c{number}", daemon=True)
-        self.transactions = self.energy_wh = self.connections = 0
-        self.ended = threading.Event()
+        super().__init__(f"c{number}")
+        self.energy_wh = self.connections = 0
         self._url = f"{url}{self.name}"
         self._register_wh = number * 1_000_000
         self._unique_ids = map(str, itertools.count())
@@ -82,23 +83,8 @@ class PatientCharger(threading.Thread):
 def chargers(url: str, number: int = 6) -> Iterator[list[PatientCharger]]:
     """Chargers that charge all the time; at the end of the block each has once more."""
     town = [PatientCharger(url, n) for n in range(1, number + 1)]
-    for charger in town:
-        charger.start()
-    try:
-        go_on(town)
+    with living(town):
         yield town
-        go_on(town)
-    finally:
-        for charger in town:
-            charger.ended.set()
-        for charger in town:
-            charger.join(20)
-
-
-def go_on(town: list[PatientCharger]) -> None:
-    """Wait until every charger has begun and ended another transaction."""
-    before = [charger.transactions for charger in town]
-    wait_for(lambda: all(c.transactions > n + 1 for c, n in zip(town, before, strict=True)))
 
 
 def assert_all_is_booked(home: Home, town: list[PatientCharger]) -> None:

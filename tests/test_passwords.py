@@ -37,7 +37,18 @@ def test_a_password_may_be_any_bytes() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Basic", "Basic ", "Basic !", "Basic é", "Bearer Z2FyYWdlOng=", basic(b"no colon")],
+    [
+        None,
+        "",
+        "Basic",
+        "Basic ",
+        "Basic !",
+        "Basic é",
+        "Basic A",
+        "Basic \udcff",
+        "Bearer Z2FyYWdlOng=",
+        basic(b"no colon"),
+    ],
 )
 def test_a_header_without_a_login_has_none(header: str | None) -> None:
     assert login_of(header) is None

@@ -10,7 +10,6 @@ import json
 import signal
 import ssl
 import subprocess
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import Home, free_port, wait_for
-from faults import START, STOP, assert_each_record_has_its_file
+from faults import START, STOP, LivingCharger, assert_each_record_has_its_file, go_on, living
 from shipped import House, built, certificate, shipped_site
 from test_faults_server import reload, stop_and_start
 from websockets import Subprotocol
@@ -40,17 +39,16 @@ class Acknowledged(NamedTuple):
     transaction_id: int
 
 
-class TalkingCharger(threading.Thread):
-    """Charges again and again until it is told to end; each attempt has a unique id of its own."""
+class TalkingCharger(LivingCharger):
+    """Each of its attempts has a unique id of its own."""
 
     def __init__(self, url: str, number: int, tls: ssl.SSLContext | None) -> None:
-        super().__init__(name=f"c{number}", daemon=True)
+        super().__init__(f"c{number}")
         self.acknowledged: list[Acknowledged] = []
         self.readings: list[int] = []
-        self.energy_wh = self.transactions = 0
+        self.energy_wh = 0
         self.closings: list[int | None] = []
         self.troubles: list[str] = []
-        self.ended = threading.Event()
         self._url, self._tls = f"{url}{self.name}", tls
         self._register_wh = number * 10_000_000
         self._unique_ids = (f"{self.name}-{n}" for n in itertools.count())
@@ -126,23 +124,8 @@ def talking(
 ) -> Iterator[list[TalkingCharger]]:
     """Six chargers that talk during the block, and go on after it."""
     town = [TalkingCharger(url, number, tls) for number in range(first, first + 6)]
-    for charger in town:
-        charger.start()
-    try:
-        go_on(town)
+    with living(town):
         yield town
-        go_on(town)
-    finally:
-        for charger in town:
-            charger.ended.set()
-        for charger in town:
-            charger.join(20)
-
-
-def go_on(town: list[TalkingCharger]) -> None:
-    """Wait until every charger has begun and ended another transaction."""
-    before = [charger.transactions for charger in town]
-    wait_for(lambda: all(c.transactions > n + 1 for c, n in zip(town, before, strict=True)))
 
 
 def assert_the_books_have_what_was_acknowledged(home: Home, town: list[TalkingCharger]) -> None:

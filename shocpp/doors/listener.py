@@ -16,7 +16,7 @@ from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.central_system.tally_file import tallies_folder
 from shocpp.errors import ConfigError
-from shocpp.settings import CHECKOUT, Settings, read_settings
+from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
 from shocpp.store import transactions
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
@@ -66,8 +66,15 @@ def banner(settings: Settings) -> str:
         f"records:    {settings.accounting_folder}/YYYY/MM/",
         *(f"            {line}" for line in _lost_lines(settings)),
         *_door_lines(settings),
+        *([] if is_loopback(settings.address) else _BARE),
     ]
     return "\n".join(lines)
+
+
+_BARE = (
+    "bare:       without nginx in front (conf/nginx/shocpp.conf) a few slow clients can keep new",
+    "            chargers and pages waiting; connected chargers are served on",
+)
 
 
 def _accounts_line(settings: Settings) -> str:
