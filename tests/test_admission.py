@@ -256,14 +256,35 @@ def test_what_was_refused_is_told_with_the_command_that_lets_it_in(
     assert len(by_reason) == 6
     assert by_reason["garage", "wrong password"]["attempts"] == 3
     assert by_reason["garage", "no password"]["address"] == "127.0.0.1"
-    assert by_reason["garage", "wrong user name"]["remedy"].endswith("add garage --username box")
+    assert by_reason["garage", "wrong user name"]["remedy"].endswith("add --username=box garage")
     assert by_reason["a $(id)", "not listed"]["remedy"].endswith("add 'a $(id)'")
-    assert by_reason["yard", "Origin"]["remedy"].endswith("add yard --origin http://page.example")
+    assert by_reason["yard", "Origin"]["remedy"].endswith("add --origin=http://page.example yard")
     assert by_reason["yard", "foreign subprotocol"]["told"] == "ocpp2.0.1"
     listed = home.run("shocpp", "charge-points").stdout
     assert "garage from 127.0.0.1: wrong password, 3 times; " in listed
     assert "secret-of-mine" not in listed + server.log()
     assert "'garage' from 127.0.0.1 is not let in: wrong password" in server.log()
+
+
+def test_what_was_refused_and_is_mended_asks_for_nothing_any_more(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
+    server = serve()
+    status_of(server, "garage")
+    status_of(server, "court")
+    status_of(server, "")
+    status_of(server, "", Authorization=login("garage", b"wrong")["Authorization"])
+    wait_for(lambda: len(refused(home)) == 4)
+    by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
+    assert by_name["garage", "no password"].endswith("add --no-password garage")
+    assert len({by_name["", "no name"], by_name["", "wrong password"]}) == 1
+    assert home.run("shocpp", "charge-points", "add", "court").returncode == 0
+    with charger(server, "garage", b"old-one!") as garage:
+        heartbeat(garage)
+    by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
+    assert by_name["garage", "no password"] == "one with its name has been let in since"
+    assert by_name["court", "not listed"] == "it is listed now, and has not come back yet"
 
 
 def test_an_origin_of_the_list_is_let_in(home: Home, serve: Callable[..., Server]) -> None:
@@ -352,3 +373,43 @@ def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None
             assert wait_for(lambda: status_of(server, "c100") == 101)
     finally:
         server.kill()
+
+
+def test_a_list_that_is_gone_stays_in_force_after_a_restart_too(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD})
+    server = serve()
+    assert status_of(server, "garage", b"old-one!") == 101
+    home.charge_points_file.unlink()
+    server.stop()
+    server.restart()
+    assert status_of(server, "garage") == 401
+    assert status_of(server, "street") == 401
+    assert status_of(server, "garage", b"old-one!") == 101
+    assert f"{home.charge_points_file} is gone" in home.run("shocpp", "check").stdout
+    by_websocketd = {"GATEWAY_INTERFACE": "websocketd-CGI/0.1", "PATH_INFO": "/street"}
+    assert home.run("shocpp-backend", stdin="", env=by_websocketd).returncode == 2
+    write(home, **{"*": {"auth": "none"}})
+    assert status_of(server, "street") == 101
+
+
+def test_an_old_password_of_all_does_not_outlive_the_new_one_of_a_charger(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, **{"*": {"password_hash": [OLD, NEW]}})
+    server = serve()
+    assert status_of(server, "box", b"new-one!") == 101
+    assert status_of(server, "box", b"old-one!") == 401
+    # Where no name is told the old one may still be that of another charger, but not of this one.
+    shown = {"Authorization": login("whoever", b"old-one!")["Authorization"]}
+    with connect(server.url(), additional_headers=shown, subprotocols=["ocpp1.6"]) as thief:  # type: ignore[list-item]
+        boot = {"chargePointVendor": "x", "chargePointModel": "y", "chargePointSerialNumber": "box"}
+        thief.send(json.dumps([2, "1", "BootNotification", boot]))
+        with pytest.raises(ConnectionClosed):
+            thief.recv(10)
+    assert status_of(server, "box", b"old-one!") == 401
+
+
+def test_one_that_has_a_login_of_its_own_but_is_asked_for_none_comes_in() -> None:
+    assert not admit(ROTATING, asks("yard", b"factory"), nothing_shown).is_sure

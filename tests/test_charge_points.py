@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Home, Server, wait_for
+from conftest import BIN, Home, Server, wait_for
 from test_admission import status_of, write
 from test_command import Charger
 
@@ -86,7 +86,7 @@ def test_who_is_kept_out_from_now_on_is_told(home: Home, serve: Callable[..., Se
     server = serve()
     assert status_of(server, "my yard") == 101
     done = add(home, "garage")
-    assert "my yard has been here and is not let in from now on" in done.stdout
+    assert "my yard has been here and will not be let in again" in done.stdout
     assert "shocpp charge-points add 'my yard'" in done.stdout
     assert "has been here" not in add(home, "*", "--no-password").stdout
 
@@ -129,6 +129,21 @@ def test_what_makes_no_sense_is_refused(home: Home, options: tuple[str, ...]) ->
     done = add(home, *options)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert not path(home).exists()
+
+
+def test_an_entry_without_a_password_gets_one_in_the_way_it_is_told(home: Home) -> None:
+    path(home).write_text('{"garage": {"name": "Stellplatz 4"}}')
+    told = add(home, "garage").stderr
+    path(home).write_text('{"garage": {"name": "Stellplatz 4", "auth": "none"}}')
+    command = re.search(r"shocpp charge-points add (garage \S+)", told)
+    assert command is not None, told
+    password = shown(add(home, *command[1].rstrip(";").split()))
+    assert is_password(password.encode(), listed(home)["garage"]["password_hash"])
+
+
+def test_behind_a_proxy_the_address_is_the_proxys(home: Home) -> None:
+    home.environment |= {"SHOCPP_TRUSTED_PROXIES": "127.0.0.1", "WS_ADDRESS": "127.0.0.1"}
+    assert shown(add(home, "my garage"), "address") == "wss://your-machine/ocpp/my%20garage"
 
 
 def test_a_file_that_is_broken_is_left_as_it_is(home: Home) -> None:
@@ -206,6 +221,32 @@ def test_a_charger_of_an_open_house_gets_its_first_password_from_afar(
     assert len(listed(home)["garage"]["password_hash"]) == 2
 
 
+def test_one_that_shares_a_password_with_others_needs_it_until_it_has_its_own(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, **{"*": {"password_hash": OLD}})
+    server = serve()
+    with Charger(server, "garage", headers=old_key()) as garage:
+        garage.boot()
+        password = shown(rotate(home))
+    assert status_of(server, "garage") == 401
+    assert status_of(server, "garage", b"old-one!") == 101
+    assert status_of(server, "garage", password.encode()) == 101
+    assert status_of(server, "garage", b"old-one!") == 401
+
+
+def test_one_that_came_before_the_list_gets_in_with_its_new_password_only(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    with Charger(server, "garage") as garage:
+        garage.boot()
+        write(home, yard={"auth": "none"})
+        password = shown(rotate(home))
+    assert status_of(server, "garage") == 401
+    assert status_of(server, "garage", password.encode()) == 101
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
@@ -263,3 +304,66 @@ def test_what_root_writes_belongs_to_whom_the_folder_belongs(home: Home) -> None
     os.chown(path(home).parent, 1234, 1234)
     shown(add(home, "garage"))
     assert path(home).stat().st_uid == 1234
+
+
+def test_a_charger_that_takes_no_password_leaves_an_open_house_open(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    answer: Any = "NotSupported"
+    with Charger(server, "garage", ChangeConfiguration=answer) as garage:
+        garage.boot()
+        assert rotate(home).returncode == 1
+    assert not path(home).exists()
+    assert status_of(server, "yard") == 101
+
+
+def test_what_somebody_else_has_made_meanwhile_is_not_taken_back(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, **{"*": {"auth": "none"}})
+    server = serve()
+    with Charger(server, "garage", ChangeConfiguration=None) as garage:
+        garage.boot()
+        asked: list[subprocess.CompletedProcess[str]] = []
+        asking = threading.Thread(target=lambda: asked.append(rotate(home)))
+        asking.start()
+        wait_for(lambda: garage.calls)
+        password = shown(add(home, "garage", "--replace"))
+        garage.send([4, garage.call_ids[-1], "NotSupported", "", {}])
+        asking.join(30)
+    assert is_password(password.encode(), listed(home)["garage"]["password_hash"])
+
+
+def test_adding_many_at_once_loses_none(home: Home) -> None:
+    names = [f"c{number}" for number in range(8)]
+    running = [
+        subprocess.Popen(
+            [str(BIN / "shocpp"), "charge-points", "add", name],
+            stdout=subprocess.DEVNULL,
+            env=home.environment,
+        )
+        for name in names
+    ]
+    assert [one.wait(30) for one in running] == [0] * 8
+    assert sorted(listed(home)) == names
+
+
+def test_a_connection_with_a_password_that_is_over_is_ended(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
+    server = serve()
+    with Charger(server, "garage", headers=old_key()) as garage, Charger(server, "yard") as yard:
+        garage.boot()
+        yard.boot()
+        shown(add(home, "garage", "--replace"))
+        wait_for(lambda: home.query("SELECT id FROM charge_points WHERE connected") == [("yard",)])
+        shown(add(home, "yard", "--replace"))
+        wait_for(lambda: home.query("SELECT id FROM charge_points WHERE connected") == [])
+
+
+@pytest.mark.parametrize("name", ["comment", "*x/y"])
+def test_what_can_name_no_charger_is_refused(home: Home, name: str) -> None:
+    done = add(home, name)
+    assert (done.returncode, "cannot name a charger here" in done.stderr) == (2, True)

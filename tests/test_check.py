@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Callable
 
+import pytest
 from conftest import BIN, Home, Server, needs, wait_for
 from faults import small_disk
 from test_command import Charger
@@ -149,7 +150,7 @@ def chargers(home: Home, **entries: object) -> None:
 
 def test_a_house_that_is_open_to_its_network_is_risky(home: Home) -> None:
     home.run("shocpp", "migrate")
-    open_to_all = "any charger that gets through at 0.0.0.0:8080 is let in"
+    open_to_all = "so any charger that reaches 0.0.0.0:8080 is let in"
     found = levels(home, WS_ADDRESS="0.0.0.0")
     assert [level for level, _ in found] == sorted(
         (level for level, _ in found), key=["wrong", "risky", "note"].index
@@ -158,6 +159,38 @@ def test_a_house_that_is_open_to_its_network_is_risky(home: Home) -> None:
     assert any(level == "risky" and "speaks no TLS" in told for level, told in found)
     assert home.run("shocpp", "check", env={"WS_ADDRESS": "0.0.0.0"}).returncode == 1
     assert all(level == "note" for level, _ in levels(home))
+
+
+@pytest.mark.parametrize("entries", [None, {"*": {"auth": "none"}}])
+def test_a_house_that_is_open_behind_a_proxy_is_risky(
+    home: Home, entries: dict[str, object] | None
+) -> None:
+    home.run("shocpp", "migrate")
+    if entries is not None:
+        chargers(home, **entries)
+    found = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
+    ((level, told),) = [one for one in found if "comes through the proxy is let in" in one[1]]
+    assert level == "risky"
+    assert str(home.charge_points_file) in told
+
+
+def test_what_everybody_can_change_is_wrong_and_mended_as_it_says(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    home.tags_file.chmod(0o666)
+    home.tags_file.parent.chmod(0o777)
+    found = wrong(home)
+    assert len(found) == 2
+    for told in found:
+        subprocess.run(told.partition("mend it with: ")[2].split(), check=True)
+    assert wrong(home) == []
+
+
+def test_accounts_that_are_not_there_are_begun_with_what_it_says(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    home.tags_file.unlink()
+    (found,) = wrong(home)
+    subprocess.run(found.partition("begin with: ")[2].split(), check=True, cwd="/")
+    assert wrong(home) == []
 
 
 def test_with_passwords_and_a_proxy_nothing_is_risky(home: Home) -> None:
@@ -176,7 +209,9 @@ def test_chargers_without_a_password_are_named(home: Home) -> None:
     assert any("can speak for yard, which" in told for _, told in levels(home))
     chargers(home, garage={"password_hash": PASSWORD}, **{"*": {"auth": "none"}})
     told = [told for _, told in levels(home, WS_ADDRESS="0.0.0.0")]
-    assert any("any charger that is not listed that gets through" in one for one in told)
+    assert any(
+        "any charger without an entry that reaches" in one and 'take "*" out' in one for one in told
+    )
 
 
 def test_a_list_that_cannot_be_read_is_wrong(home: Home) -> None:

@@ -139,7 +139,7 @@ REFUSED: list[tuple[object, str]] = [
     ({"garage": {"pasword": "x"}}, "'garage': 'pasword' is unknown; there are password_hash, auth"),
     (
         {"garage": {}},
-        "'garage' has no password; make one with: shocpp charge-points add garage, or",
+        '\'garage\' has no password; write "auth": "none" into its entry, and if it can show one, ',
     ),
     ({"garage": {"password_hash": []}}, "'garage' has no password"),
     ({"*": {}}, "'*' has no password"),
@@ -147,7 +147,7 @@ REFUSED: list[tuple[object, str]] = [
     ({"garage": {"auth": None}}, "auth can only be"),
     ({"garage": {"password_hash": 5}}, "'garage': password_hash must be a hash, or a list of at"),
     ({"garage": {"password_hash": [HASH] * 9}}, "password_hash must be a hash, or a list of at mo"),
-    ({"garage": {"password_hash": [HASH, 5]}}, "password_hash is no hash; make it with: shocpp ch"),
+    ({"garage": {"password_hash": [HASH, 5]}}, 'password_hash is no hash; write "auth": "none"'),
     ({"garage": NONE | {"tz": "Berlin"}}, "'garage': tz must name a time zone such as Europe/Ber"),
     ({"garage": NONE | {"tz": "../etc/passwd"}}, "tz must name a time zone"),
     ({"garage": NONE | {"tz": "Europe"}}, "tz must name a time zone"),
@@ -307,3 +307,19 @@ def test_the_log_says_who_is_listed(
     write("{}")
     file.listing()
     assert f"{path}: chargers none" in caplog.text
+
+
+def test_what_is_kept_is_in_force_where_there_is_no_file(tmp_path: Path) -> None:
+    file = ListingFile(tmp_path / "charge_points.json")
+    file.fall_back_to('{"yard": {"auth": "none"}}')
+    assert file.listing().is_listed("yard")
+    assert file.listing().entry("street") is None
+    assert file.trouble is not None
+    assert "is not there any more; the list read before stays in force: yard" in file.trouble
+
+
+def test_what_is_kept_and_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
+    file = ListingFile(tmp_path / "charge_points.json")
+    file.fall_back_to('{"yard": {}}')
+    assert file.listing().entry("yard") is None
+    assert file.listing().entry(None) is None

@@ -150,7 +150,7 @@ def test_a_chargers_password_is_handed_on_unchanged_and_its_claims_are_not(befor
     claims = {"X-Forwarded-For": "10.1.2.3", "X-Remote-User": "root"}
     before.door.ask("/ocpp/garage", UPGRADE | own | claims)
     ((head, _),) = before.listener.heard
-    assert head.startswith("GET /ocpp/garage HTTP/1.1\r\n")
+    assert head.startswith("GET /garage HTTP/1.1\r\n")
     assert f"\r\nAuthorization: {own['Authorization']}\r\n" in head
     assert head.count("X-Forwarded-For") == 1
     assert "\r\nX-Forwarded-For: 127.0.0.1\r\n" in head

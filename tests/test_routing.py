@@ -386,7 +386,9 @@ def worker_of(server: Server, connection: http.client.HTTPConnection) -> int:
     """The pid of the worker that has accepted a connection, as the kernel knows it."""
     ports = f":{server.port:04X}", f":{connection.sock.getsockname()[1]:04X}"
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-    (inode,) = [one[9] for one in sockets if (one[1][-5:], one[2][-5:]) == ports]
+    # Sockets that wait to be forgotten have the same ports, and no inode.
+    inodes = [one[9] for one in sockets if (one[1][-5:], one[2][-5:]) == ports]
+    (inode,) = [inode for inode in inodes if inode != "0"]
     for pid in server.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):

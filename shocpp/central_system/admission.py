@@ -71,7 +71,7 @@ class NotAdmitted(Exception):
 
     def __init__(self, reason: str, told: str = "") -> None:
         self.reason = reason
-        self.told = told
+        self.told = told[:LONGEST_TOLD].encode(errors="replace").decode()
         super().__init__(reason)
 
 
@@ -104,13 +104,13 @@ def _admitted(
         return Admitted(name, entry)
     valid, asks_none = entry.hashes, entry.asks_none
     if asks_none or len(valid) > 1:
-        valid, asks_none = _in_force(entry, shown_password(identity_key(name or OTHERS)))
+        valid, asks_none = in_force(entry, shown_password(identity_key(name or OTHERS)))
     if login is None:
         if asks_none:
             return Admitted(name, entry)
         raise NotAdmitted(NO_PASSWORD)
     found = [kept for kept in valid if _is_password(login.password, kept)]
-    if not found and asks_none and not login.password:
+    if not found and asks_none:
         return Admitted(name, entry)
     if not found:
         raise NotAdmitted(WRONG_PASSWORD)
@@ -126,8 +126,28 @@ def digest(kept: str) -> str:
     return hashlib.sha256(kept.encode()).hexdigest()[:32]
 
 
-def _in_force(entry: Entry, shown: str | None) -> tuple[tuple[str, ...], bool]:
-    """The hashes that count, and whether none is asked: what stands before a shown one is over."""
+def may_stay(admitted: Admitted, entry: Entry | None) -> bool:
+    """Whether a connected charger stays connected when the list has changed.
+
+    One without a password that is on no list stays until it leaves: it may be charging.
+    """
+    if admitted.password is None and (admitted.is_sure or entry is None):
+        return True
+    if entry is None:
+        return False
+    return entry.asks_none or admitted.password in [digest(kept) for kept in entry.hashes]
+
+
+def is_over(entry: Entry | None, password: str, shown: str | None) -> bool:
+    """Whether a password that was right does not count any more."""
+    return entry is None or password not in [digest(kept) for kept in in_force(entry, shown)[0]]
+
+
+def in_force(entry: Entry, shown: str | None) -> tuple[tuple[str, ...], bool]:
+    """The hashes that count, and whether none is asked: what stands before a shown one is over.
+
+    `shown` is the `digest` of the newest one that was.
+    """
     for number, kept in enumerate(entry.hashes):
         if digest(kept) == shown:
             return entry.hashes[number:], False
@@ -180,10 +200,9 @@ class Refusals:
         with self._lock:
             first = not self._waiting
             known = self._waiting.get(key)
-            told = refused.told[:LONGEST_TOLD]
             attempts = known.attempts + 1 if known else 1
             if known or len(self._waiting) < MOST_KINDS:
-                self._waiting[key] = RefusedAttempts(*key, told, attempts, now_ms())
+                self._waiting[key] = RefusedAttempts(*key, refused.told, attempts, now_ms())
             else:
                 self._untold += 1
             too_many = self._count(address)

@@ -88,6 +88,10 @@ class Bookkeeper:
         """Wait until the books are open and the cards read, or it is known why they are not."""
         self._begun.wait(timeout_s)
 
+    def has_begun(self) -> bool:
+        """Whether it is known by now if the books can be opened, and who is let in."""
+        return self._begun.is_set()
+
     def submit(self, jobs: Sequence[Job]) -> None:
         """Hand over jobs; their results come through `deliver`, in order."""
         self._inbox.put(jobs)

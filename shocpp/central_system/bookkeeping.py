@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shocpp.central_system import bells
+from shocpp.central_system.admission import is_over
 from shocpp.central_system.billing import Billing, Heard
 from shocpp.central_system.jobs import (
     Claim,
@@ -47,7 +48,15 @@ from shocpp.ocpp.facts import (
 from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.json_text import kept_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import admissions, calls, charge_points, connections, frames, notifications
+from shocpp.store import (
+    admissions,
+    calls,
+    charge_points,
+    connections,
+    frames,
+    notifications,
+    properties,
+)
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import identity_key
 from shocpp.store.database import Database
@@ -69,6 +78,8 @@ class Bookkeeping:
         self._worker = worker
         self._chargers = chargers
         self._take_overs = TakeOvers()
+        self._kept_listing = properties.kept_listing(db)
+        chargers.fall_back_to(self._kept_listing)
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
         self._distrusted: set[str] = set()
@@ -129,6 +140,7 @@ class Bookkeeping:
     def _look(self, now_ms: int, rung: bool) -> Look:
         db = self._db
         self.billing.look_at_tags()
+        self._look_at_listing()
         version = db.version_of_others()
         if version == self._data_version and not rung:
             return Look([], [], [])
@@ -141,6 +153,15 @@ class Bookkeeping:
                 contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
         return Look(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
+
+    def _look_at_listing(self) -> None:
+        """A new list is kept for the day its file is gone."""
+        self._chargers.listing()
+        text = self._chargers.text
+        if text is not None and text != self._kept_listing:
+            with self._db.writing(durable=False):
+                properties.keep_listing(self._db, text)
+            self._kept_listing = text
 
     def _begin(self) -> None:
         self._frames: list[frames.FrameRow] = []
@@ -222,8 +243,11 @@ class Bookkeeping:
 
     # -- connections and Calls --------------------------------------------------------------------
 
-    def _connect(self, job: Connect, now_ms: int) -> Connected | Contested:
+    def _connect(self, job: Connect, now_ms: int) -> Connected | Contested | Failed:
         name, notice = self._name_of(job)
+        if job.password is not None and self._is_over(name, job.password):
+            # It was right when it was shown; a newer one has been shown since, or the list changed.
+            return Failed("its password does not count any more", unavailable=False)
         known = bool(charge_points.find(self._db, name))
         row = self._row(name, now_ms)
         former = connections.former(self._db, row)
@@ -240,6 +264,10 @@ class Bookkeeping:
         if job.password is not None:
             admissions.note_shown(self._db, identity_key(name), job.password, now_ms)
         return Connected(charge_points.spelled(self._db, row), known, notice)
+
+    def _is_over(self, name: str, password: str) -> bool:
+        shown = admissions.shown_password(self._db, identity_key(name))
+        return is_over(self._chargers.listing().entry(name), password, shown)
 
     def _name_of(self, job: Connect) -> tuple[str, str | None]:
         """The identity of a connection; a serial that it told itself may be another's."""

@@ -13,7 +13,7 @@ from shocpp.errors import ConfigError, UsageError
 def decoded(text: str, source: str, example: str) -> object:
     """The JSON of a file, in which no key is there twice; ConfigError names file and example."""
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} is not JSON: {error}; see {example}") from None
 
@@ -44,7 +44,8 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these members; ValueError where one is there twice, but for comments."""
     names = [name for name, _ in pairs]
     twice = [name for name in names if names.count(name) > 1 and name != "comment"]
     if twice:

@@ -10,13 +10,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shocpp.central_system.admission import digest
+from shocpp.central_system.admission import in_force
 from shocpp.central_system.calls import Asked, confirmation_of, is_refusal, place_call
 from shocpp.central_system.conf_entries import Members, spelled
-from shocpp.central_system.conf_texts import conf_text, replace_text, stamp_of
-from shocpp.central_system.listing import NO_LISTING, OTHERS, load_listing_or_none, parse_listing
+from shocpp.central_system.conf_texts import changing, conf_text, replace_text, stamp_of
+from shocpp.central_system.listing import (
+    NO_LISTING,
+    OTHERS,
+    Entry,
+    can_be_listed,
+    load_listing_or_none,
+    parse_listing,
+)
 from shocpp.errors import ShocppError, Unreachable, UsageError
-from shocpp.ocpp.identity import is_identity
 from shocpp.ocpp.passwords import (
     DRAWN_ROUNDS,
     THOUGHT_UP_ROUNDS,
@@ -44,7 +50,6 @@ Edit = Callable[[Members], None]
 class Rotated(NamedTuple):
     """A charger has been sent a new password. `is_known`: it has said that it took it."""
 
-    password: str
     status: str
     is_known: bool
 
@@ -84,9 +89,9 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
     Raises UsageError where it cannot be called so, ConfigError where the file is not fit to be
     changed.
     """
-    if charge_point_id != charge_point_id.strip() or not is_identity(charge_point_id):
+    if not can_be_listed(charge_point_id):
         raise UsageError(
-            f"{charge_point_id[:40]!r} cannot name a charger: no slash, no control characters"
+            f"{charge_point_id[:40]!r} cannot name a charger here: no slash, no control characters"
         )
 
     def edit(entry: Members) -> None:
@@ -117,27 +122,33 @@ def not_listed(db: Database, path: Path) -> list[str]:
     return [name for name in admissions.every_charger(db) if listing.entry(name) is None]
 
 
-def rotate(settings: Settings, charge_point_id: str, asked: Asked) -> Rotated:
+def rotate(settings: Settings, charge_point_id: str, password: str, asked: Asked) -> Rotated:
     """Send a charger a new password; the one before counts until the new one was shown.
 
     One that had to show none needs none until then, either. Raises Unreachable or UsageError where
-    the charger has not taken it: then all is as before.
+    the charger has not taken it: then all is as before. Without a file nobody is asked for any, so
+    it is written when the charger has the password: until then it would keep the others out.
     """
-    password = drawn_password()
     kept = hash_of_drawn(password)
     path = settings.charge_points_file
     with open_database(settings.database) as db:
         shown = admissions.shown_password(db, identity_key(charge_point_id))
     was_listed = is_listed(path, charge_point_id)
-    _edit_entry(path, charge_point_id, _add_password(kept, shown))
+    listing = load_listing_or_none(path)
+    add = _add_password(kept, listing.entry(charge_point_id), shown)
+    if listing is not NO_LISTING:
+        _edit_entry(path, charge_point_id, add)
     key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
     try:
         outcome = place_call(settings, charge_point_id, "ChangeConfiguration", key, asked)
         status = _status_of(outcome)
     except ShocppError:
-        _take_back(path, charge_point_id, kept, was_listed=was_listed)
+        if listing is not NO_LISTING:
+            _take_back(path, charge_point_id, kept, was_listed=was_listed)
         raise
-    return Rotated(password, status, is_known=outcome.state == "answered")
+    if listing is NO_LISTING:
+        _edit_entry(path, charge_point_id, add)
+    return Rotated(status, is_known=outcome.state == "answered")
 
 
 def _status_of(outcome: CallOutcome) -> str:
@@ -154,17 +165,15 @@ def _status_of(outcome: CallOutcome) -> str:
     return outcome.state
 
 
-def _add_password(kept: str, shown: str | None) -> Edit:
-    """A further password, the newest; what stands before one that was shown goes."""
+def _add_password(kept: str, former: Entry | None, shown: str | None) -> Edit:
+    """A further password, the newest, beside those that count; it may be that of all others."""
+    hashes, asks_none = in_force(former, shown) if former else ((), False)
 
     def edit(entry: Members) -> None:
-        hashes = _hashes(entry)
-        former = [number for number, one in enumerate(hashes) if digest(one) == shown]
-        if former:
-            hashes = hashes[former[-1] :]
-            _drop(entry, "auth")
-        if not hashes:
+        if asks_none:
             entry["auth"] = "none"
+        else:
+            _drop(entry, "auth")
         entry["password_hash"] = [*hashes, kept]
 
     return edit
@@ -177,7 +186,9 @@ def _take_back(path: Path, charge_point_id: str, kept: str, *, was_listed: bool)
             return
         entry = entries[name]
         hashes = [one for one in _hashes(entry) if one != kept]
-        if not was_listed:
+        if len(hashes) == len(_hashes(entry)):
+            return  # somebody has given it another one since
+        if not (was_listed or set(entry) - {"auth", "password_hash"}):
             del entries[name]
         elif hashes:
             entry["password_hash"] = hashes if len(hashes) > 1 else hashes[0]
@@ -185,14 +196,6 @@ def _take_back(path: Path, charge_point_id: str, kept: str, *, was_listed: bool)
             _drop(entry, "password_hash")
 
     _edit_file(path, edit_file)
-    if not was_listed:
-        _remove_empty(path)
-
-
-def _remove_empty(path: Path) -> None:
-    """A file that was made for a charger and lists none would keep all out."""
-    if json.loads(conf_text(path)) == {}:
-        path.unlink()
 
 
 def _edit_entry(path: Path, charge_point_id: str, edit: Edit) -> None:
@@ -207,16 +210,17 @@ def _edit_entry(path: Path, charge_point_id: str, edit: Edit) -> None:
 
 def _edit_file(path: Path, edit: Edit) -> None:
     path = path.resolve()  # a link stays one
-    while True:
-        stamp = stamp_of(path)
-        text = conf_text(path) if stamp else "{}"
-        parse_listing(text, str(path))
-        entries = json.loads(text, object_pairs_hook=Members)
-        edit(entries)
-        changed = spelled(entries)
-        parse_listing(changed, str(path))
-        if replace_text(path, changed, stamp):
-            return
+    with changing(path):
+        while True:
+            stamp = stamp_of(path)
+            text = conf_text(path) if stamp else "{}"
+            parse_listing(text, str(path))
+            entries = json.loads(text, object_pairs_hook=Members)
+            edit(entries)
+            changed = spelled(entries)
+            parse_listing(changed, str(path))
+            if replace_text(path, changed, stamp):
+                return
 
 
 def _listed_as(entries: Members, charge_point_id: str) -> str | None:

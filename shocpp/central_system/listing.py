@@ -23,11 +23,13 @@ refused, and so is one that does not show its password; `"auth": "none"` asks fo
 `tz` and `reply_delay_ms` hold from a charger's next connection on, `default_tag` and `cap_kwh` from
 its next frame on.
 
-Unlike tags.json it keeps strangers out: so a file that was there and is gone, or that cannot be
-read, opens nothing. The last good one stays in force, and where there was none, nobody comes in.
+It keeps strangers out: so a file that was there and is gone, or that cannot be read, opens nothing.
+The last good one stays in force, also in a process that has just been started, because the database
+keeps its text; where there was none, nobody comes in. What opens the house again is the entry `*`.
 """
 
 import logging
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,7 +38,7 @@ from shocpp.central_system.conf_entries import decoded, line_of_text, members, s
 from shocpp.central_system.conf_texts import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.register import CAP_WH
-from shocpp.ocpp.identity import is_identity
+from shocpp.ocpp.identity import ANY, is_identity
 from shocpp.ocpp.passwords import is_password_hash
 from shocpp.store.charge_points import identity_key
 
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EXAMPLE = "conf/charge_points.json.example"
-OTHERS = "*"
+OTHERS, COMMENT = ANY, "comment"
 LONGEST_DELAY_MS = 10_000
 MOST_KWH = 10_000
 MOST_HASHES = 8
@@ -135,13 +137,21 @@ def load_listing_or_none(path: Path) -> Listing:
         return NO_LISTING
 
 
+def listing_or_kept(path: Path, kept: str | None) -> Listing:
+    """The file as it is now; without one what is kept of it, if it has ever been there."""
+    try:
+        return load_listing(path)
+    except FileNotFoundError:
+        return NO_LISTING if kept is None else parse_listing(kept, str(path))
+
+
 def parse_listing(text: str, source: str) -> Listing:
     """What a charge_points.json says; `source` names the file in the sentences of ConfigError."""
     try:
         listed = members(decoded(text, source, EXAMPLE), "the file")
         entries: dict[str, Entry] = {}
         for charge_point_id, value in listed.items():
-            if charge_point_id != "comment":
+            if charge_point_id != COMMENT:
                 place, key = shown(charge_point_id), identity_key(charge_point_id)
                 if key in entries:
                     raise UsageError(f"{place} is there twice: names have no case; join the two")
@@ -151,8 +161,14 @@ def parse_listing(text: str, source: str) -> Listing:
     return Listing(entries, entries.pop(OTHERS, None))
 
 
+def can_be_listed(charge_point_id: str) -> bool:
+    """Whether an entry can have this name."""
+    is_name = is_identity(charge_point_id) and charge_point_id == charge_point_id.strip()
+    return (is_name and charge_point_id != COMMENT) or charge_point_id == OTHERS
+
+
 def _entry(charge_point_id: str, value: object, place: str) -> Entry:
-    if not is_identity(charge_point_id) or charge_point_id != charge_point_id.strip():
+    if not can_be_listed(charge_point_id):
         raise UsageError(f"{place} cannot name a charger: no slash, no control characters")
     keys = members(value, place, _KEYS)
     texts = {key: _text(keys[key], f"{place}: {key}") for key in _TEXTS if key in keys}
@@ -161,9 +177,10 @@ def _entry(charge_point_id: str, value: object, place: str) -> Entry:
     if asks_none and keys["auth"] != "none":
         raise UsageError(f'{place}: auth can only be "none", not {shown(keys["auth"])}')
     if not (hashes or asks_none):
+        add = f"shocpp charge-points add {shlex.quote(charge_point_id)}"
         raise UsageError(
-            f"{place} has no password; make one with: shocpp charge-points add "
-            f'{charge_point_id}, or write "auth": "none" if it cannot show any'
+            f'{place} has no password; write "auth": "none" into its entry, and if it can show '
+            f"one, give it one then: {add} --replace"
         )
     return Entry(
         charge_point_id,
@@ -197,7 +214,10 @@ def _hashes(value: object, place: str) -> tuple[str, ...]:
         raise UsageError(f"{place} must be a hash, or a list of at most {MOST_HASHES}")
     # What was typed may be the password itself: it is not repeated.
     if not all(isinstance(one, str) and is_password_hash(one) for one in hashes):
-        raise UsageError(f"{place} is no hash; make it with: shocpp charge-points add")
+        raise UsageError(
+            f'{place} is no hash; write "auth": "none" in its place, and then: '
+            "shocpp charge-points add NAME --replace"
+        )
     return tuple(hashes)
 
 
@@ -233,10 +253,21 @@ class ListingFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.text: str | None = None
         self.trouble: str | None = None
+        self._kept: str | None = None
         self._listing: Listing | None = None
         self._stamp: Stamp | None = None
         self._read = False
+
+    def fall_back_to(self, kept: str | None) -> None:
+        """The last good text that any process has read, for while there is no other."""
+        self._kept, self._read = kept, False
+
+    @property
+    def newest(self) -> Listing | None:
+        """The listing as it was last looked at, if it was: nothing waits for a disk here."""
+        return self._listing
 
     def listing(self) -> Listing:
         """The listing, after a look whether the file has changed (one stat)."""
@@ -249,26 +280,35 @@ class ListingFile:
 
     def _load(self) -> None:
         try:
-            listing = load_listing(self.path)
+            text = conf_text(self.path)
+            listing = parse_listing(text, str(self.path))
         except FileNotFoundError:
-            if self._listing in (None, NO_LISTING):
+            if self._listing in (None, NO_LISTING) and self._kept is None:
                 self._listing, self.trouble = NO_LISTING, None
                 return
             self._keep(f"{self.path} is not there any more")
         except ConfigError as error:
             self._keep(str(error))
         else:
-            self._listing, self.trouble = listing, None
+            self._listing, self.text, self.trouble = listing, text, None
             log.info("%s: chargers %s", self.path, ", ".join(self._names(listing)) or "none")
 
     def _keep(self, trouble: str) -> None:
-        if self._listing is None:
-            self._listing = CLOSED
-        kept = ", ".join(self._names(self._listing))
+        if self._listing in (None, NO_LISTING):
+            self._listing = self._kept_listing()
+        names = ", ".join(self._names(self._listing))
         self.trouble = f"{trouble}; " + (
-            f"the list read before stays in force: {kept}" if kept else "no charger is let in"
+            f"the list read before stays in force: {names}" if names else "no charger is let in"
         )
         log.warning("%s", self.trouble)
+
+    def _kept_listing(self) -> Listing:
+        if self._kept is None:
+            return CLOSED
+        try:
+            return parse_listing(self._kept, str(self.path))
+        except ConfigError:  # an older version's
+            return CLOSED
 
     @staticmethod
     def _names(listing: Listing) -> list[str]:

@@ -142,7 +142,8 @@ class Reception:
         self._loop.at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
 
     def _check_sign(self, conversation: Conversation, asked: float) -> None:
-        if not conversation.closed and conversation.last_heard < asked:
+        """One whose frames wait to be read has talked before, and its pong waits behind them."""
+        if not (conversation.closed or conversation.paused) and conversation.last_heard < asked:
             self._drop(conversation, "silent when another connection claimed its name")
 
     def receive(

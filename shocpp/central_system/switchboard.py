@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from shocpp.central_system.admission import Admitted
+from shocpp.central_system.admission import Admitted, may_stay
 from shocpp.central_system.bells import Bell, bells_folder
 from shocpp.central_system.bookkeeper import Bookkeeper
 from shocpp.central_system.call_desk import CallDesk
@@ -35,7 +35,7 @@ from shocpp.central_system.jobs import (
     Receive,
     Refuse,
 )
-from shocpp.central_system.listing import ListingFile
+from shocpp.central_system.listing import Listing, ListingFile
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.reception import POLICY, REPLACED, Reception
 from shocpp.central_system.tally import Tally
@@ -92,6 +92,7 @@ class Switchboard:
             self._loop, self._submit, self._hang_up, self._drop, self._touch, self._calls.ask
         )
         self._most = _most_chargers()
+        self._listed: Listing | None = None
         self._stopping = False
         self._done = threading.Event()
 
@@ -122,6 +123,8 @@ class Switchboard:
 
     def health(self) -> str | None:
         """Why no charger can be served just now, if so."""
+        if not self._bookkeeper.has_begun():
+            return "the books are being opened"
         return self._bookkeeper.trouble
 
     def conf_trouble(self) -> str | None:
@@ -172,7 +175,19 @@ class Switchboard:
 
     def _look(self) -> None:
         self._bookkeeper.look(rung=False)
+        self._look_at_listing()
         self._loop.at(time.monotonic() + LOOK_EVERY_S, self._look)
+
+    def _look_at_listing(self) -> None:
+        """Part with whom the list that has changed would not let in."""
+        newest = self.chargers.newest
+        if newest is None or newest is self._listed:
+            return
+        self._listed = newest
+        for conversation in list(self._conversations.values()):
+            name = conversation.charge_point_id
+            if conversation.introduced and not may_stay(conversation.admitted, newest.entry(name)):
+                self._hang_up(conversation, POLICY, "the list does not let it in any more")
 
     def _deliver(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
         self._loop.soon(lambda: self._take_results(jobs, results))

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shocpp.central_system.conf_entries import Members, spelled
-from shocpp.central_system.conf_texts import Stamp, conf_text, replace_text, stamp_of
+from shocpp.central_system.conf_texts import (
+    Stamp,
+    changing,
+    conf_text,
+    replace_text,
+    stamp_of,
+)
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
 from shocpp.ledger.decisions import Owner
@@ -46,22 +52,23 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
     the account.
     """
     path = path.resolve()  # a link stays one
-    while True:
-        stamp = stamp_of(path)
-        try:
-            text = conf_text(path)
-        except FileNotFoundError:
-            raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
-        _checked(text, path, bound)
-        entries = json.loads(text, object_pairs_hook=Members)
-        entry = next((entry for entry in entries if entry["account"] == account), None)
-        if entry is None:
-            raise UsageError(f"{path} has no account {account!r} any more; it is made there")
-        entry["ids"].append(id_tag)
-        changed = spelled(entries)
-        _checked(changed, path, bound)
-        if replace_text(path, changed, stamp):
-            return
+    with changing(path):
+        while True:
+            stamp = stamp_of(path)
+            try:
+                text = conf_text(path)
+            except FileNotFoundError:
+                raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
+            _checked(text, path, bound)
+            entries = json.loads(text, object_pairs_hook=Members)
+            entry = next((entry for entry in entries if entry["account"] == account), None)
+            if entry is None:
+                raise UsageError(f"{path} has no account {account!r} any more; it is made there")
+            entry["ids"].append(id_tag)
+            changed = spelled(entries)
+            _checked(changed, path, bound)
+            if replace_text(path, changed, stamp):
+                return
 
 
 def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:

@@ -47,9 +47,9 @@ def _plain(text: str) -> str | None:
 
 
 def _number(text: str) -> IPv4Address | IPv6Address | None:
-    """One that IPv6 sockets write as ::ffff:192.0.2.1 is IPv4's."""
+    """One that IPv6 sockets write as ::ffff:192.0.2.1 is IPv4's; a scope is anybody's words."""
     try:
-        number = ip_address(text)
+        number = ip_address(text.partition("%")[0])
     except ValueError:
         return None
     return getattr(number, "ipv4_mapped", None) or number

@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shocpp.central_system.addressing import address, identity_meant
 from shocpp.central_system.calls import Asked, place
+from shocpp.doors.addresses import address_of_caller
 from shocpp.doors.callers import is_of_another_page, who_asks
 from shocpp.doors.cgi import PLACE_WITHIN_S
 from shocpp.doors.openapi import openapi_document
@@ -101,6 +102,7 @@ class Api:
         app.register_error_handler(InternalServerError, _failed)
 
     def _answer(self, methods: Methods, view: View, **names: str) -> Response:
+        g.trusted_proxies = self._settings.trusted_proxies
         try:
             g.asker = self._admitted()
             if methods and request.method not in methods:
@@ -237,7 +239,7 @@ def _body() -> bytes:
 
 
 def _refused(status: int, sentence: str, **more: Any) -> Response:
-    remote = request.remote_addr or "a Unix socket"
+    remote = address_of_caller(request.environ, g.trusted_proxies)
     log.warning("%s %s from %s: %d %s", request.method[:20], request.path, remote, status, sentence)
     response = _json(status, {"error": sentence, **more})
     response.headers.extend(HEADERS_OF.get(status, ()))

@@ -11,13 +11,13 @@ import time
 
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.canned import CannedCall, all_canned_calls
-from shocpp.central_system.listing import load_listing_or_none
+from shocpp.central_system.listing import listing_or_kept, load_listing_or_none
 from shocpp.central_system.restoring import not_in_the_books
 from shocpp.central_system.tags import load_accounts
 from shocpp.central_system.tally_file import tallies_folder
 from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
-from shocpp.store import transactions
+from shocpp.store import properties, transactions
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 
@@ -91,7 +91,8 @@ def _accounts_line(settings: Settings) -> str:
 
 
 def _door_lines(settings: Settings) -> list[str]:
-    listing = load_listing_or_none(settings.charge_points_file)
+    with open_database(settings.database) as db:
+        listing = listing_or_kept(settings.charge_points_file, properties.kept_listing(db))
     names = [entry.charge_point_id for entry in listing.entries.values()]
     if listing.others is None or listing.others.hashes:
         return [f"let in:     {', '.join(names) or 'none'} ({settings.charge_points_file})"]

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
 from shocpp.central_system.calls import allowed_payload, confirmation_of
+from shocpp.central_system.conf_entries import once
 from shocpp.doors.openapi_calls import DEFAULT_S, LONGEST_S
 from shocpp.doors.refused import Refused
 from shocpp.errors import UsageError
@@ -46,7 +47,9 @@ def posted_call(text: bytes) -> PostedCall:
 
 def _object(text: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(text.decode(), parse_constant=_refuse, parse_float=_number)
+        body = json.loads(
+            text.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=once
+        )
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from shocpp.central_system.admission import Admitted, Attempt, NotAdmitted, admit
 from shocpp.central_system.clock import now_ms
-from shocpp.central_system.listing import OPEN_TO_ALL, load_listing_or_none
+from shocpp.central_system.listing import OPEN_TO_ALL, listing_or_kept, load_listing_or_none
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.central_system.transport import address_of
 from shocpp.doors.callers import origin_of_page
@@ -21,7 +21,7 @@ from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
-from shocpp.store import admissions
+from shocpp.store import admissions, properties
 from shocpp.store.admissions import RefusedAttempts
 from shocpp.store.database import open_database
 
@@ -120,10 +120,10 @@ def admitted_on_stdio(
 
     Of one that comes by inetd nothing is known. Raises UsageError for one that does not come in.
     """
-    listing = load_listing_or_none(settings.charge_points_file)
     address, login = address_of(remote), login_of(environment.get("HTTP_AUTHORIZATION"))
     attempt = Attempt(charge_point_id, address, login, origin_of_page(environment))
     with open_database(settings.database) as db:
+        listing = listing_or_kept(settings.charge_points_file, properties.kept_listing(db))
         try:
             return admit(listing, attempt, lambda key: admissions.shown_password(db, key))
         except NotAdmitted as refused:

@@ -28,6 +28,7 @@ from shocpp.doors.callers import origin_of_page
 from shocpp.doors.refused import Refused
 from shocpp.doors.websocket import WebSocketTransport, upgrade
 from shocpp.doors.websocket_frames import close_frame
+from shocpp.errors import ShocppError
 from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
@@ -96,8 +97,11 @@ class Upgrades:
         )
 
     def _shown_password(self, key: str) -> str | None:
-        with self._opened(self._settings.database) as db:
-            return admissions.shown_password(db, key)
+        try:
+            with self._opened(self._settings.database) as db:
+                return admissions.shown_password(db, key)
+        except ShocppError as error:
+            raise Refused(503, str(error)) from None
 
     def _upgrade(self, attempt: Attempt, admitted: Admitted) -> Response:
         offered = [

@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.central_system.tally_file import add_up, tallies_folder
+from shocpp.doors.addresses import address_of_caller
 from shocpp.doors.api import Api
 from shocpp.doors.callers import who_asks
 from shocpp.doors.cgi import CannedCaller
@@ -66,7 +67,8 @@ def _line(status: int, sentence: str) -> Response:
 
 def _refused(refused: Refused) -> Response:
     if not refused.is_told:
-        remote = request.remote_addr or "a Unix socket"
+        settings = cast(Settings, current_app.config["SETTINGS"])
+        remote = address_of_caller(request.environ, settings.trusted_proxies)
         log.warning("refused %s from %s: %s", request.path, remote, refused.sentence)
     response = _line(refused.status, refused.sentence)
     response.headers.extend(HEADERS_OF.get(refused.status, ()))

@@ -1,6 +1,8 @@
 """How a Charge Point is named (ground floor: pure; OCPP-J §3.1.1)."""
 
 LONGEST = 255
+ANY = "*"
+"""In charge_points.json it stands for all chargers; none can be called so."""
 
 
 def last_segment(path: str) -> str:
@@ -14,4 +16,5 @@ def last_segment(path: str) -> str:
 
 def is_identity(name: str) -> bool:
     """Whether a charger can be called so: printable, no slash, of a sensible length."""
-    return bool(name.strip()) and name.isprintable() and "/" not in name and len(name) <= LONGEST
+    is_short = bool(name.strip()) and len(name) <= LONGEST
+    return is_short and name.isprintable() and "/" not in name and name != ANY

@@ -20,11 +20,12 @@ from shocpp.reports.exposure import (
     of_owners,
     of_secrets,
     of_strangers,
+    of_writers,
 )
 from shocpp.reports.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.reports.machine import of_clock, of_disk, unknown_variables
 from shocpp.reports.operator import load_operator
-from shocpp.settings import VARIABLES, Settings
+from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store import charge_points, connections, transactions
 from shocpp.store.database import Database, open_database, version_with_wal_race
 from shocpp.store.views import rows_of
@@ -81,7 +82,7 @@ def _of_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(
             WRONG,
             f"{settings.tags_file} does not exist, so every card is Invalid; begin with: "
-            f"cp conf/tags.json.example {settings.tags_file}",
+            f"cp {CHECKOUT / 'conf' / 'tags.json.example'} {settings.tags_file}",
         )
     except ConfigError as error:
         yield Finding(WRONG, str(error))
@@ -189,6 +190,7 @@ _LOOKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     of_clock,
     of_strangers,
     of_secrets,
+    of_writers,
     of_owners,
     of_network,
     _of_accounts,

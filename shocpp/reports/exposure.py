@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from shocpp.central_system.admission import in_force
 from shocpp.central_system.bells import bells_folder
 from shocpp.central_system.conf_texts import conf_text
-from shocpp.central_system.listing import NO_LISTING, Listing, load_listing
+from shocpp.central_system.listing import NO_LISTING, Entry, Listing, listing_or_kept, load_listing
 from shocpp.errors import ConfigError
 from shocpp.reports.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.settings import CHECKOUT, Settings, is_loopback
-from shocpp.store import charge_points
+from shocpp.store import admissions, charge_points, properties
+from shocpp.store.charge_points import identity_key
 from shocpp.store.database import Database
 from shocpp.store.views import rows_of
 
@@ -29,24 +31,35 @@ SECRETS_OF_OTHERS = (
 def of_strangers(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Who comes in as a charger without proving that it is one."""
     path = settings.charge_points_file
+    kept = properties.kept_listing(db) if db else None
     try:
-        listing = load_listing(path)
-    except FileNotFoundError:
-        listing = NO_LISTING
+        listing = listing_or_kept(path, kept)
+        if kept is not None and not path.exists():
+            yield Finding(
+                WRONG,
+                f"{path} is gone, and the list that was read last stays in force; put it back, or "
+                'open the house with {"*": {"auth": "none"}} in it',
+            )
     except ConfigError as error:
         yield Finding(WRONG, f"{error}; until then a server that starts lets no charger in")
         return
     if listing.others is not None and not listing.others.hashes:
         yield _open_house(settings, listing)
-    without = [e.charge_point_id for e in listing.entries.values() if not e.hashes]
+    without = [e.charge_point_id for e in listing.entries.values() if _asks_none(e, db)]
     if without:
         yield Finding(
             NOTE,
-            f"{path}: whoever knows the name can speak for {', '.join(without)}, which have no "
-            "password",
+            f"{path}: whoever knows the name can speak for {', '.join(without)}, which "
+            f"{'needs' if len(without) == 1 else 'need'} no password",
         )
     if db is not None and listing is not NO_LISTING:
         yield from _of_connected(listing, path, db)
+
+
+def _asks_none(entry: Entry, db: Database | None) -> bool:
+    """Whether it comes in without a password, as one does that has yet to show its first."""
+    key = identity_key(entry.charge_point_id)
+    return in_force(entry, admissions.shown_password(db, key) if db else None)[1]
 
 
 def of_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -63,13 +76,25 @@ def of_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Find
 
 
 def _open_house(settings: Settings, listing: Listing) -> Finding:
-    reached = "" if is_loopback(settings.address) else f" at {settings.address}:{settings.port}"
-    everybody = "any charger" if listing is NO_LISTING else "any charger that is not listed"
+    path = settings.charge_points_file
+    if not is_loopback(settings.address):
+        reaches = f"reaches {settings.address}:{settings.port}"
+    elif settings.trusted_proxies:
+        reaches = "comes through the proxy"
+    else:
+        reaches = "is on this machine"
+    if listing is NO_LISTING:
+        everybody = f"there is no {path}, so any charger"
+        remedy = f"give yours passwords: {ADD} NAME"
+    else:
+        everybody = "any charger without an entry"
+        remedy = f'give yours entries ({ADD} NAME), and then take "*" out of {path}'
     sentence = (
-        f"{everybody} that gets through{reached} is let in, and can book energy to whoever's card "
-        f"it names; give yours passwords: {ADD} NAME"
+        f"{everybody} that {reaches} is let in, and can book energy to whoever's card it names; "
+        f"{remedy}"
     )
-    return Finding(RISKY if reached else NOTE, sentence)
+    is_reached = settings.trusted_proxies or not is_loopback(settings.address)
+    return Finding(RISKY if is_reached else NOTE, sentence)
 
 
 def _of_connected(listing: Listing, path: Path, db: Database) -> Iterator[Finding]:
@@ -95,6 +120,17 @@ def of_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
         if status.st_mode & stat.S_IRWXO and _holds_secrets(path):
             mode = "700" if path.is_dir() else "640" if path in SECRETS_OF_OTHERS else "600"
             yield Finding(WRONG, f"everybody can read {path}; mend it with: chmod {mode} {path}")
+
+
+def of_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
+    """What decides who is let in and who pays, and everybody can change."""
+    files = (settings.tags_file, settings.canned_file, settings.charge_points_file)
+    folders = {file.parent for file in (*files, settings.database)}
+    for path in (*files, *sorted(folders), settings.accounting_folder):
+        with suppress(OSError):
+            mode = path.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                yield Finding(WRONG, f"everybody can change {path}; mend it with: chmod o-w {path}")
 
 
 def _holds_secrets(path: Path) -> bool:

@@ -101,8 +101,9 @@ def _operator_file(entries: object) -> OperatorFile:
     if isinstance(entries, dict) and "meters" in entries:
         raise UsageError(
             "meters are now in conf/charge_points.json, as name, meter_serial and note of each "
-            "charger; that file also lists who is let in, and keeps the house open with "
-            '"*": {"auth": "none"}; see conf/charge_points.json.example'
+            'charger, beside its password_hash or "auth": "none"; that file also lists who is let '
+            'in, and keeps the house open with "*": {"auth": "none"}; see '
+            "conf/charge_points.json.example"
         )
     keys = members(entries, "the file", _KEYS)
     name, tax_number, signed_by, note = (line_of_text(keys.get(key, ""), key) for key in _TEXTS)

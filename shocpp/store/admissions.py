@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shocpp.store.database import Database
 
-KEPT = 200
+KEPT, KEPT_OF_ADDRESS = 200, 50
 """Attempts of strangers are their work, not ours: so many are kept, the newest."""
 
 
@@ -27,6 +27,12 @@ def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
         " SET told = excluded.told, attempts = attempts + excluded.attempts,"
         " last_ms = excluded.last_ms",
         refused,
+    )
+    db.execute(
+        "DELETE FROM refused_attempt WHERE (charge_point_id, address, reason) IN"
+        " (SELECT charge_point_id, address, reason FROM (SELECT *, row_number() OVER (PARTITION BY"
+        "  address ORDER BY last_ms DESC) AS place FROM refused_attempt) WHERE place > ?)",
+        (KEPT_OF_ADDRESS,),
     )
     db.execute(
         "DELETE FROM refused_attempt WHERE last_ms <"

@@ -4,7 +4,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import click
@@ -12,12 +12,17 @@ import click
 from shocpp.doors.cli.edge import HELP, one_line_errors, user_name
 from shocpp.doors.cli.reading import print_view
 from shocpp.doors.lines import one_line
-from shocpp.errors import UsageError
-from shocpp.settings import Settings, read_settings
+from shocpp.errors import ConfigError, UsageError
+from shocpp.settings import Settings, is_loopback, read_settings
 from shocpp.store.database import open_database
+
+if TYPE_CHECKING:
+    from shocpp.central_system.listing import Listing
 
 MOST_SHOWN = 20
 OTHERS = "*"
+
+NAME_IT = "put a name behind the last slash of the address in the charger"
 
 ROTATE_WITHIN_S = 40.0
 """A charger that has just connected takes no commands for half a minute."""
@@ -51,10 +56,32 @@ def _refused() -> list[dict[str, Any]]:
     """The attempts that failed, the newest first, each with what would let it in."""
     from shocpp.store.views import rows_of
 
-    with open_database(read_settings().database) as db:
+    settings = read_settings()
+    with open_database(settings.database) as db:
         rows = rows_of(db, "refused_attempts")
+        heard = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
     rows.sort(key=lambda row: row["last_at"], reverse=True)
-    return [{**row, "remedy": remedy(row)} for row in rows]
+    listing = _listing_that_can_be_read(settings)
+    return [{**row, "remedy": _remedy_now(row, heard.get(row["id"], ""), listing)} for row in rows]
+
+
+def _listing_that_can_be_read(settings: Settings) -> "Listing | None":
+    from shocpp.central_system.listing import load_listing_or_none
+
+    try:
+        return load_listing_or_none(settings.charge_points_file)
+    except ConfigError:  # told by shocpp check
+        return None
+
+
+def _remedy_now(row: Mapping[str, Any], heard: str, listing: "Listing | None") -> str:
+    """What is still to be done for a charger that was refused."""
+    reason = row["reason"]
+    if heard > row["last_at"] and reason != "name taken":  # by whoever has the name
+        return "one with its name has been let in since"
+    if reason == "not listed" and listing is not None and listing.entry(row["id"]) is not None:
+        return "it is listed now, and has not come back yet"
+    return remedy(row)
 
 
 def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
@@ -66,25 +93,34 @@ def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
     for row in rows:
         what = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
         often = f", {row['attempts']} times" if row["attempts"] > 1 else ""
-        name = row["id"] or "without a name"
+        name = shlex.quote(row["id"]) if row["id"] else "without a name"
         line = f"{row['last_at']}  {name} from {row['address']}: {what}{often}; {row['remedy']}"
         click.echo(f"  {one_line(line)}")
 
 
 def remedy(row: Mapping[str, Any]) -> str:
     """What lets a charger in that was refused, mostly a command."""
-    add = f"shocpp charge-points add {shlex.quote(row['id'])}"
-    told = shlex.quote(row["told"])
+    name, told = _quoted(row["id"]), shlex.quote(row["told"])
+    add = "shocpp charge-points add"
     return {
-        "no password": f"type its password in; a new one, or none: {add} --replace, --no-password",
-        "wrong password": f"type its password in; a new one: {add} --replace",
-        "wrong user name": f"if that is what it shows: {add} --username {told}",
-        "not listed": f"let it in: {add}",
-        "no name": "put a name behind the last slash of the address in the charger",
+        "no password": f"type its password in; a new one: {add} --replace {name}; if it cannot "
+        f"show any: {add} --no-password {name}",
+        "wrong password": f"type its password in; a new one: {add} --replace {name}"
+        if row["id"]
+        else NAME_IT,
+        "wrong user name": f"if that is what it shows: {add} --username={told} {name}",
+        "not listed": f"let it in: {add} {name}",
+        "no name": NAME_IT,
         "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
-        "Origin": f"if it is no web page: {add} --origin {told}",
-        "name taken": f"a living connection has that name; a password tells who it is: {add}",
+        "Origin": f"if it is no web page: {add} --origin={told} {name}",
+        "name taken": "a living connection has that name; a password tells who it is: "
+        f"{add} --replace {name}",
     }.get(row["reason"], "")
+
+
+def _quoted(name: str) -> str:
+    """A name in a command that somebody may copy."""
+    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
 
 
 @charge_points.command(context_settings=HELP)
@@ -148,17 +184,27 @@ def _rotate(settings: Settings, named: str) -> None:
 
     with open_database(settings.database) as db:
         charge_point = identity_meant(db, named)
-    asked = Asked(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S)
-    rotated = enrolling.rotate(settings, charge_point, asked)
+    asked, password = (
+        Asked(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S),
+        enrolling.drawn_password(),
+    )
+    try:
+        rotated = enrolling.rotate(settings, charge_point, password, asked)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the charger may have taken it, and both passwords count")
+        _print_login(settings, charge_point, password)
+        raise
     if rotated.is_known:
         click.echo(f"{charge_point} has taken a new password: {rotated.status or 'Accepted'}")
         if rotated.status == "RebootRequired":
             reset = """Reset '{"type": "Soft"}'"""
-            click.echo(f"it wants a reset: shocpp-command -c {charge_point} {reset}")
+            command = f"shocpp-command -c {shlex.quote(charge_point)} {reset}"
+            click.echo(f"it wants a reset: {command}")
     else:
         click.echo(f"{charge_point} was sent a new password, and what became of it is not known")
     click.echo("the old one counts until the charger has shown the new one")
-    _print_login(settings, charge_point, rotated.password)
+    _print_login(settings, charge_point, password)
+    _print_others(settings)
 
 
 def _typed() -> str:
@@ -171,19 +217,28 @@ def _typed() -> str:
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """What is to be typed into the charger."""
     from shocpp.central_system.listing import load_listing
-    from shocpp.doors.listener import reachable_host
     from shocpp.ocpp.passwords import authorization_key
 
-    address = f"ws://{reachable_host(settings.address)}:{settings.port}/"
     click.echo("in the charger:")
     entry = load_listing(settings.charge_points_file).entry(charge_point)
     user = entry.username if entry and entry.username else charge_point
     if charge_point != OTHERS:
-        click.echo(f"  address    {address}{quote(charge_point, safe='')}")
+        click.echo(f"  address    {_address(settings)}{quote(charge_point, safe='')}")
         click.echo(f"  user name  {user}")
+    else:
+        click.echo("  user name  its own name, as at the end of its address")
     click.echo(f"  password   {password}")
     click.echo(f"  in hex     {authorization_key(password.encode())}   (where it wants 40 digits)")
     click.echo("this is shown once; only its hash is kept")
+
+
+def _address(settings: Settings) -> str:
+    """What stands before a charger's name; behind a proxy the proxy's, whose name is not known."""
+    from shocpp.doors.listener import reachable_host
+
+    if settings.trusted_proxies and is_loopback(settings.address):
+        return "wss://your-machine/ocpp/"
+    return f"ws://{reachable_host(settings.address)}:{settings.port}/"
 
 
 def _print_others(settings: Settings) -> None:
@@ -195,7 +250,5 @@ def _print_others(settings: Settings) -> None:
     with open_database(settings.database) as db:
         others = enrolling.not_listed(db, settings.charge_points_file)
     for name in others[:MOST_SHOWN]:
-        line = (
-            f"{name} has been here and is not let in from now on; let it in: shocpp charge-points"
-        )
-        click.echo(one_line(f"{line} add {shlex.quote(name)}"))
+        line = f"{name} has been here and will not be let in again; let it in: shocpp charge-points"
+        click.echo(one_line(f"{line} add {_quoted(name)}"))
