@@ -17,7 +17,7 @@ from websockets.exceptions import InvalidStatus
 
 from shocpp.ocpp.passwords import password_hash
 
-KEYS = {"garage": b"key-of-garage-1", "mallory": b"key-of-mallory"}
+KEYS = {"garage": b"key-of-garage-1", "mallory": b"key-of-mallory", "yard": b"key-of-yard"}
 SERIAL = "219010"
 NOON = "2026-10-01T12:00:00Z"
 
@@ -162,6 +162,14 @@ def test_the_serial_of_another_makes_nobody_another(yard: Yard, serial: str) -> 
         assert asked.returncode == (2 if serial == SERIAL else 0), asked.stderr
     with Charger(yard.server, "mallory", headers=login("mallory")) as mallory:
         mallory.boot()
+
+
+def test_the_name_of_another_is_no_serial(yard: Yard) -> None:
+    """Of one, too, that is listed and was never here: a Call for it is not for the liar."""
+    with Charger(yard.server, "mallory", serial="yard", headers=login("mallory")) as mallory:
+        mallory.boot()
+        asked = yard.home.run("shocpp-command", "-c", "yard", "ClearCache")
+        assert (asked.returncode, mallory.calls) == (2, [])
 
 
 def test_a_call_of_another_is_not_answered(yard: Yard) -> None:

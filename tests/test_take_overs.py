@@ -159,6 +159,21 @@ def test_a_call_that_was_out_is_told_that_the_connection_was_replaced(
     assert "replaced by a newer connection" in told
 
 
+def test_of_those_that_wait_for_a_name_only_the_newest_does(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+    with garage(server, HOME) as held, ExitStack() as line:
+        heartbeat(held)
+        first = line.enter_context(garage(server, ELSEWHERE))
+        begun = time.monotonic()
+        line.enter_context(garage(server, ELSEWHERE))
+        with pytest.raises(ConnectionClosed):
+            first.recv(15)
+        assert time.monotonic() - begun < 4
+        assert "currentTime" in heartbeat(held)
+
+
 def test_two_that_replace_each_other_for_ever_are_slowed_down(
     home: Home, serve: Callable[..., Server]
 ) -> None:

@@ -100,7 +100,7 @@ class Bookkeeping:
             TransactionStarted: self.billing.start,
             TransactionStopped: self.billing.stop,
             MeterValuesReported: self.billing.meter_values,
-            Booted: self._keep(notifications.record_boot),
+            Booted: self._boot,
             StatusReported: self._keep(notifications.record_status),
             DataTransferred: self._keep(notifications.record_data_transfer),
             ProgressReported: self._keep(notifications.record_progress),
@@ -383,6 +383,15 @@ class Bookkeeping:
         if self._listing is None:
             self._listing = self._chargers.listing()
         return self._listing.entry(charge_point_id) or OPEN_TO_ALL
+
+    def _boot(self, heard: Heard, booted: Booted) -> None:
+        """A serial that is the name of another charger of the list is not kept."""
+        serial = booted.serial or ""
+        is_own = identity_key(serial) == identity_key(heard.charge_point_id)
+        if not is_own and self._chargers.listing().is_listed(serial):
+            log.warning("%s says the name of %s for its serial", heard.charge_point_id, serial)
+            booted = booted._replace(serial=None)
+        notifications.record_boot(self._db, heard.charge_point, booted, heard.received_ms)
 
     def _keep(
         self, record: Callable[[Database, int, Any, int], None]

@@ -67,6 +67,7 @@ class Reception:
         self._touch = touch
         self._ask = ask
         self._by_identity: dict[str, Conversation] = {}
+        self._waiting: dict[tuple[str | None, str], Conversation] = {}
 
     def holder(self, charge_point_id: str) -> Conversation | None:
         """The conversation with this Charge Point, if it is here."""
@@ -77,6 +78,8 @@ class Reception:
         key = conversation.key
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
+        if self._waiting.get(_place(conversation)) is conversation:
+            del self._waiting[_place(conversation)]
 
     def introduce(
         self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
@@ -98,6 +101,7 @@ class Reception:
         self._name(conversation, result.charge_point_id)
         log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
         conversation.introduced = True
+        self._waiting.pop(_place(conversation), None)
         self._touch(conversation)
         if result.known:
             conversation.transport.trust()
@@ -126,6 +130,12 @@ class Reception:
             self._submit(Refuse((taken,)), None)
             self._hang_up(conversation, POLICY, NAME_TAKEN)
         else:
+            # One of an address for a name: whoever opens many would use up all descriptors.
+            place = _place(conversation)
+            before = self._waiting.get(place)
+            if before is not None:
+                self._hang_up(before, POLICY, NAME_TAKEN)
+            self._waiting[place] = conversation
             due = time.monotonic() + CONTEST_S
             self._loop.at(due, self._insist, conversation, job._replace(insists=True))
 
@@ -187,3 +197,8 @@ class Reception:
         if conversation.closed or conversation.key is not None:
             return
         self.introduce(conversation, conversation.address_name())
+
+
+def _place(conversation: Conversation) -> tuple[str | None, str]:
+    """Where a conversation waits: for a name, from an address."""
+    return conversation.key, address_of(conversation.transport.remote)

@@ -37,7 +37,8 @@ def spelled(db: Database, charge_point: int) -> str:
 def identity_of_serial(db: Database, serial: str) -> str | None:
     """The identity that a serial belongs to, where it is known under another name."""
     found = db.execute(
-        "SELECT charge_point_id FROM charge_point WHERE serial = ? AND identity_key <> ?",
+        "SELECT charge_point_id FROM charge_point"
+        " WHERE serial = ? COLLATE NOCASE AND identity_key <> ?",
         (serial, identity_key(serial)),
     ).fetchone()
     return found[0] if found else None
@@ -50,7 +51,8 @@ def find(db: Database, name: str) -> list[str]:
     ).fetchall()
     if not rows:
         rows = db.execute(
-            "SELECT charge_point_id FROM charge_point WHERE serial = ? ORDER BY id", (name,)
+            "SELECT charge_point_id FROM charge_point WHERE serial = ? COLLATE NOCASE ORDER BY id",
+            (name,),
         ).fetchall()
     return [charge_point_id for (charge_point_id,) in rows]
 
