@@ -123,8 +123,10 @@ def kill_and_start(server: Server) -> None:
 
 
 def kill_a_worker(server: Server) -> None:
-    """The out-of-memory killer; gunicorn starts another."""
-    killed = server.workers()[0]
+    """The out-of-memory killer; gunicorn starts another. One that holds a charger is killed."""
+    ((killed,),) = server.home.query(
+        "SELECT pid FROM worker JOIN connection USING (worker) LIMIT 1"
+    )
     os.kill(killed, signal.SIGKILL)
     wait_for(lambda: len(server.workers()) > 0 and killed not in server.workers())
 
