@@ -93,9 +93,11 @@ demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten
 db: $(INSTALLED) ## create the database, or bring it up to date
 	@$(BIN)/shocpp migrate
 
+BENCHES := books calls papers speed websocket_frames
+
 .PHONY: bench
-bench: $(DEVELOPING) ## measure: run every program in bench/
-	@set -e; for program in bench/*.py; do echo "== $$program"; $(BIN)/python $$program $(ARGS); done
+bench: $(DEVELOPING) ## measure: run every benchmark in bench/
+	@set -e; for bench in $(BENCHES); do echo "== bench.$$bench"; $(BIN)/python -m bench.$$bench; done
 
 .PHONY: lock
 lock: $(VENV)/.locking ## write the lock files anew from pyproject.toml; UPGRADE=--upgrade takes newer releases

@@ -1,0 +1,63 @@
+"""The peer: a Central System as the documentation of PyPI `ocpp` has it, on `websockets`.
+
+    python -m bench.peer PORT
+
+It validates by the package's own schemas, as its users do, answers, and keeps nothing.
+"""
+
+import asyncio
+import contextlib
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import websockets
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call_result
+from ocpp.v16.datatypes import IdTagInfo
+from ocpp.v16.enums import Action, AuthorizationStatus, RegistrationStatus
+from websockets.asyncio.server import ServerConnection
+
+ADDRESS = "127.0.0.1"
+
+
+class Peer(ChargePoint):
+    """Answers what the benchmarks send."""
+
+    @on(Action.boot_notification)
+    def boot_notification(self, **_: Any) -> call_result.BootNotification:
+        return call_result.BootNotification(_now(), 300, RegistrationStatus.accepted)
+
+    @on(Action.heartbeat)
+    def heartbeat(self, **_: Any) -> call_result.Heartbeat:
+        return call_result.Heartbeat(_now())
+
+    @on(Action.meter_values)
+    def meter_values(self, **_: Any) -> call_result.MeterValues:
+        return call_result.MeterValues()
+
+    @on(Action.start_transaction)
+    def start_transaction(self, **_: Any) -> call_result.StartTransaction:
+        return call_result.StartTransaction(1, IdTagInfo(AuthorizationStatus.accepted))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+async def _serve(connection: ServerConnection) -> None:
+    assert connection.request is not None
+    charge_point = Peer(connection.request.path.strip("/"), connection)
+    with contextlib.suppress(websockets.exceptions.ConnectionClosed):
+        await charge_point.start()
+
+
+async def main(port: int) -> None:
+    """Serve until the process is ended."""
+    subprotocol = websockets.Subprotocol("ocpp1.6")
+    async with websockets.serve(_serve, ADDRESS, port, subprotocols=[subprotocol]) as server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

@@ -1,0 +1,135 @@
+"""The servers that are measured: ours as `shocpp-listener` starts it, and the peer.
+
+Each runs in a process of its own on 127.0.0.1, ours in a scratch home on a real disk.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shocpp.settings import Settings, read_settings
+
+ADDRESS = "127.0.0.1"
+PATIENCE_S = 20.0
+TOKEN = "a-token-for-the-bench"
+OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
+LISTENER = [sys.executable, "-c", "from shocpp.doors.cli import listener; listener()"]
+
+TAGS = [{"index": 1, "account": "family-y", "ids": ["3333"], "concurrent": True}]
+
+
+class Running(NamedTuple):
+    """A server that listens."""
+
+    pid: int
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+class Ours(NamedTuple):
+    """Our server, where it keeps things, and the environment that it and our commands run in."""
+
+    pid: int
+    port: int
+    process: subprocess.Popen[bytes]
+    settings: Settings
+    environment: dict[str, str]
+
+
+def free_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind((ADDRESS, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], environment: Mapping[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process until the end of the block."""
+    with open(log, "ab") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until it is so; end with the log where the process ends or it takes too long."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        if process.poll() is not None or time.monotonic() > deadline:
+            sys.exit(log.read_text(errors="replace"))
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether something listens at a port."""
+    with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), 1):
+        return True
+    return False
+
+
+def environment_of(home: Path, port: int) -> dict[str, str]:
+    """Ours, and nothing of whoever runs the benchmark."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
+        "SHOCPP_HOME": str(home),
+        "WS_ADDRESS": ADDRESS,
+        "WS_PORT": str(port),
+        "SHOCPP_TOKEN": TOKEN,
+        "TZ": "Europe/Berlin",
+    }
+
+
+@contextlib.contextmanager
+def ours(conf: Mapping[str, Any] | None = None) -> Iterator[Ours]:
+    """Our server with these files in its conf/, by name; one worker."""
+    with tempfile.TemporaryDirectory(prefix="shocpp-bench-") as folder, contextlib.ExitStack() as s:
+        home, port = Path(folder), free_port()
+        (home / "conf").mkdir()
+        for name, content in {"tags.json": TAGS, **(conf or {})}.items():
+            (home / "conf" / name).write_text(json.dumps(content))
+        environment, log = environment_of(home, port), home / "log"
+        process = s.enter_context(running(LISTENER, environment, log))
+        wait_for(lambda: listens(port), process, log)
+        yield Ours(process.pid, port, process, read_settings(environment), environment)
+
+
+@contextlib.contextmanager
+def peer() -> Iterator[Running]:
+    """The documented Central System of PyPI `ocpp`."""
+    with tempfile.TemporaryDirectory(prefix="peer-bench-") as folder, contextlib.ExitStack() as s:
+        port, log = free_port(), Path(folder) / "log"
+        command = [sys.executable, "-m", "bench.peer", str(port)]
+        process = s.enter_context(running(command, os.environ, log))
+        wait_for(lambda: listens(port), process, log)
+        yield Running(process.pid, port, process)
+
+
+@contextlib.contextmanager
+def idle_chargers(server: Ours | Running, number: int) -> Iterator[subprocess.Popen[str]]:
+    """So many chargers that have booted and answer Calls (`bench/idle.py`)."""
+    url = f"ws://{ADDRESS}:{server.port}"
+    command = [sys.executable, "-m", "bench.idle", url, "--chargers", str(number)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            if process.stdout.readline() != "ready\n":
+                sys.exit("the idle chargers are not ready")
+            yield process
+        finally:
+            process.terminate()
