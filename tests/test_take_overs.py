@@ -25,10 +25,12 @@ elsewhere = pytest.mark.parametrize("processes", [1, 2])
 
 
 @contextmanager
-def garage(server: Server, headers: dict[str, str]) -> Iterator[ClientConnection]:
-    """A connection that claims to be the garage's."""
+def garage(
+    server: Server, headers: dict[str, str], told: str = "garage"
+) -> Iterator[ClientConnection]:
+    """A connection that claims to be the garage's, where nothing else is told in its address."""
     with connect(
-        server.url("garage"),
+        server.url(told),
         subprotocols=["ocpp1.6"],  # type: ignore[list-item]
         additional_headers=headers,
     ) as client:
@@ -172,6 +174,33 @@ def test_of_those_that_wait_for_a_name_only_the_newest_does(
             first.recv(15)
         assert time.monotonic() - begun < 4
         assert "currentTime" in heartbeat(held)
+
+
+def test_one_that_waited_under_another_name_is_not_hung_up_on_for_a_newer_one(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+
+    boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "G-1"}
+    with ExitStack() as line:
+
+        def connected(headers: dict[str, str], told: str) -> ClientConnection:
+            one = line.enter_context(garage(server, headers, told))
+            one.send(json.dumps([2, "b", "BootNotification", boot]))
+            return one
+
+        connected(HOME, "garage").recv(15)
+        # The serial is the garage's: whoever tells no other name goes by its address.
+        for _ in range(6):
+            replaced = connected(ELSEWHERE, "")
+            replaced.recv(15)
+        waited = connected(ELSEWHERE, "")
+        time.sleep(0.5)
+        replaced.close()
+        assert "Accepted" in waited.recv(15)
+        connected(ELSEWHERE, "")
+        time.sleep(1)
+        assert "currentTime" in heartbeat(waited)
 
 
 def test_two_that_replace_each_other_for_ever_are_slowed_down(

@@ -78,8 +78,7 @@ class Reception:
         key = conversation.key
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
-        if self._waiting.get(_place(conversation)) is conversation:
-            del self._waiting[_place(conversation)]
+        self._wait_no_more(conversation)
 
     def introduce(
         self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
@@ -98,10 +97,10 @@ class Reception:
             return
         if result.notice is not None:
             log.warning("%s", result.notice)
+        self._wait_no_more(conversation)
         self._name(conversation, result.charge_point_id)
         log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
         conversation.introduced = True
-        self._waiting.pop(_place(conversation), None)
         self._touch(conversation)
         if result.known:
             conversation.transport.trust()
@@ -138,6 +137,11 @@ class Reception:
             self._waiting[place] = conversation
             due = time.monotonic() + CONTEST_S
             self._loop.at(due, self._insist, conversation, job._replace(insists=True))
+
+    def _wait_no_more(self, conversation: Conversation) -> None:
+        """To be called while it still has the name that it has waited for."""
+        if self._waiting.get(_place(conversation)) is conversation:
+            del self._waiting[_place(conversation)]
 
     def _insist(self, conversation: Conversation, job: Connect) -> None:
         if not conversation.closed:
