@@ -5,13 +5,12 @@ no end before somebody writes) and what no human has written is refused, not rea
 """
 
 import contextlib
-import fcntl
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from shocpp.errors import ConfigError
+from shocpp.store.folders import one_at_a_time
 
 MOST_BYTES = 2 * 1024 * 1024
 """So much takes half a second to be understood, in which no charger is answered."""
@@ -54,18 +53,9 @@ def stamp_of(path: Path) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-@contextlib.contextmanager
-def changing(path: Path) -> Iterator[None]:
+def changing(path: Path) -> contextlib.AbstractContextManager[None]:
     """One program at a time changes files of this folder; editors know nothing of it."""
-    try:
-        folder = os.open(path.parent, os.O_RDONLY)
-    except OSError as error:
-        raise ConfigError(f"{path.parent} cannot be used: {error.strerror}") from None
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(folder)
+    return one_at_a_time(path.parent, ConfigError)
 
 
 def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:

@@ -5,11 +5,10 @@ file end in "database is locked" despite the timeout. A new database is made bes
 renamed into it, so there is never half of one; a file that is there but not ours is left alone.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
@@ -24,6 +23,7 @@ from shocpp.store.database import (
     damaged,
     unusable,
 )
+from shocpp.store.folders import one_at_a_time
 
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
@@ -40,26 +40,17 @@ def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UnusableDatabase(f"the folder {path.parent} cannot be made: {error}") from None
-    with _turn(path.parent):
+    with _turn(path):
         if path.exists():
             _upgrade(path, thorough)
         else:
             _create(path, now_ms)
 
 
-@contextmanager
-def _turn(folder: Path) -> Iterator[None]:
+def _turn(path: Path) -> AbstractContextManager[None]:
     """One migrating process at a time. The folder is locked, not the file: closing another
     descriptor of a database file would drop SQLite's own locks on it."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise UnusableDatabase(f"the folder {folder} cannot be read: {error}") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+    return one_at_a_time(path.parent, UnusableDatabase)
 
 
 def put_in_place(new: Path, path: Path, aside: Path) -> None:
@@ -68,7 +59,7 @@ def put_in_place(new: Path, path: Path, aside: Path) -> None:
     Nobody makes a new one in the moment in which there is none.
     """
     sync(new)
-    with _turn(path.parent):
+    with _turn(path):
         for old, kept in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
             if old.exists():
                 old.rename(kept)
