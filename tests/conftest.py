@@ -12,6 +12,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,6 +116,28 @@ class Home:
             env=self.environment | more.pop("env", {}),
             **more,
         )
+
+    @contextlib.contextmanager
+    def backend(self, charge_point_id: str, **more: str) -> Iterator[subprocess.Popen[str]]:
+        """A running `shocpp-backend` of a charger, which is killed when a test waits for ever."""
+        with (
+            open(self.folder / "log", "ab") as log,
+            subprocess.Popen(
+                [str(BIN / "shocpp-backend"), "--charge-point", charge_point_id],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self.environment | more,
+            ) as process,
+        ):
+            patience = threading.Timer(PATIENCE_S, process.kill)
+            patience.start()
+            try:
+                yield process
+            finally:
+                patience.cancel()
+                process.kill()
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of its database, read as `sqlite3` would."""

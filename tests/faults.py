@@ -21,6 +21,7 @@ import pytest
 from conftest import NOT_ALLOWED, Home, Server, needs, wait_for
 from test_switchboard import START, STOP, ask, connect
 from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection
 
 __all__ = ["START", "STOP", "ask", "connect"]
 
@@ -144,12 +145,26 @@ def frame(unique_id: str, call: tuple[str, Any]) -> str:
 
 
 class LivingCharger(threading.Thread):
-    """Charges again and again until it is told to end."""
+    """Charges again and again until it is told to end; `energy_wh` is what it has told of."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name=name, daemon=True)
-        self.transactions = 0
+    def __init__(self, url: str, number: int) -> None:
+        super().__init__(name=f"c{number}", daemon=True)
+        self.transactions = self.energy_wh = 0
         self.ended = threading.Event()
+        self.url = f"{url}{self.name}"
+        self.register_wh = number * 10_000_000
+        self.wire: ClientConnection | None = None
+        self.line = contextlib.ExitStack()
+
+    def run(self) -> None:
+        """Live."""
+        with self.line:
+            while not self.ended.is_set():
+                self.charge()
+
+    def charge(self) -> None:
+        """Begin and end a transaction."""
+        raise NotImplementedError
 
 
 Town = TypeVar("Town", bound=Sequence[LivingCharger])

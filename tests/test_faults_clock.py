@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import BIN, Home, needs, wait_for
+from conftest import Home, needs, wait_for
 from faults import BOOT, START, STOP, assert_booked_once, frame
 from test_stdio import Charger, wire_of
 
@@ -57,19 +57,8 @@ def clock(tmp_path: Path) -> Clock:
 @pytest.fixture
 def charger(clock: Clock, home: Home) -> Iterator[Charger]:
     """The charger `garage`, at a process that has this clock."""
-    with (
-        open(home.folder / "log", "ab") as log,
-        subprocess.Popen(
-            [BIN / "shocpp-backend", "-c", "garage"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=home.environment | clock.environment,
-        ) as process,
-    ):
+    with home.backend("garage", **clock.environment) as process:
         yield wire_of(process)
-        process.kill()
 
 
 @pytest.mark.parametrize(

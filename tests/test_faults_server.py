@@ -38,48 +38,39 @@ Serve = Callable[..., Server]
 
 
 class PatientCharger(LivingCharger):
-    """`energy_wh` is what it has been told of."""
+    """Says everything until it is answered."""
 
     def __init__(self, url: str, number: int) -> None:
-        super().__init__(f"c{number}")
-        self.energy_wh = self.connections = 0
-        self._url = f"{url}{self.name}"
-        self._register_wh = number * 1_000_000
+        super().__init__(url, number)
+        self.connections = 0
         self._unique_ids = map(str, itertools.count())
-        self._wire: ClientConnection | None = None
-        self._line = contextlib.ExitStack()
 
-    def run(self) -> None:
-        """Live."""
-        with self._line:
-            while not self.ended.is_set():
-                self._charge()
-
-    def _charge(self) -> None:
+    def charge(self) -> None:
+        """Begin and end a transaction."""
         energy_wh = 1_000 + self.transactions
-        start = START | {"meterStart": self._register_wh}
+        start = START | {"meterStart": self.register_wh}
         transaction_id = self._say("StartTransaction", start)["transactionId"]
         sample = {"connectorId": 1, "transactionId": transaction_id, "meterValue": []}
         self._say("MeterValues", sample)
-        self._register_wh += energy_wh
-        stop = {"transactionId": transaction_id, "meterStop": self._register_wh}
+        self.register_wh += energy_wh
+        stop = {"transactionId": transaction_id, "meterStop": self.register_wh}
         self._say("StopTransaction", STOP | stop)
         self.transactions += 1
         self.energy_wh += energy_wh
 
-    def wire(self) -> ClientConnection:
+    def connected(self) -> ClientConnection:
         """The connection, which begins with the first need of it."""
-        if self._wire is None:
-            self._wire = self._line.enter_context(connect(self._url, open_timeout=2))
+        if self.wire is None:
+            self.wire = self.line.enter_context(connect(self.url, open_timeout=2))
             self.connections += 1
-        return self._wire
+        return self.wire
 
     def _say(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         while True:
             try:
-                return dict(ask(self.wire(), action, payload, next(self._unique_ids)))
+                return dict(ask(self.connected(), action, payload, next(self._unique_ids)))
             except (OSError, WebSocketException):
-                self._wire = None
+                self.wire = None
                 self.ended.wait(0.02)
 
 
@@ -153,7 +144,7 @@ def test_two_workers_share_the_chargers_and_keep_one_set_of_books(serve: Serve) 
     for asleep, part in zip(server.workers(), (town[:8], town[8:]), strict=True):
         os.kill(asleep, signal.SIGSTOP)
         for charger in part:
-            charger.wire()
+            charger.connected()
         os.kill(asleep, signal.SIGCONT)
         wait_for(lambda: server.home.query(held) == [(sum(one.connections for one in town),)])
     with living(town):

@@ -11,7 +11,6 @@ import json
 import re
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BIN, Home, Server, wait_for
+from conftest import Home, Server, wait_for
 from test_switchboard import ask
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
@@ -249,24 +248,8 @@ class Backend:
 @contextlib.contextmanager
 def backend(home: Home, identity: str) -> Iterator[Backend]:
     """A running `shocpp-backend`."""
-    with (
-        open(home.folder / "log", "a") as log,
-        subprocess.Popen(
-            [str(BIN / "shocpp-backend"), "--charge-point", identity],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=home.environment,
-        ) as process,
-    ):
-        hang_guard = threading.Timer(30, process.kill)
-        hang_guard.start()
-        try:
-            yield Backend(process)
-        finally:
-            hang_guard.cancel()
-            process.kill()
+    with home.backend(identity) as process:
+        yield Backend(process)
 
 
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="

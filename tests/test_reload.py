@@ -43,40 +43,31 @@ class TalkingCharger(LivingCharger):
     """Each of its attempts has a unique id of its own."""
 
     def __init__(self, url: str, number: int, tls: ssl.SSLContext | None) -> None:
-        super().__init__(f"c{number}")
+        super().__init__(url, number)
         self.acknowledged: list[Acknowledged] = []
         self.readings: list[int] = []
-        self.energy_wh = 0
         self.closings: list[int | None] = []
         self.troubles: list[str] = []
-        self._url, self._tls = f"{url}{self.name}", tls
-        self._register_wh = number * 10_000_000
+        self._tls = tls
         self._unique_ids = (f"{self.name}-{n}" for n in itertools.count())
-        self._wire: ClientConnection | None = None
-        self._line = contextlib.ExitStack()
 
-    def run(self) -> None:
-        """Live."""
-        with self._line:
-            while not self.ended.is_set():
-                self._charge()
-
-    def _charge(self) -> None:
-        begin_wh = self._register_wh
+    def charge(self) -> None:
+        """Begin and end a transaction."""
+        begin_wh = self.register_wh
         started = self._say("StartTransaction", START | {"meterStart": begin_wh})
         transaction = {"transactionId": started["transactionId"]}
         for _ in range(3):
-            self._register_wh += 100
+            self.register_wh += 100
             sampled = {"timestamp": START["timestamp"], "sampledValue": [self._sample()]}
             values = {"connectorId": 1, "meterValue": [sampled]} | transaction
             self._say("MeterValues", values)
-            self.readings.append(self._register_wh)
-        self._say("StopTransaction", STOP | transaction | {"meterStop": self._register_wh})
-        self.energy_wh += self._register_wh - begin_wh
+            self.readings.append(self.register_wh)
+        self._say("StopTransaction", STOP | transaction | {"meterStop": self.register_wh})
+        self.energy_wh += self.register_wh - begin_wh
         self.transactions += 1
 
     def _sample(self) -> dict[str, str]:
-        return {"value": str(self._register_wh), "unit": "Wh"}
+        return {"value": str(self.register_wh), "unit": "Wh"}
 
     def _say(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
         while True:
@@ -94,26 +85,26 @@ class TalkingCharger(LivingCharger):
             self._disconnected()
 
     def _connected(self) -> ClientConnection:
-        if self._wire is None:
+        if self.wire is None:
             opening = connect(
-                self._url,
+                self.url,
                 subprotocols=[Subprotocol("ocpp1.6")],
                 ssl=self._tls,
                 proxy=None,
                 open_timeout=5,
                 close_timeout=2,
             )
-            self._wire = self._line.enter_context(opening)
-        return self._wire
+            self.wire = self.line.enter_context(opening)
+        return self.wire
 
     def _disconnected(self) -> None:
-        if self._wire is not None:
-            broken = self._wire.protocol.parser_exc
+        if self.wire is not None:
+            broken = self.wire.protocol.parser_exc
             if isinstance(broken, WebSocketException):  # such as a page of HTTP in a WebSocket
                 self.troubles.append(repr(broken))
-            self.closings.append(self._wire.close_code)
-            self._wire = None
-        self._line.close()
+            self.closings.append(self.wire.close_code)
+            self.wire = None
+        self.line.close()
         if self.ended.wait(0.01):
             raise SystemExit
 

@@ -10,7 +10,6 @@ import shlex
 import signal
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -156,23 +155,8 @@ def by_websocket(wire: ClientConnection) -> Charger:
 @pytest.fixture
 def backend(home: Home) -> Iterator[subprocess.Popen[str]]:
     """A running backend of the charger `garage`."""
-    with (
-        open(home.folder / "log", "ab") as log,
-        subprocess.Popen(
-            [BACKEND, "--charge-point", "garage"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env=home.environment,
-        ) as process,
-    ):
-        # Reading its output would wait for ever for what it does not say.
-        patience = threading.Timer(PATIENCE_S, process.kill)
-        patience.start()
+    with home.backend("garage") as process:
         yield process
-        patience.cancel()
-        process.kill()
 
 
 def frames_in(text: str) -> list[Any]:
