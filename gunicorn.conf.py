@@ -14,12 +14,16 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
 from gunicorn.workers.base import Worker
 
 SILENCE_S = 3
 """How long the sender of a request may be silent: its thread is one of few."""
+
+HOOKS = ("on_starting", "post_fork", "post_worker_init", "when_ready")
+"""Those that are functions here."""
 
 KNOWN = Config()
 ASKED = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
@@ -55,7 +59,7 @@ def listening(lines: dict[str, str]) -> str:
 
 def value_of(name: str, text: str) -> object:
     """What gunicorn takes for a line, checked by gunicorn itself; lists have one item a line."""
-    if name not in KNOWN.settings or name in ("on_starting", "post_fork", "when_ready"):
+    if name not in KNOWN.settings or name in HOOKS:
         refuse(
             f"{INI}: gunicorn has no setting {name} for [server:main]; correct or remove that line"
         )
@@ -100,6 +104,13 @@ def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
     """Before it loads the application, which may let only half of its threads wait."""
     os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
     logging.getLogger("gunicorn.error").addFilter(told_briefly)
+
+
+def post_worker_init(worker: Worker) -> None:
+    """Whoever stays when they have been answered keeps nobody else waiting."""
+    from shocpp.doors.parting import parting_by
+
+    util.close_graceful = parting_by(worker.wsgi.config["SWITCHBOARD"])
 
 
 def told_briefly(record: logging.LogRecord) -> bool:

@@ -163,6 +163,19 @@ def test_mute_connections_keep_nobody_out(server: Server) -> None:
     assert waited_s < HANG_S
 
 
+def test_who_stays_after_the_answer_keeps_nobody_out(server: Server) -> None:
+    """gunicorn would wait two seconds for each of them, accepting nobody."""
+    with honest_charger(server) as honest, contextlib.ExitStack() as staying:
+        sockets = [staying.enter_context(dial(server)) for _ in range(30)]
+        for one in sockets:
+            one.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
+        waited_s = newcomer_s(server)
+        answers = [one.makefile("rb").read() for one in sockets]
+    assert all(answer.endswith(b"ok\n") for answer in answers)
+    print(f"\n30 that stay: a newcomer waits {waited_s * 1000:.0f} ms; {honest.worst_ms:.0f} ms")
+    assert waited_s < HANG_S
+
+
 def test_half_a_request_holds_a_thread_for_seconds_and_chargers_that_are_there_not_at_all(
     server: Server,
 ) -> None:

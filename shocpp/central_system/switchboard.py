@@ -24,7 +24,7 @@ from shocpp.central_system.bookkeeper import Bookkeeper
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.conversation import Conversation, Slot, too_much
-from shocpp.central_system.farewells import Farewells
+from shocpp.central_system.farewells import Farewells, Leaving
 from shocpp.central_system.jobs import (
     Claim,
     Connect,
@@ -112,6 +112,10 @@ class Switchboard:
         """Have it written down who was not let in."""
         job = Refuse(tuple(refused))
         self._loop.soon(lambda: self._submit(job, None))
+
+    def see_off(self, leaving: Leaving) -> None:
+        """Wait in the loop for a web client to go, whose answer was sent."""
+        self._loop.soon(lambda: self._farewells.see_off(leaving))
 
     def is_full(self) -> bool:
         """Whether so many chargers are here that the process would run out of descriptors."""
