@@ -211,10 +211,10 @@ def test_what_one_fills_up_the_others_do_not_wait_for(yard: Yard) -> None:
 def test_nothing_that_a_charger_asks_tells_a_secret(yard: Yard) -> None:
     with Charger(yard.server, "mallory", headers=login("mallory")) as mallory:
         frames = [
-            [2, "1", "GetConfiguration", {"key": ["AuthorizationKey"]}],
-            [2, "2", "DataTransfer", {"vendorId": "x", "data": "conf/charge_points.json"}],
-            [2, "3", "GetDiagnostics", {"location": "file:///etc/passwd"}],
-            [2, "4", "Authorize", {"idTag": "*"}],
+            [2, "asks-1", "GetConfiguration", {"key": ["AuthorizationKey"]}],
+            [2, "asks-2", "DataTransfer", {"vendorId": "x", "data": "conf/charge_points.json"}],
+            [2, "asks-3", "GetDiagnostics", {"location": "file:///etc/passwd"}],
+            [2, "asks-4", "Authorize", {"idTag": "*"}],
         ]
         for frame in frames:
             mallory.send(frame)
