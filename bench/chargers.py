@@ -30,6 +30,8 @@ PATIENCE_S = 20.0
 WARM_UP_S = 1.0
 MADE_AHEAD = 32
 CARD = "3333"
+PONG = b"\x8a\x80\0\0\0\0"
+BOOT = '[2,"boot","BootNotification",{"chargePointVendor":"go-e","chargePointModel":"go-eCharger"}]'
 SAMPLES = (
     ("Energy.Active.Import.Register", None, "Wh"),
     *((("Voltage", f"L{phase}-N", "V")) for phase in (1, 2, 3)),
@@ -148,8 +150,18 @@ def sessions(numbers: Numbers) -> Talk:
         yield status(numbers, "Available")
 
 
+def outage(numbers: Numbers) -> Talk:
+    """What a charger has kept while it was alone: transactions with eight MeterValues each."""
+    for wh in count(1_000, 900):
+        transaction_id = told_id((yield start(numbers, wh)))
+        for place in range(1, 9):
+            yield meter_values(numbers, transaction_id, wh + 100 * place)
+        stop = {"transactionId": transaction_id, "meterStop": wh + 900, "idTag": CARD}
+        yield numbers.call("StopTransaction", stop | {"timestamp": numbers.moment()})
+
+
 TALKS: dict[str, Callable[[Numbers], Talk]] = {
-    talk.__name__: talk for talk in (heartbeats, mix, transactions, sessions)
+    talk.__name__: talk for talk in (heartbeats, mix, transactions, sessions, outage)
 }
 
 
@@ -163,6 +175,13 @@ class Charger:
         self._received = b""
         self._talk = talk(Numbers())
         self._next, self._expected = next(self._talk)
+
+    def come_again(self, url: str, name: str) -> None:
+        """On a new connection; what is not answered is said again."""
+        self.socket.close()
+        self.socket, self._received = connected(url, name), b""
+        if not self.is_free:
+            self.socket.send(self._next)
 
     def say(self, due: float) -> None:
         self.due = due
@@ -180,7 +199,9 @@ class Charger:
             kind, payload, size = frame
             self._received = self._received[size:]
             if kind == 0x9:
-                self.socket.send(b"\x8a\x80\0\0\0\0")
+                self.socket.send(PONG)
+            elif kind == 0x1 and payload.startswith(b"[2,"):
+                self.socket.send(accepted(payload))
             elif kind == 0x1 and payload.startswith(self._expected):
                 is_answered = self.is_free = True
                 self._next, self._expected = self._talk.send(payload)
@@ -189,16 +210,27 @@ class Charger:
         return is_answered
 
 
+def accepted(call: bytes) -> bytes:
+    """The answer to a Call of the Central System, framed."""
+    unique_id = json.loads(call)[1]
+    return framed(f'[3,"{unique_id}",{{"status":"Accepted"}}]')
+
+
+def upgrade(url: str, name: str) -> bytes:
+    """The request for a WebSocket of OCPP 1.6."""
+    return (
+        f"GET /{name} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nUpgrade: websocket\r\n"
+        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+    ).encode()
+
+
 def connected(url: str, name: str) -> socket.socket:
     """A WebSocket of OCPP 1.6, not blocking."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
     wire = socket.create_connection((host, port), PATIENCE_S)
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    wire.sendall(
-        f"GET /{name} HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
-        "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n".encode()
-    )
+    wire.sendall(upgrade(url, name))
     head = b""
     while not head.endswith(b"\r\n\r\n"):  # by bytes: what follows is a frame's
         byte = wire.recv(1)

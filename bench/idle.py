@@ -12,10 +12,8 @@ import select
 import time
 from collections import Counter
 
-from bench.chargers import connected, framed, taken
+from bench.chargers import BOOT, PONG, accepted, connected, framed, taken
 from bench.machine import raise_descriptors
-
-BOOT = '[2,"boot","BootNotification",{"chargePointVendor":"go-e","chargePointModel":"go-eCharger"}]'
 
 
 class Idle:
@@ -43,12 +41,11 @@ class Idle:
             if kind == 0x8:
                 self.code = int.from_bytes(payload[:2])
             elif kind == 0x9:
-                self.wire.send(b"\x8a\x80\0\0\0\0")
+                self.wire.send(PONG)
             elif payload.startswith(b'[3,"boot"'):
                 self.has_booted = True
             else:
-                unique_id = json.loads(payload)[1]
-                self.wire.send(framed(f'[3,"{unique_id}",{{"status":"Accepted"}}]'))
+                self.wire.send(accepted(payload))
 
 
 def main() -> None:

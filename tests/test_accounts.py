@@ -70,6 +70,7 @@ def x(**changed: object) -> dict[str, Any]:
 def test_the_seeds_tags_file_is_read_unchanged() -> None:
     seed = parse_accounts(SEED, "tags.json")
     assert seed.names() == ["company-x", "family-y", "company-z"]
+    assert seed.names_by_index() == {1: "company-x", 2: "family-y", 3: "company-z"}
     assert seed.card("1111", NOW_MS) == Card(1, "company-x", "Accepted", concurrent=True)
     assert seed.card("4444", NOW_MS) == Card(2, "family-y", "Accepted", concurrent=True)
     assert seed.card("9999", NOW_MS) == Card(3, "company-z", "Accepted", concurrent=True)

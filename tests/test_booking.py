@@ -4,6 +4,9 @@ The rows are built by hand: what the store would have read of them. The steps an
 those of "What a StopTransaction does" in the ledger's rules.
 """
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +17,6 @@ from shocpp.ledger.matching import (
     FORGETFUL_MS,
     Match,
     StopOnFile,
-    StopRows,
     anonymous_stop_key,
     is_anonymous,
     match_stop,
@@ -102,9 +104,21 @@ def start_rows(
     return StartRows(same_key, unstopped, elsewhere)
 
 
-def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> StopRows:
+class Rows(NamedTuple):
+    """What is on file that matters to a stop."""
+
+    known: tuple[StopOnFile, ...]
+    same_id: tuple[Transaction, ...]
+    unstopped: tuple[Transaction, ...]
+    card_account: int | None
+    issued_elsewhere: bool
+    account_names: Mapping[int, str]
+    ledger_born_ms: int
+
+
+def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> Rows:
     """The rows that matter to a stop with the id `sent`, of the transactions on file."""
-    plain = StopRows(
+    plain = Rows(
         known=(),
         same_id=tuple(each for each in on_file if each.transaction_id == sent),
         unstopped=tuple(each for each in on_file if each.state != "stopped"),

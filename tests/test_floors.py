@@ -46,7 +46,7 @@ OUTSIDE = ("charge_point", "configuration", "meter", "wire", "words")
 
 PURE = {
     *("binascii", "collections", "datetime", "decimal", "hashlib", "hmac"),
-    *("itertools", "json", "math", "re", "typing"),
+    *("functools", "itertools", "json", "math", "re", "typing"),
 }
 """All that the ground floor may take from the standard library: no I/O, no clock, no randomness."""
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from shocpp.errors import UnusableDatabase
-from shocpp.store import properties
+from shocpp.store import charging, frames, properties
+from shocpp.store.charging import Power
 from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
 from shocpp.store.migrations import migrate
 from tests.conftest import ROOT
@@ -98,6 +99,13 @@ def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> Non
             " 1790838600000, 2, 'family-y', 1, '3333', 1000, 5000, 4000, 1, 5, 4, NULL,"
             " 1790838600000, 1790838600001, NULL, 'Local', 'decoded', NULL, 'a flag', 'a.json', 3)"
         )
+        for frame in (7, 1023, 3_000):
+            first.execute(
+                f"INSERT INTO frame VALUES ({frame}, 1, 'in', 'Heartbeat', {frame}, '[{frame}]')"
+            )
+        first.execute(
+            "INSERT INTO meter_reading VALUES (2049, 1, 1, NULL, NULL, 5, 1000, 230, 3000)"
+        )
     migrate(path, NOW_MS)
     assert query(path, "PRAGMA user_version") == [(VERSION,)]
     assert query(path, "PRAGMA foreign_key_check") == []
@@ -111,6 +119,10 @@ def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> Non
     ]
     with open_database(path) as db:
         assert properties.born_ms(db) == 7
+        told = frames.of_charge_point(db, "GARAGE", 9)
+        assert [text for *_, text in told] == ["[7]", "[1023]", "[3000]"]
+        assert [text for *_, text in frames.of_charge_point(db, "garage", 1)] == ["[3000]"]
+        assert charging.powers(db, "garage") == [Power(1, 230, 5)]
 
 
 def test_the_version_is_that_of_the_newest_migration() -> None:

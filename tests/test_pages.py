@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from conftest import Home
 
+from shocpp.ocpp.facts import Reading
+from shocpp.store import blocks, charge_points, readings
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
 from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
@@ -58,14 +60,44 @@ def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
     assert [step for step in plans if step.startswith("SCAN")] == []
 
 
-def test_readings_are_read_connector_by_connector(db: Database) -> None:
-    """Otherwise all that a charger has ever sent would be sorted for each page."""
-    asked: list[str] = []
-    db.connection.set_trace_callback(asked.append)
-    PAGES["values of a charger"](db)
-    db.connection.set_trace_callback(None)
-    for connector_id in (0, 1):
-        (sql,) = (sql for sql in asked if f"connector_id = {connector_id} " in sql)
-        plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()]
-        (step,) = plan
-        assert "COVERING INDEX meter_reading_by_connector" in step
+def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
+    """And not among all that others have sent since."""
+    charger, other = 1, charge_points.enter(db, "other", 1)
+    with db.writing():
+        for number in range(3 * blocks.SIZE):
+            whose = charger if number % blocks.SIZE < 3 and number < 2 * blocks.SIZE else other
+            readings.record(db, whose, 1, None, [Reading(1, number, 100)], 1, 1)
+    numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
+    of_charger = [number for (number,) in numbers.fetchall()]
+    places = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
+    assert [first // blocks.SIZE for first, _ in places] == [0, 1]
+    sql = "SELECT id FROM meter_reading WHERE charge_point = ? AND id BETWEEN ? AND ? LIMIT ?"
+    assert blocks.rows_of(db, sql, charger, places, 100) == [(n,) for n in of_charger[1:]]
+    assert blocks.rows_of(db, sql, charger, places, 2) == [(n,) for n in of_charger[1:3]]
+    newest = list(blocks.newest_first(db, "meter_reading", charger))
+    assert newest[0][0] == blocks.SIZE
+    assert next(blocks.newest_first(db, "meter_reading", other))[0] == 3 * blocks.SIZE
+
+
+def test_a_place_is_entered_again_where_it_was_rolled_back(db: Database) -> None:
+    def entered() -> int:
+        (found,) = db.execute("SELECT count(*) FROM meter_reading_block").fetchone()
+        return int(found)
+
+    def record() -> None:
+        readings.record(db, 1, 1, None, [Reading(1, 1, 1)], 1, 1)
+
+    def record_in_vain() -> None:
+        record()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), db.writing():
+        record_in_vain()
+    assert entered() == 0
+    with db.writing():
+        with pytest.raises(ZeroDivisionError), db.apart():
+            record_in_vain()
+        assert entered() == 0
+        record()
+        record()
+    assert entered() == 1

@@ -1,6 +1,6 @@
 """Numbers as chargers write them: read exactly, without trust, and never with an exception."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -143,6 +143,11 @@ def test_kwh_with_three_decimals_are_exact_wh(kwh: int, wh: int) -> None:
     text = f"{kwh}.{wh:03}"
     sign = -1 if text.startswith("-") else 1
     assert whole(text, 1000) == kwh * 1000 + sign * wh
+
+
+@given(st.from_regex(r"[0-9]{1,15}(\.[0-9]{1,15})?", fullmatch=True), st.sampled_from([1, 1000]))
+def test_digits_are_rounded_as_decimals_are(text: str, scale: int) -> None:
+    assert whole(text, scale) == int((Decimal(text) * scale).to_integral_value(ROUND_HALF_UP))
 
 
 # --- readings ---

@@ -269,6 +269,24 @@ def test_a_killed_server_loses_nothing_it_has_acknowledged_and_books_nothing_twi
     assert json.loads(home.record_files()[0].read_text())["consumed_kwh"] == "33"
 
 
+def test_a_frame_that_nobody_waits_for_is_written_soon_all_the_same(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        for number in range(40):  # the last eight wait for somebody, or for a tenth of a second
+            ask(charger, "Heartbeat", {}, str(number))
+        counted = "SELECT count(*) FROM frame WHERE action = 'Heartbeat'"
+        wait_for(lambda: server.home.query(counted) == [(80,)])
+
+
+def test_a_frame_that_nobody_waits_for_is_written_before_a_stop(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        server.process.terminate()
+        assert close_code(charger, 2) == 1012
+    assert server.process.wait(2) == 0
+    heartbeats = server.home.query("SELECT direction FROM frame WHERE action = 'Heartbeat'")
+    assert heartbeats == [("in",), ("out",)]
+
+
 def test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         chargers = [stack.enter_context(connect(server.url(f"c{i}"))) for i in range(50)]

@@ -105,8 +105,10 @@ class Billing:
         """OCPP 1.6 §4.8: a new transaction, or one that is told again."""
         default_tag = heard.entry.default_tag
         id_tag = meant_tag(started.id_tag, default_tag)
-        rows = transactions.rows_for_start(self._db, heard.charge_point, started, id_tag)
         card = self._accounts_in_force().card(id_tag, heard.received_ms)
+        rows = transactions.rows_for_start(
+            self._db, heard.charge_point, started, id_tag, is_single=not card.concurrent
+        )
         decision = decide_start(started, card, rows, default_tag)
         if decision.repeat_of is not None:
             transactions.count_repeated_start(self._db, decision.repeat_of)
@@ -133,13 +135,12 @@ class Billing:
         accounts = self._accounts_in_force()
         card = accounts.card(stopped.id_tag, heard.received_ms) if stopped.id_tag else None
         known = card is not None and card.account_index != UNASSIGNED_INDEX
-        listed = {index: account.name for index, account in accounts.by_index.items()}
-        rows = transactions.rows_for_stop(
+        rows = transactions.RowsForStop(
             self._db,
             heard.charge_point,
             stopped,
             card.account_index if card and known else None,
-            listed | transactions.account_names(self._db),
+            accounts.names_by_index,
             heard.received_ms,
         )
         match = match_stop(stopped, rows, heard.received_ms)

@@ -38,10 +38,16 @@ AT_ONCE = 2_000
 PROBE_EVERY_S = 1.0
 EXPORT_RETRY_S = 30.0
 PURGE_EVERY_S = 3_600.0
+QUIET_S = 0.02
+"""How long nothing must have come for what can wait: chargers come before files."""
+
 HOUSE_EVERY_S = 0.5
 """What can wait is done this often even where jobs never end."""
 
 DAY_MS = 86_400_000
+
+NOTHING: Sequence[Job] = ()
+"""Goes into the inbox so that its owner does not wait: there is more of what can wait."""
 
 Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
 
@@ -76,6 +82,7 @@ class Bookkeeper:
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
         self._export_at = self._purge_at = self._house_at = 0.0
+        self._is_quiet = True
         self._thread = threading.Thread(target=self._run, name="bookkeeper", daemon=True)
         self._begun = threading.Event()
 
@@ -129,7 +136,7 @@ class Bookkeeper:
         stopping = False
         while not stopping:
             stopping = self._turn()
-            if self._inbox.empty() or time.monotonic() >= self._house_at:
+            if self._is_quiet or time.monotonic() >= self._house_at:
                 self._keep_house()
                 self._house_at = time.monotonic() + HOUSE_EVERY_S
         self._leave()
@@ -137,9 +144,11 @@ class Bookkeeper:
     def _turn(self) -> bool:
         """Take what waits; True when it was the last."""
         jobs: list[Job] = []
+        self._is_quiet = True
         try:
             item = self._inbox.get(timeout=self._patience())
             while True:
+                self._is_quiet &= item is NOTHING
                 if item is None:
                     self._write(jobs)
                     return True
@@ -160,7 +169,10 @@ class Bookkeeper:
         return False
 
     def _patience(self) -> float:
-        return PROBE_EVERY_S if not self.healthy else EXPORT_RETRY_S
+        if not self.healthy:
+            return PROBE_EVERY_S
+        has_files = self._books is not None and self._books.billing.booked
+        return QUIET_S if has_files else EXPORT_RETRY_S
 
     def _write(self, jobs: list[Job]) -> None:
         if not jobs:
@@ -256,7 +268,7 @@ class Bookkeeper:
         else:
             self._books.billing.booked = more
             if more:
-                self._inbox.put(())
+                self._inbox.put(NOTHING)
 
     def _purge(self, db: Database, now: float) -> None:
         before_ms = now_ms() - self._settings.frame_days * DAY_MS
@@ -264,7 +276,7 @@ class Bookkeeper:
             dropped = bool(frames.purge(db, before_ms)) | calls.purge(db, before_ms)
         self._purge_at = now if dropped else now + PURGE_EVERY_S
         if dropped:
-            self._inbox.put(())
+            self._inbox.put(NOTHING)
 
     def _leave(self) -> None:
         self._publish()

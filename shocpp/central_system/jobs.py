@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, TypeGuard
 
-from shocpp.ocpp.connection import Event, Reported
+from shocpp.ocpp.connection import Answered, Event, Ignored, Repeated, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.store.admissions import RefusedAttempts
 from shocpp.store.calls import CallOutcome, QueuedCall
@@ -101,6 +101,13 @@ class Look(NamedTuple):
     calls: list[QueuedCall]
     superseded: list[str]
     contested: list[str]
+
+
+def may_wait(job: Job) -> bool:
+    """Whether nobody waits for a job: a frame that is answered already, or that wants no answer."""
+    return isinstance(job, Send) or (
+        isinstance(job, Receive) and isinstance(job.event, Answered | Ignored | Repeated)
+    )
 
 
 def is_energy(job: Job) -> TypeGuard[Receive]:

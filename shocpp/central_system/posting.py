@@ -37,10 +37,10 @@ class Posting:
 
     def post(self, origin: Origin, record: Record, posted_ms: int, *said: object) -> Posted:
         """Put a record into the books; what is `said` of the same record names its file."""
-        month = month_of(record.billed_ms, self._zone)
-        if closings.is_closed(self._db, month):
-            record = belated(record, month, open_ms(self._db, posted_ms, self._zone))
         place = _place(record.billed_ms, self._zone, *said)
+        if closings.is_closed(self._db, place.month):
+            record = belated(record, place.month, open_ms(self._db, posted_ms, self._zone))
+            place = _place(record.billed_ms, self._zone, *said)
         number = records.record(self._db, origin, record, place, posted_ms)
         price = self._price(origin, record)
         if price is not None:
@@ -87,7 +87,12 @@ def posting(db: Database, settings: Settings) -> Posting:
 
 def month_of(moment_ms: int, zone: ZoneInfo) -> str:
     """The month of local time, YYYY-MM, that a moment lies in."""
-    return f"{datetime.fromtimestamp(moment_ms / 1000, zone):%Y-%m}"
+    return local_time(moment_ms, zone)[:7]
+
+
+def local_time(moment_ms: int, zone: ZoneInfo) -> str:
+    """A moment in local time: YYYY-MM-DD HH:MM:SS."""
+    return datetime.fromtimestamp(moment_ms / 1000, zone).isoformat(" ")[:19]
 
 
 def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
@@ -100,8 +105,8 @@ def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
 
 def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordPlace:
     """The place of a record whose file has its name already."""
-    local = datetime.fromtimestamp(month_ms / 1000, zone)
-    return RecordPlace(f"{local:%Y-%m}", f"{local:%Y-%m-%d %H:%M:%S}", file_name)
+    local = local_time(month_ms, zone)
+    return RecordPlace(local[:7], local, file_name)
 
 
 def _place(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordPlace:

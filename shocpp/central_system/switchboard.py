@@ -34,6 +34,7 @@ from shocpp.central_system.jobs import (
     Look,
     Receive,
     Refuse,
+    may_wait,
 )
 from shocpp.central_system.listing import Listing, ListingFile
 from shocpp.central_system.loop import READ, WRITE, Loop
@@ -61,6 +62,12 @@ STUCK_S = 30.0
 BEGINNING_S = 2.0
 """How long a new worker keeps nobody waiting for its books."""
 
+LEISURE_S = 0.1
+"""How long what nobody waits for may wait to be written with what somebody waits for."""
+
+LEISURELY = 32
+"""Jobs that wait so at most."""
+
 PROTOCOL_ERROR, INTERNAL, RESTART, TRY_AGAIN = 1002, 1011, 1012, 1013
 
 
@@ -85,6 +92,8 @@ class Switchboard:
         self._conversations: dict[str, Conversation] = {}
         self._adopted: set[Transport] = set()
         self._jobs: list[Job] = []
+        self._somebody_waits = False
+        self._leisure_ends = False
         self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
         self._touched: set[Conversation] = set()
         self._farewells = Farewells(self._loop)
@@ -207,11 +216,20 @@ class Switchboard:
         if conversation is not None:
             conversation.unfinished += 1
         self._handed_over.append((conversation, slot))
+        if not may_wait(job) or len(self._jobs) >= LEISURELY:
+            self._somebody_waits = True
+        elif not self._leisure_ends:
+            self._leisure_ends = True
+            self._loop.at(time.monotonic() + LEISURE_S, self._end_leisure)
+
+    def _end_leisure(self) -> None:
+        self._leisure_ends, self._somebody_waits = False, True
 
     def _hand_over(self) -> None:
-        if self._jobs:
+        if self._somebody_waits and self._jobs:
             self._bookkeeper.submit(self._jobs)
             self._jobs = []
+        self._somebody_waits = False
 
     def _touch(self, conversation: Conversation) -> None:
         self._touched.add(conversation)
@@ -442,6 +460,7 @@ class Switchboard:
 
     def _end(self) -> None:
         """Facts that have come are written and answered, then everybody gets a Close."""
+        self._somebody_waits = True
         self._hand_over()
         self._bookkeeper.finish(timeout_s=1.0)
         self._loop.run_posted()

@@ -89,6 +89,10 @@ class Accounts(NamedTuple):
         """The accounts' names in the order of their indices."""
         return [self.by_index[index].name for index in sorted(self.by_index)]
 
+    def names_by_index(self) -> dict[int, str]:
+        """The accounts' names."""
+        return {index: account.name for index, account in self.by_index.items()}
+
     def card_names(self) -> dict[str, str]:
         """The names that cards have been given, by `id_tag_key`."""
         return dict(pair for account in self.by_index.values() for pair in account.card_names)

@@ -5,7 +5,7 @@ decide is `unmatched`, with the reason.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
 from shocpp.ledger.register import TOLERANCE_WH
@@ -33,18 +33,27 @@ class StopOnFile(NamedTuple):
     last_start: int
 
 
-class StopRows(NamedTuple):
-    """What is on file that matters to a StopTransaction; all but the last three of its own
-    Charge Point. `card_account` is the account index of the stop's id tag, if it has a known one.
+class StopRows(Protocol):
+    """What is on file that matters to a StopTransaction; most stops ask for the first two only.
+
+    All but the last three are of its own Charge Point. `card_account` is the account index of the
+    stop's id tag, if it has a known one.
     """
 
-    known: tuple[StopOnFile, ...]
-    same_id: tuple[Transaction, ...]
-    unstopped: tuple[Transaction, ...]
-    card_account: int | None
-    issued_elsewhere: bool
-    account_names: Mapping[int, str]
-    ledger_born_ms: int
+    @property
+    def known(self) -> tuple[StopOnFile, ...]: ...
+    @property
+    def same_id(self) -> tuple[Transaction, ...]: ...
+    @property
+    def unstopped(self) -> tuple[Transaction, ...]: ...
+    @property
+    def card_account(self) -> int | None: ...
+    @property
+    def issued_elsewhere(self) -> bool: ...
+    @property
+    def account_names(self) -> Mapping[int, str]: ...
+    @property
+    def ledger_born_ms(self) -> int: ...
 
 
 class Match(NamedTuple):

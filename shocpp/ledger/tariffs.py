@@ -114,6 +114,8 @@ class Tariffs(NamedTuple):
         if record.account_index == UNASSIGNED_INDEX or record.review is not None:
             return None
         periods, began_ms = self.periods(record.account), record.started_ms
+        if not periods:
+            return None
         if began_ms is not None and began_ms > record.stopped_ms:
             began_ms = None
         if began_ms is None or began_ms == record.stopped_ms or not record.consumed_wh:

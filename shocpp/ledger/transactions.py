@@ -17,6 +17,9 @@ CLOCK_SET_SINCE_MS = 1_577_836_800_000
 """2020-01-01: a charger that says less has no clock (1970: MicroOcpp, 2014-01-01: Alfen)."""
 
 
+_KEYS = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 class Transaction(NamedTuple):
     """A transaction on file; `row` is the store's own key of it.
 
@@ -79,7 +82,7 @@ def start_key(started: TransactionStarted) -> str:
 
 def natural_key(*parts: object) -> str:
     """What was said, as one text: the same data always make the same key."""
-    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    return _KEYS.encode(parts)
 
 
 def decide_start(

@@ -86,8 +86,6 @@ class Ignored(NamedTuple):
 
 Event = Answered | Reported | Repeated | Confirmed | Refused | Ignored
 
-_Key = tuple[UniqueId, int]
-
 
 class Connection:
     """One Charge Point on one transport, from its first frame to its last.
@@ -116,7 +114,7 @@ class Connection:
         self.has_card = has_card
         self.outstanding: str | None = None
         self.booted = False
-        self._answers: dict[_Key, str | None] | None = None
+        self._answers: dict[UniqueId, tuple[int, str | None]] | None = None
         self._ids_return = False
         self._first_frame_ms: int | None = None
         self._garbage_ms: tuple[int, ...] = ()
@@ -144,14 +142,17 @@ class Connection:
         """Remember the answer sent to `text`, for the charger that sends it again."""
         if reported.action == "BootNotification":
             self.booted = True
-        key = (reported.unique_id, hash(text))
-        if self._answers is not None and key in self._answers:
-            self._answers[key] = answer
+        if self._answers is not None:
+            known = self._answers.get(reported.unique_id)
+            if known is not None and known[0] == hash(text):
+                self._answers[reported.unique_id] = (known[0], answer)
 
     def forget(self, reported: Reported, text: str) -> None:
         """The Call failed: sent again, it is a new one."""
         if self._answers is not None:
-            self._answers.pop((reported.unique_id, hash(text)), None)
+            known = self._answers.get(reported.unique_id)
+            if known is not None and known[0] == hash(text):
+                del self._answers[reported.unique_id]
 
     def may_place(self, now_ms: int) -> bool:
         """Whether a Call of ours may go out now."""
@@ -217,20 +218,21 @@ class Connection:
             return None
         if self._answers is None:
             self._answers = {}
-        key = (unique_id, hash(text))
-        if key in self._answers:
-            answer = self._answers[key]
-            if answer is None:
-                return Repeated("", unique_id)
-            return Answered("", unique_id, answer)
-        if any(known_id == unique_id for known_id, _ in self._answers):
+        asked = hash(text)
+        known = self._answers.get(unique_id)
+        if known is None:
+            if len(self._answers) >= REMEMBERED_ANSWERS:
+                del self._answers[next(iter(self._answers))]
+            self._answers[unique_id] = (asked, None)
+            return None
+        first, answer = known
+        if first != asked:
             self._ids_return = True
             self._answers = None
             return None
-        while len(self._answers) >= REMEMBERED_ANSWERS:
-            del self._answers[next(iter(self._answers))]
-        self._answers[key] = None
-        return None
+        if answer is None:
+            return Repeated("", unique_id)
+        return Answered("", unique_id, answer)
 
     def _receive_confirmation(self, frame: frames.CallResult) -> Event:
         if self.outstanding is None or frame.unique_id != self.outstanding:

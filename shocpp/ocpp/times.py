@@ -4,6 +4,7 @@ Moments inside the house are integer milliseconds since 1970 in UTC, named `…_
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = 946_684_800_000  # 2000-01-01
@@ -37,5 +38,11 @@ def _read(text: str) -> datetime:
 
 def format_timestamp(ms: int) -> str:
     """`YYYY-MM-DDTHH:MM:SS.mmmZ`: the Z is not optional, a charger refused a time without it."""
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
+    seconds, ms = divmod(ms, 1000)
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    """All answers of one second have the same."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from shocpp.store import blocks, charge_points
 from shocpp.store.database import Database
 
 LATEST_TRANSACTIONS = 1_000
@@ -93,19 +94,23 @@ def begun_since(
 
 def powers(db: Database, charge_point_id: str) -> list[Power]:
     """The power of each connector when it was last measured; 0 W once its transaction has ended."""
-    rows = db.execute(
-        "WITH measured AS ("
-        " SELECT max(id) AS id FROM (SELECT reading.id, connector_id, power_w"
-        "  FROM meter_reading AS reading JOIN charge_point ON charge_point.id = charge_point"
-        "  WHERE charge_point_id = ? ORDER BY reading.id DESC LIMIT ?)"
-        " WHERE power_w IS NOT NULL GROUP BY connector_id)"
-        " SELECT reading.connector_id, iif(started.state <> 'open', 0, max(power_w, 0)),"
-        " reading.received_ms FROM measured JOIN meter_reading AS reading USING (id)"
+    charge_point = charge_points.row_of(db, charge_point_id) or 0
+    rows = blocks.rows_of(
+        db,
+        "SELECT reading.connector_id, iif(started.state <> 'open', 0, max(power_w, 0)),"
+        " reading.received_ms, power_w IS NOT NULL FROM meter_reading AS reading"
         " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
-        " ORDER BY reading.connector_id",
-        (charge_point_id, LATEST_READINGS),
+        " WHERE reading.charge_point = ? AND reading.id BETWEEN ? AND ?"
+        " ORDER BY reading.id DESC LIMIT ?",
+        charge_point,
+        blocks.newest_first(db, "meter_reading", charge_point),
+        LATEST_READINGS,
     )
-    return [Power(*row) for row in rows.fetchall()]
+    latest: dict[int, Power] = {}
+    for connector_id, power_w, measured_ms, tells in rows:
+        if tells:
+            latest.setdefault(connector_id, Power(connector_id, power_w, measured_ms))
+    return [power for _, power in sorted(latest.items())]
 
 
 def month_wh(db: Database, account: str, year: int, month: int) -> int | None:

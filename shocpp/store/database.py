@@ -18,10 +18,12 @@ from shocpp.errors import StoreUnavailable, UnusableDatabase, UsageError
 APPLICATION_ID = 0x73686F63
 """`shoc`: a file without it is not ours."""
 
-VERSION = 5
+VERSION = 6
 """The newest migration in db/migrations, which a test compares."""
 
 BUSY_S = 5.0
+
+MOST_REMEMBERED = 10_000
 
 _WRITE_VERSION = 2
 """The newest format that SQLite writes: of any other it makes a read-only database."""
@@ -49,7 +51,15 @@ _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 class Database:
     """An open database of ours; to be used by the thread that opened it."""
 
-    __slots__ = ("_durable", "_file", "connection", "execute", "executemany", "path")
+    __slots__ = (
+        "_durable",
+        "_file",
+        "_remembered",
+        "connection",
+        "execute",
+        "executemany",
+        "path",
+    )
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
@@ -57,6 +67,7 @@ class Database:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self._durable: bool | None = None
+        self._remembered: set[object] = set()
         status = os.stat(path)
         self._file = (status.st_dev, status.st_ino)
 
@@ -75,6 +86,7 @@ class Database:
                 yield
                 self.execute("COMMIT")
             except BaseException:
+                self._remembered.clear()
                 # A full disk and an I/O error roll back by themselves.
                 if self.connection.in_transaction:
                     self.execute("ROLLBACK")
@@ -92,6 +104,7 @@ class Database:
         try:
             yield
         except BaseException as error:
+            self._remembered.clear()
             if self.connection.in_transaction:
                 self.execute("ROLLBACK TO part")
                 self.execute("RELEASE part")
@@ -112,11 +125,19 @@ class Database:
 
     def insert(self, table: str, values: Mapping[str, object]) -> int:
         """Insert a row given by its columns' names; returns its key."""
-        cursor = self.execute(
-            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
-            tuple(values.values()),
-        )
+        sql = f"INSERT INTO {table} ({','.join(values)}) VALUES (?{',?' * (len(values) - 1)})"
+        cursor = self.execute(sql, tuple(values.values()))
         return int(cursor.lastrowid or 0)
+
+    def remember(self, written: object) -> None:
+        """Remember that something is written that stays so; forgotten if anything is undone."""
+        if len(self._remembered) >= MOST_REMEMBERED:
+            self._remembered.clear()
+        self._remembered.add(written)
+
+    def is_remembered(self, written: object) -> bool:
+        """Whether it is known to be written."""
+        return written in self._remembered
 
     def version_of_others(self) -> int:
         """A number that changes whenever another connection has written."""

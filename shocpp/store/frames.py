@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shocpp.store import blocks, charge_points
 from shocpp.store.database import Database
 
 PURGED_AT_ONCE = 2_000
@@ -27,6 +28,9 @@ def next_id(db: Database) -> int:
 def record(db: Database, rows: list[FrameRow]) -> None:
     """Keep frames."""
     db.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)", rows)
+    for row in rows:
+        if row.charge_point is not None:
+            blocks.enter(db, "frame", row.charge_point, row.id)
 
 
 def purge(db: Database, before_ms: int) -> int:
@@ -49,13 +53,25 @@ def of_charge_point(
     db: Database, charge_point_id: str | None, limit: int
 ) -> Iterator[tuple[str, str, int, str]]:
     """The last frames: (charge point id, direction, moment, text), oldest first."""
-    rows = db.execute(
-        "SELECT * FROM (SELECT frame.id, coalesce(charge_point_id, '?'), direction, moment_ms, text"
-        " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"
-        " WHERE ?1 IS NULL OR charge_point_id = ?1 ORDER BY frame.id DESC LIMIT ?2) ORDER BY id",
-        (charge_point_id, limit),
-    )
-    return ((name, direction, moment, text) for _, name, direction, moment, text in rows.fetchall())
+    if charge_point_id is None:
+        rows = db.execute(f"{_TOLD} ORDER BY frame.id DESC LIMIT ?", (limit,)).fetchall()
+    else:
+        row = charge_points.row_of(db, charge_point_id) or 0
+        rows = blocks.rows_of(
+            db,
+            f"{_TOLD} WHERE charge_point = ? AND frame.id BETWEEN ? AND ?"
+            " ORDER BY frame.id DESC LIMIT ?",
+            row,
+            blocks.newest_first(db, "frame", row),
+            limit,
+        )
+    return reversed(rows)
+
+
+_TOLD = (
+    "SELECT coalesce(charge_point_id, '?'), direction, moment_ms, text"
+    " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"
+)
 
 
 def newest(db: Database) -> int:

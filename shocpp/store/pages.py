@@ -5,12 +5,12 @@ view: a view computes its columns before they are compared, and sorting one woul
 """
 
 import json
-from itertools import chain
 from typing import Any, NamedTuple
 
+from shocpp.store import blocks
 from shocpp.store.database import Database
 
-_AT_ONCE = 1_000
+_AT_ONCE = 200
 """So many readings are looked at together: not every one of them begins a frame or has samples."""
 
 
@@ -112,27 +112,15 @@ def _readings_of(
 
 
 def _readings_at(db: Database, charge_point: int, begin: int) -> list[int]:
-    """Connector by connector, which is how they are indexed."""
-    connectors = _numbers(
+    found = blocks.rows_of(
         db,
-        "WITH RECURSIVE connector (id) AS ("
-        " SELECT min(connector_id) FROM meter_reading WHERE charge_point = ?1 UNION ALL"
-        " SELECT (SELECT min(connector_id) FROM meter_reading"
-        "         WHERE charge_point = ?1 AND connector_id > connector.id)"
-        " FROM connector WHERE connector.id IS NOT NULL)"
-        " SELECT id FROM connector WHERE id IS NOT NULL",
+        "SELECT id FROM meter_reading WHERE charge_point = ? AND id BETWEEN ? AND ?"
+        " ORDER BY id LIMIT ?",
         charge_point,
+        blocks.beginning_with(db, "meter_reading", charge_point, begin),
+        _AT_ONCE,
     )
-    at_connectors = (
-        _numbers(
-            db,
-            "SELECT id FROM meter_reading WHERE charge_point = ? AND connector_id = ? AND id >= ?"
-            " ORDER BY id LIMIT ?",
-            *(charge_point, connector_id, begin, _AT_ONCE),
-        )
-        for connector_id in connectors
-    )
-    return sorted(chain.from_iterable(at_connectors))[:_AT_ONCE]
+    return [number for (number,) in found]
 
 
 def _numbers(db: Database, sql: str, *values: object) -> list[int]:

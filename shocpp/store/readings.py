@@ -6,6 +6,7 @@ All samples of a MeterValues stay in its frame; the view `meter_values` reads th
 from collections.abc import Iterable
 
 from shocpp.ocpp.facts import Reading
+from shocpp.store import blocks
 from shocpp.store.database import Database
 
 
@@ -29,10 +30,11 @@ def record(
     now_ms: int,
 ) -> None:
     """Keep the totals of meter values; all samples are in the frame."""
-    db.executemany(
-        "INSERT INTO meter_reading (charge_point, connector_id, started_transaction, sampled_ms,"
-        " received_ms, register_wh, power_w, frame) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+    for reading in readings:
+        cursor = db.execute(
+            "INSERT INTO meter_reading (charge_point, connector_id, started_transaction,"
+            " sampled_ms, received_ms, register_wh, power_w, frame)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 charge_point,
                 connector_id,
@@ -42,7 +44,6 @@ def record(
                 reading.register_wh,
                 reading.power_w,
                 frame,
-            )
-            for reading in readings
-        ],
-    )
+            ),
+        )
+        blocks.enter(db, "meter_reading", charge_point, cursor.lastrowid or 0)

@@ -10,7 +10,9 @@ def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int
     """The row of a transaction that was stopped, made from what its record's file keeps of it."""
     found = db.execute(
         "SELECT id FROM started_transaction"
-        " WHERE charge_point = ? AND start_key = ? AND (has_clock OR received_ms = ?)",
+        " WHERE charge_point = ?1 AND start_key = ?2 AND has_clock = 1"
+        " UNION ALL SELECT id FROM started_transaction"
+        " WHERE charge_point = ?1 AND start_key = ?2 AND has_clock = 0 AND received_ms = ?3",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
     if found:  # a second stop has a record too
@@ -40,7 +42,7 @@ def has_stop(db: Database, charge_point: int, stop: dict[str, Any]) -> bool:
     """Whether this very stop is on file; those of a charger without a clock are all alike, even two
     that came in one millisecond, and only the files of their records tell them apart."""
     found = db.execute(
-        "SELECT 1 FROM received_stop WHERE charge_point = ? AND stop_key = ? AND has_clock",
+        "SELECT 1 FROM received_stop WHERE charge_point = ? AND stop_key = ? AND has_clock = 1",
         (charge_point, stop["stop_key"]),
     ).fetchone()
     return found is not None

@@ -4,6 +4,8 @@ It keeps what `ledger.booking` decides and hands it the rows it decides on; both
 one write transaction.
 """
 
+from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
@@ -11,7 +13,6 @@ from shocpp.ledger.decisions import Owner
 from shocpp.ledger.matching import (
     Match,
     StopOnFile,
-    StopRows,
     anonymous_stop_key,
     is_anonymous,
     stop_key,
@@ -80,16 +81,25 @@ def is_charging(db: Database, tag_key: str, besides: int) -> bool:
 
 
 def rows_for_start(
-    db: Database, charge_point: int, started: TransactionStarted, id_tag: str
+    db: Database, charge_point: int, started: TransactionStarted, id_tag: str, *, is_single: bool
 ) -> StartRows:
-    """What `decide_start` needs to know; `id_tag` is the card that is meant."""
+    """What `decide_start` needs to know; `id_tag` is the card that is meant.
+
+    `is_single`: it may charge at one Charge Point at a time.
+    """
     same_key = _transactions(
-        db, "charge_point = ? AND start_key = ?", charge_point, start_key(started)
+        db,
+        # In so many words: there is an index for each.
+        f"charge_point = ? AND start_key = ? AND has_clock = {has_clock(started.started_ms):d}",
+        charge_point,
+        start_key(started),
     )
+    # Only one that may charge at one Charge Point at a time can be refused for charging elsewhere.
+    elsewhere = is_single and is_charging(db, id_tag_key(id_tag), charge_point)
     return StartRows(
         same_key=same_key[-1] if same_key else None,
         unstopped=_unstopped(db, charge_point),
-        charging_elsewhere=is_charging(db, id_tag_key(id_tag), charge_point),
+        charging_elsewhere=elsewhere,
     )
 
 
@@ -139,37 +149,63 @@ def record_start(
     )
 
 
-def rows_for_stop(
-    db: Database,
-    charge_point: int,
-    stopped: TransactionStopped,
-    card_account: int | None,
-    names: dict[int, str],
-    now_ms: int,
-) -> StopRows:
-    """What `match_stop` needs to know."""
-    sent = stopped.transaction_id
-    is_ours = sent is not None and 0 < sent <= INT32_MAX
-    same_id = is_ours and _transactions(
-        db, "charge_point = ? AND transaction_id = ?", charge_point, sent
-    )
-    elsewhere = (
-        is_ours
-        and db.execute(
+class RowsForStop:
+    """What `match_stop` needs to know, read when it asks for it."""
+
+    def __init__(
+        self,
+        db: Database,
+        charge_point: int,
+        stopped: TransactionStopped,
+        card_account: int | None,
+        listed: Callable[[], dict[int, str]],
+        now_ms: int,
+    ) -> None:
+        """`listed` are the names of the accounts in force, by index."""
+        self.card_account = card_account
+        self._db = db
+        self._charge_point = charge_point
+        self._stopped = stopped
+        self._listed = listed
+        self._now_ms = now_ms
+        sent = stopped.transaction_id
+        self._is_ours = sent is not None and 0 < sent <= INT32_MAX
+
+    @cached_property
+    def known(self) -> tuple[StopOnFile, ...]:
+        """The earlier stops that are alike."""
+        return stops_alike(self._db, self._charge_point, self._stopped)
+
+    @cached_property
+    def same_id(self) -> tuple[Transaction, ...]:
+        """The transactions with its id."""
+        where, sent = "charge_point = ? AND transaction_id = ?", self._stopped.transaction_id
+        return _transactions(self._db, where, self._charge_point, sent) if self._is_ours else ()
+
+    @cached_property
+    def unstopped(self) -> tuple[Transaction, ...]:
+        """The transactions that it could end."""
+        return _unstopped(self._db, self._charge_point)
+
+    @property
+    def issued_elsewhere(self) -> bool:
+        """Whether another Charge Point has a transaction with its id."""
+        found = self._db.execute(
             "SELECT 1 FROM started_transaction"
             " WHERE transaction_id = ? AND charge_point <> ? LIMIT 1",
-            (sent, charge_point),
+            (self._stopped.transaction_id if self._is_ours else None, self._charge_point),
         ).fetchone()
-    )
-    return StopRows(
-        known=stops_alike(db, charge_point, stopped),
-        same_id=same_id or (),
-        unstopped=_unstopped(db, charge_point),
-        card_account=card_account,
-        issued_elsewhere=bool(elsewhere),
-        account_names=names,
-        ledger_born_ms=properties.born_ms(db, now_ms),
-    )
+        return found is not None
+
+    @property
+    def account_names(self) -> dict[int, str]:
+        """Those of the books, and those in force."""
+        return self._listed() | account_names(self._db)
+
+    @property
+    def ledger_born_ms(self) -> int:
+        """Since when every start is on file."""
+        return properties.born_ms(self._db, self._now_ms)
 
 
 def stops_alike(
