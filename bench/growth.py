@@ -12,10 +12,11 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
+from bench.chargers import told_id
 from bench.machine import machine
 from bench.papers import book
 from shocpp.central_system.bookkeeping import Bookkeeping
@@ -99,21 +100,22 @@ class Books:
             at = format_timestamp(now_ms() - DAY_MS + self._session * 60_000)
             wh = 10**9 + self._session * 1_000
             start = {"connectorId": 1, "idTag": "1111", "meterStart": wh, "timestamp": at}
-            told = self._say(spent, "StartTransaction", lambda _: start)
-            ids = [int(answer.rpartition(":")[2].rstrip("}]")) for answer in told]
+            told = self._say(spent, "StartTransaction", [start] * CHARGERS)
+            ids = [{"transactionId": told_id(answer.encode())} for answer in told]
             sample = {"value": str(wh + 500)}
             values = {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": [sample]}]}
-            self._say(spent, "MeterValues", lambda n: values | {"transactionId": ids[n]})
+            self._say(spent, "MeterValues", [values | one for one in ids])
             stop = {"meterStop": wh + 900, "timestamp": at}
-            self._say(spent, "StopTransaction", lambda n: stop | {"transactionId": ids[n]})
+            self._say(spent, "StopTransaction", [stop | one for one in ids])
         return {action: median(times) for action, times in spent.items()}
 
     def _say(
-        self, spent: dict[str, list[float]], action: str, payload: Callable[[int], object]
+        self, spent: dict[str, list[float]], action: str, payloads: Sequence[object]
     ) -> list[str]:
         moment_ms, jobs = now_ms(), []
-        for number, connection in enumerate(self._connections):
-            text = to_text([2, f"{action[:5]}{self._session}", action, payload(number)])
+        for number, payload in enumerate(payloads):
+            text = to_text([2, f"{action[:5]}{self._session}", action, payload])
+            connection = self._connections[number]
             event = connection.receive(text, moment_ms)
             assert isinstance(event, Reported), event
             jobs.append(Receive(f"t{number}", f"charger-{number}", text, moment_ms, event))

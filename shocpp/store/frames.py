@@ -53,6 +53,7 @@ def of_charge_point(
     db: Database, charge_point_id: str | None, limit: int
 ) -> Iterator[tuple[str, str, int, str]]:
     """The last frames: (charge point id, direction, moment, text), oldest first."""
+    rows: list[tuple[str, str, int, str]]
     if charge_point_id is None:
         rows = db.execute(f"{_TOLD} ORDER BY frame.id DESC LIMIT ?", (limit,)).fetchall()
     else:
