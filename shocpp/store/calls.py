@@ -108,8 +108,11 @@ def withdraw(db: Database, call_id: str, now_ms: int) -> None:
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
     """The Calls queued for Charge Points that this worker holds, first come first served."""
     rows = db.execute(
-        "SELECT call_id, charge_point_id, action, payload, deadline_ms FROM call"
-        " JOIN connection USING (charge_point) JOIN charge_point ON charge_point.id = charge_point"
+        # In this order: Calls that wait are few, Charge Points may be many.
+        "SELECT call_id, charge_point_id, action, payload, deadline_ms"
+        " FROM call INDEXED BY call_queued"
+        " CROSS JOIN connection USING (charge_point)"
+        " CROSS JOIN charge_point ON charge_point.id = charge_point"
         " WHERE call.state = 'queued' AND connection.worker = ? AND deadline_ms > ?"
         " ORDER BY call.id",
         (worker, now_ms),
