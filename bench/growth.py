@@ -68,7 +68,7 @@ class Books:
                 self._put(min(AT_ONCE, values - self._values))
 
     def _put(self, number: int) -> None:
-        first, rows = frames.next_id(self._db), []
+        first, rows, taken = frames.next_id(self._db), [], readings.Batch(self._db)
         for place in range(number):
             charge_point = self._rows[self._values % CHARGERS]
             text = self._meter_values(f"{self._values:08d}", 1, self._values)
@@ -76,7 +76,7 @@ class Books:
                 FrameRow(first + place, charge_point, "in", "MeterValues", self._at_ms, text)
             )
             reading = Reading(self._at_ms, self._values, 11_000)
-            readings.record(self._db, charge_point, 1, None, (reading,), first + place, self._at_ms)
+            taken.add(charge_point, 1, None, (reading,), first + place, self._at_ms)
             if self._values % VALUES_A_RECORD == 0:
                 session = self._values // VALUES_A_RECORD
                 began_ms = self._at_ms - VALUES_A_RECORD * EVERY_MS
@@ -84,6 +84,7 @@ class Books:
             self._at_ms += EVERY_MS
             self._values += 1
         frames.record(self._db, rows)
+        taken.write()
 
     def _meter_values(self, unique_id: str, transaction_id: int, wh: int) -> str:
         sample = {"value": str(wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}

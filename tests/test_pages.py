@@ -63,10 +63,12 @@ def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
 def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
     """And not among all that others have sent since."""
     charger, other = 1, charge_points.enter(db, "other", 1)
+    taken = readings.Batch(db)
     with db.writing():
         for number in range(3 * blocks.SIZE):
             whose = charger if number % blocks.SIZE < 3 and number < 2 * blocks.SIZE else other
-            readings.record(db, whose, 1, None, [Reading(1, number, 100)], 1, 1)
+            taken.add(whose, 1, None, [Reading(1, number, 100)], 1, 1)
+        taken.write()
     numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
     of_charger = [number for (number,) in numbers.fetchall()]
     places = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
@@ -85,7 +87,9 @@ def test_a_place_is_entered_again_where_it_was_rolled_back(db: Database) -> None
         return int(found)
 
     def record() -> None:
-        readings.record(db, 1, 1, None, [Reading(1, 1, 1)], 1, 1)
+        taken = readings.Batch(db)
+        taken.add(1, 1, None, [Reading(1, 1, 1)], 1, 1)
+        taken.write()
 
     def record_in_vain() -> None:
         record()

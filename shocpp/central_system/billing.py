@@ -37,6 +37,9 @@ from shocpp.store.signed_values import Place
 
 log = logging.getLogger(__name__)
 
+MOST_OPEN = 10_000
+"""Open transactions that are remembered."""
+
 
 class Heard(NamedTuple):
     """A frame that a fact came in: the row of its Charge Point, its own row, and its text.
@@ -62,17 +65,32 @@ class Billing:
         self._posting = posting
         self._kept_tags = properties.kept_tags(db)
         tags.fall_back_to(self._kept_tags)
+        self._open: dict[tuple[int, int, int | None], int | None] = {}
+        self._version: int | None = None
+        self._is_committed = False
         self.begin()
 
     def begin(self) -> None:
-        """A write transaction begins: look again whether tags.json has changed."""
+        """A write transaction begins: look again whether tags.json has changed.
+
+        What the one before has read holds on if it was committed, and others have not written.
+        """
         self._accounts: Accounts | None = None
         self._new_tags: str | None = None
+        self._readings = readings.Batch(self._db)
+        if not self._is_committed:
+            self._open.clear()
+        self._is_committed = self._has_looked = False
+
+    def write(self) -> None:
+        """Write what has been put off until the end of the transaction."""
+        self._readings.write()
 
     def committed(self) -> None:
         """It is on disk."""
         if self._new_tags is not None:
             self._kept_tags = self._new_tags
+        self._is_committed = True
 
     def _accounts_in_force(self) -> Accounts:
         """The accounts of this transaction; a new set is kept for the day its file is broken."""
@@ -103,6 +121,7 @@ class Billing:
 
     def start(self, heard: Heard, started: TransactionStarted) -> Payload:
         """OCPP 1.6 §4.8: a new transaction, or one that is told again."""
+        self._open.clear()
         default_tag = heard.entry.default_tag
         id_tag = meant_tag(started.id_tag, default_tag)
         card = self._accounts_in_force().card(id_tag, heard.received_ms)
@@ -171,10 +190,13 @@ class Billing:
         connector_id = transaction.connector_id if transaction else 0
         # One source: MeterValues, in the order they came, or what the stop brings; most chargers
         # send the same samples in both, not always with a time to tell them apart.
+        self._open.clear()
+        self._readings.write()
         taken = readings.of_transaction(db, row) if row is not None else []
         if not any(reading.register_wh is not None for reading in taken):
             taken = list(stopped.readings)
         self._keep_readings(heard, connector_id, row, stopped.readings)
+        self._readings.write()
         record = book_stop(
             stopped,
             match,
@@ -212,9 +234,7 @@ class Billing:
     def meter_values(self, heard: Heard, reported: MeterValuesReported) -> None:
         """OCPP 1.6 §4.7."""
         if reported.readings:
-            row = transactions.open_transaction_row(
-                self._db, heard.charge_point, reported.connector_id, reported.transaction_id
-            )
+            row = self._open_row(heard, reported)
             self._keep_readings(heard, reported.connector_id, row, reported.readings)
         if reported.signed:
             if row is None:
@@ -225,15 +245,23 @@ class Billing:
             signed_at = Place(heard.charge_point, reported.connector_id, row)
             signed_values.record(self._db, signed_at, reported.signed, heard.received_ms)
 
+    def _open_row(self, heard: Heard, reported: MeterValuesReported) -> int | None:
+        """The transaction that MeterValues belong to; known until one begins or ends."""
+        db, open_ = self._db, self._open
+        if not self._has_looked:
+            self._has_looked = True
+            version = db.version_of_others()
+            if version != self._version or len(open_) > MOST_OPEN:
+                open_.clear()
+            self._version = version
+        told = heard.charge_point, reported.connector_id, reported.transaction_id
+        if told not in open_:
+            open_[told] = transactions.open_transaction_row(db, *told)
+        return open_[told]
+
     def _keep_readings(
         self, heard: Heard, connector_id: int, row: int | None, taken: tuple[Reading, ...]
     ) -> None:
-        readings.record(
-            self._db,
-            heard.charge_point,
-            connector_id,
-            row,
-            taken,
-            heard.frame,
-            heard.received_ms,
+        self._readings.add(
+            heard.charge_point, connector_id, row, taken, heard.frame, heard.received_ms
         )

@@ -179,6 +179,7 @@ class Bookkeeping:
         db = self._db
         with db.writing(durable=any(map(is_energy, jobs))):
             results = [write(job, now_ms) for job in jobs]
+            self.billing.write()
             if self._frames:
                 frames.record(db, self._frames)
             if self._heard_now:
@@ -202,7 +203,9 @@ class Bookkeeping:
             frames_before, entered_before = len(self._frames), dict(self._entered)
             try:
                 with self._db.apart():
-                    return write(job, now_ms)
+                    result = write(job, now_ms)
+                    self.billing.write()
+                    return result
             except StoreUnavailable:
                 raise
             except Exception:

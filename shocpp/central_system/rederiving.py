@@ -211,6 +211,7 @@ class Rederiving:
                 self._billing.stop(heard, fact)
         elif isinstance(fact, MeterValuesReported) and frame.id not in self._kept.frames:
             self._billing.meter_values(heard, fact)
+        self._billing.write()
 
     def _start(self, heard: Heard, started: TransactionStarted, answer: Payload) -> None:
         issued = answer.get("transactionId")

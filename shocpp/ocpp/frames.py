@@ -87,6 +87,8 @@ def parse(text: str) -> Frame:
         return Unreadable(f"not JSON: {str(error)[:100]}")
     if not isinstance(frame, list):
         return Unreadable("not a JSON array")
+    if len(frame) == 4 and frame[0] == 2 and isinstance(frame[1], str):
+        return _call(frame)  # nearly all
     if not frame or not _is_number(frame[0]):
         return Unreadable("no message type")
     if frame[0] not in (2, 3, 4):
@@ -186,7 +188,7 @@ def call_text(unique_id: str, action: str, payload_text: str) -> str:
 
 def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:
     """The text of a CallResult."""
-    return to_text([3, unique_id, confirmation])
+    return f"[3,{to_text(unique_id)},{to_text(confirmation) if confirmation else '{}'}]"
 
 
 def error_text(unique_id: UniqueId, code: str, description: str) -> str:

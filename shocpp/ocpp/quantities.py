@@ -7,7 +7,7 @@ has one plain meaning is read all the same, and the flag says how.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -105,20 +105,39 @@ def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
     Nor is one of a single phase, but for power: chargers that give no total give three of them.
     """
     register_wh = power_w = None
-    of_phases: dict[str, int] = {}
+    phases = []
     for sample in _reckoned_with(entry.get("sampledValue")):
-        measurand, phase = sample.get("measurand") or _REGISTER, sample.get("phase")
-        unit = str(sample.get("unit") or "").strip()
-        if unit in _NO_ENERGY and not sample.get("measurand"):
-            continue  # Alfen names no measurand for its amperes either
-        if measurand == _POWER:
-            watt = whole(sample.get("value"), 1000 if unit.casefold() == "kw" else 1)
-            if not phase:
-                power_w = watt if power_w is None else power_w
-            elif watt is not None and str(phase)[:2] in ("L1", "L2", "L3"):
-                of_phases[str(phase)[:2]] = watt
-        elif not phase and register_wh is None:
-            register_wh = whole(sample.get("value"), 1000 if unit == "kWh" else 1)
-    if power_w is None and of_phases:
-        power_w = sum(of_phases.values())
+        if sample.get("measurand") == _POWER:
+            if sample.get("phase"):
+                phases.append(sample)
+            elif power_w is None:
+                power_w = _watt(sample)
+        elif register_wh is None and not sample.get("phase"):
+            register_wh = _wh(sample)
+    if power_w is None and phases:
+        power_w = _watt_of_phases(phases)
     return Reading(parse_timestamp(entry.get("timestamp"), zone), register_wh, power_w)
+
+
+def _wh(sample: Mapping[str, Any]) -> int | None:
+    unit = _unit(sample)
+    if unit in _NO_ENERGY and not sample.get("measurand"):
+        return None  # Alfen names no measurand for its amperes either
+    return whole(sample.get("value"), 1000 if unit == "kWh" else 1)
+
+
+def _watt(sample: Mapping[str, Any]) -> int | None:
+    return whole(sample.get("value"), 1000 if _unit(sample).casefold() == "kw" else 1)
+
+
+def _unit(sample: Mapping[str, Any]) -> str:
+    return str(sample.get("unit") or "").strip()
+
+
+def _watt_of_phases(samples: Iterable[Mapping[str, Any]]) -> int | None:
+    watts: dict[str, int] = {}
+    for sample in samples:
+        phase, watt = str(sample["phase"])[:2], _watt(sample)
+        if watt is not None and phase in ("L1", "L2", "L3"):
+            watts[phase] = watt
+    return sum(watts.values()) if watts else None

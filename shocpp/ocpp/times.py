@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _FIRST_MS = 946_684_800_000  # 2000-01-01
 _LAST_MS = 4_102_444_800_000  # 2100-01-01
 
@@ -23,7 +24,7 @@ def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
         moment = _read(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone or UTC)
-        ms = (moment - _EPOCH) // timedelta(milliseconds=1)
+        ms = (moment - _EPOCH) // _MILLISECOND
     except (ValueError, OverflowError):
         return None
     return ms if _FIRST_MS <= ms < _LAST_MS else None

@@ -27,7 +27,7 @@ def next_id(db: Database) -> int:
 
 def record(db: Database, rows: list[FrameRow]) -> None:
     """Keep frames."""
-    db.executemany("INSERT INTO frame VALUES (?, ?, ?, ?, ?, ?)", rows)
+    db.insert_rows("frame", rows)
     for row in rows:
         if row.charge_point is not None:
             blocks.enter(db, "frame", row.charge_point, row.id)
