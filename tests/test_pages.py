@@ -11,7 +11,7 @@ import pytest
 from conftest import Home
 
 from shocpp.ocpp.facts import Reading
-from shocpp.store import blocks, charge_points, readings
+from shocpp.store import blocks, calls, charge_points, readings
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
 from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
@@ -58,6 +58,20 @@ def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
     ]
     assert any(step.startswith("SEARCH") for step in plans)
     assert [step for step in plans if step.startswith("SCAN")] == []
+
+
+def test_calls_that_wait_are_found_whoever_is_connected(db: Database) -> None:
+    """With ten thousand connections a command took three times as long."""
+    asked: list[str] = []
+    db.connection.set_trace_callback(asked.append)
+    assert calls.waiting_for(db, "worker", 1) == []
+    db.connection.set_trace_callback(None)
+    (sql,) = asked
+    first, *others = (step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+    assert first == "SCAN call USING INDEX call_queued"  # which has only those that wait
+    assert [step for step in others if "INTEGER PRIMARY KEY" not in step] == [
+        "USE TEMP B-TREE FOR ORDER BY"
+    ]
 
 
 def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
