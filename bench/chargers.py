@@ -177,9 +177,9 @@ class Charger:
         self._next, self._expected = next(self._talk)
 
     def come_again(self, url: str, name: str) -> None:
-        """On a new connection; what is not answered is said again."""
+        """On a new connection, which it begins by booting; what is not answered is said again."""
         self.socket.close()
-        self.socket, self._received = connected(url, name), b""
+        self.socket, self._received = booted(url, name)
         if not self.is_free:
             self.socket.send(self._next)
 
@@ -241,6 +241,22 @@ def connected(url: str, name: str) -> socket.socket:
         sys.exit(f"{name} was not let in: {head!r}")
     wire.setblocking(False)
     return wire
+
+
+def booted(url: str, name: str) -> tuple[socket.socket, bytes]:
+    """The same, after a BootNotification, and what has come since.
+
+    To a charger that has not booted nothing is sent at first.
+    """
+    wire = connected(url, name)
+    wire.settimeout(PATIENCE_S)
+    wire.sendall(framed(BOOT))
+    received = b""
+    while (frame := taken(received)) is None:
+        received += wire.recv(65_536)
+    assert frame[1].startswith(b'[3,"boot"'), frame
+    wire.setblocking(False)
+    return wire, received[frame[2] :]
 
 
 def taken(received: bytes) -> tuple[int, bytes, int] | None:

@@ -80,6 +80,7 @@ class Crowd:
         self._poll = select.epoll()
         self._by_descriptor: dict[int, Soaker] = {}
         for soaker in self.soakers:
+            soaker.come_again()
             self._watch(soaker)
 
     def _watch(self, soaker: Soaker) -> None:
