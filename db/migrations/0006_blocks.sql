@@ -22,6 +22,10 @@ SELECT DISTINCT charge_point, id / 1024 FROM meter_reading;
 DROP INDEX frame_by_charge_point;
 DROP INDEX meter_reading_by_connector;
 
+-- Serials are compared without regard to case.
+DROP INDEX charge_point_by_serial;
+CREATE INDEX charge_point_by_serial ON charge_point (serial COLLATE NOCASE);
+
 -- Nothing asks by a reading or by the key of a stop any more, and of a start with a clock
 -- started_transaction_once has the key.
 DROP INDEX started_transaction_by_reading;

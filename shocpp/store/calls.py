@@ -11,6 +11,7 @@ that was sent is never sent again, whatever became of its worker.
 from typing import NamedTuple
 
 from shocpp.ocpp.redaction import redacted
+from shocpp.store.charge_points import identity_key
 from shocpp.store.database import Database
 
 _CHANGING = (
@@ -48,7 +49,7 @@ def queue(
     db.execute(
         "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms, deadline_ms,"
         " bell, asked_by, canned) SELECT ?, id, ?, ?, 'queued', ?, ?, ?, ?, ? FROM charge_point"
-        " WHERE charge_point_id = ?",
+        " WHERE identity_key = ?",
         (
             call.call_id,
             call.action,
@@ -58,7 +59,7 @@ def queue(
             bell,
             asked_by,
             canned,
-            call.charge_point_id,
+            identity_key(call.charge_point_id),
         ),
     )
 

@@ -59,15 +59,16 @@ def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
         "  WHERE status_event.charge_point = connector.charge_point"
         "  AND status_event.connector_id = connector.connector_id ORDER BY id DESC LIMIT 1)"
         " FROM connector JOIN charge_point ON charge_point.id = charge_point"
-        " WHERE charge_point_id = ? ORDER BY connector_id",
-        (charge_point_id,),
+        " WHERE identity_key = ? ORDER BY connector_id",
+        (charge_points.identity_key(charge_point_id),),
     )
     return [ConnectorState(*row) for row in rows.fetchall()]
 
 
 def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
     """The transactions that are open at a Charge Point."""
-    rows = db.execute(f"{_OPEN} AND charge_point_id = ? ORDER BY started.id", (charge_point_id,))
+    key = charge_points.identity_key(charge_point_id)
+    rows = db.execute(f"{_OPEN} AND identity_key = ? ORDER BY started.id", (key,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
@@ -85,9 +86,9 @@ def begun_since(
         "SELECT connector_id, status FROM started_transaction AS started JOIN charge_point"
         " ON charge_point.id = charge_point"
         " WHERE started.id > (SELECT max(id) FROM started_transaction) - ? AND id_tag_key = ?"
-        " AND charge_point_id = ? AND received_ms >= ?"
+        " AND identity_key = ? AND received_ms >= ?"
         " AND (state = 'open' OR status <> 'Accepted') ORDER BY started.id DESC LIMIT 1",
-        (LATEST_TRANSACTIONS, tag_key, charge_point_id, since_ms),
+        (LATEST_TRANSACTIONS, tag_key, charge_points.identity_key(charge_point_id), since_ms),
     ).fetchone()
     return found or None
 

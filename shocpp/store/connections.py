@@ -6,6 +6,7 @@ connection from acting for a newer one.
 
 from typing import NamedTuple
 
+from shocpp.store.charge_points import identity_key
 from shocpp.store.database import Database
 
 
@@ -34,8 +35,8 @@ def holder(db: Database, charge_point_id: str) -> tuple[str, str] | None:
     found = db.execute(
         "SELECT worker.worker, worker.bell FROM charge_point JOIN connection"
         " ON connection.charge_point = charge_point.id JOIN worker USING (worker)"
-        " WHERE charge_point_id = ?",
-        (charge_point_id,),
+        " WHERE identity_key = ?",
+        (identity_key(charge_point_id),),
     ).fetchone()
     return found or None
 

@@ -83,10 +83,9 @@ def newest(db: Database) -> int:
 def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int, str]]:
     """The frames with an id tag that a Charge Point has sent since: (id, text)."""
     return db.execute(
-        "SELECT id, text FROM frame WHERE charge_point = (SELECT id FROM charge_point"
-        " WHERE charge_point_id = ?) AND id > ? AND direction = 'in'"
+        "SELECT id, text FROM frame WHERE charge_point = ? AND id > ? AND direction = 'in'"
         " AND action IN ('Authorize', 'StartTransaction') ORDER BY id",
-        (charge_point_id, after),
+        (charge_points.row_of(db, charge_point_id), after),
     ).fetchall()
 
 

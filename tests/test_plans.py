@@ -1,0 +1,79 @@
+"""What is asked for every frame and every Call is found by an index, however many are there."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from test_bookkeeping import Desk
+
+from shocpp.central_system.addressing import address
+from shocpp.central_system.jobs import Claim, Connect, Connected, Disconnect, Settle
+from shocpp.store import calls, charging, connections
+from shocpp.store.calls import CallOutcome, QueuedCall
+
+GROWING = (
+    *("accounting_record", "call", "charge_point", "connection", "connector", "frame"),
+    *("frame_block", "meter_reading", "meter_reading_block", "price", "received_stop"),
+    *("signed_value", "started_transaction", "status_event"),
+)
+OF_FEW = ("call_queued", "call_pending", "started_transaction_unstopped")
+"""Indices of what waits or runs just now: there are never many."""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.db.close()
+
+
+def evening(desk: Desk, charger: str) -> None:
+    """What a charger says, and is asked."""
+    connect = Connect(charger, charger, "192.0.2.1:5000")
+    (connected,) = desk.books.write([connect], desk.now_ms)
+    assert isinstance(connected, Connected)
+    boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "Sn"}
+    desk.say("BootNotification", boot, charger)
+    desk.receive("Heartbeat", {}, charger)
+    status = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
+    desk.say("StatusNotification", status, charger)
+    desk.say("Authorize", {"idTag": "3333"}, charger)
+    told = desk.start(1_000, charger=charger)
+    value = {"timestamp": desk.time(), "sampledValue": [{"value": "1500"}]}
+    values = {"connectorId": 1, "transactionId": told, "meterValue": [value]}
+    desk.say("MeterValues", values, charger)
+    assert charging.open_at(desk.db, charger)
+    assert connections.holder(desk.db, charger) is None  # no worker has entered
+    addressed = address(desk.db, charger, "RemoteStopTransaction", {"transactionId": told})
+    call = QueuedCall("id", addressed.charge_point_id, "Reset", "{}", desk.now_ms + 5_000)
+    with desk.db.writing():
+        calls.queue(desk.db, call, "bell", desk.now_ms, asked_by="a test", canned=None)
+    desk.books.look(desk.now_ms, rung=True)
+    assert desk.books.write([Claim(charger, call)], desk.now_ms) == [True]
+    ended = CallOutcome("expired", None, None, None)
+    desk.books.write([Settle(charger, "id", ended)], desk.now_ms)
+    assert calls.outcome(desk.db, "id") is not None
+    desk.stop(told, 2_000, charger)
+    desk.books.write([Disconnect(charger)], desk.now_ms)
+
+
+def test_nothing_is_looked_for_among_all(desk: Desk) -> None:
+    asked: list[str] = []
+    desk.db.connection.set_trace_callback(asked.append)
+    evening(desk, "garage")
+    desk.db.connection.set_trace_callback(None)
+    asked = [sql for sql in asked if re.match(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b", sql)]
+    assert len(asked) > 40
+    scans = [
+        f"{step}: {sql}"
+        for sql in asked
+        for *_, step in desk.db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+        if _scanned(step) in GROWING and not step.endswith(OF_FEW)
+    ]
+    assert scans == []
+
+
+def _scanned(step: str) -> str | None:
+    found = re.match(r"SCAN (\w+)", step)
+    return found.group(1) if found else None
