@@ -26,6 +26,9 @@ DROP INDEX meter_reading_by_connector;
 DROP INDEX charge_point_by_serial;
 CREATE INDEX charge_point_by_serial ON charge_point (serial COLLATE NOCASE);
 
+-- What is asked of a month's accounts is found with the month (accounting_record_of_month).
+DROP INDEX accounting_record_by_month;
+
 -- Nothing asks by a reading or by the key of a stop any more, and of a start with a clock
 -- started_transaction_once has the key.
 DROP INDEX started_transaction_by_reading;

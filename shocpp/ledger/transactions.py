@@ -5,6 +5,7 @@ restart at every boot of many chargers and change on every retry of others.
 """
 
 import json
+from functools import lru_cache
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import Card, id_tag_key, meant_tag
@@ -80,6 +81,7 @@ def start_key(started: TransactionStarted) -> str:
     )
 
 
+@lru_cache(typed=True)  # a stop asks for its keys six times
 def natural_key(*parts: object) -> str:
     """What was said, as one text: the same data always make the same key."""
     return _KEYS.encode(parts)

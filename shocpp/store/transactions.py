@@ -67,7 +67,10 @@ def account_names(db: Database) -> dict[int, str]:
 
 def bind_account(db: Database, account_index: int, account: str) -> None:
     """Bind an index to its account, for ever."""
-    db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
+    bound = ("account", account_index)
+    if not db.is_remembered(bound):
+        db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
+        db.remember(bound)
 
 
 def is_charging(db: Database, tag_key: str, besides: int) -> bool:
