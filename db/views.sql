@@ -65,7 +65,8 @@ SELECT CAST(substr(month, 1, 4) AS INTEGER)                                     
        round(sum(amount_ct) / 100.0, 2)                                           AS eur,
        sum(amount_ct)                                                             AS amount_ct,
        sum(iif(amount_ct IS NULL, consumed_wh, 0))                                AS unpriced_wh,
-       max(account_index)                                                         AS account_index
+       max(account_index)                                                         AS account_index,
+       accounting_record.month                                                    AS period
 FROM accounting_record
 LEFT JOIN price ON price.record = accounting_record.id
 WHERE review IS NULL

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from auditing import assert_months_tell_the_same
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -854,7 +855,7 @@ class Evenings(RuleBasedStateMachine):
         assert there == sorted(here)
 
     def teardown(self) -> None:
-        """The view, the months and the files tell the same."""
+        """The view, the months, the files, and the audit of each month alone tell the same."""
         try:
             files, rows = self.desk.files(), self.desk.records()
             assert [(f["account"], f["consumed_wh"], f["review"]) for f in files] == rows
@@ -865,6 +866,7 @@ class Evenings(RuleBasedStateMachine):
                     by_month[int(year), int(month), file["account"]] += file["consumed_wh"]
             months = self.desk.query("SELECT year, month, account, wh FROM monthly_consumption")
             assert {(year, month, account): wh for year, month, account, wh in months} == by_month
+            assert_months_tell_the_same(self.desk.db)
         finally:
             self.desk.db.close()
             self.home.cleanup()

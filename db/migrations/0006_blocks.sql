@@ -29,6 +29,12 @@ CREATE INDEX charge_point_by_serial ON charge_point (serial COLLATE NOCASE);
 -- What is asked of a month's accounts is found with the month (accounting_record_of_month).
 DROP INDEX accounting_record_by_month;
 
+-- The audit of a month begins with the last claims before it.
+CREATE INDEX accounting_record_by_time
+    ON accounting_record (charge_point, coalesce(started_ms, stopped_ms)) WHERE review IS NULL;
+CREATE INDEX accounting_record_fallen      -- these reach higher than they end
+    ON accounting_record (charge_point) WHERE review IS NULL AND end_wh < begin_wh;
+
 -- Nothing asks by a reading or by the key of a stop any more, and of a start with a clock
 -- started_transaction_once has the key.
 DROP INDEX started_transaction_by_reading;

@@ -164,7 +164,7 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
 
 def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
     """Those that have charged, and those of tags.json that have not."""
-    consumed = {row.account: row for row in paper_records.consumption(db, year, month)}
+    consumed = {row.account: row for row in paper_records.consumption(db, name_of(year, month))}
     for index, account in conf.accounts.by_index.items():
         nothing = Consumption(account.name, index, 0, 0, None, 0)
         consumed.setdefault(account.name, nothing)

@@ -1,5 +1,11 @@
-"""What registers have counted beside what is booked: the views audit and gaps (memory floor)."""
+"""What registers have counted beside what is booked: the views audit and gaps (memory floor).
 
+The views look at all that was ever claimed. Of one month the same is told by the claims since the
+last ones before it, wherever time and reading agree about what came before them.
+"""
+
+import json
+import re
 from typing import NamedTuple
 
 from shocpp.store.database import Database
@@ -25,9 +31,10 @@ class Audited(NamedTuple):
 def of_month(db: Database, year: int, month: int) -> list[Audited]:
     """Each Charge Point of which readings were booked in a month of local time."""
     rows = db.execute(
-        "SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh, under_review_wh, gap_wh,"
-        " overlap_wh, restarts FROM audit WHERE year = ? AND month = ? ORDER BY charge_point_id",
-        (year, month),
+        f"{_views_since(db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
+        " under_review_wh, gap_wh, overlap_wh, restarts FROM audit WHERE year = ? AND month = ?"
+        " ORDER BY charge_point_id",
+        (_as_json(since(db, f"{year:04}-{month:02}")), year, month),
     )
     return [Audited(*row) for row in rows.fetchall()]
 
@@ -55,8 +62,10 @@ _GAP = (
 
 def gaps_of_month(db: Database, year: int, month: int) -> list[Gap]:
     """The gaps of a month, in the order of their times."""
+    name = f"{year:04}-{month:02}"
     rows = db.execute(
-        f"{_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms", (f"{year:04}-{month:02}",)
+        f"{_views_since(db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
+        (_as_json(since(db, name)), name),
     )
     return [Gap(*row) for row in rows.fetchall()]
 
@@ -77,3 +86,138 @@ def is_gap(
         (charge_point, connector_id, from_wh, to_wh),
     ).fetchone()
     return found is not None
+
+
+# -- since when the claims of a month need to be looked at -----------------------------------------
+
+_SINCE = (
+    "since (charge_point, from_ms) AS"
+    " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)),"
+    " entries AS ("
+    "  SELECT entry.* FROM since CROSS JOIN main.entries AS entry"
+    "  ON entry.charge_point = since.charge_point AND entry.review IS NULL"
+    "  AND coalesce(entry.started_ms, entry.stopped_ms) >= since.from_ms"
+    "  UNION ALL SELECT * FROM main.entries WHERE review IS NOT NULL)"
+)
+_MADE_OF_ENTRIES = ("claims", "covered", "counted", "uncovered", "audit")
+
+
+def _views_since(db: Database) -> str:
+    """The views over the entries since certain moments: `[[charge point, ms], …]` as JSON."""
+    texts = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'view'").fetchall())
+    made = (f"{name} AS ({_select_of(texts[name])})" for name in _MADE_OF_ENTRIES)
+    return f"WITH {_SINCE}, {', '.join(made)}"
+
+
+def _select_of(view: str) -> str:
+    return re.sub(r"^CREATE VIEW \w+ AS\s", "", view) + "\n"  # it may end with a comment
+
+
+def _as_json(moments: dict[int, int]) -> str:
+    return json.dumps(list(moments.items()))
+
+
+def since(db: Database, month: str) -> dict[int, int]:
+    """Since when (ms) claims tell all about a month (YYYY-MM), of each Charge Point with any."""
+    firsts = db.execute(
+        "SELECT charge_point, min(coalesce(started_ms, stopped_ms)) FROM accounting_record"
+        " WHERE month >= ? AND charge_point IS NOT NULL GROUP BY charge_point",
+        (month,),
+    ).fetchall()
+    return {row: _since_when(db, row, first_ms) for row, first_ms in firsts}
+
+
+class _Claim(NamedTuple):
+    id: int | str
+    connector_id: int | None
+    begin_wh: int
+    end_wh: int
+    moment_ms: int
+    until_ms: int
+
+
+_ENTRY = (
+    "SELECT id, register, begin_wh, max(begin_wh, end_wh), coalesce(started_ms, stopped_ms),"
+    " stopped_ms FROM entries WHERE charge_point = ?1"
+)
+_BOOKED = f"{_ENTRY} AND review IS NULL AND provenance <> 'imported'"
+_CLAIM = f"{_BOOKED} AND entry <> 'dismissal'"
+EVER = -(2**63)
+"""A moment before all others."""
+
+
+def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
+    """Since when a Charge Point's claims tell all about those from `first_ms` on.
+
+    That is the last claim of each register before it, if all earlier claims end below it and all
+    later ones begin above it: then what is older neither covers nor precedes what is newer.
+    """
+    lasts: dict[int, _Claim] = {}
+    waiting = _waiting(db, charge_point)
+    newer = _claims(db, charge_point, first_ms) + waiting
+    for connector_id in {one.connector_id for one in newer if one.moment_ms >= first_ms}:
+        if connector_id is None:
+            return EVER
+        last = db.execute(
+            f"{_CLAIM} AND connector_id = ?2 AND coalesce(started_ms, stopped_ms) < ?3"
+            " ORDER BY coalesce(started_ms, stopped_ms) DESC LIMIT 1",
+            (charge_point, connector_id, first_ms),
+        ).fetchone()
+        if last is None:
+            return EVER
+        lasts[connector_id] = _Claim(*last)
+    since_ms = min((last.moment_ms for last in lasts.values()), default=first_ms)
+    kept = _claims(db, charge_point, since_ms) + waiting
+    fit = all(_fits(last, kept) for last in lasts.values())
+    return since_ms if fit and not _reaches(db, charge_point, lasts, since_ms) else EVER
+
+
+def _claims(db: Database, charge_point: int, since_ms: int) -> list[_Claim]:
+    rows = db.execute(
+        f"{_CLAIM} AND coalesce(started_ms, stopped_ms) >= ?2", (charge_point, since_ms)
+    )
+    return [_Claim(*row) for row in rows.fetchall()]
+
+
+def _waiting(db: Database, charge_point: int) -> list[_Claim]:
+    """The readings of what is not booked."""
+    rows = db.execute(
+        f"{_ENTRY} AND review IS NOT NULL"
+        " UNION ALL SELECT 'T' || id, connector_id, meter_start_wh, meter_start_wh,"
+        "  coalesce(started_ms, received_ms), coalesce(started_ms, received_ms)"
+        "  FROM started_transaction INDEXED BY started_transaction_unstopped"
+        "  WHERE charge_point = ?1 AND state <> 'stopped'",
+        (charge_point,),
+    )
+    return [_Claim(*row) for row in rows.fetchall()]
+
+
+def _fits(last: _Claim, kept: list[_Claim]) -> bool:
+    """Whether those before a claim end below it, and those after it begin above it."""
+    for claim in kept:
+        if claim.id == last.id or claim.connector_id not in (last.connector_id, None):
+            continue
+        if claim.moment_ms < last.moment_ms:
+            if claim.end_wh > last.begin_wh:
+                return False
+        elif claim.begin_wh <= last.begin_wh or claim.until_ms < last.moment_ms:
+            return False
+    return True
+
+
+def _reaches(db: Database, charge_point: int, lasts: dict[int, _Claim], since_ms: int) -> bool:
+    """Whether a claim from before ends above one of these, or what was dismissed does."""
+    lowest_wh = min((last.begin_wh for last in lasts.values()), default=0)
+    before = f"{_BOOKED} AND +coalesce(started_ms, stopped_ms) < ?3"
+    rows = db.execute(
+        # By the reading: there are few above, and many before.
+        f"{before} AND end_wh > ?2 UNION ALL {before} AND begin_wh > ?2 AND end_wh < begin_wh",
+        (charge_point, lowest_wh, since_ms),
+    )
+    for claim in (_Claim(*row) for row in rows):
+        if claim.connector_id is None:
+            return True
+        last = lasts.get(claim.connector_id)
+        if last is not None and claim.end_wh > last.begin_wh:
+            return True
+    return False

@@ -117,8 +117,8 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
 def month_wh(db: Database, account: str, year: int, month: int) -> int | None:
     """What an account was booked in a month; None for a name that no booking has."""
     found = db.execute(
-        "SELECT wh FROM monthly_consumption WHERE account = ? AND year = ? AND month = ?",
-        (account, year, month),
+        "SELECT wh FROM monthly_consumption WHERE account = ? AND period = ?",
+        (account, f"{year:04}-{month:02}"),
     ).fetchone()
     if found is not None:
         return int(found[0])

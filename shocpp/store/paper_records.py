@@ -94,12 +94,12 @@ class Consumption(NamedTuple):
     unpriced_wh: int
 
 
-def consumption(db: Database, year: int, month: int) -> list[Consumption]:
-    """What each account has charged in a month."""
+def consumption(db: Database, month: str) -> list[Consumption]:
+    """What each account has charged in a month (YYYY-MM)."""
     rows = db.execute(
         f"SELECT {', '.join(Consumption._fields)} FROM monthly_consumption"
-        " WHERE year = ? AND month = ? AND account_index > 0 ORDER BY account",
-        (year, month),
+        " WHERE period = ? AND account_index > 0 ORDER BY account",
+        (month,),
     )
     return [Consumption(*row) for row in rows.fetchall()]
 

@@ -1,0 +1,27 @@
+"""The audit of one month beside the views that look at everything."""
+
+from shocpp.store import audit
+from shocpp.store.database import Database
+
+
+def assert_months_tell_the_same(db: Database) -> None:
+    """Each month told from where it needs to be looked at is what the views tell of it."""
+    months = db.execute("SELECT DISTINCT year, month FROM audit ORDER BY year, month").fetchall()
+    for year, month in months:
+        told = db.execute(
+            "SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh, under_review_wh, gap_wh,"
+            " overlap_wh, restarts FROM audit WHERE year = ? AND month = ?"
+            " ORDER BY charge_point_id",
+            (year, month),
+        ).fetchall()
+        assert audit.of_month(db, year, month) == told, (year, month)
+        gaps = db.execute(
+            "SELECT uncovered.gap, from_wh, to_wh, after_ms, before_ms, dismissed FROM uncovered"
+            " WHERE month = ?",
+            (f"{year:04}-{month:02}",),
+        ).fetchall()
+        found = [
+            (gap.number, gap.from_wh, gap.to_wh, gap.after_ms, gap.before_ms, gap.dismissed)
+            for gap in audit.gaps_of_month(db, year, month)
+        ]
+        assert sorted(found) == sorted(gaps), (year, month)
