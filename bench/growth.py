@@ -2,23 +2,26 @@
 
     python -m bench.growth [METER_VALUES]
 
-Frames, readings and records of a hundred chargers are put into a database on disk by the store's
-own functions; at each size messages then go through the bookkeeper, in the batches of a busy
-server, and reports and questions are asked as people ask them. Every figure is the median of some;
-a message's is of this process' CPU. The peer is the same at the first size.
+A hundred chargers charge once in 35 hours and tell a hundred meter values each time; their starts
+and stops go through the bookkeeper, frames and readings between them into the database by the
+store's own functions, so that years pass in minutes. Each size has a database of its own on disk
+that ends now. Then messages go through the bookkeeper in the batches of a busy server, and reports
+and questions are asked as people ask them. Every figure is the median of some; a message's is of
+this process' CPU. The peer is the same at the smallest size; the month has 2 000 records at each.
 """
 
+import json
 import logging
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from datetime import datetime, timedelta
 from statistics import median
 
-from bench.chargers import told_id
+from bench.chargers import CARD, told_id
 from bench.machine import machine
-from bench.papers import book
+from bench.servers import TAGS
 from shocpp.central_system.bookkeeping import Bookkeeping
 from shocpp.central_system.clock import now_ms
 from shocpp.central_system.jobs import Receive
@@ -37,105 +40,118 @@ from shocpp.store.frames import FrameRow
 from shocpp.store.migrations import migrate
 
 CHARGERS = 100
-VALUES_A_RECORD = 100
-AT_ONCE = 10_000
+VALUES_A_SESSION = 100
+A_ROUND = CHARGERS * VALUES_A_SESSION
 BATCHES = 30
 DAY_MS = 86_400_000
-EVERY_MS = 1_000
-"""From one meter value to the next: ten million take a hundred days."""
+EVERY_MS = 21 * 60_000
+"""From one meter value of a charger to the next: ten million take four years."""
+
+WH_A_VALUE = 100
+
+Spent = dict[str, list[float]]
+"""By action, the CPU of a message in each batch, in µs."""
 
 
 class Books:
     """The books of the hundred chargers, and what is measured of them."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings, values: int) -> None:
         self._db, self._settings = db, settings
         chargers, tags = ListingFile(settings.charge_points_file), TagsFile(settings.tags_file)
         self._books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
-        self._at_ms = now_ms() - 120 * DAY_MS
-        self._values = 0
-        self._session = 0
+        self._rounds = values // A_ROUND
+        self._begun_ms = now_ms() - DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
+        self._values = self._said = 0
         self._connections = [Connection(55) for _ in range(CHARGERS)]
         with db.writing():
             self._rows = [
-                charge_points.enter(db, f"charger-{n}", self._at_ms) for n in range(CHARGERS)
+                charge_points.enter(db, f"charger-{n}", self._begun_ms) for n in range(CHARGERS)
             ]
 
-    def grow(self, values: int) -> None:
-        """Until so many meter values are there, and a record for every hundred."""
-        while self._values < values:
+    def grow(self) -> None:
+        """All chargers charge as often as it takes."""
+        for number in range(self._rounds):
+            begun_ms = self._begun_ms + number * VALUES_A_SESSION * EVERY_MS
+            begin_wh = number * VALUES_A_SESSION * WH_A_VALUE
+            ids = self._start(begun_ms, begin_wh, {})
             with self._db.writing(durable=False):
-                self._put(min(AT_ONCE, values - self._values))
+                self._put_values(begun_ms, begin_wh)
+            self._stop(ids, begun_ms + VALUES_A_SESSION * EVERY_MS, begin_wh, {})
+        with self._db.writing():
+            self._db.execute("UPDATE accounting_record SET exported_ms = 0")
 
-    def _put(self, number: int) -> None:
-        first, rows, taken = frames.next_id(self._db), [], readings.Batch(self._db)
-        for place in range(number):
-            charge_point = self._rows[self._values % CHARGERS]
-            text = self._meter_values(f"{self._values:08d}", 1, self._values)
-            rows.append(
-                FrameRow(first + place, charge_point, "in", "MeterValues", self._at_ms, text)
-            )
-            reading = Reading(self._at_ms, self._values, 11_000)
-            taken.add(charge_point, 1, None, (reading,), first + place, self._at_ms)
-            if self._values % VALUES_A_RECORD == 0:
-                session = self._values // VALUES_A_RECORD
-                began_ms = self._at_ms - VALUES_A_RECORD * EVERY_MS
-                book(self._db, self._settings, charge_point, session, began_ms, self._at_ms)
-            self._at_ms += EVERY_MS
+    def _put_values(self, begun_ms: int, begin_wh: int) -> None:
+        rows, taken = [], readings.Batch(self._db)
+        first = frames.next_id(self._db)
+        last = self._db.execute("SELECT max(id) FROM started_transaction").fetchone()[0]
+        for place in range(A_ROUND):
+            turn, charger = divmod(place, CHARGERS)
+            at_ms, wh = begun_ms + turn * EVERY_MS, begin_wh + turn * WH_A_VALUE
+            row, transaction = self._rows[charger], last - CHARGERS + 1 + charger
+            text = self._meter_values(f"{self._values:08d}", 1, at_ms, wh)
+            rows.append(FrameRow(first + place, row, "in", "MeterValues", at_ms, text))
+            reading = Reading(at_ms, wh, 11_000)
+            taken.add(row, 1, transaction, (reading,), first + place, at_ms)
             self._values += 1
         frames.record(self._db, rows)
         taken.write()
 
-    def _meter_values(self, unique_id: str, transaction_id: int, wh: int) -> str:
+    def _meter_values(self, unique_id: str, transaction_id: int, at_ms: int, wh: int) -> str:
         sample = {"value": str(wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}
-        value = {"timestamp": format_timestamp(self._at_ms), "sampledValue": [sample]}
+        value = {"timestamp": format_timestamp(at_ms), "sampledValue": [sample]}
         payload = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value]}
         return to_text([2, unique_id, "MeterValues", payload])
 
     def talk(self) -> dict[str, float]:
         """The CPU of a message of each kind, in µs: all chargers start, tell values, and stop."""
-        spent: dict[str, list[float]] = {"StartTransaction": [], "MeterValues": []}
-        spent["StopTransaction"] = []
-        for _ in range(BATCHES):
-            self._session += 1
-            at = format_timestamp(now_ms() - DAY_MS + self._session * 60_000)
-            wh = 10**9 + self._session * 1_000
-            start = {"connectorId": 1, "idTag": "1111", "meterStart": wh, "timestamp": at}
-            told = self._say(spent, "StartTransaction", [start] * CHARGERS)
-            ids = [{"transactionId": told_id(answer.encode())} for answer in told]
-            sample = {"value": str(wh + 500)}
-            values = {"connectorId": 1, "meterValue": [{"timestamp": at, "sampledValue": [sample]}]}
-            self._say(spent, "MeterValues", [values | one for one in ids])
-            stop = {"meterStop": wh + 900, "timestamp": at}
-            self._say(spent, "StopTransaction", [stop | one for one in ids])
+        spent: Spent = {"StartTransaction": [], "MeterValues": [], "StopTransaction": []}
+        for number in range(BATCHES):
+            at_ms = now_ms() - DAY_MS + number * 60_000
+            wh = (self._rounds * VALUES_A_SESSION + number) * WH_A_VALUE
+            ids = self._start(at_ms, wh, spent)
+            value = {"timestamp": format_timestamp(at_ms), "sampledValue": [{"value": str(wh + 5)}]}
+            values = {"connectorId": 1, "meterValue": [value]}
+            self._say(spent, "MeterValues", [values | {"transactionId": told} for told in ids])
+            self._stop(ids, at_ms + 30_000, wh - (VALUES_A_SESSION - 1) * WH_A_VALUE, spent)
         return {action: median(times) for action, times in spent.items()}
 
-    def _say(
-        self, spent: dict[str, list[float]], action: str, payloads: Sequence[object]
-    ) -> list[str]:
+    def _start(self, at_ms: int, wh: int, spent: Spent) -> list[int]:
+        at = format_timestamp(at_ms)
+        start = {"connectorId": 1, "idTag": CARD, "meterStart": wh, "timestamp": at}
+        told = self._say(spent, "StartTransaction", [start] * CHARGERS)
+        return [told_id(answer.encode()) for answer in told]
+
+    def _stop(self, ids: Sequence[int], at_ms: int, begin_wh: int, spent: Spent) -> None:
+        wh = begin_wh + VALUES_A_SESSION * WH_A_VALUE
+        stop = {"meterStop": wh, "timestamp": format_timestamp(at_ms)}
+        self._say(spent, "StopTransaction", [stop | {"transactionId": told} for told in ids])
+
+    def _say(self, spent: Spent, action: str, payloads: Sequence[object]) -> list[str]:
         moment_ms, jobs = now_ms(), []
+        self._said += 1
         for number, payload in enumerate(payloads):
-            text = to_text([2, f"{action[:5]}{self._session}", action, payload])
+            text = to_text([2, str(self._said), action, payload])
             connection = self._connections[number]
             event = connection.receive(text, moment_ms)
             assert isinstance(event, Reported), event
             jobs.append(Receive(f"t{number}", f"charger-{number}", text, moment_ms, event))
         begun = time.process_time()
         answers = self._books.write(jobs, moment_ms)  # type: ignore[arg-type]
-        spent[action].append((time.process_time() - begun) / CHARGERS * 1e6)
+        spent.setdefault(action, []).append((time.process_time() - begun) / CHARGERS * 1e6)
         assert all(isinstance(answer, str) for answer in answers), answers
         return answers
 
 
 def asked(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
     """What people ask: the name, and how it is done."""
-    at = time.localtime(time.time() - 30 * 86_400)
+    at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
 
     def paper() -> list[object]:
-        drafted = month.month_paper(db, settings, at.tm_year, at.tm_mon)
+        drafted = month.month_paper(db, settings, at.year, at.month)
         return list(month.rows_of_paper(db, drafted))
 
-    yield "the paper of a month", paper
+    yield f"the paper of {at:%Y-%m}, {len(paper()):,} records", paper
     yield "the power of a charger", lambda: charging.powers(db, "charger-7")
     yield "its last 50 frames", lambda: list(frames.of_charge_point(db, "charger-7", 50))
     yield (
@@ -149,23 +165,31 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     print(f"`python -m bench.growth`, {machine()}\n")
-    with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-        settings = read_settings({"SHOCPP_HOME": folder, "TZ": "Europe/Berlin"})
-        settings.tags_file.parent.mkdir()
-        settings.tags_file.write_text('[{"index": 1, "account": "account-0", "ids": ["1111"]}]')
-        migrate(settings.database, now_ms() - 120 * DAY_MS)
-        with open_database(settings.database) as db:
-            books = Books(db, settings)
-            for size in (most // 100, most // 10, most):
-                begun = time.perf_counter()
-                books.grow(size)
-                size_mb = sum(f.stat().st_size for f in Path(folder, "db").iterdir()) >> 20
-                took = time.perf_counter() - begun
-                print(f"{size:,} meter values, {size_mb:,} MB, grown in {took:.0f} s", flush=True)
-                for action, us in books.talk().items():
-                    print(f"  {action:28} {us:8.1f} µs of CPU", flush=True)
-                for name, ask in asked(db, settings):
-                    print(f"  {name:28} {_ms(ask):8.1f} ms", flush=True)
+    for size in (most // 20, most // 4, most):
+        with tempfile.TemporaryDirectory(prefix="growth-") as folder:
+            settings = read_settings({"SHOCPP_HOME": folder, "TZ": "Europe/Berlin"})
+            settings.tags_file.parent.mkdir()
+            settings.tags_file.write_text(json.dumps(TAGS))
+            migrate(settings.database, 0)
+            with open_database(settings.database) as db:
+                _tell(db, settings, size)
+
+
+def _tell(db: Database, settings: Settings, size: int) -> None:
+    begun = time.perf_counter()
+    books = Books(db, settings, size)
+    books.grow()
+    took = time.perf_counter() - begun
+    size_mb = sum(f.stat().st_size for f in settings.database.parent.iterdir()) >> 20
+    recorded = db.execute("SELECT count(*) FROM accounting").fetchone()[0]
+    print(
+        f"{size:,} meter values, {recorded:,} records, {size_mb:,} MB, grown in {took:.0f} s",
+        flush=True,
+    )
+    for name, ask in asked(db, settings):
+        print(f"  {name:42} {_ms(ask):8.1f} ms", flush=True)
+    for action, us in books.talk().items():
+        print(f"  {action:42} {us:8.1f} µs of CPU", flush=True)
 
 
 def _ms(ask: Callable[[], object]) -> float:
