@@ -137,11 +137,20 @@ class _Claim(NamedTuple):
 
 
 _ENTRY = (
-    "SELECT id, register, begin_wh, max(begin_wh, end_wh), coalesce(started_ms, stopped_ms),"
-    " stopped_ms FROM entries WHERE charge_point = ?1"
+    "SELECT id, register, begin_wh, max(begin_wh, end_wh),"
+    " coalesce(started_ms, stopped_ms) AS moment_ms, stopped_ms FROM entries"
+    " WHERE charge_point = ?1"
 )
 _BOOKED = f"{_ENTRY} AND review IS NULL AND provenance <> 'imported'"
 _CLAIM = f"{_BOOKED} AND entry <> 'dismissal'"
+_CLAIMS = (  # and the readings of what is not booked, whenever it was
+    f"{_CLAIM} AND coalesce(started_ms, stopped_ms) >= ?2"
+    f" UNION ALL {_ENTRY} AND review IS NOT NULL"
+    " UNION ALL SELECT 'T' || id, connector_id, meter_start_wh, meter_start_wh,"
+    "  coalesce(started_ms, received_ms), coalesce(started_ms, received_ms)"
+    "  FROM started_transaction INDEXED BY started_transaction_unstopped"
+    "  WHERE charge_point = ?1 AND state <> 'stopped'"
+)
 EVER = -(2**63)
 """A moment before all others."""
 
@@ -153,9 +162,10 @@ def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
     later ones begin above it: then what is older neither covers nor precedes what is newer.
     """
     lasts: dict[int, _Claim] = {}
-    waiting = _waiting(db, charge_point)
-    newer = _claims(db, charge_point, first_ms) + waiting
-    for connector_id in {one.connector_id for one in newer if one.moment_ms >= first_ms}:
+    registers = db.execute(
+        f"SELECT DISTINCT register FROM ({_CLAIMS}) WHERE moment_ms >= ?2", (charge_point, first_ms)
+    )
+    for (connector_id,) in registers.fetchall():
         if connector_id is None:
             return EVER
         last = db.execute(
@@ -167,42 +177,19 @@ def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
             return EVER
         lasts[connector_id] = _Claim(*last)
     since_ms = min((last.moment_ms for last in lasts.values()), default=first_ms)
-    kept = _claims(db, charge_point, since_ms) + waiting
-    fit = all(_fits(last, kept) for last in lasts.values())
-    return since_ms if fit and not _reaches(db, charge_point, lasts, since_ms) else EVER
+    for row in db.execute(_CLAIMS, (charge_point, since_ms)):
+        if not all(_fits(_Claim(*row), last) for last in lasts.values()):
+            return EVER
+    return EVER if _reaches(db, charge_point, lasts, since_ms) else since_ms
 
 
-def _claims(db: Database, charge_point: int, since_ms: int) -> list[_Claim]:
-    rows = db.execute(
-        f"{_CLAIM} AND coalesce(started_ms, stopped_ms) >= ?2", (charge_point, since_ms)
-    )
-    return [_Claim(*row) for row in rows.fetchall()]
-
-
-def _waiting(db: Database, charge_point: int) -> list[_Claim]:
-    """The readings of what is not booked."""
-    rows = db.execute(
-        f"{_ENTRY} AND review IS NOT NULL"
-        " UNION ALL SELECT 'T' || id, connector_id, meter_start_wh, meter_start_wh,"
-        "  coalesce(started_ms, received_ms), coalesce(started_ms, received_ms)"
-        "  FROM started_transaction INDEXED BY started_transaction_unstopped"
-        "  WHERE charge_point = ?1 AND state <> 'stopped'",
-        (charge_point,),
-    )
-    return [_Claim(*row) for row in rows.fetchall()]
-
-
-def _fits(last: _Claim, kept: list[_Claim]) -> bool:
-    """Whether those before a claim end below it, and those after it begin above it."""
-    for claim in kept:
-        if claim.id == last.id or claim.connector_id not in (last.connector_id, None):
-            continue
-        if claim.moment_ms < last.moment_ms:
-            if claim.end_wh > last.begin_wh:
-                return False
-        elif claim.begin_wh <= last.begin_wh or claim.until_ms < last.moment_ms:
-            return False
-    return True
+def _fits(claim: _Claim, last: _Claim) -> bool:
+    """Whether a claim ends below another one that is later, or begins above an earlier one."""
+    if claim.id == last.id or claim.connector_id not in (last.connector_id, None):
+        return True
+    if claim.moment_ms < last.moment_ms:
+        return claim.end_wh <= last.begin_wh
+    return claim.begin_wh > last.begin_wh and claim.until_ms >= last.moment_ms
 
 
 def _reaches(db: Database, charge_point: int, lasts: dict[int, _Claim], since_ms: int) -> bool:
