@@ -14,7 +14,8 @@ def assert_months_tell_the_same(db: Database) -> None:
             " ORDER BY charge_point_id",
             (year, month),
         ).fetchall()
-        assert audit.of_month(db, year, month) == told, (year, month)
+        alone = audit.MonthAudit(db, year, month)
+        assert alone.charge_points() == told, (year, month)
         gaps = db.execute(
             "SELECT uncovered.gap, from_wh, to_wh, after_ms, before_ms, dismissed FROM uncovered"
             " WHERE month = ?",
@@ -22,6 +23,6 @@ def assert_months_tell_the_same(db: Database) -> None:
         ).fetchall()
         found = [
             (gap.number, gap.from_wh, gap.to_wh, gap.after_ms, gap.before_ms, gap.dismissed)
-            for gap in audit.gaps_of_month(db, year, month)
+            for gap in alone.gaps()
         ]
         assert sorted(found) == sorted(gaps), (year, month)

@@ -613,6 +613,7 @@ def test_a_job_that_cannot_be_written_does_not_take_the_others_with_it(desk: Des
     assert json.loads(results[0])[2]["idTagInfo"] == {"status": "Accepted"}
     assert results[1] == Failed("it could not be written", unavailable=False)
     assert len(desk.query("SELECT * FROM started_transaction")) == 1
+    assert desk.query("SELECT account FROM account") == ["family-y"]
 
 
 def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk) -> None:

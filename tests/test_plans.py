@@ -84,9 +84,9 @@ def test_nothing_is_looked_for_among_all(desk: Desk) -> None:
 
 def test_a_month_is_summed_up_without_the_others(desk: Desk) -> None:
     evening(desk, "garage")
-    assert len(audit.of_month(desk.db, 2023, 9)) == 1
-    assert scans(desk.db, lambda: audit.of_month(desk.db, 2023, 9)) == []
-    assert scans(desk.db, lambda: audit.gaps_of_month(desk.db, 2023, 9)) == []
+    assert len(audit.MonthAudit(desk.db, 2023, 9).charge_points()) == 1
+    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).charge_points()) == []
+    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).gaps()) == []
     assert scans(desk.db, lambda: paper_records.consumption(desk.db, "2023-09")) == []
     assert scans(desk.db, lambda: list(paper_records.of_month(desk.db, "2023-09"))) == []
     assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", 2023, 9)) == []

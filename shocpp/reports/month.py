@@ -115,9 +115,10 @@ def closed_paper(closing: Closing) -> Paper:
 def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
     """The paper of an open month, as the books are now."""
     name, conf = name_of(year, month), _configuration(db, settings)
-    audited = audit.of_month(db, year, month)
+    checked = audit.MonthAudit(db, year, month)
+    audited = checked.charge_points()
     has_gaps = any(one.gap_wh for one in audited)  # looking for them costs as much again
-    gaps = audit.gaps_of_month(db, year, month) if has_gaps else []
+    gaps = checked.gaps() if has_gaps else []
     involved = {
         *paper_records.charge_points_of(db, name),
         *(one.charge_point_id for one in audited),

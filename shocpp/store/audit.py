@@ -28,17 +28,6 @@ class Audited(NamedTuple):
     restarts: int
 
 
-def of_month(db: Database, year: int, month: int) -> list[Audited]:
-    """Each Charge Point of which readings were booked in a month of local time."""
-    rows = db.execute(
-        f"{_views_since(db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
-        " under_review_wh, gap_wh, overlap_wh, restarts FROM audit WHERE year = ? AND month = ?"
-        " ORDER BY charge_point_id",
-        (_as_json(since(db, f"{year:04}-{month:02}")), year, month),
-    )
-    return [Audited(*row) for row in rows.fetchall()]
-
-
 class Gap(NamedTuple):
     """Energy past the books: what a register counted between two claims, and when."""
 
@@ -60,14 +49,31 @@ _GAP = (
 )
 
 
-def gaps_of_month(db: Database, year: int, month: int) -> list[Gap]:
-    """The gaps of a month, in the order of their times."""
-    name = f"{year:04}-{month:02}"
-    rows = db.execute(
-        f"{_views_since(db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
-        (_as_json(since(db, name)), name),
-    )
-    return [Gap(*row) for row in rows.fetchall()]
+class MonthAudit:
+    """The audit of a month of local time."""
+
+    def __init__(self, db: Database, year: int, month: int) -> None:
+        self._db, self._year, self._month = db, year, month
+        self._name = f"{year:04}-{month:02}"
+        self._since = json.dumps(list(since(db, self._name).items()))
+
+    def charge_points(self) -> list[Audited]:
+        """Each Charge Point of which readings were booked in the month."""
+        rows = self._db.execute(
+            f"{_views_since(self._db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
+            " under_review_wh, gap_wh, overlap_wh, restarts FROM audit"
+            " WHERE year = ? AND month = ? ORDER BY charge_point_id",
+            (self._since, self._year, self._month),
+        )
+        return [Audited(*row) for row in rows.fetchall()]
+
+    def gaps(self) -> list[Gap]:
+        """The gaps of the month, in the order of their times."""
+        rows = self._db.execute(
+            f"{_views_since(self._db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
+            (self._since, self._name),
+        )
+        return [Gap(*row) for row in rows.fetchall()]
 
 
 def gap(db: Database, number: str) -> Gap | None:
@@ -111,10 +117,6 @@ def _views_since(db: Database) -> str:
 
 def _select_of(view: str) -> str:
     return re.sub(r"^CREATE VIEW \w+ AS\s", "", view) + "\n"  # it may end with a comment
-
-
-def _as_json(moments: dict[int, int]) -> str:
-    return json.dumps(list(moments.items()))
 
 
 def since(db: Database, month: str) -> dict[int, int]:
