@@ -596,6 +596,30 @@ def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:
     assert desk.query("SELECT * FROM open_transactions") == []
 
 
+def test_meter_values_are_those_of_whatever_is_open_when_they_come(desk: Desk) -> None:
+    """What was open is remembered; a start and a stop change it."""
+
+    def measure(sent: int, wh: int) -> None:
+        values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), wh)}
+        desk.say("MeterValues", values)
+
+    measure(-1, 1_000)
+    first = desk.start(1_000)
+    measure(-1, 1_100)
+    measure(first, 1_200)
+    desk.stop(first, 1_300)
+    measure(first, 1_300)
+    measure(-1, 1_400)
+    second = desk.start(1_400)
+    measure(-1, 1_500)
+    measure(second, 1_600)
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [
+        *(None, 1, 1),
+        *(None, None),
+        *(2, 2),
+    ]
+
+
 # --- jobs and frames ---
 
 
