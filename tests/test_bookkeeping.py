@@ -26,6 +26,7 @@ from shocpp.central_system.posting import Posting
 from shocpp.central_system.record_files import RecordFiles
 from shocpp.central_system.tags import TagsFile
 from shocpp.central_system.tariffs import TariffsFile
+from shocpp.errors import StoreUnavailable
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import CAP_WH
 from shocpp.ocpp.connection import Confirmed, Connection, Reported
@@ -618,6 +619,38 @@ def test_meter_values_are_those_of_whatever_is_open_when_they_come(desk: Desk) -
         *(None, None),
         *(2, 2),
     ]
+
+
+def test_what_another_worker_has_begun_is_open_here_too(desk: Desk) -> None:
+    values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
+    desk.say("MeterValues", values)
+    here = desk.books
+    with open_database(desk.path) as other:
+        tags = TagsFile(desk.folder / "tags.json")
+        desk.books = Bookkeeping(other, tags, desk.posting(other), "other", desk.listing())
+        desk.start(1_000)
+        desk.books = here
+    desk.say("MeterValues", values)
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None, 1]
+
+
+def test_what_was_not_written_is_not_open(desk: Desk) -> None:
+    desk.stop(desk.start(500, charger="yard"), 1_000, "yard")
+    values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
+    start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
+    begin = json.dumps([2, "a", "StartTransaction", start])
+    measure = json.dumps([2, "b", "MeterValues", values | {"vendor": "x" * 200_000}])
+    jobs = [
+        Receive("token", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
+        for text in (begin, measure)
+    ]
+    (pages,) = desk.query("PRAGMA page_count")
+    desk.query(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(StoreUnavailable):
+        desk.books.write(jobs, desk.now_ms)
+    desk.query("PRAGMA max_page_count = 1000000")
+    assert desk.say("MeterValues", values, "yard") == {}
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None]
 
 
 # --- jobs and frames ---
