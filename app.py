@@ -10,10 +10,10 @@ import os
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
-from shocpp.central_system.tally import Tally
-from shocpp.central_system.tally_file import TallyFile, tallies_folder
-from shocpp.doors.logs import log_to_stderr
-from shocpp.doors.web import create_app
+from shocpp.interfaces.server.logs import log_to_stderr
+from shocpp.interfaces.web.app import create_app
+from shocpp.metrics.counter_files import TallyFile, tallies_folder
+from shocpp.metrics.counters import Tally
 from shocpp.settings import read_settings
 
 

@@ -78,12 +78,12 @@ def value_of(name: str, text: str) -> object:
 
 def on_starting(_arbiter: Arbiter) -> None:
     """The database is made ready once, before there are workers to race for it."""
-    from shocpp.doors import listener
     from shocpp.errors import ConfigError
+    from shocpp.interfaces.server import start
     from shocpp.settings import read_settings
 
     try:
-        listener.prepare(read_settings(), thorough=False)
+        start.prepare(read_settings(), thorough=False)
     except ConfigError as error:
         refuse(str(error))
 
@@ -93,7 +93,7 @@ def when_ready(arbiter: Arbiter) -> None:
 
     Accepted sockets inherit it: who sends half a request holds no thread for long.
     """
-    from shocpp.central_system.tally_file import begin_anew, tallies_folder
+    from shocpp.metrics.counter_files import begin_anew, tallies_folder
     from shocpp.settings import read_settings
 
     begin_anew(tallies_folder(read_settings().database))
@@ -117,7 +117,7 @@ def post_worker_init(worker: Worker) -> None:
     at the many objects of a busy moment: that would be a tenth of the work of a frame, and now and
     then a pause of 20 ms.
     """
-    from shocpp.doors.parting import parting_by
+    from shocpp.interfaces.server.lingering_close import parting_by
 
     util.close_graceful = parting_by(worker.wsgi.config["SWITCHBOARD"])
     gc.freeze()

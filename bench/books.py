@@ -18,15 +18,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from shocpp.central_system import rebuilding
-from shocpp.central_system.bookkeeping import Bookkeeping
-from shocpp.central_system.jobs import Receive
-from shocpp.central_system.listing import ListingFile
-from shocpp.central_system.posting import posting
-from shocpp.central_system.record_files import RecordFiles
-from shocpp.central_system.tags import TagsFile
+from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.jobs import Receive
+from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection
 from shocpp.ocpp.times import format_timestamp
+from shocpp.recovery import rebuild
 from shocpp.settings import Settings, read_settings
 from shocpp.store.backups import back_up
 from shocpp.store.database import Database, open_database
@@ -123,10 +123,10 @@ def _rebuild(settings: Settings, transactions: int) -> None:
         yield lambda _more: None
 
     for name, again in (
-        ("from frames", rebuilding.rebuild_from_frames),
-        ("from files", rebuilding.rebuild),
+        ("from frames", rebuild.rebuild_from_frames),
+        ("from files", rebuild.rebuild),
     ):
-        if again is rebuilding.rebuild:
+        if again is rebuild.rebuild:
             settings.database.unlink()
         begun = time.perf_counter()
         rebuilt = again(settings, silent)

@@ -22,7 +22,7 @@ from typing import Any
 from bench import servers
 from bench.machine import machine, percentile
 from bench.servers import ADDRESS, PATIENCE_S, TOKEN, Ours
-from shocpp.central_system.calls import place_call
+from shocpp.calls.placing import place_call
 from shocpp.settings import CHECKOUT
 
 CHARGER = "charger-0"

@@ -34,8 +34,8 @@ from bench.machine import (
     threads,
 )
 from bench.servers import Ours, Running
-from shocpp.central_system.addressing import address
-from shocpp.central_system.calls import ANYBODY, place
+from shocpp.calls.addressing import address
+from shocpp.calls.placing import ANYBODY, place
 from shocpp.store.database import open_database
 
 COMMANDS = 1_000

@@ -22,21 +22,23 @@ from statistics import median
 from bench.chargers import CARD, told_id
 from bench.machine import machine
 from bench.servers import TAGS
-from shocpp.central_system.bookkeeping import Bookkeeping
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.jobs import Receive
-from shocpp.central_system.listing import ListingFile
-from shocpp.central_system.posting import posting
-from shocpp.central_system.tags import TagsFile
+from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.jobs import Receive
+from shocpp.bookkeeping.posting import posting
+from shocpp.clock import now_ms
+from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports import month
 from shocpp.settings import Settings, read_settings
-from shocpp.store import charge_points, charging, frames, pages, readings
+from shocpp.store import pages
+from shocpp.store.books import readings
+from shocpp.store.charge_points import charging, frames, identities
+from shocpp.store.charge_points.frames import FrameRow
 from shocpp.store.database import Database, open_database
-from shocpp.store.frames import FrameRow
 from shocpp.store.migrations import migrate
 
 CHARGERS = 100
@@ -66,7 +68,7 @@ class Books:
         self._connections = [Connection(55) for _ in range(CHARGERS)]
         with db.writing():
             self._rows = [
-                charge_points.enter(db, f"charger-{n}", self._begun_ms) for n in range(CHARGERS)
+                identities.enter(db, f"charger-{n}", self._begun_ms) for n in range(CHARGERS)
             ]
 
     def grow(self) -> None:

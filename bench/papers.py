@@ -13,14 +13,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from shocpp.central_system.posting import place_in
+from shocpp.bookkeeping.posting import place_in
 from shocpp.ledger.booking import Record
 from shocpp.ledger.tariffs import Price, PricePart
 from shocpp.settings import Settings, read_settings
-from shocpp.store import charge_points, prices, records
+from shocpp.store.books import prices, records
+from shocpp.store.books.records import Origin
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
-from shocpp.store.records import Origin
 
 BEGAN_MS = 1_790_805_600_000
 """2026-10-01 00:00 in Berlin."""
@@ -49,9 +50,7 @@ def _books(folder: Path, size: int) -> Settings:
     settings.tags_file.write_text('[{"index": 1, "account": "account-0", "ids": ["1111"]}]')
     migrate(settings.database, BEGAN_MS)
     with open_database(settings.database) as db, db.writing():
-        rows = [
-            charge_points.enter(db, f"charger-{number}", BEGAN_MS) for number in range(CHARGERS)
-        ]
+        rows = [identities.enter(db, f"charger-{number}", BEGAN_MS) for number in range(CHARGERS)]
         for number in range(size):
             # As many as fit into the month at each charger, one after the other.
             began_ms = BEGAN_MS + number * MONTH_MS // size

@@ -21,7 +21,7 @@ ADDRESS = "127.0.0.1"
 PATIENCE_S = 20.0
 TOKEN = "a-token-for-the-bench"
 OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
-LISTENER = [sys.executable, "-c", "from shocpp.doors.cli import listener; listener()"]
+LISTENER = [sys.executable, "-c", "from shocpp.interfaces.cli import listener; listener()"]
 
 TAGS = [{"index": 1, "account": "family-y", "ids": ["3333"], "concurrent": True}]
 

@@ -22,7 +22,7 @@ from bench import servers
 from bench.chargers import PATIENCE_S, Charger, Numbers, Talk, sessions
 from bench.machine import cpu_s, descriptors, family, machine, pss_kb, raise_descriptors
 from bench.servers import Ours
-from shocpp.central_system.calls import place_call
+from shocpp.calls.placing import place_call
 from shocpp.errors import ShocppError
 
 SESSION = 9

@@ -16,8 +16,8 @@ sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
 def main() -> None:
     """Answer the request that the environment describes (RFC 3875)."""
-    from shocpp.doors.cgi import CannedCaller, serve_cgi
-    from shocpp.doors.lines import one_line
+    from shocpp.interfaces.cgi import CannedCaller, serve_cgi
+    from shocpp.interfaces.lines import one_line
     from shocpp.settings import read_settings
 
     def tell(line: str) -> None:

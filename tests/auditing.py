@@ -1,6 +1,6 @@
 """The audit of one month beside the views that look at everything."""
 
-from shocpp.store import audit
+from shocpp.store.books import audit
 from shocpp.store.database import Database
 
 

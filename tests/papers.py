@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
+from shocpp.configuration.operator import Operator
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
-from shocpp.reports.operator import Operator
-from shocpp.reports.paper import Charger, Closed, Paper, Sums, Unfinished
-from shocpp.store.audit import Audited, Gap
-from shocpp.store.paper_records import PaperRow, SeedRow
-from shocpp.store.prices import PriceUsed
-from shocpp.store.records import AccountingRow
+from shocpp.reports.statement import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.store.books.audit import Audited, Gap
+from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.records import AccountingRow
+from shocpp.store.books.statement_records import PaperRow, SeedRow
 
 PRICE = 312_700
 FILE = "1790838600-0326fd891def.json"

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shocpp.configuration.operator import Operator
 from shocpp.ledger.tariffs import Fee
-from shocpp.reports.operator import Operator
-from shocpp.reports.paper import Charger, Paper, Sums
-from shocpp.reports.pdf import pdf_of
-from shocpp.store.audit import Audited
-from shocpp.store.paper_records import PaperRow
-from shocpp.store.prices import PriceUsed
+from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.statement import Charger, Paper, Sums
+from shocpp.store.books.audit import Audited
+from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.statement_records import PaperRow
 from tests import papers
 from tests.conftest import needs
 

@@ -53,20 +53,21 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from shocpp.central_system.bells import ring
-from shocpp.central_system.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Receive
+from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.central_system.conversation import connection_of
-from shocpp.central_system.jobs import Claim, Connect, Disconnect, Receive
-from shocpp.central_system.listing import ListingFile
-from shocpp.central_system.posting import posting
-from shocpp.central_system.record_files import RecordFiles
-from shocpp.central_system.tags import TagsFile
+from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
-from shocpp.reports.forms import pieces
+from shocpp.reports.formats import pieces
 from shocpp.reports.month import month_paper
-from shocpp.store import calls, connections
+from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
+from shocpp.store.charge_points import connections
 from shocpp.store.database import open_database
+from shocpp.store.doorbell import ring
 from shocpp.store.migrations import migrate
 
 PATIENCE_S = 5.0

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import needs
 
-from shocpp.doors.sending import Document
+from shocpp.interfaces.delivery.documents import Document
 from shocpp.settings import Settings, read_settings
 
 PDF = Document("Abrechnung_2026-10_Müller & Söhne.pdf", "application/pdf", bytes(range(256)) * 40)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shocpp.doors.addresses import address_of_caller
+from shocpp.interfaces.http.addresses import address_of_caller
 
 PROXY = ("127.0.0.1", "::1")
 

@@ -14,7 +14,7 @@ from conftest import BIN, Home, Server, wait_for
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from shocpp.central_system.admission import (
+from shocpp.admission.decision import (
     NO_NAME,
     NO_PASSWORD,
     NOT_LISTED,
@@ -25,7 +25,7 @@ from shocpp.central_system.admission import (
     admit,
     digest,
 )
-from shocpp.central_system.listing import Listing, parse_listing
+from shocpp.configuration.charge_points import Listing, parse_listing
 from shocpp.ocpp.passwords import Login, password_hash
 
 OLD, NEW, OWN, SHARED = (

@@ -22,13 +22,13 @@ from conftest import ROOT, Home, Server, wait_for
 from test_command import Answer, Charger
 from test_switchboard import is_connected
 
-from shocpp.central_system import answering
-from shocpp.central_system.answering import answer_canned
-from shocpp.central_system.canned import parse_canned_call
-from shocpp.central_system.spoken import CARDS, HELD_UP, MONTHS, REASONS, SENTENCES, STATES
-from shocpp.central_system.spoken import moment as spoken_moment
+from shocpp.calls import answering
+from shocpp.calls.answering import answer_canned
+from shocpp.configuration.canned_calls import parse_canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.errors import ConfigError, UsageError
+from shocpp.language.voice import CARDS, HELD_UP, MONTHS, REASONS, SENTENCES, STATES
+from shocpp.language.voice import moment as spoken_moment
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 

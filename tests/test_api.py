@@ -14,7 +14,7 @@ import pytest
 from charging import ENERGY_WH, Charger, now
 from conftest import Home, Server, wait_for
 
-from shocpp.doors.posted_calls import Refused, posted_call
+from shocpp.interfaces.api.posted_calls import Refused, posted_call
 
 TOKEN = "correct-horse-battery"
 STRANGER = {"Host": "charging.example"}

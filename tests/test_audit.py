@@ -8,12 +8,13 @@ from auditing import assert_months_tell_the_same
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shocpp.central_system.posting import place_in
+from shocpp.bookkeeping.posting import place_in
 from shocpp.ledger.booking import Record
-from shocpp.store import audit, charge_points, records
+from shocpp.store.books import audit, records
+from shocpp.store.books.records import Origin
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
-from shocpp.store.records import Origin
 
 BEGUN_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 HOUR_MS = 3_600_000
@@ -26,7 +27,7 @@ class Books:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.number = 0
-        self.rows = [charge_points.enter(db, name, BEGUN_MS) for name in ("garage", "yard")]
+        self.rows = [identities.enter(db, name, BEGUN_MS) for name in ("garage", "yard")]
 
     def put(
         self,

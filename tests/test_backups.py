@@ -14,7 +14,7 @@ from charging import Charger
 from conftest import BIN, Home, Server, needs, wait_for
 from test_reviewing import EVENING, MORNING, say, start, stop, sums
 
-from shocpp.central_system.clock import now_ms
+from shocpp.clock import now_ms
 from shocpp.store.migrations import migrate
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from test_bookkeeping import ACCOUNTS, Desk, desk
 
-from shocpp.central_system.jobs import Failed
+from shocpp.bookkeeping.jobs import Failed
 
 __all__ = ["desk"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from conftest import Home, Server, wait_for
 from test_switchboard import BOOT, START, STOP, ask, connect
 
-from shocpp.store import frames
+from shocpp.store.charge_points import frames
 from shocpp.store.database import open_database
 
 Serve = Callable[..., Server]

@@ -19,13 +19,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from shocpp.central_system.bookkeeping import Bookkeeping
-from shocpp.central_system.jobs import Failed, Receive
-from shocpp.central_system.listing import ListingFile
-from shocpp.central_system.posting import Posting
-from shocpp.central_system.record_files import RecordFiles
-from shocpp.central_system.tags import TagsFile
-from shocpp.central_system.tariffs import TariffsFile
+from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.jobs import Failed, Receive
+from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.tags import TagsFile
+from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import CAP_WH

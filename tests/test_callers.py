@@ -19,7 +19,7 @@ import pytest
 from charging import Charger
 from conftest import ROOT, Home, Server, wait_for
 
-from shocpp.doors.listener import reachable_host
+from shocpp.interfaces.server.start import reachable_host
 
 TOKEN = "correct-horse-battery"
 SECRET = "open-sesame-please"

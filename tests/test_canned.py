@@ -10,7 +10,7 @@ from conftest import ROOT
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shocpp.central_system.canned import (
+from shocpp.configuration.canned_calls import (
     OUTCOMES,
     CannedCall,
     all_canned_calls,

@@ -22,9 +22,9 @@ from test_reviewing import (
     values,
 )
 
-from shocpp.central_system.posting import posting
-from shocpp.central_system.record_files import write_files
-from shocpp.store import records
+from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import write_files
+from shocpp.store.books import records
 from shocpp.store.database import open_database
 
 __all__ = ["garage"]

@@ -9,12 +9,12 @@ import pytest
 from conftest import Home
 from test_reviewing import MORNING, NOON, garage, say, start, stop
 
-from shocpp.central_system.canned import canned_call
-from shocpp.central_system.conf_texts import MOST_BYTES, conf_text
-from shocpp.central_system.tags import load_accounts
-from shocpp.central_system.tariffs import load_tariffs
+from shocpp.configuration.canned_calls import canned_call
+from shocpp.configuration.files import MOST_BYTES, conf_text
+from shocpp.configuration.operator import load_operator
+from shocpp.configuration.tags import load_accounts
+from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
-from shocpp.reports.operator import load_operator
 
 __all__ = ["garage"]
 

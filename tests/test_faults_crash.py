@@ -33,7 +33,7 @@ from faults import (
     frame,
 )
 
-from shocpp.central_system.clock import now_ms
+from shocpp.clock import now_ms
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
 from shocpp.store.database import open_database

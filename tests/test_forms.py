@@ -9,10 +9,10 @@ from papers import paper, sums
 from test_month import Office, charge
 from test_year import year_of
 
-from shocpp.doors.cli.papers import FORM_NAMES
+from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
-from shocpp.reports.closing import close
-from shocpp.reports.forms import (
+from shocpp.interfaces.cli.statements import FORM_NAMES
+from shocpp.reports.formats import (
     FORMS,
     file_name,
     keep_text,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from papers import Month, accounting_row, eventful, months, paper, priced, sums
 
-from shocpp.reports.frozen import frozen, thawed
-from shocpp.reports.operator import Operator
-from shocpp.reports.paper import Charger, Closed, Paper, Sums
-from shocpp.store.audit import Audited, Gap
+from shocpp.configuration.operator import Operator
+from shocpp.reports.snapshot import frozen, thawed
+from shocpp.reports.statement import Charger, Closed, Paper, Sums
+from shocpp.store.books.audit import Audited, Gap
 
 
 def test_a_paper_comes_back_with_all_its_types() -> None:

@@ -44,12 +44,12 @@ from test_websocket_frames import (
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
 
-from shocpp.central_system.admission import Admitted
+from shocpp.admission.decision import Admitted
+from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job, Receive
 from shocpp.central_system.conversation import Conversation, Slot, too_much
-from shocpp.central_system.jobs import Claim, Connect, Disconnect, Failed, Job, Receive
-from shocpp.central_system.listing import OPEN_TO_ALL
-from shocpp.central_system.tally import Tally
-from shocpp.doors.logs import OneLine
+from shocpp.configuration.charge_points import OPEN_TO_ALL
+from shocpp.interfaces.server.logs import OneLine
+from shocpp.metrics.counters import Tally
 from shocpp.ocpp.actions import ACTIONS
 from shocpp.ocpp.connection import Answered, Connection, Reported
 from shocpp.ocpp.frames import result_text

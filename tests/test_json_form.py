@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from papers import FILE, Month, accounting_row, eventful, months, paper, paper_row, sums
 
-from shocpp.reports.json_form import json_of
-from shocpp.reports.paper import Paper, PaperRow
+from shocpp.reports.json_format import json_of
+from shocpp.reports.statement import Paper, PaperRow
 
 
 def form(frame: Paper, *rows: PaperRow) -> dict[str, Any]:

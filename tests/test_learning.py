@@ -11,7 +11,7 @@ from conftest import BIN, Home, Server, wait_for
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from shocpp.central_system.learning import cards_shown
+from shocpp.bookkeeping.card_learning import cards_shown
 from shocpp.store.database import open_database
 
 COMMENTED = """\

@@ -15,12 +15,12 @@ from conftest import Home, wait_for
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
+from shocpp.admission.decision import Admitted
 from shocpp.central_system import reception
 from shocpp.central_system import switchboard as rooms
-from shocpp.central_system.admission import Admitted
-from shocpp.central_system.listing import OPEN_TO_ALL
 from shocpp.central_system.switchboard import Switchboard
-from shocpp.doors.websocket import WebSocketTransport
+from shocpp.configuration.charge_points import OPEN_TO_ALL
+from shocpp.interfaces.websocket.transport import WebSocketTransport
 from shocpp.ocpp.actions import ACTIONS
 
 

@@ -206,7 +206,7 @@ def test_a_broken_wsgi_ini_is_one_sentence_and_exit_78(home: Home, tmp_path: Pat
     ended = home.run(
         "python",
         "-c",
-        "from shocpp.doors.cli import listener; listener()",
+        "from shocpp.interfaces.cli import listener; listener()",
         cwd=checkout,
         env={"PYTHONPATH": str(checkout)},
     )

@@ -12,7 +12,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.central_system.listing import (
+from shocpp.configuration.charge_points import (
     CLOSED,
     NO_LISTING,
     OPEN_TO_ALL,

@@ -28,7 +28,10 @@ from receiving import (
     trusted,
 )
 
-from shocpp.doors.mail import (
+from shocpp.configuration.operator import NO_OPERATOR, Mail, Operator, OperatorFile
+from shocpp.errors import ConfigError, UsageError
+from shocpp.interfaces.delivery.documents import Document
+from shocpp.interfaces.delivery.mail import (
     Letter,
     Posted,
     Sender,
@@ -37,9 +40,6 @@ from shocpp.doors.mail import (
     send_all,
     sender_of,
 )
-from shocpp.doors.sending import Document
-from shocpp.errors import ConfigError, UsageError
-from shocpp.reports.operator import NO_OPERATOR, Mail, Operator, OperatorFile
 from shocpp.settings import MailServer, Settings, read_settings
 
 __all__ = ["certificate", "office", "open_office", "trusted"]

@@ -24,8 +24,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from shocpp.central_system.tally import ACTIONS, COUNTS, LENGTH, PLACES, Tally
-from shocpp.central_system.tally_file import READINGS, TallyFile, add_up, begin_anew
+from shocpp.metrics.counter_files import READINGS, TallyFile, add_up, begin_anew
+from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, PLACES, Tally
 
 TOKEN = "correct-horse-battery"
 TWICE = 8
@@ -416,8 +416,8 @@ def test_a_file_that_is_removed_or_damaged_loses_no_worker(tmp_path: Path) -> No
 def test_what_is_read_while_it_is_written_is_whole(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path;"
-        "from shocpp.central_system.tally import Tally;"
-        "from shocpp.central_system.tally_file import TallyFile;"
+        "from shocpp.metrics.counters import Tally;"
+        "from shocpp.metrics.counter_files import TallyFile;"
         "file = TallyFile(Path(sys.argv[1]), Tally()); print(flush=True)\n"
         "while True:\n"
         "    file.tally.numbers[:] = [number + 1 for number in file.tally.numbers]\n"

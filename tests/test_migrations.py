@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from shocpp.errors import UnusableDatabase
-from shocpp.store import charging, frames, properties
-from shocpp.store.charging import Power
+from shocpp.store import properties
+from shocpp.store.charge_points import charging, frames
+from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
 from shocpp.store.migrations import migrate
 from tests.conftest import ROOT

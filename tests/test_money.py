@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from money import CAP_WH, WALLBOX_W, Message, World
 from test_bookkeeping import Desk
 
-from shocpp.central_system.jobs import Connect, Failed, Receive
+from shocpp.bookkeeping.jobs import Connect, Failed, Receive
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.connection import Connection
 

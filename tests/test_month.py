@@ -20,17 +20,16 @@ from hypothesis import settings as drawn
 from hypothesis import strategies as st
 from test_bookkeeping import ACCOUNTS, Desk
 
-from shocpp.central_system.posting import Posting, month_of
-from shocpp.central_system.restoring import import_files
-from shocpp.central_system.reviewing import Decider, assign, correct, dismiss
-from shocpp.central_system.tariffs import TariffsFile
-from shocpp.doors.cli.upkeep import progress
+from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.posting import Posting, month_of
+from shocpp.bookkeeping.review import Decider, assign, correct, dismiss
+from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ConfigError, UsageError
+from shocpp.interfaces.cli.upkeep import progress
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
-from shocpp.reports.closing import close
-from shocpp.reports.forms import pieces
-from shocpp.reports.frozen import frozen, thawed
+from shocpp.recovery.restore import import_files
+from shocpp.reports.formats import pieces
 from shocpp.reports.month import (
     draft,
     month_paper,
@@ -40,10 +39,11 @@ from shocpp.reports.month import (
     rows_of_paper,
     rows_told_apart,
 )
-from shocpp.reports.paper import Paper
+from shocpp.reports.snapshot import frozen, thawed
+from shocpp.reports.statement import Paper
 from shocpp.settings import Settings, read_settings
+from shocpp.store.books.statement_records import PaperRow
 from shocpp.store.database import Database
-from shocpp.store.paper_records import PaperRow
 
 ANNA = Decider("anna", "told so")
 FORMS = ("text", "csv", "csv-machine", "json")

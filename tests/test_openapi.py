@@ -21,12 +21,12 @@ from jsonschema import FormatChecker
 from schemathesis import Case
 from test_api import ask
 
-from shocpp.doors import openapi_rows
-from shocpp.doors.api import Api
-from shocpp.doors.openapi import openapi_document
-from shocpp.doors.openapi_calls import call_schema
-from shocpp.doors.posted_calls import Refused, posted_call
-from shocpp.doors.web import AnyPath
+from shocpp.interfaces.api import row_schemas
+from shocpp.interfaces.api.app import Api
+from shocpp.interfaces.api.call_schemas import call_schema
+from shocpp.interfaces.api.openapi import openapi_document
+from shocpp.interfaces.api.posted_calls import Refused, posted_call
+from shocpp.interfaces.web.app import AnyPath
 from shocpp.ocpp.fields import TO_CHARGE_POINT, Field, Fields
 from shocpp.ocpp.validation import is_date_time, is_uri
 
@@ -36,11 +36,11 @@ AS_A_STRANGER_WITH_THE_TOKEN = {
     "Authorization": f"Bearer {TOKEN}",
 }
 VIEWS = {
-    "charge_points": openapi_rows.CHARGE_POINTS,
-    "connectors": openapi_rows.CONNECTORS,
-    "open_transactions": openapi_rows.TRANSACTIONS,
-    "accounting": openapi_rows.ACCOUNTING,
-    "meter_values": openapi_rows.METER_VALUES,
+    "charge_points": row_schemas.CHARGE_POINTS,
+    "connectors": row_schemas.CONNECTORS,
+    "open_transactions": row_schemas.TRANSACTIONS,
+    "accounting": row_schemas.ACCOUNTING,
+    "meter_values": row_schemas.METER_VALUES,
 }
 SENT = ("ChangeConfiguration", "RemoteStopTransaction", "ReserveNow")
 CONFIG = {

@@ -11,8 +11,7 @@ from conftest import ROOT, Home
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.errors import ConfigError
-from shocpp.reports.operator import (
+from shocpp.configuration.operator import (
     NO_OPERATOR,
     Mail,
     Operator,
@@ -21,6 +20,7 @@ from shocpp.reports.operator import (
     load_operator,
     parse_operator,
 )
+from shocpp.errors import ConfigError
 
 FROM = {"from": "weg@example.org"}
 

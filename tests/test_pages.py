@@ -11,7 +11,9 @@ import pytest
 from conftest import Home
 
 from shocpp.ocpp.facts import Reading
-from shocpp.store import blocks, calls, charge_points, readings
+from shocpp.store import blocks, calls
+from shocpp.store.books import readings
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
 from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
@@ -76,7 +78,7 @@ def test_calls_that_wait_are_found_whoever_is_connected(db: Database) -> None:
 
 def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
     """And not among all that others have sent since."""
-    charger, other = 1, charge_points.enter(db, "other", 1)
+    charger, other = 1, identities.enter(db, "other", 1)
     taken = readings.Batch(db)
     with db.writing():
         for number in range(3 * blocks.SIZE):

@@ -8,10 +8,10 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shocpp.reports.operator import Operator
-from shocpp.reports.paper import Charger
-from shocpp.reports.pdf import pdf_of
-from shocpp.reports.pdf_page import WIDTH
+from shocpp.configuration.operator import Operator
+from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.pdf.page import WIDTH
+from shocpp.reports.statement import Charger
 from tests.conftest import ROOT
 from tests.papers import CLOSED, Month, months
 from tests.pdf_papers import NO_LETTERHEAD, boxes_of, paper_of, printed, record, sums, words_of

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.reports.pdf_font import Face, clipped, shown, width_of, wrapped
+from shocpp.reports.pdf.font import Face, clipped, shown, width_of, wrapped
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=100)
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from shocpp.reports.paper import Tax, Unfinished
-from shocpp.store.audit import Audited, Gap
+from shocpp.reports.statement import Tax, Unfinished
+from shocpp.store.books.audit import Audited, Gap
 from tests.pdf_papers import NO_LETTERHEAD, base_fee, printed, record, sums, without_price, words_of
 
 OCTOBER_2 = 1_790_920_800_000

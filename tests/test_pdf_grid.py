@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from shocpp.reports.pdf_grid import PAD, Column, Grid
-from shocpp.reports.pdf_page import BOTTOM, LEFT, Facts, Sheet
+from shocpp.reports.pdf.grid import PAD, Column, Grid
+from shocpp.reports.pdf.page import BOTTOM, LEFT, Facts, Sheet
 from tests.pdf_papers import boxes_of
 
 FACTS = Facts("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shocpp.reports.paper import Charger, PriceUsed
+from shocpp.reports.statement import Charger, PriceUsed
 from tests.pdf_papers import GARAGE, printed, record, sums, words_of
 
 

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from shocpp.reports.pdf_page import BOTTOM, TOP, Facts, Sheet
+from shocpp.reports.pdf.page import BOTTOM, TOP, Facts, Sheet
 from tests.conftest import needs
 from tests.pdf_papers import boxes_of, pages_of
 

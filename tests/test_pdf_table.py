@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from shocpp.reports.pdf_table import columns_of, is_late
+from shocpp.reports.pdf.table import columns_of, is_late
 from tests.pdf_papers import GARAGE, printed, record, sums, without_price, words_of
 
 

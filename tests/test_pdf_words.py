@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from shocpp.reports.pdf_words import (
+from shocpp.reports.pdf.labels import (
     WORDS,
     cents,
     euro,

@@ -5,7 +5,7 @@ from pathlib import Path
 from conftest import Home
 from test_reviewing import garage, say, start, stop
 
-from shocpp.reports.pdf_year import pdf_of_year
+from shocpp.reports.pdf.year import pdf_of_year
 from shocpp.reports.year import Line, Year
 from tests.pdf_papers import LETTERHEAD, pages_of, words_of
 

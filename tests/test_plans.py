@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from test_bookkeeping import Desk
 
-from shocpp.central_system.addressing import address
-from shocpp.central_system.jobs import Claim, Connect, Connected, Disconnect, Settle
-from shocpp.store import audit, calls, charging, connections, paper_records
+from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
+from shocpp.calls.addressing import address
+from shocpp.store import calls
+from shocpp.store.books import audit, statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
+from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
 
 GROWING = (
@@ -87,8 +89,8 @@ def test_a_month_is_summed_up_without_the_others(desk: Desk) -> None:
     assert len(audit.MonthAudit(desk.db, 2023, 9).charge_points()) == 1
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).charge_points()) == []
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).gaps()) == []
-    assert scans(desk.db, lambda: paper_records.consumption(desk.db, "2023-09")) == []
-    assert scans(desk.db, lambda: list(paper_records.of_month(desk.db, "2023-09"))) == []
+    assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09")) == []
+    assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09"))) == []
     assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", 2023, 9)) == []
 
 

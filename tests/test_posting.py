@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from test_month import Office, charge
 
-from shocpp.central_system.posting import Posted, month_of, open_ms, place_in
+from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.posting import Posted, month_of, open_ms, place_in
 from shocpp.ledger.booking import Record
-from shocpp.reports.closing import close
-from shocpp.store.records import Origin, stored
+from shocpp.store.books.records import Origin, stored
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

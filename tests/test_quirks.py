@@ -26,7 +26,7 @@ from websockets.sync.client import connect as connect_websocket
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 
-from shocpp.central_system.calls import Asked, place_call
+from shocpp.calls.placing import Asked, place_call
 from shocpp.ocpp.passwords import password_hash
 
 HERE = Path(__file__).parent

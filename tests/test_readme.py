@@ -8,7 +8,7 @@ import click
 import pytest
 from conftest import BIN, ROOT, Home, needs
 
-from shocpp.doors import cli
+from shocpp.interfaces import cli
 from shocpp.ocpp.actions import ACTIONS
 from shocpp.settings import VARIABLES
 

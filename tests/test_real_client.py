@@ -34,7 +34,7 @@ from ocpp.v16.enums import (
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
-from shocpp.central_system.calls import place_call
+from shocpp.calls.placing import place_call
 
 SAMPLES = 12
 STOPPED = datetime(2023, 9, 3, 7, 52, 10, tzinfo=UTC)

@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from test_bookkeeping import Desk
 from test_reviewing import listed, say, start, stop, sums, values
 
-from shocpp.central_system import rebuilding, reviewing
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.rebuilding import Rebuilt
-from shocpp.central_system.reviewing import Decider
-from shocpp.doors.cli.upkeep import progress
+from shocpp.bookkeeping import review
+from shocpp.bookkeeping.review import Decider
+from shocpp.clock import now_ms
 from shocpp.errors import UsageError
+from shocpp.interfaces.cli.upkeep import progress
 from shocpp.ledger.decisions import Measured
+from shocpp.recovery import rebuild
+from shocpp.recovery.rebuild import Rebuilt
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
@@ -64,7 +65,7 @@ def decide(home: Home, *decisions: tuple[Any, ...]) -> None:
     """Decide in this process: assign, correct or dismiss, a reference, and the rest."""
     with open_database(home.database) as db:
         for what, reference, *rest in decisions:
-            getattr(reviewing, what)(db, home.settings, reference, *rest, Decider("anna", "so"))
+            getattr(review, what)(db, home.settings, reference, *rest, Decider("anna", "so"))
 
 
 DECISIONS = (
@@ -79,7 +80,7 @@ DECISIONS = (
 
 def made_again(home: Home, way: str) -> Rebuilt:
     """Rebuild in this process."""
-    how = rebuilding.rebuild if way == "files" else rebuilding.rebuild_from_frames
+    how = rebuild.rebuild if way == "files" else rebuild.rebuild_from_frames
     return how(home.settings, progress)
 
 
@@ -135,7 +136,7 @@ def test_a_decision_on_a_decision_comes_back_although_the_clock_was_set_back_bet
 ) -> None:
     tomorrow_ms = now_ms() + 86_400_000
     with monkeypatch.context() as clock:
-        clock.setattr(reviewing, "now_ms", lambda: tomorrow_ms)
+        clock.setattr(review, "now_ms", lambda: tomorrow_ms)
         decide(garage, ("assign", "2", "family-y"))
     ((last,),) = garage.query("SELECT max(number) FROM accounting")
     decide(garage, ("correct", str(last), Measured(consumed_wh=700), None))
@@ -499,7 +500,7 @@ def test_a_card_that_was_learnt_keeps_its_transactions_also_if_their_rows_are_go
     with open_database(home.database) as db, db.writing():
         from shocpp.ledger.accounts import id_tag_key
         from shocpp.ledger.decisions import Owner
-        from shocpp.store import transactions
+        from shocpp.store.books import transactions
 
         assert transactions.reassign_open(
             db, id_tag_key("ABCD"), Owner(2, "family-y"), "anna: hers"
@@ -599,7 +600,7 @@ def test_nobody_decides_what_a_rebuild_would_not_know(garage: Home) -> None:
             )
         return progress(what, how_many)
 
-    rebuilding.rebuild_from_frames(garage.settings, meddling)
+    rebuild.rebuild_from_frames(garage.settings, meddling)
     assert [done.returncode for done in tried] == [1]
     assert "cannot be written" in tried[0].stderr
     assert len(garage.query("SELECT * FROM accounting")) == 8
@@ -690,7 +691,7 @@ class Evenings:
             patched_clock(self.desk.now_ms),
         ):
             decider = Decider("anna", "so")
-            getattr(reviewing, what)(self.desk.db, self.settings, reference, *rest, decider)
+            getattr(review, what)(self.desk.db, self.settings, reference, *rest, decider)
         self.desk.later(1)
 
     def books(self) -> list[Counter[Any]]:
@@ -711,7 +712,7 @@ class Evenings:
 def patched_clock(ms: int) -> Iterator[None]:
     """A human decides at this time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reviewing, "now_ms", lambda: ms)
+        patch.setattr(review, "now_ms", lambda: ms)
         yield
 
 
@@ -734,14 +735,14 @@ def test_whatever_was_told_and_decided_the_books_are_the_same_again(
             told.balance()
         told.desk.files()
         before = told.books()
-        rebuilt = rebuilding.rebuild_from_frames(told.settings, progress)
+        rebuilt = rebuild.rebuild_from_frames(told.settings, progress)
         assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
         told.desk.restart()
         assert told.books() == before
         told.desk.lose_the_database()
         told.desk.db.close()
         told.desk.path.unlink()
-        assert rebuilding.rebuild(told.settings, progress).restored.refused == []
+        assert rebuild.rebuild(told.settings, progress).restored.refused == []
         told.desk.restart()
         assert told.books() == before
         for action, payload, charger in told.told:

@@ -14,9 +14,9 @@ import pytest
 from conftest import BIN, Home, Server, wait_for
 from test_reviewing import listed, say, start, stop, sums
 
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.restoring import Restored, import_files
-from shocpp.doors.cli.upkeep import progress
+from shocpp.clock import now_ms
+from shocpp.interfaces.cli.upkeep import progress
+from shocpp.recovery.restore import Restored, import_files
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 

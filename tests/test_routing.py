@@ -35,7 +35,7 @@ from ocpp.v16.enums import Action, DataTransferStatus
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
-from shocpp.central_system.calls import Asked, confirmation_of, place_call
+from shocpp.calls.placing import Asked, confirmation_of, place_call
 from shocpp.errors import ShocppError
 from shocpp.settings import read_settings
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shocpp.doors.sending import why
+from shocpp.interfaces.delivery.documents import why
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from papers import FILE, PRICE, Month, months, paper, paper_row, priced, sums
 
-from shocpp.reports.paper import Paper, PaperRow
-from shocpp.reports.spreadsheet import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
+from shocpp.reports.csv_format import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
+from shocpp.reports.statement import Paper, PaperRow
 
 MARK = "\ufeff"
 DELIMITERS = {"de": ";", "en": ","}

@@ -22,7 +22,7 @@ from websockets import Subprotocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from shocpp.central_system.calls import place_call
+from shocpp.calls.placing import place_call
 from shocpp.ocpp.passwords import password_hash
 
 BACKEND = str(BIN / "shocpp-backend")

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 
-from shocpp.central_system.calls import place_call
+from shocpp.calls.placing import place_call
 from shocpp.central_system.switchboard import Switchboard
 
 Serve = Callable[..., Server]

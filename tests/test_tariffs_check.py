@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from conftest import Home
 
-from shocpp.reports.findings import NOTE, WRONG
-from shocpp.reports.tariffs import TariffsReport, tariffs_report
+from shocpp.checks.findings import NOTE, WRONG
+from shocpp.checks.tariffs import TariffsReport, tariffs_report
 from shocpp.store.database import open_database
 
 Y: dict[str, Any] = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 31.27}

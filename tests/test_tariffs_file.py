@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shocpp.central_system.tariffs import TariffsFile, load_tariffs
+from shocpp.configuration.tariffs import TariffsFile, load_tariffs
 from shocpp.errors import ConfigError
 from shocpp.ledger.tariffs import NO_TARIFFS
 

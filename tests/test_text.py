@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from papers import Month, accounting_row, eventful, months, paper, paper_row, seed_row, sums
 
-from shocpp.central_system.record_files import seed_form
-from shocpp.reports.paper import Paper
-from shocpp.reports.text import seed_array, text_of
-from shocpp.reports.wording import euro
-from shocpp.store.paper_records import PaperRow, SeedRow
+from shocpp.bookkeeping.record_files import seed_form
+from shocpp.language.phrases import euro
+from shocpp.reports.statement import Paper
+from shocpp.reports.text_format import seed_array, text_of
+from shocpp.store.books.statement_records import PaperRow, SeedRow
 
 REVERSAL = paper_row(
     consumed_wh=-4_000,

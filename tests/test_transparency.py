@@ -15,12 +15,12 @@ from test_rebuilding import lose
 from test_restoring import taken
 from test_reviewing import EVENING, MORNING, NOON, review, say, start, stop
 
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.record_files import RecordFiles, write_files
+from shocpp.bookkeeping.record_files import RecordFiles, write_files
+from shocpp.clock import now_ms
 from shocpp.ocpp.facts import SignedValue
 from shocpp.ocpp.signed_values import kept_sample
 from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
-from shocpp.store import signed_values
+from shocpp.store.books import signed_values
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
 

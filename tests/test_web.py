@@ -7,8 +7,8 @@ from conftest import Server
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.sync.client import connect
 
-from shocpp.doors.refused import Refused
-from shocpp.doors.upgrades import identity_from
+from shocpp.interfaces.http.refusals import Refused
+from shocpp.interfaces.websocket.upgrades import identity_from
 
 
 @pytest.mark.parametrize(

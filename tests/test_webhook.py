@@ -21,8 +21,8 @@ from receiving import (
 )
 
 from shocpp import __version__
-from shocpp.doors.webhook import Filing, post_all, to_webhook
 from shocpp.errors import ConfigError, Unsent
+from shocpp.interfaces.delivery.webhook import Filing, post_all, to_webhook
 from shocpp.settings import Settings, read_settings
 
 __all__ = ["certificate", "office", "open_office", "open_web", "trusted"]

@@ -20,7 +20,7 @@ from wsproto.frame_protocol import (
     RsvBits,
 )
 
-from shocpp.doors.websocket_frames import (
+from shocpp.interfaces.websocket.frames import (
     Closed,
     FrameReader,
     FrameViolation,

@@ -9,9 +9,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ledger.transactions import NO_CARD_TOLD
-from shocpp.ocpp.fields import FROM_CHARGE_POINT
-from shocpp.reports.wording import (
+from shocpp.language.phrases import (
     GERMAN,
     STOP_REASONS,
     ct_per_kwh,
@@ -25,9 +23,11 @@ from shocpp.reports.wording import (
     spelled,
     stop_reason,
 )
+from shocpp.ledger.transactions import NO_CARD_TOLD
+from shocpp.ocpp.fields import FROM_CHARGE_POINT
 
 BERLIN = ZoneInfo("Europe/Berlin")
-ROOMS = ("ledger", "ocpp", "central_system")
+PACKAGES = ("bookkeeping", "ledger", "ocpp", "recovery")
 NAMED = {"flags", "review", "unmatched", "note"}
 FROM_ELSEWHERE = {
     NO_CARD_TOLD,
@@ -84,8 +84,8 @@ def _texts(said: ast.expr) -> Iterator[str]:
 def sources() -> dict[str, set[str]]:
     return {
         str(file.relative_to(ROOT)): sayings(file.read_text())
-        for room in ROOMS
-        for file in sorted((ROOT / "shocpp" / room).glob("*.py"))
+        for package in PACKAGES
+        for file in sorted((ROOT / "shocpp" / package).glob("*.py"))
     }
 
 
@@ -96,7 +96,7 @@ def test_every_reason_and_flag_of_the_sources_has_a_german_form() -> None:
         for english in said
         if english not in GERMAN
     }
-    assert missing == set(), "give it a German form in shocpp/reports/wording.py"
+    assert missing == set(), "give it a German form in shocpp/language/phrases.py"
 
 
 def test_no_german_form_is_of_what_nobody_says_any_more() -> None:
@@ -112,9 +112,9 @@ def test_the_collection_finds_each_way_of_saying() -> None:
         "shocpp/ledger/decisions.py": "never stopped",
         "shocpp/ledger/transactions.py": "start time implausible",
         "shocpp/ocpp/actions.py": "{} unreadable",
-        "shocpp/central_system/billing.py": "see the log",
-        "shocpp/central_system/filed_records.py": "the file says {} kWh of its readings",
-        "shocpp/central_system/restoring.py": "{} has the same account and readings",
+        "shocpp/bookkeeping/billing.py": "see the log",
+        "shocpp/recovery/filed_records.py": "the file says {} kWh of its readings",
+        "shocpp/recovery/restore.py": "{} has the same account and readings",
     }.items():
         assert english in found[file]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from test_month import Office, charge
 
+from shocpp.bookkeeping.closing import close
+from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
-from shocpp.reports.closing import close
-from shocpp.reports.operator import Operator
 from shocpp.reports.year import (
     Line,
     Year,

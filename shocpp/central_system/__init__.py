@@ -1,1 +1,1 @@
-"""The rooms of the Central System: the switchboard and its conversations, the bookkeeper, calls."""
+"""The loop that holds every connected Charge Point: conversations, reception, call desk."""

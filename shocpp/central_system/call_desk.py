@@ -9,11 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from shocpp.central_system.clock import now_ms
+from shocpp.bookkeeping.jobs import Claim, Job, Send, Settle
 from shocpp.central_system.conversation import Conversation
-from shocpp.central_system.jobs import Claim, Job, Send, Settle
 from shocpp.central_system.loop import Loop
-from shocpp.central_system.tally import Tally
+from shocpp.clock import now_ms
+from shocpp.metrics.counters import Tally
 from shocpp.store.calls import CallOutcome, QueuedCall
 
 Submit = Callable[[Job, Conversation | None], None]

@@ -7,12 +7,11 @@ older answers of its own charger. Everything here runs in the switchboard's loop
 
 from collections import deque
 
-from shocpp.central_system.admission import Admitted
-from shocpp.central_system.jobs import Receive
-from shocpp.central_system.listing import Entry
-from shocpp.central_system.tally import Tally
+from shocpp.admission.decision import Admitted
+from shocpp.bookkeeping.jobs import Receive
 from shocpp.central_system.transport import Transport, address_of
-from shocpp.central_system.unique_ids import random_uuid
+from shocpp.configuration.charge_points import Entry
+from shocpp.metrics.counters import Tally
 from shocpp.ocpp.connection import (
     Answered,
     Confirmed,
@@ -26,7 +25,8 @@ from shocpp.ocpp.connection import (
 from shocpp.ocpp.facts import Booted
 from shocpp.ocpp.identity import is_identity
 from shocpp.store.calls import QueuedCall
-from shocpp.store.charge_points import identity_key
+from shocpp.store.charge_points.identities import identity_key
+from shocpp.unique_ids import random_uuid
 
 PAUSE_AT = 64
 """Answers that wait before no more is read from this charger."""

@@ -18,14 +18,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from shocpp.central_system.admission import Admitted, may_stay
-from shocpp.central_system.bells import Bell, bells_folder
-from shocpp.central_system.bookkeeper import Bookkeeper
-from shocpp.central_system.call_desk import CallDesk
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.conversation import Conversation, Slot, too_much
-from shocpp.central_system.farewells import Farewells, Leaving
-from shocpp.central_system.jobs import (
+from shocpp.admission.decision import Admitted, may_stay
+from shocpp.bookkeeping.jobs import (
     Claim,
     Connect,
     Disconnect,
@@ -36,18 +30,24 @@ from shocpp.central_system.jobs import (
     Refuse,
     may_wait,
 )
-from shocpp.central_system.listing import Listing, ListingFile
+from shocpp.bookkeeping.writer import Bookkeeper
+from shocpp.central_system.call_desk import CallDesk
+from shocpp.central_system.closing_handshakes import Farewells, Leaving
+from shocpp.central_system.conversation import Conversation, Slot, too_much
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.reception import POLICY, REPLACED, Reception
-from shocpp.central_system.tally import Tally
-from shocpp.central_system.tally_file import TallyFile
 from shocpp.central_system.transport import Transport
-from shocpp.central_system.unique_ids import random_uuid
+from shocpp.clock import now_ms
+from shocpp.configuration.charge_points import Listing, ListingFile
+from shocpp.metrics.counter_files import TallyFile
+from shocpp.metrics.counters import Tally
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.frames import Call, error_text, parse
 from shocpp.settings import Settings
-from shocpp.store.admissions import RefusedAttempts
+from shocpp.store.charge_points.admissions import RefusedAttempts
+from shocpp.store.doorbell import Bell, bells_folder
+from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
 

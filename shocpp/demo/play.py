@@ -18,8 +18,8 @@ from time import monotonic
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
-from shocpp.central_system.answering import answer_canned
-from shocpp.central_system.canned import canned_call
+from shocpp.calls.answering import answer_canned
+from shocpp.configuration.canned_calls import canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.demo.server import Server
 from shocpp.errors import Unreachable

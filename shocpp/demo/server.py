@@ -142,7 +142,7 @@ class Server:
 
 def _console_script(command: str) -> list[str]:
     """A console script under this interpreter, wherever the script itself was installed."""
-    return [sys.executable, "-c", f"from shocpp.doors.cli import {command}; {command}()"]
+    return [sys.executable, "-c", f"from shocpp.interfaces.cli import {command}; {command}()"]
 
 
 def _free_port(port: int) -> int:

@@ -1,1 +1,1 @@
-"""The doors: each translates one technology and nothing else."""
+"""The former name of `shocpp.interfaces`, for console scripts of an older checkout."""

@@ -1,1 +1,1 @@
-"""The rooms where reports are made."""
+"""Statements of months and years, in every format."""

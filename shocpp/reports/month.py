@@ -10,26 +10,26 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp import __version__
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.listing import Listing, load_listing_or_none
-from shocpp.central_system.posting import month_of, posting
-from shocpp.central_system.record_files import write_files
-from shocpp.central_system.tags import load_accounts
-from shocpp.central_system.tariffs import load_tariffs
+from shocpp.bookkeeping.posting import month_of, posting
+from shocpp.bookkeeping.record_files import write_files
+from shocpp.clock import now_ms
+from shocpp.configuration.charge_points import Listing, load_listing_or_none
+from shocpp.configuration.operator import OperatorFile, load_operator
+from shocpp.configuration.tags import load_accounts
+from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.frozen import thawed
-from shocpp.reports.operator import OperatorFile, load_operator
-from shocpp.reports.paper import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.reports.snapshot import thawed
+from shocpp.reports.statement import Charger, Closed, Paper, Sums, Unfinished
 from shocpp.settings import Settings
-from shocpp.store import audit, closings, paper_records, prices, transactions
-from shocpp.store.closings import Closing
+from shocpp.store.books import audit, closings, prices, statement_records, transactions
+from shocpp.store.books.closings import Closing
+from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.statement_records import Consumption, PaperRow, SeedRow
 from shocpp.store.database import Database
-from shocpp.store.paper_records import Consumption, PaperRow, SeedRow
-from shocpp.store.prices import PriceUsed
 from shocpp.store.views import rows_of
 
 
@@ -54,18 +54,18 @@ def month_paper(db: Database, settings: Settings, year: int, month: int) -> Pape
 
 def rows_of_paper(db: Database, paper: Paper) -> Iterator[PaperRow]:
     """The records of a paper, one by one."""
-    return paper_records.of_month(db, name_of(paper.year, paper.month), paper.only)
+    return statement_records.of_month(db, name_of(paper.year, paper.month), paper.only)
 
 
 def seed_rows_of_paper(db: Database, paper: Paper) -> Iterator[SeedRow]:
     """Those with energy, as the seed wrote them."""
-    return paper_records.seed_rows(db, name_of(paper.year, paper.month), paper.only)
+    return statement_records.seed_rows(db, name_of(paper.year, paper.month), paper.only)
 
 
 def rows_told_apart(db: Database, paper: Paper) -> list[PaperRow]:
     """Those of a paper's records that humans have decided, or that came late."""
     month = name_of(paper.year, paper.month)
-    return list(paper_records.of_month(db, month, paper.only, told_apart=True))
+    return list(statement_records.of_month(db, month, paper.only, told_apart=True))
 
 
 def month_end(settings: Settings, year: int, month: int) -> datetime:
@@ -120,7 +120,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
     has_gaps = any(one.gap_wh for one in audited)  # looking for them costs as much again
     gaps = checked.gaps() if has_gaps else []
     involved = {
-        *paper_records.charge_points_of(db, name),
+        *statement_records.charge_points_of(db, name),
         *(one.charge_point_id for one in audited),
     }
     return Paper(
@@ -133,13 +133,13 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
         operator=conf.operator.operator,
         closed=None,
         accounts=_accounts(db, conf, year, month),
-        unassigned_wh=paper_records.unassigned_wh(db, name),
-        under_review=tuple(paper_records.under_review(db, name)),
+        unassigned_wh=statement_records.unassigned_wh(db, name),
+        under_review=tuple(statement_records.under_review(db, name)),
         unfinished=_unfinished(db, settings, year, month),
         audited=tuple(audited),
         gaps=tuple(gaps),
-        imported_wh=tuple(paper_records.imported_wh(db, name)),
-        decided_later_wh=tuple(paper_records.decided_later_wh(db, name)),
+        imported_wh=tuple(statement_records.imported_wh(db, name)),
+        decided_later_wh=tuple(statement_records.decided_later_wh(db, name)),
         chargers=_chargers(db, conf.listing, involved),
         cards=conf.accounts.card_names(),
     )
@@ -165,7 +165,7 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
 
 def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
     """Those that have charged, and those of tags.json that have not."""
-    consumed = {row.account: row for row in paper_records.consumption(db, name_of(year, month))}
+    consumed = {row.account: row for row in statement_records.consumption(db, name_of(year, month))}
     for index, account in conf.accounts.by_index.items():
         nothing = Consumption(account.name, index, 0, 0, None, 0)
         consumed.setdefault(account.name, nothing)

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 from shocpp.errors import UsageError
 from shocpp.ocpp.facts import SignedValue
 from shocpp.ocpp.signed_values import sample_of
-from shocpp.store import signed_values
+from shocpp.store.books import signed_values
 from shocpp.store.database import Database
 
 _FORMATS = (("OCMF|", "OCMF"), ("AP;", "ALFEN"))

@@ -9,18 +9,18 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp import __version__
-from shocpp.central_system.clock import now_ms
-from shocpp.central_system.posting import month_of
+from shocpp.bookkeeping.posting import month_of
+from shocpp.clock import now_ms
+from shocpp.configuration.operator import Operator, load_operator
 from shocpp.errors import UsageError
+from shocpp.language.phrases import euro, kwh
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
 from shocpp.reports.month import month_sums, name_of
-from shocpp.reports.operator import Operator, load_operator
-from shocpp.reports.paper import Sums
-from shocpp.reports.spreadsheet import BYTE_ORDER_MARK, csv_lines, defused, with_newline
-from shocpp.reports.text import WIDTH
-from shocpp.reports.wording import euro, kwh
+from shocpp.reports.statement import Sums
+from shocpp.reports.text_format import WIDTH
 from shocpp.settings import Settings
-from shocpp.store import closings, paper_records
+from shocpp.store.books import closings, statement_records
 from shocpp.store.database import Database
 
 
@@ -58,7 +58,7 @@ def year_paper(db: Database, settings: Settings, year: int, only: str | None = N
     """
     lines: list[Line] = []
     now = now_ms()
-    first, last = paper_records.first_month(db), month_of(now, settings.zone)
+    first, last = statement_records.first_month(db), month_of(now, settings.zone)
     for month in range(1, 13):
         name = name_of(year, month)
         if closings.is_closed(db, name) or (first is not None and first <= name <= last):

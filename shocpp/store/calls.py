@@ -11,7 +11,7 @@ that was sent is never sent again, whatever became of its worker.
 from typing import NamedTuple
 
 from shocpp.ocpp.redaction import redacted
-from shocpp.store.charge_points import identity_key
+from shocpp.store.charge_points.identities import identity_key
 from shocpp.store.database import Database
 
 _CHANGING = (

@@ -23,7 +23,7 @@ from shocpp.store.database import (
     damaged,
     unusable,
 )
-from shocpp.store.folders import one_at_a_time
+from shocpp.store.locks import one_at_a_time
 
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"

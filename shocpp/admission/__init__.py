@@ -1,0 +1,1 @@
+"""Decide which Charge Points may connect, and enrol new ones."""

@@ -1,0 +1,1 @@
+"""The writing thread, and everything that happens inside its write transactions."""

@@ -1,0 +1,119 @@
+"""Closing a month (a room): its paper is frozen, and from then on nothing comes into it."""
+
+from typing import NamedTuple
+
+from shocpp.bookkeeping.chain import closing_of, unchained
+from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import write_files
+from shocpp.clock import now_ms
+from shocpp.errors import UsageError
+from shocpp.ocpp.times import format_timestamp
+from shocpp.recovery.restore import not_in_the_books
+from shocpp.reports.month import draft, is_over, month_end, name_of
+from shocpp.reports.snapshot import frozen
+from shocpp.reports.statement import Paper
+from shocpp.settings import Settings
+from shocpp.store.books import closings, records, statement_records
+from shocpp.store.books.closings import Closing
+from shocpp.store.database import Database
+
+_UNPRICED = (
+    "Wh of priced accounts have no price, and now get none; write their tariff, and let each "
+    "record be booked again: shocpp review correct"
+)
+
+
+class Done(NamedTuple):
+    """A closed month; `left` are sentences on what it leaves for the open one."""
+
+    closing: Closing
+    left: tuple[str, ...]
+
+
+def close(
+    db: Database,
+    settings: Settings,
+    year: int,
+    month: int,
+    closed_by: str,
+    *,
+    unpriced: bool = False,
+) -> Done:
+    """Close a month; `unpriced`: although an account that has prices has records without one.
+
+    Raises UsageError where it is not over, is closed already, or accounting files are not in the
+    books; ConfigError where a file in conf/ cannot be read.
+    """
+    name, closed_ms = name_of(year, month), now_ms()
+    _require_over(settings, year, month)
+    _require_complete(db, settings)
+    with db.writing():
+        former = closings.of_month(db, name)
+        if former is not None:
+            raise UsageError(
+                f"{name} is closed since {format_timestamp(former.closed_ms)}, by "
+                f"{former.closed_by} (link {former.number}); corrections go to the open month: "
+                "shocpp review correct"
+            )
+        posting(db, settings).price_unpriced(name, closed_ms)
+        records.take_back_imported(db, name)
+        paper = draft(db, settings, year, month)
+        if not unpriced:
+            _require_prices(paper)
+        closing = closing_of(db, name, frozen(paper), closed_ms, closed_by)
+        closings.record(db, closing)
+        left = (*_left(paper), *_open_before(db, year, month))
+    write_files(db, settings)
+    return Done(closing, left)
+
+
+def _require_over(settings: Settings, year: int, month: int) -> None:
+    if not is_over(settings, year, month):
+        end = month_end(settings, year, month)
+        raise UsageError(
+            f"{name_of(year, month)} is not over; it can be closed from {end:%Y-%m-%d} on"
+        )
+
+
+def _require_complete(db: Database, settings: Settings) -> None:
+    folder = settings.accounting_folder
+    lost = [*not_in_the_books(db, folder), *unchained(db, folder)]
+    if lost:
+        raise UsageError(
+            f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "
+            f"first: shocpp import {folder} (which says what is wrong with those that it refuses)"
+        )
+
+
+def _require_prices(paper: Paper) -> None:
+    missing = [
+        f"{sums.unpriced_wh} Wh of {sums.account}"
+        for sums in paper.accounts
+        if sums.unpriced_wh and sums.total_ct is not None
+    ]
+    if missing:
+        raise UsageError(
+            f"{', '.join(missing)} have no price; write a tariff that holds in all that time (see: "
+            "shocpp tariffs check), or close it as it is with --unpriced"
+        )
+
+
+def _left(paper: Paper) -> list[str]:
+    """What is decided, stopped or priced later comes into the open month."""
+    unpriced_wh = sum(sums.unpriced_wh for sums in paper.accounts if sums.total_ct is not None)
+    told = (
+        (len(paper.under_review), "cases are under review; decide: shocpp review"),
+        (paper.unassigned_wh, "Wh are of unknown cards; assign them: shocpp review"),
+        (len(paper.unfinished), "transactions have no stop yet; see: shocpp transactions"),
+        (unpriced_wh, _UNPRICED),
+    )
+    return [f"{count} {what}" for count, what in told if count]
+
+
+def _open_before(db: Database, year: int, month: int) -> list[str]:
+    before = [
+        name_of(year, other)
+        for other in statement_records.months(db, year)
+        if other < month and not closings.is_closed(db, name_of(year, other))
+    ]
+    return [f"{', '.join(before)} are still open"] if before else []

@@ -1,0 +1,1 @@
+"""Calls to Charge Points: addressing, placing, canned calls and their answers."""

@@ -1,0 +1,1 @@
+"""The findings of `shocpp check` and `shocpp tariffs check`."""

@@ -1,0 +1,1 @@
+"""The files of conf/: read whole, checked key by key, replaced whole."""

@@ -1,0 +1,1 @@
+"""The interfaces: each package translates one technology and decides nothing."""

@@ -1,0 +1,78 @@
+"""The Calls that the API sends, as JSON schemas made of the tables of `ocpp.fields` (a door)."""
+
+from typing import Any
+
+from shocpp.interfaces.api.parameters import LARGEST
+from shocpp.ocpp.fields import TO_CHARGE_POINT, Field, Fields
+
+LONGEST_S = 120.0
+DEFAULT_S = 5.0
+"""How long a charger is waited for."""
+
+Schema = dict[str, Any]
+
+_STOP_BY: Schema = {
+    "type": "object",
+    "description": "Instead of an id: the only open transaction of the charger, of an account, or "
+    "at a connector.",
+    "properties": {
+        "account": {"type": "string", "format": "printable"},
+        "connectorId": {"type": "integer"},
+    },
+    "additionalProperties": False,
+}
+
+
+def call_schema(action: str) -> Schema:
+    """The schema of what is posted to send a request of OCPP 1.6 §6 to a charger."""
+    fields = TO_CHARGE_POINT[action]
+    payload = _object(fields)
+    if action == "ChangeConfiguration":  # numbers and booleans become the strings of the wire
+        payload["properties"]["value"]["type"] = ["string", "number", "boolean"]
+    if action == "RemoteStopTransaction":
+        payload = {"anyOf": [payload, _STOP_BY]}
+    timeout = {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "maximum": LONGEST_S,
+        "default": DEFAULT_S,
+        "description": "Seconds to wait for the confirmation.",
+    }
+    is_needed = any(field.required for field in fields.values()) and "anyOf" not in payload
+    return {
+        "type": "object",
+        "required": ["action", *(["payload"] if is_needed else [])],
+        "properties": {
+            "action": {"type": "string", "enum": [action]},
+            "payload": payload,
+            "timeout_s": timeout,
+        },
+        "additionalProperties": False,
+    }
+
+
+def _object(fields: Fields) -> Schema:
+    return {
+        "type": "object",
+        "required": [name for name, field in fields.items() if field.required],
+        "properties": {name: _field(field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+
+
+def _field(field: Field) -> Schema:
+    if field.json_type == "object":
+        return _object(field.fields or {})
+    if field.json_type == "array":
+        schema: Schema = {"type": "array", "items": _field(field.items or Field("object"))}
+        return schema | ({"minItems": field.min_items} if field.min_items else {})
+    if field.json_type == "string":
+        rules = {
+            "maxLength": field.max_length,
+            "enum": list(field.one_of) or None,
+            "format": field.format or None,
+        }
+        return {"type": "string"} | {name: rule for name, rule in rules.items() if rule}
+    schema = {"type": field.json_type, "maximum": LARGEST}
+    schema["minimum"] = -LARGEST - 1 if field.minimum is None else field.minimum
+    return schema | ({"multipleOf": 10.0**-field.decimals} if field.decimals else {})

@@ -1,0 +1,48 @@
+"""The command line (a door): `shocpp VERB`, and the seed's commands under their own names."""
+
+import click
+
+from shocpp import __version__
+from shocpp.interfaces.cli.calls import caller, calls, command
+from shocpp.interfaces.cli.charge_points import charge_points
+from shocpp.interfaces.cli.check import check
+from shocpp.interfaces.cli.closing import close, verify
+from shocpp.interfaces.cli.conventions import HELP
+from shocpp.interfaces.cli.listings import frames, transactions
+from shocpp.interfaces.cli.review import review
+from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
+from shocpp.interfaces.cli.statements import summary
+from shocpp.interfaces.cli.tags import tags
+from shocpp.interfaces.cli.tariffs import tariffs
+from shocpp.interfaces.cli.upkeep import backup, import_, rebuild
+
+
+@click.group(context_settings=HELP)
+@click.version_option(__version__, prog_name="shocpp")
+def main() -> None:
+    """Run EV chargers (OCPP 1.6-J) and know, to the Wh, who charged what."""
+
+
+for verb in (
+    backend,
+    backup,
+    caller,
+    calls,
+    charge_points,
+    check,
+    close,
+    command,
+    demo,
+    frames,
+    import_,
+    listener,
+    migrate,
+    rebuild,
+    review,
+    summary,
+    tags,
+    tariffs,
+    transactions,
+    verify,
+):
+    main.add_command(verb)

@@ -1,0 +1,91 @@
+"""Commands that serve chargers, and what they stand on (a door)."""
+
+import os
+import time
+
+import click
+
+from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.settings import read_settings
+
+
+@click.command(context_settings=HELP)
+@one_line_errors
+def listener() -> None:
+    """Serve chargers and web pages, until stopped.
+
+    \b
+    Example: WS_PORT=8080 shocpp-listener
+    """
+    from shocpp.interfaces.server.start import listen
+
+    listen()
+
+
+@click.command(context_settings=HELP)
+@click.option(
+    "-c",
+    "--charge-point",
+    metavar="ID",
+    help="The charger's name, for which you answer; by default websocketd's PATH_INFO, else its "
+    "serial.",
+)
+@one_line_errors
+def backend(charge_point: str | None) -> None:
+    """Serve one charger over stdin and stdout, for inetd and websocketd.
+
+    \b
+    Example: printf '[2,"1","Heartbeat",{}]\\n' | shocpp-backend
+    """
+    from shocpp.interfaces.server.logs import log_to_stderr
+    from shocpp.interfaces.server.start import prepare
+    from shocpp.interfaces.stdio.backend import (
+        admitted_on_stdio,
+        identity_of_stdio,
+        serve_stdio,
+        vouched_for,
+    )
+
+    settings = read_settings()
+    prepare(settings, thorough=False)
+    log_to_stderr()
+    name = identity_of_stdio(charge_point, os.environ)
+    address, port = os.environ.get("REMOTE_ADDR"), os.environ.get("REMOTE_PORT", "")
+    remote = f"{address}:{port}" if address else "stdin"
+    if charge_point is not None and name is not None and "GATEWAY_INTERFACE" not in os.environ:
+        admitted = vouched_for(settings, name)
+    else:
+        admitted = admitted_on_stdio(settings, name, os.environ, remote)
+    serve_stdio(settings, admitted, remote)
+
+
+@click.command(context_settings=HELP)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default a free one.")
+@one_line_errors
+def demo(port: int) -> None:
+    """Watch a simulated charger be started, charge and be billed, in about ten seconds.
+
+    A server of its own on 127.0.0.1 with a scratch database; nothing of yours is touched.
+
+    \b
+    Example: shocpp demo
+    """
+    from shocpp.demo.play import play
+
+    play(port, click.echo)
+
+
+@click.command(context_settings=HELP)
+@one_line_errors
+def migrate() -> None:
+    """Make the database, or bring it up to this version.
+
+    \b
+    Example: shocpp migrate
+    """
+    from shocpp.store.migrations import migrate as migrate_database
+
+    settings = read_settings()
+    was_there = settings.database.exists()
+    migrate_database(settings.database, time.time_ns() // 1_000_000)
+    click.echo(f"{settings.database} is {'up to date' if was_there else 'made'}")

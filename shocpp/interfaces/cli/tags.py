@@ -1,0 +1,64 @@
+"""The commands about cards (a door)."""
+
+import click
+
+from shocpp.errors import Unreachable
+from shocpp.interfaces.cli.conventions import (
+    HELP,
+    charger_option,
+    one_line_errors,
+    patience_option,
+    user_name,
+)
+from shocpp.interfaces.cli.review import tell_entries
+from shocpp.interfaces.lines import one_line
+from shocpp.settings import read_settings
+from shocpp.store.database import open_database
+
+
+@click.group(context_settings=HELP)
+def tags() -> None:
+    """Learn cards in place.
+
+    \b
+    Example: shocpp tags learn --account family-y -c garage
+    """
+
+
+@tags.command(context_settings=HELP)
+@click.option("--account", required=True, metavar="NAME", help="Whose card it is.")
+@charger_option
+@patience_option(60.0, "How long to wait for the card.")
+@one_line_errors
+def learn(account: str, charge_point: str | None, timeout: float) -> None:
+    """Wait for the next unknown card at a charger, and write it into tags.json.
+
+    What the card has charged while it was unknown goes to the account, too.
+
+    \b
+    Example: shocpp tags learn --account family-y -c garage
+    """
+    from shocpp.bookkeeping.card_learning import cards_shown, learn_card, require_account
+    from shocpp.bookkeeping.review import Decider
+    from shocpp.calls.addressing import SEE, identity_meant, the_only_connected
+    from shocpp.store.charge_points.connections import connected
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        name = identity_meant(db, charge_point) if charge_point else the_only_connected(db)
+        if name not in connected(db):
+            raise Unreachable(f"{name} is not connected; {SEE}")
+        require_account(db, settings, account)
+        cards = cards_shown(db, settings, name, timeout)
+        click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)
+        for card in cards:
+            if card.account is None:
+                break
+            click.echo(one_line(f"{card.id_tag} is {card.account}'s already"), err=True)
+        learned = learn_card(
+            db, settings, card.id_tag, account, Decider(user_name(), "card learned")
+        )
+    click.echo(one_line(f"{card.id_tag} is {account}'s card now"))
+    tell_entries(learned.made)
+    if learned.open_transactions:
+        click.echo(f"what it is charging is {account}'s when it stops")

@@ -1,0 +1,153 @@
+"""The commands about prices (a door)."""
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shocpp.checks.findings import is_fine, lines_of
+from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.lines import one_line
+from shocpp.settings import Settings, read_settings
+from shocpp.store.database import open_database
+
+if TYPE_CHECKING:
+    from shocpp.checks.tariffs import TariffsReport
+    from shocpp.ledger.periods import Period, Window
+
+
+@click.group(context_settings=HELP)
+def tariffs() -> None:
+    """Look through the prices.
+
+    \b
+    Example: shocpp tariffs check
+    """
+
+
+@tariffs.command(context_settings=HELP)
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@one_line_errors
+def check(as_json: bool) -> None:
+    """Print who pays which price from when till when, and what is booked without a price.
+
+    Exit code 0: nothing has to be mended; 1: a price is missing, or the file is broken.
+
+    \b
+    Example: shocpp tariffs check
+    """
+    settings = read_settings()
+    settings.check_zone()
+    try:
+        report = _report(settings)
+    except FileNotFoundError:
+        _tell_none(settings, as_json)
+        return
+    if as_json:
+        click.echo(json.dumps(_as_object(settings, report), ensure_ascii=False, indent=2))
+    else:
+        for line in _lines(report):
+            click.echo(one_line(line))
+    sys.exit(0 if is_fine(report.findings) else 1)
+
+
+def _report(settings: Settings) -> "TariffsReport":
+    from shocpp.checks.tariffs import tariffs_report
+
+    settings.tariffs_file.stat()
+    with open_database(settings.database) as db:
+        return tariffs_report(db, settings, datetime.now(settings.zone).date())
+
+
+def _tell_none(settings: Settings, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"file": None, "findings": []}, indent=2))
+    else:
+        begin = f"cp conf/tariffs.json.example {settings.tariffs_file}"
+        click.echo(one_line(f"no prices are set; begin with: {begin}"))
+
+
+def _lines(report: "TariffsReport") -> Iterator[str]:
+    for year, price in report.flat_prices.items():
+        yield f"flat price of {year}: {_plain(price, 4)} ct/kWh"
+    for account, tariff, periods in report.accounts:
+        yield f"{account}{'' if tariff in (None, account) else f' (as {tariff})'}"
+        for period in periods:
+            yield f"  {_days(period)}  {_told(period)}"
+        if not periods:
+            yield "  no price"
+    yield from lines_of(report.findings)
+
+
+def _days(period: "Period") -> str:
+    until = "on" if period.valid_until is None else f"to {period.valid_until}"
+    return f"{period.valid_from} {until:<13}"
+
+
+def _told(period: "Period") -> str:
+    if period.rate is None:
+        told = ["the year's flat price"]
+    else:
+        told = [f"{period.rate.rate} {_plain(period.rate.microeuro_per_kwh, 4)} ct/kWh".strip()]
+        told += [_window(window) for window in period.windows]
+    if period.base_fee_microeuro:
+        told.append(f"base fee {_plain(period.base_fee_microeuro, 6)} EUR a month")
+    if period.vat_bp is not None:
+        told.append(
+            f"VAT {_plain(period.vat_bp, 2)} % {'in' if period.vat_included else 'ex'}cluded"
+        )
+    return ", ".join(told)
+
+
+def _window(window: "Window") -> str:
+    hours = f"{_time(window.from_minute)} to {_time(window.until_minute)}"
+    return f"{window.rate.rate} {_plain(window.rate.microeuro_per_kwh, 4)} from {hours}"
+
+
+def _time(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def _plain(number: int, decimals: int) -> str:
+    """312700 with four decimals: `31.27`."""
+    whole, rest = divmod(number, 10**decimals)
+    return f"{whole}.{rest:0{decimals}}".rstrip("0").rstrip(".")
+
+
+def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
+    return {
+        "file": str(settings.tariffs_file),
+        "flat_prices": report.flat_prices,
+        "accounts": [
+            {"account": account, "tariff": tariff, "periods": [_period(p) for p in periods]}
+            for account, tariff, periods in report.accounts
+        ],
+        "unpriced": [row._asdict() for row in report.unpriced],
+        "findings": [finding._asdict() for finding in report.findings],
+    }
+
+
+def _period(period: "Period") -> dict[str, Any]:
+    rate = period.rate
+    return {
+        "valid_from": str(period.valid_from),
+        "valid_until": None if period.valid_until is None else str(period.valid_until),
+        "basis": "flat" if rate is None else "own",
+        "rate": "" if rate is None else rate.rate,
+        "microeuro_per_kwh": None if rate is None else rate.microeuro_per_kwh,
+        "windows": [
+            {
+                "rate": window.rate.rate,
+                "from": _time(window.from_minute),
+                "until": _time(window.until_minute),
+                "microeuro_per_kwh": window.rate.microeuro_per_kwh,
+            }
+            for window in period.windows
+        ],
+        "base_fee_microeuro": period.base_fee_microeuro,
+        "vat_bp": period.vat_bp,
+        "vat_included": period.vat_included,
+    }

@@ -1,0 +1,1 @@
+"""Delivery of statements by mail and webhook."""

@@ -1,0 +1,166 @@
+"""Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
+
+import configparser
+import contextlib
+import errno
+import os
+import resource
+import socket
+import sys
+import time
+
+from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
+from shocpp.configuration.charge_points import listing_or_kept, load_listing_or_none
+from shocpp.configuration.tags import load_accounts
+from shocpp.errors import ConfigError
+from shocpp.metrics.counter_files import tallies_folder
+from shocpp.recovery.restore import not_in_the_books
+from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
+from shocpp.store import properties
+from shocpp.store.books import transactions
+from shocpp.store.database import open_database
+from shocpp.store.doorbell import bells_folder
+from shocpp.store.migrations import migrate
+
+
+def prepare(settings: Settings, *, thorough: bool) -> None:
+    """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
+    settings.check_zone()
+    load_listing_or_none(settings.charge_points_file)
+    migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
+    if not os.access(settings.database, os.W_OK):
+        raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
+    database = settings.database
+    ours = (settings.accounting_folder, bells_folder(database), tallies_folder(database))
+    for folder in ours:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"the folder {folder} cannot be made: {error.strerror}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"the folder {folder} cannot be written; see its rights and owner")
+
+
+def listen() -> None:
+    """Check, tell, and become gunicorn; returns only by raising ConfigError."""
+    settings = read_settings()
+    prepare(settings, thorough=True)
+    told = banner(settings)
+    _check_port(settings)
+    _check_wsgi_ini()
+    print(told, flush=True)
+    _allow_many_sockets()
+    os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
+    os.chdir(CHECKOUT)
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"])
+
+
+def banner(settings: Settings) -> str:
+    """What a user must know: the address for the charger, the accounts, the files, the risks."""
+    host = reachable_host(settings.address)
+    lines = [
+        f"charger:    OCPP 1.6-J, ws://{host}:{settings.port}/ and a name of your choice for it,",
+        f"            such as ws://{host}:{settings.port}/garage",
+        f"accounts:   {_accounts_line(settings)}",
+        *(f"calls:      {line}" for line in _canned_lines(settings)),
+        f"database:   {settings.database}",
+        f"records:    {settings.accounting_folder}/YYYY/MM/",
+        *(f"            {line}" for line in _lost_lines(settings)),
+        *_door_lines(settings),
+        *([] if is_loopback(settings.address) else _BARE),
+    ]
+    return "\n".join(lines)
+
+
+_BARE = (
+    "bare:       without nginx in front (conf/nginx/shocpp.conf) a few slow clients can keep new",
+    "            chargers and pages waiting; connected chargers are served on",
+)
+
+
+def _accounts_line(settings: Settings) -> str:
+    with open_database(settings.database) as db:
+        bound = transactions.account_names(db)
+    try:
+        names = load_accounts(settings.tags_file, bound).names()
+    except FileNotFoundError:
+        return (
+            f"none, every card is Invalid: {settings.tags_file} does not exist "
+            "(see conf/tags.json.example)"
+        )
+    return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
+
+
+def _door_lines(settings: Settings) -> list[str]:
+    with open_database(settings.database) as db:
+        listing = listing_or_kept(settings.charge_points_file, properties.kept_listing(db))
+    names = [entry.charge_point_id for entry in listing.entries.values()]
+    if listing.others is None or listing.others.hashes:
+        return [f"let in:     {', '.join(names) or 'none'} ({settings.charge_points_file})"]
+    return [
+        "open:       any charger that reaches this address is let in, without a password; give",
+        "            yours passwords with shocpp charge-points add NAME, and see shocpp check",
+    ]
+
+
+def _lost_lines(settings: Settings) -> list[str]:
+    with open_database(settings.database) as db:
+        lost = len(not_in_the_books(db, settings.accounting_folder))
+    remedy = f"take them in with: shocpp import {settings.accounting_folder}"
+    return [f"{lost} files there are not in the books; {remedy}"] if lost else []
+
+
+def _canned_lines(settings: Settings) -> list[str]:
+    try:
+        canned = all_canned_calls(settings.canned_file)
+    except ConfigError as error:
+        return [str(error)]
+    good = [name for name, call in canned.items() if isinstance(call, CannedCall)]
+    troubles = [str(call) for call in canned.values() if isinstance(call, ConfigError)]
+    return [f"{', '.join(good) or 'none'} ({settings.canned_file})", *troubles]
+
+
+def reachable_host(address: str) -> str:
+    """The address a charger in the same network reaches this machine at."""
+    if address not in ("0.0.0.0", "::"):
+        return f"[{address}]" if ":" in address else address
+    # Connecting a datagram socket sends nothing; it only picks the route and our address on it.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
+
+
+def _allow_many_sockets() -> None:
+    """Each charger is a descriptor; the soft limit is often 1024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS has no limit it would accept
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _check_wsgi_ini() -> None:
+    """What gunicorn.conf.py cannot refuse itself: gunicorn parses the file before it."""
+    parser = configparser.RawConfigParser()
+    path = CHECKOUT / "wsgi.ini"
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, ValueError, configparser.Error) as error:
+        told = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be used: {told}; correct that line or file") from None
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
+    where = f"{settings.address}:{settings.port} (WS_ADDRESS, WS_PORT)"
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.address, settings.port))
+            # Two sockets may be bound with SO_REUSEADDR; only one may listen.
+            probe.listen(1)
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        remedy = "stop the program that does, or choose another port" if taken else "correct them"
+        raise ConfigError(f"cannot listen on {where}: {error.strerror}; {remedy}") from None

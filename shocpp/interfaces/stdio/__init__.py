@@ -1,0 +1,1 @@
+"""One Charge Point over stdin and stdout."""

@@ -1,0 +1,1 @@
+"""The WSGI application of one worker, and its pages."""

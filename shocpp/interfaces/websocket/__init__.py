@@ -1,0 +1,1 @@
+"""OCPP-J over WebSocket: upgrade, frames and transport."""

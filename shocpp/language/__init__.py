@@ -1,0 +1,1 @@
+"""Figures, dates, months and sentences in German and English (pure)."""

@@ -1,0 +1,1 @@
+"""Counters of each worker, and the files in which they outlive it."""

@@ -1,0 +1,1 @@
+"""Import, rebuild, replay and restore of the books."""

@@ -1,0 +1,262 @@
+"""Reading accounting files back: ours, and those that the seed's scripts have written (a room).
+
+The seed's files have six keys, all strings, and whole kWh; ours have typed keys besides, and what
+the charger said. What cannot be read is refused with its reason and never guessed.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from shocpp.errors import UsageError
+from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.booking import MOST_WH, Record
+from shocpp.ledger.tariffs import Price, PricePart
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.ocpp.signed_values import sample_of
+from shocpp.ocpp.times import parse_timestamp
+from shocpp.store.books.prices import Frozen
+from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS, RecordPlace
+from shocpp.store.books.signed_values import SIGNED_COLUMNS
+
+_Value = TypeVar("_Value")
+
+_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
+_LOCAL_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]")
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+_MOST_BYTES = 8 * 1024 * 1024
+
+_NOBODY = ("", "null", UNASSIGNED)
+"""How the seed's scripts spell the account of an unknown card."""
+
+
+class Filed(NamedTuple):
+    """An accounting record as its file tells it.
+
+    `start` and `stop` are the columns of its transaction and its stop, None where it has none. In
+    the seed's form the account's index is not known: it is None.
+    """
+
+    path: Path
+    place: RecordPlace
+    record: Record
+    account_index: int | None
+    booked_ms: int
+    charge_point_id: str | None
+    entry: str
+    replaces_file: str | None
+    decided_by: str | None
+    decided_why: str | None
+    price: Frozen | None
+    start: dict[str, Any] | None
+    stop: dict[str, Any] | None
+    signed: tuple[dict[str, Any], ...] = ()
+
+
+def record_paths(path: Path) -> list[Path]:
+    """The accounting files at a path, a file or a folder, in the order of their times.
+
+    Of two of one name, which an import that was cut off has left, the one that was moved into a
+    later month goes first.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
+    if path.is_file() and not _NAME.fullmatch(path.name):
+        raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
+    found = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
+    return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return int(path.name.partition("-")[0]), path.name
+
+
+def read_filed(path: Path) -> Filed:
+    """The record of a file; UsageError says what is wrong with it."""
+    try:
+        if not path.is_file():
+            raise UsageError(f"{path} is not a file")
+        if path.stat().st_size > _MOST_BYTES:
+            raise UsageError(f"{path} is too large for an accounting record")
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from None
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} is not an accounting record, which is an object")
+    try:
+        return _ours(path, values) if "consumed_wh" in values else _seeds(path, values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"{path} is not an accounting record: {_what(error)}") from None
+
+
+def _what(error: Exception) -> str:
+    return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
+
+
+def _place(path: Path, values: dict[str, Any]) -> RecordPlace:
+    local_time = _text(values, "localtime")
+    if not _LOCAL_TIME.fullmatch(local_time):
+        raise ValueError(f"localtime is {local_time!r}, not YYYY-MM-DD HH:MM:SS")
+    return RecordPlace(local_time[:7], local_time, path.name)
+
+
+def _seeds(path: Path, values: dict[str, Any]) -> Filed:
+    begin_wh, end_wh, consumed_wh = (
+        _digits(values, key) * 1000 for key in ("begin_kwh", "end_kwh", "consumed_kwh")
+    )
+    billed_ms = _digits(values, "unixtime") * 1000
+    agrees = consumed_wh >= 0 and consumed_wh == end_wh - begin_wh
+    account = values.get("account")
+    account = UNASSIGNED if account is None or account in _NOBODY else _text(values, "account")
+    record = Record(
+        account_index=UNASSIGNED_INDEX,
+        account=account,
+        connector_id=None,
+        id_tag=None,
+        begin_wh=begin_wh,
+        end_wh=end_wh,
+        consumed_wh=max(consumed_wh, 0),
+        started_ms=None,
+        stopped_ms=billed_ms,
+        billed_ms=billed_ms,
+        duration_s=None,
+        charging_s=None,
+        stop_reason="Local",
+        provenance="imported",
+        review=None if agrees else f"the file says {consumed_wh // 1000} kWh of its readings",
+        flags=("imported, whole kWh",),
+    )
+    nothing = (None,) * 6
+    return Filed(path, _place(path, values), record, None, billed_ms, None, "record", *nothing)
+
+
+def _ours(path: Path, values: dict[str, Any]) -> Filed:
+    stopped_ms = _moment(values, "stopped_at")
+    unixtime = _digits(values, "unixtime")
+    flags = _text(values, "flags")
+    entry = _text(values, "entry") if "entry" in values else "record"
+    replaces_file = _optional(values, "replaces_file", _text)
+    if entry == ("reversal" if replaces_file is None else "record"):
+        raise ValueError(f"a {entry} cannot replace {replaces_file or 'nothing'}")
+    record = Record(
+        account_index=_whole(values, "account_index"),
+        account=_text(values, "account"),
+        connector_id=_optional(values, "connector_id", _whole),
+        id_tag=_optional(values, "id_tag", _text),
+        begin_wh=_whole(values, "begin_wh"),
+        end_wh=_whole(values, "end_wh"),
+        consumed_wh=_whole(values, "consumed_wh"),
+        started_ms=_optional(values, "started_at", _moment),
+        stopped_ms=stopped_ms,
+        billed_ms=stopped_ms if stopped_ms // 1000 == unixtime else unixtime * 1000,
+        duration_s=_optional(values, "duration_s", _whole),
+        charging_s=_optional(values, "charging_s", _whole),
+        stop_reason=_text(values, "stop_reason"),
+        provenance=_text(values, "provenance"),
+        review=_optional(values, "review", _text),
+        flags=tuple(filter(None, flags.split("; "))),
+    )
+    return Filed(
+        path,
+        _place(path, values),
+        record,
+        record.account_index,
+        _moment(values, "booked_at"),
+        _optional(values, "charge_point_id", _text),
+        entry,
+        replaces_file,
+        _optional(values, "decided_by", _text),
+        _optional(values, "decided_why", _text),
+        None if values.get("price") is None else _price(values["price"]),
+        _columns(values, "start", START_COLUMNS),
+        _columns(values, "stop", STOP_COLUMNS),
+        _signed(values),
+    )
+
+
+def _price(values: dict[str, Any]) -> Frozen:
+    parts = tuple(_part(part) for part in values["parts"])
+    amount_ct = _whole(values, "amount_ct")
+    if sum(part.amount_ct for part in parts) != amount_ct:
+        raise ValueError("the parts of its price are not its sum")
+    price = Price(amount_ct, parts, _optional(values, "note", _text))
+    return Frozen(_moment(values, "priced_at"), price)
+
+
+def _part(values: dict[str, Any]) -> PricePart:
+    return PricePart(
+        began_ms=_optional(values, "began_ms", _whole),
+        ended_ms=_whole(values, "ended_ms"),
+        wh=_whole(values, "wh"),
+        basis=_text(values, "basis"),
+        rate=_text(values, "rate"),
+        valid_from=_text(values, "valid_from"),
+        microeuro_per_kwh=_whole(values, "microeuro_per_kwh"),
+        vat_bp=_optional(values, "vat_bp", _whole),
+        vat_included=values["vat_included"] is True,
+        amount_ct=_whole(values, "amount_ct"),
+    )
+
+
+def _columns(values: dict[str, Any], key: str, columns: tuple[str, ...]) -> dict[str, Any] | None:
+    said = values.get(key)
+    if said is None:
+        return None
+    if not isinstance(said, dict):
+        raise ValueError(f"{key} is not an object")
+    return {column: _column(said, column) for column in columns}
+
+
+def _signed(values: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    """What was signed; files of before have none."""
+    said = values.get("signed") or []
+    if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+        raise ValueError("signed is not a list of objects")
+    for one in said:
+        sample_of(_text(one, "sample"))
+        if one["with_stop"] not in (0, 1):
+            raise ValueError(f"with_stop is {one['with_stop']!r}, not 0 or 1")
+    return tuple({column: _column(one, column) for column in SIGNED_COLUMNS} for one in said)
+
+
+def _column(values: dict[str, Any], key: str) -> int | str | None:
+    """What a column can hold: a whole number, a text or nothing."""
+    read = _text if isinstance(values[key], str) else _whole
+    return None if values[key] is None else read(values, key)
+
+
+def _optional(
+    values: dict[str, Any], key: str, read: Callable[[dict[str, Any], str], _Value]
+) -> _Value | None:
+    return None if values.get(key) is None else read(values, key)
+
+
+def _text(values: dict[str, Any], key: str) -> str:
+    value = values[key]
+    if not isinstance(value, str):
+        raise ValueError(f"{key} is {value!r}, not a text")
+    value.encode()  # a lone surrogate raises here, not in the database
+    return value
+
+
+def _whole(values: dict[str, Any], key: str) -> int:
+    value = values[key]
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_WH:
+        raise ValueError(f"{key} is {value!r}, not a whole number")
+    return value
+
+
+def _digits(values: dict[str, Any], key: str) -> int:
+    value = values[key]
+    if not _WHOLE.fullmatch(str(value)):
+        raise ValueError(f"{key} is {value!r}, not a whole number")
+    return int(value)
+
+
+def _moment(values: dict[str, Any], key: str) -> int:
+    moment_ms = parse_timestamp(values[key])
+    if moment_ms is None:
+        raise ValueError(f"{key} is {values[key]!r}, not a moment such as 2026-10-01T07:10:00.000Z")
+    return moment_ms

@@ -1,0 +1,130 @@
+"""The month's paper as one JSON object, for programs (a room).
+
+Every figure is a whole number in the unit of its name (`_wh`, `_ct`, `microeuro_per_kwh`, `_bp` of
+a rate, `_s`): exact in every language, and to be added up as it is. Beside energies and amounts
+stand texts for eyes, `"kwh": "33.250"` and `"eur": "10.40"`. Moments are UTC, `localtime` is not;
+what is not known is null. `records` come last, one a line: a month may be larger than memory.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from shocpp.language.phrases import euro, kwh
+from shocpp.ledger.accounts import id_tag_key
+from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.statement import Charger, Paper, Rows, Sums
+from shocpp.store.books.audit import Gap
+from shocpp.store.books.records import AccountingRow
+from shocpp.store.books.statement_records import PaperRow
+
+_WHOLE_KWH = ("begin_kwh", "end_kwh", "consumed_kwh")
+"""The seed's whole kWh: sums of them are wrong, so they stay in the text form."""
+
+
+def json_of(paper: Paper, rows: Rows) -> Iterator[str]:
+    """The paper in pieces; all of them together are one JSON object."""
+    frame = json.dumps(_frame(paper), ensure_ascii=False, indent=2)
+    yield frame.removesuffix("\n}") + ',\n  "records": ['
+    encode = json.JSONEncoder(ensure_ascii=False).encode
+    before = "\n    "
+    for row in rows:
+        yield before + encode(_record(paper, row))
+        before = ",\n    "
+    yield "\n  ]\n}\n"
+
+
+def _frame(paper: Paper) -> dict[str, object]:
+    return {
+        "period": f"{paper.year:04}-{paper.month:02}",
+        "account": paper.only,
+        "zone": paper.zone_name,
+        "created_at": paper.created_at,
+        "version": paper.version,
+        "closed": _typed(paper.closed),
+        "operator": _typed(paper.operator),
+        "total": _total(paper),
+        "accounts": [_sums(sums) for sums in paper.accounts],
+        "unassigned_wh": paper.unassigned_wh,
+        "under_review": [_accounting(row) for row in paper.under_review],
+        "unfinished": _typed(paper.unfinished),
+        "audit": _typed(paper.audited),
+        "gaps": [_gap(gap) for gap in paper.gaps],
+        "imported_wh": dict(paper.imported_wh),
+        "decided_later_wh": dict(paper.decided_later_wh),
+        "chargers": [_charger(charger) for charger in paper.chargers],
+    }
+
+
+def _total(paper: Paper) -> dict[str, object]:
+    wh = sum(sums.wh for sums in paper.accounts)
+    owed = [sums.total_ct for sums in paper.accounts if sums.total_ct is not None]
+    total_ct = sum(owed) if owed else None
+    return {
+        "transactions": sum(sums.transactions for sums in paper.accounts),
+        "wh": wh,
+        "kwh": kwh(wh, "en"),
+        "total_ct": total_ct,
+        "eur": _eur(total_ct),
+    }
+
+
+def _sums(sums: Sums) -> dict[str, object]:
+    return {**_typed(sums), "kwh": kwh(sums.wh, "en"), "eur": _eur(sums.total_ct)}
+
+
+def _eur(amount_ct: int | None) -> str | None:
+    return None if amount_ct is None else euro(amount_ct, "en")
+
+
+def _gap(gap: Gap) -> dict[str, object]:
+    """As in the view `gaps`."""
+    return {
+        "number": gap.number,
+        "charge_point_id": gap.charge_point_id,
+        "connector_id": gap.connector_id,
+        "from_wh": gap.from_wh,
+        "to_wh": gap.to_wh,
+        "gap_wh": gap.to_wh - gap.from_wh,
+        "after": format_timestamp(gap.after_ms),
+        "before": format_timestamp(gap.before_ms),
+        "dismissed": gap.dismissed,
+    }
+
+
+def _charger(charger: Charger) -> dict[str, object]:
+    """Without names of connectors where there are none, as in months closed before there were."""
+    told = dict(_typed(charger))
+    if not charger.connectors:
+        del told["connectors"]
+    return told
+
+
+def _accounting(row: AccountingRow) -> dict[str, object]:
+    told = row._asdict()
+    for field in _WHOLE_KWH:
+        del told[field]
+    return told
+
+
+def _record(paper: Paper, paper_row: PaperRow) -> dict[str, object]:
+    row, amount_ct = paper_row.row, paper_row.amount_ct
+    return {
+        **_accounting(row),
+        "card_name": paper.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
+        "kwh": kwh(row.consumed_wh, "en"),
+        "microeuro_per_kwh": paper_row.microeuro_per_kwh,
+        "price_parts": [{"wh": wh, "microeuro_per_kwh": price} for wh, price in paper_row.parts],
+        "price_note": paper_row.price_note,
+        "amount_ct": amount_ct,
+        "eur": _eur(amount_ct),
+        "signed": paper_row.signed,
+        "file_name": paper_row.file_name,
+    }
+
+
+def _typed(value: Any) -> Any:
+    """Named tuples as objects, all the way down; json would make lists of them."""
+    if hasattr(value, "_asdict"):
+        return {name: _typed(part) for name, part in value._asdict().items()}
+    return [_typed(part) for part in value] if isinstance(value, tuple) else value

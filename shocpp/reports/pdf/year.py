@@ -1,0 +1,147 @@
+"""The yearly paper of one account or of all as a PDF file (a room): each has a table of months."""
+
+from collections.abc import Iterable
+from functools import partial
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from shocpp.reports.pdf.font import Face
+from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
+from shocpp.reports.pdf.labels import Word, euro, kwh, local, moment, month_name, word
+from shocpp.reports.pdf.layout import (
+    Fact,
+    draw_end,
+    draw_facts,
+    draw_footer,
+    draw_letterhead,
+    draw_running_head,
+)
+from shocpp.reports.pdf.page import BODY_PT, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Facts, Sheet
+from shocpp.reports.year import Line, Year
+
+ROW_HEIGHT = 12.5
+
+_COLUMNS = (
+    Column("month_", 120),
+    Column("transactions_", 100, right=True),
+    Column("energy_", 110, right=True),
+)
+_MONEY = tuple(Column(key, 85, right=True) for key in ("amount_", "fees_", "vat_", "total_"))
+_CLOSING = Column("closing_", 90, indent=14)
+
+
+def pdf_of_year(paper: Year, language: str) -> bytes:
+    """The year of one account, or of each with their total."""
+    say = partial(word, language)
+    title = f"{say('year_title', f'{paper.year:04}')} – {paper.only or say('all_accounts')}"
+    created = moment(local(paper.created_at, ZoneInfo(paper.zone_name)), language)
+    standing = f"{say('created')} {created} · {_state(paper, say)}"
+    sheet = Sheet(_facts(paper, title, standing, language))
+    sheet.top = lambda: draw_running_head(sheet, title, paper.operator)
+    _draw_head(sheet, paper, created, say)
+    _Months(sheet, paper, language).draw()
+    draw_end(sheet, paper.operator, say("year_note"), say)
+    return sheet.finish(
+        lambda page, pages: draw_footer(sheet, standing, say("page", page=page, pages=pages))
+    )
+
+
+def _facts(paper: Year, title: str, standing: str, language: str) -> Facts:
+    return Facts(
+        title=title,
+        author=paper.operator.name,
+        subject=standing,
+        creator=f"shocpp {paper.version}",
+        created_at=paper.created_at,
+        language=language,
+    )
+
+
+def _state(paper: Year, say: Word) -> str:
+    is_closed = all(line.closed is not None for line in paper.lines) and paper.lines
+    return say("year_closed" if is_closed else "year_open")
+
+
+def _draw_head(sheet: Sheet, paper: Year, created: str, say: Word) -> None:
+    account = f"{say('account')}: {paper.only}" if paper.only else say("all_accounts")
+    title = say("year_title", f"{paper.year:04}")
+    draw_letterhead(sheet, paper.operator, title, account, say)
+    made: Fact = (say("created"), [f"{created}, shocpp {paper.version}"])
+    state: Fact = (say("status"), [_state(paper, say)])
+    draw_facts(sheet, [made], [state])
+
+
+class _Months:
+    """The tables of a year: one for each account, and the total where there are several."""
+
+    def __init__(self, sheet: Sheet, paper: Year, language: str) -> None:
+        self._sheet, self._paper, self._language = sheet, paper, language
+        self._say = partial(word, language)
+        has_money = any(line.total_ct is not None for line in paper.lines)
+        columns = (*_COLUMNS, *(_MONEY if has_money else ()), _CLOSING)
+        self._grid = Grid(sheet, columns, self._say)
+
+    def draw(self) -> None:
+        """Draw everything between the head and the end of the paper."""
+        accounts = [list(lines) for _, lines in groupby(self._paper.lines, _account)]
+        for lines in accounts:
+            self._account(lines)
+        if not accounts:
+            self._sheet.paragraph(self._say("year_nothing"))
+        if len(accounts) > 1:
+            self._sheet.need(3 * ROW_HEIGHT)
+            self._sheet.y -= ROW_HEIGHT
+            self._sum(self._paper.lines, "year_total")
+
+    def _account(self, lines: list[Line]) -> None:
+        """Draw an account's months; they are never torn apart."""
+        sheet = self._sheet
+        sheet.need(2 * BODY_PT * LINE + HEAD_HEIGHT + (len(lines) + 2) * ROW_HEIGHT)
+        if self._paper.only is None:
+            sheet.y -= BODY_PT * LINE
+            sheet.text(LEFT, lines[0].account, RIGHT - LEFT, BODY_PT + 1, Face.STRONG)
+            sheet.y -= 4
+        self._grid.head()
+        for line in lines:
+            sheet.y -= ROW_HEIGHT - 3.5
+            self._grid.row(self._cells([line]) | self._named(line))
+            sheet.y -= 3.5
+            sheet.rule(LEFT, RIGHT, 0.3, LIGHT)
+        self._sum(lines, "year_sum")
+        sheet.y -= 8
+
+    def _named(self, line: Line) -> dict[str, str]:
+        """A line's month and its link."""
+        month = month_name(int(line.month[5:]), self._language)
+        number = line.closed
+        closing = self._say("closing_open") if number is None else self._say("closing", number)
+        return {"month_": month, "closing_": closing}
+
+    def _sum(self, lines: Iterable[Line], key: str) -> None:
+        sheet = self._sheet
+        sheet.rule(LEFT, RIGHT, 0.7)
+        sheet.y -= ROW_HEIGHT
+        cells = {"month_": self._say(key)} | self._cells(list(lines))
+        self._grid.row(cells, SMALL_PT + 0.5, Face.STRONG)
+        sheet.y -= 4.5
+        sheet.rule(LEFT, RIGHT, 0.4)
+
+    def _cells(self, lines: list[Line]) -> dict[str, str]:
+        """What lines come to; where none has a price, there is nothing to say of money."""
+        cells = {
+            "transactions_": str(sum(line.transactions for line in lines)),
+            "energy_": kwh(sum(line.wh for line in lines), self._language),
+        }
+        priced = [line for line in lines if line.total_ct is not None]
+        money = {
+            "amount_": sum(line.amount_ct or 0 for line in priced),
+            "fees_": sum(line.fees_ct for line in priced),
+            "vat_": sum(line.vat_ct for line in priced),
+            "total_": sum(line.total_ct or 0 for line in priced),
+        }
+        told = {key: euro(ct, self._language) if priced else "–" for key, ct in money.items()}
+        return cells | told
+
+
+def _account(line: Line) -> str:
+    return line.account

@@ -1,0 +1,1 @@
+"""Transactions, records, prices, readings and closed months."""

@@ -1,0 +1,162 @@
+"""What a paper says of a month: its records one by one, and their sums (memory floor)."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shocpp.store.books import prices
+from shocpp.store.books.records import ACCOUNTING_COLUMNS, AccountingRow
+from shocpp.store.database import Database
+
+_ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
+"""By nothing that a rebuild changes."""
+
+
+def under_review(db: Database, month: str) -> list[AccountingRow]:
+    """The records of a month (YYYY-MM) that wait for a human."""
+    rows = db.execute(
+        f"SELECT {ACCOUNTING_COLUMNS} FROM accounting"
+        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
+        (month,),
+    )
+    return [AccountingRow(*row) for row in rows.fetchall()]
+
+
+class PaperRow(NamedTuple):
+    """A record with its price, as a paper shows it.
+
+    `amount_ct` is None where it has no price, `microeuro_per_kwh` also where its parts have
+    several (`parts` then tells them: Wh and microeuro per kWh). `signed` counts its signed values,
+    `file_name` names it for ever: its number may change when the database is made again.
+    """
+
+    row: AccountingRow
+    amount_ct: int | None
+    microeuro_per_kwh: int | None
+    price_note: str | None
+    parts: tuple[tuple[int, int], ...]
+    signed: int
+    file_name: str
+
+
+def of_month(
+    db: Database, month: str, account: str | None = None, *, told_apart: bool = False
+) -> Iterator[PaperRow]:
+    """What is booked in a month (YYYY-MM) of local time, in the order of its times, one by one.
+
+    Of one account, or of all; `told_apart`: only what humans have decided, and what came late.
+    """
+    chosen = "" if account is None else " AND account = :account"
+    chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if told_apart else ""
+    rows = db.execute(
+        "SELECT number, amount_ct, microeuro_per_kwh, price_note, signed, file_name,"
+        f" {ACCOUNTING_COLUMNS}"
+        f" FROM accounting WHERE month = :month AND review IS NULL{chosen}"
+        f" ORDER BY {_ORDER}",
+        {"month": month, "account": account},
+    )
+    for number, amount_ct, microeuro, note, signed, file_name, *row in rows:
+        parts: tuple[tuple[int, int], ...] = ()
+        if amount_ct is not None and microeuro is None:
+            parts = prices.parts_of(db, number)
+        yield PaperRow(AccountingRow(*row), amount_ct, microeuro, note, parts, signed, file_name)
+
+
+class SeedRow(NamedTuple):
+    """What the seed wrote of a record."""
+
+    localtime: str
+    unixtime: int
+    account: str
+    begin_kwh: int
+    end_kwh: int
+    consumed_kwh: int
+
+
+def seed_rows(db: Database, month: str, account: str | None = None) -> Iterator[SeedRow]:
+    """The booked records with energy of a month (YYYY-MM), of one account or of all, one by one."""
+    chosen = "" if account is None else " AND account = :account"
+    rows = db.execute(
+        f"SELECT {', '.join(SeedRow._fields)} FROM accounting WHERE month = :month"
+        f" AND review IS NULL AND consumed_wh <> 0{chosen} ORDER BY {_ORDER}",
+        {"month": month, "account": account},
+    )
+    return map(SeedRow._make, rows)
+
+
+class Consumption(NamedTuple):
+    """What an account has charged in a month, of the view `monthly_consumption`."""
+
+    account: str
+    account_index: int
+    transactions: int
+    wh: int
+    amount_ct: int | None
+    unpriced_wh: int
+
+
+def consumption(db: Database, month: str) -> list[Consumption]:
+    """What each account has charged in a month (YYYY-MM)."""
+    rows = db.execute(
+        f"SELECT {', '.join(Consumption._fields)} FROM monthly_consumption"
+        " WHERE period = ? AND account_index > 0 ORDER BY account",
+        (month,),
+    )
+    return [Consumption(*row) for row in rows.fetchall()]
+
+
+def unassigned_wh(db: Database, month: str) -> int:
+    """What nobody answers for of a month (YYYY-MM)."""
+    (wh,) = db.execute(
+        "SELECT coalesce(sum(consumed_wh), 0) FROM accounting"
+        " WHERE month = ? AND review IS NULL AND account_index = 0",
+        (month,),
+    ).fetchone()
+    return int(wh)
+
+
+def imported_wh(db: Database, month: str) -> list[tuple[str, int]]:
+    """What of a month came from the seed's files, by Charge Point; the audit does not know it."""
+    return db.execute(
+        "SELECT charge_point_id, sum(consumed_wh) FROM accounting WHERE month = ?"
+        " AND review IS NULL AND provenance = 'imported' AND charge_point_id IS NOT NULL"
+        " GROUP BY charge_point_id ORDER BY charge_point_id",
+        (month,),
+    ).fetchall()
+
+
+def decided_later_wh(db: Database, month: str) -> list[tuple[str, int]]:
+    """What decisions on closed months come to in this one (YYYY-MM), by Charge Point; the audit
+    counts it where the register did."""
+    return db.execute(
+        "SELECT charge_point_id, sum(consumed_wh) FROM accounting WHERE month = ?"
+        " AND review IS NULL AND entry <> 'record' AND flags LIKE '%late: %'"
+        " AND account_index > 0 AND charge_point_id IS NOT NULL"
+        " GROUP BY charge_point_id ORDER BY charge_point_id",
+        (month,),
+    ).fetchall()
+
+
+def charge_points_of(db: Database, month: str) -> list[str]:
+    """The Charge Points with records in a month."""
+    rows = db.execute(
+        "SELECT DISTINCT charge_point_id FROM accounting"
+        " WHERE month = ? AND charge_point_id IS NOT NULL ORDER BY charge_point_id",
+        (month,),
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+def first_month(db: Database) -> str | None:
+    """The first month (YYYY-MM) that has a record."""
+    (month,) = db.execute("SELECT min(month) FROM accounting_record").fetchone()
+    return None if month is None else str(month)
+
+
+def months(db: Database, year: int) -> list[int]:
+    """The months of a year that have records."""
+    rows = db.execute(
+        "SELECT DISTINCT CAST(substr(month, 6) AS INTEGER) FROM accounting_record"
+        " WHERE month BETWEEN ? AND ? ORDER BY 1",
+        (f"{year:04}-01", f"{year:04}-12"),
+    )
+    return [month for (month,) in rows.fetchall()]

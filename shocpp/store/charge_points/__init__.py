@@ -1,0 +1,1 @@
+"""What is known of each Charge Point: identity, connection, frames, state."""
