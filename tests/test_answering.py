@@ -27,7 +27,8 @@ from shocpp.calls.answering import answer_canned
 from shocpp.configuration.canned_calls import parse_canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.errors import ConfigError, UsageError
-from shocpp.language.voice import CARDS, HELD_UP, MONTHS, REASONS, SENTENCES, STATES
+from shocpp.language.dates import MONTHS
+from shocpp.language.voice import CARDS, HELD_UP, REASONS, SENTENCES, STATES
 from shocpp.language.voice import moment as spoken_moment
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database

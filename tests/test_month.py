@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 from test_bookkeeping import ACCOUNTS, Desk
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posting, month_of
+from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.review import Decider, assign, correct, dismiss
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.cli.upkeep import progress
+from shocpp.language.dates import month_of
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files

@@ -4,16 +4,9 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from shocpp.reports.pdf.labels import (
-    WORDS,
-    cents,
-    euro,
-    hours,
-    kwh,
-    local,
-    moment,
-    month_name,
-)
+from shocpp.language.dates import day_and_time, local_datetime, month_name
+from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
+from shocpp.reports.pdf.labels import WORDS
 
 
 def test_both_languages_have_every_word_with_the_same_places_to_fill() -> None:
@@ -30,13 +23,18 @@ def test_no_two_marks_are_the_same() -> None:
 
 
 def test_figures_have_groups_of_thousands_and_all_their_decimals() -> None:
-    assert (kwh(1_234_567, "de"), kwh(1_234_567, "en")) == ("1.234,567", "1,234.567")
-    assert (kwh(-5, "de"), kwh(0, "en")) == ("-0,005", "0.000")
-    assert (euro(-123_456, "de"), euro(5, "en")) == ("-1.234,56", "0.05")
+    assert (grouped_kwh(1_234_567, "de"), grouped_kwh(1_234_567, "en")) == (
+        "1.234,567",
+        "1,234.567",
+    )
+    assert (grouped_kwh(-5, "de"), grouped_kwh(0, "en")) == ("-0,005", "0.000")
+    assert (grouped_euro(-123_456, "de"), grouped_euro(5, "en")) == ("-1.234,56", "0.05")
 
 
 def test_a_price_has_two_decimals_or_as_many_as_it_has() -> None:
-    told = [cents(microeuro, "de") for microeuro in (312_700, 312_750, 312_753, 300_000)]
+    told = [
+        grouped_ct_per_kwh(microeuro, "de") for microeuro in (312_700, 312_750, 312_753, 300_000)
+    ]
     assert told == ["31,27", "31,275", "31,2753", "30,00"]
 
 
@@ -49,10 +47,10 @@ def test_a_duration_is_told_in_full_minutes() -> None:
 def test_moments_are_told_in_local_time() -> None:
     berlin = ZoneInfo("Europe/Berlin")
     there = datetime(2026, 10, 1, 9, 10, tzinfo=berlin)
-    assert local("2026-10-01T07:10:00.000Z", berlin) == there
-    assert local(1_790_838_600_000, berlin) == there
-    assert moment(there, "de") == "01.10.2026 09:10"
-    assert moment(there, "en") == "2026-10-01 09:10"
+    assert local_datetime("2026-10-01T07:10:00.000Z", berlin) == there
+    assert local_datetime(1_790_838_600_000, berlin) == there
+    assert day_and_time(there, "de") == "01.10.2026 09:10"
+    assert day_and_time(there, "en") == "2026-10-01 09:10"
 
 
 def test_months_have_names() -> None:

@@ -10,7 +10,8 @@ import pytest
 from test_month import Office, charge
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posted, month_of, open_ms, place_in
+from shocpp.bookkeeping.posting import Posted, open_ms, place_in
+from shocpp.language.dates import month_of
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from papers import Month, accounting_row, eventful, months, paper, paper_row, seed_row, sums
 
 from shocpp.bookkeeping.record_files import seed_form
-from shocpp.language.phrases import euro
+from shocpp.language.figures import euro
 from shocpp.reports.statement import Paper
 from shocpp.reports.text_format import seed_array, text_of
 from shocpp.store.books.statement_records import PaperRow, SeedRow

@@ -9,20 +9,9 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.language.phrases import (
-    GERMAN,
-    STOP_REASONS,
-    ct_per_kwh,
-    entry,
-    euro,
-    kwh,
-    local,
-    masked,
-    percent,
-    phrase,
-    spelled,
-    stop_reason,
-)
+from shocpp.language.dates import local_time, spelled
+from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
+from shocpp.language.phrases import GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
 from shocpp.ledger.transactions import NO_CARD_TOLD
 from shocpp.ocpp.fields import FROM_CHARGE_POINT
 
@@ -245,7 +234,7 @@ def test_a_card_shows_its_end_only() -> None:
     ],
 )
 def test_moments_are_local_times(moment: str | int, there: str) -> None:
-    assert local(moment, BERLIN) == there
+    assert local_time(moment, BERLIN) == there
 
 
 def test_people_write_dates_as_their_language_does() -> None:

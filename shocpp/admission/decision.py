@@ -12,15 +12,12 @@ import hashlib
 import logging
 import os
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
-from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OTHERS, Entry, Listing
+from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import THOUGHT_UP_ROUNDS, Login, is_password, rounds_of
-from shocpp.store.charge_points.admissions import RefusedAttempts
-from shocpp.store.charge_points.identities import identity_key
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +30,7 @@ FOREIGN_SUBPROTOCOL = "foreign subprotocol"
 ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
 
-REPORT_EVERY_S = 1.0
-MOST_KINDS = 100
-"""Kinds of refused attempts that are remembered between two reports."""
 
-PATIENCE, PATIENCE_S = 10, 60.0
 LONGEST_TOLD = 100
 
 
@@ -173,62 +166,3 @@ def _is_password(shown: bytes, kept: str) -> bool:
         return is_password(shown, kept)
     with _one_at_a_time:
         return is_password(shown, kept)
-
-
-class Refusals:
-    """The attempts that failed, told once a second to the books and the log. For any thread.
-
-    `report` writes them down; `later` has this process call something after so many seconds.
-    """
-
-    def __init__(
-        self,
-        report: Callable[[Iterable[RefusedAttempts]], None],
-        later: Callable[[float, Callable[[], None]], None],
-    ) -> None:
-        self._report = report
-        self._later = later
-        self._lock = threading.Lock()
-        self._waiting: dict[tuple[str, str, str], RefusedAttempts] = {}
-        self._untold = 0
-        self._failures: dict[str, tuple[float, int]] = {}
-
-    def add(self, attempt: Attempt, refused: NotAdmitted) -> bool:
-        """Take a failed attempt; returns whether there are too many of its address by now."""
-        name, address = attempt.charge_point_id or "", attempt.address
-        key = (name, address, refused.reason)
-        with self._lock:
-            first = not self._waiting
-            known = self._waiting.get(key)
-            attempts = known.attempts + 1 if known else 1
-            if known or len(self._waiting) < MOST_KINDS:
-                self._waiting[key] = RefusedAttempts(*key, refused.told, attempts, now_ms())
-            else:
-                self._untold += 1
-            too_many = self._count(address)
-        if first:
-            self._later(REPORT_EVERY_S, self._tell)
-        return too_many
-
-    def _count(self, address: str) -> bool:
-        now = time.monotonic()
-        if len(self._failures) > MOST_KINDS:
-            self._failures.clear()
-        since, failures = self._failures.get(address, (now, 0))
-        if now - since > PATIENCE_S:
-            since, failures = now, 0
-        self._failures[address] = (since, failures + 1)
-        return failures >= PATIENCE
-
-    def _tell(self) -> None:
-        with self._lock:
-            waiting, self._waiting = list(self._waiting.values()), {}
-            untold, self._untold = self._untold, 0
-        for one in waiting:
-            name, told = one.charge_point_id or "a charger without a name", one.told
-            often = f", {one.attempts} times" if one.attempts > 1 else ""
-            what = f"{one.reason} {told!r}" if told else one.reason
-            log.warning("%r from %s is not let in: %s%s", name, one.address, what, often)
-        if untold:
-            log.warning("%d more attempts to come in were refused", untold)
-        self._report(waiting)

@@ -23,6 +23,7 @@ from shocpp.configuration.charge_points import (
 from shocpp.configuration.entries import Members, spelled
 from shocpp.configuration.files import changing, conf_text, replace_text, stamp_of
 from shocpp.errors import ShocppError, Unreachable, UsageError
+from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import (
     DRAWN_ROUNDS,
     THOUGHT_UP_ROUNDS,
@@ -33,7 +34,6 @@ from shocpp.ocpp.passwords import (
 from shocpp.settings import Settings
 from shocpp.store.calls import NEVER_SENT, CallOutcome
 from shocpp.store.charge_points import admissions
-from shocpp.store.charge_points.identities import identity_key
 from shocpp.store.database import Database, open_database
 
 PASSWORD_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"

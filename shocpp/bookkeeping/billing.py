@@ -23,11 +23,11 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
+from shocpp.ocpp.identity import identity_key
 from shocpp.store import properties
 from shocpp.store.books import readings, records, signed_values, transactions
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Place
-from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -221,7 +221,7 @@ class Billing:
         # The same stop always gets the same name; `alike` counts the earlier stops with its key
         # that were others, as chargers without a clock send.
         said = (stop_key(stopped), alike) if alike else (stop_key(stopped),)
-        identity = identities.identity_key(heard.charge_point_id)
+        identity = identity_key(heard.charge_point_id)
         origin = Origin(heard.charge_point, stop_row, row)
         self._posting.post(origin, record, heard.received_ms, identity, *said)
         self.booked = True

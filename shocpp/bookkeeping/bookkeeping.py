@@ -45,12 +45,12 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload, result_text
+from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.json_text import kept_text
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import calls, doorbell, properties
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import admissions, connections, frames, identities, notifications
-from shocpp.store.charge_points.identities import identity_key
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)

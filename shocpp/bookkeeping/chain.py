@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
+from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
@@ -120,11 +121,6 @@ def file_text(closing: Closing) -> str:
     told |= {"closed_at": format_timestamp(told.pop("closed_ms"))}
     told |= {"content": json.loads(closing.content)}
     return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
-
-
-def content_text(content: object) -> str:
-    """The paper besides its records, in the one spelling that is hashed."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
 def read_closing(path: Path) -> Closing:

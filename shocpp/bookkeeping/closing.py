@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 from shocpp.bookkeeping.chain import closing_of, unchained
 from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import write_files
+from shocpp.bookkeeping.record_files import missing_in_the_books, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
-from shocpp.recovery.restore import not_in_the_books
 from shocpp.reports.month import draft, is_over, month_end, name_of
 from shocpp.reports.snapshot import frozen
 from shocpp.reports.statement import Paper
@@ -77,7 +76,7 @@ def _require_over(settings: Settings, year: int, month: int) -> None:
 
 def _require_complete(db: Database, settings: Settings) -> None:
     folder = settings.accounting_folder
-    lost = [*not_in_the_books(db, folder), *unchained(db, folder)]
+    lost = [*missing_in_the_books(db, folder), *unchained(db, folder)]
     if lost:
         raise UsageError(
             f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp.configuration.tariffs import TariffsFile
+from shocpp.language.dates import local_time, month_of
 from shocpp.ledger.booking import Record, belated
 from shocpp.ledger.tariffs import Price, reversed_price
 from shocpp.settings import Settings
@@ -83,16 +84,6 @@ class Posting:
 def posting(db: Database, settings: Settings) -> Posting:
     """The posting of a process that is no server."""
     return Posting(db, settings.zone, TariffsFile(settings.tariffs_file))
-
-
-def month_of(moment_ms: int, zone: ZoneInfo) -> str:
-    """The month of local time, YYYY-MM, that a moment lies in."""
-    return local_time(moment_ms, zone)[:7]
-
-
-def local_time(moment_ms: int, zone: ZoneInfo) -> str:
-    """A moment in local time: YYYY-MM-DD HH:MM:SS."""
-    return datetime.fromtimestamp(moment_ms / 1000, zone).isoformat(" ")[:19]
 
 
 def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:

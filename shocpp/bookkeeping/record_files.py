@@ -10,11 +10,13 @@ import contextlib
 import json
 import logging
 import os
+import re
 import time
 from pathlib import Path
 
 from shocpp.bookkeeping.chain import file_name, file_text
 from shocpp.clock import now_ms
+from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
 from shocpp.store.books import closings, records
@@ -30,6 +32,7 @@ AT_ONCE = 16
 
 LEFTOVER_S = 600.0
 
+_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
 
 
@@ -173,3 +176,30 @@ def _put(partial: Path, path: Path, again: bool) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def record_paths(path: Path) -> list[Path]:
+    """The accounting files at a path, a file or a folder, in the order of their times.
+
+    Of two of one name, which an import that was cut off has left, the one that was moved into a
+    later month goes first.
+    """
+    if not path.exists():
+        raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
+    if path.is_file() and not _NAME.fullmatch(path.name):
+        raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
+    found = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
+    return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
+
+
+def _age(path: Path) -> tuple[int, str]:
+    return int(path.name.partition("-")[0]), path.name
+
+
+def missing_in_the_books(db: Database, folder: Path) -> list[Path]:
+    """The accounting files in a folder that are no records here, as after a lost database."""
+    if not folder.is_dir():
+        return []
+    paths = record_paths(folder)  # before the records: a file comes after its record
+    known = records.file_names(db)
+    return [path for path in paths if path.name not in known]

@@ -8,8 +8,7 @@ again.
 from collections import deque
 
 from shocpp.bookkeeping.jobs import Connect
-from shocpp.central_system.transport import address_of
-from shocpp.store.charge_points.connections import Former
+from shocpp.store.charge_points.connections import Former, address_of
 from shocpp.store.workers import is_alive
 
 MOST, WITHIN_MS = 5, 60_000

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
+from shocpp.ocpp.outgoing import check_stop_by, names_no_transaction
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database
 from shocpp.store.workers import bury_the_dead
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from shocpp.store.charge_points.charging import OpenTransaction
 
 SEE = "see: shocpp charge-points"
-
-STOP_BY = {"charge_point": str, "account": str, "connectorId": int}
-"""What RemoteStopTransaction may name in place of its transactionId."""
 
 
 class Addressed(NamedTuple):
@@ -39,26 +37,6 @@ def address(
         return _of_open_transaction(db, charge_point, payload)
     name = identity_meant(db, charge_point) if charge_point is not None else the_only_connected(db)
     return Addressed(name, dict(payload))
-
-
-def names_no_transaction(action: str, payload: Mapping[str, Any]) -> bool:
-    """Whether the transaction to stop has to be looked up."""
-    return action == "RemoteStopTransaction" and "transactionId" not in payload
-
-
-def check_stop_by(payload: Mapping[str, Any]) -> None:
-    """Raises UsageError for a RemoteStopTransaction without id that cannot be looked up."""
-    for key, value in payload.items():
-        if key not in STOP_BY:
-            raise UsageError(
-                f"RemoteStopTransaction: {key[:40]!r} is unknown here; allowed: transactionId, or "
-                f"{', '.join(STOP_BY)} instead of it"
-            )
-        if type(value) is not STOP_BY[key]:
-            kind = "a string" if STOP_BY[key] is str else "an integer"
-            raise UsageError(f"RemoteStopTransaction: {key} must be {kind}")
-        if isinstance(value, str) and not value.isprintable():
-            raise UsageError(f"RemoteStopTransaction: {key} must be printable, not {value[:40]!r}")
 
 
 def identity_meant(db: Database, charge_point: str) -> str:

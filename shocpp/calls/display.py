@@ -7,7 +7,9 @@ from typing import NamedTuple
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
-from shocpp.language.voice import MONTHS, SENTENCES, STATES, moment, number
+from shocpp.language.dates import MONTHS
+from shocpp.language.figures import number
+from shocpp.language.voice import SENTENCES, STATES, moment
 from shocpp.settings import Settings
 from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import ConnectorState, OpenTransaction, Power

@@ -10,19 +10,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shocpp.calls.addressing import (
-    SEE,
-    Addressed,
-    address,
-    check_stop_by,
-    names_no_transaction,
-)
+from shocpp.calls.addressing import SEE, Addressed, address
 from shocpp.clock import now_ms
-from shocpp.errors import Unreachable, UsageError
-from shocpp.ocpp.fields import TO_CHARGE_POINT
-from shocpp.ocpp.json_text import to_text
+from shocpp.errors import Unreachable
+from shocpp.ocpp.outgoing import allowed_payload, payload_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.ocpp.validation import first_violation
 from shocpp.settings import Settings
 from shocpp.store import calls, workers
 from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
@@ -91,23 +83,6 @@ def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
     return confirmation
 
 
-def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as the protocol wants it; UsageError names the field that it does not allow."""
-    fields = TO_CHARGE_POINT.get(action)
-    if fields is None:
-        raise UsageError(f"{action!r} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
-    payload = dict(payload)
-    if names_no_transaction(action, payload):
-        check_stop_by(payload)
-        return payload
-    if action == "ChangeConfiguration" and isinstance(payload.get("value"), bool | int | float):
-        payload["value"] = _text(action, payload["value"])  # values are strings on the wire (§5.3)
-    violation = first_violation(fields, payload, strict=True)
-    if violation is not None:
-        raise UsageError(f"{action}: {violation.sentence}")
-    return payload
-
-
 def place(
     db: Database, settings: Settings, addressed: Addressed, action: str, asked: Asked
 ) -> Placed:
@@ -116,7 +91,7 @@ def place(
     Raises Unreachable where the charge point is not connected; nothing is queued then.
     """
     deadline = time.monotonic() + asked.timeout_s
-    charge_point_id, payload = addressed.charge_point_id, _text(action, addressed.payload)
+    charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
     same = (charge_point_id, payload)
     if (first := repeats(db, asked.canned, action, same)) is not None:
         return watch(db, first, deadline)
@@ -140,13 +115,6 @@ def place(
         return Placed(charge_point_id, queued_ms, _wait(db, call, bell, holder, deadline))
     finally:
         bell.remove()
-
-
-def _text(action: str, value: Any) -> str:
-    try:
-        return to_text(value)
-    except ValueError:
-        raise UsageError(f"{action}: JSON knows no such number as NaN, Infinity or 1e400") from None
 
 
 def repeats(

@@ -9,7 +9,7 @@ from collections import deque
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Receive
-from shocpp.central_system.transport import Transport, address_of
+from shocpp.central_system.transport import Transport
 from shocpp.configuration.charge_points import Entry
 from shocpp.metrics.counters import Tally
 from shocpp.ocpp.connection import (
@@ -23,9 +23,9 @@ from shocpp.ocpp.connection import (
     Reported,
 )
 from shocpp.ocpp.facts import Booted
-from shocpp.ocpp.identity import is_identity
+from shocpp.ocpp.identity import identity_key, is_identity
 from shocpp.store.calls import QueuedCall
-from shocpp.store.charge_points.identities import identity_key
+from shocpp.store.charge_points.connections import address_of
 from shocpp.unique_ids import random_uuid
 
 PAUSE_AT = 64

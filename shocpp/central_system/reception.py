@@ -15,13 +15,13 @@ from shocpp.admission.decision import NAME_TAKEN
 from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Job, Receive, Refuse
 from shocpp.central_system.conversation import Conversation, Slot
 from shocpp.central_system.loop import Loop
-from shocpp.central_system.transport import address_of
 from shocpp.clock import now_ms
 from shocpp.ocpp.connection import Event, Reported
+from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.json_text import to_text
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points.admissions import RefusedAttempts
-from shocpp.store.charge_points.identities import identity_key
+from shocpp.store.charge_points.connections import address_of
 from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)

@@ -43,8 +43,3 @@ class Transport(Protocol):
 
     def destroy(self) -> None:
         """Give the descriptor back."""
-
-
-def address_of(remote: str) -> str:
-    """The address in a `remote`, which is an address and a port, or has no port at all."""
-    return remote.rpartition(":")[0] or remote

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from shocpp.bookkeeping.chain import unchained
+from shocpp.bookkeeping.record_files import missing_in_the_books
 from shocpp.checks.exposure import (
     of_absent_chargers,
     of_network,
@@ -23,7 +24,6 @@ from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, ShocppError
-from shocpp.recovery.restore import not_in_the_books
 from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections, identities
@@ -96,7 +96,7 @@ def _bound(db: Database | None) -> Mapping[int, str]:
 def _of_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if db is None:
         return
-    lost = not_in_the_books(db, settings.accounting_folder)
+    lost = missing_in_the_books(db, settings.accounting_folder)
     if lost:
         yield Finding(
             WRONG,

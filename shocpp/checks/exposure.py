@@ -18,10 +18,10 @@ from shocpp.configuration.charge_points import (
 )
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError
+from shocpp.ocpp.identity import identity_key
 from shocpp.settings import CHECKOUT, Settings, is_loopback
 from shocpp.store import properties
 from shocpp.store.charge_points import admissions, identities
-from shocpp.store.charge_points.identities import identity_key
 from shocpp.store.database import Database
 from shocpp.store.doorbell import bells_folder
 from shocpp.store.views import rows_of

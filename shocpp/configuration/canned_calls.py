@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shocpp.calls.placing import allowed_payload
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
+from shocpp.ocpp.outgoing import allowed_payload
 
 ASSISTANT_S = 7.5
 """An assistant's patience is 8 s."""

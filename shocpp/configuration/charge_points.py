@@ -38,9 +38,8 @@ from shocpp.configuration.entries import decoded, line_of_text, members, shown
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.register import CAP_WH
-from shocpp.ocpp.identity import ANY, is_identity
+from shocpp.ocpp.identity import ANY, identity_key, is_identity
 from shocpp.ocpp.passwords import is_password_hash
-from shocpp.store.charge_points.identities import identity_key
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

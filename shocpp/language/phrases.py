@@ -5,9 +5,7 @@ them. Here each has its German form; what is not known stays as it is, and so no
 """
 
 import re
-from datetime import datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 GERMAN = {
     # A reading or a moment
@@ -166,47 +164,3 @@ def entry(kind: str, language: str) -> str:
 def masked(id_tag: str) -> str:
     """A card's id as a paper shows it: `…20B1`."""
     return f"…{id_tag[-4:]}"
-
-
-def kwh(wh: int, language: str) -> str:
-    """Wh as kWh with three decimals: 25000 is `25,000` or `25.000`."""
-    return _decimal(wh, 3, language)
-
-
-def euro(ct: int, language: str) -> str:
-    """Cents as euros, without the sign of the currency: 1040 is `10,40` or `10.40`."""
-    return _decimal(ct, 2, language)
-
-
-def ct_per_kwh(microeuro: int, language: str) -> str:
-    """A price in cents, with two decimals or as many as it has: 312700 is `31,27`."""
-    exact = _decimal(microeuro, 4, language)
-    return exact[:-2] + exact[-2:].rstrip("0")
-
-
-def percent(basis_points: int, language: str) -> str:
-    """A rate of VAT: 1900 is `19 %` or `19%`."""
-    exact = _decimal(basis_points, 2, language).rstrip("0").rstrip(",.")
-    return f"{exact} %" if language == "de" else f"{exact}%"
-
-
-def _decimal(number: int, decimals: int, language: str) -> str:
-    whole, rest = divmod(abs(number), 10**decimals)
-    sign, point = "-" if number < 0 else "", "," if language == "de" else "."
-    return f"{sign}{whole}{point}{rest:0{decimals}}"
-
-
-def local(moment: str | int, zone: ZoneInfo) -> str:
-    """A moment (ISO 8601, or milliseconds since 1970) as a local time: `2026-10-01 09:10:00`."""
-    if isinstance(moment, str):
-        there = datetime.fromisoformat(moment).astimezone(zone)
-    else:
-        there = datetime.fromtimestamp(moment // 1000, zone)
-    return there.isoformat(" ")[:19]
-
-
-def spelled(local_time: str, language: str) -> str:
-    """A local time or a date as people write it: `01.10.2026 09:10:00` in German."""
-    if language != "de":
-        return local_time
-    return f"{local_time[8:10]}.{local_time[5:7]}.{local_time[:4]}{local_time[10:]}"

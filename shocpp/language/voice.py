@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from shocpp.language.dates import MONTHS
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -139,17 +141,6 @@ CARDS = {
     },
 }
 
-MONTHS = {
-    "de": (
-        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
-        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
-    ),
-    "en": (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-}
-
 
 _REASONS_OF = {"card_refused": CARDS, "rejected": REASONS, "started": HELD_UP}
 
@@ -163,12 +154,6 @@ def reason(outcome: str, told: str, language: str) -> str:
     """Why it came to an outcome, from the status that tells it; empty where nothing is to say."""
     reasons = _REASONS_OF.get(outcome, {language: {}})[language]
     return reasons.get(told) or reasons.get("", told)
-
-
-def number(value: float, decimals: int, language: str) -> str:
-    """A number as the language writes it: 33,250 or 33.250."""
-    text = f"{value:.{decimals}f}"
-    return text.replace(".", ",") if language == "de" else text
 
 
 def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:

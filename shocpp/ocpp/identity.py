@@ -18,3 +18,8 @@ def is_identity(name: str) -> bool:
     """Whether a charger can be called so: printable, no slash, of a sensible length."""
     is_short = bool(name.strip()) and len(name) <= LONGEST
     return is_short and name.isprintable() and "/" not in name and name != ANY
+
+
+def identity_key(charge_point_id: str) -> str:
+    """The form in which identities are compared: chargers and people differ in case."""
+    return charge_point_id.casefold()

@@ -23,7 +23,6 @@ from shocpp.store.books.signed_values import SIGNED_COLUMNS
 
 _Value = TypeVar("_Value")
 
-_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _MOST_BYTES = 8 * 1024 * 1024
@@ -53,24 +52,6 @@ class Filed(NamedTuple):
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
     signed: tuple[dict[str, Any], ...] = ()
-
-
-def record_paths(path: Path) -> list[Path]:
-    """The accounting files at a path, a file or a folder, in the order of their times.
-
-    Of two of one name, which an import that was cut off has left, the one that was moved into a
-    later month goes first.
-    """
-    if not path.exists():
-        raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
-    if path.is_file() and not _NAME.fullmatch(path.name):
-        raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
-    found = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
-    return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
-
-
-def _age(path: Path) -> tuple[int, str]:
-    return int(path.name.partition("-")[0]), path.name
 
 
 def read_filed(path: Path) -> Filed:

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.bookkeeping.chain import closing_paths
-from shocpp.bookkeeping.record_files import write_files
+from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UnusableDatabase, UsageError
-from shocpp.recovery.filed_records import record_paths
 from shocpp.recovery.replay import Rederiving
 from shocpp.recovery.restore import Progress, Restored, Restoring
 from shocpp.settings import Settings

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from shocpp.bookkeeping.billing import Billing, Heard
 from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import record_paths
 from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.charge_points import OPEN_TO_ALL, load_listing_or_none
 from shocpp.configuration.tags import TagsFile
@@ -22,7 +23,7 @@ from shocpp.ledger.transactions import NO_CARD_TOLD, start_key
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
-from shocpp.recovery.filed_records import Filed, read_filed, record_paths
+from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.restore import Restored, Restoring, Tell
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions

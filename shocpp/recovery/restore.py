@@ -19,14 +19,14 @@ from shocpp.bookkeeping.chain import (
     read_closing,
 )
 from shocpp.bookkeeping.posting import open_ms, place_in
-from shocpp.bookkeeping.record_files import write_files
+from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger.booking import Record, belated
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
-from shocpp.recovery.filed_records import Filed, read_filed, record_paths
+from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
@@ -294,15 +294,6 @@ class Restoring:
         """A decision that another one has overtaken must not come back at the next rebuild."""
         if filed.path.resolve().is_relative_to(self._folder.resolve()):
             filed.path.replace(filed.path.with_name(f"{filed.path.name}.superseded"))
-
-
-def not_in_the_books(db: Database, folder: Path) -> list[Path]:
-    """The accounting files in a folder that are no records here, as after a lost database."""
-    if not folder.is_dir():
-        return []
-    paths = record_paths(folder)  # before the records: a file comes after its record
-    known = records.file_names(db)
-    return [path for path in paths if path.name not in known]
 
 
 def _about(filed: Filed) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """The month's records as CSV: for people with a spreadsheet, and for programs (a room).
 
-For people: local times, decimals and words of their language, in UTF-8 with a byte order mark,
+For people: local_time times, decimals and words of their language, in UTF-8 with a byte order mark,
 without which Excel takes umlauts for something else. German Excel reads `;`, decimal commas and
 01.10.2026; in English it is `,`, decimal points and 2026-10-01, which Americans and Britons read
 alike. What a charger or a human has typed never runs as a formula: it begins with an apostrophe
@@ -17,17 +17,9 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from shocpp.language.phrases import (
-    ct_per_kwh,
-    entry,
-    euro,
-    kwh,
-    local,
-    masked,
-    phrase,
-    spelled,
-    stop_reason,
-)
+from shocpp.language.dates import local_time, spelled
+from shocpp.language.figures import ct_per_kwh, euro, kwh
+from shocpp.language.phrases import entry, masked, phrase, stop_reason
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.statement import Paper, Rows
 from shocpp.store.books.statement_records import PaperRow
@@ -185,7 +177,7 @@ class _People:
         return phrase(said, self._language)
 
     def _local(self, moment: str | None) -> str:
-        return "" if moment is None else spelled(local(moment, self._zone), self._language)
+        return "" if moment is None else spelled(local_time(moment, self._zone), self._language)
 
 
 def _clock(seconds: int | None) -> str:

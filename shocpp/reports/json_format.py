@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from shocpp.language.phrases import euro, kwh
+from shocpp.language.figures import euro, kwh
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.statement import Charger, Paper, Rows, Sums

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp import __version__
-from shocpp.bookkeeping.posting import month_of, posting
+from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import Listing, load_listing_or_none
@@ -18,6 +18,7 @@ from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import UsageError
+from shocpp.language.dates import month_of
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of

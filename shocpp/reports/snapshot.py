@@ -9,7 +9,6 @@ import types
 import typing
 from typing import Any
 
-from shocpp.bookkeeping.chain import content_text
 from shocpp.reports.statement import Paper
 
 
@@ -48,3 +47,8 @@ def _typed(kind: Any, value: Any) -> Any:
         hints = typing.get_type_hints(kind)
         return kind(**{name: _typed(hints[name], item) for name, item in value.items()})
     return value
+
+
+def content_text(content: object) -> str:
+    """The paper besides its records, in the one spelling that is hashed."""
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
-from shocpp.language.phrases import ct_per_kwh, euro, kwh, local, masked, percent, phrase
+from shocpp.language.dates import local_time
+from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
+from shocpp.language.phrases import masked, phrase
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
 from shocpp.reports.labels import WORDS
@@ -176,7 +178,7 @@ class _Frame:
             connector=self._connector(transaction),
             account=transaction.account,
             card=masked(transaction.id_tag),
-            since=local(transaction.started_at, self._zone),
+            since=local_time(transaction.started_at, self._zone),
         )
         if transaction.consumed_wh is None:
             return running
@@ -191,7 +193,7 @@ class _Frame:
         """What belongs to a closed month; the records are in the list below."""
         lines = [
             f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
-            f"{row.account}, {self._say('stopped', at=local(row.stopped_at, self._zone))}"
+            f"{row.account}, {self._say('stopped', at=local_time(row.stopped_at, self._zone))}"
             for row, *_ in told_apart
             if row.entry == "record"
         ]
@@ -202,7 +204,7 @@ class _Frame:
         lines = [
             f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
             f"{self.words[row.entry]} {row.account} "
-            f"({row.decided_by}, {local(row.booked_at, self._zone)[:10]}: {row.decided_why})"
+            f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: {row.decided_why})"
             for row, *_ in decided
             if row.entry != "record"
         ]
@@ -256,8 +258,8 @@ class _Frame:
             number=gap.number,
             kwh=self._kwh(gap.to_wh - gap.from_wh),
             waived=waived,
-            after=local(gap.after_ms, self._zone),
-            before=local(gap.before_ms, self._zone),
+            after=local_time(gap.after_ms, self._zone),
+            before=local_time(gap.before_ms, self._zone),
         )
 
     def closed(self) -> list[str]:
@@ -265,7 +267,7 @@ class _Frame:
         closed = self._paper.closed
         if closed is None:
             return []
-        day = local(closed.closed_at, self._zone)[:10]
+        day = local_time(closed.closed_at, self._zone)[:10]
         said = self._say("closed", number=closed.number, day=day, by=closed.closed_by)
         return [said, f"  {closed.hash}"]
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp import __version__
-from shocpp.bookkeeping.posting import month_of
 from shocpp.clock import now_ms
 from shocpp.configuration.operator import Operator, load_operator
 from shocpp.errors import UsageError
-from shocpp.language.phrases import euro, kwh
+from shocpp.language.dates import month_of
+from shocpp.language.figures import euro, kwh
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
 from shocpp.reports.month import month_sums, name_of

@@ -10,8 +10,8 @@ that was sent is never sent again, whatever became of its worker.
 
 from typing import NamedTuple
 
+from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.redaction import redacted
-from shocpp.store.charge_points.identities import identity_key
 from shocpp.store.database import Database
 
 _CHANGING = (

@@ -71,14 +71,8 @@ INTERFACE_NEIGHBOURS = {
 """The same within shocpp/interfaces/."""
 
 CLIMBING = {
-    ("shocpp/bookkeeping/closing.py", "shocpp.recovery.restore"),
-    ("shocpp/bookkeeping/takeovers.py", "shocpp.central_system.transport"),
-    ("shocpp/checks/check.py", "shocpp.recovery.restore"),
-    ("shocpp/configuration/canned_calls.py", "shocpp.calls.placing"),
     ("shocpp/reports/month.py", "shocpp.bookkeeping.posting"),
     ("shocpp/reports/month.py", "shocpp.bookkeeping.record_files"),
-    ("shocpp/reports/snapshot.py", "shocpp.bookkeeping.chain"),
-    ("shocpp/reports/year.py", "shocpp.bookkeeping.posting"),
 }
 """Imports that the tables forbid and that exist all the same. Reports set missing prices of an open
 month while they print; "One way through" makes printing read-only."""

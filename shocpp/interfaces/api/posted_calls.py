@@ -7,11 +7,12 @@ import json
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
-from shocpp.calls.placing import allowed_payload, confirmation_of
+from shocpp.calls.placing import confirmation_of
 from shocpp.configuration.entries import once
 from shocpp.errors import UsageError
 from shocpp.interfaces.api.call_schemas import DEFAULT_S, LONGEST_S
 from shocpp.interfaces.http.refusals import Refused
+from shocpp.ocpp.outgoing import allowed_payload
 from shocpp.store.calls import NEVER_SENT, CallOutcome
 
 

@@ -9,12 +9,12 @@ import socket
 import sys
 import time
 
+from shocpp.bookkeeping.record_files import missing_in_the_books
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import listing_or_kept, load_listing_or_none
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.metrics.counter_files import tallies_folder
-from shocpp.recovery.restore import not_in_the_books
 from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
 from shocpp.store import properties
 from shocpp.store.books import transactions
@@ -105,7 +105,7 @@ def _door_lines(settings: Settings) -> list[str]:
 
 def _lost_lines(settings: Settings) -> list[str]:
     with open_database(settings.database) as db:
-        lost = len(not_in_the_books(db, settings.accounting_folder))
+        lost = len(missing_in_the_books(db, settings.accounting_folder))
     remedy = f"take them in with: shocpp import {settings.accounting_folder}"
     return [f"{lost} files there are not in the books; {remedy}"] if lost else []
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 
 from shocpp.admission.decision import Admitted, Attempt, NotAdmitted, admit
 from shocpp.central_system.switchboard import Switchboard
-from shocpp.central_system.transport import address_of
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL, listing_or_kept, load_listing_or_none
 from shocpp.errors import StoreUnavailable, UsageError
@@ -24,6 +23,7 @@ from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.charge_points import admissions
 from shocpp.store.charge_points.admissions import RefusedAttempts
+from shocpp.store.charge_points.connections import address_of
 from shocpp.store.database import open_database
 
 READ_BYTES = 65_536

@@ -19,9 +19,9 @@ from shocpp.admission.decision import (
     Admitted,
     Attempt,
     NotAdmitted,
-    Refusals,
     admit,
 )
+from shocpp.admission.refused_attempts import Refusals
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.errors import ShocppError
 from shocpp.interfaces.http.addresses import address_of_caller

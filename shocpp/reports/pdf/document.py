@@ -10,9 +10,9 @@ bytes, anywhere and at any time.
 
 from collections.abc import Iterable
 
+from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.reports.pdf.foot import draw_foot, sums_height
 from shocpp.reports.pdf.head import draw_head, title_of
-from shocpp.reports.pdf.labels import local, moment
 from shocpp.reports.pdf.layout import draw_footer, draw_running_head
 from shocpp.reports.pdf.page import Facts, Sheet
 from shocpp.reports.pdf.subject import Subject, subject_of
@@ -56,5 +56,5 @@ def _standing(subject: Subject) -> str:
     paper, words = subject.paper, subject.word("open")
     if paper.closed:
         words = f"{subject.word('checksum')} {paper.closed.hash}"
-    created = moment(local(paper.created_at, subject.zone), subject.language)
+    created = day_and_time(local_datetime(paper.created_at, subject.zone), subject.language)
     return f"{subject.word('created')} {created} · {words}"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from shocpp.language.phrases import entry, percent, phrase
+from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
+from shocpp.language.phrases import entry, phrase
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, based, dated, described, taxed
-from shocpp.reports.pdf.labels import cents, euro, kwh, local, moment
 from shocpp.reports.pdf.layout import draw_end
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LINE, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
@@ -49,7 +50,7 @@ def _sum_lines(subject: Subject) -> list[SumLine]:
     account, word, language = subject.account, subject.word, subject.language
     if account.total_ct is None:
         return []
-    lines = [SumLine(word("sum_rows"), euro(account.amount_ct or 0, language))]
+    lines = [SumLine(word("sum_rows"), grouped_euro(account.amount_ct or 0, language))]
     for fee in account.fees:
         words = word(
             "fee",
@@ -57,13 +58,13 @@ def _sum_lines(subject: Subject) -> list[SumLine]:
             days=fee.days,
             of_days=fee.of_days,
         )
-        lines.append(SumLine(words, euro(fee.amount_ct, language)))
+        lines.append(SumLine(words, grouped_euro(fee.amount_ct, language)))
     for tax in account.taxes:
         rate = percent(tax.vat_bp, language)
-        lines.append(SumLine(word("tax_net", rate), euro(tax.net_ct, language)))
-        lines.append(SumLine(word("tax", rate), euro(tax.vat_ct, language)))
-        lines.append(SumLine(word("tax_gross", rate), euro(tax.gross_ct, language)))
-    return [*lines, SumLine(word("total"), euro(account.total_ct, language), total=True)]
+        lines.append(SumLine(word("tax_net", rate), grouped_euro(tax.net_ct, language)))
+        lines.append(SumLine(word("tax", rate), grouped_euro(tax.vat_ct, language)))
+        lines.append(SumLine(word("tax_gross", rate), grouped_euro(tax.gross_ct, language)))
+    return [*lines, SumLine(word("total"), grouped_euro(account.total_ct, language), total=True)]
 
 
 def _draw_sums(sheet: Sheet, subject: Subject) -> None:
@@ -77,9 +78,9 @@ def _draw_sums(sheet: Sheet, subject: Subject) -> None:
         prices.append(
             (
                 f"{based(price, subject)}{', ' if vat else ''}{vat}",
-                kwh(price.wh, language),
-                cents(price.microeuro_per_kwh, language),
-                euro(price.amount_ct, language),
+                grouped_kwh(price.wh, language),
+                grouped_ct_per_kwh(price.microeuro_per_kwh, language),
+                grouped_euro(price.amount_ct, language),
             )
         )
     for place, (used, line) in enumerate(zip_longest(prices, _sum_lines(subject))):
@@ -131,7 +132,7 @@ def _notes(sheet: Sheet, subject: Subject, told: Told) -> None:
     account = subject.account
     notes = []
     if account.total_ct is not None and account.unpriced_wh:
-        notes.append(subject.word("unpriced", kwh(account.unpriced_wh, subject.language)))
+        notes.append(subject.word("unpriced", grouped_kwh(account.unpriced_wh, subject.language)))
     _section(sheet, subject.word("notes"), notes)
     _section(sheet, subject.word("under_review"), _under_review(subject))
     _section(sheet, subject.word("unfinished"), _unfinished(subject))
@@ -156,14 +157,14 @@ def _under_review(subject: Subject) -> list[str]:
     told = []
     for row in subject.paper.under_review:
         if row.account == subject.account.account:
-            energy, why = kwh(row.consumed_wh, subject.language), row.review or ""
+            energy, why = grouped_kwh(row.consumed_wh, subject.language), row.review or ""
             about = f"{_ended(row, subject)}, {_where(row, subject)}"
             told.append(f"{about}: {energy} kWh, {phrase(why, subject.language)}")
     return told
 
 
 def _ended(row: AccountingRow, subject: Subject) -> str:
-    return moment(local(row.stopped_at, subject.zone), subject.language)
+    return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
 def _where(row: AccountingRow | Unfinished, subject: Subject) -> str:
@@ -175,10 +176,10 @@ def _unfinished(subject: Subject) -> list[str]:
     told = []
     for one in subject.paper.unfinished:
         if one.account == subject.account.account:
-            since = moment(local(one.started_at, subject.zone), subject.language)
+            since = day_and_time(local_datetime(one.started_at, subject.zone), subject.language)
             parts = [_where(one, subject), subject.card(one.id_tag), subject.word("since", since)]
             if one.consumed_wh is not None:
-                parts.append(subject.word("so_far", kwh(one.consumed_wh, subject.language)))
+                parts.append(subject.word("so_far", grouped_kwh(one.consumed_wh, subject.language)))
             told.append(", ".join(parts))
     return told
 
@@ -186,15 +187,15 @@ def _unfinished(subject: Subject) -> list[str]:
 def _decision(number: int | None, paper_row: PaperRow, subject: Subject) -> str:
     """A decision: about which row, or about what where it is none, who, when and why."""
     row, language = paper_row.row, subject.language
-    energy = kwh(row.consumed_wh, language)
+    energy = grouped_kwh(row.consumed_wh, language)
     if number is None:
-        energy = f"{kwh(row.begin_wh, language)} – {kwh(row.end_wh, language)}"
+        energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)}"
     about = subject.word("row", number) if number else _ended(row, subject)
     return f"{about}, {_where(row, subject)}: " + subject.word(
         "decision",
         entry=entry(row.entry, language),
         kwh=energy,
-        at=moment(local(row.booked_at, subject.zone), language),
+        at=day_and_time(local_datetime(row.booked_at, subject.zone), language),
         by=row.decided_by or subject.word("no_name"),
         why=row.decided_why or "–",
     )
@@ -228,7 +229,7 @@ def _besides(subject: Subject, known: str) -> Iterator[str]:
     ):
         wh = dict(booked).get(known)
         if wh:
-            yield subject.word(word, kwh(wh, subject.language))
+            yield subject.word(word, grouped_kwh(wh, subject.language))
 
 
 def _waiting_at(subject: Subject) -> set[str]:
@@ -242,7 +243,7 @@ def _waiting_at(subject: Subject) -> set[str]:
 def _equation(audited: Audited, subject: Subject) -> str:
     if audited.restarts:
         return subject.word("audit_restarted")
-    told = subject.word("booked", kwh(audited.booked_wh, subject.language))
+    told = subject.word("booked", grouped_kwh(audited.booked_wh, subject.language))
     for key, wh in (
         ("unassigned", audited.unassigned_wh),
         ("reviewed", audited.under_review_wh),
@@ -251,17 +252,17 @@ def _equation(audited: Audited, subject: Subject) -> str:
     ):
         if wh:
             sign = "-" if wh < 0 else "+"
-            told += f" {sign} {subject.word(key, kwh(abs(wh), subject.language))}"
-    return f"{told} = {subject.word('audited', kwh(audited.meter_wh, subject.language))}"
+            told += f" {sign} {subject.word(key, grouped_kwh(abs(wh), subject.language))}"
+    return f"{told} = {subject.word('audited', grouped_kwh(audited.meter_wh, subject.language))}"
 
 
 def _gap(gap: Gap, subject: Subject) -> str:
     told = subject.word(
         "gap",
         number=gap.number,
-        kwh=kwh(gap.to_wh - gap.from_wh, subject.language),
-        after=moment(local(gap.after_ms, subject.zone), subject.language),
-        before=moment(local(gap.before_ms, subject.zone), subject.language),
+        kwh=grouped_kwh(gap.to_wh - gap.from_wh, subject.language),
+        after=day_and_time(local_datetime(gap.after_ms, subject.zone), subject.language),
+        before=day_and_time(local_datetime(gap.before_ms, subject.zone), subject.language),
     )
     return told if gap.dismissed is None else f"{told} ({subject.word('waived', gap.dismissed)})"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from shocpp.language.phrases import percent
-from shocpp.reports.pdf.labels import cents, day, local, moment, month_name
+from shocpp.language.dates import day, day_and_time, local_datetime, month_name
+from shocpp.language.figures import grouped_ct_per_kwh, percent
 from shocpp.reports.pdf.layout import Fact, draw_facts, draw_letterhead
 from shocpp.reports.pdf.page import Sheet
 from shocpp.reports.pdf.subject import Subject
@@ -66,7 +66,7 @@ def _how(subject: Subject) -> Iterator[Fact]:
         told.append(word("more_prices"))
     if told or subject.account.total_ct is None:
         yield word("price_basis"), told or [word("no_price")]
-    created = moment(local(paper.created_at, subject.zone), language)
+    created = day_and_time(local_datetime(paper.created_at, subject.zone), language)
     yield word("created"), [f"{created}, shocpp {paper.version}"]
     yield word("status"), [_status(subject, paper)]
     if paper.closed:
@@ -78,7 +78,7 @@ def _status(subject: Subject, paper: Paper) -> str:
         return subject.word("open")
     return subject.word(
         "closed",
-        at=moment(local(paper.closed.closed_at, subject.zone), subject.language),
+        at=day_and_time(local_datetime(paper.closed.closed_at, subject.zone), subject.language),
         by=paper.closed.closed_by,
         number=paper.closed.number,
     )
@@ -92,7 +92,7 @@ def based(price: PriceUsed, subject: Subject) -> str:
 
 def priced(price: PriceUsed, subject: Subject) -> str:
     """A price with what it is."""
-    told = subject.word("ct_per_kwh", cents(price.microeuro_per_kwh, subject.language))
+    told = subject.word("ct_per_kwh", grouped_ct_per_kwh(price.microeuro_per_kwh, subject.language))
     vat = taxed(price, subject)
     return f"{based(price, subject)}: {told}{', ' if vat else ''}{vat}"
 

@@ -1,8 +1,6 @@
 """The words and figures of the PDF papers, in German and English (a room)."""
 
 from collections.abc import Callable
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 WORDS: dict[str, dict[str, str]] = {
     "de": {
@@ -253,71 +251,7 @@ WORDS: dict[str, dict[str, str]] = {
 Word = Callable[..., str]
 """`word` in a language."""
 
-_MONTHS = {
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
-    "en": "January February March April May June July August September October November December",
-}
-
-_GERMAN = str.maketrans(",.", ".,")
-
 
 def word(language: str, key: str, *values: object, **named: object) -> str:
     """A label, with what belongs into it."""
     return WORDS[language][key].format(*values, **named)
-
-
-def month_name(month: int, language: str) -> str:
-    """A month's name: 10 is `Oktober` or `October`."""
-    return _MONTHS[language].split()[month - 1]
-
-
-def decimal(number: int, decimals: int, language: str) -> str:
-    """A number of 10^-decimals with groups of thousands: `1.234,567` or `1,234.567`."""
-    whole, rest = divmod(abs(number), 10**decimals)
-    told = f"{'-' if number < 0 else ''}{whole:,}.{rest:0{decimals}}"
-    return told.translate(_GERMAN) if language == "de" else told
-
-
-def kwh(wh: int, language: str) -> str:
-    """Wh as kWh with three decimals."""
-    return decimal(wh, 3, language)
-
-
-def euro(ct: int, language: str) -> str:
-    """Cents as euros."""
-    return decimal(ct, 2, language)
-
-
-def cents(microeuro: int, language: str) -> str:
-    """Microeuro as cents, with two decimals or as many as it has: 312700 is `31,27`."""
-    exact = decimal(microeuro, 4, language)
-    return exact[:-2] + exact[-2:].rstrip("0")
-
-
-def hours(seconds: int | None) -> str:
-    """A duration in full minutes, `2:10`; `–` where it is not known."""
-    return "–" if seconds is None else f"{seconds // 3600}:{seconds % 3600 // 60:02}"
-
-
-def local(moment: str | int, zone: ZoneInfo) -> datetime:
-    """A moment, ISO 8601 or milliseconds since 1970, as a local time."""
-    if isinstance(moment, str):
-        return datetime.fromisoformat(moment).astimezone(zone)
-    return datetime.fromtimestamp(moment / 1000, zone)
-
-
-def day(when: date, language: str) -> str:
-    """A date: `01.10.2026` or `2026-10-01`."""
-    if language == "de":
-        return f"{when.day:02}.{when.month:02}.{when.year:04}"
-    return f"{when.year:04}-{when.month:02}-{when.day:02}"
-
-
-def clock(when: datetime) -> str:
-    """A time of day to the minute."""
-    return f"{when.hour:02}:{when.minute:02}"
-
-
-def moment(when: datetime, language: str) -> str:
-    """A local time to the minute."""
-    return f"{day(when, language)} {clock(when)}"

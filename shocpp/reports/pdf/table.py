@@ -9,10 +9,11 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from shocpp.language.dates import clock_time, day, local_datetime
+from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
 from shocpp.language.phrases import entry, phrase, stop_reason
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, HEAD_PT, PAD, Column, Grid
-from shocpp.reports.pdf.labels import cents, clock, day, euro, hours, kwh, local
 from shocpp.reports.pdf.page import GREY, LEFT, LIGHT, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
 from shocpp.reports.statement import Sums
@@ -147,9 +148,9 @@ class Table:
             "charged_": hours(row.charging_s),
             "place_": self._place(paper_row),
             "card_": self._subject.card(row.id_tag) if row.id_tag else "–",
-            "begin_kwh_": kwh(row.begin_wh, language),
-            "end_kwh_": kwh(row.end_wh, language),
-            "kwh_": kwh(row.consumed_wh, language),
+            "begin_kwh_": grouped_kwh(row.begin_wh, language),
+            "end_kwh_": grouped_kwh(row.end_wh, language),
+            "kwh_": grouped_kwh(row.consumed_wh, language),
             "reason_": stop_reason(row.stop_reason, language),
             "marks_": " ".join(self._marks(paper_row)),
         }
@@ -157,7 +158,7 @@ class Table:
         if paper_row.amount_ct is None:
             cells |= {"price_": "–", "eur_": "–"}
         else:
-            cells["eur_"] = euro(paper_row.amount_ct, language)
+            cells["eur_"] = grouped_euro(paper_row.amount_ct, language)
             prices = _prices(paper_row, language)
         return _Row(cells, prices)
 
@@ -210,9 +211,9 @@ class Table:
     def sums(self) -> None:
         """Draw the last line: how many, how much, what it costs."""
         sheet, subject, account = self._sheet, self._subject, self._subject.account
-        cells = {"kwh_": kwh(account.wh, subject.language)}
+        cells = {"kwh_": grouped_kwh(account.wh, subject.language)}
         if account.amount_ct is not None:
-            cells["eur_"] = euro(account.amount_ct, subject.language)
+            cells["eur_"] = grouped_euro(account.amount_ct, subject.language)
         key = "sum_1" if account.transactions == 1 else "sum"
         sheet.rule(LEFT, RIGHT, 0.7)
         sheet.y -= ROW_HEIGHT
@@ -243,20 +244,25 @@ def _remarks(flags: str) -> list[str]:
 def _times(paper_row: PaperRow, subject: Subject) -> tuple[str, str]:
     """Start and end as the table shows them: the end without its date, `+1` on the next day."""
     row, language, zone = paper_row.row, subject.language, subject.zone
-    ended = local(row.stopped_at, zone)
+    ended = local_datetime(row.stopped_at, zone)
     if row.started_at is None:
-        return f"{day(ended, language)} –", clock(ended)
-    started = local(row.started_at, zone)
+        return f"{day(ended, language)} –", clock_time(ended)
+    started = local_datetime(row.started_at, zone)
     days = (ended.date() - started.date()).days
-    return f"{day(started, language)} {clock(started)}", clock(ended) + (f" {days:+}" * bool(days))
+    return f"{day(started, language)} {clock_time(started)}", clock_time(ended) + (
+        f" {days:+}" * bool(days)
+    )
 
 
 def _prices(paper_row: PaperRow, language: str) -> list[str]:
     """A row's price, or each of its prices with the kWh that it is for."""
     if paper_row.microeuro_per_kwh is not None:
-        return [cents(paper_row.microeuro_per_kwh, language)]
+        return [grouped_ct_per_kwh(paper_row.microeuro_per_kwh, language)]
     sums: dict[int, int] = {}
     for wh, microeuro in paper_row.parts:
         sums[microeuro] = sums.get(microeuro, 0) + wh
-    lines = [f"{kwh(wh, language)} × {cents(price, language)}" for price, wh in sums.items()]
+    lines = [
+        f"{grouped_kwh(wh, language)} × {grouped_ct_per_kwh(price, language)}"
+        for price, wh in sums.items()
+    ]
     return lines if len(lines) <= MOST_PRICES else [*lines[: MOST_PRICES - 1], "…"]

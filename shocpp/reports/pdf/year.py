@@ -5,9 +5,11 @@ from functools import partial
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from shocpp.language.dates import day_and_time, local_datetime, month_name
+from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
-from shocpp.reports.pdf.labels import Word, euro, kwh, local, moment, month_name, word
+from shocpp.reports.pdf.labels import Word, word
 from shocpp.reports.pdf.layout import (
     Fact,
     draw_end,
@@ -34,7 +36,7 @@ def pdf_of_year(paper: Year, language: str) -> bytes:
     """The year of one account, or of each with their total."""
     say = partial(word, language)
     title = f"{say('year_title', f'{paper.year:04}')} – {paper.only or say('all_accounts')}"
-    created = moment(local(paper.created_at, ZoneInfo(paper.zone_name)), language)
+    created = day_and_time(local_datetime(paper.created_at, ZoneInfo(paper.zone_name)), language)
     standing = f"{say('created')} {created} · {_state(paper, say)}"
     sheet = Sheet(_facts(paper, title, standing, language))
     sheet.top = lambda: draw_running_head(sheet, title, paper.operator)
@@ -130,7 +132,7 @@ class _Months:
         """What lines come to; where none has a price, there is nothing to say of money."""
         cells = {
             "transactions_": str(sum(line.transactions for line in lines)),
-            "energy_": kwh(sum(line.wh for line in lines), self._language),
+            "energy_": grouped_kwh(sum(line.wh for line in lines), self._language),
         }
         priced = [line for line in lines if line.total_ct is not None]
         money = {
@@ -139,7 +141,9 @@ class _Months:
             "vat_": sum(line.vat_ct for line in priced),
             "total_": sum(line.total_ct or 0 for line in priced),
         }
-        told = {key: euro(ct, self._language) if priced else "–" for key, ct in money.items()}
+        told = {
+            key: grouped_euro(ct, self._language) if priced else "–" for key, ct in money.items()
+        }
         return cells | told
 
 

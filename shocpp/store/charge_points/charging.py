@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from shocpp.ocpp.identity import identity_key
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -61,14 +62,14 @@ def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
         "  AND status_event.connector_id = connector.connector_id ORDER BY id DESC LIMIT 1)"
         " FROM connector JOIN charge_point ON charge_point.id = charge_point"
         " WHERE identity_key = ? ORDER BY connector_id",
-        (identities.identity_key(charge_point_id),),
+        (identity_key(charge_point_id),),
     )
     return [ConnectorState(*row) for row in rows.fetchall()]
 
 
 def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
     """The transactions that are open at a Charge Point."""
-    key = identities.identity_key(charge_point_id)
+    key = identity_key(charge_point_id)
     rows = db.execute(f"{_OPEN} AND identity_key = ? ORDER BY started.id", (key,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
@@ -89,7 +90,7 @@ def begun_since(
         " WHERE started.id > (SELECT max(id) FROM started_transaction) - ? AND id_tag_key = ?"
         " AND identity_key = ? AND received_ms >= ?"
         " AND (state = 'open' OR status <> 'Accepted') ORDER BY started.id DESC LIMIT 1",
-        (LATEST_TRANSACTIONS, tag_key, identities.identity_key(charge_point_id), since_ms),
+        (LATEST_TRANSACTIONS, tag_key, identity_key(charge_point_id), since_ms),
     ).fetchone()
     return found or None
 

@@ -6,7 +6,7 @@ connection from acting for a newer one.
 
 from typing import NamedTuple
 
-from shocpp.store.charge_points.identities import identity_key
+from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
 
 
@@ -141,3 +141,8 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
     for table in ("connection", "superseded", "contested", "worker"):
         db.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))
     return [bell for (bell,) in rows if bell]
+
+
+def address_of(remote: str) -> str:
+    """The address in a `remote`, which is an address and a port, or has no port at all."""
+    return remote.rpartition(":")[0] or remote

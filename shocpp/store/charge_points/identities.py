@@ -1,11 +1,7 @@
 """Charge Points by identity and serial (memory floor)."""
 
+from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
-
-
-def identity_key(charge_point_id: str) -> str:
-    """The form in which identities are compared: chargers and people differ in case."""
-    return charge_point_id.casefold()
 
 
 def enter(db: Database, charge_point_id: str, now_ms: int) -> int:

@@ -1,0 +1,68 @@
+"""Local times, dates and months as the two languages write them (pure).
+
+The caller has read the time zone. This module imports zoneinfo for the types only, because a CGI
+process pays for every import.
+"""
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+MONTHS = {
+    "de": (
+        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
+        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
+    ),
+    "en": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+}
+
+
+def month_name(month: int, language: str) -> str:
+    """Return a month's name: 10 is `Oktober` or `October`."""
+    return MONTHS[language][month - 1]
+
+
+def month_of(moment_ms: int, zone: "ZoneInfo") -> str:
+    """Return the month of local time, YYYY-MM, that contains a moment."""
+    return local_time(moment_ms, zone)[:7]
+
+
+def local_datetime(moment: str | int, zone: "ZoneInfo") -> datetime:
+    """Return a moment (ISO 8601, or milliseconds since 1970) in local time."""
+    if isinstance(moment, str):
+        return datetime.fromisoformat(moment).astimezone(zone)
+    return datetime.fromtimestamp(moment / 1000, zone)
+
+
+def local_time(moment: str | int, zone: "ZoneInfo") -> str:
+    """Return a moment in local time to the second: `2026-10-01 09:10:00`."""
+    return local_datetime(moment, zone).isoformat(" ")[:19]
+
+
+def spelled(local_time: str, language: str) -> str:
+    """Return a local time or a date as people write it: `01.10.2026 09:10:00` in German."""
+    if language != "de":
+        return local_time
+    return f"{local_time[8:10]}.{local_time[5:7]}.{local_time[:4]}{local_time[10:]}"
+
+
+def day(when: date, language: str) -> str:
+    """Return a date: `01.10.2026` or `2026-10-01`."""
+    if language == "de":
+        return f"{when.day:02}.{when.month:02}.{when.year:04}"
+    return f"{when.year:04}-{when.month:02}-{when.day:02}"
+
+
+def clock_time(when: datetime) -> str:
+    """Return the time of day to the minute: `09:10`."""
+    return f"{when.hour:02}:{when.minute:02}"
+
+
+def day_and_time(when: datetime, language: str) -> str:
+    """Return date and time of day to the minute."""
+    return f"{day(when, language)} {clock_time(when)}"

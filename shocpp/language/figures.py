@@ -1,0 +1,70 @@
+"""Numbers, energy, prices and durations as the two languages write them (pure).
+
+Amounts are integers in their smallest unit (Wh, cent, microeuro, basis points), so every figure is
+exact. Text and CSV write 1234,567; the PDF groups thousands: 1.234,567.
+"""
+
+_GERMAN = str.maketrans(",.", ".,")
+
+
+def number(value: float, decimals: int, language: str) -> str:
+    """Return a number with so many decimals: `33,250` or `33.250`."""
+    text = f"{value:.{decimals}f}"
+    return text.replace(".", ",") if language == "de" else text
+
+
+def decimal(units: int, decimals: int, language: str) -> str:
+    """Return an integer of 10^-decimals without groups: `1234,567` or `1234.567`."""
+    return grouped_decimal(units, decimals, language).replace("." if language == "de" else ",", "")
+
+
+def grouped_decimal(units: int, decimals: int, language: str) -> str:
+    """Return an integer of 10^-decimals with groups of thousands: `1.234,567` or `1,234.567`."""
+    whole, rest = divmod(abs(units), 10**decimals)
+    text = f"{'-' if units < 0 else ''}{whole:,}.{rest:0{decimals}}"
+    return text.translate(_GERMAN) if language == "de" else text
+
+
+def kwh(wh: int, language: str) -> str:
+    """Return Wh as kWh with three decimals: 33250 is `33,250` or `33.250`."""
+    return decimal(wh, 3, language)
+
+
+def grouped_kwh(wh: int, language: str) -> str:
+    """Return Wh as kWh with three decimals and groups of thousands."""
+    return grouped_decimal(wh, 3, language)
+
+
+def euro(ct: int, language: str) -> str:
+    """Return cents as euros, without the sign of the currency: 1040 is `10,40` or `10.40`."""
+    return decimal(ct, 2, language)
+
+
+def grouped_euro(ct: int, language: str) -> str:
+    """Return cents as euros with groups of thousands."""
+    return grouped_decimal(ct, 2, language)
+
+
+def ct_per_kwh(microeuro: int, language: str) -> str:
+    """Return a price in cents, with at least two decimals: 312700 is `31,27`."""
+    return _at_least_two_decimals(decimal(microeuro, 4, language))
+
+
+def grouped_ct_per_kwh(microeuro: int, language: str) -> str:
+    """Return a price in cents, with at least two decimals and groups of thousands."""
+    return _at_least_two_decimals(grouped_decimal(microeuro, 4, language))
+
+
+def _at_least_two_decimals(four_decimals: str) -> str:
+    return four_decimals[:-2] + four_decimals[-2:].rstrip("0")
+
+
+def percent(basis_points: int, language: str) -> str:
+    """Return a rate of VAT: 1900 is `19 %` or `19%`."""
+    exact = decimal(basis_points, 2, language).rstrip("0").rstrip(",.")
+    return f"{exact} %" if language == "de" else f"{exact}%"
+
+
+def hours(seconds: int | None) -> str:
+    """Return a duration in full minutes, `2:10`; `–` for an unknown one."""
+    return "–" if seconds is None else f"{seconds // 3600}:{seconds % 3600 // 60:02}"

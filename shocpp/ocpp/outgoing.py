@@ -1,0 +1,65 @@
+"""Payloads of our own Calls: check them against OCPP 1.6 §6 before they are queued (pure).
+
+RemoteStopTransaction may name a charge point or an account instead of a transaction id; the
+addressing replaces them by the id of the open transaction.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shocpp.errors import UsageError
+from shocpp.ocpp.fields import TO_CHARGE_POINT
+from shocpp.ocpp.json_text import to_text
+from shocpp.ocpp.validation import first_violation
+
+STOP_BY = {"charge_point": str, "account": str, "connectorId": int}
+"""What RemoteStopTransaction may name in place of its transactionId."""
+
+
+def names_no_transaction(action: str, payload: Mapping[str, Any]) -> bool:
+    """Whether the transaction to stop has to be looked up."""
+    return action == "RemoteStopTransaction" and "transactionId" not in payload
+
+
+def check_stop_by(payload: Mapping[str, Any]) -> None:
+    """Raises UsageError for a RemoteStopTransaction without id that cannot be looked up."""
+    for key, value in payload.items():
+        if key not in STOP_BY:
+            raise UsageError(
+                f"RemoteStopTransaction: {key[:40]!r} is unknown here; allowed: transactionId, or "
+                f"{', '.join(STOP_BY)} instead of it"
+            )
+        if type(value) is not STOP_BY[key]:
+            kind = "a string" if STOP_BY[key] is str else "an integer"
+            raise UsageError(f"RemoteStopTransaction: {key} must be {kind}")
+        if isinstance(value, str) and not value.isprintable():
+            raise UsageError(f"RemoteStopTransaction: {key} must be printable, not {value[:40]!r}")
+
+
+def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The payload as the protocol wants it; UsageError names the field that it does not allow."""
+    fields = TO_CHARGE_POINT.get(action)
+    if fields is None:
+        raise UsageError(f"{action!r} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
+    payload = dict(payload)
+    if names_no_transaction(action, payload):
+        check_stop_by(payload)
+        return payload
+    if action == "ChangeConfiguration" and isinstance(payload.get("value"), bool | int | float):
+        # Values are strings on the wire (OCPP 1.6 §5.3).
+        payload["value"] = payload_text(action, payload["value"])
+    violation = first_violation(fields, payload, strict=True)
+    if violation is not None:
+        raise UsageError(f"{action}: {violation.sentence}")
+    return payload
+
+
+def payload_text(action: str, value: Any) -> str:
+    """Return a payload, or a value of it, as JSON.
+
+    Raises UsageError for numbers that JSON does not have.
+    """
+    try:
+        return to_text(value)
+    except ValueError:
+        raise UsageError(f"{action}: JSON knows no such number as NaN, Infinity or 1e400") from None
