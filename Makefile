@@ -36,11 +36,11 @@ test: $(DEVELOPING) ## run all tests; ARGS='-k money' runs some, JOBS=1 one at a
 
 .PHONY: money
 money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); MONEY=5000 for fewer
-	@SHOCPP_MONEY=$(MONEY) $(BIN)/python -m pytest tests/test_money.py -s $(ARGS)
+	@SHOCPP_MONEY=$(MONEY) $(BIN)/python -m pytest tests/whole/test_money.py -s $(ARGS)
 
 .PHONY: fuzz
 fuzz: $(DEVELOPING) ## a million mutated frames and the whole floods (10 minutes); FUZZ=100000 for fewer
-	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/test_fuzzing.py tests/test_floods.py -s $(ARGS)
+	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/whole/test_fuzzing.py tests/whole/test_floods.py -s $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types
@@ -48,15 +48,13 @@ lint: $(DEVELOPING) ## check format, style and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-# One test file per source file: the ground floor's tests are those with the names of its files.
-GROUND := $(notdir $(basename $(wildcard shocpp/ocpp/*.py shocpp/ledger/*.py)))
-GROUND_TESTS := $(wildcard $(GROUND:%=tests/test_%.py))
+PROTOCOL_AND_LEDGER := tests/ocpp tests/ledger
 
 # By examples alone: what only a property happens to reach has no test that says why.
 .PHONY: coverage
 coverage: $(DEVELOPING) ## every branch of ocpp/ and ledger/ is taken by an example in their own tests
 	@rm -f .coverage .coverage.*
-	@$(BIN)/coverage run -m pytest -m 'not hypothesis' $(GROUND_TESTS)
+	@$(BIN)/coverage run -m pytest -m 'not hypothesis' $(PROTOCOL_AND_LEDGER)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='shocpp/ocpp/*,shocpp/ledger/*' --fail-under=100
 
@@ -72,7 +70,7 @@ UNNOTICED = MUTANT_UNDER_TEST=$$mutant $(CURDIR)/$(VENV)/mutating/bin/python -m 
 mutants: $(VENV)/.mutating ## list the changes to ocpp/ and ledger/ that no test of theirs notices; ARGS='shocpp.ledger*'
 	@mkdir -p $(MUTANTS)/tests
 	@cp -Rp pyproject.toml conf shocpp $(MUTANTS)
-	@cp -p tests/conftest.py $(GROUND_TESTS) $(MUTANTS)/tests
+	@cp -Rp tests/conftest.py tests/world $(PROTOCOL_AND_LEDGER) $(MUTANTS)/tests
 	@cd $(MUTANTS) && CI=1 $(MUTMUT) run --max-children $(JOBS) $(ARGS) >mutmut.log || { tail -n 20 mutmut.log >&2; exit 1; }
 	@cd $(MUTANTS) && $(MUTMUT) results | awk '/: / && !/not checked/ { sub(":", ""); print $$1 }' >survived
 	@cd $(MUTANTS)/mutants && for mutant in $$(cat ../survived); do if $(UNNOTICED); then echo "$$mutant"; fi; done

@@ -5,7 +5,7 @@ CGI process imports this on its way to one Call, so nothing is compiled or compu
 
 Actions and fields stand in the specification's order (OCPP 1.6 §6, §7; security whitepaper).
 A field is required unless it is wrapped in `optional`. The JSON schemas of OCPP 1.6 say the same
-except for the rows marked "not in the schema"; `tests/test_validation.py` compares every row.
+except for the rows marked "not in the schema"; `tests/ocpp/test_validation.py` compares every row.
 """
 
 from typing import Any

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.world.machine import ROOT
 
 BASE, DOMAIN, INFRASTRUCTURE, SERVICES, INTERFACES, ENTRY_POINTS = range(6)
 

@@ -8,7 +8,7 @@ needs only a header, an XOR and a decode. `FrameReader` does that itself, and pi
 it. Whatever begins otherwise (fragments, Close, binary, RSV bits, no mask, a wasteful length) goes
 to wsproto, which reads one message, is accounted for to the byte, and is dropped; the bytes after
 that message come back to the short way. So an idle Charge Point costs one small object and no
-protocol machine. `tests/test_websocket_frames.py` holds the two ways equal.
+protocol machine. `tests/interfaces/websocket/test_frames.py` holds the two ways equal.
 """
 
 from __future__ import annotations

@@ -1,0 +1,417 @@
+"""Who comes in: by the list, by a password, and by what else is shown."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from shocpp.admission.decision import (
+    NO_NAME,
+    NO_PASSWORD,
+    NOT_LISTED,
+    WRONG_PASSWORD,
+    WRONG_USER,
+    Attempt,
+    NotAdmitted,
+    admit,
+    digest,
+)
+from shocpp.configuration.charge_points import Listing, parse_listing
+from shocpp.ocpp.passwords import Login, password_hash
+from tests.world.home import Home
+from tests.world.machine import BIN, wait_for
+from tests.world.server import Server
+
+OLD, NEW, OWN, SHARED = (
+    password_hash(word, word[:4], 1)
+    for word in (b"old-one!", b"new-one!", b"box-one!", b"any-one!")
+)
+
+
+def listing(**entries: Any) -> Listing:
+    """A charge_points.json; `others` is its entry `*`."""
+    if "others" in entries:
+        entries["*"] = entries.pop("others")
+    return parse_listing(json.dumps(entries), "charge_points.json")
+
+
+GARAGE = listing(garage={"password_hash": OLD}, yard={"auth": "none"})
+
+
+def asks(name: str | None, shown: bytes | None = None, user: str | None = None) -> Attempt:
+    """A charger that asks to come in, showing its own name and these bytes."""
+    login = None if shown is None else Login((user or name or "").encode(), shown)
+    return Attempt(name, "192.0.2.7", login)
+
+
+def nothing_shown(_: str) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    ("attempt", "reason"),
+    [
+        (asks("garage"), NO_PASSWORD),
+        (asks("garage", b"new-one!"), WRONG_PASSWORD),
+        (asks("garage", b""), WRONG_PASSWORD),
+        (asks("garage", b"old-one!", "yard"), WRONG_USER),
+        (asks("street"), NOT_LISTED),
+        (asks("street", b"old-one!"), NOT_LISTED),
+        (asks(None), NO_NAME),
+        (asks(None, b"old-one!", "street"), NO_NAME),
+        (asks(None, b"new-one!", "garage"), WRONG_PASSWORD),
+    ],
+)
+def test_who_does_not_come_in_has_a_reason(attempt: Attempt, reason: str) -> None:
+    with pytest.raises(NotAdmitted) as refused:
+        admit(GARAGE, attempt, nothing_shown)
+    assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        asks("garage", b"old-one!"),
+        asks("GARAGE", b"old-one!", "Garage"),
+        asks("garage", b"old-one!".hex().encode()),
+        asks(None, b"old-one!", "garage"),
+    ],
+)
+def test_with_its_password_a_charger_is_sure(attempt: Attempt) -> None:
+    admitted = admit(GARAGE, attempt, nothing_shown)
+    assert (admitted.charge_point_id or "").casefold() == "garage"
+    assert (admitted.is_sure, admitted.password) == (True, digest(OLD))
+
+
+@pytest.mark.parametrize("shown", [None, b"", b"whatever"])
+def test_one_that_is_asked_for_no_password_comes_in_with_any(shown: bytes | None) -> None:
+    admitted = admit(GARAGE, asks("yard", shown), nothing_shown)
+    assert (admitted.charge_point_id, admitted.is_sure) == ("yard", False)
+
+
+def test_a_user_name_may_be_another_than_the_identity() -> None:
+    chargers = listing(garage={"password_hash": OLD, "username": "box"})
+    assert admit(chargers, asks("garage", b"old-one!", "BOX"), nothing_shown).is_sure
+    with pytest.raises(NotAdmitted):
+        admit(chargers, asks("garage", b"old-one!"), nothing_shown)
+
+
+def test_all_that_have_no_entry_may_share_one() -> None:
+    chargers = listing(garage={"password_hash": OLD}, others={"password_hash": SHARED})
+    assert admit(chargers, asks("street", b"any-one!", "whoever"), nothing_shown).is_sure
+    nameless = admit(chargers, asks(None, b"any-one!", "whoever"), nothing_shown)
+    assert nameless.charge_point_id is None
+    with pytest.raises(NotAdmitted):
+        admit(chargers, asks("garage", b"any-one!"), nothing_shown)
+
+
+ROTATING = listing(
+    garage={"password_hash": [OLD, NEW]},
+    yard={"auth": "none", "password_hash": [OWN]},
+)
+
+
+def test_while_a_password_is_changed_both_count() -> None:
+    for shown in (b"old-one!", b"new-one!"):
+        assert admit(ROTATING, asks("garage", shown), lambda _: digest(OLD)).is_sure
+
+
+def test_once_the_new_one_was_shown_the_old_one_is_over() -> None:
+    assert admit(ROTATING, asks("garage", b"new-one!"), lambda _: digest(NEW)).is_sure
+    with pytest.raises(NotAdmitted):
+        admit(ROTATING, asks("garage", b"old-one!"), lambda _: digest(NEW))
+
+
+def test_one_that_gets_its_first_password_needs_none_until_it_has_shown_it() -> None:
+    for shown in (None, b""):
+        assert not admit(ROTATING, asks("yard", shown), nothing_shown).is_sure
+        with pytest.raises(NotAdmitted):
+            admit(ROTATING, asks("yard", shown), lambda _: digest(OWN))
+    assert admit(ROTATING, asks("yard", b"box-one!"), nothing_shown).is_sure
+
+
+# -- a real server ---------------------------------------------------------------------------------
+
+
+def write(home: Home, **entries: Any) -> None:
+    """Its charge_points.json."""
+    (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
+
+
+def login(user: str, password: bytes) -> dict[str, str]:
+    """The header that shows them."""
+    shown = base64.b64encode(user.encode() + b":" + password).decode()
+    return {"Authorization": f"Basic {shown}"}
+
+
+@contextmanager
+def charger(
+    server: Server, name: str, password: bytes | None = None, **headers: str
+) -> Iterator[ClientConnection]:
+    """A charger with an open connection."""
+    shown = login(name, password) if password is not None else {}
+    with connect(
+        server.url(quote(name)),
+        subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+        additional_headers={**shown, **headers},
+    ) as client:
+        yield client
+
+
+def heartbeat(client: ClientConnection) -> str:
+    """What it is answered."""
+    client.send('[2,"h","Heartbeat",{}]')
+    return str(client.recv(10))
+
+
+def status_of(server: Server, name: str, password: bytes | None = None, **headers: str) -> int:
+    """With which status it comes in, or does not."""
+    try:
+        with charger(server, name, password, **headers) as client:
+            assert "currentTime" in heartbeat(client)
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def test_a_charger_comes_in_with_its_password_and_nobody_without(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
+    server = serve()
+    assert status_of(server, "garage", b"old-one!") == 101
+    assert status_of(server, "garage", b"old-one!".hex().encode()) == 101
+    assert status_of(server, "yard") == 101
+    assert status_of(server, "garage") == 401
+    assert status_of(server, "garage", b"wrong") == 401
+    # A stranger does not learn which names there are.
+    assert status_of(server, "street") == 401
+    assert status_of(server, "street", b"old-one!") == 401
+    assert status_of(server, "") == 401
+
+
+def test_a_list_without_passwords_says_404_as_the_specification_wants(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, yard={"auth": "none"})
+    server = serve()
+    assert status_of(server, "yard") == 101
+    assert status_of(server, "street") == 404
+
+
+def test_a_list_is_in_force_from_its_next_charger_on(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    assert status_of(server, "street") == 101
+    write(home, garage={"password_hash": OLD})
+    assert status_of(server, "street") == 401
+    (home.folder / "conf" / "charge_points.json").unlink()
+    assert status_of(server, "street") == 401
+    assert status_of(server, "garage", b"old-one!") == 101
+
+
+def test_a_server_does_not_start_with_a_list_that_cannot_be_read(home: Home) -> None:
+    (home.folder / "conf" / "charge_points.json").write_text("[")
+    done = home.run("shocpp-listener")
+    assert done.returncode == 78
+    assert "charge_points.json is not JSON" in done.stderr
+
+
+def refused(home: Home) -> list[dict[str, Any]]:
+    """What `shocpp charge-points --refused --json` tells."""
+    done = home.run("shocpp", "charge-points", "--refused", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert isinstance(rows, list)
+    return rows
+
+
+def test_what_was_refused_is_told_with_the_command_that_lets_it_in(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
+    server = serve()
+    for _ in range(3):
+        status_of(server, "garage", b"secret-of-mine")
+    status_of(server, "garage")
+    status_of(server, "a $(id)")
+    status_of(
+        server, "garage", b"old-one!", Authorization=login("box", b"old-one!")["Authorization"]
+    )
+    status_of(server, "yard", Origin="http://page.example")
+    with (
+        connect(server.url("yard"), subprotocols=["ocpp2.0.1"]) as client,  # type: ignore[list-item]
+        pytest.raises(ConnectionClosed),
+    ):
+        client.recv(5)
+    wait_for(lambda: sum(row["attempts"] for row in refused(home)) == 8)
+    by_reason = {(row["id"], row["reason"]): row for row in refused(home)}
+    assert len(by_reason) == 6
+    assert by_reason["garage", "wrong password"]["attempts"] == 3
+    assert by_reason["garage", "no password"]["address"] == "127.0.0.1"
+    assert by_reason["garage", "wrong user name"]["remedy"].endswith("add --username=box garage")
+    assert by_reason["a $(id)", "not listed"]["remedy"].endswith("add 'a $(id)'")
+    assert by_reason["yard", "Origin"]["remedy"].endswith("add --origin=http://page.example yard")
+    assert by_reason["yard", "foreign subprotocol"]["told"] == "ocpp2.0.1"
+    listed = home.run("shocpp", "charge-points").stdout
+    assert "garage from 127.0.0.1: wrong password, 3 times; " in listed
+    assert "secret-of-mine" not in listed + server.log()
+    assert "'garage' from 127.0.0.1 is not let in: wrong password" in server.log()
+
+
+def test_what_was_refused_and_is_mended_asks_for_nothing_any_more(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
+    server = serve()
+    status_of(server, "garage")
+    status_of(server, "court")
+    status_of(server, "")
+    status_of(server, "", Authorization=login("garage", b"wrong")["Authorization"])
+    wait_for(lambda: len(refused(home)) == 4)
+    by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
+    assert by_name["garage", "no password"].endswith("add --no-password garage")
+    assert len({by_name["", "no name"], by_name["", "wrong password"]}) == 1
+    assert home.run("shocpp", "charge-points", "add", "court").returncode == 0
+    with charger(server, "garage", b"old-one!") as garage:
+        heartbeat(garage)
+    by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
+    assert by_name["garage", "no password"] == "one with its name has been let in since"
+    assert by_name["court", "not listed"] == "it is listed now, and has not come back yet"
+
+
+def test_an_origin_of_the_list_is_let_in(home: Home, serve: Callable[..., Server]) -> None:
+    write(home, yard={"auth": "none", "origin": "http://page.example"})
+    server = serve()
+    assert status_of(server, "yard", Origin="http://page.example") == 101
+    assert status_of(server, "yard", Origin="http://other.example") == 403
+
+
+def test_behind_a_trusted_proxy_the_real_address_is_told(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD})
+    server = serve(SHOCPP_TRUSTED_PROXIES="127.0.0.1")
+    headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}
+    assert status_of(server, "garage", **headers) == 401
+    assert wait_for(lambda: refused(home))[0]["address"] == "203.0.113.9"
+    with charger(server, "garage", b"old-one!", **headers) as client:
+        heartbeat(client)
+        ((remote, authenticated),) = home.query("SELECT remote, authenticated FROM charge_points")
+        assert (remote.rpartition(":")[0], authenticated) == ("203.0.113.9", 1)
+
+
+def test_ten_thousand_wrong_passwords_open_nothing_and_keep_nobody_out(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD})
+    server = serve()
+    statuses: set[int] = set()
+    stop = time.monotonic() + 30
+    wrong, left = b"wrong", list(range(10_000))
+
+    def guess() -> None:
+        import http.client
+
+        headers = {
+            **login("garage", wrong),
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+        client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        while left and time.monotonic() < stop:
+            left.pop()
+            client.request("GET", "/garage", headers=headers)
+            response = client.getresponse()
+            response.read()
+            statuses.add(response.status)
+
+    guessers = [threading.Thread(target=guess) for _ in range(4)]
+    for guesser in guessers:
+        guesser.start()
+    worst = 0.0
+    while any(guesser.is_alive() for guesser in guessers):
+        begun = time.monotonic()
+        with charger(server, "garage", b"old-one!") as client:
+            assert "currentTime" in heartbeat(client)
+        worst = max(worst, time.monotonic() - begun)
+    for guesser in guessers:
+        guesser.join()
+    print(f"10 000 wrong passwords: {len(left)} left, worst login of the charger {worst:.3f} s")
+    assert statuses <= {401, 429}
+    assert 429 in statuses
+    assert worst < 10.0
+    wait_for(lambda: any(row["attempts"] > 1_000 for row in refused(home)))
+    assert server.log().count("is not let in") < 100
+
+
+class Cramped(Server):
+    """A server that may have 200 descriptors."""
+
+    command = ("sh", "-c", f"ulimit -n 200 && exec {BIN / 'shocpp-listener'}")
+
+
+def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None:
+    server = Cramped(home)
+    try:
+        with ExitStack() as line:
+            clients = [line.enter_context(charger(server, f"c{n}")) for n in range(100)]
+            for _ in range(2):
+                assert all("currentTime" in heartbeat(client) for client in clients)
+                assert status_of(server, "c100") == 503
+            assert home.run("shocpp", "charge-points").stdout.count("connected=1") == 100
+            clients.pop().close()
+            assert wait_for(lambda: status_of(server, "c100") == 101)
+    finally:
+        server.kill()
+
+
+def test_a_list_that_is_gone_stays_in_force_after_a_restart_too(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, garage={"password_hash": OLD})
+    server = serve()
+    assert status_of(server, "garage", b"old-one!") == 101
+    home.charge_points_file.unlink()
+    server.stop()
+    server.restart()
+    assert status_of(server, "garage") == 401
+    assert status_of(server, "street") == 401
+    assert status_of(server, "garage", b"old-one!") == 101
+    assert f"{home.charge_points_file} is gone" in home.run("shocpp", "check").stdout
+    by_websocketd = {"GATEWAY_INTERFACE": "websocketd-CGI/0.1", "PATH_INFO": "/street"}
+    assert home.run("shocpp-backend", stdin="", env=by_websocketd).returncode == 2
+    write(home, **{"*": {"auth": "none"}})
+    assert status_of(server, "street") == 101
+
+
+def test_an_old_password_of_all_does_not_outlive_the_new_one_of_a_charger(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    write(home, **{"*": {"password_hash": [OLD, NEW]}})
+    server = serve()
+    assert status_of(server, "box", b"new-one!") == 101
+    assert status_of(server, "box", b"old-one!") == 401
+    # Where no name is told the old one may still be that of another charger, but not of this one.
+    shown = {"Authorization": login("whoever", b"old-one!")["Authorization"]}
+    with connect(server.url(), additional_headers=shown, subprotocols=["ocpp1.6"]) as thief:  # type: ignore[list-item]
+        boot = {"chargePointVendor": "x", "chargePointModel": "y", "chargePointSerialNumber": "box"}
+        thief.send(json.dumps([2, "1", "BootNotification", boot]))
+        with pytest.raises(ConnectionClosed):
+            thief.recv(10)
+    assert status_of(server, "box", b"old-one!") == 401
+
+
+def test_one_that_has_a_login_of_its_own_but_is_asked_for_none_comes_in() -> None:
+    assert not admit(ROTATING, asks("yard", b"factory"), nothing_shown).is_sure

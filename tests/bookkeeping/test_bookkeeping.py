@@ -1,0 +1,934 @@
+"""The books, with frames as chargers send them and a real database: to the Wh, and only once.
+
+`Desk` is the world: chargers with connections of their own, and a clock. The machine at the end
+plays evenings of several chargers and compares the books with what really flowed.
+"""
+
+import itertools
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.jobs import Failed, Receive
+from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.tags import TagsFile
+from shocpp.configuration.tariffs import TariffsFile
+from shocpp.errors import StoreUnavailable
+from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.booking import CAP_WH
+from shocpp.ocpp.connection import Confirmed, Connection, Reported
+from shocpp.ocpp.facts import StatusReported
+from shocpp.ocpp.times import format_timestamp
+from shocpp.store.database import Database, open_database
+from shocpp.store.migrations import migrate
+from tests.world.auditing import assert_months_tell_the_same
+
+NOON_MS = 1_693_735_200_000  # 2023-09-03T10:00:00Z, noon in Berlin
+BERLIN = ZoneInfo("Europe/Berlin")
+ACCOUNTS = [
+    {"index": 1, "account": "company-x", "ids": ["1111", "2222"]},
+    {"index": 2, "account": "family-y", "ids": ["3333", "4444"]},
+]
+
+
+class Desk:
+    """A bookkeeper on a database of its own, and the chargers that talk to it."""
+
+    def __init__(self, folder: Path, born_ms: int = NOON_MS - 365 * 86_400_000) -> None:
+        self.folder = folder
+        self.path = folder / "shocpp.sqlite3"
+        self.now_ms = NOON_MS
+        self.tags(ACCOUNTS)
+        self._born_ms = born_ms
+        self._unique_ids = itertools.count(1)
+        self._open()
+
+    def _open(self) -> None:
+        migrate(self.path, self._born_ms)
+        self.db: Database = open_database(self.path)
+        tags = TagsFile(self.folder / "tags.json")
+        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.listing())
+        self.connections: dict[str, Connection] = {}
+
+    def listing(self) -> ListingFile:
+        """Its charge_points.json, which is not there unless a test writes it."""
+        return ListingFile(self.folder / "charge_points.json")
+
+    def posting(self, db: Database) -> Posting:
+        """Where records go; prices are those of its tariffs.json, if there is one."""
+        return Posting(db, BERLIN, TariffsFile(self.folder / "tariffs.json"))
+
+    def tags(self, accounts: object) -> None:
+        """Write another tags.json."""
+        new = self.folder / "tags.json.new"
+        new.write_text(accounts if isinstance(accounts, str) else json.dumps(accounts))
+        new.rename(self.folder / "tags.json")
+
+    def restart(self) -> None:
+        """End the process and start it again."""
+        self.db.close()
+        self._open()
+
+    def lose_the_database(self) -> None:
+        self.db.close()
+        for file in self.folder.glob("shocpp.sqlite3*"):
+            file.unlink()
+        self._born_ms = self.now_ms
+        self._open()
+
+    def receive(self, action: str, payload: object, charger: str = "garage") -> Any:
+        """The result of one frame, under a unique id of its own."""
+        text = json.dumps([2, str(next(self._unique_ids)), action, payload])
+        return self.hear(text, charger)
+
+    def hear(self, text: str, charger: str = "garage") -> Any:
+        """The result of one text."""
+        here = self.connections.setdefault(charger, Connection(heartbeat_s=55))
+        event = here.receive(text, self.now_ms)
+        job = Receive("token", charger, text, self.now_ms, event)
+        (answer,) = self.books.write([job], self.now_ms)
+        if isinstance(event, Reported) and isinstance(answer, str):
+            here.confirmed(event, text, answer)
+        return answer
+
+    def say(self, action: str, payload: object, charger: str = "garage") -> Any:
+        """The confirmation of one Call; a second passes."""
+        answer = self.receive(action, payload, charger)
+        assert isinstance(answer, str), answer
+        self.now_ms += 1000
+        return json.loads(answer)[2]
+
+    def start(
+        self, wh: object = 9_042_000, id_tag: str = "3333", charger: str = "garage", **more: object
+    ) -> int:
+        """The id of a transaction begun now."""
+        plain = {"connectorId": 1, "idTag": id_tag, "meterStart": wh, "timestamp": self.time()}
+        return int(self.say("StartTransaction", plain | more, charger)["transactionId"])
+
+    def stop(self, sent: object, wh: object, charger: str = "garage", **more: object) -> Any:
+        """The confirmation of a stop now."""
+        plain = {"transactionId": sent, "meterStop": wh, "timestamp": self.time()}
+        return self.say("StopTransaction", plain | more, charger)
+
+    def time(self) -> str:
+        return format_timestamp(self.now_ms)
+
+    def later(self, hours: float) -> None:
+        self.now_ms += int(hours * 3_600_000)
+
+    def query(self, sql: str, *values: object) -> list[Any]:
+        """Rows; of one column, its values."""
+        rows = self.db.execute(sql, values).fetchall()
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+    def records(self) -> list[Any]:
+        """(account, Wh, reason of the review) of all records."""
+        return self.query("SELECT account, consumed_wh, review FROM accounting ORDER BY number")
+
+    def files(self) -> list[dict[str, Any]]:
+        """The accounting files, all written, in the order of their records."""
+        exporter = RecordFiles(self.folder / "accounting")
+        while exporter.export(self.db, self.now_ms):
+            pass
+        files = (self.folder / "accounting").glob("*/*/*.json")
+        by_name = {file.name: json.loads(file.read_text()) for file in files}
+        return [
+            by_name.pop(name)
+            for name in self.query("SELECT file_name FROM accounting ORDER BY number")
+        ] + list(by_name.values())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with the accounts company-x and family-y, on a September noon."""
+    desk = Desk(tmp_path)
+    yield desk
+    desk.db.close()
+
+
+def session(desk: Desk, **more: object) -> int:
+    """The evening of the seed: family-y charges 33 kWh."""
+    sent = desk.start(id_tag="3333", **more)  # type: ignore[arg-type]
+    desk.later(2)
+    desk.stop(sent, 9_075_000)
+    return sent
+
+
+# --- the plain case ---
+
+
+def test_a_start_is_answered_with_account_and_reading(desk: Desk) -> None:
+    payload = {"connectorId": 1, "idTag": "3333", "meterStart": 9_042_000, "timestamp": desk.time()}
+    answer = desk.receive("StartTransaction", payload)
+    assert answer == '[3,"1",{"idTagInfo":{"status":"Accepted"},"transactionId":20009042}]'
+
+
+def test_a_stop_is_booked_to_the_account_that_started(desk: Desk) -> None:
+    session(desk)
+    assert desk.records() == [("family-y", 33_000, None)]
+    assert desk.query(
+        "SELECT localtime, unixtime, begin_kwh, end_kwh, consumed_kwh, transaction_id, duration_s"
+        " FROM accounting"
+    ) == [("2023-09-03 14:00:01", 1_693_742_401, 9042, 9075, 33, 20_009_042, 7201)]
+
+
+def test_a_stop_is_answered_with_the_status_of_its_card_if_it_names_one(desk: Desk) -> None:
+    assert desk.stop(desk.start(), 9_075_000) == {}
+    sent = desk.start(9_075_000)
+    assert desk.stop(sent, 9_076_000, idTag="1111") == {"idTagInfo": {"status": "Accepted"}}
+
+
+def test_a_record_becomes_a_file_in_the_seeds_form(desk: Desk) -> None:
+    session(desk)
+    (written,) = desk.files()
+    assert list(written.items())[:6] == [
+        ("localtime", "2023-09-03 14:00:01"),
+        ("unixtime", "1693742401"),
+        ("account", "family-y"),
+        ("begin_kwh", "9042"),
+        ("end_kwh", "9075"),
+        ("consumed_kwh", "33"),
+    ]
+    assert written["consumed_wh"] == 33_000
+    (path,) = (desk.folder / "accounting" / "2023" / "09").iterdir()
+    assert path.name.startswith("1693742401-")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_record_is_written_once(desk: Desk) -> None:
+    session(desk)
+    before = desk.files()
+    desk.db.execute("UPDATE accounting_record SET exported_ms = NULL")
+    assert desk.files() == before
+
+
+def test_the_month_is_that_of_the_clock_on_the_wall(desk: Desk) -> None:
+    desk.now_ms = 1_693_521_000_000  # 2023-08-31T22:30:00Z
+    sent = desk.start(1_000)
+    desk.stop(sent, 2_000)
+    assert desk.query(
+        "SELECT year, month, account, transactions, wh, kwh FROM monthly_consumption"
+    ) == [(2023, 9, "family-y", 1, 1000, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("entry", "id_tag", "status"),
+    [
+        ({}, "1111", "Accepted"),
+        ({}, "?", "Invalid"),
+        ({"blocked": ["1111"]}, "1111", "Blocked"),
+        ({"expires": "2023-01-01"}, "1111", "Expired"),
+    ],
+)
+def test_authorize_and_start_say_the_same_of_a_card(
+    desk: Desk, entry: dict[str, Any], id_tag: str, status: str
+) -> None:
+    desk.tags([ACCOUNTS[0] | entry])
+    assert desk.say("Authorize", {"idTag": id_tag}) == {"idTagInfo": {"status": status}}
+    payload = {"connectorId": 1, "idTag": id_tag, "meterStart": 5_000, "timestamp": desk.time()}
+    assert desk.say("StartTransaction", payload)["idTagInfo"] == {"status": status}
+
+
+def test_a_card_may_be_forbidden_to_charge_at_two_chargers(desk: Desk) -> None:
+    desk.tags([ACCOUNTS[0] | {"concurrent": False}])
+    sent = desk.start(0, "1111", "garage")
+    assert desk.say("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "ConcurrentTx"
+    assert desk.say("Authorize", {"idTag": "1111"}, "garage")["idTagInfo"]["status"] == "Accepted"
+    desk.stop(sent, 0, "garage")
+    assert desk.say("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "Accepted"
+
+
+# --- repeats ---
+
+
+def test_the_same_start_again_is_no_second_transaction(desk: Desk) -> None:
+    when = desk.time()
+    sent = {desk.start(timestamp=when) for _ in range(3)}
+    desk.restart()
+    sent.add(desk.start(timestamp=when, id_tag=" 33:33"))
+    assert sent == {20_009_042}
+    assert desk.query("SELECT repeats FROM started_transaction") == [3]
+
+
+def test_the_same_stop_again_is_no_second_record(desk: Desk) -> None:
+    sent, when = desk.start(), desk.time()
+    for _ in range(3):
+        assert desk.stop(sent, 9_075_000, timestamp=when) == {}
+    desk.restart()
+    desk.stop(-1, 9_075_000, timestamp=when)
+    desk.stop(0, 9_075_000, timestamp=when, reason="Reboot")
+    assert desk.records() == [("family-y", 33_000, None)]
+    assert desk.query("SELECT repeats FROM accounting") == [4]
+
+
+def test_a_start_that_comes_again_after_its_stop_opens_nothing(desk: Desk) -> None:
+    when = desk.time()
+    desk.stop(desk.start(timestamp=when), 9_075_000)
+    assert desk.start(timestamp=when) == 20_009_042
+    assert desk.query("SELECT * FROM open_transactions") == []
+
+
+def test_two_short_transactions_within_a_kwh_are_two(desk: Desk) -> None:
+    first = desk.start(9_042_000)
+    desk.stop(first, 9_042_300)
+    second = desk.start(9_042_300)
+    assert second == first
+    desk.stop(second, 9_042_900)
+    assert desk.records() == [("family-y", 300, None), ("family-y", 600, None)]
+
+
+def test_a_second_stop_with_other_data_books_the_rest(desk: Desk) -> None:
+    sent = desk.start()
+    desk.stop(sent, 9_075_000)
+    desk.stop(sent, 9_076_500)
+    assert desk.records() == [("family-y", 33_000, None), ("family-y", 1_500, None)]
+
+
+def test_without_a_clock_each_transaction_is_booked_once(desk: Desk) -> None:
+    """Readings, ids and the missing time are the same every evening."""
+    for evening in range(3):
+        sent = desk.start(0, timestamp=None)
+        assert desk.start(0, timestamp=None) == sent
+        desk.stop(sent, 5_000, timestamp=None)
+        desk.stop(sent, 5_000, timestamp=None)
+        desk.stop(-1, 5_000, timestamp=None)
+        assert len(desk.records()) == evening + 1
+
+
+def test_two_such_evenings_told_within_a_second_are_two_records(desk: Desk) -> None:
+    """An offline queue is told in a burst."""
+    answers = []
+    for _ in range(2):
+        answers.append(
+            desk.receive("StartTransaction", {"connectorId": 1, "idTag": "3333", "meterStart": 0})
+        )
+        answers.append(desk.receive("StopTransaction", {"transactionId": -1, "meterStop": 5_000}))
+    assert not [answer for answer in answers if isinstance(answer, Failed)]
+    assert desk.records() == [("family-y", 5_000, None)] * 2
+
+
+# --- tags.json meanwhile ---
+
+
+def test_energy_stays_with_the_account_that_began_it(desk: Desk) -> None:
+    sent = desk.start()
+    desk.tags([ACCOUNTS[0] | {"ids": ["3333"]}])
+    desk.stop(sent, 9_075_000)
+    assert desk.records() == [("family-y", 33_000, None)]
+
+
+def test_a_broken_tags_file_changes_nothing(desk: Desk) -> None:
+    session(desk)
+    desk.tags("[")
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    desk.restart()
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.say("Authorize", {"idTag": "?"})["idTagInfo"]["status"] == "Invalid"
+
+
+@pytest.mark.parametrize("broken", ["[", None])
+def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
+    desk: Desk, broken: str | None
+) -> None:
+    """This one has not looked in the moment in which the file was good."""
+    session(desk)
+    db = open_database(desk.path)
+    tags = TagsFile(desk.folder / "tags.json")
+    elsewhere = Bookkeeping(db, tags, desk.posting(db), "other", desk.listing())
+    desk.tags([ACCOUNTS[0]])
+    text = json.dumps([2, "a", "Authorize", {"idTag": "1111"}])
+    job = Receive("t", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
+    elsewhere.write([job], desk.now_ms)
+    if broken is None:
+        (desk.folder / "tags.json").unlink()
+    else:
+        desk.tags(broken)
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.say("Authorize", {"idTag": "1111"})["idTagInfo"]["status"] == "Accepted"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe[]"])
+def test_without_a_readable_tags_file_every_card_is_invalid(
+    desk: Desk, content: bytes | None
+) -> None:
+    if content is None:
+        (desk.folder / "tags.json").unlink()
+    else:
+        (desk.folder / "tags.json").write_bytes(content)
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
+    desk.stop(desk.start(1_000), 2_000)
+    assert desk.records() == [(UNASSIGNED, 1_000, None)]
+
+
+def test_an_index_in_the_books_cannot_go_to_another_account(desk: Desk) -> None:
+    session(desk)
+    desk.tags([{"index": 2, "account": "thief", "ids": ["7777"]}])
+    assert desk.say("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+
+
+def test_a_tags_file_first_read_by_a_job_that_fails_is_kept_by_the_next(desk: Desk) -> None:
+    text = json.dumps([2, "a", "Authorize", {"idTag": "3333"}])
+    event = Connection(55).receive(text, NOON_MS)
+    good = Receive("token", "garage", text, NOON_MS, event)
+    desk.books.write([good, unwritable()], NOON_MS)
+    desk.tags("[")
+    desk.restart()
+    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+
+
+# --- stops that say little, or too much ---
+
+
+def test_a_stop_without_an_id_ends_the_only_open_transaction(desk: Desk) -> None:
+    desk.start()
+    desk.stop(-1, 9_075_000)
+    assert desk.records() == [("family-y", 33_000, None)]
+
+
+def test_another_charger_cannot_end_a_transaction(desk: Desk) -> None:
+    """I9."""
+    sent = desk.start()
+    desk.stop(sent, 9_075_000, "yard")
+    ((account, wh, review),) = desk.records()
+    assert (account, wh, review) == (
+        UNASSIGNED,
+        33_000,
+        "this id was issued to another charge point",
+    )
+    desk.stop(sent, 9_075_000)
+    assert desk.records()[1] == ("family-y", 33_000, None)
+
+
+def test_what_is_under_review_is_kept_with_its_frame(desk: Desk) -> None:
+    desk.stop("?", 5_000, remark="a vendor's own")
+    assert desk.query("SELECT reason, account FROM review") == [
+        ("no transaction matches this stop", UNASSIGNED)
+    ]
+    (frame,) = desk.query("SELECT frame_text FROM review")
+    assert json.loads(frame)[3]["remark"] == "a vendor's own"
+
+
+def test_an_empty_stop_is_answered_and_under_review(desk: Desk) -> None:
+    """I6."""
+    assert desk.say("StopTransaction", {}) == {}
+    assert len(desk.query("SELECT * FROM review")) == 1
+
+
+def test_two_open_transactions_and_a_stop_without_an_id_are_for_a_human(desk: Desk) -> None:
+    desk.start(1_000, connectorId=1)
+    desk.start(1_000, connectorId=2)
+    desk.stop(-1, 2_000)
+    assert desk.query("SELECT reason FROM review") == [
+        "several open transactions fit a stop without an id"
+    ]
+
+
+def test_after_the_database_was_lost_the_id_is_enough(desk: Desk) -> None:
+    sent = desk.start(9_042_700)
+    desk.lose_the_database()
+    desk.later(2)
+    desk.stop(sent, 9_075_000)
+    desk.stop(sent, 9_075_000, timestamp=format_timestamp(desk.now_ms - 1000))
+    assert desk.query(
+        "SELECT account, begin_wh, consumed_wh, provenance, review FROM accounting"
+    ) == [("family-y", 9_042_000, 33_000, "decoded", None)]
+
+
+def test_what_is_booked_already_is_not_booked_again_from_an_id(desk: Desk) -> None:
+    desk.lose_the_database()
+    desk.stop(20_009_042, 9_075_000)
+    desk.stop(10_009_050, 9_076_000)
+    assert [review for _, _, review in desk.records()] == [None, "overlaps what is booked already"]
+
+
+def test_after_the_database_was_lost_an_unknown_cards_energy_is_unassigned(desk: Desk) -> None:
+    """Step 4 of the ledger's rules."""
+    sent = desk.start(9_042_000, "?")
+    desk.lose_the_database()
+    desk.stop(sent, 9_075_000)
+    assert desk.records() == [(UNASSIGNED, 33_000, None)]
+
+
+def test_two_connectors_stopped_in_one_second_at_one_reading_are_two_records(desk: Desk) -> None:
+    """Offline, with registers of their own: only the cards tell them apart."""
+    desk.start(0, "1111", connectorId=1)
+    desk.start(0, "3333", connectorId=2)
+    desk.later(2)
+    when = desk.time()
+    for _ in range(2):
+        desk.stop(-1, 5_000, timestamp=when, idTag="1111")
+        desk.stop(-1, 5_000, timestamp=when, idTag="3333")
+    assert desk.records() == [("company-x", 5_000, None), ("family-y", 5_000, None)]
+
+
+def test_a_start_without_a_readable_meter_is_under_review_when_it_stops(desk: Desk) -> None:
+    """Its 0 is no reading: all that the meter has ever counted goes to one card."""
+    sent = desk.start("?")
+    desk.later(10)
+    desk.stop(sent, 150_000)
+    ((_, _, review),) = desk.records()
+    assert review
+
+
+# --- transactions without a stop ---
+
+
+def test_a_new_start_orphans_the_old_one_and_the_late_stop_still_wins(desk: Desk) -> None:
+    first = desk.start(1_000)
+    when = desk.time()
+    desk.say(
+        "MeterValues",
+        {"connectorId": 1, "transactionId": first, "meterValue": metered(when, 2_500)},
+    )
+    second = desk.start(3_000, "1111")
+    assert desk.query("SELECT kind, account, consumed_wh FROM review") == [
+        ("transaction", "family-y", 1_500)
+    ]
+    desk.stop(first, 3_000, timestamp=when)
+    desk.stop(second, 4_000)
+    assert desk.records() == [("family-y", 2_000, None), ("company-x", 1_000, None)]
+    assert desk.query("SELECT * FROM review") == []
+
+
+def test_a_stop_that_claims_what_the_next_one_began_with_is_under_review(desk: Desk) -> None:
+    first = desk.start(1_000)
+    when = desk.time()
+    desk.start(3_000, "1111")
+    desk.stop(first, 5_000, timestamp=when)
+    assert desk.records() == [("family-y", 4_000, "overlaps what is booked already")]
+
+
+@pytest.mark.parametrize("status", ["SuspendedEVSE", "Available", "Finishing", "Faulted"])
+def test_a_status_ends_nothing(desk: Desk, status: str) -> None:
+    """Go-e says Available before its Stop."""
+    sent = desk.start()
+    payload = {"connectorId": 1, "status": status, "errorCode": "NoError"}
+    assert desk.say("StatusNotification", payload) == {}
+    desk.stop(sent, 9_075_000)
+    assert desk.records() == [("family-y", 33_000, None)]
+
+
+def test_energy_past_the_books_is_a_gap(desk: Desk) -> None:
+    """Go-e 055.7 charges locally known cards without any message."""
+    desk.stop(desk.start(1_000), 2_000)
+    desk.stop(desk.start(2_500), 3_000)
+    assert desk.query("SELECT from_wh, to_wh, gap_wh FROM gaps") == [(2_000, 2_500, 500)]
+
+
+# --- meter values ---
+
+
+def metered(when: object, *registers: int) -> list[dict[str, Any]]:
+    """A meterValue list."""
+    return [
+        {"timestamp": when, "sampledValue": [{"value": str(register)}]} for register in registers
+    ]
+
+
+def test_a_register_that_restarts_meanwhile_is_followed_through_meter_values(desk: Desk) -> None:
+    sent = desk.start(5_000)
+    for register in (5_500, 100, 300):
+        values = metered(desk.time(), register)
+        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    desk.stop(sent, 400)
+    assert desk.records() == [("family-y", 500 + 100 + 200 + 100, None)]
+
+
+def test_meter_values_and_transaction_data_of_the_same_times_count_once(desk: Desk) -> None:
+    sent, times = desk.start(5_000), []
+    for register in (5_500, 100, 300):
+        times.append(metered(desk.time(), register)[0])
+        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": times[-1:]})
+    desk.stop(sent, 300, transactionData=times)
+    assert desk.records() == [("family-y", 800, None)]
+
+
+def test_meter_values_and_transaction_data_without_times_count_once(desk: Desk) -> None:
+    """A charger that loses its register by a reboot may well lose its clock."""
+    sent = desk.start(5_000)
+    registers = (5_500, 100, 300)
+    for register in registers:
+        values = metered("1970-01-01T00:00:09Z", register)
+        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    desk.stop(sent, 300, transactionData=metered("1970-01-01T00:00:09Z", *registers))
+    assert desk.records() == [("family-y", 800, None)]
+
+
+@pytest.mark.parametrize("sent", [-1, 0])
+def test_meter_values_of_an_offline_transaction_belong_to_that_of_their_connector(
+    desk: Desk, sent: int
+) -> None:
+    desk.start(5_000, connectorId=1)
+    desk.start(1_000, connectorId=2)
+    values = metered(desk.time(), 5_500)
+    desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    assert desk.query("SELECT consumed_wh FROM open_transactions ORDER BY connector_id") == [
+        500,
+        None,
+    ]
+
+
+def test_meter_values_without_a_transaction_belong_to_none(desk: Desk) -> None:
+    desk.start(5_000)
+    desk.say("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
+    assert desk.query("SELECT consumed_wh FROM open_transactions") == [None]
+    assert desk.query("SELECT register_wh FROM meter_reading") == [5_500]
+
+
+def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:
+    """EN+, Ocular."""
+    sent = session(desk)
+    payload = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), 7)}
+    assert desk.say("MeterValues", payload) == {}
+    assert desk.query("SELECT count(*) FROM meter_reading") == [1]
+    assert desk.query("SELECT * FROM open_transactions") == []
+
+
+def test_meter_values_are_those_of_whatever_is_open_when_they_come(desk: Desk) -> None:
+    """What was open is remembered; a start and a stop change it."""
+
+    def measure(sent: int, wh: int) -> None:
+        values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), wh)}
+        desk.say("MeterValues", values)
+
+    measure(-1, 1_000)
+    first = desk.start(1_000)
+    measure(-1, 1_100)
+    measure(first, 1_200)
+    desk.stop(first, 1_300)
+    measure(first, 1_300)
+    measure(-1, 1_400)
+    second = desk.start(1_400)
+    measure(-1, 1_500)
+    measure(second, 1_600)
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [
+        *(None, 1, 1),
+        *(None, None),
+        *(2, 2),
+    ]
+
+
+def test_what_another_worker_has_begun_is_open_here_too(desk: Desk) -> None:
+    values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
+    desk.say("MeterValues", values)
+    here = desk.books
+    with open_database(desk.path) as other:
+        tags = TagsFile(desk.folder / "tags.json")
+        desk.books = Bookkeeping(other, tags, desk.posting(other), "other", desk.listing())
+        desk.start(1_000)
+        desk.books = here
+    desk.say("MeterValues", values)
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None, 1]
+
+
+def test_what_was_not_written_is_not_open(desk: Desk) -> None:
+    desk.stop(desk.start(500, charger="yard"), 1_000, "yard")
+    values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
+    start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
+    begin = json.dumps([2, "a", "StartTransaction", start])
+    measure = json.dumps([2, "b", "MeterValues", values | {"vendor": "x" * 200_000}])
+    jobs = [
+        Receive("token", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
+        for text in (begin, measure)
+    ]
+    (pages,) = desk.query("PRAGMA page_count")
+    desk.query(f"PRAGMA max_page_count = {pages + 4}")
+    with pytest.raises(StoreUnavailable):
+        desk.books.write(jobs, desk.now_ms)
+    desk.query("PRAGMA max_page_count = 1000000")
+    assert desk.say("MeterValues", values, "yard") == {}
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None]
+
+
+# --- jobs and frames ---
+
+
+def unwritable() -> Receive:
+    """A job that SQLite refuses: the check of the fields lets none of these through."""
+    fact = StatusReported(2**70, "Available", "NoError", None, None, None, None)
+    return Receive("token", "yard", "text", NOON_MS, Reported("StatusNotification", "1", fact, {}))
+
+
+def test_a_job_that_cannot_be_written_does_not_take_the_others_with_it(desk: Desk) -> None:
+    text = json.dumps([2, "a", "StartTransaction", {"meterStart": 5, "idTag": "3333"}])
+    start = Receive("token", "yard", text, NOON_MS, Connection(55).receive(text, NOON_MS))
+    results = desk.books.write([start, unwritable(), start], NOON_MS)
+    assert results[0] == results[2]
+    assert json.loads(results[0])[2]["idTagInfo"] == {"status": "Accepted"}
+    assert results[1] == Failed("it could not be written", unavailable=False)
+    assert len(desk.query("SELECT * FROM started_transaction")) == 1
+    assert desk.query("SELECT account FROM account") == ["family-y"]
+
+
+def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk) -> None:
+    here = Connection(55)
+    here.place("u", "GetConfiguration", "{}")
+    text = '[3,"u",{"configurationKey":[],"n":NaN}]'
+    event = here.receive(text, NOON_MS)
+    assert isinstance(event, Confirmed)
+    (result,) = desk.books.write([Receive("t", "garage", text, NOON_MS, event)], NOON_MS)
+    assert result is None
+
+
+def test_every_frame_and_its_answer_are_kept_word_by_word(desk: Desk) -> None:
+    text = '[2, "7",\n"StartTransaction",{"meterStart":"5,0"}]'
+    answer = desk.hear(text)
+    desk.hear("garbage")
+    assert desk.query("SELECT direction, action, text FROM frame ORDER BY id") == [
+        ("in", "StartTransaction", text),
+        ("out", "StartTransaction", answer),
+        ("in", "", "garbage"),
+    ]
+
+
+def test_a_chargers_name_is_the_same_in_either_case(desk: Desk) -> None:
+    sent = desk.start(charger="Garage")
+    desk.stop(sent, 9_075_000, "GARAGE")
+    assert desk.records() == [("family-y", 33_000, None)]
+    assert desk.query("SELECT id FROM charge_points") == ["Garage"]
+
+
+# --- whole evenings: what flowed is what is booked ---
+
+CARDS = {"1111": "company-x", "3333": "family-y", "44:44": "family-y", "?": UNASSIGNED}
+
+
+TOLD_AGAIN = "overlaps what is booked already"
+
+
+class Charger:
+    """A Charge Point: meters, a clock or none, and transactions under way by connector."""
+
+    def __init__(self, name: str, meter: str, clock: str, connectors: int) -> None:
+        self.name, self.meter, self.clock = name, meter, clock
+        self.connectors = connectors
+        self.registers = dict.fromkeys(range(1, connectors + 1), 1_000)
+        self.open: dict[int, tuple[int, int, str, str]] = {}
+        self.ended: set[tuple[int, int, int]] = set()
+
+    def time(self, desk: Desk) -> str | None:
+        """What its clock says: the time, an hour more, nothing, or always the same of 1970."""
+        if self.clock in ("set", "ahead"):
+            return format_timestamp(desk.now_ms + 3_600_000 * (self.clock == "ahead"))
+        return None if self.clock == "none" else "1970-01-01T00:00:09Z"
+
+
+energies = st.sampled_from([0, 1, 300, 999, 5_000, 5_000, CAP_WH, CAP_WH + 1]) | st.integers(
+    0, 60_000
+)
+retries = st.lists(st.sampled_from(["same", "-1", "0", "restart"]), max_size=3)
+
+
+class Evenings(RuleBasedStateMachine):
+    """Chargers begin and end; messages come once or again; the process restarts at any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.home = tempfile.TemporaryDirectory(prefix="ledger-")
+        self.desk = Desk(Path(self.home.name))
+        self.truth: dict[str, int] = defaultdict(int)
+        self.ended = 0
+        self.beyond_cap = self.alike = 0
+        self.chargers: list[Charger] = []
+
+    @initialize(
+        kinds=st.lists(
+            st.tuples(
+                st.sampled_from(["cumulative", "per session", "restarts"]),
+                st.sampled_from(["set", "ahead", "none", "1970"]),
+                st.sampled_from([1, 1, 2]),
+            ),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def install(self, kinds: list[tuple[str, str, int]]) -> None:
+        self.chargers = [Charger(f"cp{number}", *kind) for number, kind in enumerate(kinds)]
+
+    def begin_at(self, number: int, connector: int, id_tag: str, times: int, gap: int) -> None:
+        charger = self.chargers[number % len(self.chargers)]
+        connector = connector % charger.connectors + 1
+        if connector in charger.open:
+            return
+        start_wh = 0 if charger.meter == "per session" else charger.registers[connector] + gap
+        when = charger.time(self.desk)
+        ids = {
+            self.desk.start(start_wh, id_tag, charger.name, connectorId=connector, timestamp=when)
+            for _ in range(times)
+        }
+        assert len(ids) == 1
+        account = self.desk.query("SELECT account FROM started_transaction ORDER BY id DESC")[0]
+        charger.open[connector] = (ids.pop(), start_wh, account, id_tag)
+
+    @rule(
+        number=st.integers(0, 2),
+        connector=st.integers(0, 1),
+        id_tag=st.sampled_from(list(CARDS)),
+        times=st.sampled_from([1, 1, 2, 3]),
+        gap=st.sampled_from([0, 0, 0, 7, 2_500]),
+    )
+    def begin(self, number: int, connector: int, id_tag: str, times: int, gap: int) -> None:
+        self.begin_at(number, connector, id_tag, times, gap)
+
+    @precondition(lambda self: any(charger.open for charger in self.chargers))
+    @rule(pick=st.integers(0, 5), wh=energies, again=retries, offline=st.booleans())
+    def end(self, pick: int, wh: int, again: list[str], offline: bool) -> None:
+        under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
+        self.end_at(*under_way[pick % len(under_way)], wh, again, offline)
+
+    @rule(
+        number=st.integers(0, 2),
+        evenings=st.integers(1, 3),
+        id_tag=st.sampled_from(list(CARDS)),
+        times=st.integers(1, 2),
+        wh=energies,
+        again=retries,
+        offline=st.booleans(),
+    )
+    def charge(
+        self,
+        number: int,
+        evenings: int,
+        id_tag: str,
+        times: int,
+        wh: int,
+        again: list[str],
+        offline: bool,
+    ) -> None:
+        """The same every evening: where the register restarts, all frames are the same as well."""
+        charger = self.chargers[number % len(self.chargers)]
+        if 1 in charger.open:
+            return
+        for _ in range(evenings):
+            self.begin_at(number, 0, id_tag, times, 0)
+            self.end_at(charger, 1, wh, again, offline)
+
+    def end_at(
+        self, charger: Charger, connector: int, wh: int, again: list[str], offline: bool
+    ) -> None:
+        """`offline`: the charger has not got the id, where the stop cannot be that of another.
+
+        Without id, card and clock, two connectors' stops at one reading cannot be told apart.
+        """
+        told_apart = charger.connectors == 1 or charger.clock in ("set", "ahead")
+        offline = offline and told_apart
+        sent, start_wh, account, id_tag = charger.open.pop(connector)
+        charger.registers[connector] = start_wh + wh
+        self.desk.later(2)
+        payload: dict[str, Any] = {
+            "transactionId": -1 if offline and not charger.open else sent,
+            "idTag": id_tag,
+            "meterStop": start_wh + wh,
+            "timestamp": charger.time(self.desk),
+        }
+        if offline:
+            del payload["idTag"]
+        self.desk.say("StopTransaction", payload, charger.name)
+        for how in again:
+            if how == "restart":
+                self.desk.restart()
+            else:
+                changed = {} if how == "same" else {"transactionId": int(how)}
+                self.desk.say("StopTransaction", payload | changed, charger.name)
+        self.truth[account] += wh
+        self.ended += 1
+        self.beyond_cap += wh > CAP_WH
+        like = (connector, start_wh, start_wh + wh)
+        self.alike += like in charger.ended and charger.clock not in ("set", "ahead")
+        charger.ended.add(like)
+
+    @precondition(lambda self: any(charger.open for charger in self.chargers))
+    @rule(pick=st.integers(0, 5), register=st.integers(0, 100_000))
+    def measure(self, pick: int, register: int) -> None:
+        """Meter values of another register: they never decide where the stop has a reading."""
+        under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
+        charger, connector = under_way[pick % len(under_way)]
+        register = min(register, charger.open[connector][1])
+        values = metered(charger.time(self.desk), register)
+        payload = {
+            "connectorId": connector,
+            "transactionId": charger.open[connector][0],
+            "meterValue": values,
+        }
+        assert self.desk.say("MeterValues", payload, charger.name) == {}
+
+    @rule(number=st.integers(0, 2))
+    def reboot(self, number: int) -> None:
+        """Its connection is new; a register of the kind that restarts begins again."""
+        charger = self.chargers[number % len(self.chargers)]
+        self.desk.connections.pop(charger.name, None)
+        if charger.meter == "restarts" and not charger.open:
+            charger.registers = dict.fromkeys(charger.registers, 0)
+
+    @rule(blocked=st.booleans(), broken=st.booleans())
+    def edit_the_tags(self, blocked: bool, broken: bool) -> None:
+        accounts = [account | {"blocked": blocked} for account in ACCOUNTS]
+        self.desk.tags("[" if broken else accounts)
+
+    @rule(hours=st.integers(1, 300))
+    def wait(self, hours: int) -> None:
+        self.desk.later(hours)
+
+    @rule()
+    def restart(self) -> None:
+        self.desk.restart()
+
+    @invariant()
+    def what_flowed_is_booked_once(self) -> None:
+        booked: dict[str, int] = defaultdict(int)
+        for account, wh, _ in self.desk.records():
+            booked[account] += wh
+        assert {a: wh for a, wh in booked.items() if wh} == {
+            a: wh for a, wh in self.truth.items() if wh
+        }
+        assert len(self.desk.records()) == self.ended
+
+    @invariant()
+    def only_what_is_beyond_the_cap_is_under_review(self) -> None:
+        """And what without a clock may be an ended transaction that is told again."""
+        reviews = [review for _, _, review in self.desk.records() if review]
+        told_again = reviews.count(TOLD_AGAIN)
+        assert told_again <= self.alike
+        assert (
+            sorted(reviews) == ["more than 200 kWh"] * self.beyond_cap + [TOLD_AGAIN] * told_again
+        )
+
+    @invariant()
+    def what_is_open_here_is_open_there(self) -> None:
+        there = self.desk.query("SELECT transaction_id FROM open_transactions ORDER BY 1")
+        here = [sent for charger in self.chargers for sent, *_ in charger.open.values()]
+        assert there == sorted(here)
+
+    def teardown(self) -> None:
+        """The view, the months, the files, and the audit of each month alone tell the same."""
+        try:
+            files, rows = self.desk.files(), self.desk.records()
+            assert [(f["account"], f["consumed_wh"], f["review"]) for f in files] == rows
+            by_month: dict[tuple[int, int, str], int] = defaultdict(int)
+            for file in files:
+                if file["review"] is None:
+                    year, month = file["localtime"][:7].split("-")
+                    by_month[int(year), int(month), file["account"]] += file["consumed_wh"]
+            months = self.desk.query("SELECT year, month, account, wh FROM monthly_consumption")
+            assert {(year, month, account): wh for year, month, account, wh in months} == by_month
+            assert_months_tell_the_same(self.desk.db)
+        finally:
+            self.desk.db.close()
+            self.home.cleanup()
+
+
+Evenings.TestCase.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestEvenings = Evenings.TestCase

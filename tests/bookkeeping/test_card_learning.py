@@ -1,0 +1,168 @@
+"""Cards learned at the charger: tags.json changed with care, and what they had charged before."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from shocpp.bookkeeping.card_learning import cards_shown
+from shocpp.store.database import open_database
+from tests.world.home import Home
+from tests.world.machine import BIN, wait_for
+from tests.world.server import Server
+
+COMMENTED = """\
+[
+  {"comment": "the ground floor", "index": 1, "account": "company-x", "ids": ["1111"],
+   "comment": "Zählerschrank links"},
+  {"index": 2, "account": "family-y", "ids": ["3333", "4444"], "expires": "2099-12-31",
+   "note": {"since": 2024.5}}
+]
+"""
+
+
+def charger(server: Server) -> ClientConnection:
+    """A charger called garage."""
+    return connect(server.url("garage"), subprotocols=[Subprotocol("ocpp1.6")])
+
+
+def call(wire: ClientConnection, action: str, payload: object) -> dict[str, object]:
+    """The confirmation of a Call."""
+    wire.send(json.dumps([2, os.urandom(4).hex(), action, payload]))
+    answer = json.loads(wire.recv(timeout=10))
+    assert answer[0] == 3
+    return dict(answer[2])
+
+
+def start(wire: ClientConnection, id_tag: str, wh: int, when: str) -> object:
+    """The id of a transaction."""
+    payload = {"connectorId": 1, "idTag": id_tag, "meterStart": wh, "timestamp": when}
+    return call(wire, "StartTransaction", payload)["transactionId"]
+
+
+def stop(wire: ClientConnection, transaction_id: object, wh: int, when: str) -> None:
+    """End it."""
+    call(
+        wire,
+        "StopTransaction",
+        {"transactionId": transaction_id, "meterStop": wh, "timestamp": when},
+    )
+
+
+def learning(home: Home, *words: str) -> "subprocess.Popen[str]":
+    """`shocpp tags learn`, when it waits for a card."""
+    process = subprocess.Popen(
+        [str(BIN / "shocpp"), "tags", "learn", "--account", "family-y", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=home.environment,
+    )
+    assert process.stderr is not None
+    told = process.stderr.readline()
+    assert told.startswith("hold the new card to garage"), told
+    return process
+
+
+def test_the_next_unknown_card_is_learned_and_accepted_at_once(home: Home, server: Server) -> None:
+    home.tags_file.write_text(COMMENTED)
+    home.tags_file.chmod(0o640)
+    with charger(server) as wire:
+        call(wire, "Authorize", {"idTag": "OLD1"})  # before anybody asked
+        process = learning(home, "-c", "garage")
+        assert call(wire, "Authorize", {"idTag": "3333"})["idTagInfo"] == {"status": "Accepted"}
+        assert call(wire, "Authorize", {"idTag": "04:A2:0B"})["idTagInfo"] == {"status": "Invalid"}
+        told, complaints = process.communicate(timeout=20)
+        assert (process.returncode, told) == (0, "04:A2:0B is family-y's card now\n")
+        assert complaints == "3333 is family-y's already\n"
+        assert call(wire, "Authorize", {"idTag": "04a20b"})["idTagInfo"] == {"status": "Accepted"}
+    text = home.tags_file.read_text()
+    assert json.loads(text)[1]["ids"] == ["3333", "4444", "04:A2:0B"]
+    for kept in ("the ground floor", "Zählerschrank links", "2099-12-31", "2024.5"):
+        assert kept in text
+    assert home.tags_file.stat().st_mode & 0o777 == 0o640
+    assert [file.name for file in home.tags_file.parent.iterdir()] == ["tags.json"]
+
+
+def test_no_card_is_too_early_once_it_was_asked_for(home: Home, server: Server) -> None:
+    with charger(server) as wire, open_database(home.database) as db:
+        call(wire, "Authorize", {"idTag": "OLD1"})
+        cards = cards_shown(db, home.settings, "garage", 10)
+        call(wire, "Authorize", {"idTag": "3333"})
+        assert next(cards) == ("3333", "family-y")
+
+
+def test_what_the_card_has_charged_before_goes_to_its_account(home: Home, server: Server) -> None:
+    with charger(server) as wire:
+        ended = start(wire, "ABCD", 1_000, "2026-10-01T05:00:00Z")
+        stop(wire, ended, 5_000, "2026-10-01T06:00:00Z")
+        process = learning(home)
+        under_way = start(wire, "ABCD", 5_000, "2026-10-01T07:00:00Z")
+        told, _ = process.communicate(timeout=20)
+        assert "replacement  2026-10-01 08:00:00  4000 Wh of family-y" in told
+        assert "what it is charging is family-y's when it stops" in told
+        stop(wire, under_way, 6_000, "2026-10-01T08:00:00Z")
+    assert home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account") == [
+        ("family-y", 5_000),
+        ("unassigned", 0),
+    ]
+    ((flags,),) = home.query("SELECT flags FROM accounting ORDER BY number DESC LIMIT 1")
+    assert "assigned by " in flags
+    assert ": card learned" in flags
+    assert home.query("SELECT * FROM review") == []
+
+
+def test_nobody_holds_a_card_to_it(home: Home, server: Server) -> None:
+    with charger(server) as wire:
+        call(wire, "Heartbeat", {})
+        process = learning(home, "-c", "garage", "-t", "0.3")
+        _, complaints = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert complaints.startswith("no unknown card was held to garage within 0.3 s")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint", "code"),
+    [
+        (("--account", "nobody", "-c", "garage"), "has no account 'nobody'; one of: company-x", 2),
+        (("--account", "unassigned", "-c", "garage", "-t", "5"), "has no account 'unassigned'", 2),
+        (("--account", "family-y", "-c", "yard"), "no charger that has been here", 2),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(
+    home: Home, server: Server, words: tuple[str, ...], complaint: str, code: int
+) -> None:
+    before = home.tags_file.read_bytes()
+    with charger(server) as wire:
+        call(wire, "Heartbeat", {})
+        ended = threading.Event()
+
+        def show() -> None:
+            while not ended.wait(0.1):
+                call(wire, "Authorize", {"idTag": "NEW1"})
+
+        shower = threading.Thread(target=show)
+        shower.start()
+        done = home.run("shocpp", "tags", "learn", *words)
+        ended.set()
+        shower.join()
+    assert done.returncode == code
+    assert complaint in done.stderr.splitlines()[-1]
+    assert home.tags_file.read_bytes() == before
+
+
+def test_a_charger_that_is_not_connected_cannot_be_asked(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    with charger(server) as wire:
+        call(wire, "Heartbeat", {})
+    wait_for(lambda: home.query("SELECT connected FROM charge_points") == [(0,)])
+    done = home.run("shocpp", "tags", "learn", "--account", "family-y", "-c", "garage")
+    assert done.returncode == 1
+    assert done.stderr == "garage is not connected; see: shocpp charge-points\n"

@@ -1,0 +1,588 @@
+"""Closing a month: what is frozen, what comes later, and the chain that proves it."""
+
+import json
+import shutil
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.record_files import write_files
+from shocpp.store.books import records
+from shocpp.store.database import open_database
+from tests.bookkeeping.test_review import (
+    EVENING,
+    MORNING,
+    NOON,
+    garage,
+    listed,
+    review,
+    say,
+    start,
+    stop,
+    values,
+)
+from tests.world.home import Home
+
+__all__ = ["garage"]
+
+NOW = datetime.now(ZoneInfo("Europe/Berlin"))
+TARIFFS = {
+    "tariffs": [{"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 30, "base_fee_eur": 5}]
+}
+
+
+SEEDS_NAME = "1790838600-0326fd891def.json"
+SEEDS = {
+    "localtime": "2026-10-01 09:10:00",
+    "unixtime": "1790838600",
+    "account": "family-y",
+    "begin_kwh": "5",
+    "end_kwh": "9",
+    "consumed_kwh": "4",
+}
+
+
+def price(home: Home, ct_per_kwh: object) -> None:
+    """Write a tariffs.json with one price."""
+    (tariff,) = TARIFFS["tariffs"]
+    (home.folder / "conf" / "tariffs.json").write_text(
+        json.dumps({"tariffs": [{**tariff, "ct_per_kwh": ct_per_kwh}]})
+    )
+
+
+def charge(home: Home, begin_wh: int, end_wh: int, day: str = "2026-10-01") -> None:
+    """A morning's session of family-y."""
+    say(home, start(begin_wh, f"{day}T05:00:00Z"), stop(end_wh, f"{day}T10:00:00Z"))
+
+
+def close(home: Home, month: str = "2026 10", *options: str) -> str:
+    """The answer of `shocpp close`, which must succeed."""
+    done = home.run("shocpp", "close", *month.split(), "--by", "anna", *options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(home: Home, *command: str) -> str:
+    """What a command says that must be refused."""
+    done = home.run(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
+
+
+def papers(home: Home, month: str = "2026 10") -> dict[str, str]:
+    """The month's paper in every form that is a text."""
+    found = {}
+    for form in ("text", "csv", "csv-machine", "json"):
+        done = home.run("shocpp-summary", *month.split(), "--format", form)
+        assert done.returncode == 0, done.stderr
+        found[form] = done.stdout
+    return found
+
+
+def pdf(home: Home, language: str = "de") -> bytes:
+    """family-y's PDF of October."""
+    target = home.folder / "paper.pdf"
+    options = ("--account", "family-y", "--format", "pdf", "--lang", language, "-o", str(target))
+    done = home.run("shocpp-summary", "2026", "10", *options)
+    assert done.returncode == 0, done.stderr
+    return target.read_bytes()
+
+
+def verified(home: Home) -> tuple[int, str]:
+    """The exit code of `shocpp verify`, and what it complains of."""
+    done = home.run("shocpp", "verify")
+    return done.returncode, done.stderr.strip()
+
+
+def change(home: Home, *statements: str) -> None:
+    """Change the database behind its back."""
+    with sqlite3.connect(home.database) as db:
+        for statement in statements:
+            assert db.execute(statement).rowcount != 0, statement
+    db.close()
+
+
+def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
+    """Across a price change, an import, a decision, a late stop and other accounts and letterheads;
+    every command is a process of its own."""
+    price(garage, 31.27)
+    charge(garage, 1_000_000, 1_033_250)
+    say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
+    told = close(garage)
+    assert told.startswith("2026-10 is closed: 2 records, link 1, ")
+    assert "note: 1500 Wh are of unknown cards" in told
+    before, printed, english = papers(garage), pdf(garage), pdf(garage, "en")
+    price(garage, 99)
+    garage.tags_file.write_text('[{"index": 2, "account": "family-y", "ids": ["3333"]}]')
+    (garage.folder / "conf" / "operator.json").write_text('{"name": "WEG Neu"}')
+    old = garage.folder / SEEDS_NAME
+    old.write_text(json.dumps(SEEDS))
+    assert garage.run("shocpp", "import", str(old)).returncode == 0
+    charge(garage, 1_050_000, 1_060_000, "2026-10-03")
+    review(garage, "assign", "2", "--account", "family-y")
+    assert papers(garage) == before
+    assert (pdf(garage), pdf(garage, "en")) == (printed, english)
+    assert verified(garage) == (0, "")
+
+
+def test_what_is_late_goes_to_the_open_month_and_says_so(garage: Home) -> None:
+    """At the price of the time in which the energy flowed."""
+    price(garage, 30)
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    say(garage, start(1_010_000, MORNING), stop(1_020_000, EVENING))
+    rows = garage.query(
+        "SELECT month, localtime, flags, stopped_at, consumed_wh, amount_ct FROM accounting"
+        " ORDER BY number"
+    )
+    assert rows[0][0] == "2026-10"
+    month, localtime, flags, stopped_at, wh, amount_ct = rows[1]
+    assert month == localtime[:7] == f"{NOW:%Y-%m}"
+    assert (flags, wh, amount_ct) == (
+        "matched without its id; late: 2026-10 is closed",
+        10_000,
+        300,
+    )
+    assert stopped_at == "2026-10-01T18:00:00.000Z"
+    assert (garage.folder / "accounting" / f"{NOW:%Y/%m}").is_dir()
+    text = garage.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
+    assert "Mandant: family-y                       10,000 kWh" in text
+    told = f"  {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
+    assert f"\nNachträge aus abgeschlossenen Monaten:\n{told}\n" in text
+
+
+def test_a_correction_of_a_closed_month_goes_to_the_open_one(garage: Home) -> None:
+    """The reversal takes back what was paid, the replacement costs what it would have then."""
+    price(garage, 30)
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    price(garage, 40)
+    review(garage, "correct", "1", "--wh", "9000", why="read off the car")
+    rows = garage.query("SELECT month, entry, consumed_wh, amount_ct, flags FROM accounting")
+    late = "matched without its id; late: 2026-10 is closed"
+    assert rows == [
+        ("2026-10", "record", 10_000, 300, "matched without its id"),
+        (f"{NOW:%Y-%m}", "reversal", -10_000, -300, late),
+        (f"{NOW:%Y-%m}", "replacement", 9_000, 360, late),
+    ]
+
+
+def test_what_was_closed_without_a_price_is_booked_again_at_its_price(garage: Home) -> None:
+    tariff = {"account": "family-y", "valid_from": "2026-10-02", "ct_per_kwh": 30}
+    fee = {"account": "family-y", "valid_from": "2026-10-31", "ct_per_kwh": 30, "base_fee_eur": 5}
+    file = garage.folder / "conf" / "tariffs.json"
+    file.write_text(json.dumps({"tariffs": [tariff, fee]}))
+    charge(garage, 1_000_000, 1_010_000)
+    told = close(garage, "2026 10", "--unpriced")
+    assert "note: 10000 Wh of priced accounts have no price, and now get none; write their" in told
+    file.write_text(json.dumps({"tariffs": [{**tariff, "valid_from": "2026-10-01"}]}))
+    review(garage, "correct", "1", "--wh", "10000")
+    assert garage.query("SELECT eur FROM accounting ORDER BY number") == [(None,), (None,), (3.0,)]
+
+
+def test_a_month_is_closed_once_and_when_it_is_over(garage: Home) -> None:
+    close(garage)
+    again = garage.run("shocpp", "close", "2026", "10")
+    assert again.returncode == 2
+    assert again.stderr.startswith("2026-10 is closed since ")
+    early = garage.run("shocpp", "close", str(NOW.year), str(NOW.month))
+    assert early.returncode == 2
+    assert "is not over; it can be closed from" in early.stderr
+    assert garage.query("SELECT number, month FROM closed_month") == [(1, "2026-10")]
+
+
+def test_a_month_without_records_can_be_closed(garage: Home) -> None:
+    assert "2026-09 is closed: 0 records, link 1" in close(garage, "2026 9")
+    text = papers(garage, "2026 9")["text"]
+    assert "Gesamt :                                0,000 kWh" in text
+    assert verified(garage) == (0, "")
+
+
+def test_nothing_comes_into_a_closed_month_whoever_writes(garage: Home) -> None:
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
+        change(
+            garage,
+            "INSERT INTO accounting_record SELECT 99, entry, replaces, NULL, charge_point,"
+            " started_transaction, month, local_time, billed_ms, account_index, account,"
+            " connector_id, id_tag, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh,"
+            " consumed_kwh, started_ms, stopped_ms, booked_ms, duration_s, stop_reason,"
+            " provenance, review, flags, decided_by, decided_why, 'x.json', NULL, NULL"
+            " FROM accounting_record",
+        )
+    with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
+        change(garage, "INSERT INTO price VALUES (1, 0, 0, NULL, NULL)")
+
+
+def test_a_price_that_is_told_later_is_frozen_when_the_paper_is_asked_for(garage: Home) -> None:
+    """Only once; and the record's file tells it from then on."""
+    charge(garage, 1_000_000, 1_010_000)
+    (file,) = garage.record_files()
+    assert json.loads(file.read_text())["price"] is None
+    price(garage, 30)
+    before = papers(garage)["csv"]
+    assert ";3,00;" in before
+    price(garage, 40)
+    assert papers(garage)["csv"] == before
+    (file,) = garage.record_files()
+    assert json.loads(file.read_text())["price"]["amount_ct"] == 300
+
+
+@pytest.mark.parametrize(
+    ("tampering", "complaint"),
+    [
+        (
+            "UPDATE accounting_record SET consumed_wh = 9000 WHERE month = '2026-09'",
+            "link 2 (2026-09) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE price SET amount_ct = 1 WHERE record = 2",
+            "link 2 (2026-09) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE price_part SET microeuro_per_kwh = 1 WHERE record = 1",
+            "link 1 (2026-08) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE price SET microeuro_per_kwh = 1 WHERE record = 1",
+            "link 1 (2026-08) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE price_part SET began_ms = 1 WHERE record = 3",
+            "link 3 (2026-10) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE accounting_record SET billed_ms = billed_ms + 1 WHERE month = '2026-09'",
+            "link 2 (2026-09) is broken: a record or its price has been changed since",
+        ),
+        (
+            "UPDATE accounting_record SET month = '2026-07' WHERE month = '2026-09'",
+            "link 2 (2026-09) is broken: 1 records were closed, and there are 0",
+        ),
+        (
+            "UPDATE closed_month SET content = replace(content, 'z', 'y') WHERE number = 2",
+            "link 2 (2026-09) is broken: what was closed has been changed since",
+        ),
+        (
+            "UPDATE closed_month SET closed_by = 'bert' WHERE number = 1",
+            "link 1 (2026-08) is broken: what was closed has been changed since",
+        ),
+        (
+            "DELETE FROM closed_month WHERE number = 2",
+            "link 3 (2026-10) is broken: the link before it is not the one that it was linked to",
+        ),
+        (
+            "DELETE FROM closed_month WHERE number = 3",
+            "accounting/2026/10/00_closed_2026_10.json is no link of the chain; see: shocpp import",
+        ),
+    ],
+)
+def test_verify_names_the_first_broken_link(garage: Home, tampering: str, complaint: str) -> None:
+    price(garage, 30)
+    for number, month in enumerate(("08", "09", "10")):
+        begin_wh = 1_000_000 + number * 10_000
+        charge(garage, begin_wh, begin_wh + 10_000, f"2026-{month}-01")
+        close(garage, f"2026 {month}")
+    assert verified(garage) == (0, "")
+    change(garage, tampering)
+    code, said = verified(garage)
+    assert (code, said.removeprefix(f"{garage.folder}/")) == (1, complaint)
+
+
+def test_verify_looks_at_the_files_too(garage: Home) -> None:
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
+    told = json.loads(file.read_text())
+    assert (told["month"], told["records"], told["previous"]) == ("2026-10", 1, "")
+    file.write_text(file.read_text().replace("anna", "bert"))
+    assert verified(garage)[1].endswith(
+        "00_closed_2026_10.json has been changed since it was written"
+    )
+    file.unlink()
+    assert verified(garage) == (0, "")
+
+
+def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
+    """From files: the chain, the papers, and what was priced later."""
+    price(garage, 30)
+    charge(garage, 1_000_000, 1_010_000)
+    say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
+    close(garage)
+    review(garage, "assign", "2", "--account", "family-y")
+    before, printed = papers(garage), pdf(garage)
+    accounting = garage.query(
+        "SELECT month, account, consumed_wh, amount_ct, flags FROM accounting"
+    )
+    price(garage, 99)
+    garage.database.rename(garage.folder / "lost.sqlite3")
+    done = garage.run("shocpp", "rebuild")
+    assert done.returncode == 0, done.stderr
+    assert (papers(garage), pdf(garage)) == (before, printed)
+    assert verified(garage) == (0, "")
+    assert (
+        garage.query("SELECT month, account, consumed_wh, amount_ct, flags FROM accounting")
+        == accounting
+    )
+
+
+def test_a_rebuild_from_frames_leaves_closed_months_alone(garage: Home) -> None:
+    """Also those of a charger without a clock, whose messages look new when they come again."""
+    price(garage, 30)
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    say(
+        garage,
+        start(1_010_000, "1970-01-01T00:00:10Z"),
+        stop(1_011_000, "1970-01-01T00:10:10Z"),
+        start(1_020_000, NOON),
+    )
+    before = papers(garage)
+    every = "SELECT month, consumed_wh, amount_ct, stopped_at FROM accounting ORDER BY number"
+    accounting = garage.query(every)
+    price(garage, 99)
+    done = garage.run("shocpp", "rebuild", "--frames")
+    assert done.returncode == 0, done.stderr
+    assert papers(garage) == before
+    assert garage.query(every) == accounting
+    assert garage.query("SELECT count(*) FROM open_transactions") == [(1,)]
+    assert verified(garage) == (0, "")
+
+
+def test_a_record_of_a_closed_month_that_is_imported_later_is_billed_in_the_open_one(
+    garage: Home, tmp_path: Path
+) -> None:
+    """A whole accounting folder of ours, which this database has never seen; and only once."""
+    other = Home(tmp_path / "other")
+    assert other.run("shocpp", "migrate").returncode == 0
+    charge(other, 1_000_000, 1_010_000)
+    close(garage)
+    for _ in range(2):
+        done = garage.run("shocpp", "import", str(other.folder / "accounting"))
+        assert done.returncode == 0, done.stderr
+    rows = garage.query("SELECT month, consumed_wh, flags FROM accounting")
+    assert rows == [
+        (f"{NOW:%Y-%m}", 10_000, "matched without its id; late: 2026-10 is closed"),
+    ]
+    assert verified(garage) == (0, "")
+    assert listed(garage) == []
+
+
+BOOKS = (
+    "SELECT file_name, month, entry, account, consumed_wh, amount_ct, flags, billed_ms,"
+    " replaces_file FROM accounting ORDER BY file_name"
+)
+
+
+def rebuilt(home: Home, *options: str) -> None:
+    """Make the database again; all must come back."""
+    if not options:
+        home.database.unlink()
+    done = home.run("shocpp", "rebuild", *options)
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert ".superseded" not in done.stdout
+
+
+@pytest.mark.parametrize("way", [("--frames",), ()], ids=["frames", "files"])
+def test_what_was_decided_or_stopped_late_survives_a_rebuild(
+    garage: Home, way: tuple[str, ...]
+) -> None:
+    """A correction of a correction, the rest of a transaction, an orphan; at the prices of then."""
+    price(garage, 30)
+    charge(garage, 1_000_000, 1_010_000)
+    say(
+        garage,
+        start(1_010_000, "2026-10-02T05:00:00Z"),
+        values(1_011_000, "2026-10-02T06:00:00Z", 20_001_010),
+        start(1_012_000, "2026-10-03T05:00:00Z"),
+        stop(1_020_000, "2026-10-03T09:00:00Z", 20_001_012),
+    )
+    review(garage, "assign", "T2", "--account", "company-x")
+    close(garage)
+    review(garage, "correct", "1", "--wh", "9000")
+    review(garage, "correct", "5", "--wh", "8000")
+    say(garage, stop(1_022_000, "2026-10-03T12:00:00Z", 20_001_012))
+    before, books = papers(garage), garage.query(BOOKS)
+    (late,) = garage.query(
+        "SELECT consumed_wh, amount_ct, flags FROM accounting WHERE flags LIKE 'second stop%'"
+    )
+    assert late == (2_000, 60, "second stop of its transaction; late: 2026-10 is closed")
+    price(garage, 99)
+    rebuilt(garage, *way)
+    assert garage.query(BOOKS) == books
+    assert papers(garage) == before
+    assert verified(garage) == (0, "")
+    rebuilt(garage)
+    assert garage.query(BOOKS) == books
+
+
+def test_records_of_one_moment_keep_their_order_through_a_rebuild(garage: Home) -> None:
+    """Chargers that stop in the same second, one of them corrected before its month was closed."""
+    for number, name in enumerate("dcba"):
+        calls = start(1_000_000 + number, MORNING), stop(1_010_000, NOON)
+        frames = [json.dumps([2, str(place), *call]) for place, call in enumerate(calls)]
+        garage.run("shocpp-backend", "-c", name, stdin="\n".join(frames))
+    review(garage, "correct", "2", "--wh", "5")
+    close(garage)
+    before = papers(garage)
+    rebuilt(garage)
+    assert papers(garage) == before
+
+
+def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(garage: Home) -> None:
+    """Also what was priced after the copy was made."""
+    charge(garage, 1_000_000, 1_010_000)
+    copy = garage.folder / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    price(garage, 30)
+    close(garage)
+    before = papers(garage)
+    copy.replace(garage.database)
+    done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert papers(garage) == before
+    assert verified(garage) == (0, "")
+
+
+def test_a_closing_that_does_not_come_back_is_closed_anew_when_a_human_says_so(
+    garage: Home,
+) -> None:
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    (record,) = garage.record_files()
+    record.unlink()
+    garage.database.unlink()
+    done = garage.run("shocpp", "rebuild")
+    assert done.returncode == 1
+    assert "1 records were closed, and there are 0; import it again once that is" in done.stderr
+    again = garage.run("shocpp", "close", "2026", "10")
+    assert again.returncode == 2
+    assert "which says what is wrong with those that it refuses" in again.stderr
+    file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
+    file.rename(garage.folder / file.name)
+    assert "2026-10 is closed: 0 records, link 1, " in close(garage)
+    assert verified(garage) == (0, "")
+
+
+@pytest.mark.parametrize("again", ["import", "rebuild"])
+def test_an_import_into_a_closed_month_that_was_cut_off_harms_nothing(
+    garage: Home, again: str
+) -> None:
+    """The file was moved into the open month, and the old one was still there."""
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
+    old.write_text(json.dumps(SEEDS))
+    folder = str(garage.folder / "accounting")
+    assert garage.run("shocpp", "import", folder).returncode == 0
+    aside = old.with_name(f"{old.name}.superseded")
+    shutil.copy(aside, old)
+    books = garage.query(BOOKS)
+    if again == "import":
+        assert garage.run("shocpp", "import", folder).returncode == 0
+        assert not old.exists()
+    rebuilt(garage)
+    assert garage.query(BOOKS) == books
+    assert verified(garage) == (0, "")
+
+
+def test_what_was_imported_into_a_month_before_it_was_closed_comes_back_as_it_was(
+    garage: Home,
+) -> None:
+    """The seed's file does not tell its charger, nor what tags.json said of its account."""
+    old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
+    old.parent.mkdir(parents=True)
+    old.write_text(json.dumps(SEEDS))
+    folder = str(garage.folder / "accounting")
+    assert garage.run("shocpp", "import", folder, "-c", "garage").returncode == 0
+    assert json.loads(old.read_text()) == SEEDS
+    close(garage)
+    before = papers(garage)
+    garage.tags_file.unlink()
+    rebuilt(garage)
+    assert papers(garage) == before
+    assert verified(garage) == (0, "")
+
+
+def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(garage: Home) -> None:
+    """A server has read it without its price, and another process gives it one meanwhile."""
+    charge(garage, 1_000_000, 1_010_000)
+    change(garage, "UPDATE accounting_record SET exported_ms = NULL")
+    price(garage, 30)
+    with open_database(garage.database) as db:
+        waiting = records.unexported(db, 9)
+        with db.writing():
+            posting(db, garage.settings).price_unpriced("2026-10", 1_790_000_000_000)
+        with db.writing():
+            records.mark_exported(db, waiting, 1_790_000_000_000)
+        write_files(db, garage.settings)
+    (file,) = garage.record_files()
+    assert json.loads(file.read_text())["price"]["amount_ct"] == 300
+
+
+def test_a_month_is_not_closed_by_mistake_with_records_without_a_price(garage: Home) -> None:
+    """family-y has a tariff, but none for all the time in which energy flowed."""
+    (garage.folder / "conf" / "tariffs.json").write_text(
+        json.dumps({"tariffs": [{**TARIFFS["tariffs"][0], "valid_from": "2026-10-02"}]})
+    )
+    charge(garage, 1_000_000, 1_010_000)
+    charge(garage, 1_010_000, 1_020_000, "2026-10-02")
+    said = refused(garage, "shocpp", "close", "2026", "10")
+    assert said.startswith("10000 Wh of family-y have no price; write a tariff that holds")
+    assert garage.query("SELECT count(*) FROM closed_month") == [(0,)]
+    assert garage.run("shocpp", "close", "2026", "10", "--unpriced").returncode == 0
+
+
+def test_a_record_is_decided_on_by_the_name_that_papers_give_it(garage: Home) -> None:
+    """Numbers change when the database is made again, names do not."""
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    (record,) = json.loads(papers(garage)["json"])["records"]
+    name = record["file_name"].removesuffix(".json")
+    assert f";{name}\r\n" in papers(garage)["csv"].replace("\n", "\r\n").replace("\r\r", "\r")
+    review(garage, "correct", name, "--wh", "9000")
+    assert garage.query("SELECT entry, consumed_wh FROM accounting ORDER BY number") == [
+        ("record", 10_000),
+        ("reversal", -10_000),
+        ("replacement", 9_000),
+    ]
+    said = refused(
+        garage, "shocpp", "review", "dismiss", "1790838600-000000000000", "--why", "a slip"
+    )
+    assert said == "there is no record 1790838600-000000000000; see: shocpp review\n"
+
+
+def test_the_meters_agree_across_a_correction_of_a_closed_month(garage: Home) -> None:
+    """What the register counted in October stays October's; the open month says what it owes."""
+    charge(garage, 1_000_000, 1_010_000)
+    close(garage)
+    today = f"{NOW:%Y-%m}"
+    say(garage, start(1_010_000, f"{today}-01T05:00:00Z"), stop(1_015_000, f"{today}-01T06:00:00Z"))
+    review(garage, "correct", "1", "--wh", "9000")
+    audited = garage.query(
+        "SELECT month, meter_wh, booked_wh, gap_wh FROM audit ORDER BY year, month"
+    )
+    assert audited == [(10, 9_000, 9_000, 0), (NOW.month, 6_000, 5_000, 1_000)]
+    text = garage.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
+    assert "Gesamt :                                4,000 kWh" in text
+    assert "garage: 5,000 abgerechnet + 1,000 Lücken = 6,000 kWh gezählt, dazu -1,000" in text
+
+
+def test_what_a_meter_signs_after_the_stop_comes_back_too(garage: Home) -> None:
+    """The paper of a later correction counts it."""
+    charge(garage, 1_000_000, 1_010_000)
+    sampled = {"value": "OCMF|{}|{}", "format": "SignedData", "context": "Transaction.End"}
+    signed = {"timestamp": "2026-10-01T10:00:01Z", "sampledValue": [sampled]}
+    told = {"connectorId": 1, "transactionId": 20_001_000, "meterValue": [signed]}
+    say(garage, ("MeterValues", told))
+    review(garage, "correct", "1", "--wh", "9000")
+    close(garage)
+    before = papers(garage)
+    assert [row["signed"] for row in json.loads(before["json"])["records"]] == [0, 1, 1]
+    rebuilt(garage)
+    assert papers(garage) == before

@@ -1,0 +1,192 @@
+"""Posting: each record's month, its price, and the name of its file."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.posting import Posted, open_ms, place_in
+from shocpp.language.dates import month_of
+from shocpp.ledger.booking import Record
+from shocpp.store.books.records import Origin, stored
+from tests.reports.test_month import Office, charge
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def ms(moment: str) -> int:
+    """A moment in Berlin."""
+    return int(datetime.fromisoformat(moment).replace(tzinfo=BERLIN).timestamp() * 1000)
+
+
+def record(stopped: str = "2023-09-03 13:00", **changes: object) -> Record:
+    """An hour of family-y, of which no charger has told."""
+    stopped_ms = ms(stopped)
+    made = Record(
+        account_index=2,
+        account="family-y",
+        connector_id=1,
+        id_tag="3333",
+        begin_wh=1_000,
+        end_wh=11_000,
+        consumed_wh=10_000,
+        started_ms=stopped_ms - 3_600_000,
+        stopped_ms=stopped_ms,
+        billed_ms=stopped_ms,
+        duration_s=3600,
+        charging_s=None,
+        stop_reason="Local",
+        provenance="started",
+        review=None,
+        flags=("matched without its id",),
+    )
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+def post(office: Office, made: Record, *said: object, **origin: object) -> Posted:
+    """A record put into the books at the office's time; with an origin, by a decision of Anna's."""
+    posting = office.posting(office.db)
+    came = Origin(None, None, None)
+    if origin:
+        decided = {"decided_by": "anna", "decided_why": "so", **origin}
+        came = came._replace(**decided)  # type: ignore[arg-type]
+    with office.db.writing():
+        return posting.post(came, made, office.now_ms, *said)
+
+
+def amounts(office: Office) -> list[int | None]:
+    """What the records cost."""
+    return office.query("SELECT amount_ct FROM accounting ORDER BY number")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office where a kWh costs 30 ct, and 50 ct from October on."""
+    office = Office(tmp_path)
+    office.price(
+        {"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30},
+        {"account": "*", "valid_from": "2023-10-01", "ct_per_kwh": 50},
+    )
+    yield office
+    office.db.close()
+
+
+def test_a_record_gets_its_month_its_price_and_the_name_of_a_file(office: Office) -> None:
+    posted = post(office, record(), "a stop")
+    assert posted.place.month == "2023-09"
+    assert posted.place.local_time == "2023-09-03 13:00:00"
+    assert re.fullmatch(r"1693738800-[0-9a-f]{12}\.json", posted.place.file_name)
+    assert posted.record == record()
+    assert amounts(office) == [300]
+    found = stored(office.db, posted.number)
+    assert found is not None
+    assert (found.record, found.place) == (record(), posted.place)
+
+
+def test_the_name_of_a_file_comes_of_what_was_said(office: Office) -> None:
+    names = [
+        post(office, record(), *said).place.file_name for said in (("a",), ("a", 1), ("b", "../x"))
+    ]
+    assert len(set(names)) == 3
+    assert not any("/" in name for name in names)
+
+
+def test_what_belongs_to_a_closed_month_goes_into_the_open_one_at_its_own_price(
+    office: Office,
+) -> None:
+    office.later(24 * 40)
+    close(office.db, office.settings, 2023, 9, "anna")
+    posted = post(office, record(), "a stop")
+    assert posted.place.month == "2023-10"
+    assert posted.record.billed_ms == office.now_ms
+    assert posted.record.stopped_ms == record().stopped_ms
+    assert posted.record.flags == ("matched without its id", "late: 2023-09 is closed")
+    assert amounts(office) == [300]
+
+
+def test_a_reversal_takes_away_what_its_record_costs_and_a_dismissal_costs_nothing(
+    office: Office,
+) -> None:
+    first = post(office, record(), "a stop").number
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 99})
+    away = record(begin_wh=11_000, end_wh=1_000, consumed_wh=-10_000)
+    post(office, away, "reversed", entry="reversal", replaces=first)
+    post(office, record(consumed_wh=0), "dismissed", entry="dismissal", replaces=first)
+    assert amounts(office) == [300, -300, None]
+
+
+def test_a_reversal_of_what_has_no_price_has_none(office: Office) -> None:
+    office.price()
+    first = post(office, record(), "a stop").number
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 99})
+    post(office, record(consumed_wh=-10_000), "reversed", entry="reversal", replaces=first)
+    assert amounts(office) == [None, None]
+
+
+def test_what_has_no_price_gets_it_later_and_its_file_is_written_again(office: Office) -> None:
+    """Only of the month that is asked for, and only of who has a tariff by then."""
+    office.price()
+    charge(office, 1_000, 2_000)
+    charge(office, 2_000, 4_000, "1111")
+    charge(office, 4_000, 304_000)  # under review
+    post(office, record("2023-10-01 00:00"), "in October")
+    assert [file["price"] for file in office.files()] == [None] * 4
+    office.price({"account": "family-y", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    posting = office.posting(office.db)
+    with office.db.writing():
+        posting.price_unpriced("2023-09", office.now_ms)
+        posting.price_unpriced("2023-09", office.now_ms)
+    assert amounts(office) == [30, None, None, None]
+    prices = [file["price"] for file in office.files()]
+    assert [price and price["amount_ct"] for price in prices] == [30, None, None, None]
+
+
+def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:
+    office.price(
+        {
+            "account": "*",
+            "valid_from": "2023-01-01",
+            "ct_per_kwh": 30,
+            "windows": [{"name": "NT", "from": "13:00", "until": "14:00", "ct_per_kwh": 10}],
+        }
+    )
+    sent = office.start(1_000)
+    office.later(1 - 1 / 3600)
+    read = {"timestamp": office.time(), "sampledValue": [{"value": "9000"}]}
+    office.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": [read]})
+    office.later(0.5)
+    office.stop(sent, 11_000)
+    assert office.query("SELECT rate, wh, amount_ct FROM prices ORDER BY part") == [
+        ("HT", 8_000, 240),
+        ("NT", 2_000, 20),
+    ]
+    assert office.query("SELECT price_note FROM accounting") == ["split by meter values"]
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "month"),
+    [("Europe/Berlin", "2026-11"), ("America/New_York", "2026-10"), ("UTC", "2026-10")],
+)
+def test_a_moment_lies_in_the_month_of_the_place(zone_name: str, month: str) -> None:
+    assert month_of(1_793_489_400_000, ZoneInfo(zone_name)) == month  # 2026-10-31T23:30:00Z
+
+
+def test_the_open_month_is_this_one_or_the_next_that_is_not_closed(office: Office) -> None:
+    now_ms = ms("2023-11-30 18:30")
+    assert open_ms(office.db, now_ms, BERLIN) == now_ms
+    close(office.db, office.settings, 2023, 11, "anna")
+    assert open_ms(office.db, now_ms, BERLIN) == ms("2023-12-01 18:30")
+    close(office.db, office.settings, 2023, 12, "anna")
+    assert open_ms(office.db, now_ms, BERLIN) == ms("2024-01-01 18:30")
+
+
+def test_a_file_that_has_its_name_keeps_it() -> None:
+    assert place_in(ms("2023-10-01 00:00"), BERLIN, "x.json") == (
+        "2023-10",
+        "2023-10-01 00:00:00",
+        "x.json",
+    )

@@ -1,0 +1,221 @@
+"""A second connection with a name that is taken: who has the name afterwards."""
+
+import base64
+import json
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from shocpp.ocpp.passwords import password_hash
+from tests.interfaces.cli.test_calls import Charger
+from tests.whole.test_quirks import OCPP16, UPGRADE, RawCharger
+from tests.world.home import Home
+from tests.world.machine import BIN, wait_for
+from tests.world.server import Server
+
+PROXY = {"SHOCPP_TRUSTED_PROXIES": "127.0.0.1"}
+HOME, ELSEWHERE = {"X-Forwarded-For": "192.0.2.7"}, {"X-Forwarded-For": "198.51.100.9"}
+KEY = {"Authorization": "Basic " + base64.b64encode(b"garage:secret12").decode()}
+elsewhere = pytest.mark.parametrize("processes", [1, 2])
+"""The second connection comes to the same process, or to another one with the same database."""
+
+
+@contextmanager
+def garage(
+    server: Server, headers: dict[str, str], told: str = "garage"
+) -> Iterator[ClientConnection]:
+    """A connection that claims to be the garage's, where nothing else is told in its address."""
+    with connect(
+        server.url(told),
+        subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+        additional_headers=headers,
+    ) as client:
+        yield client
+
+
+def heartbeat(client: ClientConnection) -> str:
+    """What it is answered."""
+    client.send('[2,"h","Heartbeat",{}]')
+    return str(client.recv(15))
+
+
+def holder(home: Home) -> str:
+    """The address of the connection that has the name."""
+    rows = home.query("SELECT remote FROM charge_points WHERE id = 'garage'")
+    return str(rows[0][0]).rpartition(":")[0] if rows else ""
+
+
+def start(
+    home: Home, serve: Callable[..., Server], processes: int = 1, *, password: bool = False
+) -> tuple[Server, Server]:
+    """Two doors of one house behind a proxy, with or without passwords."""
+    if password:
+        entries = {"garage": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
+        (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
+    first = serve(**PROXY)
+    return first, serve(**PROXY) if processes == 2 else first
+
+
+@elsewhere
+def test_without_passwords_a_living_connection_keeps_its_name(
+    home: Home, serve: Callable[..., Server], processes: int
+) -> None:
+    server, other = start(home, serve, processes)
+    with Charger(server, "garage", headers=HOME) as victim:
+        victim.boot()
+        transaction = victim.begin("3333", 9_042_000)
+        with garage(other, ELSEWHERE) as thief:
+            stop = {"transactionId": transaction, "meterStop": 9_999_000, "timestamp": "2026-10-02"}
+            thief.send(json.dumps([2, "1", "StopTransaction", stop]))
+            with pytest.raises(ConnectionClosed) as closed:
+                thief.recv(15)
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "name taken")
+        assert holder(home) == "192.0.2.7"
+        assert home.run("shocpp-command", "-c", "garage", "ClearCache").returncode == 0
+        victim.end(transaction, 9_043_000)
+    assert home.query("SELECT consumed_wh FROM accounting") == [(1_000,)]
+    told = wait_for(lambda: home.query("SELECT id, address, reason FROM refused_attempts"))
+    assert told == [("garage", "198.51.100.9", "name taken")]
+
+
+@elsewhere
+def test_without_passwords_a_dead_connection_loses_its_name(
+    home: Home, serve: Callable[..., Server], processes: int
+) -> None:
+    server, other = start(home, serve, processes)
+    address = "X-Forwarded-For: 192.0.2.7"
+    with RawCharger(server, b"/garage", *UPGRADE, OCPP16, address) as dead:
+        dead.ask("Heartbeat", {})
+        # Its network is gone: nobody answers a ping, and nobody hangs up.
+        with garage(other, ELSEWHERE) as new:
+            assert "currentTime" in heartbeat(new)
+            assert holder(home) == "198.51.100.9"
+
+
+def test_a_connection_whose_end_could_not_be_written_keeps_no_name(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+    with garage(server, HOME) as lost:
+        heartbeat(lost)
+        with closing(sqlite3.connect(home.database)) as db, db:
+            db.execute("UPDATE connection SET token = 'lost'")
+    wait_for(lambda: "garage is disconnected" in server.log())
+    assert holder(home) == "192.0.2.7"
+    with garage(server, ELSEWHERE) as new:
+        assert "currentTime" in heartbeat(new)
+        assert holder(home) == "198.51.100.9"
+
+
+@elsewhere
+def test_from_the_same_address_the_newest_wins_at_once(
+    home: Home, serve: Callable[..., Server], processes: int
+) -> None:
+    server, other = start(home, serve, processes)
+    with garage(server, HOME) as old:
+        heartbeat(old)
+        with garage(other, HOME) as new:
+            assert "currentTime" in heartbeat(new)
+            with pytest.raises(ConnectionClosed) as closed:
+                old.recv(10)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.reason == "replaced by a newer connection"
+
+
+@elsewhere
+def test_with_its_password_a_charger_wins_at_once_from_anywhere(
+    home: Home, serve: Callable[..., Server], processes: int
+) -> None:
+    server, other = start(home, serve, processes, password=True)
+    with garage(server, HOME | KEY) as old:
+        heartbeat(old)
+        begun = time.monotonic()
+        with garage(other, ELSEWHERE | KEY) as new:
+            assert "currentTime" in heartbeat(new)
+            assert time.monotonic() - begun < 5
+            assert holder(home) == "198.51.100.9"
+
+
+def test_a_call_that_was_out_is_told_that_the_connection_was_replaced(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve, password=True)
+    with Charger(server, "garage", headers=HOME | KEY, Reset=None) as old:
+        old.boot()
+        asking = subprocess.Popen(
+            [str(BIN / "shocpp-command"), "-c", "garage", "Reset", '{"type": "Soft"}'],
+            stderr=subprocess.PIPE,
+            text=True,
+            env=home.environment,
+        )
+        wait_for(lambda: old.calls)
+        with garage(server, ELSEWHERE | KEY) as new:
+            heartbeat(new)
+            _, told = asking.communicate(timeout=15)
+    assert asking.returncode == 1
+    assert "replaced by a newer connection" in told
+
+
+def test_of_those_that_wait_for_a_name_only_the_newest_does(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+    with garage(server, HOME) as held, ExitStack() as line:
+        heartbeat(held)
+        first = line.enter_context(garage(server, ELSEWHERE))
+        begun = time.monotonic()
+        line.enter_context(garage(server, ELSEWHERE))
+        with pytest.raises(ConnectionClosed):
+            first.recv(15)
+        assert time.monotonic() - begun < 4
+        assert "currentTime" in heartbeat(held)
+
+
+def test_one_that_waited_under_another_name_is_not_hung_up_on_for_a_newer_one(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve)
+
+    boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "G-1"}
+    with ExitStack() as line:
+
+        def connected(headers: dict[str, str], told: str) -> ClientConnection:
+            one = line.enter_context(garage(server, headers, told))
+            one.send(json.dumps([2, "b", "BootNotification", boot]))
+            return one
+
+        connected(HOME, "garage").recv(15)
+        # The serial is the garage's: whoever tells no other name goes by its address.
+        for _ in range(6):
+            replaced = connected(ELSEWHERE, "")
+            replaced.recv(15)
+        waited = connected(ELSEWHERE, "")
+        time.sleep(0.5)
+        replaced.close()
+        assert "Accepted" in waited.recv(15)
+        connected(ELSEWHERE, "")
+        time.sleep(1)
+        assert "currentTime" in heartbeat(waited)
+
+
+def test_two_that_replace_each_other_for_ever_are_slowed_down(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server, _ = start(home, serve, password=True)
+    with ExitStack() as line:
+        for number in range(6):
+            headers = ELSEWHERE if number % 2 else HOME
+            newest = line.enter_context(garage(server, headers | KEY))
+            heartbeat(newest)
+        begun = time.monotonic()
+        with garage(server, ELSEWHERE | KEY) as next_one, pytest.raises(ConnectionClosed):
+            next_one.recv(15)
+        assert time.monotonic() - begun > 4
+        assert "currentTime" in heartbeat(newest)

@@ -1,0 +1,436 @@
+"""Calls whose end is not the plain one: odd answers, deaths on either side, and several callers."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection
+
+from tests.central_system.test_switchboard import BOOT, ask, close_code, is_connected
+from tests.central_system.test_switchboard import connect as connect_websocket
+from tests.interfaces.cli.test_calls import Charger, command, refused
+from tests.world.home import Home
+from tests.world.machine import BIN, wait_for
+from tests.world.server import Server
+
+Run = subprocess.CompletedProcess[str]
+SOFT = '{"type": "Soft"}'
+
+
+@pytest.fixture
+def callers() -> Iterator[Callable[..., Future[Run]]]:
+    """Starts shocpp-command in the background; its end is awaited by `result`."""
+    with ThreadPoolExecutor(8) as pool:
+        yield lambda home, *arguments: pool.submit(command, home, *arguments)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for the tests that do it no harm."""
+    server = Server(Home(tmp_path_factory.mktemp("town") / "home"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def town(shared: Server) -> Server:
+    """The shared server without a charger and without a Call."""
+    home = shared.home
+    wait_for(lambda: not home.query("SELECT id FROM charge_points WHERE connected"))
+    with contextlib.closing(sqlite3.connect(home.database, timeout=10)) as db, db:
+        db.execute("DELETE FROM call")
+    return shared
+
+
+@contextlib.contextmanager
+def garage(server: Server, name: str = "garage") -> Iterator[ClientConnection]:
+    """A charger's bare connection: it has booted, and says only what the test says."""
+    with connect_websocket(server.url(name)) as charger:
+        ask(charger, "BootNotification", BOOT)
+        yield charger
+
+
+def asked(charger: ClientConnection) -> tuple[str, str]:
+    """The unique id and the action of the next Call."""
+    kind, unique_id, action, _ = json.loads(charger.recv(10))
+    assert kind == 2
+    return unique_id, action
+
+
+def answer(charger: ClientConnection, unique_id: str, **confirmation: Any) -> None:
+    """Send a CallResult."""
+    charger.send(json.dumps([3, unique_id, confirmation]))
+
+
+def hears_nothing_but(charger: ClientConnection, unique_id: str) -> None:
+    """A Heartbeat's answer is the next that comes: nothing else was on its way."""
+    charger.send(json.dumps([2, unique_id, "Heartbeat", {}]))
+    assert json.loads(charger.recv(10))[:2] == [3, unique_id]
+
+
+def states(home: Home) -> list[str]:
+    """The state of every Call, oldest first."""
+    return [state for (state,) in home.query("SELECT state FROM call ORDER BY id")]
+
+
+def is_out(home: Home) -> bool:
+    """Whether a Call was sent and waits for its answer."""
+    return "sent" in states(home)
+
+
+# --- odd answers ---
+
+
+def test_an_answer_that_comes_too_late_settles_nothing(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(town) as charger:
+        late = callers(town.home, "-t", "0.4", "Reset", SOFT)
+        late_id, _ = asked(charger)
+        refused(late.result(), 1)
+        answer(charger, late_id, status="Accepted")
+        current = callers(town.home, "ClearCache")
+        current_id, action = asked(charger)
+        answer(charger, late_id, status="Accepted")
+        answer(charger, current_id, status="Rejected")
+        assert (action, current.result().stdout) == ("ClearCache", '{"status": "Rejected"}\n')
+    assert states(town.home) == ["expired", "answered"]
+
+
+def test_an_answer_counts_by_its_unique_id_only_and_only_once(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(town) as charger:
+        first = callers(town.home, "Reset", SOFT)
+        unique_id, _ = asked(charger)
+        answer(charger, "another", status="Rejected")
+        charger.send(json.dumps([4, 7, "InternalError", "", {}]))
+        answer(charger, unique_id, status="Accepted")
+        answer(charger, unique_id, status="Rejected")
+        assert first.result().stdout == '{"status": "Accepted"}\n'
+        second = callers(town.home, "ClearCache")
+        second_id, _ = asked(charger)
+        answer(charger, unique_id, status="Rejected")
+        answer(charger, second_id, status="Accepted", note="second")
+        assert json.loads(second.result().stdout)["note"] == "second"
+        answers = town.home.query("SELECT confirmation ->> 'status' FROM call")
+        assert answers == [("Accepted",), ("Accepted",)]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '[3,"ID","Accepted"]',
+        '[3,"ID",7]',
+        '[3,"ID",[{"status":"Accepted"}]]',
+        '[3,"ID",{"status":"Accep',
+        '[3,"ID",{"status":"Accepted"}',
+        "[3]",
+        '[4,"ID"]',
+        '[4,"ID",null,null]',
+        '[4,"ID","","",{}]',
+        '[4,"ID",["a","b"],{"c":"d\\n"},7]',
+    ],
+)
+def test_a_garbage_answer_is_told_in_one_line(
+    town: Server, callers: Callable[..., Future[Run]], frame: str
+) -> None:
+    with garage(town) as charger:
+        waiting = callers(town.home, "-t", "0.3", "Reset", SOFT)
+        charger.send(frame.replace("ID", asked(charger)[0]))
+        refused(waiting.result(), 1)
+        assert states(town.home)[-1] in ("refused", "expired")
+        hears_nothing_but(charger, "still there")
+
+
+@pytest.mark.parametrize(
+    "value", ['"\\ud800"', '"\\u0000\\n\\u001b[2J"', "9" * 5_000, "1e400", "[" * 80 + "]" * 80]
+)
+def test_a_strange_value_in_a_confirmation_is_printed_as_json_on_one_line(
+    town: Server, callers: Callable[..., Future[Run]], value: str
+) -> None:
+    with garage(town) as charger:
+        waiting = callers(town.home, "-t", "0.3", "GetConfiguration")
+        charger.send(f'[3,"{asked(charger)[0]}",{{"strange":{value}}}]')
+        run = waiting.result()
+        if run.returncode == 0:
+            assert run.stdout.count("\n") == 1
+            assert "\x1b" not in run.stdout
+            assert json.loads(run.stdout.replace("9" * 5_000, "9")).keys() == {"strange"}
+        else:
+            refused(run, 1)
+        hears_nothing_but(charger, "still there")
+
+
+# --- deaths while a Call is out ---
+
+
+def test_a_worker_killed_while_a_call_is_out_leaves_it_unknown_and_tells_the_caller(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger:
+        waiting = callers(server.home, "-t", "20", "Reset", SOFT)
+        unique_id, _ = asked(charger)
+        (worker,) = server.workers()
+        killed_at = time.monotonic()
+        os.kill(worker, signal.SIGKILL)
+        told = refused(waiting.result(), 1)
+        assert time.monotonic() - killed_at < 3
+    assert "outcome unknown" in told
+    assert states(server.home) == ["unknown"]
+    wait_for(lambda: [pid for pid in server.workers() if pid != worker])
+    with garage(server) as charger:
+        answer(charger, unique_id, status="Accepted")
+        hears_nothing_but(charger, "not sent again")
+        time.sleep(1.1)  # one look of the switchboard
+        hears_nothing_but(charger, "nor later")
+    assert states(server.home) == ["unknown"]
+
+
+def test_a_server_killed_while_a_call_is_out_leaves_it_unknown_and_never_sends_it_again(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger:
+        waiting = callers(server.home, "-t", "20", "Reset", SOFT)
+        asked(charger)
+        killed_at = time.monotonic()
+        server.kill()
+        assert "outcome unknown" in refused(waiting.result(), 1)
+        assert time.monotonic() - killed_at < 3
+    assert refused(command(server.home, "-c", "garage", "ClearCache"), 1).startswith(
+        "OCPP unreachable."
+    )
+    server.restart()
+    with garage(server) as charger:
+        hears_nothing_but(charger, "not sent again")
+    assert states(server.home) == ["unknown"]
+
+
+def test_a_server_killed_together_with_the_caller_settles_the_call_when_it_is_back(
+    server: Server,
+) -> None:
+    with garage(server) as charger:
+        caller = subprocess.Popen(
+            [BIN / "shocpp-command", "-t", "60", "Reset", SOFT],
+            env=server.home.environment,
+            stdout=subprocess.DEVNULL,
+        )
+        asked(charger)
+        caller.kill()
+        caller.wait()
+        server.kill()
+    assert states(server.home) == ["sent"]
+    server.restart()
+    wait_for(lambda: states(server.home) == ["unknown"])
+    with garage(server) as charger:
+        hears_nothing_but(charger, "not sent again")
+
+
+def test_a_charger_that_leaves_while_a_call_is_out_leaves_it_unknown(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(town) as charger:
+        waiting = callers(town.home, "-t", "20", "Reset", SOFT)
+        unique_id, _ = asked(charger)
+    told = refused(waiting.result(), 1)
+    assert told.startswith("outcome unknown: it was sent, then the connection ended")
+    with garage(town) as charger:
+        answer(charger, unique_id, status="Accepted")
+        hears_nothing_but(charger, "not sent again")
+    assert states(town.home) == ["unknown"]
+
+
+def test_a_newer_connection_does_not_settle_what_the_older_one_was_asked(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(town) as older:
+        waiting = callers(town.home, "-t", "20", "Reset", SOFT)
+        unique_id, _ = asked(older)
+        with garage(town) as newer:
+            answer(newer, unique_id, status="Accepted")
+            assert close_code(older) == 1008
+            assert "outcome unknown" in refused(waiting.result(), 1)
+            hears_nothing_but(newer, "not sent again")
+    assert states(town.home) == ["unknown"]
+
+
+def test_a_server_that_is_stopped_keeps_no_caller_waiting(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger, connect_websocket(server.url("mute")) as mute:
+        ask(mute, "Heartbeat", {})
+        out = callers(server.home, "-t", "20", "-c", "garage", "Reset", SOFT)
+        asked(charger)
+        behind = callers(server.home, "-t", "20", "-c", "mute", "Reset", SOFT)
+        wait_for(lambda: len(states(server.home)) == 2)
+        stopped_at = time.monotonic()
+        assert server.stop() == 0
+        assert "outcome unknown" in refused(out.result(), 1)
+        assert "never sent" in refused(behind.result(), 1)
+        assert time.monotonic() - stopped_at < 3
+    assert states(server.home) == ["unknown", "expired"]
+
+
+def test_a_worker_that_hangs_costs_the_caller_its_patience_and_sends_nothing_afterwards(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger:
+        time.sleep(0.3)  # asleep in the middle of a write, it would keep the caller out
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            asked_at = time.monotonic()
+            told = refused(command(server.home, "-t", "1", "Reset", SOFT), 1)
+            assert time.monotonic() - asked_at < 2
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        assert told.startswith("OCPP unreachable. No answer in 1 s: it was never sent")
+        hears_nothing_but(charger, "not sent afterwards")
+        time.sleep(1.1)  # one look of the switchboard
+        hears_nothing_but(charger, "nor later")
+    assert states(server.home) == ["expired"]
+
+
+def test_a_database_that_somebody_else_keeps_locked_is_told_in_one_line(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger:
+        out = callers(server.home, "-t", "1", "Reset", SOFT)
+        unique_id, _ = asked(charger)
+        with contextlib.closing(sqlite3.connect(server.home.database)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer(charger, unique_id, status="Accepted")  # which cannot be written down
+            told = refused(command(server.home, "-t", "1", "ClearCache"), 1)
+            refused(out.result(), 1)
+            other.execute("ROLLBACK")
+        assert str(server.home.database) in told
+        assert "locked" in told
+        wait_for(lambda: states(server.home) == ["expired"])  # and ClearCache was never queued
+        hears_nothing_but(charger, "nor sent")
+
+
+# --- when it may go out ---
+
+
+def test_a_call_for_a_charger_that_has_not_booted_expires_and_is_not_sent_later(
+    town: Server,
+) -> None:
+    with connect_websocket(town.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        told = refused(command(town.home, "-t", "0.5", "Reset", SOFT), 1)
+        assert told.startswith("OCPP unreachable. No answer in 0.5 s: it was never sent")
+        ask(charger, "BootNotification", BOOT, "2")
+        hears_nothing_but(charger, "not sent later")
+    assert states(town.home) == ["expired"]
+
+
+def test_a_call_waits_for_the_answer_to_the_boot_notification(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with connect_websocket(town.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        waiting = callers(town.home, "Reset", SOFT)
+        wait_for(lambda: states(town.home) == ["queued"])
+        hears_nothing_but(charger, "still quiet")
+        ask(charger, "BootNotification", BOOT, "2")
+        answer(charger, asked(charger)[0], status="Accepted")
+        assert waiting.result().returncode == 0
+
+
+def test_of_two_callers_each_gets_its_own_answer_one_call_at_a_time_first_come_first_served(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(town) as charger:
+        waiting = []
+        for number in range(4):
+            key = json.dumps({"key": [f"key {number}"]})
+            waiting.append(callers(town.home, "-t", "20", "GetConfiguration", key))
+            wait_for(lambda: len(states(town.home)) == len(waiting))
+        for number in range(4):
+            unique_id, _ = asked(charger)
+            hears_nothing_but(charger, f"only one at a time {number}")
+            assert states(town.home)[number:] == ["sent"] + ["queued"] * (3 - number)
+            answer(charger, unique_id, unknownKey=[f"answer {number}"])
+        for number, caller in enumerate(waiting):
+            assert json.loads(caller.result().stdout) == {"unknownKey": [f"answer {number}"]}
+
+
+def test_calls_that_are_found_together_go_out_in_the_order_they_came(
+    server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with garage(server) as charger:
+        time.sleep(0.3)  # asleep in the middle of a write, it would keep the callers out
+        (worker,) = server.workers()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            waiting = []
+            for number in range(3):
+                key = json.dumps({"key": [str(number)]})
+                waiting.append(callers(server.home, "-t", "20", "GetConfiguration", key))
+                wait_for(lambda: len(states(server.home)) == len(waiting))
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        for number in range(3):
+            _, unique_id, _, payload = json.loads(charger.recv(10))
+            assert payload == {"key": [str(number)]}
+            answer(charger, unique_id)
+        assert [caller.result().stdout for caller in waiting] == ["{}\n"] * 3
+
+
+def test_a_silent_charger_holds_up_no_other_ones_calls(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with Charger(town, "silent", Reset=None).boot(), Charger(town, "quick").boot():
+        out = callers(town.home, "-t", "0.8", "-c", "silent", "Reset", SOFT)
+        wait_for(lambda: is_out(town.home))
+        assert command(town.home, "-t", "0.7", "-c", "quick", "Reset", SOFT).returncode == 0
+        refused(out.result(), 1)
+
+
+def test_a_call_behind_one_that_is_never_answered_goes_out_when_that_has_expired(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with Charger(town, "garage", Reset=None).boot() as charger:
+        first = callers(town.home, "-t", "0.7", "Reset", SOFT)
+        wait_for(lambda: is_out(town.home))
+        assert command(town.home, "ClearCache").returncode == 0
+        refused(first.result(), 1)
+        assert [action for action, _ in charger.calls] == ["Reset", "ClearCache"]
+    assert states(town.home) == ["expired", "answered"]
+
+
+def test_a_caller_that_gives_up_while_queued_is_not_served_later(
+    town: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with Charger(town, "garage", Reset=None).boot() as charger:
+        first = callers(town.home, "-t", "0.8", "Reset", SOFT)
+        wait_for(lambda: is_out(town.home))
+        assert "never sent" in refused(command(town.home, "-t", "0.3", "ClearCache"), 1)
+        refused(first.result(), 1)
+        charger.say("Heartbeat")
+        assert [action for action, _ in charger.calls] == ["Reset"]
+
+
+def test_calls_find_their_charger_whichever_worker_holds_it(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(GUNICORN_CMD_ARGS="--workers 2")
+    names = [f"c{number}" for number in range(8)]
+    with contextlib.ExitStack() as stack:
+        chargers = [
+            stack.enter_context(Charger(server, name, Reset={"status": name}).boot())
+            for name in names
+        ]
+        with ThreadPoolExecutor(4) as pool:
+            runs = pool.map(lambda name: command(server.home, "-c", name, "Reset", SOFT), names)
+            assert [json.loads(run.stdout) for run in runs] == [{"status": name} for name in names]
+        assert [charger.calls for charger in chargers] == [[("Reset", {"type": "Soft"})]] * 8
+        wait_for(lambda: all(is_connected(server.home, name) for name in names))

@@ -1,0 +1,170 @@
+"""Signs of life: pings, chargers that never pong, and those that do not read (OCPP-J §5.4).
+
+The intervals are those of the switchboard, shortened; sockets, loop and database are real.
+"""
+
+import contextlib
+import socket
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import NoReturn
+
+import pytest
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import CloseConnection, Message, Ping, TextMessage
+
+from shocpp.admission.decision import Admitted
+from shocpp.central_system import reception
+from shocpp.central_system import switchboard as rooms
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.configuration.charge_points import OPEN_TO_ALL
+from shocpp.interfaces.websocket.transport import WebSocketTransport
+from shocpp.ocpp.actions import ACTIONS
+from tests.world.home import Home
+from tests.world.machine import wait_for
+
+
+class Charger:
+    """The other end of an adopted socket."""
+
+    def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
+        mine, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self.socket = mine
+        self.wire = Connection(ConnectionType.CLIENT)
+        switchboard.adopt(
+            WebSocketTransport(theirs, "test:1"), Admitted(charge_point_id, OPEN_TO_ALL)
+        )
+
+    def send(self, text: str) -> None:
+        """Send a text."""
+        self.socket.sendall(self.wire.send(Message(data=text)))
+
+    def events(self, timeout_s: float) -> Iterator[object]:
+        """What arrives until the other side closes, or nothing more comes for this long."""
+        self.socket.settimeout(timeout_s)
+        while True:
+            try:
+                received = self.socket.recv(65_536)
+            except TimeoutError:
+                return
+            if not received:
+                yield "gone"
+                return
+            self.wire.receive_data(received)
+            yield from self.wire.events()
+
+
+@pytest.fixture
+def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchboard]:
+    """A running switchboard whose intervals are fifty times shorter."""
+    assert home.run("shocpp", "migrate").returncode == 0
+    monkeypatch.setattr(rooms, "PING_AFTER_S", 0.6)
+    monkeypatch.setattr(rooms, "STUCK_S", 0.6)
+    monkeypatch.setattr(reception, "NAMELESS_S", 0.6)
+    switchboard = Switchboard(home.settings)
+    switchboard.start()
+    yield switchboard
+    switchboard.stop()
+
+
+def test_a_mute_charger_is_pinged_and_gone_after_three_intervals(
+    home: Home, switchboard: Switchboard
+) -> None:
+    charger = Charger(switchboard, "garage")
+    events = list(charger.events(5))
+    assert len([event for event in events if isinstance(event, Ping)]) == 3
+    assert events[-1] == "gone"
+    wait_for(lambda: home.query("SELECT connected FROM charge_points") == [(0,)])
+
+
+def test_a_charger_that_never_pongs_but_talks_stays(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    for number in range(10):
+        charger.send(f'[2,"{number}","Heartbeat",{{}}]')
+        assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
+
+
+def test_a_charger_that_does_not_read_its_answers_is_closed(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.socket.settimeout(0.2)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 20:
+        try:
+            charger.send('[2,"1","Heartbeat",{}]')
+        except TimeoutError:
+            continue
+        except (BrokenPipeError, ConnectionResetError):
+            return
+    pytest.fail("it was still served after 20 s")
+
+
+def test_a_nameless_charger_that_tells_no_serial_goes_by_its_address(
+    home: Home, switchboard: Switchboard
+) -> None:
+    mine, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    switchboard.adopt(WebSocketTransport(theirs, "192.0.2.7:4711"), Admitted(None, OPEN_TO_ALL))
+    wire = Connection(ConnectionType.CLIENT)
+    stop = '[2,"s","StopTransaction",{"transactionId":-1,"meterStop":5,"timestamp":"2026-10-01"}]'
+    mine.sendall(wire.send(Message(data=stop)))
+    mine.settimeout(5)
+    answers: list[str] = []
+    while len(answers) < 2:
+        wire.receive_data(mine.recv(65_536))
+        answers += [event.data for event in wire.events() if isinstance(event, TextMessage)]
+    assert '"TriggerMessage"' in answers[0]
+    assert answers[1] == '[3,"s",{}]'
+    assert home.query("SELECT charge_point_id, provenance FROM accounting") == [
+        ("unidentified-192.0.2.7", "unmatched")
+    ]
+
+
+def test_a_close_of_the_charger_is_answered(switchboard: Switchboard) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.socket.sendall(charger.wire.send(CloseConnection(code=1000)))
+    events = list(charger.events(5))
+    assert isinstance(events[0], CloseConnection)
+    assert events[-1] == "gone"
+
+
+def test_a_mistake_in_an_action_is_an_internal_error_and_for_energy_a_hang_up(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def mistaken(_payload: object, _moment: object) -> NoReturn:
+        raise ZeroDivisionError
+
+    for action in ("DataTransfer", "StopTransaction"):
+        monkeypatch.setitem(ACTIONS, action, mistaken)
+    charger = Charger(switchboard, "garage")
+    charger.send('[2,"1","DataTransfer",{"vendorId":"x"}]')
+    (answer,) = [event for event in charger.events(0.3) if isinstance(event, TextMessage)]
+    assert answer.data == '[4,"1","InternalError","",{}]'
+    charger.send('[2,"2","StopTransaction",{}]')
+    (close,) = [event for event in charger.events(5) if isinstance(event, CloseConnection)]
+    assert close.code == 1011
+
+
+def test_a_flood_is_not_read_on_while_nothing_can_be_written(
+    home: Home, switchboard: Switchboard
+) -> None:
+    charger = Charger(switchboard, "garage")
+    charger.send('[2,"0","Heartbeat",{}]')
+    assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
+    heartbeats = 100_000
+    left = charger.wire.send(Message(data='[2,"1","Heartbeat",{}]')) * heartbeats
+    charger.socket.setblocking(False)
+    answers = 0
+    with contextlib.closing(sqlite3.connect(home.database)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                left = left[charger.socket.send(left[:65_536]) :]
+            with contextlib.suppress(BlockingIOError):
+                charger.wire.receive_data(charger.socket.recv(1 << 20))
+            answers += sum(isinstance(event, TextMessage) for event in charger.wire.events())
+            time.sleep(0.001)
+    assert 0 < answers < heartbeats / 5
+    assert left

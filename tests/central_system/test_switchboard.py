@@ -1,0 +1,310 @@
+"""The switchboard: who is held by whom, what is closed and why, and what a broken disk does."""
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
+
+from shocpp.calls.placing import place_call
+from shocpp.central_system.switchboard import Switchboard
+from tests.world.home import Home
+from tests.world.machine import wait_for
+from tests.world.server import Server
+
+Serve = Callable[..., Server]
+
+BOOT = {"chargePointVendor": "go-e", "chargePointModel": "V3", "chargePointSerialNumber": "219010"}
+START = {
+    "connectorId": 1,
+    "idTag": "3333",
+    "meterStart": 9_042_000,
+    "timestamp": "2026-10-01T05:00:00Z",
+}
+STOP = {"transactionId": 20_009_042, "meterStop": 9_075_000, "timestamp": "2026-10-01T07:10:00Z"}
+
+
+@contextlib.contextmanager
+def connect(url: str, **options: Any) -> Iterator[ClientConnection]:
+    """A charger's connection."""
+    with connect_websocket(url, subprotocols=["ocpp1.6"], **options) as charger:  # type: ignore[list-item]
+        yield charger
+
+
+def ask(charger: ClientConnection, action: str, payload: object, unique_id: str = "1") -> Any:
+    """The confirmation's payload of one Call."""
+    charger.send(json.dumps([2, unique_id, action, payload]))
+    frame = json.loads(charger.recv(10))
+    assert frame[:2] == [3, unique_id], frame
+    return frame[2]
+
+
+def close_code(charger: ClientConnection, timeout_s: float = 10) -> int | None:
+    """The code the server closes with."""
+    with contextlib.suppress(ConnectionClosed):
+        charger.recv(timeout_s)
+    return charger.close_code
+
+
+def is_connected(home: Home, charge_point_id: str) -> bool:
+    """Whether the books say that a charger is connected."""
+    rows = home.query("SELECT connected FROM charge_points WHERE id = ?", charge_point_id)
+    return bool(rows) and bool(rows[0][0])
+
+
+def test_it_says_that_it_is_well_when_its_cards_are_read(
+    home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert home.run("shocpp", "migrate").returncode == 0
+    board = Switchboard(home.settings)
+    board.start()
+    try:
+        assert (board.health(), board.conf_trouble()) == (None, None)
+        home.tags_file.unlink()
+        wait_for(board.conf_trouble, 5)
+        assert "the 3 accounts read before stay in force" in caplog.text
+    finally:
+        board.stop()
+
+
+def test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it(
+    server: Server,
+) -> None:
+    with connect(server.url("garage")) as older, connect(server.url("GARAGE")) as newer:
+        assert close_code(older) == 1008
+        older.close()
+        assert ask(newer, "BootNotification", BOOT)["status"] == "Accepted"
+        assert is_connected(server.home, "garage")
+    wait_for(lambda: not is_connected(server.home, "garage"))
+
+
+def test_a_call_reaches_the_newest_connection(server: Server) -> None:
+    with connect(server.url("garage")) as older, connect(server.url("garage")) as newer:
+        assert close_code(older) == 1008
+        ask(newer, "BootNotification", BOOT)
+        with ThreadPoolExecutor(1) as caller:
+            placed = caller.submit(place_call, server.home.settings, "garage", "ClearCache", {})
+            _, call_id, action, _ = json.loads(newer.recv(5))
+            newer.send(json.dumps([3, call_id, {"status": "Accepted"}]))
+            outcome = placed.result(10)
+    assert (action, outcome.state) == ("ClearCache", "answered")
+    assert json.loads(outcome.confirmation or "") == {"status": "Accepted"}
+
+
+@contextlib.contextmanager
+def asleep(worker: int) -> Iterator[None]:
+    """While it sleeps, the other worker takes what comes."""
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(worker, signal.SIGCONT)
+
+
+def test_a_connection_to_another_worker_replaces_the_older_one_there(serve: Serve) -> None:
+    server = serve(GUNICORN_CMD_ARGS="--workers 2")
+    wait_for(lambda: server.home.query("SELECT count(*) FROM worker") == [(2,)])
+    one, other = server.workers()
+    time.sleep(0.5)  # asleep in the middle of its first writes, one would keep the other out
+    with contextlib.ExitStack() as stack:
+        with asleep(one):
+            older = stack.enter_context(connect(server.url("garage")))
+            ask(older, "BootNotification", BOOT)
+        with asleep(other):
+            newer = stack.enter_context(connect(server.url("garage")))
+            ask(newer, "BootNotification", BOOT)
+        assert len(server.home.query("SELECT worker FROM worker")) == 2
+        assert close_code(older) == 1008
+        assert ask(newer, "Heartbeat", {}).keys() == {"currentTime"}
+        assert is_connected(server.home, "garage")
+
+
+def test_a_charger_without_a_name_is_named_by_its_serial(server: Server) -> None:
+    with connect(server.url()) as charger:
+        assert ask(charger, "BootNotification", BOOT)["status"] == "Accepted"
+        assert is_connected(server.home, "219010")
+
+
+def test_a_nameless_charger_that_begins_with_a_stop_is_asked_for_its_name_first(
+    server: Server,
+) -> None:
+    with connect(server.url("219010")) as charger:
+        ask(charger, "StartTransaction", START)
+    with connect(server.url()) as charger:
+        charger.send(json.dumps([2, "7", "StopTransaction", STOP]))
+        asked = json.loads(charger.recv(5))
+        assert asked[0] == 2
+        assert asked[2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
+        charger.send(json.dumps([3, asked[1], {"status": "Accepted"}]))
+        charger.send(json.dumps([2, "8", "BootNotification", BOOT]))
+        assert [json.loads(charger.recv(5))[1] for _ in range(2)] == ["7", "8"]
+    assert server.home.query("SELECT charge_point_id, account, consumed_wh FROM accounting") == [
+        ("219010", "family-y", 33_000)
+    ]
+
+
+def test_a_serial_of_another_identity_cannot_be_claimed(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        ask(charger, "BootNotification", BOOT)
+        with connect(server.url()) as impostor:
+            assert ask(impostor, "BootNotification", BOOT)["status"] == "Accepted"
+            ask(impostor, "StartTransaction", START)
+            ask(charger, "Heartbeat", {})
+            assert server.home.query("SELECT charge_point_id FROM open_transactions") == [
+                ("unidentified-127.0.0.1",)
+            ]
+            assert server.home.query("SELECT id FROM charge_points WHERE connected") == [
+                ("garage",),
+                ("unidentified-127.0.0.1",),
+            ]
+    assert "the serial 219010 belongs to garage" in server.log()
+
+
+def test_binary_frames_close_1003_and_garbage_three_times_1002(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        charger.send(b"binary")
+        assert close_code(charger) == 1003
+    with connect(server.url("garage")) as charger:
+        for _ in range(3):
+            charger.send("no JSON")
+        assert close_code(charger) == 1002
+
+
+def test_a_strangers_huge_message_closes_1009_but_a_known_charger_may_send_it(
+    server: Server,
+) -> None:
+    huge = {"vendorId": "x", "data": "x" * (1024 * 1024)}
+    with connect(server.url("garage")) as charger:
+        with contextlib.suppress(ConnectionClosed):
+            charger.send(json.dumps([2, "1", "DataTransfer", huge]))
+        assert close_code(charger) == 1009
+    with connect(server.url("garage")) as charger:
+        ask(charger, "BootNotification", BOOT)
+        assert ask(charger, "DataTransfer", huge, "2") == {"status": "UnknownVendorId"}
+
+
+def test_ten_thousand_messages_after_an_outage_are_answered_in_order(server: Server) -> None:
+    sample = {"connectorId": 1, "meterValue": [{"sampledValue": [{"value": "9042000"}]}]}
+    with connect(server.url("garage")) as charger:
+        received: list[int] = []
+        for number in range(10_000):
+            charger.send(json.dumps([2, str(number), "MeterValues", sample]))
+            if number % 50 == 49:
+                received += [int(json.loads(charger.recv(10))[1]) for _ in range(50)]
+    assert received == list(range(10_000))
+    assert server.home.query("SELECT count(*) FROM meter_values") == [(10_000,)]
+
+
+def test_no_wake_up_is_lost_among_many_chargers(server: Server) -> None:
+    # A lost one costs a second each time: 400 messages in a row would run into the time-out.
+    def talk(number: int) -> None:
+        with connect(server.url(f"c{number}")) as charger:
+            for turn in range(400):
+                ask(charger, "DataTransfer", {"vendorId": "x"}, str(turn))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(talk, range(8)))
+    assert server.home.query("SELECT count(*) FROM data_transfer") == [(3_200,)]
+
+
+def test_nobody_is_acknowledged_while_the_database_is_locked_and_everybody_afterwards(
+    server: Server,
+) -> None:
+    with connect(server.url("a")) as charger, connect(server.url("b")) as other:
+        assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+        with contextlib.closing(sqlite3.connect(server.home.database)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            charger.send(json.dumps([2, "2", "StopTransaction", STOP]))
+            for _ in range(10):
+                begun = time.monotonic()
+                ask(other, "Heartbeat", {})
+                assert time.monotonic() - begun < 1
+                time.sleep(0.1)
+            assert close_code(charger) == 1013
+            with pytest.raises(InvalidStatus) as refused, connect(server.url("a")):
+                pass
+            assert refused.value.response.status_code == 503
+            assert int(refused.value.response.headers["Retry-After"]) > 0
+            lock.rollback()
+        wait_for(lambda: _lets_in(server))
+        with connect(server.url("a")) as charger:
+            assert ask(charger, "StopTransaction", STOP) == {}
+    assert server.home.query("SELECT account, consumed_wh FROM accounting") == [
+        ("family-y", 33_000)
+    ]
+
+
+def _lets_in(server: Server) -> bool:
+    try:
+        with connect(server.url("probe")):
+            return True
+    except InvalidStatus:
+        return False
+
+
+def test_a_killed_server_loses_nothing_it_has_acknowledged_and_books_nothing_twice(
+    server: Server,
+) -> None:
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+        server.kill()
+    server.restart()
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StartTransaction", START, "77")["transactionId"] == 20_009_042
+        assert ask(charger, "StopTransaction", STOP) == {}
+        server.kill()
+    server.restart()
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StopTransaction", STOP, "78") == {}
+    home = server.home
+    assert home.query("SELECT consumed_wh, repeats FROM accounting") == [(33_000, 1)]
+    wait_for(lambda: len(home.record_files()) == 1)
+    assert json.loads(home.record_files()[0].read_text())["consumed_kwh"] == "33"
+
+
+def test_a_frame_that_nobody_waits_for_is_written_soon_all_the_same(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        for number in range(40):  # the last eight wait for somebody, or for a tenth of a second
+            ask(charger, "Heartbeat", {}, str(number))
+        counted = "SELECT count(*) FROM frame WHERE action = 'Heartbeat'"
+        wait_for(lambda: server.home.query(counted) == [(80,)])
+
+
+def test_a_frame_that_nobody_waits_for_is_written_before_a_stop(server: Server) -> None:
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        server.process.terminate()
+        assert close_code(charger, 2) == 1012
+    assert server.process.wait(2) == 0
+    heartbeats = server.home.query("SELECT direction FROM frame WHERE action = 'Heartbeat'")
+    assert heartbeats == [("in",), ("out",)]
+
+
+def test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds(server: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        chargers = [stack.enter_context(connect(server.url(f"c{i}"))) for i in range(50)]
+        for charger in chargers:
+            ask(charger, "Heartbeat", {})
+        server.process.terminate()
+        assert [close_code(charger, 2) for charger in chargers] == [1012] * 50
+        assert server.process.wait(2) == 0
+
+
+def test_a_reload_says_goodbye_and_serves_on(server: Server) -> None:
+    former = server.workers()
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})
+        os.kill(server.process.pid, signal.SIGHUP)
+        assert close_code(charger, 5) == 1012
+    wait_for(lambda: server.workers() and not set(former) & set(server.workers()))
+    with connect(server.url("garage")) as charger:
+        ask(charger, "Heartbeat", {})

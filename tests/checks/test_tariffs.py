@@ -1,0 +1,235 @@
+"""`shocpp tariffs check`: who pays what, and what is booked without a price."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from shocpp.checks.findings import NOTE, WRONG
+from shocpp.checks.tariffs import TariffsReport, tariffs_report
+from shocpp.store.database import open_database
+from tests.world.home import Home
+
+Y: dict[str, Any] = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 31.27}
+X: dict[str, Any] = {"account": "company-x", "valid_from": "2026-01-01", "flat": True}
+STAR: dict[str, Any] = {"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 30}
+NIGHT = {"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 24.1}
+
+DAY = """\
+[2,"1","StartTransaction",{"connectorId":1,"idTag":"3333","meterStart":1000,\
+"timestamp":"2026-10-01T05:00:00Z"}]
+[2,"2","StopTransaction",{"transactionId":20000001,"meterStop":5000,\
+"timestamp":"2026-10-01T07:10:00Z"}]
+[2,"3","StartTransaction",{"connectorId":1,"idTag":"?","meterStart":5000,\
+"timestamp":"2026-10-01T08:00:00Z"}]
+[2,"4","StopTransaction",{"transactionId":5,"meterStop":6000,"timestamp":"2026-10-01T09:00:00Z"}]
+"""
+"""4 kWh of family-y, and 1 kWh of an unknown card, which nobody has to pay."""
+
+
+@pytest.fixture
+def house(home: Home) -> Home:
+    """A home with books and nothing in them."""
+    assert home.run("shocpp", "migrate").returncode == 0
+    return home
+
+
+def save(home: Home, *entries: object, **flat_prices: object) -> None:
+    """Write tariffs.json with flat prices such as y2026=34."""
+    flat = {year[1:]: price for year, price in flat_prices.items()}
+    text = json.dumps({"flat_prices": flat, "tariffs": entries})
+    home.settings.tariffs_file.write_text(text)
+
+
+def report(home: Home, today: date = date(2026, 11, 1)) -> TariffsReport:
+    with open_database(home.database) as db:
+        return tariffs_report(db, home.settings, today)
+
+
+def test_without_a_file_it_says_how_to_begin(home: Home) -> None:
+    ended = home.run("shocpp", "tariffs", "check")
+    path = home.settings.tariffs_file
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == (f"no prices are set; begin with: cp conf/tariffs.json.example {path}\n")
+    told = json.loads(home.run("shocpp", "tariffs", "check", "--json").stdout)
+    assert told == {"file": None, "findings": []}
+
+
+def test_every_account_is_told_with_its_prices(house: Home) -> None:
+    vat = {"percent": 19, "included": True}
+    night = Y | {"windows": [NIGHT], "base_fee_eur": 4.5, "vat": vat}
+    net = {"percent": 7.5, "included": False}
+    later = Y | {"valid_from": "2026-07-01", "ct_per_kwh": 30, "vat": net}
+    flat = X | {"valid_until": "2026-12-31"}
+    save(house, night, later, flat, STAR, y2027=35, y2026="34.0")
+    all_of_it = (
+        "HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, base fee 4.5 EUR a month, VAT 19 % included"
+    )
+    ended = house.run("shocpp", "tariffs", "check")
+    assert ended.stdout.splitlines() == [
+        "flat price of 2026: 34 ct/kWh",
+        "flat price of 2027: 35 ct/kWh",
+        "company-x",
+        "  2026-01-01 to 2026-12-31  the year's flat price",
+        "company-z (as *)",
+        "  2026-01-01 on             30 ct/kWh",
+        "family-y",
+        f"  2026-01-01 to 2026-06-30  {all_of_it}",
+        "  2026-07-01 on             30 ct/kWh, VAT 7.5 % excluded",
+        "fine: nothing has to be mended",
+    ]
+    assert ended.returncode == 0
+
+
+def test_a_program_gets_an_object(house: Home) -> None:
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(house, Y | {"windows": [NIGHT], "valid_until": "2026-09-30"}, X, y2026=34)
+    ended = house.run("shocpp", "tariffs", "check", "--json")
+    told = json.loads(ended.stdout)
+    assert ended.returncode == 1
+    assert told["file"] == str(house.settings.tariffs_file)
+    assert told["flat_prices"] == {"2026": 340_000}
+    of_x, of_z, of_y = told["accounts"]
+    assert (of_x["tariff"], of_x["periods"][0]["basis"]) == ("company-x", "flat")
+    assert of_z == {"account": "company-z", "tariff": None, "periods": []}
+    assert of_y["periods"] == [
+        {
+            "valid_from": "2026-01-01",
+            "valid_until": "2026-09-30",
+            "basis": "own",
+            "rate": "HT",
+            "microeuro_per_kwh": 312_700,
+            "windows": [
+                {"rate": "NT", "from": "22:00", "until": "06:00", "microeuro_per_kwh": 241_000}
+            ],
+            "base_fee_microeuro": 0,
+            "vat_bp": None,
+            "vat_included": False,
+        }
+    ]
+    assert told["unpriced"] == [
+        {
+            "month": "2026-10",
+            "account": "family-y",
+            "records": 1,
+            "wh": 4_000,
+            "is_closed": False,
+        }
+    ]
+    assert told["findings"][0]["level"] == "wrong"
+
+
+def test_what_is_booked_without_a_price_has_to_be_mended(house: Home) -> None:
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(house, Y | {"valid_from": "2026-11-01"})
+    ended = house.run("shocpp", "tariffs", "check")
+    assert ended.returncode == 1
+    assert (
+        "WRONG  1 record of family-y in 2026-10 (4000 Wh) without a price; give family-y a tariff "
+        "that holds in all that time"
+    ) in ended.stdout.splitlines()
+    assert "unassigned" not in ended.stdout
+
+
+def test_what_was_booked_before_it_had_a_tariff_gets_its_price(house: Home) -> None:
+    """As when its paper is made."""
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(house, Y | {"valid_from": "2027-01-01"}, X, y2026=34)
+    (unpriced,) = report(house).unpriced
+    assert unpriced == ("2026-10", "family-y", 1, 4_000, False)
+    save(house, Y, X, y2026=34)
+    assert report(house).unpriced == []
+    assert report(house).findings == []
+    assert house.query("SELECT count(*) FROM price") == [(1,)]
+
+
+def test_an_account_without_any_tariff_may_be_meant_to_have_none(house: Home) -> None:
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(house, X, y2026=34)
+    (finding,) = report(house).findings
+    assert (finding.level, "family-y in 2026-10 (4000 Wh)" in finding.sentence) == (NOTE, True)
+
+
+def test_a_closed_month_stays_without_prices(house: Home) -> None:
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    assert house.run("shocpp", "close", "2026", "10").returncode == 0
+    save(house, Y)
+    (finding,) = report(house).findings
+    assert finding.level == NOTE
+    assert finding.sentence.endswith("without a price; the month is closed, so it stays so")
+
+
+def test_a_flat_price_of_this_year_is_missed_before_others_are(house: Home) -> None:
+    save(house, X, y2027=34)
+    assert [finding.level for finding in report(house).findings] == [WRONG]
+    wrong, past = report(house, date(2028, 1, 1)).findings
+    assert wrong == (
+        WRONG,
+        "company-x pays the flat price of 2028, which is not there; write it into flat_prices",
+    )
+    assert (past.level, "flat price of 2026" in past.sentence) == (NOTE, True)
+
+
+def test_who_changes_the_method_within_a_year_is_named(house: Home) -> None:
+    save(house, Y, X | {"account": "family-y", "valid_from": "2026-07-01"}, y2026=34)
+    (finding,) = report(house).findings
+    assert finding.level == NOTE
+    assert finding.sentence.startswith("family-y pays its own price and the flat one in 2026; ")
+
+
+def test_a_tariff_of_nobody_is_named(house: Home) -> None:
+    save(house, Y | {"account": "famly-y"})
+    (finding,) = report(house).findings
+    assert finding.level == WRONG
+    assert finding.sentence.startswith("there is a tariff of 'famly-y', but no such account; ")
+
+
+def test_an_account_that_is_only_in_the_books_is_told(house: Home) -> None:
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    house.tags_file.unlink()
+    save(house, Y)
+    assert [account.account for account in report(house).accounts] == ["family-y"]
+
+
+@pytest.mark.parametrize("file", ["tariffs_file", "tags_file"])
+def test_a_broken_file_has_to_be_mended(house: Home, file: str) -> None:
+    save(house, Y)
+    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    path = getattr(house.settings, file)
+    path.write_text("{")
+    ended = house.run("shocpp", "tariffs", "check")
+    assert ended.returncode == 1
+    assert f"WRONG  {path} is not JSON: " in ended.stdout
+    assert "family-y" in ended.stdout
+
+
+def test_shocpp_check_names_the_file_and_what_is_wrong_with_it(house: Home) -> None:
+    fine = house.run("shocpp", "check")
+    path = house.settings.tariffs_file
+    assert f"SHOCPP_TARIFFSFILE        {path}" in fine.stdout
+    assert fine.returncode == 0
+    path.write_text('{"tarifs": []}')
+    ended = house.run("shocpp", "check")
+    assert ended.returncode == 1
+    assert f"WRONG  {path}: 'tarifs' is unknown; there are flat_prices, tariffs" in ended.stdout
+
+
+def test_the_file_may_be_elsewhere(house: Home) -> None:
+    elsewhere = house.folder / "prices.json"
+    save(house, STAR)
+    house.settings.tariffs_file.rename(elsewhere)
+    ended = house.run("shocpp", "tariffs", "check", env={"SHOCPP_TARIFFSFILE": str(elsewhere)})
+    assert "company-x (as *)" in ended.stdout
+
+
+def test_every_command_says_how_it_is_used(home: Home) -> None:
+    for words in (("tariffs",), ("tariffs", "check")):
+        assert "Example: shocpp tariffs check" in home.run("shocpp", *words, "--help").stdout
+
+
+def test_a_price_in_euros_is_asked_about(house: Home) -> None:
+    save(house, Y | {"ct_per_kwh": "0.3127"})
+    (finding,) = report(house).findings
+    assert finding.level == NOTE
+    assert finding.sentence == "family-y pays 0.3127 ct/kWh; prices are in cents, not in euros"

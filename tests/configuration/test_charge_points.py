@@ -1,0 +1,325 @@
+"""charge_points.json: what it may say, what is refused, and that no mistake opens the house."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.configuration.charge_points import (
+    CLOSED,
+    NO_LISTING,
+    OPEN_TO_ALL,
+    Entry,
+    Listing,
+    ListingFile,
+    Meter,
+    load_listing,
+    load_listing_or_none,
+    parse_listing,
+)
+from shocpp.errors import ConfigError
+from shocpp.ledger.register import CAP_WH
+from tests.world.machine import ROOT
+
+HASH = f"pbkdf2-sha256$1${'0' * 32}${'0' * 64}"
+NONE = {"auth": "none"}
+
+
+def parsed(listed: object) -> Listing:
+    """A charge_points.json, read."""
+    return parse_listing(json.dumps(listed), "conf/charge_points.json")
+
+
+def entry(**keys: object) -> Entry:
+    """The only entry of a file, which asks for no password."""
+    found = parsed({"garage": NONE | keys}).entry("garage")
+    assert found is not None
+    return found
+
+
+def refusal(listed: object) -> str:
+    """The one sentence by which a file is refused."""
+    with pytest.raises(ConfigError) as refused:
+        parsed(listed)
+    sentence = str(refused.value)
+    assert sentence.startswith("conf/charge_points.json")
+    assert sentence.endswith("; see conf/charge_points.json.example")
+    assert sentence.isprintable()
+    return sentence
+
+
+# --- what it may say ---
+
+
+def test_the_example_says_all_there_is() -> None:
+    listing = load_listing(ROOT / "conf" / "charge_points.json.example")
+    assert listing.others is None
+    garage, yard = listing.entry("garage"), listing.entry("yard")
+    assert garage is not None
+    assert (garage.asks_none, len(garage.hashes)) == (False, 1)
+    assert garage.meter == Meter("Stellplatz 4", "1EMH0012345", "MID", {1: "links", 2: "rechts"})
+    assert yard == Entry(
+        "yard",
+        asks_none=True,
+        zone=ZoneInfo("Europe/Berlin"),
+        reply_delay_ms=1000,
+        default_tag="3333",
+        cap_wh=100_000,
+    )
+
+
+def test_what_is_not_said_is_as_it_is_for_everybody() -> None:
+    assert entry() == Entry("garage", asks_none=True)
+    assert (OPEN_TO_ALL.reply_delay_ms, OPEN_TO_ALL.cap_wh, OPEN_TO_ALL.zone) == (0, CAP_WH, None)
+
+
+def test_one_or_several_passwords() -> None:
+    one = parsed({"garage": {"password_hash": HASH}}).entry("garage")
+    assert one == Entry("garage", hashes=(HASH,))
+    two = parsed({"garage": {"password_hash": [HASH, HASH], "auth": "none"}}).entry("garage")
+    assert two == Entry("garage", asks_none=True, hashes=(HASH, HASH))
+    assert parsed({"garage": {"password_hash": HASH}}).has_passwords()
+    assert parsed({"garage": NONE, "*": {"password_hash": HASH}}).has_passwords()
+    assert not parsed({"garage": NONE, "*": NONE}).has_passwords()
+
+
+def test_who_it_shows_itself_as() -> None:
+    shown = entry(username="wallbox", origin="http://192.168.1.20")
+    assert (shown.username, shown.origin) == ("wallbox", "http://192.168.1.20")
+
+
+def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
+    listing = parsed({"Garage": NONE | {"name": "Stellplatz 4"}})
+    assert listing.entry("gARAGE") == listing.entry("Garage") == listing.entries["garage"]
+    assert listing.is_listed("GARAGE")
+    assert listing.meter("garagE").name == "Stellplatz 4"
+
+
+def test_a_star_stands_for_all_others_and_for_those_without_a_name() -> None:
+    listing = parsed({"garage": NONE, "*": NONE | {"tz": "Asia/Tokyo", "name": "x"}})
+    others = listing.others
+    assert others is not None
+    assert others.zone == ZoneInfo("Asia/Tokyo")
+    assert listing.entry("elsewhere") == listing.entry(None) == listing.entry("") == others
+    assert listing.entry("garage") != others
+    assert not listing.is_listed("elsewhere")
+    assert not listing.is_listed("*")
+    assert listing.meter("elsewhere") == Meter()
+
+
+def test_without_a_star_nobody_else_comes_in() -> None:
+    listing = parsed({"garage": NONE})
+    assert listing.entry("elsewhere") is listing.entry(None) is None
+    assert parsed({}) == parsed({"comment": ["to", "do"]}) == CLOSED
+
+
+def test_every_object_may_have_a_comment() -> None:
+    assert entry(comment={"bought": 2023}) == entry()
+    parse_listing('{"comment": 1, "comment": 2}', "x")
+
+
+# --- what is refused ---
+
+LONG = {"garage": NONE | {"note": 60 * [1]}}
+
+REFUSED: list[tuple[object, str]] = [
+    ([], "the file must be an object, not []"),
+    ({"a/b": NONE}, "'a/b' cannot name a charger: no slash, no control characters"),
+    ({"": NONE}, "'' cannot name a charger"),
+    ({" garage": NONE}, "' garage' cannot name a charger"),
+    ({"gar\nage": NONE}, r"'gar\nage' cannot name a charger"),
+    ({"garage": NONE, "Garage": NONE}, "'Garage' is there twice: names have no case; join the"),
+    ({"garage": "none"}, "'garage' must be an object, not 'none'"),
+    ({"garage": {"pasword": "x"}}, "'garage': 'pasword' is unknown; there are password_hash, auth"),
+    (
+        {"garage": {}},
+        '\'garage\' has no password; write "auth": "none" into its entry, and if it can show one, ',
+    ),
+    ({"garage": {"password_hash": []}}, "'garage' has no password"),
+    ({"*": {}}, "'*' has no password"),
+    ({"garage": {"auth": "basic"}}, "'garage': auth can only be \"none\", not 'basic'"),
+    ({"garage": {"auth": None}}, "auth can only be"),
+    ({"garage": {"password_hash": 5}}, "'garage': password_hash must be a hash, or a list of at"),
+    ({"garage": {"password_hash": [HASH] * 9}}, "password_hash must be a hash, or a list of at mo"),
+    ({"garage": {"password_hash": [HASH, 5]}}, 'password_hash is no hash; write "auth": "none"'),
+    ({"garage": NONE | {"tz": "Berlin"}}, "'garage': tz must name a time zone such as Europe/Ber"),
+    ({"garage": NONE | {"tz": "../etc/passwd"}}, "tz must name a time zone"),
+    ({"garage": NONE | {"tz": "Europe"}}, "tz must name a time zone"),
+    ({"garage": NONE | {"tz": None}}, "'garage': tz must be a text on one line"),
+    ({"garage": NONE | {"reply_delay_ms": 1.5}}, "'garage': reply_delay_ms must be a whole numb"),
+    ({"garage": NONE | {"reply_delay_ms": True}}, "reply_delay_ms must be a whole number 0..100"),
+    ({"garage": NONE | {"reply_delay_ms": -1}}, "reply_delay_ms must be a whole number 0..10000"),
+    ({"garage": NONE | {"reply_delay_ms": 10_001}}, "whole number 0..10000, not 10001"),
+    ({"garage": NONE | {"cap_kwh": "20"}}, "'garage': cap_kwh must be a whole number 0..10000"),
+    ({"garage": NONE | {"cap_kwh": 10_001}}, "cap_kwh must be a whole number 0..10000, not 10001"),
+    ({"garage": NONE | {"name": 4}}, "'garage': name must be a text on one line"),
+    ({"garage": NONE | {"name": " "}}, "'garage': name is empty; write something, or leave it out"),
+    ({"garage": NONE | {"default_tag": ""}}, "'garage': default_tag is empty"),
+    ({"garage": NONE | {"note": "one\ntwo"}}, "'garage': note must be a text on one line"),
+    (LONG, "note must be a text on one line, without control characters or no-break spaces, not ["),
+    ({"garage": NONE | {"connectors": ["left"]}}, "'garage': connectors must be an object"),
+    ({"garage": NONE | {"connectors": {"left": "1"}}}, "'garage': connectors are named by number"),
+    ({"garage": NONE | {"connectors": {"²": "left"}}}, "connectors are named by number, such as"),
+    ({"garage": NONE | {"connectors": {"1000": "left"}}}, "connectors are named by number"),
+    ({"garage": NONE | {"connectors": {"01": "left"}}}, "connectors, 01 is 1; leave the zeros out"),
+    ({"garage": NONE | {"connectors": {"1": ""}}}, "'garage': connectors, 1 is empty"),
+]
+
+
+@pytest.mark.parametrize(("listed", "told"), REFUSED)
+def test_what_is_wrong_is_named_with_its_place(listed: object, told: str) -> None:
+    assert told in refusal(listed)
+
+
+def test_what_may_be_a_password_is_not_repeated() -> None:
+    assert "geheim" not in refusal({"garage": {"password_hash": "geheim"}})
+    assert "geheim" not in refusal({"garage": {"password_hash": [HASH, "geheim"]}})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a": {"name": 1, "name": 2}}'])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"x is not JSON: .*; see conf/charge_points.json.exam"):
+        parse_listing(text, "x")
+
+
+def test_a_file_that_cannot_be_read_is_refused_and_one_that_is_not_there_is_no_list(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory; see its rights"):
+        load_listing_or_none(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        load_listing(tmp_path / "charge_points.json")
+    assert load_listing_or_none(tmp_path / "charge_points.json") == NO_LISTING
+    assert NO_LISTING.entry("anybody") == NO_LISTING.entry(None) == OPEN_TO_ALL
+
+
+KEYS = ("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", "name", "1", "x")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.just("none"),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["garage", "*", "comment", "a/b"]), ANYTHING) | ANYTHING)
+def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(listed: Any) -> None:
+    with suppress(ConfigError):
+        assert isinstance(parsed(listed), Listing)
+        return
+    assert refusal(listed)
+
+
+# --- while a server runs ---
+
+Write = Callable[[str], None]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file is, once it is there."""
+    return tmp_path / "charge_points.json"
+
+
+@pytest.fixture
+def write(path: Path) -> Write:
+    """Puts the file in place, as careful editors do."""
+
+    def put(text: str) -> None:
+        new = path.with_suffix(".new")
+        new.write_text(text, encoding="utf-8")
+        new.replace(path)
+
+    return put
+
+
+GOOD = json.dumps({"garage": NONE})
+
+
+def test_a_change_is_in_force_at_the_next_look(path: Path, write: Write) -> None:
+    file = ListingFile(path)
+    assert (file.listing(), file.trouble) == (NO_LISTING, None)
+    write(GOOD)
+    assert (file.listing(), file.trouble) == (parse_listing(GOOD, "x"), None)
+    write('{"yard": {"auth": "none"}}')
+    assert file.listing().entry("garage") is None
+    assert file.listing().is_listed("yard")
+
+
+@pytest.mark.parametrize("broken", ["{", "", '{"garage": {}}', "gone", "a folder"])
+def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
+    path: Path, write: Write, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(GOOD)
+    file = ListingFile(path)
+    good = file.listing()
+    if broken in ("gone", "a folder"):
+        path.unlink()
+        if broken == "a folder":
+            path.mkdir()
+    else:
+        write(broken)
+    for _ in range(2):
+        assert file.listing() == good
+    assert file.trouble is not None
+    assert file.trouble.startswith(str(path))
+    assert file.trouble.endswith("the list read before stays in force: garage")
+    assert caplog.text.count(file.trouble) == 1, "told once, not at every look"
+    if broken == "a folder":
+        path.rmdir()
+    write('{"yard": {"auth": "none"}}')
+    assert file.listing().is_listed("yard")
+    assert file.trouble is None
+
+
+@pytest.mark.parametrize("broken", ["{", '{"garage": {}}'])
+def test_a_file_that_is_broken_at_the_beginning_lets_nobody_in(
+    path: Path, write: Write, broken: str
+) -> None:
+    write(broken)
+    file = ListingFile(path)
+    assert file.listing().entry("garage") is file.listing().entry(None) is None
+    assert file.trouble is not None
+    assert file.trouble.endswith("; no charger is let in")
+    path.unlink()
+    assert file.listing().entry("garage") is None, "a file that was there is not taken for none"
+    assert file.trouble.endswith("is not there any more; no charger is let in")
+    write(GOOD)
+    assert file.listing().entry("garage") == Entry("garage", asks_none=True)
+    assert file.trouble is None
+
+
+def test_the_log_says_who_is_listed(
+    path: Path, write: Write, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    file = ListingFile(path)
+    write('{"garage": {"auth": "none"}, "*": {"auth": "none"}}')
+    file.listing()
+    assert f"{path}: chargers garage, *" in caplog.text
+    write("{}")
+    file.listing()
+    assert f"{path}: chargers none" in caplog.text
+
+
+def test_what_is_kept_is_in_force_where_there_is_no_file(tmp_path: Path) -> None:
+    file = ListingFile(tmp_path / "charge_points.json")
+    file.fall_back_to('{"yard": {"auth": "none"}}')
+    assert file.listing().is_listed("yard")
+    assert file.listing().entry("street") is None
+    assert file.trouble is not None
+    assert "is not there any more; the list read before stays in force: yard" in file.trouble
+
+
+def test_what_is_kept_and_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
+    file = ListingFile(tmp_path / "charge_points.json")
+    file.fall_back_to('{"yard": {}}')
+    assert file.listing().entry("yard") is None
+    assert file.listing().entry(None) is None

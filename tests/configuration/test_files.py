@@ -1,0 +1,56 @@
+"""Files of conf/ that are none: refused at once, whoever reads them."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shocpp.configuration.canned_calls import canned_call
+from shocpp.configuration.files import MOST_BYTES, conf_text
+from shocpp.configuration.operator import load_operator
+from shocpp.configuration.tags import load_accounts
+from shocpp.configuration.tariffs import load_tariffs
+from shocpp.errors import ConfigError
+from tests.bookkeeping.test_review import MORNING, NOON, garage, say, start, stop
+from tests.world.home import Home
+
+__all__ = ["garage"]
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "tariffs.json": load_tariffs,
+    "tags.json": lambda path: load_accounts(path, {}),
+    "operator.json": load_operator,
+    "canned.json": lambda path: canned_call(path, "start"),
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    os.mkfifo(path)
+    with pytest.raises(ConfigError, match="cannot be read: it is no plain file; put one in its"):
+        READERS[name](path)
+
+
+def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "tariffs.json"
+    path.write_text(" " * MOST_BYTES)
+    assert len(conf_text(path)) == MOST_BYTES
+    path.write_text(" " * (MOST_BYTES + 1))
+    with pytest.raises(ConfigError, match="it is larger than 2 MiB; shorten it"):
+        conf_text(path)
+
+
+def test_a_stop_is_booked_while_a_pipe_is_where_the_prices_should_be(garage: Home) -> None:
+    """It has no price until there is a file; the charger does not wait for it."""
+    path = garage.folder / "conf" / "tariffs.json"
+    os.mkfifo(path)
+    say(garage, start(1_000_000, MORNING), stop(1_010_000, NOON))
+    assert garage.query("SELECT consumed_wh, amount_ct FROM accounting") == [(10_000, None)]
+    path.unlink()
+    tariff = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 30}
+    path.write_text(json.dumps({"tariffs": [tariff]}))
+    assert garage.run("shocpp-summary", "2026", "10").returncode == 0
+    assert garage.query("SELECT amount_ct FROM accounting") == [(300,)]

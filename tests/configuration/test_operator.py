@@ -1,0 +1,235 @@
+"""operator.json: what it may say, what is refused, and that the refusal names place and remedy."""
+
+import json
+from contextlib import suppress
+from email.headerregistry import Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.configuration.operator import (
+    NO_OPERATOR,
+    Mail,
+    Operator,
+    OperatorFile,
+    is_mail_address,
+    load_operator,
+    parse_operator,
+)
+from shocpp.errors import ConfigError
+from tests.world.home import Home
+from tests.world.machine import ROOT
+
+FROM = {"from": "weg@example.org"}
+
+
+def parsed(entries: object) -> OperatorFile:
+    """An operator.json, read."""
+    return parse_operator(json.dumps(entries), "conf/operator.json")
+
+
+def refusal(entries: object) -> str:
+    """The one sentence by which a file is refused."""
+    with pytest.raises(ConfigError) as refused:
+        parsed(entries)
+    sentence = str(refused.value)
+    assert sentence.startswith("conf/operator.json")
+    assert sentence.isprintable()
+    return sentence
+
+
+# --- what it may say ---
+
+
+def test_the_example_says_all_there_is() -> None:
+    file = load_operator(ROOT / "conf" / "operator.json.example")
+    assert file.operator == Operator(
+        name="WEG Sonnenallee 12",
+        address=("Sonnenallee 12", "12045 Berlin"),
+        contact=("030 1234567", "weg@example.org"),
+        tax_number="DE123456789",
+        signed_by="Kassenwart",
+        note="Bitte bis zum 15. überweisen.",
+    )
+    to = {"family-y": ("y@example.org",)}
+    assert file.mail == Mail("weg@example.org", to, ("kasse@example.org",))
+
+
+def test_no_file_is_an_empty_one(tmp_path: Path) -> None:
+    assert load_operator(tmp_path / "operator.json") == NO_OPERATOR == parsed({})
+
+
+def test_every_key_may_be_left_out_and_every_object_have_a_comment() -> None:
+    file = parsed(
+        {
+            "comment": 1,
+            "mail": {**FROM, "comment": {}},
+        }
+    )
+    assert file.operator == NO_OPERATOR.operator
+    assert file.mail == Mail("weg@example.org", {}, ())
+
+
+def test_a_comment_may_return() -> None:
+    assert parse_operator('{"comment": 1, "comment": 2}', "x") == NO_OPERATOR
+
+
+# --- what is refused ---
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        ([], "the file must be an object, not []"),
+        ({"nmae": "WEG"}, "the file: 'nmae' is unknown; there are name, tax_number, signed_by"),
+        ({"name": 5}, "name must be a text on one line"),
+        ({"name": None}, "not None"),
+        ({"note": "one\ntwo"}, "note must be a text on one line"),
+        (
+            {"tax_number": "DE\u00a0123"},
+            r"without control characters or no-break spaces, not 'DE\x",
+        ),
+        ({"signed_by": "\ud800"}, "signed_by must be a text"),
+        ({"address": "Sonnenallee 12"}, "address must be a list of lines"),
+        ({"contact": ["030", 4]}, "contact, line 2 must be a text on one line"),
+        ({"mail": []}, "mail must be an object"),
+        ({"mail": {}}, 'mail needs "from", the address that sends'),
+        ({"mail": {**FROM, "cc": []}}, "mail: 'cc' is unknown; there are from, to, all, comment"),
+        ({"mail": {**FROM, "to": ["y@example.org"]}}, "mail, to must be an object"),
+        ({"mail": {**FROM, "to": {"y": "y@example.org"}}}, "mail, to 'y' must be a list of mail"),
+        ({"mail": {**FROM, "to": {"y": []}}}, "mail, to 'y' must be a list of mail addresses"),
+        ({"mail": {**FROM, "to": {"y": [1]}}}, "mail, to 'y': 1 is no mail address"),
+        ({"mail": {**FROM, "to": {"y": ["a@b", "a@b"]}}}, "mail, to 'y': a@b is there twice"),
+        ({"mail": {**FROM, "all": "kasse@example.org"}}, "mail, all must be a list of mail"),
+        ({"mail": {"from": "WEG <weg@example.org>"}}, "mail, from: 'WEG <weg@example.org>' is no"),
+        ({"mail": {"from": None}}, "mail, from: None is no mail address; write it as kasse@"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_place(entries: object, told: str) -> None:
+    assert told in refusal(entries)
+
+
+@pytest.mark.parametrize("meters", [{}, [], {"garage": {"name": "Stellplatz 4"}}])
+def test_meters_are_elsewhere_now_and_it_says_where(meters: object) -> None:
+    told = refusal({"name": "WEG", "meters": meters})
+    assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in told
+    assert 'keeps the house open with "*": {"auth": "none"}; see conf/charge_points' in told
+
+
+def test_a_key_that_is_there_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is not JSON: 'name' is there twice; see conf/operator"):
+        parse_operator('{"name": "WEG", "name": "GmbH"}', "operator.json")
+
+
+@pytest.mark.parametrize(("text", "told"), [("{", "is not JSON"), ("[" * 100_000, "is not JSON")])
+def test_what_is_not_json_is_refused(text: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse_operator(text, "operator.json")
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read: Is a directory; see its rights"):
+        load_operator(tmp_path)
+    latin = tmp_path / "operator.json"
+    latin.write_bytes('{"name": "Müller"}'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"cannot be read: .*; save it as UTF-8"):
+        load_operator(latin)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["name", "address", "meters", "mail", "from", "to", "all", "x"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING)
+def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(entries: Any) -> None:
+    with suppress(ConfigError):
+        assert isinstance(parsed(entries), OperatorFile)
+        return
+    assert refusal(entries)
+
+
+# --- addresses ---
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@b", "kasse@example.org", "first.last+weg@mail.example.co.uk", "o'neil@xn--mller-kva.de"],
+)
+def test_an_address_is_one(address: str) -> None:
+    assert is_mail_address(address)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "example.org",
+        "@example.org",
+        "a@",
+        "a@b@c",
+        "a@b\n",
+        "a@b\r\nBcc: c@d",
+        "a@b, c@d",
+        "a b@c",
+        "A <a@b>",
+        "<a@b>",
+        '"a b"@c',
+        "a..b@c",
+        ".a@b",
+        "a.@b",
+        "a@b.",
+        "a@.b",
+        "a@-b",
+        "a@b-",
+        "ä@example.org",
+        "a@müller.de",
+        "a@b\0",
+        f"{'a' * 65}@b",
+        f"a@{'b' * 64}",
+        f"a@{'.'.join(['b' * 60] * 5)}",
+    ],
+)
+def test_what_only_looks_like_an_address_is_none(text: str) -> None:
+    assert not is_mail_address(text)
+
+
+@given(st.from_regex(r"[!-~]{1,8}@[A-Za-z0-9.-]{1,8}", fullmatch=True))
+def test_what_is_an_address_here_is_one_for_the_mail_library(text: str) -> None:
+    if is_mail_address(text):
+        assert Address(addr_spec=text).addr_spec == text
+
+
+# --- shocpp check ---
+
+
+def test_check_names_what_is_wrong_with_it(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    (home.folder / "conf" / "operator.json").write_text('{"nmae": "WEG"}')
+    ended = home.run("shocpp", "check")
+    assert ended.returncode == 1
+    assert "'nmae' is unknown; there are name" in ended.stdout
+
+
+def test_check_names_accounts_that_are_not_there(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    entries = {
+        "mail": {**FROM, "to": {"famly-y": ["y@example.org"], "family-y": ["y@example.org"]}},
+    }
+    (home.folder / "conf" / "operator.json").write_text(json.dumps(entries))
+    told = home.run("shocpp", "check").stdout
+    assert "there is no account 'famly-y'" in told
+    assert "'family-y'" not in told
+    assert "has mail addresses, but SHOCPP_SMTP is not set" in told

@@ -1,0 +1,654 @@
+"""`shocpp-command`: a real process, a real server, and a charger on its WebSocket.
+
+`Charger` and `refused` are for the other tests of Calls too.
+"""
+
+import contextlib
+import itertools
+import json
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from shocpp.ocpp.fields import TO_CHARGE_POINT
+from tests.central_system.test_switchboard import is_connected
+from tests.world.home import Home
+from tests.world.machine import wait_for
+from tests.world.server import Server
+
+Answer = dict[str, Any] | str | Callable[["Charger", str, dict[str, Any]], None] | None
+ACCEPTED = {"status": "Accepted"}
+
+
+class Charger:
+    """A Charge Point that answers what it is asked as it was told to, and keeps what it was asked.
+
+    An answer is a confirmation, the code of a CallError, None for silence, or a function that
+    does the answering (or says something else) itself. What has no answer is Accepted.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        name: str,
+        serial: str | None = None,
+        headers: dict[str, str] | None = None,
+        **answers: Answer,
+    ):
+        self.name, self.answers = name, answers
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.call_ids: list[str] = []
+        self._home, self._serial = server.home, serial or f"serial-{name}"
+        self._numbers = itertools.count(1)
+        self._confirmations: dict[str, list[Any]] = {}
+        self._line = contextlib.ExitStack()
+        self._socket = self._line.enter_context(
+            connect(
+                server.url(name),
+                subprotocols=["ocpp1.6"],  # type: ignore[list-item]
+                additional_headers=headers,
+                proxy=None,
+            )
+        )
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Hang up."""
+        self._line.close()
+
+    def send(self, frame: object) -> None:
+        """Send a frame, or a text as it is."""
+        self._socket.send(frame if isinstance(frame, str) else json.dumps(frame))
+
+    def tell(self, action: str, **payload: Any) -> str:
+        """Send a Call of its own; returns its unique id."""
+        unique_id = str(next(self._numbers))
+        self.send([2, unique_id, action, payload])
+        return unique_id
+
+    def say(self, action: str, **payload: Any) -> Any:
+        """Send a Call of its own; returns the confirmation."""
+        unique_id = self.tell(action, **payload)
+        kind, _, confirmation = wait_for(lambda: self._confirmations.get(unique_id))[:3]
+        assert kind == 3, confirmation
+        return confirmation
+
+    def boot(self) -> Self:
+        """From now on it can be asked."""
+        self.say(
+            "BootNotification",
+            chargePointVendor="go-e",
+            chargePointModel="V3",
+            chargePointSerialNumber=self._serial,
+        )
+        return self
+
+    def has(self, status: str, connector_id: int = 1, error_code: str = "NoError") -> None:
+        """Report a connector's status."""
+        self.say(
+            "StatusNotification", connectorId=connector_id, errorCode=error_code, status=status
+        )
+
+    def begin(self, id_tag: str, meter_wh: int, connector_id: int = 1) -> int:
+        """Start a transaction; returns its id."""
+        confirmation = self.say(
+            "StartTransaction",
+            connectorId=connector_id,
+            idTag=id_tag,
+            meterStart=meter_wh,
+            timestamp="2026-10-01T05:00:00Z",
+        )
+        return int(confirmation["transactionId"])
+
+    def end(self, transaction_id: int, meter_wh: int) -> None:
+        """Stop a transaction."""
+        self.say(
+            "StopTransaction",
+            transactionId=transaction_id,
+            meterStop=meter_wh,
+            timestamp="2026-10-01T07:00:00Z",
+        )
+
+    def leave(self) -> None:
+        """Hang up, and wait until the books say so."""
+        self._line.close()
+        wait_for(lambda: not is_connected(self._home, self.name))
+
+    def _live(self) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            for text in self._socket:
+                frame = json.loads(text)
+                if frame[0] == 2:
+                    self._answer(*frame[1:])
+                else:
+                    self._confirmations[frame[1]] = frame
+
+    def _answer(self, unique_id: str, action: str, payload: dict[str, Any]) -> None:
+        self.call_ids.append(unique_id)
+        self.calls.append((action, payload))
+        answer = self.answers.get(action, ACCEPTED)
+        if callable(answer):
+            answer(self, unique_id, payload)
+        elif isinstance(answer, str):
+            self.send([4, unique_id, answer, "as the test wants it", {}])
+        elif answer is not None:
+            self.send([3, unique_id, answer])
+
+
+def refused(run: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one line with which a command has refused to do something."""
+    assert (run.returncode, run.stdout) == (code, ""), run
+    assert run.stderr.endswith("\n"), run.stderr
+    assert len(run.stderr.splitlines()) == 1, run.stderr
+    assert run.stderr.strip(), "it must say something"
+    return run.stderr
+
+
+def command(home: Home, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run shocpp-command to its end."""
+    return home.run("shocpp-command", *arguments, **more)
+
+
+def queued(home: Home) -> list[tuple[str, str]]:
+    """Every Call that was ever queued: its action and its state."""
+    return home.query("SELECT action, state FROM call ORDER BY id")  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests of this file."""
+    server = Server(Home(tmp_path_factory.mktemp("town") / "home"))
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def garage(town: Server) -> Iterator[Charger]:
+    """The only charger there, asked for nothing yet."""
+    charger = Charger(town, "garage", serial="219010").boot()
+    yield charger
+    charger.leave()
+
+
+@pytest.fixture
+def home(town: Server) -> Home:
+    """The server's home."""
+    return town.home
+
+
+# --- the seed's examples ---
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "sent"),
+    [
+        ("RemoteStartTransaction", '{"idTag":"00000000"}', {"idTag": "00000000"}),
+        (
+            "TriggerMessage",
+            '{"requestedMessage": "StatusNotification"}',
+            {"requestedMessage": "StatusNotification"},
+        ),
+        (
+            "TriggerMessage",
+            '{"requestedMessage": "BootNotification"}',
+            {"requestedMessage": "BootNotification"},
+        ),
+        ("GetConfiguration", "{}", {}),
+        (
+            "ChangeConfiguration",
+            '{"key": "AllowOfflineTxForUnknownId", "value": true}',
+            {"key": "AllowOfflineTxForUnknownId", "value": "true"},
+        ),
+        ("Reset", '{"type":"Soft"}', {"type": "Soft"}),
+        ("Reset", '{"type":"Hard"}', {"type": "Hard"}),
+    ],
+)
+def test_the_seeds_examples_reach_the_charger_and_print_its_confirmation(
+    home: Home, garage: Charger, action: str, payload: str, sent: dict[str, Any]
+) -> None:
+    garage.answers[action] = {"status": "Accepted", "note": "grüß dich"}
+    run = command(home, action, payload)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout == '{"status": "Accepted", "note": "grüß dich"}\n'
+    assert garage.calls == [(action, sent)]
+
+
+@pytest.mark.parametrize("name", ["garage", "GARAGE", "219010"])
+def test_a_charger_is_named_by_its_identity_or_serial(
+    home: Home, town: Server, garage: Charger, name: str
+) -> None:
+    with Charger(town, "carport").boot() as carport:
+        assert command(home, "-c", name, "ClearCache").returncode == 0
+        assert garage.calls == [("ClearCache", {})]
+        assert carport.calls == []
+        carport.leave()
+
+
+def test_the_payload_may_come_from_the_input_and_may_be_left_out(
+    home: Home, garage: Charger
+) -> None:
+    assert command(home, "Reset", "-", stdin='{"type":\n "Soft"}\n').returncode == 0
+    assert command(home, "GetLocalListVersion").returncode == 0
+    assert garage.calls == [("Reset", {"type": "Soft"}), ("GetLocalListVersion", {})]
+
+
+@pytest.mark.parametrize(("value", "text"), [("false", "false"), ("50", "50"), ("1.5", "1.5")])
+def test_a_configuration_value_becomes_the_string_the_protocol_wants(
+    home: Home, garage: Charger, value: str, text: str
+) -> None:
+    payload = f'{{"key": "LightIntensity", "value": {value}}}'
+    assert command(home, "ChangeConfiguration", payload).returncode == 0
+    assert garage.calls[0][1]["value"] == text
+
+
+# --- every action ---
+
+PROFILE = {
+    "chargingProfileId": 1,
+    "stackLevel": 0,
+    "chargingProfilePurpose": "TxDefaultProfile",
+    "chargingProfileKind": "Relative",
+    "chargingSchedule": {
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16.1}],
+    },
+}
+SOON = "2030-01-31T06:30:00Z"
+# The list of ocpp.md, "Central System → Charge Point", with the least payload each may have.
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "CancelReservation": {"reservationId": 1},
+    "ChangeAvailability": {"connectorId": 0, "type": "Operative"},
+    "ChangeConfiguration": {"key": "HeartbeatInterval", "value": "60"},
+    "ClearCache": {},
+    "ClearChargingProfile": {},
+    "DataTransfer": {"vendorId": "go-e"},
+    "GetCompositeSchedule": {"connectorId": 1, "duration": 3600},
+    "GetConfiguration": {},
+    "GetDiagnostics": {"location": "ftp://192.0.2.1/logs"},
+    "GetLocalListVersion": {},
+    "RemoteStartTransaction": {"idTag": "3333"},
+    "RemoteStopTransaction": {"transactionId": 20009042},
+    "ReserveNow": {"connectorId": 1, "expiryDate": SOON, "idTag": "3333", "reservationId": 1},
+    "Reset": {"type": "Soft"},
+    "SendLocalList": {"listVersion": 1, "updateType": "Full"},
+    "SetChargingProfile": {"connectorId": 1, "csChargingProfiles": PROFILE},
+    "TriggerMessage": {"requestedMessage": "MeterValues"},
+    "UnlockConnector": {"connectorId": 1},
+    "UpdateFirmware": {"location": "https://192.0.2.1/f", "retrieveDate": SOON},
+    "CertificateSigned": {"certificateChain": "-----BEGIN CERTIFICATE-----"},
+    "DeleteCertificate": {
+        "certificateHashData": {
+            "hashAlgorithm": "SHA256",
+            "issuerNameHash": "00",
+            "issuerKeyHash": "01",
+            "serialNumber": "02",
+        }
+    },
+    "ExtendedTriggerMessage": {"requestedMessage": "SignChargePointCertificate"},
+    "GetInstalledCertificateIds": {"certificateType": "CentralSystemRootCertificate"},
+    "GetLog": {
+        "logType": "SecurityLog",
+        "requestId": 1,
+        "log": {"remoteLocation": "ftp://192.0.2.1/logs"},
+    },
+    "InstallCertificate": {
+        "certificateType": "ManufacturerRootCertificate",
+        "certificate": "-----BEGIN CERTIFICATE-----",
+    },
+    "SignedUpdateFirmware": {
+        "requestId": 1,
+        "firmware": {
+            "location": "https://192.0.2.1/f",
+            "retrieveDateTime": SOON,
+            "signingCertificate": "-----BEGIN CERTIFICATE-----",
+            "signature": "00",
+        },
+    },
+}
+
+
+def test_there_are_26_actions_that_a_charger_can_be_asked() -> None:
+    assert len(PAYLOADS) == 26
+    assert set(PAYLOADS) == set(TO_CHARGE_POINT)
+
+
+@pytest.mark.parametrize("action", PAYLOADS)
+def test_every_action_reaches_the_charger(home: Home, garage: Charger, action: str) -> None:
+    run = command(home, action, json.dumps(PAYLOADS[action]))
+    assert (run.returncode, run.stdout) == (0, '{"status": "Accepted"}\n'), run.stderr
+    assert garage.calls == [(action, PAYLOADS[action])]
+
+
+# --- whom it is for ---
+
+
+def test_with_two_chargers_one_must_be_named(home: Home, town: Server, garage: Charger) -> None:
+    with Charger(town, "carport").boot() as carport:
+        told = refused(command(home, "ClearCache"), 2)
+        assert "garage" in told
+        assert "carport" in told
+        carport.leave()
+        assert garage.calls == carport.calls == []
+
+
+def test_without_a_charger_it_is_unreachable(home: Home) -> None:
+    before = queued(home)
+    assert refused(command(home, "ClearCache"), 1).startswith("OCPP unreachable.")
+    assert queued(home) == before
+
+
+def test_a_charger_that_has_left_is_unreachable_and_named(
+    home: Home, town: Server, garage: Charger
+) -> None:
+    with Charger(town, "carport").boot() as carport:
+        carport.leave()
+    told = refused(command(home, "-c", "carport", "ClearCache"), 1)
+    assert told.startswith("OCPP unreachable. carport is not connected")
+    assert garage.calls == []
+
+
+@pytest.mark.parametrize("name", ["nobody", "21901", "a\nb", b"\xff", "x" * 10_000])
+def test_a_charger_that_was_never_here_is_wrong_usage(
+    home: Home, garage: Charger, name: Any
+) -> None:
+    before = queued(home)
+    refused(command(home, "-c", name, "ClearCache"), 2)
+    assert (queued(home), garage.calls) == (before, [])
+
+
+def test_one_serial_at_two_chargers_is_ambiguous(home: Home, town: Server) -> None:
+    with (
+        Charger(town, "left", serial="twin").boot() as left,
+        Charger(town, "right", serial="twin").boot() as right,
+    ):
+        told = refused(command(home, "-c", "twin", "ClearCache"), 2)
+        assert "left, right" in told
+        assert command(home, "-c", "right", "ClearCache").returncode == 0
+        assert (left.calls, right.calls) == ([], [("ClearCache", {})])
+        left.leave()
+        right.leave()
+
+
+# --- what is not sent ---
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "named"),
+    [
+        ("Reset", '{"type":"Soft"', "JSON"),
+        ("Reset", "", "JSON"),
+        ("Reset", "[" * 5_000, "JSON"),
+        ("Reset", '[{"type":"Soft"}]', "object"),
+        ("Reset", '"Soft"', "object"),
+        ("Restart", "{}", "'Restart' is not a request to a charger: CancelReservation, "),
+        ("Heartbeat", "{}", "'Heartbeat' is not a request to a charger"),
+        ("Reset", '{"type":"Soft\\n"}', "type must be one of Hard, Soft"),
+        ("Reset", "{}", "type is required"),
+        ("Reset", '{"type":"Soft","delay":5}', "delay is unknown here; allowed: type"),
+        ("Reset", '{"type":1}', "type must be a string"),
+        ("RemoteStartTransaction", json.dumps({"idTag": "1" * 21}), "idTag must be at most 20"),
+        ("RemoteStartTransaction", '{"idTag":"1","connectorId":-1}', "connectorId must be at lea"),
+        ("SetChargingProfile", '{"connectorId":1,"csChargingProfiles":{}}', "csChargingProfiles."),
+        (
+            "SetChargingProfile",
+            json.dumps({"connectorId": 1, "csChargingProfiles": PROFILE}).replace("16.1", "NaN"),
+            "",
+        ),
+        ("ChangeConfiguration", '{"key":"a","value":null}', "value must be a string"),
+        ("ChangeConfiguration", '{"key":"a","value":NaN}', ""),
+        ("ChangeConfiguration", '{"key":"a","value":1e400}', ""),
+        ("RemoteStopTransaction", '{"transaction":1}', "'transaction' is unknown here; allowed: t"),
+        ("RemoteStopTransaction", '{"account":2}', "account must be a string"),
+        ("RemoteStopTransaction", '{"connectorId":true}', "connectorId must be an integer"),
+    ],
+)
+def test_a_payload_that_is_not_allowed_is_named_and_not_sent(
+    home: Home, garage: Charger, action: str, payload: str, named: str
+) -> None:
+    before = queued(home)
+    assert named in refused(command(home, action, payload), 2)
+    assert (queued(home), garage.calls) == (before, [])
+
+
+def test_force_sends_what_is_not_allowed(home: Home, garage: Charger) -> None:
+    run = command(home, "--force", "Reset", '{"type": "Warm"}')
+    assert (run.returncode, run.stdout) == (0, '{"status": "Accepted"}\n')
+    run = command(
+        home, "-t", "1", "--force", 'Say "hello"\n', "{}"
+    )  # a vendor's, or a typing mistake
+    assert run.returncode == 0, run.stderr
+    assert garage.calls == [("Reset", {"type": "Warm"}), ('Say "hello"\n', {})]
+
+
+def test_force_does_not_send_what_is_no_json(home: Home, garage: Charger) -> None:
+    before = queued(home)
+    refused(command(home, "--force", "DataTransfer", '{"vendorId": NaN}'), 2)
+    assert (queued(home), garage.calls) == (before, [])
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf", "3601"])
+def test_a_time_out_that_is_none_is_wrong_usage(home: Home, garage: Charger, seconds: str) -> None:
+    run = command(home, "-t", seconds, "ClearCache")
+    assert (run.returncode, run.stdout) == (2, ""), run.stderr
+    assert "Traceback" not in run.stderr
+    assert garage.calls == []
+
+
+# --- how it ends ---
+
+
+def test_a_call_error_ends_with_its_code(home: Home, garage: Charger) -> None:
+    garage.answers["ClearCache"] = "NotSupported"
+    assert refused(command(home, "ClearCache"), 1) == "NotSupported as the test wants it\n"
+
+
+def test_a_call_error_is_one_line_whatever_the_charger_says(home: Home, garage: Charger) -> None:
+    def swear(charger: Charger, unique_id: str, _: object) -> None:
+        charger.send([4, unique_id, "Generic\nError", "a\nb\x1b[31m", {}])
+
+    garage.answers["ClearCache"] = swear
+    assert "\x1b" not in refused(command(home, "ClearCache"), 1)
+    garage.answers["ClearCache"] = lambda charger, unique_id, _: charger.send([4, unique_id])
+    refused(command(home, "ClearCache"), 1)
+
+
+def test_a_charger_that_does_not_answer_is_unreachable_when_the_time_is_up(
+    home: Home, garage: Charger
+) -> None:
+    garage.answers["ClearCache"] = None
+    asked_at = time.monotonic()
+    told = refused(command(home, "-t", "1", "ClearCache"), 1)
+    assert 1 <= time.monotonic() - asked_at < 2
+    assert told.startswith("OCPP unreachable. No answer in 1 s")
+    assert garage.calls == [("ClearCache", {})]
+    assert queued(home)[-1] == ("ClearCache", "expired")
+
+
+# --- RemoteStopTransaction without its id ---
+
+
+def test_the_transaction_to_stop_is_looked_up_on_that_charger_only(
+    home: Home, town: Server, garage: Charger
+) -> None:
+    with Charger(town, "carport", serial="330011").boot() as carport:
+        here = garage.begin("3333", 9_042_000)
+        there = carport.begin("1111", 5_001_000)
+        for payload in ('{"charge_point": "garage"}', '{"account": "family-y"}'):
+            assert command(home, "RemoteStopTransaction", payload).returncode == 0
+        for payload in ('{"charge_point": "330011"}', '{"account": "company-x"}'):
+            assert command(home, "RemoteStopTransaction", payload).returncode == 0
+        assert command(home, "-c", "garage", "RemoteStopTransaction", "{}").returncode == 0
+        assert garage.calls == [("RemoteStopTransaction", {"transactionId": here})] * 3
+        assert carport.calls == [("RemoteStopTransaction", {"transactionId": there})] * 2
+        before = queued(home)
+        payload = '{"charge_point": "garage", "account": "company-x"}'
+        assert "no transaction is open" in refused(
+            command(home, "RemoteStopTransaction", payload), 2
+        )
+        assert queued(home) == before
+        garage.end(here, 9_043_000)
+        carport.end(there, 5_002_000)
+        carport.leave()
+
+
+def test_the_only_chargers_open_transaction_is_stopped_where_nothing_is_named(
+    home: Home, garage: Charger
+) -> None:
+    transaction_id = garage.begin("3333", 9_043_000)
+    assert command(home, "RemoteStopTransaction").returncode == 0
+    assert garage.calls == [("RemoteStopTransaction", {"transactionId": transaction_id})]
+    garage.end(transaction_id, 9_044_000)
+
+
+def test_of_several_open_transactions_one_must_be_named(home: Home, garage: Charger) -> None:
+    one, two = garage.begin("3333", 9_044_000, 1), garage.begin("1111", 5_000_000, 2)
+    told = refused(command(home, "RemoteStopTransaction", "{}"), 2)
+    assert f"{one} (garage, connector 1, family-y)" in told
+    assert f"{two} (garage, connector 2, company-x)" in told
+    assert garage.calls == []
+    for payload in ('{"connectorId": 2}', '{"account": "company-x"}'):
+        assert command(home, "RemoteStopTransaction", payload).returncode == 0
+    assert garage.calls == [("RemoteStopTransaction", {"transactionId": two})] * 2
+    garage.end(one, 9_045_000)
+    garage.end(two, 5_001_000)
+
+
+def test_an_accounts_transactions_at_two_chargers_are_both_named(
+    home: Home, town: Server, garage: Charger
+) -> None:
+    with Charger(town, "carport").boot() as carport:
+        one, two = garage.begin("3333", 9_045_000), carport.begin("4444", 1_000_000)
+        told = refused(command(home, "RemoteStopTransaction", '{"account": "family-y"}'), 2)
+        assert f"{one} (garage" in told
+        assert f"{two} (carport" in told
+        payload = '{"account": "family-y", "charge_point": "carport"}'
+        assert command(home, "RemoteStopTransaction", payload).returncode == 0
+        assert (garage.calls, len(carport.calls)) == ([], 1)
+        garage.end(one, 9_046_000)
+        carport.end(two, 1_001_000)
+        carport.leave()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "{}",
+        '{"charge_point": "garage"}',
+        '{"account": "family-y"}',
+        '{"account": "no\\nbody"}',
+        '{"account": "\\ud800"}',
+        '{"charge_point": "\\ud800"}',
+        '{"connectorId": 100000000000000000000}',
+    ],
+)
+def test_where_nothing_is_open_there_is_nothing_to_stop(
+    home: Home, garage: Charger, payload: str
+) -> None:
+    before = queued(home)
+    refused(command(home, "RemoteStopTransaction", payload), 2)
+    assert (queued(home), garage.calls) == (before, [])
+
+
+# --- what is kept ---
+
+NEW_KEY = '{"key": "AuthorizationKey", "value": "do-not-keep-me"}'
+
+
+def test_a_new_authorization_key_reaches_the_charger_and_does_not_stay(
+    home: Home, garage: Charger
+) -> None:
+    assert command(home, "ChangeConfiguration", NEW_KEY).returncode == 0
+    assert garage.calls == [("ChangeConfiguration", json.loads(NEW_KEY))]
+    assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
+    assert "do-not-keep-me" not in home.run("shocpp", "calls", "--json").stdout
+
+
+def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
+    home: Home, town: Server
+) -> None:
+    with Charger(town, "mute") as mute:  # not booted: it is asked nothing
+        mute.say("Heartbeat")
+        told = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
+        assert "never sent" in told
+        mute.leave()
+    assert home.query("SELECT state FROM call ORDER BY id DESC LIMIT 1") == [("expired",)]
+    assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
+    assert "do-not-keep-me" not in home.run("shocpp", "calls", "--json").stdout
+
+
+def test_calls_lists_the_queue_with_states_and_answers(home: Home, garage: Charger) -> None:
+    garage.answers = {"ClearCache": "NotSupported", "GetLocalListVersion": None}
+    command(home, "Reset", '{"type": "Soft"}')
+    command(home, "ClearCache")
+    command(home, "-t", "0.3", "GetLocalListVersion")
+    listed = json.loads(home.run("shocpp", "calls", "-n", "3", "--json").stdout)
+    listed.sort(key=lambda row: row["number"])
+    assert [(row["action"], row["state"]) for row in listed] == [
+        ("Reset", "answered"),
+        ("ClearCache", "refused"),
+        ("GetLocalListVersion", "expired"),
+    ]
+    assert {row["charge_point_id"] for row in listed} == {"garage"}
+    assert json.loads(listed[0]["confirmation"]) == ACCEPTED
+    assert listed[1]["error_code"] == "NotSupported"
+    assert listed[0]["asked_by"].startswith("shocpp-command of ")
+    assert all(row["queued_at"] <= row["sent_at"] <= row["settled_at"] for row in listed)
+    text = home.run("shocpp", "calls", "-n", "3").stdout
+    assert len(text.splitlines()) == 3
+    assert "state=refused" in text
+
+
+def test_a_canned_call_prints_one_word_and_ends_with_the_right_code(
+    home: Home, garage: Charger
+) -> None:
+    (home.folder / "conf" / "canned.json").write_text(
+        json.dumps(
+            {
+                "restart": {"action": "Reset", "payload": {"type": "Soft"}},
+                "clear": {"action": "ClearCache"},
+                "away": {"action": "ClearCache", "charge_point": "nobody"},
+            }
+        )
+    )
+    garage.answers["ClearCache"] = {"status": "Rejected"}
+    run = home.run("shocpp-caller", "restart")
+    assert (run.returncode, run.stdout, run.stderr) == (0, "Accepted\n", "")
+    run = home.run("shocpp-caller", "clear")
+    assert (run.returncode, run.stdout, run.stderr) == (1, "Rejected\n", "")
+    assert "'nobody'" in refused(home.run("shocpp-caller", "away"), 2)
+    assert "'no such'" in refused(home.run("shocpp-caller", "no such"), 2)
+    assert garage.calls == [("Reset", {"type": "Soft"}), ("ClearCache", {})]
+
+
+def test_the_only_charger_is_named_when_it_is_not_there(tmp_path: Path) -> None:
+    home = Home(tmp_path / "another")
+    (home.folder / "conf" / "canned.json").write_text(
+        '{"state": {"show": "state"}, "clear": {"action": "ClearCache"}}'
+    )
+    server = Server(home)
+    try:
+        Charger(server, "garage").boot().leave()
+        told = home.run("shocpp-caller", "state", env={"SHOCPP_LANG": "en"})
+        assert re.fullmatch(r"garage is not connected, last heard \d\d:\d\d\.\n", told.stdout)
+        assert told.returncode == 1
+        assert home.run("shocpp-caller", "clear").stdout == "OCPP unreachable\n"
+    finally:
+        server.kill()
+
+
+def test_a_canned_call_asked_twice_in_a_row_is_sent_once(home: Home, garage: Charger) -> None:
+    (home.folder / "conf" / "canned.json").write_text('{"twice": {"action": "ClearCache"}}')
+    runs = [home.run("shocpp-caller", "twice") for _ in range(2)]
+    assert [run.stdout for run in runs] == ["Accepted\n"] * 2
+    assert garage.calls == [("ClearCache", {})]

@@ -1,0 +1,46 @@
+"""`shocpp-summary` as a process of its own: where papers are written to."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bookkeeping.test_closing import charge
+from tests.bookkeeping.test_review import garage
+from tests.world.home import Home
+
+__all__ = ["garage"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("2026", "10", "--account", "family-y", "--format", "pdf"),
+        ("2026", "10", "--account", "family-y", "--format", "csv"),
+        ("--year", "2026", "--format", "csv"),
+    ],
+    ids=["pdf", "csv", "year"],
+)
+def test_a_place_where_no_file_can_be_is_refused_with_the_next_step(
+    garage: Home, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    charge(garage, 1_000_000, 1_033_250)
+    lost = tmp_path / "lost" / "paper"
+    done = garage.run("shocpp-summary", *words, "-o", str(lost))
+    told = f"there is no folder {lost.parent}; make it first: mkdir -p {lost.parent}\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_an_accounts_paper_goes_into_a_folder_under_its_own_name(
+    garage: Home, tmp_path: Path
+) -> None:
+    charge(garage, 1_000_000, 1_033_250)
+    words = ("2026", "10", "--account", "family-y", "--format", "csv", "-o", str(tmp_path))
+    assert garage.run("shocpp-summary", *words).returncode == 0
+    assert (tmp_path / "2026-10_002_family-y.csv").is_file()
+
+
+def test_a_year_wants_a_file(garage: Home, tmp_path: Path) -> None:
+    charge(garage, 1_000_000, 1_033_250)
+    done = garage.run("shocpp-summary", "--year", "2026", "--format", "csv", "-o", str(tmp_path))
+    told = f"{tmp_path} is a folder; say a file in it: -o {tmp_path}/FILE\n"
+    assert (done.returncode, done.stderr) == (2, told)

@@ -1,0 +1,337 @@
+"""Canned calls by HTTP: the app itself, and web servers before it or in place of it."""
+
+import functools
+import itertools
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world.charging import Charger
+from tests.world.machine import ROOT, free_port, needs, wait_for
+from tests.world.shipped import (
+    CONF,
+    PASSWORD,
+    TOKEN,
+    USER,
+    Door,
+    House,
+    basic,
+    built,
+    certificate,
+    put_in,
+    shipped_site,
+)
+
+CALLER = ROOT / "cgi-bin" / "caller.py"
+EXAMPLES = json.loads((CONF / "canned.json.example").read_text())
+CLEAR = {"action": "ClearCache"}
+OUR_TYPE = "text/plain; charset=utf-8"
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A server that has a token and the example's canned calls."""
+    with built(tmp_path_factory.mktemp("cgi")) as house:
+        yield house
+
+
+@pytest.fixture
+def name(house: House) -> str:
+    """The name of a canned call that no other test asks for: a repeat would not be sent."""
+    unique = f"clear-{next(NUMBERS)}"
+    canned = house.home.settings.canned_file
+    canned.with_suffix(".new").write_text(json.dumps(EXAMPLES | {unique: CLEAR}))
+    canned.with_suffix(".new").replace(canned)
+    return unique
+
+
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def garage(house: House) -> Iterator[Charger]:
+    """The only charger, with a car."""
+    with Charger(house.server.url("garage")) as charger:
+        yield charger
+
+
+# -- the doors ------------------------------------------------------------------------------------
+
+
+def app(house: House) -> Door:
+    """The app itself; a page of another name that leads here is a stranger."""
+    return Door(house.server.port, None, {}, {"Host": "charging.example"})
+
+
+@functools.cache
+def nginx(house: House) -> Door:
+    """nginx before the app, with the shipped file."""
+    tls, port = certificate(house), free_port()
+    house.run_nginx(shipped_site(house, port))
+    return Door(port, tls, basic(PASSWORD), {})
+
+
+def nginx_and_fcgiwrap(house: House) -> Door:
+    """nginx with the shipped location for CGI, and what the shipped units start."""
+    tls, port = certificate(house), free_port()
+    units = CONF / "systemd"
+    (listen,) = re.findall(
+        "^ListenStream=(.*)", (units / "shocpp-fcgiwrap.socket").read_text(), re.MULTILINE
+    )
+    (start,) = re.findall(
+        "^ExecStart=(.*)", (units / "shocpp-fcgiwrap.service").read_text(), re.MULTILINE
+    )
+    wrapper, *options = shlex.split(start)
+    activated = [needs("systemd-socket-activate"), f"--listen={house.folder}/fcgiwrap"]
+    activated += [f"--setenv={name}" for name in ("SHOCPP_HOME", "TZ", "PATH")]
+    house.run(*activated, needs(Path(wrapper).name), *options)
+    wait_for((house.folder / "fcgiwrap").exists)
+    location = put_in(
+        (CONF / "nginx" / "shocpp-cgi.conf").read_text(),
+        {
+            f"unix:{listen}": f"unix:{house.folder}/fcgiwrap",
+            "/opt/shocpp/cgi-bin/caller.py": CALLER,
+            "/etc/nginx/shocpp.htpasswd": house.folder / "htpasswd",
+            "/var/log/nginx/": f"{house.folder}/nginx-",
+        },
+    )
+    (house.folder / "cgi.conf").write_text(location)
+    site, replaced = re.subn(
+        r"    location = /cgi-bin/caller \{.*?\n    \}\n",
+        f"    include {house.folder}/cgi.conf;\n",
+        shipped_site(house, port),
+        flags=re.DOTALL,
+    )
+    assert replaced == 1
+    house.run_nginx(site)
+    return Door(port, tls, basic(PASSWORD), {})
+
+
+def lighttpd(house: House) -> Door:
+    """lighttpd without any passwords: who may is told by where a request comes from."""
+    port = free_port()
+    environment = ", ".join(
+        f'"{name}" => "{house.home.environment[name]}"' for name in ("SHOCPP_HOME", "TZ", "PATH")
+    )
+    (house.folder / "lighttpd.conf").write_text(
+        f"""
+        server.modules = ("mod_alias", "mod_cgi", "mod_setenv")
+        server.bind = "127.0.0.1"
+        server.port = {port}
+        server.document-root = "{house.folder}"
+        server.errorlog = "{house.folder}/lighttpd.log"
+        alias.url = ("/cgi-bin/caller" => "{CALLER}")
+        cgi.assign = ("/caller.py" => "")
+        setenv.add-environment = ({environment})
+        """
+    )
+    house.run(needs("lighttpd"), "-D", "-f", house.folder / "lighttpd.conf", port=port)
+    return Door(port, None, {}, {"Host": "charging.example"})
+
+
+def busybox(house: House) -> Door:
+    """busybox httpd, which knows one plain password and starts what is in cgi-bin."""
+    port = free_port()
+    (house.folder / "www" / "cgi-bin").mkdir(parents=True)
+    (house.folder / "www" / "cgi-bin" / "caller").symlink_to(CALLER)
+    (house.folder / "httpd.conf").write_text("/cgi-bin:family:staple\n")
+    house.run(
+        *(needs("busybox"), "httpd", "-f", "-p", f"127.0.0.1:{port}"),
+        *("-h", house.folder / "www", "-c", house.folder / "httpd.conf"),
+        port=port,
+    )
+    return Door(port, None, basic("staple"), {})
+
+
+DOORS = [app, nginx, nginx_and_fcgiwrap, lighttpd, busybox]
+
+
+@pytest.fixture(scope="module", params=DOORS, ids=lambda build: build.__name__)
+def door(house: House, request: pytest.FixtureRequest) -> Door:
+    """Each way to the canned calls."""
+    opened: Door = request.param(house)
+    return opened
+
+
+@pytest.fixture
+def shipped(house: House) -> Door:
+    """nginx with the shipped file."""
+    opened: Door = nginx(house)
+    return opened
+
+
+# -- the plain case -------------------------------------------------------------------------------
+
+
+def test_the_url_of_the_readme_makes_a_charger_behind_nginx_charge(
+    house: House, shipped: Door, name: str
+) -> None:
+    url = f"wss://localhost:{shipped.port}/ocpp/garage"
+    with Charger(url, ssl=shipped.tls) as garage:
+        assert not house.home.query("SELECT 1 FROM open_transactions")
+        answer = shipped.ask("/cgi-bin/caller?canned=start-family", basic(PASSWORD))
+        assert (answer.status, answer.body) == (200, "garage lädt.\n")
+        assert house.home.query("SELECT account FROM open_transactions") == [("family-y",)]
+        assert garage.heard == [("RemoteStartTransaction", {"idTag": "3333"})]
+        assert shipped.call("stop-family").body == "Accepted\n"
+        wait_for(lambda: not house.home.query("SELECT 1 FROM open_transactions"))
+
+
+def test_a_canned_call_is_answered_in_one_plain_line(
+    door: Door, name: str, garage: Charger
+) -> None:
+    answer = door.call(name)
+    assert (answer.status, answer.body) == (200, "Accepted\n")
+    assert answer.headers["Content-Type"] == OUR_TYPE
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert garage.heard == [("ClearCache", {})]
+
+
+def test_a_form_is_as_good_as_a_query(door: Door, name: str, garage: Charger) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = door.ask("/cgi-bin/caller", door.allowed | form, "POST", f"canned={name}")
+    assert (answer.status, answer.body) == (200, "Accepted\n")
+    assert len(garage.heard) == 1
+
+
+def test_the_car_is_charging_when_the_answer_says_so(
+    house: House, door: Door, name: str, garage: Charger
+) -> None:
+    assert door.call("start-family").body == "garage lädt.\n"
+    assert house.home.query("SELECT account FROM open_transactions") == [("family-y",)]
+    assert door.call("stop-family").body == "Accepted\n"
+    wait_for(lambda: not house.home.query("SELECT 1 FROM open_transactions"))
+    assert [action for action, _ in garage.heard] == [
+        "RemoteStartTransaction",
+        "RemoteStopTransaction",
+    ]
+
+
+# -- and the refusals -----------------------------------------------------------------------------
+
+
+def test_a_name_that_is_not_there_is_404(door: Door, name: str) -> None:
+    answer = door.call("start-nobody")
+    assert answer.status == 404
+    assert answer.headers["Content-Type"] == OUR_TYPE
+    assert answer.body.startswith("there is no canned call 'start-nobody': ")
+    assert answer.body.count("\n") == 1
+
+
+@pytest.mark.parametrize("who", [{}, basic("wrong"), basic(""), basic(PASSWORD, "root")])
+def test_a_stranger_is_401_and_nothing_is_sent(
+    door: Door, name: str, garage: Charger, who: dict[str, str]
+) -> None:
+    answer = door.ask(f"/cgi-bin/caller?canned={name}", door.strange | who)
+    assert answer.status == 401
+    assert "Basic" in answer.headers["WWW-Authenticate"]
+    assert door.call("state").status == 200
+    assert garage.heard == []
+
+
+def test_a_charger_that_is_away_is_502_and_one_line(door: Door, name: str) -> None:
+    answer = door.call(name)
+    assert (answer.status, answer.body) == (502, "OCPP unreachable\n")
+    assert answer.headers["Content-Type"] == OUR_TYPE
+
+
+# -- nginx ----------------------------------------------------------------------------------------
+
+
+def test_nginx_tells_who_asked_whatever_they_claim(
+    house: House, shipped: Door, name: str, garage: Charger
+) -> None:
+    claims = {"X-Remote-User": "root", "X-Forwarded-For": "127.0.0.1"}
+    shipped.ask(f"/cgi-bin/caller?canned={name}", basic(PASSWORD) | claims)
+    assert house.home.query("SELECT asked_by FROM call WHERE canned = ?", name) == [(USER,)]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/healthz",
+        "/ocpp/garage",
+        "/ocpp/../healthz",
+        "/cgi-bin/caller.py",
+        "/cgi-bin/caller/",
+        "/cgi-bin/caller/../../ocpp/garage",
+        "/ocpp/%2e%2e/healthz",
+    ],
+)
+def test_nginx_shows_people_nothing_that_is_not_theirs(shipped: Door, target: str) -> None:
+    answer = shipped.ask(target, basic(PASSWORD))
+    assert answer.status == 404
+    assert "nginx" in answer.body, "the app has been asked"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/ocpp/../cgi-bin/caller", "/ocpp/%2e%2e/cgi-bin/caller", "//cgi-bin//caller"],
+)
+@pytest.mark.parametrize("upgrade", [{}, {"Upgrade": "websocket", "Connection": "Upgrade"}])
+def test_no_detour_leads_around_the_password(
+    shipped: Door, name: str, garage: Charger, target: str, upgrade: dict[str, str]
+) -> None:
+    assert shipped.ask(f"{target}?canned={name}", upgrade).status == 401
+    assert garage.heard == []
+
+
+def test_the_logs_of_nginx_hold_no_secret(house: House, shipped: Door, name: str) -> None:
+    for who in ({}, basic("wrong"), basic(PASSWORD)):
+        shipped.ask(f"/cgi-bin/caller?canned={name}&secret=open-sesame-123", who)
+    logged = "".join(log.read_text() for log in house.folder.glob("nginx-*.log"))
+    assert " GET /cgi-bin/caller 401 " in logged
+    for secret in ("open-sesame-123", TOKEN, PASSWORD):
+        assert secret not in logged
+
+
+def test_who_guesses_passwords_is_slowed_down(house: House) -> None:
+    port = free_port()
+    tls = certificate(house)
+    house.run_nginx(shipped_site(house, port))
+    guesser = Door(port, tls, {}, {})
+    statuses = [guesser.ask("/cgi-bin/caller", basic("wrong")).status for _ in range(30)]
+    assert statuses[:10] == [401] * 10
+    assert statuses[-1] == 429
+
+
+CARELESS = {
+    "no headers": "",
+    "the headers of Debian": """
+        proxy_set_header Host $host;
+        proxy_set_header X-Real-IP $remote_addr;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Forwarded-Proto $scheme;""",
+    "its manual on WebSockets": """
+        proxy_http_version 1.1;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection "upgrade";""",
+}
+if os.geteuid() == 0:
+    # The default from 1.29.7 on. Only its workers' user gives it away, who is not root's.
+    CARELESS["kept connections"] = """
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";"""
+
+
+@pytest.mark.parametrize("lines", CARELESS.values(), ids=CARELESS)
+@pytest.mark.parametrize("host", ["charging.example", "localhost"])
+def test_a_passer_by_is_not_this_machine_because_of_a_careless_nginx(
+    house: House, name: str, garage: Charger, lines: str, host: str
+) -> None:
+    port = free_port()
+    house.run_nginx(
+        f"server {{ listen 127.0.0.1:{port}; location / {{ {lines}"
+        f" proxy_pass http://127.0.0.1:{house.server.port}; }} }}",
+        workers="daemon",
+    )
+    passer_by = Door(port, None, {}, {})
+    answer = passer_by.ask(f"/cgi-bin/caller?canned={name}", {"Host": host})
+    assert answer.status == 401
+    assert garage.heard == []

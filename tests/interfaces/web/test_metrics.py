@@ -1,0 +1,447 @@
+"""What Prometheus is told: by real workers, of real chargers, whoever is killed or reloaded."""
+
+import contextlib
+import http.client
+import itertools
+import json
+import math
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as parse_openmetrics,
+)
+from prometheus_client.parser import text_string_to_metric_families as parse
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from shocpp.metrics.counter_files import READINGS, TallyFile, add_up, begin_anew
+from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, PLACES, Tally
+from tests.world.charging import ENERGY_WH, Charger
+from tests.world.home import Home
+from tests.world.machine import PATIENCE_S, ROOT, wait_for
+from tests.world.server import Server
+
+TOKEN = "correct-horse-battery"
+TWICE = 8
+"""Scrapes until both of two workers have certainly answered one, or nearly so."""
+
+Samples = dict[tuple[str, ...], float]
+
+
+def get(server: Server, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
+    """The answer to a request for /metrics."""
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    client.request(method, "/metrics", headers={"Host": f"localhost:{server.port}"} | named)
+    return client.getresponse()
+
+
+def scrape(server: Server) -> Samples:
+    """Each sample by its name and the values of its labels, as Prometheus would take it."""
+    response = get(server)
+    text = response.read().decode()
+    assert response.status == 200, text
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in parse(text)
+        for sample in family.samples
+    }
+
+
+def frames_in(samples: Samples) -> float:
+    """How many frames were received."""
+    return sum(
+        value for (name, *rest), value in samples.items() if is_frames(name) and "in" in rest
+    )
+
+
+def is_frames(name: str) -> bool:
+    return name == "shocpp_frames_total"
+
+
+def counters(samples: Samples) -> Samples:
+    """What only may rise."""
+    ends = ("_total", "_bucket", "_count", "_sum")
+    return {key: value for key, value in samples.items() if key[0].endswith(ends)}
+
+
+def assert_none_fell(before: Samples, after: Samples) -> None:
+    """No counter is lower than it was, nor has gone."""
+    assert {
+        key: (value, after.get(key))
+        for key, value in counters(before).items()
+        if after.get(key, -1.0) < value
+    } == {}
+
+
+@pytest.fixture
+def workers(serve: Callable[..., Server], home: Home) -> Server:
+    """A server with two workers and a token."""
+    return serve(GUNICORN_CMD_ARGS="--workers 2", SHOCPP_TOKEN=TOKEN)
+
+
+@pytest.fixture
+def chargers(workers: Server, home: Home) -> Iterator[list[Charger]]:
+    """Chargers on both workers."""
+    with contextlib.ExitStack() as stack:
+        there: list[Charger] = []
+
+        def are_on_both() -> bool:
+            name = f"cp{len(there)}"
+            there.append(stack.enter_context(Charger(workers.url(name), serial=name)))
+            return home.query("SELECT count(DISTINCT worker) FROM connection") == [(2,)]
+
+        wait_for(are_on_both)
+        yield there
+
+
+def test_any_worker_tells_the_sums_of_all(workers: Server, chargers: list[Charger]) -> None:
+    for charger in chargers:
+        for _ in range(10):
+            charger.ask("Heartbeat")
+    count = len(chargers)
+    expected = {
+        ("shocpp_frames_total", "Heartbeat", "in"): 10.0 * count,
+        ("shocpp_frames_total", "Heartbeat", "out"): 10.0 * count,
+        ("shocpp_frames_total", "BootNotification", "in"): count,
+        ("shocpp_connections_opened_total",): count,
+        ("shocpp_connections_closed_total",): 0,
+        ("shocpp_connected_charge_points",): count,
+        ("shocpp_workers", "healthy"): 2,
+        ("shocpp_workers", "ill"): 0,
+        ("shocpp_answer_seconds_count",): 12.0 * count,
+    }
+    wait_for(lambda: expected.items() <= scrape(workers).items())
+    for _ in range(TWICE):
+        assert expected.items() <= scrape(workers).items()
+
+
+def test_no_count_falls_or_doubles_when_a_worker_is_killed_or_all_are_reloaded(
+    workers: Server, home: Home
+) -> None:
+    with Charger(workers.url("a"), serial="a") as charger:
+        for _ in range(50):
+            charger.ask("Heartbeat")
+    wait_for(lambda: frames_in(scrape(workers)) == 52)
+    before = scrape(workers)
+    for pid in workers.workers():
+        os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: is_up(workers) and scrape(workers)["shocpp_workers", "healthy"] == 2)
+    for _ in range(TWICE):
+        after = scrape(workers)
+        assert_none_fell(before, after)
+        assert frames_in(after) == 52
+        assert after["shocpp_workers", "healthy"] + after["shocpp_workers", "ill"] == 2
+    old = set(workers.workers())
+    workers.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: not old & set(workers.workers()) and len(workers.workers()) == 2)
+    wait_for(lambda: is_up(workers) and scrape(workers)["shocpp_workers", "healthy"] == 2)
+    with Charger(workers.url("a"), serial="a") as charger:
+        charger.ask("Heartbeat")
+    wait_for(lambda: frames_in(scrape(workers)) >= 55)
+    for _ in range(TWICE):
+        assert_none_fell(after, scrape(workers))
+        assert frames_in(scrape(workers)) == 55
+    folder = Path(f"{home.database}-metrics")
+    assert len(list(folder.iterdir())) <= 4
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def is_up(server: Server) -> bool:
+    """Whether a worker answers."""
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        return get(server).status == 200
+    return False
+
+
+def test_a_start_begins_anew_and_leaves_another_servers_counts_alone(
+    server: Server, home: Home
+) -> None:
+    with Charger(server.url("a"), serial="a"):
+        wait_for(lambda: frames_in(scrape(server)) == 2)
+        port = str(server.port)
+        second = [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"]
+        environment = home.environment | {"WS_PORT": port}
+        master = subprocess.Popen(
+            second, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        )
+        assert master.stderr is not None
+        try:
+            assert "in use" in wait_for(master.stderr.readline) + master.stderr.readline()
+        finally:
+            master.kill()
+            master.communicate()
+        assert frames_in(scrape(server)) == 2
+    assert server.stop() == 0
+    server.restart()
+    assert frames_in(scrape(server)) == 0
+
+
+def test_what_is_in_the_books_is_read_from_the_books(server: Server, home: Home) -> None:
+    with Charger(server.url("garage")) as charger, Charger(server.url("stranger"), serial="s"):
+        charger.start("3333")
+        meter = {"value": "7400", "measurand": "Power.Active.Import", "unit": "W"}
+        charger.ask(
+            "MeterValues",
+            connectorId=1,
+            transactionId=charger.transaction_id,
+            meterValue=[{"timestamp": "2026-10-01T05:00:00Z", "sampledValue": [meter]}],
+        )
+        wait_for(lambda: home.query("SELECT power_w FROM meter_reading"))
+        charging = {
+            ("shocpp_open_transactions",): 1,
+            ("shocpp_charge_point_power_watts", "garage"): 7400,
+            ("shocpp_connector_status", "garage", "1", "Charging"): 1,
+            ("shocpp_charge_point_connected", "garage"): 1,
+            ("shocpp_charge_point_connected", "stranger"): 1,
+            ("shocpp_connected_charge_points",): 2,
+        }
+        assert charging.items() <= scrape(server).items()
+        charger.stop()
+        charger.start("no-such-card")
+        charger.stop()
+    wait_for(lambda: scrape(server)["shocpp_connected_charge_points",] == 0)
+    booked = {
+        ("shocpp_open_transactions",): 0,
+        ("shocpp_booked_energy_watt_hours", "family-y"): ENERGY_WH,
+        ("shocpp_review_cases", "card"): 1,
+        ("shocpp_review_cases", "transaction"): 0,
+        ("shocpp_charge_point_connected", "garage"): 0,
+        ("shocpp_connector_status", "garage", "1", "Available"): 1,
+        ("shocpp_waiting_calls", "queued"): 0,
+    }
+    samples = scrape(server)
+    assert booked.items() <= samples.items()
+    assert not [key for key in samples if "stranger" in key]
+    assert not [key for key in samples if key[0] == "shocpp_charge_point_power_watts"]
+    told = home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account")
+    name = "shocpp_booked_energy_watt_hours"
+    assert {(key[1], value) for key, value in samples.items() if key[0] == name} == set(told)
+
+
+def test_frames_that_are_refused_or_ignored_and_calls_are_counted(
+    server: Server, home: Home
+) -> None:
+    with Charger(server.url("garage")) as charger:
+        charger.answers["Reset"] = "NotSupported"
+        for action in ("ClearCache", "Reset"):
+            home.run("shocpp-command", "-c", "garage", action, "{}" if action != "Reset" else HARD)
+    with connect(server.url("odd"), subprotocols=["ocpp1.6"]) as wire:  # type: ignore[list-item]
+        for text in ('[2,"1","Invented",{}]', '[2,"2","Invented2",{}]', '[2,"3","Reset",{}]'):
+            wire.send(text)
+            assert json.loads(wire.recv(5))[0] == 4
+        wire.send('[3,"nobody asked",{}]')
+        wire.send("[9]")
+        wire.send('[2,"4","Heartbeat",{}]')
+        wire.recv(5)
+    with pytest.raises(InvalidStatus):
+        connect(server.url("x"), origin="https://page.example").__enter__()  # type: ignore[arg-type]
+    expected = {
+        ("shocpp_call_errors_total", "NotImplemented"): 2,
+        ("shocpp_call_errors_total", "NotSupported"): 1,
+        ("shocpp_ignored_frames_total",): 2,
+        ("shocpp_frames_total", "other", "in"): 4,
+        ("shocpp_frames_total", "other", "out"): 2,
+        ("shocpp_frames_total", "ClearCache", "out"): 1,
+        ("shocpp_frames_total", "ClearCache", "in"): 1,
+        ("shocpp_calls_total", "answered"): 1,
+        ("shocpp_calls_total", "refused"): 1,
+        ("shocpp_refused_upgrades_total", "403"): 1,
+        ("shocpp_connections_closed_total",): 2,
+    }
+    wait_for(lambda: expected.items() <= scrape(server).items())
+    named = {key[1] for key in scrape(server) if is_frames(key[0])}
+    assert named <= set(ACTIONS)
+
+
+HARD = '{"type": "Hard"}'
+
+
+def test_the_histograms_add_up(server: Server) -> None:
+    with Charger(server.url("garage")) as charger:
+        for _ in range(20):
+            charger.ask("Heartbeat")
+            charger.report("Available")
+        wait_for(lambda: scrape(server)["shocpp_answer_seconds_count",] == 42)
+    samples = scrape(server)
+    for name in ("shocpp_answer_seconds", "shocpp_commit_seconds"):
+        cumulated = sorted(
+            (float(key[1]), value) for key, value in samples.items() if key[0] == f"{name}_bucket"
+        )
+        values = [value for _, value in cumulated]
+        assert values == sorted(values)
+        assert cumulated[-1] == (math.inf, samples[f"{name}_count",])
+        least = sum(
+            low * (upper - lower) for (low, lower), (_, upper) in itertools.pairwise(cumulated)
+        )
+        assert 0 < least + 1e-9 <= samples[f"{name}_sum",] + 1e-9 < 42 * PATIENCE_S
+
+
+class GunicornAlone(Server):
+    """The server as `gunicorn --paste wsgi.ini` starts it, without shocpp-listener."""
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"]
+        environment = {**self.home.environment, **self.environment, "WS_PORT": str(self.port)}
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, env=environment, start_new_session=True
+            )
+        wait_for(lambda: is_up(self))
+        return self.process
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for those tests that count nothing."""
+    server = GunicornAlone(Home(tmp_path_factory.mktemp("metrics") / "home"), SHOCPP_TOKEN=TOKEN)
+    yield server
+    server.kill()
+
+
+def test_the_form_is_the_one_that_is_asked_for(alone: Server) -> None:
+    response = get(alone, Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert response.headers["Cache-Control"] == "no-store"
+    families = {family.name: family.type for family in parse_openmetrics(response.read().decode())}
+    assert families["shocpp_frames"] == "counter"
+    assert families["shocpp_answer_seconds"] == "histogram"
+    assert families["shocpp_booked_energy_watt_hours"] == "gauge"
+    assert get(alone).headers["Content-Type"].startswith("text/plain; version=")
+    head = get(alone, "HEAD")
+    assert (head.status, head.read()) == (200, b"")
+
+
+def test_a_charger_may_be_called_metrics(alone: Server) -> None:
+    with Charger(alone.url("metrics")):
+        assert scrape(alone)["shocpp_charge_point_connected", "metrics"] == 1
+
+
+NAMES = ['a"b', "a\\b", "a\\nb", 'Straße {x="y"} 1\n']
+
+
+def test_names_cannot_break_the_text(alone: Server) -> None:
+    with contextlib.ExitStack() as stack:
+        for name in NAMES[:3]:
+            quoted = name.replace("\\", "%5C").replace('"', "%22")
+            stack.enter_context(Charger(alone.url(quoted), serial=name))
+        # No door lets a newline in; the books might hold one all the same.
+        renamed = "UPDATE charge_point SET charge_point_id = ? WHERE charge_point_id = ?"
+        with contextlib.closing(sqlite3.connect(alone.home.database, timeout=10)) as db, db:
+            assert db.execute(renamed, (NAMES[3], NAMES[0])).rowcount == 1
+        name = "shocpp_charge_point_connected"
+        told = {key[1] for key in scrape(alone) if key[0] == name}
+        assert set(NAMES[1:]) <= told
+        assert NAMES[0] not in told
+
+
+def test_strangers_get_nothing(alone: Server) -> None:
+    for headers in ({"Host": "charging.example"}, {"X_Forwarded_For": "203.0.113.7"}):
+        response = get(alone, **headers)
+        text = response.read().decode()
+        assert (response.status, response.headers.get_content_type()) == (401, "text/plain")
+        assert text.count("\n") == 1
+        assert "shocpp_" not in text
+        assert get(alone, Authorization=f"Bearer {TOKEN}", **headers).status == 200
+        assert get(alone, Authorization="Bearer wrong-horse", **headers).status == 401
+    for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+        assert get(alone, method).status == 405
+
+
+def test_counts_are_told_even_where_the_books_cannot_be_read(server: Server, home: Home) -> None:
+    aside = home.database.with_suffix(".aside")
+    home.database.rename(aside)
+    samples = scrape(server)
+    assert samples["shocpp_database_readable",] == 0
+    assert ("shocpp_open_transactions",) not in samples
+    wait_for(lambda: scrape(server)["shocpp_workers", "ill"] == 1)
+    aside.rename(home.database)
+    assert scrape(server)["shocpp_database_readable",] == 1
+
+
+# -- the files of the tallies ---------------------------------------------------------------------
+
+
+def heartbeats(folder: Path) -> float:
+    """The Heartbeats that all tallies of a folder have counted together."""
+    return add_up(folder).numbers[PLACES["frames", "in", "Heartbeat"]]
+
+
+def counted(folder: Path, times: int) -> TallyFile:
+    """The file of a worker that has counted so many Heartbeats."""
+    file = TallyFile(folder, Tally())
+    for _ in range(times):
+        file.tally.received("Heartbeat")
+    file.write()
+    return file
+
+
+def test_a_file_is_taken_over_only_when_its_worker_is_gone(tmp_path: Path) -> None:
+    first, second = counted(tmp_path, 3), counted(tmp_path, 4)
+    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (7, 2)
+    begin_anew(tmp_path)
+    assert heartbeats(tmp_path) == 7
+    first.close()
+    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (7, 1)
+    third = counted(tmp_path, 5)
+    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (12, 2)
+    assert len(list(tmp_path.iterdir())) == 2
+    second.close()
+    third.close()
+    begin_anew(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_removed_or_damaged_loses_no_worker(tmp_path: Path) -> None:
+    file = counted(tmp_path, 3)
+    (path,) = tmp_path.iterdir()
+    path.unlink()
+    file.tally.received("Heartbeat")
+    file.write()
+    assert heartbeats(tmp_path) == 4
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    assert heartbeats(tmp_path) == 0
+    file.write()
+    assert heartbeats(tmp_path) == 4
+    file.close()
+
+
+def test_what_is_read_while_it_is_written_is_whole(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path;"
+        "from shocpp.metrics.counters import Tally;"
+        "from shocpp.metrics.counter_files import TallyFile;"
+        "file = TallyFile(Path(sys.argv[1]), Tally()); print(flush=True)\n"
+        "while True:\n"
+        "    file.tally.numbers[:] = [number + 1 for number in file.tally.numbers]\n"
+        "    file.write()\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            wait_for(lambda: heartbeats(tmp_path) > 0)
+            before = 0.0
+            for _ in range(5 * READINGS):
+                numbers = set(add_up(tmp_path).numbers)
+                assert len(numbers) == 1
+                assert min(numbers) >= before
+                before = min(numbers)
+        finally:
+            writer.kill()
+
+
+def test_every_number_has_a_place_of_its_own() -> None:
+    assert sorted(PLACES.values()) == list(range(len(PLACES)))
+    assert len(PLACES) < LENGTH
+    assert {key[0] for key in PLACES} == {count.name for count in COUNTS}

@@ -1,0 +1,369 @@
+"""tags.json: the seed's form unchanged, and a refusal of anything that could bill a wrong one."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.errors import ConfigError
+from shocpp.ledger.accounts import (
+    NO_ACCOUNTS,
+    UNASSIGNED,
+    UNKNOWN_CARD,
+    Accounts,
+    Card,
+    id_tag_key,
+    meant_tag,
+    parse_accounts,
+)
+from tests.world.machine import ROOT
+
+SEED = """[
+{
+"index": 1,
+"account": "company-x",
+"ids": [
+"1111",
+"2222"
+]
+},
+{
+"index": 2,
+"account": "family-y",
+"ids": [
+"3333",
+"4444"
+]
+},
+{
+"index": 3,
+"account": "company-z",
+"ids": [
+"5555",
+"6666",
+"7777",
+"8888",
+"9999"
+]
+}
+]
+"""
+NOW_MS = 1_693_727_530_000  # 2023-09-03T07:52:10Z
+X: dict[str, Any] = {"index": 1, "account": "company-x", "ids": ["1111", "2222"]}
+
+
+def accounts(*entries: object) -> Accounts:
+    return parse_accounts(json.dumps(entries), "tags.json")
+
+
+def x(**changed: object) -> dict[str, Any]:
+    """The entry of company-x; a key changed to `...` is left out."""
+    return {key: value for key, value in (X | changed).items() if value is not ...}
+
+
+# --- the plain case ---
+
+
+def test_the_seeds_tags_file_is_read_unchanged() -> None:
+    seed = parse_accounts(SEED, "tags.json")
+    assert seed.names() == ["company-x", "family-y", "company-z"]
+    assert seed.names_by_index() == {1: "company-x", 2: "family-y", 3: "company-z"}
+    assert seed.card("1111", NOW_MS) == Card(1, "company-x", "Accepted", concurrent=True)
+    assert seed.card("4444", NOW_MS) == Card(2, "family-y", "Accepted", concurrent=True)
+    assert seed.card("9999", NOW_MS) == Card(3, "company-z", "Accepted", concurrent=True)
+
+
+def test_the_example_in_the_checkout_is_the_seeds() -> None:
+    example = (ROOT / "conf" / "tags.json.example").read_text()
+    assert json.loads(example) == json.loads(SEED)
+
+
+def test_an_unknown_card_is_invalid_and_its_energy_unassigned() -> None:
+    assert parse_accounts(SEED, "").card("0000", NOW_MS) == UNKNOWN_CARD
+    assert Card(0, UNASSIGNED, "Invalid", concurrent=True) == UNKNOWN_CARD
+    assert NO_ACCOUNTS.card("1111", NOW_MS) == UNKNOWN_CARD
+    assert parse_accounts(SEED, "").card("", NOW_MS) == UNKNOWN_CARD
+
+
+def test_accounts_are_listed_by_their_index() -> None:
+    assert accounts(x(index=9, account="z", ids=[]), X).names() == ["company-x", "z"]
+
+
+def test_there_may_be_no_account_and_no_card() -> None:
+    assert accounts() == NO_ACCOUNTS
+    assert accounts(x(ids=[])).names() == ["company-x"]
+
+
+def test_the_last_index_is_214() -> None:
+    assert accounts(x(index=214)).card("1111", NOW_MS).account_index == 214
+
+
+def test_keys_of_ones_own_are_ignored() -> None:
+    assert accounts(x(remark="the blue car")).card("1111", NOW_MS).status == "Accepted"
+
+
+# --- how cards are compared ---
+
+
+@pytest.mark.parametrize(
+    ("listed", "sent"),
+    [
+        ("04e91c5a", "04E91C5A"),
+        ("2069C021", "20:69:C0:21"),
+        ("20-69-c0-21", "2069C021"),
+        ("F6CA0CC5", " F6 CA 0C C5"),
+        ("straße", "STRASSE"),
+    ],
+)
+def test_case_blanks_and_separators_do_not_matter(listed: str, sent: str) -> None:
+    """ABB writes `20:69:C0:21`, MicroOcpp ` F6 CA 0C C5`."""
+    assert accounts(x(ids=[listed])).card(sent, NOW_MS).account == "company-x"
+
+
+def test_a_card_listed_twice_in_its_account_is_one_card() -> None:
+    assert set(accounts(x(ids=["ab", "AB", "a:b"])).by_id_tag) == {"ab"}
+
+
+# --- blocked, expired, concurrent ---
+
+
+def test_a_blocked_account_blocks_its_cards() -> None:
+    assert accounts(x(blocked=True)).card("1111", NOW_MS).status == "Blocked"
+    assert accounts(x(blocked=False)).card("1111", NOW_MS).status == "Accepted"
+
+
+def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
+    here = accounts(x(ids=["AA:BB", "2222"], blocked=["aabb"]))
+    assert here.card("AABB", NOW_MS) == Card(1, "company-x", "Blocked", concurrent=True)
+    assert here.card("2222", NOW_MS).status == "Accepted"
+    assert accounts(x(blocked=[])).card("1111", NOW_MS).status == "Accepted"
+
+
+@pytest.mark.parametrize(
+    ("expires", "status"),
+    [
+        (None, "Accepted"),
+        ("2023-09-04", "Accepted"),
+        ("2023-09-03", "Expired"),
+        ("2023-09-03T07:52:11Z", "Accepted"),
+        ("2023-09-03T07:52:10", "Expired"),
+        ("2023-09-03T09:52:11+02:00", "Accepted"),
+        ("2023-09-03T09:52:10+02:00", "Expired"),
+    ],
+)
+def test_from_its_date_on_an_account_is_expired(expires: object, status: str) -> None:
+    assert accounts(x(expires=expires)).card("1111", NOW_MS).status == status
+
+
+def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "XXX-12")
+        time.tzset()
+        here = accounts(x(expires="2023-09-03T07:52:10"))
+    time.tzset()
+    assert here.by_index[1].expires_ms == NOW_MS
+
+
+def test_blocked_says_more_than_expired() -> None:
+    assert accounts(x(blocked=True, expires="2020-01-01")).card("1111", 0).status == "Blocked"
+
+
+def test_an_account_may_forbid_its_cards_to_charge_twice_at_once() -> None:
+    assert not accounts(x(concurrent=False)).card("1111", NOW_MS).concurrent
+
+
+# --- refusals: the file, the entry and what to do ---
+
+OTHER = {"index": 2, "account": "other", "ids": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "see conf/tags.json.example"),
+        ("[", "see conf/tags.json.example"),
+        ('[{"index": 1,}]', "see conf/tags.json.example"),
+        ("[" * 100_000, "see conf/tags.json.example"),
+        ("9" * 5000, "see conf/tags.json.example"),
+        ("{}", "is not a list of accounts; see conf/tags.json.example"),
+        ("null", "is not a list of accounts; see conf/tags.json.example"),
+        ('"x"', "is not a list of accounts; see conf/tags.json.example"),
+    ],
+)
+def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_accounts(text, "/etc/shocpp/tags.json")
+    assert str(caught.value).startswith("/etc/shocpp/tags.json is not ")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        (5, "is not an object with index, account, ids"),
+        ([], "is not an object with index, account, ids"),
+        (x(index=...), "index must be a whole number 1..214, not None"),
+        (x(index=0), "index must be a whole number 1..214, not 0"),
+        (x(index=215), "index must be a whole number 1..214, not 215"),
+        (x(index="1"), "index must be a whole number 1..214, not '1'"),
+        (x(index=1.0), "index must be a whole number 1..214, not 1.0"),
+        (x(index=True), "index must be a whole number 1..214, not True"),
+        (x(account=...), "account must be a name, not None"),
+        (x(account=""), "account must be a name, not ''"),
+        (x(account=" "), "account must be a name, not ' '"),
+        (x(account="a\nb"), "account must be a name, not 'a\\nb'"),
+        (x(account="\ud800"), "account must be a name, not '\\ud800'"),
+        (x(account=5), "account must be a name, not 5"),
+        (x(account=UNASSIGNED), "the name 'unassigned' is kept for unknown cards"),
+        (x(ids=...), '(company-x): ids must be a list of strings such as ["1111", "2222"]'),
+        (x(ids="1111"), "(company-x): ids must be a list of strings"),
+        (x(ids=[1111]), "(company-x): ids must be a list of strings"),
+        (x(ids={"1111": 1}), "(company-x): ids must be a list of strings"),
+        (x(blocked="1111"), "(company-x): blocked must be a list of strings"),
+        (x(blocked=[1111]), "(company-x): blocked must be a list of strings"),
+        (x(blocked=None), "(company-x): blocked must be a list of strings"),
+        (x(blocked=["3333"]), "(company-x): blocked names '3333', which is not in ids; correct"),
+        (x(expires="soon"), "expires must be a date such as \"2026-12-31\", not 'soon'"),
+        (x(expires=20261231), 'expires must be a date such as "2026-12-31", not 20261231'),
+        (x(expires="2026-13-31"), "expires must be a date such as"),
+        (x(concurrent="no"), "concurrent must be true or false, not 'no'"),
+        (x(concurrent=0), "concurrent must be true or false, not 0"),
+    ],
+)
+def test_an_odd_entry_is_refused_with_its_place_and_what_it_should_be(
+    entry: object, sentence: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        accounts(OTHER, entry)
+    assert "tags.json, entry 2" in str(caught.value)
+    assert sentence in str(caught.value)
+
+
+def test_an_index_of_two_accounts_is_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        accounts(X, x(account="y", ids=[]))
+    assert str(caught.value) == (
+        "tags.json, entry 2: index 1 is already that of company-x; "
+        "give each account an index of its own"
+    )
+
+
+@pytest.mark.parametrize("again", ["2222", "22-22", " 2222"])
+def test_a_card_of_two_accounts_is_refused(again: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        accounts(X, OTHER | {"ids": ["3333", again]})
+    assert str(caught.value) == (
+        f"tags.json, entry 2: the id {again!r} belongs to company-x already; "
+        "a card can only be billed to one account"
+    )
+
+
+def test_two_accounts_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        accounts(X, OTHER | {"account": "company-x"})
+    assert str(caught.value) == (
+        "tags.json, entry 2: there are two accounts 'company-x'; "
+        "put their ids into one entry, or rename one"
+    )
+
+
+@pytest.mark.parametrize("empty", ["", " ", ":-:"])
+def test_an_empty_card_is_refused(empty: str) -> None:
+    """A free-vend charger's idTag would be billed to this account."""
+    with pytest.raises(ConfigError, match=r"entry 1 \(company-x\): ids holds an empty id"):
+        accounts(x(ids=["1111", empty]))
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [X, OTHER | {"account": "company-x"}],
+        [x(ids=[""])],
+        [x(account=UNASSIGNED)],
+    ],
+)
+def test_every_refusal_says_what_to_do(entries: list[object]) -> None:
+    with pytest.raises(ConfigError, match=r"give|remove|choose|see|must|write|take|put"):
+        accounts(*entries)
+
+
+# --- properties ---
+
+near_entries = st.dictionaries(
+    st.sampled_from(["index", "account", "ids", "blocked", "expires", "concurrent"]),
+    st.none()
+    | st.booleans()
+    | st.integers(-1, 3)
+    | st.floats()
+    | st.text(max_size=3)
+    | st.lists(st.text(max_size=3) | st.integers(), max_size=3),
+)
+
+
+@given(st.text() | st.lists(near_entries, max_size=3).map(json.dumps))
+def test_any_file_is_taken_whole_or_refused_with_its_name(text: str) -> None:
+    refused = ""
+    try:
+        parse_accounts(text, "/a/tags.json")
+    except ConfigError as error:
+        refused = str(error)
+    assert not refused or refused.startswith("/a/tags.json")
+
+
+@given(st.text(max_size=10))
+def test_a_key_is_the_same_in_either_case(id_tag: str) -> None:
+    assert id_tag_key(id_tag_key(id_tag)) == id_tag_key(id_tag) or not id_tag.isascii()
+    if id_tag.isascii():
+        assert id_tag_key(id_tag.upper()) == id_tag_key(id_tag.lower())
+
+
+def test_cards_have_the_names_that_the_paper_shows() -> None:
+    """However their ids are written."""
+    named = [{"index": 1, "account": "a", "ids": ["04:A2", "22"], "names": {"04a2": "Golf"}}]
+    accounts = parse_accounts(json.dumps([*named, {"index": 2, "account": "b", "ids": []}]), "t")
+    assert accounts.card_names() == {"04a2": "Golf"}
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (["Golf"], "names must be an object such as"),
+        ({"33": "Golf"}, "names '33', which is not in ids; correct one of them"),
+        ({"22": 5}, "that of '22' must be a text, not 5"),
+        ({"22": "a\nb"}, "that of '22' must be a text"),
+    ],
+)
+def test_a_name_of_a_card_that_is_none_is_refused(names: object, sentence: str) -> None:
+    text = json.dumps([{"index": 1, "account": "a", "ids": ["22"], "names": names}])
+    with pytest.raises(ConfigError) as refused:
+        parse_accounts(text, "t")
+    assert sentence in str(refused.value)
+
+
+def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
+    entry = {"index": 1, "account": "a", "ids": [], "expire": "2026-12-31", "comment": "", "x": 1}
+    accounts = parse_accounts(json.dumps([entry]), "tags.json")
+    assert accounts.ignored == ("'expire' of a", "'x' of a")
+    assert parse_accounts("[]", "tags.json").ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "default_tag", "meant"),
+    [
+        ("1111", None, "1111"),
+        ("1111", "3333", "1111"),
+        ("", "3333", "3333"),
+        (" - ", "3333", "3333"),
+        ("", None, ""),
+        (" - ", None, " - "),
+    ],
+)
+def test_a_default_tag_is_meant_where_no_card_is_told(
+    told: str, default_tag: str | None, meant: str
+) -> None:
+    assert meant_tag(told, default_tag) == meant

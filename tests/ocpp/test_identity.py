@@ -1,0 +1,45 @@
+"""How a Charge Point is named: what of a path is its name, and what can be one."""
+
+import pytest
+
+from shocpp.ocpp.identity import LONGEST, identity_key, is_identity, last_segment
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/garage", "garage"),
+        ("garage", "garage"),
+        ("//garage", "garage"),
+        ("/garage/", "garage"),
+        ("/4/garage", "garage"),
+        ("/ocpp/1.6/garage?token=/x", "garage"),
+        ("/ garage / ", "garage"),
+        ("/Haus%20am%20See", "Haus%20am%20See"),
+    ],
+)
+def test_the_last_segment_that_is_not_empty_is_the_name(path: str, name: str) -> None:
+    assert last_segment(path) == name
+
+
+@pytest.mark.parametrize("path", ["", "/", "//", "/ /", "?", "/?garage"])
+def test_a_path_may_name_nobody(path: str) -> None:
+    assert last_segment(path) == ""
+
+
+@pytest.mark.parametrize(
+    "name", ["1", "garage", "Haus am See", "Straße", "CBI-1:a%2F", "x" * LONGEST]
+)
+def test_a_charger_can_be_called_so(name: str) -> None:
+    assert is_identity(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a/b", "/", "a\0", "a\nb", "\ud800", "x" * (LONGEST + 1)]
+)
+def test_a_charger_cannot_be_called_so(name: str) -> None:
+    assert not is_identity(name)
+
+
+def test_identities_are_compared_without_case() -> None:
+    assert identity_key("Straße-7") == identity_key("STRASSE-7") == "strasse-7"

@@ -1,0 +1,163 @@
+"""The PDF paper as a whole: what is on it, page by page, and that it is always the same bytes."""
+
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shocpp.configuration.operator import Operator
+from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.pdf.page import WIDTH
+from shocpp.reports.statement import Charger
+from tests.world.machine import ROOT
+from tests.world.papers import CLOSED, Month, months
+from tests.world.pdf_papers import (
+    NO_LETTERHEAD,
+    boxes_of,
+    paper_of,
+    printed,
+    record,
+    sums,
+    words_of,
+)
+
+ROWS = [record(number) for number in range(100)]
+
+TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
+
+
+def test_a_paper_has_its_title_its_rows_and_its_total(tmp_path: Path) -> None:
+    (page,) = printed(tmp_path, [record(0), record(1)])
+    told = words_of([page])
+    assert "Abrechnung Oktober 2026" in told
+    assert "1 01.10.2026 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in told
+    assert "9.042,000 9.075,250 33,250 31,27 10,40" in told
+    assert "Summe: 2 Ladevorgänge 66,500 20,80" in told
+    assert "Zu zahlen EUR 20,80" in told
+    assert "Seite 1 von 1" in told
+
+
+def test_in_english_dates_and_figures_are_english(tmp_path: Path) -> None:
+    told = words_of(printed(tmp_path, [record()], language="en"))
+    assert "Charging statement October 2026" in told
+    assert "1 2026-10-01 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in told
+    assert "9,042.000 9,075.250 33.250 31.27 10.40" in told
+    assert "Total to pay EUR 10.40" in told
+    assert "Page 1 of 1" in told
+
+
+def test_every_page_begins_with_whose_it_is_and_the_names_of_the_columns(tmp_path: Path) -> None:
+    pages = printed(tmp_path, ROWS)
+    assert len(pages) == 4
+    for number, page in enumerate(pages, 1):
+        assert page.count("Zählerstand") == 2
+        assert "Abrechnung Oktober 2026" in page
+        assert f"Seite {number} von 4" in page
+        assert "WEG Sonnenallee 12" in page
+    rows = [line.split()[0] for page in pages for line in page.splitlines() if "0B1C" in line]
+    assert rows == [str(number) for number in range(1, 101)]
+
+
+def test_the_sums_never_stand_alone_on_a_page(tmp_path: Path) -> None:
+    for count in range(18, 36):
+        pages = printed(tmp_path, ROWS[:count])
+        summed = next(page for page in pages if "Summe: " in page)
+        assert summed.count("0B1C") >= 3
+        assert "Zu zahlen" in summed
+
+
+def test_a_closed_month_names_its_link_and_an_open_one_says_that_it_may_change(
+    tmp_path: Path,
+) -> None:
+    closed = words_of(printed(tmp_path, [record()], closed=CLOSED))
+    assert "abgeschlossen am 03.11.2026 00:30 von anna, Abschluss Nr. 3" in closed
+    assert f"Prüfsumme {CLOSED.hash}" in closed
+    assert "vorläufig" not in closed
+    assert "vorläufig, Monat noch nicht abgeschlossen" in words_of(printed(tmp_path, [record()]))
+
+
+def test_a_paper_without_letterhead_has_no_holes(tmp_path: Path) -> None:
+    (page,) = printed(tmp_path, [], operator=NO_LETTERHEAD)
+    lines = [line.strip() for line in page.splitlines() if line.strip()]
+    assert lines[:2] == ["Abrechnung Oktober 2026", "Mandant: family-y"]
+    assert lines[-2:][0] == "Datum, Unterschrift"
+    assert "Steuernummer" not in page
+
+
+def test_the_same_paper_is_the_same_bytes_in_another_process() -> None:
+    script = (
+        "import hashlib; from tests.world.pdf_papers import *;"
+        "rows = [record(number) for number in range(100)]; account = sums(rows);"
+        "print(hashlib.sha256(pdf_of(paper_of(account), account, rows, 'de')).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            env={"PYTHONHASHSEED": seed, "TZ": zone, "PATH": ""},
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }
+    assert len(digests) == 1
+
+
+def test_names_of_europe_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    name = "Łukasz Çelik Őry Ελένη Жанна Ğöçmen"
+    operator = Operator(name, (), (), "", name, "")
+    told = words_of(
+        printed(tmp_path, [record()], sums([record()], account=name), operator=operator)
+    )
+    assert told.count(name) >= 3
+
+
+def test_nothing_leaves_its_column_or_the_page(tmp_path: Path) -> None:
+    long = "Stellplatz-im-Hinterhof " * 12
+    rows = [record(number, stop_reason=long, id_tag="W" * 20) for number in range(3)]
+    account = sums(rows, account=long)
+    paper = paper_of(
+        account,
+        operator=Operator(long, (long, "W" * 300), (long,), long, long, long),
+        chargers=(Charger("garage", long, long, long, long),),
+        cards={"w" * 20: long},
+    )
+    file = tmp_path / "long.pdf"
+    file.write_bytes(pdf_of(paper, account, rows, "de"))
+    boxes = boxes_of(file)
+    assert min(left for left, *_ in boxes) >= 35.9
+    assert max(right for _, _, right, _ in boxes) <= WIDTH - 35.9
+    for one, other in pairwise(sorted(boxes, key=lambda box: (box[1], box[0]))):
+        if one[1] == other[1]:
+            assert one[2] <= other[0] + 0.1
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXT, TEXT, TEXT)
+def test_no_text_is_refused(one: str, other: str, third: str) -> None:
+    rows = [record(id_tag=other, stop_reason=one, flags=third, decided_by=one, entry="reversal")]
+    account = sums(rows, account=one)
+    paper = paper_of(
+        account,
+        operator=Operator(one, (other,) * 9, (third,), one, other, third),
+        chargers=(Charger("garage", third, one, other, third),),
+        cards={"04a20b1c": one},
+    )
+    file = pdf_of(paper, account, rows, "de")
+    assert file.startswith(b"%PDF-1.")
+    assert file.endswith(b"%%EOF\n")
+
+
+@settings(max_examples=40, deadline=None)
+@given(months())
+def test_any_month_has_a_paper_for_each_account(month: Month) -> None:
+    for account in month.paper.accounts:
+        rows = [row for row in month.rows if row.row.account == account.account]
+        for language in ("de", "en"):
+            file = pdf_of(month.paper, account, rows, language)
+            assert b"/Count 1 " in file

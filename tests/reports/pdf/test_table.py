@@ -1,0 +1,151 @@
+"""The rows of the PDF paper: times, prices, marks, and what has no row."""
+
+from pathlib import Path
+
+from shocpp.reports.pdf.table import columns_of, is_late
+from tests.world.pdf_papers import GARAGE, printed, record, sums, without_price, words_of
+
+
+def test_an_end_on_another_day_says_how_many_days_later(tmp_path: Path) -> None:
+    rows = [
+        record(started_at="2026-10-01T20:00:00.000Z", stopped_at="2026-10-02T05:30:00.000Z"),
+        record(started_at="2026-10-03T21:59:00.000Z", stopped_at="2026-10-05T22:00:00.000Z"),
+    ]
+    told = words_of(printed(tmp_path, rows))
+    assert "01.10.2026 22:00 07:30 +1" in told
+    assert "03.10.2026 23:59 00:00 +3" in told
+
+
+def test_the_hour_that_comes_twice_is_told_by_the_durations(tmp_path: Path) -> None:
+    row = record(
+        started_at="2026-10-25T00:30:00.000Z",
+        stopped_at="2026-10-25T01:30:00.000Z",
+        duration_s=3600,
+        charging_s=59,
+    )
+    assert "25.10.2026 02:30 02:30 1:00 0:00" in words_of(printed(tmp_path, [row]))
+
+
+def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
+    row = record(
+        started_at=None,
+        duration_s=None,
+        charging_s=None,
+        connector_id=None,
+        charge_point_id=None,
+        id_tag=None,
+        provenance="imported",
+    )
+    told = words_of(printed(tmp_path, [row]))
+    assert "1 01.10.2026 – 09:10 – – importiert – 9.042,000" in told
+    assert "Ü = aus früheren Aufzeichnungen übernommen" in told
+
+
+def test_a_card_without_a_name_shows_the_end_of_its_id(tmp_path: Path) -> None:
+    told = words_of(printed(tmp_path, [record(id_tag="SECRET-77AB")]))
+    assert "Stellplatz 4 / 1 …77AB" in told
+    assert "SECRET" not in told
+
+
+def test_several_prices_stand_below_each_other(tmp_path: Path) -> None:
+    parts = ((10_000, 312_700), (13_250, 248_955), (10_000, 312_700))
+    row = record(microeuro_per_kwh=None, parts=parts, price_note="split by time")
+    told = words_of(printed(tmp_path, [row], language="en"))
+    assert "20.000 × 31.27" in told
+    assert "13.250 × 24.8955" in told
+    assert "T = price split by time" in told
+
+
+def test_more_prices_than_a_row_can_show_end_in_an_ellipsis(tmp_path: Path) -> None:
+    parts = tuple((1_000, 100_000 + 1_000 * number) for number in range(12))
+    (page,) = printed(tmp_path, [record(microeuro_per_kwh=None, parts=parts)])
+    assert page.count("×") == 7
+    assert "…\n" in page
+
+
+def test_a_record_without_a_price_among_others_has_no_amount(tmp_path: Path) -> None:
+    rows = [record(0), without_price(record(1))]
+    told = words_of(printed(tmp_path, rows, sums(rows, unpriced_wh=33_250)))
+    assert "33,250 – – " in told
+    assert "Ohne Preis sind 33,250 kWh" in told
+
+
+def test_without_any_price_there_is_no_column_of_money(tmp_path: Path) -> None:
+    told = words_of(printed(tmp_path, [without_price(record())]))
+    for word in ("EUR", "ct/kWh", "Cent", "Zu zahlen"):
+        assert word not in told
+    assert "33,250" in told
+
+
+def test_the_columns_are_as_wide_as_the_page() -> None:
+    for rows in ([record()], [without_price(record())]):
+        assert abs(sum(column.width for column in columns_of(sums(rows))) - 769.89) < 0.01
+
+
+def test_every_mark_is_explained(tmp_path: Path) -> None:
+    rows = [
+        record(0, booked_at="2026-10-03T00:00:00.000Z", signed=2),
+        record(1, entry="reversal", consumed_wh=-33_250, amount_ct=-1040),
+        record(2, entry="replacement"),
+        record(3, provenance="decoded", flags="start known from the id, within 1 kWh"),
+        record(4, flags="register restarted; id off by 3"),
+        record(5, flags="id off by 3"),
+    ]
+    told = words_of(printed(tmp_path, rows, language="en"))
+    assert "-33.250 31.27 -10.40" in told
+    for meaning in (
+        "L = reported more than 15 minutes after the end",
+        "S = with signed meter values",
+        "R = reversal",
+        "C = correction",
+        "D = start reading taken from the transaction id",
+        "1 = register restarted",
+        "2 = id off by 3.",
+    ):
+        assert meaning in told
+    assert "within 1 kWh" not in told
+
+
+def test_the_thirty_first_remark_shares_its_mark(tmp_path: Path) -> None:
+    rows = [record(number, flags=f"id off by {number}") for number in range(33)]
+    told = words_of(printed(tmp_path, rows, language="en"))
+    assert "30 = id off by 29" in told
+    assert "id off by 30" not in told
+    assert "* = more remarks in the accounting records" in told
+
+
+def test_only_what_a_charger_told_itself_can_be_late() -> None:
+    late = record(booked_at="2026-10-01T07:25:01.000Z")
+    assert is_late(late)
+    assert not is_late(record(booked_at="2026-10-01T07:25:00.000Z"))
+    for changed in ({"provenance": "imported"}, {"provenance": "decided"}, {"entry": "reversal"}):
+        assert not is_late(late._replace(row=late.row._replace(**changed)))
+
+
+def test_a_dismissed_record_is_no_row_but_a_decision(tmp_path: Path) -> None:
+    dismissed = record(
+        1, entry="dismissal", consumed_wh=0, decided_by="bernd", decided_why="a test"
+    )
+    (page,) = printed(tmp_path, [record(0), dismissed, record(2)])
+    rows = [line.split()[0] for line in page.splitlines() if "0B1C" in line]
+    assert rows == ["1", "2"]
+    told = words_of([page])
+    assert "Stellplatz 4 / 1: verworfen 9.082,000 – 9.115,250 kWh" in told
+    assert "von bernd: a test" in told
+
+
+def test_a_month_without_records_says_so(tmp_path: Path) -> None:
+    told = words_of(printed(tmp_path, []))
+    assert "In diesem Monat gibt es keine Ladevorgänge. Summe: 0 Ladevorgänge 0,000" in told
+
+
+def test_figures_are_squeezed_and_never_cut(tmp_path: Path) -> None:
+    row = record(begin_wh=2**62, end_wh=2**62, consumed_wh=2**62)
+    assert words_of(printed(tmp_path, [row])).count("4.611.686.018.427.387,904") >= 3
+
+
+def test_a_connector_with_a_name_is_told_by_it(tmp_path: Path) -> None:
+    named = GARAGE._replace(connectors={"1": "links"})
+    told = words_of(printed(tmp_path, [record(), record(connector_id=2)], chargers=(named,)))
+    assert "Stellplatz 4 / links Anna" in told
+    assert "Stellplatz 4 / 2" in told

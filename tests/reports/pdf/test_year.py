@@ -1,0 +1,97 @@
+"""The yearly PDF paper: the months of an account, or of each."""
+
+from pathlib import Path
+
+from shocpp.reports.pdf.year import pdf_of_year
+from shocpp.reports.year import Line, Year
+from tests.bookkeeping.test_review import garage, say, start, stop
+from tests.world.home import Home
+from tests.world.pdf_papers import LETTERHEAD, pages_of, words_of
+
+__all__ = ["garage"]
+
+
+def line(month: int, account: str = "family-y", **changed: int | None) -> Line:
+    """A month of 33.250 kWh and 17.50 EUR."""
+    made = Line(f"2026-{month:02}", 2, account, 3, 33_250, 1040, 350, 279, 1750, 7)
+    return made._replace(**changed)  # type: ignore[arg-type]
+
+
+def told(
+    folder: Path, *lines: Line, only: str | None = "family-y", language: str = "de"
+) -> list[str]:
+    created_at = "2027-01-02T08:00:00.000Z"
+    paper = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", LETTERHEAD)
+    file = folder / "year.pdf"
+    file.write_bytes(pdf_of_year(paper, language))
+    assert file.read_bytes() == pdf_of_year(paper, language)
+    return pages_of(file)
+
+
+def test_each_month_has_a_line_and_the_year_its_sum(tmp_path: Path) -> None:
+    (page,) = told(tmp_path, line(9), line(10, closed=None))
+    words = words_of([page])
+    assert "Jahresabrechnung 2026" in words
+    assert "Mandant: family-y" in words
+    assert "September 3 33,250 10,40 3,50 2,79 17,50 Nr. 7" in words
+    assert "Oktober 3 33,250 10,40 3,50 2,79 17,50 offen" in words
+    assert "Summe 6 66,500 20,80 7,00 5,58 35,00" in words
+    assert "Summe aller Mandanten" not in words
+    assert "Steuernummer DE123456789" in words
+    assert "Erstellt 02.01.2027 09:00, shocpp 9.8.7" in words
+    assert "Datum, Unterschrift: Kassenwart" in words
+
+
+def test_of_all_accounts_each_has_its_table_and_there_is_a_total(tmp_path: Path) -> None:
+    lines = (line(9, "company-x"), line(9), line(10))
+    words = words_of(told(tmp_path, *lines, only=None, language="en"))
+    assert "Charging statement of the year 2026" in words
+    assert "all accounts" in words
+    assert words.index("company-x") < words.index("family-y")
+    assert "Total 3 33.250 10.40 3.50 2.79 17.50" in words
+    assert "Total of all accounts 9 99.750 31.20 10.50 8.37 52.50" in words
+
+
+def test_it_says_whether_it_can_change(tmp_path: Path) -> None:
+    open_one = line(10, closed=None)
+    assert "alle genannten Monate sind abgeschlossen" in words_of(told(tmp_path, line(9)))
+    assert "vorläufig, es sind noch Monate offen" in words_of(told(tmp_path, line(9), open_one))
+
+
+def test_without_any_price_there_is_no_column_of_money(tmp_path: Path) -> None:
+    words = words_of(told(tmp_path, line(9, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)))
+    assert "September 3 33,250 Nr. 7" in words
+    assert "EUR" not in words
+
+
+def test_a_month_without_a_price_among_others_has_no_amount(tmp_path: Path) -> None:
+    free = line(10, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)
+    words = words_of(told(tmp_path, line(9), free))
+    assert "Oktober 3 33,250 – – – – Nr. 7" in words
+    assert "Summe 6 66,500 10,40 3,50 2,79 17,50" in words
+
+
+def test_a_year_without_transactions_says_so(tmp_path: Path) -> None:
+    words = words_of(told(tmp_path, only=None))
+    assert "In diesem Jahr gibt es keine Ladevorgänge." in words
+    assert "vorläufig" in words
+
+
+def test_the_months_of_an_account_are_never_torn_apart(tmp_path: Path) -> None:
+    lines = [line(month, f"account-{number}") for number in range(9) for month in range(1, 13)]
+    pages = told(tmp_path, *lines, only=None)
+    assert len(pages) > 3
+    for page in pages:
+        assert page.count("Januar") == page.count("Dezember")
+        assert "Jahresabrechnung 2026" in page
+
+
+def test_the_command_writes_it(garage: Home) -> None:
+    say(garage, start(1_000_000, "2026-10-01T05:00:00Z"), stop(1_033_250, "2026-10-01T10:00:00Z"))
+    file = garage.folder / "year.pdf"
+    options = ("--year", "2026", "--account", "family-y", "--format", "pdf", "-o", str(file))
+    done = garage.run("shocpp-summary", *options)
+    assert (done.returncode, done.stderr) == (0, "")
+    words = words_of(pages_of(file))
+    assert "Oktober 1 33,250 offen November 0 0,000 offen" in words
+    assert "Summe 1 33,250" in words

@@ -1,0 +1,340 @@
+"""The records as CSV: a German and an English spreadsheet read them, and so do programs."""
+
+import csv
+import io
+import subprocess
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.reports.csv_format import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
+from shocpp.reports.statement import Paper, PaperRow
+from tests.world.machine import needs
+from tests.world.papers import FILE, PRICE, Month, months, paper, paper_row, priced, sums
+
+MARK = "\ufeff"
+DELIMITERS = {"de": ";", "en": ","}
+FORMULAS = ('=HYPERLINK("http://x")', "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1")
+
+
+def written(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+    """The file for people."""
+    return "".join(csv_of(frame, iter(rows), language))
+
+
+def people(frame: Paper, *rows: PaperRow, language: str = "de") -> list[dict[str, str]]:
+    """The records for people, by the names of their columns."""
+    text = written(frame, *rows, language=language).removeprefix(MARK)
+    return list(csv.DictReader(io.StringIO(text, ""), delimiter=DELIMITERS[language]))
+
+
+def machine(frame: Paper, *rows: PaperRow) -> list[dict[str, str]]:
+    """The records for programs, by the names of their columns."""
+    text = "".join(csv_machine_of(frame, iter(rows)))
+    return list(csv.DictReader(io.StringIO(text, "")))
+
+
+SPLIT = PaperRow(
+    paper_row(flags="matched without its id").row,
+    1_040,
+    None,
+    "split by meter values",
+    ((20_000, PRICE), (13_250, 250_000)),
+    2,
+    FILE,
+)
+
+
+# --- for people ---
+
+
+def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
+    assert written(paper(priced()), paper_row(1_040, PRICE, charging_s=3_725)) == (
+        f"{MARK}Nr.;Mandant;Beginn;Ende;Abgerechnet;Dauer;Ladedauer;Ladepunkt;Anschluss;Karte;"
+        "Kartennummer;Zähler Beginn kWh;Zähler Ende kWh;kWh;ct/kWh;EUR;Preisteile (kWh × ct);"
+        "Grund;Hinweise;Signierte Werte;Art;Entschieden von;Entschieden am;Begründung;Datensatz\r\n"
+        "1;family-y;01.10.2026 07:00:00;01.10.2026 09:10:00;01.10.2026 09:10:00;2:10:00;1:02:05;"
+        "Stellplatz 4;1;Tessa;…3333;9042,000;9075,250;33,250;31,27;10,40;;am Ladepunkt;;0;"
+        f"Vorgang;;;;{FILE.removesuffix('.json')}\r\n"
+    )
+
+
+def test_an_english_record_is_written_as_americans_and_britons_read_it() -> None:
+    assert written(paper(priced()), paper_row(1_040, PRICE), language="en") == (
+        f"{MARK}No.,Account,Start,End,Billed,Duration,Charging,Charger,Connector,Card,Card number,"
+        "Meter start kWh,Meter end kWh,kWh,ct/kWh,EUR,Price parts (kWh × ct),Reason,Remarks,"
+        "Signed values,Kind,Decided by,Decided at,Why,Record\r\n"
+        "1,family-y,2026-10-01 07:00:00,2026-10-01 09:10:00,2026-10-01 09:10:00,2:10:00,,"
+        "Stellplatz 4,1,Tessa,…3333,9042.000,9075.250,33.250,31.27,10.40,,at the charger,,0,"
+        f"transaction,,,,{FILE.removesuffix('.json')}\r\n"
+    )
+
+
+def test_a_month_without_records_has_its_headers() -> None:
+    assert written(paper()).count("\r\n") == 1
+
+
+def test_without_a_price_there_is_no_column_of_money() -> None:
+    (record,) = people(paper(sums("family-y", 33_250)), paper_row())
+    assert not {"ct/kWh", "EUR", "Preisteile (kWh × ct)"} & set(record)
+    assert (record["kWh"], record["Grund"]) == ("33,250", "am Ladepunkt")
+
+
+def test_a_record_with_several_prices_tells_them() -> None:
+    split, unpriced = people(paper(priced()), SPLIT, paper_row())
+    assert (split["ct/kWh"], split["EUR"]) == ("", "10,40")
+    assert split["Preisteile (kWh × ct)"] == "20,000 × 31,27; 13,250 × 25,00"
+    assert split["Hinweise"] == "ohne Vorgangsnummer zugeordnet; nach Zählerwerten aufgeteilt"
+    assert split["Signierte Werte"] == "2"
+    assert (unpriced["ct/kWh"], unpriced["EUR"], unpriced["Preisteile (kWh × ct)"]) == ("",) * 3
+
+
+def test_what_is_not_known_is_empty() -> None:
+    (record,) = people(
+        paper(),
+        paper_row(
+            **dict.fromkeys(
+                ("charge_point_id", "connector_id", "id_tag", "started_at", "duration_s")
+            )
+        ),
+    )
+    assert {name for name, cell in record.items() if not cell} == {
+        *("Beginn", "Dauer", "Ladedauer", "Ladepunkt", "Anschluss", "Karte", "Kartennummer"),
+        *("Hinweise", "Entschieden von", "Entschieden am", "Begründung"),
+    }
+
+
+def test_a_charger_and_a_card_without_a_name_have_their_ids() -> None:
+    (record,) = people(paper(), paper_row(charge_point_id="219010", id_tag="0012"))
+    assert (record["Ladepunkt"], record["Karte"], record["Kartennummer"]) == ("219010", "", "…0012")
+
+
+def test_connector_0_is_the_whole_charger() -> None:
+    (record,) = people(paper(), paper_row(connector_id=0))
+    assert record["Anschluss"] == "0"
+
+
+def test_a_card_is_named_however_its_id_is_written() -> None:
+    (record,) = people(paper(), paper_row(id_tag="04:a2:0b:33:33"))
+    assert record["Karte"] == "Tessa"
+
+
+def test_a_decision_says_what_it_is_and_why() -> None:
+    taken = paper_row(
+        consumed_wh=-500, entry="reversal", decided_by="anna", decided_why="Besuch;\nlang"
+    )
+    (record,) = people(paper(), taken)
+    assert record["kWh"] == "-0,500"
+    assert (record["Art"], record["Entschieden von"]) == ("Storno", "anna")
+    assert record["Begründung"] == "Besuch; lang"
+    assert record["Entschieden am"] == "01.10.2026 09:10:01"
+
+
+def test_what_nobody_owes_has_no_number() -> None:
+    rows = (paper_row(), paper_row(entry="dismissal", consumed_wh=0), paper_row())
+    assert [record["Nr."] for record in people(paper(), *rows)] == ["1", "", "2"]
+
+
+def test_a_transaction_of_more_than_a_day_counts_its_hours_on() -> None:
+    (record,) = people(paper(), paper_row(duration_s=100_000))
+    assert record["Dauer"] == "27:46:40"
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_what_somebody_has_typed_never_runs(formula: str) -> None:
+    typed = paper_row(
+        account=formula,
+        charge_point_id=formula,
+        stop_reason=formula,
+        flags=formula,
+        id_tag=formula,
+        decided_by=formula,
+        decided_why=formula,
+    )
+    (record,) = people(paper(), typed)
+    for column in ("Mandant", "Ladepunkt", "Grund", "Hinweise", "Entschieden von", "Begründung"):
+        assert record[column] == f"'{formula.strip()}"
+    assert record["Kartennummer"].startswith("…")
+
+
+def test_names_that_humans_have_configured_never_run_either() -> None:
+    frame = paper(cards={"04a20b3333": "=1+1"})
+    frame = frame._replace(chargers=(frame.chargers[0]._replace(name="@a"),))
+    (record,) = people(frame, paper_row())
+    assert (record["Karte"], record["Ladepunkt"]) == ("'=1+1", "'@a")
+
+
+@given(st.text())
+def test_no_text_is_a_formula_or_has_several_lines(text: str) -> None:
+    cell = defused(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", " "))
+    assert not set("\r\n\t") & set(cell)
+
+
+@given(months(), st.sampled_from(("de", "en")))
+def test_the_records_for_people_sum_up_to_the_papers_sums(month: Month, language: str) -> None:
+    records = people(month.paper, *month.rows, language=language)
+    point = "," if language == "de" else "."
+    wh = [int(record["kWh"].replace(point, "")) for record in records]
+    assert wh == [row.row.consumed_wh for row in month.rows]
+    assert sum(wh) == sum(a.wh for a in month.paper.accounts) + month.paper.unassigned_wh
+    ct = [int(record.get("EUR", "").replace(point, "") or 0) for record in records]
+    assert sum(ct) == sum(account.amount_ct or 0 for account in month.paper.accounts)
+    reach = [tuple(record.values())[11:13] for record in records]
+    assert [tuple(int(kwh.replace(point, "")) for kwh in both) for both in reach] == [
+        (row.row.begin_wh, row.row.end_wh) for row in month.rows
+    ]
+
+
+# --- for programs ---
+
+
+def test_programs_read_plain_names_and_units() -> None:
+    text = "".join(csv_machine_of(paper(priced()), iter([SPLIT])))
+    assert text == (
+        "row,localtime,unixtime,account_index,account,charge_point_id,connector_id,id_tag,"
+        "card_name,transaction_id,started_at,stopped_at,booked_at,duration_s,charging_s,begin_wh,"
+        "end_wh,consumed_wh,kwh,microeuro_per_kwh,amount_ct,eur,price_parts,price_note,signed,"
+        "stop_reason,provenance,flags,entry,replaces_file,decided_by,decided_why,"
+        "file_name\n"
+        "1,2026-10-01 09:10:00,1790838600,2,family-y,garage,1,04A20B3333,Tessa,20009042,"
+        "2026-10-01T05:00:00.000Z,2026-10-01T07:10:00.000Z,2026-10-01T07:10:01.000Z,7800,,9042000,"
+        "9075250,33250,33.250,,1040,10.40,20000@312700 13250@250000,split by meter values,2,Local,"
+        f"started,matched without its id,record,,,,{FILE}\n"
+    )
+
+
+def test_its_names_are_those_of_the_view() -> None:
+    view = set(paper_row().row._fields)
+    ours = {"row", "card_name", "kwh", "microeuro_per_kwh", "amount_ct", "eur", "price_parts"}
+    assert set(MACHINE_COLUMNS) - view == ours | {"price_note", "signed", "file_name"}
+    assert view - set(MACHINE_COLUMNS) == {"begin_kwh", "end_kwh", "consumed_kwh", "review"}
+    assert all(name.isascii() for name in MACHINE_COLUMNS)
+
+
+@pytest.mark.parametrize("formula", [*FORMULAS, 'a"b', "a;b,c", "two\r\nlines", " x "])
+def test_programs_get_every_text_verbatim(formula: str) -> None:
+    (record,) = machine(paper(), paper_row(account=formula, id_tag=formula, decided_why=formula))
+    assert record["account"] == record["id_tag"] == record["decided_why"] == formula
+
+
+@given(months())
+def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) -> None:
+    records = machine(month.paper, *month.rows)
+    for record, row in zip(records, month.rows, strict=True):
+        assert int(record["consumed_wh"]) == row.row.consumed_wh
+        assert int(record["kwh"].replace(".", "")) == row.row.consumed_wh
+        assert record["amount_ct"] == ("" if row.amount_ct is None else str(row.amount_ct))
+        assert record["eur"].replace(".", "").lstrip("-0") == record["amount_ct"].lstrip("-0")
+        assert record["flags"] == row.row.flags
+        assert record["id_tag"] == (row.row.id_tag or "")
+    for account in month.paper.accounts:
+        mine = [record for record in records if record["account"] == account.account]
+        assert sum(int(record["consumed_wh"]) for record in mine) == account.wh
+        assert sum(int(record["amount_ct"] or 0) for record in mine) == (account.amount_ct or 0)
+
+
+@pytest.mark.parametrize("form", [csv_of, csv_machine_of])
+def test_a_large_month_needs_no_memory(form: object) -> None:
+    frame, row = paper(priced()), paper_row(1_040, PRICE)
+    assert callable(form)
+    assert sum(1 for _ in form(frame, (row for _ in range(5_000)))) == 5_001  # fills the caches
+    tracemalloc.start()
+    assert sum(1 for _ in form(frame, (row for _ in range(20_000)))) == 20_001
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+# --- a real spreadsheet ---
+
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">
+<item oor:path="/org.openoffice.Setup/L10N">
+<prop oor:name="ooSetupSystemLocale" oor:op="fuse"><value>{locale}</value></prop></item>
+</oor:items>
+"""
+
+
+def opened(folder: Path, text: str, locale: str, options: str) -> list[list[tuple[str, str]]]:
+    """The cells of a CSV file as LibreOffice of this locale takes them: type and value."""
+    user = folder / "profile" / "user"
+    user.mkdir(parents=True)
+    (user / "registrymodifications.xcu").write_text(_PROFILE.format(locale=locale))
+    (folder / "paper.csv").write_text(text, encoding="utf-8", newline="")
+    done = subprocess.run(
+        [
+            needs("soffice"),
+            f"-env:UserInstallation={(folder / 'profile').as_uri()}",
+            *("--headless", "--convert-to", "fods", f"--infilter=CSV:{options}"),
+            *("--outdir", str(folder), str(folder / "paper.csv")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert (folder / "paper.fods").exists(), done.stderr
+    root = ElementTree.parse(folder / "paper.fods").getroot()
+    return [list(_cells(row)) for row in root.iter(f"{_TABLE}table-row")]
+
+
+def _cells(row: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    for cell in row.iter(f"{_TABLE}table-cell"):
+        kind = cell.get(f"{_OFFICE}value-type", "")
+        kind = "formula" if cell.get(f"{_TABLE}formula") else kind
+        names = ("value", "date-value", "time-value")
+        value = next((v for name in names if (v := cell.get(f"{_OFFICE}{name}"))), None)
+        repeated = int(cell.get(f"{_TABLE}number-columns-repeated", "1"))
+        yield from [(kind, "".join(cell.itertext()).strip() if value is None else value)] * repeated
+
+
+@pytest.mark.parametrize(
+    ("locale", "options"),
+    [("de-DE", "59,34,76,1"), ("en-US", "44,34,76,1"), ("en-GB", "44,34,76,1")],
+)
+def test_a_spreadsheet_takes_numbers_for_numbers_and_dates_for_dates(
+    tmp_path: Path, locale: str, options: str
+) -> None:
+    """Of its options only separator, quote and encoding are given, no types of columns."""
+    rows = [
+        paper_row(1_040, PRICE, account="Müller & Söhne", charging_s=3_725, duration_s=100_000),
+        paper_row(-1_040, PRICE, consumed_wh=-33_250, account="=1+1", id_tag="0012"),
+        *(paper_row(account=formula, decided_why=formula) for formula in FORMULAS),
+    ]
+    text = written(paper(priced()), *rows, language=locale[:2])
+    headers, first, second, *typed = opened(tmp_path, text, locale, options)
+    assert headers[0] == ("string", "Nr." if locale == "de-DE" else "No.")
+    assert first[:9] == [
+        ("float", "1"),
+        ("string", "Müller & Söhne"),
+        ("date", "2026-10-01T07:00:00"),
+        ("date", "2026-10-01T09:10:00"),
+        ("date", "2026-10-01T09:10:00"),
+        ("time", "PT27H46M40S"),
+        ("time", "PT01H02M05S"),
+        ("string", "Stellplatz 4"),
+        ("float", "1"),
+    ]
+    assert first[10] == ("string", "…3333")
+    assert first[11:16] == [
+        ("float", text) for text in ("9042", "9075.25", "33.25", "31.27", "10.4")
+    ]
+    assert second[1] == ("string", "'=1+1")
+    assert second[10] == ("string", "…0012")
+    assert (second[13], second[15]) == (("float", "-33.25"), ("float", "-10.4"))
+    cells = [cell for row in (second, *typed) for cell in row]
+    assert [cell for cell in cells if cell[0] == "formula"] == []
+    assert sum(cell[1].startswith("'") for cell in cells) == 1 + 2 * len(FORMULAS)
+
+
+def test_a_spreadsheet_would_run_what_is_not_defused(tmp_path: Path) -> None:
+    """So the test above can fail."""
+    ((cell, *_), *_) = opened(tmp_path, "=1+1;x\r\n", "de-DE", "59,34,76,1")
+    assert cell == ("formula", "2")

@@ -1,0 +1,133 @@
+"""The forms of a paper by name: what each is, how its file is called, and how it gets there."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shocpp.bookkeeping.closing import close
+from shocpp.errors import UsageError
+from shocpp.interfaces.cli.statements import FORM_NAMES
+from shocpp.reports.formats import (
+    FORMS,
+    file_name,
+    keep_text,
+    pieces,
+    pieces_of_year,
+    write,
+)
+from shocpp.reports.month import month_paper, of_account
+from tests.reports.test_month import Office, charge
+from tests.reports.test_year import year_of
+from tests.world.papers import paper, sums
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office in which family-y has charged 1 kWh for 30 ct."""
+    office = Office(tmp_path)
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    charge(office, 1_000, 2_000)
+    yield office
+    office.db.close()
+
+
+def made(office: Office, form: str, language: str = "de") -> bytes:
+    """The September of family-y."""
+    whole = office.paper()
+    return b"".join(pieces(office.db, of_account(whole, "family-y"), form, language))
+
+
+def test_every_form_tells_the_same_month(office: Office) -> None:
+    assert made(office, "text").decode().startswith("Abrechnung für Jahr/Monat: 2023/09\n")
+    assert b"Statement for year/month" in made(office, "text", "en")
+    assert b";1,000;30,00;0,30;" in made(office, "csv")
+    assert b",1.000,30.00,0.30," in made(office, "csv", "en")
+    assert b",1000,1.000,300000,30,0.30," in made(office, "csv-machine")
+    assert json.loads(made(office, "json"))["total"]["eur"] == "0.30"
+    assert made(office, "pdf").startswith(b"%PDF-")
+
+
+def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
+    assert tuple(FORMS) == FORM_NAMES  # those that the command offers
+    assert {name: (form.suffix, form.media_type) for name, form in FORMS.items()} == {
+        "text": (".txt", "text/plain; charset=utf-8"),
+        "csv": (".csv", "text/csv; charset=utf-8"),
+        "csv-machine": (".csv", "text/csv; charset=utf-8"),
+        "json": (".json", "application/json"),
+        "pdf": (".pdf", "application/pdf"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("account", "name"),
+    [
+        ("family-y", "2026-10_001_family-y.pdf"),
+        ("Müller & Söhne", "2026-10_001_Müller_Söhne.pdf"),
+        ("../../etc/passwd", "2026-10_001_.._.._etc_passwd.pdf"),
+        ("x" * 99, f"2026-10_001_{'x' * 60}.pdf"),
+    ],
+)
+def test_a_file_is_named_after_month_and_account(account: str, name: str) -> None:
+    """Whatever the account is called, it has no part in a path."""
+    assert file_name(paper(sums(account), only=account), "pdf") == name
+    assert Path(name).name == name
+
+
+def test_the_file_of_all_accounts_is_named_after_its_month() -> None:
+    assert file_name(paper(sums("a"), sums("b")), "csv") == "2026-10.csv"
+
+
+def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
+    target = tmp_path / "paper.txt"
+    write(target, [b"a", b"b"])
+    write(target, iter([b"c"]))
+    assert target.read_bytes() == b"c"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_cannot_be_made_leaves_the_old_file(tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise UsageError("no")
+
+    target = tmp_path / "paper.txt"
+    write(target, [b"old"])
+    with pytest.raises(UsageError):
+        write(target, broken())
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_cannot_be_written_names_its_file(tmp_path: Path) -> None:
+    """Not the one beside it, which nobody has asked for."""
+    (tmp_path / "file").write_bytes(b"")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for target in (tmp_path / "none" / "x", folder, tmp_path / "file" / "x"):
+        with pytest.raises(OSError, match=r".") as caught:
+            write(target, [b"a"])
+        assert caught.value.filename == str(target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_the_text_is_kept_where_there_are_records_or_a_closing(office: Office) -> None:
+    office.files()
+    settings = office.settings
+    for month in (8, 9):
+        keep_text(office.db, settings, month_paper(office.db, settings, 2023, month))
+    folder = settings.accounting_folder / "2023"
+    (kept,) = folder.glob("*/00_abrechnung_*")
+    assert kept == folder / "09" / "00_abrechnung_2023_09.txt"
+    text = kept.read_bytes()
+    assert text == b"".join(pieces(office.db, office.paper(), "text", "de"))
+    close(office.db, settings, 2023, 8, "anna")
+    keep_text(office.db, settings, month_paper(office.db, settings, 2023, 8))
+    assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
+
+
+@pytest.mark.parametrize("form", tuple(FORMS))
+def test_a_year_has_every_form(form: str) -> None:
+    assert b"".join(pieces_of_year(year_of(), form, "de"))

@@ -1,0 +1,159 @@
+"""The paper as JSON: typed, exact, one record a line."""
+
+import json
+import tracemalloc
+from typing import Any
+
+from hypothesis import given
+
+from shocpp.reports.json_format import json_of
+from shocpp.reports.statement import Paper, PaperRow
+from tests.world.papers import FILE, Month, accounting_row, eventful, months, paper, paper_row, sums
+
+
+def form(frame: Paper, *rows: PaperRow) -> dict[str, Any]:
+    """The paper, as a program reads it."""
+    read = json.loads("".join(json_of(frame, iter(rows))))
+    assert isinstance(read, dict)
+    return read
+
+
+def test_a_record_is_one_line_with_typed_figures() -> None:
+    row = paper_row(1_040, 312_700)._replace(price_note="split by time", signed=2)
+    text = "".join(json_of(paper(sums("family-y", 33_250, 1_040)), iter([row, row])))
+    assert text.endswith("}\n  ]\n}\n")
+    lines = text.splitlines()
+    first = lines.index('  "records": [') + 1
+    assert lines[first].endswith("},")
+    assert json.loads(lines[first + 1]) == {
+        "localtime": "2026-10-01 09:10:00",
+        "unixtime": 1790838600,
+        "account": "family-y",
+        "consumed_wh": 33_250,
+        "begin_wh": 9_042_000,
+        "end_wh": 9_075_250,
+        "account_index": 2,
+        "charge_point_id": "garage",
+        "connector_id": 1,
+        "id_tag": "04A20B3333",
+        "transaction_id": 20_009_042,
+        "started_at": "2026-10-01T05:00:00.000Z",
+        "stopped_at": "2026-10-01T07:10:00.000Z",
+        "booked_at": "2026-10-01T07:10:01.000Z",
+        "duration_s": 7800,
+        "charging_s": None,
+        "stop_reason": "Local",
+        "provenance": "started",
+        "review": None,
+        "flags": "",
+        "entry": "record",
+        "replaces_file": None,
+        "decided_by": None,
+        "decided_why": None,
+        "card_name": "Tessa",
+        "kwh": "33.250",
+        "microeuro_per_kwh": 312_700,
+        "price_parts": [{"wh": 33_250, "microeuro_per_kwh": 312_700}],
+        "price_note": "split by time",
+        "amount_ct": 1_040,
+        "eur": "10.40",
+        "signed": 2,
+        "file_name": FILE,
+    }
+
+
+def test_the_frame_says_all_that_the_paper_does() -> None:
+    frame = form(eventful()._replace(only="family-y"))
+    assert frame["period"] == "2026-10"
+    assert frame["account"] == "family-y"
+    assert frame["zone"] == "Europe/Berlin"
+    assert frame["created_at"] == "2026-11-01T08:00:00.000Z"
+    assert frame["version"] == "0.1"
+    assert frame["closed"] == {
+        "number": 3,
+        "closed_at": "2026-11-02T23:30:00.000Z",
+        "closed_by": "anna",
+        "hash": "5f" * 32,
+    }
+    assert frame["operator"]["name"] == "WEG Sonnenallee 12"
+    assert frame["total"] == {
+        "transactions": 2,
+        "wh": 38_250,
+        "kwh": "38.250",
+        "total_ct": 1_665,
+        "eur": "16.65",
+    }
+    family = frame["accounts"][1]
+    assert (family["account"], family["wh"], family["kwh"]) == ("family-y", 34_250, "34.250")
+    assert (family["amount_ct"], family["total_ct"], family["eur"]) == (1_540, 1_540, "15.40")
+    assert family["unpriced_wh"] == 1_000
+    assert [price["rate"] for price in family["prices"]] == ["HT", ""]
+    assert family["prices"][0]["vat_included"] is True
+    assert family["fees"][0]["amount_ct"] == 500
+    assert family["taxes"] == [
+        {"vat_bp": 1900, "net_ct": 1294, "vat_ct": 246, "gross_ct": 1540},
+    ]
+    assert frame["unassigned_wh"] == 500
+    assert frame["under_review"][0]["review"] == "never stopped; more than 200 kWh"
+    assert [open_["consumed_wh"] for open_ in frame["unfinished"]] == [3_200, None]
+    assert frame["audit"][0]["meter_wh"] == 43_500
+    assert frame["gaps"][0] == {
+        "number": "G2",
+        "charge_point_id": "garage",
+        "connector_id": 1,
+        "from_wh": 5_000,
+        "to_wh": 5_500,
+        "gap_wh": 500,
+        "after": "2026-10-01T08:10:00.000Z",
+        "before": "2026-10-01T18:00:00.000Z",
+        "dismissed": None,
+    }
+    assert frame["imported_wh"] == {"garage": 45_000}
+    assert frame["chargers"][0]["name"] == "Stellplatz 4"
+    assert frame["records"] == []
+    assert list(frame)[-1] == "records"
+
+
+def test_what_has_no_price_and_no_card_is_null() -> None:
+    frame = form(paper(sums("family-y", 33_250)), paper_row(id_tag=None))
+    (record,) = frame["records"]
+    assert (frame["closed"], frame["total"]["total_ct"], frame["total"]["eur"]) == (None,) * 3
+    assert (record["amount_ct"], record["eur"], record["card_name"]) == (None,) * 3
+    assert record["price_parts"] == []
+
+
+def test_the_seeds_whole_kwh_are_not_in_it() -> None:
+    frame = form(paper(under_review=(accounting_row(),)), paper_row())
+    for record in (*frame["records"], *frame["under_review"]):
+        assert not {"begin_kwh", "end_kwh", "consumed_kwh"} & set(record)
+
+
+@given(months())
+def test_the_records_sum_up_to_the_papers_sums(month: Month) -> None:
+    frame = form(month.paper, *month.rows)
+    for account in frame["accounts"]:
+        mine = [one for one in frame["records"] if one["account"] == account["account"]]
+        assert sum(one["consumed_wh"] for one in mine) == account["wh"]
+        assert sum(one["amount_ct"] or 0 for one in mine) == (account["amount_ct"] or 0)
+    assert frame["total"]["wh"] == sum(account.wh for account in month.paper.accounts)
+    everything = sum(one["consumed_wh"] for one in frame["records"])
+    assert everything == frame["total"]["wh"] + frame["unassigned_wh"]
+    assert [one["flags"] for one in frame["records"]] == [row.row.flags for row in month.rows]
+
+
+def test_a_large_month_needs_no_memory() -> None:
+    frame, row = paper(sums("family-y", 33_250)), paper_row(1_040, 312_700)
+    tracemalloc.start()
+    assert sum(1 for _ in json_of(frame, (row for _ in range(5_000)))) == 5_002
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+def test_names_of_connectors_are_there_where_there_are_any() -> None:
+    frame = eventful()
+    (plain,) = form(frame)["chargers"]
+    assert "connectors" not in plain
+    named = frame.chargers[0]._replace(connectors={"2": "left"})
+    (told,) = form(frame._replace(chargers=(named,)))["chargers"]
+    assert told == plain | {"connectors": {"2": "left"}}

@@ -1,0 +1,592 @@
+"""A month's paper from real books: every sum of it is that of its rows, whoever adds them up.
+
+The months are random, played by chargers through the real bookkeeper into a real database; what is
+compared are the rows, the paper's sums, the views, the forms for programs, and the price parts.
+"""
+
+import csv
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as drawn
+from hypothesis import strategies as st
+
+from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.review import Decider, assign, correct, dismiss
+from shocpp.configuration.tariffs import TariffsFile
+from shocpp.errors import ConfigError, UsageError
+from shocpp.interfaces.cli.upkeep import progress
+from shocpp.language.dates import month_of
+from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.decisions import Measured
+from shocpp.recovery.restore import import_files
+from shocpp.reports.formats import pieces
+from shocpp.reports.month import (
+    draft,
+    month_paper,
+    month_sums,
+    name_of,
+    of_account,
+    rows_of_paper,
+    rows_told_apart,
+)
+from shocpp.reports.snapshot import frozen, thawed
+from shocpp.reports.statement import Paper
+from shocpp.settings import Settings, read_settings
+from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.database import Database
+from tests.bookkeeping.test_bookkeeping import ACCOUNTS, Desk
+
+ANNA = Decider("anna", "told so")
+FORMS = ("text", "csv", "csv-machine", "json")
+
+
+class Office(Desk):
+    """A desk in a time zone, with prices, whose months become papers."""
+
+    def __init__(self, folder: Path, zone_name: str = "Europe/Berlin") -> None:
+        self.zone_name = zone_name
+        super().__init__(folder)
+
+    def posting(self, db: Database) -> Posting:
+        return Posting(db, ZoneInfo(self.zone_name), TariffsFile(self.folder / "tariffs.json"))
+
+    @property
+    def settings(self) -> Settings:
+        """What a command in this office runs with."""
+        return read_settings(
+            {
+                "SHOCPP_HOME": str(self.folder),
+                "SHOCPP_DATABASE": str(self.path),
+                "SHOCPP_TAGSFILE": str(self.folder / "tags.json"),
+                "SHOCPP_TARIFFSFILE": str(self.folder / "tariffs.json"),
+                "TZ": self.zone_name,
+            }
+        )
+
+    def price(self, *tariffs: dict[str, Any], flat: dict[str, Any] | None = None) -> None:
+        """Write another tariffs.json."""
+        told = {"tariffs": tariffs, "flat_prices": flat or {}}
+        (self.folder / "tariffs.json").write_text(json.dumps(told))
+
+    def paper(self, year: int = 2023, month: int = 9) -> Paper:
+        """The paper of a month."""
+        return month_paper(self.db, self.settings, year, month)
+
+    def rows(self, paper: Paper) -> list[PaperRow]:
+        """The records of a paper."""
+        return list(rows_of_paper(self.db, paper))
+
+    def printed(self, paper: Paper) -> dict[str, bytes]:
+        """A paper in all forms that are texts."""
+        return {form: b"".join(pieces(self.db, paper, form, "de")) for form in FORMS}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office on a September noon of 2023."""
+    office = Office(tmp_path)
+    yield office
+    office.db.close()
+
+
+def charge(office: Office, begin_wh: int, end_wh: int, id_tag: str = "3333") -> None:
+    """Two hours of family-y."""
+    sent = office.start(begin_wh, id_tag)
+    office.later(2)
+    office.stop(sent, end_wh)
+
+
+# --- the plain cases ---
+
+
+def test_a_month_without_records_has_its_accounts_and_their_fees(office: Office) -> None:
+    """Of an account that has gone, nothing is left."""
+    office.price(
+        {"account": "family-y", "valid_from": "2023-09-16", "ct_per_kwh": 30, "base_fee_eur": 3},
+        {"account": "gone", "valid_from": "2023-01-01", "ct_per_kwh": 30, "base_fee_eur": 3},
+    )
+    paper = office.paper()
+    assert [(sums.account, sums.wh, sums.total_ct) for sums in paper.accounts] == [
+        ("company-x", 0, None),
+        ("family-y", 0, 150),  # 15 of 30 days
+    ]
+    assert office.rows(paper) == []
+    assert (paper.audited, paper.gaps, paper.chargers, paper.closed) == ((), (), (), None)
+
+
+def test_who_has_charged_stays_on_the_paper_without_tags(office: Office) -> None:
+    charge(office, 1_000, 2_000)
+    (office.folder / "tags.json").unlink()
+    assert [sums.account for sums in office.paper().accounts] == ["family-y"]
+
+
+def test_what_had_no_tariff_gets_its_price_when_the_paper_is_made(office: Office) -> None:
+    """Once; what nobody answers for never gets one."""
+    charge(office, 1_000, 2_000)
+    charge(office, 2_000, 3_500, "?")
+    assert [row.amount_ct for row in office.rows(office.paper())] == [None, None]
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    assert [row.amount_ct for row in office.rows(office.paper())] == [30, None]
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40})
+    paper = office.paper()
+    assert [row.amount_ct for row in office.rows(paper)] == [30, None]
+    assert paper.unassigned_wh == 1_500
+
+
+def test_what_the_seed_has_booked_costs_the_price_of_its_stop(office: Office) -> None:
+    """It says nothing of its start, and whole kWh; the meter check does not know it."""
+    nights = [{"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 10}]
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30, "windows": nights})
+    told = {
+        "localtime": "2023-09-02 23:05:02",
+        "unixtime": "1693688702",
+        "account": "family-y",
+        "begin_kwh": "9021",
+        "end_kwh": "9042",
+        "consumed_kwh": "21",
+    }
+    file = office.folder / "1693688702-6e9c73294697.json"
+    file.write_text(json.dumps(told))
+    import_files(office.db, office.settings, file, "garage", progress)
+    paper = office.paper()
+    (row,) = office.rows(paper)
+    assert (row.row.started_at, row.row.consumed_wh, row.amount_ct) == (None, 21_000, 210)
+    assert (paper.imported_wh, paper.audited) == ((("garage", 21_000),), ())
+    assert [charger.charge_point_id for charger in paper.chargers] == ["garage"]
+
+
+def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Office) -> None:
+    charge(office, 1_000, 3_000)
+    correct(office.db, office.settings, "1", Measured(consumed_wh=1_000), None, ANNA)
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    paper = office.paper()
+    assert [row.amount_ct for row in office.rows(paper)] == [60, -60, 30]
+    (family,) = [sums for sums in paper.accounts if sums.wh]
+    assert (family.transactions, family.wh, family.amount_ct) == (1, 1_000, 30)
+    assert [row.row.entry for row in rows_told_apart(office.db, paper)] == [
+        "reversal",
+        "replacement",
+    ]
+
+
+def test_an_accounts_paper_shows_of_others_only_the_meters_sums(office: Office) -> None:
+    charge(office, 1_000, 2_000)
+    charge(office, 2_000, 302_000, "1111")  # under review
+    charge(office, 302_000, 303_000, "?")
+    office.start(303_000, "1111")
+    whole = office.paper()
+    paper = of_account(whole, "family-y")
+    assert (paper.only, [sums.account for sums in paper.accounts]) == ("family-y", ["family-y"])
+    assert (paper.unassigned_wh, paper.under_review, paper.unfinished) == (0, (), ())
+    assert [row.row.account for row in office.rows(paper)] == ["family-y"]
+    assert paper.audited == whole.audited != ()
+    other = of_account(whole, "company-x")
+    assert (len(other.under_review), len(other.unfinished)) == (1, 1)
+    with pytest.raises(UsageError, match="there is no account 'x' in this month; one of: company"):
+        of_account(whole, "x")
+
+
+def test_a_transaction_is_unfinished_from_the_month_of_its_start_on(office: Office) -> None:
+    """Until it is stopped; the month before knows nothing of it."""
+    office.start(1_000)
+    assert [len(office.paper(month=month).unfinished) for month in (8, 9, 10)] == [0, 1, 1]
+    assert len(office.paper(2024, 1).unfinished) == 1
+    office.stop(-1, 2_000)
+    assert office.paper().unfinished == ()
+
+
+@pytest.mark.parametrize(
+    ("zone_name", "offset"),
+    [("Europe/Berlin", "+01:00"), ("America/New_York", "-04:00"), ("Asia/Kolkata", "+05:30")],
+)
+def test_a_month_begins_and_ends_at_local_midnight(
+    tmp_path: Path, zone_name: str, offset: str
+) -> None:
+    """With its prices: that of the new month holds from the same moment on."""
+    office = Office(tmp_path, zone_name)
+    office.price(
+        {"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30},
+        {"account": "*", "valid_from": "2023-11-01", "ct_per_kwh": 50},
+    )
+    office.now_ms += 60 * 86_400_000
+    for number, moment in enumerate(("2023-10-31T23:59:59", "2023-11-01T00:00:00"), 1):
+        begin_wh = number * 1_000
+        sent = office.start(begin_wh, timestamp=f"2023-10-31T23:00:00{offset}")
+        office.stop(sent, begin_wh + 1_000, timestamp=f"{moment}{offset}")
+    assert [row.amount_ct for row in office.rows(office.paper(2023, 10))] == [30]
+    assert [row.amount_ct for row in office.rows(office.paper(2023, 11))] == [30]
+    assert [row.row.localtime for row in office.rows(office.paper(2023, 11))] == [
+        "2023-11-01 00:00:00"
+    ]
+    office.db.close()
+
+
+def test_the_chargers_are_named_as_somebody_has_written(office: Office) -> None:
+    (office.folder / "conf").mkdir()
+    (office.folder / "conf" / "operator.json").write_text('{"name": "WEG"}')
+    known = {"auth": "none", "name": "Platz 4", "note": "MID", "connectors": {"2": "left"}}
+    (office.folder / "conf" / "charge_points.json").write_text(json.dumps({"GARAGE": known}))
+    boot = {"chargePointVendor": "v", "chargePointModel": "m", "meterSerialNumber": "M1"}
+    office.say("BootNotification", boot)
+    charge(office, 1_000, 2_000)
+    office.say("BootNotification", boot, "idle")
+    paper = office.paper()
+    assert [tuple(charger) for charger in paper.chargers] == [
+        ("garage", "Platz 4", None, "M1", "MID", {"2": "left"})
+    ]
+    assert (paper.connector("garage", 2), paper.connector("garage", 1)) == ("left", None)
+    assert paper.connector("elsewhere", 2) is None
+    assert paper.operator.name == "WEG"
+
+
+def test_a_file_that_cannot_be_read_stops_the_paper(office: Office) -> None:
+    (office.folder / "conf").mkdir()
+    (office.folder / "conf" / "charge_points.json").write_text('{"garage": {}}')
+    with pytest.raises(ConfigError, match=r"charge_points\.json: 'garage' has no password"):
+        office.paper()
+    (office.folder / "tariffs.json").write_text("{")
+    with pytest.raises(ConfigError, match=r"tariffs\.json is not JSON"):
+        office.paper()
+
+
+def test_only_the_sums_are_those_of_the_paper(office: Office) -> None:
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    charge(office, 1_000, 2_000)
+    assert month_sums(office.db, office.settings, 2023, 9) == (office.paper().accounts, None)
+    accounts = office.paper().accounts
+    close(office.db, office.settings, 2023, 9, "anna")
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 1})
+    assert month_sums(office.db, office.settings, 2023, 9) == (accounts, 1)
+
+
+# --- any month ---
+
+
+class Session(NamedTuple):
+    """A car at a charger; `told`: in its turn, after the next one, or by a stop without its id."""
+
+    charger: str
+    id_tag: str
+    idle_h: float
+    charging_h: float
+    gap_wh: int
+    wh: int
+    readings: int
+    told: str
+
+
+class Decision(NamedTuple):
+    """What a human says of the record at this place of all."""
+
+    action: str
+    place: int
+    account: str
+    wh: int
+
+
+class Life(NamedTuple):
+    """Some weeks, their prices and what is decided in them."""
+
+    zone_name: str
+    tariffs: list[dict[str, Any]]
+    sessions: list[Session]
+    decisions: list[Decision]
+
+
+_NAMES = [account["account"] for account in ACCOUNTS]
+_CENTS = st.decimals(0, 99, places=4).map(str)
+_VAT = st.fixed_dictionaries({"percent": st.sampled_from([0, 7, 19]), "included": st.booleans()})
+_WINDOWS = st.sampled_from(
+    [
+        [],
+        [{"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": "24.1"}],
+        [
+            {"name": "a", "from": "00:00", "until": "02:30", "ct_per_kwh": "9.99"},
+            {"name": "b", "from": "12:00", "until": "24:00", "ct_per_kwh": "50.0001"},
+        ],
+    ]
+)
+_SESSIONS = st.builds(
+    Session,
+    charger=st.sampled_from(["garage", "yard"]),
+    id_tag=st.sampled_from(["1111", "3333", "?"]),
+    idle_h=st.floats(0, 50),
+    charging_h=st.floats(0.02, 40),
+    gap_wh=st.sampled_from([0, 0, 0, 1, 700]),
+    wh=st.integers(0, 8_000) | st.integers(0, 80_000),
+    readings=st.integers(0, 4),
+    told=st.sampled_from(["soon", "soon", "late", "without id"]),
+)
+_DECISIONS = st.builds(
+    Decision,
+    action=st.sampled_from(["assign", "correct", "dismiss"]),
+    place=st.integers(0, 9),
+    account=st.sampled_from(_NAMES),
+    wh=st.integers(0, 60_000),
+)
+
+
+@st.composite
+def _tariffs(draw: st.DrawFn, account: str) -> list[dict[str, Any]]:
+    if draw(st.booleans()) and draw(st.booleans()):
+        return []
+    found = []
+    for day in draw(st.lists(st.integers(1, 28), min_size=1, max_size=2, unique=True)):
+        tariff: dict[str, Any] = {"account": account, "valid_from": f"2023-09-{day:02}"}
+        if draw(st.booleans()):
+            tariff["vat"] = draw(_VAT)
+        if draw(st.booleans()) and draw(st.booleans()):
+            tariff["flat"] = True
+        else:
+            fee = draw(st.decimals(0, 20, places=2).map(str))
+            tariff |= {"ct_per_kwh": draw(_CENTS), "windows": draw(_WINDOWS), "base_fee_eur": fee}
+        found.append(tariff)
+    if draw(st.booleans()):
+        found[0]["valid_from"] = "2023-01-01"
+    return found
+
+
+@st.composite
+def _lives(draw: st.DrawFn) -> Life:
+    zone_name = draw(st.sampled_from(["Europe/Berlin", "America/New_York", "Asia/Kolkata"]))
+    tariffs = [tariff for name in _NAMES for tariff in draw(_tariffs(name))]
+    sessions = draw(st.lists(_SESSIONS, min_size=1, max_size=8))
+    return Life(zone_name, tariffs, sessions, draw(st.lists(_DECISIONS, max_size=3)))
+
+
+def live(office: Office, life: Life) -> None:
+    """Let it all happen."""
+    office.price(*life.tariffs, flat={"2023": "34.5"})
+    registers: dict[str, int] = defaultdict(lambda: 1_000_000)
+    late: list[tuple[int, int, str, str]] = []
+    for session in life.sessions:
+        office.later(session.idle_h)
+        begin_wh = registers[session.charger] + session.gap_wh
+        sent = office.start(begin_wh, session.id_tag, session.charger)
+        for number in range(session.readings):
+            office.later(session.charging_h / (session.readings + 1))
+            read = {"value": str(begin_wh + session.wh * number // session.readings)}
+            values = {"timestamp": office.time(), "sampledValue": [read]}
+            told = {"connectorId": 1, "transactionId": sent, "meterValue": [values]}
+            office.say("MeterValues", told, session.charger)
+        office.later(session.charging_h / (session.readings + 1))
+        end_wh = registers[session.charger] = begin_wh + session.wh
+        for late_sent, late_wh, charger, when in late:
+            office.stop(late_sent, late_wh, charger, timestamp=when)
+        late.clear()
+        if session.told == "late":
+            late.append((sent, end_wh, session.charger, office.time()))
+            office.now_ms += 1000
+        else:
+            office.stop(-1 if session.told == "without id" else sent, end_wh, session.charger)
+    for decision in life.decisions:
+        decide(office, decision)
+
+
+def decide(office: Office, decision: Decision) -> None:
+    """A decision on one of the records, where it can be decided so."""
+    numbers = office.query("SELECT number FROM accounting ORDER BY number")
+    if not numbers:
+        return
+    number, db, settings = str(numbers[decision.place % len(numbers)]), office.db, office.settings
+    try:
+        if decision.action == "assign":
+            assign(db, settings, number, decision.account, ANNA)
+        elif decision.action == "correct":
+            measured = Measured(consumed_wh=decision.wh)
+            correct(db, settings, number, measured, decision.account, ANNA)
+        else:
+            dismiss(db, settings, number, ANNA)
+    except UsageError:
+        pass  # it was decided before, or cannot be so
+
+
+def months_of(office: Office) -> list[tuple[int, int]]:
+    """The months with records."""
+    names = office.query("SELECT DISTINCT month FROM accounting ORDER BY month")
+    return [(int(name[:4]), int(name[5:])) for name in names]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A folder for the offices of all examples."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@drawn(max_examples=40, deadline=None)
+@given(_lives())
+def test_rows_totals_views_and_forms_are_one_sum(folder: Path, life: Life) -> None:
+    office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
+    live(office, life)
+    for year, month in months_of(office):
+        paper = office.paper(year, month)
+        rows = office.rows(paper)
+        rows_make_the_sums(paper, rows)
+        views_say_the_same(office, paper)
+        forms_say_the_same(office.printed(paper), paper, rows)
+        for row in rows:
+            assert month_of(row.row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(
+                year, month
+            )
+        accounts_are_the_whole(office, paper, rows)
+    parts_make_their_records(office)
+    assert office.query(
+        "SELECT coalesce(sum(consumed_wh), 0) FROM accounting WHERE review IS NULL"
+    ) == [
+        sum(sums.wh for each in months_of(office) for sums in office.paper(*each).accounts)
+        + sum(office.paper(*each).unassigned_wh for each in months_of(office))
+    ]
+    office.db.close()
+
+
+def rows_make_the_sums(paper: Paper, rows: list[PaperRow]) -> None:
+    """Of each account, and of what nobody answers for."""
+    for sums in paper.accounts:
+        own = [row for row in rows if row.row.account == sums.account]
+        amounts = [row.amount_ct for row in own if row.amount_ct is not None]
+        assert sums.wh == sum(row.row.consumed_wh for row in own)
+        assert sums.amount_ct == (sum(amounts) if amounts else None)
+        unpriced_wh = sum(row.row.consumed_wh for row in own if row.amount_ct is None)
+        assert sums.unpriced_wh == unpriced_wh
+        assert sum(price.wh for price in sums.prices) == sums.wh - unpriced_wh
+        assert sum(price.amount_ct for price in sums.prices) == (sums.amount_ct or 0)
+        net_vat_ct = sum(tax.gross_ct for tax in sums.taxes) - sum(
+            one.amount_ct for one in (*sums.prices, *sums.fees) if one.vat_bp is not None
+        )
+        fees_ct = sum(fee.amount_ct for fee in sums.fees)
+        assert (sums.total_ct or 0) == (sums.amount_ct or 0) + fees_ct + net_vat_ct
+        if all(one.vat_included for one in (*sums.prices, *sums.fees)):
+            assert net_vat_ct == 0
+    unassigned = [row for row in rows if row.row.account == UNASSIGNED]
+    assert paper.unassigned_wh == sum(row.row.consumed_wh for row in unassigned)
+    assert all(row.amount_ct is None for row in unassigned)
+    assert {row.row.account for row in rows} <= {UNASSIGNED} | {
+        sums.account for sums in paper.accounts
+    }
+
+
+def views_say_the_same(office: Office, paper: Paper) -> None:
+    """`monthly_consumption` has only who has records; `prices` has their parts."""
+    told = office.query(
+        "SELECT account, transactions, wh, amount_ct FROM monthly_consumption"
+        " WHERE year = ? AND month = ? AND account_index > 0",
+        *(paper.year, paper.month),
+    )
+    by_account = {account: tuple(sums) for account, *sums in told}
+    for sums in paper.accounts:
+        expected = (sums.transactions, sums.wh, sums.amount_ct)
+        assert by_account.pop(sums.account, (0, 0, None)) == expected
+        parts = "SELECT coalesce(sum(wh), 0), coalesce(sum(amount_ct), 0) FROM prices"
+        of_account = " WHERE month = ? AND account = ?"
+        month = name_of(paper.year, paper.month)
+        assert office.query(parts + of_account, month, sums.account) == [
+            (sums.wh - sums.unpriced_wh, sums.amount_ct or 0)
+        ]
+    assert by_account == {}
+
+
+def forms_say_the_same(printed: dict[str, bytes], paper: Paper, rows: list[PaperRow]) -> None:
+    """JSON, both spreadsheets, and the lines of the seed."""
+    energy = [row.row.consumed_wh for row in rows]
+    amounts = [row.amount_ct for row in rows]
+    told = json.loads(printed["json"])
+    assert [row["consumed_wh"] for row in told["records"]] == energy
+    assert [row["amount_ct"] for row in told["records"]] == amounts
+    assert told["total"]["wh"] == sum(energy) - paper.unassigned_wh
+    assert [sums["total_ct"] for sums in told["accounts"]] == [
+        sums.total_ct for sums in paper.accounts
+    ]
+    machine = list(csv.DictReader(printed["csv-machine"].decode().splitlines()))
+    assert [int(row["consumed_wh"]) for row in machine] == energy
+    assert [_number(row["amount_ct"]) for row in machine] == amounts
+    lines = printed["csv"].decode("utf-8-sig").splitlines()
+    people = list(csv.DictReader(lines, delimiter=";"))
+    assert [_number(row["kWh"]) for row in people] == energy
+    if any(amount is not None for amount in amounts):
+        assert [_number(row["EUR"]) for row in people] == amounts
+    text = printed["text"].decode()
+    seeds = [line for line in text.splitlines() if line.startswith(("Mandant:", "Gesamt :"))]
+    *each, total = [_number(line.split()[-2]) for line in seeds]
+    assert each == [sums.wh for sums in paper.accounts]
+    assert total == sum(wh for wh in each if wh is not None)
+    array = json.loads(text.partition("Abrechnungsdatensätze:")[2])
+    assert len(array) == sum(1 for wh in energy if wh)
+
+
+def _number(text: str) -> int | None:
+    """`1,234` without its comma."""
+    return int(text.replace(",", "")) if text else None
+
+
+def accounts_are_the_whole(office: Office, paper: Paper, rows: list[PaperRow]) -> None:
+    """The papers of the accounts, one by one, are the whole paper but for what is unassigned."""
+    apart = [row for sums in paper.accounts for row in office.rows(of_account(paper, sums.account))]
+    assert sorted(apart) == sorted(row for row in rows if row.row.account != UNASSIGNED)
+
+
+def parts_make_their_records(office: Office) -> None:
+    """A record costs what its parts cost exactly, rounded once; a reversal just as much back."""
+    told = office.query(
+        "SELECT number, consumed_wh, amount_ct, entry, (SELECT json_group_array(json_array("
+        " wh, microeuro_per_kwh, amount_ct)) FROM prices WHERE prices.number = accounting.number)"
+        " FROM accounting WHERE amount_ct IS NOT NULL"
+    )
+    for number, consumed_wh, amount_ct, entry, parts in told:
+        wh, microeuro, ct = zip(*json.loads(parts), strict=True)
+        assert (sum(wh), sum(ct)) == (consumed_wh, amount_ct), number
+        exact = sum(Decimal(a * b) / 10**7 for a, b in zip(wh, microeuro, strict=True))
+        rounded = abs(exact).quantize(Decimal(1), ROUND_HALF_UP)
+        assert amount_ct == (-rounded if entry == "reversal" else rounded), number
+    assert office.query(
+        "SELECT count(*) FROM accounting AS one JOIN accounting AS other"
+        " ON other.file_name = one.replaces_file WHERE one.entry = 'reversal'"
+        " AND (one.amount_ct IS NOT -other.amount_ct OR one.consumed_wh <> -other.consumed_wh)"
+    ) == [0]
+
+
+@drawn(max_examples=20, deadline=None)
+@given(_lives(), st.lists(_DECISIONS, min_size=1, max_size=3))
+def test_a_closed_month_is_the_same_to_the_byte_whatever_comes(
+    folder: Path, life: Life, later: list[Decision]
+) -> None:
+    """Other prices, more charging, decisions, and a process that is started again."""
+    office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
+    live(office, life)
+    closed = months_of(office)
+    for year, month in closed:
+        before = draft(office.db, office.settings, year, month)
+        done = close(office.db, office.settings, year, month, "anna", unpriced=True)
+        frame = office.paper(year, month)
+        assert frame._replace(closed=None, created_at="") == office.paper(year, month)._replace(
+            closed=None, created_at=""
+        )
+        assert thawed(frozen(frame)) == frame
+        assert frame.closed is not None
+        assert frame.closed.hash == done.closing.hash
+        if all(row.amount_ct is not None for row in office.rows(frame)):
+            assert frame.accounts == before.accounts
+    printed = [office.printed(office.paper(*each)) for each in closed]
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 1, "base_fee_eur": 7})
+    office.later(1)
+    charge(office, 90_000_000, 90_007_000)
+    for decision in later:
+        decide(office, decision)
+    office.restart()
+    assert [office.printed(office.paper(*each)) for each in closed] == printed
+    for year, month in closed:
+        rows_make_the_sums(office.paper(year, month), office.rows(office.paper(year, month)))
+    for each in set(months_of(office)) - set(closed):
+        rows_make_the_sums(office.paper(*each), office.rows(office.paper(*each)))
+    parts_make_their_records(office)
+    office.db.close()

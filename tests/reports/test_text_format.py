@@ -1,0 +1,261 @@
+"""The paper as text: the seed's lines to the letter, and below them what the seed did not know."""
+
+import json
+import tracemalloc
+from collections.abc import Iterable, Iterator
+
+import pytest
+from hypothesis import given
+
+from shocpp.bookkeeping.record_files import seed_form
+from shocpp.language.figures import euro
+from shocpp.reports.statement import Paper
+from shocpp.reports.text_format import seed_array, text_of
+from shocpp.store.books.statement_records import PaperRow, SeedRow
+from tests.world.papers import (
+    Month,
+    accounting_row,
+    eventful,
+    months,
+    paper,
+    paper_row,
+    seed_row,
+    sums,
+)
+
+REVERSAL = paper_row(
+    consumed_wh=-4_000,
+    account="unassigned",
+    account_index=0,
+    entry="reversal",
+    decided_by="anna",
+    decided_why="Besuch",
+)
+REPLACEMENT = REVERSAL._replace(
+    row=REVERSAL.row._replace(
+        consumed_wh=4_000, account="company-x", account_index=1, entry="replacement"
+    )
+)
+DISMISSAL = REVERSAL._replace(
+    row=REVERSAL.row._replace(consumed_wh=0, entry="dismissal", charge_point_id=None)
+)
+
+
+def text(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+    """The whole paper."""
+    decided = [row for row in rows if row.row.entry != "record"]
+    return "".join(text_of(frame, decided, seed_rows(rows), language))
+
+
+def seed_rows(rows: Iterable[PaperRow]) -> Iterator[SeedRow]:
+    """Those with energy, as the seed wrote them."""
+    return (seed_row(row.row) for row in rows if row.row.consumed_wh)
+
+
+def above(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+    """What stands between the seed's sums and its records."""
+    whole = text(frame, *rows, language=language)
+    title = {"de": "Abrechnungsdatensätze:", "en": "Accounting records:"}[language]
+    return whole.partition("Gesamt" if language == "de" else "Total")[2].partition(title)[0]
+
+
+def test_the_seeds_lines_are_to_the_letter() -> None:
+    frame = paper(sums("company-x", 25_000), sums("company-z"), sums("family-y", 45_000))
+    assert text(frame, paper_row()) == (
+        "Abrechnung für Jahr/Monat: 2026/10\n"
+        "\n"
+        "Mandant: company-x                      25,000 kWh\n"
+        "Mandant: company-z                       0,000 kWh\n"
+        "Mandant: family-y                       45,000 kWh\n"
+        "Gesamt :                                70,000 kWh\n"
+        "\n"
+        "Abrechnungsdatensätze:\n"
+        "\n"
+        "[\n"
+        "  {\n"
+        '    "localtime": "2026-10-01 09:10:00",\n'
+        '    "unixtime": "1790838600",\n'
+        '    "account": "family-y",\n'
+        '    "begin_kwh": "9042",\n'
+        '    "end_kwh": "9075",\n'
+        '    "consumed_kwh": "33"\n'
+        "  }\n"
+        "]\n"
+    )
+
+
+def test_in_english_the_columns_are_the_same() -> None:
+    frame = paper(sums("company-x", 25_000), sums("Müller", 1_045_000))
+    assert text(frame, language="en") == (
+        "Statement for year/month: 2026/10\n"
+        "\n"
+        "Account: company-x                        25.000 kWh\n"
+        "Account: Müller                         1045.000 kWh\n"
+        "Total:                                  1070.000 kWh\n"
+        "\n"
+        "Accounting records:\n"
+        "\n"
+        "[]\n"
+    )
+
+
+def test_a_month_without_accounts_prints_as_such() -> None:
+    assert "\nGesamt :                                0,000 kWh\n" in text(paper())
+
+
+def test_the_paper_of_one_account_has_its_line_only() -> None:
+    frame = paper(sums("company-x", 25_000), sums("family-y", 45_000), only="family-y")
+    lines = text(frame).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("Mandant")] == ["family-y"]
+    assert "Gesamt :                                45,000 kWh" in lines
+
+
+def test_everything_else_is_said_below_the_seeds_lines() -> None:
+    told = above(eventful(), REVERSAL, REPLACEMENT, DISMISSAL)
+    assert told.partition("\n\n")[2] == (
+        "Beträge:\n"
+        "  company-x: 1,25 EUR\n"
+        "  family-y: 15,40 EUR\n"
+        "    20,000 kWh zu 31,27 ct/kWh (eigener Preis HT ab 2026-01-01): 6,25 EUR\n"
+        "    13,250 kWh zu 34,00 ct/kWh (Strompreispauschale ab 2026-01-01): 4,15 EUR\n"
+        "    ohne Preis: 1,000 kWh\n"
+        "    Grundpreis, 31 von 31 Tagen (ab 2026-01-01): 5,00 EUR\n"
+        "    19 % USt: 12,94 EUR netto + 2,46 EUR = 15,40 EUR brutto\n"
+        "  zusammen: 16,65 EUR\n"
+        "  Jeder Vorgang ist auf ganze Cent gerundet, Summen sind die der Vorgänge.\n"
+        "\n"
+        "Nicht zugeordnet: 0,500 kWh (unbekannte Karten)\n"
+        "In Prüfung: 1 Vorgang, 200,001 kWh\n"
+        "  2026-10-01 09:10:00 garage: nie beendet; mehr als 200 kWh\n"
+        "\n"
+        "Noch nicht beendet:\n"
+        "  garage Anschluss 2: family-y, Karte …3333, seit 2026-10-31 22:14:00, bisher 3,200 kWh\n"
+        "  garage Anschluss 1: company-x, Karte …1111, seit 2026-10-31 23:00:00\n"
+        "\n"
+        "Korrekturen:\n"
+        "  2026-10-01 09:10:00 garage: -4,000 kWh storniert bei unassigned "
+        "(anna, 2026-10-01: Besuch)\n"
+        "  2026-10-01 09:10:00 garage: 4,000 kWh zugeordnet zu company-x "
+        "(anna, 2026-10-01: Besuch)\n"
+        "  2026-10-01 09:10:00 importiert: 0,000 kWh verworfen, unassigned "
+        "(anna, 2026-10-01: Besuch)\n"
+        "\n"
+        "Zählerprüfung:\n"
+        "  garage: 38,250 abgerechnet + 0,500 nicht zugeordnet + 4,000 in Prüfung + 0,751 Lücken"
+        " - 0,001 doppelt = 43,500 kWh gezählt, dazu 45,000 importiert\n"
+        "    G2: 0,500 kWh nicht zugeordnet, zwischen 2026-10-01 10:10:00"
+        " und 2026-10-01 20:00:00\n"
+        "    G7: 0,251 kWh verworfen (test), zwischen 2026-10-01 10:10:00"
+        " und 2026-10-01 20:00:00\n"
+        "  yard: nicht prüfbar, denn sein Zähler begann neu\n"
+        "\n"
+        "Abgeschlossen: Glied 3, 2026-11-03, anna\n"
+        f"  {'5f' * 32}\n"
+        "\n"
+    )
+
+
+def test_everything_else_is_said_in_english_as_well() -> None:
+    told = above(eventful(), REPLACEMENT, language="en")
+    for line in (
+        "    20.000 kWh at 31.27 ct/kWh (own price HT since 2026-01-01): 6.25 EUR",
+        "    base fee, 31 of 31 days (since 2026-01-01): 5.00 EUR",
+        "    19% VAT: 12.94 EUR net + 2.46 EUR = 15.40 EUR gross",
+        "Not assigned: 0.500 kWh (unknown cards)",
+        "Under review: 1 case, 200.001 kWh",
+        "  2026-10-01 09:10:00 garage: never stopped; more than 200 kWh",
+        "  garage connector 2: family-y, card …3333, since 2026-10-31 22:14:00, so far 3.200 kWh",
+        "  2026-10-01 09:10:00 garage: 4.000 kWh assigned to company-x (anna, 2026-10-01: Besuch)",
+        "    G7: 0.251 kWh dismissed (test), between 2026-10-01 10:10:00 and 2026-10-01 20:00:00",
+        "  yard: cannot be checked, because its meter began anew",
+        "Closed: link 3, 2026-11-03, anna",
+    ):
+        assert f"\n{line}\n" in told
+
+
+def test_several_cases_are_counted() -> None:
+    (case,) = eventful().under_review
+    told = above(paper(under_review=(case, case)))
+    assert "In Prüfung: 2 Vorgänge, 400,002 kWh\n" in told
+
+
+def test_one_account_with_money_needs_no_total() -> None:
+    told = above(paper(sums("company-x", 4_000, 125), sums("family-y", 1_000)))
+    assert "Beträge, vorläufig:\n  company-x: 1,25 EUR\n  Jeder" in told
+
+
+def test_an_account_that_owes_only_its_base_fee_is_named() -> None:
+    (fee,) = eventful().accounts[1].fees
+    told = above(paper(sums("company-z", total_ct=500, fees=(fee,))))
+    assert "  company-z: 5,00 EUR\n    Grundpreis, 31 von 31 Tagen" in told
+
+
+def test_without_a_price_there_is_no_word_of_money() -> None:
+    assert "EUR" not in text(paper(sums("family-y", 33_250)), paper_row())
+
+
+def test_what_somebody_has_typed_makes_no_lines() -> None:
+    why = "so\nMandant: family-y      0,000 kWh\r\nGesamt :"
+    row = REPLACEMENT._replace(row=REPLACEMENT.row._replace(decided_why=why))
+    lines = text(paper(sums("family-y", 1_000)), row).splitlines()
+    assert sum(line.startswith("Mandant:") for line in lines) == 1
+    assert sum(line.startswith("Gesamt :") for line in lines) == 1
+
+
+@pytest.mark.parametrize("card", ["\x1b[2J", "\x9b2J", "\x08\x0c", "a\u2028b", "\u202eab"])
+def test_what_a_charger_calls_its_cards_moves_nothing_on_a_terminal(card: str) -> None:
+    (first, *_) = eventful().unfinished
+    told = text(paper(unfinished=(first._replace(id_tag=card),)))
+    assert told.replace("\n", "").isprintable()
+    assert "garage" in told
+
+
+@given(months())
+def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
+    wanted = [seed_form(row.row) for row in month.rows if row.row.consumed_wh]
+    assert "".join(seed_array(seed_rows(month.rows))) == json.dumps(
+        wanted, ensure_ascii=False, indent=2
+    )
+
+
+@given(months())
+def test_the_sums_are_those_of_the_paper(month: Month) -> None:
+    said = text(month.paper, *month.rows)
+    lines = said[: said.index("Abrechnungsdatensätze:")].split("\n")
+    told = [line.split()[-2] for line in lines if line.startswith(("Mandant: ", "Gesamt :"))]
+    *each, total = (int(kwh.replace(",", "")) for kwh in told)
+    assert each == [account.wh for account in month.paper.accounts]
+    assert total == sum(each)
+    assert total + month.paper.unassigned_wh == sum(row.row.consumed_wh for row in month.rows)
+    owed = {
+        account.account: account.total_ct
+        for account in month.paper.accounts
+        if account.total_ct is not None
+    }
+    for name, amount_ct in owed.items():
+        assert f"  {name}: {euro(amount_ct, 'de')} EUR" in lines
+    assert sum(owed.values()) == sum(row.amount_ct or 0 for row in month.rows)
+
+
+def test_a_large_month_needs_no_memory() -> None:
+    frame, row = paper(sums("family-y", 33_250)), seed_row(accounting_row())
+    tracemalloc.start()
+    length = sum(map(len, text_of(frame, (), (row for _ in range(10_000)))))
+    assert length > 1_700_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
+
+
+@pytest.mark.parametrize("name", ['a"b', "Bäcker & Söhne", "\\", "日本"])
+def test_a_name_is_escaped_as_json_wants_it(name: str) -> None:
+    (record,) = json.loads("".join(seed_array([seed_row(accounting_row(account=name))])))
+    assert record["account"] == name
+
+
+def test_a_connector_with_a_name_is_told_with_it() -> None:
+    frame = eventful()
+    named = frame.chargers[0]._replace(connectors={"2": "links"})
+    told = text(frame._replace(chargers=(named,)))
+    assert "  garage Anschluss 2 (links): family-y" in told
+    assert "  garage Anschluss 1: company-x" in told

@@ -1,0 +1,433 @@
+"""What meters have signed, from the charger to the file that transparency software reads."""
+
+import base64
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.bookkeeping.record_files import RecordFiles, write_files
+from shocpp.clock import now_ms
+from shocpp.ocpp.facts import SignedValue
+from shocpp.ocpp.signed_values import kept_sample
+from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
+from shocpp.store.books import signed_values
+from shocpp.store.database import open_database
+from shocpp.store.migrations import migrate
+from tests.bookkeeping.test_review import EVENING, MORNING, NOON, review, say, start, stop
+from tests.recovery.test_rebuild import lose
+from tests.recovery.test_restore import taken
+from tests.world.home import Home
+from tests.world.machine import ROOT
+
+KEY = "3056301006072A8648CE3D020106052B8104000A0342000446"
+BEGIN = (
+    'OCMF|{"TX":"B","ID":"Müller & <Söhne> \U0001f50c","TT":"a/b\\\\c","RV":9042.10}|{"SD":"30"}'
+)
+END = 'OCMF|{"TX":"E","RD":"' + "x" * 20_000 + '"}|{"SD":"]]>"}'
+
+
+def sample(value: object, context: str | None = None, **more: object) -> dict[str, object]:
+    """A signed sampledValue."""
+    named = {} if context is None else {"context": f"Transaction.{context}"}
+    return {"value": value, "format": "SignedData", **named, **more}
+
+
+def telling(call: tuple[str, dict[str, object]], *samples: object) -> Any:
+    """A stop with these samples as its transactionData."""
+    action, payload = call
+    entries = [{"timestamp": payload["timestamp"], "sampledValue": list(samples)}]
+    return action, {**payload, "transactionData": entries}
+
+
+def signed(when: str, sent: int, *samples: object) -> Any:
+    """MeterValues with these samples."""
+    entries = [{"timestamp": when, "sampledValue": list(samples)}]
+    return "MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": entries}
+
+
+@pytest.fixture(scope="module")
+def charged(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home whose charger has had one signed transaction, record 1: family-y, 4 kWh."""
+    home = Home(tmp_path_factory.mktemp("charged") / "home")
+    assert home.run("shocpp", "migrate").returncode == 0
+    say(
+        home,
+        start(1_000, MORNING),
+        signed(MORNING, 20_000_001, sample(BEGIN, "Begin", unit="kWh")),
+        telling(stop(5_000, NOON), sample(BEGIN, "Begin"), sample(END, "End")),
+    )
+    return home
+
+
+@pytest.fixture
+def garage(home: Home, charged: Home) -> Home:
+    """The same in a home of the test's own."""
+    for name in ("db", "accounting"):
+        source, own = charged.folder / name, home.folder / name
+        shutil.copytree(source, own, ignore=shutil.ignore_patterns("*-bells"))
+    return home
+
+
+def exported(home: Home, number: int | str = 1) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """The values of `shocpp transactions --signed`: their attributes, their parts."""
+    done = home.run("shocpp", "transactions", "--signed", str(number))
+    assert done.returncode == 0, done.stderr
+    return parsed(done.stdout)
+
+
+def parsed(xml: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
+    """The values of an XML."""
+    root = ElementTree.fromstring(xml.encode())
+    assert root.tag == "values"
+    return [
+        (value.attrib, {part.tag: (part.attrib, part.text) for part in value}) for value in root
+    ]
+
+
+def kept(home: Home) -> list[tuple[Any, ...]]:
+    """All that is kept of signed values, but for the numbers of their records."""
+    return home.query(
+        "SELECT charge_point_id, connector_id, transaction_id, sampled_at, context, measurand,"
+        " sample, number IS NULL FROM signed_values ORDER BY sampled_at, context, sample"
+    )
+
+
+# --- shocpp transactions --signed ---
+
+
+def test_a_record_is_exported_with_its_begin_and_its_end_to_the_character(garage: Home) -> None:
+    plain = {"format": "OCMF", "encoding": "plain"}
+    assert exported(garage) == [
+        (
+            {"transactionId": "20000001", "context": "Transaction.Begin"},
+            {"signedData": (plain, BEGIN)},
+        ),
+        ({"transactionId": "20000001", "context": "Transaction.End"}, {"signedData": (plain, END)}),
+    ]
+
+
+def test_the_file_is_what_is_printed_otherwise(garage: Home, tmp_path: Path) -> None:
+    path = tmp_path / "1.xml"
+    done = garage.run("shocpp", "transactions", "--signed", "1", "-o", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert path.read_text() == garage.run("shocpp", "transactions", "--signed", "1").stdout
+    assert path.read_text().startswith('<?xml version="1.0" encoding="UTF-8"?>\n<values>\n')
+
+
+def test_a_decision_about_a_record_has_the_signed_values_of_the_record(garage: Home) -> None:
+    review(garage, "correct", "1", "--account", "company-x")
+    assert [row[0] for row in garage.query("SELECT number FROM accounting")] == [1, 2, 3]
+    assert exported(garage, 3) == exported(garage, 2) == exported(garage, 1)
+
+
+def test_a_stop_that_matches_nothing_has_its_own(garage: Home) -> None:
+    say(garage, telling(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(garage, telling(stop(9, EVENING, 2**70), sample(END, "End")))
+    assert [attributes["transactionId"] for attributes, _ in exported(garage, 2)] == ["7"]
+    assert exported(garage, 2)[0][1]["signedData"][0]["format"] == "ALFEN"
+    assert exported(garage, 3)[0][0]["transactionId"] == str(2**70)
+    assert garage.query("SELECT number, context FROM signed_values WHERE number > 1") == [
+        (2, "Transaction.End"),
+        (3, "Transaction.End"),
+    ]
+    review(garage, "assign", "2", "--account", "family-y")
+    ((newest,),) = garage.query("SELECT max(number) FROM accounting")
+    assert newest > 3
+    assert exported(garage, newest) == exported(garage, 2)
+
+
+def test_what_cannot_be_exported_is_refused_in_one_line(garage: Home) -> None:
+    say(garage, start(5_000, EVENING), stop(6_000, EVENING))
+    for words, complaint in (
+        (("--signed", "2"), "record 2 has no signed values; its charger has sent none"),
+        (("--signed", "3"), "there is no record 3; numbers are those of the view accounting"),
+        (("--signed", str(2**70)), f"there is no record {2**70}; numbers are"),
+        (("-o", "x"), "-o is the file of signed values; name their record: --signed 12"),
+        (("--signed", "1", "--json"), "signed values are XML; leave out --json"),
+    ):
+        done = garage.run("shocpp", "transactions", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith(complaint)
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_ready_query_says_which_records_are_signed(garage: Home) -> None:
+    say(garage, start(5_000, EVENING), stop(6_000, EVENING))
+    query = (ROOT / "db" / "reports" / "signed_values.sql").read_text()
+    assert [(row[0], *row[-3:]) for row in garage.query(query)] == [(1, 3, 2, 1), (2, 0, 0, 0)]
+
+
+# --- what is kept, and comes back ---
+
+
+def test_what_is_told_again_is_kept_once(garage: Home) -> None:
+    before = kept(garage)
+    assert len(before) == 3
+    again = signed(MORNING, 20_000_001, sample(BEGIN, "Begin", unit="kWh"))
+    say(garage, again, telling(stop(5_000, NOON), sample(END, "End")), again)
+    assert kept(garage) == before
+
+
+def test_a_file_has_them_as_they_came(garage: Home) -> None:
+    (path,) = garage.record_files()
+    told = json.loads(path.read_text())["signed"]
+    assert [
+        (one["connector_id"], one["sampled_text"], one["context"], one["with_stop"]) for one in told
+    ] == [
+        (1, MORNING, "Transaction.Begin", 0),
+        (1, NOON, "Transaction.Begin", 1),
+        (1, NOON, "Transaction.End", 1),
+    ]
+    assert json.loads(told[0]["sample"]) == sample(BEGIN, "Begin", unit="kWh")
+    assert list(json.loads(told[0]["sample"])) == ["value", "format", "context", "unit"]
+
+
+def test_a_rebuild_from_the_files_brings_them_back(garage: Home) -> None:
+    say(garage, telling(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(garage, telling(stop(5_500, EVENING, 20_000_001), sample("OCMF|second", "End")))
+    review(garage, "correct", "1", "--account", "company-x")
+    before, xml = kept(garage), exported(garage)
+    files = in_files(garage)
+    assert sum(len(signed) for signed in files.values()) == 5
+    lose(garage)
+    done = garage.run("shocpp", "rebuild")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert kept(garage) == before
+    assert exported(garage) == xml
+    shutil.rmtree(garage.folder / "accounting")
+    with open_database(garage.database) as db:
+        RecordFiles(garage.settings.accounting_folder).take_back(db)
+        write_files(db, garage.settings)
+    assert in_files(garage) == files
+
+
+def in_files(home: Home) -> dict[str, list[dict[str, Any]]]:
+    """What was signed, as the accounting files have it."""
+    return {path.name: json.loads(path.read_text())["signed"] for path in home.record_files()}
+
+
+def test_a_rebuild_from_the_frames_derives_them_again(garage: Home) -> None:
+    say(garage, signed(EVENING, 20_000_001, sample("late", "End")))
+    before, xml = kept(garage), exported(garage)
+    assert len(before) == 4
+    done = garage.run("shocpp", "rebuild", "--frames")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert kept(garage) == before
+    assert exported(garage) == xml
+
+
+def test_an_import_brings_them_and_takes_files_of_before_without_them(garage: Home) -> None:
+    before = kept(garage)
+    ours = garage.folder / "kept"
+    shutil.copytree(garage.folder / "accounting", ours)
+    lose(garage)
+    migrate(garage.database, now_ms())
+    assert garage.run("shocpp", "import", str(ours)).returncode == 0
+    assert kept(garage) == before
+    lose(garage)
+    migrate(garage.database, now_ms())
+    (path,) = ours.glob("*/*/*.json")
+    told = json.loads(path.read_text())
+    del told["signed"]
+    path.write_text(json.dumps(told))
+    assert garage.run("shocpp", "import", str(ours)).returncode == 0
+    assert kept(garage) == []
+
+
+def test_a_file_with_odd_ones_is_refused_by_name(garage: Home) -> None:
+    (path,) = garage.record_files()
+    told = json.loads(path.read_text())
+    good = told["signed"][0]
+    shutil.rmtree(garage.folder / "db")
+    migrate(garage.database, now_ms())
+    for odd in (
+        *({"x": 1}, [5], [{}], [{"sample": "{}"}]),
+        *([good | {"sample": text}] for text in ("x", "[]", '{"x":NaN}', "[" * 100_000, None)),
+        *([good | {name: None}] for name in ("connector_id", "received_ms", "with_stop")),
+        *([good | {"received_ms": "x"}], [good | {"context": ["x"]}], [good | {"with_stop": 2}]),
+    ):
+        path.write_text(json.dumps(told | {"signed": odd}))
+        restored, _, (refused,) = taken(garage, path)
+        assert (restored, refused.startswith(str(path))) == (0, True), odd
+    path.write_text(json.dumps(told))
+    assert taken(garage, path) == (1, 0, [])
+
+
+def test_more_than_a_file_can_hold_leaves_begin_and_end_in_it(home: Home) -> None:
+    assert home.run("shocpp", "migrate").returncode == 0
+    long = "x" * (signed_values.MOST_CHARACTERS // 4)
+    say(
+        home,
+        start(1_000, MORNING),
+        *[signed(MORNING, 20_000_001, sample(f"{number}{long}")) for number in range(5)],
+        signed(MORNING, 20_000_001, sample(BEGIN, "Begin")),
+        telling(stop(5_000, NOON), sample(END, "End")),
+    )
+    (path,) = home.record_files()
+    told = [one["context"] for one in json.loads(path.read_text())["signed"]]
+    assert told == [None, None, None, "Transaction.Begin", "Transaction.End"]
+    assert len(exported(home)) == 7
+
+
+# --- what chargers wrap around a signed text ---
+
+
+OCMF = 'OCMF|{"FV":"1.0"}|{"SD":"30"}'
+IN_BASE64 = base64.b64encode(OCMF.encode()).decode()
+EVBOX = '<values><value><signedData format="ALFEN">AP;1;X</signedData></value></values>'
+
+
+@pytest.mark.parametrize(
+    ("value", "format_", "content"),
+    [
+        (OCMF, "OCMF", ("plain", OCMF)),
+        (f" {OCMF}\n", "OCMF", ("plain", f" {OCMF}\n")),
+        (IN_BASE64, "OCMF", ("plain", OCMF)),
+        (OCMF.encode().hex(), "OCMF", ("plain", OCMF)),
+        (OCMF.encode().hex(" ").upper(), "OCMF", ("plain", OCMF)),
+        ({"signedMeterData": IN_BASE64, "encodingMethod": "EDL"}, "OCMF", ("plain", OCMF)),
+        ({"signedMeterValue": OCMF}, "OCMF", ("plain", OCMF)),
+        ("AP;0;3;X", "ALFEN", ("plain", "AP;0;3;X")),
+        (EVBOX, "ALFEN", ("plain", "AP;1;X")),
+        (base64.b64encode(EVBOX.encode()).decode(), "ALFEN", ("plain", "AP;1;X")),
+        ({"signedMeterData": "0aFf", "encodingMethod": "EDL 40 P"}, "EDL_40_P", ("hex", "0aFf")),
+        ({"signedMeterData": "AQID/w==", "encodingMethod": "pcdf"}, "PCDF", ("base64", "AQID/w==")),
+        ({"signedMeterData": 5}, "", ("plain", "5")),
+        ({"other": "x"}, "", ("plain", '{"other": "x"}')),
+        ('{"other":"x"}', "", ("plain", '{"other":"x"}')),
+        ('{"signedMeterData"', "", ("plain", '{"signedMeterData"')),
+        ("{" * 100_000, "", ("plain", "{" * 100_000)),
+        ("<values><value>", "", ("plain", "<values><value>")),
+        ("<values/>", "", ("plain", "<values/>")),
+        ("a text", "", ("plain", "a text")),
+        ("a\x01b", "", ("base64", "YQFi")),
+        ('{"signedMeterData":"a\\ud800"}', "", ("base64", "Ye2ggA==")),
+        (5, "", ("plain", "5")),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_is_wrapped_is_taken_out_and_nothing_else_is_changed(
+    value: object, format_: str, content: tuple[str, str]
+) -> None:
+    for told in (value, json.dumps(value) if isinstance(value, dict) else value):
+        if told == '{"other": "x"}':
+            continue
+        (found,) = signatures_of(told)
+        assert (found.format, tuple(found.content)) == (format_, content)
+
+
+def test_an_xml_with_begin_and_end_is_two_and_one_with_entities_is_none() -> None:
+    xml = (
+        '<values xmlns="urn:x"><value><signedData format="ocmf">OCMF|1</signedData>'
+        f'<publicKey encoding="hex">{KEY}</publicKey></value>'
+        "<value><signedData>OCMF|2</signedData></value><value/></values>"
+    )
+    assert [tuple(one) for one in signatures_of(xml)] == [
+        ("OCMF", ("plain", "OCMF|1"), ("hex", KEY)),
+        ("OCMF", ("plain", "OCMF|2"), None),
+    ]
+    bomb = f'<!DOCTYPE x [<!ENTITY a "aaaa">]>{xml}'
+    assert [tuple(one) for one in signatures_of(bomb)] == [("", ("plain", bomb), None)]
+
+
+def in_base64(text: str) -> str:
+    """As Base64."""
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("told", "key"),
+    [
+        (in_base64(f"oca:base16:asn1:{KEY}"), ("hex", KEY)),
+        (in_base64(f"oca:base16:asn1:0x{KEY[:6]} {KEY[6:]}\n"), ("hex", KEY)),
+        (f"oca:base16:asn1:{KEY}", ("hex", KEY)),
+        (in_base64("oca:base64:asn1:MFYwEAYHKoZIzj0CAQYFK4EEAAoD"), None),
+        (in_base64(KEY), ("hex", KEY)),
+        (KEY, ("hex", KEY)),
+        (f" {KEY}\n", ("hex", KEY)),
+        ("MFYwEAYHKoZIzj0CAQYFK4EEAAoD", ("base64", "MFYwEAYHKoZIzj0CAQYFK4EEAAoD")),
+        ("what is this", ("plain", "what is this")),
+    ],
+)
+def test_a_public_key_is_as_it_is_printed_on_the_meter(
+    told: str, key: tuple[str, str] | None
+) -> None:
+    assert key_of(told) == Encoded(*(key or ("base64", "MFYwEAYHKoZIzj0CAQYFK4EEAAoD")))
+
+
+@pytest.mark.parametrize("told", ["", "  \n"])
+def test_a_key_that_was_left_empty_is_none(told: str) -> None:
+    assert key_of(told) is None
+
+
+def wrapped(value: str, key: str) -> str:
+    """The Open Charge Alliance's form for OCPP 1.6."""
+    data = in_base64(value)
+    return json.dumps(
+        {"signedMeterData": data, "signingMethod": "", "encodingMethod": "OCMF", "publicKey": key}
+    )
+
+
+def values_of(*samples: dict[str, object]) -> list[SignedValue]:
+    """Signed values as they are kept."""
+    return [
+        SignedValue(None, str(one["context"]) if "context" in one else None, None, kept_sample(one))
+        for one in samples
+    ]
+
+
+def test_a_key_told_once_in_a_transaction_stands_for_all_its_values() -> None:
+    oca = in_base64(f"oca:base16:asn1:{KEY}")
+    values = values_of(
+        sample(wrapped("OCMF|1", ""), "Begin"),
+        sample("OCMF|1", "Begin"),
+        sample(wrapped("OCMF|2", oca), "End"),
+    )
+    assert [
+        (attributes["context"], parts["publicKey"], parts["signedData"][1])
+        for attributes, parts in parsed(xml_of("7", values))
+    ] == [
+        ("Transaction.Begin", ({"encoding": "hex"}, KEY), "OCMF|1"),
+        ("Transaction.End", ({"encoding": "hex"}, KEY), "OCMF|2"),
+    ]
+
+
+@pytest.mark.parametrize("value", ["", " \n", None, wrapped("", KEY)])
+def test_a_signature_that_was_left_empty_is_none(value: object) -> None:
+    ((_, parts),) = parsed(xml_of("7", values_of(sample(value), sample("OCMF|1"))))
+    assert parts["signedData"][1] == "OCMF|1"
+    assert parsed(xml_of("7", values_of(sample(value), {"format": "SignedData"}))) == []
+
+
+def test_of_two_keys_none_is_anothers() -> None:
+    values = values_of(
+        sample(wrapped("OCMF|1", KEY)),
+        sample(wrapped("OCMF|2", KEY + "00")),
+        sample("OCMF|3"),
+        sample(wrapped("OCMF|1", "")),
+    )
+    keys = [parts.get("publicKey") for _, parts in parsed(xml_of("7", values))]
+    assert keys == [({"encoding": "hex"}, KEY), ({"encoding": "hex"}, KEY + "00"), None]
+
+
+def test_a_context_of_a_vendor_is_an_attribute_all_the_same() -> None:
+    odd = {"value": "OCMF|1", "context": 'a"<&\n\x00'}
+    ((attributes, _),) = parsed(xml_of("7", values_of(odd)))
+    assert attributes["context"] == 'a"<&\n\ufffd'
+    ((attributes, _),) = parsed(xml_of("7", values_of({"value": "OCMF|1"})))
+    assert attributes["context"] == "Sample.Periodic"
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
+def test_every_text_comes_out_of_the_xml_as_it_went_in(text: str) -> None:
+    ((_, parts),) = parsed(xml_of("7", values_of(sample(f"OCMF|{text}"))))
+    attributes, found = parts["signedData"]
+    if attributes["encoding"] == "base64":
+        found = base64.b64decode(found).decode()
+    assert (attributes["format"], found) == ("OCMF", f"OCMF|{text}")

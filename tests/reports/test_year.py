@@ -1,0 +1,155 @@
+"""A year's paper: the months' own sums, in the order of accounts and months."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shocpp.bookkeeping.closing import close
+from shocpp.configuration.operator import Operator
+from shocpp.errors import UsageError
+from shocpp.reports.year import (
+    Line,
+    Year,
+    csv_machine_of_year,
+    csv_of_year,
+    json_of_year,
+    text_of_year,
+    year_paper,
+)
+from tests.reports.test_month import Office, charge
+
+NOBODY = Operator("", (), (), "", "", "")
+
+
+def year_of(*lines: Line) -> Year:
+    """A year of these lines."""
+    return Year(2026, None, lines, "Europe/Berlin", "2026-11-22T12:00:00.000Z", "9.8.7", NOBODY)
+
+
+YEAR = year_of(
+    *(
+        Line("2026-09", 3, "=cmd", 1, 1_500, None, 0, 0, None, None),
+        Line("2026-09", 2, "family-y", 1, 33_250, 1_040, 450, 238, 1_490, 4),
+        Line("2026-10", 2, "family-y", 12, -250, -8, 0, -1, -8, None),
+    ),
+)
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """September and November of 2023, at 30 ct and 3 EUR a month, with VAT on it."""
+    office = Office(tmp_path)
+    office.price(
+        {
+            "account": "family-y",
+            "valid_from": "2023-01-01",
+            "ct_per_kwh": 30,
+            "base_fee_eur": 3,
+            "vat": {"percent": 19, "included": False},
+        }
+    )
+    charge(office, 1_000, 11_000)
+    office.later(24 * 60)
+    charge(office, 11_000, 13_000)
+    charge(office, 13_000, 14_000, "1111")
+    charge(office, 14_000, 15_000, "?")
+    yield office
+    office.db.close()
+
+
+def lines(office: Office, only: str | None = None) -> list[tuple[object, ...]]:
+    """Month, account, Wh, what is to be paid, and the closing, of 2023."""
+    told = year_paper(office.db, office.settings, 2023, only).lines
+    return [(line.month, line.account, line.wh, line.total_ct, line.closed) for line in told]
+
+
+def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
+    """300 ct + 300 ct + 19 % are 714 ct; 60 + 300 are 428.4, to the cent 428; a month costs 357."""
+    assert lines(office) == [
+        ("2023-09", "company-x", 0, None, None),
+        ("2023-10", "company-x", 0, None, None),
+        ("2023-11", "company-x", 1_000, None, None),
+        ("2023-12", "company-x", 0, None, None),
+        ("2023-09", "family-y", 10_000, 714, None),
+        ("2023-10", "family-y", 0, 357, None),
+        ("2023-11", "family-y", 2_000, 428, None),
+        ("2023-12", "family-y", 0, 357, None),
+    ]
+    (first, *_) = year_paper(office.db, office.settings, 2023, "family-y").lines
+    assert first == Line("2023-09", 2, "family-y", 1, 10_000, 300, 300, 114, 714, None)
+
+
+def test_a_closed_month_counts_as_it_was_closed(office: Office) -> None:
+    """Also one without records, for its base fees; other prices change nothing of it."""
+    close(office.db, office.settings, 2023, 9, "anna")
+    close(office.db, office.settings, 2023, 10, "anna")
+    office.price()
+    assert lines(office, "family-y") == [
+        ("2023-09", "family-y", 10_000, 714, 1),
+        ("2023-10", "family-y", 0, 357, 2),
+        ("2023-11", "family-y", 2_000, 71, None),  # without its base fee
+        ("2023-12", "family-y", 0, None, None),
+    ]
+
+
+def test_a_year_of_one_account_is_its_own(office: Office) -> None:
+    assert {account for _, account, *_ in lines(office, "company-x")} == {"company-x"}
+    with pytest.raises(UsageError, match="no account 'x' in 2023; one of: company-x, family-y"):
+        lines(office, "x")
+    with pytest.raises(UsageError, match="no account 'x' in 2022; one of: none"):
+        year_paper(office.db, office.settings, 2022, "x")
+
+
+def test_a_year_without_records_is_empty(office: Office) -> None:
+    assert year_paper(office.db, office.settings, 2022).lines == ()
+    assert "Gesamt :                                       0,000 kWh\n" in "".join(
+        text_of_year(year_of(), "de")
+    )
+
+
+def test_a_year_as_text() -> None:
+    assert "".join(text_of_year(YEAR, "de")) == (
+        "Jahresabrechnung: 2026\n"
+        "\n"
+        "Mandant: =cmd                                  1,500 kWh\n"
+        "  2026/09  1 Vorgang                           1,500 kWh  offen\n"
+        "\n"
+        "Mandant: family-y                             33,000 kWh        14,82 EUR\n"
+        "  2026/09  1 Vorgang                          33,250 kWh        14,90 EUR"
+        "  abgeschlossen (4)\n"
+        "  2026/10  12 Vorgänge                        -0,250 kWh        -0,08 EUR  offen\n"
+        "\n"
+        "Gesamt :                                      34,500 kWh        14,82 EUR\n"
+    )
+    english = "".join(text_of_year(YEAR, "en"))
+    assert english.startswith("Statement for the year: 2026\n\nAccount: =cmd ")
+    assert "  2026/09  1 transaction                      33.250 kWh " in english
+    assert english.endswith(
+        "Total:                                        34.500 kWh        14.82 EUR\n"
+    )
+
+
+def test_a_year_for_a_spreadsheet() -> None:
+    assert "".join(csv_of_year(YEAR, "de")).splitlines() == [
+        "\ufeffMonat;Mandant;Vorgänge;kWh;EUR Energie;EUR Grundpreis;EUR USt;EUR gesamt;Abschluss",
+        "2026-09;'=cmd;1;1,500;;0,00;0,00;;",
+        "2026-09;family-y;1;33,250;10,40;4,50;2,38;14,90;4",
+        "2026-10;family-y;12;-0,250;-0,08;0,00;-0,01;-0,08;",
+    ]
+    assert "".join(csv_of_year(YEAR, "en")).splitlines()[2] == (
+        "2026-09,family-y,1,33.250,10.40,4.50,2.38,14.90,4"
+    )
+
+
+def test_a_year_for_programs() -> None:
+    rows = list(csv.DictReader("".join(csv_machine_of_year(YEAR)).splitlines()))
+    assert [tuple(row) for row in rows] == [Line._fields] * 3
+    assert list(rows[1].values()) == [
+        *("2026-09", "2", "family-y", "1", "33250", "1040", "450", "238", "1490", "4")
+    ]
+    told = json.loads("".join(json_of_year(YEAR)))
+    assert (told["year"], told["only"]) == (2026, None)
+    assert told["lines"][2] == YEAR.lines[2]._asdict()

@@ -1,0 +1,154 @@
+"""The audit of one month looks at what it needs, and tells what the views tell."""
+
+import tempfile
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from shocpp.bookkeeping.posting import place_in
+from shocpp.ledger.booking import Record
+from shocpp.store.books import audit, records
+from shocpp.store.books.records import Origin
+from shocpp.store.charge_points import identities
+from shocpp.store.database import Database, open_database
+from shocpp.store.migrations import migrate
+from tests.world.auditing import assert_months_tell_the_same
+
+BEGUN_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+HOUR_MS = 3_600_000
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+class Books:
+    """Records as they may be after years of all kinds of chargers, decisions and restores."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.number = 0
+        self.rows = [identities.enter(db, name, BEGUN_MS) for name in ("garage", "yard")]
+
+    def put(
+        self,
+        hour: int,
+        begin_wh: int,
+        wh: int,
+        *,
+        row: int = 0,
+        connector_id: int | None = 1,
+        counted: int | None = None,
+        has_start: bool = True,
+        review: str | None = None,
+        entry: str = "record",
+        replaces: int | None = None,
+        late: bool = False,
+    ) -> int:
+        """A record of a session of three hours; `counted` has another than its difference.
+
+        `late`: it is billed two months later, because its own was closed.
+        """
+        self.number += 1
+        began_ms = BEGUN_MS + hour * HOUR_MS
+        ended_ms = began_ms + 3 * HOUR_MS
+        month = place_in(ended_ms, BERLIN, "").month
+        billed_ms = ended_ms + late * 60 * 24 * HOUR_MS
+        consumed_wh = max(wh, 0) if counted is None else counted
+        booked = Record(
+            account_index=1,
+            account="family",
+            connector_id=connector_id,
+            id_tag="3333",
+            begin_wh=begin_wh,
+            end_wh=begin_wh + wh,
+            consumed_wh=-consumed_wh if entry == "reversal" else consumed_wh,
+            started_ms=began_ms if has_start else None,
+            stopped_ms=ended_ms,
+            billed_ms=billed_ms,
+            duration_s=None,
+            charging_s=None,
+            stop_reason="Local",
+            provenance="started" if entry == "record" else "decided",
+            review=review,
+            flags=(f"late: {month}",) if late else (),
+        )
+        told = () if entry == "record" else ("a test", "because")
+        origin = Origin(self.rows[row], None, None, entry, replaces, *told)
+        place = place_in(billed_ms, BERLIN, f"{self.number}.json")
+        return records.record(self.db, origin, booked, place, billed_ms, billed_ms)
+
+
+sessions = st.lists(
+    st.tuples(
+        st.sampled_from([24, 24, 100, 400, -300, -30]),  # hours since the one before
+        st.sampled_from([0, 0, 0, 0, 1, -1, 700, -700, -90_000, 50_000]),  # of the register
+        st.sampled_from([5_000, 5_000, 1, 0, 40_000, -2]),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "row": st.sampled_from([0, 0, 1]),
+                "connector_id": st.sampled_from([1, 1, 2, None]),
+                "counted": st.sampled_from([0, 5_000, 90_000]),
+                "has_start": st.booleans(),
+                "review": st.sampled_from([None, "more than 200 kWh"]),
+            },
+        ),
+        st.sampled_from([None] * 6 + ["replacement", "dismissal"]),
+        st.booleans(),
+    ),
+    max_size=25,
+)
+
+
+# What reaches higher than it ends, and what was dismissed above a later reading.
+@example(
+    [
+        (400, 0, 5_000, {}, None, False),
+        (400, 50_000, -2, {}, None, False),
+        (24, 0, 5_000, {}, None, False),
+        (24, 0, 5_000, {"connector_id": 2}, None, False),
+        (400, 0, 5_000, {}, None, False),
+    ]
+)
+@example(
+    [
+        (-300, 0, 5_000, {}, "dismissal", False),
+        (400, -700, 0, {}, None, False),
+        (400, 700, 5_000, {}, None, False),
+    ]
+)
+@given(sessions)
+@settings(max_examples=300, deadline=None)
+def test_a_month_alone_is_audited_as_among_all(told: list) -> None:
+    with tempfile.TemporaryDirectory(prefix="audit-") as folder:
+        path = Path(folder) / "shocpp.sqlite3"
+        migrate(path, BEGUN_MS)
+        with open_database(path) as db, db.writing(durable=False):
+            books, hour, register = Books(db), 400, 100_000
+            for later, gap, wh, kinds, decided, late in told:
+                hour, begin_wh = max(0, hour + later), max(0, register + gap)
+                wh = max(wh, -begin_wh)
+                number = books.put(hour, begin_wh, wh, **kinds)
+                register = begin_wh + wh
+                if decided is not None:
+                    more = kinds | {"replaces": number, "review": None, "late": late}
+                    if not kinds.get("review"):
+                        books.put(hour, begin_wh, wh, **more, entry="reversal")
+                    books.put(hour, begin_wh, wh, **more, entry=decided)
+            assert_months_tell_the_same(db)
+
+
+def test_a_month_looks_back_to_the_last_claim_before_it_only(tmp_path: Path) -> None:
+    """However many there are; but where a register was lower later, to the first one."""
+    path = tmp_path / "shocpp.sqlite3"
+    migrate(path, BEGUN_MS)
+    with open_database(path) as db, db.writing(durable=False):
+        books = Books(db)
+        for day in range(120):
+            books.put(day * 24, day * 5_000, 5_000, row=0, connector_id=1 + day % 2)
+            swapped = day >= 70
+            books.put(day * 24, (day - 70 * swapped) * 5_000, 5_000, row=1)
+        looked_at = audit.since(db, "2026-04")
+        last_of_march = BEGUN_MS + (31 + 28 + 31 - 2) * 24 * HOUR_MS
+        assert looked_at == {books.rows[0]: last_of_march, books.rows[1]: audit.EVER}
+        assert_months_tell_the_same(db)

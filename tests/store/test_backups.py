@@ -1,0 +1,230 @@
+"""Copies of the database: whole, of one moment, and never in the place of something else."""
+
+import contextlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shocpp.clock import now_ms
+from shocpp.store.migrations import migrate
+from tests.bookkeeping.test_review import EVENING, MORNING, say, start, stop, sums
+from tests.world.charging import Charger
+from tests.world.home import Home
+from tests.world.machine import BIN, needs, wait_for
+from tests.world.server import Server
+
+
+@pytest.fixture
+def garage(home: Home) -> Home:
+    """A home with one record."""
+    migrate(home.database, now_ms())
+    say(home, start(1_000, MORNING), stop(5_000, EVENING))
+    return home
+
+
+def query(path: Path, sql: str) -> list[tuple[object, ...]]:
+    """Rows of a copy."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute(sql).fetchall()
+
+
+def refused(home: Home, to: Path | str) -> str:
+    """The complaint of a backup that is refused; nothing is left behind."""
+    done = home.run("shocpp", "backup", str(to), cwd=home.folder)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert not list(home.folder.rglob(".*.[0-9]*"))
+    return done.stderr
+
+
+def test_a_copy_is_a_database_of_one_file(garage: Home) -> None:
+    copy = garage.folder / "copy.sqlite3"
+    done = garage.run("shocpp", "backup", str(copy))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{copy} is a whole copy of {garage.database}\n"
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert query(copy, "PRAGMA journal_mode") == [("delete",)]
+    assert query(copy, "SELECT * FROM accounting") == garage.query("SELECT * FROM accounting")
+    assert not list(garage.folder.glob("*copy.sqlite3?*"))
+
+
+def test_a_copy_in_the_place_of_the_database_goes_on(garage: Home) -> None:
+    copy = garage.folder / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    say(garage, start(5_000, EVENING, "1111"))
+    shutil.rmtree(garage.database.parent)
+    garage.database.parent.mkdir()
+    shutil.move(copy, garage.database)
+    assert garage.run("shocpp", "migrate").returncode == 0
+    say(garage, start(1_000, MORNING), stop(5_000, EVENING))
+    say(garage, start(5_000, EVENING, "1111"), stop(6_000, "2026-10-02T05:00:00Z"))
+    assert sums(garage) == {"family-y": 4_000, "company-x": 1_000}
+
+
+def test_an_older_copy_is_replaced_by_a_newer_one(garage: Home) -> None:
+    copy = garage.folder / "copy.sqlite3"
+    for records in (1, 2):
+        assert garage.run("shocpp", "backup", "copy.sqlite3", cwd=garage.folder).returncode == 0
+        assert query(copy, "SELECT count(*) FROM accounting") == [(records,)]
+        say(garage, start(5_000, EVENING), stop(6_000, "2026-10-02T05:00:00Z"))
+
+
+def test_a_copy_is_never_put_in_the_place_of_something_else(garage: Home) -> None:
+    text = garage.folder / "text"
+    text.write_text("mine")
+    foreign = garage.folder / "foreign.sqlite3"
+    with contextlib.closing(sqlite3.connect(foreign)) as db:
+        db.execute("CREATE TABLE t (x)")
+    link = garage.folder / "link"
+    link.symlink_to(garage.database)
+    for path in (text, foreign, garage.folder, garage.tags_file):
+        assert "is there and is no copy of ours; name another file" in refused(garage, path)
+    for path in (garage.database, link):
+        assert "is the database itself" in refused(garage, path)
+    assert "does not exist; make it first" in refused(garage, "missing/copy.sqlite3")
+    assert text.read_text() == "mine"
+    assert query(foreign, "SELECT * FROM t") == []
+    assert sums(garage) == {"family-y": 4_000}
+
+
+def test_a_database_that_somebody_uses_is_not_replaced(garage: Home) -> None:
+    """Its -wal would be taken for that of the copy, and spoil it."""
+    copy = garage.folder / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    with contextlib.closing(sqlite3.connect(copy)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("INSERT INTO property VALUES ('x', 'y')")
+        db.commit()
+        assert "in use" in refused(garage, copy)
+    assert query(copy, "SELECT value FROM property WHERE name = 'x'") == [("y",)]
+
+
+def test_without_a_database_there_is_nothing_to_copy(home: Home) -> None:
+    done = home.run("shocpp", "backup", str(home.folder / "copy"))
+    assert done.returncode != 0
+    assert "make it with: shocpp migrate" in done.stderr
+    assert not (home.folder / "copy").exists()
+
+
+def test_a_damaged_database_is_not_copied(garage: Home) -> None:
+    copy = garage.folder / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    before = copy.read_bytes()
+    whole = garage.database.read_bytes()
+    page = 4096 * (len(whole) // 4096 // 2)
+    garage.database.write_bytes(whole[:page] + b"\xee" * 4096 + whole[page + 4096 :])
+    done = garage.run("shocpp", "backup", str(copy))
+    assert done.returncode != 0
+    assert len(done.stderr.splitlines()) == 1
+    assert copy.read_bytes() == before
+    assert [path.name for path in garage.folder.glob("*copy*")] == ["copy.sqlite3"]
+
+
+WHOLE = (
+    # a record has its stop, a stop its record, a transaction that has ended its stop
+    (
+        "SELECT count(*) FROM accounting_record WHERE received_stop NOT IN"
+        " (SELECT id FROM received_stop)"
+    ),
+    (
+        "SELECT count(*) FROM received_stop WHERE id NOT IN"
+        " (SELECT received_stop FROM accounting_record)"
+    ),
+    (
+        "SELECT count(*) FROM started_transaction WHERE state = 'stopped' AND id NOT IN"
+        " (SELECT started_transaction FROM received_stop)"
+    ),
+    "SELECT count(*) FROM accounting_record WHERE consumed_wh <> 33000",
+    # every frame has its answer
+    "SELECT sum(iif(direction = 'in', 1, -1)) FROM frame WHERE action LIKE 'St%Transaction'",
+)
+
+
+def test_a_copy_made_while_chargers_talk_is_of_one_moment(home: Home, server: Server) -> None:
+    done = threading.Event()
+
+    def charge() -> None:
+        with Charger(server.url("garage")) as charger:
+            while not done.is_set():
+                charger.start("3333")
+                charger.stop()
+
+    talking = threading.Thread(target=charge)
+    talking.start()
+    try:
+        seen = []
+        for number in range(4):
+            wait_for(
+                lambda: home.query("SELECT count(*) FROM accounting")[0][0] > sum(seen[-1:], 0)
+            )
+            copy = home.folder / f"copy{number % 2}.sqlite3"
+            assert home.run("shocpp", "backup", str(copy)).returncode == 0
+            assert [query(copy, sql) for sql in WHOLE] == [[(0,)]] * len(WHOLE)
+            assert query(copy, "PRAGMA integrity_check") == [("ok",)]
+            ((records,),) = query(copy, "SELECT count(*) FROM accounting")
+            seen.append(int(str(records)))
+        assert seen == sorted(set(seen))
+    finally:
+        done.set()
+        talking.join()
+
+
+def test_a_backup_that_was_killed_keeps_the_older_copy(garage: Home) -> None:
+    copy = garage.folder / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    before = copy.read_bytes()
+    with contextlib.closing(sqlite3.connect(garage.database)) as db:
+        db.execute("PRAGMA synchronous=OFF")
+        db.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
+            " INSERT INTO frame SELECT i + 1000, 1, 'in', '', 0, printf('%01000d', i) FROM n"
+        )
+        db.commit()
+    process = subprocess.Popen([str(BIN / "shocpp"), "backup", str(copy)], env=garage.environment)
+    try:
+        wait_for(
+            lambda: any(
+                path.stat().st_size > 1_000_000 for path in garage.folder.glob(".copy.sqlite3.*")
+            )
+        )
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == -signal.SIGKILL
+    assert copy.read_bytes() == before
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    assert query(copy, "SELECT count(*) > 60000 FROM frame") == [(1,)]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1 MB, which only root can make."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        [needs("mount"), "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting needs root")
+    yield folder
+    subprocess.run([needs("umount"), str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_older_copy_and_nothing_else(garage: Home, small_disk: Path) -> None:
+    copy = small_disk / "copy.sqlite3"
+    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    before = copy.read_bytes()
+    (small_disk / "filler").write_bytes(b"x" * (1_048_576 - len(before) - 100_000))
+    done = garage.run("shocpp", "backup", str(copy))
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+    assert copy.read_bytes() == before
+    assert sorted(path.name for path in small_disk.iterdir()) == ["copy.sqlite3", "filler"]
+    assert sums(garage) == {"family-y": 4_000}

@@ -1,0 +1,123 @@
+"""Pages of long views: what they cost does not grow with what lies before them.
+
+What they hold is tested through the API, in tests/interfaces/api/test_app.py.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from shocpp.ocpp.facts import Reading
+from shocpp.store import blocks, calls
+from shocpp.store.books import readings
+from shocpp.store.charge_points import identities
+from shocpp.store.database import Database, open_database
+from shocpp.store.migrations import migrate
+from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
+from tests.world.home import Home
+
+PAGES: dict[str, Callable[[Database], Any]] = {
+    "accounting": lambda db: accounting_after(db, 5, 100, Wanted()),
+    "a year": lambda db: accounting_after(db, 5, 100, Wanted(year=2026)),
+    "a month": lambda db: accounting_after(db, 5, 100, Wanted(2026, 10)),
+    "an account": lambda db: accounting_after(db, 5, 100, Wanted(account="family-y")),
+    "a charger": lambda db: accounting_after(db, 5, 100, Wanted(charge_point=1)),
+    "meter values": lambda db: meter_values_after(db, Sample(5), 100),
+    "values of a charger": lambda db: meter_values_after(db, Sample(5), 100, 1),
+    "values of a transaction": lambda db: meter_values_after(db, Sample(5), 100, None, 20_009_042),
+    "values of both": lambda db: meter_values_after(db, Sample(5), 100, 1, 20_009_042),
+}
+IN_MEMORY = re.compile(r"SCAN (json_each|entry|sample|connector|CONSTANT ROW)\b")
+
+
+@pytest.fixture
+def db(home: Home) -> Iterator[Database]:
+    """Books with a charger that has sent readings of two connectors."""
+    migrate(home.database, 1)
+    with open_database(home.database) as db:
+        with db.writing():
+            named = {"charge_point_id": "garage", "identity_key": "garage"}
+            db.insert("charge_point", {**named, "first_heard_ms": 1, "last_heard_ms": 1})
+            for connector_id in (0, 1):
+                reading = {"charge_point": 1, "connector_id": connector_id, "frame": 1}
+                db.insert("meter_reading", {**reading, "received_ms": 1})
+        yield db
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
+    asked: list[str] = []
+    db.connection.set_trace_callback(asked.append)
+    PAGES[page](db)
+    db.connection.set_trace_callback(None)
+    plans = [
+        step
+        for sql in asked
+        for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
+        if not IN_MEMORY.match(step)
+    ]
+    assert any(step.startswith("SEARCH") for step in plans)
+    assert [step for step in plans if step.startswith("SCAN")] == []
+
+
+def test_calls_that_wait_are_found_whoever_is_connected(db: Database) -> None:
+    """With ten thousand connections a command took three times as long."""
+    asked: list[str] = []
+    db.connection.set_trace_callback(asked.append)
+    assert calls.waiting_for(db, "worker", 1) == []
+    db.connection.set_trace_callback(None)
+    (sql,) = asked
+    first, *others = (step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+    assert first == "SCAN call USING INDEX call_queued"  # which has only those that wait
+    assert [step for step in others if "INTEGER PRIMARY KEY" not in step] == [
+        "USE TEMP B-TREE FOR ORDER BY"
+    ]
+
+
+def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
+    """And not among all that others have sent since."""
+    charger, other = 1, identities.enter(db, "other", 1)
+    taken = readings.Batch(db)
+    with db.writing():
+        for number in range(3 * blocks.SIZE):
+            whose = charger if number % blocks.SIZE < 3 and number < 2 * blocks.SIZE else other
+            taken.add(whose, 1, None, [Reading(1, number, 100)], 1, 1)
+        taken.write()
+    numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
+    of_charger = [number for (number,) in numbers.fetchall()]
+    places = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
+    assert [first // blocks.SIZE for first, _ in places] == [0, 1]
+    sql = "SELECT id FROM meter_reading WHERE charge_point = ? AND id BETWEEN ? AND ? LIMIT ?"
+    assert blocks.rows_of(db, sql, charger, places, 100) == [(n,) for n in of_charger[1:]]
+    assert blocks.rows_of(db, sql, charger, places, 2) == [(n,) for n in of_charger[1:3]]
+    newest = list(blocks.newest_first(db, "meter_reading", charger))
+    assert newest[0][0] == blocks.SIZE
+    assert next(blocks.newest_first(db, "meter_reading", other))[0] == 3 * blocks.SIZE
+
+
+def test_a_place_is_entered_again_where_it_was_rolled_back(db: Database) -> None:
+    def entered() -> int:
+        (found,) = db.execute("SELECT count(*) FROM meter_reading_block").fetchone()
+        return int(found)
+
+    def record() -> None:
+        taken = readings.Batch(db)
+        taken.add(1, 1, None, [Reading(1, 1, 1)], 1, 1)
+        taken.write()
+
+    def record_in_vain() -> None:
+        record()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), db.writing():
+        record_in_vain()
+    assert entered() == 0
+    with db.writing():
+        with pytest.raises(ZeroDivisionError), db.apart():
+            record_in_vain()
+        assert entered() == 0
+        record()
+        record()
+    assert entered() == 1

@@ -1,0 +1,56 @@
+"""The ready queries of db/reports/, run by the commands that their heads say."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.bookkeeping.test_closing import charge, close, price
+from tests.bookkeeping.test_review import garage
+from tests.world.home import Home
+from tests.world.machine import needs
+
+__all__ = ["garage"]
+
+from tests.world.machine import ROOT
+
+QUERIES = sorted((ROOT / "db" / "reports").glob("*.sql"))
+
+
+def printed(home: Home, query: Path) -> str:
+    """What the command in the head of a query prints, without frames."""
+    needs("sqlite3")
+    reports = home.folder / "db" / "reports"
+    if not reports.exists():
+        reports.symlink_to(ROOT / "db" / "reports")
+    (command,) = re.findall(r"sqlite3 -box .*", query.read_text())
+    ended = subprocess.run(
+        ["bash", "-c", command],
+        cwd=home.folder,
+        env=os.environ | {"HOME": str(home.folder)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return " ".join(re.sub(r"[│┌┐└┘├┤┬┴┼─]", " ", ended.stdout).split())
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.stem)
+def test_the_command_in_its_head_finds_the_record(garage: Home, query: Path) -> None:
+    charge(garage, 1_000_000, 1_033_250)
+    assert "family-y" in printed(garage, query)
+
+
+def test_that_of_the_paper_has_its_records_prices_and_sums(garage: Home) -> None:
+    price(garage, 31.27)
+    charge(garage, 1_000_000, 1_033_250)
+    charge(garage, 1_033_250, 1_040_000, "2026-11-01")
+    close(garage)
+    told = printed(garage, ROOT / "db" / "reports" / "paper.sql")
+    assert "family-y own 2026-01-01 31.27 33.25 10.4" in told
+    assert "family-y 1 33.25 10.4 5.0 0.0 15.4" in told
+    assert "1 2026-10-01 12:00:00 family-y garage" in told
+    assert "6.75" not in told, "that is November's"

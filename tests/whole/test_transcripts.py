@@ -1,0 +1,85 @@
+"""Every transcript, played three times: one contract for the pure core, stdin/stdout and WebSocket.
+
+The transcripts are the files of tests/transcripts; their form is told in playing.py.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.world.home import Home
+from tests.world.machine import ROOT
+from tests.world.playing import (
+    PATIENCE_S,
+    Books,
+    Play,
+    StdioWire,
+    WebSocketWire,
+    Wire,
+    prose_of,
+    read_steps,
+)
+from tests.world.server import Server
+
+TRANSCRIPTS = sorted((ROOT / "tests" / "transcripts").glob("*.txt"))
+
+# What is right in the transcript and not yet in the product; strict, but where a clock decides.
+as_transcripts = pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, id=path.stem) for path in TRANSCRIPTS],
+)
+
+
+@pytest.fixture(scope="module")
+def one_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
+    """Makes a home for all transcripts of a way of playing; each has chargers of its own there."""
+    return lambda: Home(tmp_path_factory.mktemp("transcripts") / "home")
+
+
+@pytest.fixture(scope="module")
+def books(one_home: Callable[[], Home]) -> Iterator[Books]:
+    """What the pure connection's facts are written into."""
+    books = Books(one_home())
+    with books.db:
+        yield books
+
+
+@pytest.fixture(scope="module")
+def stdio_home(one_home: Callable[[], Home]) -> Home:
+    """The home of all `shocpp-backend` processes."""
+    return one_home()
+
+
+@pytest.fixture(scope="module")
+def listener(one_home: Callable[[], Home]) -> Iterator[Server]:
+    """A running server."""
+    server = Server(one_home())
+    yield server
+    server.stop()
+
+
+def play(path: Path, home: Home, dial: Callable[[str], Wire]) -> None:
+    """Play a transcript; one that fails as expected is not waited for."""
+    Play(path, home, dial, PATIENCE_S).run()
+
+
+@as_transcripts
+def test_over_the_pure_connection(path: Path, books: Books) -> None:
+    play(path, books.home, books.dial)
+
+
+@as_transcripts
+def test_over_stdin_and_stdout(path: Path, stdio_home: Home) -> None:
+    play(path, stdio_home, lambda identity: StdioWire(stdio_home, identity))
+
+
+@as_transcripts
+def test_over_a_websocket(path: Path, listener: Server) -> None:
+    play(path, listener.home, lambda identity: WebSocketWire(listener, identity))
+
+
+def test_every_transcript_tells_its_case_and_expects_something() -> None:
+    for path in TRANSCRIPTS:
+        assert len(prose_of(path)) > 40, path
+        assert any(step.kind in "<!" for step in read_steps(path)), path

@@ -1,0 +1,47 @@
+"""The machine under the tests: folders, programs, ports, and waiting for a condition."""
+
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+PATIENCE_S = 20.0
+NOT_ALLOWED = "not allowed here"
+
+
+def needs(program: str) -> str:
+    """The path of a program of the system; the test is skipped where it is missing."""
+    path = shutil.which(program, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def wait_for(what: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
+    """The first true value of `what`; fails when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if value := what():
+            return value
+        time.sleep(0.01)
+    pytest.fail(f"waited {timeout_s} s in vain for {what}")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, nor will in another process that runs tests."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        if port // 2 % share == number:  # by halves: Linux prefers ports of one parity here
+            return port

@@ -1,0 +1,133 @@
+"""Papers of one account as PDF, and what can be read off them."""
+
+import re
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from shocpp.configuration.operator import Operator
+from shocpp.ledger.tariffs import Fee
+from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.statement import Charger, Paper, Sums
+from shocpp.store.books.audit import Audited
+from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.statement_records import PaperRow
+from tests.world import papers
+from tests.world.machine import needs
+
+LETTERHEAD = Operator(
+    "WEG Sonnenallee 12",
+    ("Sonnenallee 12", "12045 Berlin"),
+    ("030 1234567", "weg@example.org"),
+    "DE123456789",
+    "Kassenwart",
+    "Bitte bis zum 15. überweisen.",
+)
+NO_LETTERHEAD = Operator("", (), (), "", "", "")
+GARAGE = Charger("garage", "Stellplatz 4", "219010", "1EMH0012345", "MID")
+
+
+def record(number: int = 0, **changed: Any) -> PaperRow:
+    """A record of 33.250 kWh for 10.40 EUR; `changed` are fields of it or of its row."""
+    started = datetime(2026, 10, 1, 5, 0, tzinfo=UTC) + timedelta(hours=number % 700)
+    stopped = started + timedelta(minutes=130)
+    begin_wh = 9_042_000 + 40_000 * number
+    made = papers.paper_row(
+        1040,
+        papers.PRICE,
+        begin_wh=begin_wh,
+        end_wh=begin_wh + 33_250,
+        id_tag="04A20B1C",
+        started_at=f"{started:%Y-%m-%dT%H:%M:%S}.000Z",
+        stopped_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
+        booked_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
+        charging_s=6000,
+    )
+    of_record = {key: changed.pop(key) for key in PaperRow._fields if key in changed}
+    return made._replace(row=made.row._replace(**changed), **of_record)
+
+
+def without_price(row: PaperRow) -> PaperRow:
+    """The same record, of an account without a price."""
+    return row._replace(amount_ct=None, microeuro_per_kwh=None, parts=())
+
+
+def sums(rows: list[PaperRow], **changed: Any) -> Sums:
+    """What the rows come to."""
+    wh = sum(row.row.consumed_wh for row in rows)
+    amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
+    price = PriceUsed("own", "", "2026-01-01", papers.PRICE, wh, sum(amounts), None, False)
+    made = papers.sums(
+        "family-y",
+        wh,
+        sum(amounts) if amounts else None,
+        transactions=len(rows),
+        prices=(price,) if amounts else (),
+    )
+    return made._replace(**changed)
+
+
+def paper_of(account: Sums, **changed: Any) -> Paper:
+    """The frame of a paper."""
+    made = papers.paper(
+        account,
+        only=account.account,
+        version="9.8.7",
+        operator=LETTERHEAD,
+        audited=(Audited("garage", 38_000, 33_250, 4_000, 0, 750, 0, 0),),
+        chargers=(GARAGE,),
+        cards={"04a20b1c": "Anna Müller"},
+    )
+    return made._replace(**changed)
+
+
+def base_fee() -> Fee:
+    """3,50 EUR for a whole month."""
+    return Fee("2026-01-01", 31, 31, 350, 1900, False)
+
+
+def printed(
+    folder: Path,
+    rows: list[PaperRow],
+    account: Sums | None = None,
+    language: str = "de",
+    **changed: Any,
+) -> list[str]:
+    """The pages of a paper as text."""
+    account = account or sums(rows)
+    file = folder / "paper.pdf"
+    file.write_bytes(pdf_of(paper_of(account, **changed), account, iter(rows), language))
+    return pages_of(file)
+
+
+def pages_of(file: Path) -> list[str]:
+    """The pages of a PDF file as text, as they are laid out."""
+    done = subprocess.run(
+        [needs("pdftotext"), "-layout", str(file), "-"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == ""
+    return done.stdout.split("\f")[:-1]
+
+
+def words_of(pages: list[str]) -> str:
+    """All words of the pages, with one blank between them."""
+    return " ".join(" ".join(pages).split())
+
+
+def boxes_of(file: Path) -> list[tuple[float, ...]]:
+    """Where each word of the first page is: left, top, right, bottom."""
+    done = subprocess.run(
+        [needs("pdftotext"), "-bbox", "-l", "1", str(file), "-"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    found = re.findall(r'<word xMin="(.+)" yMin="(.+)" xMax="(.+)" yMax="(.+)">', done.stdout)
+    assert found
+    return [tuple(map(float, box)) for box in found]
