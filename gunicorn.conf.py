@@ -93,10 +93,10 @@ def when_ready(arbiter: Arbiter) -> None:
 
     Accepted sockets inherit it: who sends half a request holds no thread for long.
     """
-    from shocpp.metrics.counter_files import begin_anew, tallies_folder
+    from shocpp.metrics.counter_files import begin_anew, counters_folder
     from shocpp.settings import read_settings
 
-    begin_anew(tallies_folder(read_settings().database))
+    begin_anew(counters_folder(read_settings().database))
     for listener in arbiter.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)

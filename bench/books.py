@@ -22,7 +22,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import RecordFiles
-from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection
 from shocpp.ocpp.times import format_timestamp
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _grow(db: Database, settings: Settings, transactions: int) -> None:
-    tags, chargers = TagsFile(settings.tags_file), ListingFile(settings.charge_points_file)
+    tags, chargers = TagsFile(settings.tags_file), AllowlistFile(settings.charge_points_file)
     books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
     quarter, first_us = transactions // 4, 0.0
     for part in range(4):

@@ -26,7 +26,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import Reading
@@ -60,7 +60,7 @@ class Books:
 
     def __init__(self, db: Database, settings: Settings, values: int) -> None:
         self._db, self._settings = db, settings
-        chargers, tags = ListingFile(settings.charge_points_file), TagsFile(settings.tags_file)
+        chargers, tags = AllowlistFile(settings.charge_points_file), TagsFile(settings.tags_file)
         self._books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
         self._rounds = values // A_ROUND
         self._begun_ms = now_ms() - DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
@@ -149,11 +149,11 @@ def asked(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], 
     """What people ask: the name, and how it is done."""
     at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
 
-    def paper() -> list[object]:
-        drafted = month.month_paper(db, settings, at.year, at.month)
-        return list(month.rows_of_paper(db, drafted))
+    def statement() -> list[object]:
+        drafted = month.month_statement(db, settings, at.year, at.month)
+        return list(month.rows_of_statement(db, drafted))
 
-    yield f"the paper of {at:%Y-%m}, {len(paper()):,} records", paper
+    yield f"the paper of {at:%Y-%m}, {len(statement()):,} records", statement
     yield "the power of a charger", lambda: charging.powers(db, "charger-7")
     yield "its last 50 frames", lambda: list(frames.of_charge_point(db, "charger-7", 50))
     yield (

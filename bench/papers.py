@@ -32,7 +32,7 @@ WH, CT = 12_345, 420
 SEED_S, SEED_RECORDS = 11.0, 200
 """What the Bash scripts took for a summary of so many records."""
 
-FORMS = ("text", "csv", "csv-machine", "json", "pdf")
+FORMATS = ("text", "csv", "csv-machine", "json", "pdf")
 
 
 def main() -> None:
@@ -99,7 +99,7 @@ def _measure(settings: Settings, size: int) -> None:
     )
     peer = _timed([sys.executable, "-c", script, str(settings.database), query], environment)
     print(f"{size:7}  {'read':12} {peer[0]:7.2f} s  {peer[1]:6.0f} MB   1.0 x")
-    for form in FORMS:
+    for form in FORMATS:
         # A PDF is of one account: these are twenty, and together they have all records.
         target = settings.home / (form if form != "pdf" else "papers")
         command = [str(Path(sys.executable).parent / "shocpp-summary"), "2026", "10"]

@@ -15,9 +15,9 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shocpp.configuration.charge_points import OTHERS, Entry, Listing
+from shocpp.configuration.charge_points import OTHERS, Allowlist, Entry
 from shocpp.ocpp.identity import identity_key
-from shocpp.ocpp.passwords import THOUGHT_UP_ROUNDS, Login, is_password, rounds_of
+from shocpp.ocpp.passwords import USER_CHOSEN_ROUNDS, Login, is_password, rounds_of
 
 log = logging.getLogger(__name__)
 
@@ -69,29 +69,29 @@ class NotAdmitted(Exception):
 
 
 def admit(
-    listing: Listing, attempt: Attempt, shown_password: Callable[[str], str | None]
+    allowlist: Allowlist, attempt: Attempt, shown_password: Callable[[str], str | None]
 ) -> Admitted:
     """Let a charger in, or raise NotAdmitted with the reason.
 
     `shown_password` tells by an identity's key which password that charger has shown last.
     """
-    admitted = _admitted(listing, attempt, shown_password)
+    admitted = _admitted(allowlist, attempt, shown_password)
     if attempt.origin not in (None, admitted.entry.origin):
         raise NotAdmitted(ORIGIN, attempt.origin or "")
     return admitted
 
 
 def _admitted(
-    listing: Listing, attempt: Attempt, shown_password: Callable[[str], str | None]
+    allowlist: Allowlist, attempt: Attempt, shown_password: Callable[[str], str | None]
 ) -> Admitted:
     name, login = attempt.charge_point_id, attempt.login
     if name is None and login is not None:
         # One that tells no name in its address may do so with its password.
         user = login.user.decode(errors="replace")
-        name = user if listing.is_listed(user) else None
-    entry = listing.entry(name)
+        name = user if allowlist.is_listed(user) else None
+    entry = allowlist.entry(name)
     if entry is None:
-        _take_as_long(listing, attempt)
+        _take_as_long(allowlist, attempt)
         raise NotAdmitted(NOT_LISTED if name else NO_NAME)
     if not entry.hashes:
         return Admitted(name, entry)
@@ -147,9 +147,9 @@ def in_force(entry: Entry, shown: str | None) -> tuple[tuple[str, ...], bool]:
     return entry.hashes, entry.asks_none
 
 
-def _take_as_long(listing: Listing, attempt: Attempt) -> None:
+def _take_as_long(allowlist: Allowlist, attempt: Attempt) -> None:
     """Compare a password with that of another charger, always the same one for the same name."""
-    every = [kept for entry in listing.entries.values() for kept in entry.hashes]
+    every = [kept for entry in allowlist.entries.values() for kept in entry.hashes]
     if every and attempt.login is not None:
         key = identity_key(attempt.charge_point_id or "")
         number = int.from_bytes(hashlib.blake2b(key.encode(), key=_SECRET).digest()[:8])
@@ -162,7 +162,7 @@ _one_at_a_time = threading.Lock()
 
 def _is_password(shown: bytes, kept: str) -> bool:
     """Whether it is; one that costs is looked at while no other is, so that one core is left."""
-    if rounds_of(kept) < THOUGHT_UP_ROUNDS:
+    if rounds_of(kept) < USER_CHOSEN_ROUNDS:
         return is_password(shown, kept)
     with _one_at_a_time:
         return is_password(shown, kept)

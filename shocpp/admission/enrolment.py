@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.admission.decision import in_force
-from shocpp.calls.placing import Asked, confirmation_of, is_refusal, place_call
+from shocpp.calls.placing import CallOptions, confirmation_of, is_refusal, place_call
 from shocpp.configuration.charge_points import (
-    NO_LISTING,
+    NO_ALLOWLIST,
     OTHERS,
     Entry,
     can_be_listed,
-    load_listing_or_none,
-    parse_listing,
+    load_allowlist_or_none,
+    parse_allowlist,
 )
 from shocpp.configuration.entries import Members, spelled
 from shocpp.configuration.files import changing, conf_text, replace_text, stamp_of
 from shocpp.errors import ShocppError, Unreachable, UsageError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import (
-    DRAWN_ROUNDS,
-    THOUGHT_UP_ROUNDS,
+    GENERATED_ROUNDS,
+    USER_CHOSEN_ROUNDS,
     authorization_key,
     password_bytes,
     password_hash,
@@ -54,24 +54,24 @@ class Rotated(NamedTuple):
     is_known: bool
 
 
-def drawn_password() -> str:
+def generated_password() -> str:
     """A password nobody can guess."""
     return "".join(secrets.choice(PASSWORD_SIGNS) for _ in range(PASSWORD_LENGTH))
 
 
-def hash_of_drawn(password: str) -> str:
+def hash_of_generated(password: str) -> str:
     """What is kept of a password that was drawn by lot."""
-    return password_hash(password_bytes(password), secrets.token_bytes(16), DRAWN_ROUNDS)
+    return password_hash(password_bytes(password), secrets.token_bytes(16), GENERATED_ROUNDS)
 
 
-def hash_of_thought_up(password: str) -> str:
+def hash_of_user_chosen(password: str) -> str:
     """What is kept of a password that a human has thought up; UsageError where it is too short."""
     length = len(password.encode())
     if not SHORTEST <= length <= LONGEST:
         raise UsageError(
             f"a password has {SHORTEST} to {LONGEST} characters; without --password one is made"
         )
-    return password_hash(password_bytes(password), secrets.token_bytes(16), THOUGHT_UP_ROUNDS)
+    return password_hash(password_bytes(password), secrets.token_bytes(16), USER_CHOSEN_ROUNDS)
 
 
 class Change(NamedTuple):
@@ -110,43 +110,43 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
 
 def is_listed(path: Path, charge_point_id: str) -> bool:
     """Whether a charger has an entry of its own; ConfigError where the file cannot be used."""
-    listing = load_listing_or_none(path)
+    allowlist = load_allowlist_or_none(path)
     if charge_point_id == OTHERS:
-        return listing is not NO_LISTING and listing.others is not None
-    return listing.is_listed(charge_point_id)
+        return allowlist is not NO_ALLOWLIST and allowlist.others is not None
+    return allowlist.is_listed(charge_point_id)
 
 
 def not_listed(db: Database, path: Path) -> list[str]:
     """The chargers that have been here and are not let in by the list."""
-    listing = load_listing_or_none(path)
-    return [name for name in admissions.every_charger(db) if listing.entry(name) is None]
+    allowlist = load_allowlist_or_none(path)
+    return [name for name in admissions.every_charger(db) if allowlist.entry(name) is None]
 
 
-def rotate(settings: Settings, charge_point_id: str, password: str, asked: Asked) -> Rotated:
+def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallOptions) -> Rotated:
     """Send a charger a new password; the one before counts until the new one was shown.
 
     One that had to show none needs none until then, either. Raises Unreachable or UsageError where
     the charger has not taken it: then all is as before. Without a file nobody is asked for any, so
     it is written when the charger has the password: until then it would keep the others out.
     """
-    kept = hash_of_drawn(password)
+    kept = hash_of_generated(password)
     path = settings.charge_points_file
     with open_database(settings.database) as db:
         shown = admissions.shown_password(db, identity_key(charge_point_id))
     was_listed = is_listed(path, charge_point_id)
-    listing = load_listing_or_none(path)
-    add = _add_password(kept, listing.entry(charge_point_id), shown)
-    if listing is not NO_LISTING:
+    allowlist = load_allowlist_or_none(path)
+    add = _add_password(kept, allowlist.entry(charge_point_id), shown)
+    if allowlist is not NO_ALLOWLIST:
         _edit_entry(path, charge_point_id, add)
     key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
     try:
         outcome = place_call(settings, charge_point_id, "ChangeConfiguration", key, asked)
         status = _status_of(outcome)
     except ShocppError:
-        if listing is not NO_LISTING:
+        if allowlist is not NO_ALLOWLIST:
             _take_back(path, charge_point_id, kept, was_listed=was_listed)
         raise
-    if listing is NO_LISTING:
+    if allowlist is NO_ALLOWLIST:
         _edit_entry(path, charge_point_id, add)
     return Rotated(status, is_known=outcome.state == "answered")
 
@@ -214,11 +214,11 @@ def _edit_file(path: Path, edit: Edit) -> None:
         while True:
             stamp = stamp_of(path)
             text = conf_text(path) if stamp else "{}"
-            parse_listing(text, str(path))
+            parse_allowlist(text, str(path))
             entries = json.loads(text, object_pairs_hook=Members)
             edit(entries)
             changed = spelled(entries)
-            parse_listing(changed, str(path))
+            parse_allowlist(changed, str(path))
             if replace_text(path, changed, stamp):
                 return
 

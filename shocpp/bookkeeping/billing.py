@@ -10,13 +10,13 @@ from typing import NamedTuple
 from shocpp.bookkeeping.posting import Posting
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Entry
 from shocpp.configuration.tags import TagsFile
-from shocpp.ledger.accounts import Accounts, id_tag_key, meant_tag
+from shocpp.ledger.accounts import Accounts, effective_id_tag, id_tag_key
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match, match_stop, stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import decide_start
 from shocpp.ocpp.facts import (
-    AuthorizationAsked,
+    AuthorizationRequested,
     MeterValuesReported,
     Reading,
     TransactionStarted,
@@ -36,7 +36,7 @@ MOST_OPEN = 10_000
 """Open transactions that are remembered."""
 
 
-class Heard(NamedTuple):
+class ReceivedFrame(NamedTuple):
     """A frame that a fact came in: the row of its Charge Point, its own row, and its text.
 
     `entry` is what is known of the Charge Point besides.
@@ -104,9 +104,9 @@ class Billing:
         """Health is to tell of a broken tags.json, and of a mended one, before a card is shown."""
         self._tags.accounts(transactions.account_names(self._db))
 
-    def authorize(self, heard: Heard, asked: AuthorizationAsked) -> Payload:
+    def authorize(self, heard: ReceivedFrame, asked: AuthorizationRequested) -> Payload:
         """OCPP 1.6 §4.1."""
-        id_tag = meant_tag(asked.id_tag, heard.entry.default_tag)
+        id_tag = effective_id_tag(asked.id_tag, heard.entry.default_tag)
         card = self._accounts_in_force().card(id_tag, heard.received_ms)
         status = card.status
         is_single = status == "Accepted" and not card.concurrent
@@ -114,11 +114,11 @@ class Billing:
             status = "ConcurrentTx"
         return {"idTagInfo": {"status": status}}
 
-    def start(self, heard: Heard, started: TransactionStarted) -> Payload:
+    def start(self, heard: ReceivedFrame, started: TransactionStarted) -> Payload:
         """OCPP 1.6 §4.8: a new transaction, or one that is told again."""
         self._open.clear()
         default_tag = heard.entry.default_tag
-        id_tag = meant_tag(started.id_tag, default_tag)
+        id_tag = effective_id_tag(started.id_tag, default_tag)
         card = self._accounts_in_force().card(id_tag, heard.received_ms)
         rows = transactions.rows_for_start(
             self._db, heard.charge_point, started, id_tag, is_single=not card.concurrent
@@ -144,7 +144,7 @@ class Billing:
             "transactionId": decision.transaction_id,
         }
 
-    def stop(self, heard: Heard, stopped: TransactionStopped) -> Payload:
+    def stop(self, heard: ReceivedFrame, stopped: TransactionStopped) -> Payload:
         """OCPP 1.6 §4.10: booked, a repeat, or under review; never refused."""
         accounts = self._accounts_in_force()
         card = accounts.card(stopped.id_tag, heard.received_ms) if stopped.id_tag else None
@@ -164,7 +164,7 @@ class Billing:
             self._book(heard, stopped, match, len(rows.known))
         return {} if card is None else {"idTagInfo": {"status": card.status}}
 
-    def stop_for_review(self, heard: Heard, stopped: TransactionStopped) -> Payload:
+    def stop_for_review(self, heard: ReceivedFrame, stopped: TransactionStopped) -> Payload:
         """The last resort for a stop that nothing else can be done with: kept whole, for a human.
 
         Its transaction stays open; nothing but the stop itself is looked at.
@@ -178,7 +178,9 @@ class Billing:
             self._book(heard, bare, match, 0)
         return {}
 
-    def _book(self, heard: Heard, stopped: TransactionStopped, match: Match, alike: int) -> None:
+    def _book(
+        self, heard: ReceivedFrame, stopped: TransactionStopped, match: Match, alike: int
+    ) -> None:
         db = self._db
         transaction = match.closes or match.follows
         row = transaction.row if transaction else None
@@ -196,7 +198,7 @@ class Billing:
             stopped,
             match,
             readings=taken,
-            neighbours=transactions.neighbours(db, heard.charge_point, stopped, match),
+            overlapping=transactions.overlapping(db, heard.charge_point, stopped, match),
             cap_wh=heard.entry.cap_wh,
             now_ms=heard.received_ms,
         )
@@ -226,7 +228,7 @@ class Billing:
         self._posting.post(origin, record, heard.received_ms, identity, *said)
         self.booked = True
 
-    def meter_values(self, heard: Heard, reported: MeterValuesReported) -> None:
+    def meter_values(self, heard: ReceivedFrame, reported: MeterValuesReported) -> None:
         """OCPP 1.6 §4.7."""
         if reported.readings:
             row = self._open_row(heard, reported)
@@ -240,7 +242,7 @@ class Billing:
             signed_at = Place(heard.charge_point, reported.connector_id, row)
             signed_values.record(self._db, signed_at, reported.signed, heard.received_ms)
 
-    def _open_row(self, heard: Heard, reported: MeterValuesReported) -> int | None:
+    def _open_row(self, heard: ReceivedFrame, reported: MeterValuesReported) -> int | None:
         """The transaction that MeterValues belong to; known until one begins or ends."""
         db, open_ = self._db, self._open
         if not self._has_looked:
@@ -255,7 +257,7 @@ class Billing:
         return open_[told]
 
     def _keep_readings(
-        self, heard: Heard, connector_id: int, row: int | None, taken: tuple[Reading, ...]
+        self, heard: ReceivedFrame, connector_id: int, row: int | None, taken: tuple[Reading, ...]
     ) -> None:
         self._readings.add(
             heard.charge_point, connector_id, row, taken, heard.frame, heard.received_ms

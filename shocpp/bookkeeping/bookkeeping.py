@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from shocpp.admission.decision import is_over
-from shocpp.bookkeeping.billing import Billing, Heard
+from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.jobs import (
     Claim,
     Connect,
@@ -26,16 +26,16 @@ from shocpp.bookkeeping.jobs import (
     is_energy,
 )
 from shocpp.bookkeeping.posting import Posting
-from shocpp.bookkeeping.takeovers import TakeOvers
-from shocpp.configuration.charge_points import OPEN_TO_ALL, Entry, Listing, ListingFile
+from shocpp.bookkeeping.takeovers import Takeovers
+from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, AllowlistFile, Entry
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
-    AuthorizationAsked,
+    AuthorizationRequested,
     Booted,
-    CertificateAsked,
+    CertificateRequested,
     DataTransferred,
     MeterValuesReported,
     ProgressReported,
@@ -48,7 +48,7 @@ from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.json_text import kept_text
 from shocpp.ocpp.redaction import redacted
-from shocpp.store import calls, doorbell, properties
+from shocpp.store import calls, doorbells, properties
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import admissions, connections, frames, identities, notifications
 from shocpp.store.database import Database
@@ -63,15 +63,15 @@ class Bookkeeping:
     """The one writer of a process."""
 
     def __init__(
-        self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: ListingFile
+        self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: AllowlistFile
     ) -> None:
         self.billing = Billing(db, tags, posting)
         self._db = db
         self._worker = worker
         self._chargers = chargers
-        self._take_overs = TakeOvers()
-        self._kept_listing = properties.kept_listing(db)
-        chargers.fall_back_to(self._kept_listing)
+        self._takeovers = Takeovers()
+        self._stored_allowlist = properties.stored_allowlist(db)
+        chargers.fall_back_to(self._stored_allowlist)
         self._rows: dict[str, int] = {}
         self._heard: dict[int, int] = {}
         self._distrusted: set[str] = set()
@@ -87,8 +87,8 @@ class Bookkeeping:
             Claim: self._claim,
             Settle: self._settle,
         }
-        self._write_fact: dict[type, Callable[[Heard, Any], Payload | None]] = {
-            AuthorizationAsked: self.billing.authorize,
+        self._write_fact: dict[type, Callable[[ReceivedFrame, Any], Payload | None]] = {
+            AuthorizationRequested: self.billing.authorize,
             TransactionStarted: self.billing.start,
             TransactionStopped: self.billing.stop,
             MeterValuesReported: self.billing.meter_values,
@@ -97,7 +97,7 @@ class Bookkeeping:
             DataTransferred: self._keep(notifications.record_data_transfer),
             ProgressReported: self._keep(notifications.record_progress),
             SecurityEventReported: self._keep(notifications.record_security_event),
-            CertificateAsked: self._keep(notifications.record_certificate_request),
+            CertificateRequested: self._keep(notifications.record_certificate_request),
         }
 
     def write(self, jobs: list[Job], now_ms: int) -> list[Any]:
@@ -132,7 +132,7 @@ class Bookkeeping:
     def _look(self, now_ms: int, rung: bool) -> Look:
         db = self._db
         self.billing.look_at_tags()
-        self._look_at_listing()
+        self._poll_allowlist()
         version = db.version_of_others()
         if version == self._data_version and not rung:
             return Look([], [], [])
@@ -146,21 +146,21 @@ class Bookkeeping:
                 calls.expire(db, now_ms)
         return Look(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
 
-    def _look_at_listing(self) -> None:
+    def _poll_allowlist(self) -> None:
         """A new list is kept for the day its file is gone."""
-        self._chargers.listing()
+        self._chargers.allowlist()
         text = self._chargers.text
-        if text is not None and text != self._kept_listing:
+        if text is not None and text != self._stored_allowlist:
             with self._db.writing(durable=False):
-                properties.keep_listing(self._db, text)
-            self._kept_listing = text
+                properties.store_allowlist(self._db, text)
+            self._stored_allowlist = text
 
     def _begin(self) -> None:
         self._frames: list[frames.FrameRow] = []
         self._heard_now: dict[int, int] = {}
         self._to_ring: list[str] = []
         self._entered: dict[str, int] = {}
-        self._listing: Listing | None = None
+        self._allowlist: Allowlist | None = None
         self.billing.begin()
         self._next_frame: int | None = None
 
@@ -179,8 +179,8 @@ class Bookkeeping:
         self._heard.update(self._heard_now)
         self._rows.update(self._entered)
         self.billing.committed()
-        for bell in self._to_ring:
-            doorbell.ring(bell)
+        for doorbell in self._to_ring:
+            doorbells.ring(doorbell)
         return results
 
     def _write_job_of(self, job: Job, now_ms: int) -> Any:
@@ -247,13 +247,13 @@ class Bookkeeping:
         row = self._row(name, now_ms)
         former = connections.former(self._db, row)
         if former is not None and former.token != job.token:
-            may_replace = self._take_overs.may_replace(former, job, row, now_ms)
-            if former.bell is not None and not (may_replace and former.worker == self._worker):
-                self._to_ring.append(former.bell)
+            may_replace = self._takeovers.may_replace(former, job, row, now_ms)
+            if former.doorbell is not None and not (may_replace and former.worker == self._worker):
+                self._to_ring.append(former.doorbell)
             if not may_replace:
                 connections.contest(self._db, former)
                 return Contested(name)
-            self._take_overs.note(row, now_ms)
+            self._takeovers.note(row, now_ms)
         held = connections.Held(job.token, job.remote, job.is_sure)
         connections.hold(self._db, row, held, self._worker, now_ms, former)
         if job.password is not None:
@@ -262,7 +262,7 @@ class Bookkeeping:
 
     def _is_over(self, name: str, password: str) -> bool:
         shown = admissions.shown_password(self._db, identity_key(name))
-        return is_over(self._chargers.listing().entry(name), password, shown)
+        return is_over(self._chargers.allowlist().entry(name), password, shown)
 
     def _name_of(self, job: Connect) -> tuple[str, str | None]:
         """The identity of a connection; a serial that it told itself may be another's."""
@@ -270,7 +270,7 @@ class Bookkeeping:
         if job.otherwise is None:
             return name, None
         owner = identities.identity_of_serial(self._db, name)
-        if owner is None and self._chargers.listing().is_listed(name):
+        if owner is None and self._chargers.allowlist().is_listed(name):
             owner = name
         if owner is None:
             return name, None
@@ -294,9 +294,9 @@ class Bookkeeping:
         )
 
     def _settle(self, job: Settle, now_ms: int) -> None:
-        bell = calls.settle(self._db, job.call_id, job.token, job.outcome, now_ms)
-        if bell is not None:
-            self._to_ring.append(bell)
+        doorbell = calls.settle(self._db, job.call_id, job.token, job.outcome, now_ms)
+        if doorbell is not None:
+            self._to_ring.append(doorbell)
 
     def _send(self, job: Send, now_ms: int) -> None:
         row = None if job.charge_point_id is None else self._row(job.charge_point_id, now_ms)
@@ -359,13 +359,13 @@ class Bookkeeping:
         job: Receive,
         event: Reported,
         now_ms: int,
-        write: Callable[[Heard, Any], Payload | None],
+        write: Callable[[ReceivedFrame, Any], Payload | None],
     ) -> str:
         row = self._hear(job, now_ms)
         assert row is not None, "facts are written for a named Charge Point only"
         frame = self._keep_frame(row, "in", event.action, job.received_ms, job.text)
         name = self._renamed.get(job.token, job.charge_point_id or "")
-        heard = Heard(row, name, frame, job.text, job.received_ms, self._entry(name))
+        heard = ReceivedFrame(row, name, frame, job.text, job.received_ms, self._entry(name))
         decided = write(heard, event.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
@@ -375,25 +375,25 @@ class Bookkeeping:
 
     def _entry(self, charge_point_id: str) -> Entry:
         """What is known of a Charge Point; one that is let in no more is still written down."""
-        if self._listing is None:
-            self._listing = self._chargers.listing()
-        return self._listing.entry(charge_point_id) or OPEN_TO_ALL
+        if self._allowlist is None:
+            self._allowlist = self._chargers.allowlist()
+        return self._allowlist.entry(charge_point_id) or OPEN_TO_ALL
 
-    def _boot(self, heard: Heard, booted: Booted) -> None:
+    def _boot(self, heard: ReceivedFrame, booted: Booted) -> None:
         """A serial that is the name of another charger of the list is not kept."""
         serial = booted.serial or ""
         is_own = identity_key(serial) == identity_key(heard.charge_point_id)
-        if not is_own and self._chargers.listing().is_listed(serial):
+        if not is_own and self._chargers.allowlist().is_listed(serial):
             log.warning("%s says the name of %s for its serial", heard.charge_point_id, serial)
             booted = booted._replace(serial=None)
         notifications.record_boot(self._db, heard.charge_point, booted, heard.received_ms)
 
     def _keep(
         self, record: Callable[[Database, int, Any, int], None]
-    ) -> Callable[[Heard, Any], None]:
+    ) -> Callable[[ReceivedFrame, Any], None]:
         """Writing a fact that needs no decision."""
 
-        def write(heard: Heard, fact: Any) -> None:
+        def write(heard: ReceivedFrame, fact: Any) -> None:
             record(self._db, heard.charge_point, fact, heard.received_ms)
 
         return write

@@ -15,7 +15,7 @@ from shocpp.configuration.tags import add_card, load_accounts
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.connection import Connection, Reported
-from shocpp.ocpp.facts import AuthorizationAsked, TransactionStarted
+from shocpp.ocpp.facts import AuthorizationRequested, TransactionStarted
 from shocpp.settings import Settings
 from shocpp.store.books import records, transactions
 from shocpp.store.charge_points import frames
@@ -66,7 +66,7 @@ def _shown_after(
 def _id_tag(text: str) -> str | None:
     event = Connection(0).receive(text, now_ms())
     fact = event.fact if isinstance(event, Reported) else None
-    return fact.id_tag if isinstance(fact, AuthorizationAsked | TransactionStarted) else None
+    return fact.id_tag if isinstance(fact, AuthorizationRequested | TransactionStarted) else None
 
 
 def _account_of(db: Database, settings: Settings, id_tag: str) -> str | None:

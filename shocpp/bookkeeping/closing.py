@@ -9,8 +9,8 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.month import draft, is_over, month_end, name_of
-from shocpp.reports.snapshot import frozen
-from shocpp.reports.statement import Paper
+from shocpp.reports.snapshot import snapshot
+from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
 from shocpp.store.books import closings, records, statement_records
 from shocpp.store.books.closings import Closing
@@ -56,12 +56,12 @@ def close(
             )
         posting(db, settings).price_unpriced(name, closed_ms)
         records.take_back_imported(db, name)
-        paper = draft(db, settings, year, month)
+        statement = draft(db, settings, year, month)
         if not unpriced:
-            _require_prices(paper)
-        closing = closing_of(db, name, frozen(paper), closed_ms, closed_by)
+            _require_prices(statement)
+        closing = closing_of(db, name, snapshot(statement), closed_ms, closed_by)
         closings.record(db, closing)
-        left = (*_left(paper), *_open_before(db, year, month))
+        left = (*_left(statement), *_open_before(db, year, month))
     write_files(db, settings)
     return Done(closing, left)
 
@@ -84,10 +84,10 @@ def _require_complete(db: Database, settings: Settings) -> None:
         )
 
 
-def _require_prices(paper: Paper) -> None:
+def _require_prices(statement: Statement) -> None:
     missing = [
         f"{sums.unpriced_wh} Wh of {sums.account}"
-        for sums in paper.accounts
+        for sums in statement.accounts
         if sums.unpriced_wh and sums.total_ct is not None
     ]
     if missing:
@@ -97,13 +97,13 @@ def _require_prices(paper: Paper) -> None:
         )
 
 
-def _left(paper: Paper) -> list[str]:
+def _left(statement: Statement) -> list[str]:
     """What is decided, stopped or priced later comes into the open month."""
-    unpriced_wh = sum(sums.unpriced_wh for sums in paper.accounts if sums.total_ct is not None)
+    unpriced_wh = sum(sums.unpriced_wh for sums in statement.accounts if sums.total_ct is not None)
     told = (
-        (len(paper.under_review), "cases are under review; decide: shocpp review"),
-        (paper.unassigned_wh, "Wh are of unknown cards; assign them: shocpp review"),
-        (len(paper.unfinished), "transactions have no stop yet; see: shocpp transactions"),
+        (len(statement.under_review), "cases are under review; decide: shocpp review"),
+        (statement.unassigned_wh, "Wh are of unknown cards; assign them: shocpp review"),
+        (len(statement.unfinished), "transactions have no stop yet; see: shocpp transactions"),
         (unpriced_wh, _UNPRICED),
     )
     return [f"{count} {what}" for count, what in told if count]

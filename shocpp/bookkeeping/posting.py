@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_time, month_of
-from shocpp.ledger.booking import Record, belated
+from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.tariffs import Price, reversed_price
 from shocpp.settings import Settings
 from shocpp.store.books import closings, prices, readings, records
-from shocpp.store.books.records import Origin, RecordPlace
+from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 
 
@@ -25,7 +25,7 @@ class Posted(NamedTuple):
 
     number: int
     record: Record
-    place: RecordPlace
+    place: RecordLocation
 
 
 class Posting:
@@ -40,7 +40,7 @@ class Posting:
         """Put a record into the books; what is `said` of the same record names its file."""
         place = _place(record.billed_ms, self._zone, *said)
         if closings.is_closed(self._db, place.month):
-            record = belated(record, place.month, open_ms(self._db, posted_ms, self._zone))
+            record = late_record(record, place.month, open_ms(self._db, posted_ms, self._zone))
             place = _place(record.billed_ms, self._zone, *said)
         number = records.record(self._db, origin, record, place, posted_ms)
         price = self._price(origin, record)
@@ -94,13 +94,13 @@ def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
     return moment_ms
 
 
-def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordPlace:
+def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
     """The place of a record whose file has its name already."""
     local = local_time(month_ms, zone)
-    return RecordPlace(local[:7], local, file_name)
+    return RecordLocation(local[:7], local, file_name)
 
 
-def _place(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordPlace:
+def _place(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordLocation:
     """The name of a file comes from numbers and a hash only: no charger has a part in a path."""
     digest = hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest()
     return place_in(billed_ms, zone, f"{billed_ms // 1000}-{digest[:12]}.json")

@@ -36,7 +36,7 @@ _NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
 
 
-def seed_form(row: AccountingRow) -> dict[str, str]:
+def seed_format(row: AccountingRow) -> dict[str, str]:
     """The seed's six keys in the seed's spelling: all strings."""
     return {key: str(getattr(row, key)) for key in _SEED_KEYS}
 
@@ -47,7 +47,7 @@ def file_form(record: Unexported) -> dict[str, object]:
     typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
     price = None if record.price is None else price_form(record.price)
     said = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
-    return {**seed_form(row), **typed, **said}
+    return {**seed_format(row), **typed, **said}
 
 
 def price_form(frozen: Frozen) -> dict[str, object]:

@@ -15,7 +15,7 @@ MOST, WITHIN_MS = 5, 60_000
 """So often a Charge Point's newest connection wins at once; two with one name would never end."""
 
 
-class TakeOvers:
+class Takeovers:
     """Those of one process, by the row of the Charge Point."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class TakeOvers:
         same_address = address_of(former.remote) == address_of(newest.remote)
         if not often and (newest.is_sure or same_address):
             return True
-        return former.bell is None or not is_alive(former.bell)
+        return former.doorbell is None or not is_alive(former.doorbell)
 
     def note(self, row: int, now_ms: int) -> None:
         """One has been replaced."""

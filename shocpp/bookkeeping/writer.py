@@ -19,17 +19,17 @@ from shocpp.bookkeeping.jobs import Failed, Job, Look
 from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ShocppError
-from shocpp.metrics.counter_files import TallyFile
-from shocpp.metrics.counters import Tally
+from shocpp.metrics.counter_files import CounterFile
+from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
 from shocpp.store import calls, properties
 from shocpp.store.charge_points import connections, frames
 from shocpp.store.database import Database, open_database
-from shocpp.store.workers import bury_the_dead
+from shocpp.store.workers import reap_dead_workers
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +53,18 @@ NOTHING: Sequence[Job] = ()
 Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
 
 
-class Bookkeeper:
+class Writer:
     """Owns the writing connection. Its public methods are for any thread."""
 
     def __init__(
         self,
         settings: Settings,
-        chargers: ListingFile,
+        chargers: AllowlistFile,
         worker: str,
-        bell: str,
+        doorbell: str,
         pid: int,
-        tally: Tally,
-        tally_file: TallyFile | None,
+        counters: Counters,
+        counter_file: CounterFile | None,
     ) -> None:
         self.healthy = True
         self.trouble: str | None = None
@@ -72,8 +72,8 @@ class Bookkeeper:
         self._tariffs = TariffsFile(settings.tariffs_file)
         self._settings = settings
         self._chargers = chargers
-        self._worker, self._bell, self._pid = worker, bell, pid
-        self._tally, self._tally_file = tally, tally_file
+        self._worker, self._doorbell, self._pid = worker, doorbell, pid
+        self._counters, self._counter_file = counters, counter_file
         self._files = RecordFiles(settings.accounting_folder)
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
@@ -187,7 +187,7 @@ class Bookkeeper:
             if self._books is not None:
                 self._books.distrust(jobs)
         else:
-            self._tally.committed(time.monotonic() - begun)
+            self._counters.committed(time.monotonic() - begun)
             if not self.healthy:
                 self._probe()  # most writes are not synced, and prove nothing
         self._deliver(jobs, results)
@@ -200,9 +200,9 @@ class Bookkeeper:
         self._publish()
 
     def _publish(self) -> None:
-        if self._tally_file is not None:
-            self._tally.is_healthy = self.healthy
-            self._tally_file.write()
+        if self._counter_file is not None:
+            self._counters.is_healthy = self.healthy
+            self._counter_file.write()
 
     def _open(self) -> Bookkeeping:
         if self._db is not None and not self._db.is_in_place():
@@ -212,9 +212,9 @@ class Bookkeeper:
         if self._books is None or self._db is None:
             self._db = db = open_database(self._settings.database)
             with db.reading():
-                bury_the_dead(db, self._worker)
+                reap_dead_workers(db, self._worker)
                 with db.writing(durable=False):
-                    connections.enter_worker(db, self._worker, self._bell, self._pid, now_ms())
+                    connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
                 posting = Posting(db, self._settings.zone, self._tariffs)
                 self._books = Bookkeeping(db, self.tags, posting, self._worker, self._chargers)
         return self._books
@@ -248,7 +248,7 @@ class Bookkeeper:
         try:
             if now >= self._purge_at:
                 with self._db.reading():
-                    bury_the_dead(self._db, self._worker)
+                    reap_dead_workers(self._db, self._worker)
                 self._files.sweep()
                 if self._files.take_back(self._db):
                     self._books.billing.booked = True
@@ -281,8 +281,8 @@ class Bookkeeper:
 
     def _leave(self) -> None:
         self._publish()
-        if self._tally_file is not None:
-            self._tally_file.close()
+        if self._counter_file is not None:
+            self._counter_file.close()
         if self._db is None:
             return
         try:

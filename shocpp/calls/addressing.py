@@ -11,7 +11,7 @@ from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
 from shocpp.ocpp.outgoing import check_stop_by, names_no_transaction
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database
-from shocpp.store.workers import bury_the_dead
+from shocpp.store.workers import reap_dead_workers
 
 if TYPE_CHECKING:
     from shocpp.store.charge_points.charging import OpenTransaction
@@ -35,11 +35,11 @@ def address(
     """
     if names_no_transaction(action, payload):
         return _of_open_transaction(db, charge_point, payload)
-    name = identity_meant(db, charge_point) if charge_point is not None else the_only_connected(db)
+    name = resolve_identity(db, charge_point) if charge_point is not None else only_connected(db)
     return Addressed(name, dict(payload))
 
 
-def identity_meant(db: Database, charge_point: str) -> str:
+def resolve_identity(db: Database, charge_point: str) -> str:
     """The identity that an identity or serial names; UsageError where it is not exactly one."""
     found = identities.find(db, charge_point) if charge_point.isprintable() else []
     if len(found) != 1:
@@ -48,11 +48,11 @@ def identity_meant(db: Database, charge_point: str) -> str:
     return found[0]
 
 
-def the_only_connected(db: Database) -> str:
+def only_connected(db: Database) -> str:
     """The Charge Point that is meant where none is named."""
     found = connections.connected(db)
     if len(found) > 1:
-        bury_the_dead(db)
+        reap_dead_workers(db)
         found = connections.connected(db)
     if not found:
         raise Unreachable(f"no charger is connected; {SEE}")
@@ -71,9 +71,9 @@ def _of_open_transaction(
     check_stop_by(payload)
     account, named = payload.get("account"), payload.get("charge_point", charge_point)
     if named is not None:
-        where = identity_meant(db, named)
+        where = resolve_identity(db, named)
     elif account is None:
-        where = the_only_connected(db)
+        where = only_connected(db)
     else:
         where = None
     found = charging.open_at(db, where) if where else charging.open_of(db, str(account))

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.calls import placing
-from shocpp.calls.addressing import address, identity_meant, the_only_connected
-from shocpp.calls.placing import Asked, Placed
+from shocpp.calls.addressing import address, only_connected, resolve_identity
+from shocpp.calls.placing import CallOptions, PlacedCall
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, filled
 from shocpp.errors import Ambiguous, NotCharging, Unreachable
@@ -71,7 +71,7 @@ class _Answering:
             shown = display.energy(db, settings, canned.account or "")
         else:
             name = canned.charge_point
-            named = identity_meant(db, name) if name is not None else the_only_connected(db)
+            named = resolve_identity(db, name) if name is not None else only_connected(db)
             self._charge_point = named
             is_there = connections.holder(db, named) is not None
             if canned.shows == "power":
@@ -94,11 +94,11 @@ class _Answering:
         self._charge_point = placed.charge_point_id
         return self._answer_to(placed.outcome, placed.queued_ms)
 
-    def _place(self, asked_by: str) -> Placed:
+    def _place(self, asked_by: str) -> PlacedCall:
         canned = self._canned
         addressed = address(self._db, canned.charge_point, canned.action, canned.payload)
         self._charge_point = addressed.charge_point_id
-        asked = Asked(asked_by, canned.timeout_s, canned.name)
+        asked = CallOptions(asked_by, canned.timeout_s, canned.name)
         return placing.place(self._db, self._settings, addressed, canned.action, asked)
 
     def _answer_to(self, outcome: CallOutcome, asked_ms: int) -> Answer:
@@ -166,7 +166,7 @@ class _Answering:
     def _last_heard(self, charge_point: str) -> str:
         from shocpp.language.voice import moment
 
-        heard_ms = identities.last_heard_ms(self._db, charge_point)
+        heard_ms = identities.last_seen_ms(self._db, charge_point)
         if heard_ms is None:
             return ""
         return moment(heard_ms, now_ms(), self._settings.zone, self._settings.language)

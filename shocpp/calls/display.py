@@ -81,10 +81,10 @@ def state(db: Database, settings: Settings, charge_point_id: str) -> Shown:
 def _names_of_connectors(settings: Settings, charge_point_id: str) -> Mapping[int, str]:
     """What they are called; none where the file cannot be read: the state is told all the same."""
     # No other canned call needs it, and a CGI process pays for its imports.
-    from shocpp.configuration.charge_points import load_listing_or_none
+    from shocpp.configuration.charge_points import load_allowlist_or_none
 
     try:
-        return load_listing_or_none(settings.charge_points_file).meter(charge_point_id).connectors
+        return load_allowlist_or_none(settings.charge_points_file).meter(charge_point_id).connectors
     except ConfigError:
         return {}
 

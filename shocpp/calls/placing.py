@@ -20,7 +20,7 @@ from shocpp.store import calls, workers
 from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
-from shocpp.store.doorbell import Bell, bells_folder, ring
+from shocpp.store.doorbells import Doorbell, doorbells_folder, ring
 from shocpp.unique_ids import random_uuid
 
 LOOK_EVERY_S = 0.5
@@ -31,7 +31,7 @@ REPEAT_LOOKS_EVERY_S = 0.05
 ENDED = ("answered", "refused", "expired", "unknown")
 
 
-class Asked(NamedTuple):
+class CallOptions(NamedTuple):
     """Who asks for a Call, how long they wait, and the canned call it is, if it is one."""
 
     by: str
@@ -39,13 +39,13 @@ class Asked(NamedTuple):
     canned: str | None = None
 
 
-ANYBODY = Asked("a program")
+ANYBODY = CallOptions("a program")
 
 REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted")
 """Statuses of confirmations by which a charger says no (OCPP 1.6 §7)."""
 
 
-class Placed(NamedTuple):
+class PlacedCall(NamedTuple):
     """A Call that has ended, or its caller's patience; of a repeat, the first one."""
 
     charge_point_id: str
@@ -58,7 +58,7 @@ def place_call(
     charge_point: str | None,
     action: str,
     payload: Mapping[str, Any],
-    asked: Asked = ANYBODY,
+    asked: CallOptions = ANYBODY,
     *,
     forced: bool = False,
 ) -> CallOutcome:
@@ -84,8 +84,8 @@ def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
 
 
 def place(
-    db: Database, settings: Settings, addressed: Addressed, action: str, asked: Asked
-) -> Placed:
+    db: Database, settings: Settings, addressed: Addressed, action: str, asked: CallOptions
+) -> PlacedCall:
     """Queue a Call and wait for its end; a repeat of a canned call waits for the first one's.
 
     Raises Unreachable where the charge point is not connected; nothing is queued then.
@@ -101,20 +101,22 @@ def place(
     queued_ms = now_ms()
     deadline_ms = queued_ms + int(asked.timeout_s * 1000)
     call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms)
-    bell = Bell(bells_folder(settings.database))
+    doorbell = Doorbell(doorbells_folder(settings.database))
     try:
         with db.writing(durable=False):
             first = repeats(db, asked.canned, action, same)
             if first is None:
-                calls.queue(db, call, bell.path, queued_ms, asked_by=asked.by, canned=asked.canned)
+                calls.queue(
+                    db, call, doorbell.path, queued_ms, asked_by=asked.by, canned=asked.canned
+                )
         if first is not None:
             return watch(db, first, deadline)
         if not ring(holder[1]):
-            _bury_holder(db, holder, call)
+            _release_dead_holder(db, holder, call)
             raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
-        return Placed(charge_point_id, queued_ms, _wait(db, call, bell, holder, deadline))
+        return PlacedCall(charge_point_id, queued_ms, _wait(db, call, doorbell, holder, deadline))
     finally:
-        bell.remove()
+        doorbell.remove()
 
 
 def repeats(
@@ -145,7 +147,7 @@ def is_refusal(outcome: CallOutcome) -> bool:
     )
 
 
-def watch(db: Database, first: Repeatable, deadline: float) -> Placed:
+def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
     """Wait for the end of a Call that somebody else has placed."""
     outcome = first.outcome
     while outcome.state not in ENDED and time.monotonic() < deadline:
@@ -153,27 +155,27 @@ def watch(db: Database, first: Repeatable, deadline: float) -> Placed:
         outcome = _outcome(db, first.call_id)
     if outcome.state not in ENDED:
         outcome = outcome._replace(state="expired")
-    return Placed(first.charge_point_id, first.queued_ms, outcome)
+    return PlacedCall(first.charge_point_id, first.queued_ms, outcome)
 
 
-def _bury_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
-    workers.bury(db, *holder)
+def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
+    workers.release_dead_worker(db, *holder)
     with db.writing(durable=False):
         calls.withdraw(db, call.call_id, now_ms())
 
 
 def _wait(
-    db: Database, call: QueuedCall, bell: Bell, holder: tuple[str, str], deadline: float
+    db: Database, call: QueuedCall, doorbell: Doorbell, holder: tuple[str, str], deadline: float
 ) -> CallOutcome:
     while (left := deadline - time.monotonic()) > 0:
         # To look before it can have been answered would only keep the worker from the database.
-        rung, _, _ = select.select([bell], [], [], min(left, LOOK_EVERY_S))
-        bell.answer()
+        rung, _, _ = select.select([doorbell], [], [], min(left, LOOK_EVERY_S))
+        doorbell.answer()
         outcome = _outcome(db, call.call_id)
         if outcome.state in ENDED:
             return outcome
         if not rung and not workers.is_alive(holder[1]):
-            _bury_holder(db, holder, call)
+            _release_dead_holder(db, holder, call)
     return _give_up(db, call.call_id)
 
 

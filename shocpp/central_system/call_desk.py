@@ -13,7 +13,7 @@ from shocpp.bookkeeping.jobs import Claim, Job, Send, Settle
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.clock import now_ms
-from shocpp.metrics.counters import Tally
+from shocpp.metrics.counters import Counters
 from shocpp.store.calls import CallOutcome, QueuedCall
 
 Submit = Callable[[Job, Conversation | None], None]
@@ -23,10 +23,10 @@ class CallDesk:
     """The Calls of one switchboard; everything here runs in its loop."""
 
     def __init__(
-        self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None], tally: Tally
+        self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None], counters: Counters
     ) -> None:
         self._loop = loop
-        self._tally = tally
+        self._counters = counters
         self._submit = submit
         self._touch = touch
         self._known: set[str] = set()
@@ -99,5 +99,5 @@ class CallDesk:
             self._settle(conversation.token, conversation.outstanding, "unknown", told)
 
     def _settle(self, token: str, call: QueuedCall, state: str, told: str) -> None:
-        self._tally.call_ended(state)
+        self._counters.call_ended(state)
         self._submit(Settle(token, call.call_id, CallOutcome(state, None, None, told)), None)

@@ -6,7 +6,7 @@ from typing import Protocol
 from shocpp.central_system.loop import READ, Loop
 from shocpp.central_system.transport import Transport
 
-FAREWELL_S = 2.0
+CLOSE_TIMEOUT_S = 2.0
 """How long a peer has to answer a Close, or to go."""
 
 MOST_SEEN_OFF = 500
@@ -26,7 +26,7 @@ class Leaving(Protocol):
         """Give the descriptor back."""
 
 
-class Farewells:
+class ClosingHandshakes:
     """The connections of one switchboard that are about to end; everything runs in its loop."""
 
     def __init__(self, loop: Loop) -> None:
@@ -50,7 +50,7 @@ class Farewells:
     def _await_end(self, leaving: Leaving) -> None:
         self._ending.add(leaving)
         self._loop.watch(leaving, READ, lambda _: self._discard(leaving))
-        self._loop.at(time.monotonic() + FAREWELL_S, self._part, leaving)
+        self._loop.at(time.monotonic() + CLOSE_TIMEOUT_S, self._part, leaving)
 
     def are_under_way(self) -> bool:
         """Whether a peer has yet to answer."""

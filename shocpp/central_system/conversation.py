@@ -11,7 +11,7 @@ from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.central_system.transport import Transport
 from shocpp.configuration.charge_points import Entry
-from shocpp.metrics.counters import Tally
+from shocpp.metrics.counters import Counters
 from shocpp.ocpp.connection import (
     Answered,
     Confirmed,
@@ -77,18 +77,18 @@ class Conversation:
         "claiming",
         "closed",
         "connection",
+        "counters",
         "held",
         "ignored",
         "ignored_since_ms",
         "introduced",
         "key",
-        "last_heard",
+        "last_seen",
         "outstanding",
         "paused",
         "silent",
         "slots",
         "stuck_since",
-        "tally",
         "token",
         "transport",
         "unfinished",
@@ -97,12 +97,17 @@ class Conversation:
     )
 
     def __init__(
-        self, transport: Transport, admitted: Admitted, heartbeat_s: int, now: float, tally: Tally
+        self,
+        transport: Transport,
+        admitted: Admitted,
+        heartbeat_s: int,
+        now: float,
+        counters: Counters,
     ) -> None:
         self.admitted = admitted
         self.token = random_uuid()
         self.transport = transport
-        self.tally = tally
+        self.counters = counters
         self.connection = connection_of(admitted.entry, heartbeat_s)
         self.charge_point_id: str | None = None
         self.key: str | None = None
@@ -110,7 +115,7 @@ class Conversation:
         self.closed = False
         self.paused = False
         self.watched = 0
-        self.last_heard = now
+        self.last_seen = now
         self.silent = 0
         self.stuck_since: float | None = None
         self.unfinished = 0
@@ -132,33 +137,33 @@ class Conversation:
         """Take a text in. The slot, if any, waits for the bookkeeper's answer to it."""
         event = self.connection.receive(text, now_ms)
         if isinstance(event, Reported):
-            self.tally.received(event.action)
-            slot = Slot(text, event, self.last_heard)
+            self.counters.received(event.action)
+            slot = Slot(text, event, self.last_seen)
             self.slots.append(slot)
             return event, slot
         if isinstance(event, Answered):
             delay_s = self._delay_s(event)
             if self.slots or delay_s:
-                self.tally.received(event.action)
-                due = self.last_heard + delay_s
-                self.slots.append(Slot(text, event, self.last_heard, event.text, due))
+                self.counters.received(event.action)
+                due = self.last_seen + delay_s
+                self.slots.append(Slot(text, event, self.last_seen, event.text, due))
             else:
                 self.transport.send(event.text)
-                self.tally.exchanged(event.action, event.text, self.last_heard)
+                self.counters.exchanged(event.action, event.text, self.last_seen)
         elif isinstance(event, Repeated):
-            self.tally.received(event.action)
+            self.counters.received(event.action)
             first = next((slot for slot in self.slots if slot.received_text == text), None)
             if first is not None:
                 self.slots.append(first)
         elif isinstance(event, Confirmed | Refused):
             self._settled("answered" if isinstance(event, Confirmed) else "refused")
         else:
-            self.tally.ignored()
+            self.counters.ignored()
         return event, None
 
     def _settled(self, outcome: str) -> None:
-        self.tally.received(self.outstanding.action if self.outstanding is not None else "")
-        self.tally.call_ended(outcome)
+        self.counters.received(self.outstanding.action if self.outstanding is not None else "")
+        self.counters.call_ended(outcome)
         self.outstanding = None
 
     def answer(self, slot: Slot, text: str, now: float) -> None:
@@ -182,7 +187,7 @@ class Conversation:
             first = self.slots.popleft()
             answer = first.text or ""
             self.transport.send(answer)
-            self.tally.answered(first.event.action, answer, first.received)
+            self.counters.answered(first.event.action, answer, first.received)
 
     def due(self) -> float | None:
         """When the oldest answer is to be released, if it is only kept back."""
@@ -212,7 +217,7 @@ class Conversation:
         """Send a Call of ours, which is outstanding from now on."""
         self.outstanding = call
         self.transport.send(text)
-        self.tally.sent(call.action)
+        self.counters.sent(call.action)
 
     def address_name(self) -> str:
         """An identity for a charger that tells none."""

@@ -157,7 +157,7 @@ class Reception:
 
     def _check_sign(self, conversation: Conversation, asked: float) -> None:
         """One whose frames wait to be read has talked before, and its pong waits behind them."""
-        if not (conversation.closed or conversation.paused) and conversation.last_heard < asked:
+        if not (conversation.closed or conversation.paused) and conversation.last_seen < asked:
             self._drop(conversation, "silent when another connection claimed its name")
 
     def receive(

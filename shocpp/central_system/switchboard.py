@@ -30,23 +30,23 @@ from shocpp.bookkeeping.jobs import (
     Refuse,
     may_wait,
 )
-from shocpp.bookkeeping.writer import Bookkeeper
+from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
-from shocpp.central_system.closing_handshakes import Farewells, Leaving
+from shocpp.central_system.closing_handshakes import ClosingHandshakes, Leaving
 from shocpp.central_system.conversation import Conversation, Slot, too_much
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.reception import POLICY, REPLACED, Reception
 from shocpp.central_system.transport import Transport
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import Listing, ListingFile
-from shocpp.metrics.counter_files import TallyFile
-from shocpp.metrics.counters import Tally
+from shocpp.configuration.charge_points import Allowlist, AllowlistFile
+from shocpp.metrics.counter_files import CounterFile
+from shocpp.metrics.counters import Counters
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.frames import Call, error_text, parse
 from shocpp.settings import Settings
 from shocpp.store.charge_points.admissions import RefusedAttempts
-from shocpp.store.doorbell import Bell, bells_folder
+from shocpp.store.doorbells import Doorbell, doorbells_folder
 from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
@@ -78,17 +78,17 @@ class Switchboard:
         self,
         settings: Settings,
         selector: selectors.BaseSelector | None = None,
-        tally_file: TallyFile | None = None,
+        counter_file: CounterFile | None = None,
     ) -> None:
         """Without a `tally_file` what is counted goes with the process."""
         self._settings = settings
-        self.tally = Tally() if tally_file is None else tally_file.tally
+        self.counters = Counters() if counter_file is None else counter_file.counters
         self._loop = Loop(selector)
-        self._bell = Bell(bells_folder(settings.database))
-        self.chargers = ListingFile(settings.charge_points_file)
-        worker = (random_uuid(), self._bell.path, os.getpid())
-        self._bookkeeper = Bookkeeper(settings, self.chargers, *worker, self.tally, tally_file)
-        self._calls = CallDesk(self._loop, self._submit, self._touch, self.tally)
+        self._doorbell = Doorbell(doorbells_folder(settings.database))
+        self.chargers = AllowlistFile(settings.charge_points_file)
+        worker = (random_uuid(), self._doorbell.path, os.getpid())
+        self._writer = Writer(settings, self.chargers, *worker, self.counters, counter_file)
+        self._calls = CallDesk(self._loop, self._submit, self._touch, self.counters)
         self._conversations: dict[str, Conversation] = {}
         self._adopted: set[Transport] = set()
         self._jobs: list[Job] = []
@@ -96,12 +96,12 @@ class Switchboard:
         self._leisure_ends = False
         self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
         self._touched: set[Conversation] = set()
-        self._farewells = Farewells(self._loop)
+        self._closing_handshakes = ClosingHandshakes(self._loop)
         self._reception = Reception(
             self._loop, self._submit, self._hang_up, self._drop, self._touch, self._calls.ask
         )
         self._most = _most_chargers()
-        self._listed: Listing | None = None
+        self._listed: Allowlist | None = None
         self._stopping = False
         self._done = threading.Event()
 
@@ -110,7 +110,7 @@ class Switchboard:
     def start(self) -> None:
         """Serve in a thread of its own; whoever is told that it is well may rely on the books."""
         threading.Thread(target=self.run, name="switchboard", daemon=True).start()
-        self._bookkeeper.wait_until_begun(BEGINNING_S)
+        self._writer.wait_until_begun(BEGINNING_S)
 
     def adopt(self, transport: Transport, admitted: Admitted) -> None:
         """Take over the wire of a Charge Point that was let in."""
@@ -124,7 +124,7 @@ class Switchboard:
 
     def see_off(self, leaving: Leaving) -> None:
         """Wait in the loop for a web client to go, whose answer was sent."""
-        self._loop.soon(lambda: self._farewells.see_off(leaving))
+        self._loop.soon(lambda: self._closing_handshakes.see_off(leaving))
 
     def is_full(self) -> bool:
         """Whether so many chargers are here that the process would run out of descriptors."""
@@ -136,14 +136,14 @@ class Switchboard:
 
     def health(self) -> str | None:
         """Why no charger can be served just now, if so."""
-        if not self._bookkeeper.has_begun():
+        if not self._writer.has_begun():
             return "the books are being opened"
-        return self._bookkeeper.trouble
+        return self._writer.trouble
 
     def conf_trouble(self) -> str | None:
         """Why tags.json or charge_points.json is not in force as it is, if so."""
-        self.chargers.listing()
-        return self._bookkeeper.tags.trouble or self.chargers.trouble
+        self.chargers.allowlist()
+        return self._writer.tags.trouble or self.chargers.trouble
 
     def stop(self, timeout_s: float = 1.5) -> None:
         """End the loop, as `end_soon` says, and wait for it."""
@@ -159,8 +159,8 @@ class Switchboard:
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
         """Serve until `stop`, or until there is nothing left to do and `until` says so."""
-        self._loop.watch(self._bell, READ, self._rung)
-        self._bookkeeper.start(self._deliver, self._found)
+        self._loop.watch(self._doorbell, READ, self._rung)
+        self._writer.start(self._deliver, self._found)
         self._look()
         try:
             while not self._stopping and not (until() and self._is_idle()):
@@ -183,15 +183,15 @@ class Switchboard:
         return not (self._handed_over or self._jobs or self._loop.has_posted())
 
     def _rung(self, _mask: int) -> None:
-        self._bell.answer()
-        self._bookkeeper.look(rung=True)
+        self._doorbell.answer()
+        self._writer.look(rung=True)
 
     def _look(self) -> None:
-        self._bookkeeper.look(rung=False)
-        self._look_at_listing()
+        self._writer.look(rung=False)
+        self._poll_allowlist()
         self._loop.at(time.monotonic() + LOOK_EVERY_S, self._look)
 
-    def _look_at_listing(self) -> None:
+    def _poll_allowlist(self) -> None:
         """Part with whom the list that has changed would not let in."""
         newest = self.chargers.newest
         if newest is None or newest is self._listed:
@@ -227,7 +227,7 @@ class Switchboard:
 
     def _hand_over(self) -> None:
         if self._somebody_waits and self._jobs:
-            self._bookkeeper.submit(self._jobs)
+            self._writer.submit(self._jobs)
             self._jobs = []
         self._somebody_waits = False
 
@@ -239,7 +239,7 @@ class Switchboard:
         for conversation in touched:
             if not conversation.closed:
                 self._watch(conversation, conversation.transport.flush())
-        self.tally.left()
+        self.counters.left()
 
     def _watch(self, conversation: Conversation, flushed: bool) -> None:
         """Watch for what can happen next: frames unless reading pauses, room for what is left."""
@@ -284,7 +284,7 @@ class Switchboard:
     # -- frames ------------------------------------------------------------------------------------
 
     def _read(self, conversation: Conversation) -> None:
-        conversation.last_heard = time.monotonic()
+        conversation.last_seen = time.monotonic()
         moment_ms = now_ms()
         for text in conversation.transport.receive():
             try:
@@ -301,7 +301,7 @@ class Switchboard:
         if isinstance(call, Call) and call.action not in NEVER_REFUSED:
             answer = error_text(call.unique_id, "InternalError", "")
             conversation.transport.send(answer)
-            self.tally.exchanged(call.action, answer, conversation.last_heard)
+            self.counters.exchanged(call.action, answer, conversation.last_seen)
         else:
             self._hang_up(conversation, INTERNAL, "internal error")
 
@@ -341,7 +341,7 @@ class Switchboard:
                     self._calls.next_call(conversation)
             elif isinstance(job, Connect):
                 self._reception.take(conversation, job, result)
-                self._bookkeeper.look(rung=True)
+                self._writer.look(rung=True)
 
     def _take_failure(
         self, conversation: Conversation, job: Job, slot: Slot | None, failed: Failed
@@ -396,8 +396,8 @@ class Switchboard:
         now = time.monotonic()
         self._adopted.discard(transport)
         heartbeat_s = self._settings.heartbeat_s
-        conversation = Conversation(transport, admitted, heartbeat_s, now, self.tally)
-        self.tally.opened()
+        conversation = Conversation(transport, admitted, heartbeat_s, now, self.counters)
+        self.counters.opened()
         self._conversations[conversation.token] = conversation
         self._loop.at(now + PING_AFTER_S, self._check_life, conversation)
         if admitted.charge_point_id is not None:
@@ -409,7 +409,7 @@ class Switchboard:
         if conversation.closed:
             return
         now = time.monotonic()
-        due = conversation.last_heard + PING_AFTER_S
+        due = conversation.last_seen + PING_AFTER_S
         if due > now:
             conversation.silent = 0
         else:
@@ -438,7 +438,7 @@ class Switchboard:
             return
         conversation.release(math.inf)
         self._forget(conversation, reason)
-        self._farewells.say(conversation.transport, code, reason)
+        self._closing_handshakes.say(conversation.transport, code, reason)
 
     def _drop(self, conversation: Conversation, reason: str) -> None:
         """The charger has gone."""
@@ -447,7 +447,7 @@ class Switchboard:
 
     def _forget(self, conversation: Conversation, reason: str) -> None:
         conversation.closed = True
-        self.tally.closed()
+        self.counters.closed()
         if conversation.watched:
             self._loop.unwatch(conversation.transport)
             conversation.watched = 0
@@ -462,17 +462,17 @@ class Switchboard:
         """Facts that have come are written and answered, then everybody gets a Close."""
         self._somebody_waits = True
         self._hand_over()
-        self._bookkeeper.finish(timeout_s=1.0)
+        self._writer.finish(timeout_s=1.0)
         self._loop.run_posted()
         self._flush()
         for conversation in list(self._conversations.values()):
             self._hang_up(conversation, RESTART, "the Central System restarts")
         self._hand_over()
         deadline = time.monotonic() + 0.2
-        while self._farewells.are_under_way() and time.monotonic() < deadline:
+        while self._closing_handshakes.are_under_way() and time.monotonic() < deadline:
             self._loop.turn(0.05)
-        self._bookkeeper.stop(timeout_s=1.0)
-        self._bell.remove()
+        self._writer.stop(timeout_s=1.0)
+        self._doorbell.remove()
 
 
 def _most_chargers() -> int:

@@ -164,7 +164,7 @@ def _of_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
 def _of_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
     if db is None:
         return
-    alive = [worker for worker, bell in connections.workers(db) if is_alive(bell)]
+    alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
     if not alive:
         yield Finding(NOTE, "no server is running; start it with: shocpp-listener")
     version = version_with_wal_race()

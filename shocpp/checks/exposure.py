@@ -10,11 +10,11 @@ from pathlib import Path
 from shocpp.admission.decision import in_force
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
 from shocpp.configuration.charge_points import (
-    NO_LISTING,
+    NO_ALLOWLIST,
+    Allowlist,
     Entry,
-    Listing,
-    listing_or_kept,
-    load_listing,
+    allowlist_or_stored,
+    load_allowlist,
 )
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError
@@ -23,7 +23,7 @@ from shocpp.settings import CHECKOUT, Settings, is_loopback
 from shocpp.store import properties
 from shocpp.store.charge_points import admissions, identities
 from shocpp.store.database import Database
-from shocpp.store.doorbell import bells_folder
+from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.views import rows_of
 
 ADD = "shocpp charge-points add"
@@ -38,9 +38,9 @@ SECRETS_OF_OTHERS = (
 def of_strangers(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Who comes in as a charger without proving that it is one."""
     path = settings.charge_points_file
-    kept = properties.kept_listing(db) if db else None
+    kept = properties.stored_allowlist(db) if db else None
     try:
-        listing = listing_or_kept(path, kept)
+        allowlist = allowlist_or_stored(path, kept)
         if kept is not None and not path.exists():
             yield Finding(
                 WRONG,
@@ -50,17 +50,17 @@ def of_strangers(settings: Settings, db: Database | None) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding(WRONG, f"{error}; until then a server that starts lets no charger in")
         return
-    if listing.others is not None and not listing.others.hashes:
-        yield _open_house(settings, listing)
-    without = [e.charge_point_id for e in listing.entries.values() if _asks_none(e, db)]
+    if allowlist.others is not None and not allowlist.others.hashes:
+        yield _open_house(settings, allowlist)
+    without = [e.charge_point_id for e in allowlist.entries.values() if _asks_none(e, db)]
     if without:
         yield Finding(
             NOTE,
             f"{path}: whoever knows the name can speak for {', '.join(without)}, which "
             f"{'needs' if len(without) == 1 else 'need'} no password",
         )
-    if db is not None and listing is not NO_LISTING:
-        yield from _of_connected(listing, path, db)
+    if db is not None and allowlist is not NO_ALLOWLIST:
+        yield from _of_connected(allowlist, path, db)
 
 
 def _asks_none(entry: Entry, db: Database | None) -> bool:
@@ -73,7 +73,7 @@ def of_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Find
     """Entries that may be misspelled."""
     path = settings.charge_points_file
     with suppress(FileNotFoundError, ConfigError):  # told by of_strangers
-        for entry in load_listing(path).entries.values():
+        for entry in load_allowlist(path).entries.values():
             if db is not None and identities.row_of(db, entry.charge_point_id) is None:
                 yield Finding(
                     NOTE,
@@ -82,7 +82,7 @@ def of_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Find
                 )
 
 
-def _open_house(settings: Settings, listing: Listing) -> Finding:
+def _open_house(settings: Settings, allowlist: Allowlist) -> Finding:
     path = settings.charge_points_file
     if not is_loopback(settings.address):
         reaches = f"reaches {settings.address}:{settings.port}"
@@ -90,7 +90,7 @@ def _open_house(settings: Settings, listing: Listing) -> Finding:
         reaches = "comes through the proxy"
     else:
         reaches = "is on this machine"
-    if listing is NO_LISTING:
+    if allowlist is NO_ALLOWLIST:
         everybody = f"there is no {path}, so any charger"
         remedy = f"give yours passwords: {ADD} NAME"
     else:
@@ -104,10 +104,10 @@ def _open_house(settings: Settings, listing: Listing) -> Finding:
     return Finding(RISKY if is_reached else NOTE, sentence)
 
 
-def _of_connected(listing: Listing, path: Path, db: Database) -> Iterator[Finding]:
+def _of_connected(allowlist: Allowlist, path: Path, db: Database) -> Iterator[Finding]:
     """Chargers that came in before the list was as it is."""
     for row in rows_of(db, "charge_points"):
-        if row["connected"] and listing.entry(row["id"]) is None:
+        if row["connected"] and allowlist.entry(row["id"]) is None:
             yield Finding(
                 RISKY,
                 f"{row['id']} is connected and not in {path}: it will not get in again; if it is "
@@ -118,7 +118,7 @@ def _of_connected(listing: Listing, path: Path, db: Database) -> Iterator[Findin
 def of_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """What holds secrets or tells when people were at home, and everybody can read."""
     files = (settings.database, settings.canned_file, settings.charge_points_file)
-    folders = (bells_folder(settings.database), settings.accounting_folder)
+    folders = (doorbells_folder(settings.database), settings.accounting_folder)
     for path in (*files, *folders, *SECRETS_OF_OTHERS):
         try:
             status = path.stat()
@@ -153,7 +153,7 @@ def _holds_secrets(path: Path) -> bool:
 
 def of_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """What this user, as whom the server and CGI scripts run as well, has no right to."""
-    folders = (bells_folder(settings.database), settings.accounting_folder)
+    folders = (doorbells_folder(settings.database), settings.accounting_folder)
     for path in (settings.database, *folders):
         yield from _of_owner(path, os.R_OK | os.W_OK)
     for path in (settings.canned_file, settings.charge_points_file, settings.tags_file):

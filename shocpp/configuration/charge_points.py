@@ -87,7 +87,7 @@ class Entry(NamedTuple):
     meter: Meter = Meter()
 
 
-class Listing(NamedTuple):
+class Allowlist(NamedTuple):
     """The chargers of the file, by the keys of their identities, and what holds for all others.
 
     `others` is None where nobody else is let in.
@@ -117,34 +117,34 @@ class Listing(NamedTuple):
 
 
 OPEN_TO_ALL = Entry(OTHERS, asks_none=True)
-NO_LISTING = Listing({}, OPEN_TO_ALL)
+NO_ALLOWLIST = Allowlist({}, OPEN_TO_ALL)
 """No file: every charger is let in."""
 
-CLOSED = Listing({}, None)
+CLOSED = Allowlist({}, None)
 
 
-def load_listing(path: Path) -> Listing:
+def load_allowlist(path: Path) -> Allowlist:
     """The file as it is now; raises FileNotFoundError, or ConfigError naming place and remedy."""
-    return parse_listing(conf_text(path), str(path))
+    return parse_allowlist(conf_text(path), str(path))
 
 
-def load_listing_or_none(path: Path) -> Listing:
+def load_allowlist_or_none(path: Path) -> Allowlist:
     """The file as it is now; without one, every charger is let in."""
     try:
-        return load_listing(path)
+        return load_allowlist(path)
     except FileNotFoundError:
-        return NO_LISTING
+        return NO_ALLOWLIST
 
 
-def listing_or_kept(path: Path, kept: str | None) -> Listing:
+def allowlist_or_stored(path: Path, kept: str | None) -> Allowlist:
     """The file as it is now; without one what is kept of it, if it has ever been there."""
     try:
-        return load_listing(path)
+        return load_allowlist(path)
     except FileNotFoundError:
-        return NO_LISTING if kept is None else parse_listing(kept, str(path))
+        return NO_ALLOWLIST if kept is None else parse_allowlist(kept, str(path))
 
 
-def parse_listing(text: str, source: str) -> Listing:
+def parse_allowlist(text: str, source: str) -> Allowlist:
     """What a charge_points.json says; `source` names the file in the sentences of ConfigError."""
     try:
         listed = members(decoded(text, source, EXAMPLE), "the file")
@@ -157,7 +157,7 @@ def parse_listing(text: str, source: str) -> Listing:
                 entries[key] = _entry(charge_point_id, value, place)
     except UsageError as error:
         raise ConfigError(f"{source}: {error}; see {EXAMPLE}") from None
-    return Listing(entries, entries.pop(OTHERS, None))
+    return Allowlist(entries, entries.pop(OTHERS, None))
 
 
 def can_be_listed(charge_point_id: str) -> bool:
@@ -247,7 +247,7 @@ def _connectors(value: object, place: str) -> dict[int, str]:
     return {int(number): _text(name, f"{place}, {number}") for number, name in names.items()}
 
 
-class ListingFile:
+class AllowlistFile:
     """The listing in force; `trouble` is why the file's present content is not. For any thread."""
 
     def __init__(self, path: Path) -> None:
@@ -255,7 +255,7 @@ class ListingFile:
         self.text: str | None = None
         self.trouble: str | None = None
         self._kept: str | None = None
-        self._listing: Listing | None = None
+        self._allowlist: Allowlist | None = None
         self._stamp: Stamp | None = None
         self._read = False
 
@@ -264,52 +264,52 @@ class ListingFile:
         self._kept, self._read = kept, False
 
     @property
-    def newest(self) -> Listing | None:
+    def newest(self) -> Allowlist | None:
         """The listing as it was last looked at, if it was: nothing waits for a disk here."""
-        return self._listing
+        return self._allowlist
 
-    def listing(self) -> Listing:
+    def allowlist(self) -> Allowlist:
         """The listing, after a look whether the file has changed (one stat)."""
         stamp = stamp_of(self.path)
-        if not self._read or stamp != self._stamp or self._listing is None:
+        if not self._read or stamp != self._stamp or self._allowlist is None:
             self._load()
             self._read, self._stamp = True, stamp
-        assert self._listing is not None
-        return self._listing
+        assert self._allowlist is not None
+        return self._allowlist
 
     def _load(self) -> None:
         try:
             text = conf_text(self.path)
-            listing = parse_listing(text, str(self.path))
+            allowlist = parse_allowlist(text, str(self.path))
         except FileNotFoundError:
-            if self._listing in (None, NO_LISTING) and self._kept is None:
-                self._listing, self.trouble = NO_LISTING, None
+            if self._allowlist in (None, NO_ALLOWLIST) and self._kept is None:
+                self._allowlist, self.trouble = NO_ALLOWLIST, None
                 return
             self._keep(f"{self.path} is not there any more")
         except ConfigError as error:
             self._keep(str(error))
         else:
-            self._listing, self.text, self.trouble = listing, text, None
-            log.info("%s: chargers %s", self.path, ", ".join(self._names(listing)) or "none")
+            self._allowlist, self.text, self.trouble = allowlist, text, None
+            log.info("%s: chargers %s", self.path, ", ".join(self._names(allowlist)) or "none")
 
     def _keep(self, trouble: str) -> None:
-        if self._listing in (None, NO_LISTING):
-            self._listing = self._kept_listing()
-        names = ", ".join(self._names(self._listing))
+        if self._allowlist in (None, NO_ALLOWLIST):
+            self._allowlist = self._stored_allowlist()
+        names = ", ".join(self._names(self._allowlist))
         self.trouble = f"{trouble}; " + (
             f"the list read before stays in force: {names}" if names else "no charger is let in"
         )
         log.warning("%s", self.trouble)
 
-    def _kept_listing(self) -> Listing:
+    def _stored_allowlist(self) -> Allowlist:
         if self._kept is None:
             return CLOSED
         try:
-            return parse_listing(self._kept, str(self.path))
+            return parse_allowlist(self._kept, str(self.path))
         except ConfigError:  # an older version's
             return CLOSED
 
     @staticmethod
-    def _names(listing: Listing) -> list[str]:
-        others = [OTHERS] if listing.others else []
-        return [entry.charge_point_id for entry in listing.entries.values()] + others
+    def _names(allowlist: Allowlist) -> list[str]:
+        others = [OTHERS] if allowlist.others else []
+        return [entry.charge_point_id for entry in allowlist.entries.values()] + others

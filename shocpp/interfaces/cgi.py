@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from shocpp.calls.answering import Answer, answer_canned
 from shocpp.configuration.canned_calls import CannedCall, canned_call
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
-from shocpp.interfaces.http.authentication import has_secret, is_of_another_page, who_asks
+from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
 from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings
@@ -157,7 +157,7 @@ def _permitted(
     environ: "WSGIEnvironment", asked: dict[str, str], settings: Settings
 ) -> tuple[CannedCall, str]:
     """The canned call, and who may have it; strangers do not learn which names there are."""
-    asker, name = who_asks(environ, settings.token), asked.get("canned", "")
+    asker, name = caller_name(environ, settings.token), asked.get("canned", "")
     if asker is not None:
         if not name:
             raise Refused(400, "which canned call? Ask for ?canned= and a name in canned.json")

@@ -32,7 +32,7 @@ def id_tag_key(id_tag: str) -> str:
     return id_tag.translate(_SEPARATORS).casefold()
 
 
-def meant_tag(id_tag: str, default_tag: str | None) -> str:
+def effective_id_tag(id_tag: str, default_tag: str | None) -> str:
     """The card that a charger means: what it names, else its default tag, if it has one."""
     return id_tag if default_tag is None or id_tag_key(id_tag) else default_tag
 

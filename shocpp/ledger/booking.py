@@ -82,7 +82,7 @@ def book_stop(
     match: Match,
     *,
     readings: Iterable[Reading] = (),
-    neighbours: Iterable[tuple[int, int]] = (),
+    overlapping: Iterable[tuple[int, int]] = (),
     cap_wh: int = CAP_WH,
     now_ms: int,
 ) -> Record:
@@ -92,7 +92,7 @@ def book_stop(
     that other records or later starts claim and that this one must not book again; with more than
     `cap_wh` it waits for a human.
     """
-    neighbours, readings = tuple(neighbours), tuple(readings)
+    overlapping, readings = tuple(overlapping), tuple(readings)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
     if transaction and NO_CARD_TOLD in transaction.flags:
@@ -102,9 +102,9 @@ def book_stop(
     reviews = [match.unmatched] if match.unmatched else []
     registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
     most_wh = max(cap_wh, CAP_WH)  # of a large battery; a small cap makes no reading implausible
-    begin_wh = _begin_wh(stopped, match, registers, neighbours, reviews, most_wh)
+    begin_wh = _begin_wh(stopped, match, registers, overlapping, reviews, most_wh)
     end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews, most_wh)
-    if _overlaps(begin_wh, end_wh, neighbours):
+    if _overlaps(begin_wh, end_wh, overlapping):
         reviews.append("overlaps what is booked already")
     if consumed_wh > cap_wh:
         reviews.append(f"more than {cap_wh // 1000} kWh")
@@ -138,7 +138,7 @@ def book_stop(
     )
 
 
-def belated(record: Record, month: str, billed_ms: int) -> Record:
+def late_record(record: Record, month: str, billed_ms: int) -> Record:
     """A record whose month (YYYY-MM) is closed: it is billed at another moment, and says so.
 
     That moment is a whole second, which is what the record's file can tell.
@@ -147,9 +147,9 @@ def belated(record: Record, month: str, billed_ms: int) -> Record:
     return record._replace(billed_ms=billed_ms - billed_ms % 1000, flags=flags)
 
 
-def _overlaps(begin_wh: int, end_wh: int, neighbours: Iterable[tuple[int, int]]) -> bool:
+def _overlaps(begin_wh: int, end_wh: int, overlapping: Iterable[tuple[int, int]]) -> bool:
     return any(
-        low + TOLERANCE_WH < end_wh and high > begin_wh + TOLERANCE_WH for low, high in neighbours
+        low + TOLERANCE_WH < end_wh and high > begin_wh + TOLERANCE_WH for low, high in overlapping
     )
 
 
@@ -213,7 +213,7 @@ def _begin_wh(
     stopped: TransactionStopped,
     match: Match,
     registers: list[int],
-    neighbours: tuple[tuple[int, int], ...],
+    overlapping: tuple[tuple[int, int], ...],
     reviews: list[str],
     most_wh: int,
 ) -> int:
@@ -229,7 +229,7 @@ def _begin_wh(
     if match.decoded_start_wh is not None:
         # Registers are raw (errata 3.77): where a record ends within this kWh, the start was there.
         kwh_wh = match.decoded_start_wh
-        ends = (high for _, high in neighbours if kwh_wh < high < kwh_wh + 1000)
+        ends = (high for _, high in overlapping if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
     unpacked = unpack(stopped.transaction_id or 0)
     if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= most_wh:

@@ -8,7 +8,7 @@ import json
 from functools import lru_cache
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import Card, id_tag_key, meant_tag
+from shocpp.ledger.accounts import Card, effective_id_tag, id_tag_key
 from shocpp.ledger.transaction_id import pack
 from shocpp.ocpp.facts import TransactionStarted
 
@@ -111,7 +111,7 @@ def decide_start(
         )
     taken = {transaction.transaction_id for transaction in rows.unstopped}
     packed = pack(card.account_index, started.meter_start_wh or 0, taken)
-    id_tag, flags = meant_tag(started.id_tag, default_tag), list(started.flags)
+    id_tag, flags = effective_id_tag(started.id_tag, default_tag), list(started.flags)
     if id_tag != started.id_tag:
         flags.append(NO_CARD_TOLD)
     if not has_clock(started.started_ms):

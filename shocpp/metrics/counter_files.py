@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from shocpp.metrics.counters import BOUNDS_S, HISTOGRAMS, LENGTH, PLACES, Tally
+from shocpp.metrics.counters import BOUNDS_S, HISTOGRAMS, LENGTH, PLACES, Counters
 
 LAYOUT = f"{crc32(repr((PLACES, HISTOGRAMS, BOUNDS_S)).encode()):08x}"
 """Names the meaning of the places: another version's files are not ours to add up."""
@@ -36,12 +36,12 @@ class Totals(NamedTuple):
     ill: int
 
 
-class TallyFile:
+class CounterFile:
     """The file of one worker's tally; everything here is for one thread."""
 
-    def __init__(self, folder: Path, tally: Tally) -> None:
+    def __init__(self, folder: Path, counters: Counters) -> None:
         self._folder = folder
-        self.tally = tally
+        self.counters = counters
         self._before = array("d", bytes(8 * LENGTH))
         self._descriptor: int | None = None
         self._path = folder
@@ -52,8 +52,8 @@ class TallyFile:
             if self._descriptor is None or not _is_in_place(self._descriptor, self._path):
                 self._take()
             assert self._descriptor is not None
-            sums = [b + n for b, n in zip(self._before, self.tally.numbers, strict=True)]
-            content = array("d", [*sums, self.tally.is_healthy]).tobytes()
+            sums = [b + n for b, n in zip(self._before, self.counters.numbers, strict=True)]
+            content = array("d", [*sums, self.counters.is_healthy]).tobytes()
             os.pwrite(self._descriptor, content + crc32(content).to_bytes(4, "big"), 0)
 
     def close(self) -> None:
@@ -98,7 +98,7 @@ def begin_anew(folder: Path) -> None:
                 os.close(descriptor)
 
 
-def tallies_folder(database: Path) -> Path:
+def counters_folder(database: Path) -> Path:
     """Where the workers that use this database keep their tallies."""
     return database.with_name(f"{database.name}-metrics")
 

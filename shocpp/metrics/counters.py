@@ -94,7 +94,7 @@ _ANSWER, _COMMIT = HISTOGRAMS["answer"], HISTOGRAMS["commit"]
 _SECONDS = _ANSWER + _BUCKETS
 
 
-class Tally:
+class Counters:
     """The counts of one process since it began, and whether it is well."""
 
     __slots__ = ("_leaving", "_refusing", "is_healthy", "numbers")

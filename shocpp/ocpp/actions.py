@@ -11,9 +11,9 @@ from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from shocpp.ocpp.facts import (
-    AuthorizationAsked,
+    AuthorizationRequested,
     Booted,
-    CertificateAsked,
+    CertificateRequested,
     DataTransferred,
     Fact,
     MeterValuesReported,
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 def authorize(payload: Payload, _: Moment) -> Answer:
     """OCPP 1.6 §4.1."""
-    return Answer(AuthorizationAsked(payload["idTag"]), None)
+    return Answer(AuthorizationRequested(payload["idTag"]), None)
 
 
 def boot_notification(payload: Payload, moment: Moment) -> Answer:
@@ -177,7 +177,7 @@ def security_event_notification(payload: Payload, moment: Moment) -> Answer:
 
 def sign_certificate(payload: Payload, _: Moment) -> Answer:
     """Security extension §4.12. Kept; no certificate authority answers it here."""
-    return Answer(CertificateAsked(payload["csr"]), {"status": "Rejected"})
+    return Answer(CertificateRequested(payload["csr"]), {"status": "Rejected"})
 
 
 ACTIONS: dict[str, Callable[[Payload, Moment], Answer]] = {

@@ -50,7 +50,7 @@ class StatusReported(NamedTuple):
     reported_ms: int | None
 
 
-class AuthorizationAsked(NamedTuple):
+class AuthorizationRequested(NamedTuple):
     """Authorize (OCPP 1.6 §4.1)."""
 
     id_tag: str
@@ -116,7 +116,7 @@ class SecurityEventReported(NamedTuple):
     reported_ms: int | None
 
 
-class CertificateAsked(NamedTuple):
+class CertificateRequested(NamedTuple):
     """SignCertificate (security extension)."""
 
     csr: str
@@ -125,12 +125,12 @@ class CertificateAsked(NamedTuple):
 Fact = (
     Booted
     | StatusReported
-    | AuthorizationAsked
+    | AuthorizationRequested
     | TransactionStarted
     | TransactionStopped
     | MeterValuesReported
     | DataTransferred
     | ProgressReported
     | SecurityEventReported
-    | CertificateAsked
+    | CertificateRequested
 )

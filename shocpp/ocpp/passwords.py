@@ -15,8 +15,8 @@ from hmac import compare_digest
 from typing import NamedTuple
 
 SCHEME = "pbkdf2-sha256"
-DRAWN_ROUNDS = 1
-THOUGHT_UP_ROUNDS = 20_000
+GENERATED_ROUNDS = 1
+USER_CHOSEN_ROUNDS = 20_000
 MOST_ROUNDS = 1_000_000
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")

@@ -18,7 +18,7 @@ from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp
 from shocpp.store.books.prices import Frozen
-from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS, RecordPlace
+from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS, RecordLocation
 from shocpp.store.books.signed_values import SIGNED_COLUMNS
 
 _Value = TypeVar("_Value")
@@ -39,7 +39,7 @@ class Filed(NamedTuple):
     """
 
     path: Path
-    place: RecordPlace
+    place: RecordLocation
     record: Record
     account_index: int | None
     booked_ms: int
@@ -76,11 +76,11 @@ def _what(error: Exception) -> str:
     return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
 
 
-def _place(path: Path, values: dict[str, Any]) -> RecordPlace:
+def _place(path: Path, values: dict[str, Any]) -> RecordLocation:
     local_time = _text(values, "localtime")
     if not _LOCAL_TIME.fullmatch(local_time):
         raise ValueError(f"localtime is {local_time!r}, not YYYY-MM-DD HH:MM:SS")
-    return RecordPlace(local_time[:7], local_time, path.name)
+    return RecordLocation(local_time[:7], local_time, path.name)
 
 
 def _seeds(path: Path, values: dict[str, Any]) -> Filed:

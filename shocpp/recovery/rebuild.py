@@ -19,7 +19,7 @@ from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.recovery.replay import Rederiving
 from shocpp.recovery.restore import Progress, Restored, Restoring
 from shocpp.settings import Settings
-from shocpp.store import doorbell
+from shocpp.store import doorbells
 from shocpp.store.backups import beside, copy, pages, require_whole
 from shocpp.store.charge_points import frames
 from shocpp.store.database import check_ours, connect, open_database
@@ -112,8 +112,8 @@ def _is_whole(path: Path) -> bool:
 
 
 def _require_no_server(settings: Settings) -> None:
-    hung = doorbell.bells_folder(settings.database).glob("*")
-    if any(doorbell.ring(str(bell)) for bell in hung):
+    hung = doorbells.doorbells_folder(settings.database).glob("*")
+    if any(doorbells.ring(str(doorbell)) for doorbell in hung):
         raise UsageError(
             f"a process is using {settings.database}; stop the server, and begin again"
         )

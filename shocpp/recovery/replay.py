@@ -9,11 +9,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from shocpp.bookkeeping.billing import Billing, Heard
+from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import record_paths
 from shocpp.central_system.conversation import connection_of
-from shocpp.configuration.charge_points import OPEN_TO_ALL, load_listing_or_none
+from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_none
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts, id_tag_key
@@ -66,13 +66,13 @@ class Rederiving:
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
-        self._listing = load_listing_or_none(settings.charge_points_file)
+        self._allowlist = load_allowlist_or_none(settings.charge_points_file)
         self._cards = AnsweredCards(settings.tags_file)
         self._billing = Billing(db, self._cards, posting(db, settings))
         self._restoring = Restoring(db, settings)
         self._names = transactions.account_names(db)
         self._given = {one[:3]: one for one in restored.assigned(db)}
-        self._meant = restored.meant_tags(db, NO_CARD_TOLD)
+        self._meant = restored.effective_id_tags(db, NO_CARD_TOLD)
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
         self._only_filed: set[str] = set()
@@ -185,11 +185,11 @@ class Rederiving:
         )
 
     def _play(self, frame: EnergyFrame) -> None:
-        entry = self._listing.entry(frame.charge_point_id) or OPEN_TO_ALL
+        entry = self._allowlist.entry(frame.charge_point_id) or OPEN_TO_ALL
         event = connection_of(entry, 0).receive(frame.text, frame.moment_ms)
         if not isinstance(event, Reported):
             return
-        heard = Heard(
+        heard = ReceivedFrame(
             *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms),
             entry,
         )
@@ -206,7 +206,7 @@ class Rederiving:
             self._billing.meter_values(heard, fact)
         self._billing.write()
 
-    def _start(self, heard: Heard, started: TransactionStarted, answer: Payload) -> None:
+    def _start(self, heard: ReceivedFrame, started: TransactionStarted, answer: Payload) -> None:
         issued = answer.get("transactionId")
         key = (heard.charge_point, heard.received_ms, start_key(started))
         meant = self._meant.get(key)

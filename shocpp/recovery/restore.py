@@ -23,7 +23,7 @@ from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
-from shocpp.ledger.booking import Record, belated
+from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.recovery.filed_records import Filed, read_filed
@@ -31,7 +31,7 @@ from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.records import Origin, RecordPlace
+from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
@@ -247,12 +247,12 @@ class Restoring:
         if filed.price is not None:
             prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
 
-    def _in_open_month(self, record: Record, filed: Filed) -> tuple[Record, RecordPlace]:
+    def _in_open_month(self, record: Record, filed: Filed) -> tuple[Record, RecordLocation]:
         """The record and its place, moved where its month is closed without it."""
         if not closings.is_closed(self._db, filed.place.month):
             return record, filed.place
         self._belated.append(filed)
-        late = belated(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
+        late = late_record(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
         return late, place_in(late.billed_ms, self._zone, filed.place.file_name)
 
     def _require_bound(self, account_index: int, account: str) -> None:

@@ -21,8 +21,8 @@ from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
 from shocpp.language.phrases import entry, masked, phrase, stop_reason
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.statement import Paper, Rows
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.reports.statement import Rows, Statement
+from shocpp.store.books.statement_records import StatementRow
 
 BYTE_ORDER_MARK = "\ufeff"
 
@@ -64,10 +64,10 @@ MACHINE_COLUMNS = (
 """`row` counts from 1; `price_parts` are Wh and microeuro per kWh, as in `20000@312700 …`."""
 
 
-def csv_of(paper: Paper, rows: Rows, language: str = "de") -> Iterator[str]:
+def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[str]:
     """The records for people; columns of money only where something has a price."""
     line = csv_lines(";" if language == "de" else ",")
-    people = _People(paper, language)
+    people = _People(statement, language)
     yield BYTE_ORDER_MARK + line(people.headers())
     number = 0
     for row in rows:
@@ -76,12 +76,12 @@ def csv_of(paper: Paper, rows: Rows, language: str = "de") -> Iterator[str]:
         yield line(people.cells(str(number) if is_charge else "", row))
 
 
-def csv_machine_of(paper: Paper, rows: Rows) -> Iterator[str]:
+def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
     """The records for programs, all columns always; what is not known is empty."""
     line = csv_lines(",")
     yield with_newline(line(MACHINE_COLUMNS))
     for number, row in enumerate(rows, 1):
-        yield with_newline(line(_machine_cells(paper, number, row)))
+        yield with_newline(line(_machine_cells(statement, number, row)))
 
 
 @lru_cache(maxsize=4096)
@@ -111,23 +111,23 @@ def with_newline(line: str) -> str:
 class _People:
     """The cells of a paper as its readers write them."""
 
-    def __init__(self, paper: Paper, language: str) -> None:
+    def __init__(self, statement: Statement, language: str) -> None:
         self._language = language
-        self._zone = ZoneInfo(paper.zone_name)
-        self._cards = paper.cards
+        self._zone = ZoneInfo(statement.zone_name)
+        self._cards = statement.cards
         self._names = {
             charger.charge_point_id: charger.name or charger.charge_point_id
-            for charger in paper.chargers
+            for charger in statement.chargers
         }
-        self._priced = any(sums.amount_ct is not None for sums in paper.accounts)
+        self._priced = any(sums.amount_ct is not None for sums in statement.accounts)
 
     def headers(self) -> list[str]:
         """The names of the columns."""
         return self._with_money(_HEADERS[self._language], _MONEY[self._language])
 
-    def cells(self, number: str, paper_row: PaperRow) -> list[str]:
+    def cells(self, number: str, statement_row: StatementRow) -> list[str]:
         """A record, in the order of the headers."""
-        row, language = paper_row.row, self._language
+        row, language = statement_row.row, self._language
         charger, id_tag = row.charge_point_id or "", row.id_tag or ""
         cells = (
             number,
@@ -145,21 +145,21 @@ class _People:
             kwh(row.end_wh, language),
             kwh(row.consumed_wh, language),
             defused(stop_reason(row.stop_reason, language)),
-            defused(self._remarks(row.flags, paper_row.price_note)),
-            str(paper_row.signed),
+            defused(self._remarks(row.flags, statement_row.price_note)),
+            str(statement_row.signed),
             entry(row.entry, language),
             defused(row.decided_by),
             self._local(row.booked_at if row.decided_by else None),
             defused(row.decided_why),
-            paper_row.file_name.removesuffix(".json"),
+            statement_row.file_name.removesuffix(".json"),
         )
-        return self._with_money(cells, self._money(paper_row))
+        return self._with_money(cells, self._money(statement_row))
 
     def _with_money(self, cells: tuple[str, ...], money: tuple[str, ...]) -> list[str]:
         paid = money if self._priced else ()
         return [*cells[:_MONEY_AFTER], *paid, *cells[_MONEY_AFTER:]]
 
-    def _money(self, row: PaperRow) -> tuple[str, str, str]:
+    def _money(self, row: StatementRow) -> tuple[str, str, str]:
         language, price, amount_ct = self._language, row.microeuro_per_kwh, row.amount_ct
         parts = ""
         if price is None:
@@ -187,17 +187,23 @@ def _clock(seconds: int | None) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _machine_cells(paper: Paper, number: int, paper_row: PaperRow) -> list[object]:
-    row, amount_ct = paper_row.row, paper_row.amount_ct
+def _machine_cells(statement: Statement, number: int, statement_row: StatementRow) -> list[object]:
+    row, amount_ct = statement_row.row, statement_row.amount_ct
     return [
         *(number, row.localtime, row.unixtime, row.account_index, row.account),
         *(row.charge_point_id, row.connector_id, row.id_tag),
-        paper.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
+        statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
         *(row.transaction_id, row.started_at, row.stopped_at, row.booked_at, row.duration_s),
         *(row.charging_s, row.begin_wh, row.end_wh, row.consumed_wh, kwh(row.consumed_wh, "en")),
-        *(paper_row.microeuro_per_kwh, amount_ct),
+        *(statement_row.microeuro_per_kwh, amount_ct),
         None if amount_ct is None else euro(amount_ct, "en"),
-        " ".join(f"{wh}@{price}" for wh, price in paper_row.parts),
-        *(paper_row.price_note, paper_row.signed, row.stop_reason, row.provenance, row.flags),
-        *(row.entry, row.replaces_file, row.decided_by, row.decided_why, paper_row.file_name),
+        " ".join(f"{wh}@{price}" for wh, price in statement_row.parts),
+        *(
+            statement_row.price_note,
+            statement_row.signed,
+            row.stop_reason,
+            row.provenance,
+            row.flags,
+        ),
+        *(row.entry, row.replaces_file, row.decided_by, row.decided_why, statement_row.file_name),
     ]

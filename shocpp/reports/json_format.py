@@ -13,55 +13,55 @@ from typing import Any
 from shocpp.language.figures import euro, kwh
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.statement import Charger, Paper, Rows, Sums
+from shocpp.reports.statement import Charger, Rows, Statement, Sums
 from shocpp.store.books.audit import Gap
 from shocpp.store.books.records import AccountingRow
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.books.statement_records import StatementRow
 
 _WHOLE_KWH = ("begin_kwh", "end_kwh", "consumed_kwh")
 """The seed's whole kWh: sums of them are wrong, so they stay in the text form."""
 
 
-def json_of(paper: Paper, rows: Rows) -> Iterator[str]:
+def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
     """The paper in pieces; all of them together are one JSON object."""
-    frame = json.dumps(_frame(paper), ensure_ascii=False, indent=2)
+    frame = json.dumps(_frame(statement), ensure_ascii=False, indent=2)
     yield frame.removesuffix("\n}") + ',\n  "records": ['
     encode = json.JSONEncoder(ensure_ascii=False).encode
     before = "\n    "
     for row in rows:
-        yield before + encode(_record(paper, row))
+        yield before + encode(_record(statement, row))
         before = ",\n    "
     yield "\n  ]\n}\n"
 
 
-def _frame(paper: Paper) -> dict[str, object]:
+def _frame(statement: Statement) -> dict[str, object]:
     return {
-        "period": f"{paper.year:04}-{paper.month:02}",
-        "account": paper.only,
-        "zone": paper.zone_name,
-        "created_at": paper.created_at,
-        "version": paper.version,
-        "closed": _typed(paper.closed),
-        "operator": _typed(paper.operator),
-        "total": _total(paper),
-        "accounts": [_sums(sums) for sums in paper.accounts],
-        "unassigned_wh": paper.unassigned_wh,
-        "under_review": [_accounting(row) for row in paper.under_review],
-        "unfinished": _typed(paper.unfinished),
-        "audit": _typed(paper.audited),
-        "gaps": [_gap(gap) for gap in paper.gaps],
-        "imported_wh": dict(paper.imported_wh),
-        "decided_later_wh": dict(paper.decided_later_wh),
-        "chargers": [_charger(charger) for charger in paper.chargers],
+        "period": f"{statement.year:04}-{statement.month:02}",
+        "account": statement.only,
+        "zone": statement.zone_name,
+        "created_at": statement.created_at,
+        "version": statement.version,
+        "closed": _typed(statement.closed),
+        "operator": _typed(statement.operator),
+        "total": _total(statement),
+        "accounts": [_sums(sums) for sums in statement.accounts],
+        "unassigned_wh": statement.unassigned_wh,
+        "under_review": [_accounting(row) for row in statement.under_review],
+        "unfinished": _typed(statement.unfinished),
+        "audit": _typed(statement.audited),
+        "gaps": [_gap(gap) for gap in statement.gaps],
+        "imported_wh": dict(statement.imported_wh),
+        "decided_later_wh": dict(statement.decided_later_wh),
+        "chargers": [_charger(charger) for charger in statement.chargers],
     }
 
 
-def _total(paper: Paper) -> dict[str, object]:
-    wh = sum(sums.wh for sums in paper.accounts)
-    owed = [sums.total_ct for sums in paper.accounts if sums.total_ct is not None]
+def _total(statement: Statement) -> dict[str, object]:
+    wh = sum(sums.wh for sums in statement.accounts)
+    owed = [sums.total_ct for sums in statement.accounts if sums.total_ct is not None]
     total_ct = sum(owed) if owed else None
     return {
-        "transactions": sum(sums.transactions for sums in paper.accounts),
+        "transactions": sum(sums.transactions for sums in statement.accounts),
         "wh": wh,
         "kwh": kwh(wh, "en"),
         "total_ct": total_ct,
@@ -107,19 +107,21 @@ def _accounting(row: AccountingRow) -> dict[str, object]:
     return told
 
 
-def _record(paper: Paper, paper_row: PaperRow) -> dict[str, object]:
-    row, amount_ct = paper_row.row, paper_row.amount_ct
+def _record(statement: Statement, statement_row: StatementRow) -> dict[str, object]:
+    row, amount_ct = statement_row.row, statement_row.amount_ct
     return {
         **_accounting(row),
-        "card_name": paper.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
+        "card_name": statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
         "kwh": kwh(row.consumed_wh, "en"),
-        "microeuro_per_kwh": paper_row.microeuro_per_kwh,
-        "price_parts": [{"wh": wh, "microeuro_per_kwh": price} for wh, price in paper_row.parts],
-        "price_note": paper_row.price_note,
+        "microeuro_per_kwh": statement_row.microeuro_per_kwh,
+        "price_parts": [
+            {"wh": wh, "microeuro_per_kwh": price} for wh, price in statement_row.parts
+        ],
+        "price_note": statement_row.price_note,
         "amount_ct": amount_ct,
         "eur": _eur(amount_ct),
-        "signed": paper_row.signed,
-        "file_name": paper_row.file_name,
+        "signed": statement_row.signed,
+        "file_name": statement_row.file_name,
     }
 
 

@@ -13,7 +13,7 @@ from shocpp import __version__
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import Listing, load_listing_or_none
+from shocpp.configuration.charge_points import Allowlist, load_allowlist_or_none
 from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
@@ -23,13 +23,13 @@ from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.snapshot import thawed
-from shocpp.reports.statement import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.reports.snapshot import from_snapshot
+from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, statement_records, transactions
 from shocpp.store.books.closings import Closing
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import Consumption, PaperRow, SeedRow
+from shocpp.store.books.statement_records import Consumption, SeedRow, StatementRow
 from shocpp.store.database import Database
 from shocpp.store.views import rows_of
 
@@ -40,33 +40,33 @@ class Configuration(NamedTuple):
     accounts: Accounts
     tariffs: Tariffs
     operator: OperatorFile
-    listing: Listing
+    allowlist: Allowlist
     zone: ZoneInfo
 
 
-def month_paper(db: Database, settings: Settings, year: int, month: int) -> Paper:
+def month_statement(db: Database, settings: Settings, year: int, month: int) -> Statement:
     """The paper of a month, for all accounts; ConfigError where a file in conf/ cannot be read."""
     closing = closings.of_month(db, name_of(year, month))
     if closing is not None:
-        return closed_paper(closing)
+        return closed_statement(closing)
     price_unpriced(db, settings, year, month)
     return draft(db, settings, year, month)
 
 
-def rows_of_paper(db: Database, paper: Paper) -> Iterator[PaperRow]:
+def rows_of_statement(db: Database, statement: Statement) -> Iterator[StatementRow]:
     """The records of a paper, one by one."""
-    return statement_records.of_month(db, name_of(paper.year, paper.month), paper.only)
+    return statement_records.of_month(db, name_of(statement.year, statement.month), statement.only)
 
 
-def seed_rows_of_paper(db: Database, paper: Paper) -> Iterator[SeedRow]:
+def seed_rows_of_statement(db: Database, statement: Statement) -> Iterator[SeedRow]:
     """Those with energy, as the seed wrote them."""
-    return statement_records.seed_rows(db, name_of(paper.year, paper.month), paper.only)
+    return statement_records.seed_rows(db, name_of(statement.year, statement.month), statement.only)
 
 
-def rows_told_apart(db: Database, paper: Paper) -> list[PaperRow]:
+def rows_told_apart(db: Database, statement: Statement) -> list[StatementRow]:
     """Those of a paper's records that humans have decided, or that came late."""
-    month = name_of(paper.year, paper.month)
-    return list(statement_records.of_month(db, month, paper.only, told_apart=True))
+    month = name_of(statement.year, statement.month)
+    return list(statement_records.of_month(db, month, statement.only, told_apart=True))
 
 
 def month_end(settings: Settings, year: int, month: int) -> datetime:
@@ -100,20 +100,20 @@ def month_sums(
     """Only the accounts' sums of a month, and the number of its closing, if it is closed."""
     closing = closings.of_month(db, name_of(year, month))
     if closing is not None:
-        return closed_paper(closing).accounts, closing.number
+        return closed_statement(closing).accounts, closing.number
     price_unpriced(db, settings, year, month)
     return _accounts(db, _configuration(db, settings), year, month), None
 
 
-def closed_paper(closing: Closing) -> Paper:
+def closed_statement(closing: Closing) -> Statement:
     """The paper of a closed month, as it was when it was closed."""
     link = Closed(
         closing.number, format_timestamp(closing.closed_ms), closing.closed_by, closing.hash
     )
-    return thawed(closing.content)._replace(closed=link)
+    return from_snapshot(closing.content)._replace(closed=link)
 
 
-def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
+def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
     """The paper of an open month, as the books are now."""
     name, conf = name_of(year, month), _configuration(db, settings)
     checked = audit.MonthAudit(db, year, month)
@@ -124,7 +124,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
         *statement_records.charge_points_of(db, name),
         *(one.charge_point_id for one in audited),
     }
-    return Paper(
+    return Statement(
         year=year,
         month=month,
         only=None,
@@ -141,7 +141,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Paper:
         gaps=tuple(gaps),
         imported_wh=tuple(statement_records.imported_wh(db, name)),
         decided_later_wh=tuple(statement_records.decided_later_wh(db, name)),
-        chargers=_chargers(db, conf.listing, involved),
+        chargers=_chargers(db, conf.allowlist, involved),
         cards=conf.accounts.card_names(),
     )
 
@@ -159,7 +159,7 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
         accounts,
         tariffs,
         load_operator(settings.operator_file),
-        load_listing_or_none(settings.charge_points_file),
+        load_allowlist_or_none(settings.charge_points_file),
         settings.zone,
     )
 
@@ -210,30 +210,30 @@ def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tupl
     )
 
 
-def _chargers(db: Database, listing: Listing, involved: set[str]) -> tuple[Charger, ...]:
+def _chargers(db: Database, allowlist: Allowlist, involved: set[str]) -> tuple[Charger, ...]:
     found = []
     for row in rows_of(db, "charge_points"):
         if row["id"] in involved:
-            meter = listing.meter(row["id"])
+            meter = allowlist.meter(row["id"])
             serial = meter.meter_serial or row["meter_serial"]
             names = {str(number): name for number, name in meter.connectors.items()}
             found.append(Charger(row["id"], meter.name, row["serial"], serial, meter.note, names))
     return tuple(sorted(found))
 
 
-def of_account(paper: Paper, account: str) -> Paper:
+def of_account(statement: Statement, account: str) -> Statement:
     """The same paper for one account: of others it shows no more than the meters' sums.
 
     Raises UsageError where the paper does not have it.
     """
-    chosen = tuple(sums for sums in paper.accounts if sums.account == account)
+    chosen = tuple(sums for sums in statement.accounts if sums.account == account)
     if not chosen:
-        known = ", ".join(sums.account for sums in paper.accounts)
+        known = ", ".join(sums.account for sums in statement.accounts)
         raise UsageError(f"there is no account {account!r} in this month; one of: {known}")
-    return paper._replace(
+    return statement._replace(
         only=account,
         accounts=chosen,
         unassigned_wh=0,
-        under_review=tuple(row for row in paper.under_review if row.account == account),
-        unfinished=tuple(one for one in paper.unfinished if one.account == account),
+        under_review=tuple(row for row in statement.under_review if row.account == account),
+        unfinished=tuple(one for one in statement.unfinished if one.account == account),
     )

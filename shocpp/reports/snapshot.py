@@ -9,19 +9,19 @@ import types
 import typing
 from typing import Any
 
-from shocpp.reports.statement import Paper
+from shocpp.reports.statement import Statement
 
 
-def frozen(paper: Paper) -> str:
+def snapshot(statement: Statement) -> str:
     """The paper in the one spelling that is hashed."""
-    return content_text(_plain(paper))
+    return content_text(_plain(statement))
 
 
-def thawed(text: str) -> Paper:
+def from_snapshot(text: str) -> Statement:
     """The paper that `frozen` has made a text of."""
-    paper = _typed(Paper, json.loads(text))
-    assert isinstance(paper, Paper)
-    return paper
+    statement = _typed(Statement, json.loads(text))
+    assert isinstance(statement, Statement)
+    return statement
 
 
 def _plain(value: Any) -> Any:

@@ -14,7 +14,7 @@ from shocpp.ledger.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import AccountingRow
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.books.statement_records import StatementRow
 
 
 class Sums(NamedTuple):
@@ -70,7 +70,7 @@ class Charger(NamedTuple):
     connectors: Mapping[str, str] = {}  # also that of papers frozen before there were names
 
 
-class Paper(NamedTuple):
+class Statement(NamedTuple):
     """The frame of a month's paper.
 
     `accounts` are in the order of their names, also those that charged nothing, without
@@ -105,5 +105,5 @@ class Paper(NamedTuple):
         return None
 
 
-Rows = Iterator[PaperRow]
+Rows = Iterator[StatementRow]
 """The records of a paper, in the order of their times; reversals have negative energy."""

@@ -17,11 +17,11 @@ from shocpp.language.phrases import masked, phrase
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
 from shocpp.reports.labels import WORDS
-from shocpp.reports.statement import Paper, Sums, Unfinished
+from shocpp.reports.statement import Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import AccountingRow
-from shocpp.store.books.statement_records import PaperRow, SeedRow
+from shocpp.store.books.statement_records import SeedRow, StatementRow
 
 WIDTH = 30
 
@@ -33,13 +33,16 @@ _ONE_LINE = dict.fromkeys([*_CONTROLS, *_SEPARATORS, *_TURNING_ROUND], " ")
 
 
 def text_of(
-    paper: Paper, told_apart: Sequence[PaperRow], rows: Iterable[SeedRow], language: str = "de"
+    statement: Statement,
+    told_apart: Sequence[StatementRow],
+    rows: Iterable[SeedRow],
+    language: str = "de",
 ) -> Iterator[str]:
     """The paper in pieces.
 
     `told_apart` are those of its records that were decided or came late, `rows` those with energy.
     """
-    frame = _Frame(paper, language)
+    frame = _Frame(statement, language)
     yield "\n".join(frame.sums()) + "\n"
     for lines in (
         frame.amounts(),
@@ -79,16 +82,18 @@ def seed_array(rows: Iterable[SeedRow]) -> Iterator[str]:
 class _Frame:
     """The lines above the records, block by block; an empty block is left out."""
 
-    def __init__(self, paper: Paper, language: str) -> None:
+    def __init__(self, statement: Statement, language: str) -> None:
         self.words = WORDS[language]
-        self._paper = paper
+        self._statement = statement
         self._language = language
-        self._zone = ZoneInfo(paper.zone_name)
-        self._accounts = [sums for sums in paper.accounts if paper.only in (None, sums.account)]
+        self._zone = ZoneInfo(statement.zone_name)
+        self._accounts = [
+            sums for sums in statement.accounts if statement.only in (None, sums.account)
+        ]
 
     def sums(self) -> list[str]:
         """The seed's own lines."""
-        paper, words = self._paper, self.words
+        statement, words = self._statement, self.words
         total = self._kwh(sum(sums.wh for sums in self._accounts))
         width = max(len(total), 4)
         accounts = [
@@ -96,7 +101,7 @@ class _Frame:
             for sums in self._accounts
         ]
         return [
-            f"{words['title']} {paper.year:04}/{paper.month:02}",
+            f"{words['title']} {statement.year:04}/{statement.month:02}",
             "",
             *accounts,
             f"{words['total']:<{9 + WIDTH}} {total:>{width}} kWh",
@@ -107,7 +112,7 @@ class _Frame:
         owing = [(sums, sums.total_ct) for sums in self._accounts if sums.total_ct is not None]
         if not owing:
             return []
-        lines = [self.words["amounts" if self._paper.closed else "preliminary"]]
+        lines = [self.words["amounts" if self._statement.closed else "preliminary"]]
         for sums, total_ct in owing:
             lines.append(f"  {sums.account}: {self._euro(total_ct)} EUR")
             lines += [f"    {line}" for line in self._owed(sums)]
@@ -153,9 +158,9 @@ class _Frame:
 
     def besides(self) -> list[str]:
         """What no account answers for, and what waits for a human."""
-        lines, waiting = [], self._paper.under_review
-        if self._paper.unassigned_wh:
-            lines.append(self._say("unassigned", kwh=self._kwh(self._paper.unassigned_wh)))
+        lines, waiting = [], self._statement.under_review
+        if self._statement.unassigned_wh:
+            lines.append(self._say("unassigned", kwh=self._kwh(self._statement.unassigned_wh)))
         if waiting:
             cases = self._say("case" if len(waiting) == 1 else "cases", count=len(waiting))
             claimed = self._kwh(sum(row.consumed_wh for row in waiting))
@@ -168,7 +173,7 @@ class _Frame:
 
     def unfinished(self) -> list[str]:
         """The transactions without a stop."""
-        lines = [f"  {self._running(transaction)}" for transaction in self._paper.unfinished]
+        lines = [f"  {self._running(transaction)}" for transaction in self._statement.unfinished]
         return [self.words["unfinished"], *lines] if lines else []
 
     def _running(self, transaction: Unfinished) -> str:
@@ -186,10 +191,10 @@ class _Frame:
 
     def _connector(self, transaction: Unfinished) -> str:
         number = transaction.connector_id
-        name = self._paper.connector(transaction.charge_point_id, number)
+        name = self._statement.connector(transaction.charge_point_id, number)
         return f"{number} ({name})" if name else str(number)
 
-    def late(self, told_apart: Sequence[PaperRow]) -> list[str]:
+    def late(self, told_apart: Sequence[StatementRow]) -> list[str]:
         """What belongs to a closed month; the records are in the list below."""
         lines = [
             f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
@@ -199,7 +204,7 @@ class _Frame:
         ]
         return [self.words["late"], *lines] if lines else []
 
-    def decided(self, decided: Sequence[PaperRow]) -> list[str]:
+    def decided(self, decided: Sequence[StatementRow]) -> list[str]:
         """What humans have decided, each with who and why; the records are in the list below."""
         lines = [
             f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
@@ -213,12 +218,12 @@ class _Frame:
     def audit(self) -> list[str]:
         """Whether what the meters have counted is what is booked."""
         lines = []
-        for audited in self._paper.audited:
+        for audited in self._statement.audited:
             besides = self._besides(audited.charge_point_id)
             lines.append(f"  {audited.charge_point_id}: {self._equation(audited)}{besides}")
             lines += [
                 f"    {self._gap(gap)}"
-                for gap in self._paper.gaps
+                for gap in self._statement.gaps
                 if gap.charge_point_id == audited.charge_point_id
             ]
         return [self.words["audit"], *lines] if lines else []
@@ -226,8 +231,8 @@ class _Frame:
     def _besides(self, charge_point_id: str) -> str:
         """What is booked in this month, and its meter has not counted in it."""
         sources = (
-            ("besides", self._paper.imported_wh),
-            ("decided_later", self._paper.decided_later_wh),
+            ("besides", self._statement.imported_wh),
+            ("decided_later", self._statement.decided_later_wh),
         )
         told = ((words, dict(booked).get(charge_point_id)) for words, booked in sources)
         return "".join(self._say(words, kwh=self._kwh(wh)) for words, wh in told if wh)
@@ -264,7 +269,7 @@ class _Frame:
 
     def closed(self) -> list[str]:
         """The link of a closed month, with its hash."""
-        closed = self._paper.closed
+        closed = self._statement.closed
         if closed is None:
             return []
         day = local_time(closed.closed_at, self._zone)[:10]

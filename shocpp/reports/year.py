@@ -51,7 +51,7 @@ class Year(NamedTuple):
     operator: Operator
 
 
-def year_paper(db: Database, settings: Settings, year: int, only: str | None = None) -> Year:
+def year_statement(db: Database, settings: Settings, year: int, only: str | None = None) -> Year:
     """The months of a year from the first one in the books to the present one.
 
     Raises UsageError for an account that is in none of them.
@@ -124,12 +124,12 @@ _COLUMNS = {
 }
 
 
-def text_of_year(paper: Year, language: str) -> Iterator[str]:
+def text_of_year(statement: Year, language: str) -> Iterator[str]:
     """The year for reading: each account's sum, and its months below it."""
     words = _WORDS[language]
-    yield f"{words['title']} {paper.year:04}\n"
-    for name in dict.fromkeys(line.account for line in paper.lines):
-        months = [line for line in paper.lines if line.account == name]
+    yield f"{words['title']} {statement.year:04}\n"
+    for name in dict.fromkeys(line.account for line in statement.lines):
+        months = [line for line in statement.lines if line.account == name]
         yield f"\n{words['account']} {name:<{WIDTH}} {_sums(months, language)}\n"
         for line in months:
             state = words["open"] if line.closed is None else f"{words['closed']} ({line.closed})"
@@ -137,7 +137,7 @@ def text_of_year(paper: Year, language: str) -> Iterator[str]:
             month = line.month.replace("-", "/")
             yield f"  {month}  {count:<28} {_sums([line], language)}  {state}\n"
     width = len(words["account"]) + 1 + WIDTH
-    yield f"\n{words['total']:<{width}} {_sums(paper.lines, language)}\n"
+    yield f"\n{words['total']:<{width}} {_sums(statement.lines, language)}\n"
 
 
 def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
@@ -146,11 +146,11 @@ def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
     return f"{kwh(sum(line.wh for line in lines), language):>12} kWh{amount}"
 
 
-def csv_of_year(paper: Year, language: str) -> Iterator[str]:
+def csv_of_year(statement: Year, language: str) -> Iterator[str]:
     """The year for a spreadsheet program: a line a month and account."""
     write = csv_lines(";" if language == "de" else ",")
     yield BYTE_ORDER_MARK + write(_COLUMNS[language])
-    for line in paper.lines:
+    for line in statement.lines:
         money = (line.amount_ct, line.fees_ct, line.vat_ct, line.total_ct)
         amounts = ("" if ct is None else euro(ct, language) for ct in money)
         energy = kwh(line.wh, language)
@@ -165,15 +165,15 @@ def csv_of_year(paper: Year, language: str) -> Iterator[str]:
         yield write(cells)
 
 
-def csv_machine_of_year(paper: Year) -> Iterator[str]:
+def csv_machine_of_year(statement: Year) -> Iterator[str]:
     """The year for programs: whole Wh and cents."""
     write = csv_lines(",")
-    for line in (Line._fields, *paper.lines):
+    for line in (Line._fields, *statement.lines):
         yield with_newline(write(line))
 
 
-def json_of_year(paper: Year) -> Iterator[str]:
+def json_of_year(statement: Year) -> Iterator[str]:
     """The year as one JSON object."""
-    lines = [line._asdict() for line in paper.lines]
-    told = {"year": paper.year, "only": paper.only, "lines": lines}
+    lines = [line._asdict() for line in statement.lines]
+    told = {"year": statement.year, "only": statement.only, "lines": lines}
     yield json.dumps(told, ensure_ascii=False, indent=2) + "\n"

@@ -43,7 +43,7 @@ class CallOutcome(NamedTuple):
 
 
 def queue(
-    db: Database, call: QueuedCall, bell: str, now_ms: int, *, asked_by: str, canned: str | None
+    db: Database, call: QueuedCall, doorbell: str, now_ms: int, *, asked_by: str, canned: str | None
 ) -> None:
     """Queue a Call; `bell` is rung when it is settled."""
     db.execute(
@@ -56,7 +56,7 @@ def queue(
             call.payload,
             now_ms,
             call.deadline_ms,
-            bell,
+            doorbell,
             asked_by,
             canned,
             identity_key(call.charge_point_id),

@@ -27,13 +27,13 @@ def remember_import(db: Database, now_ms: int) -> None:
     db.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, str(now_ms)))
 
 
-def kept_listing(db: Database) -> str | None:
+def stored_allowlist(db: Database) -> str | None:
     """The last charge_points.json that was good."""
     found = db.execute("SELECT value FROM property WHERE name = 'charge_points'").fetchone()
     return found[0] if found else None
 
 
-def keep_listing(db: Database, text: str) -> None:
+def store_allowlist(db: Database, text: str) -> None:
     """Keep a good charge_points.json."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('charge_points', ?)", (text,))
 

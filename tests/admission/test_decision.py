@@ -24,7 +24,7 @@ from shocpp.admission.decision import (
     admit,
     digest,
 )
-from shocpp.configuration.charge_points import Listing, parse_listing
+from shocpp.configuration.charge_points import Allowlist, parse_allowlist
 from shocpp.ocpp.passwords import Login, password_hash
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
@@ -36,14 +36,14 @@ OLD, NEW, OWN, SHARED = (
 )
 
 
-def listing(**entries: Any) -> Listing:
+def allowlist(**entries: Any) -> Allowlist:
     """A charge_points.json; `others` is its entry `*`."""
     if "others" in entries:
         entries["*"] = entries.pop("others")
-    return parse_listing(json.dumps(entries), "charge_points.json")
+    return parse_allowlist(json.dumps(entries), "charge_points.json")
 
 
-GARAGE = listing(garage={"password_hash": OLD}, yard={"auth": "none"})
+GARAGE = allowlist(garage={"password_hash": OLD}, yard={"auth": "none"})
 
 
 def asks(name: str | None, shown: bytes | None = None, user: str | None = None) -> Attempt:
@@ -98,14 +98,14 @@ def test_one_that_is_asked_for_no_password_comes_in_with_any(shown: bytes | None
 
 
 def test_a_user_name_may_be_another_than_the_identity() -> None:
-    chargers = listing(garage={"password_hash": OLD, "username": "box"})
+    chargers = allowlist(garage={"password_hash": OLD, "username": "box"})
     assert admit(chargers, asks("garage", b"old-one!", "BOX"), nothing_shown).is_sure
     with pytest.raises(NotAdmitted):
         admit(chargers, asks("garage", b"old-one!"), nothing_shown)
 
 
 def test_all_that_have_no_entry_may_share_one() -> None:
-    chargers = listing(garage={"password_hash": OLD}, others={"password_hash": SHARED})
+    chargers = allowlist(garage={"password_hash": OLD}, others={"password_hash": SHARED})
     assert admit(chargers, asks("street", b"any-one!", "whoever"), nothing_shown).is_sure
     nameless = admit(chargers, asks(None, b"any-one!", "whoever"), nothing_shown)
     assert nameless.charge_point_id is None
@@ -113,7 +113,7 @@ def test_all_that_have_no_entry_may_share_one() -> None:
         admit(chargers, asks("garage", b"any-one!"), nothing_shown)
 
 
-ROTATING = listing(
+ROTATING = allowlist(
     garage={"password_hash": [OLD, NEW]},
     yard={"auth": "none", "password_hash": [OWN]},
 )

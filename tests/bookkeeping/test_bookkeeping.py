@@ -22,7 +22,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Failed, Receive
 from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.record_files import RecordFiles
-from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import StoreUnavailable
@@ -59,12 +59,12 @@ class Desk:
         migrate(self.path, self._born_ms)
         self.db: Database = open_database(self.path)
         tags = TagsFile(self.folder / "tags.json")
-        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.listing())
+        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.allowlist())
         self.connections: dict[str, Connection] = {}
 
-    def listing(self) -> ListingFile:
+    def allowlist(self) -> AllowlistFile:
         """Its charge_points.json, which is not there unless a test writes it."""
-        return ListingFile(self.folder / "charge_points.json")
+        return AllowlistFile(self.folder / "charge_points.json")
 
     def posting(self, db: Database) -> Posting:
         """Where records go; prices are those of its tariffs.json, if there is one."""
@@ -346,7 +346,7 @@ def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
     session(desk)
     db = open_database(desk.path)
     tags = TagsFile(desk.folder / "tags.json")
-    elsewhere = Bookkeeping(db, tags, desk.posting(db), "other", desk.listing())
+    elsewhere = Bookkeeping(db, tags, desk.posting(db), "other", desk.allowlist())
     desk.tags([ACCOUNTS[0]])
     text = json.dumps([2, "a", "Authorize", {"idTag": "1111"}])
     job = Receive("t", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
@@ -627,7 +627,7 @@ def test_what_another_worker_has_begun_is_open_here_too(desk: Desk) -> None:
     here = desk.books
     with open_database(desk.path) as other:
         tags = TagsFile(desk.folder / "tags.json")
-        desk.books = Bookkeeping(other, tags, desk.posting(other), "other", desk.listing())
+        desk.books = Bookkeeping(other, tags, desk.posting(other), "other", desk.allowlist())
         desk.start(1_000)
         desk.books = here
     desk.say("MeterValues", values)

@@ -73,7 +73,7 @@ def refused(home: Home, *command: str) -> str:
     return done.stderr
 
 
-def papers(home: Home, month: str = "2026 10") -> dict[str, str]:
+def statements(home: Home, month: str = "2026 10") -> dict[str, str]:
     """The month's paper in every form that is a text."""
     found = {}
     for form in ("text", "csv", "csv-machine", "json"):
@@ -115,7 +115,7 @@ def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
     told = close(garage)
     assert told.startswith("2026-10 is closed: 2 records, link 1, ")
     assert "note: 1500 Wh are of unknown cards" in told
-    before, printed, english = papers(garage), pdf(garage), pdf(garage, "en")
+    before, printed, english = statements(garage), pdf(garage), pdf(garage, "en")
     price(garage, 99)
     garage.tags_file.write_text('[{"index": 2, "account": "family-y", "ids": ["3333"]}]')
     (garage.folder / "conf" / "operator.json").write_text('{"name": "WEG Neu"}')
@@ -124,7 +124,7 @@ def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
     assert garage.run("shocpp", "import", str(old)).returncode == 0
     charge(garage, 1_050_000, 1_060_000, "2026-10-03")
     review(garage, "assign", "2", "--account", "family-y")
-    assert papers(garage) == before
+    assert statements(garage) == before
     assert (pdf(garage), pdf(garage, "en")) == (printed, english)
     assert verified(garage) == (0, "")
 
@@ -197,7 +197,7 @@ def test_a_month_is_closed_once_and_when_it_is_over(garage: Home) -> None:
 
 def test_a_month_without_records_can_be_closed(garage: Home) -> None:
     assert "2026-09 is closed: 0 records, link 1" in close(garage, "2026 9")
-    text = papers(garage, "2026 9")["text"]
+    text = statements(garage, "2026 9")["text"]
     assert "Gesamt :                                0,000 kWh" in text
     assert verified(garage) == (0, "")
 
@@ -225,10 +225,10 @@ def test_a_price_that_is_told_later_is_frozen_when_the_paper_is_asked_for(garage
     (file,) = garage.record_files()
     assert json.loads(file.read_text())["price"] is None
     price(garage, 30)
-    before = papers(garage)["csv"]
+    before = statements(garage)["csv"]
     assert ";3,00;" in before
     price(garage, 40)
-    assert papers(garage)["csv"] == before
+    assert statements(garage)["csv"] == before
     (file,) = garage.record_files()
     assert json.loads(file.read_text())["price"]["amount_ct"] == 300
 
@@ -315,7 +315,7 @@ def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
     say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
     close(garage)
     review(garage, "assign", "2", "--account", "family-y")
-    before, printed = papers(garage), pdf(garage)
+    before, printed = statements(garage), pdf(garage)
     accounting = garage.query(
         "SELECT month, account, consumed_wh, amount_ct, flags FROM accounting"
     )
@@ -323,7 +323,7 @@ def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
     garage.database.rename(garage.folder / "lost.sqlite3")
     done = garage.run("shocpp", "rebuild")
     assert done.returncode == 0, done.stderr
-    assert (papers(garage), pdf(garage)) == (before, printed)
+    assert (statements(garage), pdf(garage)) == (before, printed)
     assert verified(garage) == (0, "")
     assert (
         garage.query("SELECT month, account, consumed_wh, amount_ct, flags FROM accounting")
@@ -342,13 +342,13 @@ def test_a_rebuild_from_frames_leaves_closed_months_alone(garage: Home) -> None:
         stop(1_011_000, "1970-01-01T00:10:10Z"),
         start(1_020_000, NOON),
     )
-    before = papers(garage)
+    before = statements(garage)
     every = "SELECT month, consumed_wh, amount_ct, stopped_at FROM accounting ORDER BY number"
     accounting = garage.query(every)
     price(garage, 99)
     done = garage.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
-    assert papers(garage) == before
+    assert statements(garage) == before
     assert garage.query(every) == accounting
     assert garage.query("SELECT count(*) FROM open_transactions") == [(1,)]
     assert verified(garage) == (0, "")
@@ -407,7 +407,7 @@ def test_what_was_decided_or_stopped_late_survives_a_rebuild(
     review(garage, "correct", "1", "--wh", "9000")
     review(garage, "correct", "5", "--wh", "8000")
     say(garage, stop(1_022_000, "2026-10-03T12:00:00Z", 20_001_012))
-    before, books = papers(garage), garage.query(BOOKS)
+    before, books = statements(garage), garage.query(BOOKS)
     (late,) = garage.query(
         "SELECT consumed_wh, amount_ct, flags FROM accounting WHERE flags LIKE 'second stop%'"
     )
@@ -415,7 +415,7 @@ def test_what_was_decided_or_stopped_late_survives_a_rebuild(
     price(garage, 99)
     rebuilt(garage, *way)
     assert garage.query(BOOKS) == books
-    assert papers(garage) == before
+    assert statements(garage) == before
     assert verified(garage) == (0, "")
     rebuilt(garage)
     assert garage.query(BOOKS) == books
@@ -429,9 +429,9 @@ def test_records_of_one_moment_keep_their_order_through_a_rebuild(garage: Home) 
         garage.run("shocpp-backend", "-c", name, stdin="\n".join(frames))
     review(garage, "correct", "2", "--wh", "5")
     close(garage)
-    before = papers(garage)
+    before = statements(garage)
     rebuilt(garage)
-    assert papers(garage) == before
+    assert statements(garage) == before
 
 
 def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(garage: Home) -> None:
@@ -441,11 +441,11 @@ def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(garage: H
     assert garage.run("shocpp", "backup", str(copy)).returncode == 0
     price(garage, 30)
     close(garage)
-    before = papers(garage)
+    before = statements(garage)
     copy.replace(garage.database)
     done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert papers(garage) == before
+    assert statements(garage) == before
     assert verified(garage) == (0, "")
 
 
@@ -502,10 +502,10 @@ def test_what_was_imported_into_a_month_before_it_was_closed_comes_back_as_it_wa
     assert garage.run("shocpp", "import", folder, "-c", "garage").returncode == 0
     assert json.loads(old.read_text()) == SEEDS
     close(garage)
-    before = papers(garage)
+    before = statements(garage)
     garage.tags_file.unlink()
     rebuilt(garage)
-    assert papers(garage) == before
+    assert statements(garage) == before
     assert verified(garage) == (0, "")
 
 
@@ -542,9 +542,9 @@ def test_a_record_is_decided_on_by_the_name_that_papers_give_it(garage: Home) ->
     """Numbers change when the database is made again, names do not."""
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
-    (record,) = json.loads(papers(garage)["json"])["records"]
+    (record,) = json.loads(statements(garage)["json"])["records"]
     name = record["file_name"].removesuffix(".json")
-    assert f";{name}\r\n" in papers(garage)["csv"].replace("\n", "\r\n").replace("\r\r", "\r")
+    assert f";{name}\r\n" in statements(garage)["csv"].replace("\n", "\r\n").replace("\r\r", "\r")
     review(garage, "correct", name, "--wh", "9000")
     assert garage.query("SELECT entry, consumed_wh FROM accounting ORDER BY number") == [
         ("record", 10_000),
@@ -582,7 +582,7 @@ def test_what_a_meter_signs_after_the_stop_comes_back_too(garage: Home) -> None:
     say(garage, ("MeterValues", told))
     review(garage, "correct", "1", "--wh", "9000")
     close(garage)
-    before = papers(garage)
+    before = statements(garage)
     assert [row["signed"] for row in json.loads(before["json"])["records"]] == [0, 1, 1]
     rebuilt(garage)
-    assert papers(garage) == before
+    assert statements(garage) == before

@@ -232,23 +232,23 @@ def test_the_summary_says_who_decided_what_and_why(garage: Home) -> None:
     say(garage, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
     say(garage, start(5_500, EVENING), stop(6_000, EVENING))
     review(garage, "assign", "1", "--account", "company-x", why="Besuch")
-    paper = garage.run("shocpp-summary", "2026", "10").stdout
-    assert "Mandant: company-x                      4,000 kWh" in paper
+    statement = garage.run("shocpp-summary", "2026", "10").stdout
+    assert "Mandant: company-x                      4,000 kWh" in statement
     told = (
         r"  2026-10-01 12:00:00 garage: 4,000 kWh zugeordnet zu company-x \(anna, [0-9-]+: Besuch\)"
     )
-    assert re.search(told, paper)
-    assert "  garage: 4,500 abgerechnet + 0,500 Lücken = 5,000 kWh gezählt" in paper
+    assert re.search(told, statement)
+    assert "  garage: 4,500 abgerechnet + 0,500 Lücken = 5,000 kWh gezählt" in statement
     assert (
         "    G2: 0,500 kWh nicht zugeordnet, "
-        "zwischen 2026-10-01 12:00:00 und 2026-10-01 20:00:00" in paper
+        "zwischen 2026-10-01 12:00:00 und 2026-10-01 20:00:00" in statement
     )
 
 
 def test_a_meter_that_begins_anew_is_named_as_one_that_cannot_be_audited(garage: Home) -> None:
     say(garage, start(0, MORNING), stop(5_000, NOON), start(0, NOON), stop(4_000, EVENING))
-    paper = garage.run("shocpp-summary", "2026", "10").stdout
-    assert "  garage: nicht prüfbar, denn sein Zähler begann neu" in paper
+    statement = garage.run("shocpp-summary", "2026", "10").stdout
+    assert "  garage: nicht prüfbar, denn sein Zähler begann neu" in statement
     assert listed(garage) == []
 
 

@@ -35,7 +35,7 @@ from ocpp.v16.enums import Action, DataTransferStatus
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
-from shocpp.calls.placing import Asked, confirmation_of, place_call
+from shocpp.calls.placing import CallOptions, confirmation_of, place_call
 from shocpp.errors import ShocppError
 from shocpp.settings import read_settings
 from tests.world.home import Home
@@ -276,7 +276,7 @@ def by_http(connection: http.client.HTTPConnection, errand: Errand) -> str:
 
 def by_program(environment: dict[str, str], errand: Errand) -> str:
     """By Python."""
-    name, asked = errand.charge_point_id, Asked("a test", PATIENCE_S)
+    name, asked = errand.charge_point_id, CallOptions("a test", PATIENCE_S)
     settings = read_settings(environment)
     outcome = place_call(settings, name, "DataTransfer", errand.payload, asked)
     return str(confirmation_of(outcome)["data"]) if outcome.state == "answered" else str(outcome)

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.charge_points import (
     CLOSED,
-    NO_LISTING,
+    NO_ALLOWLIST,
     OPEN_TO_ALL,
+    Allowlist,
+    AllowlistFile,
     Entry,
-    Listing,
-    ListingFile,
     Meter,
-    load_listing,
-    load_listing_or_none,
-    parse_listing,
+    load_allowlist,
+    load_allowlist_or_none,
+    parse_allowlist,
 )
 from shocpp.errors import ConfigError
 from shocpp.ledger.register import CAP_WH
@@ -31,9 +31,9 @@ HASH = f"pbkdf2-sha256$1${'0' * 32}${'0' * 64}"
 NONE = {"auth": "none"}
 
 
-def parsed(listed: object) -> Listing:
+def parsed(listed: object) -> Allowlist:
     """A charge_points.json, read."""
-    return parse_listing(json.dumps(listed), "conf/charge_points.json")
+    return parse_allowlist(json.dumps(listed), "conf/charge_points.json")
 
 
 def entry(**keys: object) -> Entry:
@@ -58,9 +58,9 @@ def refusal(listed: object) -> str:
 
 
 def test_the_example_says_all_there_is() -> None:
-    listing = load_listing(ROOT / "conf" / "charge_points.json.example")
-    assert listing.others is None
-    garage, yard = listing.entry("garage"), listing.entry("yard")
+    allowlist = load_allowlist(ROOT / "conf" / "charge_points.json.example")
+    assert allowlist.others is None
+    garage, yard = allowlist.entry("garage"), allowlist.entry("yard")
     assert garage is not None
     assert (garage.asks_none, len(garage.hashes)) == (False, 1)
     assert garage.meter == Meter("Stellplatz 4", "1EMH0012345", "MID", {1: "links", 2: "rechts"})
@@ -95,33 +95,33 @@ def test_who_it_shows_itself_as() -> None:
 
 
 def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
-    listing = parsed({"Garage": NONE | {"name": "Stellplatz 4"}})
-    assert listing.entry("gARAGE") == listing.entry("Garage") == listing.entries["garage"]
-    assert listing.is_listed("GARAGE")
-    assert listing.meter("garagE").name == "Stellplatz 4"
+    allowlist = parsed({"Garage": NONE | {"name": "Stellplatz 4"}})
+    assert allowlist.entry("gARAGE") == allowlist.entry("Garage") == allowlist.entries["garage"]
+    assert allowlist.is_listed("GARAGE")
+    assert allowlist.meter("garagE").name == "Stellplatz 4"
 
 
 def test_a_star_stands_for_all_others_and_for_those_without_a_name() -> None:
-    listing = parsed({"garage": NONE, "*": NONE | {"tz": "Asia/Tokyo", "name": "x"}})
-    others = listing.others
+    allowlist = parsed({"garage": NONE, "*": NONE | {"tz": "Asia/Tokyo", "name": "x"}})
+    others = allowlist.others
     assert others is not None
     assert others.zone == ZoneInfo("Asia/Tokyo")
-    assert listing.entry("elsewhere") == listing.entry(None) == listing.entry("") == others
-    assert listing.entry("garage") != others
-    assert not listing.is_listed("elsewhere")
-    assert not listing.is_listed("*")
-    assert listing.meter("elsewhere") == Meter()
+    assert allowlist.entry("elsewhere") == allowlist.entry(None) == allowlist.entry("") == others
+    assert allowlist.entry("garage") != others
+    assert not allowlist.is_listed("elsewhere")
+    assert not allowlist.is_listed("*")
+    assert allowlist.meter("elsewhere") == Meter()
 
 
 def test_without_a_star_nobody_else_comes_in() -> None:
-    listing = parsed({"garage": NONE})
-    assert listing.entry("elsewhere") is listing.entry(None) is None
+    allowlist = parsed({"garage": NONE})
+    assert allowlist.entry("elsewhere") is allowlist.entry(None) is None
     assert parsed({}) == parsed({"comment": ["to", "do"]}) == CLOSED
 
 
 def test_every_object_may_have_a_comment() -> None:
     assert entry(comment={"bought": 2023}) == entry()
-    parse_listing('{"comment": 1, "comment": 2}', "x")
+    parse_allowlist('{"comment": 1, "comment": 2}', "x")
 
 
 # --- what is refused ---
@@ -185,18 +185,18 @@ def test_what_may_be_a_password_is_not_repeated() -> None:
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a": {"name": 1, "name": 2}}'])
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"x is not JSON: .*; see conf/charge_points.json.exam"):
-        parse_listing(text, "x")
+        parse_allowlist(text, "x")
 
 
 def test_a_file_that_cannot_be_read_is_refused_and_one_that_is_not_there_is_no_list(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory; see its rights"):
-        load_listing_or_none(tmp_path)
+        load_allowlist_or_none(tmp_path)
     with pytest.raises(FileNotFoundError):
-        load_listing(tmp_path / "charge_points.json")
-    assert load_listing_or_none(tmp_path / "charge_points.json") == NO_LISTING
-    assert NO_LISTING.entry("anybody") == NO_LISTING.entry(None) == OPEN_TO_ALL
+        load_allowlist(tmp_path / "charge_points.json")
+    assert load_allowlist_or_none(tmp_path / "charge_points.json") == NO_ALLOWLIST
+    assert NO_ALLOWLIST.entry("anybody") == NO_ALLOWLIST.entry(None) == OPEN_TO_ALL
 
 
 KEYS = ("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", "name", "1", "x")
@@ -212,7 +212,7 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(st.sampled_from(["garage", "*", "comment", "a/b"]), ANYTHING) | ANYTHING)
 def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(listed: Any) -> None:
     with suppress(ConfigError):
-        assert isinstance(parsed(listed), Listing)
+        assert isinstance(parsed(listed), Allowlist)
         return
     assert refusal(listed)
 
@@ -244,13 +244,13 @@ GOOD = json.dumps({"garage": NONE})
 
 
 def test_a_change_is_in_force_at_the_next_look(path: Path, write: Write) -> None:
-    file = ListingFile(path)
-    assert (file.listing(), file.trouble) == (NO_LISTING, None)
+    file = AllowlistFile(path)
+    assert (file.allowlist(), file.trouble) == (NO_ALLOWLIST, None)
     write(GOOD)
-    assert (file.listing(), file.trouble) == (parse_listing(GOOD, "x"), None)
+    assert (file.allowlist(), file.trouble) == (parse_allowlist(GOOD, "x"), None)
     write('{"yard": {"auth": "none"}}')
-    assert file.listing().entry("garage") is None
-    assert file.listing().is_listed("yard")
+    assert file.allowlist().entry("garage") is None
+    assert file.allowlist().is_listed("yard")
 
 
 @pytest.mark.parametrize("broken", ["{", "", '{"garage": {}}', "gone", "a folder"])
@@ -258,8 +258,8 @@ def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
     path: Path, write: Write, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(GOOD)
-    file = ListingFile(path)
-    good = file.listing()
+    file = AllowlistFile(path)
+    good = file.allowlist()
     if broken in ("gone", "a folder"):
         path.unlink()
         if broken == "a folder":
@@ -267,7 +267,7 @@ def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
     else:
         write(broken)
     for _ in range(2):
-        assert file.listing() == good
+        assert file.allowlist() == good
     assert file.trouble is not None
     assert file.trouble.startswith(str(path))
     assert file.trouble.endswith("the list read before stays in force: garage")
@@ -275,7 +275,7 @@ def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
     if broken == "a folder":
         path.rmdir()
     write('{"yard": {"auth": "none"}}')
-    assert file.listing().is_listed("yard")
+    assert file.allowlist().is_listed("yard")
     assert file.trouble is None
 
 
@@ -284,15 +284,15 @@ def test_a_file_that_is_broken_at_the_beginning_lets_nobody_in(
     path: Path, write: Write, broken: str
 ) -> None:
     write(broken)
-    file = ListingFile(path)
-    assert file.listing().entry("garage") is file.listing().entry(None) is None
+    file = AllowlistFile(path)
+    assert file.allowlist().entry("garage") is file.allowlist().entry(None) is None
     assert file.trouble is not None
     assert file.trouble.endswith("; no charger is let in")
     path.unlink()
-    assert file.listing().entry("garage") is None, "a file that was there is not taken for none"
+    assert file.allowlist().entry("garage") is None, "a file that was there is not taken for none"
     assert file.trouble.endswith("is not there any more; no charger is let in")
     write(GOOD)
-    assert file.listing().entry("garage") == Entry("garage", asks_none=True)
+    assert file.allowlist().entry("garage") == Entry("garage", asks_none=True)
     assert file.trouble is None
 
 
@@ -300,26 +300,26 @@ def test_the_log_says_who_is_listed(
     path: Path, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    file = ListingFile(path)
+    file = AllowlistFile(path)
     write('{"garage": {"auth": "none"}, "*": {"auth": "none"}}')
-    file.listing()
+    file.allowlist()
     assert f"{path}: chargers garage, *" in caplog.text
     write("{}")
-    file.listing()
+    file.allowlist()
     assert f"{path}: chargers none" in caplog.text
 
 
 def test_what_is_kept_is_in_force_where_there_is_no_file(tmp_path: Path) -> None:
-    file = ListingFile(tmp_path / "charge_points.json")
+    file = AllowlistFile(tmp_path / "charge_points.json")
     file.fall_back_to('{"yard": {"auth": "none"}}')
-    assert file.listing().is_listed("yard")
-    assert file.listing().entry("street") is None
+    assert file.allowlist().is_listed("yard")
+    assert file.allowlist().entry("street") is None
     assert file.trouble is not None
     assert "is not there any more; the list read before stays in force: yard" in file.trouble
 
 
 def test_what_is_kept_and_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
-    file = ListingFile(tmp_path / "charge_points.json")
+    file = AllowlistFile(tmp_path / "charge_points.json")
     file.fall_back_to('{"yard": {}}')
-    assert file.listing().entry("yard") is None
-    assert file.listing().entry(None) is None
+    assert file.allowlist().entry("yard") is None
+    assert file.allowlist().entry(None) is None

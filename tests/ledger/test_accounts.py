@@ -15,8 +15,8 @@ from shocpp.ledger.accounts import (
     UNKNOWN_CARD,
     Accounts,
     Card,
+    effective_id_tag,
     id_tag_key,
-    meant_tag,
     parse_accounts,
 )
 from tests.world.machine import ROOT
@@ -366,4 +366,4 @@ def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
 def test_a_default_tag_is_meant_where_no_card_is_told(
     told: str, default_tag: str | None, meant: str
 ) -> None:
-    assert meant_tag(told, default_tag) == meant
+    assert effective_id_tag(told, default_tag) == meant

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
-from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, belated, book_stop
+from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, book_stop, late_record
 from shocpp.ledger.matching import (
     FORGETFUL_MS,
     Match,
@@ -719,19 +719,19 @@ DECODED = Match(decoded_start_wh=9_042_000, account_index=1, account="company-x"
 def test_a_decoded_start_is_where_the_record_before_it_ended() -> None:
     """Registers are raw, errata 3.77."""
     before = [(9_000_000, 9_042_100), (9_042_100, 9_042_300), (8_000_000, 9_041_000)]
-    record = book(stopped(), DECODED, neighbours=before)
+    record = book(stopped(), DECODED, overlapping=before)
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_300, 32_700, None)
 
 
 def test_a_decoded_start_is_not_where_the_next_kwh_begins() -> None:
-    record = book(stopped(), DECODED, neighbours=[(9_000_000, 9_043_000)])
+    record = book(stopped(), DECODED, overlapping=[(9_000_000, 9_043_000)])
     assert record.begin_wh == 9_042_000
     assert record.review == "overlaps what is booked already"
 
 
 @pytest.mark.parametrize("there", [(9_042_000, 9_050_000), (9_074_990, 9_080_000), (0, 2**40)])
 def test_what_is_booked_already_is_not_decoded_again(there: tuple[int, int]) -> None:
-    record = book(stopped(), DECODED, neighbours=[there])
+    record = book(stopped(), DECODED, overlapping=[there])
     assert record.review == "overlaps what is booked already"
 
 
@@ -924,7 +924,7 @@ def test_a_clock_that_is_ahead_does_not_shorten_a_transaction() -> None:
 def test_what_a_later_transaction_of_the_connector_claims_is_under_review(
     there: tuple[int, int],
 ) -> None:
-    assert book(stopped(), CLOSED, neighbours=[there]).review == "overlaps what is booked already"
+    assert book(stopped(), CLOSED, overlapping=[there]).review == "overlaps what is booked already"
 
 
 def test_neighbours_that_only_touch_do_not_overlap() -> None:
@@ -933,13 +933,13 @@ def test_neighbours_that_only_touch_do_not_overlap() -> None:
         [(9_000_000, 9_042_100), (9_075_000, 9_080_000)],
         [(9_000_000, 9_042_102), (9_074_998, 9_080_000)],
     ):
-        assert book(stopped(), CLOSED, neighbours=touching).review is None
+        assert book(stopped(), CLOSED, overlapping=touching).review is None
     for overlapping in ((9_000_000, 9_042_103), (9_074_997, 9_080_000)):
-        assert book(stopped(), CLOSED, neighbours=[overlapping]).review
+        assert book(stopped(), CLOSED, overlapping=[overlapping]).review
 
 
 def test_several_reasons_stand_together() -> None:
-    record = book(stopped(meter_stop_wh=9_342_100), CLOSED, neighbours=[(9_050_000, 9_050_001)])
+    record = book(stopped(meter_stop_wh=9_342_100), CLOSED, overlapping=[(9_050_000, 9_050_001)])
     assert record.review == "overlaps what is booked already; more than 200 kWh"
 
 
@@ -1049,7 +1049,7 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
     on_file: list[Transaction],
     young: bool,
     registers: list[int | None],
-    neighbours: list[tuple[int, int]],
+    overlapping: list[tuple[int, int]],
 ) -> None:
     born_ms = NOW_MS if young else BORN_MS
     rows = stop_rows(*on_file, sent=stop.transaction_id, ledger_born_ms=born_ms)
@@ -1057,7 +1057,7 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
     assert match.repeat_of is None
     chosen = [match.closes, match.follows, match.decoded_start_wh, match.unmatched]
     assert sum(each is not None for each in chosen) == 1
-    record = book(stop, match, *registers, neighbours=neighbours)
+    record = book(stop, match, *registers, overlapping=overlapping)
     assert record.consumed_wh >= 0
     if match.unmatched:
         assert record.review
@@ -1226,7 +1226,7 @@ def test_charging_is_the_time_in_which_the_register_rose(
 
 def test_what_is_belated_is_billed_at_a_whole_second_which_its_file_can_tell() -> None:
     record = book(stopped(), Match(closes=transaction()))
-    late = belated(record, "2026-10", 1_795_364_471_123)
+    late = late_record(record, "2026-10", 1_795_364_471_123)
     assert late.billed_ms == 1_795_364_471_000
     assert late.stopped_ms == record.stopped_ms
     assert late.flags == (*record.flags, "late: 2026-10 is closed")

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shocpp.ocpp.actions import ACTIONS, LONGEST_ID_TAG, NEVER_REFUSED, Answer, Moment
 from shocpp.ocpp.facts import (
-    AuthorizationAsked,
+    AuthorizationRequested,
     Booted,
-    CertificateAsked,
+    CertificateRequested,
     DataTransferred,
     Fact,
     MeterValuesReported,
@@ -98,7 +98,7 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
 @pytest.mark.parametrize(
     ("action", "payload", "fact", "confirmation"),
     [
-        ("Authorize", {"idTag": "1111"}, AuthorizationAsked("1111"), None),
+        ("Authorize", {"idTag": "1111"}, AuthorizationRequested("1111"), None),
         (
             "BootNotification",
             {
@@ -149,7 +149,12 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
             SecurityEventReported("FirmwareUpdated", "x", NOW_MS),
             "{}",
         ),
-        ("SignCertificate", {"csr": "-----"}, CertificateAsked("-----"), '{"status":"Rejected"}'),
+        (
+            "SignCertificate",
+            {"csr": "-----"},
+            CertificateRequested("-----"),
+            '{"status":"Rejected"}',
+        ),
         (
             "SignedFirmwareStatusNotification",
             {"status": "Idle", "requestId": 5},

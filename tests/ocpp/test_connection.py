@@ -22,7 +22,7 @@ from shocpp.ocpp.connection import (
     Reported,
 )
 from shocpp.ocpp.facts import (
-    AuthorizationAsked,
+    AuthorizationRequested,
     Booted,
     MeterValuesReported,
     TransactionStopped,
@@ -64,7 +64,7 @@ def test_a_heartbeat_is_answered_at_once() -> None:
 
 def test_a_fact_waits_for_its_ink() -> None:
     event = connection().receive(authorize(), NOW_MS)
-    assert event == Reported("Authorize", "7", AuthorizationAsked("1111"), None)
+    assert event == Reported("Authorize", "7", AuthorizationRequested("1111"), None)
 
 
 def test_a_confirmation_that_needs_no_ledger_comes_with_the_fact() -> None:
@@ -494,10 +494,10 @@ def test_where_a_card_is_meant_authorize_need_not_name_one(payload: dict[str, ob
     text = json.dumps([2, "1", "Authorize", payload])
     event = Connection(55, has_card=True).receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    assert event.fact == AuthorizationAsked("")
+    assert event.fact == AuthorizationRequested("")
     named = Connection(55, has_card=True).receive('[2,"1","Authorize",{"idTag":"3333"}]', NOW_MS)
     assert isinstance(named, Reported)
-    assert named.fact == AuthorizationAsked("3333")
+    assert named.fact == AuthorizationRequested("3333")
 
 
 def test_where_none_is_meant_it_must() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ocpp.passwords import (
-    DRAWN_ROUNDS,
+    GENERATED_ROUNDS,
     MOST_ROUNDS,
     Login,
     authorization_key,
@@ -60,7 +60,7 @@ def test_the_scheme_has_no_case_and_blanks_do_not_matter() -> None:
 
 def test_the_bytes_and_their_hex_digits_are_the_same_password() -> None:
     password = bytes(range(20))
-    kept = password_hash(password, SALT, DRAWN_ROUNDS)
+    kept = password_hash(password, SALT, GENERATED_ROUNDS)
     assert is_password(password, kept)
     assert is_password(authorization_key(password).encode(), kept)
     assert is_password(authorization_key(password).upper().encode(), kept)
@@ -71,7 +71,7 @@ def test_the_bytes_and_their_hex_digits_are_the_same_password() -> None:
     [b"", b"secret1", b"secret123", b"SECRET12", b"73656372657431", b"7365637265743", b"\xff"],
 )
 def test_another_password_is_another_one(shown: bytes) -> None:
-    assert not is_password(shown, password_hash(b"secret12", SALT, DRAWN_ROUNDS))
+    assert not is_password(shown, password_hash(b"secret12", SALT, GENERATED_ROUNDS))
 
 
 def test_a_typed_authorization_key_stands_for_its_bytes() -> None:

@@ -81,9 +81,9 @@ def test_the_seeds_files_become_its_month(home: Home, old: Path) -> None:
     assert home.query("SELECT file_name, localtime, unixtime FROM accounting ORDER BY number") == [
         (f"{name}.json", SEED[name][0], int(name[:10])) for name in SEED
     ]
-    paper = home.run("shocpp-summary", "2023", "9").stdout
-    assert "Mandant: family-y                       54,000 kWh" in paper
-    assert "2023-09-03 09:52:10" in paper
+    statement = home.run("shocpp-summary", "2023", "9").stdout
+    assert "Mandant: family-y                       54,000 kWh" in statement
+    assert "2023-09-03 09:52:10" in statement
 
 
 def test_what_is_imported_gets_a_file_among_ours_with_the_seeds_keys(home: Home, old: Path) -> None:

@@ -11,36 +11,45 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.world.statements import (
+    FILE,
+    PRICE,
+    Month,
+    months,
+    priced,
+    statement,
+    statement_row,
+    sums,
+)
 
 from shocpp.reports.csv_format import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
-from shocpp.reports.statement import Paper, PaperRow
+from shocpp.reports.statement import Statement, StatementRow
 from tests.world.machine import needs
-from tests.world.papers import FILE, PRICE, Month, months, paper, paper_row, priced, sums
 
 MARK = "\ufeff"
 DELIMITERS = {"de": ";", "en": ","}
 FORMULAS = ('=HYPERLINK("http://x")', "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1+1", " =1+1")
 
 
-def written(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+def written(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
     """The file for people."""
     return "".join(csv_of(frame, iter(rows), language))
 
 
-def people(frame: Paper, *rows: PaperRow, language: str = "de") -> list[dict[str, str]]:
+def people(frame: Statement, *rows: StatementRow, language: str = "de") -> list[dict[str, str]]:
     """The records for people, by the names of their columns."""
     text = written(frame, *rows, language=language).removeprefix(MARK)
     return list(csv.DictReader(io.StringIO(text, ""), delimiter=DELIMITERS[language]))
 
 
-def machine(frame: Paper, *rows: PaperRow) -> list[dict[str, str]]:
+def machine(frame: Statement, *rows: StatementRow) -> list[dict[str, str]]:
     """The records for programs, by the names of their columns."""
     text = "".join(csv_machine_of(frame, iter(rows)))
     return list(csv.DictReader(io.StringIO(text, "")))
 
 
-SPLIT = PaperRow(
-    paper_row(flags="matched without its id").row,
+SPLIT = StatementRow(
+    statement_row(flags="matched without its id").row,
     1_040,
     None,
     "split by meter values",
@@ -54,7 +63,7 @@ SPLIT = PaperRow(
 
 
 def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
-    assert written(paper(priced()), paper_row(1_040, PRICE, charging_s=3_725)) == (
+    assert written(statement(priced()), statement_row(1_040, PRICE, charging_s=3_725)) == (
         f"{MARK}Nr.;Mandant;Beginn;Ende;Abgerechnet;Dauer;Ladedauer;Ladepunkt;Anschluss;Karte;"
         "Kartennummer;Zähler Beginn kWh;Zähler Ende kWh;kWh;ct/kWh;EUR;Preisteile (kWh × ct);"
         "Grund;Hinweise;Signierte Werte;Art;Entschieden von;Entschieden am;Begründung;Datensatz\r\n"
@@ -65,7 +74,7 @@ def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
 
 
 def test_an_english_record_is_written_as_americans_and_britons_read_it() -> None:
-    assert written(paper(priced()), paper_row(1_040, PRICE), language="en") == (
+    assert written(statement(priced()), statement_row(1_040, PRICE), language="en") == (
         f"{MARK}No.,Account,Start,End,Billed,Duration,Charging,Charger,Connector,Card,Card number,"
         "Meter start kWh,Meter end kWh,kWh,ct/kWh,EUR,Price parts (kWh × ct),Reason,Remarks,"
         "Signed values,Kind,Decided by,Decided at,Why,Record\r\n"
@@ -76,17 +85,17 @@ def test_an_english_record_is_written_as_americans_and_britons_read_it() -> None
 
 
 def test_a_month_without_records_has_its_headers() -> None:
-    assert written(paper()).count("\r\n") == 1
+    assert written(statement()).count("\r\n") == 1
 
 
 def test_without_a_price_there_is_no_column_of_money() -> None:
-    (record,) = people(paper(sums("family-y", 33_250)), paper_row())
+    (record,) = people(statement(sums("family-y", 33_250)), statement_row())
     assert not {"ct/kWh", "EUR", "Preisteile (kWh × ct)"} & set(record)
     assert (record["kWh"], record["Grund"]) == ("33,250", "am Ladepunkt")
 
 
 def test_a_record_with_several_prices_tells_them() -> None:
-    split, unpriced = people(paper(priced()), SPLIT, paper_row())
+    split, unpriced = people(statement(priced()), SPLIT, statement_row())
     assert (split["ct/kWh"], split["EUR"]) == ("", "10,40")
     assert split["Preisteile (kWh × ct)"] == "20,000 × 31,27; 13,250 × 25,00"
     assert split["Hinweise"] == "ohne Vorgangsnummer zugeordnet; nach Zählerwerten aufgeteilt"
@@ -96,8 +105,8 @@ def test_a_record_with_several_prices_tells_them() -> None:
 
 def test_what_is_not_known_is_empty() -> None:
     (record,) = people(
-        paper(),
-        paper_row(
+        statement(),
+        statement_row(
             **dict.fromkeys(
                 ("charge_point_id", "connector_id", "id_tag", "started_at", "duration_s")
             )
@@ -110,25 +119,25 @@ def test_what_is_not_known_is_empty() -> None:
 
 
 def test_a_charger_and_a_card_without_a_name_have_their_ids() -> None:
-    (record,) = people(paper(), paper_row(charge_point_id="219010", id_tag="0012"))
+    (record,) = people(statement(), statement_row(charge_point_id="219010", id_tag="0012"))
     assert (record["Ladepunkt"], record["Karte"], record["Kartennummer"]) == ("219010", "", "…0012")
 
 
 def test_connector_0_is_the_whole_charger() -> None:
-    (record,) = people(paper(), paper_row(connector_id=0))
+    (record,) = people(statement(), statement_row(connector_id=0))
     assert record["Anschluss"] == "0"
 
 
 def test_a_card_is_named_however_its_id_is_written() -> None:
-    (record,) = people(paper(), paper_row(id_tag="04:a2:0b:33:33"))
+    (record,) = people(statement(), statement_row(id_tag="04:a2:0b:33:33"))
     assert record["Karte"] == "Tessa"
 
 
 def test_a_decision_says_what_it_is_and_why() -> None:
-    taken = paper_row(
+    taken = statement_row(
         consumed_wh=-500, entry="reversal", decided_by="anna", decided_why="Besuch;\nlang"
     )
-    (record,) = people(paper(), taken)
+    (record,) = people(statement(), taken)
     assert record["kWh"] == "-0,500"
     assert (record["Art"], record["Entschieden von"]) == ("Storno", "anna")
     assert record["Begründung"] == "Besuch; lang"
@@ -136,18 +145,18 @@ def test_a_decision_says_what_it_is_and_why() -> None:
 
 
 def test_what_nobody_owes_has_no_number() -> None:
-    rows = (paper_row(), paper_row(entry="dismissal", consumed_wh=0), paper_row())
-    assert [record["Nr."] for record in people(paper(), *rows)] == ["1", "", "2"]
+    rows = (statement_row(), statement_row(entry="dismissal", consumed_wh=0), statement_row())
+    assert [record["Nr."] for record in people(statement(), *rows)] == ["1", "", "2"]
 
 
 def test_a_transaction_of_more_than_a_day_counts_its_hours_on() -> None:
-    (record,) = people(paper(), paper_row(duration_s=100_000))
+    (record,) = people(statement(), statement_row(duration_s=100_000))
     assert record["Dauer"] == "27:46:40"
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_what_somebody_has_typed_never_runs(formula: str) -> None:
-    typed = paper_row(
+    typed = statement_row(
         account=formula,
         charge_point_id=formula,
         stop_reason=formula,
@@ -156,16 +165,16 @@ def test_what_somebody_has_typed_never_runs(formula: str) -> None:
         decided_by=formula,
         decided_why=formula,
     )
-    (record,) = people(paper(), typed)
+    (record,) = people(statement(), typed)
     for column in ("Mandant", "Ladepunkt", "Grund", "Hinweise", "Entschieden von", "Begründung"):
         assert record[column] == f"'{formula.strip()}"
     assert record["Kartennummer"].startswith("…")
 
 
 def test_names_that_humans_have_configured_never_run_either() -> None:
-    frame = paper(cards={"04a20b3333": "=1+1"})
+    frame = statement(cards={"04a20b3333": "=1+1"})
     frame = frame._replace(chargers=(frame.chargers[0]._replace(name="@a"),))
-    (record,) = people(frame, paper_row())
+    (record,) = people(frame, statement_row())
     assert (record["Karte"], record["Ladepunkt"]) == ("'=1+1", "'@a")
 
 
@@ -178,13 +187,13 @@ def test_no_text_is_a_formula_or_has_several_lines(text: str) -> None:
 
 @given(months(), st.sampled_from(("de", "en")))
 def test_the_records_for_people_sum_up_to_the_papers_sums(month: Month, language: str) -> None:
-    records = people(month.paper, *month.rows, language=language)
+    records = people(month.statement, *month.rows, language=language)
     point = "," if language == "de" else "."
     wh = [int(record["kWh"].replace(point, "")) for record in records]
     assert wh == [row.row.consumed_wh for row in month.rows]
-    assert sum(wh) == sum(a.wh for a in month.paper.accounts) + month.paper.unassigned_wh
+    assert sum(wh) == sum(a.wh for a in month.statement.accounts) + month.statement.unassigned_wh
     ct = [int(record.get("EUR", "").replace(point, "") or 0) for record in records]
-    assert sum(ct) == sum(account.amount_ct or 0 for account in month.paper.accounts)
+    assert sum(ct) == sum(account.amount_ct or 0 for account in month.statement.accounts)
     reach = [tuple(record.values())[11:13] for record in records]
     assert [tuple(int(kwh.replace(point, "")) for kwh in both) for both in reach] == [
         (row.row.begin_wh, row.row.end_wh) for row in month.rows
@@ -195,7 +204,7 @@ def test_the_records_for_people_sum_up_to_the_papers_sums(month: Month, language
 
 
 def test_programs_read_plain_names_and_units() -> None:
-    text = "".join(csv_machine_of(paper(priced()), iter([SPLIT])))
+    text = "".join(csv_machine_of(statement(priced()), iter([SPLIT])))
     assert text == (
         "row,localtime,unixtime,account_index,account,charge_point_id,connector_id,id_tag,"
         "card_name,transaction_id,started_at,stopped_at,booked_at,duration_s,charging_s,begin_wh,"
@@ -210,7 +219,7 @@ def test_programs_read_plain_names_and_units() -> None:
 
 
 def test_its_names_are_those_of_the_view() -> None:
-    view = set(paper_row().row._fields)
+    view = set(statement_row().row._fields)
     ours = {"row", "card_name", "kwh", "microeuro_per_kwh", "amount_ct", "eur", "price_parts"}
     assert set(MACHINE_COLUMNS) - view == ours | {"price_note", "signed", "file_name"}
     assert view - set(MACHINE_COLUMNS) == {"begin_kwh", "end_kwh", "consumed_kwh", "review"}
@@ -219,13 +228,15 @@ def test_its_names_are_those_of_the_view() -> None:
 
 @pytest.mark.parametrize("formula", [*FORMULAS, 'a"b', "a;b,c", "two\r\nlines", " x "])
 def test_programs_get_every_text_verbatim(formula: str) -> None:
-    (record,) = machine(paper(), paper_row(account=formula, id_tag=formula, decided_why=formula))
+    (record,) = machine(
+        statement(), statement_row(account=formula, id_tag=formula, decided_why=formula)
+    )
     assert record["account"] == record["id_tag"] == record["decided_why"] == formula
 
 
 @given(months())
 def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) -> None:
-    records = machine(month.paper, *month.rows)
+    records = machine(month.statement, *month.rows)
     for record, row in zip(records, month.rows, strict=True):
         assert int(record["consumed_wh"]) == row.row.consumed_wh
         assert int(record["kwh"].replace(".", "")) == row.row.consumed_wh
@@ -233,7 +244,7 @@ def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) ->
         assert record["eur"].replace(".", "").lstrip("-0") == record["amount_ct"].lstrip("-0")
         assert record["flags"] == row.row.flags
         assert record["id_tag"] == (row.row.id_tag or "")
-    for account in month.paper.accounts:
+    for account in month.statement.accounts:
         mine = [record for record in records if record["account"] == account.account]
         assert sum(int(record["consumed_wh"]) for record in mine) == account.wh
         assert sum(int(record["amount_ct"] or 0) for record in mine) == (account.amount_ct or 0)
@@ -241,7 +252,7 @@ def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) ->
 
 @pytest.mark.parametrize("form", [csv_of, csv_machine_of])
 def test_a_large_month_needs_no_memory(form: object) -> None:
-    frame, row = paper(priced()), paper_row(1_040, PRICE)
+    frame, row = statement(priced()), statement_row(1_040, PRICE)
     assert callable(form)
     assert sum(1 for _ in form(frame, (row for _ in range(5_000)))) == 5_001  # fills the caches
     tracemalloc.start()
@@ -304,11 +315,11 @@ def test_a_spreadsheet_takes_numbers_for_numbers_and_dates_for_dates(
 ) -> None:
     """Of its options only separator, quote and encoding are given, no types of columns."""
     rows = [
-        paper_row(1_040, PRICE, account="Müller & Söhne", charging_s=3_725, duration_s=100_000),
-        paper_row(-1_040, PRICE, consumed_wh=-33_250, account="=1+1", id_tag="0012"),
-        *(paper_row(account=formula, decided_why=formula) for formula in FORMULAS),
+        statement_row(1_040, PRICE, account="Müller & Söhne", charging_s=3_725, duration_s=100_000),
+        statement_row(-1_040, PRICE, consumed_wh=-33_250, account="=1+1", id_tag="0012"),
+        *(statement_row(account=formula, decided_why=formula) for formula in FORMULAS),
     ]
-    text = written(paper(priced()), *rows, language=locale[:2])
+    text = written(statement(priced()), *rows, language=locale[:2])
     headers, first, second, *typed = opened(tmp_path, text, locale, options)
     assert headers[0] == ("string", "Nr." if locale == "de-DE" else "No.")
     assert first[:9] == [

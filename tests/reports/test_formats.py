@@ -5,22 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.world.statements import statement, sums
 
 from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.statements import FORM_NAMES
 from shocpp.reports.formats import (
-    FORMS,
+    FORMATS,
+    chunks,
+    chunks_of_year,
     file_name,
     keep_text,
-    pieces,
-    pieces_of_year,
     write,
 )
-from shocpp.reports.month import month_paper, of_account
+from shocpp.reports.month import month_statement, of_account
 from tests.reports.test_month import Office, charge
 from tests.reports.test_year import year_of
-from tests.world.papers import paper, sums
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def made(office: Office, form: str, language: str = "de") -> bytes:
     """The September of family-y."""
-    whole = office.paper()
-    return b"".join(pieces(office.db, of_account(whole, "family-y"), form, language))
+    whole = office.statement()
+    return b"".join(chunks(office.db, of_account(whole, "family-y"), form, language))
 
 
 def test_every_form_tells_the_same_month(office: Office) -> None:
@@ -50,8 +50,8 @@ def test_every_form_tells_the_same_month(office: Office) -> None:
 
 
 def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
-    assert tuple(FORMS) == FORM_NAMES  # those that the command offers
-    assert {name: (form.suffix, form.media_type) for name, form in FORMS.items()} == {
+    assert tuple(FORMATS) == FORM_NAMES  # those that the command offers
+    assert {name: (form.suffix, form.media_type) for name, form in FORMATS.items()} == {
         "text": (".txt", "text/plain; charset=utf-8"),
         "csv": (".csv", "text/csv; charset=utf-8"),
         "csv-machine": (".csv", "text/csv; charset=utf-8"),
@@ -71,12 +71,12 @@ def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
 )
 def test_a_file_is_named_after_month_and_account(account: str, name: str) -> None:
     """Whatever the account is called, it has no part in a path."""
-    assert file_name(paper(sums(account), only=account), "pdf") == name
+    assert file_name(statement(sums(account), only=account), "pdf") == name
     assert Path(name).name == name
 
 
 def test_the_file_of_all_accounts_is_named_after_its_month() -> None:
-    assert file_name(paper(sums("a"), sums("b")), "csv") == "2026-10.csv"
+    assert file_name(statement(sums("a"), sums("b")), "csv") == "2026-10.csv"
 
 
 def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -117,17 +117,17 @@ def test_the_text_is_kept_where_there_are_records_or_a_closing(office: Office) -
     office.files()
     settings = office.settings
     for month in (8, 9):
-        keep_text(office.db, settings, month_paper(office.db, settings, 2023, month))
+        keep_text(office.db, settings, month_statement(office.db, settings, 2023, month))
     folder = settings.accounting_folder / "2023"
     (kept,) = folder.glob("*/00_abrechnung_*")
     assert kept == folder / "09" / "00_abrechnung_2023_09.txt"
     text = kept.read_bytes()
-    assert text == b"".join(pieces(office.db, office.paper(), "text", "de"))
+    assert text == b"".join(chunks(office.db, office.statement(), "text", "de"))
     close(office.db, settings, 2023, 8, "anna")
-    keep_text(office.db, settings, month_paper(office.db, settings, 2023, 8))
+    keep_text(office.db, settings, month_statement(office.db, settings, 2023, 8))
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 
-@pytest.mark.parametrize("form", tuple(FORMS))
+@pytest.mark.parametrize("form", tuple(FORMATS))
 def test_a_year_has_every_form(form: str) -> None:
-    assert b"".join(pieces_of_year(year_of(), form, "de"))
+    assert b"".join(chunks_of_year(year_of(), form, "de"))

@@ -286,7 +286,7 @@ def october(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def paper(home: Home, *options: str, month: str = "2026 10") -> str:
+def statement(home: Home, *options: str, month: str = "2026 10") -> str:
     """The month's paper."""
     return told(home, "shocpp-summary", *month.split(), *options)
 
@@ -294,7 +294,7 @@ def paper(home: Home, *options: str, month: str = "2026 10") -> str:
 def written(home: Home, form: str) -> str:
     """October's paper to the byte, as it is in a file."""
     file = home.folder / f"paper.{form}"
-    paper(home, "--format", form, "-o", str(file))
+    statement(home, "--format", form, "-o", str(file))
     return file.read_bytes().decode()
 
 
@@ -366,7 +366,7 @@ def test_each_record_costs_what_was_derived_by_hand() -> None:
 
 
 def test_october_as_text(october: Home) -> None:
-    assert timeless(paper(october)) == golden("2026-10.txt")
+    assert timeless(statement(october)) == golden("2026-10.txt")
 
 
 def test_october_for_a_spreadsheet(october: Home) -> None:
@@ -391,7 +391,7 @@ def test_the_spreadsheet_says_what_was_derived(october: Home) -> None:
 
 
 def test_october_for_programs(october: Home) -> None:
-    rows = list(csv.DictReader(paper(october, "--format", "csv-machine").splitlines()))
+    rows = list(csv.DictReader(statement(october, "--format", "csv-machine").splitlines()))
     for row, expected in zip(rows, derived(), strict=True):
         told = tuple(row[key] for key in ("account", "begin_wh", "end_wh", "consumed_wh"))
         energy = (expected.begin_wh, expected.end_wh, expected.consumed_wh)
@@ -404,7 +404,7 @@ def test_october_for_programs(october: Home) -> None:
 
 
 def test_october_as_json(october: Home) -> None:
-    told = json.loads(paper(october, "--format", "json"))
+    told = json.loads(statement(october, "--format", "json"))
     assert [
         (row["account"], row["begin_wh"], row["end_wh"], row["consumed_wh"], row["amount_ct"])
         for row in told["records"]
@@ -479,7 +479,9 @@ def test_the_views_say_the_same(october: Home) -> None:
 
 def test_what_crosses_the_end_of_the_month_is_in_the_month_of_its_stop(october: Home) -> None:
     """6,198 Wh from 31 October 23:30 on, all at the night's price: 149.3718 = 149 ct."""
-    told = json.loads(paper(october, "--format", "json", "--account", "family-y", month="2026 11"))
+    told = json.loads(
+        statement(october, "--format", "json", "--account", "family-y", month="2026 11")
+    )
     (row,) = told["records"]
     assert (row["localtime"], row["started_at"]) == (
         "2026-11-01 00:30:00",
@@ -600,10 +602,10 @@ def test_the_night_without_an_hour_and_the_last_second_of_march(home: Home) -> N
         (home.folder / "conf" / f"{name}.json").write_text(json.dumps(content))
     told(home, "shocpp", "migrate")
     say(home, "garage", MARCH)
-    assert paper(home, month="2026 3").partition("\nAbrechnungsdatensätze")[0] == golden(
+    assert statement(home, month="2026 3").partition("\nAbrechnungsdatensätze")[0] == golden(
         "2026-03.txt"
     )
-    rows = json.loads(paper(home, "--format", "json", month="2026 3"))["records"]
+    rows = json.loads(statement(home, "--format", "json", month="2026 3"))["records"]
     assert [
         (row["account"], row["localtime"], row["duration_s"], row["consumed_wh"], row["amount_ct"])
         for row in rows
@@ -616,7 +618,7 @@ def test_the_night_without_an_hour_and_the_last_second_of_march(home: Home) -> N
         {"wh": 12_000, "microeuro_per_kwh": 241_000},
         {"wh": 2_000, "microeuro_per_kwh": 312_700},
     ]
-    (of_april,) = json.loads(paper(home, "--format", "json", month="2026 4"))["records"]
+    (of_april,) = json.loads(statement(home, "--format", "json", month="2026 4"))["records"]
     assert (of_april["localtime"], of_april["consumed_wh"]) == ("2026-04-01 00:00:00", 2)
 
 
@@ -624,15 +626,15 @@ def test_papers_go_where_they_are_told(october: Home, tmp_path: Path) -> None:
     """Into a folder, one for each account; of one account, only its own."""
     for folder in ("all", "one"):
         (tmp_path / folder).mkdir()
-    assert paper(october, "-o", str(tmp_path / "all")) == f"4 papers are in {tmp_path}/all\n"
+    assert statement(october, "-o", str(tmp_path / "all")) == f"4 papers are in {tmp_path}/all\n"
     assert sorted(file.name for file in (tmp_path / "all").iterdir()) == [
         *("2026-10_001_company-x.txt", "2026-10_002_family-y.txt"),
         *("2026-10_003_company-z.txt", "2026-10_004_club.txt"),
     ]
-    assert paper(october, "--account", "club", "-o", str(tmp_path / "one")) == ""
+    assert statement(october, "--account", "club", "-o", str(tmp_path / "one")) == ""
     (file,) = (tmp_path / "one").iterdir()
     assert file.name == "2026-10_004_club.txt"
-    assert file.read_text() == paper(october, "--account", "club")
+    assert file.read_text() == statement(october, "--account", "club")
     assert file.read_text() == (tmp_path / "all" / file.name).read_text()
 
 
@@ -676,5 +678,5 @@ def test_what_cannot_be_made_is_said_in_a_sentence(
 
 @pytest.mark.parametrize("year", ["2000", "2099"])
 def test_a_month_far_away_is_empty(october: Home, year: str) -> None:
-    told = json.loads(paper(october, "--format", "json", month=f"{year} 12"))
+    told = json.loads(statement(october, "--format", "json", month=f"{year} 12"))
     assert (told["records"], told["total"]["wh"]) == ([], 0)

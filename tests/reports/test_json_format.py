@@ -5,13 +5,22 @@ import tracemalloc
 from typing import Any
 
 from hypothesis import given
+from tests.world.statements import (
+    FILE,
+    Month,
+    accounting_row,
+    eventful,
+    months,
+    statement,
+    statement_row,
+    sums,
+)
 
 from shocpp.reports.json_format import json_of
-from shocpp.reports.statement import Paper, PaperRow
-from tests.world.papers import FILE, Month, accounting_row, eventful, months, paper, paper_row, sums
+from shocpp.reports.statement import Statement, StatementRow
 
 
-def form(frame: Paper, *rows: PaperRow) -> dict[str, Any]:
+def form(frame: Statement, *rows: StatementRow) -> dict[str, Any]:
     """The paper, as a program reads it."""
     read = json.loads("".join(json_of(frame, iter(rows))))
     assert isinstance(read, dict)
@@ -19,8 +28,8 @@ def form(frame: Paper, *rows: PaperRow) -> dict[str, Any]:
 
 
 def test_a_record_is_one_line_with_typed_figures() -> None:
-    row = paper_row(1_040, 312_700)._replace(price_note="split by time", signed=2)
-    text = "".join(json_of(paper(sums("family-y", 33_250, 1_040)), iter([row, row])))
+    row = statement_row(1_040, 312_700)._replace(price_note="split by time", signed=2)
+    text = "".join(json_of(statement(sums("family-y", 33_250, 1_040)), iter([row, row])))
     assert text.endswith("}\n  ]\n}\n")
     lines = text.splitlines()
     first = lines.index('  "records": [') + 1
@@ -115,7 +124,7 @@ def test_the_frame_says_all_that_the_paper_does() -> None:
 
 
 def test_what_has_no_price_and_no_card_is_null() -> None:
-    frame = form(paper(sums("family-y", 33_250)), paper_row(id_tag=None))
+    frame = form(statement(sums("family-y", 33_250)), statement_row(id_tag=None))
     (record,) = frame["records"]
     assert (frame["closed"], frame["total"]["total_ct"], frame["total"]["eur"]) == (None,) * 3
     assert (record["amount_ct"], record["eur"], record["card_name"]) == (None,) * 3
@@ -123,26 +132,26 @@ def test_what_has_no_price_and_no_card_is_null() -> None:
 
 
 def test_the_seeds_whole_kwh_are_not_in_it() -> None:
-    frame = form(paper(under_review=(accounting_row(),)), paper_row())
+    frame = form(statement(under_review=(accounting_row(),)), statement_row())
     for record in (*frame["records"], *frame["under_review"]):
         assert not {"begin_kwh", "end_kwh", "consumed_kwh"} & set(record)
 
 
 @given(months())
 def test_the_records_sum_up_to_the_papers_sums(month: Month) -> None:
-    frame = form(month.paper, *month.rows)
+    frame = form(month.statement, *month.rows)
     for account in frame["accounts"]:
         mine = [one for one in frame["records"] if one["account"] == account["account"]]
         assert sum(one["consumed_wh"] for one in mine) == account["wh"]
         assert sum(one["amount_ct"] or 0 for one in mine) == (account["amount_ct"] or 0)
-    assert frame["total"]["wh"] == sum(account.wh for account in month.paper.accounts)
+    assert frame["total"]["wh"] == sum(account.wh for account in month.statement.accounts)
     everything = sum(one["consumed_wh"] for one in frame["records"])
     assert everything == frame["total"]["wh"] + frame["unassigned_wh"]
     assert [one["flags"] for one in frame["records"]] == [row.row.flags for row in month.rows]
 
 
 def test_a_large_month_needs_no_memory() -> None:
-    frame, row = paper(sums("family-y", 33_250)), paper_row(1_040, 312_700)
+    frame, row = statement(sums("family-y", 33_250)), statement_row(1_040, 312_700)
     tracemalloc.start()
     assert sum(1 for _ in json_of(frame, (row for _ in range(5_000)))) == 5_002
     peak = tracemalloc.get_traced_memory()[1]

@@ -29,25 +29,25 @@ from shocpp.language.dates import month_of
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
-from shocpp.reports.formats import pieces
+from shocpp.reports.formats import chunks
 from shocpp.reports.month import (
     draft,
-    month_paper,
+    month_statement,
     month_sums,
     name_of,
     of_account,
-    rows_of_paper,
+    rows_of_statement,
     rows_told_apart,
 )
-from shocpp.reports.snapshot import frozen, thawed
-from shocpp.reports.statement import Paper
+from shocpp.reports.snapshot import from_snapshot, snapshot
+from shocpp.reports.statement import Statement
 from shocpp.settings import Settings, read_settings
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.books.statement_records import StatementRow
 from shocpp.store.database import Database
 from tests.bookkeeping.test_bookkeeping import ACCOUNTS, Desk
 
 ANNA = Decider("anna", "told so")
-FORMS = ("text", "csv", "csv-machine", "json")
+FORMATS = ("text", "csv", "csv-machine", "json")
 
 
 class Office(Desk):
@@ -78,17 +78,17 @@ class Office(Desk):
         told = {"tariffs": tariffs, "flat_prices": flat or {}}
         (self.folder / "tariffs.json").write_text(json.dumps(told))
 
-    def paper(self, year: int = 2023, month: int = 9) -> Paper:
+    def statement(self, year: int = 2023, month: int = 9) -> Statement:
         """The paper of a month."""
-        return month_paper(self.db, self.settings, year, month)
+        return month_statement(self.db, self.settings, year, month)
 
-    def rows(self, paper: Paper) -> list[PaperRow]:
+    def rows(self, statement: Statement) -> list[StatementRow]:
         """The records of a paper."""
-        return list(rows_of_paper(self.db, paper))
+        return list(rows_of_statement(self.db, statement))
 
-    def printed(self, paper: Paper) -> dict[str, bytes]:
+    def printed(self, statement: Statement) -> dict[str, bytes]:
         """A paper in all forms that are texts."""
-        return {form: b"".join(pieces(self.db, paper, form, "de")) for form in FORMS}
+        return {form: b"".join(chunks(self.db, statement, form, "de")) for form in FORMATS}
 
 
 @pytest.fixture
@@ -115,32 +115,37 @@ def test_a_month_without_records_has_its_accounts_and_their_fees(office: Office)
         {"account": "family-y", "valid_from": "2023-09-16", "ct_per_kwh": 30, "base_fee_eur": 3},
         {"account": "gone", "valid_from": "2023-01-01", "ct_per_kwh": 30, "base_fee_eur": 3},
     )
-    paper = office.paper()
-    assert [(sums.account, sums.wh, sums.total_ct) for sums in paper.accounts] == [
+    statement = office.statement()
+    assert [(sums.account, sums.wh, sums.total_ct) for sums in statement.accounts] == [
         ("company-x", 0, None),
         ("family-y", 0, 150),  # 15 of 30 days
     ]
-    assert office.rows(paper) == []
-    assert (paper.audited, paper.gaps, paper.chargers, paper.closed) == ((), (), (), None)
+    assert office.rows(statement) == []
+    assert (statement.audited, statement.gaps, statement.chargers, statement.closed) == (
+        (),
+        (),
+        (),
+        None,
+    )
 
 
 def test_who_has_charged_stays_on_the_paper_without_tags(office: Office) -> None:
     charge(office, 1_000, 2_000)
     (office.folder / "tags.json").unlink()
-    assert [sums.account for sums in office.paper().accounts] == ["family-y"]
+    assert [sums.account for sums in office.statement().accounts] == ["family-y"]
 
 
 def test_what_had_no_tariff_gets_its_price_when_the_paper_is_made(office: Office) -> None:
     """Once; what nobody answers for never gets one."""
     charge(office, 1_000, 2_000)
     charge(office, 2_000, 3_500, "?")
-    assert [row.amount_ct for row in office.rows(office.paper())] == [None, None]
+    assert [row.amount_ct for row in office.rows(office.statement())] == [None, None]
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
-    assert [row.amount_ct for row in office.rows(office.paper())] == [30, None]
+    assert [row.amount_ct for row in office.rows(office.statement())] == [30, None]
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40})
-    paper = office.paper()
-    assert [row.amount_ct for row in office.rows(paper)] == [30, None]
-    assert paper.unassigned_wh == 1_500
+    statement = office.statement()
+    assert [row.amount_ct for row in office.rows(statement)] == [30, None]
+    assert statement.unassigned_wh == 1_500
 
 
 def test_what_the_seed_has_booked_costs_the_price_of_its_stop(office: Office) -> None:
@@ -158,22 +163,22 @@ def test_what_the_seed_has_booked_costs_the_price_of_its_stop(office: Office) ->
     file = office.folder / "1693688702-6e9c73294697.json"
     file.write_text(json.dumps(told))
     import_files(office.db, office.settings, file, "garage", progress)
-    paper = office.paper()
-    (row,) = office.rows(paper)
+    statement = office.statement()
+    (row,) = office.rows(statement)
     assert (row.row.started_at, row.row.consumed_wh, row.amount_ct) == (None, 21_000, 210)
-    assert (paper.imported_wh, paper.audited) == ((("garage", 21_000),), ())
-    assert [charger.charge_point_id for charger in paper.chargers] == ["garage"]
+    assert (statement.imported_wh, statement.audited) == ((("garage", 21_000),), ())
+    assert [charger.charge_point_id for charger in statement.chargers] == ["garage"]
 
 
 def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Office) -> None:
     charge(office, 1_000, 3_000)
     correct(office.db, office.settings, "1", Measured(consumed_wh=1_000), None, ANNA)
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
-    paper = office.paper()
-    assert [row.amount_ct for row in office.rows(paper)] == [60, -60, 30]
-    (family,) = [sums for sums in paper.accounts if sums.wh]
+    statement = office.statement()
+    assert [row.amount_ct for row in office.rows(statement)] == [60, -60, 30]
+    (family,) = [sums for sums in statement.accounts if sums.wh]
     assert (family.transactions, family.wh, family.amount_ct) == (1, 1_000, 30)
-    assert [row.row.entry for row in rows_told_apart(office.db, paper)] == [
+    assert [row.row.entry for row in rows_told_apart(office.db, statement)] == [
         "reversal",
         "replacement",
     ]
@@ -184,12 +189,15 @@ def test_an_accounts_paper_shows_of_others_only_the_meters_sums(office: Office) 
     charge(office, 2_000, 302_000, "1111")  # under review
     charge(office, 302_000, 303_000, "?")
     office.start(303_000, "1111")
-    whole = office.paper()
-    paper = of_account(whole, "family-y")
-    assert (paper.only, [sums.account for sums in paper.accounts]) == ("family-y", ["family-y"])
-    assert (paper.unassigned_wh, paper.under_review, paper.unfinished) == (0, (), ())
-    assert [row.row.account for row in office.rows(paper)] == ["family-y"]
-    assert paper.audited == whole.audited != ()
+    whole = office.statement()
+    statement = of_account(whole, "family-y")
+    assert (statement.only, [sums.account for sums in statement.accounts]) == (
+        "family-y",
+        ["family-y"],
+    )
+    assert (statement.unassigned_wh, statement.under_review, statement.unfinished) == (0, (), ())
+    assert [row.row.account for row in office.rows(statement)] == ["family-y"]
+    assert statement.audited == whole.audited != ()
     other = of_account(whole, "company-x")
     assert (len(other.under_review), len(other.unfinished)) == (1, 1)
     with pytest.raises(UsageError, match="there is no account 'x' in this month; one of: company"):
@@ -199,10 +207,10 @@ def test_an_accounts_paper_shows_of_others_only_the_meters_sums(office: Office) 
 def test_a_transaction_is_unfinished_from_the_month_of_its_start_on(office: Office) -> None:
     """Until it is stopped; the month before knows nothing of it."""
     office.start(1_000)
-    assert [len(office.paper(month=month).unfinished) for month in (8, 9, 10)] == [0, 1, 1]
-    assert len(office.paper(2024, 1).unfinished) == 1
+    assert [len(office.statement(month=month).unfinished) for month in (8, 9, 10)] == [0, 1, 1]
+    assert len(office.statement(2024, 1).unfinished) == 1
     office.stop(-1, 2_000)
-    assert office.paper().unfinished == ()
+    assert office.statement().unfinished == ()
 
 
 @pytest.mark.parametrize(
@@ -223,9 +231,9 @@ def test_a_month_begins_and_ends_at_local_midnight(
         begin_wh = number * 1_000
         sent = office.start(begin_wh, timestamp=f"2023-10-31T23:00:00{offset}")
         office.stop(sent, begin_wh + 1_000, timestamp=f"{moment}{offset}")
-    assert [row.amount_ct for row in office.rows(office.paper(2023, 10))] == [30]
-    assert [row.amount_ct for row in office.rows(office.paper(2023, 11))] == [30]
-    assert [row.row.localtime for row in office.rows(office.paper(2023, 11))] == [
+    assert [row.amount_ct for row in office.rows(office.statement(2023, 10))] == [30]
+    assert [row.amount_ct for row in office.rows(office.statement(2023, 11))] == [30]
+    assert [row.row.localtime for row in office.rows(office.statement(2023, 11))] == [
         "2023-11-01 00:00:00"
     ]
     office.db.close()
@@ -240,30 +248,30 @@ def test_the_chargers_are_named_as_somebody_has_written(office: Office) -> None:
     office.say("BootNotification", boot)
     charge(office, 1_000, 2_000)
     office.say("BootNotification", boot, "idle")
-    paper = office.paper()
-    assert [tuple(charger) for charger in paper.chargers] == [
+    statement = office.statement()
+    assert [tuple(charger) for charger in statement.chargers] == [
         ("garage", "Platz 4", None, "M1", "MID", {"2": "left"})
     ]
-    assert (paper.connector("garage", 2), paper.connector("garage", 1)) == ("left", None)
-    assert paper.connector("elsewhere", 2) is None
-    assert paper.operator.name == "WEG"
+    assert (statement.connector("garage", 2), statement.connector("garage", 1)) == ("left", None)
+    assert statement.connector("elsewhere", 2) is None
+    assert statement.operator.name == "WEG"
 
 
 def test_a_file_that_cannot_be_read_stops_the_paper(office: Office) -> None:
     (office.folder / "conf").mkdir()
     (office.folder / "conf" / "charge_points.json").write_text('{"garage": {}}')
     with pytest.raises(ConfigError, match=r"charge_points\.json: 'garage' has no password"):
-        office.paper()
+        office.statement()
     (office.folder / "tariffs.json").write_text("{")
     with pytest.raises(ConfigError, match=r"tariffs\.json is not JSON"):
-        office.paper()
+        office.statement()
 
 
 def test_only_the_sums_are_those_of_the_paper(office: Office) -> None:
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     charge(office, 1_000, 2_000)
-    assert month_sums(office.db, office.settings, 2023, 9) == (office.paper().accounts, None)
-    accounts = office.paper().accounts
+    assert month_sums(office.db, office.settings, 2023, 9) == (office.statement().accounts, None)
+    accounts = office.statement().accounts
     close(office.db, office.settings, 2023, 9, "anna")
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 1})
     assert month_sums(office.db, office.settings, 2023, 9) == (accounts, 1)
@@ -430,29 +438,29 @@ def test_rows_totals_views_and_forms_are_one_sum(folder: Path, life: Life) -> No
     office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
     live(office, life)
     for year, month in months_of(office):
-        paper = office.paper(year, month)
-        rows = office.rows(paper)
-        rows_make_the_sums(paper, rows)
-        views_say_the_same(office, paper)
-        forms_say_the_same(office.printed(paper), paper, rows)
+        statement = office.statement(year, month)
+        rows = office.rows(statement)
+        rows_make_the_sums(statement, rows)
+        views_say_the_same(office, statement)
+        forms_say_the_same(office.printed(statement), statement, rows)
         for row in rows:
             assert month_of(row.row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(
                 year, month
             )
-        accounts_are_the_whole(office, paper, rows)
+        accounts_are_the_whole(office, statement, rows)
     parts_make_their_records(office)
     assert office.query(
         "SELECT coalesce(sum(consumed_wh), 0) FROM accounting WHERE review IS NULL"
     ) == [
-        sum(sums.wh for each in months_of(office) for sums in office.paper(*each).accounts)
-        + sum(office.paper(*each).unassigned_wh for each in months_of(office))
+        sum(sums.wh for each in months_of(office) for sums in office.statement(*each).accounts)
+        + sum(office.statement(*each).unassigned_wh for each in months_of(office))
     ]
     office.db.close()
 
 
-def rows_make_the_sums(paper: Paper, rows: list[PaperRow]) -> None:
+def rows_make_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
     """Of each account, and of what nobody answers for."""
-    for sums in paper.accounts:
+    for sums in statement.accounts:
         own = [row for row in rows if row.row.account == sums.account]
         amounts = [row.amount_ct for row in own if row.amount_ct is not None]
         assert sums.wh == sum(row.row.consumed_wh for row in own)
@@ -469,43 +477,45 @@ def rows_make_the_sums(paper: Paper, rows: list[PaperRow]) -> None:
         if all(one.vat_included for one in (*sums.prices, *sums.fees)):
             assert net_vat_ct == 0
     unassigned = [row for row in rows if row.row.account == UNASSIGNED]
-    assert paper.unassigned_wh == sum(row.row.consumed_wh for row in unassigned)
+    assert statement.unassigned_wh == sum(row.row.consumed_wh for row in unassigned)
     assert all(row.amount_ct is None for row in unassigned)
     assert {row.row.account for row in rows} <= {UNASSIGNED} | {
-        sums.account for sums in paper.accounts
+        sums.account for sums in statement.accounts
     }
 
 
-def views_say_the_same(office: Office, paper: Paper) -> None:
+def views_say_the_same(office: Office, statement: Statement) -> None:
     """`monthly_consumption` has only who has records; `prices` has their parts."""
     told = office.query(
         "SELECT account, transactions, wh, amount_ct FROM monthly_consumption"
         " WHERE year = ? AND month = ? AND account_index > 0",
-        *(paper.year, paper.month),
+        *(statement.year, statement.month),
     )
     by_account = {account: tuple(sums) for account, *sums in told}
-    for sums in paper.accounts:
+    for sums in statement.accounts:
         expected = (sums.transactions, sums.wh, sums.amount_ct)
         assert by_account.pop(sums.account, (0, 0, None)) == expected
         parts = "SELECT coalesce(sum(wh), 0), coalesce(sum(amount_ct), 0) FROM prices"
         of_account = " WHERE month = ? AND account = ?"
-        month = name_of(paper.year, paper.month)
+        month = name_of(statement.year, statement.month)
         assert office.query(parts + of_account, month, sums.account) == [
             (sums.wh - sums.unpriced_wh, sums.amount_ct or 0)
         ]
     assert by_account == {}
 
 
-def forms_say_the_same(printed: dict[str, bytes], paper: Paper, rows: list[PaperRow]) -> None:
+def forms_say_the_same(
+    printed: dict[str, bytes], statement: Statement, rows: list[StatementRow]
+) -> None:
     """JSON, both spreadsheets, and the lines of the seed."""
     energy = [row.row.consumed_wh for row in rows]
     amounts = [row.amount_ct for row in rows]
     told = json.loads(printed["json"])
     assert [row["consumed_wh"] for row in told["records"]] == energy
     assert [row["amount_ct"] for row in told["records"]] == amounts
-    assert told["total"]["wh"] == sum(energy) - paper.unassigned_wh
+    assert told["total"]["wh"] == sum(energy) - statement.unassigned_wh
     assert [sums["total_ct"] for sums in told["accounts"]] == [
-        sums.total_ct for sums in paper.accounts
+        sums.total_ct for sums in statement.accounts
     ]
     machine = list(csv.DictReader(printed["csv-machine"].decode().splitlines()))
     assert [int(row["consumed_wh"]) for row in machine] == energy
@@ -518,7 +528,7 @@ def forms_say_the_same(printed: dict[str, bytes], paper: Paper, rows: list[Paper
     text = printed["text"].decode()
     seeds = [line for line in text.splitlines() if line.startswith(("Mandant:", "Gesamt :"))]
     *each, total = [_number(line.split()[-2]) for line in seeds]
-    assert each == [sums.wh for sums in paper.accounts]
+    assert each == [sums.wh for sums in statement.accounts]
     assert total == sum(wh for wh in each if wh is not None)
     array = json.loads(text.partition("Abrechnungsdatensätze:")[2])
     assert len(array) == sum(1 for wh in energy if wh)
@@ -529,9 +539,13 @@ def _number(text: str) -> int | None:
     return int(text.replace(",", "")) if text else None
 
 
-def accounts_are_the_whole(office: Office, paper: Paper, rows: list[PaperRow]) -> None:
+def accounts_are_the_whole(office: Office, statement: Statement, rows: list[StatementRow]) -> None:
     """The papers of the accounts, one by one, are the whole paper but for what is unassigned."""
-    apart = [row for sums in paper.accounts for row in office.rows(of_account(paper, sums.account))]
+    apart = [
+        row
+        for sums in statement.accounts
+        for row in office.rows(of_account(statement, sums.account))
+    ]
     assert sorted(apart) == sorted(row for row in rows if row.row.account != UNASSIGNED)
 
 
@@ -567,26 +581,28 @@ def test_a_closed_month_is_the_same_to_the_byte_whatever_comes(
     for year, month in closed:
         before = draft(office.db, office.settings, year, month)
         done = close(office.db, office.settings, year, month, "anna", unpriced=True)
-        frame = office.paper(year, month)
-        assert frame._replace(closed=None, created_at="") == office.paper(year, month)._replace(
+        frame = office.statement(year, month)
+        assert frame._replace(closed=None, created_at="") == office.statement(year, month)._replace(
             closed=None, created_at=""
         )
-        assert thawed(frozen(frame)) == frame
+        assert from_snapshot(snapshot(frame)) == frame
         assert frame.closed is not None
         assert frame.closed.hash == done.closing.hash
         if all(row.amount_ct is not None for row in office.rows(frame)):
             assert frame.accounts == before.accounts
-    printed = [office.printed(office.paper(*each)) for each in closed]
+    printed = [office.printed(office.statement(*each)) for each in closed]
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 1, "base_fee_eur": 7})
     office.later(1)
     charge(office, 90_000_000, 90_007_000)
     for decision in later:
         decide(office, decision)
     office.restart()
-    assert [office.printed(office.paper(*each)) for each in closed] == printed
+    assert [office.printed(office.statement(*each)) for each in closed] == printed
     for year, month in closed:
-        rows_make_the_sums(office.paper(year, month), office.rows(office.paper(year, month)))
+        rows_make_the_sums(
+            office.statement(year, month), office.rows(office.statement(year, month))
+        )
     for each in set(months_of(office)) - set(closed):
-        rows_make_the_sums(office.paper(*each), office.rows(office.paper(*each)))
+        rows_make_the_sums(office.statement(*each), office.rows(office.statement(*each)))
     parts_make_their_records(office)
     office.db.close()

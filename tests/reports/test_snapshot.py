@@ -4,17 +4,17 @@ import json
 
 import pytest
 from hypothesis import given
+from tests.world.statements import Month, accounting_row, eventful, months, priced, statement, sums
 
 from shocpp.configuration.operator import Operator
-from shocpp.reports.snapshot import frozen, thawed
-from shocpp.reports.statement import Charger, Closed, Paper, Sums
+from shocpp.reports.snapshot import from_snapshot, snapshot
+from shocpp.reports.statement import Charger, Closed, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
-from tests.world.papers import Month, accounting_row, eventful, months, paper, priced, sums
 
 
 def test_a_paper_comes_back_with_all_its_types() -> None:
     """In which everything has happened; `==` alone would not tell a tuple from a named one."""
-    back = thawed(frozen(eventful()))
+    back = from_snapshot(snapshot(eventful()))
     assert back == eventful()
     assert repr(back) == repr(eventful())
     assert isinstance(back.closed, Closed)
@@ -24,22 +24,22 @@ def test_a_paper_comes_back_with_all_its_types() -> None:
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    bare = paper(
+    bare = statement(
         sums("family-y"),
         only="family-y",
         under_review=(accounting_row(charge_point_id=None, transaction_id="x y"),),
         chargers=(Charger("garage", None, None, None, None),),
         cards={},
     )
-    assert repr(thawed(frozen(bare))) == repr(bare)
+    assert repr(from_snapshot(snapshot(bare))) == repr(bare)
 
 
 def test_the_same_paper_is_always_the_same_text() -> None:
     """It is hashed: what comes back is frozen to the same letters, whatever they are."""
     name = "Müller & Söhne – 二号 \U0001f697"
-    told = paper(sums(name, 1_000, 30), cards={"b": "zwei", "a": "eins"})
-    text = frozen(told)
-    assert frozen(thawed(text)) == text
+    told = statement(sums(name, 1_000, 30), cards={"b": "zwei", "a": "eins"})
+    text = snapshot(told)
+    assert snapshot(from_snapshot(text)) == text
     assert json.loads(text)["accounts"][0]["account"] == name
 
 
@@ -50,26 +50,26 @@ def test_flags_do_not_become_numbers(vat_included: bool) -> None:
         prices=(price._replace(vat_included=vat_included),),
         fees=(fee._replace(vat_included=vat_included),),
     )
-    (back,) = thawed(frozen(paper(told))).accounts
+    (back,) = from_snapshot(snapshot(statement(told))).accounts
     assert back.prices[0].vat_included is vat_included
     assert back.fees[0].vat_included is vat_included
 
 
 @given(months())
 def test_any_paper_comes_back(month: Month) -> None:
-    back: Paper = thawed(frozen(month.paper))
-    assert back == month.paper
-    assert repr(back) == repr(month.paper)
+    back: Statement = from_snapshot(snapshot(month.statement))
+    assert back == month.statement
+    assert repr(back) == repr(month.statement)
 
 
 def test_a_paper_from_before_connectors_had_names_is_read() -> None:
-    kept = json.loads(frozen(eventful()))
+    kept = json.loads(snapshot(eventful()))
     for charger in kept["chargers"]:
         del charger["connectors"]
-    assert thawed(json.dumps(kept)) == eventful()
+    assert from_snapshot(json.dumps(kept)) == eventful()
 
 
 def test_names_of_connectors_are_kept() -> None:
     named = eventful().chargers[0]._replace(connectors={"2": "links"})
-    paper = eventful()._replace(chargers=(named,))
-    assert thawed(frozen(paper)) == paper
+    statement = eventful()._replace(chargers=(named,))
+    assert from_snapshot(snapshot(statement)) == statement

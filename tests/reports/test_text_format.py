@@ -6,24 +6,24 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
-
-from shocpp.bookkeeping.record_files import seed_form
-from shocpp.language.figures import euro
-from shocpp.reports.statement import Paper
-from shocpp.reports.text_format import seed_array, text_of
-from shocpp.store.books.statement_records import PaperRow, SeedRow
-from tests.world.papers import (
+from tests.world.statements import (
     Month,
     accounting_row,
     eventful,
     months,
-    paper,
-    paper_row,
     seed_row,
+    statement,
+    statement_row,
     sums,
 )
 
-REVERSAL = paper_row(
+from shocpp.bookkeeping.record_files import seed_format
+from shocpp.language.figures import euro
+from shocpp.reports.statement import Statement
+from shocpp.reports.text_format import seed_array, text_of
+from shocpp.store.books.statement_records import SeedRow, StatementRow
+
+REVERSAL = statement_row(
     consumed_wh=-4_000,
     account="unassigned",
     account_index=0,
@@ -41,18 +41,18 @@ DISMISSAL = REVERSAL._replace(
 )
 
 
-def text(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+def text(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
     """The whole paper."""
     decided = [row for row in rows if row.row.entry != "record"]
     return "".join(text_of(frame, decided, seed_rows(rows), language))
 
 
-def seed_rows(rows: Iterable[PaperRow]) -> Iterator[SeedRow]:
+def seed_rows(rows: Iterable[StatementRow]) -> Iterator[SeedRow]:
     """Those with energy, as the seed wrote them."""
     return (seed_row(row.row) for row in rows if row.row.consumed_wh)
 
 
-def above(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
+def above(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
     """What stands between the seed's sums and its records."""
     whole = text(frame, *rows, language=language)
     title = {"de": "Abrechnungsdatensätze:", "en": "Accounting records:"}[language]
@@ -60,8 +60,8 @@ def above(frame: Paper, *rows: PaperRow, language: str = "de") -> str:
 
 
 def test_the_seeds_lines_are_to_the_letter() -> None:
-    frame = paper(sums("company-x", 25_000), sums("company-z"), sums("family-y", 45_000))
-    assert text(frame, paper_row()) == (
+    frame = statement(sums("company-x", 25_000), sums("company-z"), sums("family-y", 45_000))
+    assert text(frame, statement_row()) == (
         "Abrechnung für Jahr/Monat: 2026/10\n"
         "\n"
         "Mandant: company-x                      25,000 kWh\n"
@@ -85,7 +85,7 @@ def test_the_seeds_lines_are_to_the_letter() -> None:
 
 
 def test_in_english_the_columns_are_the_same() -> None:
-    frame = paper(sums("company-x", 25_000), sums("Müller", 1_045_000))
+    frame = statement(sums("company-x", 25_000), sums("Müller", 1_045_000))
     assert text(frame, language="en") == (
         "Statement for year/month: 2026/10\n"
         "\n"
@@ -100,11 +100,11 @@ def test_in_english_the_columns_are_the_same() -> None:
 
 
 def test_a_month_without_accounts_prints_as_such() -> None:
-    assert "\nGesamt :                                0,000 kWh\n" in text(paper())
+    assert "\nGesamt :                                0,000 kWh\n" in text(statement())
 
 
 def test_the_paper_of_one_account_has_its_line_only() -> None:
-    frame = paper(sums("company-x", 25_000), sums("family-y", 45_000), only="family-y")
+    frame = statement(sums("company-x", 25_000), sums("family-y", 45_000), only="family-y")
     lines = text(frame).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("Mandant")] == ["family-y"]
     assert "Gesamt :                                45,000 kWh" in lines
@@ -175,29 +175,29 @@ def test_everything_else_is_said_in_english_as_well() -> None:
 
 def test_several_cases_are_counted() -> None:
     (case,) = eventful().under_review
-    told = above(paper(under_review=(case, case)))
+    told = above(statement(under_review=(case, case)))
     assert "In Prüfung: 2 Vorgänge, 400,002 kWh\n" in told
 
 
 def test_one_account_with_money_needs_no_total() -> None:
-    told = above(paper(sums("company-x", 4_000, 125), sums("family-y", 1_000)))
+    told = above(statement(sums("company-x", 4_000, 125), sums("family-y", 1_000)))
     assert "Beträge, vorläufig:\n  company-x: 1,25 EUR\n  Jeder" in told
 
 
 def test_an_account_that_owes_only_its_base_fee_is_named() -> None:
     (fee,) = eventful().accounts[1].fees
-    told = above(paper(sums("company-z", total_ct=500, fees=(fee,))))
+    told = above(statement(sums("company-z", total_ct=500, fees=(fee,))))
     assert "  company-z: 5,00 EUR\n    Grundpreis, 31 von 31 Tagen" in told
 
 
 def test_without_a_price_there_is_no_word_of_money() -> None:
-    assert "EUR" not in text(paper(sums("family-y", 33_250)), paper_row())
+    assert "EUR" not in text(statement(sums("family-y", 33_250)), statement_row())
 
 
 def test_what_somebody_has_typed_makes_no_lines() -> None:
     why = "so\nMandant: family-y      0,000 kWh\r\nGesamt :"
     row = REPLACEMENT._replace(row=REPLACEMENT.row._replace(decided_why=why))
-    lines = text(paper(sums("family-y", 1_000)), row).splitlines()
+    lines = text(statement(sums("family-y", 1_000)), row).splitlines()
     assert sum(line.startswith("Mandant:") for line in lines) == 1
     assert sum(line.startswith("Gesamt :") for line in lines) == 1
 
@@ -205,14 +205,14 @@ def test_what_somebody_has_typed_makes_no_lines() -> None:
 @pytest.mark.parametrize("card", ["\x1b[2J", "\x9b2J", "\x08\x0c", "a\u2028b", "\u202eab"])
 def test_what_a_charger_calls_its_cards_moves_nothing_on_a_terminal(card: str) -> None:
     (first, *_) = eventful().unfinished
-    told = text(paper(unfinished=(first._replace(id_tag=card),)))
+    told = text(statement(unfinished=(first._replace(id_tag=card),)))
     assert told.replace("\n", "").isprintable()
     assert "garage" in told
 
 
 @given(months())
 def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
-    wanted = [seed_form(row.row) for row in month.rows if row.row.consumed_wh]
+    wanted = [seed_format(row.row) for row in month.rows if row.row.consumed_wh]
     assert "".join(seed_array(seed_rows(month.rows))) == json.dumps(
         wanted, ensure_ascii=False, indent=2
     )
@@ -220,16 +220,16 @@ def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
 
 @given(months())
 def test_the_sums_are_those_of_the_paper(month: Month) -> None:
-    said = text(month.paper, *month.rows)
+    said = text(month.statement, *month.rows)
     lines = said[: said.index("Abrechnungsdatensätze:")].split("\n")
     told = [line.split()[-2] for line in lines if line.startswith(("Mandant: ", "Gesamt :"))]
     *each, total = (int(kwh.replace(",", "")) for kwh in told)
-    assert each == [account.wh for account in month.paper.accounts]
+    assert each == [account.wh for account in month.statement.accounts]
     assert total == sum(each)
-    assert total + month.paper.unassigned_wh == sum(row.row.consumed_wh for row in month.rows)
+    assert total + month.statement.unassigned_wh == sum(row.row.consumed_wh for row in month.rows)
     owed = {
         account.account: account.total_ct
-        for account in month.paper.accounts
+        for account in month.statement.accounts
         if account.total_ct is not None
     }
     for name, amount_ct in owed.items():
@@ -238,7 +238,7 @@ def test_the_sums_are_those_of_the_paper(month: Month) -> None:
 
 
 def test_a_large_month_needs_no_memory() -> None:
-    frame, row = paper(sums("family-y", 33_250)), seed_row(accounting_row())
+    frame, row = statement(sums("family-y", 33_250)), seed_row(accounting_row())
     tracemalloc.start()
     length = sum(map(len, text_of(frame, (), (row for _ in range(10_000)))))
     assert length > 1_700_000

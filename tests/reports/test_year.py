@@ -17,7 +17,7 @@ from shocpp.reports.year import (
     csv_of_year,
     json_of_year,
     text_of_year,
-    year_paper,
+    year_statement,
 )
 from tests.reports.test_month import Office, charge
 
@@ -62,7 +62,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def lines(office: Office, only: str | None = None) -> list[tuple[object, ...]]:
     """Month, account, Wh, what is to be paid, and the closing, of 2023."""
-    told = year_paper(office.db, office.settings, 2023, only).lines
+    told = year_statement(office.db, office.settings, 2023, only).lines
     return [(line.month, line.account, line.wh, line.total_ct, line.closed) for line in told]
 
 
@@ -78,7 +78,7 @@ def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
         ("2023-11", "family-y", 2_000, 428, None),
         ("2023-12", "family-y", 0, 357, None),
     ]
-    (first, *_) = year_paper(office.db, office.settings, 2023, "family-y").lines
+    (first, *_) = year_statement(office.db, office.settings, 2023, "family-y").lines
     assert first == Line("2023-09", 2, "family-y", 1, 10_000, 300, 300, 114, 714, None)
 
 
@@ -100,11 +100,11 @@ def test_a_year_of_one_account_is_its_own(office: Office) -> None:
     with pytest.raises(UsageError, match="no account 'x' in 2023; one of: company-x, family-y"):
         lines(office, "x")
     with pytest.raises(UsageError, match="no account 'x' in 2022; one of: none"):
-        year_paper(office.db, office.settings, 2022, "x")
+        year_statement(office.db, office.settings, 2022, "x")
 
 
 def test_a_year_without_records_is_empty(office: Office) -> None:
-    assert year_paper(office.db, office.settings, 2022).lines == ()
+    assert year_statement(office.db, office.settings, 2022).lines == ()
     assert "Gesamt :                                       0,000 kWh\n" in "".join(
         text_of_year(year_of(), "de")
     )

@@ -27,7 +27,7 @@ from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job, Rec
 from shocpp.central_system.conversation import Conversation, Slot, too_much
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.server.logs import OneLine
-from shocpp.metrics.counters import Tally
+from shocpp.metrics.counters import Counters
 from shocpp.ocpp.actions import ACTIONS
 from shocpp.ocpp.connection import Answered, Connection, Reported
 from shocpp.ocpp.frames import result_text
@@ -142,7 +142,7 @@ class Charger:
     def _connect(self) -> None:
         self._wire = Wire()
         admitted = Admitted(self.name, OPEN_TO_ALL)
-        self._conversation = Conversation(self._wire, admitted, 55, 0.0, Tally())  # type: ignore[arg-type]
+        self._conversation = Conversation(self._wire, admitted, 55, 0.0, Counters())  # type: ignore[arg-type]
         self._conversation.name(self.name)
         self._conversation.connection.booted = True
         self._town.write([Connect(self._conversation.token, self.name, self._wire.remote, None)])

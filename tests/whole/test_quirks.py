@@ -23,7 +23,7 @@ from websockets.sync.client import connect as connect_websocket
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import Message, TextMessage
 
-from shocpp.calls.placing import Asked, place_call
+from shocpp.calls.placing import CallOptions, place_call
 from shocpp.ocpp.passwords import password_hash
 from tests.central_system.test_switchboard import ask
 from tests.world.home import Home
@@ -522,7 +522,7 @@ def called(server: Server, name: str, action: str, payload: dict[str, Any]) -> I
     """While somebody calls a charger and waits two seconds for its answer; gives the outcome."""
     with ThreadPoolExecutor(1) as caller:
         placed = caller.submit(
-            place_call, server.home.settings, name, action, payload, Asked("a test", 2.0)
+            place_call, server.home.settings, name, action, payload, CallOptions("a test", 2.0)
         )
         yield placed
 

@@ -57,16 +57,16 @@ from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.central_system.conversation import connection_of
-from shocpp.configuration.charge_points import ListingFile
+from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
-from shocpp.reports.formats import pieces
-from shocpp.reports.month import month_paper
+from shocpp.reports.formats import chunks
+from shocpp.reports.month import month_statement
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import connections
 from shocpp.store.database import open_database
-from shocpp.store.doorbell import ring
+from shocpp.store.doorbells import ring
 from shocpp.store.migrations import migrate
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT
@@ -286,8 +286,8 @@ class Play:
 
     def _summary(self, year: int, month: int) -> str:
         with open_database(self._home.database) as db:
-            paper = month_paper(db, self._home.settings, year, month)
-            text = b"".join(pieces(db, paper, "text", "de")).decode()
+            statement = month_statement(db, self._home.settings, year, month)
+            text = b"".join(chunks(db, statement, "text", "de")).decode()
         return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 
@@ -370,14 +370,14 @@ class Books:
         self.db = open_database(self._settings.database)
         self._files = RecordFiles(self._settings.accounting_folder)
         tags = TagsFile(self._settings.tags_file)
-        self._chargers = ListingFile(self._settings.charge_points_file)
+        self._chargers = AllowlistFile(self._settings.charge_points_file)
         self.bookkeeping = Bookkeeping(
             self.db, tags, posting(self.db, self._settings), "the only worker", self._chargers
         )
 
     def dial(self, identity: str) -> "PureWire":
         """A charger's connection."""
-        entry = self._chargers.listing().entry(identity)
+        entry = self._chargers.allowlist().entry(identity)
         assert entry is not None, f"{identity} is not let in"
         return PureWire(self, identity, connection_of(entry, self._settings.heartbeat_s))
 

@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from shocpp.calls.addressing import address, identity_meant
-from shocpp.calls.placing import Asked, place
+from shocpp.calls.addressing import address, resolve_identity
+from shocpp.calls.placing import CallOptions, place
 from shocpp.errors import (
     ConfigError,
     NotCharging,
@@ -33,7 +33,7 @@ from shocpp.interfaces.api.parameters import ACCOUNTING, METER_VALUES, read_quer
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call
 from shocpp.interfaces.cgi import PLACE_WITHIN_S
 from shocpp.interfaces.http.addresses import address_of_caller
-from shocpp.interfaces.http.authentication import is_of_another_page, who_asks
+from shocpp.interfaces.http.authentication import caller_name, is_of_another_page
 from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
@@ -121,7 +121,7 @@ class Api:
         """The name of who asks, if they may."""
         if is_of_another_page(request.environ):
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another site cannot use the API")
-        asker = who_asks(request.environ, self._settings.token)
+        asker = caller_name(request.environ, self._settings.token)
         if asker is None:
             raise Refused(HTTPStatus.UNAUTHORIZED, "who asks? This needs a password or the token")
         return asker
@@ -137,7 +137,7 @@ class Api:
     def _charge_point(self, name: str) -> Content:
         _query(())
         with self._opened_database() as db:
-            identity = identity_meant(db, name)
+            identity = resolve_identity(db, name)
             return next(row for row in _with_connectors(db) if row["id"] == identity)
 
     def _transactions(self) -> Content:
@@ -175,12 +175,12 @@ class Api:
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
         try:
             with self._opened_database() as db:
-                identity = identity_meant(db, name)
+                identity = resolve_identity(db, name)
                 addressed = address(db, identity, action, payload)
                 if addressed.charge_point_id != identity:
                     sentence = f"the payload names another charger than the path, {identity}"
                     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
-                asked = Asked(g.asker, timeout_s)
+                asked = CallOptions(g.asker, timeout_s)
                 outcome = place(db, self._settings, addressed, action, asked).outcome
         finally:
             self._places.release()
@@ -207,7 +207,7 @@ def _query(parameters: Any) -> dict[str, Any]:
 
 def _row(db: Database, asked: dict[str, Any]) -> int | None:
     name = asked["charge_point"]
-    return None if name is None else identities.row_of(db, identity_meant(db, name))
+    return None if name is None else identities.row_of(db, resolve_identity(db, name))
 
 
 def _with_connectors(db: Database) -> list[Content]:

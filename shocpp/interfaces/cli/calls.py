@@ -36,12 +36,12 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     \b
     Example: shocpp-command -c garage ChangeConfiguration '{"key": "LightIntensity", "value": 50}'
     """
-    from shocpp.calls.placing import Asked, confirmation_of, place_call
+    from shocpp.calls.placing import CallOptions, confirmation_of, place_call
 
     if not timeout <= LONGEST_S:  # NaN, which click lets through
         raise UsageError(f"-t must be more than 0 and at most {LONGEST_S:g} seconds")
     text = sys.stdin.read() if payload == "-" else payload
-    asked = Asked(f"shocpp-command of {user_name()}", timeout)
+    asked = CallOptions(f"shocpp-command of {user_name()}", timeout)
     try:
         outcome = place_call(
             read_settings(), charge_point, call, _object(text), asked, forced=force

@@ -17,7 +17,7 @@ from shocpp.settings import Settings, is_loopback, read_settings
 from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
-    from shocpp.configuration.charge_points import Listing
+    from shocpp.configuration.charge_points import Allowlist
 
 MOST_SHOWN = 20
 OTHERS = "*"
@@ -61,25 +61,27 @@ def _refused() -> list[dict[str, Any]]:
         rows = rows_of(db, "refused_attempts")
         heard = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
     rows.sort(key=lambda row: row["last_at"], reverse=True)
-    listing = _listing_that_can_be_read(settings)
-    return [{**row, "remedy": _remedy_now(row, heard.get(row["id"], ""), listing)} for row in rows]
+    allowlist = _readable_allowlist(settings)
+    return [
+        {**row, "remedy": _remedy_now(row, heard.get(row["id"], ""), allowlist)} for row in rows
+    ]
 
 
-def _listing_that_can_be_read(settings: Settings) -> "Listing | None":
-    from shocpp.configuration.charge_points import load_listing_or_none
+def _readable_allowlist(settings: Settings) -> "Allowlist | None":
+    from shocpp.configuration.charge_points import load_allowlist_or_none
 
     try:
-        return load_listing_or_none(settings.charge_points_file)
+        return load_allowlist_or_none(settings.charge_points_file)
     except ConfigError:  # told by shocpp check
         return None
 
 
-def _remedy_now(row: Mapping[str, Any], heard: str, listing: "Listing | None") -> str:
+def _remedy_now(row: Mapping[str, Any], heard: str, allowlist: "Allowlist | None") -> str:
     """What is still to be done for a charger that was refused."""
     reason = row["reason"]
     if heard > row["last_at"] and reason != "name taken":  # by whoever has the name
         return "one with its name has been let in since"
-    if reason == "not listed" and listing is not None and listing.entry(row["id"]) is not None:
+    if reason == "not listed" and allowlist is not None and allowlist.entry(row["id"]) is not None:
         return "it is listed now, and has not come back yet"
     return remedy(row)
 
@@ -166,10 +168,10 @@ def add(
         )
     change = enrolment.Change(asks_none=none, username=username, origin=origin)
     if own:
-        change = change._replace(kept=enrolment.hash_of_thought_up(_typed()))
+        change = change._replace(kept=enrolment.hash_of_user_chosen(_typed()))
     elif replace or (is_new and not none):
-        password = enrolment.drawn_password()
-        change = change._replace(kept=enrolment.hash_of_drawn(password))
+        password = enrolment.generated_password()
+        change = change._replace(kept=enrolment.hash_of_generated(password))
     enrolment.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
     if password is not None:
@@ -179,14 +181,14 @@ def add(
 
 def _rotate(settings: Settings, named: str) -> None:
     from shocpp.admission import enrolment
-    from shocpp.calls.addressing import identity_meant
-    from shocpp.calls.placing import Asked
+    from shocpp.calls.addressing import resolve_identity
+    from shocpp.calls.placing import CallOptions
 
     with open_database(settings.database) as db:
-        charge_point = identity_meant(db, named)
+        charge_point = resolve_identity(db, named)
     asked, password = (
-        Asked(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S),
-        enrolment.drawn_password(),
+        CallOptions(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S),
+        enrolment.generated_password(),
     )
     try:
         rotated = enrolment.rotate(settings, charge_point, password, asked)
@@ -216,11 +218,11 @@ def _typed() -> str:
 
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """What is to be typed into the charger."""
-    from shocpp.configuration.charge_points import load_listing
+    from shocpp.configuration.charge_points import load_allowlist
     from shocpp.ocpp.passwords import authorization_key
 
     click.echo("in the charger:")
-    entry = load_listing(settings.charge_points_file).entry(charge_point)
+    entry = load_allowlist(settings.charge_points_file).entry(charge_point)
     user = entry.username if entry and entry.username else charge_point
     if charge_point != OTHERS:
         click.echo(f"  address    {_address(settings)}{quote(charge_point, safe='')}")

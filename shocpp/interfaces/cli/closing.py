@@ -30,13 +30,13 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     """
     from shocpp.bookkeeping.closing import close
     from shocpp.reports.formats import keep_text
-    from shocpp.reports.month import closed_paper
+    from shocpp.reports.month import closed_statement
 
     settings = read_settings()
     with open_database(settings.database) as db:
         db.sort_on_disk()
         closing, left = close(db, settings, year, month, by, unpriced=unpriced)
-        keep_text(db, settings, closed_paper(closing))
+        keep_text(db, settings, closed_statement(closing))
     click.echo(
         f"{closing.month} is closed: {closing.records} records, link {closing.number}, "
         f"{closing.hash}"

@@ -25,13 +25,13 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     \b
     Example: shocpp frames -c garage -n 20
     """
-    from shocpp.calls.addressing import identity_meant
+    from shocpp.calls.addressing import resolve_identity
     from shocpp.ocpp.times import format_timestamp
     from shocpp.store.charge_points.frames import of_charge_point
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        name = identity_meant(db, charge_point) if charge_point is not None else None
+        name = resolve_identity(db, charge_point) if charge_point is not None else None
         for whose, direction, moment_ms, text in of_charge_point(db, name, last):
             moment = format_timestamp(moment_ms)
             if as_json:

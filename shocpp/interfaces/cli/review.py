@@ -40,7 +40,7 @@ def list_(as_json: bool) -> None:
     \b
     Example: shocpp review list --json
     """
-    from shocpp.configuration.charge_points import NO_LISTING, load_listing_or_none
+    from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_none
     from shocpp.store.views import rows_of
 
     settings = read_settings()
@@ -49,13 +49,13 @@ def list_(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    listing = NO_LISTING
+    allowlist = NO_ALLOWLIST
     with suppress(ConfigError):  # names are for the eye; `shocpp check` tells what is wrong
-        listing = load_listing_or_none(settings.charge_points_file)
+        allowlist = load_allowlist_or_none(settings.charge_points_file)
     rows.sort(key=lambda row: (row["kind"] == "gap", row["stopped_at"] or row["started_at"] or ""))
     for row in rows:
         click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
-        names = listing.meter(row["charge_point_id"] or "").connectors
+        names = allowlist.meter(row["charge_point_id"] or "").connectors
         click.echo(one_line(f"       {_known(row, names)}"))
     if rows:
         click.echo("decide with: shocpp review assign|correct|dismiss NUMBER (see --help)")

@@ -17,7 +17,7 @@ from shocpp.store.database import Database, open_database
 if TYPE_CHECKING:
     from shocpp.interfaces.delivery.dispatch import Order
     from shocpp.interfaces.delivery.documents import Document
-    from shocpp.reports.statement import Paper
+    from shocpp.reports.statement import Statement
 
 FORM_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 
@@ -90,16 +90,16 @@ def summary(
             return
         if year is None or month is None:
             raise UsageError("say which month, such as: shocpp-summary 2026 09, or --year 2026")
-        papers = _Papers(db, settings, year, month, language)
+        statements = _Statements(db, settings, year, month, language)
         if send:
             from shocpp.interfaces.delivery.dispatch import Order
 
             _require(output is None, "--send and -o are two things; say one of them")
-            sys.exit(0 if papers.send(Order(year, month, account, form, lang, to)) else 1)
+            sys.exit(0 if statements.send(Order(year, month, account, form, lang, to)) else 1)
         elif account is None and (form == "pdf" or (output is not None and output.is_dir())):
-            papers.write_all(form or "text", output)
+            statements.write_all(form or "text", output)
         else:
-            papers.print(account, form or "text", output)
+            statements.print(account, form or "text", output)
 
 
 def _require(is_so: bool, sentence: str) -> None:
@@ -117,10 +117,10 @@ def _refuse_terminal(form: str | None, output: Path | None) -> None:
 def _year(
     db: Database, settings: Settings, year: int, account: str | None, form: str, language: str
 ) -> Iterable[bytes]:
-    from shocpp.reports.formats import pieces_of_year
-    from shocpp.reports.year import year_paper
+    from shocpp.reports.formats import chunks_of_year
+    from shocpp.reports.year import year_statement
 
-    return pieces_of_year(year_paper(db, settings, year, account), form, language)
+    return chunks_of_year(year_statement(db, settings, year, account), form, language)
 
 
 def _print(content: Iterable[bytes], output: Path | None) -> None:
@@ -133,39 +133,39 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
         _require(folder.is_dir(), f"there is no folder {folder}; make it first: mkdir -p {folder}")
         write(output, content)
         return
-    for piece in content:
-        sys.stdout.buffer.write(piece)
+    for chunk in content:
+        sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
 
 
-class _Papers:
+class _Statements:
     """The papers of one month."""
 
     def __init__(
         self, db: Database, settings: Settings, year: int, month: int, language: str
     ) -> None:
-        from shocpp.reports.month import month_paper
+        from shocpp.reports.month import month_statement
 
         self._db = db
         self._settings = settings
         self._language = language
-        self._whole = month_paper(db, settings, year, month)
+        self._whole = month_statement(db, settings, year, month)
 
     def print(self, account: str | None, form: str, output: Path | None) -> None:
         """One paper, to a file or to stdout; the whole text is kept in the accounting folder."""
-        from shocpp.reports.formats import file_name, keep_text, pieces
+        from shocpp.reports.formats import chunks, file_name, keep_text
 
-        paper = self._whole if account is None else self._of(account)
+        statement = self._whole if account is None else self._of(account)
         if output is not None and output.is_dir():
-            output /= file_name(paper, form)
+            output /= file_name(statement, form)
         _refuse_terminal(form, output)
-        _print(pieces(self._db, paper, form, self._language), output)
+        _print(chunks(self._db, statement, form, self._language), output)
         if account is None and form == "text":
             keep_text(self._db, self._settings, self._whole)
 
     def write_all(self, form: str, folder: Path | None) -> None:
         """A paper for each account, into a folder."""
-        from shocpp.reports.formats import file_name, pieces, write
+        from shocpp.reports.formats import chunks, file_name, write
 
         folder = folder or self._settings.accounting_folder.joinpath(
             f"{self._whole.year:04}", f"{self._whole.month:02}"
@@ -176,9 +176,10 @@ class _Papers:
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with progress("papers", len(self._whole.accounts)) as tell:
-            for paper in self._each():
+            for statement in self._each():
                 write(
-                    folder / file_name(paper, form), pieces(self._db, paper, form, self._language)
+                    folder / file_name(statement, form),
+                    chunks(self._db, statement, form, self._language),
                 )
                 tell(1)
         click.echo(one_line(f"{len(self._whole.accounts)} papers are in {folder}"))
@@ -195,25 +196,27 @@ class _Papers:
         )
         delivery = Delivery(self._settings, order)
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
-        papers = []
+        statements = []
         with progress("papers", len(chosen)) as tell:
-            for paper in chosen:
-                papers.append((paper.only or "", self._document(paper, order.form or "pdf")))
+            for statement in chosen:
+                statements.append(
+                    (statement.only or "", self._document(statement, order.form or "pdf"))
+                )
                 tell(1)
         whole = self._document(self._whole, "text") if order.account is None else None
-        return delivery.send(papers, whole, self._language)
+        return delivery.send(statements, whole, self._language)
 
-    def _document(self, paper: "Paper", form: str) -> "Document":
+    def _document(self, statement: "Statement", form: str) -> "Document":
         from shocpp.interfaces.delivery.documents import Document
-        from shocpp.reports.formats import FORMS, file_name, pieces
+        from shocpp.reports.formats import FORMATS, chunks, file_name
 
-        content = b"".join(pieces(self._db, paper, form, self._language))
-        return Document(file_name(paper, form), FORMS[form].media_type, content)
+        content = b"".join(chunks(self._db, statement, form, self._language))
+        return Document(file_name(statement, form), FORMATS[form].media_type, content)
 
-    def _of(self, account: str) -> "Paper":
+    def _of(self, account: str) -> "Statement":
         from shocpp.reports.month import of_account
 
         return of_account(self._whole, account)
 
-    def _each(self) -> Iterator["Paper"]:
+    def _each(self) -> Iterator["Statement"]:
         return (self._of(sums.account) for sums in self._whole.accounts)

@@ -40,12 +40,12 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
     """
     from shocpp.bookkeeping.card_learning import cards_shown, learn_card, require_account
     from shocpp.bookkeeping.review import Decider
-    from shocpp.calls.addressing import SEE, identity_meant, the_only_connected
+    from shocpp.calls.addressing import SEE, only_connected, resolve_identity
     from shocpp.store.charge_points.connections import connected
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        name = identity_meant(db, charge_point) if charge_point else the_only_connected(db)
+        name = resolve_identity(db, charge_point) if charge_point else only_connected(db)
         if name not in connected(db):
             raise Unreachable(f"{name} is not connected; {SEE}")
         require_account(db, settings, account)

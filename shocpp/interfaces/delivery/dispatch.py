@@ -81,15 +81,15 @@ class Delivery:
                 self._file = _narrowed(self._file, addresses)
 
     def send(
-        self, papers: Sequence[tuple[str, Document]], whole: Document | None, language: str
+        self, statements: Sequence[tuple[str, Document]], whole: Document | None, language: str
     ) -> bool:
         """Send accounts' papers, and with `whole` all of them to `all`; False where one failed.
 
         Each is told as soon as its fate is known.
         """
-        letters = self._letters(papers, whole, language) if self._by_mail else ()
+        letters = self._letters(statements, whole, language) if self._by_mail else ()
         mailed = list(_told(self._mailed(letters), "sent to"))
-        posted = list(_told(self._posted(papers), "posted to the webhook for"))
+        posted = list(_told(self._posted(statements), "posted to the webhook for"))
         outcomes = (*mailed, *posted)
         failed = sum(1 for outcome in outcomes if outcome.trouble is not None)
         if failed:
@@ -103,11 +103,11 @@ class Delivery:
         return failed == 0
 
     def _letters(
-        self, papers: Iterable[tuple[str, Document]], whole: Document | None, language: str
+        self, statements: Iterable[tuple[str, Document]], whole: Document | None, language: str
     ) -> tuple[Letter, ...]:
         month = f"{self._order.year:04}/{self._order.month:02}"
-        every = () if whole is None else (whole, *(document for _, document in papers))
-        own = [(account, (document,)) for account, document in papers]
+        every = () if whole is None else (whole, *(document for _, document in statements))
+        own = [(account, (document,)) for account, document in statements]
         letters, without = letters_for(self._file, month, own, every, language)
         named, file = ", ".join(without), self._settings.operator_file
         if not letters and not self._by_webhook:
@@ -122,12 +122,12 @@ class Delivery:
             for letter, trouble, missed in send_all(self._settings, self._sender, letters):
                 yield Outcome(letter.subject, letter.to, trouble, missed)
 
-    def _posted(self, papers: Iterable[tuple[str, Document]]) -> Iterator[Outcome]:
+    def _posted(self, statements: Iterable[tuple[str, Document]]) -> Iterator[Outcome]:
         if not self._by_webhook:
             return
         month = name_of(self._order.year, self._order.month)
         form = self._order.form or "pdf"
-        filed = [(document, Filing(month, account, form)) for account, document in papers]
+        filed = [(document, Filing(month, account, form)) for account, document in statements]
         for (document, filing), trouble in zip(filed, post_all(self._settings, filed), strict=True):
             to = (filing.account or "",)
             yield Outcome(document.file_name, to, trouble, () if trouble is None else to)

@@ -93,7 +93,7 @@ def sender_of(settings: Settings, file: OperatorFile) -> Sender:
 def letters_for(
     file: OperatorFile,
     month: str,
-    papers: Iterable[tuple[str, tuple[Document, ...]]],
+    statements: Iterable[tuple[str, tuple[Document, ...]]],
     whole: tuple[Document, ...] = (),
     language: str = "de",
 ) -> Post:
@@ -103,7 +103,9 @@ def letters_for(
     """
     subject, body, everybody = _WORDS[language]
     letters, without_address = [], []
-    mails = [(account, documents, file.mail.to.get(account, ())) for account, documents in papers]
+    mails = [
+        (account, documents, file.mail.to.get(account, ())) for account, documents in statements
+    ]
     if whole and file.mail.all:
         mails.append((everybody, whole, file.mail.all))
     for account, documents, to in mails:

@@ -36,7 +36,7 @@ class Unanswered(Unsent):
 
 def post_all(
     settings: Settings,
-    papers: Iterable[tuple[Document, Filing]],
+    statements: Iterable[tuple[Document, Filing]],
     *,
     timeout_s: float = TIMEOUT_S,
     pause_s: float = PAUSE_S,
@@ -46,7 +46,7 @@ def post_all(
     After two in a row without an answer the rest are not tried, and have the same trouble.
     """
     unanswered, trouble = 0, None
-    for document, filing in papers:
+    for document, filing in statements:
         if unanswered < 2:
             try:
                 to_webhook(settings, document, filing, timeout_s=timeout_s, pause_s=pause_s)

@@ -36,7 +36,7 @@ PEOPLE = range(1000, 65_534)
 """Users below are services (Debian, Fedora), such as www-data; 65534 is nobody."""
 
 
-def who_asks(environ: Environ, token: str | None) -> str | None:
+def caller_name(environ: Environ, token: str | None) -> str | None:
     """The name of who may ask, for the log; None for a stranger."""
     user = environ.get("REMOTE_USER")  # only a web server sets it: headers begin with HTTP_
     if user:

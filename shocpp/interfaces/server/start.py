@@ -11,27 +11,27 @@ import time
 
 from shocpp.bookkeeping.record_files import missing_in_the_books
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
-from shocpp.configuration.charge_points import listing_or_kept, load_listing_or_none
+from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
-from shocpp.metrics.counter_files import tallies_folder
+from shocpp.metrics.counter_files import counters_folder
 from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
 from shocpp.store import properties
 from shocpp.store.books import transactions
 from shocpp.store.database import open_database
-from shocpp.store.doorbell import bells_folder
+from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.migrations import migrate
 
 
 def prepare(settings: Settings, *, thorough: bool) -> None:
     """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
     settings.check_zone()
-    load_listing_or_none(settings.charge_points_file)
+    load_allowlist_or_none(settings.charge_points_file)
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
     database = settings.database
-    ours = (settings.accounting_folder, bells_folder(database), tallies_folder(database))
+    ours = (settings.accounting_folder, doorbells_folder(database), counters_folder(database))
     for folder in ours:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -93,9 +93,11 @@ def _accounts_line(settings: Settings) -> str:
 
 def _door_lines(settings: Settings) -> list[str]:
     with open_database(settings.database) as db:
-        listing = listing_or_kept(settings.charge_points_file, properties.kept_listing(db))
-    names = [entry.charge_point_id for entry in listing.entries.values()]
-    if listing.others is None or listing.others.hashes:
+        allowlist = allowlist_or_stored(
+            settings.charge_points_file, properties.stored_allowlist(db)
+        )
+    names = [entry.charge_point_id for entry in allowlist.entries.values()]
+    if allowlist.others is None or allowlist.others.hashes:
         return [f"let in:     {', '.join(names) or 'none'} ({settings.charge_points_file})"]
     return [
         "open:       any charger that reaches this address is let in, without a password; give",

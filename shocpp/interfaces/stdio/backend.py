@@ -13,7 +13,11 @@ from collections.abc import Mapping
 from shocpp.admission.decision import Admitted, Attempt, NotAdmitted, admit
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import OPEN_TO_ALL, listing_or_kept, load_listing_or_none
+from shocpp.configuration.charge_points import (
+    OPEN_TO_ALL,
+    allowlist_or_stored,
+    load_allowlist_or_none,
+)
 from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.interfaces.http.authentication import origin_of_page
 from shocpp.interfaces.stdio.json_stream import JsonTexts
@@ -124,9 +128,11 @@ def admitted_on_stdio(
     address, login = address_of(remote), login_of(environment.get("HTTP_AUTHORIZATION"))
     attempt = Attempt(charge_point_id, address, login, origin_of_page(environment))
     with open_database(settings.database) as db:
-        listing = listing_or_kept(settings.charge_points_file, properties.kept_listing(db))
+        allowlist = allowlist_or_stored(
+            settings.charge_points_file, properties.stored_allowlist(db)
+        )
         try:
-            return admit(listing, attempt, lambda key: admissions.shown_password(db, key))
+            return admit(allowlist, attempt, lambda key: admissions.shown_password(db, key))
         except NotAdmitted as refused:
             name = charge_point_id or ""
             kind = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
@@ -140,8 +146,8 @@ def admitted_on_stdio(
 
 def vouched_for(settings: Settings, charge_point_id: str) -> Admitted:
     """A charger whose name whoever has started this process answers for."""
-    listing = load_listing_or_none(settings.charge_points_file)
-    entry = listing.entry(charge_point_id) or OPEN_TO_ALL
+    allowlist = load_allowlist_or_none(settings.charge_points_file)
+    entry = allowlist.entry(charge_point_id) or OPEN_TO_ALL
     return Admitted(charge_point_id, entry, is_sure=True)
 
 

@@ -14,11 +14,11 @@ from shocpp.central_system.switchboard import Switchboard
 from shocpp.interfaces.api.app import Api
 from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
-from shocpp.interfaces.http.authentication import who_asks
+from shocpp.interfaces.http.authentication import caller_name
 from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
-from shocpp.interfaces.web.thread_database import KeptDatabase
+from shocpp.interfaces.web.thread_database import ThreadDatabase
 from shocpp.interfaces.websocket.upgrades import Upgrades
-from shocpp.metrics.counter_files import add_up, tallies_folder
+from shocpp.metrics.counter_files import add_up, counters_folder
 from shocpp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["any_path"] = AnyPath
-    opened = KeptDatabase().opened
+    opened = ThreadDatabase().opened
     # Half of the threads may wait for a charger; gunicorn.conf.py knows how many there are.
     places = Semaphore(threads // 2 or 1)
     app.config["SETTINGS"] = settings
@@ -73,7 +73,7 @@ def _refused(refused: Refused) -> Response:
     response = _line(refused.status, refused.sentence)
     response.headers.extend(HEADERS_OF.get(refused.status, ()))
     if _is_upgrade():
-        _switchboard().tally.refused(refused.status)
+        _switchboard().counters.refused(refused.status)
     return response
 
 
@@ -95,7 +95,7 @@ def canned_caller() -> Response:
 def metrics() -> Response:
     """What Prometheus collects, for those who may also ask for canned calls."""
     settings = cast(Settings, current_app.config["SETTINGS"])
-    if who_asks(request.environ, settings.token) is None:
+    if caller_name(request.environ, settings.token) is None:
         raise Refused(401, "who asks? This needs a password or a token")
     if request.method not in ("GET", "HEAD"):
         response = _line(405, "metrics are asked for by GET")
@@ -106,7 +106,7 @@ def metrics() -> Response:
     )
 
     text, kind = exposition(
-        add_up(tallies_folder(settings.database)),
+        add_up(counters_folder(settings.database)),
         current_app.config["OPENED"](settings.database),
         request.headers.get("Accept", ""),
     )

@@ -9,7 +9,7 @@ from shocpp.errors import StoreUnavailable
 from shocpp.store.database import Database, open_database
 
 
-class KeptDatabase:
+class ThreadDatabase:
     """A connection to the database for each thread, kept for its next request.
 
     Opening one costs as much as all the rest of a canned call.

@@ -82,8 +82,8 @@ class Upgrades:
         if self._switchboard.is_full():
             raise Refused(503, "no more chargers can be held; see: ulimit -n")
         try:
-            listing = self._switchboard.chargers.listing()
-            return self._upgrade(attempt, admit(listing, attempt, self._shown_password))
+            allowlist = self._switchboard.chargers.allowlist()
+            return self._upgrade(attempt, admit(allowlist, attempt, self._shown_password))
         except NotAdmitted as refused:
             too_many = self._refusals.add(attempt, refused)
             raise self._answer_to(refused, too_many=too_many) from None
@@ -132,7 +132,7 @@ class Upgrades:
         """
         if refused.reason == ORIGIN:
             status, sentence = 403, "web pages cannot speak for a charger (Origin)"
-        elif not self._switchboard.chargers.listing().has_passwords():
+        elif not self._switchboard.chargers.allowlist().has_passwords():
             status, sentence = 404, "no charger of this name is let in"
         else:
             status = 429 if too_many else 401

@@ -17,16 +17,18 @@ from shocpp.reports.pdf.layout import draw_footer, draw_running_head
 from shocpp.reports.pdf.page import Facts, Sheet
 from shocpp.reports.pdf.subject import Subject, subject_of
 from shocpp.reports.pdf.table import Table
-from shocpp.reports.statement import Paper, Sums
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.reports.statement import Statement, Sums
+from shocpp.store.books.statement_records import StatementRow
 
 
-def pdf_of(paper: Paper, account: Sums, rows: Iterable[PaperRow], language: str) -> bytes:
+def pdf_of(
+    statement: Statement, account: Sums, rows: Iterable[StatementRow], language: str
+) -> bytes:
     """The paper of one account, whose records `rows` are."""
-    subject = subject_of(paper, account, language)
+    subject = subject_of(statement, account, language)
     title = f"{title_of(subject)} – {account.account}"
     sheet = Sheet(_facts(subject, title))
-    sheet.top = lambda: draw_running_head(sheet, title, paper.operator)
+    sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     draw_head(sheet, subject)
     table = Table(sheet, subject)
     table.draw(rows, staying=sums_height(subject))
@@ -40,21 +42,21 @@ def pdf_of(paper: Paper, account: Sums, rows: Iterable[PaperRow], language: str)
 
 
 def _facts(subject: Subject, title: str) -> Facts:
-    paper = subject.paper
+    statement = subject.statement
     return Facts(
         title=title,
-        author=paper.operator.name,
+        author=statement.operator.name,
         subject=_standing(subject),
-        creator=f"shocpp {paper.version}",
-        created_at=paper.created_at,
+        creator=f"shocpp {statement.version}",
+        created_at=statement.created_at,
         language=subject.language,
     )
 
 
 def _standing(subject: Subject) -> str:
     """When the paper was made, and whether it can change."""
-    paper, words = subject.paper, subject.word("open")
-    if paper.closed:
-        words = f"{subject.word('checksum')} {paper.closed.hash}"
-    created = day_and_time(local_datetime(paper.created_at, subject.zone), subject.language)
+    statement, words = subject.statement, subject.word("open")
+    if statement.closed:
+        words = f"{subject.word('checksum')} {statement.closed.hash}"
+    created = day_and_time(local_datetime(statement.created_at, subject.zone), subject.language)
     return f"{subject.word('created')} {created} · {words}"

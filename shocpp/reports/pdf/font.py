@@ -85,8 +85,8 @@ def clipped(shown: str, face: Face, size: float, width: float) -> str:
 
 def wrapped(shown: str, face: Face, size: float, width: float) -> list[str]:
     """The lines of a shown text that are not wider than `width`; a longer word is broken."""
-    pieces = (piece for word in shown.split() for piece in _broken(word, face, size, width))
-    lines: list[str] = simpleSplit(" ".join(pieces), face, size, width)
+    chunks = (chunk for word in shown.split() for chunk in _broken(word, face, size, width))
+    lines: list[str] = simpleSplit(" ".join(chunks), face, size, width)
     return lines
 
 

@@ -15,7 +15,7 @@ from shocpp.reports.pdf.table import Table, Told
 from shocpp.reports.statement import Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.records import AccountingRow
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.books.statement_records import StatementRow
 
 SUM_LINE = 12.0
 SUM_LEFT = RIGHT - 310.0
@@ -155,7 +155,7 @@ def _section(sheet: Sheet, title: str, paragraphs: list[str]) -> None:
 def _under_review(subject: Subject) -> list[str]:
     """The records of this account that wait for a human."""
     told = []
-    for row in subject.paper.under_review:
+    for row in subject.statement.under_review:
         if row.account == subject.account.account:
             energy, why = grouped_kwh(row.consumed_wh, subject.language), row.review or ""
             about = f"{_ended(row, subject)}, {_where(row, subject)}"
@@ -174,7 +174,7 @@ def _where(row: AccountingRow | Unfinished, subject: Subject) -> str:
 def _unfinished(subject: Subject) -> list[str]:
     """The transactions of this account that have no stop."""
     told = []
-    for one in subject.paper.unfinished:
+    for one in subject.statement.unfinished:
         if one.account == subject.account.account:
             since = day_and_time(local_datetime(one.started_at, subject.zone), subject.language)
             parts = [_where(one, subject), subject.card(one.id_tag), subject.word("since", since)]
@@ -184,9 +184,9 @@ def _unfinished(subject: Subject) -> list[str]:
     return told
 
 
-def _decision(number: int | None, paper_row: PaperRow, subject: Subject) -> str:
+def _decision(number: int | None, statement_row: StatementRow, subject: Subject) -> str:
     """A decision: about which row, or about what where it is none, who, when and why."""
-    row, language = paper_row.row, subject.language
+    row, language = statement_row.row, subject.language
     energy = grouped_kwh(row.consumed_wh, language)
     if number is None:
         energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)}"
@@ -203,9 +203,9 @@ def _decision(number: int | None, paper_row: PaperRow, subject: Subject) -> str:
 
 def _audit(subject: Subject, told: Told) -> Iterator[str]:
     """Whether the meters that the account charged at have counted what is booked."""
-    paper = subject.paper
-    chargers = {charger.charge_point_id: charger for charger in paper.chargers}
-    audited = {one.charge_point_id: one for one in paper.audited}
+    statement = subject.statement
+    chargers = {charger.charge_point_id: charger for charger in statement.chargers}
+    audited = {one.charge_point_id: one for one in statement.audited}
     for known in sorted(told.charge_points | _waiting_at(subject)):
         name = subject.charge_point(known)
         if len(chargers) > MOST_CHARGERS and known in chargers:
@@ -215,17 +215,17 @@ def _audit(subject: Subject, told: Told) -> Iterator[str]:
             yield ", ".join([f"{name}: {equation}", *_besides(subject, known)])
         elif len(chargers) > MOST_CHARGERS:
             yield name
-        for gap in paper.gaps:
+        for gap in statement.gaps:
             if gap.charge_point_id == known:
                 yield _gap(gap, subject)
 
 
 def _besides(subject: Subject, known: str) -> Iterator[str]:
     """What is booked in this month, and its meter has not counted in it."""
-    paper = subject.paper
+    statement = subject.statement
     for word, booked in (
-        ("besides", paper.imported_wh),
-        ("decided_later", paper.decided_later_wh),
+        ("besides", statement.imported_wh),
+        ("decided_later", statement.decided_later_wh),
     ):
         wh = dict(booked).get(known)
         if wh:
@@ -234,9 +234,9 @@ def _besides(subject: Subject, known: str) -> Iterator[str]:
 
 def _waiting_at(subject: Subject) -> set[str]:
     """The chargers of what is not billed yet."""
-    paper, name = subject.paper, subject.account.account
-    reviewed = {row.charge_point_id for row in paper.under_review if row.account == name}
-    unfinished = {one.charge_point_id for one in paper.unfinished if one.account == name}
+    statement, name = subject.statement, subject.account.account
+    reviewed = {row.charge_point_id for row in statement.under_review if row.account == name}
+    unfinished = {one.charge_point_id for one in statement.unfinished if one.account == name}
     return {known for known in reviewed | unfinished if known is not None}
 
 
@@ -269,8 +269,10 @@ def _gap(gap: Gap, subject: Subject) -> str:
 
 def _end(sheet: Sheet, subject: Subject) -> None:
     """Draw what the operator says, what the figures are, and the line to sign on."""
-    operator = subject.paper.operator
+    operator = subject.statement.operator
     if operator.note:
         sheet.y -= 9
         sheet.paragraph(operator.note)
-    draw_end(sheet, operator, subject.word("neutral", zone=subject.paper.zone_name), subject.word)
+    draw_end(
+        sheet, operator, subject.word("neutral", zone=subject.statement.zone_name), subject.word
+    )

@@ -8,7 +8,7 @@ from shocpp.language.figures import grouped_ct_per_kwh, percent
 from shocpp.reports.pdf.layout import Fact, draw_facts, draw_letterhead
 from shocpp.reports.pdf.page import Sheet
 from shocpp.reports.pdf.subject import Subject
-from shocpp.reports.statement import Charger, Paper
+from shocpp.reports.statement import Charger, Statement
 from shocpp.store.books.prices import PriceUsed
 
 MOST_CHARGERS = 6
@@ -17,26 +17,28 @@ MOST_PRICES = 4
 
 def title_of(subject: Subject) -> str:
     """The title of a paper."""
-    paper = subject.paper
+    statement = subject.statement
     return subject.word(
-        "title", month=month_name(paper.month, subject.language), year=f"{paper.year:04}"
+        "title", month=month_name(statement.month, subject.language), year=f"{statement.year:04}"
     )
 
 
 def draw_head(sheet: Sheet, subject: Subject) -> None:
     """Draw what stands above the table on the first page."""
     account = f"{subject.word('account')}: {subject.account.account}"
-    draw_letterhead(sheet, subject.paper.operator, title_of(subject), account, subject.word)
+    draw_letterhead(sheet, subject.statement.operator, title_of(subject), account, subject.word)
     draw_facts(sheet, list(_what(subject)), list(_how(subject)))
 
 
 def _what(subject: Subject) -> Iterator[Fact]:
-    paper, language = subject.paper, subject.language
-    first = date(paper.year, paper.month, 1)
-    last = date(paper.year + paper.month // 12, paper.month % 12 + 1, 1) - timedelta(days=1)
+    statement, language = subject.statement, subject.language
+    first = date(statement.year, statement.month, 1)
+    last = date(statement.year + statement.month // 12, statement.month % 12 + 1, 1) - timedelta(
+        days=1
+    )
     period = subject.word("from_to", first=day(first, language), last=day(last, language))
     yield subject.word("period"), [period]
-    chargers = paper.chargers
+    chargers = statement.chargers
     if len(chargers) > MOST_CHARGERS:
         yield subject.word("charge_points"), [subject.word("see_end", len(chargers))]
     elif chargers:
@@ -59,28 +61,28 @@ def described(charger: Charger, subject: Subject) -> str:
 
 
 def _how(subject: Subject) -> Iterator[Fact]:
-    paper, word, language = subject.paper, subject.word, subject.language
+    statement, word, language = subject.statement, subject.word, subject.language
     prices = subject.account.prices
     told = [priced(price, subject) for price in prices[:MOST_PRICES]]
     if len(prices) > MOST_PRICES:
         told.append(word("more_prices"))
     if told or subject.account.total_ct is None:
         yield word("price_basis"), told or [word("no_price")]
-    created = day_and_time(local_datetime(paper.created_at, subject.zone), language)
-    yield word("created"), [f"{created}, shocpp {paper.version}"]
-    yield word("status"), [_status(subject, paper)]
-    if paper.closed:
-        yield word("checksum"), [paper.closed.hash]
+    created = day_and_time(local_datetime(statement.created_at, subject.zone), language)
+    yield word("created"), [f"{created}, shocpp {statement.version}"]
+    yield word("status"), [_status(subject, statement)]
+    if statement.closed:
+        yield word("checksum"), [statement.closed.hash]
 
 
-def _status(subject: Subject, paper: Paper) -> str:
-    if paper.closed is None:
+def _status(subject: Subject, statement: Statement) -> str:
+    if statement.closed is None:
         return subject.word("open")
     return subject.word(
         "closed",
-        at=day_and_time(local_datetime(paper.closed.closed_at, subject.zone), subject.language),
-        by=paper.closed.closed_by,
-        number=paper.closed.number,
+        at=day_and_time(local_datetime(statement.closed.closed_at, subject.zone), subject.language),
+        by=statement.closed.closed_by,
+        number=statement.closed.number,
     )
 
 

@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 from shocpp.language.phrases import masked
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.pdf.labels import word
-from shocpp.reports.statement import Paper, Sums
+from shocpp.reports.statement import Statement, Sums
 
 
 class Subject(NamedTuple):
     """Whose paper it is, and in which language."""
 
-    paper: Paper
+    statement: Statement
     account: Sums
     language: str
     zone: ZoneInfo
@@ -33,15 +33,19 @@ class Subject(NamedTuple):
         charger = self.charge_point(charge_point_id)
         if connector_id is None:
             return charger
-        return f"{charger} / {self.paper.connector(charge_point_id, connector_id) or connector_id}"
+        return (
+            f"{charger} / {self.statement.connector(charge_point_id, connector_id) or connector_id}"
+        )
 
     def card(self, id_tag: str) -> str:
         """A card: its name, and the last four characters of its id."""
-        name = self.paper.cards.get(id_tag_key(id_tag), "")
+        name = self.statement.cards.get(id_tag_key(id_tag), "")
         return f"{name} {masked(id_tag)}".lstrip()
 
 
-def subject_of(paper: Paper, account: Sums, language: str) -> Subject:
+def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
     """The subject of a paper."""
-    names = {charger.charge_point_id: charger.name for charger in paper.chargers if charger.name}
-    return Subject(paper, account, language, ZoneInfo(paper.zone_name), names)
+    names = {
+        charger.charge_point_id: charger.name for charger in statement.chargers if charger.name
+    }
+    return Subject(statement, account, language, ZoneInfo(statement.zone_name), names)

@@ -17,7 +17,7 @@ from shocpp.reports.pdf.grid import HEAD_HEIGHT, HEAD_PT, PAD, Column, Grid
 from shocpp.reports.pdf.page import GREY, LEFT, LIGHT, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
 from shocpp.reports.statement import Sums
-from shocpp.store.books.statement_records import PaperRow
+from shocpp.store.books.statement_records import StatementRow
 
 LATE = timedelta(minutes=15)
 """A record that is booked so long after its stop was kept by the charger while it was offline."""
@@ -38,7 +38,7 @@ class Told:
         self.rows = 0
         self.marks: dict[str, str] = {}
         self.remarks: dict[str, str] = {}
-        self.decided: list[tuple[int | None, PaperRow]] = []
+        self.decided: list[tuple[int | None, StatementRow]] = []
         self.charge_points: set[str] = set()
 
 
@@ -92,7 +92,7 @@ class Table:
         self._begun = False
         self.told = Told()
 
-    def draw(self, rows: Iterable[PaperRow], staying: float) -> None:
+    def draw(self, rows: Iterable[StatementRow], staying: float) -> None:
         """Draw all rows; the last ones go to the next page if `staying` does not fit below them."""
         sheet, waiting = self._sheet, deque[_Row]()
         for row in rows:
@@ -136,49 +136,49 @@ class Table:
             self._sheet.y -= PRICE_LINE if place else 0
             self._grid.row({"price_": words}, HEAD_PT if prices[1:] else SMALL_PT)
 
-    def _row(self, paper_row: PaperRow) -> _Row:
-        row, language, told = paper_row.row, self._subject.language, self.told
+    def _row(self, statement_row: StatementRow) -> _Row:
+        row, language, told = statement_row.row, self._subject.language, self.told
         told.rows += 1
-        start, end = _times(paper_row, self._subject)
+        start, end = _times(statement_row, self._subject)
         cells = {
             "number_": str(told.rows),
             "start_": start,
             "end_": end,
             "plugged_": hours(row.duration_s),
             "charged_": hours(row.charging_s),
-            "place_": self._place(paper_row),
+            "place_": self._place(statement_row),
             "card_": self._subject.card(row.id_tag) if row.id_tag else "–",
             "begin_kwh_": grouped_kwh(row.begin_wh, language),
             "end_kwh_": grouped_kwh(row.end_wh, language),
             "kwh_": grouped_kwh(row.consumed_wh, language),
             "reason_": stop_reason(row.stop_reason, language),
-            "marks_": " ".join(self._marks(paper_row)),
+            "marks_": " ".join(self._marks(statement_row)),
         }
         prices: list[str] = []
-        if paper_row.amount_ct is None:
+        if statement_row.amount_ct is None:
             cells |= {"price_": "–", "eur_": "–"}
         else:
-            cells["eur_"] = grouped_euro(paper_row.amount_ct, language)
-            prices = _prices(paper_row, language)
+            cells["eur_"] = grouped_euro(statement_row.amount_ct, language)
+            prices = _prices(statement_row, language)
         return _Row(cells, prices)
 
-    def _place(self, paper_row: PaperRow) -> str:
-        row = paper_row.row
+    def _place(self, statement_row: StatementRow) -> str:
+        row = statement_row.row
         return self._subject.place(row.charge_point_id, row.connector_id)
 
-    def _note(self, paper_row: PaperRow) -> None:
+    def _note(self, statement_row: StatementRow) -> None:
         """Keep what the foot tells of a record, also of one that is no row."""
-        row = paper_row.row
+        row = statement_row.row
         if row.charge_point_id is not None:
             self.told.charge_points.add(row.charge_point_id)
         if row.entry != "record":
             number = None if row.entry == "dismissal" else self.told.rows + 1
-            self.told.decided.append((number, paper_row))
+            self.told.decided.append((number, statement_row))
 
-    def _marks(self, paper_row: PaperRow) -> Iterator[str]:
+    def _marks(self, statement_row: StatementRow) -> Iterator[str]:
         """The marks of a row, each explained in the legend."""
-        row, subject = paper_row.row, self._subject
-        if is_late(paper_row):
+        row, subject = statement_row.row, self._subject
+        if is_late(statement_row):
             yield self._mark("late", subject.word("late"))
         if row.entry in ("reversal", "replacement"):
             yield self._mark(row.entry, entry(row.entry, subject.language))
@@ -186,11 +186,13 @@ class Table:
             yield self._mark("decoded", subject.word("decoded"))
         if row.provenance == "imported":
             yield self._mark("imported", subject.word("imported_row"))
-        if paper_row.signed:
+        if statement_row.signed:
             yield self._mark("signed", subject.word("signed"))
-        if paper_row.price_note and subject.account.amount_ct is not None:
-            how = phrase(paper_row.price_note, subject.language)
-            kind = "split" if paper_row.price_note == "split by meter values" else "split_by_time"
+        if statement_row.price_note and subject.account.amount_ct is not None:
+            how = phrase(statement_row.price_note, subject.language)
+            kind = (
+                "split" if statement_row.price_note == "split by meter values" else "split_by_time"
+            )
             yield self._mark(kind, subject.word("split", how))
         yield from map(self._remark, _remarks(row.flags))
 
@@ -227,9 +229,9 @@ class Table:
         sheet.rule(LEFT, RIGHT, 0.4)
 
 
-def is_late(paper_row: PaperRow) -> bool:
+def is_late(statement_row: StatementRow) -> bool:
     """Whether a charger told a transaction's end long after it."""
-    row = paper_row.row
+    row = statement_row.row
     if row.entry != "record" or row.provenance in ("imported", "decided"):
         return False
     told_at, ended_at = map(datetime.fromisoformat, (row.booked_at, row.stopped_at))
@@ -241,9 +243,9 @@ def _remarks(flags: str) -> list[str]:
     return [flag for flag in flags.split("; ") if flag and flag != TOLD_BY_MARK]
 
 
-def _times(paper_row: PaperRow, subject: Subject) -> tuple[str, str]:
+def _times(statement_row: StatementRow, subject: Subject) -> tuple[str, str]:
     """Start and end as the table shows them: the end without its date, `+1` on the next day."""
-    row, language, zone = paper_row.row, subject.language, subject.zone
+    row, language, zone = statement_row.row, subject.language, subject.zone
     ended = local_datetime(row.stopped_at, zone)
     if row.started_at is None:
         return f"{day(ended, language)} –", clock_time(ended)
@@ -254,12 +256,12 @@ def _times(paper_row: PaperRow, subject: Subject) -> tuple[str, str]:
     )
 
 
-def _prices(paper_row: PaperRow, language: str) -> list[str]:
+def _prices(statement_row: StatementRow, language: str) -> list[str]:
     """A row's price, or each of its prices with the kWh that it is for."""
-    if paper_row.microeuro_per_kwh is not None:
-        return [grouped_ct_per_kwh(paper_row.microeuro_per_kwh, language)]
+    if statement_row.microeuro_per_kwh is not None:
+        return [grouped_ct_per_kwh(statement_row.microeuro_per_kwh, language)]
     sums: dict[int, int] = {}
-    for wh, microeuro in paper_row.parts:
+    for wh, microeuro in statement_row.parts:
         sums[microeuro] = sums.get(microeuro, 0) + wh
     lines = [
         f"{grouped_kwh(wh, language)} × {grouped_ct_per_kwh(price, language)}"

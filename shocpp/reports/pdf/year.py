@@ -32,60 +32,62 @@ _MONEY = tuple(Column(key, 85, right=True) for key in ("amount_", "fees_", "vat_
 _CLOSING = Column("closing_", 90, indent=14)
 
 
-def pdf_of_year(paper: Year, language: str) -> bytes:
+def pdf_of_year(statement: Year, language: str) -> bytes:
     """The year of one account, or of each with their total."""
     say = partial(word, language)
-    title = f"{say('year_title', f'{paper.year:04}')} – {paper.only or say('all_accounts')}"
-    created = day_and_time(local_datetime(paper.created_at, ZoneInfo(paper.zone_name)), language)
-    standing = f"{say('created')} {created} · {_state(paper, say)}"
-    sheet = Sheet(_facts(paper, title, standing, language))
-    sheet.top = lambda: draw_running_head(sheet, title, paper.operator)
-    _draw_head(sheet, paper, created, say)
-    _Months(sheet, paper, language).draw()
-    draw_end(sheet, paper.operator, say("year_note"), say)
+    title = f"{say('year_title', f'{statement.year:04}')} – {statement.only or say('all_accounts')}"
+    created = day_and_time(
+        local_datetime(statement.created_at, ZoneInfo(statement.zone_name)), language
+    )
+    standing = f"{say('created')} {created} · {_state(statement, say)}"
+    sheet = Sheet(_facts(statement, title, standing, language))
+    sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
+    _draw_head(sheet, statement, created, say)
+    _Months(sheet, statement, language).draw()
+    draw_end(sheet, statement.operator, say("year_note"), say)
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, standing, say("page", page=page, pages=pages))
     )
 
 
-def _facts(paper: Year, title: str, standing: str, language: str) -> Facts:
+def _facts(statement: Year, title: str, standing: str, language: str) -> Facts:
     return Facts(
         title=title,
-        author=paper.operator.name,
+        author=statement.operator.name,
         subject=standing,
-        creator=f"shocpp {paper.version}",
-        created_at=paper.created_at,
+        creator=f"shocpp {statement.version}",
+        created_at=statement.created_at,
         language=language,
     )
 
 
-def _state(paper: Year, say: Word) -> str:
-    is_closed = all(line.closed is not None for line in paper.lines) and paper.lines
+def _state(statement: Year, say: Word) -> str:
+    is_closed = all(line.closed is not None for line in statement.lines) and statement.lines
     return say("year_closed" if is_closed else "year_open")
 
 
-def _draw_head(sheet: Sheet, paper: Year, created: str, say: Word) -> None:
-    account = f"{say('account')}: {paper.only}" if paper.only else say("all_accounts")
-    title = say("year_title", f"{paper.year:04}")
-    draw_letterhead(sheet, paper.operator, title, account, say)
-    made: Fact = (say("created"), [f"{created}, shocpp {paper.version}"])
-    state: Fact = (say("status"), [_state(paper, say)])
+def _draw_head(sheet: Sheet, statement: Year, created: str, say: Word) -> None:
+    account = f"{say('account')}: {statement.only}" if statement.only else say("all_accounts")
+    title = say("year_title", f"{statement.year:04}")
+    draw_letterhead(sheet, statement.operator, title, account, say)
+    made: Fact = (say("created"), [f"{created}, shocpp {statement.version}"])
+    state: Fact = (say("status"), [_state(statement, say)])
     draw_facts(sheet, [made], [state])
 
 
 class _Months:
     """The tables of a year: one for each account, and the total where there are several."""
 
-    def __init__(self, sheet: Sheet, paper: Year, language: str) -> None:
-        self._sheet, self._paper, self._language = sheet, paper, language
+    def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
+        self._sheet, self._statement, self._language = sheet, statement, language
         self._say = partial(word, language)
-        has_money = any(line.total_ct is not None for line in paper.lines)
+        has_money = any(line.total_ct is not None for line in statement.lines)
         columns = (*_COLUMNS, *(_MONEY if has_money else ()), _CLOSING)
         self._grid = Grid(sheet, columns, self._say)
 
     def draw(self) -> None:
         """Draw everything between the head and the end of the paper."""
-        accounts = [list(lines) for _, lines in groupby(self._paper.lines, _account)]
+        accounts = [list(lines) for _, lines in groupby(self._statement.lines, _account)]
         for lines in accounts:
             self._account(lines)
         if not accounts:
@@ -93,13 +95,13 @@ class _Months:
         if len(accounts) > 1:
             self._sheet.need(3 * ROW_HEIGHT)
             self._sheet.y -= ROW_HEIGHT
-            self._sum(self._paper.lines, "year_total")
+            self._sum(self._statement.lines, "year_total")
 
     def _account(self, lines: list[Line]) -> None:
         """Draw an account's months; they are never torn apart."""
         sheet = self._sheet
         sheet.need(2 * BODY_PT * LINE + HEAD_HEIGHT + (len(lines) + 2) * ROW_HEIGHT)
-        if self._paper.only is None:
+        if self._statement.only is None:
             sheet.y -= BODY_PT * LINE
             sheet.text(LEFT, lines[0].account, RIGHT - LEFT, BODY_PT + 1, Face.STRONG)
             sheet.y -= 4

@@ -34,7 +34,7 @@ STOP_COLUMNS = (
 """What a record's file keeps of its stop."""
 
 
-class RecordPlace(NamedTuple):
+class RecordLocation(NamedTuple):
     """Where and when a record belongs: its month and time of day here, and the name of its file."""
 
     month: str
@@ -58,7 +58,7 @@ def record(
     db: Database,
     origin: Origin,
     booked: Record,
-    place: RecordPlace,
+    place: RecordLocation,
     booked_ms: int,
     exported_ms: int | None = None,
 ) -> int:
@@ -220,7 +220,7 @@ class Stored(NamedTuple):
     number: int
     origin: Origin
     record: Record
-    place: RecordPlace
+    place: RecordLocation
     replaced_by: int | None
 
 
@@ -241,7 +241,7 @@ def stored(db: Database, number: int) -> Stored | None:
     *of_origin, replaced_by = found[len(fields) + 3 :]
     record_ = Record(*of_record)
     flags = tuple(filter(None, str(record_.flags).split("; ")))
-    place = RecordPlace(month, local_time, file_name)
+    place = RecordLocation(month, local_time, file_name)
     return Stored(number, Origin(*of_origin), record_._replace(flags=flags), place, replaced_by)
 
 

@@ -125,7 +125,7 @@ def assigned(db: Database) -> list[Assigned]:
     return [Assigned(*row) for row in rows.fetchall()]
 
 
-def meant_tags(db: Database, flag: str) -> dict[tuple[int, int, str], str]:
+def effective_id_tags(db: Database, flag: str) -> dict[tuple[int, int, str], str]:
     """The cards meant where chargers told none, by what their transactions are recognised by."""
     rows = db.execute(
         "SELECT charge_point, received_ms, start_key, id_tag FROM started_transaction"

@@ -21,7 +21,7 @@ def under_review(db: Database, month: str) -> list[AccountingRow]:
     return [AccountingRow(*row) for row in rows.fetchall()]
 
 
-class PaperRow(NamedTuple):
+class StatementRow(NamedTuple):
     """A record with its price, as a paper shows it.
 
     `amount_ct` is None where it has no price, `microeuro_per_kwh` also where its parts have
@@ -40,7 +40,7 @@ class PaperRow(NamedTuple):
 
 def of_month(
     db: Database, month: str, account: str | None = None, *, told_apart: bool = False
-) -> Iterator[PaperRow]:
+) -> Iterator[StatementRow]:
     """What is booked in a month (YYYY-MM) of local time, in the order of its times, one by one.
 
     Of one account, or of all; `told_apart`: only what humans have decided, and what came late.
@@ -58,7 +58,9 @@ def of_month(
         parts: tuple[tuple[int, int], ...] = ()
         if amount_ct is not None and microeuro is None:
             parts = prices.parts_of(db, number)
-        yield PaperRow(AccountingRow(*row), amount_ct, microeuro, note, parts, signed, file_name)
+        yield StatementRow(
+            AccountingRow(*row), amount_ct, microeuro, note, parts, signed, file_name
+        )
 
 
 class SeedRow(NamedTuple):

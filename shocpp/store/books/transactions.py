@@ -243,7 +243,7 @@ def count_repeated_stop(db: Database, row: int) -> None:
     db.execute("UPDATE received_stop SET repeats = repeats + 1 WHERE id = ?", (row,))
 
 
-def neighbours(
+def overlapping(
     db: Database, charge_point: int, stopped: TransactionStopped, match: Match
 ) -> list[tuple[int, int]]:
     """The intervals in Wh that this stop must not book again.

@@ -18,7 +18,7 @@ class Former(NamedTuple):
 
     token: str
     worker: str
-    bell: str | None
+    doorbell: str | None
     remote: str
 
 
@@ -118,9 +118,9 @@ def take_contested(db: Database, worker: str) -> list[str]:
     return [token for (token,) in rows.fetchall()]
 
 
-def enter_worker(db: Database, worker: str, bell: str, pid: int, now_ms: int) -> None:
+def enter_worker(db: Database, worker: str, doorbell: str, pid: int, now_ms: int) -> None:
     """Enter a process that holds Charge Points."""
-    db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, bell, pid, now_ms))
+    db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, doorbell, pid, now_ms))
 
 
 def workers(db: Database) -> list[tuple[str, str]]:
@@ -140,7 +140,7 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
     ).fetchall()
     for table in ("connection", "superseded", "contested", "worker"):
         db.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))
-    return [bell for (bell,) in rows if bell]
+    return [doorbell for (doorbell,) in rows if doorbell]
 
 
 def address_of(remote: str) -> str:

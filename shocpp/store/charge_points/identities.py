@@ -53,11 +53,11 @@ def find(db: Database, name: str) -> list[str]:
     return [charge_point_id for (charge_point_id,) in rows]
 
 
-def heard(db: Database, last_heard: dict[int, int]) -> None:
+def heard(db: Database, last_seen: dict[int, int]) -> None:
     """Note when each Charge Point was last heard."""
     db.executemany(
         "UPDATE charge_point SET last_heard_ms = ? WHERE id = ?",
-        [(moment_ms, charge_point) for charge_point, moment_ms in last_heard.items()],
+        [(moment_ms, charge_point) for charge_point, moment_ms in last_seen.items()],
     )
 
 
@@ -70,7 +70,7 @@ def heard_since(db: Database, charge_point: int, moment_ms: int) -> None:
     )
 
 
-def last_heard_ms(db: Database, charge_point_id: str) -> int | None:
+def last_seen_ms(db: Database, charge_point_id: str) -> int | None:
     """When a Charge Point has last said anything; None for one that was never here."""
     found = db.execute(
         "SELECT last_heard_ms FROM charge_point WHERE identity_key = ?",

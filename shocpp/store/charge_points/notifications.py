@@ -2,7 +2,7 @@
 
 from shocpp.ocpp.facts import (
     Booted,
-    CertificateAsked,
+    CertificateRequested,
     DataTransferred,
     ProgressReported,
     SecurityEventReported,
@@ -89,7 +89,7 @@ def record_security_event(
 
 
 def record_certificate_request(
-    db: Database, charge_point: int, asked: CertificateAsked, now_ms: int
+    db: Database, charge_point: int, asked: CertificateRequested, now_ms: int
 ) -> None:
     """Keep a certificate signing request."""
     db.execute(

@@ -84,10 +84,12 @@ def smtp(office: PostOffice) -> str:
 
 def written(home: Home, *options: str, form: str = "csv") -> bytes:
     """The paper as it is written to a file."""
-    paper = home.folder / "paper"
-    done = home.run("shocpp-summary", "2026", "10", "--format", form, *options, "-o", str(paper))
+    statement = home.folder / "paper"
+    done = home.run(
+        "shocpp-summary", "2026", "10", "--format", form, *options, "-o", str(statement)
+    )
     assert done.returncode == 0, done.stderr
-    return paper.read_bytes()
+    return statement.read_bytes()
 
 
 def documents(message: EmailMessage) -> dict[str, bytes]:

@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from shocpp.metrics.counter_files import READINGS, TallyFile, add_up, begin_anew
-from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, PLACES, Tally
+from shocpp.metrics.counter_files import READINGS, CounterFile, add_up, begin_anew
+from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, PLACES, Counters
 from tests.world.charging import ENERGY_WH, Charger
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, ROOT, wait_for
@@ -375,11 +375,11 @@ def heartbeats(folder: Path) -> float:
     return add_up(folder).numbers[PLACES["frames", "in", "Heartbeat"]]
 
 
-def counted(folder: Path, times: int) -> TallyFile:
+def counted(folder: Path, times: int) -> CounterFile:
     """The file of a worker that has counted so many Heartbeats."""
-    file = TallyFile(folder, Tally())
+    file = CounterFile(folder, Counters())
     for _ in range(times):
-        file.tally.received("Heartbeat")
+        file.counters.received("Heartbeat")
     file.write()
     return file
 
@@ -404,7 +404,7 @@ def test_a_file_that_is_removed_or_damaged_loses_no_worker(tmp_path: Path) -> No
     file = counted(tmp_path, 3)
     (path,) = tmp_path.iterdir()
     path.unlink()
-    file.tally.received("Heartbeat")
+    file.counters.received("Heartbeat")
     file.write()
     assert heartbeats(tmp_path) == 4
     (path,) = tmp_path.iterdir()

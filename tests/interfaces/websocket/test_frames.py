@@ -493,12 +493,12 @@ def by_wsproto(received: bytes) -> tuple[list[Received], int | None]:
     return messages, None
 
 
-def by_reader(one: FrameReader, pieces: list[bytes]) -> tuple[list[Received], int | None]:
+def by_reader(one: FrameReader, chunks: list[bytes]) -> tuple[list[Received], int | None]:
     messages: list[Received] = []
     code = None
-    for piece in pieces:
+    for chunk in chunks:
         try:
-            messages += one.feed(piece)
+            messages += one.feed(chunk)
         except FrameViolation as violation:
             assert code is None, "a connection is refused once"
             messages += violation.before
@@ -578,11 +578,11 @@ def conversations(draw: st.DrawFn) -> list[bytes]:
 
 @given(conversations())
 def test_frame_reader_is_wsproto_whatever_is_sent_and_however_it_is_cut(
-    pieces: list[bytes],
+    chunks: list[bytes],
 ) -> None:
-    stream = b"".join(pieces)
+    stream = b"".join(chunks)
     one = FrameReader(LIMIT)
-    messages, code = by_reader(one, pieces)
+    messages, code = by_reader(one, chunks)
     expected, expected_code = by_wsproto(stream)
     assert messages == expected
     if (code, expected_code) == (None, 1007):

@@ -13,8 +13,7 @@ from shocpp.reports.pdf.document import pdf_of
 from shocpp.reports.pdf.page import WIDTH
 from shocpp.reports.statement import Charger
 from tests.world.machine import ROOT
-from tests.world.papers import CLOSED, Month, months
-from tests.world.pdf_papers import (
+from tests.world.pdf_statements import (
     NO_LETTERHEAD,
     boxes_of,
     paper_of,
@@ -23,6 +22,7 @@ from tests.world.pdf_papers import (
     sums,
     words_of,
 )
+from tests.world.statements import CLOSED, Month, months
 
 ROWS = [record(number) for number in range(100)]
 
@@ -89,7 +89,7 @@ def test_a_paper_without_letterhead_has_no_holes(tmp_path: Path) -> None:
 
 def test_the_same_paper_is_the_same_bytes_in_another_process() -> None:
     script = (
-        "import hashlib; from tests.world.pdf_papers import *;"
+        "import hashlib; from tests.world.pdf_statements import *;"
         "rows = [record(number) for number in range(100)]; account = sums(rows);"
         "print(hashlib.sha256(pdf_of(paper_of(account), account, rows, 'de')).hexdigest())"
     )
@@ -121,14 +121,14 @@ def test_nothing_leaves_its_column_or_the_page(tmp_path: Path) -> None:
     long = "Stellplatz-im-Hinterhof " * 12
     rows = [record(number, stop_reason=long, id_tag="W" * 20) for number in range(3)]
     account = sums(rows, account=long)
-    paper = paper_of(
+    statement = paper_of(
         account,
         operator=Operator(long, (long, "W" * 300), (long,), long, long, long),
         chargers=(Charger("garage", long, long, long, long),),
         cards={"w" * 20: long},
     )
     file = tmp_path / "long.pdf"
-    file.write_bytes(pdf_of(paper, account, rows, "de"))
+    file.write_bytes(pdf_of(statement, account, rows, "de"))
     boxes = boxes_of(file)
     assert min(left for left, *_ in boxes) >= 35.9
     assert max(right for _, _, right, _ in boxes) <= WIDTH - 35.9
@@ -142,13 +142,13 @@ def test_nothing_leaves_its_column_or_the_page(tmp_path: Path) -> None:
 def test_no_text_is_refused(one: str, other: str, third: str) -> None:
     rows = [record(id_tag=other, stop_reason=one, flags=third, decided_by=one, entry="reversal")]
     account = sums(rows, account=one)
-    paper = paper_of(
+    statement = paper_of(
         account,
         operator=Operator(one, (other,) * 9, (third,), one, other, third),
         chargers=(Charger("garage", third, one, other, third),),
         cards={"04a20b1c": one},
     )
-    file = pdf_of(paper, account, rows, "de")
+    file = pdf_of(statement, account, rows, "de")
     assert file.startswith(b"%PDF-1.")
     assert file.endswith(b"%%EOF\n")
 
@@ -156,8 +156,8 @@ def test_no_text_is_refused(one: str, other: str, third: str) -> None:
 @settings(max_examples=40, deadline=None)
 @given(months())
 def test_any_month_has_a_paper_for_each_account(month: Month) -> None:
-    for account in month.paper.accounts:
+    for account in month.statement.accounts:
         rows = [row for row in month.rows if row.row.account == account.account]
         for language in ("de", "en"):
-            file = pdf_of(month.paper, account, rows, language)
+            file = pdf_of(month.statement, account, rows, language)
             assert b"/Count 1 " in file

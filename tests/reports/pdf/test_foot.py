@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shocpp.reports.statement import Tax, Unfinished
 from shocpp.store.books.audit import Audited, Gap
-from tests.world.pdf_papers import (
+from tests.world.pdf_statements import (
     NO_LETTERHEAD,
     base_fee,
     printed,

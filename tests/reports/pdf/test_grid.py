@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shocpp.reports.pdf.grid import PAD, Column, Grid
 from shocpp.reports.pdf.page import BOTTOM, LEFT, Facts, Sheet
-from tests.world.pdf_papers import boxes_of
+from tests.world.pdf_statements import boxes_of
 
 FACTS = Facts("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
 COLUMNS = (Column("name", 100, indent=7), Column("kwh", 60, right=True))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shocpp.reports.statement import Charger, PriceUsed
-from tests.world.pdf_papers import GARAGE, printed, record, sums, words_of
+from tests.world.pdf_statements import GARAGE, printed, record, sums, words_of
 
 
 def test_a_charger_is_named_with_its_meter_as_far_as_that_is_known(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.world.pdf_papers import LETTERHEAD, printed, record, words_of
+from tests.world.pdf_statements import LETTERHEAD, printed, record, words_of
 
 
 def test_the_letterhead_is_as_configured(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shocpp.reports.pdf.page import BOTTOM, TOP, Facts, Sheet
 from tests.world.machine import needs
-from tests.world.pdf_papers import boxes_of, pages_of
+from tests.world.pdf_statements import boxes_of, pages_of
 
 FACTS = Facts("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
 

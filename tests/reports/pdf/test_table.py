@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shocpp.reports.pdf.table import columns_of, is_late
-from tests.world.pdf_papers import GARAGE, printed, record, sums, without_price, words_of
+from tests.world.pdf_statements import GARAGE, printed, record, sums, without_price, words_of
 
 
 def test_an_end_on_another_day_says_how_many_days_later(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from shocpp.reports.pdf.year import pdf_of_year
 from shocpp.reports.year import Line, Year
 from tests.bookkeeping.test_review import garage, say, start, stop
 from tests.world.home import Home
-from tests.world.pdf_papers import LETTERHEAD, pages_of, words_of
+from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of
 
 __all__ = ["garage"]
 
@@ -21,10 +21,10 @@ def told(
     folder: Path, *lines: Line, only: str | None = "family-y", language: str = "de"
 ) -> list[str]:
     created_at = "2027-01-02T08:00:00.000Z"
-    paper = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", LETTERHEAD)
+    statement = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", LETTERHEAD)
     file = folder / "year.pdf"
-    file.write_bytes(pdf_of_year(paper, language))
-    assert file.read_bytes() == pdf_of_year(paper, language)
+    file.write_bytes(pdf_of_year(statement, language))
+    assert file.read_bytes() == pdf_of_year(statement, language)
     return pages_of(file)
 
 

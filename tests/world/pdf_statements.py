@@ -9,11 +9,11 @@ from typing import Any
 from shocpp.configuration.operator import Operator
 from shocpp.ledger.tariffs import Fee
 from shocpp.reports.pdf.document import pdf_of
-from shocpp.reports.statement import Charger, Paper, Sums
+from shocpp.reports.statement import Charger, Statement, Sums
 from shocpp.store.books.audit import Audited
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import PaperRow
-from tests.world import papers
+from shocpp.store.books.statement_records import StatementRow
+from tests.world import statements
 from tests.world.machine import needs
 
 LETTERHEAD = Operator(
@@ -28,14 +28,14 @@ NO_LETTERHEAD = Operator("", (), (), "", "", "")
 GARAGE = Charger("garage", "Stellplatz 4", "219010", "1EMH0012345", "MID")
 
 
-def record(number: int = 0, **changed: Any) -> PaperRow:
+def record(number: int = 0, **changed: Any) -> StatementRow:
     """A record of 33.250 kWh for 10.40 EUR; `changed` are fields of it or of its row."""
     started = datetime(2026, 10, 1, 5, 0, tzinfo=UTC) + timedelta(hours=number % 700)
     stopped = started + timedelta(minutes=130)
     begin_wh = 9_042_000 + 40_000 * number
-    made = papers.paper_row(
+    made = statements.statement_row(
         1040,
-        papers.PRICE,
+        statements.PRICE,
         begin_wh=begin_wh,
         end_wh=begin_wh + 33_250,
         id_tag="04A20B1C",
@@ -44,21 +44,21 @@ def record(number: int = 0, **changed: Any) -> PaperRow:
         booked_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
         charging_s=6000,
     )
-    of_record = {key: changed.pop(key) for key in PaperRow._fields if key in changed}
+    of_record = {key: changed.pop(key) for key in StatementRow._fields if key in changed}
     return made._replace(row=made.row._replace(**changed), **of_record)
 
 
-def without_price(row: PaperRow) -> PaperRow:
+def without_price(row: StatementRow) -> StatementRow:
     """The same record, of an account without a price."""
     return row._replace(amount_ct=None, microeuro_per_kwh=None, parts=())
 
 
-def sums(rows: list[PaperRow], **changed: Any) -> Sums:
+def sums(rows: list[StatementRow], **changed: Any) -> Sums:
     """What the rows come to."""
     wh = sum(row.row.consumed_wh for row in rows)
     amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
-    price = PriceUsed("own", "", "2026-01-01", papers.PRICE, wh, sum(amounts), None, False)
-    made = papers.sums(
+    price = PriceUsed("own", "", "2026-01-01", statements.PRICE, wh, sum(amounts), None, False)
+    made = statements.sums(
         "family-y",
         wh,
         sum(amounts) if amounts else None,
@@ -68,9 +68,9 @@ def sums(rows: list[PaperRow], **changed: Any) -> Sums:
     return made._replace(**changed)
 
 
-def paper_of(account: Sums, **changed: Any) -> Paper:
+def paper_of(account: Sums, **changed: Any) -> Statement:
     """The frame of a paper."""
-    made = papers.paper(
+    made = statements.statement(
         account,
         only=account.account,
         version="9.8.7",
@@ -89,7 +89,7 @@ def base_fee() -> Fee:
 
 def printed(
     folder: Path,
-    rows: list[PaperRow],
+    rows: list[StatementRow],
     account: Sums | None = None,
     language: str = "de",
     **changed: Any,

@@ -9,11 +9,11 @@ from shocpp.configuration.operator import Operator
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
-from shocpp.reports.statement import Charger, Closed, Paper, Sums, Unfinished
+from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import AccountingRow
-from shocpp.store.books.statement_records import PaperRow, SeedRow
+from shocpp.store.books.statement_records import SeedRow, StatementRow
 
 PRICE = 312_700
 FILE = "1790838600-0326fd891def.json"
@@ -59,13 +59,13 @@ def seed_row(row: AccountingRow) -> SeedRow:
     return SeedRow._make(getattr(row, field) for field in SeedRow._fields)
 
 
-def paper_row(
+def statement_row(
     amount_ct: int | None = None, microeuro: int | None = None, **changes: object
-) -> PaperRow:
+) -> StatementRow:
     """A record of a paper, without a price unless it is given one."""
     row = accounting_row(**changes)
     parts = () if microeuro is None else ((row.consumed_wh, microeuro),)
-    return PaperRow(row, amount_ct, microeuro, None, parts, 0, FILE)
+    return StatementRow(row, amount_ct, microeuro, None, parts, 0, FILE)
 
 
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
@@ -74,9 +74,9 @@ def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: obj
     return made._replace(**changes)  # type: ignore[arg-type]
 
 
-def paper(*accounts: Sums, **changes: object) -> Paper:
+def statement(*accounts: Sums, **changes: object) -> Statement:
     """The frame of October 2026, with nothing to tell but its accounts."""
-    made = Paper(
+    made = Statement(
         year=2026,
         month=10,
         only=None,
@@ -115,9 +115,9 @@ def priced() -> Sums:
     )
 
 
-def eventful() -> Paper:
+def eventful() -> Statement:
     """A closed month in which everything has happened."""
-    return paper(
+    return statement(
         sums("company-x", 4_000, 125),
         priced(),
         closed=CLOSED,
@@ -144,8 +144,8 @@ def eventful() -> Paper:
 class Month(NamedTuple):
     """A paper and its records, which agree."""
 
-    paper: Paper
-    rows: tuple[PaperRow, ...]
+    statement: Statement
+    rows: tuple[StatementRow, ...]
 
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
@@ -156,12 +156,12 @@ _WH = st.integers(-(10**9), 10**9)
 
 
 @st.composite
-def _rows(draw: st.DrawFn, accounts: list[str]) -> PaperRow:
+def _rows(draw: st.DrawFn, accounts: list[str]) -> StatementRow:
     index = draw(st.integers(0, len(accounts)))
     consumed_wh, begin_wh = draw(_WH), draw(st.integers(0, 10**12))
     microeuro = draw(st.none() | st.integers(0, 10**7)) if index else None
     amount_ct = None if microeuro is None else consumed_wh * microeuro // 10**7
-    return paper_row(
+    return statement_row(
         amount_ct,
         microeuro,
         account_index=index,
@@ -183,17 +183,17 @@ def months(draw: st.DrawFn) -> Month:
     named = _NAMES.filter(lambda name: name not in ("", UNASSIGNED))
     accounts = sorted(draw(st.lists(named, max_size=4, unique=True)))
     rows = draw(st.lists(_rows(accounts), max_size=12))
-    by_account: dict[str, list[PaperRow]] = defaultdict(list)
+    by_account: dict[str, list[StatementRow]] = defaultdict(list)
     for row in rows:
         by_account[row.row.account].append(row)
     unassigned_wh = sum(row.row.consumed_wh for row in by_account[UNASSIGNED])
-    frame = paper(
+    frame = statement(
         *(_summed(index, account, by_account[account]) for index, account in enumerate(accounts, 1))
     )
     return Month(frame._replace(unassigned_wh=unassigned_wh), tuple(rows))
 
 
-def _summed(index: int, account: str, rows: list[PaperRow]) -> Sums:
+def _summed(index: int, account: str, rows: list[StatementRow]) -> Sums:
     amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
     amount_ct = sum(amounts) if amounts else None
     wh = sum(row.row.consumed_wh for row in rows)

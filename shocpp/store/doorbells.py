@@ -14,7 +14,7 @@ from shocpp.errors import StoreUnavailable
 from shocpp.unique_ids import random_uuid
 
 
-class Bell:
+class Doorbell:
     """A bell of this process's own; `fileno` becomes readable when it is rung."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Bell:
             os.unlink(self.path)
 
 
-def bells_folder(database: Path) -> Path:
+def doorbells_folder(database: Path) -> Path:
     """Where the bells of everybody who uses this database hang."""
     return database.with_name(f"{database.name}-bells")
 
@@ -68,7 +68,7 @@ def ring(path: str) -> bool:
     return True
 
 
-def take_down(path: str) -> None:
+def remove_doorbell(path: str) -> None:
     """Remove the bell of an owner that is gone."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
