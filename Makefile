@@ -1,6 +1,6 @@
 # GNU make 4.3 and the 3.81 of macOS both run this: no .ONESHELL, no !=, no $(file).
-# Nothing here calls $(MAKE): a sub-make ends its output with "Leaving directory", and a person or a CI
-# looks for pytest's summary in the last line.
+# Nothing here calls $(MAKE): a sub-make prints "Leaving directory" last, where people and CI expect
+# pytest's summary.
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,7 +12,7 @@ FUZZ ?= 1000000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# The environment is what the lock file says: an old one is cleared, not mended.
+# The environment equals the lock file: an old one is cleared, not updated.
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
@@ -50,24 +50,23 @@ lint: $(DEVELOPING) ## check format, style and types
 
 PROTOCOL_AND_LEDGER := tests/ocpp tests/ledger
 
-# By examples alone: what only a property happens to reach has no test that says why.
+# By examples alone: a branch that only a property reaches has no test that explains it.
 .PHONY: coverage
-coverage: $(DEVELOPING) ## every branch of ocpp/ and ledger/ is taken by an example in their own tests
+coverage: $(DEVELOPING) ## check that examples in their own tests reach every branch of ocpp/ and ledger/
 	@rm -f .coverage .coverage.*
 	@$(BIN)/coverage run -m pytest -m 'not hypothesis' $(PROTOCOL_AND_LEDGER)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='shocpp/ocpp/*,shocpp/ledger/*' --fail-under=100
 
-# mutmut mutates a copy and keeps its findings there: an interrupted run goes on where it was, what ARGS names runs
-# again, and after make clean everything does. CI=1 lets Hypothesis draw the same examples for every mutant. It asks
-# only the tests that it saw call a function; a table is built when it is imported, and a cache is filled by another
-# test: so what survives is shown to all examples.
+# mutmut mutates a copy and keeps its results there: an interrupted run continues, and ARGS or make clean run mutants
+# again. CI=1 lets Hypothesis draw the same examples for every mutant. mutmut runs only the tests that call a function;
+# import-time tables and caches escape it, so surviving mutants run against all examples.
 MUTANTS := build/mutants
 MUTMUT := $(CURDIR)/$(VENV)/mutating/bin/mutmut
 UNNOTICED = MUTANT_UNDER_TEST=$$mutant $(CURDIR)/$(VENV)/mutating/bin/python -m pytest -x -m 'not hypothesis' >/dev/null
 
 .PHONY: mutants
-mutants: $(VENV)/.mutating ## list the changes to ocpp/ and ledger/ that no test of theirs notices; ARGS='shocpp.ledger*'
+mutants: $(VENV)/.mutating ## list the mutants of ocpp/ and ledger/ that survive their tests; ARGS='shocpp.ledger*'
 	@mkdir -p $(MUTANTS)/tests
 	@cp -Rp pyproject.toml conf shocpp $(MUTANTS)
 	@cp -Rp tests/conftest.py tests/world $(PROTOCOL_AND_LEDGER) $(MUTANTS)/tests
@@ -76,7 +75,7 @@ mutants: $(VENV)/.mutating ## list the changes to ocpp/ and ledger/ that no test
 	@cd $(MUTANTS)/mutants && for mutant in $$(cat ../survived); do if $(UNNOTICED); then echo "$$mutant"; fi; done
 
 .PHONY: check
-check: lint coverage test ## lint, coverage, then test: what CI runs
+check: lint coverage test ## lint, coverage, then test, as CI does
 
 .PHONY: format
 format: $(DEVELOPING) ## rewrite the sources as lint wants them
@@ -126,7 +125,7 @@ $(LOCKED): requirements.lock
 	@$(PIP) install --require-hashes --requirement=requirements.lock
 	@touch $@
 
-# The lock holds the build backend too, so this step asks no index.
+# The lock holds the build backend too, so this step needs no package index.
 $(INSTALLED): $(LOCKED) pyproject.toml shocpp/__init__.py
 	@$(PIP) install --no-build-isolation --no-deps --editable .
 	@touch $@
@@ -135,12 +134,12 @@ $(DEVELOPING): $(INSTALLED) requirements-dev.lock
 	@$(PIP) install --require-hashes --requirement=requirements-dev.lock
 	@touch $@
 
-# The lock names no index: whoever installs uses their own. Resolved on the oldest Python, it is right for the newer
-# ones, because backports are only ever left out later; an environment of its own keeps pip-tools out of the lock.
+# The lock names no index: each installation uses its own. Resolved on the oldest Python, it is valid for newer ones,
+# because newer ones only leave backports out. An environment of its own keeps pip-tools out of the lock.
 COMPILE = CUSTOM_COMPILE_COMMAND='make lock' $(VENV)/locking/bin/pip-compile --quiet --strip-extras --generate-hashes \
 	--build-deps-for=editable --no-emit-index-url --no-emit-find-links --no-emit-trusted-host $(UPGRADE)
 
-# Its own environment, too: of it only pytest and Hypothesis have to be those of the tests.
+# An environment of its own: only pytest and Hypothesis must be those of the tests.
 $(VENV)/.mutating: $(LOCKED) requirements-dev.lock
 	@$(PYTHON) -m venv --clear $(VENV)/mutating
 	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement=requirements-dev.lock
