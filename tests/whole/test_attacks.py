@@ -113,7 +113,7 @@ class Honest(threading.Thread):
 
 
 class Stack(NamedTuple):
-    """The house, its doors for people, the way for chargers, and the honest one."""
+    """The whole stack: server, nginx for people and chargers, and one honest charger."""
 
     house: House
     app: Door
@@ -143,7 +143,7 @@ class Stack(NamedTuple):
             yield wire
 
     def refusal(self, name: str, key: str | None = None, **more: str) -> tuple[int, bytes]:
-        """How this one is refused."""
+        """Return the status and sentence of a refused upgrade."""
         with pytest.raises(InvalidStatus) as refused, self.charger(name, key, **more):
             pass
         response = refused.value.response
@@ -205,7 +205,7 @@ def ask(wire: ClientConnection, action: str, **payload: Any) -> Any:
 
 
 def close_code(wire: ClientConnection) -> int | None:
-    """How it ends; what is said before is passed over."""
+    """Return the code of the Close; skip the frames before it."""
     with contextlib.suppress(ConnectionClosed):
         while True:
             wire.recv(20)
@@ -400,7 +400,7 @@ def files(stack: Stack) -> list[Any]:
 
 
 def asked(stack: Stack) -> int:
-    """How many Calls have been asked for."""
+    """Return the number of Calls in the queue, in any state."""
     return int(stack.query("SELECT count(*) FROM calls")[0][0])
 
 

@@ -57,7 +57,7 @@ def strace(*options: str) -> list[str]:
 
 
 def steps(trace: Path) -> list[str]:
-    """Every change of a traced run, as strace can be told to kill at it.
+    """Return every change of a traced run, in the form that strace takes to kill at it.
 
     strace counts each system call in each thread; of two threads the faster one is killed.
     """
@@ -206,7 +206,7 @@ def test_whatever_step_it_is_killed_at_a_call_is_sent_once_at_most(
 
 
 def durable_image(trace: str, image: dict[str, bytes], answer: str) -> dict[str, bytes]:
-    """What a disk holds that loses all that was not synced, at the moment of an answer."""
+    """Return a disk image without anything unsynced at the moment of an answer."""
     waiting: dict[str, list[tuple[int, bytes]]] = {}
     syncing: dict[str, str] = {}
     for line in trace.splitlines():
@@ -233,7 +233,7 @@ def escaped(text: str) -> str:
 
 
 def unescaped(text: str) -> bytes:
-    """What `strace -xx` has printed."""
+    """Return the bytes that `strace -xx` has printed."""
     return bytes.fromhex(text.replace("\\x", ""))
 
 

@@ -28,7 +28,7 @@ Serve = Callable[..., Server]
 
 
 def status(server: Server, id_tag: str) -> str:
-    """What a card is told."""
+    """Return the status that a card gets."""
     with connect(server.url("garage")) as charger:
         return str(ask(charger, "Authorize", {"idTag": id_tag})["idTagInfo"]["status"])
 
@@ -98,7 +98,7 @@ def content(home: Home) -> dict[Path, bytes]:
 
 
 def has_files(home: Home, number: int) -> bool:
-    """Whether so many records have their files, and none waits for one."""
+    """Return True if so many records have their files and none waits for one."""
     waiting = home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL")
     return len(home.record_files()) == number and not waiting
 

@@ -245,7 +245,7 @@ def memory_kib(pid: int) -> int:
 
 
 def backlog() -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a charger has to tell after a year: a thousand transactions, each with its samples."""
+    """Return the messages of a charger after a year offline: 1 000 transactions with samples."""
     for number in range(1_000):
         begin_wh, day = 1_000_000 + number * 1_000, f"2025-{number // 84 + 1:02}"
         clock = f"{day}-{number % 84 // 3 + 1:02}T{number % 3 * 8:02}"

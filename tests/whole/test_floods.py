@@ -36,7 +36,7 @@ HEARTBEAT = charger_text('[2,"1","Heartbeat",{}]')
 THREADS = 8
 MESSAGES = 200_000 if ALL else 20_000
 GROWTH_MIB = 24
-"""What a worker may hold more after a flood: caches fill once, and Python keeps some pages."""
+"""Growth of a worker's memory that a flood may cause: caches fill once, Python keeps pages."""
 
 BOOT = {"chargePointVendor": "x", "chargePointModel": "y"}
 
@@ -143,7 +143,7 @@ def test_the_size_of_a_message_is_counted_in_bytes_and_is_larger_for_a_known_cha
 
 
 def one_answer(charger: socket.socket) -> tuple[bool, int | None]:
-    """Whether the Call is answered, and the code of the Close, where one comes."""
+    """Return True if the Call is answered, and the code of the Close, or None."""
     begin = charger.recv(2)
     if begin[:1] == b"\x88":
         return False, int.from_bytes(charger.recv(2), "big")
@@ -154,7 +154,7 @@ def one_answer(charger: socket.socket) -> tuple[bool, int | None]:
 
 
 def newcomer_s(server: Server) -> float:
-    """How long a charger that comes now waits until it is answered."""
+    """Return the seconds until a charger that connects now is answered."""
     begun = time.monotonic()
     with connect(server.url("newcomer"), open_timeout=60, compression=None) as charger:
         ask(charger, "Heartbeat", {})
@@ -300,7 +300,7 @@ def charge(charger: object, number: int, word: str) -> None:
 
 
 def assert_kept_verbatim(home: Home) -> None:
-    """What was said is in the views to the letter, and file names are made of digits."""
+    """Assert that the views hold the sent texts verbatim, and that file names are digits."""
     told = home.query("SELECT model, serial FROM charge_points WHERE id LIKE 'c%'")
     assert sorted(told) == sorted((word[:20], word[:25]) for word in HOSTILE)
     cards = home.query(

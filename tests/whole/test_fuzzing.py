@@ -70,7 +70,7 @@ AUTUMN_MS = 1_790_830_000_000
 
 
 def memory_mib() -> float:
-    """What this process holds just now."""
+    """Return the resident memory of this process."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 
@@ -91,7 +91,7 @@ def logged(path: Path) -> Iterator[None]:
 
 
 class Wire:
-    """What carries a conversation here: a list of what was sent."""
+    """A transport of a conversation: it keeps the sent texts in a list."""
 
     def __init__(self) -> None:
         self.remote = "192.0.2.1:1"
@@ -116,7 +116,7 @@ class Town:
         self._calls = 0
 
     def write(self, jobs: Sequence[Job]) -> list[Any]:
-        """What becomes of the jobs of one tick."""
+        """Write the jobs of one tick and return their results."""
         return self.books.bookkeeping.write(list(jobs), self.now_ms)
 
     def queue(self, name: str) -> QueuedCall:
@@ -420,7 +420,7 @@ BREATH, THE_END = '[2,"breath","Heartbeat",{}]', '[2,"the end","Heartbeat",{}]'
 
 
 def spoiled_frames(dice: random.Random) -> bytes:
-    """What a WebSocket may be sent after good frames: bits, lengths and endings that are none."""
+    """Return frames with invalid bits, lengths and endings, to send after valid ones."""
     sent = b"".join(charger_text(BREATH) for _ in range(dice.randrange(3)))
     payload = dice.choice((b"", b"x", b"\xff", b"\x03\xe8", b"\x00", b"\xe2\x82", b"x" * 126))
     kind = dice.randrange(6)
@@ -449,7 +449,7 @@ def spoiled_frames(dice: random.Random) -> bytes:
 
 
 def assert_closed_as_wsproto_would(server: Server, sent: bytes) -> None:
-    """What came before is answered, and the Close says what was wrong."""
+    """Assert that earlier frames are answered and that the Close names the violation."""
     messages, code = by_wsproto(sent)
     with upgraded(server, "spoiled") as wire:
         wire.sendall(sent)

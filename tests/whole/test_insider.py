@@ -69,7 +69,7 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
 
 
 def of_garage(home: Home) -> list[tuple[Any, ...]]:
-    """What is booked of the honest charger."""
+    """Return the records of the honest charger."""
     return home.query(
         "SELECT account, consumed_wh, review FROM accounting WHERE charge_point_id = 'garage'"
     )

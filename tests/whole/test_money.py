@@ -135,9 +135,9 @@ def test_whatever_happens_each_wh_is_booked_once_to_the_account_of_its_card(
 
 
 def test_a_start_without_a_time_that_its_successors_overtook_opens_nothing(tmp_path: Path) -> None:
-    """Its worker was slow, and the charger has told it again by another one, and gone on.
+    """Its worker was slow; the charger has repeated it to another worker and gone on.
 
-    Opened, it would take the next stop for its own, and all that was booked in between twice.
+    Opened, it would match the next stop and bill the energy in between twice.
     """
     desk = Desk(tmp_path)
     told = ("StartTransaction", {"connectorId": 1, "idTag": "3333", "meterStart": 5_000})
@@ -193,7 +193,7 @@ class Flow:
 
 
 class Told:
-    """A transaction message of a box: in its queue, held back, or told."""
+    """A transaction message of a box: queued, held back, or sent."""
 
     def __init__(self, action: str, flow: Flow, payload: dict[str, Any]) -> None:
         self.action, self.flow, self.payload = action, flow, payload
@@ -201,7 +201,7 @@ class Told:
 
 
 class Box:
-    """A charger: its registers, what it charges, what it has yet to tell and what it has told.
+    """A charger: its registers, its energy, its queue and its sent messages.
 
     `forgets`: it stops with -1 what it began offline, and repeats a stop with -1.
     """
@@ -421,7 +421,7 @@ class Queues(RuleBasedStateMachine):
     @precondition(lambda self: any(box.queue for box in self.boxes))
     @rule(number=st.integers(0, 2))
     def hold_back(self, number: int) -> None:
-        """A stop that comes later than what follows it; its id tells what it ends."""
+        """Hold back a stop until after later messages; its id names its transaction."""
         box = self.box(number)
         if box.queue and box.meter != "restarts":
             told = box.queue[0]
@@ -518,7 +518,7 @@ class Queues(RuleBasedStateMachine):
         assert Counter(there) == Counter((flow.box.name, flow.begin_wh) for flow in here)
 
     def teardown(self) -> None:
-        """What the queues still hold is told: then all that flowed is booked, and in the files."""
+        """Send the rest of the queues: then all energy is booked, and in the files."""
         try:
             for number, box in enumerate(self.boxes):
                 self.deliver_all(number)

@@ -333,7 +333,7 @@ def half_requests(door: Door, number: int) -> Iterator[list[ssl.SSLSocket]]:
 
 
 def inside(house: House) -> int:
-    """How many connections the app has, from whoever."""
+    """Return the number of connections to the app."""
     needle = f":{house.server.port:04X}"
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table]

@@ -1,8 +1,7 @@
-"""What real chargers do that no transcript can say, and the list of all their quirks.
+"""Quirks of real chargers that no transcript can express, and the list of all quirks.
 
-Each row is a report of users of real chargers; what they do on the wire is in the transcripts
-`quirk_NN_…`, what they do before it or to it is here: handshakes, sockets, floods and silence. ROWS
-says where each one is tested.
+Each row is a report of users of real chargers. The transcripts `quirk_NN_…` hold frames; this file
+holds handshakes, sockets, floods and silence. ROWS names the test of each row.
 """
 
 import base64
@@ -154,7 +153,7 @@ ROWS: dict[int, tuple[str, ...]] = {
 WAITING = {
     25: "dropping a connection by hand",
 }
-"""What a row asks for beside what is tested, once there is such a thing."""
+"""The part of a row that waits for a later feature."""
 
 
 # -- chargers --------------------------------------------------------------------------------------
@@ -437,7 +436,7 @@ def test_quirk_10_names_in_either_case(server: Server) -> None:
 
 
 def is_let_in(server: Server, *headers: str, name: str = "box-1") -> bool:
-    """Whether a charger gets in and is known by the name in its path."""
+    """Return True if a charger connects under the name in its path."""
     with RawCharger(server, f"/{name}".encode(), *UPGRADE, OCPP16, *headers) as charger:
         answer = charger.status == 101 and charger.ask("Heartbeat", {})
         return bool(answer) and name in names(server.home)
@@ -571,7 +570,7 @@ def keep_back(home: Home, delay_ms: int) -> None:
 
 
 def is_open(home: Home) -> bool:
-    """Whether free2move's transaction is on disk."""
+    """Return True if free2move's transaction is on disk."""
     opened = "SELECT transaction_id FROM open_transactions WHERE charge_point_id = 'free2move'"
     return home.query(opened) == [(20_009_042,)]
 
@@ -624,7 +623,7 @@ def test_quirk_26_an_answer_kept_back_is_given_before_the_close(server: Server) 
 
 
 def test_quirk_26_a_crash_before_the_late_answer_costs_nothing(server: Server) -> None:
-    """What it sends again is the same start, with the same id."""
+    """The repeated start gets the same id."""
     keep_back(server.home, FOR_EVER_MS)
     with connect(server.url("free2move")) as charger:
         charger.send(call("1", "StartTransaction", START))
@@ -666,7 +665,7 @@ def test_quirk_26_late_answers_over_stdin_and_stdout(home: Home) -> None:
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_quirk_27_a_hard_reset_waits_for_no_confirmation(server: Server, reset: bool) -> None:
-    """TC_013: it sends its stop and is gone; it is booked although nobody hears the answer."""
+    """TC_013: it sends its stop and disconnects; the stop is booked although no answer arrives."""
     with RawCharger(server, b"/box", *UPGRADE, OCPP16) as charger:
         charger.ask("StartTransaction", START)
         charger.send(json.dumps([2, "2", "StopTransaction", STOP | {"reason": "HardReset"}]))

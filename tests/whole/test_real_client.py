@@ -44,7 +44,7 @@ STARTED = STOPPED - timedelta(hours=3)
 
 
 class Day(NamedTuple):
-    """What one charger does."""
+    """The day of one charger."""
 
     charge_point_id: str = "garage"
     id_tag: str = "3333"

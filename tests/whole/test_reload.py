@@ -158,14 +158,14 @@ def assert_the_books_have_what_was_acknowledged(home: Home, town: list[TalkingCh
 
 
 def booked_ids(home: Home) -> Counter[tuple[str, int]]:
-    """How many records each transaction has."""
+    """Return the number of records of each transaction."""
     rows = home.query("SELECT charge_point_id, transaction_id FROM accounting")
     return Counter((name, int(number)) for name, number in rows)
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    """A server, and room for nginx."""
+    """A server, and a folder for nginx."""
     with built(tmp_path) as house:
         yield house
 

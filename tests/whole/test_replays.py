@@ -1,4 +1,4 @@
-"""Stops and starts that are told again, by another charger, or with ids that were never issued.
+"""Repeated starts and stops, by other chargers, and with ids that were never issued.
 
 A real server with two workers. Nobody needs a password here: what a stranger can do is told by what
 the ledger believes, and that is only a charger's own transactions (invariants I2 and I9).
@@ -105,7 +105,7 @@ def under_way(home: Home) -> list[tuple[Any, ...]]:
 
 
 def billed(home: Home) -> int:
-    """What somebody is going to pay for, in Wh."""
+    """Return the billed energy in Wh."""
     ((wh,),) = home.query(
         "SELECT coalesce(sum(consumed_wh), 0) FROM accounting WHERE review IS NULL"
     )
@@ -118,7 +118,7 @@ def billed(home: Home) -> int:
 async def replay(
     server: Server, action: str, payload: dict[str, Any], heard: Counter[str], count: int
 ) -> int:
-    """Tell it until so many answers have come in all, dialling again when replaced; how often told.
+    """Send it until so many answers have come, reconnecting when replaced; return the count sent.
 
     Each newer connection replaces the older ones, so answers get lost on the way.
     """
@@ -140,7 +140,7 @@ async def replay(
 
 
 def replay_on_three(server: Server, action: str, payload: dict[str, Any]) -> tuple[Any, int]:
-    """What three connections of one charger hear at once, and how often they told it."""
+    """Return the answers to three simultaneous connections, and the number of messages sent."""
     heard: Counter[str] = Counter()
 
     async def all_three() -> int:

@@ -1,6 +1,6 @@
 """Every transcript, played three times: one contract for the pure core, stdin/stdout and WebSocket.
 
-The transcripts are the files of tests/transcripts; their form is told in playing.py.
+The transcripts are the files of tests/transcripts; tests/world/playing.py describes their format.
 """
 
 from collections.abc import Callable, Iterator
@@ -39,7 +39,7 @@ def one_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Home]:
 
 @pytest.fixture(scope="module")
 def books(one_home: Callable[[], Home]) -> Iterator[Books]:
-    """What the pure connection's facts are written into."""
+    """The bookkeeping that writes the facts of the pure connection."""
     books = Books(one_home())
     with books.db:
         yield books

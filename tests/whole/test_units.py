@@ -1,6 +1,6 @@
-"""What systemd and Docker are told about us: their own tools' verdict, and the server run so.
+"""The units of systemd and the files of Docker: checked by their own tools, and run.
 
-There is no systemd that could run a unit here; what it would do is done step by step.
+Without a running systemd, the tests do its steps one by one.
 """
 
 import json

@@ -5,7 +5,7 @@ from shocpp.store.database import Database
 
 
 def assert_months_tell_the_same(db: Database) -> None:
-    """Each month told from where it needs to be looked at is what the views tell of it."""
+    """Assert that the audit of each month alone equals the views over all months."""
     months = db.execute("SELECT DISTINCT year, month FROM audit ORDER BY year, month").fetchall()
     for year, month in months:
         told = db.execute(

@@ -1,4 +1,4 @@
-"""A simulated charger for tests of Calls: it counts what it is sent and says what it is told to.
+"""A simulated charger for tests of Calls: it keeps the Calls it receives and answers as set up.
 
 `shocpp.demo.charge_point` plays an evening; this one plays a moment: a car is plugged in, a remote
 start starts it, and each answer can be another one, or none.

@@ -1,4 +1,4 @@
-"""What the tests of faults share: a day's transaction, the oracle of its energy, and disturbances.
+"""Shared parts of the fault tests: a day's transaction, the oracle of its energy, disturbances.
 
 All of it works on real processes from outside: strace makes system calls fail or kills at them, and
 nothing in the product knows. The day is one transaction of 33 kWh of family-y at the charger
@@ -61,7 +61,7 @@ def not_allowed_here(what: str) -> None:
 
 
 def as_root() -> list[str]:
-    """What makes a command root's."""
+    """Return the words that make a command run as root."""
     return [] if os.geteuid() == 0 else [needs("sudo"), "-n"]
 
 
@@ -148,7 +148,7 @@ def frame(unique_id: str, call: tuple[str, Any]) -> str:
 
 
 class LivingCharger(threading.Thread):
-    """Charges again and again until it is told to end; `energy_wh` is what it has told of."""
+    """Charges again and again until stopped; `energy_wh` is the energy it has reported."""
 
     def __init__(self, url: str, number: int) -> None:
         super().__init__(name=f"c{number}", daemon=True)

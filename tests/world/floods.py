@@ -1,6 +1,6 @@
-"""What the tests of floods share: raw WebSockets, an honest charger beside, what a worker holds.
+"""Shared parts of the flood tests: raw WebSockets, an honest charger, a worker's memory.
 
-Whoever floods has a bare socket, so that nothing on this side of the wire keeps the rules for them.
+A flooding client has a bare socket, so that no library keeps the rules for it.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ HANG_S = 5.0
 
 
 class Load(NamedTuple):
-    """What a process holds."""
+    """Memory and descriptors of a process."""
 
     mib: float
     threads: int
@@ -41,7 +41,7 @@ class Load(NamedTuple):
 
 
 def load_of(server: Server) -> Load:
-    """What a server's worker holds now."""
+    """Return memory and descriptors of a server's worker."""
     (worker,) = server.workers()
     pages = int(Path(f"/proc/{worker}/statm").read_text().split()[1])
     threads = len(os.listdir(f"/proc/{worker}/task"))

@@ -1,4 +1,4 @@
-r"""Frames that no charger should send: real ones, mutated, and what the protocol wants for each.
+r"""Frames that no charger should send: real ones, mutated, with the answer that is due.
 
 `Mutator` takes the `>` frames of the transcripts, a Call of every action and answers to our own
 Call, and spoils them as text (cut, doubled, spliced, special signs put in) or as JSON (members
@@ -211,7 +211,7 @@ class Mutator:
         return text
 
     def where(self, text: str) -> str:
-        """What a failed assertion says, so that its frame can become a test."""
+        """Return a description of the frame for a failed assertion, to make a test of it."""
         return f"SHOCPP_FUZZ_SEED={self.seed}, frame {self.number}: {text!r}"
 
     # -- as text ----------------------------------------------------------------------------------
@@ -395,7 +395,7 @@ class Wanted(NamedTuple):
     is_sure: bool
 
     def trouble_with(self, answer: str) -> str | None:
-        """What is wrong with an answer, if anything is."""
+        """Return the fault of an answer, or None."""
         frame = json.loads(answer, parse_constant=_no_constant)
         if not isinstance(frame, list) or len(frame) < 3:
             return "no frame"
@@ -419,7 +419,7 @@ def _no_constant(name: str) -> Any:
 
 
 def wanted(text: str) -> Wanted | None:
-    """What OCPP-J wants: a Call with a readable id is answered, anything else is not."""
+    """Return the answer that OCPP-J wants: one for a Call with a readable id, else none."""
     is_sure = text.count("[") + text.count("{") < DEEP
     try:
         frame = json.loads(text.lstrip("\ufeff"), strict=False, parse_int=_number)
@@ -455,7 +455,7 @@ def _storable(unique_id: Any) -> Any:
 
 
 def is_hopeless(text: str) -> bool:
-    """Whether a text may pass for garbage, three of which in a row end a connection."""
+    """Return True if a text counts as garbage, three of which in a row end a connection."""
     if text.count("[") + text.count("{") >= DEEP:
         return True
     try:

@@ -45,7 +45,7 @@ class Home:
 
     @property
     def settings(self) -> Settings:
-        """What a process started in it runs with."""
+        """Return the settings of a process that is started in it."""
         return read_settings(self.environment)
 
     def run(self, *command: str, stdin: str = "", **more: Any) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""A world of simulated chargers, and the truth about what flowed in it.
+"""A world of simulated chargers, and the true energy of each charge.
 
 Each charger has meters that count on, that restart with each transaction, or that lose their
 register at a reboot; a clock, or none; and a queue that survives everything: transaction messages
@@ -40,7 +40,7 @@ SPRING_S = 1_680_000_000
 
 
 class Kind(NamedTuple):
-    """What a charger is like.
+    """The kind of a charger.
 
     meter: "cumulative", "per session" (restarts with each transaction), "restarts" (loses its
     register at a reboot), or "main" (one register for all connectors, one of which charges).
@@ -90,18 +90,18 @@ class Charge:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """What tells this start from others, unless the charger has no clock."""
+        """Return the key that distinguishes this start, unless the charger has no clock."""
         return self.charger, str(self.connector), str(self.begin_wh), str(self.started)
 
     @property
     def account(self) -> str:
-        """The account that the charger was told, in the id."""
+        """Return the account in the transaction id that the charger received."""
         assert self.transaction_id is not None
         return ACCOUNTS.get(self.transaction_id // SHARE, UNASSIGNED)
 
     @property
     def truth(self) -> tuple[str, int, str, int, bool]:
-        """What the books must say of it, once."""
+        """Return the record that must exist, once."""
         return self.charger, self.connector, self.account, self.wh, self.wh > CAP_WH
 
 
@@ -196,7 +196,7 @@ class Gate:
 
 
 class Disk:
-    """What the server has committed, read row after row, each once."""
+    """The committed rows of the server, each read once."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -264,7 +264,7 @@ class World:
         await self.look_at_the_disk()
 
     def goes_on(self) -> bool:
-        """Whether there is still something to charge."""
+        """Return True if a charge is still to be made."""
         return len(self.charges) < self.transactions
 
     async def make_trouble(self) -> None:
@@ -388,7 +388,7 @@ class World:
 
 
 def fleet(transactions: int) -> int:
-    """How many chargers: enough to keep a server busy."""
+    """Return a number of chargers that keeps a server busy."""
     return 16 if transactions < 5_000 else 96
 
 
@@ -416,7 +416,7 @@ class Charger:
 
     @property
     def may_be_haunted(self) -> bool:
-        """Whether its messages may overtake one another without changing what they mean."""
+        """Return True if its messages may overtake one another without changing their meaning."""
         ordered = self.kind.meter == "restarts" and self.kind.samples == "MeterValues"
         return self.has_clock and not ordered
 
@@ -459,7 +459,7 @@ class Charger:
                 self.registers[connector] = 0
 
     def time(self) -> str | None:
-        """What the clock says; no two messages in the same second."""
+        """Return the time of the clock; no two messages are in the same second."""
         self.clock_s += 1
         if self.kind.clock == "set":
             return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.clock_s))
@@ -515,7 +515,7 @@ class Charger:
         self.put("StopTransaction", charge, stop, self.time())
 
     def may_lose_its_register(self, charge: Charge, wh: int) -> bool:
-        """Whether the readings and the id still tell what flowed: else it is for a human."""
+        """Return True if readings and id still determine the energy; else a decision is needed."""
         told = self.kind.stop_id == "known" or charge.transaction_id is not None
         return self.kind.meter == "restarts" and told and wh <= min(charge.begin_wh - 3, CAP_WH)
 
@@ -634,7 +634,7 @@ class Charger:
         return json.dumps([2, unique_id, message.action, payload]), unique_id
 
     def promised(self, message: Message, payload: dict[str, Any]) -> None:
-        """An answer has come, whether the charger hears it or not: it was written down (I1)."""
+        """Note an answer: whether it arrives or not, the message is on disk (I1)."""
         charge, world = message.charge, self.world
         if message.action == "StartTransaction":
             world.starts_answered.add((*charge.key, str(payload["transactionId"])))
@@ -675,7 +675,7 @@ class Charger:
                 await wire.close()
 
     async def haunt(self) -> None:
-        """A second socket with this name tells old stories, with their ids or without."""
+        """Replay old messages on a second socket with this name, with their ids or without."""
         self.world.happened["second sockets"] += 1
         try:
             ghost = await self.dial()

@@ -104,7 +104,7 @@ def read_steps(path: Path) -> list[Step]:
 
 
 def prose_of(path: Path) -> str:
-    """The case that a transcript tells at its top."""
+    """Return the case that the head of a transcript describes."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return "\n".join(line.lstrip("# ") for line in lines if line.startswith("#"))
 
@@ -113,7 +113,7 @@ _WILD = re.compile(r"(\*|\{\{\w+\}\})")
 
 
 def pattern_of(expected: str, captured: dict[str, str]) -> re.Pattern[str]:
-    """What an expected text means as a regular expression."""
+    """Return an expected text as a regular expression."""
     parts = []
     for part in _WILD.split(expected):
         if part == "*":
@@ -261,7 +261,7 @@ class Play:
             time.sleep(0.01)
 
     def _fact(self, fact: str) -> tuple[Callable[[], str], str, Callable[[str], object]]:
-        """How to find out, what is expected, and whether what was found is that."""
+        """Return the query, the expected values, and the comparison of a fact line."""
         if fact.startswith("files: "):
             return self._count_files, fact[7:], fact[7:].__eq__
         if fact.startswith("summary "):
@@ -387,7 +387,7 @@ class Books:
 
 
 class PureWire:
-    """What the switchboard does with a frame, one after the other."""
+    """Plays the switchboard: one frame after the other."""
 
     def __init__(self, books: Books, identity: str, connection: Connection) -> None:
         self._books = books
@@ -510,5 +510,5 @@ class WebSocketWire:
         return received
 
     def close(self) -> None:
-        """Say good-bye."""
+        """Close the connection."""
         self._open.close()

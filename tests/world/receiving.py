@@ -1,4 +1,4 @@
-"""A mail server and a web server on loopback, for the tests of what leaves the house.
+"""A mail server and a web server on loopback, for the tests of delivery.
 
 They speak the protocols over real sockets and TLS; letters are read with the standard library's
 parser of mail.
@@ -32,7 +32,7 @@ LOGIN = "weg%40example.org:correct%20horse%2Bbattery%2F%25@"
 
 
 class Received(NamedTuple):
-    """What a mail server was given: the envelope and the letter in it."""
+    """A mail that the server has received: envelope and message."""
 
     sender: str
     to: list[str]
@@ -111,7 +111,7 @@ class Clerk(socketserver.StreamRequestHandler):
         self.encrypted = True
 
     def say(self, what: str, reply: str) -> bool:
-        """Answer as the server is told to; whether the connection goes on."""
+        """Answer as set up; return True if the connection goes on."""
         told = self.server.replies.get(what, reply)
         if told is None:
             self.server.closing.wait(10)

@@ -51,7 +51,7 @@ class Server:
         return f"ws://127.0.0.1:{self.port}/{charge_point_id}"
 
     def log(self) -> str:
-        """What it has logged."""
+        """Return its log."""
         return self.log_file.read_text(errors="replace")
 
     def workers(self) -> list[int]:

@@ -1,6 +1,6 @@
-"""What the tests of web servers share: the shipped files, installed in a folder of a test.
+"""Shared parts of the web server tests: the shipped files, installed in a folder of a test.
 
-What nginx is given are the shipped files with other ports, paths and names put in.
+nginx gets the shipped files with other ports, paths and names.
 """
 
 import base64
@@ -86,7 +86,7 @@ def put_in(text: str, replacements: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class House:
-    """A server, and room for the web servers around it; they end with it."""
+    """A server with web servers in front; they end with it."""
 
     home: Home
     server: Server
@@ -140,7 +140,7 @@ class House:
 
 @contextlib.contextmanager
 def built(folder: Path, **environment: str) -> Iterator[House]:
-    """A house whose server has a token."""
+    """Start a server that has a token."""
     home = Home(folder / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN, **environment)
     with contextlib.ExitStack() as until_end:
