@@ -1,15 +1,16 @@
-"""The month's records as CSV: for people with a spreadsheet, and for programs (a room).
+"""The records of a month as CSV, in one format for people and one for programs.
 
-For people: local_time times, decimals and words of their language, in UTF-8 with a byte order mark,
-without which Excel takes umlauts for something else. German Excel reads `;`, decimal commas and
-01.10.2026; in English it is `,`, decimal points and 2026-10-01, which Americans and Britons read
-alike. What a charger or a human has typed never runs as a formula: it begins with an apostrophe
-where it would. Ids of cards are masked, and begin with `…`, so that zeros in front stay.
+The format for people has local times and the decimals and words of their language. It is UTF-8 with
+a byte order mark, because Excel misreads umlauts without one. German Excel expects `;`, decimal
+commas and 01.10.2026. The English file has `,`, decimal points and 2026-10-01, because Americans
+and Britons read that date alike. Texts from chargers and users never run as a formula: an
+apostrophe in front of them prevents it. Ids of cards are masked and begin with `…`, which also
+preserves leading zeros.
 
-For programs: the names of the view `accounting` where it has them, UTC, every text verbatim.
+The format for programs has the column names of the view `accounting`, UTC and unchanged texts.
 
-There is no row of totals: it would be sorted, filtered and summed up with the others. VAT is that
-of an account's whole month, not of a record, so it has no column; the JSON form has it.
+There is no row of totals, because a spreadsheet would sort, filter and add it with the others. VAT
+is computed for an account's month and not for a record, so it has no column; JSON has it.
 """
 
 import csv
@@ -25,11 +26,13 @@ from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.statement_records import StatementRow
 
 BYTE_ORDER_MARK = "\ufeff"
+"""The first character of a CSV file for people."""
 
-_RUNS = tuple("=+-@＝＋－＠")  # noqa: RUF001 - East Asian spreadsheets take the wide ones as well
+# East Asian spreadsheets accept the full-width signs as well.
+_FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 
-_MONEY = {
+_MONEY_HEADERS = {
     "de": ("ct/kWh", "EUR", "Preisteile (kWh × ct)"),
     "en": ("ct/kWh", "EUR", "Price parts (kWh × ct)"),
 }
@@ -51,7 +54,8 @@ _HEADERS = {
     ),
 }
 
-_MONEY_AFTER = _HEADERS["en"].index("kWh") + 1
+_MONEY_INDEX = _HEADERS["en"].index("kWh") + 1
+"""The position at which the columns of money are inserted, in every language."""
 
 MACHINE_COLUMNS = (
     *("row", "localtime", "unixtime", "account_index", "account", "charge_point_id"),
@@ -61,23 +65,33 @@ MACHINE_COLUMNS = (
     *("stop_reason", "provenance", "flags", "entry", "replaces_file", "decided_by"),
     *("decided_why", "file_name"),
 )
-"""`row` counts from 1; `price_parts` are Wh and microeuro per kWh, as in `20000@312700 …`."""
+"""The columns for programs, in their order.
+
+`row` counts from 1; `price_parts` are Wh and microeuro per kWh, as in `20000@312700 …`.
+"""
 
 
 def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[str]:
-    """The records for people; columns of money only where something has a price."""
+    """Yield the file for people, line by line.
+
+    It has columns of money only if an account of the statement has a price.
+    """
     line = csv_lines(";" if language == "de" else ",")
-    people = _People(statement, language)
-    yield BYTE_ORDER_MARK + line(people.headers())
+    columns = _PeopleColumns(statement, language)
+    yield BYTE_ORDER_MARK + line(columns.headers())
     number = 0
     for row in rows:
-        is_charge = row.row.entry != "dismissal"  # nobody owes it: the paper does not number it
-        number += is_charge
-        yield line(people.cells(str(number) if is_charge else "", row))
+        # A dismissed record is billed to nobody. It has no number, as in the PDF.
+        is_billed = row.row.entry != "dismissal"
+        number += is_billed
+        yield line(columns.cells(str(number) if is_billed else "", row))
 
 
 def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
-    """The records for programs, all columns always; what is not known is empty."""
+    """Yield the file for programs, line by line.
+
+    It always has all columns; a cell is empty if its value is not known.
+    """
     line = csv_lines(",")
     yield with_newline(line(MACHINE_COLUMNS))
     for number, row in enumerate(rows, 1):
@@ -86,30 +100,37 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def defused(text: str | None) -> str:
-    """A text of somebody else, as a cell that no spreadsheet takes for a formula."""
+    """Return a text from outside as a cell that no spreadsheet runs as a formula.
+
+    Control characters become blanks, so that the cell has one line; None becomes an empty cell.
+    """
+    # Blanks are removed first: spreadsheets also run a formula that follows a tab or a blank.
     plain = (text or "").translate(_CONTROLS).strip()
-    return f"'{plain}" if plain.startswith(_RUNS) else plain
+    return f"'{plain}" if plain.startswith(_FORMULA_SIGNS) else plain
 
 
 class _Line:
-    """What csv writes to; it hands each line on."""
+    """A file for `csv.writer` that returns each line instead of storing it."""
 
     def write(self, text: str) -> str:
+        """Return the line; `writerow` returns this value to its caller."""
         return text
 
 
 def csv_lines(delimiter: str) -> Callable[[Iterable[object]], str]:
-    """What makes a line of a spreadsheet of its cells."""
+    """Return a function that turns the cells of a row into one line, ended by CR LF."""
     return csv.writer(_Line(), delimiter=delimiter, lineterminator="\r\n").writerow
 
 
 def with_newline(line: str) -> str:
-    """Before Python 3.13 csv quotes a carriage return only where lines end with one."""
+    """Return the line with LF in place of its CR LF."""
+    # Before Python 3.13 csv quotes a carriage return in a cell only if lines end with one.
+    # So lines are written with CR LF first.
     return line.removesuffix("\r\n") + "\n"
 
 
-class _People:
-    """The cells of a paper as its readers write them."""
+class _PeopleColumns:
+    """The headers and cells of the file for people, in one language."""
 
     def __init__(self, statement: Statement, language: str) -> None:
         self._language = language
@@ -119,14 +140,17 @@ class _People:
             charger.charge_point_id: charger.name or charger.charge_point_id
             for charger in statement.chargers
         }
-        self._priced = any(sums.amount_ct is not None for sums in statement.accounts)
+        self._has_prices = any(sums.amount_ct is not None for sums in statement.accounts)
 
     def headers(self) -> list[str]:
-        """The names of the columns."""
-        return self._with_money(_HEADERS[self._language], _MONEY[self._language])
+        """Return the names of the columns, in their order."""
+        return self._with_money(_HEADERS[self._language], _MONEY_HEADERS[self._language])
 
     def cells(self, number: str, statement_row: StatementRow) -> list[str]:
-        """A record, in the order of the headers."""
+        """Return the cells of a record, in the order of the headers.
+
+        `number` is empty for a record that nobody owes.
+        """
         row, language = statement_row.row, self._language
         charger, id_tag = row.charge_point_id or "", row.id_tag or ""
         cells = (
@@ -156,10 +180,12 @@ class _People:
         return self._with_money(cells, self._money(statement_row))
 
     def _with_money(self, cells: tuple[str, ...], money: tuple[str, ...]) -> list[str]:
-        paid = money if self._priced else ()
-        return [*cells[:_MONEY_AFTER], *paid, *cells[_MONEY_AFTER:]]
+        """Return the cells with those of money in their place, if the statement has prices."""
+        priced_cells = money if self._has_prices else ()
+        return [*cells[:_MONEY_INDEX], *priced_cells, *cells[_MONEY_INDEX:]]
 
     def _money(self, row: StatementRow) -> tuple[str, str, str]:
+        """Return the price, the amount, and the parts if the record has several prices."""
         language, price, amount_ct = self._language, row.microeuro_per_kwh, row.amount_ct
         parts = ""
         if price is None:
@@ -173,21 +199,24 @@ class _People:
         )
 
     def _remarks(self, flags: str, price_note: str | None) -> str:
-        said = "; ".join(filter(None, (flags, price_note)))
-        return phrase(said, self._language)
+        """Return the flags and the note on the price as words of the language."""
+        remarks = "; ".join(filter(None, (flags, price_note)))
+        return phrase(remarks, self._language)
 
     def _local(self, moment: str | None) -> str:
+        """Return a UTC timestamp as local time in the language; empty for None."""
         return "" if moment is None else spelled(local_time(moment, self._zone), self._language)
 
 
 def _clock(seconds: int | None) -> str:
-    """Hours, minutes and seconds, as every spreadsheet reads them; hours may be more than 24."""
+    """Return a duration as h:mm:ss, which every spreadsheet reads; hours may exceed 24."""
     if seconds is None:
         return ""
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def _machine_cells(statement: Statement, number: int, statement_row: StatementRow) -> list[object]:
+    """Return the cells of a record in the order of MACHINE_COLUMNS."""
     row, amount_ct = statement_row.row, statement_row.amount_ct
     return [
         *(number, row.localtime, row.unixtime, row.account_index, row.account),

@@ -1,4 +1,7 @@
-"""The forms of a paper by their names, and where they are kept (a room)."""
+"""The formats of a statement by their names, and the files that statements are written to.
+
+The imports of each format are inside its function, so that a command loads one format only.
+"""
 
 import os
 import re
@@ -8,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.reports.month import (
+    decided_or_late_rows,
     name_of,
     rows_of_statement,
-    rows_told_apart,
     seed_rows_of_statement,
 )
 from shocpp.reports.statement import Statement
@@ -24,11 +27,15 @@ from shocpp.reports.year import (
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
-_UNFIT = re.compile(r"[^\w.-]+")
+_UNFIT_FOR_FILE_NAME = re.compile(r"[^\w.-]+")
 
 
 class Format(NamedTuple):
-    """What a form is to others, and how a paper is told in it, piece by piece."""
+    """A format of a statement.
+
+    `suffix` is that of its files, with the dot. `chunks` yields the statement in chunks; its
+    arguments are the database, the statement and the language.
+    """
 
     suffix: str
     media_type: str
@@ -39,7 +46,7 @@ def _text(db: Database, statement: Statement, language: str) -> Iterable[str]:
     from shocpp.reports.text_format import text_of
 
     rows = seed_rows_of_statement(db, statement)
-    return text_of(statement, rows_told_apart(db, statement), rows, language)
+    return text_of(statement, decided_or_late_rows(db, statement), rows, language)
 
 
 def _csv(db: Database, statement: Statement, language: str) -> Iterable[str]:
@@ -74,25 +81,25 @@ FORMATS = {
     "json": Format(".json", "application/json", _json),
     "pdf": Format(".pdf", "application/pdf", _pdf),
 }
-"""A PDF is of one account."""
+"""Every format by its name; a PDF needs a statement of one account (`month.of_account`)."""
 
 
-def chunks(db: Database, statement: Statement, form: str, language: str) -> Iterator[bytes]:
-    """The paper in a form, piece by piece."""
-    for chunk in FORMATS[form].chunks(db, statement, language):
+def chunks(db: Database, statement: Statement, format_name: str, language: str) -> Iterator[bytes]:
+    """Yield a month's statement in a format of FORMATS, in chunks."""
+    for chunk in FORMATS[format_name].chunks(db, statement, language):
         yield chunk.encode() if isinstance(chunk, str) else chunk
 
 
-def chunks_of_year(statement: Year, form: str, language: str) -> Iterator[bytes]:
-    """A year's paper in a form, piece by piece."""
-    made: dict[str, Callable[[], Iterable[str | bytes]]] = {
+def chunks_of_year(statement: Year, format_name: str, language: str) -> Iterator[bytes]:
+    """Yield a year's statement in a format, in chunks; the names are those of FORMATS."""
+    writers: dict[str, Callable[[], Iterable[str | bytes]]] = {
         "text": lambda: text_of_year(statement, language),
         "csv": lambda: csv_of_year(statement, language),
         "csv-machine": lambda: csv_machine_of_year(statement),
         "json": lambda: json_of_year(statement),
         "pdf": lambda: _pdf_of_year(statement, language),
     }
-    for chunk in made[form]():
+    for chunk in writers[format_name]():
         yield chunk.encode() if isinstance(chunk, str) else chunk
 
 
@@ -102,19 +109,24 @@ def _pdf_of_year(statement: Year, language: str) -> Iterable[bytes]:
     return [pdf_of_year(statement, language)]
 
 
-def file_name(statement: Statement, form: str) -> str:
-    """Month, account index and what of the account's name fits into the name of a file."""
+def file_name(statement: Statement, format_name: str) -> str:
+    """Return the name of a statement's file, as in `2026-10_002_family-y.pdf`.
+
+    A statement of one account has the account's index and name in it. Characters that do not fit
+    into a file name become `_`, and the account's name has at most 60 characters.
+    """
     name = name_of(statement.year, statement.month)
     for sums in statement.accounts if statement.only is not None else ():
-        name += f"_{sums.account_index:03}_{_UNFIT.sub('_', sums.account)[:60]}"
-    return name + FORMATS[form].suffix
+        name += f"_{sums.account_index:03}_{_UNFIT_FOR_FILE_NAME.sub('_', sums.account)[:60]}"
+    return name + FORMATS[format_name].suffix
 
 
 def write(target: Path, content: Iterable[bytes]) -> None:
-    """Write a file, all of it or none; for its owner alone, as it tells who was where.
+    """Write a file completely or not at all; only its owner may read it.
 
-    Raises OSError, which names the file.
+    Raises OSError with the name of the file.
     """
+    # Readers never see half a file: it is written beside its place and renamed.
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with open(partial, "wb", opener=_private) as file:
@@ -129,12 +141,14 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 
 
 def _private(path: str, flags: int) -> int:
+    """Open a file for its owner alone, because statements show who charged where and when."""
     return os.open(path, flags, 0o600)
 
 
 def keep_text(db: Database, settings: Settings, statement: Statement) -> None:
-    """Keep a month's text beside its records, where there are any, or the month is closed.
+    """Write a month's statement as text into the folder of its record files.
 
+    A month has that folder if it has records or is closed; else nothing is written.
     Raises OSError.
     """
     year, month = f"{statement.year:04}", f"{statement.month:02}"

@@ -1,9 +1,10 @@
-"""The month's paper as one JSON object, for programs (a room).
+"""The statement of a month as one JSON object, for programs.
 
 Every figure is a whole number in the unit of its name (`_wh`, `_ct`, `microeuro_per_kwh`, `_bp` of
-a rate, `_s`): exact in every language, and to be added up as it is. Beside energies and amounts
-stand texts for eyes, `"kwh": "33.250"` and `"eur": "10.40"`. Moments are UTC, `localtime` is not;
-what is not known is null. `records` come last, one a line: a month may be larger than memory.
+a rate, `_s`). It is exact in every programming language and programs can add it up. Energies and
+amounts also exist as texts for people, `"kwh": "33.250"` and `"eur": "10.40"`. Times are UTC, but
+for `localtime`; an unknown value is null. `records` come last, each on a line of its own, because a
+month may be larger than memory.
 """
 
 import json
@@ -19,11 +20,12 @@ from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
 _WHOLE_KWH = ("begin_kwh", "end_kwh", "consumed_kwh")
-"""The seed's whole kWh: sums of them are wrong, so they stay in the text form."""
+"""The fields of the seed with whole kWh. Their sums are wrong, so only the text format has them."""
 
 
 def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
-    """The paper in pieces; all of them together are one JSON object."""
+    """Yield the statement in chunks, which together are one JSON object."""
+    # The records are written one by one into the end of the frame, so that no list holds them all.
     frame = json.dumps(_frame(statement), ensure_ascii=False, indent=2)
     yield frame.removesuffix("\n}") + ',\n  "records": ['
     encode = json.JSONEncoder(ensure_ascii=False).encode
@@ -35,6 +37,7 @@ def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
 
 
 def _frame(statement: Statement) -> dict[str, object]:
+    """Return everything but the records."""
     return {
         "period": f"{statement.year:04}-{statement.month:02}",
         "account": statement.only,
@@ -57,6 +60,7 @@ def _frame(statement: Statement) -> dict[str, object]:
 
 
 def _total(statement: Statement) -> dict[str, object]:
+    """Return the sums over the accounts; `total_ct` is None if none of them has a price."""
     wh = sum(sums.wh for sums in statement.accounts)
     owed = [sums.total_ct for sums in statement.accounts if sums.total_ct is not None]
     total_ct = sum(owed) if owed else None
@@ -78,7 +82,7 @@ def _eur(amount_ct: int | None) -> str | None:
 
 
 def _gap(gap: Gap) -> dict[str, object]:
-    """As in the view `gaps`."""
+    """Return a gap with the column names of the view `gaps`."""
     return {
         "number": gap.number,
         "charge_point_id": gap.charge_point_id,
@@ -93,21 +97,24 @@ def _gap(gap: Gap) -> dict[str, object]:
 
 
 def _charger(charger: Charger) -> dict[str, object]:
-    """Without names of connectors where there are none, as in months closed before there were."""
-    told = dict(_typed(charger))
+    """Return a charger, without `connectors` if none of them has a name."""
+    fields = dict(_typed(charger))
+    # Months that were closed before connectors had names print the same bytes as ever.
     if not charger.connectors:
-        del told["connectors"]
-    return told
+        del fields["connectors"]
+    return fields
 
 
 def _accounting(row: AccountingRow) -> dict[str, object]:
-    told = row._asdict()
+    """Return the fields of a record without those with whole kWh."""
+    fields = row._asdict()
     for field in _WHOLE_KWH:
-        del told[field]
-    return told
+        del fields[field]
+    return fields
 
 
 def _record(statement: Statement, statement_row: StatementRow) -> dict[str, object]:
+    """Return a record with its price, its card's name and its file's name."""
     row, amount_ct = statement_row.row, statement_row.amount_ct
     return {
         **_accounting(row),
@@ -126,7 +133,7 @@ def _record(statement: Statement, statement_row: StatementRow) -> dict[str, obje
 
 
 def _typed(value: Any) -> Any:
-    """Named tuples as objects, all the way down; json would make lists of them."""
+    """Return named tuples as dictionaries at every level; `json` would make lists of them."""
     if hasattr(value, "_asdict"):
         return {name: _typed(part) for name, part in value._asdict().items()}
     return [_typed(part) for part in value] if isinstance(value, tuple) else value

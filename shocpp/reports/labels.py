@@ -1,4 +1,7 @@
-"""What the text of a paper says, in each language (a room)."""
+"""The labels and sentences of the text format, in German and English.
+
+They are printed text: a closed month must print the same bytes for ever.
+"""
 
 WORDS = {
     "de": {

@@ -1,7 +1,7 @@
-"""A month's paper, made from the books (a room): from what is frozen of a closed one, else anew.
+"""The statement of a month: read from the snapshot of a closed month, or made from the books.
 
-Before an open month is told, what had no tariff when it was booked gets its price, if there is a
-tariff now: from then on it is frozen like any other.
+Before the statement of an open month is made, records without a price get one, if a tariff covers
+them by now. Such a price is fixed from then on, like any other.
 """
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from shocpp.store.views import rows_of
 
 
 class Configuration(NamedTuple):
-    """What a paper needs of conf/: whose it is, who charges, where, and what a month costs."""
+    """The contents of conf/ that a statement needs, and the time zone of its month."""
 
     accounts: Accounts
     tariffs: Tariffs
@@ -45,7 +45,11 @@ class Configuration(NamedTuple):
 
 
 def month_statement(db: Database, settings: Settings, year: int, month: int) -> Statement:
-    """The paper of a month, for all accounts; ConfigError where a file in conf/ cannot be read."""
+    """Return the statement of a month for all accounts.
+
+    It sets missing prices of an open month first. Raises ConfigError if a file in conf/ cannot be
+    read.
+    """
     closing = closings.of_month(db, name_of(year, month))
     if closing is not None:
         return closed_statement(closing)
@@ -54,41 +58,42 @@ def month_statement(db: Database, settings: Settings, year: int, month: int) -> 
 
 
 def rows_of_statement(db: Database, statement: Statement) -> Iterator[StatementRow]:
-    """The records of a paper, one by one."""
+    """Yield the records of a statement, in the order of their times."""
     return statement_records.of_month(db, name_of(statement.year, statement.month), statement.only)
 
 
 def seed_rows_of_statement(db: Database, statement: Statement) -> Iterator[SeedRow]:
-    """Those with energy, as the seed wrote them."""
+    """Yield the records of a statement that have energy, with the fields of the seed."""
     return statement_records.seed_rows(db, name_of(statement.year, statement.month), statement.only)
 
 
-def rows_told_apart(db: Database, statement: Statement) -> list[StatementRow]:
-    """Those of a paper's records that humans have decided, or that came late."""
+def decided_or_late_rows(db: Database, statement: Statement) -> list[StatementRow]:
+    """Return the records of a statement that are decisions of a human, or that came late."""
     month = name_of(statement.year, statement.month)
     return list(statement_records.of_month(db, month, statement.only, told_apart=True))
 
 
 def month_end(settings: Settings, year: int, month: int) -> datetime:
-    """When a month is over, in local time."""
+    """Return the end of a month, which is the beginning of the next one, in local time."""
     return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=settings.zone)
 
 
 def is_over(settings: Settings, year: int, month: int) -> bool:
-    """Whether a month is over."""
+    """Return True if the month has ended in local time."""
     return now_ms() >= month_end(settings, year, month).timestamp() * 1000
 
 
 def name_of(year: int, month: int) -> str:
-    """YYYY-MM."""
+    """Return the name of a month, YYYY-MM."""
     return f"{year:04}-{month:02}"
 
 
 def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> None:
-    """Price what had no tariff when it was booked and has one now."""
+    """Set the price of records that had no tariff when they were booked and have one now."""
     name, books = name_of(year, month), posting(db, settings)
     if books.accounts_to_price(name):
         with db.writing():
+            # Another process may have closed the month since the caller looked.
             if not closings.is_closed(db, name):
                 books.price_unpriced(name, now_ms())
         write_files(db, settings)
@@ -97,7 +102,11 @@ def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> N
 def month_sums(
     db: Database, settings: Settings, year: int, month: int
 ) -> tuple[tuple[Sums, ...], int | None]:
-    """Only the accounts' sums of a month, and the number of its closing, if it is closed."""
+    """Return the sums of the accounts in a month, and the number of its closing.
+
+    The number is None while the month is open; missing prices are set first, as by
+    `month_statement`.
+    """
     closing = closings.of_month(db, name_of(year, month))
     if closing is not None:
         return closed_statement(closing).accounts, closing.number
@@ -106,7 +115,7 @@ def month_sums(
 
 
 def closed_statement(closing: Closing) -> Statement:
-    """The paper of a closed month, as it was when it was closed."""
+    """Return the statement of a closed month, as it was at its closing."""
     link = Closed(
         closing.number, format_timestamp(closing.closed_ms), closing.closed_by, closing.hash
     )
@@ -114,15 +123,19 @@ def closed_statement(closing: Closing) -> Statement:
 
 
 def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
-    """The paper of an open month, as the books are now."""
+    """Return the statement of an open month from the present state of the books.
+
+    It is also the statement that `close` makes a snapshot of. It only reads.
+    """
     name, conf = name_of(year, month), _configuration(db, settings)
-    checked = audit.MonthAudit(db, year, month)
-    audited = checked.charge_points()
-    has_gaps = any(one.gap_wh for one in audited)  # looking for them costs as much again
-    gaps = checked.gaps() if has_gaps else []
+    month_audit = audit.MonthAudit(db, year, month)
+    audited = month_audit.charge_points()
+    # The query for gaps costs as much as the audit itself.
+    has_gaps = any(meter.gap_wh for meter in audited)
+    gaps = month_audit.gaps() if has_gaps else []
     involved = {
         *statement_records.charge_points_of(db, name),
-        *(one.charge_point_id for one in audited),
+        *(meter.charge_point_id for meter in audited),
     }
     return Statement(
         year=year,
@@ -147,6 +160,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
 
 
 def _configuration(db: Database, settings: Settings) -> Configuration:
+    """Return the configuration; tags.json and tariffs.json may be missing."""
     try:
         accounts = load_accounts(settings.tags_file, transactions.account_names(db))
     except FileNotFoundError:
@@ -165,12 +179,13 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
 
 
 def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
-    """Those that have charged, and those of tags.json that have not."""
+    """Return the sums of each account that has charged or that tags.json has, by name."""
     consumed = {row.account: row for row in statement_records.consumption(db, name_of(year, month))}
     for index, account in conf.accounts.by_index.items():
         nothing = Consumption(account.name, index, 0, 0, None, 0)
         consumed.setdefault(account.name, nothing)
     used = prices.used(db, name_of(year, month))
+    # A month of the future costs no base fee yet.
     has_begun = name_of(year, month) <= month_of(now_ms(), conf.zone)
     return tuple(
         _sums(
@@ -183,7 +198,8 @@ def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple
 
 
 def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) -> Sums:
-    amounts = [Taxable(one.amount_ct, one.vat_bp, one.vat_included) for one in used]
+    """Return the sums of an account, with VAT; `total_ct` is None if nothing has a price."""
+    amounts = [Taxable(price.amount_ct, price.vat_bp, price.vat_included) for price in used]
     amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in fees]
     taxes, total_ct = taxes_of(amounts)
     return Sums(
@@ -201,7 +217,7 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
 
 
 def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tuple[Unfinished, ...]:
-    """What began before the month's end and has no stop."""
+    """Return the transactions that started before the month's end and have no stop."""
     end = format_timestamp(int(month_end(settings, year, month).timestamp() * 1000))
     return tuple(
         Unfinished(**{field: row[field] for field in Unfinished._fields})
@@ -211,20 +227,24 @@ def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tupl
 
 
 def _chargers(db: Database, allowlist: Allowlist, involved: set[str]) -> tuple[Charger, ...]:
-    found = []
+    """Return the chargers with these ids, with their names from the charge points file."""
+    chargers = []
     for row in rows_of(db, "charge_points"):
         if row["id"] in involved:
             meter = allowlist.meter(row["id"])
+            # The operator's entry wins over the serial that the charger reports.
             serial = meter.meter_serial or row["meter_serial"]
-            names = {str(number): name for number, name in meter.connectors.items()}
-            found.append(Charger(row["id"], meter.name, row["serial"], serial, meter.note, names))
-    return tuple(sorted(found))
+            connectors = {str(number): name for number, name in meter.connectors.items()}
+            named = (row["id"], meter.name, row["serial"], serial, meter.note)
+            chargers.append(Charger(*named, connectors))
+    return tuple(sorted(chargers))
 
 
 def of_account(statement: Statement, account: str) -> Statement:
-    """The same paper for one account: of others it shows no more than the meters' sums.
+    """Return the same statement for one account.
 
-    Raises UsageError where the paper does not have it.
+    Of other accounts it only shows the sums of the meters. Raises UsageError if the statement does
+    not have the account.
     """
     chosen = tuple(sums for sums in statement.accounts if sums.account == account)
     if not chosen:
@@ -235,5 +255,7 @@ def of_account(statement: Statement, account: str) -> Statement:
         accounts=chosen,
         unassigned_wh=0,
         under_review=tuple(row for row in statement.under_review if row.account == account),
-        unfinished=tuple(one for one in statement.unfinished if one.account == account),
+        unfinished=tuple(
+            transaction for transaction in statement.unfinished if transaction.account == account
+        ),
     )

@@ -1,7 +1,10 @@
-"""A paper as JSON and back (a room): what a closed month keeps of itself besides its records.
+"""The snapshot of a closed month: its statement, without the records, as JSON and back.
 
-It is read by the types of `paper`, field by field, so that there is one description of a paper.
-A field that a later version has added must have a value here for papers that are older.
+The field names of the types in `statement.py` are the keys, and a snapshot is read by these types,
+field by field. So there is only one description of a statement. Two rules follow for these types:
+
+- A field is never renamed or removed, because snapshots of closed months contain its name.
+- A new field has a default value, because older snapshots do not contain it.
 """
 
 import json
@@ -13,18 +16,19 @@ from shocpp.reports.statement import Statement
 
 
 def snapshot(statement: Statement) -> str:
-    """The paper in the one spelling that is hashed."""
+    """Return the statement as JSON in the one spelling that is hashed."""
     return content_text(_plain(statement))
 
 
 def from_snapshot(text: str) -> Statement:
-    """The paper that `frozen` has made a text of."""
+    """Return the statement of a text that `snapshot` has made."""
     statement = _typed(Statement, json.loads(text))
     assert isinstance(statement, Statement)
     return statement
 
 
 def _plain(value: Any) -> Any:
+    """Return named tuples as dictionaries and other tuples as lists, at every level."""
     if isinstance(value, tuple):
         names = getattr(value, "_fields", None)
         if names is None:
@@ -34,15 +38,16 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(kind: Any, value: Any) -> Any:
-    """A value of this type, made of JSON."""
+    """Return a value of JSON as a value of this type, at every level."""
     inner = typing.get_args(kind)
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(kind, types.UnionType):
-        return _typed(next(one for one in inner if one is not type(None)), value)
+        # The unions are all `X | None`, and None has been returned above.
+        return _typed(next(member for member in inner if member is not type(None)), value)
     if isinstance(value, list):
         kinds = [inner[0]] * len(value) if inner[1:] == (...,) else inner
-        return tuple(_typed(one, item) for one, item in zip(kinds, value, strict=True))
+        return tuple(_typed(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
     if hasattr(kind, "_fields"):
         hints = typing.get_type_hints(kind)
         return kind(**{name: _typed(hints[name], item) for name, item in value.items()})
@@ -50,5 +55,6 @@ def _typed(kind: Any, value: Any) -> Any:
 
 
 def content_text(content: object) -> str:
-    """The paper besides its records, in the one spelling that is hashed."""
+    """Return the content of a snapshot as JSON in the one spelling that is hashed."""
+    # The chain of closings hashes this text: another separator would break every older link.
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False)

@@ -1,8 +1,11 @@
-"""What a monthly paper says, whatever its form (a room).
+"""The statement of a month, independent of its format.
 
-A paper is its frame and its records. The frame is small and, when the month is closed, frozen as it
-is; the records are read one by one, because they may be many, and never change. Every form (text,
-CSV, JSON, PDF) is made of these two and of nothing else, so all of them say the same.
+A statement has two parts: its frame, the type `Statement`, and its records. The frame is small; a
+closed month stores it as a snapshot (`snapshot.py`). The records never change and are read one by
+one, because there may be many. Every format (text, CSV, JSON, PDF) prints these two parts and
+nothing else, so all formats agree.
+
+The field names are keys of stored snapshots. They must not change; a new field needs a default.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,10 +21,11 @@ from shocpp.store.books.statement_records import StatementRow
 
 
 class Sums(NamedTuple):
-    """An account's month.
+    """The sums of one account in a month.
 
-    `amount_ct` is the sum of its rows, None where none has a price; `unpriced_wh` is the energy of
-    the others. `total_ct` is what is to be paid: rows, base fees, and VAT where prices are net.
+    `amount_ct` is the sum of its records in cents, or None if none has a price. `unpriced_wh` is
+    the energy of the records without a price. `total_ct` is the amount to pay: records, base fees,
+    and VAT if prices are net.
     """
 
     account_index: int
@@ -37,7 +41,11 @@ class Sums(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """A transaction without a stop; `consumed_wh` up to its last reading, where it has told one."""
+    """A transaction without a stop.
+
+    `started_at` is UTC, ISO 8601. `consumed_wh` is the energy up to the last reading of the meter,
+    or None if there is no reading.
+    """
 
     charge_point_id: str
     connector_id: int
@@ -48,7 +56,10 @@ class Unfinished(NamedTuple):
 
 
 class Closed(NamedTuple):
-    """The link of a closed month in the chain of closings."""
+    """The link of a closed month in the chain of closings.
+
+    `number` is that of the closing, `closed_at` is UTC, and `hash` is in hexadecimal.
+    """
 
     number: int
     closed_at: str
@@ -57,9 +68,9 @@ class Closed(NamedTuple):
 
 
 class Charger(NamedTuple):
-    """A charger as the paper names it; what is not known is None.
+    """A charger with the names and serial numbers that a statement prints; None if not known.
 
-    `connectors` are the names of those that have one, by their numbers.
+    `connectors` has the names of connectors by their numbers, only of those that have a name.
     """
 
     charge_point_id: str
@@ -67,15 +78,19 @@ class Charger(NamedTuple):
     serial: str | None
     meter_serial: str | None
     meter_note: str | None
-    connectors: Mapping[str, str] = {}  # also that of papers frozen before there were names
+    # The default is for snapshots from before connectors had names.
+    connectors: Mapping[str, str] = {}
 
 
 class Statement(NamedTuple):
-    """The frame of a month's paper.
+    """The frame of a month's statement: everything but its records.
 
-    `accounts` are in the order of their names, also those that charged nothing, without
-    `unassigned`; `only` is the account that it is made for, None for all. `cards` are names of
-    cards by `id_tag_key`.
+    `only` is the account that the statement is for, or None for all accounts. `accounts` are in the
+    order of their names. They include accounts that charged nothing, and exclude `unassigned`.
+    `closed` is None while the month is open. `created_at` is UTC; `zone_name` is the time zone of
+    the month. `imported_wh` and `decided_later_wh` are energies in Wh by Charge Point: booked in
+    this month, but not counted by the meter in this month. `cards` has the names of cards by
+    `id_tag_key`.
     """
 
     year: int
@@ -98,7 +113,7 @@ class Statement(NamedTuple):
     cards: dict[str, str]
 
     def connector(self, charge_point_id: str | None, connector_id: int) -> str | None:
-        """The name of a connector, if it has one."""
+        """Return the name of a connector, or None if it has no name."""
         for charger in self.chargers:
             if charger.charge_point_id == charge_point_id:
                 return charger.connectors.get(str(connector_id))
@@ -106,4 +121,4 @@ class Statement(NamedTuple):
 
 
 Rows = Iterator[StatementRow]
-"""The records of a paper, in the order of their times; reversals have negative energy."""
+"""The records of a statement, in the order of their times; reversals have negative energy."""

@@ -1,10 +1,10 @@
-"""The month's Abrechnung as text, in the seed's layout (a room).
+"""The statement of a month as text, in the layout of the seed.
 
-Sums are of whole Wh and printed with three decimals; the records are printed as the seed wrote
-them, with whole kWh and strings, those of 0 Wh left out. Between the seed's lines and the records
-stands what the seed did not know: money, what no account answers for, what is under review or still
-charging, what humans have decided, whether the meters agree, and the link of a closed month. So the
-records stay the end of the paper, and whoever reads them from the first `[` on still can.
+Sums are of whole Wh and have three decimals. Records are printed as the seed wrote them, with whole
+kWh and strings, without those of 0 Wh. Between the seed's sums and its records are the blocks that
+the seed did not have: amounts, unassigned energy, records under review, unfinished transactions,
+decisions, the audit of the meters, and the link of a closed month. The records stay at the end, so
+that programs which read them from the first `[` on still work.
 """
 
 import json
@@ -24,47 +24,50 @@ from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import SeedRow, StatementRow
 
 WIDTH = 30
+"""The characters that an account's name is padded to, as in the seed."""
 
 _CONTROLS = [*range(32), *range(127, 160)]
 _SEPARATORS = [0x2028, 0x2029]
-_TURNING_ROUND = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ONE_LINE = dict.fromkeys([*_CONTROLS, *_SEPARATORS, *_TURNING_ROUND], " ")
-"""What a charger calls its cards begins no line, and moves nothing on the reader's terminal."""
+_BIDIRECTIONAL = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ONE_LINE = dict.fromkeys([*_CONTROLS, *_SEPARATORS, *_BIDIRECTIONAL], " ")
+"""Characters that are printed as blanks.
+
+Texts from chargers and users must not begin a line of their own or control a terminal.
+"""
 
 
 def text_of(
     statement: Statement,
-    told_apart: Sequence[StatementRow],
+    decided_or_late: Sequence[StatementRow],
     rows: Iterable[SeedRow],
     language: str = "de",
 ) -> Iterator[str]:
-    """The paper in pieces.
+    """Yield the statement in chunks.
 
-    `told_apart` are those of its records that were decided or came late, `rows` those with energy.
+    `decided_or_late` are its records that a human has decided or that came late; `rows` are its
+    records with energy.
     """
-    frame = _Frame(statement, language)
-    yield "\n".join(frame.sums()) + "\n"
+    blocks = _Blocks(statement, language)
+    yield "\n".join(blocks.sums()) + "\n"
     for lines in (
-        frame.amounts(),
-        frame.besides(),
-        frame.unfinished(),
-        frame.late(told_apart),
-        frame.decided(told_apart),
-        frame.audit(),
-        frame.closed(),
+        blocks.amounts(),
+        blocks.unbilled(),
+        blocks.unfinished(),
+        blocks.late(decided_or_late),
+        blocks.decided(decided_or_late),
+        blocks.audit(),
+        blocks.closed(),
     ):
         if lines:
             yield "\n" + "".join(line.translate(_ONE_LINE) + "\n" for line in lines)
-    yield f"\n{frame.words['records']}\n\n"
+    yield f"\n{blocks.words['records']}\n\n"
     yield from seed_array(rows)
     yield "\n"
 
 
 def seed_array(rows: Iterable[SeedRow]) -> Iterator[str]:
-    """The records of a month as a JSON array, in the seed's form and layout, piece by piece.
-
-    Written out by hand, which takes a tenth of the time; only an account's name needs escaping.
-    """
+    """Yield the records of a month as a JSON array with the seed's fields and layout, in chunks."""
+    # Formatting by hand takes a tenth of the time of `json`. Only an account's name needs escaping.
     names: dict[str, str] = {}
     before = "[\n"
     for localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh in rows:
@@ -79,8 +82,8 @@ def seed_array(rows: Iterable[SeedRow]) -> Iterator[str]:
     yield "\n]" if names else "[]"
 
 
-class _Frame:
-    """The lines above the records, block by block; an empty block is left out."""
+class _Blocks:
+    """The blocks of lines above the records; a block without lines is not printed."""
 
     def __init__(self, statement: Statement, language: str) -> None:
         self.words = WORDS[language]
@@ -92,7 +95,7 @@ class _Frame:
         ]
 
     def sums(self) -> list[str]:
-        """The seed's own lines."""
+        """Return the lines of the seed: the title, the energy of each account, and the total."""
         statement, words = self._statement, self.words
         total = self._kwh(sum(sums.wh for sums in self._accounts))
         width = max(len(total), 4)
@@ -108,7 +111,7 @@ class _Frame:
         ]
 
     def amounts(self) -> list[str]:
-        """What each account owes, and how it comes about."""
+        """Return the amount of each account to pay, with its prices, base fees and taxes."""
         owing = [(sums, sums.total_ct) for sums in self._accounts if sums.total_ct is not None]
         if not owing:
             return []
@@ -118,19 +121,20 @@ class _Frame:
             lines += [f"    {line}" for line in self._owed(sums)]
         if len(owing) > 1:
             total_ct = sum(total_ct for _, total_ct in owing)
-            lines.append(f"  {self._say('together', amount=self._euro(total_ct))}")
+            lines.append(f"  {self._label('together', amount=self._euro(total_ct))}")
         return [*lines, f"  {self.words['rounded']}"]
 
     def _owed(self, sums: Sums) -> Iterator[str]:
+        """Yield the lines that explain the amount of an account."""
         yield from map(self._price, sums.prices)
         if sums.unpriced_wh:
-            yield self._say("unpriced", kwh=self._kwh(sums.unpriced_wh))
+            yield self._label("unpriced", kwh=self._kwh(sums.unpriced_wh))
         yield from map(self._fee, sums.fees)
         yield from map(self._tax, sums.taxes)
 
     def _price(self, price: PriceUsed) -> str:
         basis = (self.words[price.basis], price.rate, self.words["since"], price.valid_from)
-        return self._say(
+        return self._label(
             "of_energy",
             kwh=self._kwh(price.wh),
             price=ct_per_kwh(price.microeuro_per_kwh, self._language),
@@ -139,7 +143,7 @@ class _Frame:
         )
 
     def _fee(self, fee: Fee) -> str:
-        return self._say(
+        return self._label(
             "fee",
             days=fee.days,
             of_days=fee.of_days,
@@ -148,7 +152,7 @@ class _Frame:
         )
 
     def _tax(self, tax: Tax) -> str:
-        return self._say(
+        return self._label(
             "tax",
             percent=percent(tax.vat_bp, self._language),
             net=self._euro(tax.net_ct),
@@ -156,28 +160,29 @@ class _Frame:
             gross=self._euro(tax.gross_ct),
         )
 
-    def besides(self) -> list[str]:
-        """What no account answers for, and what waits for a human."""
+    def unbilled(self) -> list[str]:
+        """Return the unassigned energy and the records under review, which no account pays."""
         lines, waiting = [], self._statement.under_review
         if self._statement.unassigned_wh:
-            lines.append(self._say("unassigned", kwh=self._kwh(self._statement.unassigned_wh)))
+            lines.append(self._label("unassigned", kwh=self._kwh(self._statement.unassigned_wh)))
         if waiting:
-            cases = self._say("case" if len(waiting) == 1 else "cases", count=len(waiting))
+            cases = self._label("case" if len(waiting) == 1 else "cases", count=len(waiting))
             claimed = self._kwh(sum(row.consumed_wh for row in waiting))
-            lines.append(self._say("under_review", cases=cases, kwh=claimed))
-            lines += [
-                f"  {row.localtime} {self._where(row)}: {phrase(row.review or '', self._language)}"
-                for row in waiting
-            ]
+            lines.append(self._label("under_review", cases=cases, kwh=claimed))
+            lines += [f"  {self._under_review(row)}" for row in waiting]
         return lines
 
+    def _under_review(self, row: AccountingRow) -> str:
+        reason = phrase(row.review or "", self._language)
+        return f"{row.localtime} {self._charge_point(row)}: {reason}"
+
     def unfinished(self) -> list[str]:
-        """The transactions without a stop."""
+        """Return the transactions without a stop."""
         lines = [f"  {self._running(transaction)}" for transaction in self._statement.unfinished]
         return [self.words["unfinished"], *lines] if lines else []
 
     def _running(self, transaction: Unfinished) -> str:
-        running = self._say(
+        running = self._label(
             "running",
             charge_point=transaction.charge_point_id,
             connector=self._connector(transaction),
@@ -187,40 +192,41 @@ class _Frame:
         )
         if transaction.consumed_wh is None:
             return running
-        return running + self._say("so_far", kwh=self._kwh(transaction.consumed_wh))
+        return running + self._label("so_far", kwh=self._kwh(transaction.consumed_wh))
 
     def _connector(self, transaction: Unfinished) -> str:
+        """Return the number of the connector, with its name if it has one."""
         number = transaction.connector_id
         name = self._statement.connector(transaction.charge_point_id, number)
         return f"{number} ({name})" if name else str(number)
 
-    def late(self, told_apart: Sequence[StatementRow]) -> list[str]:
-        """What belongs to a closed month; the records are in the list below."""
+    def late(self, rows: Sequence[StatementRow]) -> list[str]:
+        """Return the records that belong to a closed month; the array below has them, too."""
         lines = [
-            f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
-            f"{row.account}, {self._say('stopped', at=local_time(row.stopped_at, self._zone))}"
-            for row, *_ in told_apart
+            f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
+            f"{row.account}, {self._label('stopped', at=local_time(row.stopped_at, self._zone))}"
+            for row, *_ in rows
             if row.entry == "record"
         ]
         return [self.words["late"], *lines] if lines else []
 
-    def decided(self, decided: Sequence[StatementRow]) -> list[str]:
-        """What humans have decided, each with who and why; the records are in the list below."""
+    def decided(self, rows: Sequence[StatementRow]) -> list[str]:
+        """Return the decisions of humans with name and reason; the array below has them, too."""
         lines = [
-            f"  {row.localtime} {self._where(row)}: {self._kwh(row.consumed_wh)} kWh "
+            f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
             f"{self.words[row.entry]} {row.account} "
             f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: {row.decided_why})"
-            for row, *_ in decided
+            for row, *_ in rows
             if row.entry != "record"
         ]
         return [self.words["decided"], *lines] if lines else []
 
     def audit(self) -> list[str]:
-        """Whether what the meters have counted is what is booked."""
+        """Return the comparison of each meter with the booked energy, and the gaps."""
         lines = []
         for audited in self._statement.audited:
-            besides = self._besides(audited.charge_point_id)
-            lines.append(f"  {audited.charge_point_id}: {self._equation(audited)}{besides}")
+            uncounted = self._uncounted(audited.charge_point_id)
+            lines.append(f"  {audited.charge_point_id}: {self._equation(audited)}{uncounted}")
             lines += [
                 f"    {self._gap(gap)}"
                 for gap in self._statement.gaps
@@ -228,16 +234,17 @@ class _Frame:
             ]
         return [self.words["audit"], *lines] if lines else []
 
-    def _besides(self, charge_point_id: str) -> str:
-        """What is booked in this month, and its meter has not counted in it."""
+    def _uncounted(self, charge_point_id: str) -> str:
+        """Return the energy booked in this month that the meter has not counted in it."""
         sources = (
             ("besides", self._statement.imported_wh),
             ("decided_later", self._statement.decided_later_wh),
         )
-        told = ((words, dict(booked).get(charge_point_id)) for words, booked in sources)
-        return "".join(self._say(words, kwh=self._kwh(wh)) for words, wh in told if wh)
+        amounts = ((key, dict(booked).get(charge_point_id)) for key, booked in sources)
+        return "".join(self._label(key, kwh=self._kwh(wh)) for key, wh in amounts if wh)
 
     def _equation(self, audited: Audited) -> str:
+        """Return booked + unassigned + under review + gaps - overlaps = counted, in kWh."""
         if audited.restarts:
             return self.words["not_audited"]
         parts = (
@@ -246,41 +253,43 @@ class _Frame:
             ("gaps", audited.gap_wh),
             ("twice", -audited.overlap_wh),
         )
-        told = "".join(
-            f" {'-' if wh < 0 else '+'} {self._kwh(abs(wh))} {self.words[what]}"
-            for what, wh in parts
+        terms = "".join(
+            f" {'-' if wh < 0 else '+'} {self._kwh(abs(wh))} {self.words[key]}"
+            for key, wh in parts
             if wh
         )
         booked, counted = self._kwh(audited.booked_wh), self._kwh(audited.meter_wh)
-        return f"{booked} {self.words['booked']}{told} = {counted} kWh {self.words['counted']}"
+        return f"{booked} {self.words['booked']}{terms} = {counted} kWh {self.words['counted']}"
 
     def _gap(self, gap: Gap) -> str:
-        waived = self.words["not_assigned"]
+        state = self.words["not_assigned"]
         if gap.dismissed is not None:
-            waived = self._say("dismissed", why=gap.dismissed)
-        return self._say(
+            state = self._label("dismissed", why=gap.dismissed)
+        return self._label(
             "gap",
             number=gap.number,
             kwh=self._kwh(gap.to_wh - gap.from_wh),
-            waived=waived,
+            waived=state,
             after=local_time(gap.after_ms, self._zone),
             before=local_time(gap.before_ms, self._zone),
         )
 
     def closed(self) -> list[str]:
-        """The link of a closed month, with its hash."""
+        """Return the link of a closed month in the chain of closings, with its hash."""
         closed = self._statement.closed
         if closed is None:
             return []
         day = local_time(closed.closed_at, self._zone)[:10]
-        said = self._say("closed", number=closed.number, day=day, by=closed.closed_by)
-        return [said, f"  {closed.hash}"]
+        link = self._label("closed", number=closed.number, day=day, by=closed.closed_by)
+        return [link, f"  {closed.hash}"]
 
-    def _where(self, row: AccountingRow) -> str:
+    def _charge_point(self, row: AccountingRow) -> str:
+        """Return the id of the charger; imported records have none."""
         return row.charge_point_id or self.words["imported"]
 
-    def _say(self, sentence: str, **said: object) -> str:
-        return self.words[sentence].format(**said)
+    def _label(self, key: str, **values: object) -> str:
+        """Return a sentence of labels.py with these values in it."""
+        return self.words[key].format(**values)
 
     def _kwh(self, wh: int) -> str:
         return kwh(wh, self._language)

@@ -1,9 +1,9 @@
-"""What meters have signed, as a file for transparency software (a room).
+"""The signed values of meters as a file for transparency software.
 
-The form is that of the S.A.F.E. Transparenzsoftware (its values.xsd and XML_Format.md): for each
-signed value the format, the text, and the meter's public key where the charger has told it. The
-text is what the meter has signed: what chargers wrap around it for OCPP is taken off, and nothing
-else is changed. Whether it is genuine is for that software to say.
+The format is that of the S.A.F.E. Transparenzsoftware (its values.xsd and XML_Format.md). It has
+the format, the text and, if the charger has sent it, the public key of the meter for each signed
+value. The text is the one that the meter has signed: only the wrapping that chargers add for OCPP
+is removed. This module does not verify signatures; that is the task of the transparency software.
 """
 
 import base64
@@ -21,7 +21,7 @@ from shocpp.store.books import signed_values
 from shocpp.store.database import Database
 
 _FORMATS = (("OCMF|", "OCMF"), ("AP;", "ALFEN"))
-"""How a text begins, and its format's name in the Transparenzsoftware."""
+"""The beginning of a signed text, and the name of its format in the Transparenzsoftware."""
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
 _BASE64 = re.compile(
@@ -33,14 +33,14 @@ _OCA_KEY = re.compile(r"oca:(base16|base64):\w+:(.+)", re.DOTALL)
 
 
 class Encoded(NamedTuple):
-    """A text, and how it is encoded: plain, hex or base64."""
+    """A text and its encoding: plain, hex or base64."""
 
     encoding: str
     text: str
 
 
 class Signature(NamedTuple):
-    """One signed text; `format` is the name of its format, empty where it is not known."""
+    """A signed text; `format` is the name of its format, or empty if it is not known."""
 
     format: str
     content: Encoded
@@ -48,7 +48,11 @@ class Signature(NamedTuple):
 
 
 def transparency_xml(db: Database, number: int) -> str:
-    """The signed values of an accounting record, as XML; UsageError where there are none."""
+    """Return the signed values of an accounting record as XML.
+
+    Raises UsageError if there is no such record, or if it has no signed values.
+    """
+    # SQLite's integers have 64 bits; a larger number would raise OverflowError.
     signed = signed_values.of_record(db, number) if number < 2**63 else None
     if signed is None:
         raise UsageError(f"there is no record {number}; numbers are those of the view accounting")
@@ -57,18 +61,24 @@ def transparency_xml(db: Database, number: int) -> str:
             f"record {number} has no signed values; its charger has sent none "
             "(those that have come are in the view signed_values)"
         )
-    told = signed.transaction_id or ""
-    return xml_of(told if _INTEGER.fullmatch(told) else str(number), signed.values)
+    # The schema wants an integer. A record without one as its id is named by its own number.
+    transaction_id = signed.transaction_id or ""
+    return xml_of(
+        transaction_id if _INTEGER.fullmatch(transaction_id) else str(number), signed.values
+    )
 
 
 def xml_of(transaction_id: str, values: list[SignedValue]) -> str:
-    """A file of one transaction; a key told with one of its values stands for all of them."""
-    told = texts_of(values)
-    keys = {key for key in told.values() if key is not None}
+    """Return the file of one transaction.
+
+    A value without a public key gets the key of the others, if they all have the same one.
+    """
+    texts = texts_of(values)
+    keys = {key for key in texts.values() if key is not None}
     only = next(iter(keys)) if len(keys) == 1 else None
     lines = [
         line
-        for (context, format_, content), key in told.items()
+        for (context, format_, content), key in texts.items()
         for line in _value_lines(transaction_id, context, Signature(format_, content, key or only))
     ]
     head = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -76,19 +86,20 @@ def xml_of(transaction_id: str, values: list[SignedValue]) -> str:
 
 
 def texts_of(values: list[SignedValue]) -> dict[tuple[str, str, Encoded], Encoded | None]:
-    """The key of each signed text, by its context, its format and itself.
+    """Return the public key of each signed text by its context, its format and the text itself.
 
-    Each once, and none that is empty: the software refuses a file with two begins, or with an empty
-    text.
+    A text that was sent twice is in it once, and empty texts are left out. The transparency
+    software refuses a file with two begins or with an empty text.
     """
-    told: dict[tuple[str, str, Encoded], Encoded | None] = {}
+    keys: dict[tuple[str, str, Encoded], Encoded | None] = {}
     for value in values:
+        # The default of the field `context` (OCPP 1.6 §7.43).
         context = value.context or "Sample.Periodic"
-        for one in signatures_of(sample_of(value.sample).get("value")):
-            place = (context, one.format, one.content)
-            if one.content.text.strip():
-                told[place] = told.get(place) or one.public_key
-    return told
+        for signature in signatures_of(sample_of(value.sample).get("value")):
+            signed_text = (context, signature.format, signature.content)
+            if signature.content.text.strip():
+                keys[signed_text] = keys.get(signed_text) or signature.public_key
+    return keys
 
 
 def _value_lines(transaction_id: str, context: str, signature: Signature) -> Iterator[str]:
@@ -97,23 +108,25 @@ def _value_lines(transaction_id: str, context: str, signature: Signature) -> Ite
     if signature.public_key is not None:
         encoding, key = signature.public_key
         yield f'    <publicKey encoding="{encoding}">{_escaped(key)}</publicKey>'
-    named = f"format={quoteattr(signature.format)} " if signature.format else ""
+    format_ = f"format={quoteattr(signature.format)} " if signature.format else ""
     encoding, text = signature.content
-    yield f'    <signedData {named}encoding="{encoding}">{_escaped(text)}</signedData>'
+    yield f'    <signedData {format_}encoding="{encoding}">{_escaped(text)}</signedData>'
     yield "  </value>"
 
 
 def _escaped(text: str) -> str:
-    return escape(text, {"\r": "&#13;"})  # a parser would make it a newline
+    # A parser turns a bare carriage return into a newline, which would break the signature.
+    return escape(text, {"\r": "&#13;"})
 
 
 def signatures_of(value: object) -> list[Signature]:
-    """What a sampledValue's value holds: most often one signed text, bare or wrapped.
+    """Return the signed texts in the value of a sampledValue: most often one, or an empty list.
 
-    Wrapped is it in the SignedMeterValueType of OCPP 2 as a JSON text (the Open Charge Alliance's
-    way for OCPP 1.6), in hex or Base64, or in XML like ours (EVBox).
+    The text may be bare, in hex or in Base64. It may also be wrapped: in OCPP 2's
+    SignedMeterValueType as a JSON text (the Open Charge Alliance's way for OCPP 1.6), or in XML
+    like that of this module (EVBox).
     """
-    wrapped = _wrapped(value)
+    wrapped = _signed_meter_value(value)
     if value is None:
         return []
     if wrapped is None:
@@ -130,33 +143,42 @@ def signatures_of(value: object) -> list[Signature]:
 
 
 _WRAPPED = ("signedMeterData", "signedMeterValue")
+"""The fields of a SignedMeterValueType that may have the signed text."""
 
 
-def _wrapped(value: object) -> dict[str, Any] | None:
+def _signed_meter_value(value: object) -> dict[str, Any] | None:
+    """Return the SignedMeterValueType that a value is or contains as JSON, or None."""
     if isinstance(value, str) and value.lstrip().startswith("{"):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
+            # RecursionError: a text of 100,000 opening braces.
             return None
     if isinstance(value, dict) and any(name in value for name in _WRAPPED):
         return value
     return None
 
 
-def _signatures(text: str, told: str, key: Encoded | None) -> list[Signature]:
+def _signatures(text: str, default_format: str, key: Encoded | None) -> list[Signature]:
+    """Return the signed texts in a text.
+
+    `default_format` is the format of a text that does not show it by its beginning.
+    """
     plain = _plain(text)
     contained = _contained(plain) if plain.lstrip().startswith("<") else []
     if contained:
-        return [one._replace(public_key=one.public_key or key) for one in contained]
+        return [
+            signature._replace(public_key=signature.public_key or key) for signature in contained
+        ]
     beginning = plain.lstrip()
     for begins, format_ in _FORMATS:
         if beginning.startswith(begins):
             return [Signature(format_, _content(plain), key)]
-    return [Signature(told, _content(text), key)]
+    return [Signature(default_format, _content(text), key)]
 
 
 def _plain(text: str) -> str:
-    """The text that is here in hex or Base64, where it is one that we know."""
+    """Return the text decoded from hex or Base64, if it is XML or a known format; else as it is."""
     bare = "".join(text.split())
     for decode in (bytes.fromhex, lambda encoded: base64.b64decode(encoded, validate=True)):
         try:
@@ -169,46 +191,51 @@ def _plain(text: str) -> str:
 
 
 def _contained(text: str) -> list[Signature]:
-    """The signed texts of an XML such as ours; one that defines entities is not read."""
+    """Return the signed texts of an XML document like that of `xml_of`; [] if it is another one."""
     try:
+        # A document with declarations could define entities that fill the memory.
         values = [] if "<!" in text else list(ElementTree.fromstring(text.strip()).iter())
     except (ElementTree.ParseError, ValueError):
         return []
-    found = []
+    signatures = []
     for value in values:
         parts = {part.tag.rpartition("}")[2]: part for part in value}
         data, key = parts.get("signedData"), parts.get("publicKey")
         if data is not None and data.text:
-            told_key = key_of(key.text or "") if key is not None else None
-            found += _signatures(data.text, _format_name(data.get("format", "")), told_key)
-    return found
+            public_key = key_of(key.text or "") if key is not None else None
+            format_ = _format_name(data.get("format", ""))
+            signatures += _signatures(data.text, format_, public_key)
+    return signatures
 
 
 def _content(text: str) -> Encoded:
-    """As it is, but for characters that XML cannot hold."""
+    """Return the text unchanged, or as Base64 if it has characters that XML cannot contain."""
     if _NO_XML.search(text):
         return Encoded("base64", base64.b64encode(text.encode(errors="surrogatepass")).decode())
     return Encoded(_encoding(text), text)
 
 
 def _encoding(text: str) -> str:
+    """Return the encoding that the transparency software has to use for a text."""
     bare = text.strip()
     if _HEX.fullmatch(bare):
         return "hex"
     return "base64" if _BASE64.fullmatch(bare) else "plain"
 
 
-def _format_name(told: str) -> str:
-    return re.sub(r"[^0-9A-Z]+", "_", told.upper()).strip("_")
+def _format_name(method: str) -> str:
+    """Return an encoding method as the software spells formats: `EDL 40 P` is `EDL_40_P`."""
+    return re.sub(r"[^0-9A-Z]+", "_", method.upper()).strip("_")
 
 
-def key_of(told: str) -> Encoded | None:
-    """A public key as the transparency software takes it: what is printed on the meter.
+def key_of(sent_key: str) -> Encoded | None:
+    """Return a public key as the transparency software accepts it and as meters have it printed.
 
-    The Open Charge Alliance has it as Base64 of `oca:base16:asn1:` and the hex; its own example has
-    Base64 of the hex alone; others send the hex, or Base64 of the key itself.
+    Chargers send it in several ways. The Open Charge Alliance defines Base64 of `oca:base16:asn1:`
+    and the hex; its own example has Base64 of the hex alone. Others send the hex, or Base64 of the
+    key itself. An empty key is None.
     """
-    text = told.strip()
+    text = sent_key.strip()
     try:
         within = base64.b64decode(text, validate=True).decode("ascii")
     except ValueError:

@@ -1,7 +1,7 @@
-"""A year's paper (a room): each account's months in one table, made of the months' own papers.
+"""The statement of a year: the months of each account with their sums, and its simple formats.
 
-Months that are closed count as they were closed. It is a table of sums; the records are in the
-papers of the months.
+A closed month has the sums of its closing; the sums of an open month are those of now. The records
+are in the statements of the months. The PDF of a year is in `pdf/year.py`.
 """
 
 import json
@@ -25,7 +25,12 @@ from shocpp.store.database import Database
 
 
 class Line(NamedTuple):
-    """An account's month; `closed` is the number of its link, None while it is open."""
+    """The sums of an account in a month.
+
+    `month` is YYYY-MM. `amount_ct` is the amount of the records, `fees_ct` of base fees, `vat_ct`
+    of taxes, and `total_ct` the amount to pay; None means that nothing has a price. `closed` is
+    the number of the month's closing, or None while the month is open.
+    """
 
     month: str
     account_index: int
@@ -40,7 +45,11 @@ class Line(NamedTuple):
 
 
 class Year(NamedTuple):
-    """The lines of a year in the order of accounts and months, and who tells them when."""
+    """The statement of a year.
+
+    `lines` are in the order of accounts and months. `only` is the account that the statement is
+    for, or None for all accounts. `created_at` is UTC, ISO 8601.
+    """
 
     year: int
     only: str | None
@@ -52,9 +61,10 @@ class Year(NamedTuple):
 
 
 def year_statement(db: Database, settings: Settings, year: int, only: str | None = None) -> Year:
-    """The months of a year from the first one in the books to the present one.
+    """Return the statement of a year, for all accounts or `only` one.
 
-    Raises UsageError for an account that is in none of them.
+    It has the months from the first one in the books to the present one, and closed months.
+    It sets missing prices of open months first. Raises UsageError if no month has the account.
     """
     lines: list[Line] = []
     now = now_ms()
@@ -64,7 +74,9 @@ def year_statement(db: Database, settings: Settings, year: int, only: str | None
         if closings.is_closed(db, name) or (first is not None and first <= name <= last):
             accounts, closed = month_sums(db, settings, year, month)
             lines += [_line(name, sums, closed) for sums in accounts]
-    chosen = tuple(line for line in sorted(lines, key=_place) if only in (None, line.account))
+    chosen = tuple(
+        line for line in sorted(lines, key=_account_and_month) if only in (None, line.account)
+    )
     if only is not None and not chosen:
         known = ", ".join(sorted({line.account for line in lines})) or "none"
         raise UsageError(f"there is no account {only!r} in {year}; one of: {known}")
@@ -79,7 +91,7 @@ def year_statement(db: Database, settings: Settings, year: int, only: str | None
     )
 
 
-def _place(line: Line) -> tuple[str, str]:
+def _account_and_month(line: Line) -> tuple[str, str]:
     return line.account, line.month
 
 
@@ -112,7 +124,7 @@ _WORDS = {
     },
 }
 
-_COLUMNS = {
+_CSV_HEADERS = {
     "de": (
         *("Monat", "Mandant", "Vorgänge", "kWh", "EUR Energie", "EUR Grundpreis", "EUR USt"),
         *("EUR gesamt", "Abschluss"),
@@ -125,7 +137,7 @@ _COLUMNS = {
 
 
 def text_of_year(statement: Year, language: str) -> Iterator[str]:
-    """The year for reading: each account's sum, and its months below it."""
+    """Yield the year as text: the sum of each account, and its months below it."""
     words = _WORDS[language]
     yield f"{words['title']} {statement.year:04}\n"
     for name in dict.fromkeys(line.account for line in statement.lines):
@@ -141,15 +153,16 @@ def text_of_year(statement: Year, language: str) -> Iterator[str]:
 
 
 def _sums(lines: tuple[Line, ...] | list[Line], language: str) -> str:
+    """Return the energy of the lines, and their amount if any of them has a price."""
     owed = [line.total_ct for line in lines if line.total_ct is not None]
     amount = f" {euro(sum(owed), language):>12} EUR" if owed else ""
     return f"{kwh(sum(line.wh for line in lines), language):>12} kWh{amount}"
 
 
 def csv_of_year(statement: Year, language: str) -> Iterator[str]:
-    """The year for a spreadsheet program: a line a month and account."""
+    """Yield the year as CSV for people, as in `csv_format.py`: one line per account and month."""
     write = csv_lines(";" if language == "de" else ",")
-    yield BYTE_ORDER_MARK + write(_COLUMNS[language])
+    yield BYTE_ORDER_MARK + write(_CSV_HEADERS[language])
     for line in statement.lines:
         money = (line.amount_ct, line.fees_ct, line.vat_ct, line.total_ct)
         amounts = ("" if ct is None else euro(ct, language) for ct in money)
@@ -166,14 +179,14 @@ def csv_of_year(statement: Year, language: str) -> Iterator[str]:
 
 
 def csv_machine_of_year(statement: Year) -> Iterator[str]:
-    """The year for programs: whole Wh and cents."""
+    """Yield the year as CSV for programs, with the fields of Line in whole Wh and cents."""
     write = csv_lines(",")
     for line in (Line._fields, *statement.lines):
         yield with_newline(write(line))
 
 
 def json_of_year(statement: Year) -> Iterator[str]:
-    """The year as one JSON object."""
+    """Yield the year as one JSON object, whose `lines` have the fields of Line."""
     lines = [line._asdict() for line in statement.lines]
-    told = {"year": statement.year, "only": statement.only, "lines": lines}
-    yield json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    content = {"year": statement.year, "only": statement.only, "lines": lines}
+    yield json.dumps(content, ensure_ascii=False, indent=2) + "\n"

@@ -11,6 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from shocpp.reports.csv_format import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
+from shocpp.reports.statement import Statement, StatementRow
+from tests.world.machine import needs
 from tests.world.statements import (
     FILE,
     PRICE,
@@ -21,10 +25,6 @@ from tests.world.statements import (
     statement_row,
     sums,
 )
-
-from shocpp.reports.csv_format import MACHINE_COLUMNS, csv_machine_of, csv_of, defused
-from shocpp.reports.statement import Statement, StatementRow
-from tests.world.machine import needs
 
 MARK = "\ufeff"
 DELIMITERS = {"de": ";", "en": ","}

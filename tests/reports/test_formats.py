@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.world.statements import statement, sums
 
 from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
@@ -21,6 +20,7 @@ from shocpp.reports.formats import (
 from shocpp.reports.month import month_statement, of_account
 from tests.reports.test_month import Office, charge
 from tests.reports.test_year import year_of
+from tests.world.statements import statement, sums
 
 
 @pytest.fixture

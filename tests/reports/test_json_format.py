@@ -5,6 +5,9 @@ import tracemalloc
 from typing import Any
 
 from hypothesis import given
+
+from shocpp.reports.json_format import json_of
+from shocpp.reports.statement import Statement, StatementRow
 from tests.world.statements import (
     FILE,
     Month,
@@ -15,9 +18,6 @@ from tests.world.statements import (
     statement_row,
     sums,
 )
-
-from shocpp.reports.json_format import json_of
-from shocpp.reports.statement import Statement, StatementRow
 
 
 def form(frame: Statement, *rows: StatementRow) -> dict[str, Any]:

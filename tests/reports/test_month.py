@@ -31,13 +31,13 @@ from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
 from shocpp.reports.formats import chunks
 from shocpp.reports.month import (
+    decided_or_late_rows,
     draft,
     month_statement,
     month_sums,
     name_of,
     of_account,
     rows_of_statement,
-    rows_told_apart,
 )
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Statement
@@ -178,7 +178,7 @@ def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Offic
     assert [row.amount_ct for row in office.rows(statement)] == [60, -60, 30]
     (family,) = [sums for sums in statement.accounts if sums.wh]
     assert (family.transactions, family.wh, family.amount_ct) == (1, 1_000, 30)
-    assert [row.row.entry for row in rows_told_apart(office.db, statement)] == [
+    assert [row.row.entry for row in decided_or_late_rows(office.db, statement)] == [
         "reversal",
         "replacement",
     ]

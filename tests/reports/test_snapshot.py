@@ -4,12 +4,12 @@ import json
 
 import pytest
 from hypothesis import given
-from tests.world.statements import Month, accounting_row, eventful, months, priced, statement, sums
 
 from shocpp.configuration.operator import Operator
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
+from tests.world.statements import Month, accounting_row, eventful, months, priced, statement, sums
 
 
 def test_a_paper_comes_back_with_all_its_types() -> None:

@@ -6,6 +6,12 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from hypothesis import given
+
+from shocpp.bookkeeping.record_files import seed_format
+from shocpp.language.figures import euro
+from shocpp.reports.statement import Statement
+from shocpp.reports.text_format import seed_array, text_of
+from shocpp.store.books.statement_records import SeedRow, StatementRow
 from tests.world.statements import (
     Month,
     accounting_row,
@@ -16,12 +22,6 @@ from tests.world.statements import (
     statement_row,
     sums,
 )
-
-from shocpp.bookkeeping.record_files import seed_format
-from shocpp.language.figures import euro
-from shocpp.reports.statement import Statement
-from shocpp.reports.text_format import seed_array, text_of
-from shocpp.store.books.statement_records import SeedRow, StatementRow
 
 REVERSAL = statement_row(
     consumed_wh=-4_000,
