@@ -1,1 +1,1 @@
-"""Statements as PDF files."""
+"""Statements as PDF files, drawn with reportlab."""

@@ -1,7 +1,8 @@
-"""The fonts of a PDF paper (a room): what they can show, and how much of it fits.
+"""The fonts of the PDF: which characters they can print, and the widths of texts.
 
-They are those of the package ttf-opensans: Latin, Greek and Cyrillic, and all figures are of one
-width. What they have no glyph for is shown by its base letter, or as U+FFFD; no text is refused.
+The fonts are those of the package ttf-opensans. They have Latin, Greek and Cyrillic, and all digits
+have the same width. A character without a glyph is printed as its base letter, or as U+FFFD. No
+text is refused.
 """
 
 import unicodedata
@@ -16,7 +17,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 
 
 class Face(StrEnum):
-    """The fonts of a paper."""
+    """The fonts of a statement, by the names that reportlab knows them by."""
 
     PLAIN = "OpenSans-Regular"
     STRONG = "OpenSans-SemiBold"
@@ -31,67 +32,71 @@ for _font in _FONTS:
     registerFont(_font)
 
 
-class _Shown(dict[int, str]):
-    """What is shown for a character, for str.translate."""
+class _PrintableCharacters(dict[int, str]):
+    """A table for `str.translate` that computes each character once, when it first occurs."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = _shown(chr(code))
+        self[code] = _printable_character(chr(code))
         return self[code]
 
 
-def _shown(character: str) -> str:
+def _printable_character(character: str) -> str:
+    """Return the character, or its replacement if the fonts have no glyph for it."""
     category = unicodedata.category(character)
     if category in ("Cc", "Zs", "Zl", "Zp"):
         return " "
+    # Format characters, such as a zero-width space, are invisible.
     if category == "Cf":
         return ""
     if ord(character) in _GLYPHS:
         return character
+    # Combining marks: the letter before them stays readable without them.
     if category in ("Me", "Mn"):
         return ""
-    plain = unicodedata.normalize("NFKD", character)
-    known = "".join(part for part in plain if ord(part) in _GLYPHS)
+    decomposed = unicodedata.normalize("NFKD", character)
+    known = "".join(part for part in decomposed if ord(part) in _GLYPHS)
     return known or _UNKNOWN
 
 
-_SHOWN = _Shown()
+_PRINTABLE = _PrintableCharacters()
 
 
-def shown(text: str) -> str:
-    """The text with nothing in it that has no glyph."""
+def printable(text: str) -> str:
+    """Return the text with replacements for the characters that the fonts have no glyph for."""
+    # Most texts are ASCII: they need no look at each character.
     if text.isascii() and text.isprintable():
         return text
-    return unicodedata.normalize("NFC", text).translate(_SHOWN)
+    return unicodedata.normalize("NFC", text).translate(_PRINTABLE)
 
 
-def width_of(shown: str, face: Face, size: float) -> float:
-    """How wide a shown text is."""
-    return float(stringWidth(shown, face, size))
+def width_of(text: str, face: Face, size: float) -> float:
+    """Return the width in points of a printable text."""
+    return float(stringWidth(text, face, size))
 
 
-def _fitting(shown: str, face: Face, size: float, width: float) -> int:
-    """How many of its first characters are not wider than `width`."""
-    ends = accumulate(width_of(character, face, size) for character in shown)
+def _fitting(text: str, face: Face, size: float, width: float) -> int:
+    """Return the number of first characters that fit into `width`."""
+    ends = accumulate(width_of(character, face, size) for character in text)
     return sum(1 for _ in takewhile(lambda end: end <= width, ends))
 
 
-def clipped(shown: str, face: Face, size: float, width: float) -> str:
-    """A shown text, cut so that it is not wider than `width`."""
-    if width_of(shown, face, size) <= width:
-        return shown
-    fits = _fitting(shown, face, size, width - width_of("…", face, size))
-    return shown[:fits].rstrip() + "…"
+def clipped(text: str, face: Face, size: float, width: float) -> str:
+    """Return a printable text, cut short with an ellipsis if it is wider than `width`."""
+    if width_of(text, face, size) <= width:
+        return text
+    fits = _fitting(text, face, size, width - width_of("…", face, size))
+    return text[:fits].rstrip() + "…"
 
 
-def wrapped(shown: str, face: Face, size: float, width: float) -> list[str]:
-    """The lines of a shown text that are not wider than `width`; a longer word is broken."""
-    chunks = (chunk for word in shown.split() for chunk in _broken(word, face, size, width))
+def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
+    """Return a printable text as lines that fit into `width`; a longer word is broken."""
+    chunks = (chunk for word in text.split() for chunk in _broken(word, face, size, width))
     lines: list[str] = simpleSplit(" ".join(chunks), face, size, width)
     return lines
 
 
 def _broken(word: str, face: Face, size: float, width: float) -> Iterator[str]:
-    """A word in pieces that fit; one character at least in each."""
+    """Yield a word in chunks that fit into `width`, each of at least one character."""
     while word:
         fits = max(_fitting(word, face, size, width), 1)
         yield word[:fits]

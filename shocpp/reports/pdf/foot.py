@@ -1,4 +1,4 @@
-"""What a PDF paper ends with (a room): sums, legend, notes, and the line to sign on."""
+"""The foot of a month's PDF statement: sums, legend, notes, audit, and the line to sign on."""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -7,11 +7,11 @@ from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import entry, phrase
 from shocpp.reports.pdf.font import Face
-from shocpp.reports.pdf.head import MOST_CHARGERS, based, dated, described, taxed
+from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LINE, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
-from shocpp.reports.pdf.table import Table, Told
+from shocpp.reports.pdf.table import FootContent, Table
 from shocpp.reports.statement import Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.records import AccountingRow
@@ -23,48 +23,48 @@ _PRICE_COLUMNS = ((LEFT + 270, 56), (LEFT + 330, 56), (LEFT + 390, 56))
 
 
 class SumLine:
-    """A line of the sums: words, an amount, and whether it is the one that counts."""
+    """A line of the sums: a label, an amount, and `total` for the amount to pay."""
 
     def __init__(self, words: str, amount: str, *, total: bool = False) -> None:
         self.words, self.amount, self.total = words, amount, total
 
 
 def sums_height(subject: Subject) -> float:
-    """How high the sums are."""
+    """Return the height of the sums and prices, so that they stay together with the last rows."""
     lines = max(len(_sum_lines(subject)), len(subject.account.prices) + 1)
     return 34 + SUM_LINE * lines + 2 * SUM_LINE
 
 
 def draw_foot(sheet: Sheet, subject: Subject, table: Table) -> None:
-    """Draw everything below the rows."""
+    """Draw everything below the rows of the table."""
     table.sums()
     sheet.y -= 6
     _draw_sums(sheet, subject)
-    _legend(sheet, subject, table.told)
-    _notes(sheet, subject, table.told)
+    _legend(sheet, subject, table.foot_content)
+    _notes(sheet, subject, table.foot_content)
     _end(sheet, subject)
 
 
 def _sum_lines(subject: Subject) -> list[SumLine]:
-    """From the sum of the rows to what is to be paid."""
-    account, word, language = subject.account, subject.word, subject.language
+    """Return the lines from the sum of the rows to the amount to pay; none without a price."""
+    account, label, language = subject.account, subject.label, subject.language
     if account.total_ct is None:
         return []
-    lines = [SumLine(word("sum_rows"), grouped_euro(account.amount_ct or 0, language))]
+    lines = [SumLine(label("sum_rows"), grouped_euro(account.amount_ct or 0, language))]
     for fee in account.fees:
-        words = word(
+        words = label(
             "fee",
-            valid_from=dated(fee.valid_from, subject),
+            valid_from=date_text(fee.valid_from, subject),
             days=fee.days,
             of_days=fee.of_days,
         )
         lines.append(SumLine(words, grouped_euro(fee.amount_ct, language)))
     for tax in account.taxes:
         rate = percent(tax.vat_bp, language)
-        lines.append(SumLine(word("tax_net", rate), grouped_euro(tax.net_ct, language)))
-        lines.append(SumLine(word("tax", rate), grouped_euro(tax.vat_ct, language)))
-        lines.append(SumLine(word("tax_gross", rate), grouped_euro(tax.gross_ct, language)))
-    return [*lines, SumLine(word("total"), grouped_euro(account.total_ct, language), total=True)]
+        lines.append(SumLine(label("tax_net", rate), grouped_euro(tax.net_ct, language)))
+        lines.append(SumLine(label("tax", rate), grouped_euro(tax.vat_ct, language)))
+        lines.append(SumLine(label("tax_gross", rate), grouped_euro(tax.gross_ct, language)))
+    return [*lines, SumLine(label("total"), grouped_euro(account.total_ct, language), total=True)]
 
 
 def _draw_sums(sheet: Sheet, subject: Subject) -> None:
@@ -72,37 +72,38 @@ def _draw_sums(sheet: Sheet, subject: Subject) -> None:
     account, language = subject.account, subject.language
     prices: list[tuple[str, ...]] = []
     if account.prices:
-        prices.append((subject.word("prices_used"), "kWh", "ct/kWh", "EUR"))
+        prices.append((subject.label("prices_used"), "kWh", "ct/kWh", "EUR"))
     for price in account.prices:
-        vat = taxed(price, subject)
+        vat = vat_text(price, subject)
         prices.append(
             (
-                f"{based(price, subject)}{', ' if vat else ''}{vat}",
+                f"{basis_text(price, subject)}{', ' if vat else ''}{vat}",
                 grouped_kwh(price.wh, language),
                 grouped_ct_per_kwh(price.microeuro_per_kwh, language),
                 grouped_euro(price.amount_ct, language),
             )
         )
-    for place, (used, line) in enumerate(zip_longest(prices, _sum_lines(subject))):
+    for index, (price_cells, line) in enumerate(zip_longest(prices, _sum_lines(subject))):
         sheet.need(SUM_LINE)
         sheet.y -= SUM_LINE
-        if used:
-            _price_line(sheet, used, Face.PLAIN if place else Face.STRONG)
+        if price_cells:
+            _price_line(sheet, price_cells, Face.PLAIN if index else Face.STRONG)
         if line:
             _sum_line(sheet, line)
     if account.amount_ct is not None:
         sheet.y -= 4
-        sheet.paragraph(subject.word("rounding"), size=SMALL_PT, grey=GREY)
+        sheet.paragraph(subject.label("rounding"), size=SMALL_PT, grey=GREY)
 
 
-def _price_line(sheet: Sheet, used: tuple[str, ...], face: Face) -> None:
-    words, *figures = used
+def _price_line(sheet: Sheet, cells: tuple[str, ...], face: Face) -> None:
+    words, *figures = cells
     sheet.text(LEFT + 3, words, _PRICE_COLUMNS[0][0] - _PRICE_COLUMNS[0][1] - LEFT - 6, face=face)
     for (x, width), figure in zip(_PRICE_COLUMNS, figures, strict=True):
         sheet.figure(x, figure, width, face=face)
 
 
 def _sum_line(sheet: Sheet, line: SumLine) -> None:
+    """Draw a line of the sums; the total has a line above it and a double one below."""
     face = Face.STRONG if line.total else Face.PLAIN
     if line.total:
         sheet.y -= 4
@@ -118,31 +119,32 @@ def _sum_line(sheet: Sheet, line: SumLine) -> None:
     sheet.figure(RIGHT - 3, line.amount, 70, face=face)
 
 
-def _legend(sheet: Sheet, subject: Subject, told: Told) -> None:
-    """Draw what the marks of the rows mean."""
-    remarks = [(mark, phrase(flag, subject.language)) for flag, mark in told.remarks.items()]
-    meanings = [f"{mark} = {meaning}" for mark, meaning in (*told.marks.items(), *remarks)]
+def _legend(sheet: Sheet, subject: Subject, content: FootContent) -> None:
+    """Draw the meanings of the marks of the rows."""
+    remarks = [(mark, phrase(flag, subject.language)) for flag, mark in content.remarks.items()]
+    meanings = [f"{mark} = {meaning}" for mark, meaning in (*content.marks.items(), *remarks)]
     if meanings:
         sheet.y -= 4
-        words = f"{subject.word('legend')}: {'; '.join(meanings)}."
+        words = f"{subject.label('legend')}: {'; '.join(meanings)}."
         sheet.paragraph(words, size=SMALL_PT, grey=GREY)
 
 
-def _notes(sheet: Sheet, subject: Subject, told: Told) -> None:
+def _notes(sheet: Sheet, subject: Subject, content: FootContent) -> None:
+    """Draw the sections on missing prices, reviews, open transactions, decisions and the audit."""
     account = subject.account
     notes = []
     if account.total_ct is not None and account.unpriced_wh:
-        notes.append(subject.word("unpriced", grouped_kwh(account.unpriced_wh, subject.language)))
-    _section(sheet, subject.word("notes"), notes)
-    _section(sheet, subject.word("under_review"), _under_review(subject))
-    _section(sheet, subject.word("unfinished"), _unfinished(subject))
-    decisions = [_decision(number, row, subject) for number, row in told.decided]
-    _section(sheet, subject.word("decided"), decisions)
-    _section(sheet, subject.word("audit"), list(_audit(subject, told)))
+        notes.append(subject.label("unpriced", grouped_kwh(account.unpriced_wh, subject.language)))
+    _section(sheet, subject.label("notes"), notes)
+    _section(sheet, subject.label("under_review"), _under_review(subject))
+    _section(sheet, subject.label("unfinished"), _unfinished(subject))
+    decisions = [_decision(number, row, subject) for number, row in content.decisions]
+    _section(sheet, subject.label("decided"), decisions)
+    _section(sheet, subject.label("audit"), list(_audit(subject, content)))
 
 
 def _section(sheet: Sheet, title: str, paragraphs: list[str]) -> None:
-    """Draw a title and what stands below it; nothing where nothing does."""
+    """Draw a title with paragraphs below it, or nothing if there are no paragraphs."""
     if not paragraphs:
         return
     sheet.need(9 + 2 * BODY_PT * LINE)
@@ -153,97 +155,111 @@ def _section(sheet: Sheet, title: str, paragraphs: list[str]) -> None:
 
 
 def _under_review(subject: Subject) -> list[str]:
-    """The records of this account that wait for a human."""
-    told = []
+    """Return a sentence for each record of the account that is under review."""
+    sentences = []
     for row in subject.statement.under_review:
         if row.account == subject.account.account:
-            energy, why = grouped_kwh(row.consumed_wh, subject.language), row.review or ""
-            about = f"{_ended(row, subject)}, {_where(row, subject)}"
-            told.append(f"{about}: {energy} kWh, {phrase(why, subject.language)}")
-    return told
+            energy, reason = grouped_kwh(row.consumed_wh, subject.language), row.review or ""
+            record = f"{_end_time(row, subject)}, {_charger(row, subject)}"
+            sentences.append(f"{record}: {energy} kWh, {phrase(reason, subject.language)}")
+    return sentences
 
 
-def _ended(row: AccountingRow, subject: Subject) -> str:
+def _end_time(row: AccountingRow, subject: Subject) -> str:
     return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
-def _where(row: AccountingRow | Unfinished, subject: Subject) -> str:
-    return subject.place(row.charge_point_id, row.connector_id)
+def _charger(row: AccountingRow | Unfinished, subject: Subject) -> str:
+    return subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
 
 def _unfinished(subject: Subject) -> list[str]:
-    """The transactions of this account that have no stop."""
-    told = []
-    for one in subject.statement.unfinished:
-        if one.account == subject.account.account:
-            since = day_and_time(local_datetime(one.started_at, subject.zone), subject.language)
-            parts = [_where(one, subject), subject.card(one.id_tag), subject.word("since", since)]
-            if one.consumed_wh is not None:
-                parts.append(subject.word("so_far", grouped_kwh(one.consumed_wh, subject.language)))
-            told.append(", ".join(parts))
-    return told
+    """Return a sentence for each transaction of the account that has no stop."""
+    sentences = []
+    for row in subject.statement.unfinished:
+        if row.account == subject.account.account:
+            since = day_and_time(local_datetime(row.started_at, subject.zone), subject.language)
+            parts = [
+                _charger(row, subject),
+                subject.card(row.id_tag),
+                subject.label("since", since),
+            ]
+            if row.consumed_wh is not None:
+                parts.append(
+                    subject.label("so_far", grouped_kwh(row.consumed_wh, subject.language))
+                )
+            sentences.append(", ".join(parts))
+    return sentences
 
 
 def _decision(number: int | None, statement_row: StatementRow, subject: Subject) -> str:
-    """A decision: about which row, or about what where it is none, who, when and why."""
+    """Return the sentence of a decision: its row, its energy, its time, its author and reason.
+
+    A dismissed record has no row: `number` is None, and its end and its readings name it.
+    """
     row, language = statement_row.row, subject.language
     energy = grouped_kwh(row.consumed_wh, language)
     if number is None:
         energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)}"
-    about = subject.word("row", number) if number else _ended(row, subject)
-    return f"{about}, {_where(row, subject)}: " + subject.word(
+    record = subject.label("row", number) if number else _end_time(row, subject)
+    return f"{record}, {_charger(row, subject)}: " + subject.label(
         "decision",
         entry=entry(row.entry, language),
         kwh=energy,
         at=day_and_time(local_datetime(row.booked_at, subject.zone), language),
-        by=row.decided_by or subject.word("no_name"),
+        by=row.decided_by or subject.label("no_name"),
         why=row.decided_why or "–",
     )
 
 
-def _audit(subject: Subject, told: Told) -> Iterator[str]:
-    """Whether the meters that the account charged at have counted what is booked."""
+def _audit(subject: Subject, content: FootContent) -> Iterator[str]:
+    """Yield the comparison of each meter with the booked energy, and the gaps.
+
+    It covers the chargers at which the account has charged or has something unbilled. If the head
+    had no space for the chargers, their descriptions are here.
+    """
     statement = subject.statement
     chargers = {charger.charge_point_id: charger for charger in statement.chargers}
-    audited = {one.charge_point_id: one for one in statement.audited}
-    for known in sorted(told.charge_points | _waiting_at(subject)):
-        name = subject.charge_point(known)
-        if len(chargers) > MOST_CHARGERS and known in chargers:
-            name = described(chargers[known], subject)
-        if known in audited:
-            equation = _equation(audited[known], subject)
-            yield ", ".join([f"{name}: {equation}", *_besides(subject, known)])
+    audited = {meter.charge_point_id: meter for meter in statement.audited}
+    for charge_point_id in sorted(content.charge_points | _unbilled_at(subject)):
+        name = subject.charge_point(charge_point_id)
+        if len(chargers) > MOST_CHARGERS and charge_point_id in chargers:
+            name = charger_text(chargers[charge_point_id], subject)
+        if charge_point_id in audited:
+            equation = _equation(audited[charge_point_id], subject)
+            yield ", ".join([f"{name}: {equation}", *_uncounted(subject, charge_point_id)])
         elif len(chargers) > MOST_CHARGERS:
             yield name
         for gap in statement.gaps:
-            if gap.charge_point_id == known:
+            if gap.charge_point_id == charge_point_id:
                 yield _gap(gap, subject)
 
 
-def _besides(subject: Subject, known: str) -> Iterator[str]:
-    """What is booked in this month, and its meter has not counted in it."""
+def _uncounted(subject: Subject, charge_point_id: str) -> Iterator[str]:
+    """Yield the energy booked in this month that the meter has not counted in it."""
     statement = subject.statement
-    for word, booked in (
+    for key, booked in (
         ("besides", statement.imported_wh),
         ("decided_later", statement.decided_later_wh),
     ):
-        wh = dict(booked).get(known)
+        wh = dict(booked).get(charge_point_id)
         if wh:
-            yield subject.word(word, grouped_kwh(wh, subject.language))
+            yield subject.label(key, grouped_kwh(wh, subject.language))
 
 
-def _waiting_at(subject: Subject) -> set[str]:
-    """The chargers of what is not billed yet."""
+def _unbilled_at(subject: Subject) -> set[str]:
+    """Return the chargers of the account's records under review and open transactions."""
     statement, name = subject.statement, subject.account.account
     reviewed = {row.charge_point_id for row in statement.under_review if row.account == name}
-    unfinished = {one.charge_point_id for one in statement.unfinished if one.account == name}
-    return {known for known in reviewed | unfinished if known is not None}
+    unfinished = {row.charge_point_id for row in statement.unfinished if row.account == name}
+    return {charge_point_id for charge_point_id in reviewed | unfinished if charge_point_id}
 
 
 def _equation(audited: Audited, subject: Subject) -> str:
+    """Return booked + unassigned + under review + gaps - overlaps = counted, in kWh."""
     if audited.restarts:
-        return subject.word("audit_restarted")
-    told = subject.word("booked", grouped_kwh(audited.booked_wh, subject.language))
+        return subject.label("audit_restarted")
+    terms = subject.label("booked", grouped_kwh(audited.booked_wh, subject.language))
     for key, wh in (
         ("unassigned", audited.unassigned_wh),
         ("reviewed", audited.under_review_wh),
@@ -252,27 +268,29 @@ def _equation(audited: Audited, subject: Subject) -> str:
     ):
         if wh:
             sign = "-" if wh < 0 else "+"
-            told += f" {sign} {subject.word(key, grouped_kwh(abs(wh), subject.language))}"
-    return f"{told} = {subject.word('audited', grouped_kwh(audited.meter_wh, subject.language))}"
+            terms += f" {sign} {subject.label(key, grouped_kwh(abs(wh), subject.language))}"
+    return f"{terms} = {subject.label('audited', grouped_kwh(audited.meter_wh, subject.language))}"
 
 
 def _gap(gap: Gap, subject: Subject) -> str:
-    told = subject.word(
+    sentence = subject.label(
         "gap",
         number=gap.number,
         kwh=grouped_kwh(gap.to_wh - gap.from_wh, subject.language),
         after=day_and_time(local_datetime(gap.after_ms, subject.zone), subject.language),
         before=day_and_time(local_datetime(gap.before_ms, subject.zone), subject.language),
     )
-    return told if gap.dismissed is None else f"{told} ({subject.word('waived', gap.dismissed)})"
+    if gap.dismissed is None:
+        return sentence
+    return f"{sentence} ({subject.label('waived', gap.dismissed)})"
 
 
 def _end(sheet: Sheet, subject: Subject) -> None:
-    """Draw what the operator says, what the figures are, and the line to sign on."""
+    """Draw the operator's note, the neutral note about the figures, and the line to sign on."""
     operator = subject.statement.operator
     if operator.note:
         sheet.y -= 9
         sheet.paragraph(operator.note)
     draw_end(
-        sheet, operator, subject.word("neutral", zone=subject.statement.zone_name), subject.word
+        sheet, operator, subject.label("neutral", zone=subject.statement.zone_name), subject.label
     )

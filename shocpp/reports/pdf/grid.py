@@ -1,9 +1,13 @@
-"""The columns of a table on a PDF page (a room): their names, and what stands in them."""
+"""The columns of a table on a PDF page: drawing their titles and cells.
+
+The title of a column is the label of its key in `labels.py`. The columns themselves, with their
+keys and widths, are in `table.py` for a month and in `year.py` for a year.
+"""
 
 from typing import NamedTuple
 
 from shocpp.reports.pdf.font import Face
-from shocpp.reports.pdf.labels import Word
+from shocpp.reports.pdf.labels import Label
 from shocpp.reports.pdf.page import LEFT, LINE, PALE, RIGHT, SMALL_PT, Sheet
 
 PAD = 3.0
@@ -12,7 +16,11 @@ HEAD_HEIGHT = 24.0
 
 
 class Column(NamedTuple):
-    """A column; figures end at its right side, words begin `indent` from its left."""
+    """A column of a table, with its width in points.
+
+    `key` names its title in `labels.py` and its cell in a row. With `right` a cell is a figure that
+    ends at the right side; otherwise it is a text that begins `indent` points from the left side.
+    """
 
     key: str
     width: float
@@ -21,39 +29,43 @@ class Column(NamedTuple):
 
 
 class Grid:
-    """Columns side by side; a column's name is the word of its key."""
+    """Columns side by side across the page.
 
-    def __init__(self, sheet: Sheet, columns: tuple[Column, ...], word: Word) -> None:
-        self._sheet, self._word = sheet, word
-        self._places: list[tuple[Column, float]] = []
+    `label` returns a label in the language of the statement.
+    """
+
+    def __init__(self, sheet: Sheet, columns: tuple[Column, ...], label: Label) -> None:
+        self._sheet, self._label = sheet, label
+        self._columns: list[tuple[Column, float]] = []
         x = LEFT
         for column in columns:
-            self._places.append((column, x))
+            self._columns.append((column, x))
             x += column.width
 
     def head(self) -> None:
-        """Draw the names of the columns below the present height."""
+        """Draw the titles of the columns below the present height."""
         sheet = self._sheet
         sheet.y -= HEAD_HEIGHT
         sheet.area(LEFT, RIGHT, HEAD_HEIGHT, PALE)
         sheet.rule(LEFT, RIGHT, 0.7)
         base = sheet.y
-        for column, x in self._places:
-            lines = self._word(column.key).split("\n")
-            for place, line in enumerate(reversed(lines)):
-                sheet.y = base + 6 + place * HEAD_PT * LINE
+        for column, x in self._columns:
+            lines = self._label(column.key).split("\n")
+            # From the last line up, so that titles of one and of two lines share their base line.
+            for index, line in enumerate(reversed(lines)):
+                sheet.y = base + 6 + index * HEAD_PT * LINE
                 self._cell(column, x, line, HEAD_PT, Face.STRONG)
         sheet.y = base
 
     def row(self, cells: dict[str, str], size: float = SMALL_PT, face: Face = Face.PLAIN) -> None:
-        """Draw what stands at the present height, by the columns' keys."""
-        for column, x in self._places:
+        """Draw a row at the present height; `cells` are texts by the keys of their columns."""
+        for column, x in self._columns:
             if words := cells.get(column.key):
                 self._cell(column, x, words, size, face)
 
     def _cell(self, column: Column, x: float, words: str, size: float, face: Face) -> None:
-        room = column.width - column.indent - PAD
+        width = column.width - column.indent - PAD
         if column.right:
-            self._sheet.figure(x + column.width - PAD, words, room, size, face)
+            self._sheet.figure(x + column.width - PAD, words, width, size, face)
         else:
-            self._sheet.text(x + column.indent, words, room, size, face)
+            self._sheet.text(x + column.indent, words, width, size, face)

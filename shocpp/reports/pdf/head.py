@@ -1,4 +1,7 @@
-"""What a month's PDF paper begins with (a room): the facts above the table."""
+"""The head of a month's PDF statement: the letterhead and the facts above the table.
+
+The texts of prices and chargers are also used by the foot.
+"""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -16,69 +19,76 @@ MOST_PRICES = 4
 
 
 def title_of(subject: Subject) -> str:
-    """The title of a paper."""
+    """Return the title of a statement, with its month and year."""
     statement = subject.statement
-    return subject.word(
+    return subject.label(
         "title", month=month_name(statement.month, subject.language), year=f"{statement.year:04}"
     )
 
 
 def draw_head(sheet: Sheet, subject: Subject) -> None:
-    """Draw what stands above the table on the first page."""
-    account = f"{subject.word('account')}: {subject.account.account}"
-    draw_letterhead(sheet, subject.statement.operator, title_of(subject), account, subject.word)
-    draw_facts(sheet, list(_what(subject)), list(_how(subject)))
+    """Draw the letterhead and the facts on the first page."""
+    account = f"{subject.label('account')}: {subject.account.account}"
+    draw_letterhead(sheet, subject.statement.operator, title_of(subject), account, subject.label)
+    draw_facts(sheet, list(_period_and_chargers(subject)), list(_prices_and_state(subject)))
 
 
-def _what(subject: Subject) -> Iterator[Fact]:
+def _period_and_chargers(subject: Subject) -> Iterator[Fact]:
+    """Yield the facts of the left column.
+
+    More than MOST_CHARGERS chargers are described in the foot instead.
+    """
     statement, language = subject.statement, subject.language
     first = date(statement.year, statement.month, 1)
     last = date(statement.year + statement.month // 12, statement.month % 12 + 1, 1) - timedelta(
         days=1
     )
-    period = subject.word("from_to", first=day(first, language), last=day(last, language))
-    yield subject.word("period"), [period]
+    period = subject.label("from_to", first=day(first, language), last=day(last, language))
+    yield subject.label("period"), [period]
     chargers = statement.chargers
     if len(chargers) > MOST_CHARGERS:
-        yield subject.word("charge_points"), [subject.word("see_end", len(chargers))]
+        yield subject.label("charge_points"), [subject.label("see_end", len(chargers))]
     elif chargers:
         key = "charge_point" if len(chargers) == 1 else "charge_points"
-        yield subject.word(key), [described(charger, subject) for charger in chargers]
+        yield subject.label(key), [charger_text(charger, subject) for charger in chargers]
 
 
-def described(charger: Charger, subject: Subject) -> str:
-    """A charger and its meter, with all that is known of them."""
+def charger_text(charger: Charger, subject: Subject) -> str:
+    """Return a charger's name and id with all that is known about it and its meter."""
     name, known = charger.name, charger.charge_point_id
     parts = [f"{name} ({known})" if name and name != known else known]
-    for key, said in (
+    for key, value in (
         ("serial", charger.serial),
         ("meter_serial", charger.meter_serial),
         ("meter_note", charger.meter_note),
     ):
-        if said:
-            parts.append(subject.word(key, said))
+        if value:
+            parts.append(subject.label(key, value))
     return ", ".join(parts)
 
 
-def _how(subject: Subject) -> Iterator[Fact]:
-    statement, word, language = subject.statement, subject.word, subject.language
+def _prices_and_state(subject: Subject) -> Iterator[Fact]:
+    """Yield the facts of the right column; the foot lists all prices if they are many."""
+    statement, label, language = subject.statement, subject.label, subject.language
     prices = subject.account.prices
-    told = [priced(price, subject) for price in prices[:MOST_PRICES]]
+    price_texts = [price_text(price, subject) for price in prices[:MOST_PRICES]]
     if len(prices) > MOST_PRICES:
-        told.append(word("more_prices"))
-    if told or subject.account.total_ct is None:
-        yield word("price_basis"), told or [word("no_price")]
+        price_texts.append(label("more_prices"))
+    # An account that owes only a base fee has no price basis.
+    if price_texts or subject.account.total_ct is None:
+        yield label("price_basis"), price_texts or [label("no_price")]
     created = day_and_time(local_datetime(statement.created_at, subject.zone), language)
-    yield word("created"), [f"{created}, shocpp {statement.version}"]
-    yield word("status"), [_status(subject, statement)]
+    yield label("created"), [f"{created}, shocpp {statement.version}"]
+    yield label("status"), [_status(subject, statement)]
     if statement.closed:
-        yield word("checksum"), [statement.closed.hash]
+        yield label("checksum"), [statement.closed.hash]
 
 
 def _status(subject: Subject, statement: Statement) -> str:
+    """Return the sentence that the month is open, or its closing with time, name and number."""
     if statement.closed is None:
-        return subject.word("open")
-    return subject.word(
+        return subject.label("open")
+    return subject.label(
         "closed",
         at=day_and_time(local_datetime(statement.closed.closed_at, subject.zone), subject.language),
         by=statement.closed.closed_by,
@@ -86,27 +96,27 @@ def _status(subject: Subject, statement: Statement) -> str:
     )
 
 
-def based(price: PriceUsed, subject: Subject) -> str:
-    """What a price is: whose, for which hours, since when."""
-    valid_from = subject.word("valid_from", dated(price.valid_from, subject))
-    return ", ".join(filter(None, (subject.word(price.basis), price.rate, valid_from)))
+def basis_text(price: PriceUsed, subject: Subject) -> str:
+    """Return the basis of a price: own or flat price, its rate, and the date it is valid from."""
+    valid_from = subject.label("valid_from", date_text(price.valid_from, subject))
+    return ", ".join(filter(None, (subject.label(price.basis), price.rate, valid_from)))
 
 
-def priced(price: PriceUsed, subject: Subject) -> str:
-    """A price with what it is."""
-    told = subject.word("ct_per_kwh", grouped_ct_per_kwh(price.microeuro_per_kwh, subject.language))
-    vat = taxed(price, subject)
-    return f"{based(price, subject)}: {told}{', ' if vat else ''}{vat}"
+def price_text(price: PriceUsed, subject: Subject) -> str:
+    """Return a price in ct/kWh with its basis and its VAT."""
+    ct = subject.label("ct_per_kwh", grouped_ct_per_kwh(price.microeuro_per_kwh, subject.language))
+    vat = vat_text(price, subject)
+    return f"{basis_text(price, subject)}: {ct}{', ' if vat else ''}{vat}"
 
 
-def taxed(price: PriceUsed, subject: Subject) -> str:
-    """What a price says of VAT; nothing where nothing is said."""
+def vat_text(price: PriceUsed, subject: Subject) -> str:
+    """Return a price's VAT and if it is net or gross; empty if the tariff has no VAT."""
     if price.vat_bp is None:
         return ""
-    kind = subject.word("gross" if price.vat_included else "net")
-    return f"{kind}, {subject.word('vat', percent(price.vat_bp, subject.language))}"
+    kind = subject.label("gross" if price.vat_included else "net")
+    return f"{kind}, {subject.label('vat', percent(price.vat_bp, subject.language))}"
 
 
-def dated(written: str, subject: Subject) -> str:
-    """A date of the tariffs, YYYY-MM-DD, as the paper writes it."""
-    return day(date.fromisoformat(written), subject.language)
+def date_text(iso_date: str, subject: Subject) -> str:
+    """Return a date of the tariffs, YYYY-MM-DD, in the language of the statement."""
+    return day(date.fromisoformat(iso_date), subject.language)

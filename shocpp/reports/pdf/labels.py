@@ -1,4 +1,10 @@
-"""The words and figures of the PDF papers, in German and English (a room)."""
+"""The labels and sentences of the PDF files, in German and English.
+
+The titles of table columns are here: they are the labels whose keys end in `_`, such as `start_`.
+The columns with their widths are in `table.py` and `year.py`; `grid.py` draws titles and cells.
+
+They are printed text: a closed month must print the same bytes for ever.
+"""
 
 from collections.abc import Callable
 
@@ -246,12 +252,15 @@ WORDS: dict[str, dict[str, str]] = {
         "signed_by": "Date, signature: {}",
     },
 }
-"""Labels by language; those of the table end in `_`, each line of a head in one of its own."""
+"""The labels by language and key; a column title with two lines has a newline in it."""
 
-Word = Callable[..., str]
-"""`word` in a language."""
+Label = Callable[..., str]
+"""The function `label_in` for one language: it takes a key and values, and returns a label."""
 
 
-def word(language: str, key: str, *values: object, **named: object) -> str:
-    """A label, with what belongs into it."""
+def label_in(language: str, key: str, *values: object, **named: object) -> str:
+    """Return a label with these values in its braces.
+
+    Raises KeyError if the language or the key does not exist.
+    """
     return WORDS[language][key].format(*values, **named)

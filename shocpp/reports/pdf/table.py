@@ -1,7 +1,10 @@
-"""The records of a PDF paper as a table (a room): a row each, its head repeated on every page.
+"""The table of a month's PDF statement: one row per record, with its head on every page.
 
-Rows are drawn as they come. What the foot has to tell of them is kept: marks, decisions, Charge
-Points. Dismissed records are no rows, but decisions.
+`_COLUMNS` and `_MONEY` are the columns with their keys and widths. Their titles are in `labels.py`,
+under the same keys.
+
+Each row is drawn as soon as it is read, because a month may have many. Only the facts that the foot
+prints are stored: marks, decisions, Charge Points. A dismissed record has no row; it is a decision.
 """
 
 from collections import deque
@@ -20,25 +23,37 @@ from shocpp.reports.statement import Sums
 from shocpp.store.books.statement_records import StatementRow
 
 LATE = timedelta(minutes=15)
-"""A record that is booked so long after its stop was kept by the charger while it was offline."""
+"""A record booked so long after its stop was stored by the charger while it was offline."""
 
-TOLD_BY_MARK = "start known from the id, within 1 kWh"
+DECODED_FLAG = "start known from the id, within 1 kWh"
+"""The flag that needs no remark, because the mark `decoded` says the same."""
+
 MOST_PRICES = 8
+"""The most lines of prices in a row."""
+
 MOST_REMARKS = 30
+"""The most remarks with a number of their own."""
+
 ROW_HEIGHT = 12.5
 PRICE_LINE = 8.5
-STAYING = 3
-"""So many rows at least stand above the sums."""
+LAST_ROWS = 3
+"""The least number of rows on the page of the sums, if the table has as many."""
 
 
-class Told:
-    """What the rows leave for the foot."""
+class FootContent:
+    """The facts of the rows that the foot prints.
+
+    `rows` counts the rows. `marks` has the meanings of marks, `remarks` the numbers of flags.
+    `decisions` are records with the number of their row, None for a dismissal. `charge_points` are
+    the ids of the chargers.
+    """
 
     def __init__(self) -> None:
+        """Begin without any row."""
         self.rows = 0
         self.marks: dict[str, str] = {}
         self.remarks: dict[str, str] = {}
-        self.decided: list[tuple[int | None, StatementRow]] = []
+        self.decisions: list[tuple[int | None, StatementRow]] = []
         self.charge_points: set[str] = set()
 
 
@@ -58,10 +73,14 @@ _COLUMNS = (
 )
 _MONEY = (Column("price_", 62, right=True), Column("eur_", 44, right=True))
 _STRETCHED = {"place_", "card_", "reason_"}
+"""The columns that share the width which the others leave."""
 
 
 def columns_of(account: Sums) -> tuple[Column, ...]:
-    """The columns of an account's table, as wide as the page; without a price, none of money."""
+    """Return the columns of an account's table, together as wide as the page.
+
+    The columns of money are left out if the account has no price.
+    """
     columns = list(_COLUMNS)
     if account.amount_ct is not None:
         columns[10:10] = _MONEY
@@ -73,13 +92,14 @@ def columns_of(account: Sums) -> tuple[Column, ...]:
 
 
 class _Row(NamedTuple):
-    """A row before it is drawn: the text of each column, and its prices where it has several."""
+    """A row before it is drawn: its cells by the keys of their columns, and its prices."""
 
     cells: dict[str, str]
     prices: list[str]
 
     @property
     def height(self) -> float:
+        """Return the height in points; each price after the first one adds a line."""
         return ROW_HEIGHT + max(len(self.prices) - 1, 0) * PRICE_LINE
 
 
@@ -88,42 +108,47 @@ class Table:
 
     def __init__(self, sheet: Sheet, subject: Subject) -> None:
         self._sheet, self._subject = sheet, subject
-        self._grid = Grid(sheet, columns_of(subject.account), subject.word)
-        self._begun = False
-        self.told = Told()
+        self._grid = Grid(sheet, columns_of(subject.account), subject.label)
+        self._has_head = False
+        self.foot_content = FootContent()
 
-    def draw(self, rows: Iterable[StatementRow], staying: float) -> None:
-        """Draw all rows; the last ones go to the next page if `staying` does not fit below them."""
+    def draw(self, rows: Iterable[StatementRow], height_below: float) -> None:
+        """Draw all rows.
+
+        The last rows go to the next page if `height_below`, that of the sums, does not fit below
+        them. So the sums never stand alone on a page.
+        """
         sheet, waiting = self._sheet, deque[_Row]()
         for row in rows:
             self._note(row)
             if row.row.entry != "dismissal":
                 waiting.append(self._row(row))
-            if len(waiting) > STAYING:
+            if len(waiting) > LAST_ROWS:
                 self._draw(waiting.popleft())
-        head = 0.0 if self._begun else HEAD_HEIGHT
-        if sheet.left() < head + sum(row.height for row in waiting) + staying:
-            self._begun = False
+        head = 0.0 if self._has_head else HEAD_HEIGHT
+        if sheet.height_left() < head + sum(row.height for row in waiting) + height_below:
+            self._has_head = False
             sheet.break_page()
         for last in waiting:
             self._draw(last)
-        if not self.told.rows:
+        if not self.foot_content.rows:
             self._draw_nothing()
 
     def _draw_nothing(self) -> None:
+        """Draw the sentence that the month has no records."""
         self._grid.head()
         self._sheet.y -= ROW_HEIGHT + 4
-        self._sheet.text(LEFT + PAD, self._subject.word("nothing"), RIGHT - LEFT, grey=GREY)
+        self._sheet.text(LEFT + PAD, self._subject.label("nothing"), RIGHT - LEFT, grey=GREY)
         self._sheet.y -= 6
 
     def _draw(self, row: _Row) -> None:
         sheet = self._sheet
-        if sheet.left() < row.height + (0 if self._begun else HEAD_HEIGHT):
-            self._begun = False
+        if sheet.height_left() < row.height + (0 if self._has_head else HEAD_HEIGHT):
+            self._has_head = False
             sheet.break_page()
-        if not self._begun:
+        if not self._has_head:
             self._grid.head()
-            self._begun = True
+            self._has_head = True
         sheet.y -= ROW_HEIGHT - 3.5
         self._grid.row(row.cells)
         self._draw_prices(row.prices)
@@ -131,22 +156,23 @@ class Table:
         sheet.rule(LEFT, RIGHT, 0.3, LIGHT)
 
     def _draw_prices(self, prices: list[str]) -> None:
-        """The parts of a record that has several prices, below each other."""
-        for place, words in enumerate(prices):
-            self._sheet.y -= PRICE_LINE if place else 0
+        """Draw the prices of a record below each other, in a smaller size if there are several."""
+        for index, words in enumerate(prices):
+            self._sheet.y -= PRICE_LINE if index else 0
             self._grid.row({"price_": words}, HEAD_PT if prices[1:] else SMALL_PT)
 
     def _row(self, statement_row: StatementRow) -> _Row:
-        row, language, told = statement_row.row, self._subject.language, self.told
-        told.rows += 1
+        """Return the cells of a record and count its row."""
+        row, language = statement_row.row, self._subject.language
+        self.foot_content.rows += 1
         start, end = _times(statement_row, self._subject)
         cells = {
-            "number_": str(told.rows),
+            "number_": str(self.foot_content.rows),
             "start_": start,
             "end_": end,
             "plugged_": hours(row.duration_s),
             "charged_": hours(row.charging_s),
-            "place_": self._place(statement_row),
+            "place_": self._charger(statement_row),
             "card_": self._subject.card(row.id_tag) if row.id_tag else "–",
             "begin_kwh_": grouped_kwh(row.begin_wh, language),
             "end_kwh_": grouped_kwh(row.end_wh, language),
@@ -162,56 +188,59 @@ class Table:
             prices = _prices(statement_row, language)
         return _Row(cells, prices)
 
-    def _place(self, statement_row: StatementRow) -> str:
+    def _charger(self, statement_row: StatementRow) -> str:
         row = statement_row.row
-        return self._subject.place(row.charge_point_id, row.connector_id)
+        return self._subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
     def _note(self, statement_row: StatementRow) -> None:
-        """Keep what the foot tells of a record, also of one that is no row."""
-        row = statement_row.row
+        """Store the charger and the decision of a record for the foot.
+
+        It is called before the row is counted, and also for records without a row.
+        """
+        row, content = statement_row.row, self.foot_content
         if row.charge_point_id is not None:
-            self.told.charge_points.add(row.charge_point_id)
+            content.charge_points.add(row.charge_point_id)
         if row.entry != "record":
-            number = None if row.entry == "dismissal" else self.told.rows + 1
-            self.told.decided.append((number, statement_row))
+            number = None if row.entry == "dismissal" else content.rows + 1
+            content.decisions.append((number, statement_row))
 
     def _marks(self, statement_row: StatementRow) -> Iterator[str]:
-        """The marks of a row, each explained in the legend."""
+        """Yield the marks of a row and note their meanings for the legend."""
         row, subject = statement_row.row, self._subject
         if is_late(statement_row):
-            yield self._mark("late", subject.word("late"))
+            yield self._mark("late", subject.label("late"))
         if row.entry in ("reversal", "replacement"):
             yield self._mark(row.entry, entry(row.entry, subject.language))
         if row.provenance == "decoded":
-            yield self._mark("decoded", subject.word("decoded"))
+            yield self._mark("decoded", subject.label("decoded"))
         if row.provenance == "imported":
-            yield self._mark("imported", subject.word("imported_row"))
+            yield self._mark("imported", subject.label("imported_row"))
         if statement_row.signed:
-            yield self._mark("signed", subject.word("signed"))
+            yield self._mark("signed", subject.label("signed"))
         if statement_row.price_note and subject.account.amount_ct is not None:
-            how = phrase(statement_row.price_note, subject.language)
+            note = phrase(statement_row.price_note, subject.language)
             kind = (
                 "split" if statement_row.price_note == "split by meter values" else "split_by_time"
             )
-            yield self._mark(kind, subject.word("split", how))
+            yield self._mark(kind, subject.label("split", note))
         yield from map(self._remark, _remarks(row.flags))
 
     def _mark(self, kind: str, meaning: str) -> str:
-        """A mark; its meanings are put together in the legend where it has several."""
-        mark, known = self._subject.word(f"mark_{kind}"), self.told.marks
+        """Return a mark; the legend joins its meanings if it has several."""
+        mark, known = self._subject.label(f"mark_{kind}"), self.foot_content.marks
         if meaning not in known.get(mark, "").split("; "):
             known[mark] = f"{known[mark]}; {meaning}" if mark in known else meaning
         return mark
 
     def _remark(self, flag: str) -> str:
-        """The number of a remark; past the thirtieth they share one mark."""
-        known = self.told.remarks
+        """Return the number of a flag; flags after the first MOST_REMARKS share one mark."""
+        known = self.foot_content.remarks
         if flag not in known and len(known) >= MOST_REMARKS:
-            return self._mark("other", self._subject.word("other"))
+            return self._mark("other", self._subject.label("other"))
         return known.setdefault(flag, str(len(known) + 1))
 
     def sums(self) -> None:
-        """Draw the last line: how many, how much, what it costs."""
+        """Draw the last line: the number of transactions, their energy and their amount."""
         sheet, subject, account = self._sheet, self._subject, self._subject.account
         cells = {"kwh_": grouped_kwh(account.wh, subject.language)}
         if account.amount_ct is not None:
@@ -220,7 +249,7 @@ class Table:
         sheet.rule(LEFT, RIGHT, 0.7)
         sheet.y -= ROW_HEIGHT
         sheet.text(
-            LEFT + PAD, subject.word(key, account.transactions), 300, SMALL_PT + 0.5, Face.STRONG
+            LEFT + PAD, subject.label(key, account.transactions), 300, SMALL_PT + 0.5, Face.STRONG
         )
         self._grid.row(cells, SMALL_PT + 0.5, Face.STRONG)
         sheet.y -= 4.5
@@ -230,21 +259,21 @@ class Table:
 
 
 def is_late(statement_row: StatementRow) -> bool:
-    """Whether a charger told a transaction's end long after it."""
+    """Return True if a charger reported a transaction's end more than LATE after it."""
     row = statement_row.row
     if row.entry != "record" or row.provenance in ("imported", "decided"):
         return False
-    told_at, ended_at = map(datetime.fromisoformat, (row.booked_at, row.stopped_at))
-    return told_at - ended_at > LATE
+    booked_at, stopped_at = map(datetime.fromisoformat, (row.booked_at, row.stopped_at))
+    return booked_at - stopped_at > LATE
 
 
 def _remarks(flags: str) -> list[str]:
-    """The flags that no mark tells already."""
-    return [flag for flag in flags.split("; ") if flag and flag != TOLD_BY_MARK]
+    """Return the flags of a record that no mark explains."""
+    return [flag for flag in flags.split("; ") if flag and flag != DECODED_FLAG]
 
 
 def _times(statement_row: StatementRow, subject: Subject) -> tuple[str, str]:
-    """Start and end as the table shows them: the end without its date, `+1` on the next day."""
+    """Return start and end; the end has no date, but `+1` if it is on the next day."""
     row, language, zone = statement_row.row, subject.language, subject.zone
     ended = local_datetime(row.stopped_at, zone)
     if row.started_at is None:
@@ -257,7 +286,10 @@ def _times(statement_row: StatementRow, subject: Subject) -> tuple[str, str]:
 
 
 def _prices(statement_row: StatementRow, language: str) -> list[str]:
-    """A row's price, or each of its prices with the kWh that it is for."""
+    """Return the price of a record, or each of its prices with the kWh charged at it.
+
+    A record with more than MOST_PRICES prices ends with an ellipsis.
+    """
     if statement_row.microeuro_per_kwh is not None:
         return [grouped_ct_per_kwh(statement_row.microeuro_per_kwh, language)]
     sums: dict[int, int] = {}

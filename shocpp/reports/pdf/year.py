@@ -1,4 +1,7 @@
-"""The yearly paper of one account or of all as a PDF file (a room): each has a table of months."""
+"""The yearly statement as a PDF file: one table of months for each account.
+
+`_COLUMNS`, `_MONEY` and `_CLOSING` are the columns of the tables; their titles are in `labels.py`.
+"""
 
 from collections.abc import Iterable
 from functools import partial
@@ -9,7 +12,7 @@ from shocpp.language.dates import day_and_time, local_datetime, month_name
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
-from shocpp.reports.pdf.labels import Word, word
+from shocpp.reports.pdf.labels import Label, label_in
 from shocpp.reports.pdf.layout import (
     Fact,
     draw_end,
@@ -18,7 +21,16 @@ from shocpp.reports.pdf.layout import (
     draw_letterhead,
     draw_running_head,
 )
-from shocpp.reports.pdf.page import BODY_PT, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Facts, Sheet
+from shocpp.reports.pdf.page import (
+    BODY_PT,
+    LEFT,
+    LIGHT,
+    LINE,
+    RIGHT,
+    SMALL_PT,
+    DocumentInfo,
+    Sheet,
+)
 from shocpp.reports.year import Line, Year
 
 ROW_HEIGHT = 12.5
@@ -33,72 +45,76 @@ _CLOSING = Column("closing_", 90, indent=14)
 
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
-    """The year of one account, or of each with their total."""
-    say = partial(word, language)
-    title = f"{say('year_title', f'{statement.year:04}')} – {statement.only or say('all_accounts')}"
+    """Return the PDF file of a year, for one account or for all of them with their total."""
+    label = partial(label_in, language)
+    title = (
+        f"{label('year_title', f'{statement.year:04}')} – {statement.only or label('all_accounts')}"
+    )
     created = day_and_time(
         local_datetime(statement.created_at, ZoneInfo(statement.zone_name)), language
     )
-    standing = f"{say('created')} {created} · {_state(statement, say)}"
-    sheet = Sheet(_facts(statement, title, standing, language))
+    state = f"{label('created')} {created} · {_state(statement, label)}"
+    sheet = Sheet(_document_info(statement, title, state, language))
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
-    _draw_head(sheet, statement, created, say)
+    _draw_head(sheet, statement, created, label)
     _Months(sheet, statement, language).draw()
-    draw_end(sheet, statement.operator, say("year_note"), say)
+    draw_end(sheet, statement.operator, label("year_note"), label)
     return sheet.finish(
-        lambda page, pages: draw_footer(sheet, standing, say("page", page=page, pages=pages))
+        lambda page, pages: draw_footer(sheet, state, label("page", page=page, pages=pages))
     )
 
 
-def _facts(statement: Year, title: str, standing: str, language: str) -> Facts:
-    return Facts(
+def _document_info(statement: Year, title: str, state: str, language: str) -> DocumentInfo:
+    return DocumentInfo(
         title=title,
         author=statement.operator.name,
-        subject=standing,
+        subject=state,
         creator=f"shocpp {statement.version}",
         created_at=statement.created_at,
         language=language,
     )
 
 
-def _state(statement: Year, say: Word) -> str:
+def _state(statement: Year, label: Label) -> str:
+    """Return the sentence that all months are closed, or that some are open."""
     is_closed = all(line.closed is not None for line in statement.lines) and statement.lines
-    return say("year_closed" if is_closed else "year_open")
+    return label("year_closed" if is_closed else "year_open")
 
 
-def _draw_head(sheet: Sheet, statement: Year, created: str, say: Word) -> None:
-    account = f"{say('account')}: {statement.only}" if statement.only else say("all_accounts")
-    title = say("year_title", f"{statement.year:04}")
-    draw_letterhead(sheet, statement.operator, title, account, say)
-    made: Fact = (say("created"), [f"{created}, shocpp {statement.version}"])
-    state: Fact = (say("status"), [_state(statement, say)])
-    draw_facts(sheet, [made], [state])
+def _draw_head(sheet: Sheet, statement: Year, created: str, label: Label) -> None:
+    """Draw the letterhead and the facts on the first page."""
+    account = f"{label('account')}: {statement.only}" if statement.only else label("all_accounts")
+    title = label("year_title", f"{statement.year:04}")
+    draw_letterhead(sheet, statement.operator, title, account, label)
+    creation: Fact = (label("created"), [f"{created}, shocpp {statement.version}"])
+    state: Fact = (label("status"), [_state(statement, label)])
+    draw_facts(sheet, [creation], [state])
 
 
 class _Months:
-    """The tables of a year: one for each account, and the total where there are several."""
+    """The tables of a year: one for each account, and the total if there are several accounts."""
 
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
         self._sheet, self._statement, self._language = sheet, statement, language
-        self._say = partial(word, language)
+        self._label = partial(label_in, language)
         has_money = any(line.total_ct is not None for line in statement.lines)
         columns = (*_COLUMNS, *(_MONEY if has_money else ()), _CLOSING)
-        self._grid = Grid(sheet, columns, self._say)
+        self._grid = Grid(sheet, columns, self._label)
 
     def draw(self) -> None:
-        """Draw everything between the head and the end of the paper."""
+        """Draw everything between the head and the end of the statement."""
         accounts = [list(lines) for _, lines in groupby(self._statement.lines, _account)]
         for lines in accounts:
             self._account(lines)
         if not accounts:
-            self._sheet.paragraph(self._say("year_nothing"))
+            self._sheet.paragraph(self._label("year_nothing"))
         if len(accounts) > 1:
             self._sheet.need(3 * ROW_HEIGHT)
             self._sheet.y -= ROW_HEIGHT
             self._sum(self._statement.lines, "year_total")
 
     def _account(self, lines: list[Line]) -> None:
-        """Draw an account's months; they are never torn apart."""
+        """Draw an account's months, all on the same page."""
         sheet = self._sheet
         sheet.need(2 * BODY_PT * LINE + HEAD_HEIGHT + (len(lines) + 2) * ROW_HEIGHT)
         if self._statement.only is None:
@@ -108,30 +124,31 @@ class _Months:
         self._grid.head()
         for line in lines:
             sheet.y -= ROW_HEIGHT - 3.5
-            self._grid.row(self._cells([line]) | self._named(line))
+            self._grid.row(self._cells([line]) | self._month_cells(line))
             sheet.y -= 3.5
             sheet.rule(LEFT, RIGHT, 0.3, LIGHT)
         self._sum(lines, "year_sum")
         sheet.y -= 8
 
-    def _named(self, line: Line) -> dict[str, str]:
-        """A line's month and its link."""
+    def _month_cells(self, line: Line) -> dict[str, str]:
+        """Return the cells with the name of a month and the number of its closing."""
         month = month_name(int(line.month[5:]), self._language)
         number = line.closed
-        closing = self._say("closing_open") if number is None else self._say("closing", number)
+        closing = self._label("closing_open") if number is None else self._label("closing", number)
         return {"month_": month, "closing_": closing}
 
     def _sum(self, lines: Iterable[Line], key: str) -> None:
+        """Draw the sums of these lines; `key` is that of their label."""
         sheet = self._sheet
         sheet.rule(LEFT, RIGHT, 0.7)
         sheet.y -= ROW_HEIGHT
-        cells = {"month_": self._say(key)} | self._cells(list(lines))
+        cells = {"month_": self._label(key)} | self._cells(list(lines))
         self._grid.row(cells, SMALL_PT + 0.5, Face.STRONG)
         sheet.y -= 4.5
         sheet.rule(LEFT, RIGHT, 0.4)
 
     def _cells(self, lines: list[Line]) -> dict[str, str]:
-        """What lines come to; where none has a price, there is nothing to say of money."""
+        """Return the cells with the sums of these lines; a dash if no line has a price."""
         cells = {
             "transactions_": str(sum(line.transactions for line in lines)),
             "energy_": grouped_kwh(sum(line.wh for line in lines), self._language),
@@ -143,10 +160,10 @@ class _Months:
             "vat_": sum(line.vat_ct for line in priced),
             "total_": sum(line.total_ct or 0 for line in priced),
         }
-        told = {
+        amounts = {
             key: grouped_euro(ct, self._language) if priced else "–" for key, ct in money.items()
         }
-        return cells | told
+        return cells | amounts
 
 
 def _account(line: Line) -> str:

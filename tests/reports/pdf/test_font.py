@@ -1,9 +1,9 @@
-"""The fonts of the PDF paper: what is shown, and how much of it fits."""
+"""The fonts of the PDF paper: what is printable, and how much of it fits."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.reports.pdf.font import Face, clipped, shown, width_of, wrapped
+from shocpp.reports.pdf.font import Face, clipped, printable, width_of, wrapped
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=100)
 
@@ -16,22 +16,22 @@ def test_all_figures_are_of_one_width() -> None:
 
 def test_names_of_europe_are_shown_as_they_are() -> None:
     for name in ("Łukasz Őry", "Çelik Ğöçmen ıİ", "Ελένη", "Жанна", "Straße", "Þórður"):
-        assert shown(name) == name
+        assert printable(name) == name
 
 
 def test_a_letter_in_two_characters_becomes_one() -> None:
-    assert shown("Mu\u0308ller") == "Müller"
+    assert printable("Mu\u0308ller") == "Müller"
 
 
 def test_what_has_no_glyph_is_shown_by_its_base_letter_or_a_sign() -> None:
-    assert shown("ﬃ ② ㎢") == "ﬃ 2 km2"
-    assert shown("日 שלום") == "\ufffd \ufffd\ufffd\ufffd\ufffd"
-    assert shown("🚗\ud800") == "\ufffd\ufffd"
+    assert printable("ﬃ ② ㎢") == "ﬃ 2 km2"
+    assert printable("日 שלום") == "\ufffd \ufffd\ufffd\ufffd\ufffd"
+    assert printable("🚗\ud800") == "\ufffd\ufffd"
 
 
 def test_control_characters_are_blanks_and_invisible_ones_are_gone() -> None:
-    assert shown("a\tb\nc\x00d\u2028e\u00a0f") == "a b c d e f"
-    assert shown("a\u202eb\u200dc\ufe0fd\u00ade") == "abcde"
+    assert printable("a\tb\nc\x00d\u2028e\u00a0f") == "a b c d e f"
+    assert printable("a\u202eb\u200dc\ufe0fd\u00ade") == "abcde"
 
 
 def test_a_text_is_cut_where_it_does_not_fit() -> None:
@@ -42,8 +42,8 @@ def test_a_text_is_cut_where_it_does_not_fit() -> None:
 
 @given(ANY_TEXT, st.floats(10, 300))
 def test_whatever_it_is_it_fits(text: str, width: float) -> None:
-    told = shown(text)
-    assert shown(told) == told
+    told = printable(text)
+    assert printable(told) == told
     assert width_of(clipped(told, Face.STRONG, 8, width), Face.STRONG, 8) <= width + 1e-6
 
 
@@ -59,7 +59,7 @@ def test_a_word_that_is_too_long_is_broken() -> None:
 
 @given(ANY_TEXT, st.floats(20, 200))
 def test_no_line_is_wider_than_asked_and_none_gets_lost(text: str, width: float) -> None:
-    told = shown(text)
+    told = printable(text)
     lines = wrapped(told, Face.PLAIN, 8, width)
     assert all(width_of(line, Face.PLAIN, 8) <= width + 1e-6 for line in lines)
     assert "".join("".join(lines).split()) == "".join(told.split())

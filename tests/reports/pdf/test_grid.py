@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from shocpp.reports.pdf.grid import PAD, Column, Grid
-from shocpp.reports.pdf.page import BOTTOM, LEFT, Facts, Sheet
+from shocpp.reports.pdf.page import BOTTOM, LEFT, DocumentInfo, Sheet
 from tests.world.pdf_statements import boxes_of
 
-FACTS = Facts("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
+INFO = DocumentInfo("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
 COLUMNS = (Column("name", 100, indent=7), Column("kwh", 60, right=True))
 
 
 def test_names_and_cells_stand_in_their_columns(tmp_path: Path) -> None:
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     grid = Grid(sheet, COLUMNS, {"name": "Upper\nLower", "kwh": "Energy"}.__getitem__)
     grid.head()
     sheet.y = BOTTOM

@@ -3,11 +3,11 @@
 import subprocess
 from pathlib import Path
 
-from shocpp.reports.pdf.page import BOTTOM, TOP, Facts, Sheet
+from shocpp.reports.pdf.page import BOTTOM, TOP, DocumentInfo, Sheet
 from tests.world.machine import needs
 from tests.world.pdf_statements import boxes_of, pages_of
 
-FACTS = Facts("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
+INFO = DocumentInfo("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
 
 
 def written(sheet: Sheet, folder: Path) -> Path:
@@ -29,14 +29,14 @@ def told_by(program: str, file: Path) -> str:
 
 
 def test_lines_beyond_the_most_are_an_ellipsis() -> None:
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     assert sheet.wrapped("eins zwei drei vier", 30, 8, most=2) == ["eins", "zwei d…"]
     assert sheet.wrapped("eins zwei", 30, 8, most=2) == ["eins", "zwei"]
     assert sheet.wrapped("", 30) == []
 
 
 def test_a_figure_ends_where_it_should_and_is_squeezed_where_it_must(tmp_path: Path) -> None:
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     for words, width in (("123", 50.0), ("1234567", 20.0), ("456", 50.0)):
         sheet.y -= 20
         sheet.figure(100, words, width, 10)
@@ -47,7 +47,7 @@ def test_a_figure_ends_where_it_should_and_is_squeezed_where_it_must(tmp_path: P
 
 
 def test_a_page_that_is_full_is_followed_by_one_with_its_head() -> None:
-    sheet, heads = Sheet(FACTS), []
+    sheet, heads = Sheet(INFO), []
     sheet.top = lambda: heads.append(sheet.y)
     sheet.y = BOTTOM + 20
     sheet.need(20)
@@ -57,7 +57,7 @@ def test_a_page_that_is_full_is_followed_by_one_with_its_head() -> None:
 
 
 def test_each_page_knows_how_many_there_are(tmp_path: Path) -> None:
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     for word in ("one", "two", "three"):
         if word != "one":
             sheet.break_page()
@@ -68,7 +68,7 @@ def test_each_page_knows_how_many_there_are(tmp_path: Path) -> None:
 
 def test_texts_can_be_copied_whatever_letters_they_are_of(tmp_path: Path) -> None:
     letters = {chr(code) for code in (*range(0xC0, 0x17F), *range(0x391, 0x3A1))}
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     sheet.paragraph("".join(sorted(letters)) + " (\\)")
     (page,) = pages_of(written(sheet, tmp_path))
     assert letters <= set(page)
@@ -76,7 +76,7 @@ def test_texts_can_be_copied_whatever_letters_they_are_of(tmp_path: Path) -> Non
 
 
 def test_its_fonts_are_in_it_as_far_as_they_are_used(tmp_path: Path) -> None:
-    sheet = Sheet(FACTS)
+    sheet = Sheet(INFO)
     sheet.text(40, "Ä", 50)
     file = written(sheet, tmp_path)
     assert file.stat().st_size < 25_000
@@ -86,7 +86,7 @@ def test_its_fonts_are_in_it_as_far_as_they_are_used(tmp_path: Path) -> None:
 
 
 def test_it_says_of_itself_what_it_is(tmp_path: Path) -> None:
-    sheet = Sheet(FACTS._replace(title="Őry 🚗\ud800", author="Łukasz"))
+    sheet = Sheet(INFO._replace(title="Őry 🚗\ud800", author="Łukasz"))
     file = written(sheet, tmp_path)
     told = " ".join(told_by("pdfinfo", file).split())
     assert "Title: Őry 🚗? Subject: October" in told
