@@ -20,10 +20,10 @@ from tests.world.statements import (
     PRICE,
     Month,
     months,
-    priced,
     statement,
     statement_row,
     sums,
+    sums_with_prices,
 )
 
 MARK = "\ufeff"
@@ -63,7 +63,9 @@ SPLIT = StatementRow(
 
 
 def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
-    assert written(statement(priced()), statement_row(1_040, PRICE, charging_s=3_725)) == (
+    assert written(
+        statement(sums_with_prices()), statement_row(1_040, PRICE, charging_s=3_725)
+    ) == (
         f"{MARK}Nr.;Mandant;Beginn;Ende;Abgerechnet;Dauer;Ladedauer;Ladepunkt;Anschluss;Karte;"
         "Kartennummer;Zähler Beginn kWh;Zähler Ende kWh;kWh;ct/kWh;EUR;Preisteile (kWh × ct);"
         "Grund;Hinweise;Signierte Werte;Art;Entschieden von;Entschieden am;Begründung;Datensatz\r\n"
@@ -74,7 +76,7 @@ def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
 
 
 def test_an_english_record_is_written_as_americans_and_britons_read_it() -> None:
-    assert written(statement(priced()), statement_row(1_040, PRICE), language="en") == (
+    assert written(statement(sums_with_prices()), statement_row(1_040, PRICE), language="en") == (
         f"{MARK}No.,Account,Start,End,Billed,Duration,Charging,Charger,Connector,Card,Card number,"
         "Meter start kWh,Meter end kWh,kWh,ct/kWh,EUR,Price parts (kWh × ct),Reason,Remarks,"
         "Signed values,Kind,Decided by,Decided at,Why,Record\r\n"
@@ -95,7 +97,7 @@ def test_without_a_price_there_is_no_column_of_money() -> None:
 
 
 def test_a_record_with_several_prices_tells_them() -> None:
-    split, unpriced = people(statement(priced()), SPLIT, statement_row())
+    split, unpriced = people(statement(sums_with_prices()), SPLIT, statement_row())
     assert (split["ct/kWh"], split["EUR"]) == ("", "10,40")
     assert split["Preisteile (kWh × ct)"] == "20,000 × 31,27; 13,250 × 25,00"
     assert split["Hinweise"] == "ohne Vorgangsnummer zugeordnet; nach Zählerwerten aufgeteilt"
@@ -204,7 +206,7 @@ def test_the_records_for_people_sum_up_to_the_papers_sums(month: Month, language
 
 
 def test_programs_read_plain_names_and_units() -> None:
-    text = "".join(csv_machine_of(statement(priced()), iter([SPLIT])))
+    text = "".join(csv_machine_of(statement(sums_with_prices()), iter([SPLIT])))
     assert text == (
         "row,localtime,unixtime,account_index,account,charge_point_id,connector_id,id_tag,"
         "card_name,transaction_id,started_at,stopped_at,booked_at,duration_s,charging_s,begin_wh,"
@@ -252,7 +254,7 @@ def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) ->
 
 @pytest.mark.parametrize("form", [csv_of, csv_machine_of])
 def test_a_large_month_needs_no_memory(form: object) -> None:
-    frame, row = statement(priced()), statement_row(1_040, PRICE)
+    frame, row = statement(sums_with_prices()), statement_row(1_040, PRICE)
     assert callable(form)
     assert sum(1 for _ in form(frame, (row for _ in range(5_000)))) == 5_001  # fills the caches
     tracemalloc.start()
@@ -319,7 +321,7 @@ def test_a_spreadsheet_takes_numbers_for_numbers_and_dates_for_dates(
         statement_row(-1_040, PRICE, consumed_wh=-33_250, account="=1+1", id_tag="0012"),
         *(statement_row(account=formula, decided_why=formula) for formula in FORMULAS),
     ]
-    text = written(statement(priced()), *rows, language=locale[:2])
+    text = written(statement(sums_with_prices()), *rows, language=locale[:2])
     headers, first, second, *typed = opened(tmp_path, text, locale, options)
     assert headers[0] == ("string", "Nr." if locale == "de-DE" else "No.")
     assert first[:9] == [

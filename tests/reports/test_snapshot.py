@@ -9,7 +9,15 @@ from shocpp.configuration.operator import Operator
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
-from tests.world.statements import Month, accounting_row, eventful, months, priced, statement, sums
+from tests.world.statements import (
+    Month,
+    accounting_row,
+    eventful,
+    months,
+    statement,
+    sums,
+    sums_with_prices,
+)
 
 
 def test_a_paper_comes_back_with_all_its_types() -> None:
@@ -45,8 +53,8 @@ def test_the_same_paper_is_always_the_same_text() -> None:
 
 @pytest.mark.parametrize("vat_included", [True, False])
 def test_flags_do_not_become_numbers(vat_included: bool) -> None:
-    (price, *_), (fee,) = priced().prices, priced().fees
-    told = priced()._replace(
+    (price, *_), (fee,) = sums_with_prices().prices, sums_with_prices().fees
+    told = sums_with_prices()._replace(
         prices=(price._replace(vat_included=vat_included),),
         fees=(fee._replace(vat_included=vat_included),),
     )

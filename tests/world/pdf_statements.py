@@ -1,4 +1,4 @@
-"""Papers of one account as PDF, and what can be read off them."""
+"""Statements of one account as PDF files, and the texts and positions read from them."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ GARAGE = Charger("garage", "Stellplatz 4", "219010", "1EMH0012345", "MID")
 
 
 def record(number: int = 0, **changed: Any) -> StatementRow:
-    """A record of 33.250 kWh for 10.40 EUR; `changed` are fields of it or of its row."""
+    """Return a record of 33.250 kWh for 10.40 EUR; `changed` are fields of it or of its row."""
     started = datetime(2026, 10, 1, 5, 0, tzinfo=UTC) + timedelta(hours=number % 700)
     stopped = started + timedelta(minutes=130)
     begin_wh = 9_042_000 + 40_000 * number
@@ -49,12 +49,12 @@ def record(number: int = 0, **changed: Any) -> StatementRow:
 
 
 def without_price(row: StatementRow) -> StatementRow:
-    """The same record, of an account without a price."""
+    """Return the same record for an account without a price."""
     return row._replace(amount_ct=None, microeuro_per_kwh=None, parts=())
 
 
 def sums(rows: list[StatementRow], **changed: Any) -> Sums:
-    """What the rows come to."""
+    """Return the sums of these rows; `changed` are fields of Sums."""
     wh = sum(row.row.consumed_wh for row in rows)
     amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
     price = PriceUsed("own", "", "2026-01-01", statements.PRICE, wh, sum(amounts), None, False)
@@ -68,8 +68,8 @@ def sums(rows: list[StatementRow], **changed: Any) -> Sums:
     return made._replace(**changed)
 
 
-def paper_of(account: Sums, **changed: Any) -> Statement:
-    """The frame of a paper."""
+def statement_of(account: Sums, **changed: Any) -> Statement:
+    """Return the statement of one account; `changed` are fields of Statement."""
     made = statements.statement(
         account,
         only=account.account,
@@ -83,7 +83,7 @@ def paper_of(account: Sums, **changed: Any) -> Statement:
 
 
 def base_fee() -> Fee:
-    """3,50 EUR for a whole month."""
+    """Return a base fee of 3.50 EUR for a whole month."""
     return Fee("2026-01-01", 31, 31, 350, 1900, False)
 
 
@@ -94,15 +94,15 @@ def printed(
     language: str = "de",
     **changed: Any,
 ) -> list[str]:
-    """The pages of a paper as text."""
+    """Return the pages of a statement as text; `changed` are fields of Statement."""
     account = account or sums(rows)
-    file = folder / "paper.pdf"
-    file.write_bytes(pdf_of(paper_of(account, **changed), account, iter(rows), language))
+    file = folder / "statement.pdf"
+    file.write_bytes(pdf_of(statement_of(account, **changed), account, iter(rows), language))
     return pages_of(file)
 
 
 def pages_of(file: Path) -> list[str]:
-    """The pages of a PDF file as text, as they are laid out."""
+    """Return the pages of a PDF file as text in their layout."""
     done = subprocess.run(
         [needs("pdftotext"), "-layout", str(file), "-"],
         capture_output=True,
@@ -115,12 +115,12 @@ def pages_of(file: Path) -> list[str]:
 
 
 def words_of(pages: list[str]) -> str:
-    """All words of the pages, with one blank between them."""
+    """Return all words of the pages, with one blank between them."""
     return " ".join(" ".join(pages).split())
 
 
 def boxes_of(file: Path) -> list[tuple[float, ...]]:
-    """Where each word of the first page is: left, top, right, bottom."""
+    """Return the box of each word of the first page: left, top, right, bottom, in points."""
     done = subprocess.run(
         [needs("pdftotext"), "-bbox", "-l", "1", str(file), "-"],
         capture_output=True,
@@ -128,6 +128,6 @@ def boxes_of(file: Path) -> list[tuple[float, ...]]:
         timeout=30,
         check=True,
     )
-    found = re.findall(r'<word xMin="(.+)" yMin="(.+)" xMax="(.+)" yMax="(.+)">', done.stdout)
-    assert found
-    return [tuple(map(float, box)) for box in found]
+    boxes = re.findall(r'<word xMin="(.+)" yMin="(.+)" xMax="(.+)" yMax="(.+)">', done.stdout)
+    assert boxes
+    return [tuple(map(float, box)) for box in boxes]

@@ -1,4 +1,4 @@
-"""Monthly papers for the tests of their forms: a plain one to read, and any that there can be."""
+"""Monthly statements for the tests of their formats: fixed examples, and random ones."""
 
 from collections import defaultdict
 from typing import NamedTuple
@@ -21,7 +21,7 @@ CLOSED = Closed(3, "2026-11-02T23:30:00.000Z", "anna", "5f" * 32)
 
 
 def accounting_row(**changes: object) -> AccountingRow:
-    """A record of family-y: 33.250 kWh."""
+    """Return a record of family-y with 33.250 kWh; `changes` are its fields."""
     row = AccountingRow(
         localtime="2026-10-01 09:10:00",
         unixtime=1790838600,
@@ -55,27 +55,27 @@ def accounting_row(**changes: object) -> AccountingRow:
 
 
 def seed_row(row: AccountingRow) -> SeedRow:
-    """What the seed wrote of it."""
+    """Return the fields of a record that the seed wrote."""
     return SeedRow._make(getattr(row, field) for field in SeedRow._fields)
 
 
 def statement_row(
     amount_ct: int | None = None, microeuro: int | None = None, **changes: object
 ) -> StatementRow:
-    """A record of a paper, without a price unless it is given one."""
+    """Return a record of a statement; without a price unless one is given."""
     row = accounting_row(**changes)
     parts = () if microeuro is None else ((row.consumed_wh, microeuro),)
     return StatementRow(row, amount_ct, microeuro, None, parts, 0, FILE)
 
 
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
-    """An account's month."""
+    """Return the sums of an account; `changes` are fields of Sums."""
     made = Sums(1, account, int(wh > 0), wh, amount_ct, 0, (), (), (), amount_ct)
     return made._replace(**changes)  # type: ignore[arg-type]
 
 
 def statement(*accounts: Sums, **changes: object) -> Statement:
-    """The frame of October 2026, with nothing to tell but its accounts."""
+    """Return the frame of October 2026, with these accounts and nothing to report."""
     made = Statement(
         year=2026,
         month=10,
@@ -99,8 +99,8 @@ def statement(*accounts: Sums, **changes: object) -> Statement:
     return made._replace(**changes)  # type: ignore[arg-type]
 
 
-def priced() -> Sums:
-    """family-y's month with two prices, a base fee, VAT, and energy that nobody has priced."""
+def sums_with_prices() -> Sums:
+    """Return family-y's sums with two prices, a base fee, VAT, and energy without a price."""
     return sums(
         "family-y",
         34_250,
@@ -116,10 +116,10 @@ def priced() -> Sums:
 
 
 def eventful() -> Statement:
-    """A closed month in which everything has happened."""
+    """Return the statement of a closed month in which every field has a value."""
     return statement(
         sums("company-x", 4_000, 125),
-        priced(),
+        sums_with_prices(),
         closed=CLOSED,
         unassigned_wh=500,
         under_review=(
@@ -142,7 +142,7 @@ def eventful() -> Statement:
 
 
 class Month(NamedTuple):
-    """A paper and its records, which agree."""
+    """A statement and its records, which agree."""
 
     statement: Statement
     rows: tuple[StatementRow, ...]
@@ -179,7 +179,7 @@ def _rows(draw: st.DrawFn, accounts: list[str]) -> StatementRow:
 
 @st.composite
 def months(draw: st.DrawFn) -> Month:
-    """Any month: its accounts have what their records have, the rest is unassigned."""
+    """Return any month; its accounts have the sums of their records, the rest is unassigned."""
     named = _NAMES.filter(lambda name: name not in ("", UNASSIGNED))
     accounts = sorted(draw(st.lists(named, max_size=4, unique=True)))
     rows = draw(st.lists(_rows(accounts), max_size=12))

@@ -1,4 +1,4 @@
-"""The PDF paper as a whole: what is on it, page by page, and that it is always the same bytes."""
+"""The PDF statement as a whole: its pages, and the same bytes for the same input."""
 
 import subprocess
 import sys
@@ -16,9 +16,9 @@ from tests.world.machine import ROOT
 from tests.world.pdf_statements import (
     NO_LETTERHEAD,
     boxes_of,
-    paper_of,
     printed,
     record,
+    statement_of,
     sums,
     words_of,
 )
@@ -29,27 +29,27 @@ ROWS = [record(number) for number in range(100)]
 TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
 
 
-def test_a_paper_has_its_title_its_rows_and_its_total(tmp_path: Path) -> None:
+def test_a_statement_has_its_title_rows_and_total(tmp_path: Path) -> None:
     (page,) = printed(tmp_path, [record(0), record(1)])
-    told = words_of([page])
-    assert "Abrechnung Oktober 2026" in told
-    assert "1 01.10.2026 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in told
-    assert "9.042,000 9.075,250 33,250 31,27 10,40" in told
-    assert "Summe: 2 Ladevorgänge 66,500 20,80" in told
-    assert "Zu zahlen EUR 20,80" in told
-    assert "Seite 1 von 1" in told
+    text = words_of([page])
+    assert "Abrechnung Oktober 2026" in text
+    assert "1 01.10.2026 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in text
+    assert "9.042,000 9.075,250 33,250 31,27 10,40" in text
+    assert "Summe: 2 Ladevorgänge 66,500 20,80" in text
+    assert "Zu zahlen EUR 20,80" in text
+    assert "Seite 1 von 1" in text
 
 
-def test_in_english_dates_and_figures_are_english(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [record()], language="en"))
-    assert "Charging statement October 2026" in told
-    assert "1 2026-10-01 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in told
-    assert "9,042.000 9,075.250 33.250 31.27 10.40" in told
-    assert "Total to pay EUR 10.40" in told
-    assert "Page 1 of 1" in told
+def test_an_english_statement_has_english_dates_and_figures(tmp_path: Path) -> None:
+    text = words_of(printed(tmp_path, [record()], language="en"))
+    assert "Charging statement October 2026" in text
+    assert "1 2026-10-01 07:00 09:10 2:10 1:40 Stellplatz 4 / 1 Anna Müller …0B1C" in text
+    assert "9,042.000 9,075.250 33.250 31.27 10.40" in text
+    assert "Total to pay EUR 10.40" in text
+    assert "Page 1 of 1" in text
 
 
-def test_every_page_begins_with_whose_it_is_and_the_names_of_the_columns(tmp_path: Path) -> None:
+def test_every_page_begins_with_the_title_and_the_column_titles(tmp_path: Path) -> None:
     pages = printed(tmp_path, ROWS)
     assert len(pages) == 4
     for number, page in enumerate(pages, 1):
@@ -69,7 +69,7 @@ def test_the_sums_never_stand_alone_on_a_page(tmp_path: Path) -> None:
         assert "Zu zahlen" in summed
 
 
-def test_a_closed_month_names_its_link_and_an_open_one_says_that_it_may_change(
+def test_a_closed_month_names_its_closing_and_an_open_one_is_provisional(
     tmp_path: Path,
 ) -> None:
     closed = words_of(printed(tmp_path, [record()], closed=CLOSED))
@@ -79,7 +79,7 @@ def test_a_closed_month_names_its_link_and_an_open_one_says_that_it_may_change(
     assert "vorläufig, Monat noch nicht abgeschlossen" in words_of(printed(tmp_path, [record()]))
 
 
-def test_a_paper_without_letterhead_has_no_holes(tmp_path: Path) -> None:
+def test_a_statement_without_letterhead_has_no_empty_lines(tmp_path: Path) -> None:
     (page,) = printed(tmp_path, [], operator=NO_LETTERHEAD)
     lines = [line.strip() for line in page.splitlines() if line.strip()]
     assert lines[:2] == ["Abrechnung Oktober 2026", "Mandant: family-y"]
@@ -87,11 +87,11 @@ def test_a_paper_without_letterhead_has_no_holes(tmp_path: Path) -> None:
     assert "Steuernummer" not in page
 
 
-def test_the_same_paper_is_the_same_bytes_in_another_process() -> None:
+def test_the_same_statement_is_the_same_bytes_in_another_process() -> None:
     script = (
         "import hashlib; from tests.world.pdf_statements import *;"
         "rows = [record(number) for number in range(100)]; account = sums(rows);"
-        "print(hashlib.sha256(pdf_of(paper_of(account), account, rows, 'de')).hexdigest())"
+        "print(hashlib.sha256(pdf_of(statement_of(account), account, rows, 'de')).hexdigest())"
     )
     digests = {
         subprocess.run(
@@ -108,20 +108,20 @@ def test_the_same_paper_is_the_same_bytes_in_another_process() -> None:
     assert len(digests) == 1
 
 
-def test_names_of_europe_are_shown_as_they_are_written(tmp_path: Path) -> None:
+def test_european_names_are_printed_unchanged(tmp_path: Path) -> None:
     name = "Łukasz Çelik Őry Ελένη Жанна Ğöçmen"
     operator = Operator(name, (), (), "", name, "")
-    told = words_of(
+    text = words_of(
         printed(tmp_path, [record()], sums([record()], account=name), operator=operator)
     )
-    assert told.count(name) >= 3
+    assert text.count(name) >= 3
 
 
-def test_nothing_leaves_its_column_or_the_page(tmp_path: Path) -> None:
+def test_texts_stay_in_their_column_and_on_the_page(tmp_path: Path) -> None:
     long = "Stellplatz-im-Hinterhof " * 12
     rows = [record(number, stop_reason=long, id_tag="W" * 20) for number in range(3)]
     account = sums(rows, account=long)
-    statement = paper_of(
+    statement = statement_of(
         account,
         operator=Operator(long, (long, "W" * 300), (long,), long, long, long),
         chargers=(Charger("garage", long, long, long, long),),
@@ -132,21 +132,21 @@ def test_nothing_leaves_its_column_or_the_page(tmp_path: Path) -> None:
     boxes = boxes_of(file)
     assert min(left for left, *_ in boxes) >= 35.9
     assert max(right for _, _, right, _ in boxes) <= WIDTH - 35.9
-    for one, other in pairwise(sorted(boxes, key=lambda box: (box[1], box[0]))):
-        if one[1] == other[1]:
-            assert one[2] <= other[0] + 0.1
+    for box, next_box in pairwise(sorted(boxes, key=lambda box: (box[1], box[0]))):
+        if box[1] == next_box[1]:
+            assert box[2] <= next_box[0] + 0.1
 
 
 @settings(max_examples=40, deadline=None)
 @given(TEXT, TEXT, TEXT)
-def test_no_text_is_refused(one: str, other: str, third: str) -> None:
-    rows = [record(id_tag=other, stop_reason=one, flags=third, decided_by=one, entry="reversal")]
-    account = sums(rows, account=one)
-    statement = paper_of(
+def test_no_text_is_refused(first: str, second: str, third: str) -> None:
+    row = record(id_tag=second, stop_reason=first, flags=third, decided_by=first, entry="reversal")
+    rows, account = [row], sums([row], account=first)
+    statement = statement_of(
         account,
-        operator=Operator(one, (other,) * 9, (third,), one, other, third),
-        chargers=(Charger("garage", third, one, other, third),),
-        cards={"04a20b1c": one},
+        operator=Operator(first, (second,) * 9, (third,), first, second, third),
+        chargers=(Charger("garage", third, first, second, third),),
+        cards={"04a20b1c": first},
     )
     file = pdf_of(statement, account, rows, "de")
     assert file.startswith(b"%PDF-1.")
@@ -155,7 +155,7 @@ def test_no_text_is_refused(one: str, other: str, third: str) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(months())
-def test_any_month_has_a_paper_for_each_account(month: Month) -> None:
+def test_any_month_has_a_statement_for_each_account(month: Month) -> None:
     for account in month.statement.accounts:
         rows = [row for row in month.rows if row.row.account == account.account]
         for language in ("de", "en"):

@@ -1,4 +1,4 @@
-"""The foot of the PDF paper: sums, taxes, notes."""
+"""The foot of the PDF statement: sums, taxes, notes."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ from tests.world.pdf_statements import (
 OCTOBER_2 = 1_790_920_800_000
 
 
-def test_base_fee_and_vat_lead_to_what_is_to_be_paid(tmp_path: Path) -> None:
+def test_base_fee_and_vat_are_in_the_amount_to_pay(tmp_path: Path) -> None:
     account = sums(
         [record()], fees=(base_fee(),), taxes=(Tax(1900, 1390, 264, 1654),), total_ct=1654
     )
-    told = words_of(printed(tmp_path, [record()], account, language="en"))
+    text = words_of(printed(tmp_path, [record()], account, language="en"))
     for line in (
         "Sum of the transactions 10.40",
         "Base fee, tariff from 2026-01-01, 31 of 31 days 3.50",
@@ -31,113 +31,116 @@ def test_base_fee_and_vat_lead_to_what_is_to_be_paid(tmp_path: Path) -> None:
         "Total to pay EUR 16.54",
         "Amounts are rounded to the cent per transaction",
     ):
-        assert line in told
+        assert line in text
 
 
-def test_who_has_charged_nothing_still_owes_the_base_fee(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [], sums([], fees=(base_fee(),), total_ct=350)))
-    assert "Summe der Ladevorgänge 0,00" in told
-    assert "Zu zahlen EUR 3,50" in told
+def test_an_account_without_records_owes_the_base_fee(tmp_path: Path) -> None:
+    text = words_of(printed(tmp_path, [], sums([], fees=(base_fee(),), total_ct=350)))
+    assert "Summe der Ladevorgänge 0,00" in text
+    assert "Zu zahlen EUR 3,50" in text
 
 
-def test_energy_without_a_price_is_told_beside_a_base_fee(tmp_path: Path) -> None:
+def test_energy_without_a_price_is_noted_beside_a_base_fee(tmp_path: Path) -> None:
     rows = [without_price(record())]
     account = sums(rows, fees=(base_fee(),), total_ct=350, unpriced_wh=33_250)
-    told = words_of(printed(tmp_path, rows, account))
-    assert "Zu zahlen EUR 3,50" in told
-    assert "Ohne Preis sind 33,250 kWh; sie sind in den Beträgen nicht enthalten." in told
+    text = words_of(printed(tmp_path, rows, account))
+    assert "Zu zahlen EUR 3,50" in text
+    assert "Ohne Preis sind 33,250 kWh; sie sind in den Beträgen nicht enthalten." in text
 
 
 def test_each_price_used_has_its_energy_and_its_amount(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [record()]))
-    assert "Verwendete Preise kWh ct/kWh EUR" in told
-    assert "eigener Preis, ab 01.01.2026 33,250 31,27 10,40" in told
+    text = words_of(printed(tmp_path, [record()]))
+    assert "Verwendete Preise kWh ct/kWh EUR" in text
+    assert "eigener Preis, ab 01.01.2026 33,250 31,27 10,40" in text
 
 
-def test_what_is_under_review_or_not_ended_is_told_of_this_account_alone(tmp_path: Path) -> None:
-    waiting = record(review="unknown card; more than 200 kWh").row
-    open_ones = (
+def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) -> None:
+    under_review_row = record(review="unknown card; more than 200 kWh").row
+    unfinished = (
         Unfinished("garage", 2, "04A20B1C", "family-y", "2026-10-30T20:00:00.000Z", 4200),
         Unfinished("hof", 1, "7777", "family-y", "2026-10-31T20:00:00.000Z", None),
         Unfinished("secret", 1, "8888", "company-x", "2026-10-31T20:00:00.000Z", None),
     )
-    told = words_of(
+    text = words_of(
         printed(
             tmp_path,
             [record()],
             language="en",
-            under_review=(waiting, waiting._replace(account="company-x", charge_point_id="secret")),
-            unfinished=open_ones,
+            under_review=(
+                under_review_row,
+                under_review_row._replace(account="company-x", charge_point_id="secret"),
+            ),
+            unfinished=unfinished,
         )
     )
-    assert "2026-10-01 09:10, Stellplatz 4 / 1: 33.250 kWh, unknown card; more than 200 kWh" in told
-    assert "Stellplatz 4 / 2, Anna Müller …0B1C, since 2026-10-30 21:00, 4.200 kWh so far" in told
-    assert "hof / 1, …7777, since 2026-10-31 21:00" in told
-    assert "secret" not in told
+    assert "2026-10-01 09:10, Stellplatz 4 / 1: 33.250 kWh, unknown card; more than 200 kWh" in text
+    assert "Stellplatz 4 / 2, Anna Müller …0B1C, since 2026-10-30 21:00, 4.200 kWh so far" in text
+    assert "hof / 1, …7777, since 2026-10-31 21:00" in text
+    assert "secret" not in text
 
 
-def test_a_correction_says_who_when_and_why(tmp_path: Path) -> None:
+def test_a_correction_has_its_author_time_and_reason(tmp_path: Path) -> None:
     decided = {"decided_by": "anna", "decided_why": "their new card"}
     rows = [
         record(0),
         record(1, entry="reversal", consumed_wh=-33_250, amount_ct=-1040, **decided),
         record(2, entry="replacement"),
     ]
-    told = words_of(printed(tmp_path, rows))
+    text = words_of(printed(tmp_path, rows))
     assert (
         "Zeile 2, Stellplatz 4 / 1: Storno -33,250 kWh, entschieden am 01.10.2026 10:10 von anna:"
-        " their new card" in told
+        " their new card" in text
     )
-    assert "Korrektur 33,250 kWh, entschieden am 01.10.2026 11:10 von ohne Namen: –" in told
+    assert "Korrektur 33,250 kWh, entschieden am 01.10.2026 11:10 von ohne Namen: –" in text
 
 
-def test_the_meter_check_adds_up_what_was_counted(tmp_path: Path) -> None:
+def test_the_meter_check_adds_up_the_counted_energy(tmp_path: Path) -> None:
     audited = Audited("garage", 40_000, 33_250, 4_000, 2_500, 750, 500, 0)
-    told = words_of(
+    text = words_of(
         printed(tmp_path, [record()], audited=(audited,), imported_wh=(("garage", 5_000),))
     )
     assert (
         "Stellplatz 4: abgerechnet 33,250 + nicht zugeordnet 4,000 + in Prüfung 2,500"
         " + Lücken 0,750 - doppelt 0,500 = gezählt 40,000 kWh,"
-        " dazu aus früheren Aufzeichnungen 5,000 kWh" in told
+        " dazu aus früheren Aufzeichnungen 5,000 kWh" in text
     )
 
 
-def test_a_meter_that_began_anew_cannot_be_checked(tmp_path: Path) -> None:
+def test_a_restarted_meter_cannot_be_checked(tmp_path: Path) -> None:
     audited = Audited("garage", 1, 2, 3, 4, 5, 6, 1)
-    told = words_of(printed(tmp_path, [record()], audited=(audited,)))
-    assert "Stellplatz 4: nicht prüfbar, denn der Zähler begann neu" in told
+    text = words_of(printed(tmp_path, [record()], audited=(audited,)))
+    assert "Stellplatz 4: nicht prüfbar, denn der Zähler begann neu" in text
 
 
-def test_chargers_of_others_are_none_of_its_business(tmp_path: Path) -> None:
+def test_chargers_that_the_account_has_not_used_are_left_out(tmp_path: Path) -> None:
     audited = (Audited("garage", 1, 1, 0, 0, 0, 0, 0), Audited("secret", 1, 1, 0, 0, 0, 0, 0))
     gaps = (Gap("G9", 2, "secret", 1, 0, 750, OCTOBER_2, OCTOBER_2, None),)
-    told = words_of(printed(tmp_path, [record()], audited=audited, gaps=gaps))
-    assert "secret" not in told
-    assert "G9" not in told
+    text = words_of(printed(tmp_path, [record()], audited=audited, gaps=gaps))
+    assert "secret" not in text
+    assert "G9" not in text
 
 
-def test_gaps_of_its_chargers_are_told(tmp_path: Path) -> None:
+def test_gaps_of_its_chargers_are_listed(tmp_path: Path) -> None:
     gap = Gap("G4", 1, "garage", 1, 1_000, 1_750, OCTOBER_2, OCTOBER_2 + 3_600_000, None)
     gaps = (gap, gap._replace(number="G5", dismissed="the electrician"))
-    told = words_of(printed(tmp_path, [record()], gaps=gaps))
-    assert "Lücke G4: 0,750 kWh, zwischen 02.10.2026 08:00 und 02.10.2026 09:00 Lücke G5" in told
-    assert "02.10.2026 09:00 (verworfen: the electrician)" in told
+    text = words_of(printed(tmp_path, [record()], gaps=gaps))
+    assert "Lücke G4: 0,750 kWh, zwischen 02.10.2026 08:00 und 02.10.2026 09:00 Lücke G5" in text
+    assert "02.10.2026 09:00 (verworfen: the electrician)" in text
 
 
-def test_it_ends_with_what_the_figures_are_and_a_line_to_sign_on(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [record()]))
-    assert "Bitte bis zum 15. überweisen." in told
-    assert "wie der Ladepunkt sie übermittelt hat, Zeiten in Europe/Berlin" in told
-    assert "Datum, Unterschrift: Kassenwart" in told
+def test_a_statement_ends_with_the_notes_and_the_signature_line(tmp_path: Path) -> None:
+    text = words_of(printed(tmp_path, [record()]))
+    assert "Bitte bis zum 15. überweisen." in text
+    assert "wie der Ladepunkt sie übermittelt hat, Zeiten in Europe/Berlin" in text
+    assert "Datum, Unterschrift: Kassenwart" in text
     bare = words_of(printed(tmp_path, [without_price(record())], operator=NO_LETTERHEAD))
     assert "Datum, Unterschrift Erstellt" in bare
 
 
-def test_long_notes_go_on_to_the_next_page_whole(tmp_path: Path) -> None:
+def test_long_notes_continue_on_the_next_page(tmp_path: Path) -> None:
     why = " ".join(f"word{number}" for number in range(3000))
     row = record(0, entry="replacement", decided_by="anna", decided_why=why)
     pages = printed(tmp_path, [row])
     assert len(pages) > 2
-    told = words_of(pages)
-    assert all(f"word{number}" in told for number in range(3000))
+    text = words_of(pages)
+    assert all(f"word{number}" in text for number in range(3000))

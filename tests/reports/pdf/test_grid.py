@@ -1,4 +1,4 @@
-"""The columns of a table: figures end at their right side, words begin at their left."""
+"""The columns of a table: figures end at their right side, texts begin at their left side."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ INFO = DocumentInfo("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00
 COLUMNS = (Column("name", 100, indent=7), Column("kwh", 60, right=True))
 
 
-def test_names_and_cells_stand_in_their_columns(tmp_path: Path) -> None:
+def test_titles_and_cells_are_in_their_columns(tmp_path: Path) -> None:
     sheet = Sheet(INFO)
     grid = Grid(sheet, COLUMNS, {"name": "Upper\nLower", "kwh": "Energy"}.__getitem__)
     grid.head()

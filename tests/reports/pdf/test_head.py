@@ -1,4 +1,4 @@
-"""The head of the monthly PDF paper: chargers, prices."""
+"""The head of the monthly PDF statement: chargers and prices."""
 
 from pathlib import Path
 
@@ -6,50 +6,50 @@ from shocpp.reports.statement import Charger, PriceUsed
 from tests.world.pdf_statements import GARAGE, printed, record, sums, words_of
 
 
-def test_a_charger_is_named_with_its_meter_as_far_as_that_is_known(tmp_path: Path) -> None:
+def test_a_charger_is_described_with_its_meter(tmp_path: Path) -> None:
     chargers = (GARAGE, Charger("hof", None, "4711", None, None), Charger("x", "x", None, None, ""))
-    told = words_of(printed(tmp_path, [record()], language="en", chargers=chargers))
+    text = words_of(printed(tmp_path, [record()], language="en", chargers=chargers))
     assert (
-        "Stellplatz 4 (garage), serial 219010, meter 1EMH0012345, meter as configured: MID" in told
+        "Stellplatz 4 (garage), serial 219010, meter 1EMH0012345, meter as configured: MID" in text
     )
-    assert "hof, serial 4711" in told
-    assert "x (x)" not in told
+    assert "hof, serial 4711" in text
+    assert "x (x)" not in text
 
 
-def test_many_chargers_are_told_at_the_end_as_far_as_the_account_used_them(
+def test_many_chargers_are_described_at_the_end_if_the_account_used_them(
     tmp_path: Path,
 ) -> None:
     others = tuple(Charger(f"lot-{number}", None, "0815", None, None) for number in range(7))
     rows = [record(0), record(1, charge_point_id="lot-3")]
-    told = words_of(printed(tmp_path, rows, chargers=(GARAGE, *others)))
-    assert "8 Ladepunkte, siehe Zählerprüfung am Ende" in told
-    assert "Stellplatz 4 (garage), Seriennr. 219010, Zählernr. 1EMH0012345" in told
-    assert "lot-3, Seriennr. 0815" in told
-    assert "lot-4" not in told
+    text = words_of(printed(tmp_path, rows, chargers=(GARAGE, *others)))
+    assert "8 Ladepunkte, siehe Zählerprüfung am Ende" in text
+    assert "Stellplatz 4 (garage), Seriennr. 219010, Zählernr. 1EMH0012345" in text
+    assert "lot-3, Seriennr. 0815" in text
+    assert "lot-4" not in text
 
 
-def test_the_price_basis_names_whose_since_when_and_what_of_vat(tmp_path: Path) -> None:
+def test_the_price_basis_has_its_kind_rate_date_and_vat(tmp_path: Path) -> None:
     prices = (
         PriceUsed("own", "HT", "2026-01-01", 312_700, 1, 1, 1900, False),
         PriceUsed("flat", "", "2026-07-01", 340_000, 1, 1, 750, True),
     )
-    told = words_of(printed(tmp_path, [record()], sums([record()], prices=prices)))
-    assert "eigener Preis, HT, ab 01.01.2026: 31,27 ct/kWh, netto, USt 19 %" in told
-    assert "Strompreispauschale, ab 01.07.2026: 34,00 ct/kWh, brutto, USt 7,5 %" in told
+    text = words_of(printed(tmp_path, [record()], sums([record()], prices=prices)))
+    assert "eigener Preis, HT, ab 01.01.2026: 31,27 ct/kWh, netto, USt 19 %" in text
+    assert "Strompreispauschale, ab 01.07.2026: 34,00 ct/kWh, brutto, USt 7,5 %" in text
 
 
-def test_more_prices_than_fit_are_told_below(tmp_path: Path) -> None:
+def test_more_prices_than_fit_are_listed_below(tmp_path: Path) -> None:
     prices = tuple(
         PriceUsed("own", "", f"2026-10-0{day}", 310_000 + day, 1, 1, None, False)
         for day in range(1, 7)
     )
-    told = words_of(printed(tmp_path, [record()], sums([record()], prices=prices)))
-    assert "weitere siehe „Verwendete Preise“" in told
-    assert told.count("ab 06.10.2026") == 1
-    assert "31,0006" in told
+    text = words_of(printed(tmp_path, [record()], sums([record()], prices=prices)))
+    assert "weitere siehe „Verwendete Preise“" in text
+    assert text.count("ab 06.10.2026") == 1
+    assert "31,0006" in text
 
 
-def test_february_has_its_own_last_day_and_december_too(tmp_path: Path) -> None:
+def test_the_period_ends_on_the_last_day_of_the_month(tmp_path: Path) -> None:
     for year, month, period in (
         (2028, 2, "01.02.2028 bis 29.02.2028"),
         (2026, 12, "01.12.2026 bis 31.12.2026"),
@@ -57,5 +57,5 @@ def test_february_has_its_own_last_day_and_december_too(tmp_path: Path) -> None:
         assert period in words_of(printed(tmp_path, [], year=year, month=month))
 
 
-def test_who_made_it_and_when(tmp_path: Path) -> None:
+def test_the_head_has_the_time_of_creation_and_the_version(tmp_path: Path) -> None:
     assert "Erstellt 01.11.2026 09:00, shocpp 9.8.7" in words_of(printed(tmp_path, [record()]))

@@ -1,4 +1,4 @@
-"""What every PDF paper has: letterhead, running head, footer, the line to sign on."""
+"""The parts of every PDF statement: letterhead, running head, footer, signature line."""
 
 from pathlib import Path
 
@@ -14,20 +14,24 @@ def test_the_letterhead_is_as_configured(tmp_path: Path) -> None:
         assert line in page
 
 
-def test_without_a_signer_the_line_to_sign_on_names_nobody(tmp_path: Path) -> None:
+def test_the_signature_line_has_no_name_without_a_signer(tmp_path: Path) -> None:
     assert "Datum, Unterschrift: Kassenwart" in words_of(printed(tmp_path, []))
-    nobody = LETTERHEAD._replace(signed_by="")
-    assert "Datum, Unterschrift Erstellt" in words_of(printed(tmp_path, [], operator=nobody))
+    without_signer = LETTERHEAD._replace(signed_by="")
+    assert "Datum, Unterschrift Erstellt" in words_of(
+        printed(tmp_path, [], operator=without_signer)
+    )
 
 
 def test_a_letterhead_has_twelve_lines_at_most(tmp_path: Path) -> None:
-    long = LETTERHEAD._replace(address=tuple(f"line-{number}" for number in range(1, 20)))
-    told = words_of(printed(tmp_path, [record()], operator=long))
-    assert "line-11" in told
-    assert "line-12" not in told
+    long_letterhead = LETTERHEAD._replace(
+        address=tuple(f"line-{number}" for number in range(1, 20))
+    )
+    text = words_of(printed(tmp_path, [record()], operator=long_letterhead))
+    assert "line-11" in text
+    assert "line-12" not in text
 
 
-def test_the_pages_that_follow_begin_with_whose_paper_it_is(tmp_path: Path) -> None:
+def test_the_following_pages_begin_with_title_account_and_operator(tmp_path: Path) -> None:
     first, second = printed(tmp_path, [record(number) for number in range(40)])
     assert "Abrechnung Oktober 2026 – family-y" in second.splitlines()[0]
     assert second.splitlines()[0].rstrip().endswith("WEG Sonnenallee 12")

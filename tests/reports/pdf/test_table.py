@@ -1,4 +1,4 @@
-"""The rows of the PDF paper: times, prices, marks, and what has no row."""
+"""The rows of the PDF statement: times, prices, marks, and records without a row."""
 
 from pathlib import Path
 
@@ -6,17 +6,17 @@ from shocpp.reports.pdf.table import columns_of, is_late
 from tests.world.pdf_statements import GARAGE, printed, record, sums, without_price, words_of
 
 
-def test_an_end_on_another_day_says_how_many_days_later(tmp_path: Path) -> None:
+def test_an_end_on_another_day_has_the_number_of_days(tmp_path: Path) -> None:
     rows = [
         record(started_at="2026-10-01T20:00:00.000Z", stopped_at="2026-10-02T05:30:00.000Z"),
         record(started_at="2026-10-03T21:59:00.000Z", stopped_at="2026-10-05T22:00:00.000Z"),
     ]
-    told = words_of(printed(tmp_path, rows))
-    assert "01.10.2026 22:00 07:30 +1" in told
-    assert "03.10.2026 23:59 00:00 +3" in told
+    text = words_of(printed(tmp_path, rows))
+    assert "01.10.2026 22:00 07:30 +1" in text
+    assert "03.10.2026 23:59 00:00 +3" in text
 
 
-def test_the_hour_that_comes_twice_is_told_by_the_durations(tmp_path: Path) -> None:
+def test_durations_are_right_in_the_hour_that_comes_twice(tmp_path: Path) -> None:
     row = record(
         started_at="2026-10-25T00:30:00.000Z",
         stopped_at="2026-10-25T01:30:00.000Z",
@@ -26,7 +26,7 @@ def test_the_hour_that_comes_twice_is_told_by_the_durations(tmp_path: Path) -> N
     assert "25.10.2026 02:30 02:30 1:00 0:00" in words_of(printed(tmp_path, [row]))
 
 
-def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
+def test_unknown_values_are_dashes(tmp_path: Path) -> None:
     row = record(
         started_at=None,
         duration_s=None,
@@ -36,27 +36,27 @@ def test_what_is_not_known_is_a_dash(tmp_path: Path) -> None:
         id_tag=None,
         provenance="imported",
     )
-    told = words_of(printed(tmp_path, [row]))
-    assert "1 01.10.2026 – 09:10 – – importiert – 9.042,000" in told
-    assert "Ü = aus früheren Aufzeichnungen übernommen" in told
+    text = words_of(printed(tmp_path, [row]))
+    assert "1 01.10.2026 – 09:10 – – importiert – 9.042,000" in text
+    assert "Ü = aus früheren Aufzeichnungen übernommen" in text
 
 
 def test_a_card_without_a_name_shows_the_end_of_its_id(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [record(id_tag="SECRET-77AB")]))
-    assert "Stellplatz 4 / 1 …77AB" in told
-    assert "SECRET" not in told
+    text = words_of(printed(tmp_path, [record(id_tag="SECRET-77AB")]))
+    assert "Stellplatz 4 / 1 …77AB" in text
+    assert "SECRET" not in text
 
 
-def test_several_prices_stand_below_each_other(tmp_path: Path) -> None:
+def test_several_prices_are_printed_below_each_other(tmp_path: Path) -> None:
     parts = ((10_000, 312_700), (13_250, 248_955), (10_000, 312_700))
     row = record(microeuro_per_kwh=None, parts=parts, price_note="split by time")
-    told = words_of(printed(tmp_path, [row], language="en"))
-    assert "20.000 × 31.27" in told
-    assert "13.250 × 24.8955" in told
-    assert "T = price split by time" in told
+    text = words_of(printed(tmp_path, [row], language="en"))
+    assert "20.000 × 31.27" in text
+    assert "13.250 × 24.8955" in text
+    assert "T = price split by time" in text
 
 
-def test_more_prices_than_a_row_can_show_end_in_an_ellipsis(tmp_path: Path) -> None:
+def test_more_prices_than_fit_into_a_row_end_in_an_ellipsis(tmp_path: Path) -> None:
     parts = tuple((1_000, 100_000 + 1_000 * number) for number in range(12))
     (page,) = printed(tmp_path, [record(microeuro_per_kwh=None, parts=parts)])
     assert page.count("×") == 7
@@ -65,16 +65,16 @@ def test_more_prices_than_a_row_can_show_end_in_an_ellipsis(tmp_path: Path) -> N
 
 def test_a_record_without_a_price_among_others_has_no_amount(tmp_path: Path) -> None:
     rows = [record(0), without_price(record(1))]
-    told = words_of(printed(tmp_path, rows, sums(rows, unpriced_wh=33_250)))
-    assert "33,250 – – " in told
-    assert "Ohne Preis sind 33,250 kWh" in told
+    text = words_of(printed(tmp_path, rows, sums(rows, unpriced_wh=33_250)))
+    assert "33,250 – – " in text
+    assert "Ohne Preis sind 33,250 kWh" in text
 
 
-def test_without_any_price_there_is_no_column_of_money(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, [without_price(record())]))
+def test_a_statement_without_prices_has_no_columns_of_money(tmp_path: Path) -> None:
+    text = words_of(printed(tmp_path, [without_price(record())]))
     for word in ("EUR", "ct/kWh", "Cent", "Zu zahlen"):
-        assert word not in told
-    assert "33,250" in told
+        assert word not in text
+    assert "33,250" in text
 
 
 def test_the_columns_are_as_wide_as_the_page() -> None:
@@ -91,8 +91,8 @@ def test_every_mark_is_explained(tmp_path: Path) -> None:
         record(4, flags="register restarted; id off by 3"),
         record(5, flags="id off by 3"),
     ]
-    told = words_of(printed(tmp_path, rows, language="en"))
-    assert "-33.250 31.27 -10.40" in told
+    text = words_of(printed(tmp_path, rows, language="en"))
+    assert "-33.250 31.27 -10.40" in text
     for meaning in (
         "L = reported more than 15 minutes after the end",
         "S = with signed meter values",
@@ -102,19 +102,19 @@ def test_every_mark_is_explained(tmp_path: Path) -> None:
         "1 = register restarted",
         "2 = id off by 3.",
     ):
-        assert meaning in told
-    assert "within 1 kWh" not in told
+        assert meaning in text
+    assert "within 1 kWh" not in text
 
 
 def test_the_thirty_first_remark_shares_its_mark(tmp_path: Path) -> None:
     rows = [record(number, flags=f"id off by {number}") for number in range(33)]
-    told = words_of(printed(tmp_path, rows, language="en"))
-    assert "30 = id off by 29" in told
-    assert "id off by 30" not in told
-    assert "* = more remarks in the accounting records" in told
+    text = words_of(printed(tmp_path, rows, language="en"))
+    assert "30 = id off by 29" in text
+    assert "id off by 30" not in text
+    assert "* = more remarks in the accounting records" in text
 
 
-def test_only_what_a_charger_told_itself_can_be_late() -> None:
+def test_only_records_of_chargers_can_be_late() -> None:
     late = record(booked_at="2026-10-01T07:25:01.000Z")
     assert is_late(late)
     assert not is_late(record(booked_at="2026-10-01T07:25:00.000Z"))
@@ -122,21 +122,21 @@ def test_only_what_a_charger_told_itself_can_be_late() -> None:
         assert not is_late(late._replace(row=late.row._replace(**changed)))
 
 
-def test_a_dismissed_record_is_no_row_but_a_decision(tmp_path: Path) -> None:
+def test_a_dismissed_record_is_a_decision_without_a_row(tmp_path: Path) -> None:
     dismissed = record(
         1, entry="dismissal", consumed_wh=0, decided_by="bernd", decided_why="a test"
     )
     (page,) = printed(tmp_path, [record(0), dismissed, record(2)])
     rows = [line.split()[0] for line in page.splitlines() if "0B1C" in line]
     assert rows == ["1", "2"]
-    told = words_of([page])
-    assert "Stellplatz 4 / 1: verworfen 9.082,000 – 9.115,250 kWh" in told
-    assert "von bernd: a test" in told
+    text = words_of([page])
+    assert "Stellplatz 4 / 1: verworfen 9.082,000 – 9.115,250 kWh" in text
+    assert "von bernd: a test" in text
 
 
 def test_a_month_without_records_says_so(tmp_path: Path) -> None:
-    told = words_of(printed(tmp_path, []))
-    assert "In diesem Monat gibt es keine Ladevorgänge. Summe: 0 Ladevorgänge 0,000" in told
+    text = words_of(printed(tmp_path, []))
+    assert "In diesem Monat gibt es keine Ladevorgänge. Summe: 0 Ladevorgänge 0,000" in text
 
 
 def test_figures_are_squeezed_and_never_cut(tmp_path: Path) -> None:
@@ -144,8 +144,8 @@ def test_figures_are_squeezed_and_never_cut(tmp_path: Path) -> None:
     assert words_of(printed(tmp_path, [row])).count("4.611.686.018.427.387,904") >= 3
 
 
-def test_a_connector_with_a_name_is_told_by_it(tmp_path: Path) -> None:
+def test_a_connector_with_a_name_is_printed_by_its_name(tmp_path: Path) -> None:
     named = GARAGE._replace(connectors={"1": "links"})
-    told = words_of(printed(tmp_path, [record(), record(connector_id=2)], chargers=(named,)))
-    assert "Stellplatz 4 / links Anna" in told
-    assert "Stellplatz 4 / 2" in told
+    text = words_of(printed(tmp_path, [record(), record(connector_id=2)], chargers=(named,)))
+    assert "Stellplatz 4 / links Anna" in text
+    assert "Stellplatz 4 / 2" in text

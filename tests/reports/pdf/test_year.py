@@ -1,4 +1,4 @@
-"""The yearly PDF paper: the months of an account, or of each."""
+"""The yearly PDF statement: the months of one account, or of all accounts."""
 
 from pathlib import Path
 
@@ -12,14 +12,15 @@ __all__ = ["garage"]
 
 
 def line(month: int, account: str = "family-y", **changed: int | None) -> Line:
-    """A month of 33.250 kWh and 17.50 EUR."""
+    """Return a month of 33.250 kWh and 17.50 EUR."""
     made = Line(f"2026-{month:02}", 2, account, 3, 33_250, 1040, 350, 279, 1750, 7)
     return made._replace(**changed)  # type: ignore[arg-type]
 
 
-def told(
+def printed(
     folder: Path, *lines: Line, only: str | None = "family-y", language: str = "de"
 ) -> list[str]:
+    """Return the pages of a year with these lines as text."""
     created_at = "2027-01-02T08:00:00.000Z"
     statement = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", LETTERHEAD)
     file = folder / "year.pdf"
@@ -29,7 +30,7 @@ def told(
 
 
 def test_each_month_has_a_line_and_the_year_its_sum(tmp_path: Path) -> None:
-    (page,) = told(tmp_path, line(9), line(10, closed=None))
+    (page,) = printed(tmp_path, line(9), line(10, closed=None))
     words = words_of([page])
     assert "Jahresabrechnung 2026" in words
     assert "Mandant: family-y" in words
@@ -42,9 +43,9 @@ def test_each_month_has_a_line_and_the_year_its_sum(tmp_path: Path) -> None:
     assert "Datum, Unterschrift: Kassenwart" in words
 
 
-def test_of_all_accounts_each_has_its_table_and_there_is_a_total(tmp_path: Path) -> None:
+def test_a_year_of_all_accounts_has_their_tables_and_a_total(tmp_path: Path) -> None:
     lines = (line(9, "company-x"), line(9), line(10))
-    words = words_of(told(tmp_path, *lines, only=None, language="en"))
+    words = words_of(printed(tmp_path, *lines, only=None, language="en"))
     assert "Charging statement of the year 2026" in words
     assert "all accounts" in words
     assert words.index("company-x") < words.index("family-y")
@@ -52,41 +53,41 @@ def test_of_all_accounts_each_has_its_table_and_there_is_a_total(tmp_path: Path)
     assert "Total of all accounts 9 99.750 31.20 10.50 8.37 52.50" in words
 
 
-def test_it_says_whether_it_can_change(tmp_path: Path) -> None:
-    open_one = line(10, closed=None)
-    assert "alle genannten Monate sind abgeschlossen" in words_of(told(tmp_path, line(9)))
-    assert "vorläufig, es sind noch Monate offen" in words_of(told(tmp_path, line(9), open_one))
+def test_a_year_is_provisional_until_all_months_are_closed(tmp_path: Path) -> None:
+    open_line = line(10, closed=None)
+    assert "alle genannten Monate sind abgeschlossen" in words_of(printed(tmp_path, line(9)))
+    assert "vorläufig, es sind noch Monate offen" in words_of(printed(tmp_path, line(9), open_line))
 
 
-def test_without_any_price_there_is_no_column_of_money(tmp_path: Path) -> None:
-    words = words_of(told(tmp_path, line(9, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)))
+def test_a_year_without_prices_has_no_columns_of_money(tmp_path: Path) -> None:
+    words = words_of(printed(tmp_path, line(9, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)))
     assert "September 3 33,250 Nr. 7" in words
     assert "EUR" not in words
 
 
 def test_a_month_without_a_price_among_others_has_no_amount(tmp_path: Path) -> None:
     free = line(10, amount_ct=None, fees_ct=0, vat_ct=0, total_ct=None)
-    words = words_of(told(tmp_path, line(9), free))
+    words = words_of(printed(tmp_path, line(9), free))
     assert "Oktober 3 33,250 – – – – Nr. 7" in words
     assert "Summe 6 66,500 10,40 3,50 2,79 17,50" in words
 
 
 def test_a_year_without_transactions_says_so(tmp_path: Path) -> None:
-    words = words_of(told(tmp_path, only=None))
+    words = words_of(printed(tmp_path, only=None))
     assert "In diesem Jahr gibt es keine Ladevorgänge." in words
     assert "vorläufig" in words
 
 
-def test_the_months_of_an_account_are_never_torn_apart(tmp_path: Path) -> None:
+def test_the_months_of_an_account_stay_on_one_page(tmp_path: Path) -> None:
     lines = [line(month, f"account-{number}") for number in range(9) for month in range(1, 13)]
-    pages = told(tmp_path, *lines, only=None)
+    pages = printed(tmp_path, *lines, only=None)
     assert len(pages) > 3
     for page in pages:
         assert page.count("Januar") == page.count("Dezember")
         assert "Jahresabrechnung 2026" in page
 
 
-def test_the_command_writes_it(garage: Home) -> None:
+def test_the_command_writes_the_pdf_of_a_year(garage: Home) -> None:
     say(garage, start(1_000_000, "2026-10-01T05:00:00Z"), stop(1_033_250, "2026-10-01T10:00:00Z"))
     file = garage.folder / "year.pdf"
     options = ("--year", "2026", "--account", "family-y", "--format", "pdf", "-o", str(file))
