@@ -1,4 +1,4 @@
-"""The records as CSV: a German and an English spreadsheet read them, and so do programs."""
+"""The records as CSV, for German and English spreadsheets and for programs."""
 
 import csv
 import io
@@ -32,18 +32,18 @@ FORMULAS = ('=HYPERLINK("http://x")', "+1+1", "-1+1", "@SUM(1)", "\t=1+1", "\r=1
 
 
 def written(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
-    """The file for people."""
+    """Return the file for people."""
     return "".join(csv_of(frame, iter(rows), language))
 
 
 def people(frame: Statement, *rows: StatementRow, language: str = "de") -> list[dict[str, str]]:
-    """The records for people, by the names of their columns."""
+    """Return the records for people, by the names of their columns."""
     text = written(frame, *rows, language=language).removeprefix(MARK)
     return list(csv.DictReader(io.StringIO(text, ""), delimiter=DELIMITERS[language]))
 
 
 def machine(frame: Statement, *rows: StatementRow) -> list[dict[str, str]]:
-    """The records for programs, by the names of their columns."""
+    """Return the records for programs, by the names of their columns."""
     text = "".join(csv_machine_of(frame, iter(rows)))
     return list(csv.DictReader(io.StringIO(text, "")))
 
@@ -62,7 +62,7 @@ SPLIT = StatementRow(
 # --- for people ---
 
 
-def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
+def test_a_german_file_has_the_format_of_german_excel() -> None:
     assert written(
         statement(sums_with_prices()), statement_row(1_040, PRICE, charging_s=3_725)
     ) == (
@@ -75,7 +75,7 @@ def test_a_german_record_is_written_as_german_excel_reads_it() -> None:
     )
 
 
-def test_an_english_record_is_written_as_americans_and_britons_read_it() -> None:
+def test_an_english_file_has_the_format_of_americans_and_britons() -> None:
     assert written(statement(sums_with_prices()), statement_row(1_040, PRICE), language="en") == (
         f"{MARK}No.,Account,Start,End,Billed,Duration,Charging,Charger,Connector,Card,Card number,"
         "Meter start kWh,Meter end kWh,kWh,ct/kWh,EUR,Price parts (kWh × ct),Reason,Remarks,"
@@ -90,13 +90,13 @@ def test_a_month_without_records_has_its_headers() -> None:
     assert written(statement()).count("\r\n") == 1
 
 
-def test_without_a_price_there_is_no_column_of_money() -> None:
+def test_a_statement_without_prices_has_no_columns_of_money() -> None:
     (record,) = people(statement(sums("family-y", 33_250)), statement_row())
     assert not {"ct/kWh", "EUR", "Preisteile (kWh × ct)"} & set(record)
     assert (record["kWh"], record["Grund"]) == ("33,250", "am Ladepunkt")
 
 
-def test_a_record_with_several_prices_tells_them() -> None:
+def test_a_record_with_several_prices_lists_them() -> None:
     split, unpriced = people(statement(sums_with_prices()), SPLIT, statement_row())
     assert (split["ct/kWh"], split["EUR"]) == ("", "10,40")
     assert split["Preisteile (kWh × ct)"] == "20,000 × 31,27; 13,250 × 25,00"
@@ -105,7 +105,7 @@ def test_a_record_with_several_prices_tells_them() -> None:
     assert (unpriced["ct/kWh"], unpriced["EUR"], unpriced["Preisteile (kWh × ct)"]) == ("",) * 3
 
 
-def test_what_is_not_known_is_empty() -> None:
+def test_unknown_values_are_empty() -> None:
     (record,) = people(
         statement(),
         statement_row(
@@ -130,12 +130,12 @@ def test_connector_0_is_the_whole_charger() -> None:
     assert record["Anschluss"] == "0"
 
 
-def test_a_card_is_named_however_its_id_is_written() -> None:
+def test_a_card_is_named_for_every_spelling_of_its_id() -> None:
     (record,) = people(statement(), statement_row(id_tag="04:a2:0b:33:33"))
     assert record["Karte"] == "Tessa"
 
 
-def test_a_decision_says_what_it_is_and_why() -> None:
+def test_a_decision_has_its_kind_author_and_reason() -> None:
     taken = statement_row(
         consumed_wh=-500, entry="reversal", decided_by="anna", decided_why="Besuch;\nlang"
     )
@@ -146,7 +146,7 @@ def test_a_decision_says_what_it_is_and_why() -> None:
     assert record["Entschieden am"] == "01.10.2026 09:10:01"
 
 
-def test_what_nobody_owes_has_no_number() -> None:
+def test_a_dismissed_record_has_no_number() -> None:
     rows = (statement_row(), statement_row(entry="dismissal", consumed_wh=0), statement_row())
     assert [record["Nr."] for record in people(statement(), *rows)] == ["1", "", "2"]
 
@@ -157,7 +157,7 @@ def test_a_transaction_of_more_than_a_day_counts_its_hours_on() -> None:
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
-def test_what_somebody_has_typed_never_runs(formula: str) -> None:
+def test_texts_from_outside_never_run(formula: str) -> None:
     typed = statement_row(
         account=formula,
         charge_point_id=formula,
@@ -173,7 +173,7 @@ def test_what_somebody_has_typed_never_runs(formula: str) -> None:
     assert record["Kartennummer"].startswith("…")
 
 
-def test_names_that_humans_have_configured_never_run_either() -> None:
+def test_configured_names_never_run() -> None:
     frame = statement(cards={"04a20b3333": "=1+1"})
     frame = frame._replace(chargers=(frame.chargers[0]._replace(name="@a"),))
     (record,) = people(frame, statement_row())
@@ -188,7 +188,7 @@ def test_no_text_is_a_formula_or_has_several_lines(text: str) -> None:
 
 
 @given(months(), st.sampled_from(("de", "en")))
-def test_the_records_for_people_sum_up_to_the_papers_sums(month: Month, language: str) -> None:
+def test_the_records_for_people_add_up_to_the_sums(month: Month, language: str) -> None:
     records = people(month.statement, *month.rows, language=language)
     point = "," if language == "de" else "."
     wh = [int(record["kWh"].replace(point, "")) for record in records]
@@ -220,7 +220,7 @@ def test_programs_read_plain_names_and_units() -> None:
     )
 
 
-def test_its_names_are_those_of_the_view() -> None:
+def test_the_columns_for_programs_are_those_of_the_view() -> None:
     view = set(statement_row().row._fields)
     ours = {"row", "card_name", "kwh", "microeuro_per_kwh", "amount_ct", "eur", "price_parts"}
     assert set(MACHINE_COLUMNS) - view == ours | {"price_note", "signed", "file_name"}
@@ -252,13 +252,14 @@ def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) ->
         assert sum(int(record["amount_ct"] or 0) for record in mine) == (account.amount_ct or 0)
 
 
-@pytest.mark.parametrize("form", [csv_of, csv_machine_of])
-def test_a_large_month_needs_no_memory(form: object) -> None:
+@pytest.mark.parametrize("format_", [csv_of, csv_machine_of])
+def test_a_large_month_needs_no_memory(format_: object) -> None:
     frame, row = statement(sums_with_prices()), statement_row(1_040, PRICE)
-    assert callable(form)
-    assert sum(1 for _ in form(frame, (row for _ in range(5_000)))) == 5_001  # fills the caches
+    assert callable(format_)
+    # The first month fills the caches.
+    assert sum(1 for _ in format_(frame, (row for _ in range(5_000)))) == 5_001
     tracemalloc.start()
-    assert sum(1 for _ in form(frame, (row for _ in range(20_000)))) == 20_001
+    assert sum(1 for _ in format_(frame, (row for _ in range(20_000)))) == 20_001
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 200_000
@@ -277,24 +278,24 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 
 
 def opened(folder: Path, text: str, locale: str, options: str) -> list[list[tuple[str, str]]]:
-    """The cells of a CSV file as LibreOffice of this locale takes them: type and value."""
+    """Return the cells of a CSV file as LibreOffice of this locale reads them: type and value."""
     user = folder / "profile" / "user"
     user.mkdir(parents=True)
     (user / "registrymodifications.xcu").write_text(_PROFILE.format(locale=locale))
-    (folder / "paper.csv").write_text(text, encoding="utf-8", newline="")
+    (folder / "statement.csv").write_text(text, encoding="utf-8", newline="")
     done = subprocess.run(
         [
             needs("soffice"),
             f"-env:UserInstallation={(folder / 'profile').as_uri()}",
             *("--headless", "--convert-to", "fods", f"--infilter=CSV:{options}"),
-            *("--outdir", str(folder), str(folder / "paper.csv")),
+            *("--outdir", str(folder), str(folder / "statement.csv")),
         ],
         capture_output=True,
         text=True,
         timeout=50,
     )
-    assert (folder / "paper.fods").exists(), done.stderr
-    root = ElementTree.parse(folder / "paper.fods").getroot()
+    assert (folder / "statement.fods").exists(), done.stderr
+    root = ElementTree.parse(folder / "statement.fods").getroot()
     return [list(_cells(row)) for row in root.iter(f"{_TABLE}table-row")]
 
 
@@ -312,10 +313,10 @@ def _cells(row: ElementTree.Element) -> Iterator[tuple[str, str]]:
     ("locale", "options"),
     [("de-DE", "59,34,76,1"), ("en-US", "44,34,76,1"), ("en-GB", "44,34,76,1")],
 )
-def test_a_spreadsheet_takes_numbers_for_numbers_and_dates_for_dates(
+def test_a_spreadsheet_reads_numbers_as_numbers_and_dates_as_dates(
     tmp_path: Path, locale: str, options: str
 ) -> None:
-    """Of its options only separator, quote and encoding are given, no types of columns."""
+    """LibreOffice gets the separator, the quote and the encoding, but no types of columns."""
     rows = [
         statement_row(1_040, PRICE, account="Müller & Söhne", charging_s=3_725, duration_s=100_000),
         statement_row(-1_040, PRICE, consumed_wh=-33_250, account="=1+1", id_tag="0012"),
@@ -347,7 +348,7 @@ def test_a_spreadsheet_takes_numbers_for_numbers_and_dates_for_dates(
     assert sum(cell[1].startswith("'") for cell in cells) == 1 + 2 * len(FORMULAS)
 
 
-def test_a_spreadsheet_would_run_what_is_not_defused(tmp_path: Path) -> None:
-    """So the test above can fail."""
+def test_a_spreadsheet_runs_a_text_that_is_not_defused(tmp_path: Path) -> None:
+    """The test above can fail, because an unchanged formula runs."""
     ((cell, *_), *_) = opened(tmp_path, "=1+1;x\r\n", "de-DE", "59,34,76,1")
     assert cell == ("formula", "2")

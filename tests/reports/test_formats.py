@@ -1,4 +1,4 @@
-"""The forms of a paper by name: what each is, how its file is called, and how it gets there."""
+"""The formats of a statement: their contents, their file names, and the writing of files."""
 
 import json
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ from tests.world.statements import statement, sums
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office in which family-y has charged 1 kWh for 30 ct."""
+    """Return an office in which family-y has charged 1 kWh for 30 ct."""
     office = Office(tmp_path)
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     charge(office, 1_000, 2_000)
@@ -33,25 +33,26 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office.db.close()
 
 
-def made(office: Office, form: str, language: str = "de") -> bytes:
-    """The September of family-y."""
+def september(office: Office, format_name: str, language: str = "de") -> bytes:
+    """Return the statement of family-y for September in a format."""
     whole = office.statement()
-    return b"".join(chunks(office.db, of_account(whole, "family-y"), form, language))
+    return b"".join(chunks(office.db, of_account(whole, "family-y"), format_name, language))
 
 
-def test_every_form_tells_the_same_month(office: Office) -> None:
-    assert made(office, "text").decode().startswith("Abrechnung für Jahr/Monat: 2023/09\n")
-    assert b"Statement for year/month" in made(office, "text", "en")
-    assert b";1,000;30,00;0,30;" in made(office, "csv")
-    assert b",1.000,30.00,0.30," in made(office, "csv", "en")
-    assert b",1000,1.000,300000,30,0.30," in made(office, "csv-machine")
-    assert json.loads(made(office, "json"))["total"]["eur"] == "0.30"
-    assert made(office, "pdf").startswith(b"%PDF-")
+def test_every_format_prints_the_same_month(office: Office) -> None:
+    assert september(office, "text").decode().startswith("Abrechnung für Jahr/Monat: 2023/09\n")
+    assert b"Statement for year/month" in september(office, "text", "en")
+    assert b";1,000;30,00;0,30;" in september(office, "csv")
+    assert b",1.000,30.00,0.30," in september(office, "csv", "en")
+    assert b",1000,1.000,300000,30,0.30," in september(office, "csv-machine")
+    assert json.loads(september(office, "json"))["total"]["eur"] == "0.30"
+    assert september(office, "pdf").startswith(b"%PDF-")
 
 
-def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
-    assert tuple(FORMATS) == FORM_NAMES  # those that the command offers
-    assert {name: (form.suffix, form.media_type) for name, form in FORMATS.items()} == {
+def test_each_format_has_a_suffix_and_a_media_type() -> None:
+    # The command has a list of its own, so that its start imports no format.
+    assert tuple(FORMATS) == FORM_NAMES
+    assert {name: (format_.suffix, format_.media_type) for name, format_ in FORMATS.items()} == {
         "text": (".txt", "text/plain; charset=utf-8"),
         "csv": (".csv", "text/csv; charset=utf-8"),
         "csv-machine": (".csv", "text/csv; charset=utf-8"),
@@ -70,7 +71,7 @@ def test_each_form_has_a_suffix_and_a_type_of_media() -> None:
     ],
 )
 def test_a_file_is_named_after_month_and_account(account: str, name: str) -> None:
-    """Whatever the account is called, it has no part in a path."""
+    """The name of an account never leads to another folder."""
     assert file_name(statement(sums(account), only=account), "pdf") == name
     assert Path(name).name == name
 
@@ -79,8 +80,8 @@ def test_the_file_of_all_accounts_is_named_after_its_month() -> None:
     assert file_name(statement(sums("a"), sums("b")), "csv") == "2026-10.csv"
 
 
-def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
-    target = tmp_path / "paper.txt"
+def test_a_file_is_written_completely_and_for_its_owner_alone(tmp_path: Path) -> None:
+    target = tmp_path / "statement.txt"
     write(target, [b"a", b"b"])
     write(target, iter([b"c"]))
     assert target.read_bytes() == b"c"
@@ -88,12 +89,12 @@ def test_a_file_is_written_whole_and_for_its_owner_alone(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_cannot_be_made_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_failed_statement_leaves_the_old_file(tmp_path: Path) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"
         raise UsageError("no")
 
-    target = tmp_path / "paper.txt"
+    target = tmp_path / "statement.txt"
     write(target, [b"old"])
     with pytest.raises(UsageError):
         write(target, broken())
@@ -101,8 +102,8 @@ def test_what_cannot_be_made_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_cannot_be_written_names_its_file(tmp_path: Path) -> None:
-    """Not the one beside it, which nobody has asked for."""
+def test_a_failed_write_names_its_file(tmp_path: Path) -> None:
+    """The error names the target, and not the partial file beside it."""
     (tmp_path / "file").write_bytes(b"")
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -113,21 +114,21 @@ def test_what_cannot_be_written_names_its_file(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
 
 
-def test_the_text_is_kept_where_there_are_records_or_a_closing(office: Office) -> None:
+def test_the_text_is_written_if_there_are_records_or_a_closing(office: Office) -> None:
     office.files()
     settings = office.settings
     for month in (8, 9):
         keep_text(office.db, settings, month_statement(office.db, settings, 2023, month))
     folder = settings.accounting_folder / "2023"
-    (kept,) = folder.glob("*/00_abrechnung_*")
-    assert kept == folder / "09" / "00_abrechnung_2023_09.txt"
-    text = kept.read_bytes()
+    (file,) = folder.glob("*/00_abrechnung_*")
+    assert file == folder / "09" / "00_abrechnung_2023_09.txt"
+    text = file.read_bytes()
     assert text == b"".join(chunks(office.db, office.statement(), "text", "de"))
     close(office.db, settings, 2023, 8, "anna")
     keep_text(office.db, settings, month_statement(office.db, settings, 2023, 8))
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 
-@pytest.mark.parametrize("form", tuple(FORMATS))
-def test_a_year_has_every_form(form: str) -> None:
-    assert b"".join(chunks_of_year(year_of(), form, "de"))
+@pytest.mark.parametrize("format_name", tuple(FORMATS))
+def test_a_year_has_every_format(format_name: str) -> None:
+    assert b"".join(chunks_of_year(year_of(), format_name, "de"))

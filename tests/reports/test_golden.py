@@ -1,4 +1,4 @@
-"""Whole papers of months that chargers have played, each figure derived by hand.
+"""Complete statements of months with simulated chargers, each figure derived by hand.
 
 October 2026 (times are local; the clock goes back on the 25th at 3:00). What is charged costs
 Wh x ct/kWh / 1000, rounded half up once for each record.
@@ -30,7 +30,7 @@ company-x pays 28.50 ct and 5 EUR, from the 15th 30.00 ct and 6.20 EUR, and 19 %
            base fees 500 x 14/31 = 225.8 = 226 ct and 620 x 17/31 = 340 ct: 1,790 ct net
            VAT 340.1 = 340 ct: 2,130 ct
 
-company-z pays the year's flat price of 34 ct, and nothing is said of VAT:
+company-z pays the year's flat price of 34 ct, and its tariff has no VAT:
      8,999                           305.966                                  =  306 ct
      6,300 stopped offline           214.20                                   =  214 ct
        200 and back                    6.80                                   =    7 - 7 ct
@@ -159,27 +159,27 @@ GOLF, SECOND = "04A20B3333", "04A20B4444"
 
 
 def start(when: str, wh: int, id_tag: str, connector_id: int = 1) -> Call:
-    """A StartTransaction; `when` is UTC, to the minute or second."""
-    told = {"connectorId": connector_id, "idTag": id_tag, "meterStart": wh}
-    return "StartTransaction", {**told, "timestamp": f"{when}Z"}
+    """Return a StartTransaction; `when` is UTC, ISO 8601 without its `Z`."""
+    payload = {"connectorId": connector_id, "idTag": id_tag, "meterStart": wh}
+    return "StartTransaction", {**payload, "timestamp": f"{when}Z"}
 
 
 def stop(when: str, wh: int, transaction_id: int) -> Call:
-    """A StopTransaction."""
-    told = {"transactionId": transaction_id, "meterStop": wh, "reason": "EVDisconnected"}
-    return "StopTransaction", {**told, "timestamp": f"{when}Z"}
+    """Return a StopTransaction; `when` is UTC, ISO 8601 without its `Z`."""
+    payload = {"transactionId": transaction_id, "meterStop": wh, "reason": "EVDisconnected"}
+    return "StopTransaction", {**payload, "timestamp": f"{when}Z"}
 
 
 def values(transaction_id: int, *read: tuple[str, int], connector_id: int = 1) -> Call:
-    """A MeterValues with readings of the register."""
-    told = [
+    """Return a MeterValues with readings of the register: times in UTC and Wh."""
+    meter_values = [
         {"timestamp": f"{when}Z", "sampledValue": [{"value": str(wh), "unit": "Wh"}]}
         for when, wh in read
     ]
     return "MeterValues", {
         "connectorId": connector_id,
         "transactionId": transaction_id,
-        "meterValue": told,
+        "meterValue": meter_values,
     }
 
 
@@ -243,15 +243,15 @@ YARD = (
 )
 
 
-def told(home: Home, *command: str) -> str:
-    """What a command prints; it must succeed."""
+def output_of(home: Home, *command: str) -> str:
+    """Return the output of a command, which must succeed."""
     done = home.run(*command)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def say(home: Home, charger: str, calls: tuple[Call, ...]) -> None:
-    """Let a charger say this, and be answered."""
+    """Send these Calls as a charger; each must be answered."""
     frames = [json.dumps([2, str(number), *call]) for number, call in enumerate(calls)]
     done = home.run("shocpp-backend", "-c", charger, stdin="\n".join(frames))
     answers = [json.loads(line) for line in done.stdout.splitlines()]
@@ -259,16 +259,16 @@ def say(home: Home, charger: str, calls: tuple[Call, ...]) -> None:
 
 
 def decide(home: Home, action: str, wh: int, account: str, *words: str) -> None:
-    """What Anna decides of the one record with this energy of this account."""
+    """Decide as Anna on the only record with this energy of this account."""
     ((number,),) = home.query(
         "SELECT number FROM accounting WHERE consumed_wh = ? AND account = ?", wh, account
     )
-    told(home, "shocpp", "review", action, str(number), *words, "--by", "anna")
+    output_of(home, "shocpp", "review", action, str(number), *words, "--by", "anna")
 
 
 @pytest.fixture(scope="module")
 def october(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """October as the chargers have played it."""
+    """Return a home in which the chargers have played October."""
     home = Home(tmp_path_factory.mktemp("october") / "home")
     conf = home.folder / "conf"
     for name, content in (
@@ -276,7 +276,7 @@ def october(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("charge_points", CHARGE_POINTS),
     ):
         (conf / f"{name}.json").write_text(json.dumps(content))
-    told(home, "shocpp", "migrate")
+    output_of(home, "shocpp", "migrate")
     say(home, "garage", GARAGE)
     say(home, "yard", YARD)
     to_family = ("--account", "family-y", "--why", "ihre neue Karte")
@@ -287,30 +287,30 @@ def october(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def statement(home: Home, *options: str, month: str = "2026 10") -> str:
-    """The month's paper."""
-    return told(home, "shocpp-summary", *month.split(), *options)
+    """Return the output of shocpp-summary for a month."""
+    return output_of(home, "shocpp-summary", *month.split(), *options)
 
 
-def written(home: Home, form: str) -> str:
-    """October's paper to the byte, as it is in a file."""
-    file = home.folder / f"paper.{form}"
-    statement(home, "--format", form, "-o", str(file))
+def written(home: Home, format_name: str) -> str:
+    """Return October's statement as it is written to a file, with every byte."""
+    file = home.folder / f"statement.{format_name}"
+    statement(home, "--format", format_name, "-o", str(file))
     return file.read_bytes().decode()
 
 
 def golden(name: str) -> str:
-    """What a paper must say, to the letter."""
+    """Return the expected text of a statement."""
     return (GOLDEN / name).read_bytes().decode()
 
 
-def timeless(said: str) -> str:
-    """A paper without the moments in which this test has decided, and the names made of them."""
-    said = re.sub(r"(\(anna, |;anna;)[0-9.: -]+(: |;)", r"\1…\2", said)
-    return re.sub(r";(Datensatz|[0-9]+-[0-9a-f]{12})\r\n", "\r\n", said)
+def timeless(text: str) -> str:
+    """Return a statement without the times of decisions and the file names made of them."""
+    text = re.sub(r"(\(anna, |;anna;)[0-9.: -]+(: |;)", r"\1…\2", text)
+    return re.sub(r";(Datensatz|[0-9]+-[0-9a-f]{12})\r\n", "\r\n", text)
 
 
 class Row(NamedTuple):
-    """A record as it was derived by hand; no price: None."""
+    """A record that was derived by hand; the amount and prices are None without a price."""
 
     account: str
     begin_wh: int
@@ -324,12 +324,12 @@ class Row(NamedTuple):
 
     @property
     def microeuro(self) -> int | None:
-        """Its price, if it has only one."""
+        """Return the price in microeuro per kWh, or None if there are several."""
         return self.parts[0][1] if len(self.parts) == 1 else None
 
     @property
     def price_parts(self) -> list[tuple[int, int | None]]:
-        """Its prices, if there are several."""
+        """Return Wh and microeuro per kWh of each part, or [] if there is only one price."""
         return self.parts if len(self.parts) > 1 else []
 
 
@@ -338,7 +338,7 @@ def _whole(text: str) -> int | None:
 
 
 def derived() -> Iterator[Row]:
-    """The rows that were derived by hand."""
+    """Yield the rows of ROWS."""
     for line in ROWS.strip().splitlines():
         account, begin, end, ct, *parts = line.split()
         pairs = [part.split("@") for part in parts]
@@ -352,13 +352,13 @@ def derived() -> Iterator[Row]:
 
 
 def in_german(number: int, decimals: int) -> str:
-    """`33250` with three decimals is `33,250`."""
+    """Return 33250 with three decimals as `33,250`."""
     whole, rest = divmod(abs(number), 10**decimals)
     return f"{'-' * (number < 0)}{whole},{rest:0{decimals}}"
 
 
 def test_each_record_costs_what_was_derived_by_hand() -> None:
-    """Exactly, and rounded half up only once."""
+    """The exact amount is rounded half up, and only once."""
     for row in derived():
         if row.amount_ct is not None:
             exact = sum(Decimal(wh) * (price or 0) / 10**7 for wh, price in row.parts)
@@ -373,8 +373,8 @@ def test_october_for_a_spreadsheet(october: Home) -> None:
     assert timeless(written(october, "csv")) == golden("2026-10.csv")
 
 
-def test_the_spreadsheet_says_what_was_derived(october: Home) -> None:
-    """What stands in the golden file is what stands above."""
+def test_the_spreadsheet_has_the_derived_figures(october: Home) -> None:
+    """The golden file has the figures of ROWS."""
     rows = list(csv.DictReader(golden("2026-10.csv").splitlines(), delimiter=";"))
     for row, expected in zip(rows, derived(), strict=True):
         assert row["Mandant"] == expected.account
@@ -393,9 +393,9 @@ def test_the_spreadsheet_says_what_was_derived(october: Home) -> None:
 def test_october_for_programs(october: Home) -> None:
     rows = list(csv.DictReader(statement(october, "--format", "csv-machine").splitlines()))
     for row, expected in zip(rows, derived(), strict=True):
-        told = tuple(row[key] for key in ("account", "begin_wh", "end_wh", "consumed_wh"))
+        energy_cells = tuple(row[key] for key in ("account", "begin_wh", "end_wh", "consumed_wh"))
         energy = (expected.begin_wh, expected.end_wh, expected.consumed_wh)
-        assert told == (expected.account, *map(str, energy))
+        assert energy_cells == (expected.account, *map(str, energy))
         money = [expected.microeuro, expected.amount_ct]
         assert [row["microeuro_per_kwh"], row["amount_ct"]] == [
             "" if value is None else str(value) for value in money
@@ -404,51 +404,51 @@ def test_october_for_programs(october: Home) -> None:
 
 
 def test_october_as_json(october: Home) -> None:
-    told = json.loads(statement(october, "--format", "json"))
+    content = json.loads(statement(october, "--format", "json"))
     assert [
         (row["account"], row["begin_wh"], row["end_wh"], row["consumed_wh"], row["amount_ct"])
-        for row in told["records"]
+        for row in content["records"]
     ] == [
         (row.account, row.begin_wh, row.end_wh, row.consumed_wh, row.amount_ct) for row in derived()
     ]
     assert [
         (sums["account"], sums["transactions"], sums["wh"], sums["amount_ct"], sums["total_ct"])
-        for sums in told["accounts"]
+        for sums in content["accounts"]
     ] == [
         ("club", 0, 0, None, 200),
         ("company-x", 5, 42_058, 1_224, 2_130),
         ("company-z", 4, 17_533, 596, 596),
         ("family-y", 7, 94_345, 2_720, 3_170),
     ]
-    assert [[fee["amount_ct"] for fee in sums["fees"]] for sums in told["accounts"]] == [
+    assert [[fee["amount_ct"] for fee in sums["fees"]] for sums in content["accounts"]] == [
         *([200], [226, 340], [], [450])
     ]
-    assert [sums["taxes"] for sums in told["accounts"]] == [
+    assert [sums["taxes"] for sums in content["accounts"]] == [
         [],
         [{"vat_bp": 1900, "net_ct": 1_790, "vat_ct": 340, "gross_ct": 2_130}],
         [],
         [{"vat_bp": 1900, "net_ct": 2_664, "vat_ct": 506, "gross_ct": 3_170}],
     ]
-    assert told["total"] == {
+    assert content["total"] == {
         "transactions": 16,
         "wh": 153_936,
         "kwh": "153.936",
         "total_ct": 6_096,
         "eur": "60.96",
     }
-    assert told["unassigned_wh"] == 1_500
-    assert [(row["consumed_wh"], row["review"]) for row in told["under_review"]] == [
+    assert content["unassigned_wh"] == 1_500
+    assert [(row["consumed_wh"], row["review"]) for row in content["under_review"]] == [
         (250_000, "more than 200 kWh")
     ]
-    assert [(one["account"], one["consumed_wh"]) for one in told["unfinished"]] == [
+    assert [(row["account"], row["consumed_wh"]) for row in content["unfinished"]] == [
         ("family-y", 1_200)
     ]
-    assert [(gap["charge_point_id"], gap["from_wh"], gap["gap_wh"]) for gap in told["gaps"]] == [
+    assert [(gap["charge_point_id"], gap["from_wh"], gap["gap_wh"]) for gap in content["gaps"]] == [
         *(("garage", 9_110_345, 655), ("garage", 9_142_499, 2_000), ("yard", 500_000, 200))
     ]
 
 
-def test_the_views_say_the_same(october: Home) -> None:
+def test_the_views_have_the_same_figures(october: Home) -> None:
     of_october = "WHERE year = 2026 AND month = 10 ORDER BY account"
     assert october.query(
         f"SELECT account, transactions, wh, amount_ct, eur FROM monthly_consumption {of_october}"
@@ -477,12 +477,12 @@ def test_the_views_say_the_same(october: Home) -> None:
     ]
 
 
-def test_what_crosses_the_end_of_the_month_is_in_the_month_of_its_stop(october: Home) -> None:
+def test_a_transaction_across_the_month_end_is_in_the_month_of_its_stop(october: Home) -> None:
     """6,198 Wh from 31 October 23:30 on, all at the night's price: 149.3718 = 149 ct."""
-    told = json.loads(
+    content = json.loads(
         statement(october, "--format", "json", "--account", "family-y", month="2026 11")
     )
-    (row,) = told["records"]
+    (row,) = content["records"]
     assert (row["localtime"], row["started_at"]) == (
         "2026-11-01 00:30:00",
         "2026-10-31T22:30:00.000Z",
@@ -491,10 +491,10 @@ def test_what_crosses_the_end_of_the_month_is_in_the_month_of_its_stop(october: 
 
 
 def pdf_text(home: Home, account: str, folder: Path) -> str:
-    """The text of an account's PDF, its blanks made one."""
+    """Return the text of an account's PDF with single blanks."""
     pdftotext = needs("pdftotext")
-    file = folder / "paper.pdf"
-    told(
+    file = folder / "statement.pdf"
+    output_of(
         home,
         *("shocpp-summary", "2026", "10", "--account", account, "--format", "pdf"),
         *("-o", str(file)),
@@ -505,7 +505,7 @@ def pdf_text(home: Home, account: str, folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("account", "said"),
+    ("account", "figures"),
     [
         (
             "family-y",
@@ -519,10 +519,10 @@ def pdf_text(home: Home, account: str, folder: Path) -> str:
         ("club", "0,000 2,00"),
     ],
 )
-def test_october_as_pdf(october: Home, tmp_path: Path, account: str, said: str) -> None:
-    """Each row's energy and amount, and the sums; a dismissal is no row of its own."""
+def test_october_as_pdf(october: Home, tmp_path: Path, account: str, figures: str) -> None:
+    """The PDF has the energy and amount of each row, and the sums; a dismissal has no row."""
     text = pdf_text(october, account, tmp_path)
-    for figure in said.split():
+    for figure in figures.split():
         assert re.search(rf"(?<![\d,.-]){figure}(?![\d,])", text), (figure, text)
     for row in derived():
         if row.account == account and row.amount_ct is not None:
@@ -532,14 +532,14 @@ def test_october_as_pdf(october: Home, tmp_path: Path, account: str, said: str) 
             assert re.search(rf" {energy} {price} {amount} ", text), (row, text)
 
 
-def test_october_closed_is_the_same_and_stays_the_same(october: Home, tmp_path: Path) -> None:
-    """Across prices, a late stop, a correction, an import, another letterhead and a rebuild."""
+def test_october_closed_is_the_same_for_ever(october: Home, tmp_path: Path) -> None:
+    """It survives prices, a late stop, a correction, an import, a letterhead and a rebuild."""
     home = Home(tmp_path / "home")
     shutil.rmtree(home.folder)
     shutil.copytree(october.folder, home.folder)
-    said = told(home, "shocpp", "close", "2026", "10", "--by", "anna").splitlines()
-    assert said[0].startswith("2026-10 is closed: 25 records, link 1, ")
-    before = every_form(home)
+    lines = output_of(home, "shocpp", "close", "2026", "10", "--by", "anna").splitlines()
+    assert lines[0].startswith("2026-10 is closed: 25 records, link 1, ")
+    before = every_text_format(home)
     closed = re.sub(r"Abgeschlossen: Glied 1, .*, anna\n  [0-9a-f]{64}\n\n", "", before["text"])
     assert timeless(closed) == golden("2026-10.txt").replace(", vorläufig:", ":")
     assert timeless(before["csv"]) == golden("2026-10.csv")
@@ -555,17 +555,17 @@ def test_october_closed_is_the_same_and_stays_the_same(october: Home, tmp_path: 
     say(home, "yard", (stop("2026-10-31T21:00:00", 9_000, 20_000_007),))
     decide(home, "correct", 8_999, "company-z", "--wh", "8000", "--why", "zu viel")
     (tmp_path / "1790838600-0326fd891def.json").write_text(json.dumps(OF_THE_SEED))
-    assert "1 records taken" in told(home, "shocpp", "import", str(tmp_path), "-c", "garage")
-    assert every_form(home) == before
+    assert "1 records taken" in output_of(home, "shocpp", "import", str(tmp_path), "-c", "garage")
+    assert every_text_format(home) == before
     home.database.rename(tmp_path / "lost.sqlite3")
-    told(home, "shocpp", "rebuild")
-    assert every_form(home) == before
-    assert told(home, "shocpp", "verify").endswith("whole: 1 closed month\n")
+    output_of(home, "shocpp", "rebuild")
+    assert every_text_format(home) == before
+    assert output_of(home, "shocpp", "verify").endswith("whole: 1 closed month\n")
 
 
-def every_form(home: Home) -> dict[str, str]:
-    """October in all forms that are texts."""
-    return {form: written(home, form) for form in ("text", "csv", "csv-machine", "json")}
+def every_text_format(home: Home) -> dict[str, str]:
+    """Return October in all formats that are texts."""
+    return {name: written(home, name) for name in ("text", "csv", "csv-machine", "json")}
 
 
 OF_THE_SEED = {
@@ -600,7 +600,7 @@ def test_the_night_without_an_hour_and_the_last_second_of_march(home: Home) -> N
     """
     for name, content in (("tags", TAGS), ("tariffs", TARIFFS)):
         (home.folder / "conf" / f"{name}.json").write_text(json.dumps(content))
-    told(home, "shocpp", "migrate")
+    output_of(home, "shocpp", "migrate")
     say(home, "garage", MARCH)
     assert statement(home, month="2026 3").partition("\nAbrechnungsdatensätze")[0] == golden(
         "2026-03.txt"
@@ -622,8 +622,8 @@ def test_the_night_without_an_hour_and_the_last_second_of_march(home: Home) -> N
     assert (of_april["localtime"], of_april["consumed_wh"]) == ("2026-04-01 00:00:00", 2)
 
 
-def test_papers_go_where_they_are_told(october: Home, tmp_path: Path) -> None:
-    """Into a folder, one for each account; of one account, only its own."""
+def test_statements_are_written_to_the_given_folder(october: Home, tmp_path: Path) -> None:
+    """A folder gets one for each account, or only that of the given account."""
     for folder in ("all", "one"):
         (tmp_path / folder).mkdir()
     assert statement(october, "-o", str(tmp_path / "all")) == f"4 papers are in {tmp_path}/all\n"
@@ -638,8 +638,8 @@ def test_papers_go_where_they_are_told(october: Home, tmp_path: Path) -> None:
     assert file.read_text() == (tmp_path / "all" / file.name).read_text()
 
 
-def test_a_reader_who_goes_away_hears_no_complaint(october: Home) -> None:
-    """As `head -1` does."""
+def test_a_closed_pipe_is_no_error(october: Home) -> None:
+    """`head -1` closes the pipe after the first line."""
     command = f"{BIN / 'shocpp-summary'} 2026 10 | head -1"
     ended = subprocess.run(
         ["bash", "-c", command],
@@ -653,7 +653,7 @@ def test_a_reader_who_goes_away_hears_no_complaint(october: Home) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "said"),
+    ("options", "code", "sentence"),
     [
         ("2026 10 --account x", 2, "there is no account 'x' in this month; one of: club, company"),
         ("2026 10 --account unassigned", 2, "there is no account 'unassigned' in this month"),
@@ -667,16 +667,16 @@ def test_a_reader_who_goes_away_hears_no_complaint(october: Home) -> None:
         ("2026 13", 2, "13 is not in the range 1<=x<=12"),
     ],
 )
-def test_what_cannot_be_made_is_said_in_a_sentence(
-    october: Home, options: str, code: int, said: str
+def test_an_impossible_statement_is_refused_in_one_sentence(
+    october: Home, options: str, code: int, sentence: str
 ) -> None:
     ended = october.run("shocpp-summary", *options.split(), cwd=october.folder)
     assert ended.returncode == code
-    assert said in ended.stderr
+    assert sentence in ended.stderr
     assert ended.stdout == ""
 
 
 @pytest.mark.parametrize("year", ["2000", "2099"])
 def test_a_month_far_away_is_empty(october: Home, year: str) -> None:
-    told = json.loads(statement(october, "--format", "json", month=f"{year} 12"))
-    assert (told["records"], told["total"]["wh"]) == ([], 0)
+    content = json.loads(statement(october, "--format", "json", month=f"{year} 12"))
+    assert (content["records"], content["total"]["wh"]) == ([], 0)

@@ -1,4 +1,4 @@
-"""The paper as JSON: typed, exact, one record a line."""
+"""The statement as JSON: typed, exact, one record per line."""
 
 import json
 import tracemalloc
@@ -20,11 +20,11 @@ from tests.world.statements import (
 )
 
 
-def form(frame: Statement, *rows: StatementRow) -> dict[str, Any]:
-    """The paper, as a program reads it."""
-    read = json.loads("".join(json_of(frame, iter(rows))))
-    assert isinstance(read, dict)
-    return read
+def parsed(frame: Statement, *rows: StatementRow) -> dict[str, Any]:
+    """Return the statement as a program reads it."""
+    content = json.loads("".join(json_of(frame, iter(rows))))
+    assert isinstance(content, dict)
+    return content
 
 
 def test_a_record_is_one_line_with_typed_figures() -> None:
@@ -71,8 +71,8 @@ def test_a_record_is_one_line_with_typed_figures() -> None:
     }
 
 
-def test_the_frame_says_all_that_the_paper_does() -> None:
-    frame = form(eventful()._replace(only="family-y"))
+def test_the_frame_has_all_fields_of_the_statement() -> None:
+    frame = parsed(eventful()._replace(only="family-y"))
     assert frame["period"] == "2026-10"
     assert frame["account"] == "family-y"
     assert frame["zone"] == "Europe/Berlin"
@@ -123,31 +123,31 @@ def test_the_frame_says_all_that_the_paper_does() -> None:
     assert list(frame)[-1] == "records"
 
 
-def test_what_has_no_price_and_no_card_is_null() -> None:
-    frame = form(statement(sums("family-y", 33_250)), statement_row(id_tag=None))
+def test_a_missing_price_and_a_missing_card_are_null() -> None:
+    frame = parsed(statement(sums("family-y", 33_250)), statement_row(id_tag=None))
     (record,) = frame["records"]
     assert (frame["closed"], frame["total"]["total_ct"], frame["total"]["eur"]) == (None,) * 3
     assert (record["amount_ct"], record["eur"], record["card_name"]) == (None,) * 3
     assert record["price_parts"] == []
 
 
-def test_the_seeds_whole_kwh_are_not_in_it() -> None:
-    frame = form(statement(under_review=(accounting_row(),)), statement_row())
+def test_the_whole_kwh_of_the_seed_are_left_out() -> None:
+    frame = parsed(statement(under_review=(accounting_row(),)), statement_row())
     for record in (*frame["records"], *frame["under_review"]):
         assert not {"begin_kwh", "end_kwh", "consumed_kwh"} & set(record)
 
 
 @given(months())
-def test_the_records_sum_up_to_the_papers_sums(month: Month) -> None:
-    frame = form(month.statement, *month.rows)
+def test_the_records_add_up_to_the_sums(month: Month) -> None:
+    frame = parsed(month.statement, *month.rows)
     for account in frame["accounts"]:
-        mine = [one for one in frame["records"] if one["account"] == account["account"]]
-        assert sum(one["consumed_wh"] for one in mine) == account["wh"]
-        assert sum(one["amount_ct"] or 0 for one in mine) == (account["amount_ct"] or 0)
+        own = [record for record in frame["records"] if record["account"] == account["account"]]
+        assert sum(record["consumed_wh"] for record in own) == account["wh"]
+        assert sum(record["amount_ct"] or 0 for record in own) == (account["amount_ct"] or 0)
     assert frame["total"]["wh"] == sum(account.wh for account in month.statement.accounts)
-    everything = sum(one["consumed_wh"] for one in frame["records"])
+    everything = sum(record["consumed_wh"] for record in frame["records"])
     assert everything == frame["total"]["wh"] + frame["unassigned_wh"]
-    assert [one["flags"] for one in frame["records"]] == [row.row.flags for row in month.rows]
+    assert [record["flags"] for record in frame["records"]] == [row.row.flags for row in month.rows]
 
 
 def test_a_large_month_needs_no_memory() -> None:
@@ -159,10 +159,10 @@ def test_a_large_month_needs_no_memory() -> None:
     assert peak < 200_000
 
 
-def test_names_of_connectors_are_there_where_there_are_any() -> None:
+def test_connectors_are_there_if_any_has_a_name() -> None:
     frame = eventful()
-    (plain,) = form(frame)["chargers"]
+    (plain,) = parsed(frame)["chargers"]
     assert "connectors" not in plain
     named = frame.chargers[0]._replace(connectors={"2": "left"})
-    (told,) = form(frame._replace(chargers=(named,)))["chargers"]
-    assert told == plain | {"connectors": {"2": "left"}}
+    (charger,) = parsed(frame._replace(chargers=(named,)))["chargers"]
+    assert charger == plain | {"connectors": {"2": "left"}}

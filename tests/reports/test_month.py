@@ -1,7 +1,8 @@
-"""A month's paper from real books: every sum of it is that of its rows, whoever adds them up.
+"""The statement of a month from real books: every sum is that of its rows.
 
-The months are random, played by chargers through the real bookkeeper into a real database; what is
-compared are the rows, the paper's sums, the views, the forms for programs, and the price parts.
+The months are random. Simulated chargers send them through the real bookkeeping into a real
+database. The tests compare the rows, the sums of the statement, the views, the formats for
+programs, and the parts of prices.
 """
 
 import csv
@@ -16,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as drawn
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.closing import close
@@ -51,7 +52,7 @@ FORMATS = ("text", "csv", "csv-machine", "json")
 
 
 class Office(Desk):
-    """A desk in a time zone, with prices, whose months become papers."""
+    """A desk in a time zone, with prices, that makes statements of its months."""
 
     def __init__(self, folder: Path, zone_name: str = "Europe/Berlin") -> None:
         self.zone_name = zone_name
@@ -62,7 +63,7 @@ class Office(Desk):
 
     @property
     def settings(self) -> Settings:
-        """What a command in this office runs with."""
+        """Return the settings of a command in this office."""
         return read_settings(
             {
                 "SHOCPP_HOME": str(self.folder),
@@ -75,32 +76,32 @@ class Office(Desk):
 
     def price(self, *tariffs: dict[str, Any], flat: dict[str, Any] | None = None) -> None:
         """Write another tariffs.json."""
-        told = {"tariffs": tariffs, "flat_prices": flat or {}}
-        (self.folder / "tariffs.json").write_text(json.dumps(told))
+        content = {"tariffs": tariffs, "flat_prices": flat or {}}
+        (self.folder / "tariffs.json").write_text(json.dumps(content))
 
     def statement(self, year: int = 2023, month: int = 9) -> Statement:
-        """The paper of a month."""
+        """Return the statement of a month."""
         return month_statement(self.db, self.settings, year, month)
 
     def rows(self, statement: Statement) -> list[StatementRow]:
-        """The records of a paper."""
+        """Return the records of a statement."""
         return list(rows_of_statement(self.db, statement))
 
     def printed(self, statement: Statement) -> dict[str, bytes]:
-        """A paper in all forms that are texts."""
-        return {form: b"".join(chunks(self.db, statement, form, "de")) for form in FORMATS}
+        """Return a statement in all formats that are texts."""
+        return {name: b"".join(chunks(self.db, statement, name, "de")) for name in FORMATS}
 
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office on a September noon of 2023."""
+    """Return an office at noon on a day of September 2023."""
     office = Office(tmp_path)
     yield office
     office.db.close()
 
 
 def charge(office: Office, begin_wh: int, end_wh: int, id_tag: str = "3333") -> None:
-    """Two hours of family-y."""
+    """Send a transaction of two hours; the default card is one of family-y."""
     sent = office.start(begin_wh, id_tag)
     office.later(2)
     office.stop(sent, end_wh)
@@ -110,7 +111,7 @@ def charge(office: Office, begin_wh: int, end_wh: int, id_tag: str = "3333") -> 
 
 
 def test_a_month_without_records_has_its_accounts_and_their_fees(office: Office) -> None:
-    """Of an account that has gone, nothing is left."""
+    """An account that was removed is not in the statement."""
     office.price(
         {"account": "family-y", "valid_from": "2023-09-16", "ct_per_kwh": 30, "base_fee_eur": 3},
         {"account": "gone", "valid_from": "2023-01-01", "ct_per_kwh": 30, "base_fee_eur": 3},
@@ -129,14 +130,14 @@ def test_a_month_without_records_has_its_accounts_and_their_fees(office: Office)
     )
 
 
-def test_who_has_charged_stays_on_the_paper_without_tags(office: Office) -> None:
+def test_an_account_with_records_stays_without_tags_json(office: Office) -> None:
     charge(office, 1_000, 2_000)
     (office.folder / "tags.json").unlink()
     assert [sums.account for sums in office.statement().accounts] == ["family-y"]
 
 
-def test_what_had_no_tariff_gets_its_price_when_the_paper_is_made(office: Office) -> None:
-    """Once; what nobody answers for never gets one."""
+def test_a_record_without_tariff_gets_its_price_with_the_statement(office: Office) -> None:
+    """The price is set once; unassigned energy never gets one."""
     charge(office, 1_000, 2_000)
     charge(office, 2_000, 3_500, "?")
     assert [row.amount_ct for row in office.rows(office.statement())] == [None, None]
@@ -148,11 +149,11 @@ def test_what_had_no_tariff_gets_its_price_when_the_paper_is_made(office: Office
     assert statement.unassigned_wh == 1_500
 
 
-def test_what_the_seed_has_booked_costs_the_price_of_its_stop(office: Office) -> None:
-    """It says nothing of its start, and whole kWh; the meter check does not know it."""
+def test_a_record_of_the_seed_costs_the_price_of_its_stop(office: Office) -> None:
+    """It has whole kWh and no start, and it is not part of the meter check."""
     nights = [{"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 10}]
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30, "windows": nights})
-    told = {
+    record = {
         "localtime": "2023-09-02 23:05:02",
         "unixtime": "1693688702",
         "account": "family-y",
@@ -161,7 +162,7 @@ def test_what_the_seed_has_booked_costs_the_price_of_its_stop(office: Office) ->
         "consumed_kwh": "21",
     }
     file = office.folder / "1693688702-6e9c73294697.json"
-    file.write_text(json.dumps(told))
+    file.write_text(json.dumps(record))
     import_files(office.db, office.settings, file, "garage", progress)
     statement = office.statement()
     (row,) = office.rows(statement)
@@ -184,7 +185,7 @@ def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Offic
     ]
 
 
-def test_an_accounts_paper_shows_of_others_only_the_meters_sums(office: Office) -> None:
+def test_a_statement_of_one_account_has_only_meter_sums_of_others(office: Office) -> None:
     charge(office, 1_000, 2_000)
     charge(office, 2_000, 302_000, "1111")  # under review
     charge(office, 302_000, 303_000, "?")
@@ -205,7 +206,7 @@ def test_an_accounts_paper_shows_of_others_only_the_meters_sums(office: Office) 
 
 
 def test_a_transaction_is_unfinished_from_the_month_of_its_start_on(office: Office) -> None:
-    """Until it is stopped; the month before knows nothing of it."""
+    """It is unfinished until it is stopped, and not in the month before."""
     office.start(1_000)
     assert [len(office.statement(month=month).unfinished) for month in (8, 9, 10)] == [0, 1, 1]
     assert len(office.statement(2024, 1).unfinished) == 1
@@ -220,7 +221,7 @@ def test_a_transaction_is_unfinished_from_the_month_of_its_start_on(office: Offi
 def test_a_month_begins_and_ends_at_local_midnight(
     tmp_path: Path, zone_name: str, offset: str
 ) -> None:
-    """With its prices: that of the new month holds from the same moment on."""
+    """So do its prices: the price of the new month is valid from the same moment on."""
     office = Office(tmp_path, zone_name)
     office.price(
         {"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30},
@@ -239,7 +240,7 @@ def test_a_month_begins_and_ends_at_local_midnight(
     office.db.close()
 
 
-def test_the_chargers_are_named_as_somebody_has_written(office: Office) -> None:
+def test_the_chargers_have_their_configured_names(office: Office) -> None:
     (office.folder / "conf").mkdir()
     (office.folder / "conf" / "operator.json").write_text('{"name": "WEG"}')
     known = {"auth": "none", "name": "Platz 4", "note": "MID", "connectors": {"2": "left"}}
@@ -257,7 +258,7 @@ def test_the_chargers_are_named_as_somebody_has_written(office: Office) -> None:
     assert statement.operator.name == "WEG"
 
 
-def test_a_file_that_cannot_be_read_stops_the_paper(office: Office) -> None:
+def test_an_unreadable_file_prevents_the_statement(office: Office) -> None:
     (office.folder / "conf").mkdir()
     (office.folder / "conf" / "charge_points.json").write_text('{"garage": {}}')
     with pytest.raises(ConfigError, match=r"charge_points\.json: 'garage' has no password"):
@@ -267,7 +268,7 @@ def test_a_file_that_cannot_be_read_stops_the_paper(office: Office) -> None:
         office.statement()
 
 
-def test_only_the_sums_are_those_of_the_paper(office: Office) -> None:
+def test_month_sums_are_those_of_the_statement(office: Office) -> None:
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     charge(office, 1_000, 2_000)
     assert month_sums(office.db, office.settings, 2023, 9) == (office.statement().accounts, None)
@@ -281,7 +282,11 @@ def test_only_the_sums_are_those_of_the_paper(office: Office) -> None:
 
 
 class Session(NamedTuple):
-    """A car at a charger; `told`: in its turn, after the next one, or by a stop without its id."""
+    """A car at a charger.
+
+    `stop` is the way of its StopTransaction: `soon`, `late` (after the next session), or `without
+    id`.
+    """
 
     charger: str
     id_tag: str
@@ -290,20 +295,20 @@ class Session(NamedTuple):
     gap_wh: int
     wh: int
     readings: int
-    told: str
+    stop: str
 
 
 class Decision(NamedTuple):
-    """What a human says of the record at this place of all."""
+    """A decision of a human on the record at this index, modulo their count."""
 
     action: str
-    place: int
+    index: int
     account: str
     wh: int
 
 
 class Life(NamedTuple):
-    """Some weeks, their prices and what is decided in them."""
+    """Some weeks with their prices, sessions and decisions."""
 
     zone_name: str
     tariffs: list[dict[str, Any]]
@@ -333,12 +338,12 @@ _SESSIONS = st.builds(
     gap_wh=st.sampled_from([0, 0, 0, 1, 700]),
     wh=st.integers(0, 8_000) | st.integers(0, 80_000),
     readings=st.integers(0, 4),
-    told=st.sampled_from(["soon", "soon", "late", "without id"]),
+    stop=st.sampled_from(["soon", "soon", "late", "without id"]),
 )
 _DECISIONS = st.builds(
     Decision,
     action=st.sampled_from(["assign", "correct", "dismiss"]),
-    place=st.integers(0, 9),
+    index=st.integers(0, 9),
     account=st.sampled_from(_NAMES),
     wh=st.integers(0, 60_000),
 )
@@ -348,7 +353,7 @@ _DECISIONS = st.builds(
 def _tariffs(draw: st.DrawFn, account: str) -> list[dict[str, Any]]:
     if draw(st.booleans()) and draw(st.booleans()):
         return []
-    found = []
+    tariffs = []
     for day in draw(st.lists(st.integers(1, 28), min_size=1, max_size=2, unique=True)):
         tariff: dict[str, Any] = {"account": account, "valid_from": f"2023-09-{day:02}"}
         if draw(st.booleans()):
@@ -358,10 +363,10 @@ def _tariffs(draw: st.DrawFn, account: str) -> list[dict[str, Any]]:
         else:
             fee = draw(st.decimals(0, 20, places=2).map(str))
             tariff |= {"ct_per_kwh": draw(_CENTS), "windows": draw(_WINDOWS), "base_fee_eur": fee}
-        found.append(tariff)
+        tariffs.append(tariff)
     if draw(st.booleans()):
-        found[0]["valid_from"] = "2023-01-01"
-    return found
+        tariffs[0]["valid_from"] = "2023-01-01"
+    return tariffs
 
 
 @st.composite
@@ -373,7 +378,7 @@ def _lives(draw: st.DrawFn) -> Life:
 
 
 def live(office: Office, life: Life) -> None:
-    """Let it all happen."""
+    """Play the sessions and decisions in an office."""
     office.price(*life.tariffs, flat={"2023": "34.5"})
     registers: dict[str, int] = defaultdict(lambda: 1_000_000)
     late: list[tuple[int, int, str, str]] = []
@@ -383,30 +388,30 @@ def live(office: Office, life: Life) -> None:
         sent = office.start(begin_wh, session.id_tag, session.charger)
         for number in range(session.readings):
             office.later(session.charging_h / (session.readings + 1))
-            read = {"value": str(begin_wh + session.wh * number // session.readings)}
-            values = {"timestamp": office.time(), "sampledValue": [read]}
-            told = {"connectorId": 1, "transactionId": sent, "meterValue": [values]}
-            office.say("MeterValues", told, session.charger)
+            sample = {"value": str(begin_wh + session.wh * number // session.readings)}
+            values = {"timestamp": office.time(), "sampledValue": [sample]}
+            payload = {"connectorId": 1, "transactionId": sent, "meterValue": [values]}
+            office.say("MeterValues", payload, session.charger)
         office.later(session.charging_h / (session.readings + 1))
         end_wh = registers[session.charger] = begin_wh + session.wh
         for late_sent, late_wh, charger, when in late:
             office.stop(late_sent, late_wh, charger, timestamp=when)
         late.clear()
-        if session.told == "late":
+        if session.stop == "late":
             late.append((sent, end_wh, session.charger, office.time()))
             office.now_ms += 1000
         else:
-            office.stop(-1 if session.told == "without id" else sent, end_wh, session.charger)
+            office.stop(-1 if session.stop == "without id" else sent, end_wh, session.charger)
     for decision in life.decisions:
         decide(office, decision)
 
 
 def decide(office: Office, decision: Decision) -> None:
-    """A decision on one of the records, where it can be decided so."""
+    """Make a decision on one of the records, if it is possible."""
     numbers = office.query("SELECT number FROM accounting ORDER BY number")
     if not numbers:
         return
-    number, db, settings = str(numbers[decision.place % len(numbers)]), office.db, office.settings
+    number, db, settings = str(numbers[decision.index % len(numbers)]), office.db, office.settings
     try:
         if decision.action == "assign":
             assign(db, settings, number, decision.account, ANNA)
@@ -416,39 +421,40 @@ def decide(office: Office, decision: Decision) -> None:
         else:
             dismiss(db, settings, number, ANNA)
     except UsageError:
-        pass  # it was decided before, or cannot be so
+        # Another decision has replaced the record, or this one does not fit.
+        pass
 
 
 def months_of(office: Office) -> list[tuple[int, int]]:
-    """The months with records."""
+    """Return year and month of each month with records."""
     names = office.query("SELECT DISTINCT month FROM accounting ORDER BY month")
     return [(int(name[:4]), int(name[5:])) for name in names]
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """A folder for the offices of all examples."""
+    """Return a folder for the offices of all examples."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
 
 
-@drawn(max_examples=40, deadline=None)
+@examples(max_examples=40, deadline=None)
 @given(_lives())
-def test_rows_totals_views_and_forms_are_one_sum(folder: Path, life: Life) -> None:
+def test_rows_totals_views_and_formats_agree(folder: Path, life: Life) -> None:
     office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
     live(office, life)
     for year, month in months_of(office):
         statement = office.statement(year, month)
         rows = office.rows(statement)
-        rows_make_the_sums(statement, rows)
-        views_say_the_same(office, statement)
-        forms_say_the_same(office.printed(statement), statement, rows)
+        rows_add_up_to_the_sums(statement, rows)
+        views_have_the_same_figures(office, statement)
+        formats_have_the_same_figures(office.printed(statement), statement, rows)
         for row in rows:
             assert month_of(row.row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(
                 year, month
             )
-        accounts_are_the_whole(office, statement, rows)
-    parts_make_their_records(office)
+        statements_of_accounts_have_all_rows(office, statement, rows)
+    parts_add_up_to_their_records(office)
     assert office.query(
         "SELECT coalesce(sum(consumed_wh), 0) FROM accounting WHERE review IS NULL"
     ) == [
@@ -458,8 +464,8 @@ def test_rows_totals_views_and_forms_are_one_sum(folder: Path, life: Life) -> No
     office.db.close()
 
 
-def rows_make_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
-    """Of each account, and of what nobody answers for."""
+def rows_add_up_to_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
+    """Assert that the sums of each account and of unassigned energy are those of the rows."""
     for sums in statement.accounts:
         own = [row for row in rows if row.row.account == sums.account]
         amounts = [row.amount_ct for row in own if row.amount_ct is not None]
@@ -470,11 +476,11 @@ def rows_make_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
         assert sum(price.wh for price in sums.prices) == sums.wh - unpriced_wh
         assert sum(price.amount_ct for price in sums.prices) == (sums.amount_ct or 0)
         net_vat_ct = sum(tax.gross_ct for tax in sums.taxes) - sum(
-            one.amount_ct for one in (*sums.prices, *sums.fees) if one.vat_bp is not None
+            item.amount_ct for item in (*sums.prices, *sums.fees) if item.vat_bp is not None
         )
         fees_ct = sum(fee.amount_ct for fee in sums.fees)
         assert (sums.total_ct or 0) == (sums.amount_ct or 0) + fees_ct + net_vat_ct
-        if all(one.vat_included for one in (*sums.prices, *sums.fees)):
+        if all(item.vat_included for item in (*sums.prices, *sums.fees)):
             assert net_vat_ct == 0
     unassigned = [row for row in rows if row.row.account == UNASSIGNED]
     assert statement.unassigned_wh == sum(row.row.consumed_wh for row in unassigned)
@@ -484,14 +490,14 @@ def rows_make_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
     }
 
 
-def views_say_the_same(office: Office, statement: Statement) -> None:
-    """`monthly_consumption` has only who has records; `prices` has their parts."""
-    told = office.query(
+def views_have_the_same_figures(office: Office, statement: Statement) -> None:
+    """Assert that `monthly_consumption` has the accounts with records, and `prices` their parts."""
+    view_rows = office.query(
         "SELECT account, transactions, wh, amount_ct FROM monthly_consumption"
         " WHERE year = ? AND month = ? AND account_index > 0",
         *(statement.year, statement.month),
     )
-    by_account = {account: tuple(sums) for account, *sums in told}
+    by_account = {account: tuple(sums) for account, *sums in view_rows}
     for sums in statement.accounts:
         expected = (sums.transactions, sums.wh, sums.amount_ct)
         assert by_account.pop(sums.account, (0, 0, None)) == expected
@@ -504,17 +510,17 @@ def views_say_the_same(office: Office, statement: Statement) -> None:
     assert by_account == {}
 
 
-def forms_say_the_same(
+def formats_have_the_same_figures(
     printed: dict[str, bytes], statement: Statement, rows: list[StatementRow]
 ) -> None:
-    """JSON, both spreadsheets, and the lines of the seed."""
+    """Assert that JSON, both CSV formats and the lines of the seed have these figures."""
     energy = [row.row.consumed_wh for row in rows]
     amounts = [row.amount_ct for row in rows]
-    told = json.loads(printed["json"])
-    assert [row["consumed_wh"] for row in told["records"]] == energy
-    assert [row["amount_ct"] for row in told["records"]] == amounts
-    assert told["total"]["wh"] == sum(energy) - statement.unassigned_wh
-    assert [sums["total_ct"] for sums in told["accounts"]] == [
+    content = json.loads(printed["json"])
+    assert [row["consumed_wh"] for row in content["records"]] == energy
+    assert [row["amount_ct"] for row in content["records"]] == amounts
+    assert content["total"]["wh"] == sum(energy) - statement.unassigned_wh
+    assert [sums["total_ct"] for sums in content["accounts"]] == [
         sums.total_ct for sums in statement.accounts
     ]
     machine = list(csv.DictReader(printed["csv-machine"].decode().splitlines()))
@@ -535,46 +541,52 @@ def forms_say_the_same(
 
 
 def _number(text: str) -> int | None:
-    """`1,234` without its comma."""
+    """Return `1,234` as 1234, or None for an empty text."""
     return int(text.replace(",", "")) if text else None
 
 
-def accounts_are_the_whole(office: Office, statement: Statement, rows: list[StatementRow]) -> None:
-    """The papers of the accounts, one by one, are the whole paper but for what is unassigned."""
-    apart = [
+def statements_of_accounts_have_all_rows(
+    office: Office, statement: Statement, rows: list[StatementRow]
+) -> None:
+    """Assert that the statements of the accounts together have all rows that are assigned."""
+    own_rows = [
         row
         for sums in statement.accounts
         for row in office.rows(of_account(statement, sums.account))
     ]
-    assert sorted(apart) == sorted(row for row in rows if row.row.account != UNASSIGNED)
+    assert sorted(own_rows) == sorted(row for row in rows if row.row.account != UNASSIGNED)
 
 
-def parts_make_their_records(office: Office) -> None:
-    """A record costs what its parts cost exactly, rounded once; a reversal just as much back."""
-    told = office.query(
+def parts_add_up_to_their_records(office: Office) -> None:
+    """Assert that a record costs the exact sum of its parts, rounded once.
+
+    A reversal costs the negative amount of its record.
+    """
+    records = office.query(
         "SELECT number, consumed_wh, amount_ct, entry, (SELECT json_group_array(json_array("
         " wh, microeuro_per_kwh, amount_ct)) FROM prices WHERE prices.number = accounting.number)"
         " FROM accounting WHERE amount_ct IS NOT NULL"
     )
-    for number, consumed_wh, amount_ct, entry, parts in told:
+    for number, consumed_wh, amount_ct, entry, parts in records:
         wh, microeuro, ct = zip(*json.loads(parts), strict=True)
         assert (sum(wh), sum(ct)) == (consumed_wh, amount_ct), number
         exact = sum(Decimal(a * b) / 10**7 for a, b in zip(wh, microeuro, strict=True))
         rounded = abs(exact).quantize(Decimal(1), ROUND_HALF_UP)
         assert amount_ct == (-rounded if entry == "reversal" else rounded), number
     assert office.query(
-        "SELECT count(*) FROM accounting AS one JOIN accounting AS other"
-        " ON other.file_name = one.replaces_file WHERE one.entry = 'reversal'"
-        " AND (one.amount_ct IS NOT -other.amount_ct OR one.consumed_wh <> -other.consumed_wh)"
+        "SELECT count(*) FROM accounting AS reversal JOIN accounting AS record"
+        " ON record.file_name = reversal.replaces_file WHERE reversal.entry = 'reversal'"
+        " AND (reversal.amount_ct IS NOT -record.amount_ct"
+        " OR reversal.consumed_wh <> -record.consumed_wh)"
     ) == [0]
 
 
-@drawn(max_examples=20, deadline=None)
+@examples(max_examples=20, deadline=None)
 @given(_lives(), st.lists(_DECISIONS, min_size=1, max_size=3))
-def test_a_closed_month_is_the_same_to_the_byte_whatever_comes(
+def test_a_closed_month_prints_the_same_bytes_for_ever(
     folder: Path, life: Life, later: list[Decision]
 ) -> None:
-    """Other prices, more charging, decisions, and a process that is started again."""
+    """It survives other prices, more charging, decisions, and a restart of the process."""
     office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
     live(office, life)
     closed = months_of(office)
@@ -599,10 +611,10 @@ def test_a_closed_month_is_the_same_to_the_byte_whatever_comes(
     office.restart()
     assert [office.printed(office.statement(*each)) for each in closed] == printed
     for year, month in closed:
-        rows_make_the_sums(
+        rows_add_up_to_the_sums(
             office.statement(year, month), office.rows(office.statement(year, month))
         )
     for each in set(months_of(office)) - set(closed):
-        rows_make_the_sums(office.statement(*each), office.rows(office.statement(*each)))
-    parts_make_their_records(office)
+        rows_add_up_to_the_sums(office.statement(*each), office.rows(office.statement(*each)))
+    parts_add_up_to_their_records(office)
     office.db.close()

@@ -1,4 +1,4 @@
-"""A paper as the text that a closing keeps, and back: nothing of it may change on the way."""
+"""The snapshot of a statement and its way back, which must change nothing."""
 
 import json
 
@@ -20,18 +20,18 @@ from tests.world.statements import (
 )
 
 
-def test_a_paper_comes_back_with_all_its_types() -> None:
-    """In which everything has happened; `==` alone would not tell a tuple from a named one."""
+def test_a_statement_comes_back_with_all_its_types() -> None:
+    """`==` alone would not distinguish a tuple from a named tuple, so `repr` is compared, too."""
     back = from_snapshot(snapshot(eventful()))
     assert back == eventful()
     assert repr(back) == repr(eventful())
     assert isinstance(back.closed, Closed)
     assert isinstance(back.operator, Operator)
-    assert all(type(one) is Sums for one in back.accounts)
-    assert [type(one) for one in (*back.audited[:1], *back.gaps[:1])] == [Audited, Gap]
+    assert all(type(account) is Sums for account in back.accounts)
+    assert [type(row) for row in (*back.audited[:1], *back.gaps[:1])] == [Audited, Gap]
 
 
-def test_what_is_not_known_stays_unknown() -> None:
+def test_unknown_values_stay_unknown() -> None:
     bare = statement(
         sums("family-y"),
         only="family-y",
@@ -42,11 +42,11 @@ def test_what_is_not_known_stays_unknown() -> None:
     assert repr(from_snapshot(snapshot(bare))) == repr(bare)
 
 
-def test_the_same_paper_is_always_the_same_text() -> None:
-    """It is hashed: what comes back is frozen to the same letters, whatever they are."""
+def test_the_same_statement_is_always_the_same_text() -> None:
+    """The text is hashed, so a second snapshot must have the same characters."""
     name = "Müller & Söhne – 二号 \U0001f697"
-    told = statement(sums(name, 1_000, 30), cards={"b": "zwei", "a": "eins"})
-    text = snapshot(told)
+    original = statement(sums(name, 1_000, 30), cards={"b": "zwei", "a": "eins"})
+    text = snapshot(original)
     assert snapshot(from_snapshot(text)) == text
     assert json.loads(text)["accounts"][0]["account"] == name
 
@@ -54,30 +54,30 @@ def test_the_same_paper_is_always_the_same_text() -> None:
 @pytest.mark.parametrize("vat_included", [True, False])
 def test_flags_do_not_become_numbers(vat_included: bool) -> None:
     (price, *_), (fee,) = sums_with_prices().prices, sums_with_prices().fees
-    told = sums_with_prices()._replace(
+    account = sums_with_prices()._replace(
         prices=(price._replace(vat_included=vat_included),),
         fees=(fee._replace(vat_included=vat_included),),
     )
-    (back,) = from_snapshot(snapshot(statement(told))).accounts
+    (back,) = from_snapshot(snapshot(statement(account))).accounts
     assert back.prices[0].vat_included is vat_included
     assert back.fees[0].vat_included is vat_included
 
 
 @given(months())
-def test_any_paper_comes_back(month: Month) -> None:
+def test_any_statement_comes_back(month: Month) -> None:
     back: Statement = from_snapshot(snapshot(month.statement))
     assert back == month.statement
     assert repr(back) == repr(month.statement)
 
 
-def test_a_paper_from_before_connectors_had_names_is_read() -> None:
-    kept = json.loads(snapshot(eventful()))
-    for charger in kept["chargers"]:
+def test_a_snapshot_from_before_names_of_connectors_is_read() -> None:
+    content = json.loads(snapshot(eventful()))
+    for charger in content["chargers"]:
         del charger["connectors"]
-    assert from_snapshot(json.dumps(kept)) == eventful()
+    assert from_snapshot(json.dumps(content)) == eventful()
 
 
-def test_names_of_connectors_are_kept() -> None:
+def test_names_of_connectors_come_back() -> None:
     named = eventful().chargers[0]._replace(connectors={"2": "links"})
     statement = eventful()._replace(chargers=(named,))
     assert from_snapshot(snapshot(statement)) == statement

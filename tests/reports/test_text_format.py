@@ -1,4 +1,4 @@
-"""The paper as text: the seed's lines to the letter, and below them what the seed did not know."""
+"""The statement as text: the exact lines of the seed, and the blocks that the seed did not have."""
 
 import json
 import tracemalloc
@@ -42,24 +42,24 @@ DISMISSAL = REVERSAL._replace(
 
 
 def text(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
-    """The whole paper."""
+    """Return the whole statement."""
     decided = [row for row in rows if row.row.entry != "record"]
     return "".join(text_of(frame, decided, seed_rows(rows), language))
 
 
 def seed_rows(rows: Iterable[StatementRow]) -> Iterator[SeedRow]:
-    """Those with energy, as the seed wrote them."""
+    """Yield the records with energy, with the fields of the seed."""
     return (seed_row(row.row) for row in rows if row.row.consumed_wh)
 
 
 def above(frame: Statement, *rows: StatementRow, language: str = "de") -> str:
-    """What stands between the seed's sums and its records."""
+    """Return the blocks between the sums and the records of the seed."""
     whole = text(frame, *rows, language=language)
     title = {"de": "Abrechnungsdatensätze:", "en": "Accounting records:"}[language]
     return whole.partition("Gesamt" if language == "de" else "Total")[2].partition(title)[0]
 
 
-def test_the_seeds_lines_are_to_the_letter() -> None:
+def test_the_lines_of_the_seed_are_exact() -> None:
     frame = statement(sums("company-x", 25_000), sums("company-z"), sums("family-y", 45_000))
     assert text(frame, statement_row()) == (
         "Abrechnung für Jahr/Monat: 2026/10\n"
@@ -103,16 +103,16 @@ def test_a_month_without_accounts_prints_as_such() -> None:
     assert "\nGesamt :                                0,000 kWh\n" in text(statement())
 
 
-def test_the_paper_of_one_account_has_its_line_only() -> None:
+def test_the_statement_of_one_account_has_its_line_only() -> None:
     frame = statement(sums("company-x", 25_000), sums("family-y", 45_000), only="family-y")
     lines = text(frame).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("Mandant")] == ["family-y"]
     assert "Gesamt :                                45,000 kWh" in lines
 
 
-def test_everything_else_is_said_below_the_seeds_lines() -> None:
-    told = above(eventful(), REVERSAL, REPLACEMENT, DISMISSAL)
-    assert told.partition("\n\n")[2] == (
+def test_every_block_is_printed_below_the_lines_of_the_seed() -> None:
+    printed = above(eventful(), REVERSAL, REPLACEMENT, DISMISSAL)
+    assert printed.partition("\n\n")[2] == (
         "Beträge:\n"
         "  company-x: 1,25 EUR\n"
         "  family-y: 15,40 EUR\n"
@@ -155,8 +155,8 @@ def test_everything_else_is_said_below_the_seeds_lines() -> None:
     )
 
 
-def test_everything_else_is_said_in_english_as_well() -> None:
-    told = above(eventful(), REPLACEMENT, language="en")
+def test_every_block_is_printed_in_english() -> None:
+    printed = above(eventful(), REPLACEMENT, language="en")
     for line in (
         "    20.000 kWh at 31.27 ct/kWh (own price HT since 2026-01-01): 6.25 EUR",
         "    base fee, 31 of 31 days (since 2026-01-01): 5.00 EUR",
@@ -170,31 +170,31 @@ def test_everything_else_is_said_in_english_as_well() -> None:
         "  yard: cannot be checked, because its meter began anew",
         "Closed: link 3, 2026-11-03, anna",
     ):
-        assert f"\n{line}\n" in told
+        assert f"\n{line}\n" in printed
 
 
 def test_several_cases_are_counted() -> None:
     (case,) = eventful().under_review
-    told = above(statement(under_review=(case, case)))
-    assert "In Prüfung: 2 Vorgänge, 400,002 kWh\n" in told
+    printed = above(statement(under_review=(case, case)))
+    assert "In Prüfung: 2 Vorgänge, 400,002 kWh\n" in printed
 
 
 def test_one_account_with_money_needs_no_total() -> None:
-    told = above(statement(sums("company-x", 4_000, 125), sums("family-y", 1_000)))
-    assert "Beträge, vorläufig:\n  company-x: 1,25 EUR\n  Jeder" in told
+    printed = above(statement(sums("company-x", 4_000, 125), sums("family-y", 1_000)))
+    assert "Beträge, vorläufig:\n  company-x: 1,25 EUR\n  Jeder" in printed
 
 
 def test_an_account_that_owes_only_its_base_fee_is_named() -> None:
     (fee,) = eventful().accounts[1].fees
-    told = above(statement(sums("company-z", total_ct=500, fees=(fee,))))
-    assert "  company-z: 5,00 EUR\n    Grundpreis, 31 von 31 Tagen" in told
+    printed = above(statement(sums("company-z", total_ct=500, fees=(fee,))))
+    assert "  company-z: 5,00 EUR\n    Grundpreis, 31 von 31 Tagen" in printed
 
 
-def test_without_a_price_there_is_no_word_of_money() -> None:
+def test_a_statement_without_prices_has_no_amounts() -> None:
     assert "EUR" not in text(statement(sums("family-y", 33_250)), statement_row())
 
 
-def test_what_somebody_has_typed_makes_no_lines() -> None:
+def test_texts_from_outside_begin_no_lines() -> None:
     why = "so\nMandant: family-y      0,000 kWh\r\nGesamt :"
     row = REPLACEMENT._replace(row=REPLACEMENT.row._replace(decided_why=why))
     lines = text(statement(sums("family-y", 1_000)), row).splitlines()
@@ -203,15 +203,15 @@ def test_what_somebody_has_typed_makes_no_lines() -> None:
 
 
 @pytest.mark.parametrize("card", ["\x1b[2J", "\x9b2J", "\x08\x0c", "a\u2028b", "\u202eab"])
-def test_what_a_charger_calls_its_cards_moves_nothing_on_a_terminal(card: str) -> None:
+def test_ids_of_cards_do_not_control_a_terminal(card: str) -> None:
     (first, *_) = eventful().unfinished
-    told = text(statement(unfinished=(first._replace(id_tag=card),)))
-    assert told.replace("\n", "").isprintable()
-    assert "garage" in told
+    printed = text(statement(unfinished=(first._replace(id_tag=card),)))
+    assert printed.replace("\n", "").isprintable()
+    assert "garage" in printed
 
 
 @given(months())
-def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
+def test_the_records_are_the_same_as_those_of_json(month: Month) -> None:
     wanted = [seed_format(row.row) for row in month.rows if row.row.consumed_wh]
     assert "".join(seed_array(seed_rows(month.rows))) == json.dumps(
         wanted, ensure_ascii=False, indent=2
@@ -219,11 +219,11 @@ def test_the_records_are_what_json_would_make_of_them(month: Month) -> None:
 
 
 @given(months())
-def test_the_sums_are_those_of_the_paper(month: Month) -> None:
-    said = text(month.statement, *month.rows)
-    lines = said[: said.index("Abrechnungsdatensätze:")].split("\n")
-    told = [line.split()[-2] for line in lines if line.startswith(("Mandant: ", "Gesamt :"))]
-    *each, total = (int(kwh.replace(",", "")) for kwh in told)
+def test_the_sums_are_those_of_the_statement(month: Month) -> None:
+    whole = text(month.statement, *month.rows)
+    lines = whole[: whole.index("Abrechnungsdatensätze:")].split("\n")
+    sums_kwh = [line.split()[-2] for line in lines if line.startswith(("Mandant: ", "Gesamt :"))]
+    *each, total = (int(kwh.replace(",", "")) for kwh in sums_kwh)
     assert each == [account.wh for account in month.statement.accounts]
     assert total == sum(each)
     assert total + month.statement.unassigned_wh == sum(row.row.consumed_wh for row in month.rows)
@@ -253,9 +253,9 @@ def test_a_name_is_escaped_as_json_wants_it(name: str) -> None:
     assert record["account"] == name
 
 
-def test_a_connector_with_a_name_is_told_with_it() -> None:
+def test_a_connector_with_a_name_is_printed_with_it() -> None:
     frame = eventful()
     named = frame.chargers[0]._replace(connectors={"2": "links"})
-    told = text(frame._replace(chargers=(named,)))
-    assert "  garage Anschluss 2 (links): family-y" in told
-    assert "  garage Anschluss 1: company-x" in told
+    printed = text(frame._replace(chargers=(named,)))
+    assert "  garage Anschluss 2 (links): family-y" in printed
+    assert "  garage Anschluss 1: company-x" in printed

@@ -1,4 +1,4 @@
-"""What meters have signed, from the charger to the file that transparency software reads."""
+"""Signed values of meters, from the charger to the file that transparency software reads."""
 
 import base64
 import json
@@ -33,41 +33,41 @@ END = 'OCMF|{"TX":"E","RD":"' + "x" * 20_000 + '"}|{"SD":"]]>"}'
 
 
 def sample(value: object, context: str | None = None, **more: object) -> dict[str, object]:
-    """A signed sampledValue."""
-    named = {} if context is None else {"context": f"Transaction.{context}"}
-    return {"value": value, "format": "SignedData", **named, **more}
+    """Return a signed sampledValue; `context` is `Begin`, `End` or None."""
+    contexts = {} if context is None else {"context": f"Transaction.{context}"}
+    return {"value": value, "format": "SignedData", **contexts, **more}
 
 
-def telling(call: tuple[str, dict[str, object]], *samples: object) -> Any:
-    """A stop with these samples as its transactionData."""
+def with_samples(call: tuple[str, dict[str, object]], *samples: object) -> Any:
+    """Return a StopTransaction with these samples as its transactionData."""
     action, payload = call
     entries = [{"timestamp": payload["timestamp"], "sampledValue": list(samples)}]
     return action, {**payload, "transactionData": entries}
 
 
 def signed(when: str, sent: int, *samples: object) -> Any:
-    """MeterValues with these samples."""
+    """Return MeterValues with these samples."""
     entries = [{"timestamp": when, "sampledValue": list(samples)}]
     return "MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": entries}
 
 
 @pytest.fixture(scope="module")
 def charged(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """A home whose charger has had one signed transaction, record 1: family-y, 4 kWh."""
+    """Return a home with one signed transaction, which is record 1: family-y, 4 kWh."""
     home = Home(tmp_path_factory.mktemp("charged") / "home")
     assert home.run("shocpp", "migrate").returncode == 0
     say(
         home,
         start(1_000, MORNING),
         signed(MORNING, 20_000_001, sample(BEGIN, "Begin", unit="kWh")),
-        telling(stop(5_000, NOON), sample(BEGIN, "Begin"), sample(END, "End")),
+        with_samples(stop(5_000, NOON), sample(BEGIN, "Begin"), sample(END, "End")),
     )
     return home
 
 
 @pytest.fixture
 def garage(home: Home, charged: Home) -> Home:
-    """The same in a home of the test's own."""
+    """Return a home of the test's own with a copy of `charged`."""
     for name in ("db", "accounting"):
         source, own = charged.folder / name, home.folder / name
         shutil.copytree(source, own, ignore=shutil.ignore_patterns("*-bells"))
@@ -75,14 +75,14 @@ def garage(home: Home, charged: Home) -> Home:
 
 
 def exported(home: Home, number: int | str = 1) -> list[tuple[dict[str, str], dict[str, Any]]]:
-    """The values of `shocpp transactions --signed`: their attributes, their parts."""
+    """Return the values of `shocpp transactions --signed`: their attributes and their parts."""
     done = home.run("shocpp", "transactions", "--signed", str(number))
     assert done.returncode == 0, done.stderr
     return parsed(done.stdout)
 
 
 def parsed(xml: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
-    """The values of an XML."""
+    """Return the values of an XML file: their attributes and their parts."""
     root = ElementTree.fromstring(xml.encode())
     assert root.tag == "values"
     return [
@@ -90,8 +90,8 @@ def parsed(xml: str) -> list[tuple[dict[str, str], dict[str, Any]]]:
     ]
 
 
-def kept(home: Home) -> list[tuple[Any, ...]]:
-    """All that is kept of signed values, but for the numbers of their records."""
+def stored(home: Home) -> list[tuple[Any, ...]]:
+    """Return the stored signed values, without the numbers of their records."""
     return home.query(
         "SELECT charge_point_id, connector_id, transaction_id, sampled_at, context, measurand,"
         " sample, number IS NULL FROM signed_values ORDER BY sampled_at, context, sample"
@@ -101,7 +101,7 @@ def kept(home: Home) -> list[tuple[Any, ...]]:
 # --- shocpp transactions --signed ---
 
 
-def test_a_record_is_exported_with_its_begin_and_its_end_to_the_character(garage: Home) -> None:
+def test_a_record_is_exported_with_the_exact_begin_and_end(garage: Home) -> None:
     plain = {"format": "OCMF", "encoding": "plain"}
     assert exported(garage) == [
         (
@@ -112,7 +112,7 @@ def test_a_record_is_exported_with_its_begin_and_its_end_to_the_character(garage
     ]
 
 
-def test_the_file_is_what_is_printed_otherwise(garage: Home, tmp_path: Path) -> None:
+def test_the_file_has_the_same_content_as_the_output(garage: Home, tmp_path: Path) -> None:
     path = tmp_path / "1.xml"
     done = garage.run("shocpp", "transactions", "--signed", "1", "-o", str(path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -126,9 +126,9 @@ def test_a_decision_about_a_record_has_the_signed_values_of_the_record(garage: H
     assert exported(garage, 3) == exported(garage, 2) == exported(garage, 1)
 
 
-def test_a_stop_that_matches_nothing_has_its_own(garage: Home) -> None:
-    say(garage, telling(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
-    say(garage, telling(stop(9, EVENING, 2**70), sample(END, "End")))
+def test_an_unmatched_stop_has_its_own_signed_values(garage: Home) -> None:
+    say(garage, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(garage, with_samples(stop(9, EVENING, 2**70), sample(END, "End")))
     assert [attributes["transactionId"] for attributes, _ in exported(garage, 2)] == ["7"]
     assert exported(garage, 2)[0][1]["signedData"][0]["format"] == "ALFEN"
     assert exported(garage, 3)[0][0]["transactionId"] == str(2**70)
@@ -142,7 +142,7 @@ def test_a_stop_that_matches_nothing_has_its_own(garage: Home) -> None:
     assert exported(garage, newest) == exported(garage, 2)
 
 
-def test_what_cannot_be_exported_is_refused_in_one_line(garage: Home) -> None:
+def test_an_impossible_export_is_refused_in_one_line(garage: Home) -> None:
     say(garage, start(5_000, EVENING), stop(6_000, EVENING))
     for words, complaint in (
         (("--signed", "2"), "record 2 has no signed values; its charger has sent none"),
@@ -157,48 +157,49 @@ def test_what_cannot_be_exported_is_refused_in_one_line(garage: Home) -> None:
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_ready_query_says_which_records_are_signed(garage: Home) -> None:
+def test_the_ready_query_counts_the_signed_values_of_records(garage: Home) -> None:
     say(garage, start(5_000, EVENING), stop(6_000, EVENING))
     query = (ROOT / "db" / "reports" / "signed_values.sql").read_text()
     assert [(row[0], *row[-3:]) for row in garage.query(query)] == [(1, 3, 2, 1), (2, 0, 0, 0)]
 
 
-# --- what is kept, and comes back ---
+# --- stored values, and their recovery ---
 
 
-def test_what_is_told_again_is_kept_once(garage: Home) -> None:
-    before = kept(garage)
+def test_a_repeated_value_is_stored_once(garage: Home) -> None:
+    before = stored(garage)
     assert len(before) == 3
     again = signed(MORNING, 20_000_001, sample(BEGIN, "Begin", unit="kWh"))
-    say(garage, again, telling(stop(5_000, NOON), sample(END, "End")), again)
-    assert kept(garage) == before
+    say(garage, again, with_samples(stop(5_000, NOON), sample(END, "End")), again)
+    assert stored(garage) == before
 
 
-def test_a_file_has_them_as_they_came(garage: Home) -> None:
+def test_a_record_file_has_the_values_unchanged(garage: Home) -> None:
     (path,) = garage.record_files()
-    told = json.loads(path.read_text())["signed"]
+    values = json.loads(path.read_text())["signed"]
     assert [
-        (one["connector_id"], one["sampled_text"], one["context"], one["with_stop"]) for one in told
+        (value["connector_id"], value["sampled_text"], value["context"], value["with_stop"])
+        for value in values
     ] == [
         (1, MORNING, "Transaction.Begin", 0),
         (1, NOON, "Transaction.Begin", 1),
         (1, NOON, "Transaction.End", 1),
     ]
-    assert json.loads(told[0]["sample"]) == sample(BEGIN, "Begin", unit="kWh")
-    assert list(json.loads(told[0]["sample"])) == ["value", "format", "context", "unit"]
+    assert json.loads(values[0]["sample"]) == sample(BEGIN, "Begin", unit="kWh")
+    assert list(json.loads(values[0]["sample"])) == ["value", "format", "context", "unit"]
 
 
-def test_a_rebuild_from_the_files_brings_them_back(garage: Home) -> None:
-    say(garage, telling(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
-    say(garage, telling(stop(5_500, EVENING, 20_000_001), sample("OCMF|second", "End")))
+def test_a_rebuild_from_the_files_restores_the_values(garage: Home) -> None:
+    say(garage, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(garage, with_samples(stop(5_500, EVENING, 20_000_001), sample("OCMF|second", "End")))
     review(garage, "correct", "1", "--account", "company-x")
-    before, xml = kept(garage), exported(garage)
+    before, xml = stored(garage), exported(garage)
     files = in_files(garage)
     assert sum(len(signed) for signed in files.values()) == 5
     lose(garage)
     done = garage.run("shocpp", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
-    assert kept(garage) == before
+    assert stored(garage) == before
     assert exported(garage) == xml
     shutil.rmtree(garage.folder / "accounting")
     with open_database(garage.database) as db:
@@ -208,42 +209,42 @@ def test_a_rebuild_from_the_files_brings_them_back(garage: Home) -> None:
 
 
 def in_files(home: Home) -> dict[str, list[dict[str, Any]]]:
-    """What was signed, as the accounting files have it."""
+    """Return the signed values in the record files, by the names of the files."""
     return {path.name: json.loads(path.read_text())["signed"] for path in home.record_files()}
 
 
-def test_a_rebuild_from_the_frames_derives_them_again(garage: Home) -> None:
+def test_a_rebuild_from_the_frames_derives_the_values_again(garage: Home) -> None:
     say(garage, signed(EVENING, 20_000_001, sample("late", "End")))
-    before, xml = kept(garage), exported(garage)
+    before, xml = stored(garage), exported(garage)
     assert len(before) == 4
     done = garage.run("shocpp", "rebuild", "--frames")
     assert (done.returncode, done.stderr) == (0, "")
-    assert kept(garage) == before
+    assert stored(garage) == before
     assert exported(garage) == xml
 
 
-def test_an_import_brings_them_and_takes_files_of_before_without_them(garage: Home) -> None:
-    before = kept(garage)
-    ours = garage.folder / "kept"
+def test_an_import_restores_the_values_and_accepts_older_files(garage: Home) -> None:
+    before = stored(garage)
+    ours = garage.folder / "copy"
     shutil.copytree(garage.folder / "accounting", ours)
     lose(garage)
     migrate(garage.database, now_ms())
     assert garage.run("shocpp", "import", str(ours)).returncode == 0
-    assert kept(garage) == before
+    assert stored(garage) == before
     lose(garage)
     migrate(garage.database, now_ms())
     (path,) = ours.glob("*/*/*.json")
-    told = json.loads(path.read_text())
-    del told["signed"]
-    path.write_text(json.dumps(told))
+    record = json.loads(path.read_text())
+    del record["signed"]
+    path.write_text(json.dumps(record))
     assert garage.run("shocpp", "import", str(ours)).returncode == 0
-    assert kept(garage) == []
+    assert stored(garage) == []
 
 
-def test_a_file_with_odd_ones_is_refused_by_name(garage: Home) -> None:
+def test_a_file_with_invalid_values_is_refused_by_name(garage: Home) -> None:
     (path,) = garage.record_files()
-    told = json.loads(path.read_text())
-    good = told["signed"][0]
+    record = json.loads(path.read_text())
+    good = record["signed"][0]
     shutil.rmtree(garage.folder / "db")
     migrate(garage.database, now_ms())
     for odd in (
@@ -252,14 +253,14 @@ def test_a_file_with_odd_ones_is_refused_by_name(garage: Home) -> None:
         *([good | {name: None}] for name in ("connector_id", "received_ms", "with_stop")),
         *([good | {"received_ms": "x"}], [good | {"context": ["x"]}], [good | {"with_stop": 2}]),
     ):
-        path.write_text(json.dumps(told | {"signed": odd}))
+        path.write_text(json.dumps(record | {"signed": odd}))
         restored, _, (refused,) = taken(garage, path)
         assert (restored, refused.startswith(str(path))) == (0, True), odd
-    path.write_text(json.dumps(told))
+    path.write_text(json.dumps(record))
     assert taken(garage, path) == (1, 0, [])
 
 
-def test_more_than_a_file_can_hold_leaves_begin_and_end_in_it(home: Home) -> None:
+def test_a_full_record_file_still_has_begin_and_end(home: Home) -> None:
     assert home.run("shocpp", "migrate").returncode == 0
     long = "x" * (signed_values.MOST_CHARACTERS // 4)
     say(
@@ -267,15 +268,15 @@ def test_more_than_a_file_can_hold_leaves_begin_and_end_in_it(home: Home) -> Non
         start(1_000, MORNING),
         *[signed(MORNING, 20_000_001, sample(f"{number}{long}")) for number in range(5)],
         signed(MORNING, 20_000_001, sample(BEGIN, "Begin")),
-        telling(stop(5_000, NOON), sample(END, "End")),
+        with_samples(stop(5_000, NOON), sample(END, "End")),
     )
     (path,) = home.record_files()
-    told = [one["context"] for one in json.loads(path.read_text())["signed"]]
-    assert told == [None, None, None, "Transaction.Begin", "Transaction.End"]
+    contexts = [value["context"] for value in json.loads(path.read_text())["signed"]]
+    assert contexts == [None, None, None, "Transaction.Begin", "Transaction.End"]
     assert len(exported(home)) == 7
 
 
-# --- what chargers wrap around a signed text ---
+# --- the wrapping of a signed text ---
 
 
 OCMF = 'OCMF|{"FV":"1.0"}|{"SD":"30"}'
@@ -312,37 +313,37 @@ EVBOX = '<values><value><signedData format="ALFEN">AP;1;X</signedData></value></
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_is_wrapped_is_taken_out_and_nothing_else_is_changed(
+def test_the_signed_text_is_unwrapped_and_otherwise_unchanged(
     value: object, format_: str, content: tuple[str, str]
 ) -> None:
-    for told in (value, json.dumps(value) if isinstance(value, dict) else value):
-        if told == '{"other": "x"}':
+    for sent in (value, json.dumps(value) if isinstance(value, dict) else value):
+        if sent == '{"other": "x"}':
             continue
-        (found,) = signatures_of(told)
-        assert (found.format, tuple(found.content)) == (format_, content)
+        (signature,) = signatures_of(sent)
+        assert (signature.format, tuple(signature.content)) == (format_, content)
 
 
-def test_an_xml_with_begin_and_end_is_two_and_one_with_entities_is_none() -> None:
+def test_xml_with_two_values_is_split_and_xml_with_entities_is_not_read() -> None:
     xml = (
         '<values xmlns="urn:x"><value><signedData format="ocmf">OCMF|1</signedData>'
         f'<publicKey encoding="hex">{KEY}</publicKey></value>'
         "<value><signedData>OCMF|2</signedData></value><value/></values>"
     )
-    assert [tuple(one) for one in signatures_of(xml)] == [
+    assert [tuple(signature) for signature in signatures_of(xml)] == [
         ("OCMF", ("plain", "OCMF|1"), ("hex", KEY)),
         ("OCMF", ("plain", "OCMF|2"), None),
     ]
     bomb = f'<!DOCTYPE x [<!ENTITY a "aaaa">]>{xml}'
-    assert [tuple(one) for one in signatures_of(bomb)] == [("", ("plain", bomb), None)]
+    assert [tuple(signature) for signature in signatures_of(bomb)] == [("", ("plain", bomb), None)]
 
 
 def in_base64(text: str) -> str:
-    """As Base64."""
+    """Return the text as Base64."""
     return base64.b64encode(text.encode()).decode()
 
 
 @pytest.mark.parametrize(
-    ("told", "key"),
+    ("sent_key", "key"),
     [
         (in_base64(f"oca:base16:asn1:{KEY}"), ("hex", KEY)),
         (in_base64(f"oca:base16:asn1:0x{KEY[:6]} {KEY[6:]}\n"), ("hex", KEY)),
@@ -352,22 +353,22 @@ def in_base64(text: str) -> str:
         (KEY, ("hex", KEY)),
         (f" {KEY}\n", ("hex", KEY)),
         ("MFYwEAYHKoZIzj0CAQYFK4EEAAoD", ("base64", "MFYwEAYHKoZIzj0CAQYFK4EEAAoD")),
-        ("what is this", ("plain", "what is this")),
+        ("not a key", ("plain", "not a key")),
     ],
 )
-def test_a_public_key_is_as_it_is_printed_on_the_meter(
-    told: str, key: tuple[str, str] | None
+def test_a_public_key_becomes_the_one_printed_on_the_meter(
+    sent_key: str, key: tuple[str, str] | None
 ) -> None:
-    assert key_of(told) == Encoded(*(key or ("base64", "MFYwEAYHKoZIzj0CAQYFK4EEAAoD")))
+    assert key_of(sent_key) == Encoded(*(key or ("base64", "MFYwEAYHKoZIzj0CAQYFK4EEAAoD")))
 
 
-@pytest.mark.parametrize("told", ["", "  \n"])
-def test_a_key_that_was_left_empty_is_none(told: str) -> None:
-    assert key_of(told) is None
+@pytest.mark.parametrize("sent_key", ["", "  \n"])
+def test_an_empty_key_is_none(sent_key: str) -> None:
+    assert key_of(sent_key) is None
 
 
 def wrapped(value: str, key: str) -> str:
-    """The Open Charge Alliance's form for OCPP 1.6."""
+    """Return a SignedMeterValueType as JSON, the Open Charge Alliance's way for OCPP 1.6."""
     data = in_base64(value)
     return json.dumps(
         {"signedMeterData": data, "signingMethod": "", "encodingMethod": "OCMF", "publicKey": key}
@@ -375,14 +376,16 @@ def wrapped(value: str, key: str) -> str:
 
 
 def values_of(*samples: dict[str, object]) -> list[SignedValue]:
-    """Signed values as they are kept."""
+    """Return signed values as they are stored."""
     return [
-        SignedValue(None, str(one["context"]) if "context" in one else None, None, kept_sample(one))
-        for one in samples
+        SignedValue(
+            None, str(value["context"]) if "context" in value else None, None, kept_sample(value)
+        )
+        for value in samples
     ]
 
 
-def test_a_key_told_once_in_a_transaction_stands_for_all_its_values() -> None:
+def test_the_only_key_of_a_transaction_is_used_for_all_its_values() -> None:
     oca = in_base64(f"oca:base16:asn1:{KEY}")
     values = values_of(
         sample(wrapped("OCMF|1", ""), "Begin"),
@@ -399,13 +402,13 @@ def test_a_key_told_once_in_a_transaction_stands_for_all_its_values() -> None:
 
 
 @pytest.mark.parametrize("value", ["", " \n", None, wrapped("", KEY)])
-def test_a_signature_that_was_left_empty_is_none(value: object) -> None:
+def test_an_empty_signed_text_is_left_out(value: object) -> None:
     ((_, parts),) = parsed(xml_of("7", values_of(sample(value), sample("OCMF|1"))))
     assert parts["signedData"][1] == "OCMF|1"
     assert parsed(xml_of("7", values_of(sample(value), {"format": "SignedData"}))) == []
 
 
-def test_of_two_keys_none_is_anothers() -> None:
+def test_two_different_keys_are_not_used_for_other_values() -> None:
     values = values_of(
         sample(wrapped("OCMF|1", KEY)),
         sample(wrapped("OCMF|2", KEY + "00")),
@@ -416,7 +419,7 @@ def test_of_two_keys_none_is_anothers() -> None:
     assert keys == [({"encoding": "hex"}, KEY), ({"encoding": "hex"}, KEY + "00"), None]
 
 
-def test_a_context_of_a_vendor_is_an_attribute_all_the_same() -> None:
+def test_a_context_of_a_vendor_is_escaped() -> None:
     odd = {"value": "OCMF|1", "context": 'a"<&\n\x00'}
     ((attributes, _),) = parsed(xml_of("7", values_of(odd)))
     assert attributes["context"] == 'a"<&\n\ufffd'
@@ -425,9 +428,9 @@ def test_a_context_of_a_vendor_is_an_attribute_all_the_same() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=100))
-def test_every_text_comes_out_of_the_xml_as_it_went_in(text: str) -> None:
+def test_every_text_survives_the_xml(text: str) -> None:
     ((_, parts),) = parsed(xml_of("7", values_of(sample(f"OCMF|{text}"))))
-    attributes, found = parts["signedData"]
+    attributes, content = parts["signedData"]
     if attributes["encoding"] == "base64":
-        found = base64.b64decode(found).decode()
-    assert (attributes["format"], found) == ("OCMF", f"OCMF|{text}")
+        content = base64.b64decode(content).decode()
+    assert (attributes["format"], content) == ("OCMF", f"OCMF|{text}")

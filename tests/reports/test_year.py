@@ -1,4 +1,4 @@
-"""A year's paper: the months' own sums, in the order of accounts and months."""
+"""The statement of a year: the sums of its months, in the order of accounts and months."""
 
 import csv
 import json
@@ -25,7 +25,7 @@ NOBODY = Operator("", (), (), "", "", "")
 
 
 def year_of(*lines: Line) -> Year:
-    """A year of these lines."""
+    """Return a year with these lines."""
     return Year(2026, None, lines, "Europe/Berlin", "2026-11-22T12:00:00.000Z", "9.8.7", NOBODY)
 
 
@@ -40,7 +40,7 @@ YEAR = year_of(
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """September and November of 2023, at 30 ct and 3 EUR a month, with VAT on it."""
+    """Return an office with records in September and November 2023: 30 ct, 3 EUR a month, VAT."""
     office = Office(tmp_path)
     office.price(
         {
@@ -61,9 +61,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def lines(office: Office, only: str | None = None) -> list[tuple[object, ...]]:
-    """Month, account, Wh, what is to be paid, and the closing, of 2023."""
-    told = year_statement(office.db, office.settings, 2023, only).lines
-    return [(line.month, line.account, line.wh, line.total_ct, line.closed) for line in told]
+    """Return month, account, Wh, amount to pay and closing of each line of 2023."""
+    year = year_statement(office.db, office.settings, 2023, only)
+    return [(line.month, line.account, line.wh, line.total_ct, line.closed) for line in year.lines]
 
 
 def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
@@ -83,7 +83,7 @@ def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
 
 
 def test_a_closed_month_counts_as_it_was_closed(office: Office) -> None:
-    """Also one without records, for its base fees; other prices change nothing of it."""
+    """So does a month without records, for its base fees. Other prices do not change it."""
     close(office.db, office.settings, 2023, 9, "anna")
     close(office.db, office.settings, 2023, 10, "anna")
     office.price()
@@ -150,6 +150,6 @@ def test_a_year_for_programs() -> None:
     assert list(rows[1].values()) == [
         *("2026-09", "2", "family-y", "1", "33250", "1040", "450", "238", "1490", "4")
     ]
-    told = json.loads("".join(json_of_year(YEAR)))
-    assert (told["year"], told["only"]) == (2026, None)
-    assert told["lines"][2] == YEAR.lines[2]._asdict()
+    content = json.loads("".join(json_of_year(YEAR)))
+    assert (content["year"], content["only"]) == (2026, None)
+    assert content["lines"][2] == YEAR.lines[2]._asdict()
