@@ -31,6 +31,7 @@ BYTE_ORDER_MARK = "\ufeff"
 # East Asian spreadsheets accept the full-width signs as well.
 _FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
+"""The control characters of Unicode, which become blanks in a cell."""
 
 _MONEY_HEADERS = {
     "de": ("ct/kWh", "EUR", "Preisteile (kWh × ct)"),
@@ -53,6 +54,8 @@ _HEADERS = {
         "Record",
     ),
 }
+
+"""The columns for people without those of money, in the order of `_PeopleColumns.cells`."""
 
 _MONEY_INDEX = _HEADERS["en"].index("kWh") + 1
 """The position at which the columns of money are inserted, in every language."""
@@ -98,6 +101,7 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
         yield with_newline(line(_machine_cells(statement, number, row)))
 
 
+# Accounts, chargers and cards repeat in nearly every row.
 @lru_cache(maxsize=4096)
 def defused(text: str | None) -> str:
     """Return a text from outside as a cell that no spreadsheet runs as a formula.
@@ -175,6 +179,7 @@ class _PeopleColumns:
             defused(row.decided_by),
             self._local(row.booked_at if row.decided_by else None),
             defused(row.decided_why),
+            # The file's name stays the same for ever; the record's number may change in a rebuild.
             statement_row.file_name.removesuffix(".json"),
         )
         return self._with_money(cells, self._money(statement_row))
@@ -187,6 +192,7 @@ class _PeopleColumns:
     def _money(self, row: StatementRow) -> tuple[str, str, str]:
         """Return the price, the amount, and the parts if the record has several prices."""
         language, price, amount_ct = self._language, row.microeuro_per_kwh, row.amount_ct
+        # A record without one price for all of its energy has several, one for each part.
         parts = ""
         if price is None:
             parts = "; ".join(

@@ -42,6 +42,9 @@ class Format(NamedTuple):
     chunks: Callable[[Database, Statement, str], Iterable[str | bytes]]
 
 
+# The functions below have the arguments of `Format.chunks`, also where they need no language.
+
+
 def _text(db: Database, statement: Statement, language: str) -> Iterable[str]:
     from shocpp.reports.text_format import text_of
 
@@ -70,6 +73,7 @@ def _json(db: Database, statement: Statement, _language: str) -> Iterable[str]:
 def _pdf(db: Database, statement: Statement, language: str) -> Iterable[bytes]:
     from shocpp.reports.pdf.document import pdf_of
 
+    # A PDF is of one account; callers reduce the statement with `of_account` first.
     (sums,) = statement.accounts
     return [pdf_of(statement, sums, rows_of_statement(db, statement), language)]
 
@@ -126,13 +130,15 @@ def write(target: Path, content: Iterable[bytes]) -> None:
 
     Raises OSError with the name of the file.
     """
-    # Readers never see half a file: it is written beside its place and renamed.
+    # Readers never see half a file: it is written beside its target and renamed.
+    # The process id keeps two commands from writing the same partial file.
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with open(partial, "wb", opener=_private) as file:
             file.writelines(content)
         partial.replace(target)
     except OSError as error:
+        # The user knows the target and not the partial file.
         error.filename = str(target)
         raise
     finally:

@@ -28,6 +28,7 @@ def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
     # The records are written one by one into the end of the frame, so that no list holds them all.
     frame = json.dumps(_frame(statement), ensure_ascii=False, indent=2)
     yield frame.removesuffix("\n}") + ',\n  "records": ['
+    # `json.dumps` with this option would make an encoder for each record.
     encode = json.JSONEncoder(ensure_ascii=False).encode
     before = "\n    "
     for row in rows:
@@ -74,10 +75,12 @@ def _total(statement: Statement) -> dict[str, object]:
 
 
 def _sums(sums: Sums) -> dict[str, object]:
+    """Return the sums of an account, with texts of its energy and its amount to pay."""
     return {**_typed(sums), "kwh": kwh(sums.wh, "en"), "eur": _eur(sums.total_ct)}
 
 
 def _eur(amount_ct: int | None) -> str | None:
+    """Return cents as a text in euro, such as `10.40`."""
     return None if amount_ct is None else euro(amount_ct, "en")
 
 

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp import __version__
+
+# Reports use no other service. These two imports are the listed exception: they set missing prices.
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
@@ -75,6 +77,7 @@ def decided_or_late_rows(db: Database, statement: Statement) -> list[StatementRo
 
 def month_end(settings: Settings, year: int, month: int) -> datetime:
     """Return the end of a month, which is the beginning of the next one, in local time."""
+    # The month after December is January of the next year.
     return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=settings.zone)
 
 
@@ -96,6 +99,7 @@ def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> N
             # Another process may have closed the month since the caller looked.
             if not closings.is_closed(db, name):
                 books.price_unpriced(name, now_ms())
+        # A record's file has its price, so it is written again.
         write_files(db, settings)
 
 
@@ -119,6 +123,7 @@ def closed_statement(closing: Closing) -> Statement:
     link = Closed(
         closing.number, format_timestamp(closing.closed_ms), closing.closed_by, closing.hash
     )
+    # The snapshot was made before its closing had a number and a hash.
     return from_snapshot(closing.content)._replace(closed=link)
 
 
@@ -218,6 +223,7 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
 
 def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tuple[Unfinished, ...]:
     """Return the transactions that started before the month's end and have no stop."""
+    # Timestamps of one format sort as texts in the order of their times.
     end = format_timestamp(int(month_end(settings, year, month).timestamp() * 1000))
     return tuple(
         Unfinished(**{field: row[field] for field in Unfinished._fields})
@@ -253,6 +259,7 @@ def of_account(statement: Statement, account: str) -> Statement:
     return statement._replace(
         only=account,
         accounts=chosen,
+        # Unassigned energy belongs to no account.
         unassigned_wh=0,
         under_review=tuple(row for row in statement.under_review if row.account == account),
         unfinished=tuple(

@@ -50,7 +50,9 @@ def _typed(kind: Any, value: Any) -> Any:
         return tuple(_typed(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
     if hasattr(kind, "_fields"):
         hints = typing.get_type_hints(kind)
+        # A field that the snapshot does not have gets its default.
         return kind(**{name: _typed(hints[name], item) for name, item in value.items()})
+    # A mapping of texts, such as the names of cards, is the same in JSON.
     return value
 
 

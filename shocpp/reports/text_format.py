@@ -107,6 +107,7 @@ class _Blocks:
             f"{words['title']} {statement.year:04}/{statement.month:02}",
             "",
             *accounts,
+            # "Mandant: " has nine characters: the total is aligned with the accounts.
             f"{words['total']:<{9 + WIDTH}} {total:>{width}} kWh",
         ]
 
@@ -115,10 +116,12 @@ class _Blocks:
         owing = [(sums, sums.total_ct) for sums in self._accounts if sums.total_ct is not None]
         if not owing:
             return []
+        # Prices and records of an open month may still change.
         lines = [self.words["amounts" if self._statement.closed else "preliminary"]]
         for sums, total_ct in owing:
             lines.append(f"  {sums.account}: {self._euro(total_ct)} EUR")
             lines += [f"    {line}" for line in self._owed(sums)]
+        # The total of a single account would repeat its amount.
         if len(owing) > 1:
             total_ct = sum(total_ct for _, total_ct in owing)
             lines.append(f"  {self._label('together', amount=self._euro(total_ct))}")
@@ -133,6 +136,7 @@ class _Blocks:
         yield from map(self._tax, sums.taxes)
 
     def _price(self, price: PriceUsed) -> str:
+        """Return the energy at a price, with the price's basis, rate and first day."""
         basis = (self.words[price.basis], price.rate, self.words["since"], price.valid_from)
         return self._label(
             "of_energy",
@@ -143,6 +147,7 @@ class _Blocks:
         )
 
     def _fee(self, fee: Fee) -> str:
+        """Return the share of a base fee, with the days that it is for."""
         return self._label(
             "fee",
             days=fee.days,
@@ -152,6 +157,7 @@ class _Blocks:
         )
 
     def _tax(self, tax: Tax) -> str:
+        """Return net amount, VAT and gross amount at one rate."""
         return self._label(
             "tax",
             percent=percent(tax.vat_bp, self._language),
@@ -173,6 +179,7 @@ class _Blocks:
         return lines
 
     def _under_review(self, row: AccountingRow) -> str:
+        """Return a record under review with the reason."""
         reason = phrase(row.review or "", self._language)
         return f"{row.localtime} {self._charge_point(row)}: {reason}"
 
@@ -182,6 +189,7 @@ class _Blocks:
         return [self.words["unfinished"], *lines] if lines else []
 
     def _running(self, transaction: Unfinished) -> str:
+        """Return a transaction without a stop, with its energy so far if there is a reading."""
         running = self._label(
             "running",
             charge_point=transaction.charge_point_id,
@@ -202,6 +210,7 @@ class _Blocks:
 
     def late(self, rows: Sequence[StatementRow]) -> list[str]:
         """Return the records that belong to a closed month; the array below has them, too."""
+        # The other rows are decisions, which have a block of their own.
         lines = [
             f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
             f"{row.account}, {self._label('stopped', at=local_time(row.stopped_at, self._zone))}"
@@ -245,6 +254,7 @@ class _Blocks:
 
     def _equation(self, audited: Audited) -> str:
         """Return booked + unassigned + under review + gaps - overlaps = counted, in kWh."""
+        # The readings before and after a restart of the register do not add up.
         if audited.restarts:
             return self.words["not_audited"]
         parts = (
@@ -262,6 +272,7 @@ class _Blocks:
         return f"{booked} {self.words['booked']}{terms} = {counted} kWh {self.words['counted']}"
 
     def _gap(self, gap: Gap) -> str:
+        """Return energy that the meter counted and no record has, and if it was dismissed."""
         state = self.words["not_assigned"]
         if gap.dismissed is not None:
             state = self._label("dismissed", why=gap.dismissed)

@@ -24,6 +24,7 @@ _FORMATS = (("OCMF|", "OCMF"), ("AP;", "ALFEN"))
 """The beginning of a signed text, and the name of its format in the Transparenzsoftware."""
 
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
+# A short text counts as Base64 only with padding, because most short words would match as well.
 _BASE64 = re.compile(
     r"(?:[0-9A-Za-z+/]{4}\s*){4,}|(?:[0-9A-Za-z+/]{4}\s*)*[0-9A-Za-z+/]{2,3}={1,2}"
 )
@@ -98,11 +99,13 @@ def texts_of(values: list[SignedValue]) -> dict[tuple[str, str, Encoded], Encode
         for signature in signatures_of(sample_of(value.sample).get("value")):
             signed_text = (context, signature.format, signature.content)
             if signature.content.text.strip():
+                # The key may come with any repetition of the text.
                 keys[signed_text] = keys.get(signed_text) or signature.public_key
     return keys
 
 
 def _value_lines(transaction_id: str, context: str, signature: Signature) -> Iterator[str]:
+    """Yield the lines of a `value` element."""
     name = quoteattr(_NO_XML.sub("\ufffd", context))
     yield f'  <value transactionId="{transaction_id}" context={name}>'
     if signature.public_key is not None:
@@ -180,11 +183,13 @@ def _signatures(text: str, default_format: str, key: Encoded | None) -> list[Sig
 def _plain(text: str) -> str:
     """Return the text decoded from hex or Base64, if it is XML or a known format; else as it is."""
     bare = "".join(text.split())
+    # Hex comes first, because many texts in hex are valid Base64 as well.
     for decode in (bytes.fromhex, lambda encoded: base64.b64decode(encoded, validate=True)):
         try:
             decoded = decode(bare).decode()
         except ValueError:
             continue
+        # A plain text may be valid hex or Base64 by chance: only a known beginning proves it.
         if decoded.lstrip().startswith(("<", *(begins for begins, _ in _FORMATS))):
             return decoded
     return text
@@ -199,6 +204,7 @@ def _contained(text: str) -> list[Signature]:
         return []
     signatures = []
     for value in values:
+        # ElementTree writes a tag with namespace as `{namespace}tag`.
         parts = {part.tag.rpartition("}")[2]: part for part in value}
         data, key = parts.get("signedData"), parts.get("publicKey")
         if data is not None and data.text:
@@ -211,6 +217,7 @@ def _contained(text: str) -> list[Signature]:
 def _content(text: str) -> Encoded:
     """Return the text unchanged, or as Base64 if it has characters that XML cannot contain."""
     if _NO_XML.search(text):
+        # A text from JSON may have lone surrogates.
         return Encoded("base64", base64.b64encode(text.encode(errors="surrogatepass")).decode())
     return Encoded(_encoding(text), text)
 
@@ -243,6 +250,7 @@ def key_of(sent_key: str) -> Encoded | None:
     oca = _OCA_KEY.fullmatch(within)
     if oca is not None:
         text = oca[2]
+        # `0x` and blanks are not part of the hex.
         if oca[1] == "base16":
             text = re.sub(r"0[xX]|[^0-9A-Fa-f]", "", text)
     elif _HEX.fullmatch(within):

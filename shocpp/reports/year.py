@@ -71,6 +71,7 @@ def year_statement(db: Database, settings: Settings, year: int, only: str | None
     first, last = statement_records.first_month(db), month_of(now, settings.zone)
     for month in range(1, 13):
         name = name_of(year, month)
+        # A month before the first record may be closed, too: its base fees count.
         if closings.is_closed(db, name) or (first is not None and first <= name <= last):
             accounts, closed = month_sums(db, settings, year, month)
             lines += [_line(name, sums, closed) for sums in accounts]
@@ -96,6 +97,7 @@ def _account_and_month(line: Line) -> tuple[str, str]:
 
 
 def _line(name: str, sums: Sums, closed: int | None) -> Line:
+    """Return the line of an account; `closed` is the number of the month's closing."""
     return Line(
         *(name, sums.account_index, sums.account, sums.transactions, sums.wh, sums.amount_ct),
         *(sum(fee.amount_ct for fee in sums.fees), sum(tax.vat_ct for tax in sums.taxes)),
@@ -181,6 +183,7 @@ def csv_of_year(statement: Year, language: str) -> Iterator[str]:
 def csv_machine_of_year(statement: Year) -> Iterator[str]:
     """Yield the year as CSV for programs, with the fields of Line in whole Wh and cents."""
     write = csv_lines(",")
+    # A Line is a tuple of cells in the order of its fields.
     for line in (Line._fields, *statement.lines):
         yield with_newline(write(line))
 

@@ -31,6 +31,7 @@ def pdf_of(
     subject = subject_of(statement, account, language)
     title = f"{title_of(subject)} – {account.account}"
     sheet = Sheet(_document_info(subject, title))
+    # `top` is called on the pages after the first one, which has the letterhead instead.
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     draw_head(sheet, subject)
     table = Table(sheet, subject)

@@ -26,6 +26,7 @@ class Face(StrEnum):
 _UNKNOWN = "\ufffd"
 _FILES = resources.files("ttf_opensans") / "ttf"
 _FONTS = [TTFont(face.value, str(_FILES / f"{face}.ttf")) for face in Face]
+# The characters of both fonts, because every text may be printed in either.
 _GLYPHS = frozenset.intersection(*(frozenset(font.face.charToGlyph) for font in _FONTS))
 
 for _font in _FONTS:
@@ -66,6 +67,7 @@ def printable(text: str) -> str:
     # Most texts are ASCII: they need no look at each character.
     if text.isascii() and text.isprintable():
         return text
+    # In NFC a letter and its accent are one character, which most often has a glyph.
     return unicodedata.normalize("NFC", text).translate(_PRINTABLE)
 
 
@@ -76,6 +78,7 @@ def width_of(text: str, face: Face, size: float) -> float:
 
 def _fitting(text: str, face: Face, size: float, width: float) -> int:
     """Return the number of first characters that fit into `width`."""
+    # reportlab does no kerning: the width of a text is the sum of the widths of its characters.
     ends = accumulate(width_of(character, face, size) for character in text)
     return sum(1 for _ in takewhile(lambda end: end <= width, ends))
 
@@ -98,6 +101,7 @@ def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
 def _broken(word: str, face: Face, size: float, width: float) -> Iterator[str]:
     """Yield a word in chunks that fit into `width`, each of at least one character."""
     while word:
+        # A column narrower than a character must not make an endless loop.
         fits = max(_fitting(word, face, size, width), 1)
         yield word[:fits]
         word = word[fits:]

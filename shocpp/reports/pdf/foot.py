@@ -18,8 +18,13 @@ from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
 SUM_LINE = 12.0
+"""The height of a line of sums and prices."""
+
 SUM_LEFT = RIGHT - 310.0
+"""The left end of the sums; the prices are on their left."""
+
 _PRICE_COLUMNS = ((LEFT + 270, 56), (LEFT + 330, 56), (LEFT + 390, 56))
+"""The right end and the width of kWh, ct/kWh and EUR in a line of the prices."""
 
 
 class SumLine:
@@ -96,6 +101,7 @@ def _draw_sums(sheet: Sheet, subject: Subject) -> None:
 
 
 def _price_line(sheet: Sheet, cells: tuple[str, ...], face: Face) -> None:
+    """Draw a line of the prices, or their titles: the basis, and three figures."""
     words, *figures = cells
     sheet.text(LEFT + 3, words, _PRICE_COLUMNS[0][0] - _PRICE_COLUMNS[0][1] - LEFT - 6, face=face)
     for (x, width), figure in zip(_PRICE_COLUMNS, figures, strict=True):
@@ -133,6 +139,7 @@ def _notes(sheet: Sheet, subject: Subject, content: FootContent) -> None:
     """Draw the sections on missing prices, reviews, open transactions, decisions and the audit."""
     account = subject.account
     notes = []
+    # Without any price there are no amounts in which energy could be missing.
     if account.total_ct is not None and account.unpriced_wh:
         notes.append(subject.label("unpriced", grouped_kwh(account.unpriced_wh, subject.language)))
     _section(sheet, subject.label("notes"), notes)
@@ -199,6 +206,7 @@ def _decision(number: int | None, statement_row: StatementRow, subject: Subject)
     """
     row, language = statement_row.row, subject.language
     energy = grouped_kwh(row.consumed_wh, language)
+    # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
     if number is None:
         energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)}"
     record = subject.label("row", number) if number else _end_time(row, subject)
@@ -228,6 +236,7 @@ def _audit(subject: Subject, content: FootContent) -> Iterator[str]:
         if charge_point_id in audited:
             equation = _equation(audited[charge_point_id], subject)
             yield ", ".join([f"{name}: {equation}", *_uncounted(subject, charge_point_id)])
+        # The head has described the charger, unless there are too many.
         elif len(chargers) > MOST_CHARGERS:
             yield name
         for gap in statement.gaps:
@@ -257,6 +266,7 @@ def _unbilled_at(subject: Subject) -> set[str]:
 
 def _equation(audited: Audited, subject: Subject) -> str:
     """Return booked + unassigned + under review + gaps - overlaps = counted, in kWh."""
+    # The readings before and after a restart of the register do not add up.
     if audited.restarts:
         return subject.label("audit_restarted")
     terms = subject.label("booked", grouped_kwh(audited.booked_wh, subject.language))
@@ -273,6 +283,7 @@ def _equation(audited: Audited, subject: Subject) -> str:
 
 
 def _gap(gap: Gap, subject: Subject) -> str:
+    """Return energy that the meter counted and no record has, and if it was dismissed."""
     sentence = subject.label(
         "gap",
         number=gap.number,

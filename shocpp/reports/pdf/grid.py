@@ -11,8 +11,11 @@ from shocpp.reports.pdf.labels import Label
 from shocpp.reports.pdf.page import LEFT, LINE, PALE, RIGHT, SMALL_PT, Sheet
 
 PAD = 3.0
+"""The distance between a cell and the sides of its column."""
+
 HEAD_PT = 6.5
 HEAD_HEIGHT = 24.0
+"""The height of the titles, which have at most two lines."""
 
 
 class Column(NamedTuple):
@@ -35,6 +38,7 @@ class Grid:
     """
 
     def __init__(self, sheet: Sheet, columns: tuple[Column, ...], label: Label) -> None:
+        """Place the columns from the left margin on; `label` is that of the language."""
         self._sheet, self._label = sheet, label
         self._columns: list[tuple[Column, float]] = []
         x = LEFT

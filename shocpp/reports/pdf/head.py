@@ -15,7 +15,10 @@ from shocpp.reports.statement import Charger, Statement
 from shocpp.store.books.prices import PriceUsed
 
 MOST_CHARGERS = 6
+"""The most chargers that the head describes."""
+
 MOST_PRICES = 4
+"""The most prices that the head describes."""
 
 
 def title_of(subject: Subject) -> str:

@@ -11,6 +11,8 @@ TITLE_PT, NAME_PT = 17.0, 11.0
 LETTERHEAD_WIDTH = 235.0
 MOST_LETTERHEAD_LINES = 12
 MOST_FACT_LINES = 4
+"""The most lines of one text of a fact; the last one ends with an ellipsis."""
+
 GUTTER = 22.0
 LABEL_WIDTH = 66.0
 SIGNATURE_WIDTH = 230.0
@@ -23,6 +25,7 @@ def draw_letterhead(
     sheet: Sheet, operator: Operator, title: str, account: str, label: Label
 ) -> None:
     """Draw the operator on the right, and the title and the account on the left."""
+    # Both columns begin at the same height; the line below them is under the longer one.
     begin = sheet.y
     _operator(sheet, operator, label)
     letterhead_bottom, sheet.y = sheet.y, begin - TITLE_PT
@@ -55,6 +58,7 @@ def _operator(sheet: Sheet, operator: Operator, label: Label) -> None:
 
 def draw_facts(sheet: Sheet, left: list[Fact], right: list[Fact]) -> None:
     """Draw two columns of facts, side by side."""
+    # As in the letterhead, the right column begins at the height of the left one.
     begin, width = sheet.y, (RIGHT - LEFT - GUTTER) / 2
     lowest = begin
     for x, facts in ((LEFT, left), (LEFT + width + GUTTER, right)):
@@ -84,6 +88,7 @@ def draw_running_head(sheet: Sheet, title: str, operator: Operator) -> None:
     sheet.y -= SMALL_PT
     half = (RIGHT - LEFT) / 2 - GUTTER
     sheet.text(LEFT, title, half, SMALL_PT)
+    # A long name is clipped here, because `figure` would squeeze it.
     fitting = clipped(printable(operator.name), Face.PLAIN, SMALL_PT, half)
     sheet.figure(RIGHT, fitting, half, SMALL_PT, grey=GREY)
     sheet.y -= 5

@@ -19,8 +19,12 @@ from shocpp.reports.pdf.font import Face, clipped, printable, width_of, wrapped
 WIDTH, HEIGHT = 841.89, 595.28
 LEFT, RIGHT = 36.0, WIDTH - 36.0
 TOP, BOTTOM = HEIGHT - 34.0, 44.0
+"""The ends of the area for content; the footer is below it."""
+
 BODY_PT, SMALL_PT = 8.0, 7.0
 BLACK, GREY, LIGHT, PALE = 0.08, 0.38, 0.8, 0.94
+"""Shades of grey in PDF: 0 is black, 1 is white."""
+
 LINE = 1.42
 """The height of a line of text, as a multiple of the font size."""
 
@@ -139,6 +143,7 @@ class Sheet:
         for line in self.wrapped(words, width, size, face):
             self.need(size * LINE)
             self.y -= size * LINE
+            # One point more, so that rounding never clips a line that was wrapped to fit.
             self.text(x, line, width + 1, size, face, grey)
 
     def need(self, height: float) -> None:
@@ -156,6 +161,7 @@ class Sheet:
         self.top()
 
     def _end(self) -> None:
+        """Write the texts of the page and a reference to its footer, and begin the next page."""
         self.pages += 1
         self._canvas.drawText(self._words)
         self._canvas.doForm(f"below-{self.pages}")
@@ -165,6 +171,7 @@ class Sheet:
     def _begin(self) -> None:
         self.y = TOP
         self._words = self._canvas.beginText()
+        # A new text object has neither font nor colour yet.
         self._style = None
 
     def finish(self, footer: Callable[[int, int], None]) -> bytes:
@@ -191,6 +198,7 @@ def _canvas(info: DocumentInfo) -> Canvas:
         pagesize=(WIDTH, HEIGHT),
         pageCompression=1,
         invariant=1,
+        # Otherwise every file would refer to Helvetica.
         initialFontName=Face.PLAIN,
         lang=info.language,
     )
@@ -200,6 +208,7 @@ def _canvas(info: DocumentInfo) -> Canvas:
     canvas.setCreator(info.creator)
     canvas.setViewerPreference("DisplayDocTitle", "true")
     moment = "".join(character for character in info.created_at[:19] if character.isdigit())
+    # The date of creation is that of the statement and not that of the printing.
     canvas.setDateFormatter(lambda *_clock: f"D:{moment}Z")
     return canvas
 
@@ -209,6 +218,7 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+# Chargers, cards and prices repeat in nearly every row.
 @lru_cache(maxsize=4096)
 def _measured(words: str, face: Face, size: float) -> tuple[str, float]:
     """Return the words as printable text, and its width."""

@@ -71,6 +71,8 @@ _COLUMNS = (
     Column("reason_", 90, indent=9),
     Column("marks_", 36),
 )
+"""The columns of every month; `columns_of` adds those of money and the width that is left."""
+
 _MONEY = (Column("price_", 62, right=True), Column("eur_", 44, right=True))
 _STRETCHED = {"place_", "card_", "reason_"}
 """The columns that share the width which the others leave."""
@@ -83,6 +85,7 @@ def columns_of(account: Sums) -> tuple[Column, ...]:
     """
     columns = list(_COLUMNS)
     if account.amount_ct is not None:
+        # They follow the column of the energy.
         columns[10:10] = _MONEY
     more = (RIGHT - LEFT - sum(column.width for column in columns)) / len(_STRETCHED)
     return tuple(
@@ -123,10 +126,12 @@ class Table:
             self._note(row)
             if row.row.entry != "dismissal":
                 waiting.append(self._row(row))
+            # A row is drawn when LAST_ROWS others follow; the last ones wait for the sums.
             if len(waiting) > LAST_ROWS:
                 self._draw(waiting.popleft())
         head = 0.0 if self._has_head else HEAD_HEIGHT
         if sheet.height_left() < head + sum(row.height for row in waiting) + height_below:
+            # The next page needs the head of the table, too.
             self._has_head = False
             sheet.break_page()
         for last in waiting:
@@ -142,6 +147,7 @@ class Table:
         self._sheet.y -= 6
 
     def _draw(self, row: _Row) -> None:
+        """Draw a row, after the head of the table if the page has none yet."""
         sheet = self._sheet
         if sheet.height_left() < row.height + (0 if self._has_head else HEAD_HEIGHT):
             self._has_head = False
@@ -181,6 +187,7 @@ class Table:
             "marks_": " ".join(self._marks(statement_row)),
         }
         prices: list[str] = []
+        # The columns of money are there if another record has a price.
         if statement_row.amount_ct is None:
             cells |= {"price_": "–", "eur_": "–"}
         else:
@@ -217,6 +224,7 @@ class Table:
             yield self._mark("imported", subject.label("imported_row"))
         if statement_row.signed:
             yield self._mark("signed", subject.label("signed"))
+        # Without any price there is no price that the note could explain.
         if statement_row.price_note and subject.account.amount_ct is not None:
             note = phrase(statement_row.price_note, subject.language)
             kind = (
@@ -228,6 +236,7 @@ class Table:
     def _mark(self, kind: str, meaning: str) -> str:
         """Return a mark; the legend joins its meanings if it has several."""
         mark, known = self._subject.label(f"mark_{kind}"), self.foot_content.marks
+        # The mark of a split price has one meaning for each way of splitting.
         if meaning not in known.get(mark, "").split("; "):
             known[mark] = f"{known[mark]}; {meaning}" if mark in known else meaning
         return mark
@@ -261,6 +270,7 @@ class Table:
 def is_late(statement_row: StatementRow) -> bool:
     """Return True if a charger reported a transaction's end more than LATE after it."""
     row = statement_row.row
+    # Decisions and imported records are always booked after the end.
     if row.entry != "record" or row.provenance in ("imported", "decided"):
         return False
     booked_at, stopped_at = map(datetime.fromisoformat, (row.booked_at, row.stopped_at))
@@ -292,6 +302,7 @@ def _prices(statement_row: StatementRow, language: str) -> list[str]:
     """
     if statement_row.microeuro_per_kwh is not None:
         return [grouped_ct_per_kwh(statement_row.microeuro_per_kwh, language)]
+    # Parts with the same price become one line, even if another price was valid between them.
     sums: dict[int, int] = {}
     for wh, microeuro in statement_row.parts:
         sums[microeuro] = sums.get(microeuro, 0) + wh

@@ -42,6 +42,7 @@ _COLUMNS = (
 )
 _MONEY = tuple(Column(key, 85, right=True) for key in ("amount_", "fees_", "vat_", "total_"))
 _CLOSING = Column("closing_", 90, indent=14)
+"""The last column of the tables: the number of the month's closing."""
 
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
@@ -95,6 +96,7 @@ class _Months:
     """The tables of a year: one for each account, and the total if there are several accounts."""
 
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
+        """Choose the columns; those of money are left out if no month has a price."""
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = partial(label_in, language)
         has_money = any(line.total_ct is not None for line in statement.lines)
@@ -116,7 +118,9 @@ class _Months:
     def _account(self, lines: list[Line]) -> None:
         """Draw an account's months, all on the same page."""
         sheet = self._sheet
+        # The account's name, the titles, the months and the sum, with some space.
         sheet.need(2 * BODY_PT * LINE + HEAD_HEIGHT + (len(lines) + 2) * ROW_HEIGHT)
+        # The head has the name of the only account.
         if self._statement.only is None:
             sheet.y -= BODY_PT * LINE
             sheet.text(LEFT, lines[0].account, RIGHT - LEFT, BODY_PT + 1, Face.STRONG)
