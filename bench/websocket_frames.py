@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 
 from wsproto.frame_protocol import FrameProtocol
 
-from shocpp.interfaces.websocket.frames import FrameReader
+from shocpp.interfaces.websocket.frame_reader import FrameReader
 
 MIB = 1 << 20
 READ = 1 << 16

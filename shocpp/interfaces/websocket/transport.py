@@ -12,9 +12,9 @@ from typing import Any
 
 import simple_websocket
 
+from shocpp.interfaces.websocket.frame_reader import FrameReader
 from shocpp.interfaces.websocket.frames import (
     Closed,
-    FrameReader,
     FrameViolation,
     Ping,
     Pong,

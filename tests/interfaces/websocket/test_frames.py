@@ -20,9 +20,9 @@ from wsproto.frame_protocol import (
     RsvBits,
 )
 
+from shocpp.interfaces.websocket.frame_reader import FrameReader
 from shocpp.interfaces.websocket.frames import (
     Closed,
-    FrameReader,
     FrameViolation,
     Ping,
     Pong,
