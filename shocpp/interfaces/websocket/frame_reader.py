@@ -1,14 +1,18 @@
-"""WebSocket frames as the Central System sees them: bytes in, messages out; text in, bytes out.
+"""The reader of a Charge Point's WebSocket frames: bytes in, messages out (RFC 6455 §5).
 
-Floor: doors. This file translates RFC 6455 §5 and nothing else. It is pure: no socket, no clock, no
-randomness, no OCPP. Whoever owns the transport feeds it what arrived and sends what it returns.
+The module is pure: no socket, no clock, no randomness, no OCPP. The transport passes the received
+bytes to `FrameReader.feed`, and sends the answers.
 
-Theory: nearly everything a Charge Point sends is one whole, masked, unfragmented text frame, which
-needs only a header, an XOR and a decode. `FrameReader` does that itself, and pings and pongs with
-it. Whatever begins otherwise (fragments, Close, binary, RSV bits, no mask, a wasteful length) goes
-to wsproto, which reads one message, is accounted for to the byte, and is dropped; the bytes after
-that message come back to the short way. So an idle Charge Point costs one small object and no
-protocol machine. `tests/interfaces/websocket/test_frames.py` holds the two ways equal.
+Design: there are two paths.
+
+    short path      a whole, masked, unfragmented text frame, ping or pong, which is nearly all that
+                    a Charge Point sends; `FrameReader` reads it itself: a header, an XOR, a decode
+    wsproto         everything else: fragments, Close, binary, RSV bits, no mask, a length in more
+                    bytes than it needs; wsproto reads one message and is dropped after it
+
+`WsprotoMessage` counts the bytes of its message exactly, so the short path continues behind it.
+An idle Charge Point therefore costs one small object and no protocol state machine.
+`tests/interfaces/websocket/test_frames.py` compares both paths with wsproto alone.
 """
 
 from __future__ import annotations
@@ -39,27 +43,30 @@ _LONGEST_FOR_INTEGER: Final = 500
 class FrameReader:
     """The receiving half of one Charge Point's WebSocket, from just after the 101.
 
-    `max_message_bytes` bounds one message in bytes, over all its fragments; it may be changed at
-    any time and counts from the next `feed`.
+    `max_message_bytes` limits the payload of one message in bytes, over all its fragments.
+    The caller may change it at any time; the next `feed` obeys it.
     """
 
-    __slots__ = ("_ended", "_needed", "_odd", "_waiting", "max_message_bytes")
+    # With thousands of Charge Points, the size of an idle reader counts.
+    __slots__ = ("_ended", "_needed", "_waiting", "_wsproto_message", "max_message_bytes")
 
     def __init__(self, max_message_bytes: int) -> None:
         self.max_message_bytes = max_message_bytes
-        self._waiting: bytearray | None = None  # the beginning of a frame
-        self._needed = 0  # bytes `_waiting` must hold before another look at it can help
-        self._odd: WsprotoMessage | None = None
+        # The beginning of a frame, and the length in bytes that allows the next step of reading.
+        self._waiting: bytearray | None = None
+        self._needed = 0
+        # None means that the short path is active.
+        self._wsproto_message: WsprotoMessage | None = None
         self._ended = False
 
     def feed(self, received: bytes) -> list[Received]:
-        """Return, in order, the messages these bytes complete.
+        """Return the messages that these bytes complete, in their order.
 
-        A header that announces too much is refused when it is seen, before its payload is kept; bad
-        UTF-8 at the latest when its frame is whole. After a `Closed` or a violation nothing counts
-        any more and further bytes are dropped.
+        A length over the limit is refused as soon as the header is complete, before any payload is
+        stored. Text that is not UTF-8 is refused at the latest when its frame is complete.
+        After a `Closed` or a violation, further bytes are ignored (RFC 6455 §5.5.1, §7.1.7).
 
-        Raises FrameViolation, once; its `before` holds the messages that were completed first.
+        Raises FrameViolation, at most once; its `before` holds the messages completed before it.
         """
         if self._ended:
             return []
@@ -73,35 +80,43 @@ class FrameReader:
         try:
             at = 0
             while at < len(arrived) and not self._ended:
-                if self._odd is None:
+                if self._wsproto_message is None:
                     at = self._read_plain(arrived, at, messages)
                 else:
-                    at = self._read_odd(self._odd, arrived, at, messages)
+                    at = self._read_by_wsproto(self._wsproto_message, arrived, at, messages)
         except FrameViolation:
-            self._ended, self._odd = True, None
+            self._ended, self._wsproto_message = True, None
             raise
         return messages
 
     def _read_plain(self, arrived: bytes | bytearray, at: int, messages: list[Received]) -> int:
-        """Read whole plain frames; return where an odd one begins, or the end of `arrived`."""
+        """Read plain frames from index `at`, and append their messages.
+
+        Returns the index of the first frame for wsproto, or the length of `arrived`.
+        """
         end = len(arrived)
         while at < end:
             first = arrived[at]
+            # Each of these bytes has FIN set and the RSV bits clear (RFC 6455 §5.2).
             if first != TEXT and first != PONG and first != PING:
-                return self._begin_odd(at)
+                return self._begin_wsproto_message(at)
             if end - at < 2:
                 return self._wait(arrived, at, 2)
+            # 0x80 is the MASK bit: without it, the length becomes negative.
             length, mask_at = arrived[at + 1] - 0x80, at + 2
             if length > LONGEST_CONTROL and first == TEXT:
-                wide = 2 if length == 126 else 8
-                mask_at += wide
+                # 126 announces a length of 2 bytes, 127 one of 8 bytes.
+                extra = 2 if length == 126 else 8
+                mask_at += extra
                 if end < mask_at:
-                    return self._wait(arrived, at, 2 + wide)
+                    return self._wait(arrived, at, 2 + extra)
                 length = int.from_bytes(arrived[at + 2 : mask_at], "big")
-                if length <= (LONGEST_CONTROL if wide == 2 else 0xFFFF) or length >> 63:
-                    return self._begin_odd(at)
-            elif not 0 <= length <= LONGEST_CONTROL:  # below 0 there is no mask
-                return self._begin_odd(at)
+                # RFC 6455 §5.2: the shortest encoding is mandatory, and the highest bit is 0.
+                # wsproto refuses the frame with its own reason.
+                if length <= (LONGEST_CONTROL if extra == 2 else 0xFFFF) or length >> 63:
+                    return self._begin_wsproto_message(at)
+            elif not 0 <= length <= LONGEST_CONTROL:
+                return self._begin_wsproto_message(at)
             if first == TEXT and length > self.max_message_bytes:
                 raise too_big(length, self.max_message_bytes, messages)
             payload_at = mask_at + 4
@@ -114,42 +129,58 @@ class FrameReader:
         return at
 
     def _wait(self, arrived: bytes | bytearray, at: int, needed: int) -> int:
-        # Appending to one bytearray and not looking before `needed` keeps a long frame linear.
+        """Store an incomplete frame until it has `needed` bytes."""
+        # One growing bytearray, which is not read before it has `needed` bytes, keeps a long frame
+        # linear: another copy for each read of 64 KiB would make it quadratic.
         self._waiting = bytearray(memoryview(arrived)[at:])
         self._needed = needed
         return len(arrived)
 
-    def _begin_odd(self, at: int) -> int:
-        self._odd = WsprotoMessage()
+    def _begin_wsproto_message(self, at: int) -> int:
+        self._wsproto_message = WsprotoMessage()
         return at
 
-    def _read_odd(
-        self, odd: WsprotoMessage, arrived: bytes | bytearray, at: int, messages: list[Received]
+    def _read_by_wsproto(
+        self,
+        message: WsprotoMessage,
+        arrived: bytes | bytearray,
+        at: int,
+        messages: list[Received],
     ) -> int:
-        """Let wsproto read on; return where its message ended, or the end of `arrived`."""
-        unread = odd.feed(bytes(arrived[at:]), self.max_message_bytes, messages)
-        if odd.ended:
-            self._odd = None
+        """Pass the bytes from index `at` to wsproto, and append the messages.
+
+        Returns the index behind its message, or the length of `arrived`.
+        """
+        unread = message.feed(bytes(arrived[at:]), self.max_message_bytes, messages)
+        if message.ended:
+            self._wsproto_message = None
             self._ended = isinstance(messages[-1], Closed)
         return len(arrived) - unread
 
 
 def _unmask(payload: bytes | bytearray, mask: bytes | bytearray) -> bytes | bytearray:
+    """Return the payload XOR the mask, which repeats every 4 bytes (RFC 6455 §5.3)."""
     length = len(payload)
     if length <= _LONGEST_FOR_INTEGER:
-        cover = (mask * (length // 4 + 1))[:length]
-        plain = int.from_bytes(payload, "big") ^ int.from_bytes(cover, "big")
+        repeated_mask = (mask * (length // 4 + 1))[:length]
+        plain = int.from_bytes(payload, "big") ^ int.from_bytes(repeated_mask, "big")
         return plain.to_bytes(length, "big")
-    lanes = bytearray(payload)
-    for lane, key in enumerate(mask):
-        lanes[lane::4] = lanes[lane::4].translate(_UNMASKED_WITH[key])
-    return lanes
+    # Every fourth byte has the same mask byte, so one table translates all of them in C.
+    unmasked = bytearray(payload)
+    for offset, mask_byte in enumerate(mask):
+        unmasked[offset::4] = unmasked[offset::4].translate(_UNMASKED_WITH[mask_byte])
+    return unmasked
 
 
-_UNMASKED_WITH: Final = [_unmask(bytes(range(256)), bytes([key] * 4)) for key in range(256)]
+_UNMASKED_WITH: Final = [_unmask(bytes(range(256)), bytes([byte] * 4)) for byte in range(256)]
+"""For each mask byte, the table of all 256 bytes XOR it."""
 
 
 def _message(first: int, payload: bytes | bytearray, before: list[Received]) -> Received:
+    """Return the message of a plain frame; `first` is the first byte of the frame.
+
+    Raises FrameViolation if a text is not UTF-8 (RFC 6455 §8.1).
+    """
     if first == TEXT:
         try:
             return payload.decode()

@@ -1,4 +1,8 @@
-"""One message that wsproto reads."""
+"""One message that wsproto reads, with a count of its bytes (pure).
+
+wsproto's decoder does not report where a message ends in the bytes that it was fed. An extension
+counts them, so that the bytes behind the message can be read by another reader.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +28,39 @@ from shocpp.interfaces.websocket.frames import (
 
 
 class WsprotoMessage:
-    """One message in wsproto's care, and the control frames between its fragments."""
+    """One message, and the control frames between its fragments (RFC 6455 §5.4).
 
-    __slots__ = ("_account", "_fed", "_protocol", "_text", "ended")
+    `ended` is True once the message, or a Close between its fragments, is complete.
+    """
+
+    __slots__ = ("_counter", "_fed", "_protocol", "_text", "ended")
 
     def __init__(self) -> None:
-        self._account = _ByteCounter()
-        self._protocol = FrameProtocol(client=False, extensions=[self._account])
+        self._counter = _ByteCounter()
+        self._protocol = FrameProtocol(client=False, extensions=[self._counter])
         self._fed = 0
-        # Encoded again: a list of parts (or a StringIO, which keeps one) costs up to 80 bytes for
-        # each tiny fragment.
+        # The text is stored as UTF-8: a list of parts (or a StringIO, which keeps one) costs up to
+        # 80 bytes for each tiny fragment.
         self._text = bytearray()
         self.ended = False
 
     def feed(self, received: bytes, limit: int, messages: list[Received]) -> int:
-        """Append what is completed; return how many of these bytes lie beyond the message's end."""
-        self._account.limit = limit
+        """Append completed messages; return the number of bytes behind the end of the message.
+
+        `limit` is the largest message in bytes. The result is 0 as long as the message goes on.
+        Raises FrameViolation.
+        """
+        self._counter.limit = limit
         self._fed += len(received)
         self._protocol.receive_bytes(received)
         try:
             for frame in self._protocol.received_frames():
                 self._take(frame, messages)
                 if self.ended:
-                    return self._fed - self._account.finished_bytes
+                    return self._fed - self._counter.finished_bytes
         except ParseFailed as failure:
             if failure.code == CloseReason.MESSAGE_TOO_BIG:
-                raise too_big(self._account.announced_bytes, limit, messages) from None
+                raise too_big(self._counter.announced_bytes, limit, messages) from None
             raise FrameViolation(failure.code, str(failure), messages) from None
         return 0
 
@@ -66,6 +77,7 @@ class WsprotoMessage:
             messages.append(Closed(int(payload[0]), payload[1]))
             self.ended = True
         elif frame.opcode is Opcode.BINARY:
+            # RFC 6455 §7.4.1: 1003 is the code of an endpoint that understands only text.
             reason = "a binary frame; OCPP-J is JSON in text frames"
             raise FrameViolation(CloseReason.UNSUPPORTED_DATA, reason, messages)
         else:
@@ -74,25 +86,29 @@ class WsprotoMessage:
 
 
 class _ByteCounter(Extension):
-    """Counts the bytes wsproto has read, which only an extension is told while it happens.
+    """A counter of the bytes that wsproto reads; only an extension is called for each frame.
 
-    It is never offered in a handshake and changes no frame. wsproto asks again about a header whose
-    mask had not arrived, so a header only notes and a finished frame counts.
+    It is never offered in a handshake, and changes no frame.
     """
 
-    name = "shocpp-account"
+    name = "shocpp-byte-counter"
 
     def __init__(self) -> None:
+        # The largest message in bytes; the sizes below are in bytes, too.
         self.limit = 0
-        self.finished_bytes = 0  # of whole frames, headers included
-        self.announced_bytes = 0  # of the message's payload, with the frame now being read
+        # All complete frames, with their headers.
+        self.finished_bytes = 0
+        # The payload of the message so far, with the frame that is being read.
+        self.announced_bytes = 0
         self._message_bytes = 0
         self._frame_bytes = 0
 
     def offer(self) -> bool:
+        """Return False: a client never sees this extension."""
         return False
 
     def enabled(self) -> bool:
+        """Return True, because wsproto calls only enabled extensions."""
         return True
 
     def frame_inbound_header(
@@ -102,10 +118,14 @@ class _ByteCounter(Extension):
         _rsv: RsvBits,
         payload_length: int,
     ) -> CloseReason | RsvBits:
-        # wsproto refuses a length in more bytes than it needs, so the length tells the header's.
-        wide = 0 if payload_length < 126 else 2 if payload_length < 1 << 16 else 8
-        self._frame_bytes = 2 + wide + 4 + payload_length
+        """Refuse a message over the limit, before its payload is read."""
+        # wsproto calls this again for a header whose mask had not arrived, so a header only sets
+        # the sizes, and a complete frame adds them.
+        # wsproto refuses a length in more bytes than it needs, so the length tells its own size.
+        extra = 0 if payload_length < 126 else 2 if payload_length < 1 << 16 else 8
+        self._frame_bytes = 2 + extra + 4 + payload_length
         self.announced_bytes = self._message_bytes
+        # Control frames between fragments are no part of the message (RFC 6455 §5.4).
         if not opcode.iscontrol():
             self.announced_bytes += payload_length
             if self.announced_bytes > self.limit:
@@ -115,6 +135,7 @@ class _ByteCounter(Extension):
     def frame_inbound_complete(
         self, _proto: FrameDecoder | FrameProtocol, _fin: bool
     ) -> bytes | CloseReason | None:
+        """Add the sizes of a complete frame."""
         self._message_bytes = self.announced_bytes
         self.finished_bytes += self._frame_bytes
         return None
