@@ -1,7 +1,6 @@
-"""The roof: what gunicorn loads, once in every worker.
+"""The entry point of gunicorn, which loads this module once in every worker.
 
-`gunicorn --paste wsgi.ini` calls `paste_app`. The switchboard starts here, after the fork, and ends
-with its worker.
+`gunicorn --paste wsgi.ini` calls `paste_app`.
 """
 
 import atexit
@@ -18,12 +17,14 @@ from shocpp.settings import read_settings
 
 
 def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
-    """The application, with its switchboard running."""
+    """Return the WSGI application of this worker, with its switchboard running."""
     log_to_stderr()
     settings = read_settings()
     counter_file = CounterFile(counters_folder(settings.database), Counters())
     switchboard = Switchboard(settings, counter_file=counter_file)
+    # This runs after the fork, which the threads of a switchboard would not survive.
     switchboard.start()
     atexit.register(switchboard.stop)
-    threads = int(os.environ.get("GUNICORN_THREADS", "1"))  # not set: not with our gunicorn.conf.py
+    # gunicorn.conf.py sets this variable; without that file one thread is the safe assumption.
+    threads = int(os.environ.get("GUNICORN_THREADS", "1"))
     return create_app(settings, switchboard, threads)

@@ -1,8 +1,9 @@
-"""Hands every line of wsgi.ini's [server:main] to gunicorn, if started in this folder.
+"""The configuration of gunicorn: the lines of [server:main] in wsgi.ini.
 
-`gunicorn --paste wsgi.ini` loads [app:main] and silently ignores [server:main]. This file is read
-at every start and every HUP, before the application is loaded; gunicorn's command line still wins.
-What would be misunderstood ends gunicorn with one sentence and exit code 78 (EX_CONFIG).
+`gunicorn --paste wsgi.ini` loads [app:main], and silently ignores [server:main]. gunicorn reads
+this file if it is started in this folder: at every start and every HUP, before it loads the
+application. Options of gunicorn's command line take precedence.
+A line that gunicorn does not accept ends it with one sentence and exit code 78 (EX_CONFIG).
 """
 
 import configparser
@@ -21,26 +22,29 @@ from gunicorn.config import Config
 from gunicorn.workers.base import Worker
 
 SILENCE_S = 3
-"""How long the sender of a request may be silent: its thread is one of few."""
+"""The longest silence of a client inside a request, in seconds; it occupies a thread."""
 
 GARBAGE = 20_000
-"""Objects more than before, when the garbage collector looks for those that nobody has."""
+"""The number of new objects after which the garbage collector runs."""
 
 HOOKS = ("on_starting", "post_fork", "post_worker_init", "when_ready")
-"""Those that are functions here."""
+"""gunicorn's server hooks that are functions of this file, so no line may set them."""
 
 KNOWN = Config()
-ASKED = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
-INI = Path(ASKED.paste.split("#")[0] if ASKED.paste else Path(__file__).with_name("wsgi.ini"))
+OPTIONS = KNOWN.parser().parse_known_args([*KNOWN.get_cmd_args_from_env(), *sys.argv[1:]])[0]
+INI = Path(OPTIONS.paste.split("#")[0] if OPTIONS.paste else Path(__file__).with_name("wsgi.ini"))
 
 
 def refuse(sentence: str) -> NoReturn:
+    """Print a sentence on stderr, and end gunicorn with exit code 78."""
     print(sentence, file=sys.stderr, flush=True)
     raise SystemExit(78)
 
 
 def server_lines() -> dict[str, str]:
-    """The lines as written: `%` is gunicorn's own in log formats, and [DEFAULT] is the app's."""
+    """Return the lines of [server:main] by name, as they are written."""
+    # RawConfigParser, because gunicorn's log formats contain `%`. No default section, because
+    # PasteDeploy passes [DEFAULT] to the application.
     parser = configparser.RawConfigParser(default_section="")
     try:
         parser.read_string(INI.read_text(encoding="utf-8"), str(INI))
@@ -50,7 +54,10 @@ def server_lines() -> dict[str, str]:
 
 
 def listening(lines: dict[str, str]) -> str:
-    """The environment wins over the lines; PasteDeploy's host and port are gunicorn's bind."""
+    """Return gunicorn's `bind`, and remove `host` and `port` from the lines.
+
+    `host` and `port` are PasteDeploy's names. WS_ADDRESS and WS_PORT override the lines.
+    """
     address, port = os.environ.get("WS_ADDRESS"), os.environ.get("WS_PORT")
     host_line, port_line = lines.pop("host", "0.0.0.0"), lines.pop("port", "8080")
     if "bind" in lines and not (address or port):
@@ -62,22 +69,26 @@ def listening(lines: dict[str, str]) -> str:
 
 
 def value_of(name: str, text: str) -> object:
-    """What gunicorn takes for a line, checked by gunicorn itself; lists have one item a line."""
+    """Return the value of a line for gunicorn, after gunicorn's own validator has accepted it.
+
+    A list has one item a line.
+    """
     if name not in KNOWN.settings or name in HOOKS:
         refuse(
             f"{INI}: gunicorn has no setting {name} for [server:main]; correct or remove that line"
         )
     lists = isinstance(KNOWN.settings[name].default, list)
     value = [item for item in text.split("\n") if item] if lists else text
+    # Each of gunicorn's validators raises exceptions of its own.
     try:
         KNOWN.set(name, value)
-    except Exception as error:  # noqa: BLE001 - each of its validators raises its own
+    except Exception as error:  # noqa: BLE001
         refuse(f"{INI}: gunicorn refuses {name} = {text} in [server:main] ({error}); correct it")
     return value
 
 
 def on_starting(_arbiter: Arbiter) -> None:
-    """The database is made ready once, before there are workers to race for it."""
+    """Prepare the database once, before workers exist that would compete for it."""
     from shocpp.errors import ConfigError
     from shocpp.interfaces.server import start
     from shocpp.settings import read_settings
@@ -89,53 +100,61 @@ def on_starting(_arbiter: Arbiter) -> None:
 
 
 def when_ready(arbiter: Arbiter) -> None:
-    """The port is ours and there are no workers yet: what is counted begins anew.
+    """Reset the counters, and set timeouts on the listening sockets.
 
-    Accepted sockets inherit it: who sends half a request holds no thread for long.
+    gunicorn calls this when it holds the port, and before it starts workers. So a second server,
+    which does not get the port, never resets the counters of the first one.
     """
     from shocpp.metrics.counter_files import begin_anew, counters_folder
     from shocpp.settings import read_settings
 
     begin_anew(counters_folder(read_settings().database))
+    # Accepted sockets inherit these options. A client that sends half a request does not occupy a
+    # thread for long.
     for listener in arbiter.LISTENERS:
         if hasattr(socket, "TCP_DEFER_ACCEPT") and listener.sock.family != socket.AF_UNIX:
             listener.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE_S)
-        patience = struct.pack("@ll", SILENCE_S, 0)
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
+        timeval = struct.pack("@ll", SILENCE_S, 0)
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
 
 
 def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
-    """Before it loads the application, which may let only half of its threads wait."""
+    """Publish the number of threads to the application, which is loaded after this.
+
+    The application lets only half of them wait for chargers.
+    """
     os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
-    logging.getLogger("gunicorn.error").addFilter(told_briefly)
+    logging.getLogger("gunicorn.error").addFilter(shorten_timeout)
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Whoever stays when they have been answered keeps nobody else waiting.
+    """Install the lingering close of the switchboard, and tune the garbage collector.
 
-    And the garbage collector looks no more at what stays as long as the process does, nor as often
-    at the many objects of a busy moment: that would be a tenth of the work of a frame, and now and
-    then a pause of 20 ms.
+    Lingering clients then do not block other clients.
     """
-    from shocpp.interfaces.server.lingering_close import parting_by
+    from shocpp.interfaces.server.lingering_close import lingering_close_by
 
-    util.close_graceful = parting_by(worker.wsgi.config["SWITCHBOARD"])
+    util.close_graceful = lingering_close_by(worker.wsgi.config["SWITCHBOARD"])
+    # Frozen objects live as long as the process, so the collector skips them. With its defaults it
+    # took a tenth of the time of a frame, and paused for 20 ms now and then.
     gc.freeze()
     gc.set_threshold(GARBAGE)
 
 
-def told_briefly(record: logging.LogRecord) -> bool:
-    """Whoever is silent for SILENCE_S is one line in the log, and not twenty of a traceback."""
+def shorten_timeout(record: logging.LogRecord) -> bool:
+    """Log a client's timeout as one warning, in place of a traceback of twenty lines."""
     if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
-        record.msg, record.args, record.exc_info = "A request did not come to its end.", (), None
+        sentence = f"A request was incomplete after {SILENCE_S} s without data; it was dropped."
+        record.msg, record.args, record.exc_info = sentence, (), None
         record.levelno, record.levelname = logging.WARNING, "WARNING"
     return True
 
 
 LINES = server_lines()
-LINES.pop("use", None)  # names the server to PasteDeploy's own tools, and is not for gunicorn
+# `use` is PasteDeploy's name of the server, and no setting of gunicorn.
+LINES.pop("use", None)
 LINES |= {"bind": listening(LINES), "worker_class": LINES.get("worker_class", "gthread")}
-for WORKER in (LINES["worker_class"], ASKED.worker_class or "gthread"):
+for WORKER in (LINES["worker_class"], OPTIONS.worker_class or "gthread"):
     if WORKER != "gthread":
         refuse(f"{WORKER} workers cannot serve chargers; write worker_class = gthread in {INI}")
 globals().update({name: value_of(name, text) for name, text in LINES.items()})

@@ -1,15 +1,16 @@
 #!/usr/bin/env -S python3 -I -S
-"""Canned calls as a CGI script (the roof): for a web server that starts a process for a request.
+"""Canned calls as a CGI script, for a web server that starts a process for each request.
 
-It runs as the user who runs the server, needs nothing but Python 3.11 and its standard library, and
-answers like `/cgi-bin/caller` of the app. The start is what it costs, so it goes without
-site-packages (-S), the environment's Python settings (-I), a garbage collector and a tidy end.
+The script runs as the same user as the server, and needs only Python 3.11 and its standard library.
+It answers like `/cgi-bin/caller` of the app.
 """
 
 import gc
 import os
 import sys
 
+# Nearly all the time of this process is its start. It therefore runs without site-packages (-S), the
+# Python settings of the environment (-I), the garbage collector and the interpreter's cleanup.
 gc.disable()
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
@@ -20,10 +21,10 @@ def main() -> None:
     from shocpp.interfaces.lines import one_line
     from shocpp.settings import read_settings
 
-    def tell(line: str) -> None:
+    def log(line: str) -> None:
         print(one_line(line), file=sys.stderr)
 
-    serve_cgi(CannedCaller(read_settings, tell))
+    serve_cgi(CannedCaller(read_settings, log))
     sys.stderr.flush()
     os._exit(0)
 

@@ -1,1 +1,1 @@
-"""The interfaces: each package translates one technology and decides nothing."""
+"""The interfaces: each package translates one technology, and holds no rules of the business."""

@@ -1,8 +1,9 @@
-"""Canned calls over HTTP (a door): one WSGI callable, run by cgi-bin/caller.py and by the app.
+"""Canned calls over HTTP: one WSGI application, used by cgi-bin/caller.py and by the app.
 
-`GET` or `POST` with `canned=NAME`, in the query or a form; the answer is one plain line. A CGI
-process starts for each request, so nothing but the standard library is imported here, and of that
-little: wsgiref's gateway alone would be a sixth of a bare interpreter's start.
+The request is a GET or POST with `canned=NAME` in the query or a form. The answer is one line.
+
+A CGI process starts for each request. This module therefore imports only the standard library, and
+little of it: the gateway of wsgiref alone takes a sixth of the start of a bare interpreter.
 """
 
 import os
@@ -16,7 +17,7 @@ from shocpp.calls.answering import Answer, answer_canned
 from shocpp.configuration.canned_calls import CannedCall, canned_call
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
 from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
-from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
+from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings
 from shocpp.store.database import Database, open_database
@@ -28,10 +29,14 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 LONGEST_FORM = 4_096
+"""The largest body of a POST, in bytes."""
+
 LONGEST_LINE = 500
-"""No assistant speaks more."""
-PLACE_WITHIN_S = 0.5
-"""Chargers mostly answer in milliseconds: so long a place is waited for, where all are taken."""
+"""The longest answer, in characters: a voice assistant reads it out."""
+
+# Chargers mostly answer in milliseconds, so a slot usually becomes free within this time.
+SLOT_TIMEOUT_S = 0.5
+"""How long a request waits for a slot, in seconds, before it is refused with 503."""
 
 STATUSES = {
     200: "200 OK",
@@ -65,7 +70,10 @@ STATUS_OF_ANSWER = {
 
 
 def serve_cgi(application: "WSGIApplication") -> None:
-    """Answer the request of a CGI process's environment and input on its output (RFC 3875)."""
+    """Answer the request of this CGI process on its standard output (RFC 3875).
+
+    The request is in the process's environment and standard input.
+    """
     head: list[str] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
@@ -79,38 +87,40 @@ def serve_cgi(application: "WSGIApplication") -> None:
 
 
 class CannedCaller:
-    """The WSGI application (PEP 3333) behind `/cgi-bin/caller`.
+    """The WSGI application (PEP 3333) of `/cgi-bin/caller`.
 
-    `read_settings` may raise ConfigError, which is then the answer. `opened` opens the database of
-    that path, for one request. `tell` gets a line for the log. `places` limits how many requests
-    may wait for a charger at the same time, so that the others still find a thread.
+    `read_settings` may raise ConfigError, which becomes the answer.
+    `log` receives one line for each request.
+    `connect` returns a context manager with the database of a path, for one request.
+    `slots` limits the number of requests that wait for a charger at the same time, so that threads
+    are left for all other requests.
     """
 
     def __init__(
         self,
         read_settings: Callable[[], Settings],
-        tell: Callable[[str], None],
-        opened: "Callable[[Path], AbstractContextManager[Database]]" = open_database,
-        places: "Semaphore | None" = None,
+        log: Callable[[str], None],
+        connect: "Callable[[Path], AbstractContextManager[Database]]" = open_database,
+        slots: "Semaphore | None" = None,
     ) -> None:
         self._read_settings = read_settings
-        self._opened = opened
-        self._tell = tell
-        self._places = places
+        self._connect = connect
+        self._log = log
+        self._slots = slots
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request with a status and one line of text."""
         try:
             status, line = self._answer(environ)
         except Refused as refused:
             status, line = refused.status, refused.sentence
-            self._tell(f"canned call refused: {status} {line}")
+            self._log(f"canned call refused: {status} {line}")
         except ShocppError as error:
             status = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
             line = str(error)
-            self._tell(f"canned call failed: {status} {line}")
+            self._log(f"canned call failed: {status} {line}")
         body = f"{one_line(line)[:LONGEST_LINE]}\n".encode()
         headers = [
             ("Content-Type", "text/plain; charset=utf-8"),
@@ -124,53 +134,65 @@ class CannedCaller:
         return [body]
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[int, str]:
+        """Return status and line; raises Refused or another ShocppError."""
         if environ.get("REQUEST_METHOD") not in ("GET", "POST"):
-            raise Refused(405, "a canned call is asked for by GET or POST")
+            raise Refused(405, "this method is not allowed here; use GET or POST")
         if is_of_another_page(environ):
-            raise Refused(403, "a page of another site, or a preview, cannot ask for a canned call")
-        asked, settings = _parameters(environ), self._read_settings()
-        canned, asker = _permitted(environ, asked, settings)
-        if canned.action and self._places is not None:
-            answer = self._wait(settings, canned, asker, self._places)
+            raise Refused(
+                403,
+                "a page of another site, or a preview, cannot send a canned call; open its URL",
+            )
+        parameters, settings = _parameters(environ), self._read_settings()
+        canned, user_name = _authorized(environ, parameters, settings)
+        # Without an action the answer comes from the database, and no charger is waited for.
+        if canned.action and self._slots is not None:
+            answer = self._send_in_slot(settings, canned, user_name, self._slots)
         else:
-            answer = self._ask(settings, canned, asker)
+            answer = self._send(settings, canned, user_name)
         line = answer.line[:LONGEST_LINE]
-        self._tell(f"canned call {canned.name!r} of {asker!r}: {answer.kind}, {line}")
+        self._log(f"canned call {canned.name!r} of {user_name!r}: {answer.kind}, {line}")
         return STATUS_OF_ANSWER[answer.kind], line
 
-    def _wait(
-        self, settings: Settings, canned: CannedCall, asker: str, places: "Semaphore"
+    def _send_in_slot(
+        self, settings: Settings, canned: CannedCall, user_name: str, slots: "Semaphore"
     ) -> Answer:
-        if not places.acquire(timeout=PLACE_WITHIN_S):
-            raise Refused(503, "too many callers wait already; try again in a few seconds")
+        if not slots.acquire(timeout=SLOT_TIMEOUT_S):
+            raise Refused(503, "too many requests wait for chargers; try again in a few seconds")
         try:
-            return self._ask(settings, canned, asker)
+            return self._send(settings, canned, user_name)
         finally:
-            places.release()
+            slots.release()
 
-    def _ask(self, settings: Settings, canned: CannedCall, asker: str) -> Answer:
-        with self._opened(settings.database) as db:
-            return answer_canned(db, settings, canned, asker)
+    def _send(self, settings: Settings, canned: CannedCall, user_name: str) -> Answer:
+        with self._connect(settings.database) as db:
+            return answer_canned(db, settings, canned, user_name)
 
 
-def _permitted(
-    environ: "WSGIEnvironment", asked: dict[str, str], settings: Settings
+def _authorized(
+    environ: "WSGIEnvironment", parameters: dict[str, str], settings: Settings
 ) -> tuple[CannedCall, str]:
-    """The canned call, and who may have it; strangers do not learn which names there are."""
-    asker, name = caller_name(environ, settings.token), asked.get("canned", "")
-    if asker is not None:
-        if not name:
-            raise Refused(400, "which canned call? Ask for ?canned= and a name in canned.json")
-        return canned_call(settings.canned_file, name), asker
+    """Return the canned call and the name of its caller.
+
+    Raises Refused if the caller may not use it. Strangers get the same 401 whether the name exists
+    or not.
+    """
+    user_name, canned_name = caller_name(environ, settings.token), parameters.get("canned", "")
+    if user_name is not None:
+        if not canned_name:
+            raise Refused(400, "the name of the canned call is missing; append ?canned=NAME")
+        return canned_call(settings.canned_file, canned_name), user_name
     with suppress(ShocppError):
-        canned = canned_call(settings.canned_file, name)
-        if has_secret(environ, asked.get("secret", ""), canned.secret):
+        canned = canned_call(settings.canned_file, canned_name)
+        if has_secret(environ, parameters.get("secret", ""), canned.secret):
             return canned, "secret"
-    raise Refused(401, "who asks? This needs a password, a token or a secret")
+    raise Refused(401, f"{UNAUTHENTICATED}, or the secret of the canned call")
 
 
 def _parameters(environ: "WSGIEnvironment") -> dict[str, str]:
-    """The parameters of query and form; one that is there twice is a mistake, or an attack."""
+    """Return the parameters of query and form by name.
+
+    Raises Refused if there are too many, or if one occurs twice.
+    """
     encoded = [environ.get("QUERY_STRING", "")]
     if environ.get("REQUEST_METHOD") == "POST":
         encoded.append(_form(environ))
@@ -178,15 +200,20 @@ def _parameters(environ: "WSGIEnvironment") -> dict[str, str]:
     try:
         for part in encoded:
             for name, values in parse_qs(part, keep_blank_values=True, max_num_fields=10).items():
+                # Two programs may read different ones of the two, which attacks make use of.
                 if len(values) > 1 or name in parameters:
-                    raise Refused(400, "a parameter is there twice")
+                    raise Refused(400, f"the parameter {name[:40]!r} occurs twice; send it once")
                 parameters[name] = values[0]
     except ValueError:
-        raise Refused(400, "too many parameters; a canned call needs one, canned") from None
+        raise Refused(400, "there are too many parameters; send one: canned=NAME") from None
     return parameters
 
 
 def _form(environ: "WSGIEnvironment") -> str:
+    """Return the encoded form in the body; empty if the body is not a form.
+
+    Raises Refused if its length is missing or too large, or if the body does not arrive.
+    """
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return ""
@@ -194,9 +221,13 @@ def _form(environ: "WSGIEnvironment") -> str:
     if not (
         length.isascii() and length.isdigit() and len(length) <= 4 and int(length) <= LONGEST_FORM
     ):
-        raise Refused(400, f"a form has at most {LONGEST_FORM} bytes, and says how many")
+        raise Refused(
+            400,
+            f"the form needs a Content-Length of at most {LONGEST_FORM} bytes; send a shorter one",
+        )
+    # The timeout of the socket is set in gunicorn.conf.py; the client may also have closed.
     try:
         form: Any = environ["wsgi.input"].read(int(length))
-    except OSError:  # gunicorn.conf.py: its sender was silent for too long, or has gone
-        raise Refused(408, "the form did not come") from None
+    except OSError:
+        raise Refused(408, "the form did not arrive in time; send it again") from None
     return bytes(form).decode(errors="replace")

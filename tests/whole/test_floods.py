@@ -198,7 +198,10 @@ def test_half_a_request_holds_a_thread_for_seconds_and_chargers_that_are_there_n
             half.sendall(handshake(server, "half")[:60])
         waited_s, held = newcomer_s(server), load_of(server)
         wait_for(
-            lambda: server.log().count("[WARNING] A request did not come to its end.") == THREADS
+            lambda: (
+                server.log().count("[WARNING] A request was incomplete after 3 s without data")
+                == THREADS
+            )
         )
     print(
         f"\n{THREADS} halves of a request: {held}; a newcomer waits {waited_s:.1f} s;"

@@ -1,7 +1,7 @@
-"""The JSON API (a door): what programs of your own read, and the Calls they send.
+"""The JSON API: programs of the owner read data, and send Calls.
 
-Who may ask is decided in `doors.callers`, before anything else is told. Every path below /api is
-answered in JSON, what is not there included; `doors.openapi` describes it all.
+Every request is authenticated first (`interfaces.http.authentication`). Every path below /api is
+answered in JSON, also errors and unknown paths. `interfaces.api.openapi` describes all of it.
 """
 
 import json
@@ -31,10 +31,10 @@ from shocpp.errors import (
 from shocpp.interfaces.api.openapi import openapi_document
 from shocpp.interfaces.api.parameters import ACCOUNTING, METER_VALUES, read_query
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call
-from shocpp.interfaces.cgi import PLACE_WITHIN_S
+from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.authentication import caller_name, is_of_another_page
-from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
+from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.charge_points import identities
@@ -45,7 +45,10 @@ from shocpp.store.views import rows_of
 log = logging.getLogger(__name__)
 
 LONGEST_BODY = 65_536
-"""A local list of some hundred cards; OCPP's longest text, a certificate chain, has 10 000."""
+"""The largest body, in bytes: enough for a local list of some hundred cards.
+
+The longest text of OCPP, a certificate chain, has 10 000 characters.
+"""
 
 STATUS_OF_ERROR: tuple[tuple[type[ShocppError], HTTPStatus], ...] = (
     (NotCharging, HTTPStatus.CONFLICT),
@@ -68,22 +71,23 @@ ANY: Methods = ()
 class Api:
     """The views of one worker.
 
-    `opened` opens the database of that path, for one request. `places` limits how many requests may
-    wait for a charger at the same time, those of canned calls among them.
+    `connect` returns a context manager with the database of a path, for one request.
+    `slots` limits the number of requests that wait for a charger at the same time; canned calls
+    over HTTP use the same slots.
     """
 
     def __init__(
         self,
         settings: Settings,
-        opened: Callable[[Path], AbstractContextManager[Database]],
-        places: Semaphore,
+        connect: Callable[[Path], AbstractContextManager[Database]],
+        slots: Semaphore,
     ) -> None:
         self._settings = settings
-        self._opened = opened
-        self._places = places
+        self._connect = connect
+        self._slots = slots
 
     def add_to(self, app: Flask) -> None:
-        """Serve every path below /api."""
+        """Register the views at every path below /api."""
         views: dict[str, tuple[Methods, View]] = {
             "/api/openapi.json": (READ, _document),
             "/api/charge-points": (READ, self._charge_points),
@@ -92,22 +96,26 @@ class Api:
             "/api/transactions": (READ, self._transactions),
             "/api/accounting": (READ, self._accounting),
             "/api/meter-values": (READ, self._meter_values),
-            "/api": (ANY, _nothing),
-            "/api/<any_path:path>": (ANY, _nothing),
+            "/api": (ANY, _unknown_path),
+            "/api/<any_path:path>": (ANY, _unknown_path),
         }
         for path, (methods, view) in views.items():
-            # Werkzeug's rule takes any method: the wrong ones are to be refused in JSON, too.
+            # Werkzeug's rule accepts any method, so that wrong methods are refused in JSON, too.
             app.url_map.add(app.url_rule_class(path, endpoint=path))
             app.view_functions[path] = partial(self._answer, methods, view)
         app.register_error_handler(InternalServerError, _failed)
 
     def _answer(self, methods: Methods, view: View, **names: str) -> Response:
+        """Authenticate the caller, check the method, and return the view's answer or its error."""
         g.trusted_proxies = self._settings.trusted_proxies
         try:
-            g.asker = self._admitted()
+            # First of all, so that strangers cannot find out which paths and chargers exist.
+            g.user_name = self._authenticated()
             if methods and request.method not in methods:
                 allowed = ", ".join(methods)
-                response = _refused(HTTPStatus.METHOD_NOT_ALLOWED, f"this is for {allowed} only")
+                response = _refused(
+                    HTTPStatus.METHOD_NOT_ALLOWED, f"this path only has the methods {allowed}"
+                )
                 response.headers["Allow"] = allowed
                 return response
             return _json(HTTPStatus.OK, view(**names))
@@ -117,74 +125,77 @@ class Api:
             status = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
             return _refused(status, str(error))
 
-    def _admitted(self) -> str:
-        """The name of who asks, if they may."""
+    def _authenticated(self) -> str:
+        """Return the name of the caller; raises Refused."""
         if is_of_another_page(request.environ):
             raise Refused(HTTPStatus.FORBIDDEN, "a page of another site cannot use the API")
-        asker = caller_name(request.environ, self._settings.token)
-        if asker is None:
-            raise Refused(HTTPStatus.UNAUTHORIZED, "who asks? This needs a password or the token")
-        return asker
+        user_name = caller_name(request.environ, self._settings.token)
+        if user_name is None:
+            raise Refused(HTTPStatus.UNAUTHORIZED, UNAUTHENTICATED)
+        return user_name
 
-    def _opened_database(self) -> AbstractContextManager[Database]:
-        return self._opened(self._settings.database)
+    def _database(self) -> AbstractContextManager[Database]:
+        return self._connect(self._settings.database)
 
     def _charge_points(self) -> Content:
         _query(())
-        with self._opened_database() as db:
+        with self._database() as db:
             return {"charge_points": _with_connectors(db)}
 
     def _charge_point(self, name: str) -> Content:
         _query(())
-        with self._opened_database() as db:
+        with self._database() as db:
             identity = resolve_identity(db, name)
             return next(row for row in _with_connectors(db) if row["id"] == identity)
 
     def _transactions(self) -> Content:
         _query(())
-        with self._opened_database() as db:
+        with self._database() as db:
             return {"transactions": rows_of(db, "open_transactions")}
 
     def _accounting(self) -> Content:
-        asked = _query(ACCOUNTING)
-        with self._opened_database() as db:
-            wanted = Wanted(asked["year"], asked["month"], asked["account"], _row(db, asked))
-            rows = accounting_after(db, asked["after"], asked["limit"] + 1, wanted)
-        page = rows[: asked["limit"]]
-        after = page[-1]["number"] if page else asked["after"]
+        query = _query(ACCOUNTING)
+        # One row more than the page shows whether another page follows.
+        with self._database() as db:
+            wanted = Wanted(query["year"], query["month"], query["account"], _row(db, query))
+            rows = accounting_after(db, query["after"], query["limit"] + 1, wanted)
+        page = rows[: query["limit"]]
+        after = page[-1]["number"] if page else query["after"]
         return {"accounting": page, "after": after, "more": len(rows) > len(page)}
 
     def _meter_values(self) -> Content:
-        asked = _query(METER_VALUES)
-        # "17" alone is all of reading 17 to come.
-        number, *place_in_it = map(int, asked["after"].split("."))
-        after = Sample(number, *(place_in_it or (-1, -1)))
-        with self._opened_database() as db:
+        query = _query(METER_VALUES)
+        # The position of a sample is reading.meter_value.sample; "17" stands before all of reading
+        # 17.
+        number, *indexes = map(int, query["after"].split("."))
+        after = Sample(number, *(indexes or (-1, -1)))
+        with self._database() as db:
             rows = meter_values_after(
-                db, after, asked["limit"] + 1, _row(db, asked), asked["transaction"]
+                db, after, query["limit"] + 1, _row(db, query), query["transaction"]
             )
-        page = rows[: asked["limit"]]
-        last = ".".join(str(page[-1][name]) for name in Sample._fields) if page else asked["after"]
+        page = rows[: query["limit"]]
+        last = ".".join(str(page[-1][name]) for name in Sample._fields) if page else query["after"]
         return {"meter_values": page, "after": last, "more": len(rows) > len(page)}
 
     def _call(self, name: str) -> Content:
         _query(())
         action, payload, timeout_s = posted_call(_body())
-        if not self._places.acquire(timeout=PLACE_WITHIN_S):
-            sentence = "too many callers wait already; try again in a few seconds"
+        if not self._slots.acquire(timeout=SLOT_TIMEOUT_S):
+            sentence = "too many requests wait for chargers; try again in a few seconds"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
         try:
-            with self._opened_database() as db:
+            with self._database() as db:
                 identity = resolve_identity(db, name)
+                # A stop by account may address the transaction of another charger.
                 addressed = address(db, identity, action, payload)
                 if addressed.charge_point_id != identity:
-                    sentence = f"the payload names another charger than the path, {identity}"
+                    sentence = f"the payload belongs to another charger than {identity}; correct it"
                     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
-                asked = CallOptions(g.asker, timeout_s)
-                outcome = place(db, self._settings, addressed, action, asked).outcome
+                options = CallOptions(g.user_name, timeout_s)
+                outcome = place(db, self._settings, addressed, action, options).outcome
         finally:
-            self._places.release()
-        log.info("%s to %s of %r: %s", action, identity, g.asker, outcome.state)
+            self._slots.release()
+        log.info("%s to %s of %r: %s", action, identity, g.user_name, outcome.state)
         return confirmed(identity, outcome, timeout_s)
 
 
@@ -192,49 +203,59 @@ def _document() -> Content:
     return openapi_document()
 
 
-def _nothing(path: str = "") -> NoReturn:
-    raise Refused(
-        HTTPStatus.NOT_FOUND, f"{f'/api/{path}'!r} is not there; what is: /api/openapi.json"
-    )
+def _unknown_path(path: str = "") -> NoReturn:
+    sentence = f"{f'/api/{path}'!r} does not exist; all paths are in /api/openapi.json"
+    raise Refused(HTTPStatus.NOT_FOUND, sentence)
 
 
 def _query(parameters: Any) -> dict[str, Any]:
+    """Return the values of the request's query by name; raises Refused."""
     try:
         return read_query(request.args.items(multi=True), parameters)
     except ValueError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
 
 
-def _row(db: Database, asked: dict[str, Any]) -> int | None:
-    name = asked["charge_point"]
+def _row(db: Database, query: dict[str, Any]) -> int | None:
+    """Return the row id of the charger in the query, or None; raises UsageError."""
+    name = query["charge_point"]
     return None if name is None else identities.row_of(db, resolve_identity(db, name))
 
 
 def _with_connectors(db: Database) -> list[Content]:
+    """Return all chargers, each with the list of its connectors."""
     rows = {row["id"]: row | {"connectors": []} for row in rows_of(db, "charge_points")}
     for connector in rows_of(db, "connectors"):
         of_charger = rows.get(connector.pop("charge_point_id"))
-        if of_charger is not None:  # it is newer than the first list
+        # A charger that connected after the first query has connectors, but is not in the list.
+        if of_charger is not None:
             of_charger["connectors"].append(connector)
     return list(rows.values())
 
 
 def _body() -> bytes:
-    """The JSON that was sent, unread."""
+    """Return the body of the request, still encoded.
+
+    Raises Refused if it is not declared as JSON, is too large, or does not arrive completely.
+    """
     if request.mimetype != "application/json":
-        sentence = "a Call is sent as JSON: Content-Type: application/json"
+        sentence = "the body is not declared as JSON; send Content-Type: application/json"
         raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
-    told = request.content_length or 0
-    request.max_content_length = LONGEST_BODY + 1  # a body of untold length is cut off there
+    announced = request.content_length or 0
+    # A chunked body announces no length, so reading stops here.
+    request.max_content_length = LONGEST_BODY + 1
     try:
-        body = b"" if told > LONGEST_BODY else request.get_data()
-    except HTTPException:  # its sender was silent for too long
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "the body did not come") from None
-    if max(told, len(body)) > LONGEST_BODY:
-        sentence = f"the body may have at most {LONGEST_BODY} bytes"
+        body = b"" if announced > LONGEST_BODY else request.get_data()
+    # The client was silent for longer than the timeout in gunicorn.conf.py.
+    except HTTPException:
+        sentence = "the body did not arrive in time; send it again"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
+    if max(announced, len(body)) > LONGEST_BODY:
+        sentence = f"the body is too large; send at most {LONGEST_BODY} bytes"
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
-    if len(body) < told:
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, "the body did not come whole")
+    if len(body) < announced:
+        sentence = "the body did not arrive completely; send it again"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, sentence)
     return body
 
 
@@ -247,16 +268,22 @@ def _refused(status: int, sentence: str, **more: Any) -> Response:
 
 
 def _failed(error: InternalServerError) -> Response:
-    """What nobody expected, which Flask has logged."""
+    """Return the answer to an unexpected exception, which Flask has logged with its traceback.
+
+    Flask has one such function for all paths, so paths outside of the API get plain text.
+    """
+    sentence = "the server failed to answer this request; see its log"
     if request.path == "/api" or request.path.startswith("/api/"):
-        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": "it failed; see the log"})
-    return Response("it failed; see the log\n", status=error.code, mimetype="text/plain")
+        return _json(HTTPStatus.INTERNAL_SERVER_ERROR, {"error": sentence})
+    return Response(f"{sentence}\n", status=error.code, mimetype="text/plain")
 
 
 def _json(status: int, content: Content) -> Response:
     try:
         text = to_text(content)
-    except ValueError:  # a charger has sent 1e400, which is no number here
+    # A charger has sent a number such as 1e400, which Python reads as infinity; JSON has no
+    # infinity, so it becomes null.
+    except ValueError:
         text = to_text(json.loads(json.dumps(content), parse_constant=lambda _: None))
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(f"{text}\n", status=status, mimetype="application/json", headers=headers)

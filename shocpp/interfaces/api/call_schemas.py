@@ -1,4 +1,7 @@
-"""The Calls that the API sends, as JSON schemas made of the tables of `ocpp.fields` (a door)."""
+"""The Calls that the API sends, as JSON schemas, which are built from the tables of `ocpp.fields`.
+
+The same tables validate a Call before it is sent, so the schemas cannot differ from the checks.
+"""
 
 from typing import Any
 
@@ -6,15 +9,17 @@ from shocpp.interfaces.api.parameters import LARGEST
 from shocpp.ocpp.fields import TO_CHARGE_POINT, Field, Fields
 
 LONGEST_S = 120.0
+"""The largest `timeout_s` of a posted Call, in seconds."""
+
 DEFAULT_S = 5.0
-"""How long a charger is waited for."""
+"""The `timeout_s` of a posted Call that names none, in seconds."""
 
 Schema = dict[str, Any]
 
 _STOP_BY: Schema = {
     "type": "object",
-    "description": "Instead of an id: the only open transaction of the charger, of an account, or "
-    "at a connector.",
+    "description": "In place of a transaction id: the only open transaction of the charger, of an "
+    "account, or at a connector.",
     "properties": {
         "account": {"type": "string", "format": "printable"},
         "connectorId": {"type": "integer"},
@@ -24,10 +29,11 @@ _STOP_BY: Schema = {
 
 
 def call_schema(action: str) -> Schema:
-    """The schema of what is posted to send a request of OCPP 1.6 §6 to a charger."""
+    """Return the schema of the body that sends this action to a charger (OCPP 1.6 §6)."""
     fields = TO_CHARGE_POINT[action]
     payload = _object(fields)
-    if action == "ChangeConfiguration":  # numbers and booleans become the strings of the wire
+    # OCPP sends every value as a string; `ocpp.outgoing` converts numbers and booleans.
+    if action == "ChangeConfiguration":
         payload["properties"]["value"]["type"] = ["string", "number", "boolean"]
     if action == "RemoteStopTransaction":
         payload = {"anyOf": [payload, _STOP_BY]}
@@ -61,6 +67,7 @@ def _object(fields: Fields) -> Schema:
 
 
 def _field(field: Field) -> Schema:
+    """Return the schema of one field, with all fields below it."""
     if field.json_type == "object":
         return _object(field.fields or {})
     if field.json_type == "array":

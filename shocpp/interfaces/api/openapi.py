@@ -1,7 +1,8 @@
-"""The OpenAPI document of the API (a door), made of the tables that the program itself obeys.
+"""The OpenAPI document of the API, built from the tables that the program itself uses.
 
-The parameters are those of `doors.parameters`, the Calls those of `ocpp.fields`; the rows of
-`doors.openapi_rows` are compared with the views by a test, and the paths with the application.
+The query parameters come from `interfaces.api.parameters`, and the Calls from `ocpp.fields`. Tests
+compare the rows of `interfaces.api.row_schemas` with the database's views, and the paths with the
+application.
 """
 
 from functools import cache
@@ -9,8 +10,8 @@ from typing import Any
 
 from shocpp import __version__
 from shocpp.interfaces.api.call_schemas import call_schema
-from shocpp.interfaces.api.parameters import ACCOUNTING as ASKED_OF_ACCOUNTING
-from shocpp.interfaces.api.parameters import METER_VALUES as ASKED_OF_METER_VALUES
+from shocpp.interfaces.api.parameters import ACCOUNTING as ACCOUNTING_PARAMETERS
+from shocpp.interfaces.api.parameters import METER_VALUES as METER_VALUES_PARAMETERS
 from shocpp.interfaces.api.parameters import Parameter
 from shocpp.interfaces.api.row_schemas import (
     ACCOUNTING,
@@ -27,39 +28,43 @@ from shocpp.ocpp.fields import TO_CHARGE_POINT
 Schema = dict[str, Any]
 
 ABOUT = """\
-What a Central System knows of its chargers, and the Calls it sends them.
+Read the data of a Central System, and send Calls to its chargers.
 
-Accounting records and meter values only ever grow: ask again with the `after` of the last answer,
-and you get what is new since, each row once. While `more` is true there is more at once. An empty
-page repeats your `after`. Numbers begin anew when the database is rebuilt from the accounting
-files.
+Accounting records and meter values are only ever appended. Ask again with the `after` of the last
+answer to get all new rows, each of them once. While `more` is true, the next page is available at
+once. An empty page repeats your `after`. Numbers begin anew when the database is rebuilt from the
+accounting files.
 
-Programs on the machine itself need no password. HEAD works wherever GET does.
+Programs on the same machine need no password. HEAD is allowed wherever GET is.
 """
 
 ERRORS = {
-    "400": ("BadRequest", "A parameter or the body is not what it should be; nothing was done."),
-    "401": ("Unauthorized", "No password or token, or a wrong one."),
-    "403": ("Forbidden", "A page of another site, or a preview, has asked."),
-    "404": ("NotFound", "It is not there, or no charger has this identity or serial."),
-    "405": ("MethodNotAllowed", "This path is for the methods in `Allow` only."),
-    "408": ("RequestTimeout", "The body did not come in time."),
-    "409": ("Conflict", "No transaction is open that could be stopped."),
-    "413": ("ContentTooLarge", "The body is too long."),
+    "400": ("BadRequest", "A parameter or the body is invalid; nothing was done."),
+    "401": ("Unauthorized", "The password or token is missing or wrong."),
+    "403": ("Forbidden", "A page of another site, or a preview, sent the request."),
+    "404": ("NotFound", "The path does not exist, or no charger has this name."),
+    "405": ("MethodNotAllowed", "This path only has the methods in `Allow`."),
+    "408": ("RequestTimeout", "The body did not arrive in time."),
+    "409": ("Conflict", "No open transaction can be stopped."),
+    "413": ("ContentTooLarge", "The body is too large."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
-    "422": ("Unprocessable", "OCPP 1.6 does not allow this Call; the field is named."),
-    "500": ("InternalServerError", "A configuration cannot be used, or it failed; see the log."),
-    "502": ("BadGateway", "The charger is not connected, or has answered with an error."),
-    "503": ("Unavailable", "The database cannot be used now, or too many callers wait."),
-    "504": ("GatewayTimeout", "No answer in time, or nobody knows what became of the Call."),
+    "422": ("Unprocessable", "OCPP 1.6 does not allow this Call; `error` names the field."),
+    "500": (
+        "InternalServerError",
+        "A file of conf/ cannot be used, or the server failed; see its log.",
+    ),
+    "502": ("BadGateway", "The charger is not connected, or answered with an error."),
+    "503": ("Unavailable", "The database is unavailable, or too many requests wait."),
+    "504": ("GatewayTimeout", "The charger did not answer in time, or the outcome is unknown."),
 }
-"""Every error's status, the name of its response, and when it happens."""
+"""By status, the name of the error's response in the document, and its description."""
 
 HEADERS = {
-    "401": ("WWW-Authenticate", "string", "How to authenticate."),
+    "401": ("WWW-Authenticate", "string", "The way to authenticate."),
     "405": ("Allow", "string", "The methods of this path."),
-    "503": ("Retry-After", "integer", "Seconds after which to try again."),
+    "503": ("Retry-After", "integer", "Seconds to wait before the next attempt."),
 }
+"""By status, the name, JSON type and description of its additional header."""
 
 READING = ("400", "401", "403", "405", "500", "503")
 SENDING = tuple(ERRORS)
@@ -76,7 +81,7 @@ NAME = {
 
 @cache
 def openapi_document() -> dict[str, Any]:
-    """The document; not to be changed."""
+    """Return the OpenAPI document, which callers must not change."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -99,7 +104,7 @@ def openapi_document() -> dict[str, Any]:
                 "basic": {
                     "type": "http",
                     "scheme": "basic",
-                    "description": "The token as the password, or what the web server asks for.",
+                    "description": "The token as the password, or a user of the web server.",
                 },
             },
             "schemas": _schemas(),
@@ -117,7 +122,7 @@ def _paths() -> dict[str, Any]:
         "/api/charge-points": {
             "get": _reading(
                 "chargePoints",
-                "The chargers that have been here, and how their connectors are.",
+                "All chargers that have ever connected, with their connectors.",
                 _list_of("charge_points", "ChargePoint"),
                 {"charge_points": [charge_point]},
             )
@@ -132,16 +137,20 @@ def _paths() -> dict[str, Any]:
         "/api/transactions": {
             "get": _reading(
                 "transactions",
-                "The transactions that have no stop yet.",
+                "The transactions without a stop.",
                 _list_of("transactions", "Transaction"),
                 {"transactions": [example_row(TRANSACTIONS)]},
             )
         },
         "/api/accounting": {
-            "get": _following("accounting", "Accounting records.", ACCOUNTING, ASKED_OF_ACCOUNTING)
+            "get": _following(
+                "accounting", "Accounting records.", ACCOUNTING, ACCOUNTING_PARAMETERS
+            )
         },
         "/api/meter-values": {
-            "get": _following("meter_values", "Meter values.", METER_VALUES, ASKED_OF_METER_VALUES)
+            "get": _following(
+                "meter_values", "Meter values.", METER_VALUES, METER_VALUES_PARAMETERS
+            )
         },
     }
 
@@ -159,19 +168,19 @@ def _reading(
 def _following(
     name: str, summary: str, columns: tuple[Column, ...], parameters: tuple[Parameter, ...]
 ) -> dict[str, Any]:
-    """A page of a list that grows."""
+    """Return the operation that reads one page of an append-only list."""
     row, cursor = _row_name(name), parameters[-2]
     schema = _list_of(name, row)
     schema["required"] += ["after", "more"]
     schema["properties"] |= {
-        "after": cursor.schema | {"description": "Ask with it for the next page."},
-        "more": {"type": "boolean", "description": "Whether there is more at once."},
+        "after": cursor.schema | {"description": "The `after` for the next page."},
+        "more": {"type": "boolean", "description": "True if another page is available at once."},
     }
     example = {name: [example_row(columns)], "after": cursor.example, "more": False}
     reading = _reading(
-        _row_name(name, "s"), f"{summary} In the order they came.", schema, example, "404"
+        _row_name(name, "s"), f"{summary} In the order of their arrival.", schema, example, "404"
     )
-    return reading | {"parameters": [_parameter(one) for one in parameters]}
+    return reading | {"parameters": [_parameter(parameter) for parameter in parameters]}
 
 
 def _row_name(name: str, plural: str = "") -> str:
@@ -194,8 +203,8 @@ def _sending() -> dict[str, Any]:
     return {
         "operationId": "call",
         "summary": "Send a Call to a charger and wait for its confirmation.",
-        "description": "Nothing is ever sent twice. Where the charger does not answer in "
-        "`timeout_s`, the Call may have been carried out all the same.",
+        "description": "No Call is ever sent twice. If the charger does not answer within "
+        "`timeout_s`, it may have carried out the Call nevertheless.",
         "requestBody": {
             "required": True,
             "content": {
@@ -217,9 +226,11 @@ def _responses(
     content: dict[str, Any] = {"schema": schema}
     if example is not None:
         content["example"] = example
-    found = {"200": {"description": summary, "content": {"application/json": content}}}
-    named = {status: {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in errors}
-    return found | dict(sorted(named.items()))
+    success = {"200": {"description": summary, "content": {"application/json": content}}}
+    failures = {
+        status: {"$ref": f"#/components/responses/{ERRORS[status][0]}"} for status in errors
+    }
+    return success | dict(sorted(failures.items()))
 
 
 def _error(status: str) -> dict[str, Any]:
@@ -232,8 +243,8 @@ def _error(status: str) -> dict[str, Any]:
         },
     }
     if status in HEADERS:
-        name, kind, told = HEADERS[status]
-        header = {"description": told, "required": True, "schema": {"type": kind}}
+        name, kind, header_description = HEADERS[status]
+        header = {"description": header_description, "required": True, "schema": {"type": kind}}
         response["headers"] = {name: header}
     return response
 
@@ -255,8 +266,8 @@ def _schemas() -> dict[str, Schema]:
     charge_point["required"].append("connectors")
     charge_point["properties"]["connectors"] = {"type": "array", "items": _ref("Connector")}
     charge_point["example"] |= {"connectors": [example_row(CONNECTORS)]}
-    sentence = {"type": "string", "description": "What is wrong, and the next step."}
-    told = {name: {"type": "string"} for name in ("state", "code", "description")}
+    sentence = {"type": "string", "description": "The error, and the next step."}
+    outcome = {name: {"type": "string"} for name in ("state", "code", "description")}
     calls = {f"{action}Call": call_schema(action) for action in TO_CHARGE_POINT}
     return {
         "ChargePoint": charge_point,
@@ -268,14 +279,17 @@ def _schemas() -> dict[str, Schema]:
         "CallError": {
             "type": "object",
             "required": ["error"],
-            "properties": {"error": sentence} | told,
+            "properties": {"error": sentence} | outcome,
         },
         "Confirmation": {
             "type": "object",
             "required": ["state", "confirmation"],
             "properties": {
                 "state": {"type": "string", "enum": ["answered"]},
-                "confirmation": {"type": "object", "description": "The payload, as it came."},
+                "confirmation": {
+                    "type": "object",
+                    "description": "The payload, as the charger sent it.",
+                },
             },
         },
         "Call": {

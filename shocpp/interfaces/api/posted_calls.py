@@ -1,6 +1,6 @@
-"""A Call as it is posted to the API, and what is answered when it has ended (a door).
+"""Calls that are posted to the API: reading the body, and the answer with the outcome.
 
-Knows JSON and HTTP's statuses, and no Flask.
+The module uses JSON and HTTP statuses, but not Flask.
 """
 
 import json
@@ -17,7 +17,7 @@ from shocpp.store.calls import NEVER_SENT, CallOutcome
 
 
 class PostedCall(NamedTuple):
-    """A Call that OCPP 1.6 allows, and how long its caller waits."""
+    """A valid Call (OCPP 1.6 §6), and the time that its caller waits, in seconds."""
 
     action: str
     payload: dict[str, Any]
@@ -25,17 +25,20 @@ class PostedCall(NamedTuple):
 
 
 def posted_call(text: bytes) -> PostedCall:
-    """The Call of a request's body; Refused says what is wrong with it."""
+    """Return the Call in the body of a request.
+
+    Raises Refused: 400 if the body is not as described, 422 if OCPP does not allow the Call.
+    """
     body = _object(text)
     unknown = sorted(set(body) - {"action", "payload", "timeout_s"})
     if unknown:
-        sentence = f"{unknown[0][:40]!r} is unknown here; allowed: action, payload, timeout_s"
+        sentence = f"{unknown[0][:40]!r} is no field of a Call; allowed: action, payload, timeout_s"
         raise Refused(HTTPStatus.BAD_REQUEST, sentence)
     action, payload = body.get("action"), body.get("payload", {})
     if not isinstance(action, str):
-        raise Refused(HTTPStatus.BAD_REQUEST, "action must be the name of a request, a string")
+        raise Refused(HTTPStatus.BAD_REQUEST, "action must be a string, such as Reset")
     if not isinstance(payload, dict):
-        raise Refused(HTTPStatus.BAD_REQUEST, "payload must be an object")
+        raise Refused(HTTPStatus.BAD_REQUEST, "payload must be a JSON object")
     timeout_s = body.get("timeout_s", DEFAULT_S)
     if type(timeout_s) not in (int, float) or not 0 < timeout_s <= LONGEST_S:
         sentence = f"timeout_s must be a number, more than 0 and at most {LONGEST_S:g}"
@@ -59,11 +62,14 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"it knows no such number as {text}")
+    raise ValueError(f"JSON has no number {text}")
 
 
 def _number(text: str) -> int | float:
-    """JSON has one kind of numbers: 1.0 is an integer, too."""
+    """Return the number; one without a fraction is an integer, because JSON has one number type.
+
+    Raises ValueError if a float cannot hold it.
+    """
     number = float(text)
     if abs(number) == float("inf"):
         _refuse(text[:40])
@@ -71,18 +77,22 @@ def _number(text: str) -> int | float:
 
 
 def confirmed(identity: str, outcome: CallOutcome, timeout_s: float) -> dict[str, Any]:
-    """The answer to a Call that was confirmed; Refused where it was not."""
-    state, told = outcome.state, outcome.error_description or ""
+    """Return the API's answer to a Call that was confirmed.
+
+    Raises Refused if it was not: 502 after a CallError, 504 without an answer.
+    """
+    state, reason = outcome.state, outcome.error_description or ""
     if state == "answered":
         return {"state": state, "confirmation": confirmation_of(outcome)}
     if state == "refused":
         code = outcome.error_code or "GenericError"
-        sentence = f"{identity} has answered with an error: {code} {told}".strip()
-        raise Refused(HTTPStatus.BAD_GATEWAY, sentence, state=state, code=code, description=told)
+        sentence = f"{identity} has answered with an error: {code} {reason}".strip()
+        raise Refused(HTTPStatus.BAD_GATEWAY, sentence, state=state, code=code, description=reason)
     if state == "unknown":
-        told = told or "the process that held the charger has died"
-        sentence = f"outcome unknown: it was sent, then {told}; see: shocpp transactions"
+        reason = reason or "the process that held the charger has died"
+        sentence = f"outcome unknown: it was sent, then {reason}; see: shocpp transactions"
     else:
-        became = told if told == NEVER_SENT else "it was sent, and may have been carried out"
-        sentence = f"{identity} has not answered in {timeout_s:g} s: {became}"
+        is_sent = reason != NEVER_SENT
+        explanation = "it was sent, and may have been carried out" if is_sent else reason
+        sentence = f"{identity} has not answered in {timeout_s:g} s: {explanation}"
     raise Refused(HTTPStatus.GATEWAY_TIMEOUT, sentence, state=state)

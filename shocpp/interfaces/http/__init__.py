@@ -1,1 +1,1 @@
-"""HTTP without a framework: who asks, from where, and how refusals are answered."""
+"""HTTP without a framework: authentication, client addresses and refusals."""

@@ -1,4 +1,4 @@
-"""Where a request really comes from (a door): its peer, or whom a trusted proxy names."""
+"""The client address of a request: its peer, or the address that a trusted proxy forwards."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,20 +6,25 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 UNIX = "unix"
+"""The address of every peer on a Unix socket, and its name in SHOCPP_TRUSTED_PROXIES."""
 
 
 def address_of_caller(environ: Mapping[str, Any], trusted: tuple[str, ...]) -> str:
-    """The address a request comes from: the newest in X-Forwarded-For that no trusted proxy has.
+    """Return the client address of a request, as text; `unix` for a peer on a Unix socket.
 
-    Whatever stands before that one anybody can have written. A peer on a Unix socket is `unix`.
+    `environ` is the WSGI environment. `trusted` holds the addresses and networks of proxies.
+    The result is the last address of X-Forwarded-For that is not a trusted proxy's. If the peer is
+    not trusted, the header is ignored.
     """
     address = str(environ.get("REMOTE_ADDR") or UNIX)
-    told = str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")
-    while told and _is_trusted(address, trusted):
-        named = _plain(told.pop())
-        if named is None:
+    forwarded = str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")
+    # Each proxy appends its peer, so the header is read from its end. Anyone can have written the
+    # addresses before the first one that is not trusted.
+    while forwarded and _is_trusted(address, trusted):
+        previous = _without_port(forwarded.pop())
+        if previous is None:
             break
-        address = named
+        address = previous
     return address
 
 
@@ -35,8 +40,8 @@ def _networks(trusted: tuple[str, ...]) -> list[Any]:
     return [ip_network(name) for name in trusted if name != UNIX]
 
 
-def _plain(text: str) -> str | None:
-    """An address without its port and brackets; None where it is none."""
+def _without_port(text: str) -> str | None:
+    """Return an address without port and brackets; None if the text is not an address."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -47,7 +52,11 @@ def _plain(text: str) -> str | None:
 
 
 def _number(text: str) -> IPv4Address | IPv6Address | None:
-    """One that IPv6 sockets write as ::ffff:192.0.2.1 is IPv4's; a scope is anybody's words."""
+    """Return the address; None if the text is not one.
+
+    An IPv4 address that an IPv6 socket writes as ::ffff:192.0.2.1 becomes 192.0.2.1.
+    """
+    # The part behind % is a scope (RFC 4007 §11), and may hold any characters.
     try:
         number = ip_address(text.partition("%")[0])
     except ValueError:

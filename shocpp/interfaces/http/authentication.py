@@ -1,14 +1,19 @@
-"""Who may ask for a canned call (a door; standard library only, a CGI process imports it).
+"""Authentication of HTTP requests for canned calls, the API and the metrics.
 
-    the machine itself      a loopback address or a Unix socket, a local Host, nothing forwarded
-    people                  whom a web server has let in: REMOTE_USER under CGI; a reverse proxy
-                            sends the token, and the user as X-Remote-User
-    whoever has the token   SHOCPP_TOKEN, as a bearer token or as the password of basic auth
+A CGI process imports this module, so it uses the standard library only. A caller is one of:
 
-A reverse proxy on the same machine makes everybody a loopback address, so a request that bears any
-trace of one is not the machine itself: a forwarding header; HTTP/1.0, which nginx before 1.29.7
-speaks to what is behind it unless told otherwise; `Connection: upgrade` on a plain request, as its
-manual's lines for WebSockets send it; or, where Linux tells, a peer that runs as a system's user.
+    this machine       a loopback address or a Unix socket, a local Host header, nothing forwarded
+    an HTTP user       authenticated by a web server: REMOTE_USER under CGI; a reverse proxy sends
+                       the token, and the user name as X-Remote-User
+    a token holder     SHOCPP_TOKEN as a bearer token, or as the password of basic auth
+
+Behind a reverse proxy on this machine every client has a loopback address. A request with any trace
+of a proxy therefore does not count as this machine's own:
+
+- a forwarding header;
+- HTTP/1.0, which nginx before 1.29.7 uses by default for its upstream;
+- `Connection: upgrade` on a plain request, as nginx's manual configures it for WebSockets;
+- on Linux, a peer process of a system user, such as www-data.
 """
 
 import os
@@ -19,7 +24,12 @@ from typing import Any
 Environ = Mapping[str, Any]
 
 THIS_MACHINE = "this machine"
+"""The caller name of a process on this machine."""
+
 ESTABLISHED = "01"
+"""TCP_ESTABLISHED as /proc/net/tcp writes it."""
+
+# A Host header of another name would be DNS rebinding: a web page whose name resolves to 127.0.0.1.
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "::1")
 PROXY_HEADERS = (
     "HTTP_FORWARDED",
@@ -31,14 +41,19 @@ PROXY_HEADERS = (
     "HTTP_X_REMOTE_USER",
 )
 LONGEST_NAME = 60
+"""The longest caller name, in characters; a longer one is cut."""
 
 PEOPLE = range(1000, 65_534)
-"""Users below are services (Debian, Fedora), such as www-data; 65534 is nobody."""
+"""The user ids of people on Debian and Fedora; lower ones are system users, 65534 is nobody."""
 
 
 def caller_name(environ: Environ, token: str | None) -> str | None:
-    """The name of who may ask, for the log; None for a stranger."""
-    user = environ.get("REMOTE_USER")  # only a web server sets it: headers begin with HTTP_
+    """Return the name of an authenticated caller, for the log and the database; None if not.
+
+    `environ` is the WSGI or CGI environment. `token` is SHOCPP_TOKEN; None accepts no token.
+    """
+    # Only a web server can set this: the names of request headers begin with HTTP_.
+    user = environ.get("REMOTE_USER")
     if user:
         return _name(user)
     if token is not None and _has_token(environ, token):
@@ -46,31 +61,43 @@ def caller_name(environ: Environ, token: str | None) -> str | None:
     return THIS_MACHINE if _is_this_machine(environ) else None
 
 
-def has_secret(environ: Environ, given: str, secret: str | None) -> bool:
-    """Whether the secret of a canned call is in its header or was `given` with the request."""
-    offered = environ.get("HTTP_X_SHOCPP_SECRET") or given
-    return secret is not None and _is_same(offered, secret)
+def has_secret(environ: Environ, parameter: str, secret: str | None) -> bool:
+    """Return True if the request presents the secret of a canned call.
+
+    The secret is in the header X-Shocpp-Secret, else in the `parameter` of query or form.
+    A canned call without a secret (None) accepts none.
+    """
+    presented = environ.get("HTTP_X_SHOCPP_SECRET") or parameter
+    return secret is not None and _is_same(presented, secret)
 
 
 def is_of_another_page(environ: Environ) -> bool:
-    """Whether a browser asks because a page of somebody else, or a preview, made it ask."""
+    """Return True if a page of another site, a prefetch or a preview caused the request.
+
+    A browser adds its stored password to such a request, so a password does not prove that a
+    person wanted it (cross-site request forgery).
+    """
     purposes = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_PURPOSE", "HTTP_X_MOZ")
     if any(environ.get(header) for header in purposes):
         return True
     if environ.get("HTTP_SEC_FETCH_SITE", "none") not in ("none", "same-origin"):
         return True
-    # Browsers that know no Sec-Fetch-Site yet tell a page by one of these.
+    # Older browsers send no Sec-Fetch-Site, but one of these headers.
     pages = (environ.get("HTTP_ORIGIN"), environ.get("HTTP_REFERER"))
     return any(_host(str(page)) != environ.get("HTTP_HOST") for page in pages if page)
 
 
 def origin_of_page(environ: Environ) -> str | None:
-    """The Origin of a web page that would speak for a charger; None where it is none.
+    """Return the Origin of a web page that connects as a charger; None for a real charger.
 
-    Libraries of chargers write an Origin as well. TinyWebsockets (Grizzl-E) names its home page
-    with its path, which no browser does (RFC 6454 §6.2); arduinoWebSockets says `file://`,
-    libwebsockets (EVerest) our own name. A page may say the latter two, but not without its
-    browser's name.
+    WebSocket libraries of chargers send an Origin as well:
+
+        TinyWebsockets (Grizzl-E)    its home page with a path; no browser sends a path (RFC 6454
+                                     §6.2)
+        arduinoWebSockets            `file://`
+        libwebsockets (EVerest)      the name of this server
+
+    A web page can have one of the last two, but then its browser sends its User-Agent.
     """
     origin: str | None = environ.get("HTTP_ORIGIN")
     if origin is None:
@@ -95,16 +122,17 @@ def _host(url: str) -> str:
 
 
 def _has_token(environ: Environ, token: str) -> bool:
-    scheme, _, given = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    scheme, _, credentials = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() == "bearer":
-        return _is_same(given.strip(), token)
+        return _is_same(credentials.strip(), token)
     if scheme.lower() == "basic":
-        return _is_same(_password(given.strip()), token)
+        return _is_same(_password(credentials.strip()), token)
     return False
 
 
 def _password(encoded: str) -> str:
-    """The password of basic auth (RFC 7617); empty where it cannot be read."""
+    """Return the password of basic auth (RFC 7617 §2); empty if it cannot be decoded."""
+    # Imported here, because most CGI processes do not need it.
     from binascii import Error, a2b_base64
 
     try:
@@ -113,10 +141,11 @@ def _password(encoded: str) -> str:
         return ""
 
 
-def _is_same(given: str, secret: str) -> bool:
+def _is_same(presented: str, secret: str) -> bool:
+    """Compare two secrets in a time that does not depend on where they differ."""
     from hmac import compare_digest
 
-    return compare_digest(given.encode(errors="replace"), secret.encode())
+    return compare_digest(presented.encode(errors="replace"), secret.encode())
 
 
 def _is_this_machine(environ: Environ) -> bool:
@@ -129,29 +158,37 @@ def _is_this_machine(environ: Environ) -> bool:
     is_plain = is_cgi or environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
     is_forwarded = any(header in environ for header in PROXY_HEADERS)
     is_forwarded |= "upgrade" in str(environ.get("HTTP_CONNECTION", "")).lower()
+    # A web server always sets REMOTE_ADDR for a CGI process. Without it the script was started by
+    # hand, and there is no request.
     if is_cgi and not address:
-        return False  # a web server always tells; run by hand there is no request at all
+        return False
     if is_forwarded or not (is_loopback and is_plain and host.lower() in LOCAL_HOSTS):
         return False
-    return not _is_of_a_service(environ)
+    return not _is_of_system_user(environ)
 
 
-def _is_of_a_service(environ: Environ) -> bool:
-    """Whether the other end is of a service's user; False where the system does not tell."""
+def _is_of_system_user(environ: Environ) -> bool:
+    """Return True if the peer's socket belongs to a system user, such as a proxy's.
+
+    root and this process's own user do not count. Without /proc the result is False.
+    """
     port = str(environ.get("REMOTE_PORT", ""))
     if not (port.isascii() and port.isdigit()):
         return False
-    theirs, ours = f":{int(port):04X}", f":{int(environ.get('SERVER_PORT') or 0):04X}"
+    peer, own = f":{int(port):04X}", f":{int(environ.get('SERVER_PORT') or 0):04X}"
     for table in ("/proc/self/net/tcp", "/proc/self/net/tcp6"):
         with suppress(OSError), open(table, encoding="ascii") as lines:
             for line in lines:
+                # The peer is on this machine, so its end of the connection is in the table, too:
                 # sl local_address rem_address st tx:rx tr:when retrnsmt uid …
-                _, near, far, state, _, _, _, uid, *_ = line.split()
-                if state == ESTABLISHED and near.endswith(theirs) and far.endswith(ours):
+                _, local, remote, state, _, _, _, uid, *_ = line.split()
+                if state == ESTABLISHED and local.endswith(peer) and remote.endswith(own):
                     return int(uid) not in PEOPLE and int(uid) not in (0, os.geteuid())
     return False
 
 
 def _name(text: str) -> str:
-    """As it is kept and logged; a lone surrogate is what the environment makes of a stray byte."""
+    """Return the name as it is stored and logged, cut to LONGEST_NAME characters."""
+    # The environment turns a byte that is not UTF-8 into a lone surrogate (PEP 383), which no
+    # database or log can encode.
     return text[:LONGEST_NAME].encode(errors="replace").decode()

@@ -1,26 +1,36 @@
-"""Requests that are refused (a door; standard library only, a CGI process imports it)."""
+"""Refusals of HTTP requests: status, sentence and headers.
+
+A CGI process imports this module, so it uses the standard library only.
+"""
 
 from typing import Any
 
+UNAUTHENTICATED = (
+    "not authenticated: send the token (setting SHOCPP_TOKEN) as a bearer token or as a password"
+)
+"""The sentence of a 401. Every path answers alike, so that nobody can find out what exists."""
+
 RETRY_AFTER_S = "10"
+"""The Retry-After of a 503, in seconds."""
 
 HEADERS_OF = {
     401: [("WWW-Authenticate", 'Basic realm="shocpp", charset="UTF-8"')],
     429: [("Retry-After", "60")],
     503: [("Retry-After", RETRY_AFTER_S)],
 }
-"""What goes with a status."""
+"""The additional headers of a status. RFC 9110 §15.5.2 requires WWW-Authenticate with a 401."""
 
 
 class Refused(Exception):
-    """A request that is answered with a status and one sentence, and does nothing.
+    """A refused request, which is answered with a status and one sentence, and has no effect.
 
-    `more` is what else the API tells; `is_told`: the log has it already.
+    `is_logged` is True if the reason is in the log already.
+    `more` holds further fields of the API's JSON answer, such as `state`.
     """
 
-    def __init__(self, status: int, sentence: str, *, is_told: bool = False, **more: Any) -> None:
+    def __init__(self, status: int, sentence: str, *, is_logged: bool = False, **more: Any) -> None:
         self.status = status
         self.sentence = sentence
-        self.is_told = is_told
+        self.is_logged = is_logged
         self.more = more
         super().__init__(sentence)

@@ -1,9 +1,9 @@
-"""Parting with a web client (a door).
+"""The lingering close of web clients (RFC 7230 §6.6) in the switchboard's loop.
 
-gunicorn half-closes a connection, so that its answer is read to the end, and then waits up to two
-seconds for the client to go: in the thread that accepts all others. Thirty clients that stay would
-keep everybody out for a minute, in which gunicorn takes its worker for stuck and kills it. So the
-switchboard's loop waits for them instead.
+gunicorn half-closes a connection, so that the client can read the whole answer. It then waits up to
+two seconds for the client to close, in the thread that accepts all connections. Thirty clients that
+stay would block all others for a minute; gunicorn would take its worker for stuck, and kill it.
+Therefore the loop of the switchboard waits for them.
 """
 
 import socket
@@ -12,20 +12,21 @@ from collections.abc import Callable
 from shocpp.central_system.switchboard import Switchboard
 
 READ_BYTES = 65_536
+"""The number of bytes that one read drops, at most."""
 
 
-class LeavingSocket:
-    """A half-closed socket whose client has yet to go."""
+class LingeringSocket:
+    """A half-closed socket whose client has not closed yet."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
     def fileno(self) -> int:
-        """The descriptor the loop watches."""
+        """Return the descriptor that the loop watches."""
         return self._connection.fileno()
 
     def discard(self) -> bool:
-        """Read and forget; False when the client has gone."""
+        """Read and drop bytes of the client; return False when the client has closed."""
         try:
             return bool(self._connection.recv(READ_BYTES))
         except BlockingIOError:
@@ -34,22 +35,26 @@ class LeavingSocket:
             return False
 
     def destroy(self) -> None:
-        """Give the descriptor back."""
+        """Close the socket."""
         self._connection.close()
 
 
-def parting_by(switchboard: Switchboard) -> Callable[..., None]:
-    """What gunicorn is to call in place of its `close_graceful`, from any thread."""
+def lingering_close_by(switchboard: Switchboard) -> Callable[..., None]:
+    """Return a replacement of gunicorn's `util.close_graceful`, for any thread.
 
-    def part(connection: socket.socket, *_: object) -> None:
+    It half-closes a socket, and hands it over to the switchboard's loop.
+    """
+
+    def close(connection: socket.socket, *_: object) -> None:
+        # The shutdown fails if the client has closed, or if `upgrade` has adopted the socket.
         try:
             connection.shutdown(socket.SHUT_WR)
-        except OSError:  # it has gone, or its socket was adopted
+        except OSError:
             connection.close()
             return
-        # gunicorn may close it once more; it has nothing left to close.
-        mine = socket.socket(fileno=connection.detach())
-        mine.setblocking(False)
-        switchboard.see_off(LeavingSocket(mine))
+        # gunicorn may close the socket once more; after detach() that has no effect.
+        lingering = socket.socket(fileno=connection.detach())
+        lingering.setblocking(False)
+        switchboard.see_off(LingeringSocket(lingering))
 
-    return part
+    return close

@@ -1,4 +1,4 @@
-"""Logs as single lines on stderr (a door): whatever a charger sends cannot begin a new one."""
+"""Logs on stderr, one line a record: a text of a charger cannot begin a new line."""
 
 import logging
 import os
@@ -10,17 +10,22 @@ from shocpp.interfaces.lines import one_line
 
 
 class OneLine(logging.Formatter):
-    """Time, level, text; control characters escaped, a traceback indented below."""
+    """A formatter of time, level and text in one line; a traceback follows on lines of its own."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base's name
-        """The first and only line of a record."""
+    # The base class has this name.
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line of a record, with its control characters escaped."""
         return one_line(super().formatMessage(record))
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
-    """Send this package's log to stderr; under inetd, where that is the charger, to syslog."""
+    """Send the log of this package to stderr, or to syslog under inetd.
+
+    Without a syslog at /dev/log, the log is dropped under inetd.
+    """
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    if _is_the_chargers_wire(sys.stderr.fileno()):
+    # inetd connects stderr to the charger, too: a log line would be a broken frame.
+    if _is_chargers_socket(sys.stderr.fileno()):
         handler = SysLogHandler("/dev/log") if os.path.exists("/dev/log") else logging.NullHandler()
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S %z"))
     logger = logging.getLogger("shocpp")
@@ -29,8 +34,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     logger.propagate = False
 
 
-def _is_the_chargers_wire(descriptor: int) -> bool:
-    """Whether a descriptor is the very socket that stdout is: inetd ties all three to one."""
-    log_file, wire = os.fstat(descriptor), os.fstat(1)
-    same = (log_file.st_dev, log_file.st_ino) == (wire.st_dev, wire.st_ino)
-    return same and stat.S_ISSOCK(wire.st_mode)
+def _is_chargers_socket(descriptor: int) -> bool:
+    """Return True if a descriptor is the same socket as stdout, as under inetd."""
+    log_file, output = os.fstat(descriptor), os.fstat(1)
+    is_same = (log_file.st_dev, log_file.st_ino) == (output.st_dev, output.st_ino)
+    return is_same and stat.S_ISSOCK(output.st_mode)

@@ -1,4 +1,4 @@
-"""Starting the server (a door): look at everything first, say where it is, then become gunicorn."""
+"""The start of the server: check everything, print where everything is, then become gunicorn."""
 
 import configparser
 import contextlib
@@ -24,15 +24,19 @@ from shocpp.store.migrations import migrate
 
 
 def prepare(settings: Settings, *, thorough: bool) -> None:
-    """Make database and folders ready; run before any worker. ConfigError names what cannot be."""
+    """Create or migrate the database, and create the folders; called before any worker runs.
+
+    `thorough` also checks the database for damage.
+    Raises ConfigError, which names the setting or file that cannot be used.
+    """
     settings.check_zone()
     load_allowlist_or_none(settings.charge_points_file)
     migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
     database = settings.database
-    ours = (settings.accounting_folder, doorbells_folder(database), counters_folder(database))
-    for folder in ours:
+    folders = (settings.accounting_folder, doorbells_folder(database), counters_folder(database))
+    for folder in folders:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -42,13 +46,16 @@ def prepare(settings: Settings, *, thorough: bool) -> None:
 
 
 def listen() -> None:
-    """Check, tell, and become gunicorn; returns only by raising ConfigError."""
+    """Check settings and files, print the banner, and replace this process by gunicorn.
+
+    Raises ConfigError if something cannot be used; nothing is printed then.
+    """
     settings = read_settings()
     prepare(settings, thorough=True)
-    told = banner(settings)
+    text = banner(settings)
     _check_port(settings)
     _check_wsgi_ini()
-    print(told, flush=True)
+    print(text, flush=True)
     _allow_many_sockets()
     os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
     os.chdir(CHECKOUT)
@@ -56,7 +63,7 @@ def listen() -> None:
 
 
 def banner(settings: Settings) -> str:
-    """What a user must know: the address for the charger, the accounts, the files, the risks."""
+    """Return the lines for the user: the charger's address, accounts, files and risks."""
     host = reachable_host(settings.address)
     lines = [
         f"charger:    OCPP 1.6-J, ws://{host}:{settings.port}/ and a name of your choice for it,",
@@ -66,23 +73,23 @@ def banner(settings: Settings) -> str:
         f"database:   {settings.database}",
         f"records:    {settings.accounting_folder}/YYYY/MM/",
         *(f"            {line}" for line in _lost_lines(settings)),
-        *_door_lines(settings),
-        *([] if is_loopback(settings.address) else _BARE),
+        *_admission_lines(settings),
+        *([] if is_loopback(settings.address) else _WITHOUT_PROXY),
     ]
     return "\n".join(lines)
 
 
-_BARE = (
-    "bare:       without nginx in front (conf/nginx/shocpp.conf) a few slow clients can keep new",
-    "            chargers and pages waiting; connected chargers are served on",
+_WITHOUT_PROXY = (
+    "no proxy:   a few slow clients can delay new chargers and pages, but not the connected",
+    "            chargers; set up nginx: conf/nginx/shocpp.conf",
 )
 
 
 def _accounts_line(settings: Settings) -> str:
     with open_database(settings.database) as db:
-        bound = transactions.account_names(db)
+        names_by_index = transactions.account_names(db)
     try:
-        names = load_accounts(settings.tags_file, bound).names()
+        names = load_accounts(settings.tags_file, names_by_index).names()
     except FileNotFoundError:
         return (
             f"none, every card is Invalid: {settings.tags_file} does not exist "
@@ -91,7 +98,7 @@ def _accounts_line(settings: Settings) -> str:
     return f"{', '.join(names) or 'none, every card is Invalid'} ({settings.tags_file})"
 
 
-def _door_lines(settings: Settings) -> list[str]:
+def _admission_lines(settings: Settings) -> list[str]:
     with open_database(settings.database) as db:
         allowlist = allowlist_or_stored(
             settings.charge_points_file, properties.stored_allowlist(db)
@@ -106,6 +113,7 @@ def _door_lines(settings: Settings) -> list[str]:
 
 
 def _lost_lines(settings: Settings) -> list[str]:
+    """Return a line if accounting files exist that the database lacks, as after a restore."""
     with open_database(settings.database) as db:
         lost = len(missing_in_the_books(db, settings.accounting_folder))
     remedy = f"take them in with: shocpp import {settings.accounting_folder}"
@@ -123,10 +131,15 @@ def _canned_lines(settings: Settings) -> list[str]:
 
 
 def reachable_host(address: str) -> str:
-    """The address a charger in the same network reaches this machine at."""
+    """Return the host for the charger's URL, as a charger in the same network can reach it.
+
+    `address` is the address to listen on. A wildcard address becomes this machine's own address, or
+    its host name if it has no route. An IPv6 address gets brackets.
+    """
     if address not in ("0.0.0.0", "::"):
         return f"[{address}]" if ":" in address else address
-    # Connecting a datagram socket sends nothing; it only picks the route and our address on it.
+    # connect() on a datagram socket sends nothing; it only chooses a route and its local address.
+    # 192.0.2.1 is reserved for documentation (RFC 5737).
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -136,33 +149,37 @@ def reachable_host(address: str) -> str:
 
 
 def _allow_many_sockets() -> None:
-    """Each charger is a descriptor; the soft limit is often 1024."""
+    """Raise the soft limit of descriptors to the hard limit: each charger needs a descriptor."""
+    # The soft limit is often 1024.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS has no limit it would accept
+    # macOS reports an infinite hard limit, and then refuses it.
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _check_wsgi_ini() -> None:
-    """What gunicorn.conf.py cannot refuse itself: gunicorn parses the file before it."""
+    """Raise ConfigError if wsgi.ini cannot be parsed."""
+    # gunicorn parses the file before it reads gunicorn.conf.py, and fails with a traceback.
     parser = configparser.RawConfigParser()
     path = CHECKOUT / "wsgi.ini"
     try:
         parser.read_string(path.read_text(encoding="utf-8"), str(path))
     except (OSError, ValueError, configparser.Error) as error:
-        told = " ".join(str(error).split())
-        raise ConfigError(f"{path} cannot be used: {told}; correct that line or file") from None
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} cannot be used: {reason}; correct that line or file") from None
 
 
 def _check_port(settings: Settings) -> None:
+    """Raise ConfigError if the address and port cannot be listened on."""
     family = socket.AF_INET6 if ":" in settings.address else socket.AF_INET
     where = f"{settings.address}:{settings.port} (WS_ADDRESS, WS_PORT)"
     try:
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((settings.address, settings.port))
-            # Two sockets may be bound with SO_REUSEADDR; only one may listen.
+            # With SO_REUSEADDR two sockets can be bound to a port, but only one can listen.
             probe.listen(1)
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
-        remedy = "stop the program that does, or choose another port" if taken else "correct them"
+        remedy = "stop the other program, or choose another port" if taken else "correct them"
         raise ConfigError(f"cannot listen on {where}: {error.strerror}; {remedy}") from None

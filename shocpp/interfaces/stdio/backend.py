@@ -1,7 +1,7 @@
-"""One Charge Point over stdin and stdout (a door): for inetd, websocketd, pipes and files.
+"""One Charge Point over stdin and stdout, for inetd, websocketd, pipes and files.
 
-The same conversation as over a WebSocket; one frame a line goes out, whole JSON texts come in.
-Writing may block: this process serves one charger, and its slowness is its own.
+The conversation is the same as over a WebSocket. Frames are sent one a line, and received as whole
+JSON texts, on any number of lines.
 """
 
 import codecs
@@ -31,11 +31,17 @@ from shocpp.store.charge_points.connections import address_of
 from shocpp.store.database import open_database
 
 READ_BYTES = 65_536
+"""The number of bytes that one read takes from the input, at most."""
+
 LONGEST_TEXT = 8 * 1024 * 1024
+"""The longest frame, in characters."""
 
 
 class StdioTransport:
-    """Standard input and output as a charger's wire."""
+    """The transport over standard input and output.
+
+    It implements `central_system.transport.Transport`, where its attributes are described.
+    """
 
     def __init__(self, reader: int, writer: int, remote: str) -> None:
         self.remote = remote
@@ -50,14 +56,17 @@ class StdioTransport:
         self._out: list[bytes] = []
 
     def fileno(self) -> int:
-        """The descriptor of the input."""
+        """Return the descriptor of the input."""
         return self._reader
 
     def trust(self) -> None:
-        """Nothing is kept from a stranger here that a charger may do."""
+        """Do nothing: here the same limit applies to all chargers."""
 
     def receive(self) -> list[str]:
-        """The texts that have arrived; at the end of input also what has no newline."""
+        """Return the texts that are complete; at the end of the input also an unfinished last line.
+
+        The end of the input, an error or a text over LONGEST_TEXT sets `ended`.
+        """
         try:
             received = os.read(self._reader, READ_BYTES)
         except BlockingIOError:
@@ -74,15 +83,16 @@ class StdioTransport:
         return texts
 
     def send(self, text: str) -> None:
-        """Take a text to be sent."""
+        """Append a text to the output; the next flush writes it."""
         self._out.append(text.encode() + b"\n")
 
     def ping(self) -> bool:
-        """Pipes have no ping; they end when the other end does."""
+        """Return False: pipes have no ping, and end when the other end closes."""
         return False
 
     def flush(self) -> bool:
-        """Write all that waits."""
+        """Write the whole output, and return True."""
+        # This may block: the process serves only one charger.
         waiting, self._out = b"".join(self._out), []
         try:
             while waiting:
@@ -93,25 +103,26 @@ class StdioTransport:
         return True
 
     def close(self, _code: int, _reason: str) -> bool:
-        """There is no word for it: the end of the process says it."""
+        """Flush, and return False: pipes have no closing handshake; the process just ends."""
         self.flush()
         return False
 
     def discard(self) -> bool:
-        """Nothing is awaited after the end."""
+        """Return False: nothing is awaited after the end."""
         return False
 
     def destroy(self) -> None:
-        """The descriptors are the process's own."""
+        """Do nothing: the descriptors close with the process."""
 
 
-def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str | None:
-    """The charger's name: as given, else the last segment of websocketd's PATH_INFO.
+def identity_of_stdio(option: str | None, environment: Mapping[str, str]) -> str | None:
+    """Return the charger's identity, or None if it is unknown before the BootNotification.
 
-    Raises UsageError for a name that could not be one in a URL either.
+    It is the command line's `option`, else the last segment of websocketd's PATH_INFO.
+    Raises UsageError if the name could not be an identity in a URL.
     """
-    name = (last_segment(environment.get("PATH_INFO", "")) if given is None else given).strip()
-    if not name and given is None:
+    name = (last_segment(environment.get("PATH_INFO", "")) if option is None else option).strip()
+    if not name and option is None:
         return None
     if not is_identity(name):
         raise UsageError(f"{name[:40]!r} cannot name a charger: no slash, no control characters")
@@ -121,9 +132,10 @@ def identity_of_stdio(given: str | None, environment: Mapping[str, str]) -> str 
 def admitted_on_stdio(
     settings: Settings, charge_point_id: str | None, environment: Mapping[str, str], remote: str
 ) -> Admitted:
-    """Let in a charger that a web server such as websocketd has sent, as the web door does.
+    """Admit a charger that a web server such as websocketd has sent, by the rules of an upgrade.
 
-    Of one that comes by inetd nothing is known. Raises UsageError for one that does not come in.
+    `environment` holds the request's headers, as under CGI; under inetd there are none.
+    Raises UsageError if the charger is not admitted; the attempt is recorded.
     """
     address, login = address_of(remote), login_of(environment.get("HTTP_AUTHORIZATION"))
     attempt = Attempt(charge_point_id, address, login, origin_of_page(environment))
@@ -135,9 +147,9 @@ def admitted_on_stdio(
             return admit(allowlist, attempt, lambda key: admissions.shown_password(db, key))
         except NotAdmitted as refused:
             name = charge_point_id or ""
-            kind = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
+            attempts = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
             with db.writing(durable=False):
-                admissions.record_refused(db, [kind])
+                admissions.record_refused(db, [attempts])
             raise UsageError(
                 f"{name or 'a charger without a name'} from {address} is not let in: "
                 f"{refused.reason}; see: shocpp charge-points"
@@ -145,18 +157,18 @@ def admitted_on_stdio(
 
 
 def vouched_for(settings: Settings, charge_point_id: str) -> Admitted:
-    """A charger whose name whoever has started this process answers for."""
+    """Admit a charger without a password: the user who started this process names it."""
     allowlist = load_allowlist_or_none(settings.charge_points_file)
     entry = allowlist.entry(charge_point_id) or OPEN_TO_ALL
     return Admitted(charge_point_id, entry, is_sure=True)
 
 
 def serve_stdio(settings: Settings, admitted: Admitted, remote: str) -> None:
-    """Serve one charger until its input ends and its answers are out.
+    """Serve one charger until its input has ended and its answers are written.
 
-    Raises StoreUnavailable where it was hung up on because nothing could be written.
+    Raises StoreUnavailable if the connection was closed because the database could not be written.
     """
-    # epoll refuses regular files: shocpp-backend < frames.txt
+    # poll, because epoll does not accept regular files: shocpp-backend < frames.txt
     switchboard = Switchboard(settings, selectors.PollSelector())
     switchboard.adopt(StdioTransport(0, 1, remote), admitted)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -1,6 +1,6 @@
-"""The web door: the application of one worker, and its pages.
+"""The WSGI application of one worker, with its plain pages.
 
-What is refused is answered with a status and one line that says what to do.
+A refused request gets a status and one line with the next step.
 """
 
 import logging
@@ -15,7 +15,7 @@ from shocpp.interfaces.api.app import Api
 from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.authentication import caller_name
-from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
+from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.web.thread_database import ThreadDatabase
 from shocpp.interfaces.websocket.upgrades import Upgrades
 from shocpp.metrics.counter_files import add_up, counters_folder
@@ -25,35 +25,35 @@ log = logging.getLogger(__name__)
 
 
 class AnyPath(BaseConverter):
-    """Any rest of a path, `//`, line breaks and an empty one included."""
+    """The converter for any rest of a path: also `//`, line breaks and the empty path."""
 
     regex = "(?s:.*?)"
     part_isolating = False
 
 
 def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Flask:
-    """The WSGI application of one worker."""
+    """Return the WSGI application of one worker; `threads` is the number of its threads."""
     app = Flask("shocpp", static_folder=None)
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["any_path"] = AnyPath
-    opened = ThreadDatabase().opened
-    # Half of the threads may wait for a charger; gunicorn.conf.py knows how many there are.
-    places = Semaphore(threads // 2 or 1)
+    connect = ThreadDatabase().connection
+    # Half of the threads may wait for a charger, so that the other half can answer all else.
+    slots = Semaphore(threads // 2 or 1)
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
-    app.config["OPENED"] = opened
-    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, opened, places)
+    app.config["CONNECT"] = connect
+    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots)
     app.register_error_handler(Refused, _refused)
     app.add_url_rule("/healthz", view_func=healthz)
-    # Any method: the callable refuses what it does not serve itself, in one line.
+    # These rules accept any method; the views refuse wrong methods in one line themselves.
     app.url_map.add(app.url_rule_class("/cgi-bin/caller", endpoint="canned_caller"))
     app.view_functions["canned_caller"] = canned_caller
     app.url_map.add(app.url_rule_class("/metrics", endpoint="metrics"))
     app.view_functions["metrics"] = metrics
-    Api(settings, opened, places).add_to(app)
-    Upgrades(settings, switchboard, opened).add_to(app)
-    app.add_url_rule("/<any_path:path>", endpoint="elsewhere", view_func=elsewhere)
+    Api(settings, connect, slots).add_to(app)
+    Upgrades(settings, switchboard, connect).add_to(app)
+    app.add_url_rule("/<any_path:path>", endpoint="other_path", view_func=other_path)
     return app
 
 
@@ -66,7 +66,7 @@ def _line(status: int, sentence: str) -> Response:
 
 
 def _refused(refused: Refused) -> Response:
-    if not refused.is_told:
+    if not refused.is_logged:
         settings = cast(Settings, current_app.config["SETTINGS"])
         remote = address_of_caller(request.environ, settings.trusted_proxies)
         log.warning("refused %s from %s: %s", request.path, remote, refused.sentence)
@@ -78,7 +78,11 @@ def _refused(refused: Refused) -> Response:
 
 
 def healthz() -> Response:
-    """200, or 503 with the reason; files of conf/ that are not in force are told, but it serves."""
+    """Answer 200 if chargers can be served, else 503 with the reason.
+
+    A broken file in conf/ is named in the line, but the status stays 200: the last good version of
+    the file is in force.
+    """
     switchboard = _switchboard()
     trouble = switchboard.health()
     if trouble is not None:
@@ -87,27 +91,26 @@ def healthz() -> Response:
 
 
 def canned_caller() -> Response:
-    """A canned call, by the same callable that cgi-bin/caller.py runs."""
+    """Answer a canned call, by the same WSGI application as cgi-bin/caller.py."""
     answer = Response.from_app(current_app.config["CALLER"], request.environ)
     return cast(Response, answer)
 
 
 def metrics() -> Response:
-    """What Prometheus collects, for those who may also ask for canned calls."""
+    """Answer a scrape of Prometheus; the callers are those of canned calls."""
     settings = cast(Settings, current_app.config["SETTINGS"])
     if caller_name(request.environ, settings.token) is None:
-        raise Refused(401, "who asks? This needs a password or a token")
+        raise Refused(401, UNAUTHENTICATED)
     if request.method not in ("GET", "HEAD"):
-        response = _line(405, "metrics are asked for by GET")
+        response = _line(405, "this method is not allowed here; use GET")
         response.headers["Allow"] = "GET, HEAD"
         return response
-    from shocpp.interfaces.web.metrics import (
-        exposition,  # only a worker that is asked pays for its library
-    )
+    # Imported here, so that only a worker that is scraped loads the client library.
+    from shocpp.interfaces.web.metrics import exposition
 
     text, kind = exposition(
         add_up(counters_folder(settings.database)),
-        current_app.config["OPENED"](settings.database),
+        current_app.config["CONNECT"](settings.database),
         request.headers.get("Accept", ""),
     )
     response = Response(text, content_type=kind)
@@ -119,14 +122,14 @@ def _is_upgrade() -> bool:
     return "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers
 
 
-def elsewhere(path: str) -> Response:
-    """A browser, or a charger's broken upgrade."""
+def other_path(path: str) -> Response:
+    """Answer a browser at any other path; raises Refused, also for a charger's broken upgrade."""
     if _is_upgrade():
         raise Refused(
-            400, "a WebSocket needs the headers Connection: Upgrade and Upgrade: websocket"
+            400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
         )
     if path:
-        raise Refused(404, f"{request.path!r} is no page; a charger would connect here")
+        raise Refused(404, f"{request.path!r} is not a page; chargers connect here by WebSocket")
     return _line(
         200, f"shocpp: set the charger's OCPP 1.6-J address to ws://{request.host}/ and its name"
     )

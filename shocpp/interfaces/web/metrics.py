@@ -1,10 +1,11 @@
-"""What Prometheus asks for (a door): the counts of all workers, and the books as they are now.
+"""The metrics for Prometheus: the counters of all workers, and gauges from the database.
 
-The library writes the text, and chooses between its forms; it is imported here and nowhere else,
-and only by a worker that is asked. Its own multiprocess mode is not used: its files grow with each
-worker that ends, and it wants each count at once, where the loop has no time for it.
+The client library formats the text. Only this module imports it, and only in a worker that is
+scraped. Every worker gives the same answer, because everything is read from the counter files of
+all workers and from the database.
 
-Any worker gives the same answer: everything is read from the workers' files and the database.
+The library's own multiprocess mode is not used, for two reasons. Its files grow with each worker
+that ends. It also writes each count at once, for which the loop has no time.
 """
 
 import logging
@@ -30,153 +31,171 @@ from shocpp.store.database import Database
 log = logging.getLogger(__name__)
 
 CASES = ("record", "card", "transaction", "register")
+"""The values of the label `kind` of review cases."""
+
 WAITING = ("queued", "sent")
+"""The values of the label `state` of waiting Calls."""
+
 OTHER = "other"
+"""The label value for every status that OCPP 1.6 does not define."""
 
 
 def exposition(
-    totals: Totals, opened: AbstractContextManager[Database], accept: str
+    totals: Totals, database: AbstractContextManager[Database], accept: str
 ) -> tuple[bytes, str]:
-    """The text in a form that is accepted, and its content type."""
+    """Return the metrics in the best format for an Accept header, and their content type."""
     registry = CollectorRegistry()
-    registry.register(_Families([*_of_processes(totals), *_of_books(opened)]))
+    registry.register(_Families([*_of_processes(totals), *_of_database(database)]))
     encoder, content_type = choose_encoder(accept)
     return encoder(registry), content_type
 
 
 class _Families(Collector):
-    """What the library asks its registry for."""
+    """A collector of metric families that are complete already."""
 
     def __init__(self, families: list[Metric]) -> None:
         self._families = families
 
     def collect(self) -> list[Metric]:
-        """All of them, as they were read."""
+        """Return all families."""
         return self._families
 
 
-# -- what only processes know ---------------------------------------------------------------------
+# -- counters of the workers ----------------------------------------------------------------------
 
 
 def _of_processes(totals: Totals) -> Iterator[Metric]:
-    yield _gauge("shocpp_build_info", "The version that runs.", ["version"], {(__version__,): 1})
+    yield _gauge(
+        "shocpp_build_info", "Running version of shocpp.", ["version"], {(__version__,): 1}
+    )
     yield _gauge(
         "shocpp_workers",
-        "Workers that live; one that is ill cannot write the database.",
+        "Running workers by state; ill means unable to write the database.",
         ["state"],
         {("healthy",): totals.healthy, ("ill",): totals.ill},
     )
     for count in COUNTS:
         yield _counter(count, totals)
-    for name, told in DURATIONS.items():
+    for name, help_text in DURATIONS.items():
         cumulated, seconds = buckets(totals.numbers, name)
         bounds = [*map(str, BOUNDS_S), "+Inf"]
-        family = HistogramMetricFamily(f"shocpp_{name}_seconds", told)
+        family = HistogramMetricFamily(f"shocpp_{name}_seconds", help_text)
         family.add_metric([], list(zip(bounds, cumulated, strict=True)), seconds)
         yield family
 
 
 def _counter(count: Count, totals: Totals) -> Metric:
-    """Only what has happened, where there are labels: most actions never come."""
+    """Return the family of a counter; one with labels leaves out the values that are 0."""
+    # OCPP has many actions, and most of them never occur.
     family = CounterMetricFamily(f"shocpp_{count.name}", count.told, labels=list(count.labels))
-    for (name, *values), place in PLACES.items():
-        if name == count.name and (totals.numbers[place] or not count.labels):
-            family.add_metric(values, totals.numbers[place])
+    for (name, *values), index in PLACES.items():
+        if name == count.name and (totals.numbers[index] or not count.labels):
+            family.add_metric(values, totals.numbers[index])
     return family
 
 
-# -- what the books know --------------------------------------------------------------------------
+# -- gauges from the database ---------------------------------------------------------------------
 
 
-def _of_books(opened: AbstractContextManager[Database]) -> list[Metric]:
-    """The books, or that they cannot be read: the counts are wanted all the more then."""
-    name, told = "shocpp_database_readable", "Whether the database could be read just now."
+def _of_database(database: AbstractContextManager[Database]) -> list[Metric]:
+    """Return the gauges from the database.
+
+    If it cannot be read, only that is reported: the counters of the workers matter most then.
+    """
+    name, help_text = "shocpp_database_readable", "1 if the database can be read, else 0."
     try:
-        with opened as db:
+        with database as db:
             families = [*_sums(db), *_of_charge_points(db)]
     except ShocppError as error:
-        log.warning("metrics without the books: %s", error)
-        return [_gauge(name, told, [], {(): 0})]
-    return [_gauge(name, told, [], {(): 1}), *families]
+        log.warning("the metrics lack all values of the database: %s", error)
+        return [_gauge(name, help_text, [], {(): 0})]
+    return [_gauge(name, help_text, [], {(): 1}), *families]
 
 
 def _sums(db: Database) -> Iterator[Metric]:
     of_kind, in_state = dict(gauges.cases_under_review(db)), dict(gauges.waiting_calls(db))
     yield _gauge(
         "shocpp_connected_charge_points",
-        "Charge Points that are connected.",
+        "Number of connected Charge Points.",
         [],
         {(): gauges.connected_charge_points(db)},
     )
     yield _gauge(
         "shocpp_open_transactions",
-        "Transactions that were begun and not stopped.",
+        "Number of transactions without a stop.",
         [],
         {(): gauges.open_transactions(db)},
     )
     yield _gauge(
         "shocpp_booked_energy_watt_hours",
-        "Energy booked to each account since ever; a correction can lower it.",
+        "Energy booked to each account over all time; a correction can lower it.",
         ["account"],
         {(account,): wh for account, wh in gauges.booked_wh(db)},
     )
     yield _gauge(
         "shocpp_review_cases",
-        "What needs a human, besides energy past the books: see shocpp review.",
+        "Open review cases by kind, without unbooked energy; see: shocpp review.",
         ["kind"],
         {(kind,): of_kind.get(kind, 0) for kind in CASES},
     )
     yield _gauge(
         "shocpp_waiting_calls",
-        "Calls that wait to be sent (queued), and for their answer (sent).",
+        "Calls that wait to be sent (queued) or for their answer (sent).",
         ["state"],
         {(state,): in_state.get(state, 0) for state in WAITING},
     )
 
 
 def _of_charge_points(db: Database) -> Iterator[Metric]:
-    listed = {one.row: one for one in gauges.listed_charge_points(db)}
+    charge_points = {
+        charge_point.row: charge_point for charge_point in gauges.listed_charge_points(db)
+    }
     yield _gauge(
         "shocpp_charge_point_connected",
-        "Whether a Charge Point is connected: each that was ever billed, others while they are.",
+        "1 if a Charge Point is connected; 0 only for Charge Points that were ever billed.",
         ["charge_point_id"],
-        {(one.charge_point_id,): one.is_connected for one in listed.values()},
+        {
+            (charge_point.charge_point_id,): charge_point.is_connected
+            for charge_point in charge_points.values()
+        },
     )
     yield _gauge(
         "shocpp_connector_status",
-        "1 for the status that a connector has told last; 0 is the whole Charge Point.",
+        "1 for the last status of a connector; connector_id 0 is the whole Charge Point.",
         ["charge_point_id", "connector_id", "status"],
         {
             (
-                listed[row].charge_point_id,
+                charge_points[row].charge_point_id,
                 str(connector_id),
                 status if status in CONNECTOR_STATUSES else OTHER,
             ): 1
             for row, connector_id, status in gauges.connector_states(db)
-            if row in listed
+            if row in charge_points
         },
     )
     yield _gauge(
         "shocpp_charge_point_power_watts",
-        "Power of a connected Charge Point, as its last MeterValues have it.",
+        "Power of a connected Charge Point, from its last MeterValues.",
         ["charge_point_id"],
-        _powers(db, [one.charge_point_id for one in listed.values() if one.is_connected]),
+        _powers(db, [row.charge_point_id for row in charge_points.values() if row.is_connected]),
     )
 
 
 def _powers(db: Database, connected: list[str]) -> dict[tuple[str, ...], float]:
+    """Return the power in W by label values; Charge Points without a power are left out."""
     powers: dict[tuple[str, ...], float] = {}
     for charge_point_id in connected:
-        told = of_connectors(charging.powers(db, charge_point_id))
-        if told:
-            powers[(charge_point_id,)] = sum(one.power_w for one in told)
+        of_each_connector = of_connectors(charging.powers(db, charge_point_id))
+        if of_each_connector:
+            powers[(charge_point_id,)] = sum(power.power_w for power in of_each_connector)
     return powers
 
 
 def _gauge(
-    name: str, told: str, labels: list[str], values: Mapping[tuple[str, ...], float]
+    name: str, help_text: str, labels: list[str], values: Mapping[tuple[str, ...], float]
 ) -> Metric:
-    family = GaugeMetricFamily(name, told, labels=labels)
-    for of_labels, value in values.items():
-        family.add_metric(list(of_labels), value)
+    """Return the family of a gauge; `values` has its values by the values of the labels."""
+    family = GaugeMetricFamily(name, help_text, labels=labels)
+    for label_values, value in values.items():
+        family.add_metric(list(label_values), value)
     return family

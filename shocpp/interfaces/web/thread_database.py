@@ -1,4 +1,4 @@
-"""Connections to the database that are kept between requests (a door)."""
+"""Database connections that stay open between requests, one for each thread."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,20 @@ from shocpp.store.database import Database, open_database
 
 
 class ThreadDatabase:
-    """A connection to the database for each thread, kept for its next request.
+    """The connections to the database of all threads; each thread reuses its own."""
 
-    Opening one costs as much as all the rest of a canned call.
-    """
+    # Opening a connection takes as long as all the rest of a canned call.
 
     def __init__(self) -> None:
         self._of_thread = local()
 
     @contextmanager
-    def opened(self, path: Path) -> Iterator[Database]:
-        """This thread's connection; opened anew after an error, or where the file was replaced."""
+    def connection(self, path: Path) -> Iterator[Database]:
+        """Yield this thread's connection to the database at `path`, within a read transaction.
+
+        A new connection is opened after an error, or if the file was replaced.
+        Raises StoreUnavailable.
+        """
         db: Database | None = getattr(self._of_thread, "db", None)
         if db is None or not db.is_in_place():
             self._of_thread.db = db = open_database(path)

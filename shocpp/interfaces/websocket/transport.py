@@ -1,8 +1,7 @@
-"""A Charge Point's WebSocket (a door): the 101, the adoption of the socket, frames as a transport.
+"""The WebSocket of one Charge Point: the upgrade of its request, and the transport for the loop.
 
-simple-websocket makes the handshake; then the connection is taken from gunicorn: the loop gets a
-duplicate of the descriptor, and gunicorn's own one is pointed at an unconnected dummy, so that
-whatever gunicorn does to it afterwards harms nobody. The request's thread is free at once.
+simple-websocket makes the opening handshake. Then `upgrade` takes the connection from gunicorn, so
+that the thread of the request is free at once. The switchboard's loop reads and writes the socket.
 """
 
 import contextlib
@@ -26,14 +25,19 @@ from shocpp.interfaces.websocket.frames import (
 )
 
 STRANGER_BYTES = 1024 * 1024
+"""The largest message before the Charge Point is known."""
+
+# A charger repeats a StopTransaction until it is answered. If a large one were refused, it would
+# block the charger's queue for ever.
 CHARGER_BYTES = 8 * 1024 * 1024
-"""A large StopTransaction that were refused would block its charger's queue for ever."""
+"""The largest message of a known Charge Point."""
 
 READ_BYTES = 65_536
+"""The number of bytes that one read takes from the socket, at most."""
 
 
 class _NoThread:
-    """simple-websocket's reader thread, left out: the switchboard reads."""
+    """A replacement of simple-websocket's reader thread that never runs: the switchboard reads."""
 
     name = "none"
 
@@ -45,33 +49,40 @@ class _NoThread:
 
 
 def upgrade(environ: dict[str, Any], subprotocol: str | None) -> socket.socket:
-    """Answer 101 and adopt the request's socket. `subprotocol` is the one to choose, if any.
+    """Answer 101, and return the request's socket, which does not block.
 
-    Raises ValueError where the request is no valid WebSocket handshake.
+    `environ` is the WSGI environment. `subprotocol` is chosen if the client offers it.
+    Raises ValueError if the request is no valid opening handshake (RFC 6455 §4.2.1).
     """
-    wanted = {
-        name: value
-        for name, value in environ.items()
-        # Left out, permessage-deflate is never negotiated: 48 kB became a message of 50 MB.
-        if name != "HTTP_SEC_WEBSOCKET_EXTENSIONS"
+    # Without this header permessage-deflate is never negotiated: 48 kB became a message of 50 MB.
+    without_extensions = {
+        name: value for name, value in environ.items() if name != "HTTP_SEC_WEBSOCKET_EXTENSIONS"
     }
     try:
         server = simple_websocket.Server(
-            wanted, subprotocols=[subprotocol] if subprotocol else [], thread_class=_NoThread
+            without_extensions,
+            subprotocols=[subprotocol] if subprotocol else [],
+            thread_class=_NoThread,
         )
     except Exception as error:
         raise ValueError(f"no WebSocket handshake: {error}") from error
-    mine = socket.socket(fileno=os.dup(server.sock.fileno()))
+    # gunicorn closes the descriptor of the request when the view returns. It then closes a dummy
+    # socket that is not connected; the connection lives on in a duplicate of the descriptor.
+    adopted = socket.socket(fileno=os.dup(server.sock.fileno()))
     with socket.socket() as dummy:
         os.dup2(dummy.fileno(), server.sock.fileno())
-    mine.setblocking(False)
-    with contextlib.suppress(OSError):  # a Unix socket has no such option
-        mine.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return mine
+    adopted.setblocking(False)
+    # A Unix socket does not have this option.
+    with contextlib.suppress(OSError):
+        adopted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return adopted
 
 
 class WebSocketTransport:
-    """An upgraded socket, not blocking."""
+    """The transport over an upgraded socket, which does not block.
+
+    It implements `central_system.transport.Transport`, where its attributes are described.
+    """
 
     __slots__ = (
         "_out",
@@ -95,15 +106,19 @@ class WebSocketTransport:
         self._out: list[bytes] = []
 
     def fileno(self) -> int:
-        """The socket's descriptor."""
+        """Return the descriptor of the socket."""
         return self._socket.fileno()
 
     def trust(self) -> None:
-        """Take this charger's larger messages."""
+        """Accept messages of up to CHARGER_BYTES from now on."""
         self._reader.max_message_bytes = CHARGER_BYTES
 
     def receive(self) -> list[str]:
-        """The texts that have arrived; pings are answered, a violation or Close ends it."""
+        """Return the text messages that have arrived.
+
+        Pings are answered with the next flush. A Close, a violation, or the end of the connection
+        sets `ended`.
+        """
         try:
             received = self._socket.recv(READ_BYTES)
         except BlockingIOError:
@@ -118,6 +133,7 @@ class WebSocketTransport:
         try:
             messages = self._reader.feed(received)
         except FrameViolation as violation:
+            # These messages arrived intact, so they are still processed.
             messages = violation.before
             self.ended, self.violation = violation.reason, violation.code
         texts = []
@@ -125,16 +141,17 @@ class WebSocketTransport:
             if isinstance(message, str):
                 texts.append(message)
             else:
-                self._mind(message)
+                self._take_control_frame(message)
         return texts
 
-    def _mind(self, message: Ping | Pong | Closed) -> None:
-        """Deal with a control frame; a pong is a sign of life as any other."""
+    def _take_control_frame(self, message: Ping | Pong | Closed) -> None:
+        """Answer a ping or a Close; a pong needs no answer, every read is a sign of life."""
         if isinstance(message, Ping):
             self._put(pong_frame(message.payload))
         elif isinstance(message, Closed):
-            told = f"{message.code} {message.reason}".rstrip()
-            self.ended = f"the charger said good-bye ({told})"
+            code_and_reason = f"{message.code} {message.reason}".rstrip()
+            self.ended = f"the charger sent a Close frame ({code_and_reason})"
+            # RFC 6455 §5.5.1: a Close frame is answered with one, usually with the same code.
             self._put(close_frame(message.code))
 
     def _put(self, frame: bytes) -> None:
@@ -142,16 +159,19 @@ class WebSocketTransport:
         self.backlog += len(frame)
 
     def send(self, text: str) -> None:
-        """Take a text to be sent."""
+        """Append a text to the output; the next flush sends it."""
         self._put(text_frame(text))
 
     def ping(self) -> bool:
-        """Send a ping with the next flush."""
+        """Append a ping to the output; return True, because a WebSocket can be pinged."""
         self._put(ping_frame())
         return True
 
     def flush(self) -> bool:
-        """Send what the socket takes now."""
+        """Send as much as the socket takes now; return True if nothing is left.
+
+        If the network fails, the rest of the output is dropped.
+        """
         if not self._out:
             return True
         waiting = self._out[0] if len(self._out) == 1 else b"".join(self._out)
@@ -169,7 +189,7 @@ class WebSocketTransport:
         return not self._out
 
     def close(self, code: int, reason: str) -> bool:
-        """Send a Close; the peer answers it or goes away."""
+        """Send a Close frame; return True if the peer can still answer it."""
         self._put(close_frame(code, reason))
         self.flush()
         try:
@@ -179,7 +199,9 @@ class WebSocketTransport:
         return True
 
     def discard(self) -> bool:
-        """Forget what still arrives; closing with unread bytes would destroy our Close."""
+        """Read and drop what still arrives; return False when the peer has closed."""
+        # Linux answers a close() with unread bytes by a RST, which can destroy our Close frame
+        # before the peer reads it (RFC 7230 §6.6).
         try:
             return bool(self._socket.recv(READ_BYTES))
         except BlockingIOError:
@@ -188,6 +210,6 @@ class WebSocketTransport:
             return False
 
     def destroy(self) -> None:
-        """Close the socket, after a last attempt to send what is left."""
+        """Close the socket, after a last attempt to send the rest."""
         self.flush()
         self._socket.close()

@@ -1,7 +1,7 @@
-"""A charger's request (a door): everything that can fail before its upgrade, then the hand-over.
+"""The upgrade of a charger's request: all checks, then the handover to the switchboard.
 
-A refusal is an HTTP status and one line that says what to do; after the 101 nothing can be told
-any more.
+A refused request gets an HTTP status and one line with the next step. After the 101 no such answer
+is possible, so everything that can fail is checked before it.
 """
 
 import logging
@@ -38,37 +38,47 @@ from shocpp.store.database import Database
 log = logging.getLogger(__name__)
 
 SUBPROTOCOL = "ocpp1.6"
+"""The name of OCPP 1.6-J in Sec-WebSocket-Protocol (OCPP-J §3.1.2)."""
 
 
 class Adopted(Response):
-    """The answer of a view whose socket has been adopted: gunicorn has nothing more to send."""
+    """The response of a view whose socket has been adopted; it sends nothing."""
 
     def __call__(self, *_: Any) -> Any:
+        """Raise StopIteration, which makes gunicorn close its descriptor without an answer."""
         raise StopIteration
 
 
 class Upgrades:
-    """The view of one worker that lets chargers in; `opened` opens the database of that path."""
+    """The view of one worker that upgrades the requests of chargers.
+
+    `connect` returns a context manager with the database of a path.
+    """
 
     def __init__(
         self,
         settings: Settings,
         switchboard: Switchboard,
-        opened: Callable[[Path], AbstractContextManager[Database]],
+        connect: Callable[[Path], AbstractContextManager[Database]],
     ) -> None:
         self._settings = settings
         self._switchboard = switchboard
-        self._opened = opened
+        self._connect = connect
         self._refusals = Refusals(switchboard.report, switchboard.later)
 
     def add_to(self, app: Flask) -> None:
-        """Serve chargers at any path."""
+        """Register the view at every path; a charger may have any prefix before its name."""
         app.add_url_rule(
             "/<any_path:path>", "charge_point", view_func=self._charge_point, websocket=True
         )
 
     def _charge_point(self, path: str) -> Response:
-        """Decide, upgrade, hand over to the switchboard."""
+        """Admit the charger, upgrade its request, and hand its socket over to the switchboard.
+
+        Raises Refused.
+        """
+        # Only a threaded worker leaves the socket to us: gunicorn.conf.py refuses all others, but
+        # gunicorn may have been started without that file.
         if not request.environ.get("wsgi.multithread"):
             raise Refused(
                 503,
@@ -80,10 +90,10 @@ class Upgrades:
         if trouble is not None:
             raise Refused(503, trouble)
         if self._switchboard.is_full():
-            raise Refused(503, "no more chargers can be held; see: ulimit -n")
+            raise Refused(503, "this server cannot hold more chargers; raise the limit: ulimit -n")
         try:
             allowlist = self._switchboard.chargers.allowlist()
-            return self._upgrade(attempt, admit(allowlist, attempt, self._shown_password))
+            return self._upgrade(attempt, admit(allowlist, attempt, self._last_password))
         except NotAdmitted as refused:
             too_many = self._refusals.add(attempt, refused)
             raise self._answer_to(refused, too_many=too_many) from None
@@ -96,14 +106,19 @@ class Upgrades:
             origin_of_page(request.environ),
         )
 
-    def _shown_password(self, key: str) -> str | None:
+    def _last_password(self, key: str) -> str | None:
+        """Return the digest of the password that this charger presented last, or None.
+
+        `key` is the identity key of the charger.
+        """
         try:
-            with self._opened(self._settings.database) as db:
+            with self._connect(self._settings.database) as db:
                 return admissions.shown_password(db, key)
         except ShocppError as error:
             raise Refused(503, str(error)) from None
 
     def _upgrade(self, attempt: Attempt, admitted: Admitted) -> Response:
+        """Answer 101; close again if only foreign subprotocols were offered."""
         offered = [
             name.strip() for name in request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         ]
@@ -113,7 +128,7 @@ class Upgrades:
         except ValueError as error:
             raise Refused(400, str(error)) from error
         if SUBPROTOCOL not in offered and (offered or self._settings.strict_subprotocol):
-            # OCPP-J §3.2: finish the handshake without the header, then close.
+            # OCPP-J §3.2: complete the handshake without the header, then close.
             with adopted:
                 adopted.send(close_frame(1002, f"offer the subprotocol {SUBPROTOCOL}"))
             self._refusals.add(attempt, NotAdmitted(FOREIGN_SUBPROTOCOL, ", ".join(offered)))
@@ -126,24 +141,30 @@ class Upgrades:
         return Adopted()
 
     def _answer_to(self, refused: NotAdmitted, *, too_many: bool) -> Refused:
-        """The same answer for whoever does not know a password, and for whoever is not listed.
+        """Return the HTTP answer to a charger that is not admitted; the log has the reason.
 
-        Without any password there is nothing to guess, and OCPP-J §3.2 has a status of its own.
+        A wrong password and an unknown name get the same answer, so that nobody can find out which
+        names exist.
         """
         if refused.reason == ORIGIN:
-            status, sentence = 403, "web pages cannot speak for a charger (Origin)"
+            status = 403
+            sentence = "a web page cannot connect as a charger (Origin header)"
+        # Without passwords there is nothing to guess, and OCPP-J §3.2 asks for 404.
         elif not self._switchboard.chargers.allowlist().has_passwords():
-            status, sentence = 404, "no charger of this name is let in"
+            status = 404
+            sentence = "a charger of this name is not let in; see: shocpp charge-points"
         else:
             status = 429 if too_many else 401
-            sentence = "a charger shows its name and password here (HTTP basic auth)"
-        return Refused(status, sentence, is_told=True)
+            sentence = "not authenticated: send the charger's name and password (HTTP basic auth)"
+        return Refused(status, sentence, is_logged=True)
 
 
 def identity_from(target: str) -> str | None:
-    """The identity a request's path ends with (OCPP-J §3.1.1), or None where it names none.
+    """Return the identity at the end of a request's path, or None if the path is empty.
 
-    The last segment that is not empty, unquoted once as UTF-8.
+    `target` is the request target, still quoted. The identity is its last segment that is not
+    empty, unquoted once as UTF-8 (OCPP-J §3.1.1).
+    Raises Refused if the name cannot be an identity.
     """
     segment = last_segment(target)
     if not segment:
@@ -151,10 +172,10 @@ def identity_from(target: str) -> str | None:
     try:
         charge_point_id = unquote_to_bytes(segment).decode().strip()
     except UnicodeDecodeError:
-        raise Refused(400, "the charger's name is not UTF-8") from None
+        raise Refused(400, "the charger's name is not UTF-8; correct it") from None
     if not is_identity(charge_point_id):
         raise Refused(
             400,
-            "the charger's name has more than 255 characters, a slash or control characters in it",
+            "the charger's name has over 255 characters, a slash or control characters; correct it",
         )
     return charge_point_id
