@@ -36,7 +36,7 @@ LONGEST_LINE = 500
 
 # Chargers mostly answer in milliseconds, so a slot usually becomes free within this time.
 SLOT_TIMEOUT_S = 0.5
-"""How long a request waits for a slot, in seconds, before it is refused with 503."""
+"""The longest wait for a slot, in seconds; then the request is refused with 503."""
 
 STATUSES = {
     200: "200 OK",
@@ -59,6 +59,7 @@ STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
     (Unreachable, 502),
 )
 
+# A refusal by the charger is a valid answer to the caller, so its status is 200.
 STATUS_OF_ANSWER = {
     "done": 200,
     "refused": 200,

@@ -1,7 +1,7 @@
 """Re-export the commands for console scripts that were installed before the packages moved.
 
-Such a script says `from shocpp.doors.cli import …` until `make .venv/.installed` writes it anew:
-without this module a service would restart in a loop after a pull. It goes with the next release.
+Such a script imports from `shocpp.doors.cli` until `make .venv/.installed` writes it anew. Without
+this module, a service would restart in a loop after a pull. The next release removes it.
 """
 
 from shocpp.interfaces.cli import main

@@ -50,6 +50,7 @@ LONGEST_BODY = 65_536
 The longest text of OCPP, a certificate chain, has 10 000 characters.
 """
 
+# The first class that matches counts, so a subclass stands before its base.
 STATUS_OF_ERROR: tuple[tuple[type[ShocppError], HTTPStatus], ...] = (
     (NotCharging, HTTPStatus.CONFLICT),
     (UsageError, HTTPStatus.NOT_FOUND),
@@ -66,6 +67,7 @@ Methods = tuple[str, ...]
 READ: Methods = ("GET", "HEAD")
 SEND: Methods = ("POST",)
 ANY: Methods = ()
+"""No check: the view itself refuses every request."""
 
 
 class Api:
@@ -178,6 +180,7 @@ class Api:
         return {"meter_values": page, "after": last, "more": len(rows) > len(page)}
 
     def _call(self, name: str) -> Content:
+        """Send the Call in the body, and wait for its confirmation."""
         _query(())
         action, payload, timeout_s = posted_call(_body())
         if not self._slots.acquire(timeout=SLOT_TIMEOUT_S):
@@ -260,6 +263,7 @@ def _body() -> bytes:
 
 
 def _refused(status: int, sentence: str, **more: Any) -> Response:
+    """Log a refused request, and return its answer."""
     remote = address_of_caller(request.environ, g.trusted_proxies)
     log.warning("%s %s from %s: %d %s", request.method[:20], request.path, remote, status, sentence)
     response = _json(status, {"error": sentence, **more})
@@ -279,6 +283,7 @@ def _failed(error: InternalServerError) -> Response:
 
 
 def _json(status: int, content: Content) -> Response:
+    """Return a JSON response with the security headers of every answer."""
     try:
         text = to_text(content)
     # A charger has sent a number such as 1e400, which Python reads as infinity; JSON has no

@@ -66,6 +66,7 @@ HEADERS = {
 }
 """By status, the name, JSON type and description of its additional header."""
 
+# The errors of every reading operation, and of the sending one.
 READING = ("400", "401", "403", "405", "500", "503")
 SENDING = tuple(ERRORS)
 
@@ -158,6 +159,7 @@ def _paths() -> dict[str, Any]:
 def _reading(
     operation: str, summary: str, schema: Schema, example: Any, *more: str
 ) -> dict[str, Any]:
+    """Return a GET operation; `more` holds the statuses of its further errors."""
     return {
         "operationId": operation,
         "summary": summary,
@@ -169,6 +171,7 @@ def _following(
     name: str, summary: str, columns: tuple[Column, ...], parameters: tuple[Parameter, ...]
 ) -> dict[str, Any]:
     """Return the operation that reads one page of an append-only list."""
+    # The tables of parameters end with `after` and `limit`.
     row, cursor = _row_name(name), parameters[-2]
     schema = _list_of(name, row)
     schema["required"] += ["after", "more"]
@@ -199,6 +202,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _sending() -> dict[str, Any]:
+    """Return the operation that sends a Call."""
     confirmation = {"state": "answered", "confirmation": {"status": "Accepted"}}
     return {
         "operationId": "call",
@@ -234,6 +238,7 @@ def _responses(
 
 
 def _error(status: str) -> dict[str, Any]:
+    """Return the response of an error status."""
     _, description = ERRORS[status]
     schema = "CallError" if status in ("502", "504") else "Error"
     response = {
@@ -262,6 +267,7 @@ def _list_of(name: str, row: str) -> Schema:
 
 
 def _schemas() -> dict[str, Schema]:
+    """Return the document's schemas by name, with one for each Call to a charger."""
     charge_point = row_schema(CHARGE_POINTS)
     charge_point["required"].append("connectors")
     charge_point["properties"]["connectors"] = {"type": "array", "items": _ref("Connector")}

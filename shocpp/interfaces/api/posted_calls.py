@@ -40,6 +40,7 @@ def posted_call(text: bytes) -> PostedCall:
     if not isinstance(payload, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "payload must be a JSON object")
     timeout_s = body.get("timeout_s", DEFAULT_S)
+    # type(), because a bool is an instance of int.
     if type(timeout_s) not in (int, float) or not 0 < timeout_s <= LONGEST_S:
         sentence = f"timeout_s must be a number, more than 0 and at most {LONGEST_S:g}"
         raise Refused(HTTPStatus.BAD_REQUEST, sentence)
@@ -50,6 +51,7 @@ def posted_call(text: bytes) -> PostedCall:
 
 
 def _object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object in the body; raises Refused, also if a name occurs twice in it."""
     try:
         body = json.loads(
             text.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=once

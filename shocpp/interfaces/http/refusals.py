@@ -8,7 +8,7 @@ from typing import Any
 UNAUTHENTICATED = (
     "not authenticated: send the token (setting SHOCPP_TOKEN) as a bearer token or as a password"
 )
-"""The sentence of a 401. Every path answers alike, so that nobody can find out what exists."""
+"""The sentence of a 401, the same for every path: a stranger must not find out which exist."""
 
 RETRY_AFTER_S = "10"
 """The Retry-After of a 503, in seconds."""

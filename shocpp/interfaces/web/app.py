@@ -66,6 +66,7 @@ def _line(status: int, sentence: str) -> Response:
 
 
 def _refused(refused: Refused) -> Response:
+    """Return the answer to a refused request; refused upgrades are also counted."""
     if not refused.is_logged:
         settings = cast(Settings, current_app.config["SETTINGS"])
         remote = address_of_caller(request.environ, settings.trusted_proxies)
@@ -119,6 +120,7 @@ def metrics() -> Response:
 
 
 def _is_upgrade() -> bool:
+    """Return True if the request looks like a WebSocket handshake, even a broken one."""
     return "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers
 
 

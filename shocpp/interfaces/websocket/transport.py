@@ -199,7 +199,7 @@ class WebSocketTransport:
         return True
 
     def discard(self) -> bool:
-        """Read and drop what still arrives; return False when the peer has closed."""
+        """Read and drop bytes of the peer; return False when the peer has closed."""
         # Linux answers a close() with unread bytes by a RST, which can destroy our Close frame
         # before the peer reads it (RFC 7230 §6.6).
         try:
