@@ -1,4 +1,4 @@
-"""Canned calls by HTTP: the app itself, and web servers before it or in place of it."""
+"""Canned calls over HTTP: from the app itself, and through web servers with and without it."""
 
 import functools
 import itertools
@@ -35,14 +35,14 @@ OUR_TYPE = "text/plain; charset=utf-8"
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A server that has a token and the example's canned calls."""
+    """Yield a server with a token and the canned calls of the example."""
     with built(tmp_path_factory.mktemp("cgi")) as house:
         yield house
 
 
 @pytest.fixture
 def name(house: House) -> str:
-    """The name of a canned call that no other test asks for: a repeat would not be sent."""
+    """Return the name of a canned call that no other test uses: a repeat would not be sent."""
     unique = f"clear-{next(NUMBERS)}"
     canned = house.home.settings.canned_file
     canned.with_suffix(".new").write_text(json.dumps(EXAMPLES | {unique: CLEAR}))
@@ -55,29 +55,29 @@ NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def garage(house: House) -> Iterator[Charger]:
-    """The only charger, with a car."""
+    """Yield the only charger, with a car."""
     with Charger(house.server.url("garage")) as charger:
         yield charger
 
 
-# -- the doors ------------------------------------------------------------------------------------
+# -- web servers ----------------------------------------------------------------------------------
 
 
 def app(house: House) -> Door:
-    """The app itself; a page of another name that leads here is a stranger."""
+    """Return the app itself; a request for another host name is a stranger's."""
     return Door(house.server.port, None, {}, {"Host": "charging.example"})
 
 
 @functools.cache
 def nginx(house: House) -> Door:
-    """nginx before the app, with the shipped file."""
+    """Start nginx in front of the app, with the shipped file."""
     tls, port = certificate(house), free_port()
     house.run_nginx(shipped_site(house, port))
     return Door(port, tls, basic(PASSWORD), {})
 
 
 def nginx_and_fcgiwrap(house: House) -> Door:
-    """nginx with the shipped location for CGI, and what the shipped units start."""
+    """Start nginx with the shipped location for CGI, and fcgiwrap as the shipped units do."""
     tls, port = certificate(house), free_port()
     units = CONF / "systemd"
     (listen,) = re.findall(
@@ -113,7 +113,7 @@ def nginx_and_fcgiwrap(house: House) -> Door:
 
 
 def lighttpd(house: House) -> Door:
-    """lighttpd without any passwords: who may is told by where a request comes from."""
+    """Start lighttpd without passwords: only the client's address authenticates a request."""
     port = free_port()
     environment = ", ".join(
         f'"{name}" => "{house.home.environment[name]}"' for name in ("SHOCPP_HOME", "TZ", "PATH")
@@ -135,7 +135,7 @@ def lighttpd(house: House) -> Door:
 
 
 def busybox(house: House) -> Door:
-    """busybox httpd, which knows one plain password and starts what is in cgi-bin."""
+    """Start busybox httpd with one plain password, and with the script in its cgi-bin."""
     port = free_port()
     (house.folder / "www" / "cgi-bin").mkdir(parents=True)
     (house.folder / "www" / "cgi-bin" / "caller").symlink_to(CALLER)
@@ -153,14 +153,14 @@ DOORS = [app, nginx, nginx_and_fcgiwrap, lighttpd, busybox]
 
 @pytest.fixture(scope="module", params=DOORS, ids=lambda build: build.__name__)
 def door(house: House, request: pytest.FixtureRequest) -> Door:
-    """Each way to the canned calls."""
+    """Return each of the web servers."""
     opened: Door = request.param(house)
     return opened
 
 
 @pytest.fixture
 def shipped(house: House) -> Door:
-    """nginx with the shipped file."""
+    """Return nginx with the shipped file."""
     opened: Door = nginx(house)
     return opened
 
@@ -199,7 +199,7 @@ def test_a_form_is_as_good_as_a_query(door: Door, name: str, garage: Charger) ->
     assert len(garage.heard) == 1
 
 
-def test_the_car_is_charging_when_the_answer_says_so(
+def test_the_car_charges_before_a_start_is_answered(
     house: House, door: Door, name: str, garage: Charger
 ) -> None:
     assert door.call("start-family").body == "garage lädt.\n"
@@ -212,10 +212,10 @@ def test_the_car_is_charging_when_the_answer_says_so(
     ]
 
 
-# -- and the refusals -----------------------------------------------------------------------------
+# -- refusals -------------------------------------------------------------------------------------
 
 
-def test_a_name_that_is_not_there_is_404(door: Door, name: str) -> None:
+def test_an_unknown_name_is_404(door: Door, name: str) -> None:
     answer = door.call("start-nobody")
     assert answer.status == 404
     assert answer.headers["Content-Type"] == OUR_TYPE
@@ -223,11 +223,11 @@ def test_a_name_that_is_not_there_is_404(door: Door, name: str) -> None:
     assert answer.body.count("\n") == 1
 
 
-@pytest.mark.parametrize("who", [{}, basic("wrong"), basic(""), basic(PASSWORD, "root")])
+@pytest.mark.parametrize("credentials", [{}, basic("wrong"), basic(""), basic(PASSWORD, "root")])
 def test_a_stranger_is_401_and_nothing_is_sent(
-    door: Door, name: str, garage: Charger, who: dict[str, str]
+    door: Door, name: str, garage: Charger, credentials: dict[str, str]
 ) -> None:
-    answer = door.ask(f"/cgi-bin/caller?canned={name}", door.strange | who)
+    answer = door.ask(f"/cgi-bin/caller?canned={name}", door.strange | credentials)
     assert answer.status == 401
     assert "Basic" in answer.headers["WWW-Authenticate"]
     assert door.call("state").status == 200
@@ -243,7 +243,7 @@ def test_a_charger_that_is_away_is_502_and_one_line(door: Door, name: str) -> No
 # -- nginx ----------------------------------------------------------------------------------------
 
 
-def test_nginx_tells_who_asked_whatever_they_claim(
+def test_nginx_passes_the_user_name_and_not_the_clients_claim(
     house: House, shipped: Door, name: str, garage: Charger
 ) -> None:
     claims = {"X-Remote-User": "root", "X-Forwarded-For": "127.0.0.1"}
@@ -264,10 +264,10 @@ def test_nginx_tells_who_asked_whatever_they_claim(
         "/ocpp/%2e%2e/healthz",
     ],
 )
-def test_nginx_shows_people_nothing_that_is_not_theirs(shipped: Door, target: str) -> None:
+def test_nginx_closes_all_other_paths_to_people(shipped: Door, target: str) -> None:
     answer = shipped.ask(target, basic(PASSWORD))
     assert answer.status == 404
-    assert "nginx" in answer.body, "the app has been asked"
+    assert "nginx" in answer.body, "nginx has passed the request to the app"
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_nginx_shows_people_nothing_that_is_not_theirs(shipped: Door, target: st
     ["/ocpp/../cgi-bin/caller", "/ocpp/%2e%2e/cgi-bin/caller", "//cgi-bin//caller"],
 )
 @pytest.mark.parametrize("upgrade", [{}, {"Upgrade": "websocket", "Connection": "Upgrade"}])
-def test_no_detour_leads_around_the_password(
+def test_no_path_bypasses_the_password(
     shipped: Door, name: str, garage: Charger, target: str, upgrade: dict[str, str]
 ) -> None:
     assert shipped.ask(f"{target}?canned={name}", upgrade).status == 401
@@ -283,15 +283,15 @@ def test_no_detour_leads_around_the_password(
 
 
 def test_the_logs_of_nginx_hold_no_secret(house: House, shipped: Door, name: str) -> None:
-    for who in ({}, basic("wrong"), basic(PASSWORD)):
-        shipped.ask(f"/cgi-bin/caller?canned={name}&secret=open-sesame-123", who)
+    for credentials in ({}, basic("wrong"), basic(PASSWORD)):
+        shipped.ask(f"/cgi-bin/caller?canned={name}&secret=open-sesame-123", credentials)
     logged = "".join(log.read_text() for log in house.folder.glob("nginx-*.log"))
     assert " GET /cgi-bin/caller 401 " in logged
     for secret in ("open-sesame-123", TOKEN, PASSWORD):
         assert secret not in logged
 
 
-def test_who_guesses_passwords_is_slowed_down(house: House) -> None:
+def test_nginx_limits_the_guessing_of_passwords(house: House) -> None:
     port = free_port()
     tls = certificate(house)
     house.run_nginx(shipped_site(house, port))
@@ -314,7 +314,8 @@ CARELESS = {
         proxy_set_header Connection "upgrade";""",
 }
 if os.geteuid() == 0:
-    # The default from 1.29.7 on. Only its workers' user gives it away, who is not root's.
+    # The default since nginx 1.29.7. Only the user of its workers, which is not root, shows that the
+    # request was forwarded.
     CARELESS["kept connections"] = """
         proxy_http_version 1.1;
         proxy_set_header Connection "";"""
@@ -322,7 +323,7 @@ if os.geteuid() == 0:
 
 @pytest.mark.parametrize("lines", CARELESS.values(), ids=CARELESS)
 @pytest.mark.parametrize("host", ["charging.example", "localhost"])
-def test_a_passer_by_is_not_this_machine_because_of_a_careless_nginx(
+def test_a_stranger_behind_a_careless_nginx_is_not_this_machine(
     house: House, name: str, garage: Charger, lines: str, host: str
 ) -> None:
     port = free_port()
@@ -331,7 +332,7 @@ def test_a_passer_by_is_not_this_machine_because_of_a_careless_nginx(
         f" proxy_pass http://127.0.0.1:{house.server.port}; }} }}",
         workers="daemon",
     )
-    passer_by = Door(port, None, {}, {})
-    answer = passer_by.ask(f"/cgi-bin/caller?canned={name}", {"Host": host})
+    stranger = Door(port, None, {}, {})
+    answer = stranger.ask(f"/cgi-bin/caller?canned={name}", {"Host": host})
     assert answer.status == 401
     assert garage.heard == []

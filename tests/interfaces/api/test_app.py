@@ -46,7 +46,7 @@ def ask(
     method: str = "",
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Ask from this machine, if the headers say nothing else; a body is posted, as JSON."""
+    """Send a request from this machine, unless the headers say otherwise; post a body as JSON."""
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     text = body if body is None or isinstance(body, bytes) else json.dumps(body)
     json_type = {} if body is None else {"Content-Type": "application/json"}
@@ -63,14 +63,14 @@ def ask(
 
 
 def assert_refused(answer: Answer, status: int, *words: str) -> None:
-    """The answer has this status and a sentence with these words."""
+    """Check the status of an answer, and that its sentence has these words."""
     assert answer.status == status, answer
     assert [word for word in words if word not in answer.content["error"]] == [], answer.content
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Charger]]:
-    """The server and charger of these tests: some have charged, a car is charging."""
+    """Yield the server and charger of these tests, with four records and an open transaction."""
     home = Home(tmp_path_factory.mktemp("api") / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN)
     with contextlib.ExitStack() as until_end:
@@ -90,7 +90,7 @@ def server(built: tuple[Server, Charger]) -> Server:
 
 @pytest.fixture
 def charger(built: tuple[Server, Charger]) -> Charger:
-    """The charger, which accepts whatever it is asked for."""
+    """Return the charger; it rejects remote starts and stops, and accepts all other Calls."""
     built[1].heard.clear()
     built[1].answers = {
         action: {"status": "Rejected"}
@@ -99,7 +99,7 @@ def charger(built: tuple[Server, Charger]) -> Charger:
     return built[1]
 
 
-# -- what there is --------------------------------------------------------------------------------
+# -- chargers and transactions --------------------------------------------------------------------
 
 
 def test_chargers_are_listed_with_their_connectors(server: Server) -> None:
@@ -135,7 +135,7 @@ def test_the_same_rows_are_printed_by_the_command(server: Server) -> None:
 
 
 def accounting(server: Server, query: str = "") -> list[int]:
-    """The numbers of the records of a query."""
+    """Return the numbers of the records of a query."""
     answer = ask(server, f"/api/accounting{query}")
     assert answer.status == 200, answer
     return [record["number"] for record in answer.content["accounting"]]
@@ -164,7 +164,7 @@ def test_records_are_chosen_by_account_charger_and_time(server: Server) -> None:
     assert accounting(server, f"?year={year - 1}") == []
 
 
-def test_pages_follow_each_other_and_what_is_new_comes_next(serve: Any) -> None:
+def test_pages_continue_and_new_records_come_on_the_next_page(serve: Any) -> None:
     server = serve()
     with Charger(server.url("garage")) as charger:
 
@@ -188,29 +188,29 @@ def test_pages_follow_each_other_and_what_is_new_comes_next(serve: Any) -> None:
 
 
 def samples(*values: Any) -> dict[str, Any]:
-    """A meter value with these samples."""
+    """Return a meter value with these samples."""
     return {**now(), "sampledValue": [{"value": value} for value in values]}
 
 
 def values_of(server: Server, query: str) -> list[Any]:
-    """The values of all pages of a query, read three at a time."""
-    found: list[Any] = []
+    """Return the values of all pages of a query, which are read three at a time."""
+    values: list[Any] = []
     after = "0"
     for _ in range(20):
         page = ask(server, f"/api/meter-values?limit=3&after={after}{query}").content
-        found += [row["value"] for row in page["meter_values"]]
+        values += [row["value"] for row in page["meter_values"]]
         after = page["after"]
         if not page["more"]:
-            return found
+            return values
     pytest.fail("pages without end")
 
 
 def test_every_sample_is_on_one_page(server: Server) -> None:
     with Charger(server.url("carport"), "219011") as carport:
-        told = {"connectorId": 1, "meterValue": [samples("1", "2"), samples("3", 4, "5")]}
-        carport.ask("MeterValues", **told)
-        nothing = [{**now(), "sampledValue": []}] * 1_100
-        carport.ask("MeterValues", connectorId=1, meterValue=nothing)
+        meter_value = [samples("1", "2"), samples("3", 4, "5")]
+        carport.ask("MeterValues", connectorId=1, meterValue=meter_value)
+        empty = [{**now(), "sampledValue": []}] * 1_100
+        carport.ask("MeterValues", connectorId=1, meterValue=empty)
         carport.ask("MeterValues", connectorId=0, meterValue=[samples("6")])
         carport.start("3333")
         transaction_id = carport.transaction_id
@@ -220,8 +220,8 @@ def test_every_sample_is_on_one_page(server: Server) -> None:
             transactionId=transaction_id,
             meterValue=[samples("7", "8", "9", "10")],
         )
-        told = {"meterStop": 99_000_000, "transactionData": [samples("11"), samples("12")]}
-        carport.ask("StopTransaction", transactionId=transaction_id, **told, **now())
+        stop = {"meterStop": 99_000_000, "transactionData": [samples("11"), samples("12")]}
+        carport.ask("StopTransaction", transactionId=transaction_id, **stop, **now())
         every = ["1", "2", "3", 4, *map(str, range(5, 13))]
         assert values_of(server, "&charge_point=carport") == every
         assert values_of(server, "") == every
@@ -234,7 +234,7 @@ def test_every_sample_is_on_one_page(server: Server) -> None:
         new = ask(server, f"/api/meter-values?after={last}").content["meter_values"]
         assert [row["value"] for row in new] == ["13"]
         carport.ask("MeterValues", connectorId=1, meterValue=[samples("14")])
-        # SQLite takes it for infinite; ask() fails on anything but JSON.
+        # SQLite stores this number as infinity; ask() fails on anything but valid JSON.
         carport.ask("MeterValues", connectorId=1, meterValue=[samples(10**400)])
         assert values_of(server, "&charge_point=carport")[-1] is None
 
@@ -255,13 +255,13 @@ def test_every_sample_is_on_one_page(server: Server) -> None:
         ("charge-point=garage", ["'charge-point'", "charge_point"]),
     ],
 )
-def test_a_parameter_that_cannot_be_is_named(server: Server, query: str, words: list[str]) -> None:
+def test_an_invalid_parameter_is_named(server: Server, query: str, words: list[str]) -> None:
     encoded = query.replace("٣", "%D9%A3")
     assert_refused(ask(server, f"/api/accounting?{encoded}"), 400, *words)
 
 
 @pytest.mark.parametrize("after", ["x", "1.2", "1.2.3.4", "-1", "1.2.9999999999999999999"])
-def test_a_place_that_no_answer_has_named_is_refused(server: Server, after: str) -> None:
+def test_an_invalid_position_is_refused(server: Server, after: str) -> None:
     assert_refused(ask(server, f"/api/meter-values?after={after}"), 400, "after")
 
 
@@ -292,7 +292,7 @@ def test_1_0_is_an_integer_of_json(server: Server, charger: Charger) -> None:
     assert charger.heard == [("UnlockConnector", {"connectorId": 1})]
 
 
-def test_an_error_of_the_charger_is_told(server: Server, charger: Charger) -> None:
+def test_an_error_of_the_charger_is_502_with_its_code(server: Server, charger: Charger) -> None:
     charger.answers["ClearCache"] = "NotSupported"
     answer = ask(server, CALLS, CLEAR)
     assert_refused(answer, 502, "garage", "NotSupported")
@@ -306,7 +306,7 @@ def test_a_silent_charger_is_waited_for_as_long_as_asked(server: Server, charger
     assert answer.content["state"] == "expired"
 
 
-def test_a_charger_that_leaves_with_a_call_leaves_its_outcome_unknown(server: Server) -> None:
+def test_a_call_has_an_unknown_outcome_when_the_charger_disconnects(server: Server) -> None:
     with ThreadPoolExecutor() as others, Charger(server.url("leaving"), "219012") as leaving:
         leaving.answers["ClearCache"] = None
         path = "/api/charge-points/leaving/calls"
@@ -331,7 +331,7 @@ def test_a_call_to_nobody_is_not_found(server: Server) -> None:
         ({"action": "RemoteStopTransaction", "payload": {"tag": "1"}}, ["'tag'"]),
     ],
 )
-def test_what_ocpp_does_not_allow_is_not_sent(
+def test_a_call_that_ocpp_does_not_allow_is_not_sent(
     server: Server, charger: Charger, call: Any, words: list[str]
 ) -> None:
     assert_refused(ask(server, CALLS, call), 422, *words)
@@ -408,21 +408,21 @@ def test_a_body_in_chunks_is_as_good_as_another(
 
 
 def send_half(server: Server) -> socket.socket:
-    """Half of a Call, from a sender who then falls silent."""
+    """Send half of a Call, and return the connection, on which nothing more is sent."""
     wire = socket.create_connection(("127.0.0.1", server.port), timeout=20)
     head = f"POST {CALLS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     wire.sendall(f'{head}Content-Length: 40\r\n\r\n{{"action": '.encode())
     return wire
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(server: Server) -> None:
+def test_an_incomplete_body_is_408(server: Server) -> None:
     for falls_silent in (True, False):
         with send_half(server) as wire:
             if not falls_silent:
                 wire.shutdown(socket.SHUT_WR)
             response = http.client.HTTPResponse(wire, method="POST")
             response.begin()
-            assert (response.status, b"did not come" in response.read()) == (408, True)
+            assert (response.status, b"did not arrive" in response.read()) == (408, True)
 
 
 def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
@@ -437,17 +437,18 @@ def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
             count = "SELECT count(*) FROM waiting_calls"
             wait_for(lambda: server.home.query(count) == [(THREADS // 2,)])
             answer = ask(server, path, CLEAR)
-            assert_refused(answer, 503, "too many callers")
+            assert_refused(answer, 503, "too many requests")
             assert answer.headers["Retry-After"] == "10"
             spoken = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
             spoken.request("GET", "/cgi-bin/caller?canned=clear")
             assert spoken.getresponse().status == 503
             assert ask(server, "/api/transactions").status == 200
-        with Charger(server.url("silent"), "219015"):  # back again, and answers
-            assert sorted(one.result().status for one in waiting) == [200, 200, 200, 504]
+        # The charger is connected again, and answers the Calls that are still queued.
+        with Charger(server.url("silent"), "219015"):
+            assert sorted(answer.result().status for answer in waiting) == [200, 200, 200, 504]
 
 
-# -- who may --------------------------------------------------------------------------------------
+# -- authentication -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -460,16 +461,16 @@ def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
     ],
     ids=str,
 )
-def test_strangers_get_nothing_wherever_they_ask(
+def test_strangers_get_the_same_401_at_every_path(
     server: Server, charger: Charger, headers: dict[str, str]
 ) -> None:
-    told = set()
+    sentences = set()
     for path, method in itertools.product(PATHS, ("GET", "POST", "DELETE")):
         body = CLEAR if method == "POST" else None
         answer = ask(server, path, body, method=method, headers=STRANGER | headers)
         assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Basic ")
-        told.add(answer.content["error"])
-    assert len(told) == 1, "they do not learn what is there"
+        sentences.add(answer.content["error"])
+    assert len(sentences) == 1, "the answer depends on the path"
     assert charger.heard == []
 
 
@@ -482,7 +483,7 @@ def test_strangers_get_nothing_wherever_they_ask(
     ],
     ids=["bearer", "basic", "nginx"],
 )
-def test_who_has_the_token_is_let_in(
+def test_a_caller_with_the_token_is_authenticated(
     server: Server, charger: Charger, headers: dict[str, str], name: str
 ) -> None:
     sent = {key: value.encode().decode("latin-1") for key, value in (STRANGER | headers).items()}
@@ -497,7 +498,7 @@ def test_who_has_the_token_is_let_in(
     [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Purpose": "prefetch"}],
     ids=str,
 )
-def test_a_page_of_another_site_is_refused_whoever_looks_at_it(
+def test_a_page_of_another_site_is_refused_even_with_the_token(
     server: Server, charger: Charger, headers: dict[str, str]
 ) -> None:
     assert_refused(ask(server, CALLS, CLEAR, headers=BEARER | headers), 403, "page")
@@ -505,7 +506,7 @@ def test_a_page_of_another_site_is_refused_whoever_looks_at_it(
     assert charger.heard == []
 
 
-# -- what is not there ----------------------------------------------------------------------------
+# -- paths and methods ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -515,13 +516,13 @@ def test_a_page_of_another_site_is_refused_whoever_looks_at_it(
         *("/api/charge-points//calls", "/api/charge-points/a/b/c"),
     ],
 )
-def test_what_is_not_there_is_not_found_in_json(server: Server, path: str) -> None:
+def test_an_unknown_path_is_404_in_json(server: Server, path: str) -> None:
     for method in ("GET", "POST", "BREW"):
         assert_refused(ask(server, path, method=method), 404, "/api/openapi.json")
 
 
 @pytest.mark.parametrize("method", ["DELETE", "PUT", "OPTIONS", "TRACE", "BREW"])
-def test_the_wrong_method_is_told_the_right_ones(server: Server, method: str) -> None:
+def test_a_wrong_method_is_405_with_the_allowed_ones(server: Server, method: str) -> None:
     reading = ask(server, "/api/accounting", method=method)
     assert_refused(reading, 405, "GET")
     assert reading.headers["Allow"] == "GET, HEAD"
@@ -541,10 +542,10 @@ def test_a_charger_may_have_any_path_even_this_one(server: Server) -> None:
         assert ask(server, "/api/charge-points/charge-points").content["connected"] == 1
 
 
-# -- what fails -----------------------------------------------------------------------------------
+# -- failures -------------------------------------------------------------------------------------
 
 
-def test_failures_are_told_in_json(serve: Any) -> None:
+def test_failures_are_answered_in_json(serve: Any) -> None:
     server = serve()
     server.home.query("DROP VIEW connectors")
     answer = ask(server, "/api/charge-points")

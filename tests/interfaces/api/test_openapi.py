@@ -1,7 +1,7 @@
-"""The OpenAPI document: what it says is what there is, and what the API does.
+"""The OpenAPI document compared with the API.
 
-Schemathesis plays the programs that take the document at its word, and those that do not: valid
-requests must be accepted, invalid ones refused, and every answer must be as it is described.
+Schemathesis sends valid requests, which must be accepted, and invalid ones, which must be refused.
+Every answer must match its description.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ VIEWS = {
 SENT = ("ChangeConfiguration", "RemoteStopTransaction", "ReserveNow")
 CONFIG = {
     "seed": 1,
-    # Chargers may be silent or gone: that is documented, and no failure of ours.
+    # Chargers may be silent or disconnected: that is documented, and no failure of the server.
     "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "4xx", 502, 504]}},
 }
 
@@ -56,9 +56,9 @@ def copy() -> dict[str, Any]:
 
 
 def narrowed() -> dict[str, Any]:
-    """The document for this garage: some chargers are there, and a few Calls stand for all.
+    """Return the document with the names of some chargers, and with a few of the Calls.
 
-    All 26 are compared with the program's own checks further down, which takes no request.
+    All 26 Calls are compared with the program's own checks below, which needs no request.
     """
     narrow = copy()
     for path_item in narrow["paths"].values():
@@ -76,7 +76,7 @@ document = schemathesis.openapi.from_dict(narrowed(), config=schemathesis.Config
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a token and a charger that has charged, and charges; every view has rows."""
+    """Yield a server with a charger that has charged and charges now, so every view has rows."""
     server = Server(Home(tmp_path_factory.mktemp("openapi") / "home"), SHOCPP_TOKEN=TOKEN)
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
@@ -92,21 +92,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @document.parametrize()
 @settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-def test_the_api_does_what_it_says(case: Case, server: Server) -> None:
+def test_the_api_matches_its_document(case: Case, server: Server) -> None:
     base = f"http://127.0.0.1:{server.port}"
     case.call_and_validate(base, headers=AS_A_STRANGER_WITH_THE_TOKEN)
 
 
-def test_it_is_served_as_it_is(server: Server) -> None:
+def test_the_document_is_served(server: Server) -> None:
     assert ask(server, "/api/openapi.json").content == copy()
 
 
-def test_it_is_a_valid_openapi_document() -> None:
+def test_the_document_is_valid_openapi() -> None:
     document.validate()
     schemathesis.openapi.from_dict(copy()).validate()
 
 
-def test_its_paths_are_those_of_the_application(home: Home) -> None:
+def test_the_documents_paths_are_those_of_the_application(home: Home) -> None:
     app = Flask("paths")
     app.url_map.converters["any_path"] = AnyPath
     Api(home.settings, None, None).add_to(app)  # type: ignore[arg-type]
@@ -116,21 +116,22 @@ def test_its_paths_are_those_of_the_application(home: Home) -> None:
 
 
 @pytest.mark.parametrize("path", openapi_document()["paths"])
-def test_its_methods_are_those_of_the_application(server: Server, path: str) -> None:
-    told = [name.upper() for name in openapi_document()["paths"][path] if name != "parameters"]
+def test_the_documents_methods_are_those_of_the_application(server: Server, path: str) -> None:
+    methods = [name.upper() for name in openapi_document()["paths"][path] if name != "parameters"]
     answer = ask(server, path.replace("{name}", "garage"), method="PUT")
-    assert answer.headers["Allow"] == ", ".join(told).replace("GET", "GET, HEAD")
+    assert answer.headers["Allow"] == ", ".join(methods).replace("GET", "GET, HEAD")
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_its_rows_have_the_columns_of_the_views(server: Server, view: str) -> None:
+def test_the_documents_rows_have_the_columns_of_the_views(server: Server, view: str) -> None:
     columns = [name for _, name, *_ in server.home.query(f"PRAGMA table_info({view})")]
-    told = [column.name for column in VIEWS[view]]
-    within_another = ["charge_point_id"] if view == "connectors" else []
-    assert within_another + told == columns
+    documented = [column.name for column in VIEWS[view]]
+    # Connectors are listed inside of their charger.
+    of_the_charger = ["charge_point_id"] if view == "connectors" else []
+    assert of_the_charger + documented == columns
 
 
-def test_its_examples_are_as_it_describes() -> None:
+def test_the_documents_examples_match_their_schemas() -> None:
     whole = copy()
     for path_item in whole["paths"].values():
         for operation in (path_item.get("get"), path_item.get("post")):
@@ -155,13 +156,13 @@ PLAIN = {
 
 
 FORMATS = FormatChecker(())
-"""The names of formats are for people; these two are what is meant by them."""
+"""A checker of the two formats, because jsonschema ignores formats by default."""
 FORMATS.checks("date-time")(lambda value: not isinstance(value, str) or is_date_time(value))
 FORMATS.checks("uri")(lambda value: not isinstance(value, str) or is_uri(value))
 
 
 def plain(field: Field) -> Any:
-    """What a field may hold, with everything that is optional below it."""
+    """Return a valid value of a field, with all optional fields below it."""
     if field.json_type == "object":
         return plain_payload(field.fields or {})
     if field.json_type == "array":
@@ -174,11 +175,11 @@ def plain_payload(fields: Fields) -> dict[str, Any]:
 
 
 def wrong(value: Any) -> Iterator[Any]:
-    """The same value, wrong in every way that a schema can tell, one after the other."""
+    """Yield variants of a value, each with one error that a schema can detect."""
     if isinstance(value, dict):
         yield value | {"unknown": 1}
         for name, item in value.items():
-            yield {key: kept for key, kept in value.items() if key != name}
+            yield {key: other for key, other in value.items() if key != name}
             for other in wrong(item):
                 yield value | {name: other}
     elif isinstance(value, list):
@@ -192,7 +193,7 @@ def wrong(value: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("action", TO_CHARGE_POINT)
-def test_a_call_is_described_as_it_is_checked(action: str) -> None:
+def test_the_schema_of_a_call_accepts_the_same_calls_as_the_check(action: str) -> None:
     validator = Validator(call_schema(action), format_checker=FORMATS)
     right = {"action": action, "payload": plain_payload(TO_CHARGE_POINT[action]), "timeout_s": 5}
     for call in (right, *wrong(right)):

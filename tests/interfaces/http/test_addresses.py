@@ -1,4 +1,4 @@
-"""Where a request really comes from."""
+"""The client address of a request, behind trusted and other proxies."""
 
 import pytest
 
@@ -14,7 +14,7 @@ PROXY = ("127.0.0.1", "::1")
         ("127.0.0.1", "203.0.113.9", PROXY, "203.0.113.9"),
         ("127.0.0.1", "203.0.113.9", (), "127.0.0.1"),
         ("203.0.113.9", "198.51.100.1", PROXY, "203.0.113.9"),
-        # Whoever is asked by the proxy can have written all but the last.
+        # The client of the proxy can have written all addresses but the last one.
         ("127.0.0.1", "198.51.100.1, 203.0.113.9", PROXY, "203.0.113.9"),
         ("127.0.0.1", "203.0.113.9, 10.1.2.3", ("127.0.0.1", "10.0.0.0/8"), "203.0.113.9"),
         ("127.0.0.1", "203.0.113.9:4711", PROXY, "203.0.113.9"),

@@ -1,6 +1,6 @@
-"""Who may ask for a canned call, and what becomes of whoever may not: against a real server.
+"""Authentication of canned calls over HTTP, and refusals, against a real server.
 
-Requests are written byte by byte, because those that matter are the ones no client would send.
+Requests are written byte by byte, because the important ones are those that no client would send.
 """
 
 import base64
@@ -44,12 +44,12 @@ class Answer(NamedTuple):
 
     @property
     def is_one_line(self) -> bool:
-        """Whether the body is a line that can be spoken."""
+        """True if the body is one line that a voice assistant can read out."""
         return self.body.endswith("\n") and self.body[:-1].isprintable() and len(self.body) > 1
 
 
 class Garage:
-    """A server with a token, its only charger, and a canned call of each test's own."""
+    """A server with a token, its only charger, and a new canned call for each test."""
 
     def __init__(self, home: Home, server: Server, charger: Charger) -> None:
         self.home = home
@@ -58,7 +58,7 @@ class Garage:
         self.name = ""
 
     def prepare(self) -> None:
-        """A canned call that nobody has asked for yet: a repeat of one would not be sent."""
+        """Write a canned call that no test has used yet: a repeat would not be sent."""
         self.name = f"clear-{next(NUMBERS)}"
         own = {self.name: CLEAR | {"secret": SECRET}, "other": CLEAR | {"secret": OTHER_SECRET}}
         self.write(json.dumps(EXAMPLES | own))
@@ -73,7 +73,7 @@ class Garage:
         new.replace(self.home.settings.canned_file)
 
     def connect(self, from_address: str = "127.0.0.1") -> socket.socket:
-        """A connection to the server."""
+        """Return a connection to the server."""
         server = ("127.0.0.1", self.server.port)
         return socket.create_connection(server, timeout=20, source_address=(from_address, 0))
 
@@ -87,9 +87,9 @@ class Garage:
         body: bytes = b"",
         wire: socket.socket | None = None,
     ) -> Answer:
-        """Ask for this test's canned call, or another `query`; from this machine if nothing else.
+        """Send a request for this test's canned call, or with another `query`.
 
-        Headers are sent as they are; one that is empty is left out.
+        By default it comes from this machine. Headers are sent as they are, without empty ones.
         """
         query = f"?canned={self.name}" if query is None else query
         lines = [f"{method} /cgi-bin/caller{query} HTTP/{version}"]
@@ -107,7 +107,7 @@ class Garage:
             )
 
     def is_healthy_at_once(self) -> bool:
-        """Whether /healthz answers within a second."""
+        """Return True if /healthz answers within a second."""
         client = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=1)
         try:
             client.request("GET", "/healthz")
@@ -120,7 +120,7 @@ class Garage:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
-    """The server and charger of all these tests."""
+    """Yield the server and charger of all these tests."""
     home = Home(tmp_path_factory.mktemp("callers") / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN)
     with ExitStack() as until_end:
@@ -131,25 +131,25 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
 
 @pytest.fixture
 def garage(built: Garage) -> Garage:
-    """The garage, as each test finds it."""
+    """Return the garage, with a new canned call."""
     built.prepare()
     return built
 
 
 def basic(password: str, user: str = "anybody") -> str:
-    """The value of Authorization for basic auth."""
+    """Return the value of Authorization for basic auth."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def assert_sent(garage: Garage, answer: Answer) -> None:
-    """The Call was sent, and its confirmation is the answer."""
+    """Check that the Call was sent, and that its confirmation is the answer."""
     assert (answer.status, answer.body) == (200, "Accepted\n")
     assert answer.headers["Cache-Control"] == "no-store"
     assert garage.charger.heard == [("ClearCache", {})]
 
 
 def assert_refused(garage: Garage, answer: Answer, status: int) -> None:
-    """The answer has this status and one line, and the charger was left alone."""
+    """Check the status and the single line, and that no Call was sent."""
     assert (answer.status, answer.is_one_line) == (status, True), answer
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -182,9 +182,7 @@ def test_the_machine_itself_needs_no_password(garage: Garage, host: str) -> None
     ],
     ids=str,
 )
-def test_what_a_proxy_has_forwarded_is_not_of_this_machine(
-    garage: Garage, trace: dict[str, str]
-) -> None:
+def test_a_forwarded_request_is_not_of_this_machine(garage: Garage, trace: dict[str, str]) -> None:
     assert_refused(garage, garage.ask(trace), 401)
 
 
@@ -215,7 +213,7 @@ def test_another_address_is_not_this_machine_whatever_host_it_names(garage: Gara
     assert_refused(garage, garage.ask(wire=garage.connect(from_address=address)), 401)
 
 
-# -- whoever has the token ------------------------------------------------------------------------
+# -- the token ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,13 +247,13 @@ def test_the_token_lets_a_stranger_in(garage: Garage, authorization: str) -> Non
         f"Negotiate, Bearer {TOKEN}",
     ],
 )
-def test_anything_else_is_refused(garage: Garage, authorization: str) -> None:
+def test_any_other_authorization_is_refused(garage: Garage, authorization: str) -> None:
     answer = garage.ask(STRANGER | {"Authorization": authorization})
     assert_refused(garage, answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_a_proxy_with_the_token_tells_who_asks(garage: Garage) -> None:
+def test_a_proxy_with_the_token_names_the_caller(garage: Garage) -> None:
     proxy = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "203.0.113.7"}
     assert_sent(garage, garage.ask(STRANGER | proxy | {"X-Remote-User": "family"}))
     asked_by = "SELECT asked_by FROM call WHERE canned = ?"
@@ -278,29 +276,29 @@ def test_without_a_token_no_password_is_right(garage: Garage, serve: Any) -> Non
 # -- the secret of one canned call ----------------------------------------------------------------
 
 
-def test_its_secret_opens_a_canned_call(garage: Garage) -> None:
+def test_a_secret_authorizes_its_canned_call(garage: Garage) -> None:
     assert_sent(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": SECRET}))
 
 
-def test_its_secret_may_be_in_the_query(garage: Garage) -> None:
+def test_a_secret_may_be_in_the_query(garage: Garage) -> None:
     query = f"?canned={garage.name}&secret={SECRET}"
     assert_sent(garage, garage.ask(STRANGER, query=query))
 
 
-def test_its_secret_may_be_in_a_form(garage: Garage) -> None:
+def test_a_secret_may_be_in_a_form(garage: Garage) -> None:
     body = f"canned={garage.name}&secret={SECRET}".encode()
     assert_sent(garage, garage.ask(STRANGER, method="POST", query="", body=body))
 
 
-@pytest.mark.parametrize("given", ["wrong", "", OTHER_SECRET, SECRET[:-1], SECRET.upper(), TOKEN])
-def test_another_secret_does_not(garage: Garage, given: str) -> None:
-    query = f"?canned={garage.name}&secret={given}"
-    assert_refused(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": given}), 401)
+@pytest.mark.parametrize("secret", ["wrong", "", OTHER_SECRET, SECRET[:-1], SECRET.upper(), TOKEN])
+def test_a_wrong_secret_is_refused(garage: Garage, secret: str) -> None:
+    query = f"?canned={garage.name}&secret={secret}"
+    assert_refused(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": secret}), 401)
     assert_refused(garage, garage.ask(STRANGER, query=query), 401)
 
 
 @pytest.mark.parametrize("name", ["start-family", "state", "start-nobody", ""])
-def test_nor_does_it_open_anything_else(garage: Garage, name: str) -> None:
+def test_a_secret_does_not_authorize_other_canned_calls(garage: Garage, name: str) -> None:
     secret = {"X-Shocpp-Secret": SECRET}
     assert_refused(garage, garage.ask(STRANGER | secret, query=f"?canned={name}"), 401)
 
@@ -310,9 +308,11 @@ def test_a_stranger_does_not_learn_which_names_there_are(garage: Garage) -> None
     answers = [garage.ask(STRANGER, query=f"?canned={name}") for name in names]
     garage.write("{")
     answers.append(garage.ask(STRANGER))
-    told = [({**answer.headers, "Date": ""}, answer._replace(headers={})) for answer in answers]
-    assert told[0][1].status == 401
-    assert told == told[:1] * len(told)
+    comparable = [
+        ({**answer.headers, "Date": ""}, answer._replace(headers={})) for answer in answers
+    ]
+    assert comparable[0][1].status == 401
+    assert comparable == comparable[:1] * len(comparable)
 
 
 def test_the_log_holds_neither_token_nor_secret(garage: Garage) -> None:
@@ -390,7 +390,7 @@ def test_a_head_request_of_a_link_preview_does_nothing(garage: Garage) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-# -- what is no request for a canned call ---------------------------------------------------------
+# -- malformed requests ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -431,7 +431,7 @@ def test_a_strange_query_is_one_line(garage: Garage, query: str, status: int) ->
     ["?canned=" + "x" * 10_000, "?canned=state" + "&x=1" * 5_000, "?canned=\xff", "?canned=a\0b"],
     ids=["10 000 characters", "5000 parameters", "a raw byte", "a raw NUL"],
 )
-def test_what_is_no_http_is_refused(garage: Garage, query: str) -> None:
+def test_invalid_http_is_refused(garage: Garage, query: str) -> None:
     answer = garage.ask(query=query)
     assert 400 <= answer.status < 500
     assert garage.charger.heard == []
@@ -462,7 +462,7 @@ def test_a_strange_form_is_one_line(
     assert len(answer.body) < 300
 
 
-def test_query_and_form_cannot_name_two(garage: Garage) -> None:
+def test_a_name_in_both_query_and_form_is_refused(garage: Garage) -> None:
     body = f"canned={garage.name}".encode()
     assert_refused(garage, garage.ask(method="POST", body=body), 400)
 
@@ -484,9 +484,7 @@ canned="""
 
 
 @pytest.mark.parametrize("beginning", ["GET / HTTP/1.1\nHo", HALF_A_FORM], ids=["headers", "form"])
-def test_who_stops_in_mid_request_does_not_hold_up_the_others_for_long(
-    garage: Garage, beginning: str
-) -> None:
+def test_half_requests_block_other_clients_only_for_seconds(garage: Garage, beginning: str) -> None:
     half = beginning.replace("\n", "\r\n").encode()
     with ExitStack() as until_end:
         halves = [until_end.enter_context(garage.connect()) for _ in range(THREADS)]
@@ -494,7 +492,7 @@ def test_who_stops_in_mid_request_does_not_hold_up_the_others_for_long(
             connection.sendall(half)
         time.sleep(0.2)
         wait_for(garage.is_healthy_at_once, timeout_s=5)
-        # Their threads are free because the server has parted with them, not because they went.
+        # The threads are free because the server has closed, not because the clients have.
         ends = [connection.makefile("rb").read() for connection in halves]
     assert set(ends) == {b""} or all(end.startswith(b"HTTP/1.1 4") for end in ends)
     assert garage.charger.heard == []
@@ -546,25 +544,25 @@ def test_a_repeat_gets_the_first_answer_and_no_second_call(garage: Garage) -> No
 
 def test_of_many_requests_at_once_one_is_sent_and_all_are_answered(garage: Garage) -> None:
     with ThreadPoolExecutor(6) as askers, closing(sqlite3.connect(garage.home.database)) as db:
-        # Until it is let go, all have looked for a first one and found none.
+        # Until the lock is released, every request has looked for an earlier one without success.
         db.execute("BEGIN IMMEDIATE")
-        asked = [askers.submit(garage.ask) for _ in range(6)]
+        answers = [askers.submit(garage.ask) for _ in range(6)]
         time.sleep(0.3)
         db.rollback()
-        for answer in asked:
+        for answer in answers:
             assert_sent(garage, answer.result())
 
 
 def test_a_start_after_a_stop_is_no_repeat(garage: Garage) -> None:
     garage.write(json.dumps(EXAMPLES | {"start-again": EXAMPLES["start-family"]}))
-    asked = ("start-again", "start-again", "stop-family", "start-again", "stop-family")
-    said = []
-    for name in asked:
-        said.append(garage.ask(query=f"?canned={name}").body)
+    names = ("start-again", "start-again", "stop-family", "start-again", "stop-family")
+    lines = []
+    for name in names:
+        lines.append(garage.ask(query=f"?canned={name}").body)
         if name == "stop-family":
             wait_for(lambda: not garage.home.query("SELECT 1 FROM open_transactions"))
     charging, stopped = "garage lädt.\n", "Accepted\n"
-    assert said == [charging, charging, stopped, charging, stopped]
+    assert lines == [charging, charging, stopped, charging, stopped]
     start, stop = "RemoteStartTransaction", "RemoteStopTransaction"
     assert [action for action, _ in garage.charger.heard] == [start, stop, start, stop]
 
@@ -586,13 +584,13 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
         assert int(one_too_many.headers["Retry-After"]) > 0
         assert garage.is_healthy_at_once()
         assert time.monotonic() - begun < 1
-        told = [answer.result() for answer in waiting]
-    assert [answer.status for answer in told] == [200] * half
-    assert {answer.body for answer in told} == {"garage wartet: Bitte das Kabel einstecken.\n"}
+        answers = [answer.result() for answer in waiting]
+    assert [answer.status for answer in answers] == [200] * half
+    assert {answer.body for answer in answers} == {"garage wartet: Bitte das Kabel einstecken.\n"}
     assert len(garage.charger.heard) == half
 
 
-# -- what becomes of a Call -----------------------------------------------------------------------
+# -- outcomes of a Call ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -603,7 +601,7 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
         (None, 504, "OCPP unreachable\n"),
     ],
 )
-def test_a_no_an_error_and_silence_are_told_apart(
+def test_a_refusal_an_error_and_silence_have_different_answers(
     garage: Garage, confirmed: dict[str, str] | str | None, status: int, line: str
 ) -> None:
     garage.write(json.dumps({garage.name: CLEAR | {"timeout_s": 0.5}}))

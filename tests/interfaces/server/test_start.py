@@ -1,4 +1,4 @@
-"""shocpp-listener: it starts, says where everything is, serves, and stops at once."""
+"""The start of shocpp-listener: its banner, its checks, and its stop."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ from tests.world.machine import BIN, ROOT, free_port, wait_for
 from tests.world.server import Server
 
 
-def test_a_charger_is_answered_and_told_goodbye_when_the_server_stops(server: Server) -> None:
+def test_the_server_answers_a_charger_and_sends_a_close_when_it_stops(server: Server) -> None:
     with connect(server.url("garage"), subprotocols=["ocpp1.6"]) as charger:
         assert charger.subprotocol == "ocpp1.6"
         charger.send('[2,"1","Heartbeat",{}]')
@@ -31,15 +31,15 @@ def test_a_charger_is_answered_and_told_goodbye_when_the_server_stops(server: Se
     assert server.process.wait(2) == 0
 
 
-def test_it_prints_the_chargers_address_the_accounts_and_the_files(server: Server) -> None:
-    for told in (
+def test_the_banner_names_the_chargers_address_the_accounts_and_the_files(server: Server) -> None:
+    for text in (
         f"ws://127.0.0.1:{server.port}/garage",
         "company-x, family-y, company-z",
         str(server.home.database),
         str(server.home.folder / "accounting"),
         "without a password",
     ):
-        assert told in server.log()
+        assert text in server.log()
 
 
 def test_a_taken_port_is_one_sentence_and_exit_78(home: Home) -> None:
@@ -72,7 +72,7 @@ def test_a_setting_that_cannot_be_used_is_named_with_exit_78(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "sentence"),
     [
         ("[", "not JSON"),
         ('[{"index": 0, "account": "a", "ids": []}]', "entry 1: index must be"),
@@ -82,14 +82,14 @@ def test_a_setting_that_cannot_be_used_is_named_with_exit_78(
         ),
     ],
 )
-def test_a_broken_tags_file_is_one_sentence_with_file_and_place(
-    home: Home, text: str, told: str
+def test_a_broken_tags_file_is_one_sentence_with_file_and_entry(
+    home: Home, text: str, sentence: str
 ) -> None:
     home.tags_file.write_text(text)
     ended = home.run("shocpp-listener", env={"WS_PORT": str(free_port())})
     assert ended.returncode == 78
     assert str(home.tags_file) in ended.stderr
-    assert told in ended.stderr
+    assert sentence in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
@@ -124,17 +124,17 @@ def test_a_tags_file_is_picked_up_on_change_and_a_broken_edit_changes_nothing(
 
 
 def test_the_last_good_tags_stay_in_force_in_a_new_process(home: Home) -> None:
-    asked = '[2,"1","Authorize",{"idTag":"3333"}]'
+    frame = '[2,"1","Authorize",{"idTag":"3333"}]'
     accepted = '[3,"1",{"idTagInfo":{"status":"Accepted"}}]\n'
-    assert home.run("shocpp-backend", "-c", "garage", stdin=asked).stdout == accepted
+    assert home.run("shocpp-backend", "-c", "garage", stdin=frame).stdout == accepted
     home.tags_file.write_text("[")
-    ended = home.run("shocpp-backend", "-c", "garage", stdin=asked)
+    ended = home.run("shocpp-backend", "-c", "garage", stdin=frame)
     assert ended.stdout == accepted
     assert "not JSON" in ended.stderr
 
 
 @pytest.mark.parametrize(
-    ("prepare", "told"),
+    ("prepare", "sentence"),
     [
         (lambda file: file.write_bytes(b""), "is empty (0 bytes)"),
         (lambda file: file.write_bytes(b"garbage" * 1000), "damaged or no SQLite database"),
@@ -148,21 +148,21 @@ def test_the_last_good_tags_stay_in_force_in_a_new_process(home: Home) -> None:
     ],
 )
 def test_a_database_that_is_not_ours_or_newer_is_refused_untouched(
-    home: Home, prepare: Callable[[Path], object], told: str
+    home: Home, prepare: Callable[[Path], object], sentence: str
 ) -> None:
     home.database.parent.mkdir()
     prepare(home.database)
     before = home.database.read_bytes()
     ended = home.run("shocpp-listener", env={"WS_PORT": str(free_port())})
     assert ended.returncode == 78
-    assert told in ended.stderr
+    assert sentence in ended.stderr
     assert ended.stderr.count("\n") == 1
     assert home.database.read_bytes() == before
     assert sorted(path.name for path in home.database.parent.iterdir()) == [home.database.name]
 
 
 def sqlite(file: Path, *statements: str) -> None:
-    """Make a database with another program."""
+    """Execute statements in a database, without shocpp."""
     with contextlib.closing(sqlite3.connect(file)) as db:
         for statement in statements:
             db.execute(statement)

@@ -1,4 +1,4 @@
-"""shocpp-backend: one charger over stdin and stdout, from pipes, files and super-servers."""
+"""shocpp-backend: one charger over stdin and stdout, with pipes, files and super-servers."""
 
 import base64
 import contextlib
@@ -33,7 +33,7 @@ PATIENCE_S = 5.0
 
 
 class Charger:
-    """What it says and hears, whatever carries it: `send` and `receive` take and give one text."""
+    """A charger over any transport; `send` sends one text, and `receive` returns one."""
 
     def __init__(self, send: Callable[[str], Any], receive: Callable[[], Any]) -> None:
         self.send = send
@@ -41,7 +41,7 @@ class Charger:
         self._unique_ids = map(str, itertools.count(1))
 
     def hear(self) -> list[Any]:
-        """The next frame."""
+        """Return the next frame."""
         text = self._receive()
         assert text, "the other end has hung up"
         frame: list[Any] = json.loads(text)
@@ -52,7 +52,7 @@ class Charger:
         self.send(json.dumps(frame))
 
     def ask(self, action: str, **payload: Any) -> dict[str, Any]:
-        """Send a Call; its confirmation."""
+        """Send a Call, and return its confirmation."""
         unique_id = next(self._unique_ids)
         self.say(2, unique_id, action, payload)
         kind, answered_id, confirmation = self.hear()
@@ -60,7 +60,7 @@ class Charger:
         return dict(confirmation)
 
     def boot(self, serial: str = "219010") -> None:
-        """Tell who it is."""
+        """Send a BootNotification, which must be accepted."""
         booted = self.ask(
             "BootNotification",
             chargePointVendor="go-e",
@@ -71,7 +71,7 @@ class Charger:
 
 
 def in_lines(writer: IO[str], reader: IO[str]) -> Charger:
-    """A charger that speaks in lines."""
+    """Return a charger that sends and receives lines."""
 
     def send(text: str) -> None:
         writer.write(text + "\n")
@@ -81,7 +81,7 @@ def in_lines(writer: IO[str], reader: IO[str]) -> Charger:
 
 
 def charge_at_once(home: Home, chargers: dict[str, Charger]) -> None:
-    """All charge at the same time, each its own energy for its own account, and all is booked."""
+    """Charge with all chargers at the same time, and check that each account's energy is booked."""
     for serial, charger in chargers.items():
         charger.boot(serial)
     cards = dict(zip(chargers, ["1111", "3333"], strict=True))
@@ -111,7 +111,7 @@ def charge_at_once(home: Home, chargers: dict[str, Charger]) -> None:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], home: Home) -> Iterator[None]:
-    """A super-server, until the end of the block; it goes with all that it has started."""
+    """Run a super-server during the block; then stop it with all its processes."""
     with open(home.folder / "log", "ab") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=home.environment, start_new_session=True
@@ -129,7 +129,7 @@ def running(command: Sequence[str], home: Home) -> Iterator[None]:
 
 
 def wire_of(backend: subprocess.Popen[str]) -> Charger:
-    """The charger at a backend's pipes."""
+    """Return a charger at the pipes of a backend."""
     assert backend.stdin
     assert backend.stdout
     return in_lines(backend.stdin, backend.stdout)
@@ -137,7 +137,7 @@ def wire_of(backend: subprocess.Popen[str]) -> Charger:
 
 @contextlib.contextmanager
 def by_tcp(port: int) -> Iterator[Charger]:
-    """A charger whose wire is a plain TCP connection, as inetd hands it on."""
+    """Yield a charger over a plain TCP connection, as inetd passes it on."""
 
     def try_to_connect() -> socket.socket | None:
         with contextlib.suppress(ConnectionRefusedError):
@@ -149,19 +149,19 @@ def by_tcp(port: int) -> Iterator[Charger]:
 
 
 def by_websocket(wire: ClientConnection) -> Charger:
-    """A charger with a WebSocket."""
+    """Return a charger over a WebSocket."""
     return Charger(wire.send, lambda: wire.recv(PATIENCE_S))
 
 
 @pytest.fixture
 def backend(home: Home) -> Iterator[subprocess.Popen[str]]:
-    """A running backend of the charger `garage`."""
+    """Yield a running backend of the charger `garage`."""
     with home.backend("garage") as process:
         yield process
 
 
 def frames_in(text: str) -> list[Any]:
-    """What was printed: one frame a line, and nothing else."""
+    """Return the frames of an output, which must have one frame a line and nothing else."""
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -221,13 +221,13 @@ def test_pretty_printed_frames_are_understood(home: Home) -> None:
         '[2,"7","StatusNotification",{"connectorId":1,"errorCo',
     ],
 )
-def test_a_truncated_frame_costs_nothing_but_itself(home: Home, truncated: str) -> None:
+def test_a_truncated_frame_does_not_affect_the_next_one(home: Home, truncated: str) -> None:
     ended = home.run("shocpp-backend", "-c", "garage", stdin=f"{truncated}\n{HEARTBEAT}{truncated}")
     assert ended.returncode == 0
     assert [frame[:2] for frame in frames_in(ended.stdout)] == [[3, "1"]]
 
 
-def test_a_charger_is_heard_on_after_a_truncated_frame(backend: subprocess.Popen[str]) -> None:
+def test_a_charger_is_answered_after_a_truncated_frame(backend: subprocess.Popen[str]) -> None:
     charger = wire_of(backend)
     charger.ask("Heartbeat")
     charger.send('[2,"7","StatusNotification",{"connectorId":1,')
@@ -278,15 +278,15 @@ def test_websocketd_serves_two_chargers_at_once_by_the_names_in_their_paths(home
         charge_at_once(home, chargers)
 
 
-def test_websocketd_lets_in_whom_the_list_lets_in(home: Home) -> None:
+def test_websocketd_admits_chargers_by_the_allowlist(home: Home) -> None:
     entries = {"left": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
     (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
     port = free_port()
     command = [needs("websocketd"), "--address=127.0.0.1", f"--port={port}"]
 
     def answer(name: str, password: str) -> str:
-        shown = base64.b64encode(f"{name}:{password}".encode()).decode()
-        headers = {"Authorization": f"Basic {shown}"}
+        credentials = base64.b64encode(f"{name}:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {credentials}"}
         url = f"ws://127.0.0.1:{port}/ocpp/{name}"
         try:
             with connect(url, subprotocols=[OCPP], additional_headers=headers) as charger:
@@ -306,7 +306,7 @@ def test_websocketd_lets_in_whom_the_list_lets_in(home: Home) -> None:
     ]
 
 
-def test_who_starts_it_with_a_name_answers_for_it_and_without_one_nobody_does(home: Home) -> None:
+def test_a_name_on_the_command_line_needs_no_password(home: Home) -> None:
     entries = {"left": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
     (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
     heartbeat = '[2,"1","Heartbeat",{}]'
@@ -329,14 +329,14 @@ def test_systemd_serves_two_chargers_at_once_by_their_serials(home: Home) -> Non
 
 
 @pytest.mark.parametrize(
-    "complaints",
+    "stderr",
     [
         "2>>log",
         "",
     ],
 )
 def test_inetd_serves_two_chargers_at_once_by_their_serials(
-    home: Home, tmp_path: Path, complaints: str
+    home: Home, tmp_path: Path, stderr: str
 ) -> None:
     port = free_port()
     inetd = needs("inetd")
@@ -346,7 +346,7 @@ def test_inetd_serves_two_chargers_at_once_by_their_serials(
         f"cd {shlex.quote(str(tmp_path))}\n"
         f"SHOCPP_HOME={shlex.quote(str(home.folder))} TZ=Europe/Berlin\n"
         "export SHOCPP_HOME TZ\n"
-        f"exec {shlex.quote(BACKEND)} {complaints}\n"
+        f"exec {shlex.quote(BACKEND)} {stderr}\n"
     )
     wrapper.chmod(0o755)
     configuration = tmp_path / "inetd.conf"

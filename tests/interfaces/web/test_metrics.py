@@ -1,4 +1,4 @@
-"""What Prometheus is told: by real workers, of real chargers, whoever is killed or reloaded."""
+"""The metrics for Prometheus: of real workers and chargers, also after kills and reloads."""
 
 import contextlib
 import http.client
@@ -31,13 +31,13 @@ from tests.world.server import Server
 
 TOKEN = "correct-horse-battery"
 TWICE = 8
-"""Scrapes until both of two workers have certainly answered one, or nearly so."""
+"""The number of scrapes after which each of two workers has almost certainly answered one."""
 
 Samples = dict[tuple[str, ...], float]
 
 
 def get(server: Server, method: str = "GET", **headers: str) -> http.client.HTTPResponse:
-    """The answer to a request for /metrics."""
+    """Return the answer to a request for /metrics."""
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     client.request(method, "/metrics", headers={"Host": f"localhost:{server.port}"} | named)
@@ -45,7 +45,7 @@ def get(server: Server, method: str = "GET", **headers: str) -> http.client.HTTP
 
 
 def scrape(server: Server) -> Samples:
-    """Each sample by its name and the values of its labels, as Prometheus would take it."""
+    """Return the samples by their name and label values, as Prometheus would parse them."""
     response = get(server)
     text = response.read().decode()
     assert response.status == 200, text
@@ -57,7 +57,7 @@ def scrape(server: Server) -> Samples:
 
 
 def frames_in(samples: Samples) -> float:
-    """How many frames were received."""
+    """Return the number of received frames."""
     return sum(
         value for (name, *rest), value in samples.items() if is_frames(name) and "in" in rest
     )
@@ -68,13 +68,13 @@ def is_frames(name: str) -> bool:
 
 
 def counters(samples: Samples) -> Samples:
-    """What only may rise."""
+    """Return the samples that may only rise."""
     ends = ("_total", "_bucket", "_count", "_sum")
     return {key: value for key, value in samples.items() if key[0].endswith(ends)}
 
 
 def assert_none_fell(before: Samples, after: Samples) -> None:
-    """No counter is lower than it was, nor has gone."""
+    """Check that no counter is lower than before, or missing."""
     assert {
         key: (value, after.get(key))
         for key, value in counters(before).items()
@@ -84,26 +84,26 @@ def assert_none_fell(before: Samples, after: Samples) -> None:
 
 @pytest.fixture
 def workers(serve: Callable[..., Server], home: Home) -> Server:
-    """A server with two workers and a token."""
+    """Return a server with two workers and a token."""
     return serve(GUNICORN_CMD_ARGS="--workers 2", SHOCPP_TOKEN=TOKEN)
 
 
 @pytest.fixture
 def chargers(workers: Server, home: Home) -> Iterator[list[Charger]]:
-    """Chargers on both workers."""
+    """Yield chargers that are connected to both workers."""
     with contextlib.ExitStack() as stack:
-        there: list[Charger] = []
+        connected: list[Charger] = []
 
         def are_on_both() -> bool:
-            name = f"cp{len(there)}"
-            there.append(stack.enter_context(Charger(workers.url(name), serial=name)))
+            name = f"cp{len(connected)}"
+            connected.append(stack.enter_context(Charger(workers.url(name), serial=name)))
             return home.query("SELECT count(DISTINCT worker) FROM connection") == [(2,)]
 
         wait_for(are_on_both)
-        yield there
+        yield connected
 
 
-def test_any_worker_tells_the_sums_of_all(workers: Server, chargers: list[Charger]) -> None:
+def test_any_worker_answers_with_the_sums_of_all(workers: Server, chargers: list[Charger]) -> None:
     for charger in chargers:
         for _ in range(10):
             charger.ask("Heartbeat")
@@ -156,13 +156,13 @@ def test_no_count_falls_or_doubles_when_a_worker_is_killed_or_all_are_reloaded(
 
 
 def is_up(server: Server) -> bool:
-    """Whether a worker answers."""
+    """Return True if a worker answers."""
     with contextlib.suppress(OSError, http.client.HTTPException):
         return get(server).status == 200
     return False
 
 
-def test_a_start_begins_anew_and_leaves_another_servers_counts_alone(
+def test_a_start_resets_the_counters_but_not_those_of_a_running_server(
     server: Server, home: Home
 ) -> None:
     with Charger(server.url("a"), serial="a"):
@@ -185,7 +185,7 @@ def test_a_start_begins_anew_and_leaves_another_servers_counts_alone(
     assert frames_in(scrape(server)) == 0
 
 
-def test_what_is_in_the_books_is_read_from_the_books(server: Server, home: Home) -> None:
+def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
     with Charger(server.url("garage")) as charger, Charger(server.url("stranger"), serial="s"):
         charger.start("3333")
         meter = {"value": "7400", "measurand": "Power.Active.Import", "unit": "W"}
@@ -222,9 +222,9 @@ def test_what_is_in_the_books_is_read_from_the_books(server: Server, home: Home)
     assert booked.items() <= samples.items()
     assert not [key for key in samples if "stranger" in key]
     assert not [key for key in samples if key[0] == "shocpp_charge_point_power_watts"]
-    told = home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account")
+    rows = home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account")
     name = "shocpp_booked_energy_watt_hours"
-    assert {(key[1], value) for key, value in samples.items() if key[0] == name} == set(told)
+    assert {(key[1], value) for key, value in samples.items() if key[0] == name} == set(rows)
 
 
 def test_frames_that_are_refused_or_ignored_and_calls_are_counted(
@@ -286,7 +286,7 @@ def test_the_histograms_add_up(server: Server) -> None:
 
 
 class GunicornAlone(Server):
-    """The server as `gunicorn --paste wsgi.ini` starts it, without shocpp-listener."""
+    """A server that `gunicorn --paste wsgi.ini` starts, without shocpp-listener."""
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"]
@@ -301,13 +301,13 @@ class GunicornAlone(Server):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for those tests that count nothing."""
+    """Yield a server for the tests that do not count."""
     server = GunicornAlone(Home(tmp_path_factory.mktemp("metrics") / "home"), SHOCPP_TOKEN=TOKEN)
     yield server
     server.kill()
 
 
-def test_the_form_is_the_one_that_is_asked_for(alone: Server) -> None:
+def test_the_accept_header_chooses_the_format(alone: Server) -> None:
     response = get(alone, Accept="application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
     assert response.headers["Content-Type"].startswith("application/openmetrics-text")
     assert response.headers["Cache-Control"] == "no-store"
@@ -333,14 +333,14 @@ def test_names_cannot_break_the_text(alone: Server) -> None:
         for name in NAMES[:3]:
             quoted = name.replace("\\", "%5C").replace('"', "%22")
             stack.enter_context(Charger(alone.url(quoted), serial=name))
-        # No door lets a newline in; the books might hold one all the same.
+        # No interface accepts a newline in a name, but the database might hold one nevertheless.
         renamed = "UPDATE charge_point SET charge_point_id = ? WHERE charge_point_id = ?"
         with contextlib.closing(sqlite3.connect(alone.home.database, timeout=10)) as db, db:
             assert db.execute(renamed, (NAMES[3], NAMES[0])).rowcount == 1
         name = "shocpp_charge_point_connected"
-        told = {key[1] for key in scrape(alone) if key[0] == name}
-        assert set(NAMES[1:]) <= told
-        assert NAMES[0] not in told
+        names = {key[1] for key in scrape(alone) if key[0] == name}
+        assert set(NAMES[1:]) <= names
+        assert NAMES[0] not in names
 
 
 def test_strangers_get_nothing(alone: Server) -> None:
@@ -356,7 +356,9 @@ def test_strangers_get_nothing(alone: Server) -> None:
         assert get(alone, method).status == 405
 
 
-def test_counts_are_told_even_where_the_books_cannot_be_read(server: Server, home: Home) -> None:
+def test_counters_are_exposed_even_if_the_database_cannot_be_read(
+    server: Server, home: Home
+) -> None:
     aside = home.database.with_suffix(".aside")
     home.database.rename(aside)
     samples = scrape(server)
@@ -367,16 +369,16 @@ def test_counts_are_told_even_where_the_books_cannot_be_read(server: Server, hom
     assert scrape(server)["shocpp_database_readable",] == 1
 
 
-# -- the files of the tallies ---------------------------------------------------------------------
+# -- counter files --------------------------------------------------------------------------------
 
 
 def heartbeats(folder: Path) -> float:
-    """The Heartbeats that all tallies of a folder have counted together."""
+    """Return the number of Heartbeats in all counter files of a folder."""
     return add_up(folder).numbers[PLACES["frames", "in", "Heartbeat"]]
 
 
 def counted(folder: Path, times: int) -> CounterFile:
-    """The file of a worker that has counted so many Heartbeats."""
+    """Return the file of a worker that has counted so many Heartbeats."""
     file = CounterFile(folder, Counters())
     for _ in range(times):
         file.counters.received("Heartbeat")
@@ -415,14 +417,14 @@ def test_a_file_that_is_removed_or_damaged_loses_no_worker(tmp_path: Path) -> No
     file.close()
 
 
-def test_what_is_read_while_it_is_written_is_whole(tmp_path: Path) -> None:
+def test_a_file_that_is_read_during_a_write_is_complete(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path;"
-        "from shocpp.metrics.counters import Tally;"
-        "from shocpp.metrics.counter_files import TallyFile;"
-        "file = TallyFile(Path(sys.argv[1]), Tally()); print(flush=True)\n"
+        "from shocpp.metrics.counters import Counters;"
+        "from shocpp.metrics.counter_files import CounterFile;"
+        "file = CounterFile(Path(sys.argv[1]), Counters()); print(flush=True)\n"
         "while True:\n"
-        "    file.tally.numbers[:] = [number + 1 for number in file.tally.numbers]\n"
+        "    file.counters.numbers[:] = [number + 1 for number in file.counters.numbers]\n"
         "    file.write()\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]

@@ -1,4 +1,4 @@
-"""FrameReader reads what wsproto reads, refuses what wsproto refuses, and counts bytes."""
+"""The frame reader, compared with wsproto, and the building of frames."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def charger_frame(
     mask: bytes | None = b"\x11\xa7\x00\xff",
     wide: int | None = None,
 ) -> bytes:
-    """A frame as a Charge Point sends it; `wide` forces the length into that many extra bytes."""
+    """Return a frame of a Charge Point; `wide` is the number of extra bytes of its length."""
     length = len(payload)
     if wide is None:
         wide = 0 if length < 126 else 2 if length < 65536 else 8
@@ -114,24 +114,24 @@ def test_every_length_encoding_is_read_alone_and_between_others(length: int) -> 
 
 
 def test_a_frame_may_arrive_byte_by_byte() -> None:
-    one, received = (
+    frame_reader, received = (
         reader(),
         charger_text("é" * 100) + charger_frame(PING, b"!") + charger_text("b"),
     )
-    arrived = [one.feed(received[n : n + 1]) for n in range(len(received))]
+    arrived = [frame_reader.feed(received[n : n + 1]) for n in range(len(received))]
     assert [message for messages in arrived for message in messages] == ["é" * 100, Ping(b"!"), "b"]
 
 
 def test_a_frame_is_a_message_with_its_last_byte_and_not_before() -> None:
-    one, received = reader(), charger_text("x" * 300)
-    assert one.feed(received[:-1]) == []
-    assert one.feed(received[-1:]) == ["x" * 300]
+    frame_reader, received = reader(), charger_text("x" * 300)
+    assert frame_reader.feed(received[:-1]) == []
+    assert frame_reader.feed(received[-1:]) == ["x" * 300]
 
 
 def test_the_beginning_of_the_next_frame_waits_for_its_rest() -> None:
-    one, second = reader(), charger_text("second")
-    assert one.feed(charger_text("first") + second[:3]) == ["first"]
-    assert one.feed(second[3:] + charger_text("third")) == ["second", "third"]
+    frame_reader, second = reader(), charger_text("second")
+    assert frame_reader.feed(charger_text("first") + second[:3]) == ["first"]
+    assert frame_reader.feed(second[3:] + charger_text("third")) == ["second", "third"]
 
 
 def test_nothing_received_is_no_message() -> None:
@@ -141,10 +141,10 @@ def test_nothing_received_is_no_message() -> None:
 def test_eight_mebibytes_in_reads_of_64_kib_are_one_message() -> None:
     text = "0123456789abcdef" * (MIB // 2)
     received = charger_frame(TEXT, text.encode())
-    one = reader(8 * MIB)
+    frame_reader = reader(8 * MIB)
     reads = [received[n : n + 65536] for n in range(0, len(received), 65536)]
-    assert [one.feed(part) for part in reads[:-1]] == [[]] * (len(reads) - 1)
-    assert one.feed(reads[-1]) == [text]
+    assert [frame_reader.feed(part) for part in reads[:-1]] == [[]] * (len(reads) - 1)
+    assert frame_reader.feed(reads[-1]) == [text]
 
 
 # --- fragments ---
@@ -167,9 +167,12 @@ def test_line_ends_in_fragments_stay_as_they_were_sent() -> None:
 
 def test_plain_frames_behind_fragments_in_the_same_read_are_read() -> None:
     tail = charger_text("tail")
-    one = reader()
-    assert one.feed(b"".join(fragments(b"a", b"b")) + charger_text("c") + tail[:2]) == ["ab", "c"]
-    assert one.feed(tail[2:]) == ["tail"]
+    frame_reader = reader()
+    assert frame_reader.feed(b"".join(fragments(b"a", b"b")) + charger_text("c") + tail[:2]) == [
+        "ab",
+        "c",
+    ]
+    assert frame_reader.feed(tail[2:]) == ["tail"]
 
 
 @pytest.mark.parametrize("length", [0, 125, 126, 65535, 65536])
@@ -179,8 +182,8 @@ def test_a_fragment_of_any_length_ends_where_the_next_frame_begins(length: int) 
 
 
 def test_a_ping_between_fragments_is_answered_before_the_message_ends() -> None:
-    one = reader()
-    assert one.feed(fragments(b"a", b"b")[0] + charger_frame(PING)) == [Ping(b"")]
+    frame_reader = reader()
+    assert frame_reader.feed(fragments(b"a", b"b")[0] + charger_frame(PING)) == [Ping(b"")]
 
 
 def test_a_close_between_fragments_ends_the_connection() -> None:
@@ -190,21 +193,21 @@ def test_a_close_between_fragments_ends_the_connection() -> None:
 # --- close ---
 
 
-def test_a_close_frame_tells_its_code_and_reason() -> None:
+def test_a_close_frame_has_a_code_and_a_reason() -> None:
     assert reader().feed(charger_close(1000, "tschüß".encode())) == [Closed(1000, "tschüß")]
 
 
-def test_an_empty_close_frame_is_told_as_1005() -> None:
+def test_an_empty_close_frame_has_the_code_1005() -> None:
     assert reader().feed(charger_frame(CLOSE)) == [Closed(1005, "")]
 
 
 def test_bytes_after_the_close_are_dropped() -> None:
-    one = reader()
-    assert one.feed(charger_text("a") + charger_close(4000) + charger_text("b")) == [
+    frame_reader = reader()
+    assert frame_reader.feed(charger_text("a") + charger_close(4000) + charger_text("b")) == [
         "a",
         Closed(4000, ""),
     ]
-    assert one.feed(charger_text("c") + b"\xff\xff") == []
+    assert frame_reader.feed(charger_text("c") + b"\xff\xff") == []
 
 
 # --- refusals ---
@@ -244,7 +247,7 @@ def test_text_that_is_not_utf_8_is_refused_with_1007() -> None:
         pytest.param(b"GET / HTTP/1.1\r\n", id="not a WebSocket at all"),
     ],
 )
-def test_what_breaks_the_protocol_is_refused_with_1002(received: bytes) -> None:
+def test_a_protocol_error_is_refused_with_1002(received: bytes) -> None:
     violation = refusal(received)
     assert (violation.code, violation.before) == (1002, [])
 
@@ -257,10 +260,10 @@ def test_messages_completed_before_a_refusal_are_not_lost() -> None:
 
 
 def test_after_a_refusal_further_bytes_are_dropped() -> None:
-    one = reader()
+    frame_reader = reader()
     with pytest.raises(FrameViolation):
-        one.feed(charger_frame(BINARY) + charger_text("a"))
-    assert one.feed(charger_text("b")) == []
+        frame_reader.feed(charger_frame(BINARY) + charger_text("a"))
+    assert frame_reader.feed(charger_text("b")) == []
 
 
 def test_the_reason_of_a_refusal_fits_a_close_frame() -> None:
@@ -281,10 +284,10 @@ def test_a_huge_announced_length_is_refused_at_once_with_1009() -> None:
 
 
 def test_the_last_byte_of_an_announced_length_is_enough_to_refuse_it() -> None:
-    one, header = reader(), b"\x81\xff" + (5 * 10**9).to_bytes(8, "big")
-    assert [one.feed(header[n : n + 1]) for n in range(9)] == [[]] * 9
+    frame_reader, header = reader(), b"\x81\xff" + (5 * 10**9).to_bytes(8, "big")
+    assert [frame_reader.feed(header[n : n + 1]) for n in range(9)] == [[]] * 9
     with pytest.raises(FrameViolation, match=r"^1009 "):
-        one.feed(header[9:])
+        frame_reader.feed(header[9:])
 
 
 def test_a_huge_announced_fragment_is_refused_at_once_with_1009() -> None:
@@ -314,8 +317,8 @@ def test_pings_do_not_count() -> None:
 
 
 def test_a_header_arriving_byte_by_byte_counts_once() -> None:
-    one, received = reader(10), b"".join(fragments(b"x" * 6, b"x" * 4))
-    arrived = [one.feed(received[n : n + 1]) for n in range(len(received))]
+    frame_reader, received = reader(10), b"".join(fragments(b"x" * 6, b"x" * 4))
+    arrived = [frame_reader.feed(received[n : n + 1]) for n in range(len(received))]
     assert arrived[-1] == ["x" * 10]
 
 
@@ -325,14 +328,14 @@ def test_each_message_has_the_whole_limit() -> None:
 
 
 def test_the_limit_may_be_raised_between_two_reads() -> None:
-    one = reader(10)
+    frame_reader = reader(10)
     first, second = fragments(b"x" * 10, b"x" * 10)
-    assert one.feed(first) == []
-    one.max_message_bytes = 20
-    assert one.feed(second + charger_text("y" * 20)) == ["x" * 20, "y" * 20]
+    assert frame_reader.feed(first) == []
+    frame_reader.max_message_bytes = 20
+    assert frame_reader.feed(second + charger_text("y" * 20)) == ["x" * 20, "y" * 20]
 
 
-# --- what it costs ---
+# --- memory ---
 
 
 def test_an_idle_reader_holds_no_protocol_machine() -> None:
@@ -342,8 +345,8 @@ def test_an_idle_reader_holds_no_protocol_machine() -> None:
     tracemalloc.start()
     try:
         busy = [reader() for _ in range(1000)]
-        for one in busy:
-            assert len(one.feed(received)) == 3
+        for frame_reader in busy:
+            assert len(frame_reader.feed(received)) == 3
         gc.collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
@@ -352,25 +355,25 @@ def test_an_idle_reader_holds_no_protocol_machine() -> None:
 
 
 def test_a_message_in_one_byte_fragments_costs_no_more_than_a_few_times_its_size() -> None:
-    one, received = reader(), b"".join(fragments(*["€".encode()] * 50_000))
+    frame_reader, received = reader(), b"".join(fragments(*["€".encode()] * 50_000))
     gc.collect()
     tracemalloc.start()
     try:
         for n in range(0, len(received) - 9, 9_000):
-            one.feed(received[n : min(n + 9_000, len(received) - 9)])
+            frame_reader.feed(received[n : min(n + 9_000, len(received) - 9)])
         gc.collect()
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert held < 2 * 150_000
-    assert one.feed(received[-9:]) == ["€" * 50_000]
+    assert frame_reader.feed(received[-9:]) == ["€" * 50_000]
 
 
 # --- encoders ---
 
 
 def sent(frames: bytes) -> list[object]:
-    """What a wsproto client makes of what the Central System sends."""
+    """Return the messages that a wsproto client reads in frames of the Central System."""
     charger = FrameProtocol(client=True, extensions=[])
     charger.receive_bytes(frames)
     text, seen = "", list[object]()
@@ -406,7 +409,7 @@ def test_a_close_code_that_never_travels_is_sent_as_no_code() -> None:
     ] * 3
 
 
-def test_a_lone_surrogate_in_a_reason_does_not_keep_us_from_hanging_up() -> None:
+def test_a_lone_surrogate_in_a_reason_does_not_prevent_the_close() -> None:
     assert sent(close_frame(1002, "\ud800!")) == [(CLOSE, (1002, "?!"))]
 
 
@@ -423,11 +426,12 @@ def test_any_text_reaches_the_charge_point(texts: list[str]) -> None:
 
 # --- the property: FrameReader is wsproto ---
 
-LIMIT = 70_000  # above 65535, so that all three length encodings are admitted
+# Above 65535, so that all three length encodings are allowed.
+LIMIT = 70_000
 
 
 class Limit(Extension):
-    """The same limit for the plain wsproto, counted from the payload as it passes."""
+    """The same limit for wsproto alone, counted from the payload."""
 
     name = "limit"
 
@@ -493,12 +497,12 @@ def by_wsproto(received: bytes) -> tuple[list[Received], int | None]:
     return messages, None
 
 
-def by_reader(one: FrameReader, chunks: list[bytes]) -> tuple[list[Received], int | None]:
+def by_reader(frame_reader: FrameReader, chunks: list[bytes]) -> tuple[list[Received], int | None]:
     messages: list[Received] = []
     code = None
     for chunk in chunks:
         try:
-            messages += one.feed(chunk)
+            messages += frame_reader.feed(chunk)
         except FrameViolation as violation:
             assert code is None, "a connection is refused once"
             messages += violation.before
@@ -562,7 +566,7 @@ streams = st.builds(
 
 @st.composite
 def conversations(draw: st.DrawFn) -> list[bytes]:
-    """What a Charge Point sends, some bytes of it spoiled, cut as a network might."""
+    """Return the bytes of a Charge Point, some of them damaged, in chunks as from a network."""
     stream = bytearray(draw(streams) + draw(streams))
     for where, byte in draw(
         st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=2)
@@ -577,17 +581,17 @@ def conversations(draw: st.DrawFn) -> list[bytes]:
 
 
 @given(conversations())
-def test_frame_reader_is_wsproto_whatever_is_sent_and_however_it_is_cut(
+def test_frame_reader_equals_wsproto_for_any_bytes_in_any_chunks(
     chunks: list[bytes],
 ) -> None:
     stream = b"".join(chunks)
-    one = FrameReader(LIMIT)
-    messages, code = by_reader(one, chunks)
+    frame_reader = FrameReader(LIMIT)
+    messages, code = by_reader(frame_reader, chunks)
     expected, expected_code = by_wsproto(stream)
     assert messages == expected
     if (code, expected_code) == (None, 1007):
-        # wsproto looks into a frame that is not whole yet; FrameReader finds the same in the end.
+        # wsproto decodes an incomplete frame; FrameReader refuses it once the frame is complete.
         padding = bytes(LIMIT)
-        rest, code = by_reader(one, [padding])
+        rest, code = by_reader(frame_reader, [padding])
         assert (messages + rest, code) == by_wsproto(stream + padding)
     assert code == expected_code

@@ -1,4 +1,4 @@
-"""The web door: what is decided before a charger's upgrade."""
+"""The upgrade of a charger's request, and its refusals."""
 
 import http.client
 
@@ -38,14 +38,14 @@ def test_a_name_with_slash_or_control_characters_is_refused(target: str) -> None
 
 
 def get(server: Server, path: str, **headers: str) -> tuple[int, str]:
-    """Status and text of a plain request."""
+    """Return the status and text of the answer to a plain request."""
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
     client.request("GET", path, headers=headers)
     response = client.getresponse()
     return response.status, response.read().decode()
 
 
-def test_people_are_told_what_to_do(server: Server) -> None:
+def test_a_browser_gets_the_address_for_the_charger(server: Server) -> None:
     assert get(server, "/healthz") == (200, "ok\n")
     status, text = get(server, "/")
     assert status == 200
@@ -73,7 +73,7 @@ def test_ocpp16_is_chosen_at_any_position_and_presumed_when_nothing_is_offered(
         assert '"currentTime"' in str(charger.recv(5))
 
 
-def test_only_foreign_subprotocols_end_after_the_handshake(server: Server) -> None:
+def test_foreign_subprotocols_alone_are_closed_after_the_handshake(server: Server) -> None:
     with connect(server.url("garage"), subprotocols=["ocpp2.0.1"]) as charger:  # type: ignore[list-item]
         assert charger.subprotocol is None
         with pytest.raises(ConnectionClosedError):
