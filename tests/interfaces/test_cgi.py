@@ -314,8 +314,8 @@ CARELESS = {
         proxy_set_header Connection "upgrade";""",
 }
 if os.geteuid() == 0:
-    # The default since nginx 1.29.7. Only the user of its workers, which is not root, shows that the
-    # request was forwarded.
+    # The default since nginx 1.29.7. Only the user of its workers, which is not root, shows that a
+    # proxy has forwarded the request.
     CARELESS["kept connections"] = """
         proxy_http_version 1.1;
         proxy_set_header Connection "";"""
