@@ -1,4 +1,4 @@
-"""One line of text: a text of a charger or a stranger cannot begin a new line."""
+"""Escaping of control characters, so that a text of a charger or a stranger stays on one line."""
 
 
 def one_line(text: str) -> str:
