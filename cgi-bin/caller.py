@@ -9,8 +9,8 @@ import gc
 import os
 import sys
 
-# Nearly all the time of this process is its start. It therefore runs without site-packages (-S), the
-# Python settings of the environment (-I), the garbage collector and the interpreter's cleanup.
+# Nearly all the time of this process is its start. It therefore runs without site-packages (-S),
+# the Python settings of the environment (-I), the garbage collector and the interpreter's cleanup.
 gc.disable()
 sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
