@@ -25,7 +25,7 @@ from shocpp.ocpp.facts import (
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import properties
-from shocpp.store.books import readings, records, signed_values, transactions
+from shocpp.store.books import readings, records, signed_values, stops, transactions
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Place
 from shocpp.store.database import Database
@@ -149,7 +149,7 @@ class Billing:
         accounts = self._accounts_in_force()
         card = accounts.card(stopped.id_tag, heard.received_ms) if stopped.id_tag else None
         known = card is not None and card.account_index != UNASSIGNED_INDEX
-        rows = transactions.RowsForStop(
+        rows = stops.RowsForStop(
             self._db,
             heard.charge_point,
             stopped,
@@ -159,7 +159,7 @@ class Billing:
         )
         match = match_stop(stopped, rows, heard.received_ms)
         if match.repeat_of is not None:
-            transactions.count_repeated_stop(self._db, match.repeat_of)
+            stops.count_repeated_stop(self._db, match.repeat_of)
         else:
             self._book(heard, stopped, match, len(rows.known))
         return {} if card is None else {"idTagInfo": {"status": card.status}}
@@ -170,9 +170,9 @@ class Billing:
         Its transaction stays open; nothing but the stop itself is looked at.
         """
         bare = stopped._replace(meter_stop_wh=None, readings=(), signed=())
-        known = transactions.stops_alike(self._db, heard.charge_point, bare)
+        known = stops.stops_alike(self._db, heard.charge_point, bare)
         if known:
-            transactions.count_repeated_stop(self._db, known[-1].row)
+            stops.count_repeated_stop(self._db, known[-1].row)
         else:
             match = Match(unmatched="it could not be processed; see the log")
             self._book(heard, bare, match, 0)
@@ -198,7 +198,7 @@ class Billing:
             stopped,
             match,
             readings=taken,
-            overlapping=transactions.overlapping(db, heard.charge_point, stopped, match),
+            overlapping=stops.overlapping(db, heard.charge_point, stopped, match),
             cap_wh=heard.entry.cap_wh,
             now_ms=heard.received_ms,
         )
@@ -213,7 +213,7 @@ class Billing:
             record.account,
         )
         whole_frame = heard.text if record.review else None
-        stop_row = transactions.record_stop(
+        stop_row = stops.record_stop(
             db, heard.charge_point, stopped, match, heard.received_ms, whole_frame
         )
         signed_at = Place(heard.charge_point, connector_id, row, stop_row)
