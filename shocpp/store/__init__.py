@@ -1,1 +1,1 @@
-"""SQLite: the only package with SQL, the doorbells, and the signs of life of workers."""
+"""The SQLite database, the only package with SQL; also the doorbells and the list of workers."""

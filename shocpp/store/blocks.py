@@ -1,8 +1,8 @@
-"""Where in a long table the rows of one Charge Point are (memory floor).
+"""The block index: it leads to the rows of one Charge Point in a long table.
 
-Which blocks of so many row ids hold any of it: a full index of what many Charge Points append by
-turns touches another page for every row, but a block is entered once. Who reads looks through the
-blocks that it has rows in.
+Many Charge Points append to such a table in turns. A full index by Charge Point would touch
+another page for each row. The block index enters only once that a Charge Point has rows in a
+block of `SIZE` row ids. A reader scans these blocks and no others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,22 +11,23 @@ from typing import Any
 from shocpp.store.database import Database
 
 SIZE = 1_024
-"""As in the tables `frame_block` and `meter_reading_block`."""
+"""Row ids of a block. The rows of `frame_block` and `meter_reading_block` depend on it."""
 
 Block = tuple[int, int]
-"""Its first and its last row id."""
+"""The first and the last row id of a block."""
 
 
 def enter(db: Database, table: str, charge_point: int, row: int) -> None:
-    """Note where a Charge Point has a row of this table, in the caller's write transaction."""
-    place = (table, charge_point, row // SIZE)
-    if not db.is_remembered(place):
-        db.execute(f"INSERT OR IGNORE INTO {table}_block VALUES (?, ?)", place[1:])
-        db.remember(place)
+    """Enter the block of this row for its Charge Point, in the caller's write transaction."""
+    entry = (table, charge_point, row // SIZE)
+    # Nearly every row falls into a block that this connection has entered before.
+    if not db.is_remembered(entry):
+        db.execute(f"INSERT OR IGNORE INTO {table}_block VALUES (?, ?)", entry[1:])
+        db.remember(entry)
 
 
 def newest_first(db: Database, table: str, charge_point: int) -> Iterator[Block]:
-    """The blocks with rows of a Charge Point."""
+    """Return the blocks with rows of a Charge Point, the newest first."""
     rows = db.execute(
         f"SELECT block FROM {table}_block WHERE charge_point = ? ORDER BY block DESC",
         (charge_point,),
@@ -35,7 +36,10 @@ def newest_first(db: Database, table: str, charge_point: int) -> Iterator[Block]
 
 
 def beginning_with(db: Database, table: str, charge_point: int, row: int) -> Iterator[Block]:
-    """The blocks with rows of a Charge Point, from a row on."""
+    """Return the blocks with rows of a Charge Point from this row id on, the oldest first.
+
+    The first block begins at `row` if it holds it.
+    """
     rows = db.execute(
         f"SELECT block FROM {table}_block WHERE charge_point = ? AND block >= ? ORDER BY block",
         (charge_point, row // SIZE),
@@ -46,14 +50,14 @@ def beginning_with(db: Database, table: str, charge_point: int, row: int) -> Ite
 def rows_of(
     db: Database, sql: str, charge_point: int, blocks: Iterable[Block], limit: int
 ) -> list[Any]:
-    """The first so many rows of a Charge Point, from one block after the other.
+    """Return at most `limit` rows of a Charge Point, block by block in the order given.
 
-    `sql` asks for those of one block: its values are the Charge Point, the first and the last row
-    id, and the limit.
+    `sql` selects the rows of one block. Its four values are the Charge Point, the first and the
+    last row id of the block, and the limit.
     """
-    found: list[Any] = []
+    rows: list[Any] = []
     for block in blocks:
-        found += db.execute(sql, (charge_point, *block, limit - len(found))).fetchall()
-        if len(found) >= limit:
+        rows += db.execute(sql, (charge_point, *block, limit - len(rows))).fetchall()
+        if len(rows) >= limit:
             break
-    return found
+    return rows

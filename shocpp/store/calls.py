@@ -1,11 +1,12 @@
-"""The queue of Calls to Charge Points (memory floor).
+"""The queue of Calls to Charge Points.
 
     queued → sent → answered | refused | expired | unknown
        └───────────────────────→ expired
 
-Every step is one conditional UPDATE, so that of many workers and callers exactly one takes it. The
-row's deadline is its expiry: nobody wants last night's RemoteStart at six in the morning. A row
-that was sent is never sent again, whatever became of its worker.
+Each step is one conditional UPDATE: of many workers and callers exactly one takes it. A Call that
+waits past its deadline expires, because a RemoteStart of last night must not start a car in the
+morning. A Call that was sent is never sent again. Its state is `unknown` if its worker died before
+the confirmation came.
 """
 
 from typing import NamedTuple
@@ -18,13 +19,20 @@ _CHANGING = (
     "('RemoteStartTransaction', 'RemoteStopTransaction', 'Reset', 'UnlockConnector',"
     " 'ChangeAvailability')"
 )
-"""Actions after which asking again for another one is no repeat."""
+"""Actions that change the state of a Charge Point, as an SQL list.
+
+After one of these the same canned call asks for something new; it is no repeat.
+"""
 
 NEVER_SENT = "it was never sent"
+"""The error description of a Call that ended while it was queued."""
 
 
 class QueuedCall(NamedTuple):
-    """A Call that waits for its Charge Point; `charge_point_id` is an identity."""
+    """A Call that waits for its Charge Point.
+
+    `call_id` is its unique id in OCPP-J, `charge_point_id` an identity, and `payload` JSON text.
+    """
 
     call_id: str
     charge_point_id: str
@@ -34,7 +42,10 @@ class QueuedCall(NamedTuple):
 
 
 class CallOutcome(NamedTuple):
-    """How a Call stands or ended; `confirmation` is JSON text."""
+    """The state of a Call: one of those above. `confirmation` is JSON text.
+
+    The error members are those of a CallError, or describe why no confirmation came.
+    """
 
     state: str
     confirmation: str | None
@@ -45,7 +56,11 @@ class CallOutcome(NamedTuple):
 def queue(
     db: Database, call: QueuedCall, doorbell: str, now_ms: int, *, asked_by: str, canned: str | None
 ) -> None:
-    """Queue a Call; `bell` is rung when it is settled."""
+    """Queue a Call for its Charge Point, which must have a row.
+
+    `doorbell` is the path to ring when the Call is settled. `asked_by` names the caller for the
+    listing of Calls, `canned` the canned call if it is one.
+    """
     db.execute(
         "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms, deadline_ms,"
         " bell, asked_by, canned) SELECT ?, id, ?, ?, 'queued', ?, ?, ?, ?, ? FROM charge_point"
@@ -65,7 +80,7 @@ def queue(
 
 
 class Repeatable(NamedTuple):
-    """A canned call that was asked for just now; asking again may be a repeat of it."""
+    """A recent Call of a canned call; the same request again may be a repeat of it."""
 
     call_id: str
     charge_point_id: str
@@ -76,11 +91,12 @@ class Repeatable(NamedTuple):
 
 
 def just_asked(db: Database, canned: str, since_ms: int, now_ms: int) -> Repeatable | None:
-    """The newest Call of this canned call, as long as nothing has undone it.
+    """Return the newest Call of this canned call, or None if another request is no repeat.
 
-    A start after a stop is no repeat, and one that was never sent is not repeated either.
+    The Call was queued between the two times. None if it was never sent, or if a later Call of
+    another action has changed the state of the Charge Point: a start after a stop is no repeat.
     """
-    found = db.execute(
+    row = db.execute(
         "SELECT call_id, charge_point_id, action, payload, queued_ms, state, confirmation,"
         " error_code, error_description FROM call AS first JOIN charge_point"
         " ON charge_point.id = charge_point WHERE canned = ?1 AND queued_ms BETWEEN ?2 AND ?3"
@@ -90,14 +106,14 @@ def just_asked(db: Database, canned: str, since_ms: int, now_ms: int) -> Repeata
         f"  AND call.action <> first.action AND call.action IN {_CHANGING})",
         (canned, since_ms, now_ms),
     ).fetchone()
-    if found is None:
+    if row is None:
         return None
-    call_id, charge_point_id, action, payload, queued_ms, *outcome = found
+    call_id, charge_point_id, action, payload, queued_ms, *outcome = row
     return Repeatable(call_id, charge_point_id, action, payload, queued_ms, CallOutcome(*outcome))
 
 
 def withdraw(db: Database, call_id: str, now_ms: int) -> None:
-    """End a Call that is still queued: nobody will take it."""
+    """Expire a Call if it is still queued, so that no worker sends it."""
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
         " WHERE call_id = ? AND state = 'queued' RETURNING id, payload",
@@ -107,9 +123,10 @@ def withdraw(db: Database, call_id: str, now_ms: int) -> None:
 
 
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
-    """The Calls queued for Charge Points that this worker holds, first come first served."""
+    """Return the queued Calls for the Charge Points that this worker holds, the oldest first."""
+    # CROSS JOIN keeps this order of tables. Queued Calls are few, connections may be thousands:
+    # with 10 000 of them a command took 7.8 ms by SQLite's own order and takes 1.5 ms by this one.
     rows = db.execute(
-        # In this order: Calls that wait are few, Charge Points may be many.
         "SELECT call_id, charge_point_id, action, payload, deadline_ms"
         " FROM call INDEXED BY call_queued"
         " CROSS JOIN connection USING (charge_point)"
@@ -122,9 +139,10 @@ def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
 
 
 def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now_ms: int) -> bool:
-    """Take a queued Call for the connection `token`; False where another one has it, or too late.
+    """Mark a queued Call as sent on the connection `token`. Return True if this worker has it.
 
-    `payload` replaces the queued one: it is on its way now, and its secrets need not stay.
+    False if another worker has it, it was withdrawn, or its deadline has passed. `payload` replaces
+    the queued one: passwords in it are not needed once it is sent.
     """
     cursor = db.execute(
         "UPDATE call SET state = 'sent', sent_ms = ?, worker = ?, token = ?, payload = ?"
@@ -135,7 +153,11 @@ def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now
 
 
 def settle(db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int) -> str | None:
-    """End a Call that went out on the connection `token`. Returns the bell of who waits for it."""
+    """End a Call that was sent on the connection `token`.
+
+    Return the path of the doorbell to ring, or None. The token keeps a confirmation on another
+    connection from settling this Call.
+    """
     row = db.execute(
         "UPDATE call SET state = ?, confirmation = ?, error_code = ?, error_description = ?,"
         " settled_ms = ? WHERE call_id = ? AND token = ? AND state = 'sent' RETURNING bell",
@@ -145,16 +167,16 @@ def settle(db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms:
 
 
 def overdue(db: Database, now_ms: int) -> bool:
-    """Whether there is a Call that its deadline has overtaken."""
-    found = db.execute(
+    """Return True if a Call without an end is past its deadline."""
+    row = db.execute(
         "SELECT 1 FROM call WHERE state IN ('queued', 'sent') AND deadline_ms <= ? LIMIT 1",
         (now_ms,),
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def expire(db: Database, now_ms: int) -> None:
-    """End what its deadline has overtaken."""
+    """Expire the Calls that are past their deadlines."""
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?1,"
         " error_description = iif(state = 'queued', ?2, error_description)"
@@ -165,14 +187,14 @@ def expire(db: Database, now_ms: int) -> None:
 
 
 def _redact(db: Database, ended: list[tuple[int, str]]) -> None:
-    """What was never sent was never redacted by `claim`."""
+    """Remove the secrets from payloads that were never sent; `claim` removes them when it sends."""
     for row, payload in ended:
-        if (kept := redacted(payload)) != payload:
-            db.execute("UPDATE call SET payload = ? WHERE id = ?", (kept, row))
+        if (redacted_payload := redacted(payload)) != payload:
+            db.execute("UPDATE call SET payload = ? WHERE id = ?", (redacted_payload, row))
 
 
 def outcome(db: Database, call_id: str) -> CallOutcome | None:
-    """How a Call stands."""
+    """Return the outcome of a Call so far, or None if there is no such Call."""
     row = db.execute(
         "SELECT state, confirmation, error_code, error_description FROM call WHERE call_id = ?",
         (call_id,),
@@ -181,7 +203,10 @@ def outcome(db: Database, call_id: str) -> CallOutcome | None:
 
 
 def purge(db: Database, before_ms: int, at_most: int = 1_000) -> bool:
-    """Drop Calls that ended long ago, oldest first; whether there may be more."""
+    """Delete ended Calls that were queued before a time. Return True if there may be more.
+
+    It looks at the `at_most` oldest Calls only, so that the write transaction stays short.
+    """
     cursor = db.execute(
         "DELETE FROM call WHERE id IN (SELECT id FROM call ORDER BY id LIMIT ?)"
         " AND queued_ms < ? AND state NOT IN ('queued', 'sent')",

@@ -84,7 +84,7 @@ def test_a_copy_is_never_put_in_the_place_of_something_else(garage: Home) -> Non
     link = garage.folder / "link"
     link.symlink_to(garage.database)
     for path in (text, foreign, garage.folder, garage.tags_file):
-        assert "is there and is no copy of ours; name another file" in refused(garage, path)
+        assert "exists and is no copy made by shocpp; name another file" in refused(garage, path)
     for path in (garage.database, link):
         assert "is the database itself" in refused(garage, path)
     assert "does not exist; make it first" in refused(garage, "missing/copy.sqlite3")
