@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shocpp.errors import UsageError
-from shocpp.store.database import APPLICATION_ID, Database, damaged, translated
+from shocpp.store.database import APPLICATION_ID, Database
+from shocpp.store.sqlite_errors import damaged, translated
 
 PAGES_AT_ONCE = 2_000
 """Pages that SQLite copies between two calls of `report`."""

@@ -1,4 +1,4 @@
-"""Folders as locks between processes (memory floor)."""
+"""Locks between processes, on folders."""
 
 import fcntl
 import os
@@ -11,7 +11,10 @@ from shocpp.errors import ShocppError
 
 @contextmanager
 def one_at_a_time(folder: Path, unusable: type[ShocppError]) -> Iterator[None]:
-    """Wait until no other process is in such a block for this folder; raises `unusable`."""
+    """Run a block while no other process runs such a block for this folder.
+
+    It waits without a time limit. Raises `unusable` if the folder cannot be opened.
+    """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:

@@ -20,10 +20,9 @@ from shocpp.store.database import (
     Database,
     check_ours,
     connect,
-    damaged,
-    unusable,
 )
 from shocpp.store.locks import one_at_a_time
+from shocpp.store.sqlite_errors import damaged, unusable
 
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"

@@ -1,15 +1,19 @@
-"""Facts about the database itself (memory floor)."""
+"""The table `property`: facts about the database, and the last valid configuration files."""
 
 from shocpp.store.database import Database
 
 
 def probe(db: Database, now_ms: int) -> None:
-    """A write that is there only to see whether writing works."""
+    """Write a row only to learn whether writing works, in the caller's write transaction."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('probed_ms', ?)", (str(now_ms),))
 
 
 def born_ms(db: Database, now_ms: int = 2**62) -> int:
-    """Since when every start is on file: when this database was made, or files came into it."""
+    """Return the time since which every start is on file.
+
+    That is when this database was made, or the last import up to `now_ms`. A transaction id from
+    before may be genuine although no row has it.
+    """
     (moment_ms,) = db.execute(
         "SELECT max(CAST(value AS INTEGER)) FROM property WHERE name = 'born_ms'"
         " OR name GLOB 'imported_ms*' AND CAST(value AS INTEGER) <= ?",
@@ -19,31 +23,30 @@ def born_ms(db: Database, now_ms: int = 2**62) -> int:
 
 
 def remember_import(db: Database, now_ms: int) -> None:
-    """Files are taken into the books, and there may be starts that are older than these.
-
-    Each import is remembered: what was decided before it, and between two, is decided again so.
-    """
+    """Note that records were imported: there may be older starts that no row has."""
+    # A rebuild decides each stop again as it was decided then. So each import keeps its own row,
+    # and `born_ms` can be asked as of any time.
     name = f"imported_ms {now_ms}"
     db.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, str(now_ms)))
 
 
 def stored_allowlist(db: Database) -> str | None:
-    """The last charge_points.json that was good."""
-    found = db.execute("SELECT value FROM property WHERE name = 'charge_points'").fetchone()
-    return found[0] if found else None
+    """Return the text of the last valid charge_points.json, or None."""
+    row = db.execute("SELECT value FROM property WHERE name = 'charge_points'").fetchone()
+    return row[0] if row else None
 
 
 def store_allowlist(db: Database, text: str) -> None:
-    """Keep a good charge_points.json."""
+    """Store the text of a valid charge_points.json."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('charge_points', ?)", (text,))
 
 
 def kept_tags(db: Database) -> str | None:
-    """The last tags.json that was good."""
-    found = db.execute("SELECT value FROM property WHERE name = 'tags'").fetchone()
-    return found[0] if found else None
+    """Return the text of the last valid tags.json, or None."""
+    row = db.execute("SELECT value FROM property WHERE name = 'tags'").fetchone()
+    return row[0] if row else None
 
 
 def keep_tags(db: Database, text: str) -> None:
-    """Keep a good tags.json."""
+    """Store the text of a valid tags.json; it stays in force while the file is invalid."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('tags', ?)", (text,))

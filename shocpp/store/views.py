@@ -1,4 +1,4 @@
-"""The views of db/views.sql, row by row (memory floor)."""
+"""Rows of the views of db/views.sql, for listings."""
 
 from typing import Any
 
@@ -8,13 +8,16 @@ LISTED = (
     *("calls", "charge_points", "connectors", "gaps", "open_transactions"),
     *("refused_attempts", "review"),
 )
+"""The views that are small enough to be read whole; `calls` may be limited."""
 
 
 def rows_of(db: Database, view: str, last: int | None = None) -> list[dict[str, Any]]:
-    """The rows of one of the listed views, each by its columns' names.
+    """Return the rows of one of the `LISTED` views, each as values by column name.
 
-    `last`: only the newest so many of `calls`, which grows; oldest first.
+    `last` limits `calls` to its newest rows, the oldest of them first; no other view has a number
+    to sort by. Raises KeyError for any other name of a view.
     """
+    # The name becomes a part of the SQL, so only known names pass.
     if view not in LISTED:
         raise KeyError(view)
     newest = "" if last is None else " ORDER BY number DESC LIMIT ?"
