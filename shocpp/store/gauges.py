@@ -1,8 +1,8 @@
-"""What is measured of the books as they are now, for a monitoring system (memory floor).
+"""Figures of the present state for a monitoring system.
 
-Everything here is cheap enough to be asked every few seconds: an index, or one reading of the
-accounting records (70 ms for 100 000 of them). Energy past the books is not: the view `gaps` takes
-a second and more there.
+Each is cheap enough to be read every few seconds: by an index, or by one scan of the accounting
+records (70 ms for 100 000 of them). Gaps are missing on purpose: the view `gaps` takes a second
+and more with so many records.
 """
 
 from typing import NamedTuple
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from shocpp.store.database import Database
 
 MOST_STRANGERS = 100
-"""Connected chargers that nobody was ever billed for: their names may be anybody's invention."""
+"""Connected chargers that were never billed and get metrics: a stranger can invent such names."""
 
 MOST_CONNECTORS = 100
-"""A charger may claim any number to be one of its connectors."""
+"""The highest connector id that gets a metric: a charger can report any number."""
 
 
 class ListedChargePoint(NamedTuple):
-    """A Charge Point whose name may be shown: it is connected, or has been billed."""
+    """A Charge Point that metrics may name: it is connected, or was billed. `row` is its row id."""
 
     row: int
     charge_point_id: str
@@ -25,7 +25,10 @@ class ListedChargePoint(NamedTuple):
 
 
 def listed_charge_points(db: Database) -> list[ListedChargePoint]:
-    """Charge Points that an account was billed for, and some of the others while connected."""
+    """Return the Charge Points that an account was billed for, and connected others up to a limit.
+
+    The limit of `MOST_STRANGERS` bounds the number of time series.
+    """
     rows = db.execute(
         "WITH known AS (SELECT id, charge_point_id,"
         "  connection.charge_point IS NOT NULL AS is_there,"
@@ -41,20 +44,21 @@ def listed_charge_points(db: Database) -> list[ListedChargePoint]:
 
 
 def connected_charge_points(db: Database) -> int:
-    """How many Charge Points are connected."""
+    """Return the number of connected Charge Points."""
     return _number(db, "SELECT count(*) FROM connection")
 
 
 def open_transactions(db: Database) -> int:
-    """How many transactions are open."""
+    """Return the number of open transactions."""
     return _number(
-        db,  # there is an index of what is not stopped
+        db,
+        # The first condition is that of the index started_transaction_unstopped.
         "SELECT count(*) FROM started_transaction WHERE state <> 'stopped' AND state = 'open'",
     )
 
 
 def connector_states(db: Database) -> list[tuple[int, int, str]]:
-    """Charge Point (its row), connector and status of all that have told one."""
+    """Return the row id of the Charge Point, connector id and status of each known connector."""
     return db.execute(
         "SELECT charge_point, connector_id, status FROM connector"
         " WHERE connector_id BETWEEN 0 AND ?"
@@ -64,8 +68,11 @@ def connector_states(db: Database) -> list[tuple[int, int, str]]:
 
 
 def booked_wh(db: Database) -> list[tuple[str, int]]:
-    """What each account was booked since ever, as the view monthly_consumption sums it up."""
-    # Reading all in order is half as long as by the index that SQLite would take.
+    """Return the Wh booked to each account since the first record.
+
+    The sum is that of the view monthly_consumption over all months.
+    """
+    # A scan of the whole table takes half as long as the index that SQLite would choose.
     return db.execute(
         "SELECT account, sum(consumed_wh) FROM accounting_record NOT INDEXED"
         " WHERE review IS NULL GROUP BY account ORDER BY account"
@@ -73,14 +80,17 @@ def booked_wh(db: Database) -> list[tuple[str, int]]:
 
 
 def cases_under_review(db: Database) -> list[tuple[str, int]]:
-    """How many records, unknown cards, transactions and registers need a human; no gaps."""
+    """Return the number of cases under review by kind: record, card, transaction, register.
+
+    Gaps are left out, because counting them is slow.
+    """
     return db.execute(
         "SELECT kind, count(*) FROM review WHERE kind <> 'gap' GROUP BY kind"
     ).fetchall()
 
 
 def waiting_calls(db: Database) -> list[tuple[str, int]]:
-    """How many Calls are queued, and how many wait for their answer."""
+    """Return the number of Calls by state: queued, and sent without a confirmation so far."""
     return db.execute(
         "SELECT state, count(*) FROM call WHERE state IN ('queued', 'sent') GROUP BY state"
     ).fetchall()

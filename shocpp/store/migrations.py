@@ -1,9 +1,10 @@
-"""Making and upgrading the database (memory floor).
+"""Migrations: they make the database, or bring it to the version of this program.
 
-Only this switches WAL on, and only under a lock on the folder: several workers doing so on a fresh
-file end in "database is locked" despite the timeout. A new database is made beside its place and
-renamed into it, so there is never half of one; a file that is there but not ours is left alone.
+A new database is made under another name and then renamed, so that there is never an incomplete
+one. A file that is no database of shocpp stays as it is.
 """
+# Only this module switches WAL on, under a lock on the folder. Measured: several workers that do
+# so on a new file end in "database is locked", because this PRAGMA ignores the busy timeout.
 
 import os
 import sqlite3
@@ -27,13 +28,14 @@ from shocpp.store.sqlite_errors import damaged, unusable
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
 _QUICK_CHECK_BYTES = 256 * 1024 * 1024
-"""Up to this size a start also looks through the pages of the file (about a second)."""
+"""The size up to which each start also checks all pages of the file (about one second)."""
 
 
 def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
-    """Make the database, or bring it to this program's version; look through it if `thorough`.
+    """Make the database, or bring it to the version of this program.
 
-    Raises UnusableDatabase where the file is foreign, empty, damaged or newer; it stays untouched.
+    `thorough` also checks the pages of a file that is not too large. Raises UnusableDatabase if the
+    file is foreign, empty, damaged or newer; then it stays unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,30 +49,35 @@ def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
 
 
 def _turn(path: Path) -> AbstractContextManager[None]:
-    """One migrating process at a time. The folder is locked, not the file: closing another
-    descriptor of a database file would drop SQLite's own locks on it."""
+    """Return a lock that one process at a time holds while it migrates this database."""
+    # The folder is locked, not the file: closing another descriptor of the database file would drop
+    # the POSIX locks of SQLite on it.
     return one_at_a_time(path.parent, UnusableDatabase)
 
 
 def put_in_place(new: Path, path: Path, aside: Path) -> None:
-    """Give a closed database the place of another one, which goes aside; raises OSError.
+    """Replace a database by another closed one, and rename the former one to `aside`.
 
-    Nobody makes a new one in the moment in which there is none.
+    The -wal and other files of the former one move with it. Raises OSError.
     """
     sync(new)
+    # Between the two renames there is no database. Under the lock no worker makes an empty one.
     with _turn(path):
-        for old, kept in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
+        for old, renamed in zip((path, *beside(path)), (aside, *beside(aside)), strict=True):
             if old.exists():
-                old.rename(kept)
+                old.rename(renamed)
         new.rename(path)
         sync(path.parent)
 
 
 def _create(path: Path, now_ms: int) -> None:
+    """Make a new database with all migrations and views, and rename it to `path`."""
     new = path.with_name(f"{path.name}.new")
     try:
+        # An earlier attempt may have been killed.
         for leftover in (new, new.with_name(f"{new.name}-wal"), new.with_name(f"{new.name}-shm")):
             leftover.unlink(missing_ok=True)
+        # The rights of the database are also those of its -wal and -shm, which SQLite makes.
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     except OSError as error:
         raise UnusableDatabase(
@@ -90,6 +97,8 @@ def _create(path: Path, now_ms: int) -> None:
 
 
 def _upgrade(path: Path, thorough: bool) -> None:
+    """Check an existing database, and apply the migrations that it lacks."""
+    # SQLite would open it as an empty database. A full disk may have left it so.
     if path.stat().st_size == 0:
         raise UnusableDatabase(
             f"{path} is empty (0 bytes), which no database of shocpp ever is; restore a backup "
@@ -114,6 +123,7 @@ def _upgrade(path: Path, thorough: bool) -> None:
 
 
 def _quick_check(database: Database) -> None:
+    """Raise UnusableDatabase if a page of the file is damaged; larger files are not checked."""
     if database.path.stat().st_size > _QUICK_CHECK_BYTES:
         return
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -122,11 +132,14 @@ def _quick_check(database: Database) -> None:
 
 
 def _migration_files() -> list[Path]:
+    """Return the files of db/migrations in the order of their numbers."""
     return sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))
 
 
 def _apply(database: Database, version: int) -> None:
-    """Run what is missing, statement by statement: executescript() commits what is open."""
+    """Run the migrations after this version, and replace the views if their text has changed."""
+    # Each migration and its version number are one transaction, also if the process is killed.
+    # executescript() would commit it before its first statement, so each statement is run alone.
     for file in _migration_files():
         number = int(file.name[:4])
         if number > version:
@@ -141,6 +154,7 @@ def _apply(database: Database, version: int) -> None:
 
 
 def _replace_views(database: Database, views: str) -> None:
+    """Drop all views, and make those of this text in the same transaction."""
     with database.writing():
         names = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
         for (name,) in names:
@@ -151,6 +165,7 @@ def _replace_views(database: Database, views: str) -> None:
 
 
 def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of an SQL script, each of which ends at the end of a line."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

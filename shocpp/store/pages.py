@@ -1,8 +1,7 @@
-"""Pages of the views that grow: what came after a cursor, oldest first (memory floor).
-
-Which rows a page has is found in the tables' indices, and only those rows are read through the
-view: a view computes its columns before they are compared, and sorting one would read all of it.
-"""
+"""Pages of the views that grow: the rows after a cursor, oldest first."""
+# The numbers of a page's rows come from the indices of the tables. Only these rows are then read
+# through the view: SQLite computes the columns of a view before it compares them, and a sorted view
+# would be read as a whole.
 
 import json
 from typing import Any, NamedTuple
@@ -11,11 +10,14 @@ from shocpp.store import blocks
 from shocpp.store.database import Database
 
 _AT_ONCE = 200
-"""So many readings are looked at together: not every one of them begins a frame or has samples."""
+"""Readings that are searched for samples at once: many begin no frame or have no samples."""
 
 
 class Wanted(NamedTuple):
-    """Which accounting records; None: all. `charge_point` is a row's key, `month` 1..12."""
+    """A filter of accounting records; None matches all.
+
+    `month` is 1..12, of any year if `year` is None. `charge_point` is a row id.
+    """
 
     year: int | None = None
     month: int | None = None
@@ -24,7 +26,10 @@ class Wanted(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Where a sample is: the columns of `meter_values` with these names, in their order."""
+    """The position of a sample: the columns of `meter_values` with these names.
+
+    `number` is the first reading of its frame, the others are positions in the lists of the frame.
+    """
 
     number: int = 0
     meter_value: int = 0
@@ -32,7 +37,7 @@ class Sample(NamedTuple):
 
 
 def accounting_after(db: Database, after: int, limit: int, wanted: Wanted) -> list[dict[str, Any]]:
-    """The first rows of `accounting` whose number is more than `after`."""
+    """Return at most `limit` rows of `accounting` whose numbers are greater than `after`."""
     terms, values = _terms(wanted)
     numbers = db.execute(
         f"SELECT id FROM accounting_record WHERE {' AND '.join(['id > ?', *terms])}"
@@ -47,6 +52,7 @@ def accounting_after(db: Database, after: int, limit: int, wanted: Wanted) -> li
 
 
 def _terms(wanted: Wanted) -> tuple[list[str], list[object]]:
+    """Return the conditions of a filter as SQL, and their values."""
     year, month, account, charge_point = wanted
     terms: list[str] = []
     values: list[object] = []
@@ -70,7 +76,11 @@ def meter_values_after(
     charge_point: int | None = None,
     transaction_id: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The first rows of `meter_values` after a sample, maybe only of a row of charge_point."""
+    """Return at most `limit` rows of `meter_values` after a sample.
+
+    `charge_point` (a row id) and `transaction_id` restrict them. A transaction id alone may belong
+    to transactions of several Charge Points.
+    """
     rows: list[dict[str, Any]] = []
     begin = after.number
     while len(rows) < limit:
@@ -94,6 +104,7 @@ def meter_values_after(
 
 
 def _readings(db: Database, begin: int) -> list[int]:
+    """Return the ids of the next readings from this one on."""
     return _numbers(
         db, "SELECT id FROM meter_reading WHERE id >= ? ORDER BY id LIMIT ?", begin, _AT_ONCE
     )
@@ -102,6 +113,7 @@ def _readings(db: Database, begin: int) -> list[int]:
 def _readings_of(
     db: Database, transaction_id: int, charge_point: int | None, begin: int
 ) -> list[int]:
+    """Return the ids of the next readings of the transactions with this id."""
     return _numbers(
         db,
         "SELECT id FROM meter_reading WHERE started_transaction IN"
@@ -112,7 +124,8 @@ def _readings_of(
 
 
 def _readings_at(db: Database, charge_point: int, begin: int) -> list[int]:
-    found = blocks.rows_of(
+    """Return the ids of the next readings of a Charge Point."""
+    rows = blocks.rows_of(
         db,
         "SELECT id FROM meter_reading WHERE charge_point = ? AND id BETWEEN ? AND ?"
         " ORDER BY id LIMIT ?",
@@ -120,7 +133,7 @@ def _readings_at(db: Database, charge_point: int, begin: int) -> list[int]:
         blocks.beginning_with(db, "meter_reading", charge_point, begin),
         _AT_ONCE,
     )
-    return [number for (number,) in found]
+    return [number for (number,) in rows]
 
 
 def _numbers(db: Database, sql: str, *values: object) -> list[int]:
@@ -128,6 +141,7 @@ def _numbers(db: Database, sql: str, *values: object) -> list[int]:
 
 
 def _rows(db: Database, sql: str, *values: object) -> list[dict[str, Any]]:
+    """Return the rows of a query as values by column name."""
     cursor = db.execute(sql, values)
     columns = [column[0] for column in cursor.description]
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
