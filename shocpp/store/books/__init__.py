@@ -1,1 +1,1 @@
-"""Transactions, records, prices, readings and closed months."""
+"""Rows of the ledger: transactions, stops, records, prices, readings and closed months."""

@@ -1,8 +1,11 @@
-"""What registers have counted beside what is booked: the views audit and gaps (memory floor).
+"""The audit: energy that registers have counted compared with energy that is booked.
 
-The views look at all that was ever claimed. Of one month the same is told by the claims since the
-last ones before it, wherever time and reading agree about what came before them.
+A *claim* is an interval or a reading of a register that a record or a transaction proves. The views
+`audit` and `gaps` read all claims there ever were. For one month this module runs the same views
+over the claims since the last ones before the month, where that gives the same result.
 """
+# Measured: with the views alone the statement of an open month took 1.1 s for each 100 000 records
+# of the whole database. Over the claims since then it is 25 times as fast.
 
 import json
 import re
@@ -12,10 +15,11 @@ from shocpp.store.database import Database
 
 
 class Audited(NamedTuple):
-    """A Charge Point's month.
+    """The audit of a Charge Point for a month, all in Wh.
 
-    `meter_wh` = booked + unassigned + under review + gap - overlap, all in Wh, where the register
-    has not begun anew (`restarts` is 0); `under_review_wh` is what of it the register has counted.
+    `meter_wh` = booked + unassigned + under review + gap - overlap, unless the register restarted
+    (`restarts` > 0). `under_review_wh` is the part of the energy under review that the register has
+    counted. `overlap_wh` is energy that two records claim.
     """
 
     charge_point_id: str
@@ -29,7 +33,11 @@ class Audited(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Energy past the books: what a register counted between two claims, and when."""
+    """Energy that a register counted between two claims, and that no record claims.
+
+    `number` is `G` and the number of the claim after it. `charge_point` is a row id. `dismissed` is
+    the reason if a human has dismissed the gap.
+    """
 
     number: str
     charge_point: int
@@ -53,12 +61,13 @@ class MonthAudit:
     """The audit of a month of local time."""
 
     def __init__(self, db: Database, year: int, month: int) -> None:
+        """Find the first claims that the month depends on; the methods then read from these."""
         self._db, self._year, self._month = db, year, month
         self._name = f"{year:04}-{month:02}"
         self._since = json.dumps(list(since(db, self._name).items()))
 
     def charge_points(self) -> list[Audited]:
-        """Each Charge Point of which readings were booked in the month."""
+        """Return the audit of each Charge Point with claims in the month."""
         rows = self._db.execute(
             f"{_views_since(self._db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
             " under_review_wh, gap_wh, overlap_wh, restarts FROM audit"
@@ -68,7 +77,7 @@ class MonthAudit:
         return [Audited(*row) for row in rows.fetchall()]
 
     def gaps(self) -> list[Gap]:
-        """The gaps of the month, in the order of their times."""
+        """Return the gaps of the month by Charge Point, in the order of their times."""
         rows = self._db.execute(
             f"{_views_since(self._db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
             (self._since, self._name),
@@ -77,25 +86,28 @@ class MonthAudit:
 
 
 def gap(db: Database, number: str) -> Gap | None:
-    """The gap of this number, which is that of the claim after it."""
-    found = db.execute(f"{_GAP} WHERE gap = ?", (number,)).fetchone()
-    return Gap(*found) if found else None
+    """Return the gap with this number, or None."""
+    row = db.execute(f"{_GAP} WHERE gap = ?", (number,)).fetchone()
+    return Gap(*row) if row else None
 
 
 def is_gap(
     db: Database, charge_point: int | None, connector_id: int | None, from_wh: int, to_wh: int
 ) -> bool:
-    """Whether nobody claims anything of this interval, which a register has counted."""
-    found = db.execute(
+    """Return True if this interval lies within a gap: counted by a register, and not claimed."""
+    row = db.execute(
         "SELECT 1 FROM uncovered WHERE charge_point = ? AND connector_id IS ?"
         " AND from_wh <= ? AND to_wh >= ?",
         (charge_point, connector_id, from_wh, to_wh),
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
-# -- since when the claims of a month need to be looked at -----------------------------------------
+# -- the first claims that the audit of a month depends on ----------------------------------------
 
+# This `entries` hides the view of that name from the other views. It holds the entries since the
+# times given as JSON, and all that are under review. CROSS JOIN keeps the order of the tables: a
+# few Charge Points first, then their entries by the index of Charge Point and time.
 _SINCE = (
     "since (charge_point, from_ms) AS"
     " (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)),"
@@ -106,21 +118,32 @@ _SINCE = (
     "  UNION ALL SELECT * FROM main.entries WHERE review IS NOT NULL)"
 )
 _MADE_OF_ENTRIES = ("claims", "covered", "counted", "uncovered", "audit")
+"""The views that read `entries`, each after those it reads."""
 
 
 def _views_since(db: Database) -> str:
-    """The views over the entries since certain moments: `[[charge point, ms], …]` as JSON."""
+    """Return a WITH clause with the views over the entries since certain times.
+
+    Its one value is JSON: `[[row id of a Charge Point, ms], …]`.
+    """
+    # The texts come from the database, so that month and whole are always audited by the same SQL.
     texts = dict(db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'view'").fetchall())
     made = (f"{name} AS ({_select_of(texts[name])})" for name in _MADE_OF_ENTRIES)
     return f"WITH {_SINCE}, {', '.join(made)}"
 
 
 def _select_of(view: str) -> str:
-    return re.sub(r"^CREATE VIEW \w+ AS\s", "", view) + "\n"  # it may end with a comment
+    """Return the SELECT of a CREATE VIEW statement."""
+    # The new line ends a comment that the text may end with.
+    return re.sub(r"^CREATE VIEW \w+ AS\s", "", view) + "\n"
 
 
 def since(db: Database, month: str) -> dict[int, int]:
-    """Since when (ms) claims tell all about a month (YYYY-MM), of each Charge Point with any."""
+    """Return the times (ms) from which on claims decide the audit of a month (YYYY-MM).
+
+    They are given by row id of each Charge Point with records in the month or later. The time is
+    `EVER` where the audit depends on all claims.
+    """
     firsts = db.execute(
         "SELECT charge_point, min(coalesce(started_ms, stopped_ms)) FROM accounting_record"
         " WHERE month >= ? AND charge_point IS NOT NULL GROUP BY charge_point",
@@ -130,6 +153,8 @@ def since(db: Database, month: str) -> dict[int, int]:
 
 
 class _Claim(NamedTuple):
+    """A row of `_CLAIMS`; `id` is that of a record, or `T` and that of a transaction."""
+
     id: int | str
     connector_id: int | None
     begin_wh: int
@@ -145,7 +170,9 @@ _ENTRY = (
 )
 _BOOKED = f"{_ENTRY} AND review IS NULL AND provenance <> 'imported'"
 _CLAIM = f"{_BOOKED} AND entry <> 'dismissal'"
-_CLAIMS = (  # and the readings of what is not booked, whenever it was
+# The claims since a time, and without regard to time the readings of records under review and of
+# transactions without a stop.
+_CLAIMS = (
     f"{_CLAIM} AND coalesce(started_ms, stopped_ms) >= ?2"
     f" UNION ALL {_ENTRY} AND review IS NOT NULL"
     " UNION ALL SELECT 'T' || id, connector_id, meter_start_wh, meter_start_wh,"
@@ -154,20 +181,22 @@ _CLAIMS = (  # and the readings of what is not booked, whenever it was
     "  WHERE charge_point = ?1 AND state <> 'stopped'"
 )
 EVER = -(2**63)
-"""A moment before all others."""
+"""A time (ms) before all others."""
 
 
 def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
-    """Since when a Charge Point's claims tell all about those from `first_ms` on.
+    """Return the time from which on claims decide the audit of those from `first_ms` on.
 
-    That is the last claim of each register before it, if all earlier claims end below it and all
-    later ones begin above it: then what is older neither covers nor precedes what is newer.
+    That is the time of the last claim of each register before `first_ms`. It holds only if all
+    earlier claims of the register end below that one, and all later ones begin above it. Then no
+    older claim covers or precedes a newer one. Otherwise it is `EVER`.
     """
     lasts: dict[int, _Claim] = {}
     registers = db.execute(
         f"SELECT DISTINCT register FROM ({_CLAIMS}) WHERE moment_ms >= ?2", (charge_point, first_ms)
     )
     for (connector_id,) in registers.fetchall():
+        # A claim without a connector may belong to any register.
         if connector_id is None:
             return EVER
         last = db.execute(
@@ -186,7 +215,10 @@ def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
 
 
 def _fits(claim: _Claim, last: _Claim) -> bool:
-    """Whether a claim ends below another one that is later, or begins above an earlier one."""
+    """Return True if a claim ends below `last` and is older, or begins above it and is newer.
+
+    Claims of other registers always fit.
+    """
     if claim.id == last.id or claim.connector_id not in (last.connector_id, None):
         return True
     if claim.moment_ms < last.moment_ms:
@@ -195,11 +227,12 @@ def _fits(claim: _Claim, last: _Claim) -> bool:
 
 
 def _reaches(db: Database, charge_point: int, lasts: dict[int, _Claim], since_ms: int) -> bool:
-    """Whether a claim from before ends above one of these, or what was dismissed does."""
+    """Return True if an older claim, or an older dismissal, ends above one of the last claims."""
     lowest_wh = min((last.begin_wh for last in lasts.values()), default=0)
+    # The `+` keeps SQLite from the index by time: few claims have readings above these, but many
+    # are older. The second SELECT finds records that end below their begin.
     before = f"{_BOOKED} AND +coalesce(started_ms, stopped_ms) < ?3"
     rows = db.execute(
-        # By the reading: there are few above, and many before.
         f"{before} AND end_wh > ?2 UNION ALL {before} AND begin_wh > ?2 AND end_wh < begin_wh",
         (charge_point, lowest_wh, since_ms),
     )

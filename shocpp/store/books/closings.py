@@ -1,4 +1,4 @@
-"""Closed months, each linked to the one closed before it (memory floor)."""
+"""Closed months: a chain in which each closing holds the hash of the one before it."""
 
 import json
 from collections.abc import Iterator
@@ -13,14 +13,20 @@ _DIGESTED = (
     " flags, entry, replaces_file, decided_by, decided_why, amount_ct, microeuro_per_kwh,"
     " price_note, number"
 )
-"""What of a record a closing vouches for; `number`, the last one, only finds its price parts."""
+"""The columns of `accounting` in the digest of a closing. A closed month depends on their order.
+
+`number` at the end is not in the digest, since a rebuild changes it; it finds the price parts.
+"""
 
 _LINK = "number, month, closed_ms, closed_by, content, records, records_digest, previous, hash"
 
 
 class Closing(NamedTuple):
-    """A link of the chain. `content` is the paper besides its records, `previous` the hash of the
-    link before, empty at the first one."""
+    """A closed month (YYYY-MM), and its link in the chain.
+
+    `content` is the JSON text of the statement without its records, `records` their number, and
+    `records_digest` their digest. `previous` is the hash of the closing before, empty without one.
+    """
 
     number: int
     month: str
@@ -34,40 +40,40 @@ class Closing(NamedTuple):
 
 
 def is_closed(db: Database, month: str) -> bool:
-    """Whether a month (YYYY-MM) is closed."""
+    """Return True if a month (YYYY-MM) is closed."""
     return db.execute("SELECT 1 FROM closed_month WHERE month = ?", (month,)).fetchone() is not None
 
 
 def of_month(db: Database, month: str) -> Closing | None:
-    """The closing of a month (YYYY-MM), if it is closed."""
-    found = db.execute(f"SELECT {_LINK} FROM closed_month WHERE month = ?", (month,)).fetchone()
-    return Closing(*found) if found else None
+    """Return the closing of a month (YYYY-MM), or None while it is open."""
+    row = db.execute(f"SELECT {_LINK} FROM closed_month WHERE month = ?", (month,)).fetchone()
+    return Closing(*row) if row else None
 
 
 def chain(db: Database) -> list[Closing]:
-    """All closings, from the first to the last."""
+    """Return all closings in the order in which the months were closed."""
     rows = db.execute(f"SELECT {_LINK} FROM closed_month ORDER BY number").fetchall()
     return [Closing(*row) for row in rows]
 
 
 def record(db: Database, closing: Closing, exported_ms: int | None = None) -> None:
-    """Close a month; from now on nothing comes into it."""
+    """Write a closing: from now on no record can be booked into its month."""
     db.insert("closed_month", {**closing._asdict(), "exported_ms": exported_ms})
 
 
 def unexported(db: Database) -> list[Closing]:
-    """The closings without a file."""
+    """Return the closings whose files are still to be written."""
     rows = db.execute(f"SELECT {_LINK} FROM closed_month WHERE exported_ms IS NULL ORDER BY number")
     return [Closing(*row) for row in rows.fetchall()]
 
 
 def exported(db: Database) -> dict[int, str]:
-    """The closings that have had a file, and their months."""
+    """Return the months of the closings whose files were written, by number."""
     return dict(db.execute("SELECT number, month FROM closed_month WHERE exported_ms IS NOT NULL"))
 
 
 def mark_exported(db: Database, numbers: list[int], now_ms: int | None) -> None:
-    """Note that the files of these closings are on disk; None: that they are not."""
+    """Note that the files of these closings are on disk, or with None that they are missing."""
     db.executemany(
         "UPDATE closed_month SET exported_ms = ? WHERE number = ?",
         [(now_ms, number) for number in numbers],
@@ -75,15 +81,19 @@ def mark_exported(db: Database, numbers: list[int], now_ms: int | None) -> None:
 
 
 def vouched(db: Database, month: str) -> Iterator[str]:
-    """What a closing vouches for: of each record all that the books say of it."""
+    """Yield the lines that the digest of a closing is made of: one JSON text for each record.
+
+    A line holds the digested columns of the record and the parts of its price.
+    """
     rows = db.execute(
         f"SELECT {_DIGESTED} FROM accounting WHERE month = ? ORDER BY billed_ms, file_name",
         (month,),
     )
-    for *said, number in rows:
+    for *columns, number in rows:
         parts = db.execute(
             "SELECT began_ms, ended_ms, wh, basis, rate, valid_from, microeuro_per_kwh, vat_bp,"
             " vat_included, amount_ct FROM price_part WHERE record = ? ORDER BY part",
             (number,),
         ).fetchall()
-        yield json.dumps([*said, parts], separators=(",", ":"), ensure_ascii=False)
+        # This form must never change: `shocpp check` computes the digest of closed months again.
+        yield json.dumps([*columns, parts], separators=(",", ":"), ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Prices of records: frozen once, then only read (memory floor)."""
+"""Prices of records: a record gets its price once; after that it is only read."""
 
 from typing import NamedTuple
 
@@ -12,43 +12,44 @@ _PART = (
 
 
 def freeze(db: Database, number: int, price: Price, priced_ms: int) -> None:
-    """Give the record of this number its price, for ever."""
-    kinds = {part.microeuro_per_kwh for part in price.parts}
+    """Write the price of the record with this number; a record gets only one."""
+    prices_per_kwh = {part.microeuro_per_kwh for part in price.parts}
     values = {
         "record": number,
         "priced_ms": priced_ms,
         "amount_ct": price.amount_ct,
-        "microeuro_per_kwh": kinds.pop() if len(kinds) == 1 else None,
+        "microeuro_per_kwh": prices_per_kwh.pop() if len(prices_per_kwh) == 1 else None,
         "note": price.note,
     }
     db.insert("price", values)
-    for place, part in enumerate(price.parts):
-        db.insert("price_part", {"record": number, "part": place, **part._asdict()})
+    for index, part in enumerate(price.parts):
+        db.insert("price_part", {"record": number, "part": index, **part._asdict()})
 
 
 class Frozen(NamedTuple):
-    """A price, and since when a record has it."""
+    """The price of a record, and the time at which the record got it."""
 
     priced_ms: int
     price: Price
 
 
 def of_record(db: Database, number: int) -> Frozen | None:
-    """The price of the record of this number, if it has one."""
-    found = db.execute(
+    """Return the price of the record with this number, or None."""
+    row = db.execute(
         "SELECT priced_ms, amount_ct, note FROM price WHERE record = ?", (number,)
     ).fetchone()
-    if found is None:
+    if row is None:
         return None
     rows = db.execute(f"SELECT {_PART} FROM price_part WHERE record = ? ORDER BY part", (number,))
-    parts = [PricePart(*row) for row in rows.fetchall()]
-    told = tuple(part._replace(vat_included=bool(part.vat_included)) for part in parts)
-    priced_ms, amount_ct, note = found
-    return Frozen(priced_ms, Price(amount_ct, told, note))
+    stored_parts = [PricePart(*part) for part in rows.fetchall()]
+    # SQLite has no booleans.
+    parts = tuple(part._replace(vat_included=bool(part.vat_included)) for part in stored_parts)
+    priced_ms, amount_ct, note = row
+    return Frozen(priced_ms, Price(amount_ct, parts, note))
 
 
 def parts_of(db: Database, number: int) -> tuple[tuple[int, int], ...]:
-    """The parts of a record's price: Wh and microeuro per kWh."""
+    """Return the parts of a record's price as (Wh, microeuro per kWh), in the order of time."""
     rows = db.execute(
         "SELECT wh, microeuro_per_kwh FROM price_part WHERE record = ? ORDER BY part", (number,)
     )
@@ -56,9 +57,10 @@ def parts_of(db: Database, number: int) -> tuple[tuple[int, int], ...]:
 
 
 class PriceUsed(NamedTuple):
-    """A price that an account's records of a month have: Wh and cents. `vat_bp` 1900 is 19 %.
+    """A price that records of an account in a month have, with their Wh and their cents.
 
-    `basis` is `own` or `flat`, `rate` HT, NT … or empty, `valid_from` a date.
+    `basis` is `own` or `flat`, `rate` HT, NT … or empty, and `valid_from` a date. `vat_bp` is in
+    hundredths of a per cent: 1900 is 19 %.
     """
 
     basis: str
@@ -72,29 +74,33 @@ class PriceUsed(NamedTuple):
 
 
 def used(db: Database, month: str) -> dict[str, tuple[PriceUsed, ...]]:
-    """The prices that the records of a month (YYYY-MM) have, by account."""
+    """Return the prices that the records of a month (YYYY-MM) have, by account."""
     rows = db.execute(
         "SELECT account, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
         " vat_bp, vat_included FROM prices WHERE month = ?"
         " GROUP BY account, valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_included",
         (month,),
     )
-    found: dict[str, tuple[PriceUsed, ...]] = {}
-    for account, *price in rows.fetchall():
-        told = PriceUsed(*price)
-        told = told._replace(vat_included=bool(told.vat_included))
-        found[account] = (*found.get(account, ()), told)
-    return found
+    prices: dict[str, tuple[PriceUsed, ...]] = {}
+    for account, *columns in rows.fetchall():
+        price = PriceUsed(*columns)
+        price = price._replace(vat_included=bool(price.vat_included))
+        prices[account] = (*prices.get(account, ()), price)
+    return prices
 
 
 def replace(db: Database, number: int, frozen: Frozen | None) -> None:
-    """Give a record that was derived anew the price that it had, or none."""
+    """Replace the price of a record that a rebuild has booked again; None deletes it.
+
+    The record keeps the price it had before the rebuild, whatever the tariffs are now.
+    """
     db.execute("DELETE FROM price_part WHERE record = ?", (number,))
     db.execute("DELETE FROM price WHERE record = ?", (number,))
     if frozen is not None:
         freeze(db, number, frozen.price, frozen.priced_ms)
 
 
+# Dismissals have no energy to price, and index 0 is not billed.
 _UNPRICED = (
     "FROM accounting_record AS record LEFT JOIN price ON price.record = record.id"
     " WHERE month = ? AND price.record IS NULL AND review IS NULL AND account_index > 0"
@@ -103,13 +109,13 @@ _UNPRICED = (
 
 
 def unpriced_accounts(db: Database, month: str) -> list[str]:
-    """The accounts with records of this month (YYYY-MM) that have no price."""
+    """Return the accounts with records of this month (YYYY-MM) that have no price."""
     rows = db.execute(f"SELECT DISTINCT account {_UNPRICED}", (month,))
     return [account for (account,) in rows.fetchall()]
 
 
 def unpriced(db: Database, month: str, account: str) -> list[int]:
-    """The numbers of an account's records of this month that have no price."""
+    """Return the numbers of an account's records of this month that have no price."""
     rows = db.execute(
         f"SELECT record.id {_UNPRICED} AND account = ? ORDER BY record.id", (month, account)
     )
@@ -117,7 +123,10 @@ def unpriced(db: Database, month: str, account: str) -> list[int]:
 
 
 class Unpriced(NamedTuple):
-    """An account's records of a month without a price; in a closed month they get none any more."""
+    """The count and Wh of an account's records of a month that have no price.
+
+    Records of a closed month get no price any more.
+    """
 
     month: str
     account: str
@@ -127,7 +136,7 @@ class Unpriced(NamedTuple):
 
 
 def unpriced_by_month(db: Database) -> list[Unpriced]:
-    """What is booked and should have a price, but has none."""
+    """Return the records in the books that have energy and no price, by month and account."""
     rows = db.execute(
         "SELECT month, account, count(*), sum(consumed_wh),"
         " EXISTS (SELECT 1 FROM closed_month WHERE closed_month.month = record.month)"

@@ -1,6 +1,6 @@
-"""Meter readings: the totals that the ledger and the live display need (memory floor).
+"""Meter readings: the totals of MeterValues that the ledger and the live display need.
 
-All samples of a MeterValues stay in its frame; the view `meter_values` reads them there.
+All samples stay in the stored frame, where the view `meter_values` reads them.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,10 @@ from shocpp.store.database import Database
 
 
 class ReadingRow(NamedTuple):
-    """A reading as it is kept: `charge_point`, `started_transaction` and `frame` are rows' keys."""
+    """A row of the table `meter_reading`, its columns in their order.
+
+    `charge_point`, `started_transaction` and `frame` are row ids.
+    """
 
     id: int
     charge_point: int
@@ -26,7 +29,7 @@ class ReadingRow(NamedTuple):
 
 
 def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
-    """The meter readings of a transaction, in the order in which they came."""
+    """Return the meter readings of the transaction with this row id, in the order of receipt."""
     rows = db.execute(
         "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
         " ORDER BY id",
@@ -36,9 +39,10 @@ def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
 
 
 class Batch:
-    """The readings of one write transaction that are yet to be written."""
+    """The readings of one write transaction, until they are written together."""
 
     def __init__(self, db: Database) -> None:
+        """Begin a batch; the caller is in a write transaction when it adds and writes."""
         self._db = db
         self._rows: list[ReadingRow] = []
         self._next_id: int | None = None
@@ -52,11 +56,13 @@ class Batch:
         frame: int,
         now_ms: int,
     ) -> None:
-        """Keep the totals of meter values; all samples are in the frame."""
+        """Add the readings of one frame, whose row id is `frame`, with consecutive ids."""
+        # The view `meter_values` depends on ids that are consecutive within a frame. They are
+        # counted here, because no other process writes during this transaction.
         number = self._next_id
         if number is None:
-            found = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM meter_reading")
-            number = int(found.fetchone()[0])
+            row = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM meter_reading")
+            number = int(row.fetchone()[0])
         for sampled_ms, register_wh, power_w in readings:
             self._rows.append(
                 ReadingRow(
@@ -75,7 +81,7 @@ class Batch:
         self._next_id = number
 
     def write(self) -> None:
-        """Write them, before any of them is read or the transaction ends."""
+        """Write the readings; call it before any of them is read and before the commit."""
         if self._rows:
             self._db.insert_rows("meter_reading", self._rows)
             for row in self._rows:

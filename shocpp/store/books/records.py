@@ -1,7 +1,7 @@
-"""Accounting records: written once, read for reports, and the outbox of their files (memory floor).
+"""Accounting records, and the queue of those whose files are still to be written.
 
-A record is never changed but for the moment its file was written; a decision about it is a record
-of its own that names it.
+A record is never changed, except for the time its file was written (`exported_ms`). A decision of a
+human is a record of its own, which names the one it replaces.
 """
 
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ ACCOUNTING_COLUMNS = (
     " booked_at, duration_s, charging_s, stop_reason, provenance, review, flags, entry,"
     " replaces_file, decided_by, decided_why"
 )
+"""The columns of the view `accounting` that make an AccountingRow, in its order."""
 
 START_COLUMNS = (
     *("transaction_id", "connector_id", "id_tag", "id_tag_key", "account_index", "account"),
@@ -25,17 +26,17 @@ START_COLUMNS = (
     *("started_text", "received_ms", "reservation_id", "start_key", "has_clock", "flags"),
     "assigned_by",
 )
-"""What a record's file keeps of its transaction, so that the transaction can be made from it."""
+"""The columns of its transaction in a record's file; a rebuild makes the transaction from them."""
 
 STOP_COLUMNS = (
     *("transaction_id_text", "meter_stop_wh", "stopped_ms", "stopped_text", "id_tag", "reason"),
     *("received_ms", "stop_key", "anonymous_key", "has_clock", "frame_text"),
 )
-"""What a record's file keeps of its stop."""
+"""The columns of its stop in a record's file, likewise."""
 
 
 class RecordLocation(NamedTuple):
-    """Where and when a record belongs: its month and time of day here, and the name of its file."""
+    """The month (YYYY-MM) and the local time of a record, and the name of its file."""
 
     month: str
     local_time: str
@@ -43,7 +44,11 @@ class RecordLocation(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a record comes from: a Charge Point and a stop, or a decision of a human."""
+    """The rows that a record follows from, or the decision of a human.
+
+    `entry` is record, reversal, replacement or dismissal; `replaces` is the number of the record
+    that the entry is about.
+    """
 
     charge_point: int | None
     received_stop: int | None
@@ -58,11 +63,14 @@ def record(
     db: Database,
     origin: Origin,
     booked: Record,
-    place: RecordLocation,
+    location: RecordLocation,
     booked_ms: int,
     exported_ms: int | None = None,
 ) -> int:
-    """Keep a record, and return its number; its file is written later, unless it is there."""
+    """Write a record, and return its number.
+
+    Its file is written later, unless `exported_ms` says that it exists.
+    """
     bind_account(db, booked.account_index, booked.account)
     values = {
         "entry": origin.entry,
@@ -70,7 +78,7 @@ def record(
         "received_stop": origin.received_stop,
         "charge_point": origin.charge_point,
         "started_transaction": origin.started_transaction,
-        **place._asdict(),
+        **location._asdict(),
         **booked._asdict(),
         "begin_kwh": booked.begin_kwh,
         "end_kwh": booked.end_kwh,
@@ -85,7 +93,11 @@ def record(
 
 
 class AccountingRow(NamedTuple):
-    """A row of the view `accounting`: what the seed wrote first, then our typed columns."""
+    """A row of the view `accounting`: the six columns of the seed first, then typed columns.
+
+    Columns that end in `_at` are texts in UTC, `localtime` is one in local time; `unixtime` is in
+    seconds, `duration_s` and `charging_s` too.
+    """
 
     localtime: str
     unixtime: int
@@ -117,7 +129,10 @@ class AccountingRow(NamedTuple):
 
 
 class Unexported(NamedTuple):
-    """A record whose file is still to be written; `start` and `stop` are what the charger said."""
+    """A record whose file is still to be written, with all that the file holds.
+
+    `start` and `stop` are the columns of its transaction and of its stop, None if it has none.
+    """
 
     number: int
     month: str
@@ -131,7 +146,7 @@ class Unexported(NamedTuple):
 
 
 def unexported(db: Database, limit: int) -> list[Unexported]:
-    """The oldest records without a file."""
+    """Return the oldest records whose files are still to be written."""
     rows = db.execute(
         f"SELECT number, month, file_name, booked_ms, {ACCOUNTING_COLUMNS} FROM accounting"
         " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
@@ -146,34 +161,40 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
             AccountingRow(*row),
             booked_ms,
             prices.of_record(db, number),
-            _said(db, START_COLUMNS, "started_transaction", number),
-            _said(db, STOP_COLUMNS, "received_stop", number),
+            _columns_of(db, START_COLUMNS, "started_transaction", number),
+            _columns_of(db, STOP_COLUMNS, "received_stop", number),
             signed_values.in_file(db, number),
         )
         for number, month, file_name, booked_ms, *row in rows.fetchall()
     ]
 
 
-def _said(db: Database, columns: tuple[str, ...], table: str, number: int) -> dict[str, Any] | None:
-    found = db.execute(
+def _columns_of(
+    db: Database, columns: tuple[str, ...], table: str, number: int
+) -> dict[str, Any] | None:
+    """Return columns of the row of a table that the record with this number refers to, or None."""
+    row = db.execute(
         f"SELECT {', '.join(columns)} FROM {table}"
         f" WHERE id = (SELECT {table} FROM accounting_record WHERE id = ?)",
         (number,),
     ).fetchone()
-    return dict(zip(columns, found, strict=True)) if found else None
+    return dict(zip(columns, row, strict=True)) if row else None
 
 
 def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
-    """Note that these records' files are on disk, but for those that have got a price meanwhile."""
+    """Note that the files of these records are on disk.
+
+    A record that got a price meanwhile is left out: its file is written again.
+    """
     db.executemany(
         "UPDATE accounting_record SET exported_ms = ? WHERE id = ?"
         " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",
-        [(now_ms, one.number, one.price and one.price.priced_ms) for one in written],
+        [(now_ms, record.number, record.price and record.price.priced_ms) for record in written],
     )
 
 
 def exported(db: Database) -> dict[str, dict[str, int]]:
-    """The records that have had a file: by month, their numbers by its name."""
+    """Return the records whose files were written, as {month: {file name: number}}."""
     months: dict[str, dict[str, int]] = {}
     rows = db.execute(
         "SELECT month, file_name, id FROM accounting_record WHERE exported_ms IS NOT NULL"
@@ -184,11 +205,9 @@ def exported(db: Database) -> dict[str, dict[str, int]]:
 
 
 def take_back_imported(db: Database, month: str) -> None:
-    """Note that what was imported into a month (YYYY-MM) needs files in our form.
-
-    The seed's tell neither the account's index nor the charger, and are weighed against their twins
-    when they are read again.
-    """
+    """Note that records imported into a month (YYYY-MM) need files in the form of shocpp."""
+    # The files of the seed hold neither the account's index nor the charger. When they are read
+    # again, they are compared with records that may be their twins.
     db.execute(
         "UPDATE accounting_record SET exported_ms = NULL"
         " WHERE month = ? AND provenance = 'imported' AND entry = 'record'",
@@ -197,7 +216,10 @@ def take_back_imported(db: Database, month: str) -> None:
 
 
 def take_back_first(db: Database, started_transaction: int) -> bool:
-    """Note that the file of a transaction's first record is to tell more; whether it has one."""
+    """Note that the file of a transaction's first record must be written again.
+
+    Return True if the transaction has a record.
+    """
     cursor = db.execute(
         "UPDATE accounting_record SET exported_ms = NULL WHERE id ="
         " (SELECT min(id) FROM accounting_record WHERE started_transaction = ?)",
@@ -207,7 +229,7 @@ def take_back_first(db: Database, started_transaction: int) -> bool:
 
 
 def take_back(db: Database, numbers: list[int]) -> None:
-    """Note that these records' files are still to be written."""
+    """Note that the files of the records with these numbers are still to be written."""
     db.executemany(
         "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?",
         [(number,) for number in numbers],
@@ -215,7 +237,10 @@ def take_back(db: Database, numbers: list[int]) -> None:
 
 
 class Stored(NamedTuple):
-    """A record as a decision finds it; `replaced_by` is the entry that holds in its stead."""
+    """A record with its origin and location.
+
+    `replaced_by` is the number of the entry in force in its stead, None while it is in force.
+    """
 
     number: int
     origin: Origin
@@ -225,9 +250,9 @@ class Stored(NamedTuple):
 
 
 def stored(db: Database, number: int) -> Stored | None:
-    """The record of this number."""
+    """Return the record with this number, or None."""
     fields = Record._fields
-    found = db.execute(
+    row = db.execute(
         f"SELECT {', '.join(fields)}, month, local_time, file_name, charge_point, received_stop,"
         " started_transaction, entry, replaces, decided_by, decided_why,"
         " (SELECT id FROM accounting_record AS later WHERE later.replaces = record.id"
@@ -235,18 +260,19 @@ def stored(db: Database, number: int) -> Stored | None:
         " FROM accounting_record AS record WHERE id = ?",
         (number,),
     ).fetchone()
-    if found is None:
+    if row is None:
         return None
-    *of_record, month, local_time, file_name = found[: len(fields) + 3]
-    *of_origin, replaced_by = found[len(fields) + 3 :]
+    *of_record, month, local_time, file_name = row[: len(fields) + 3]
+    *of_origin, replaced_by = row[len(fields) + 3 :]
     record_ = Record(*of_record)
+    # The column holds the flags as one text.
     flags = tuple(filter(None, str(record_.flags).split("; ")))
-    place = RecordLocation(month, local_time, file_name)
-    return Stored(number, Origin(*of_origin), record_._replace(flags=flags), place, replaced_by)
+    location = RecordLocation(month, local_time, file_name)
+    return Stored(number, Origin(*of_origin), record_._replace(flags=flags), location, replaced_by)
 
 
 def unassigned_of(db: Database, tag_key: str) -> list[int]:
-    """The numbers of the records in force of what an unknown card has charged."""
+    """Return the numbers of the records in force that a card without an account has charged."""
     rows = db.execute(
         "SELECT entry.id FROM entries AS entry"
         " JOIN started_transaction AS started ON started.id = entry.started_transaction"
@@ -258,45 +284,46 @@ def unassigned_of(db: Database, tag_key: str) -> list[int]:
 
 
 def number_of(db: Database, file_name: str) -> int | None:
-    """The number of the record with this file."""
-    found = db.execute(
+    """Return the number of the record whose file has this name, or None."""
+    row = db.execute(
         "SELECT id FROM accounting_record WHERE file_name = ?", (file_name,)
     ).fetchone()
-    return int(found[0]) if found else None
+    return int(row[0]) if row else None
 
 
 def decided(db: Database, number: int, entry: str) -> str | None:
-    """The file of the entry that has replaced a record, or, for a reversal, taken it away."""
-    found = db.execute(
+    """Return the file name of the decision about a record, or None.
+
+    For `entry` reversal it is the reversal, otherwise the replacement or dismissal.
+    """
+    row = db.execute(
         "SELECT file_name FROM accounting_record WHERE replaces = ?"
         " AND (entry = 'reversal') = (? = 'reversal')",
         (number, entry),
     ).fetchone()
-    return str(found[0]) if found else None
+    return str(row[0]) if row else None
 
 
 def file_names(db: Database) -> set[str]:
-    """The names of all records' files."""
+    """Return the names of all records' files, written or not."""
     rows = db.execute("SELECT file_name FROM accounting_record").fetchall()
     return {name for (name,) in rows}
 
 
 def twin_of(db: Database, record: Record) -> str | None:
-    """The file of a record in force that says the same of the same account.
+    """Return the file name of a record in force with the same account and readings in kWh, or None.
 
-    Only of a register that goes on: one that begins each session at zero says it again and again.
+    Records that begin at 0 kWh have no twins: a register that restarts each session repeats them.
     """
-    found = db.execute(
+    row = db.execute(
         "SELECT file_name FROM entries WHERE review IS NULL AND account = ? AND begin_kwh = ?"
         " AND end_kwh = ? AND begin_kwh > 0 AND consumed_wh > 0 LIMIT 1",
         (record.account, record.begin_kwh, record.end_kwh),
     ).fetchone()
-    return str(found[0]) if found else None
+    return str(row[0]) if row else None
 
 
 def newest_ms(db: Database) -> int | None:
-    """When the newest record was booked; None where there is none."""
-    found = db.execute(
-        "SELECT booked_ms FROM accounting_record ORDER BY id DESC LIMIT 1"
-    ).fetchone()
-    return int(found[0]) if found else None
+    """Return the time at which the newest record was booked, or None without any record."""
+    row = db.execute("SELECT booked_ms FROM accounting_record ORDER BY id DESC LIMIT 1").fetchone()
+    return int(row[0]) if row else None

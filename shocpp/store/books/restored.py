@@ -1,4 +1,4 @@
-"""Transactions and stops made again, from accounting files or from frames (memory floor)."""
+"""Rows of transactions and stops for a rebuild, from accounting files or from stored frames."""
 
 from typing import Any, NamedTuple
 
@@ -7,21 +7,26 @@ from shocpp.store.database import Database
 
 
 def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int:
-    """The row of a transaction that was stopped, made from what its record's file keeps of it."""
-    found = db.execute(
+    """Return the row id of a stopped transaction, made from the columns in its record's file.
+
+    `start` holds START_COLUMNS. A transaction that is on file is used again.
+    """
+    # Without a clock the natural key returns, so there the time of receipt decides as well.
+    row = db.execute(
         "SELECT id FROM started_transaction"
         " WHERE charge_point = ?1 AND start_key = ?2 AND has_clock = 1"
         " UNION ALL SELECT id FROM started_transaction"
         " WHERE charge_point = ?1 AND start_key = ?2 AND has_clock = 0 AND received_ms = ?3",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
-    if found:  # a second stop has a record too
+    # A second stop of a transaction has a record too, whose file may say more of its end.
+    if row:
         db.execute(
             "UPDATE started_transaction SET state = 'stopped',"
             " meter_stop_wh = max(coalesce(meter_stop_wh, ?1), ?1) WHERE id = ?2",
-            (start["meter_stop_wh"], found[0]),
+            (start["meter_stop_wh"], row[0]),
         )
-        return int(found[0])
+        return int(row[0])
     bind_account(db, start["account_index"], start["account"])
     (last,) = db.execute("SELECT coalesce(max(id), 0) FROM accounting_record").fetchone()
     values = {"charge_point": charge_point, "state": "stopped", "last_record": last, **start}
@@ -29,7 +34,10 @@ def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int
 
 
 def restore_stop(db: Database, charge_point: int, started: int | None, stop: dict[str, Any]) -> int:
-    """The row of a stop, made from what its record's file keeps of it."""
+    """Return the row id of a stop, made from the columns in its record's file.
+
+    `started` is the row id of its transaction, and `stop` holds STOP_COLUMNS.
+    """
     (last,) = db.execute(
         "SELECT coalesce(max(id), 0) FROM started_transaction WHERE charge_point = ?",
         (charge_point,),
@@ -39,17 +47,20 @@ def restore_stop(db: Database, charge_point: int, started: int | None, stop: dic
 
 
 def has_stop(db: Database, charge_point: int, stop: dict[str, Any]) -> bool:
-    """Whether this very stop is on file; those of a charger without a clock are all alike, even two
-    that came in one millisecond, and only the files of their records tell them apart."""
-    found = db.execute(
+    """Return True if this stop is on file, which is never known without a clock.
+
+    Stops of a charger without a clock may have the same key and even the same time of receipt. Only
+    the names of their records' files distinguish them.
+    """
+    row = db.execute(
         "SELECT 1 FROM received_stop WHERE charge_point = ? AND stop_key = ? AND has_clock = 1",
         (charge_point, stop["stop_key"]),
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def reissue(db: Database, charge_point: int, transaction_id: int, issued: int) -> None:
-    """The newest transaction with this id is known to its charger by another one."""
+    """Give the newest transaction with this id the id that its charger was answered: `issued`."""
     db.execute(
         "UPDATE started_transaction SET transaction_id = ? WHERE id = (SELECT max(id)"
         " FROM started_transaction WHERE charge_point = ? AND transaction_id = ?)",
@@ -58,16 +69,16 @@ def reissue(db: Database, charge_point: int, transaction_id: int, issued: int) -
 
 
 def forget_all(db: Database) -> None:
-    """Clear the ledger, which is then derived again; what chargers have said stays.
+    """Delete the ledger, so that it can be derived again from the frames, which stay.
 
-    So do closed months: the records in them, and the transactions and stops that these are of.
+    The records of closed months stay too, with their transactions, stops and readings.
     """
     closed = "SELECT id FROM accounting_record WHERE month IN (SELECT month FROM closed_month)"
     db.execute(f"DELETE FROM price_part WHERE record NOT IN ({closed})")
     db.execute(f"DELETE FROM price WHERE record NOT IN ({closed})")
     db.execute(f"DELETE FROM accounting_record WHERE id NOT IN ({closed})")
-    kept = "SELECT coalesce({0}, 0) FROM accounting_record".format
-    started, stops = kept("started_transaction"), kept("received_stop")
+    referred_to = "SELECT coalesce({0}, 0) FROM accounting_record".format
+    started, stops = referred_to("started_transaction"), referred_to("received_stop")
     db.execute(
         "DELETE FROM signed_value WHERE iif(received_stop IS NULL,"
         f" coalesce(started_transaction, 0) NOT IN ({started}), received_stop NOT IN ({stops}))"
@@ -77,7 +88,8 @@ def forget_all(db: Database) -> None:
     )
     db.execute(f"DELETE FROM received_stop WHERE id NOT IN ({stops})")
     db.execute(f"DELETE FROM started_transaction WHERE id NOT IN ({started})")
-    # Of a transaction that was booked in parts, the later ones come again.
+    # A transaction may have records in a closed month and in a later one. The later ones are booked
+    # again, so the transaction ends where the closed month has booked it.
     db.execute(
         "UPDATE started_transaction SET meter_stop_wh ="
         " (SELECT max(iif(entry = 'dismissal', begin_wh, end_wh)) FROM accounting_record"
@@ -89,8 +101,11 @@ def forget_all(db: Database) -> None:
 
 
 class Kept(NamedTuple):
-    """What is not derived again: starts and stops by Charge Point, moment and natural key, and the
-    frames that readings came in."""
+    """The rows that stay in a rebuild and must not be derived again.
+
+    Starts and stops are given as (Charge Point, time of receipt, natural key), readings by the row
+    ids of their frames.
+    """
 
     starts: set[tuple[int, int, str]]
     stops: set[tuple[int, int, str]]
@@ -98,7 +113,7 @@ class Kept(NamedTuple):
 
 
 def kept(db: Database) -> Kept:
-    """What `forget_all` has left."""
+    """Return the rows that `forget_all` has not deleted."""
     starts = db.execute("SELECT charge_point, received_ms, start_key FROM started_transaction")
     stops = db.execute("SELECT charge_point, received_ms, stop_key FROM received_stop")
     frames = db.execute("SELECT frame FROM meter_reading")
@@ -106,7 +121,10 @@ def kept(db: Database) -> Kept:
 
 
 class Assigned(NamedTuple):
-    """A transaction that a human has given to an account, by what it is recognised by."""
+    """A transaction that a human has given to an account, recognised by its first three fields.
+
+    `assigned_by` says who did it and why.
+    """
 
     charge_point: int
     received_ms: int
@@ -117,7 +135,7 @@ class Assigned(NamedTuple):
 
 
 def assigned(db: Database) -> list[Assigned]:
-    """The transactions that humans have given to accounts while they were open."""
+    """Return the transactions that humans have given to accounts while these were open."""
     rows = db.execute(
         "SELECT charge_point, received_ms, start_key, account_index, account, assigned_by"
         " FROM started_transaction WHERE assigned_by IS NOT NULL"
@@ -126,7 +144,10 @@ def assigned(db: Database) -> list[Assigned]:
 
 
 def effective_id_tags(db: Database, flag: str) -> dict[tuple[int, int, str], str]:
-    """The cards meant where chargers told none, by what their transactions are recognised by."""
+    """Return the id tags of the transactions with this flag, to which a default tag was applied.
+
+    The keys are (Charge Point, time of receipt, natural key).
+    """
     rows = db.execute(
         "SELECT charge_point, received_ms, start_key, id_tag FROM started_transaction"
         " WHERE instr(flags, ?)",
@@ -136,7 +157,7 @@ def effective_id_tags(db: Database, flag: str) -> dict[tuple[int, int, str], str
 
 
 def assign_again(db: Database, given: Assigned) -> None:
-    """Give a transaction that was derived again to the account it was given to."""
+    """Give a transaction that was derived again to the account that a human gave it to."""
     db.execute(
         "UPDATE started_transaction SET account_index = ?, account = ?, assigned_by = ?"
         " WHERE charge_point = ? AND received_ms = ? AND start_key = ?",
@@ -145,10 +166,10 @@ def assign_again(db: Database, given: Assigned) -> None:
 
 
 def is_orphaned(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
-    """Whether the transaction that a file tells of is orphaned here, and not decided on."""
-    found = db.execute(
+    """Return True if the transaction of a file's `start` is orphaned here, and not yet decided."""
+    row = db.execute(
         "SELECT 1 FROM started_transaction WHERE charge_point = ? AND start_key = ?"
         " AND (has_clock OR received_ms = ?) AND state = 'orphaned'",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
-    return found is not None
+    return row is not None

@@ -1,7 +1,7 @@
-"""What meters have signed, kept as it came (memory floor).
+"""Meter values that a meter has signed, stored as they came.
 
-Of one transaction the same value is kept once, however often it is told: chargers send it when it
-is made, and once more with the stop.
+A value of a transaction is stored once: chargers send it when the meter signs it, and once more
+with the stop.
 """
 
 from collections.abc import Iterable
@@ -14,14 +14,14 @@ SIGNED_COLUMNS = (
     *("connector_id", "sampled_text", "context", "measurand", "sample", "received_ms"),
     "with_stop",
 )
-"""What a record's file keeps of a signed value."""
+"""The members of a signed value in a record's file."""
 
 MOST_CHARACTERS = 1_000_000
-"""So much of them goes into one file: one that is too large could not be read back."""
+"""Characters of signed values in one file; a file that is too large could not be read back."""
 
 
 class Place(NamedTuple):
-    """Where signed values belong: `received_stop`, where they came with one."""
+    """The rows that signed values belong to; `received_stop` if they came with a stop."""
 
     charge_point: int
     connector_id: int
@@ -30,9 +30,9 @@ class Place(NamedTuple):
 
 
 def record(db: Database, place: Place, signed: Iterable[SignedValue], now_ms: int) -> None:
-    """Keep what is not there yet."""
+    """Store the signed values that are new to their transaction."""
     for value in signed:
-        _keep(db, place, value, now_ms)
+        _insert(db, place, value, now_ms)
 
 
 def restore(
@@ -42,17 +42,21 @@ def restore(
     stop: int | None,
     signed: Iterable[dict[str, Any]],
 ) -> None:
-    """Keep what a record's file tells of its signed values."""
+    """Store the signed values of a record's file; `signed` holds SIGNED_COLUMNS of each.
+
+    The others are row ids of its Charge Point, its transaction and its stop.
+    """
     if charge_point is None:
         return
-    for told in signed:
-        came_with = stop if told["with_stop"] else None
-        place = Place(charge_point, told["connector_id"], started, came_with)
-        value = SignedValue(*(told[column] for column in SignedValue._fields))
-        _keep(db, place, value, told["received_ms"])
+    for columns in signed:
+        its_stop = stop if columns["with_stop"] else None
+        place = Place(charge_point, columns["connector_id"], started, its_stop)
+        value = SignedValue(*(columns[column] for column in SignedValue._fields))
+        _insert(db, place, value, columns["received_ms"])
 
 
-def _keep(db: Database, place: Place, value: SignedValue, received_ms: int) -> None:
+def _insert(db: Database, place: Place, value: SignedValue, received_ms: int) -> None:
+    """Insert a signed value unless its transaction has the same sample of the same time."""
     db.execute(
         "INSERT INTO signed_value (charge_point, connector_id, started_transaction, received_stop,"
         " sampled_text, context, measurand, sample, received_ms)"
@@ -63,18 +67,22 @@ def _keep(db: Database, place: Place, value: SignedValue, received_ms: int) -> N
 
 
 def transaction_told(db: Database, charge_point: int, transaction_id: int | None) -> int | None:
-    """The newest transaction with this id, stopped or not: some chargers sign after the stop."""
-    found = db.execute(
+    """Return the row id of the newest transaction with this id, or None.
+
+    It may be stopped: some chargers sign after the stop.
+    """
+    (row,) = db.execute(
         "SELECT max(id) FROM started_transaction WHERE charge_point = ? AND transaction_id = ?",
         (charge_point, transaction_id),
     ).fetchone()
-    return None if found[0] is None else int(found[0])
+    return None if row is None else int(row)
 
 
 def in_file(db: Database, number: int) -> list[dict[str, Any]]:
-    """The signed values of a record's file, as many as fit; the begin and the end go first.
+    """Return the signed values for a record's file, in the order of receipt.
 
-    A stop's are in the file of its record, the others in that of their transaction's first record.
+    Those of a stop are in the file of its record, all others in that of their transaction's first
+    record. If not all fit, those of the stop and of begin and end are preferred.
     """
     rows = db.execute(
         "SELECT value.id, value.connector_id, sampled_text, context, measurand, sample,"
@@ -88,25 +96,28 @@ def in_file(db: Database, number: int) -> list[dict[str, Any]]:
         " coalesce(context, '') NOT IN ('Transaction.Begin', 'Transaction.End'), value.id",
         (number,),
     )
-    kept, room = [], MOST_CHARACTERS
+    fitting, characters_left = [], MOST_CHARACTERS
     for row, *columns in rows.fetchall():
-        told = dict(zip(SIGNED_COLUMNS, columns, strict=True))
-        room -= len(told["sample"])
-        if room >= 0:
-            kept.append((row, told))
-    return [told for _, told in sorted(kept, key=lambda one: one[0])]
+        value = dict(zip(SIGNED_COLUMNS, columns, strict=True))
+        characters_left -= len(value["sample"])
+        if characters_left >= 0:
+            fitting.append((row, value))
+    return [value for _, value in sorted(fitting, key=lambda item: item[0])]
 
 
 class Signed(NamedTuple):
-    """The signed values of one transaction, in the order in which they came, and its id as told."""
+    """The signed values of one transaction in the order of receipt, and its id as text."""
 
     transaction_id: str | None
     values: list[SignedValue]
 
 
 def of_record(db: Database, number: int) -> Signed | None:
-    """What was signed of the transaction, or the stop, of a record or of a decision about it."""
-    found = db.execute(
+    """Return the signed values of a record's transaction or stop; None if there is no such record.
+
+    For a decision they are those of the record that it is about.
+    """
+    row = db.execute(
         "WITH RECURSIVE about (id, replaces) AS ("
         " SELECT id, replaces FROM accounting_record WHERE id = ?"
         " UNION ALL SELECT earlier.id, earlier.replaces FROM about"
@@ -115,13 +126,13 @@ def of_record(db: Database, number: int) -> Signed | None:
         " JOIN accounting_record ON id = number WHERE number = (SELECT min(id) FROM about)",
         (number,),
     ).fetchone()
-    if found is None:
+    if row is None:
         return None
-    started, stop, transaction_id = found
+    started, stop, transaction_id = row
     rows = db.execute(
         "SELECT sampled_text, context, measurand, sample FROM signed_value"
         " WHERE started_transaction = ? OR received_stop = ? ORDER BY id",
         (started, stop),
     )
-    told = None if transaction_id is None else str(transaction_id)
-    return Signed(told, [SignedValue(*row) for row in rows.fetchall()])
+    id_text = None if transaction_id is None else str(transaction_id)
+    return Signed(id_text, [SignedValue(*value) for value in rows.fetchall()])

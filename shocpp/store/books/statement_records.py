@@ -1,4 +1,4 @@
-"""What a paper says of a month: its records one by one, and their sums (memory floor)."""
+"""Records and sums of a month for its statement."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from shocpp.store.books.records import ACCOUNTING_COLUMNS, AccountingRow
 from shocpp.store.database import Database
 
 _ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
-"""By nothing that a rebuild changes."""
+"""The order of a statement, by columns that a rebuild does not change; `number` is not one."""
 
 
 def under_review(db: Database, month: str) -> list[AccountingRow]:
-    """The records of a month (YYYY-MM) that wait for a human."""
+    """Return the records in force of a month (YYYY-MM) that are under review."""
     rows = db.execute(
         f"SELECT {ACCOUNTING_COLUMNS} FROM accounting"
         " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
@@ -22,11 +22,11 @@ def under_review(db: Database, month: str) -> list[AccountingRow]:
 
 
 class StatementRow(NamedTuple):
-    """A record with its price, as a paper shows it.
+    """A record with its price, for a statement.
 
-    `amount_ct` is None where it has no price, `microeuro_per_kwh` also where its parts have
-    several (`parts` then tells them: Wh and microeuro per kWh). `signed` counts its signed values,
-    `file_name` names it for ever: its number may change when the database is made again.
+    `amount_ct` is None without a price. `microeuro_per_kwh` is None also if its parts have several
+    prices; then `parts` are (Wh, microeuro per kWh). `signed` counts its signed values.
+    `file_name` identifies the record for ever, since its number may change with a rebuild.
     """
 
     row: AccountingRow
@@ -41,9 +41,10 @@ class StatementRow(NamedTuple):
 def of_month(
     db: Database, month: str, account: str | None = None, *, told_apart: bool = False
 ) -> Iterator[StatementRow]:
-    """What is booked in a month (YYYY-MM) of local time, in the order of its times, one by one.
+    """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
-    Of one account, or of all; `told_apart`: only what humans have decided, and what came late.
+    They are those of one account, or of all. `told_apart` restricts them to decisions of humans and
+    to late records.
     """
     chosen = "" if account is None else " AND account = :account"
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if told_apart else ""
@@ -55,6 +56,7 @@ def of_month(
         {"month": month, "account": account},
     )
     for number, amount_ct, microeuro, note, signed, file_name, *row in rows:
+        # Nearly all records have one price, so only the others cost a query of their own.
         parts: tuple[tuple[int, int], ...] = ()
         if amount_ct is not None and microeuro is None:
             parts = prices.parts_of(db, number)
@@ -64,7 +66,7 @@ def of_month(
 
 
 class SeedRow(NamedTuple):
-    """What the seed wrote of a record."""
+    """The six columns that the seed wrote of a record; `unixtime` is in seconds."""
 
     localtime: str
     unixtime: int
@@ -75,7 +77,7 @@ class SeedRow(NamedTuple):
 
 
 def seed_rows(db: Database, month: str, account: str | None = None) -> Iterator[SeedRow]:
-    """The booked records with energy of a month (YYYY-MM), of one account or of all, one by one."""
+    """Return the records with energy booked in a month (YYYY-MM), of one account or of all."""
     chosen = "" if account is None else " AND account = :account"
     rows = db.execute(
         f"SELECT {', '.join(SeedRow._fields)} FROM accounting WHERE month = :month"
@@ -86,7 +88,10 @@ def seed_rows(db: Database, month: str, account: str | None = None) -> Iterator[
 
 
 class Consumption(NamedTuple):
-    """What an account has charged in a month, of the view `monthly_consumption`."""
+    """A row of the view `monthly_consumption`: an account's sums of a month.
+
+    `unpriced_wh` is the part of `wh` without a price.
+    """
 
     account: str
     account_index: int
@@ -97,7 +102,7 @@ class Consumption(NamedTuple):
 
 
 def consumption(db: Database, month: str) -> list[Consumption]:
-    """What each account has charged in a month (YYYY-MM)."""
+    """Return the sums of each account for a month (YYYY-MM), by name."""
     rows = db.execute(
         f"SELECT {', '.join(Consumption._fields)} FROM monthly_consumption"
         " WHERE period = ? AND account_index > 0 ORDER BY account",
@@ -107,7 +112,7 @@ def consumption(db: Database, month: str) -> list[Consumption]:
 
 
 def unassigned_wh(db: Database, month: str) -> int:
-    """What nobody answers for of a month (YYYY-MM)."""
+    """Return the Wh of a month (YYYY-MM) that are booked to no account."""
     (wh,) = db.execute(
         "SELECT coalesce(sum(consumed_wh), 0) FROM accounting"
         " WHERE month = ? AND review IS NULL AND account_index = 0",
@@ -117,7 +122,10 @@ def unassigned_wh(db: Database, month: str) -> int:
 
 
 def imported_wh(db: Database, month: str) -> list[tuple[str, int]]:
-    """What of a month came from the seed's files, by Charge Point; the audit does not know it."""
+    """Return the Wh of a month that came from files of the seed, by Charge Point.
+
+    They are not in the audit.
+    """
     return db.execute(
         "SELECT charge_point_id, sum(consumed_wh) FROM accounting WHERE month = ?"
         " AND review IS NULL AND provenance = 'imported' AND charge_point_id IS NOT NULL"
@@ -127,8 +135,10 @@ def imported_wh(db: Database, month: str) -> list[tuple[str, int]]:
 
 
 def decided_later_wh(db: Database, month: str) -> list[tuple[str, int]]:
-    """What decisions on closed months come to in this one (YYYY-MM), by Charge Point; the audit
-    counts it where the register did."""
+    """Return the Wh that decisions on closed months add to this one (YYYY-MM), by Charge Point.
+
+    The audit counts them in the month in which the register has counted them.
+    """
     return db.execute(
         "SELECT charge_point_id, sum(consumed_wh) FROM accounting WHERE month = ?"
         " AND review IS NULL AND entry <> 'record' AND flags LIKE '%late: %'"
@@ -139,7 +149,7 @@ def decided_later_wh(db: Database, month: str) -> list[tuple[str, int]]:
 
 
 def charge_points_of(db: Database, month: str) -> list[str]:
-    """The Charge Points with records in a month."""
+    """Return the identities of the Charge Points with records in a month (YYYY-MM)."""
     rows = db.execute(
         "SELECT DISTINCT charge_point_id FROM accounting"
         " WHERE month = ? AND charge_point_id IS NOT NULL ORDER BY charge_point_id",
@@ -149,13 +159,13 @@ def charge_points_of(db: Database, month: str) -> list[str]:
 
 
 def first_month(db: Database) -> str | None:
-    """The first month (YYYY-MM) that has a record."""
+    """Return the first month (YYYY-MM) that has a record, or None."""
     (month,) = db.execute("SELECT min(month) FROM accounting_record").fetchone()
     return None if month is None else str(month)
 
 
 def months(db: Database, year: int) -> list[int]:
-    """The months of a year that have records."""
+    """Return the months (1..12) of a year that have records."""
     rows = db.execute(
         "SELECT DISTINCT CAST(substr(month, 6) AS INTEGER) FROM accounting_record"
         " WHERE month BETWEEN ? AND ? ORDER BY 1",

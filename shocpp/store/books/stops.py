@@ -1,4 +1,7 @@
-"""Stops of transactions: what `ledger.matching` and `ledger.booking` decide on, and their rows."""
+"""Rows of stops: those on which `ledger.matching` and `ledger.booking` decide, and their results.
+
+All of it runs inside the one write transaction of the caller.
+"""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -22,13 +25,17 @@ from shocpp.store.books.transactions import (
 from shocpp.store.database import Database
 
 RESTARTED_BELOW_WH = 1_000
-"""A start below this is that of a register which begins anew each session."""
+"""A transaction that starts below this may be of a register that restarts with each session."""
 
 INFINITE_WH = 2**62
+"""More than any register reading: the end of a transaction that goes on."""
 
 
 class RowsForStop:
-    """What `match_stop` needs to know, read when it asks for it."""
+    """The rows on which `match_stop` decides, each read when it asks for them.
+
+    Most stops need few of them: the transaction with their id, and earlier stops with their key.
+    """
 
     def __init__(
         self,
@@ -39,24 +46,29 @@ class RowsForStop:
         listed: Callable[[], dict[int, str]],
         now_ms: int,
     ) -> None:
-        """`listed` are the names of the accounts in force, by index."""
+        """Prepare the reads for a stop of the Charge Point with this row id.
+
+        `card_account` is the account index of its card, None for an unknown or missing card.
+        `listed` returns the names of the accounts in force, by index.
+        """
         self.card_account = card_account
         self._db = db
         self._charge_point = charge_point
         self._stopped = stopped
         self._listed = listed
         self._now_ms = now_ms
+        # Every issued id is positive and has 31 bits. SQLite refuses integers beyond 64 bits.
         sent = stopped.transaction_id
         self._is_ours = sent is not None and 0 < sent <= INT32_MAX
 
     @cached_property
     def known(self) -> tuple[StopOnFile, ...]:
-        """The earlier stops that are alike."""
+        """The earlier stops of which this one may be a repeat."""
         return stops_alike(self._db, self._charge_point, self._stopped)
 
     @cached_property
     def same_id(self) -> tuple[Transaction, ...]:
-        """The transactions with its id."""
+        """The transactions of this Charge Point with the id of the stop."""
         where, sent = "charge_point = ? AND transaction_id = ?", self._stopped.transaction_id
         return (
             select_transactions(self._db, where, self._charge_point, sent) if self._is_ours else ()
@@ -64,39 +76,40 @@ class RowsForStop:
 
     @cached_property
     def unstopped(self) -> tuple[Transaction, ...]:
-        """The transactions that it could end."""
+        """The transactions of this Charge Point without a stop."""
         return unstopped_transactions(self._db, self._charge_point)
 
     @property
     def issued_elsewhere(self) -> bool:
-        """Whether another Charge Point has a transaction with its id."""
-        found = self._db.execute(
+        """True if another Charge Point has a transaction with the id of the stop."""
+        row = self._db.execute(
             "SELECT 1 FROM started_transaction"
             " WHERE transaction_id = ? AND charge_point <> ? LIMIT 1",
             (self._stopped.transaction_id if self._is_ours else None, self._charge_point),
         ).fetchone()
-        return found is not None
+        return row is not None
 
     @property
     def account_names(self) -> dict[int, str]:
-        """Those of the books, and those in force."""
+        """The account names by index; a name that the database has bound wins over the list."""
         return self._listed() | account_names(self._db)
 
     @property
     def ledger_born_ms(self) -> int:
-        """Since when every start is on file."""
+        """The time since which every start is on file."""
         return properties.born_ms(self._db, self._now_ms)
 
 
 def stops_alike(
     db: Database, charge_point: int, stopped: TransactionStopped
 ) -> tuple[StopOnFile, ...]:
-    """The earlier stops with this one's natural key, as far as ids tell stops apart.
+    """Return the earlier stops of which this one may be a repeat, the oldest first.
 
-    A stop without an id is alike whatever the earlier one's id was; one with an id is alike an
-    earlier one without, where that has ended the transaction of this id: chargers repeat a stop of
-    an offline transaction with the id that they have got meanwhile.
+    They have the same natural key. Two cases differ in the id: this stop has none (-1 or 0), or the
+    earlier one had none and has ended the transaction with this id.
     """
+    # Chargers do both. MicroOcpp sends a stop with its id and then again with -1. Others send the
+    # stop of an offline transaction with -1, and again with the id that they were answered since.
     rows = db.execute(
         "SELECT stop.id, stop.id_tag, started.connector_id, stop.last_start"
         " FROM received_stop AS stop"
@@ -116,21 +129,25 @@ def stops_alike(
 
 
 def count_repeated_stop(db: Database, row: int) -> None:
-    """Note that a stop was sent again."""
+    """Count a repeat of the stop with this row id."""
     db.execute("UPDATE received_stop SET repeats = repeats + 1 WHERE id = ?", (row,))
 
 
 def overlapping(
     db: Database, charge_point: int, stopped: TransactionStopped, match: Match
 ) -> list[tuple[int, int]]:
-    """The intervals in Wh that this stop must not book again.
+    """Return the intervals (from Wh, to Wh) of the register that this stop must not book again.
 
-    Of a transaction on file: what began after it on its connector, what was booked there since it
-    began, what was booked from an id alone, a gap given away in whose time it began, and, where it
-    has no clock and may be an ended one told again, its like. Registers that begin each session
-    below 1 kWh overlap and mean nothing by it.
-    A decoded transaction has no connector, so every record of its Charge Point counts, and those
-    imported without one.
+    For a transaction on file these are:
+
+    - transactions that started after it on its connector;
+    - records that were booked on its connector since it started;
+    - records that were booked from a decoded id, on any connector;
+    - a gap given to an account, if the transaction started within the time of the gap;
+    - without a clock: a record with the same readings, as the start may be a repeat.
+
+    For a transaction decoded from its id these are all records of its Charge Point, and imported
+    records without a Charge Point: the id does not hold the connector.
     """
     end_wh = stopped.meter_stop_wh
     if end_wh is None or match.unmatched:
@@ -142,11 +159,14 @@ def overlapping(
             " AND review IS NULL AND entry <> 'dismissal' AND end_wh > ?2 AND begin_wh < ?3",
             (charge_point, match.decoded_start_wh, end_wh),
         ).fetchall()
+    # A register that restarts with each session begins each one below 1 kWh. Such sessions overlap
+    # without being the same energy, so a transaction that begins there ignores those that do.
     begin_wh = transaction.meter_start_wh
     lowest_wh = RESTARTED_BELOW_WH if begin_wh < RESTARTED_BELOW_WH else -INFINITE_WH
     return db.execute(
         "SELECT meter_start_wh, max(meter_start_wh, coalesce(meter_stop_wh, :infinite))"
-        # What is newer are few rows; by their readings it would be nearly all.
+        # The newer rows are few, but SQLite would choose the index by readings, which finds nearly
+        # all rows.
         " FROM started_transaction NOT INDEXED WHERE charge_point = :charge_point"
         " AND connector_id = :connector AND id > :row AND meter_start_wh >= :lowest"
         " AND meter_start_wh < :end AND start_known"
@@ -181,7 +201,10 @@ def record_stop(
     now_ms: int,
     frame_text: str | None,
 ) -> int:
-    """Keep a stop that is no repeat, and close what it ends. Returns its row."""
+    """Write a stop that is no repeat, and return its row id. `close_transaction` does the rest.
+
+    `frame_text` is the whole frame if the stop is under review, else None.
+    """
     transaction = match.closes or match.follows
     cursor = db.execute(
         "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"

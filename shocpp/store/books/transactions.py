@@ -1,7 +1,6 @@
-"""Transactions, their stops and what they must not claim twice (memory floor).
+"""Rows of transactions: those on which `ledger.transactions` decides, and their results.
 
-It keeps what `ledger.booking` decides and hands it the rows it decides on; both inside the caller's
-one write transaction.
+All of it runs inside the one write transaction of the caller.
 """
 
 from typing import NamedTuple
@@ -27,15 +26,20 @@ _TRANSACTION = (
 
 
 _UNSTOPPED = "INDEXED BY started_transaction_unstopped"
-"""SQLite would rather read all transactions of a Charge Point than those of this index."""
+"""The index of the few transactions without a stop.
+
+SQLite would choose the index of all transactions of the Charge Point.
+"""
 
 
 def select_transactions(db: Database, where: str, *values: object) -> tuple[Transaction, ...]:
+    """Return the transactions that match a condition in SQL, the oldest first."""
     rows = db.execute(f"{_TRANSACTION} WHERE {where} ORDER BY id", values)
     return tuple(Transaction(*row) for row in rows.fetchall())
 
 
 def unstopped_transactions(db: Database, charge_point: int) -> tuple[Transaction, ...]:
+    """Return the open and orphaned transactions of a Charge Point, the oldest first."""
     rows = db.execute(
         f"{_TRANSACTION} {_UNSTOPPED} WHERE charge_point = ? AND state <> 'stopped' ORDER BY id",
         (charge_point,),
@@ -44,45 +48,49 @@ def unstopped_transactions(db: Database, charge_point: int) -> tuple[Transaction
 
 
 def account_names(db: Database) -> dict[int, str]:
-    """The account each used index is bound to."""
+    """Return the account names by index: index 0, and each that a booking has bound."""
     return {UNASSIGNED_INDEX: UNASSIGNED} | dict(
         db.execute("SELECT account_index, account FROM account").fetchall()
     )
 
 
 def bind_account(db: Database, account_index: int, account: str) -> None:
-    """Bind an index to its account, for ever."""
-    bound = ("account", account_index)
-    if not db.is_remembered(bound):
+    """Bind an index to an account for ever. An index that is bound already stays as it is.
+
+    An id in the field decodes to an index, so its account must never change.
+    """
+    key = ("account", account_index)
+    if not db.is_remembered(key):
         db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
-        db.remember(bound)
+        db.remember(key)
 
 
 def is_charging(db: Database, tag_key: str, besides: int) -> bool:
-    """Whether a card has an open transaction at another Charge Point than `besides`."""
-    found = db.execute(
+    """Return True if a card has an open transaction at another Charge Point than `besides`."""
+    row = db.execute(
         "SELECT 1 FROM started_transaction WHERE id_tag_key = ? AND state = 'open'"
         " AND charge_point <> ? LIMIT 1",
         (tag_key, besides),
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def rows_for_start(
     db: Database, charge_point: int, started: TransactionStarted, id_tag: str, *, is_single: bool
 ) -> StartRows:
-    """What `decide_start` needs to know; `id_tag` is the card that is meant.
+    """Return the rows on which `decide_start` decides.
 
-    `is_single`: it may charge at one Charge Point at a time.
+    `id_tag` is the effective id tag, `is_single` True if it may charge at only one Charge Point at
+    a time.
     """
     same_key = select_transactions(
         db,
-        # In so many words: there is an index for each.
+        # A literal and not a parameter: there is a partial index for each of the two values.
         f"charge_point = ? AND start_key = ? AND has_clock = {has_clock(started.started_ms):d}",
         charge_point,
         start_key(started),
     )
-    # Only one that may charge at one Charge Point at a time can be refused for charging elsewhere.
+    # No other card can be refused because it charges elsewhere, so this query is saved.
     elsewhere = is_single and is_charging(db, id_tag_key(id_tag), charge_point)
     return StartRows(
         same_key=same_key[-1] if same_key else None,
@@ -92,7 +100,7 @@ def rows_for_start(
 
 
 def count_repeated_start(db: Database, row: int) -> None:
-    """Note that a start was sent again."""
+    """Count a repeat of the start of the transaction with this row id."""
     db.execute("UPDATE started_transaction SET repeats = repeats + 1 WHERE id = ?", (row,))
 
 
@@ -103,7 +111,7 @@ def record_start(
     decision: StartDecision,
     now_ms: int,
 ) -> None:
-    """Keep a new transaction; the ones it supersedes are orphaned."""
+    """Write a new transaction as decided, and mark those as orphaned that it supersedes."""
     db.executemany(
         "UPDATE started_transaction SET state = 'orphaned' WHERE id = ?",
         [(row,) for row in decision.orphaned],
@@ -140,7 +148,10 @@ def record_start(
 def close_transaction(
     db: Database, transaction: Transaction, end_wh: int, stopped_ms: int | None
 ) -> None:
-    """Mark a transaction as stopped; a second stop only moves its end up."""
+    """Mark a transaction as stopped at this reading.
+
+    Another stop of the same transaction can raise its end, and never lowers it.
+    """
     db.execute(
         "UPDATE started_transaction SET state = 'stopped',"
         " meter_stop_wh = max(coalesce(meter_stop_wh, ?1), ?1),"
@@ -150,7 +161,10 @@ def close_transaction(
 
 
 class Orphan(NamedTuple):
-    """A transaction that a new one has superseded, and its last reading: an estimate."""
+    """An orphaned transaction with an estimate of its end: its last reading, and the time of it.
+
+    A new transaction has begun on its connector. `charge_point` is a row id.
+    """
 
     transaction: Transaction
     charge_point: int
@@ -159,20 +173,20 @@ class Orphan(NamedTuple):
 
 
 def orphan(db: Database, row: int) -> Orphan | None:
-    """The orphaned transaction of this row."""
-    found = db.execute(
+    """Return the transaction with this row id if it is orphaned, or None."""
+    estimate = db.execute(
         "SELECT charge_point, end_wh, coalesce(last_ms, started_ms, received_ms) FROM estimates"
         " WHERE id = ?",
         (row,),
     ).fetchone()
-    if found is None:
+    if estimate is None:
         return None
     (transaction,) = select_transactions(db, "id = ?", row)
-    return Orphan(transaction, *found)
+    return Orphan(transaction, *estimate)
 
 
 def end_orphan(db: Database, row: int, end_wh: int) -> None:
-    """A human has decided on an orphaned transaction, and booked it up to here."""
+    """Mark an orphaned transaction as stopped at the reading up to which a human has booked it."""
     db.execute(
         "UPDATE started_transaction SET state = 'stopped', meter_stop_wh = ? WHERE id = ?",
         (end_wh, row),
@@ -180,7 +194,10 @@ def end_orphan(db: Database, row: int, end_wh: int) -> None:
 
 
 def reassign_open(db: Database, tag_key: str, owner: Owner, assigned_by: str) -> int:
-    """Give what a card without an account has under way to one; how many transactions these are."""
+    """Give the open transactions of a card without an account to an account.
+
+    `assigned_by` says who did it and why. Return the number of transactions.
+    """
     bind_account(db, owner.account_index, owner.account)
     cursor = db.execute(
         "UPDATE started_transaction SET account_index = ?, account = ?, assigned_by = ?"
@@ -193,10 +210,11 @@ def reassign_open(db: Database, tag_key: str, owner: Owner, assigned_by: str) ->
 def open_transaction_row(
     db: Database, charge_point: int, connector_id: int, transaction_id: int | None
 ) -> int | None:
-    """The transaction that MeterValues belong to, as far as it is open.
+    """Return the row id of the transaction that MeterValues belong to, or None.
 
-    By id; without a usable id (offline, -1, 0) the only open one of that connector. A stale id
-    finds nothing: values after the stop reopen nothing.
+    Without an id there is none. An id of 0 or below is that of an offline transaction, found by its
+    connector: the newest open one, else the newest orphaned one. A stopped transaction is never
+    returned: later values do not reopen it.
     """
     if transaction_id is not None and transaction_id > 0:
         where, value = "transaction_id = ?", transaction_id
@@ -204,9 +222,9 @@ def open_transaction_row(
         where, value = "connector_id = ?", connector_id
     else:
         return None
-    found = db.execute(
+    unstopped = db.execute(
         f"SELECT id FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
         " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 1",
         (charge_point, value),
     ).fetchone()
-    return int(found[0]) if found else None
+    return int(unstopped[0]) if unstopped else None
