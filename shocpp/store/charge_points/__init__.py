@@ -1,1 +1,1 @@
-"""What is known of each Charge Point: identity, connection, frames, state."""
+"""Rows of each Charge Point: identity, connection, frames, state and refused attempts."""

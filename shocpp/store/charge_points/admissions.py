@@ -1,4 +1,4 @@
-"""Who was not let in, and which password who was has shown last (memory floor)."""
+"""Refused attempts to connect, and the password that each Charge Point presented last."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -6,11 +6,18 @@ from typing import NamedTuple
 from shocpp.store.database import Database
 
 KEPT, KEPT_OF_ADDRESS = 200, 50
-"""Attempts of strangers are their work, not ours: so many are kept, the newest."""
+"""Rows of refused attempts that are stored, in all and of one address: the newest.
+
+Strangers decide how many attempts there are, so the table must not grow with them.
+"""
 
 
 class RefusedAttempts(NamedTuple):
-    """Attempts of one kind. `charge_point_id` is empty where none was told."""
+    """Refused attempts with the same identity, address and reason.
+
+    `charge_point_id` is empty if none was given. `told` is what was presented instead of a valid
+    user name or password, for people to read. `last_ms` is the time of the last attempt.
+    """
 
     charge_point_id: str
     address: str
@@ -21,7 +28,7 @@ class RefusedAttempts(NamedTuple):
 
 
 def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
-    """Add attempts to those of their kind."""
+    """Add attempts to the rows with the same identity, address and reason; delete the oldest."""
     db.executemany(
         "INSERT INTO refused_attempt VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) ON CONFLICT DO UPDATE"
         " SET told = excluded.told, attempts = attempts + excluded.attempts,"
@@ -42,19 +49,22 @@ def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
 
 
 def shown_password(db: Database, key: str) -> str | None:
-    """The newest password that this charger has shown, as `note_shown` has been told it."""
-    found = db.execute(
+    """Return the digest of the password that a Charge Point presented last, or None.
+
+    The table holds no password: the digest is made from the hash in charge_points.json.
+    """
+    row = db.execute(
         "SELECT password FROM shown_password WHERE identity_key = ?", (key,)
     ).fetchone()
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def note_shown(db: Database, key: str, password: str, now_ms: int) -> None:
-    """A charger has shown this password."""
+    """Store the digest of the valid password that a Charge Point has presented now."""
     db.execute("INSERT OR REPLACE INTO shown_password VALUES (?, ?, ?)", (key, password, now_ms))
 
 
 def every_charger(db: Database) -> list[str]:
-    """The identities of all Charge Points that have been here."""
+    """Return the identities of all Charge Points on file, connected or not."""
     rows = db.execute("SELECT charge_point_id FROM charge_point ORDER BY charge_point_id")
     return [charge_point_id for (charge_point_id,) in rows.fetchall()]

@@ -1,4 +1,4 @@
-"""What a Charge Point is doing, as people ask about it (memory floor)."""
+"""The present state of Charge Points: connectors, open transactions and power."""
 
 from typing import NamedTuple
 
@@ -8,12 +8,17 @@ from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
 LATEST_TRANSACTIONS = 1_000
+"""Transactions of all Charge Points that are searched for a start just made, the newest."""
+
 LATEST_READINGS = 100
-"""How far back a power is looked for; some chargers never report one."""
+"""Readings that are searched for a power, the newest: some chargers never report one."""
 
 
 class ConnectorState(NamedTuple):
-    """A connector as its last StatusNotification, of `told_ms`, has it; 0 is the Charge Point."""
+    """The state of a connector by its last StatusNotification; connector 0 is the Charge Point.
+
+    `since_ms` is the time of the first notification with this status, `told_ms` that of the last.
+    """
 
     connector_id: int
     status: str
@@ -23,7 +28,11 @@ class ConnectorState(NamedTuple):
 
 
 class OpenTransaction(NamedTuple):
-    """A transaction without a stop; `consumed_wh` is None where the register does not tell."""
+    """An open transaction, with the row id of it.
+
+    `since_ms` is its start by the charger's clock, or else the time of receipt. `consumed_wh` is
+    None as long as no register reading has come.
+    """
 
     row: int
     transaction_id: int
@@ -37,7 +46,7 @@ class OpenTransaction(NamedTuple):
 
 
 class Power(NamedTuple):
-    """The power a connector was last measured at."""
+    """The power that a connector reported last, in W, and the time of receipt."""
 
     connector_id: int
     power_w: int
@@ -55,7 +64,7 @@ _OPEN = (
 
 
 def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
-    """The connectors of a Charge Point that have reported their state."""
+    """Return the connectors of a Charge Point that have reported a status, by connector id."""
     rows = db.execute(
         "SELECT connector_id, status, error_code, since_ms, (SELECT received_ms FROM status_event"
         "  WHERE status_event.charge_point = connector.charge_point"
@@ -68,14 +77,14 @@ def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
 
 
 def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
-    """The transactions that are open at a Charge Point."""
+    """Return the open transactions of a Charge Point, the oldest first."""
     key = identity_key(charge_point_id)
     rows = db.execute(f"{_OPEN} AND identity_key = ? ORDER BY started.id", (key,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
 def open_of(db: Database, account: str) -> list[OpenTransaction]:
-    """The transactions that are open for an account, wherever."""
+    """Return the open transactions of an account at all Charge Points, the oldest first."""
     rows = db.execute(f"{_OPEN} AND account = ? ORDER BY started.id", (account,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
@@ -83,8 +92,13 @@ def open_of(db: Database, account: str) -> list[OpenTransaction]:
 def begun_since(
     db: Database, charge_point_id: str, tag_key: str, since_ms: int
 ) -> tuple[int, str] | None:
-    """Connector and authorization status of a card's newest start that is open, or was refused."""
-    found = db.execute(
+    """Return connector id and authorization status of the newest start of a card, or None.
+
+    The start came since `since_ms`, and is open or was refused. `tag_key` is an id tag in its
+    compared form.
+    """
+    # The search is limited to the newest rows, because no index has this time.
+    row = db.execute(
         "SELECT connector_id, status FROM started_transaction AS started JOIN charge_point"
         " ON charge_point.id = charge_point"
         " WHERE started.id > (SELECT max(id) FROM started_transaction) - ? AND id_tag_key = ?"
@@ -92,11 +106,15 @@ def begun_since(
         " AND (state = 'open' OR status <> 'Accepted') ORDER BY started.id DESC LIMIT 1",
         (LATEST_TRANSACTIONS, tag_key, identity_key(charge_point_id), since_ms),
     ).fetchone()
-    return found or None
+    return row or None
 
 
 def powers(db: Database, charge_point_id: str) -> list[Power]:
-    """The power of each connector when it was last measured; 0 W once its transaction has ended."""
+    """Return the last power of each connector, by connector id.
+
+    It is 0 W once the transaction of that reading has ended. A connector without a power in the
+    newest readings of the Charge Point is missing.
+    """
     charge_point = identities.row_of(db, charge_point_id) or 0
     rows = blocks.rows_of(
         db,
@@ -110,19 +128,19 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
         LATEST_READINGS,
     )
     latest: dict[int, Power] = {}
-    for connector_id, power_w, measured_ms, tells in rows:
-        if tells:
+    for connector_id, power_w, measured_ms, has_power in rows:
+        if has_power:
             latest.setdefault(connector_id, Power(connector_id, power_w, measured_ms))
     return [power for _, power in sorted(latest.items())]
 
 
 def month_wh(db: Database, account: str, year: int, month: int) -> int | None:
-    """What an account was booked in a month; None for a name that no booking has."""
-    found = db.execute(
+    """Return the Wh booked to an account in a month, 0 without any; None for an unknown account."""
+    row = db.execute(
         "SELECT wh FROM monthly_consumption WHERE account = ? AND period = ?",
         (account, f"{year:04}-{month:02}"),
     ).fetchone()
-    if found is not None:
-        return int(found[0])
+    if row is not None:
+        return int(row[0])
     known = db.execute("SELECT 1 FROM account WHERE account = ?", (account,)).fetchone()
     return 0 if known else None

@@ -1,7 +1,7 @@
-"""Which worker holds which Charge Point, by which connection (memory floor).
+"""Connections of Charge Points, and the workers that hold them.
 
-A worker is a process with a switchboard; its bell wakes it. A connection's token keeps an older
-connection from acting for a newer one.
+A worker is a process with a switchboard; its doorbell wakes it. Each connection has a random token,
+so that an older connection of a Charge Point cannot act for a newer one.
 """
 
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from shocpp.store.database import Database
 
 
 class Former(NamedTuple):
-    """The connection that holds a Charge Point when another comes; its worker and that one's bell.
+    """The connection that holds a Charge Point when another one comes.
 
-    `remote` is where it comes from, as address and port.
+    `doorbell` is that of its worker, None if the worker is unknown. `remote` is an address, mostly
+    with a port.
     """
 
     token: str
@@ -23,7 +24,10 @@ class Former(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A connection that is to hold a Charge Point."""
+    """A new connection that is to hold a Charge Point.
+
+    `authenticated` is True if its password or its caller proves its identity.
+    """
 
     token: str
     remote: str
@@ -31,18 +35,18 @@ class Held(NamedTuple):
 
 
 def holder(db: Database, charge_point_id: str) -> tuple[str, str] | None:
-    """The worker that holds this Charge Point, and its bell."""
-    found = db.execute(
+    """Return the worker that holds this Charge Point and the worker's doorbell, or None."""
+    row = db.execute(
         "SELECT worker.worker, worker.bell FROM charge_point JOIN connection"
         " ON connection.charge_point = charge_point.id JOIN worker USING (worker)"
         " WHERE identity_key = ?",
         (identity_key(charge_point_id),),
     ).fetchone()
-    return found or None
+    return row or None
 
 
 def connected(db: Database) -> list[str]:
-    """The identities of the Charge Points that are connected."""
+    """Return the identities of the connected Charge Points."""
     rows = db.execute(
         "SELECT charge_point_id FROM connection JOIN charge_point"
         " ON charge_point.id = connection.charge_point ORDER BY charge_point_id"
@@ -51,13 +55,13 @@ def connected(db: Database) -> list[str]:
 
 
 def former(db: Database, charge_point: int) -> Former | None:
-    """The connection that holds this Charge Point, if one does."""
-    found = db.execute(
+    """Return the connection that holds the Charge Point with this row id, or None."""
+    row = db.execute(
         "SELECT connection.token, connection.worker, worker.bell, connection.remote"
         " FROM connection LEFT JOIN worker USING (worker) WHERE charge_point = ?",
         (charge_point,),
     ).fetchone()
-    return Former(*found) if found else None
+    return Former(*row) if row else None
 
 
 def hold(
@@ -65,7 +69,8 @@ def hold(
 ) -> None:
     """Enter a connection as the one that holds its Charge Point, in place of the former one.
 
-    Where another worker has that, it has to be told by its bell.
+    If another worker has the former one, the caller rings that worker's doorbell after the commit:
+    the worker then reads `take_superseded` and closes the connection.
     """
     db.execute(
         "INSERT OR REPLACE INTO connection"
@@ -78,61 +83,74 @@ def hold(
 
 
 def contest(db: Database, former: Former) -> None:
-    """Ask for a sign of life of a connection whose name another one claims."""
+    """Ask the worker of a connection to test it, because another one claims its identity.
+
+    The caller rings the worker's doorbell after the commit.
+    """
     db.execute("INSERT OR IGNORE INTO contested VALUES (?, ?)", (former.token, former.worker))
 
 
 def release(db: Database, token: str) -> None:
-    """Forget a connection; a newer one of the same Charge Point is not touched."""
+    """Delete a connection that has ended; a newer one of the same Charge Point stays."""
     for table in ("connection", "superseded", "contested"):
         db.execute(f"DELETE FROM {table} WHERE token = ?", (token,))
 
 
 def is_replaced(db: Database, charge_point: int, token: str) -> bool:
-    """Whether another connection than this one holds the Charge Point by now."""
-    found = db.execute(
+    """Return True if another connection than this one holds the Charge Point now."""
+    row = db.execute(
         "SELECT 1 FROM connection WHERE charge_point = ? AND token <> ?", (charge_point, token)
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def has_notices(db: Database, worker: str) -> bool:
-    """Whether a newer connection has replaced one of this worker's, or claims its name."""
-    found = db.execute(
+    """Return True if `take_superseded` or `take_contested` has tokens for this worker.
+
+    It is a read, so that a worker begins no write transaction for nothing.
+    """
+    row = db.execute(
         "SELECT 1 FROM superseded WHERE worker = ?1 UNION ALL"
         " SELECT 1 FROM contested WHERE worker = ?1 LIMIT 1",
         (worker,),
     ).fetchone()
-    return found is not None
+    return row is not None
 
 
 def take_superseded(db: Database, worker: str) -> list[str]:
-    """The tokens of the connections that this worker is to close; it is told only once."""
+    """Remove and return the tokens of the connections that this worker must close.
+
+    Each was replaced by a newer connection, and is returned only once.
+    """
     rows = db.execute("DELETE FROM superseded WHERE worker = ? RETURNING token", (worker,))
     return [token for (token,) in rows.fetchall()]
 
 
 def take_contested(db: Database, worker: str) -> list[str]:
-    """The tokens of the connections that are to show a sign of life; it is told only once."""
+    """Remove and return the tokens of the connections that this worker must test.
+
+    Another connection claims the identity of each; it is returned only once.
+    """
     rows = db.execute("DELETE FROM contested WHERE worker = ? RETURNING token", (worker,))
     return [token for (token,) in rows.fetchall()]
 
 
 def enter_worker(db: Database, worker: str, doorbell: str, pid: int, now_ms: int) -> None:
-    """Enter a process that holds Charge Points."""
+    """Enter this process as a worker, with the path of its doorbell."""
     db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, doorbell, pid, now_ms))
 
 
 def workers(db: Database) -> list[tuple[str, str]]:
-    """Each worker and its bell."""
+    """Return (worker, path of its doorbell) for each worker, dead ones included."""
     return db.execute("SELECT worker, bell FROM worker").fetchall()
 
 
 def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
-    """Forget a worker that is gone; the bells of those who wait for what it had sent are returned.
+    """Delete a worker that is gone, with its connections.
 
-    What it had sent has an unknown end and is not sent again.
+    The Calls it had sent end as `unknown`. Return the doorbells of the processes that wait for one.
     """
+    # They are not sent again: the Charge Point may have carried them out.
     rows = db.execute(
         "UPDATE call SET state = 'unknown', settled_ms = ? WHERE state = 'sent' AND worker = ?"
         " RETURNING bell",
@@ -144,5 +162,5 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
 
 
 def address_of(remote: str) -> str:
-    """The address in a `remote`, which is an address and a port, or has no port at all."""
+    """Return the address of a `remote`, without its port if it has one."""
     return remote.rpartition(":")[0] or remote

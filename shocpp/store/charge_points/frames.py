@@ -1,4 +1,4 @@
-"""Raw frames, so that a problem can be read back and the ledger derived again (memory floor)."""
+"""Raw frames, stored to look into problems and to derive the ledger again."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -8,10 +8,15 @@ from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
 PURGED_AT_ONCE = 2_000
+"""Frames that one write transaction deletes at most, so that it stays short."""
 
 
 class FrameRow(NamedTuple):
-    """A frame as it is kept: `charge_point` is a row's key, `direction` is `in` or `out`."""
+    """A row of the table `frame`, its columns in their order.
+
+    `charge_point` is a row id or None; `direction` is `in` or `out`.
+    `moment_ms` is the time of receipt or of sending.
+    """
 
     id: int
     charge_point: int | None
@@ -22,12 +27,12 @@ class FrameRow(NamedTuple):
 
 
 def next_id(db: Database) -> int:
-    """The id of the next frame, for the writer that has begun a transaction."""
+    """Return the row id for the next frame; valid within the caller's write transaction."""
     return int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM frame").fetchone()[0])
 
 
 def record(db: Database, rows: list[FrameRow]) -> None:
-    """Keep frames."""
+    """Write frames, whose ids follow `next_id`, and enter their blocks."""
     db.insert_rows("frame", rows)
     for row in rows:
         if row.charge_point is not None:
@@ -35,12 +40,12 @@ def record(db: Database, rows: list[FrameRow]) -> None:
 
 
 def purge(db: Database, before_ms: int) -> int:
-    """Drop a slice of the old frames without energy; returns how many, 0 when all are gone.
+    """Delete some of the frames from before a time, and return their number; 0 ends the purge.
 
-    The newest frame stays, because ids are counted on from it.
+    Frames of transactions and meter values stay: the ledger can be derived from them.
     """
-    # The same words as in the index frame_to_purge: without it the frames that stay are read anew
-    # every time.
+    # The condition is spelled as in the partial index frame_to_purge. Without this index each call
+    # would read all the frames that stay. The newest frame stays too: `next_id` counts from it.
     cursor = db.execute(
         "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE moment_ms < ?"
         " AND action NOT IN ('StartTransaction', 'StopTransaction', 'MeterValues')"
@@ -53,15 +58,18 @@ def purge(db: Database, before_ms: int) -> int:
 def of_charge_point(
     db: Database, charge_point_id: str | None, limit: int
 ) -> Iterator[tuple[str, str, int, str]]:
-    """The last frames: (charge point id, direction, moment, text), oldest first."""
+    """Return the last frames of one Charge Point or of all, the oldest of them first.
+
+    Each is (charge point id or `?`, direction, ms, text).
+    """
     rows: list[tuple[str, str, int, str]]
     if charge_point_id is None:
-        rows = db.execute(f"{_TOLD} ORDER BY frame.id DESC LIMIT ?", (limit,)).fetchall()
+        rows = db.execute(f"{_FRAMES} ORDER BY frame.id DESC LIMIT ?", (limit,)).fetchall()
     else:
         row = identities.row_of(db, charge_point_id) or 0
         rows = blocks.rows_of(
             db,
-            f"{_TOLD} WHERE charge_point = ? AND frame.id BETWEEN ? AND ?"
+            f"{_FRAMES} WHERE charge_point = ? AND frame.id BETWEEN ? AND ?"
             " ORDER BY frame.id DESC LIMIT ?",
             row,
             blocks.newest_first(db, "frame", row),
@@ -70,19 +78,19 @@ def of_charge_point(
     return reversed(rows)
 
 
-_TOLD = (
+_FRAMES = (
     "SELECT coalesce(charge_point_id, '?'), direction, moment_ms, text"
     " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"
 )
 
 
 def newest(db: Database) -> int:
-    """The id of the newest frame."""
+    """Return the row id of the newest frame, 0 without any."""
     return next_id(db) - 1
 
 
 def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int, str]]:
-    """The frames with an id tag that a Charge Point has sent since: (id, text)."""
+    """Return the frames after a row id in which a Charge Point has sent an id tag: (id, text)."""
     return db.execute(
         "SELECT id, text FROM frame WHERE charge_point = ? AND id > ? AND direction = 'in'"
         " AND action IN ('Authorize', 'StartTransaction') ORDER BY id",
@@ -91,7 +99,10 @@ def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int,
 
 
 class EnergyFrame(NamedTuple):
-    """A frame that the ledger follows from, and the answer that it got."""
+    """A frame that the ledger can be derived from, and its answer.
+
+    `charge_point` is a row id. `answer` is the text of the confirmation, None if there was none.
+    """
 
     id: int
     charge_point: int
@@ -109,7 +120,8 @@ _OF_ENERGY = (
 
 
 def with_energy(db: Database, after: int, limit: int) -> list[EnergyFrame]:
-    """The next ones after a frame, in the order in which they came."""
+    """Return the next frames with energy after a row id, in the order of receipt."""
+    # The answer to a frame is stored directly after it.
     rows = db.execute(
         "SELECT frame.id, frame.charge_point, charge_point_id, frame.action, frame.moment_ms,"
         f" frame.text, answer.text FROM (SELECT * {_OF_ENERGY} AND id > ? ORDER BY id LIMIT ?)"
@@ -122,12 +134,12 @@ def with_energy(db: Database, after: int, limit: int) -> list[EnergyFrame]:
 
 
 def count_with_energy(db: Database) -> int:
-    """How many there are."""
+    """Return the number of frames with energy, for the progress of a rebuild."""
     return int(db.execute(f"SELECT count(*) {_OF_ENERGY}").fetchone()[0])
 
 
 def stop_moments(db: Database) -> set[tuple[int, int]]:
-    """The Charge Point and the moment of each StopTransaction that is kept."""
+    """Return (row id of the Charge Point, time of receipt) of each stored StopTransaction."""
     return set(
         db.execute(f"SELECT charge_point, moment_ms {_OF_ENERGY} AND action = 'StopTransaction'")
     )

@@ -1,11 +1,14 @@
-"""Charge Points by identity and serial (memory floor)."""
+"""Charge Points by identity and by serial.
+
+An identity is compared by its `identity_key`, which has an index.
+"""
 
 from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
 
 
 def enter(db: Database, charge_point_id: str, now_ms: int) -> int:
-    """The row of this identity, made where it is new."""
+    """Return the row id of this identity; make the row if the identity is new."""
     row = row_of(db, charge_point_id)
     if row is not None:
         return row
@@ -18,30 +21,33 @@ def enter(db: Database, charge_point_id: str, now_ms: int) -> int:
 
 
 def row_of(db: Database, charge_point_id: str) -> int | None:
-    """The row of this identity, if it has ever been here."""
+    """Return the row id of this identity, or None if it is not on file."""
     key = identity_key(charge_point_id)
-    found = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
-    return int(found[0]) if found else None
+    row = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
+    return int(row[0]) if row else None
 
 
 def spelled(db: Database, charge_point: int) -> str:
-    """The identity of this row as it was first written."""
-    found = db.execute("SELECT charge_point_id FROM charge_point WHERE id = ?", (charge_point,))
-    return str(found.fetchone()[0])
+    """Return the identity of this row in the spelling of its first connection."""
+    row = db.execute("SELECT charge_point_id FROM charge_point WHERE id = ?", (charge_point,))
+    return str(row.fetchone()[0])
 
 
 def identity_of_serial(db: Database, serial: str) -> str | None:
-    """The identity that a serial belongs to, where it is known under another name."""
-    found = db.execute(
+    """Return the identity of the Charge Point with this serial, or None.
+
+    None also if the identity is the serial itself.
+    """
+    row = db.execute(
         "SELECT charge_point_id FROM charge_point"
         " WHERE serial = ? COLLATE NOCASE AND identity_key <> ?",
         (serial, identity_key(serial)),
     ).fetchone()
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def find(db: Database, name: str) -> list[str]:
-    """The identities that a person means by an identity (which wins) or a serial."""
+    """Return the identities that a name of a user fits: the one of this name, else by serial."""
     rows = db.execute(
         "SELECT charge_point_id FROM charge_point WHERE identity_key = ?", (identity_key(name),)
     ).fetchall()
@@ -54,7 +60,7 @@ def find(db: Database, name: str) -> list[str]:
 
 
 def heard(db: Database, last_seen: dict[int, int]) -> None:
-    """Note when each Charge Point was last heard."""
+    """Store the time of the last frame of each Charge Point: {row id: ms}."""
     db.executemany(
         "UPDATE charge_point SET last_heard_ms = ? WHERE id = ?",
         [(moment_ms, charge_point) for charge_point, moment_ms in last_seen.items()],
@@ -62,7 +68,7 @@ def heard(db: Database, last_seen: dict[int, int]) -> None:
 
 
 def heard_since(db: Database, charge_point: int, moment_ms: int) -> None:
-    """Note that a Charge Point was heard at a moment of the past, too."""
+    """Extend the time in which a Charge Point was seen to a moment of the past."""
     db.execute(
         "UPDATE charge_point SET first_heard_ms = min(first_heard_ms, ?1),"
         " last_heard_ms = max(last_heard_ms, ?1) WHERE id = ?2",
@@ -71,15 +77,15 @@ def heard_since(db: Database, charge_point: int, moment_ms: int) -> None:
 
 
 def last_seen_ms(db: Database, charge_point_id: str) -> int | None:
-    """When a Charge Point has last said anything; None for one that was never here."""
-    found = db.execute(
+    """Return the time of the last frame of a Charge Point, or None if it is not on file."""
+    row = db.execute(
         "SELECT last_heard_ms FROM charge_point WHERE identity_key = ?",
         (identity_key(charge_point_id),),
     ).fetchone()
-    return int(found[0]) if found else None
+    return int(row[0]) if row else None
 
 
 def only(db: Database) -> str | None:
-    """The identity of the only Charge Point that has ever been here, if there is but one."""
+    """Return the identity of the only Charge Point, or None if there are none or several."""
     rows = db.execute("SELECT charge_point_id FROM charge_point LIMIT 2").fetchall()
     return str(rows[0][0]) if len(rows) == 1 else None

@@ -1,4 +1,4 @@
-"""What Charge Points report besides energy (memory floor)."""
+"""Rows of the notifications of Charge Points that are not about energy."""
 
 from shocpp.ocpp.facts import (
     Booted,
@@ -12,7 +12,10 @@ from shocpp.store.database import Database
 
 
 def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) -> None:
-    """Keep what a BootNotification says; a member it leaves out keeps its former value."""
+    """Store the members of a BootNotification in the row of its Charge Point.
+
+    Serial, firmware and meter serial keep their values if the message leaves them out.
+    """
     db.execute(
         "UPDATE charge_point SET vendor = ?, model = ?, serial = coalesce(?, serial),"
         " firmware = coalesce(?, firmware), meter_serial = coalesce(?, meter_serial),"
@@ -30,8 +33,11 @@ def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) ->
 
 
 def record_status(db: Database, charge_point: int, status: StatusReported, now_ms: int) -> None:
-    """Keep a StatusNotification as history and as the connector's state."""
-    told = (
+    """Store a StatusNotification as an event, and as the present state of its connector.
+
+    The connector's `since_ms` changes only with its status.
+    """
+    columns = (
         charge_point,
         status.connector_id,
         status.status,
@@ -43,7 +49,7 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
     db.execute(
         "INSERT INTO status_event (charge_point, connector_id, status, error_code, info, vendor_id,"
         " vendor_error_code, reported_ms, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*told, status.reported_ms, now_ms),
+        (*columns, status.reported_ms, now_ms),
     )
     db.execute(
         "INSERT INTO connector VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -51,14 +57,14 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
         " info = excluded.info, vendor_id = excluded.vendor_id,"
         " vendor_error_code = excluded.vendor_error_code,"
         " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
-        (*told, now_ms),
+        (*columns, now_ms),
     )
 
 
 def record_data_transfer(
     db: Database, charge_point: int, transfer: DataTransferred, now_ms: int
 ) -> None:
-    """Keep a vendor's message."""
+    """Store the message of a DataTransfer request."""
     db.execute(
         "INSERT INTO data_transfer (charge_point, vendor_id, message_id, content, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -69,7 +75,7 @@ def record_data_transfer(
 def record_progress(
     db: Database, charge_point: int, progress: ProgressReported, now_ms: int
 ) -> None:
-    """Keep a firmware, diagnostics or log status."""
+    """Store the status of a firmware update, of diagnostics or of a log upload."""
     db.execute(
         "INSERT INTO progress_event (charge_point, action, status, request_id, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -80,7 +86,7 @@ def record_progress(
 def record_security_event(
     db: Database, charge_point: int, event: SecurityEventReported, now_ms: int
 ) -> None:
-    """Keep a security event."""
+    """Store a SecurityEventNotification (OCPP 1.6 security whitepaper)."""
     db.execute(
         "INSERT INTO security_event (charge_point, event, tech_info, reported_ms, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
@@ -91,7 +97,7 @@ def record_security_event(
 def record_certificate_request(
     db: Database, charge_point: int, asked: CertificateRequested, now_ms: int
 ) -> None:
-    """Keep a certificate signing request."""
+    """Store the certificate signing request (CSR) of a SignCertificate request."""
     db.execute(
         "INSERT INTO certificate_request (charge_point, csr, received_ms) VALUES (?, ?, ?)",
         (charge_point, asked.csr, now_ms),
