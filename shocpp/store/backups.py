@@ -19,8 +19,8 @@ def back_up(db: Database, to: Path, report: Callable[[int], None]) -> None:
     Other connections may write meanwhile. `report` receives the number of pages copied since its
     last call. An older copy at `to` is replaced once the new one is complete.
 
-    Raises UsageError if `to` is any other file, UnusableDatabase if the copy fails its checks,
-    StoreUnavailable for an error of SQLite, and OSError if the folder cannot be written.
+    Raises UsageError if `to` is any other file, and UnusableDatabase if the copy fails its checks.
+    It also raises StoreUnavailable for an error of SQLite, and OSError for one of the folder.
     """
     refuse_to_replace(db, to)
     partial = to.with_name(f".{to.name}.{os.getpid()}")

@@ -150,6 +150,7 @@ class Database:
 
         All keys are forgotten as soon as anything is rolled back.
         """
+        # A forgotten key costs one INSERT OR IGNORE, nothing else.
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered.clear()
         self._remembered.add(key)

@@ -19,6 +19,7 @@ def one_at_a_time(folder: Path, unusable: type[ShocppError]) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
         raise unusable(f"the folder {folder} cannot be read: {error.strerror}") from None
+    # The kernel releases the lock with the descriptor, also if this process is killed.
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

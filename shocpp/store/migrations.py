@@ -89,6 +89,7 @@ def _create(path: Path, now_ms: int) -> None:
         _apply(database, 0)
         with database.writing():
             database.execute("INSERT INTO property VALUES ('born_ms', ?)", (str(now_ms),))
+        # The mode is stored in the file, so that every later connection uses it.
         database.execute("PRAGMA journal_mode=WAL")
         database.close()
     except sqlite3.Error as error:

@@ -22,7 +22,7 @@ _UNAVAILABLE = frozenset(
     }
 )
 
-
+# The file is no complete database: neither space nor rights will help, only a backup or a rebuild.
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 

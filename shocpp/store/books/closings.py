@@ -58,6 +58,7 @@ def chain(db: Database) -> list[Closing]:
 
 def record(db: Database, closing: Closing, exported_ms: int | None = None) -> None:
     """Write a closing: from now on no record can be booked into its month."""
+    # The fields of Closing are the columns of the table.
     db.insert("closed_month", {**closing._asdict(), "exported_ms": exported_ms})
 
 
@@ -85,6 +86,7 @@ def vouched(db: Database, month: str) -> Iterator[str]:
 
     A line holds the digested columns of the record and the parts of its price.
     """
+    # Sorted by columns that a rebuild does not change. Not fetched at once: a month may be large.
     rows = db.execute(
         f"SELECT {_DIGESTED} FROM accounting WHERE month = ? ORDER BY billed_ms, file_name",
         (month,),

@@ -72,6 +72,7 @@ def record(
     Its file is written later, unless `exported_ms` says that it exists.
     """
     bind_account(db, booked.account_index, booked.account)
+    # The fields of RecordLocation and Record have the names of columns; `flags` is one text there.
     values = {
         "entry": origin.entry,
         "replaces": origin.replaces,
@@ -147,6 +148,8 @@ class Unexported(NamedTuple):
 
 def unexported(db: Database, limit: int) -> list[Unexported]:
     """Return the oldest records whose files are still to be written."""
+    # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
+    # the view, which joins six tables.
     rows = db.execute(
         f"SELECT number, month, file_name, booked_ms, {ACCOUNTING_COLUMNS} FROM accounting"
         " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
@@ -186,6 +189,7 @@ def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
 
     A record that got a price meanwhile is left out: its file is written again.
     """
+    # `IS`, because both are NULL without a price.
     db.executemany(
         "UPDATE accounting_record SET exported_ms = ? WHERE id = ?"
         " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",

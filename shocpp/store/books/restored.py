@@ -74,9 +74,11 @@ def forget_all(db: Database) -> None:
     The records of closed months stay too, with their transactions, stops and readings.
     """
     closed = "SELECT id FROM accounting_record WHERE month IN (SELECT month FROM closed_month)"
+    # Rows that refer to others go first, since foreign keys are enforced.
     db.execute(f"DELETE FROM price_part WHERE record NOT IN ({closed})")
     db.execute(f"DELETE FROM price WHERE record NOT IN ({closed})")
     db.execute(f"DELETE FROM accounting_record WHERE id NOT IN ({closed})")
+    # coalesce: NOT IN is never true for a list with a NULL.
     referred_to = "SELECT coalesce({0}, 0) FROM accounting_record".format
     started, stops = referred_to("started_transaction"), referred_to("received_stop")
     db.execute(

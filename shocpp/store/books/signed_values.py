@@ -57,6 +57,8 @@ def restore(
 
 def _insert(db: Database, place: Place, value: SignedValue, received_ms: int) -> None:
     """Insert a signed value unless its transaction has the same sample of the same time."""
+    # A value without a transaction is always new: `= ?3` is never true for NULL. The time may be
+    # missing in two equal values, hence `IS ?5`.
     db.execute(
         "INSERT INTO signed_value (charge_point, connector_id, started_transaction, received_stop,"
         " sampled_text, context, measurand, sample, received_ms)"
@@ -96,6 +98,8 @@ def in_file(db: Database, number: int) -> list[dict[str, Any]]:
         " coalesce(context, '') NOT IN ('Transaction.Begin', 'Transaction.End'), value.id",
         (number,),
     )
+    # The query sorts by importance, so that the limit drops the values in between. The file then
+    # has them by row id again.
     fitting, characters_left = [], MOST_CHARACTERS
     for row, *columns in rows.fetchall():
         value = dict(zip(SIGNED_COLUMNS, columns, strict=True))

@@ -55,6 +55,7 @@ def of_month(
         f" ORDER BY {_ORDER}",
         {"month": month, "account": account},
     )
+    # No fetchall(): a month may have more records than fit into memory.
     for number, amount_ct, microeuro, note, signed, file_name, *row in rows:
         # Nearly all records have one price, so only the others cost a query of their own.
         parts: tuple[tuple[int, int], ...] = ()

@@ -205,6 +205,8 @@ def record_stop(
 
     `frame_text` is the whole frame if the stop is under review, else None.
     """
+    # `last_start` is the newest transaction of the Charge Point. Messages come in order (OCPP 1.6
+    # §3.7), so a stop after a later start is no repeat; the order of rows needs no clock.
     transaction = match.closes or match.follows
     cursor = db.execute(
         "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"

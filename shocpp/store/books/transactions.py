@@ -117,6 +117,8 @@ def record_start(
         [(row,) for row in decision.orphaned],
     )
     bind_account(db, decision.account_index, decision.account)
+    # Without a start reading the column is 0 and `start_known` is 0. `last_record` is the newest
+    # record: its stop must not book again what was booked on the connector since.
     db.execute(
         "INSERT INTO started_transaction (charge_point, transaction_id, connector_id, id_tag,"
         " id_tag_key, account_index, account, status, state, meter_start_wh, start_known,"

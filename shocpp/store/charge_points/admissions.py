@@ -35,6 +35,7 @@ def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
         " last_ms = excluded.last_ms",
         refused,
     )
+    # The limit of an address comes first, so that one stranger cannot displace all others.
     db.execute(
         "DELETE FROM refused_attempt WHERE (charge_point_id, address, reason) IN"
         " (SELECT charge_point_id, address, reason FROM (SELECT *, row_number() OVER (PARTITION BY"

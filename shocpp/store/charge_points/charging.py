@@ -97,7 +97,7 @@ def begun_since(
     The start came since `since_ms`, and is open or was refused. `tag_key` is an id tag in its
     compared form.
     """
-    # The search is limited to the newest rows, because no index has this time.
+    # No index has the time of receipt, so only the newest rows are searched.
     row = db.execute(
         "SELECT connector_id, status FROM started_transaction AS started JOIN charge_point"
         " ON charge_point.id = charge_point"
@@ -115,6 +115,7 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
     It is 0 W once the transaction of that reading has ended. A connector without a power in the
     newest readings of the Charge Point is missing.
     """
+    # No row has the id 0.
     charge_point = identities.row_of(db, charge_point_id) or 0
     rows = blocks.rows_of(
         db,

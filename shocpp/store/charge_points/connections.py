@@ -72,12 +72,14 @@ def hold(
     If another worker has the former one, the caller rings that worker's doorbell after the commit:
     the worker then reads `take_superseded` and closes the connection.
     """
+    # The primary key is the Charge Point, so exactly one connection holds it in spite of races.
     db.execute(
         "INSERT OR REPLACE INTO connection"
         " (charge_point, token, worker, remote, connected_ms, authenticated)"
         " VALUES (?, ?, ?, ?, ?, ?)",
         (charge_point, held.token, worker, held.remote, now_ms, held.authenticated),
     )
+    # This worker closes its own former connection without a notice.
     if former is not None and former.worker != worker:
         db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", (former.token, former.worker))
 
@@ -92,6 +94,7 @@ def contest(db: Database, former: Former) -> None:
 
 def release(db: Database, token: str) -> None:
     """Delete a connection that has ended; a newer one of the same Charge Point stays."""
+    # Notices about a connection are void once it has ended.
     for table in ("connection", "superseded", "contested"):
         db.execute(f"DELETE FROM {table} WHERE token = ?", (token,))
 

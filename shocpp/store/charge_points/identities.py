@@ -51,6 +51,7 @@ def find(db: Database, name: str) -> list[str]:
     rows = db.execute(
         "SELECT charge_point_id FROM charge_point WHERE identity_key = ?", (identity_key(name),)
     ).fetchall()
+    # A serial is compared without regard to case, by an index of that kind.
     if not rows:
         rows = db.execute(
             "SELECT charge_point_id FROM charge_point WHERE serial = ? COLLATE NOCASE ORDER BY id",

@@ -52,6 +52,7 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
         (*columns, status.reported_ms, now_ms),
     )
     db.execute(
+        # In this UPDATE a bare `status` is the former one.
         "INSERT INTO connector VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET status = excluded.status, error_code = excluded.error_code,"
         " info = excluded.info, vendor_id = excluded.vendor_id,"
