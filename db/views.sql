@@ -1,7 +1,9 @@
--- What people and reports read. Times end in _at (UTC, ISO 8601) unless they say local.
--- Made again at every migration whose text differs; the tables below them may change.
+-- The views that people and reports read. The tables below them may change with any version.
+-- Columns that end in _at are texts in UTC (ISO 8601), those in _ms Unix times in milliseconds.
+-- `shocpp migrate` makes all views again if the text of this file has changed.
 
 CREATE VIEW accounting AS
+-- All accounting records with their prices. The first six columns are those of the seed.
 SELECT record.local_time                                                       AS localtime,
        record.billed_ms / 1000                                                 AS unixtime,
        record.account,
@@ -39,7 +41,7 @@ SELECT record.local_time                                                       A
        price.amount_ct,
        price.microeuro_per_kwh,
        price.note                                                              AS price_note,
-       -- As when it was booked: a paper does not change when a meter signs more later.
+       -- Counted as of the booking: a statement does not change if the meter signs more later.
        iif(record.started_transaction IS NULL, 0,
            (SELECT count(*) FROM signed_value
             WHERE signed_value.started_transaction = record.started_transaction
@@ -55,10 +57,11 @@ LEFT JOIN started_transaction AS started ON started.id = record.started_transact
 LEFT JOIN accounting_record AS replaced ON replaced.id = record.replaces;
 
 CREATE VIEW monthly_consumption AS
+-- The sums of each account by month of local time, without records under review.
 SELECT CAST(substr(month, 1, 4) AS INTEGER)                                       AS year,
        CAST(substr(month, 6, 2) AS INTEGER)                                       AS month,
        account,
-       -- A reversal takes away the record that it reverses, and the replacement counts instead.
+       -- A reversal subtracts the record that it reverses; its replacement counts instead.
        sum(CASE entry WHEN 'reversal' THEN -1 WHEN 'dismissal' THEN 0 ELSE 1 END) AS transactions,
        sum(consumed_wh)                                                           AS wh,
        round(sum(consumed_wh) / 1000.0, 3)                                        AS kwh,
@@ -73,7 +76,8 @@ WHERE review IS NULL
 GROUP BY accounting_record.month, account;
 
 CREATE VIEW prices AS
--- What each part of a record costs: a record has several where its price changed while it charged.
+-- The parts of a record's price. It has several if the price changed while the car charged.
+-- CROSS JOIN keeps the order of the tables, because records have an index by month.
 SELECT record.month,
        record.account,
        record.id                                                             AS number,
@@ -92,7 +96,7 @@ SELECT record.month,
        part.microeuro_per_kwh,
        part.vat_bp
 FROM accounting_record AS record
-CROSS JOIN price_part AS part ON part.record = record.id;  -- in this order: a month has an index
+CROSS JOIN price_part AS part ON part.record = record.id;
 
 CREATE VIEW closed_months AS
 SELECT number,
@@ -105,7 +109,7 @@ SELECT number,
 FROM closed_month;
 
 CREATE VIEW closed_accounts AS
--- What each account owes for a month as it was closed, in cents, base fees and VAT among it.
+-- The amount that each account owes for a closed month, in cents, with base fees and VAT.
 SELECT CAST(substr(closed.month, 1, 4) AS INTEGER)                          AS year,
        CAST(substr(closed.month, 6, 2) AS INTEGER)                          AS month,
        json_extract(sums.value, '$.account')                                AS account,
@@ -122,6 +126,7 @@ FROM closed_month AS closed
 JOIN json_each(closed.content, '$.accounts') AS sums;
 
 CREATE VIEW open_transactions AS
+-- Transactions without a stop, orphaned ones too, with the energy of their latest reading.
 SELECT started.transaction_id,
        charge_point.charge_point_id,
        started.connector_id,
@@ -180,6 +185,8 @@ FROM connector
 JOIN charge_point ON charge_point.id = connector.charge_point;
 
 CREATE VIEW meter_values AS
+-- All samples of MeterValues and transactionData, read from the stored frames. Members that are
+-- missing in a sample have the defaults of OCPP 1.6 §7.43.
 SELECT charge_point.charge_point_id,
        reading.connector_id,
        started.transaction_id,
@@ -196,7 +203,7 @@ SELECT charge_point.charge_point_id,
        coalesce(json_extract(sample.value, '$.context'), 'Sample.Periodic')            AS context,
        coalesce(json_extract(sample.value, '$.location'), 'Outlet')                    AS location,
        coalesce(json_extract(sample.value, '$.format'), 'Raw')                         AS format,
-       -- Where it came: the number of its frame's first reading, and its place in the two lists.
+       -- The position of the sample: the first reading of its frame, and the indices of both lists.
        reading.id                                                                      AS number,
        entry.key                                                                       AS meter_value,
        sample.key                                                                      AS sample
@@ -208,12 +215,12 @@ JOIN json_each(frame.text, iif(frame.action = 'StopTransaction',
                                '$[3].transactionData', '$[3].meterValue')) AS entry
 JOIN json_each(entry.value, '$.sampledValue') AS sample
 WHERE entry.type = 'object' AND sample.type = 'object'
-  -- The readings of a frame are written one after another.
+  -- Only the first reading of each frame: the readings of a frame have consecutive ids.
   AND NOT EXISTS (SELECT 1 FROM meter_reading AS before
                   WHERE before.id = reading.id - 1 AND before.frame = reading.frame);
 
 CREATE VIEW signed_values AS
--- What meters have signed, as it came; `number` is that of the accounting record, once there is one.
+-- Signed meter values as they came. `number` is the accounting record, NULL until there is one.
 SELECT coalesce((SELECT id FROM accounting_record WHERE received_stop = signed.received_stop),
                 (SELECT min(id) FROM accounting_record
                  WHERE started_transaction = signed.started_transaction))           AS number,
@@ -257,9 +264,11 @@ FROM calls
 WHERE state IN ('queued', 'sent');
 
 CREATE VIEW entries AS
--- The records in force: those that no decision has replaced. One that was decoded from its id does
--- not know its connector; it belongs to the register with the next reading below it, else above.
--- What was decided after its month was closed is billed later; the register counted it back then.
+-- The records in force: those that no decision has replaced.
+-- A record decoded from its transaction id has no connector. Its `register` is the connector with
+-- the nearest reading below its begin, or else above it.
+-- A decision about a closed month is billed in a later one. Its `counted_month` is the month in
+-- which the register has counted the energy.
 SELECT *,
        iif(entry = 'record' OR instr(flags, 'late: ') = 0, month,
            substr(flags, instr(flags, 'late: ') + 6, 7))   AS counted_month,
@@ -281,9 +290,9 @@ WHERE entry <> 'reversal'
   AND NOT EXISTS (SELECT 1 FROM accounting_record WHERE replaces = record.id);
 
 CREATE VIEW claims AS
--- What the readings of a connector's register prove, in the order of time: the intervals booked, and
--- as points the starts of what is not booked. A register that has fallen by more than half began
--- anew, and with it an epoch.
+-- The claims on the register of a connector, in the order of time: the intervals of booked records,
+-- and the start readings of what is not booked, as intervals of length 0.
+-- A register that falls below half of its reading has restarted, and a new epoch begins.
 SELECT *,
        sum(restarted) OVER (
            PARTITION BY charge_point, connector_id ORDER BY moment_ms, begin_wh, end_wh) AS epoch
@@ -323,7 +332,7 @@ FROM (SELECT *,
             SELECT 'T' || id,
                    charge_point,
                    connector_id,
-                   NULL,                    -- its month is that of its stop
+                   NULL,                    -- the month will be that of its stop
                    meter_start_wh,
                    meter_start_wh,
                    0,
@@ -334,7 +343,7 @@ FROM (SELECT *,
               AND start_known));
 
 CREATE VIEW covered AS
--- How far the claims before it have covered the register that a claim begins on.
+-- The claims with the reading and the time up to which the claims below cover their register.
 SELECT *,
        coalesce(max(end_wh) OVER lower, begin_wh)   AS reached_wh,
        coalesce(lag(until_ms) OVER lower, until_ms) AS reached_ms
@@ -343,7 +352,8 @@ WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_w
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
 
 CREATE VIEW estimates AS
--- Transactions that were never stopped, up to their last reading; before 2020 no clock is set.
+-- Orphaned transactions up to their last reading. A time before 2020 comes from a clock that was
+-- never set; then the time of receipt counts.
 SELECT started.*,
        max(coalesce(latest.register_wh, 0), started.meter_start_wh) AS end_wh,
        CASE WHEN latest.sampled_ms >= 1577836800000 THEN latest.sampled_ms
@@ -352,13 +362,14 @@ FROM started_transaction AS started
 LEFT JOIN meter_reading AS latest ON latest.id = (
     SELECT max(id) FROM meter_reading
     WHERE started_transaction = started.id AND register_wh IS NOT NULL)
-WHERE started.state <> 'stopped'            -- there is an index of these
+WHERE started.state <> 'stopped'            -- as in the index started_transaction_unstopped
   AND started.state = 'orphaned';
 
 CREATE VIEW counted AS
--- What a register has counted: its claims, and, of kind gap, what nobody claims between two of them,
--- without what records under review say of it; and why, where somebody has dismissed it. Both are
--- one view because reading the claims is what costs.
+-- The energy that registers have counted. Rows of kind claim are its claims, rows of kind gap the
+-- energy between two claims, without the intervals of records under review. `dismissed` is the
+-- reason if a human has dismissed the gap.
+-- Both kinds are in one view, because reading the claims is the expensive part.
 WITH claim AS MATERIALIZED (
     SELECT number, charge_point, connector_id, month, begin_wh, end_wh, consumed_wh, moment_ms,
            restarted, reached_wh, reached_ms
@@ -426,12 +437,13 @@ FROM (SELECT *,
       WHERE to_wh > from_wh) AS gap;
 
 CREATE VIEW uncovered AS
+-- The gaps with the row ids of their Charge Points; `gaps` is for people.
 SELECT gap, charge_point, connector_id, month, from_wh, to_wh, after_ms, before_ms, dismissed
 FROM counted
 WHERE kind = 'gap';
 
 CREATE VIEW gaps AS
--- Energy past the books: where a transaction does not begin with the reading that the last one left.
+-- Energy that no record claims: a transaction begins above the reading at which the last one ended.
 SELECT charge_point.charge_point_id,
        uncovered.connector_id,
        uncovered.from_wh,
@@ -446,9 +458,10 @@ FROM uncovered
 JOIN charge_point ON charge_point.id = uncovered.charge_point;
 
 CREATE VIEW audit AS
--- By Charge Point and month: meter_wh = booked_wh + unassigned_wh + under_review_wh + gap_wh
--- - overlap_wh, where the register did not begin anew. under_review_wh is what of it the register
--- has counted; overlap_wh is counted by two records (chargers round starts and stops by 1-2 Wh).
+-- The energy of each Charge Point by month. Unless the register has restarted,
+-- meter_wh = booked_wh + unassigned_wh + under_review_wh + gap_wh - overlap_wh.
+-- under_review_wh is the part of the energy under review that the register has counted. overlap_wh
+-- is in two records, because chargers round starts and stops by 1-2 Wh.
 SELECT charge_point.charge_point_id,
        CAST(substr(proved.month, 1, 4) AS INTEGER)           AS year,
        CAST(substr(proved.month, 6, 2) AS INTEGER)           AS month,
@@ -478,7 +491,7 @@ LEFT JOIN (SELECT charge_point, counted_month AS month,
     ON booked.charge_point = proved.charge_point AND booked.month = proved.month;
 
 CREATE VIEW review AS
--- What needs a human; `number` is what shocpp review assign, correct and dismiss take.
+-- The cases that a human must decide. shocpp review assign, correct and dismiss take `number`.
 SELECT CAST(record.id AS TEXT)                                                 AS number,
        CASE WHEN record.review IS NOT NULL THEN 'record'
             WHEN record.account_index = 0 THEN 'card' ELSE 'register' END      AS kind,
@@ -538,10 +551,10 @@ SELECT number,
        before,
        NULL
 FROM gaps
-WHERE gap_wh > 2                            -- so much chargers round
+WHERE gap_wh > 2                            -- chargers round by up to 2 Wh
   AND dismissed IS NULL
-  -- What begins where such a transaction ends is decided with it. A set, built once: there may be
-  -- thousands of both.
+  -- A gap that begins where an orphaned transaction ends is decided with that transaction. SQLite
+  -- builds the set of NOT IN only once; there may be thousands of gaps and of transactions.
   AND (charge_point_id, coalesce(connector_id, -1), from_wh) NOT IN (
       SELECT charge_point.charge_point_id, estimates.connector_id, estimates.end_wh
       FROM estimates JOIN charge_point ON charge_point.id = estimates.charge_point);

@@ -1,4 +1,4 @@
--- Which records have signed values: sqlite3 -box db/shocpp.sqlite3 < db/reports/signed_values.sql
+-- Records with the number of their signed values: sqlite3 -box db/shocpp.sqlite3 < db/reports/signed_values.sql
 SELECT accounting.number, localtime, account, accounting.charge_point_id, consumed_wh,
        count(signed.number)                                  AS signed_values,
        coalesce(sum(signed.context = 'Transaction.Begin'), 0) AS begins,
