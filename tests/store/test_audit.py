@@ -1,4 +1,4 @@
-"""The audit of one month looks at what it needs, and tells what the views tell."""
+"""Tests of the audit of one month: it reads few claims, with the result of the views over all."""
 
 import tempfile
 from pathlib import Path
@@ -22,7 +22,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 class Books:
-    """Records as they may be after years of all kinds of chargers, decisions and restores."""
+    """A database with records as years of chargers, decisions and restores may leave them."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -44,9 +44,10 @@ class Books:
         replaces: int | None = None,
         late: bool = False,
     ) -> int:
-        """A record of a session of three hours; `counted` has another than its difference.
+        """Write a record of a session of three hours, and return its number.
 
-        `late`: it is billed two months later, because its own was closed.
+        `counted` is its energy in Wh if that is not the difference of its readings. With `late` it
+        is billed two months later, because its own month was closed.
         """
         self.number += 1
         began_ms = BEGUN_MS + hour * HOUR_MS
@@ -72,10 +73,10 @@ class Books:
             review=review,
             flags=(f"late: {month}",) if late else (),
         )
-        told = () if entry == "record" else ("a test", "because")
-        origin = Origin(self.rows[row], None, None, entry, replaces, *told)
-        place = place_in(billed_ms, BERLIN, f"{self.number}.json")
-        return records.record(self.db, origin, booked, place, billed_ms, billed_ms)
+        decided = () if entry == "record" else ("a test", "because")
+        origin = Origin(self.rows[row], None, None, entry, replaces, *decided)
+        location = place_in(billed_ms, BERLIN, f"{self.number}.json")
+        return records.record(self.db, origin, booked, location, billed_ms, billed_ms)
 
 
 sessions = st.lists(
@@ -100,7 +101,7 @@ sessions = st.lists(
 )
 
 
-# What reaches higher than it ends, and what was dismissed above a later reading.
+# A record that reaches higher than it ends, and a dismissal above a later reading.
 @example(
     [
         (400, 0, 5_000, {}, None, False),
@@ -119,13 +120,13 @@ sessions = st.lists(
 )
 @given(sessions)
 @settings(max_examples=300, deadline=None)
-def test_a_month_alone_is_audited_as_among_all(told: list) -> None:
+def test_the_audit_of_a_month_equals_the_view_over_all_months(history: list) -> None:
     with tempfile.TemporaryDirectory(prefix="audit-") as folder:
         path = Path(folder) / "shocpp.sqlite3"
         migrate(path, BEGUN_MS)
         with open_database(path) as db, db.writing(durable=False):
             books, hour, register = Books(db), 400, 100_000
-            for later, gap, wh, kinds, decided, late in told:
+            for later, gap, wh, kinds, decided, late in history:
                 hour, begin_wh = max(0, hour + later), max(0, register + gap)
                 wh = max(wh, -begin_wh)
                 number = books.put(hour, begin_wh, wh, **kinds)
@@ -138,8 +139,8 @@ def test_a_month_alone_is_audited_as_among_all(told: list) -> None:
             assert_months_tell_the_same(db)
 
 
-def test_a_month_looks_back_to_the_last_claim_before_it_only(tmp_path: Path) -> None:
-    """However many there are; but where a register was lower later, to the first one."""
+def test_the_audit_of_a_month_reads_from_the_last_claim_before_it(tmp_path: Path) -> None:
+    """A register that was lower later needs all claims."""
     path = tmp_path / "shocpp.sqlite3"
     migrate(path, BEGUN_MS)
     with open_database(path) as db, db.writing(durable=False):
@@ -148,7 +149,7 @@ def test_a_month_looks_back_to_the_last_claim_before_it_only(tmp_path: Path) -> 
             books.put(day * 24, day * 5_000, 5_000, row=0, connector_id=1 + day % 2)
             swapped = day >= 70
             books.put(day * 24, (day - 70 * swapped) * 5_000, 5_000, row=1)
-        looked_at = audit.since(db, "2026-04")
+        read_since = audit.since(db, "2026-04")
         last_of_march = BEGUN_MS + (31 + 28 + 31 - 2) * 24 * HOUR_MS
-        assert looked_at == {books.rows[0]: last_of_march, books.rows[1]: audit.EVER}
+        assert read_since == {books.rows[0]: last_of_march, books.rows[1]: audit.EVER}
         assert_months_tell_the_same(db)

@@ -1,4 +1,4 @@
-"""Copies of the database: whole, of one moment, and never in the place of something else."""
+"""Tests of backups: complete, of one moment, and never in place of another file."""
 
 import contextlib
 import shutil
@@ -29,13 +29,13 @@ def garage(home: Home) -> Home:
 
 
 def query(path: Path, sql: str) -> list[tuple[object, ...]]:
-    """Rows of a copy."""
+    """Return rows of a copy."""
     with contextlib.closing(sqlite3.connect(path)) as db:
         return db.execute(sql).fetchall()
 
 
 def refused(home: Home, to: Path | str) -> str:
-    """The complaint of a backup that is refused; nothing is left behind."""
+    """Return the error of a backup that is refused, and check that it leaves no file."""
     done = home.run("shocpp", "backup", str(to), cwd=home.folder)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
@@ -43,7 +43,7 @@ def refused(home: Home, to: Path | str) -> str:
     return done.stderr
 
 
-def test_a_copy_is_a_database_of_one_file(garage: Home) -> None:
+def test_a_copy_is_one_file_with_all_rows(garage: Home) -> None:
     copy = garage.folder / "copy.sqlite3"
     done = garage.run("shocpp", "backup", str(copy))
     assert (done.returncode, done.stderr) == (0, "")
@@ -54,7 +54,7 @@ def test_a_copy_is_a_database_of_one_file(garage: Home) -> None:
     assert not list(garage.folder.glob("*copy.sqlite3?*"))
 
 
-def test_a_copy_in_the_place_of_the_database_goes_on(garage: Home) -> None:
+def test_a_copy_works_in_place_of_the_database(garage: Home) -> None:
     copy = garage.folder / "copy.sqlite3"
     assert garage.run("shocpp", "backup", str(copy)).returncode == 0
     say(garage, start(5_000, EVENING, "1111"))
@@ -67,7 +67,7 @@ def test_a_copy_in_the_place_of_the_database_goes_on(garage: Home) -> None:
     assert sums(garage) == {"family-y": 4_000, "company-x": 1_000}
 
 
-def test_an_older_copy_is_replaced_by_a_newer_one(garage: Home) -> None:
+def test_a_newer_copy_replaces_an_older_one(garage: Home) -> None:
     copy = garage.folder / "copy.sqlite3"
     for records in (1, 2):
         assert garage.run("shocpp", "backup", "copy.sqlite3", cwd=garage.folder).returncode == 0
@@ -75,7 +75,7 @@ def test_an_older_copy_is_replaced_by_a_newer_one(garage: Home) -> None:
         say(garage, start(5_000, EVENING), stop(6_000, "2026-10-02T05:00:00Z"))
 
 
-def test_a_copy_is_never_put_in_the_place_of_something_else(garage: Home) -> None:
+def test_a_copy_replaces_no_other_file(garage: Home) -> None:
     text = garage.folder / "text"
     text.write_text("mine")
     foreign = garage.folder / "foreign.sqlite3"
@@ -93,8 +93,8 @@ def test_a_copy_is_never_put_in_the_place_of_something_else(garage: Home) -> Non
     assert sums(garage) == {"family-y": 4_000}
 
 
-def test_a_database_that_somebody_uses_is_not_replaced(garage: Home) -> None:
-    """Its -wal would be taken for that of the copy, and spoil it."""
+def test_a_copy_replaces_no_database_in_use(garage: Home) -> None:
+    """SQLite would read the -wal of that database as one of the copy, and damage it."""
     copy = garage.folder / "copy.sqlite3"
     assert garage.run("shocpp", "backup", str(copy)).returncode == 0
     with contextlib.closing(sqlite3.connect(copy)) as db:
@@ -105,7 +105,7 @@ def test_a_database_that_somebody_uses_is_not_replaced(garage: Home) -> None:
     assert query(copy, "SELECT value FROM property WHERE name = 'x'") == [("y",)]
 
 
-def test_without_a_database_there_is_nothing_to_copy(home: Home) -> None:
+def test_a_backup_without_a_database_names_the_next_step(home: Home) -> None:
     done = home.run("shocpp", "backup", str(home.folder / "copy"))
     assert done.returncode != 0
     assert "make it with: shocpp migrate" in done.stderr
@@ -126,8 +126,9 @@ def test_a_damaged_database_is_not_copied(garage: Home) -> None:
     assert [path.name for path in garage.folder.glob("*copy*")] == ["copy.sqlite3"]
 
 
+# Queries that return 0 for a copy of one moment.
 WHOLE = (
-    # a record has its stop, a stop its record, a transaction that has ended its stop
+    # Each record has its stop, each stop its record, and each stopped transaction its stop.
     (
         "SELECT count(*) FROM accounting_record WHERE received_stop NOT IN"
         " (SELECT id FROM received_stop)"
@@ -141,12 +142,12 @@ WHOLE = (
         " (SELECT started_transaction FROM received_stop)"
     ),
     "SELECT count(*) FROM accounting_record WHERE consumed_wh <> 33000",
-    # every frame has its answer
+    # Each frame has its answer.
     "SELECT sum(iif(direction = 'in', 1, -1)) FROM frame WHERE action LIKE 'St%Transaction'",
 )
 
 
-def test_a_copy_made_while_chargers_talk_is_of_one_moment(home: Home, server: Server) -> None:
+def test_a_copy_made_while_a_charger_sends_is_of_one_moment(home: Home, server: Server) -> None:
     done = threading.Event()
 
     def charge() -> None:
@@ -155,24 +156,24 @@ def test_a_copy_made_while_chargers_talk_is_of_one_moment(home: Home, server: Se
                 charger.start("3333")
                 charger.stop()
 
-    talking = threading.Thread(target=charge)
-    talking.start()
+    thread = threading.Thread(target=charge)
+    thread.start()
     try:
-        seen = []
+        counts = []
         for number in range(4):
             wait_for(
-                lambda: home.query("SELECT count(*) FROM accounting")[0][0] > sum(seen[-1:], 0)
+                lambda: home.query("SELECT count(*) FROM accounting")[0][0] > sum(counts[-1:], 0)
             )
             copy = home.folder / f"copy{number % 2}.sqlite3"
             assert home.run("shocpp", "backup", str(copy)).returncode == 0
             assert [query(copy, sql) for sql in WHOLE] == [[(0,)]] * len(WHOLE)
             assert query(copy, "PRAGMA integrity_check") == [("ok",)]
             ((records,),) = query(copy, "SELECT count(*) FROM accounting")
-            seen.append(int(str(records)))
-        assert seen == sorted(set(seen))
+            counts.append(int(str(records)))
+        assert counts == sorted(set(counts))
     finally:
         done.set()
-        talking.join()
+        thread.join()
 
 
 def test_a_backup_that_was_killed_keeps_the_older_copy(garage: Home) -> None:
@@ -204,7 +205,7 @@ def test_a_backup_that_was_killed_keeps_the_older_copy(garage: Home) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 1 MB, which only root can make."""
+    """Mount a disk of 1 MB, which needs root."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = subprocess.run(

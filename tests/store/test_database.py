@@ -1,4 +1,4 @@
-"""The database under several connections of one process, which share their POSIX locks."""
+"""Tests of several connections of one process, which share their POSIX locks."""
 
 import contextlib
 import sqlite3
@@ -15,8 +15,8 @@ WRITE_IN_ANOTHER_PROCESS = (
 )
 
 
-def test_opening_it_again_costs_no_other_connection_of_this_process_its_locks(home: Home) -> None:
-    """Once it did: another process then removed the -wal, and an acknowledged stop with it."""
+def test_a_second_connection_leaves_the_locks_of_the_first_one(home: Home) -> None:
+    """Once it dropped them: another process removed the -wal, and an acknowledged stop was lost."""
     migrate(home.database, 1)
     with open_database(home.database) as first:
         with first.writing():
@@ -29,10 +29,10 @@ def test_opening_it_again_costs_no_other_connection_of_this_process_its_locks(ho
                 check=True,
                 timeout=30,
             )
-            seen = first.execute("SELECT 1 FROM property WHERE name = ?", (name,)).fetchall()
-            assert seen == [(1,)], "it reads what others write"
+            rows = first.execute("SELECT 1 FROM property WHERE name = ?", (name,)).fetchall()
+            assert rows == [(1,)], "it reads the commits of other processes"
         with first.writing():
             first.execute("INSERT INTO property VALUES ('acknowledged', 1)")
         with contextlib.closing(sqlite3.connect(home.database)) as other:
-            rows = other.execute("SELECT name FROM property WHERE name = 'acknowledged'")
-            assert rows.fetchall() == [("acknowledged",)], "others read what it writes"
+            names = other.execute("SELECT name FROM property WHERE name = 'acknowledged'")
+            assert names.fetchall() == [("acknowledged",)], "other connections read its commits"

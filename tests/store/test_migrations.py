@@ -1,4 +1,4 @@
-"""Making the database: all of it or nothing, and a file that is not ours is left alone."""
+"""Tests of migrations: the whole database or none, and any other file stays as it is."""
 
 import contextlib
 import hashlib
@@ -34,13 +34,13 @@ def change(path: Path, *statements: str) -> None:
 
 
 def fingerprint(path: Path) -> dict[str, str]:
-    """The bytes of a database and of what SQLite keeps beside it."""
+    """Return the hashes of a database and of the files that SQLite keeps beside it."""
     beside = sorted(path.parent.glob(f"{path.name}*"))
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in beside}
 
 
 def refusal(path: Path) -> str:
-    """The sentence with which a file is refused, by both doors, and left as it is."""
+    """Return the error for a file that `migrate` and `open_database` refuse and leave unchanged."""
     before = fingerprint(path)
     with pytest.raises(UnusableDatabase) as caught:
         migrate(path, NOW_MS)
@@ -53,21 +53,21 @@ def refusal(path: Path) -> str:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the database is to be."""
+    """Return the path of a database that does not exist yet."""
     return tmp_path / "db" / "shocpp.sqlite3"
 
 
 @pytest.fixture
 def made(path: Path) -> Path:
-    """A database just made."""
+    """Make a new database."""
     migrate(path, NOW_MS)
     return path
 
 
-# --- the plain case ---
+# --- making and upgrading ---
 
 
-def test_a_new_database_is_ours_and_knows_when_it_was_made(made: Path) -> None:
+def test_a_new_database_has_its_application_id_version_and_time(made: Path) -> None:
     assert query(made, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert query(made, "PRAGMA user_version") == [(VERSION,)]
     assert query(made, "PRAGMA integrity_check") == [("ok",)]
@@ -75,7 +75,7 @@ def test_a_new_database_is_ours_and_knows_when_it_was_made(made: Path) -> None:
         assert properties.born_ms(db) == NOW_MS
 
 
-def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> None:
+def test_an_upgrade_from_version_1_keeps_all_rows(path: Path) -> None:
     path.parent.mkdir(parents=True)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as first:
         first.executescript((ROOT / "db" / "migrations" / "0001_initial.sql").read_text())
@@ -120,8 +120,8 @@ def test_a_database_of_each_older_version_keeps_what_is_in_it(path: Path) -> Non
     ]
     with open_database(path) as db:
         assert properties.born_ms(db) == 7
-        told = frames.of_charge_point(db, "GARAGE", 9)
-        assert [text for *_, text in told] == ["[7]", "[1023]", "[3000]"]
+        rows = frames.of_charge_point(db, "GARAGE", 9)
+        assert [text for *_, text in rows] == ["[7]", "[1023]", "[3000]"]
         assert [text for *_, text in frames.of_charge_point(db, "garage", 1)] == ["[3000]"]
         assert charging.powers(db, "garage") == [Power(1, 230, 5)]
 
@@ -131,18 +131,18 @@ def test_the_version_is_that_of_the_newest_migration() -> None:
     assert max(int(file.name[:4]) for file in files) == VERSION
 
 
-def test_a_new_database_writes_ahead(made: Path) -> None:
+def test_a_new_database_is_in_wal_mode(made: Path) -> None:
     assert query(made, "PRAGMA journal_mode") == [("wal",)]
 
 
-def test_only_its_owner_may_read_it(made: Path) -> None:
+def test_the_files_of_a_database_are_readable_by_their_owner_only(made: Path) -> None:
     assert made.stat().st_mode & 0o777 == 0o600
     with open_database(made) as db, db.writing():
         properties.probe(db, NOW_MS)
         assert {file.stat().st_mode & 0o777 for file in made.parent.iterdir()} == {0o600}
 
 
-def test_nothing_but_the_database_is_left_in_its_folder(made: Path) -> None:
+def test_a_migration_leaves_no_other_file_in_the_folder(made: Path) -> None:
     assert [file.name for file in made.parent.iterdir()] == [made.name]
 
 
@@ -169,7 +169,7 @@ def test_migrating_again_changes_nothing(made: Path) -> None:
         assert properties.born_ms(db) == NOW_MS
 
 
-def test_what_a_cut_short_attempt_has_left_does_not_matter(path: Path) -> None:
+def test_a_migration_ignores_the_files_of_an_interrupted_one(path: Path) -> None:
     path.parent.mkdir()
     for leftover in (".new", ".new-wal", ".new-shm"):
         path.with_name(path.name + leftover).write_bytes(b"half of it")
@@ -190,8 +190,8 @@ def test_views_that_differ_are_made_again(made: Path) -> None:
     assert "gone" not in views
 
 
-def test_two_processes_may_migrate_at_once(path: Path) -> None:
-    """Two workers switching WAL on are "database is locked" otherwise."""
+def test_several_processes_may_migrate_at_once(path: Path) -> None:
+    """Without the lock on the folder some fail with "database is locked"."""
     script = (
         "import sys; from pathlib import Path; from shocpp.store.migrations import migrate;"
         "sys.stdin.readline(); migrate(Path(sys.argv[1]), int(sys.argv[2]))"
@@ -216,11 +216,11 @@ def test_two_processes_may_migrate_at_once(path: Path) -> None:
         assert properties.born_ms(db) - NOW_MS in range(4)
 
 
-# --- what is refused ---
+# --- refused files ---
 
 
 def test_an_empty_file_is_refused(path: Path) -> None:
-    """SQLite would open it as an empty database: a full disk may have left it."""
+    """SQLite would open it as an empty database. A full disk may have left it."""
     path.parent.mkdir()
     path.touch()
     assert "is empty (0 bytes)" in refusal(path)
@@ -234,7 +234,7 @@ def test_a_foreign_database_is_refused(path: Path, journal_mode: str) -> None:
     assert "is not a database of shocpp; move it away or set SHOCPP_DATABASE" in refusal(path)
 
 
-def test_a_foreign_database_with_a_log_beside_it_is_left_as_it_is(path: Path) -> None:
+def test_a_foreign_database_and_its_wal_stay_unchanged(path: Path) -> None:
     """Its program may have crashed, or its backup may want both files."""
     path.parent.mkdir()
     with contextlib.closing(sqlite3.connect(path.with_name("other"))) as db:
@@ -264,7 +264,7 @@ def test_a_cut_off_database_is_refused(made: Path) -> None:
 
 
 def refusal_of_migrate(path: Path) -> str:
-    """Opening alone does not look through the pages."""
+    """Return the error of `migrate` for a file it leaves unchanged; opening checks no pages."""
     before = fingerprint(path)
     with pytest.raises(UnusableDatabase) as caught:
         migrate(path, NOW_MS)
@@ -273,7 +273,7 @@ def refusal_of_migrate(path: Path) -> str:
 
 
 def test_a_flipped_byte_of_the_header_is_refused_or_harmless(made: Path, tmp_path: Path) -> None:
-    """SQLite ignores some of the 100 bytes; none of the others brings a driver's error out."""
+    """SQLite ignores some of the 100 bytes. For all others the error is UnusableDatabase."""
     good, refused = made.read_bytes(), 0
     for position in range(100):
         path = tmp_path / str(position) / "shocpp.sqlite3"
@@ -296,13 +296,13 @@ def test_flipped_bytes_on_a_page_are_refused(made: Path) -> None:
     assert "is damaged" in refusal_of_migrate(made)
 
 
-def test_a_folder_in_its_place_is_refused(path: Path) -> None:
+def test_a_folder_at_the_path_of_the_database_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     with pytest.raises(UnusableDatabase, match="cannot be used"):
         migrate(path, NOW_MS)
 
 
-def test_another_user_is_told_who_may_use_it(made: Path) -> None:
+def test_the_error_for_another_user_names_the_right_user(made: Path) -> None:
     closed = Path(shutil.copy(made, made.with_name("closed.sqlite3")))
     closed.chmod(0)
     me = os.geteuid()
@@ -314,7 +314,7 @@ def test_another_user_is_told_who_may_use_it(made: Path) -> None:
             connect(closed)
 
 
-def test_a_file_in_the_place_of_its_folder_is_refused(path: Path) -> None:
+def test_a_file_at_the_path_of_the_folder_is_refused(path: Path) -> None:
     path.parent.write_text("")
     with pytest.raises(UnusableDatabase, match=r"the folder .* cannot be made"):
         migrate(path, NOW_MS)
@@ -323,13 +323,13 @@ def test_a_file_in_the_place_of_its_folder_is_refused(path: Path) -> None:
 # --- opening ---
 
 
-def test_what_is_not_there_is_not_made_by_opening_it(path: Path) -> None:
+def test_opening_a_missing_database_makes_none(path: Path) -> None:
     with pytest.raises(UnusableDatabase, match=r"there is no database .*; make it with: shocpp"):
         open_database(path)
     assert not path.parent.exists()
 
 
-def test_an_older_database_has_to_be_migrated_first(made: Path) -> None:
+def test_opening_an_older_database_demands_a_migration(made: Path) -> None:
     change(made, "PRAGMA user_version=0")
     with pytest.raises(UnusableDatabase, match=r"has version 0, .*; run: shocpp migrate"):
         open_database(made)

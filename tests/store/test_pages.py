@@ -1,6 +1,6 @@
-"""Pages of long views: what they cost does not grow with what lies before them.
+"""Tests of pages of long views: their cost does not grow with the rows before them.
 
-What they hold is tested through the API, in tests/interfaces/api/test_app.py.
+Their contents are tested through the API, in tests/interfaces/api/test_app.py.
 """
 
 import re
@@ -34,7 +34,7 @@ IN_MEMORY = re.compile(r"SCAN (json_each|entry|sample|connector|CONSTANT ROW)\b"
 
 @pytest.fixture
 def db(home: Home) -> Iterator[Database]:
-    """Books with a charger that has sent readings of two connectors."""
+    """Open a database with a charger that has sent readings of two connectors."""
     migrate(home.database, 1)
     with open_database(home.database) as db:
         with db.writing():
@@ -47,14 +47,14 @@ def db(home: Home) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
-    asked: list[str] = []
-    db.connection.set_trace_callback(asked.append)
+def test_a_page_is_read_by_indices(db: Database, page: str) -> None:
+    statements: list[str] = []
+    db.connection.set_trace_callback(statements.append)
     PAGES[page](db)
     db.connection.set_trace_callback(None)
     plans = [
         step
-        for sql in asked
+        for sql in statements
         for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
         if not IN_MEMORY.match(step)
     ]
@@ -62,61 +62,63 @@ def test_a_page_is_found_by_indices(db: Database, page: str) -> None:
     assert [step for step in plans if step.startswith("SCAN")] == []
 
 
-def test_calls_that_wait_are_found_whoever_is_connected(db: Database) -> None:
-    """With ten thousand connections a command took three times as long."""
-    asked: list[str] = []
-    db.connection.set_trace_callback(asked.append)
+def test_queued_calls_are_found_without_reading_all_connections(db: Database) -> None:
+    """With ten thousand connections a command took several times as long."""
+    statements: list[str] = []
+    db.connection.set_trace_callback(statements.append)
     assert calls.waiting_for(db, "worker", 1) == []
     db.connection.set_trace_callback(None)
-    (sql,) = asked
+    (sql,) = statements
+    # This index holds only the queued Calls.
     first, *others = (step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
-    assert first == "SCAN call USING INDEX call_queued"  # which has only those that wait
+    assert first == "SCAN call USING INDEX call_queued"
     assert [step for step in others if "INTEGER PRIMARY KEY" not in step] == [
         "USE TEMP B-TREE FOR ORDER BY"
     ]
 
 
-def test_readings_of_a_charger_are_looked_for_where_it_has_some(db: Database) -> None:
-    """And not among all that others have sent since."""
+def test_readings_of_a_charger_are_searched_only_in_its_blocks(db: Database) -> None:
+    """The readings that other chargers have sent since are not read."""
     charger, other = 1, identities.enter(db, "other", 1)
-    taken = readings.Batch(db)
+    batch = readings.Batch(db)
     with db.writing():
         for number in range(3 * blocks.SIZE):
-            whose = charger if number % blocks.SIZE < 3 and number < 2 * blocks.SIZE else other
-            taken.add(whose, 1, None, [Reading(1, number, 100)], 1, 1)
-        taken.write()
+            is_its = number % blocks.SIZE < 3 and number < 2 * blocks.SIZE
+            row = charger if is_its else other
+            batch.add(row, 1, None, [Reading(1, number, 100)], 1, 1)
+        batch.write()
     numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
     of_charger = [number for (number,) in numbers.fetchall()]
-    places = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
-    assert [first // blocks.SIZE for first, _ in places] == [0, 1]
+    its_blocks = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
+    assert [first // blocks.SIZE for first, _ in its_blocks] == [0, 1]
     sql = "SELECT id FROM meter_reading WHERE charge_point = ? AND id BETWEEN ? AND ? LIMIT ?"
-    assert blocks.rows_of(db, sql, charger, places, 100) == [(n,) for n in of_charger[1:]]
-    assert blocks.rows_of(db, sql, charger, places, 2) == [(n,) for n in of_charger[1:3]]
+    assert blocks.rows_of(db, sql, charger, its_blocks, 100) == [(n,) for n in of_charger[1:]]
+    assert blocks.rows_of(db, sql, charger, its_blocks, 2) == [(n,) for n in of_charger[1:3]]
     newest = list(blocks.newest_first(db, "meter_reading", charger))
     assert newest[0][0] == blocks.SIZE
     assert next(blocks.newest_first(db, "meter_reading", other))[0] == 3 * blocks.SIZE
 
 
-def test_a_place_is_entered_again_where_it_was_rolled_back(db: Database) -> None:
+def test_a_block_is_entered_again_after_a_rollback(db: Database) -> None:
     def entered() -> int:
-        (found,) = db.execute("SELECT count(*) FROM meter_reading_block").fetchone()
-        return int(found)
+        (count,) = db.execute("SELECT count(*) FROM meter_reading_block").fetchone()
+        return int(count)
 
     def record() -> None:
-        taken = readings.Batch(db)
-        taken.add(1, 1, None, [Reading(1, 1, 1)], 1, 1)
-        taken.write()
+        batch = readings.Batch(db)
+        batch.add(1, 1, None, [Reading(1, 1, 1)], 1, 1)
+        batch.write()
 
-    def record_in_vain() -> None:
+    def record_and_fail() -> None:
         record()
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), db.writing():
-        record_in_vain()
+        record_and_fail()
     assert entered() == 0
     with db.writing():
         with pytest.raises(ZeroDivisionError), db.apart():
-            record_in_vain()
+            record_and_fail()
         assert entered() == 0
         record()
         record()

@@ -1,4 +1,4 @@
-"""What is asked for every frame and every Call is found by an index, however many are there."""
+"""Tests of query plans: statements for each frame and each Call use indices, not table scans."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ OF_FEW = (
     *("call_queued", "call_pending", "started_transaction_unstopped"),
     "accounting_record_under_review",
 )
-"""Indices of what waits or runs just now: there are never many."""
+"""Indices of rows that wait or run at present: there are never many."""
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def evening(desk: Desk, charger: str) -> None:
-    """What a charger says, and is asked."""
+    """Play the connection of a charger with all kinds of frames and one Call."""
     connect = Connect(charger, charger, "192.0.2.1:5000")
     (connected,) = desk.books.write([connect], desk.now_ms)
     assert isinstance(connected, Connected)
@@ -45,13 +45,15 @@ def evening(desk: Desk, charger: str) -> None:
     status = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
     desk.say("StatusNotification", status, charger)
     desk.say("Authorize", {"idTag": "3333"}, charger)
-    told = desk.start(1_000, charger=charger)
+    transaction_id = desk.start(1_000, charger=charger)
     value = {"timestamp": desk.time(), "sampledValue": [{"value": "1500"}]}
-    values = {"connectorId": 1, "transactionId": told, "meterValue": [value]}
+    values = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value]}
     desk.say("MeterValues", values, charger)
     assert charging.open_at(desk.db, charger)
-    assert connections.holder(desk.db, charger) is None  # no worker has entered
-    addressed = address(desk.db, charger, "RemoteStopTransaction", {"transactionId": told})
+    # No worker has entered itself.
+    assert connections.holder(desk.db, charger) is None
+    request = {"transactionId": transaction_id}
+    addressed = address(desk.db, charger, "RemoteStopTransaction", request)
     call = QueuedCall("id", addressed.charge_point_id, "Reset", "{}", desk.now_ms + 5_000)
     with desk.db.writing():
         calls.queue(desk.db, call, "bell", desk.now_ms, asked_by="a test", canned=None)
@@ -60,31 +62,31 @@ def evening(desk: Desk, charger: str) -> None:
     ended = CallOutcome("expired", None, None, None)
     desk.books.write([Settle(charger, "id", ended)], desk.now_ms)
     assert calls.outcome(desk.db, "id") is not None
-    desk.stop(told, 2_000, charger)
+    desk.stop(transaction_id, 2_000, charger)
     desk.books.write([Disconnect(charger)], desk.now_ms)
 
 
 def scans(db: Database, ask: Callable[[], object]) -> list[str]:
-    """The statements of this that read a table from end to end."""
-    asked: list[str] = []
-    db.connection.set_trace_callback(asked.append)
+    """Return the query plan steps that scan a growing table, each with its statement."""
+    traced: list[str] = []
+    db.connection.set_trace_callback(traced.append)
     ask()
     db.connection.set_trace_callback(None)
-    asked = [sql for sql in asked if re.match(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b", sql)]
-    assert asked
+    statements = [sql for sql in traced if re.match(r"(SELECT|INSERT|UPDATE|DELETE|WITH)\b", sql)]
+    assert statements
     return [
         f"{step}: {sql}"
-        for sql in asked
+        for sql in statements
         for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
         if _scanned(step) in GROWING and not step.endswith(OF_FEW)
     ]
 
 
-def test_nothing_is_looked_for_among_all(desk: Desk) -> None:
+def test_a_connection_with_transactions_and_calls_scans_no_table(desk: Desk) -> None:
     assert scans(desk.db, lambda: evening(desk, "garage")) == []
 
 
-def test_a_month_is_summed_up_without_the_others(desk: Desk) -> None:
+def test_the_sums_of_a_month_are_read_without_other_months(desk: Desk) -> None:
     evening(desk, "garage")
     assert len(audit.MonthAudit(desk.db, 2023, 9).charge_points()) == 1
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).charge_points()) == []
@@ -95,5 +97,5 @@ def test_a_month_is_summed_up_without_the_others(desk: Desk) -> None:
 
 
 def _scanned(step: str) -> str | None:
-    found = re.match(r"SCAN (\w+)", step)
-    return found.group(1) if found else None
+    scan = re.match(r"SCAN (\w+)", step)
+    return scan.group(1) if scan else None

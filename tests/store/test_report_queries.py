@@ -1,4 +1,4 @@
-"""The ready queries of db/reports/, run by the commands that their heads say."""
+"""Tests of the queries in db/reports/, run by the commands in their first lines."""
 
 import os
 import re
@@ -20,7 +20,7 @@ QUERIES = sorted((ROOT / "db" / "reports").glob("*.sql"))
 
 
 def printed(home: Home, query: Path) -> str:
-    """What the command in the head of a query prints, without frames."""
+    """Return the output of the command in the head of a query, without table borders."""
     needs("sqlite3")
     reports = home.folder / "db" / "reports"
     if not reports.exists():
@@ -39,18 +39,18 @@ def printed(home: Home, query: Path) -> str:
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.stem)
-def test_the_command_in_its_head_finds_the_record(garage: Home, query: Path) -> None:
+def test_the_command_in_the_head_of_a_query_prints_the_record(garage: Home, query: Path) -> None:
     charge(garage, 1_000_000, 1_033_250)
     assert "family-y" in printed(garage, query)
 
 
-def test_that_of_the_paper_has_its_records_prices_and_sums(garage: Home) -> None:
+def test_the_query_of_a_statement_prints_records_prices_and_sums(garage: Home) -> None:
     price(garage, 31.27)
     charge(garage, 1_000_000, 1_033_250)
     charge(garage, 1_033_250, 1_040_000, "2026-11-01")
     close(garage)
-    told = printed(garage, ROOT / "db" / "reports" / "paper.sql")
-    assert "family-y own 2026-01-01 31.27 33.25 10.4" in told
-    assert "family-y 1 33.25 10.4 5.0 0.0 15.4" in told
-    assert "1 2026-10-01 12:00:00 family-y garage" in told
-    assert "6.75" not in told, "that is November's"
+    output = printed(garage, ROOT / "db" / "reports" / "paper.sql")
+    assert "family-y own 2026-01-01 31.27 33.25 10.4" in output
+    assert "family-y 1 33.25 10.4 5.0 0.0 15.4" in output
+    assert "1 2026-10-01 12:00:00 family-y garage" in output
+    assert "6.75" not in output, "that is November's"
