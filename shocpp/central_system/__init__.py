@@ -1,1 +1,1 @@
-"""The loop that holds every connected Charge Point: conversations, reception, call desk."""
+"""The loop that serves all connected Charge Points: conversations, reception, call desk."""

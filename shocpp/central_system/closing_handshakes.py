@@ -1,4 +1,9 @@
-"""Saying good-bye (a room): what was sent last can be read, and the peer has a while to go."""
+"""Closing handshakes: connections that we have closed and whose peers have not closed yet.
+
+A socket that is destroyed with unread bytes resets its connection, and the peer may lose our last
+bytes: an answer or a Close frame. So the loop reads and discards until the peer closes too
+(RFC 6455 §7.1.1), at most two seconds.
+"""
 
 import time
 from typing import Protocol
@@ -7,61 +12,66 @@ from shocpp.central_system.loop import READ, Loop
 from shocpp.central_system.transport import Transport
 
 CLOSE_TIMEOUT_S = 2.0
-"""How long a peer has to answer a Close, or to go."""
+"""Seconds that a peer has to answer our Close, or to close its end."""
 
-MOST_SEEN_OFF = 500
-"""Web clients that are waited for at the same time: each is a descriptor."""
+MAX_LINGERING = 500
+"""Lingering closes at the same time: each one costs a descriptor, and chargers need those."""
 
 
-class Leaving(Protocol):
-    """A connection that nobody serves any more, half-closed by us."""
+class ClosingConnection(Protocol):
+    """A connection that we have half-closed and serve no longer: a Transport, a web client."""
 
     def fileno(self) -> int:
-        """The descriptor the loop watches."""
+        """Return the descriptor that the loop watches."""
 
     def discard(self) -> bool:
-        """Read and forget; False when the peer has gone."""
+        """Read and discard; return False when the peer has closed."""
 
     def destroy(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
 
 
 class ClosingHandshakes:
-    """The connections of one switchboard that are about to end; everything runs in its loop."""
+    """The connections of one switchboard that are closing; everything runs in its loop."""
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._ending: set[Leaving] = set()
+        self._closing: set[ClosingConnection] = set()
 
-    def say(self, transport: Transport, code: int, reason: str) -> None:
-        """Close a transport that nobody watches any more, with a word."""
+    def close(self, transport: Transport, code: int, reason: str) -> None:
+        """Close a transport with a close code (RFC 6455 §7.4) and a reason.
+
+        The loop must not watch it any more.
+        """
         if transport.close(code, reason):
-            self._await_end(transport)
+            self._await_peer(transport)
         else:
             transport.destroy()
 
-    def see_off(self, leaving: Leaving) -> None:
-        """Wait for a web client to go; beyond a number of them, not any more."""
-        if len(self._ending) < MOST_SEEN_OFF:
-            self._await_end(leaving)
+    def linger(self, connection: ClosingConnection) -> None:
+        """Wait for a web client to close; above MAX_LINGERING connections, close at once."""
+        if len(self._closing) < MAX_LINGERING:
+            self._await_peer(connection)
         else:
-            leaving.destroy()
+            connection.destroy()
 
-    def _await_end(self, leaving: Leaving) -> None:
-        self._ending.add(leaving)
-        self._loop.watch(leaving, READ, lambda _: self._discard(leaving))
-        self._loop.at(time.monotonic() + CLOSE_TIMEOUT_S, self._part, leaving)
+    def _await_peer(self, connection: ClosingConnection) -> None:
+        self._closing.add(connection)
+        self._loop.watch(connection, READ, lambda _: self._discard(connection))
+        self._loop.call_at(time.monotonic() + CLOSE_TIMEOUT_S, self._finish, connection)
 
     def are_under_way(self) -> bool:
-        """Whether a peer has yet to answer."""
-        return bool(self._ending)
+        """Return True if a peer has not closed yet."""
+        return bool(self._closing)
 
-    def _discard(self, leaving: Leaving) -> None:
-        if not leaving.discard():
-            self._part(leaving)
+    def _discard(self, connection: ClosingConnection) -> None:
+        if not connection.discard():
+            self._finish(connection)
 
-    def _part(self, leaving: Leaving) -> None:
-        if leaving in self._ending:
-            self._ending.discard(leaving)
-            self._loop.unwatch(leaving)
-            leaving.destroy()
+    def _finish(self, connection: ClosingConnection) -> None:
+        """Destroy a connection whose peer has closed, or whose time is up."""
+        # The timer of a connection that has ended before comes here a second time.
+        if connection in self._closing:
+            self._closing.discard(connection)
+            self._loop.unwatch(connection)
+            connection.destroy()

@@ -1,14 +1,16 @@
-"""What a conversation needs of whatever carries it (a room; the doors bring the transports)."""
+"""The transport of a conversation, as the switchboard sees it; interfaces implement it."""
 
 from typing import Protocol
 
 
 class Transport(Protocol):
-    """One Charge Point's wire: a WebSocket, or stdin and stdout. Never blocks the loop.
+    """A Charge Point's connection: a WebSocket, or stdin and stdout. It never blocks the loop.
 
-    `ended` is why nothing more will be received, once that is so; `violation` the code to close
-    with, where the peer broke the wire's rules; `takes_answers` whether it waits for the answers
-    even after its end (stdin); `backlog` the number of bytes that it has yet to take.
+    remote         the peer's address and port, as `address:port`
+    ended          the reason why nothing more will be received; None while the peer may send
+    violation      the close code to send if the peer broke the protocol, else None
+    takes_answers  True if the peer waits for answers after its end (stdin)
+    backlog        the number of bytes that the peer has not taken yet
     """
 
     remote: str
@@ -18,28 +20,28 @@ class Transport(Protocol):
     backlog: int
 
     def fileno(self) -> int:
-        """The descriptor the loop watches."""
+        """Return the descriptor that the loop watches."""
 
     def receive(self) -> list[str]:
-        """The whole texts that have arrived; afterwards look at `ended`."""
+        """Return the complete texts that have arrived; check `ended` afterwards."""
 
     def send(self, text: str) -> None:
-        """Take a text to be sent; it leaves with the next `flush`."""
+        """Queue a text; the next `flush` sends it."""
 
     def flush(self) -> bool:
-        """Send what can be sent now; False while something is left."""
+        """Send as much as possible now; return False if something is left."""
 
     def ping(self) -> bool:
-        """Provoke a sign of life; False where the wire knows none, and silence proves nothing."""
+        """Queue a ping; return False if the transport has none and silence proves nothing."""
 
     def trust(self) -> None:
-        """The peer is a known charger: it may send larger messages than a stranger."""
+        """Allow larger messages: the peer is a Charge Point that is known already."""
 
     def close(self, code: int, reason: str) -> bool:
-        """Say good-bye; True if the descriptor is to be watched until the peer has gone too."""
+        """Send a Close; return True if the peer's Close is to be awaited."""
 
     def discard(self) -> bool:
-        """Read and forget after `close`; False when the peer has gone."""
+        """Read and discard after `close`; return False when the peer has closed."""
 
     def destroy(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
