@@ -1,8 +1,11 @@
-"""The call desk: brings queued Calls to the conversations of this process (a room).
+"""The call desk: it sends queued Calls on the conversations of this process.
 
-A Call is claimed when its conversation can send it, never before: one outstanding Call a
-connection, first come first served. What was claimed is settled, whatever becomes of the
-connection; nothing is sent twice.
+    queued → claimed → sent → answered | refused | expired | unknown
+
+A Call is claimed only when its conversation can send it at once: a Call that waits in the queue
+may still be withdrawn or taken by another worker. A connection has one outstanding Call (OCPP-J
+§4.1.1), and the Calls of a charger go out in the order of the queue. Each claimed Call is settled,
+also if its connection ends. A Call is never sent twice: two RemoteStarts are two transactions.
 """
 
 import time
@@ -17,10 +20,11 @@ from shocpp.metrics.counters import Counters
 from shocpp.store.calls import CallOutcome, QueuedCall
 
 Submit = Callable[[Job, Conversation | None], None]
+"""Hands a job to the writer; its result comes back to the conversation."""
 
 
 class CallDesk:
-    """The Calls of one switchboard; everything here runs in its loop."""
+    """The Calls of one switchboard; everything here runs in its loop, so it needs no lock."""
 
     def __init__(
         self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None], counters: Counters
@@ -29,20 +33,23 @@ class CallDesk:
         self._counters = counters
         self._submit = submit
         self._touch = touch
-        self._known: set[str] = set()
+        self._queued_ids: set[str] = set()
 
     def take(self, call: QueuedCall, conversation: Conversation) -> None:
-        """A Call waits for this conversation; it may be one that is known already."""
-        if call.call_id in self._known:
+        """Queue a Call for a conversation, unless it is queued here already.
+
+        Every poll of the database returns all waiting Calls again.
+        """
+        if call.call_id in self._queued_ids:
             return
-        self._known.add(call.call_id)
+        self._queued_ids.add(call.call_id)
         if conversation.calls is None:
             conversation.calls = deque()
         conversation.calls.append(call)
         self.next_call(conversation)
 
     def next_call(self, conversation: Conversation) -> None:
-        """Claim the next Call as soon as one may go out."""
+        """Claim the next Call if one may go out now; otherwise try again when one may."""
         if not conversation.calls or conversation.claiming is not None or conversation.closed:
             return
         moment_ms = now_ms()
@@ -52,24 +59,27 @@ class CallDesk:
         elif conversation.outstanding is None:
             wait_ms = conversation.connection.placeable_from_ms(moment_ms) - moment_ms
             due = time.monotonic() + max(wait_ms, 10) / 1000
-            self._loop.at(due, self.next_call, conversation)
+            self._loop.call_at(due, self.next_call, conversation)
 
     def take_claim(self, conversation: Conversation, claim: Claim, *, claimed: bool) -> None:
-        """Send a Call that has become this conversation's, or go on to the next."""
+        """Send a Call that the writer has claimed; if it could not claim it, try the next one.
+
+        The claim is committed, so a worker that dies now leaves a row that is not sent again.
+        """
         call = claim.call
-        self._known.discard(call.call_id)
+        self._queued_ids.discard(call.call_id)
         conversation.claiming = None
         if conversation.closed:
             if claimed:
-                told = "the connection ended before it was sent"
-                self._settle(claim.token, call, "unknown", told)
+                description = "the connection ended before it was sent"
+                self._settle(claim.token, call, "unknown", description)
         elif claimed:
             self._send(conversation, call)
         else:
             self.next_call(conversation)
 
     def ask(self, conversation: Conversation, call: QueuedCall) -> None:
-        """Send a question of our own, which is not in the queue."""
+        """Send a Call of the Central System itself, which is not in the queue."""
         self._send(conversation, call)
 
     def _send(self, conversation: Conversation, call: QueuedCall) -> None:
@@ -79,10 +89,11 @@ class CallDesk:
         moment_ms = now_ms()
         self._submit(Send(conversation.charge_point_id, call.action, text, moment_ms), None)
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000
-        self._loop.at(due, self._give_up, conversation, call)
+        self._loop.call_at(due, self._give_up, conversation, call)
 
     def _give_up(self, conversation: Conversation, call: QueuedCall) -> None:
-        """The charger has not answered in time; a late answer will settle nothing."""
+        """Settle a Call whose deadline has passed; a late answer will settle nothing."""
+        # The timer of a Call that was answered in time comes here, too.
         if conversation.closed or conversation.outstanding is not call:
             return
         conversation.outstanding = None
@@ -91,13 +102,17 @@ class CallDesk:
         self.next_call(conversation)
 
     def leave(self, conversation: Conversation, reason: str) -> None:
-        """The conversation has ended: what it was asked has no known end, what waits waits on."""
-        for call in conversation.calls or ():
-            self._known.discard(call.call_id)
-        if conversation.outstanding is not None:
-            told = f"the connection ended: {reason}"
-            self._settle(conversation.token, conversation.outstanding, "unknown", told)
+        """Settle the outstanding Call of a conversation that has ended, as `unknown`.
 
-    def _settle(self, token: str, call: QueuedCall, state: str, told: str) -> None:
+        Its queued Calls stay in the database for the charger's next connection.
+        """
+        for call in conversation.calls or ():
+            self._queued_ids.discard(call.call_id)
+        if conversation.outstanding is not None:
+            description = f"the connection ended: {reason}"
+            self._settle(conversation.token, conversation.outstanding, "unknown", description)
+
+    def _settle(self, token: str, call: QueuedCall, state: str, description: str) -> None:
         self._counters.call_ended(state)
-        self._submit(Settle(token, call.call_id, CallOutcome(state, None, None, told)), None)
+        outcome = CallOutcome(state, None, None, description)
+        self._submit(Settle(token, call.call_id, outcome), None)

@@ -1,8 +1,13 @@
-"""One Charge Point's conversation (a room): its connection state, its answers in order, its Calls.
+"""The conversation with one Charge Point: protocol state, answers in order, and our Calls.
 
-It does not know what carries it. Answers leave in the order of their Calls, each when its fact is
-on disk, and that of a StartTransaction after the charger's reply delay; a Heartbeat waits only for
-older answers of its own charger. Everything here runs in the switchboard's loop.
+It does not know which transport carries it. Everything here runs in the switchboard's loop.
+
+Rules of the answers:
+
+    order     answers leave in the order of their Calls
+    durable   the answer to a Call with a fact leaves after the fact is committed
+    delay     the answer to a StartTransaction leaves after the charger's `reply_delay_ms`
+    direct    a Call without a fact (Heartbeat) waits only for older answers of its own charger
 """
 
 from collections import deque
@@ -29,25 +34,31 @@ from shocpp.store.charge_points.connections import address_of
 from shocpp.unique_ids import random_uuid
 
 PAUSE_AT = 64
-"""Answers that wait before no more is read from this charger."""
+"""Waiting answers or unwritten jobs above which reading from this charger pauses."""
 
 RESUME_AT = 32
+"""Waiting answers or unwritten jobs at which reading goes on."""
+
 BACKLOG_BYTES = 256 * 1024
-"""The same for bytes that the charger has yet to take."""
+"""Unsent bytes above which reading pauses."""
 
-
-KEPT_BACK = "StartTransaction"
-"""What a reply delay is for: Free2move drops its socket after an answer to it that comes fast."""
+DELAYED_ACTION = "StartTransaction"
+"""The only action with a reply delay: Free2move drops its socket after a fast answer to it."""
 
 IGNORED_A_MINUTE = 10
+"""Frames that are no OCPP and are recorded, per minute and charger."""
+
 MINUTE_MS = 60_000
 
 
 class Slot:
-    """The place of an answer in the order of answers; `text` is None until it is on disk.
+    """The place of one answer in the order of answers.
 
-    `received` is the moment of its Call, and it is kept back until `due`, both by the monotonic
-    clock.
+    received_text  the text of the Call
+    event          the event that the Call made
+    received       the receipt of the Call, in seconds of the monotonic clock
+    text           the answer; None until its fact is committed
+    due            the earliest moment to send the answer, by the same clock
     """
 
     __slots__ = ("due", "event", "received", "received_text", "text")
@@ -68,7 +79,20 @@ class Slot:
 
 
 class Conversation:
-    """A Charge Point on a transport. `charge_point_id` is None until an unnamed one has told it."""
+    """One Charge Point on one transport.
+
+    token            names this connection in the database, so that an older one cannot act for it
+    charge_point_id  the identity; None while a charger without one has not sent its serial
+    identified       True once the database holds this connection under its identity
+    held_jobs        jobs that wait for the identity; None once it is known
+    slots            the answers that wait, in order
+    calls            Calls of the queue that wait for this charger; None before the first one
+    claiming         the Call that the writer is claiming for this connection
+    outstanding      the Call that was sent and is not answered (at most one, OCPP-J §4.1.1)
+    unwritten_jobs   jobs that the writer has not returned
+    watched_mask     the events that the loop watches; 0 for none
+    stuck_since      the moment when the peer stopped reading our answers, else None
+    """
 
     __slots__ = (
         "admitted",
@@ -78,22 +102,22 @@ class Conversation:
         "closed",
         "connection",
         "counters",
-        "held",
+        "held_jobs",
+        "identified",
         "ignored",
         "ignored_since_ms",
-        "introduced",
         "key",
         "last_seen",
         "outstanding",
         "paused",
-        "silent",
+        "silent_intervals",
         "slots",
         "stuck_since",
         "token",
         "transport",
-        "unfinished",
-        "waking",
-        "watched",
+        "unwritten_jobs",
+        "wake_up_set",
+        "watched_mask",
     )
 
     def __init__(
@@ -104,6 +128,7 @@ class Conversation:
         now: float,
         counters: Counters,
     ) -> None:
+        """Begin a conversation at `now`, in seconds of the monotonic clock."""
         self.admitted = admitted
         self.token = random_uuid()
         self.transport = transport
@@ -111,30 +136,33 @@ class Conversation:
         self.connection = connection_of(admitted.entry, heartbeat_s)
         self.charge_point_id: str | None = None
         self.key: str | None = None
-        self.introduced = False
+        self.identified = False
         self.closed = False
         self.paused = False
-        self.watched = 0
+        self.watched_mask = 0
         self.last_seen = now
-        self.silent = 0
+        self.silent_intervals = 0
         self.stuck_since: float | None = None
-        self.unfinished = 0
-        self.waking = False
+        self.unwritten_jobs = 0
+        self.wake_up_set = False
         self.ignored = 0
         self.ignored_since_ms = 0
         self.slots: deque[Slot] = deque()
-        self.held: list[tuple[Slot, Receive]] | None = []
+        self.held_jobs: list[tuple[Slot, Receive]] | None = []
         self.calls: deque[QueuedCall] | None = None
         self.claiming: QueuedCall | None = None
         self.outstanding: QueuedCall | None = None
 
     def name(self, charge_point_id: str) -> None:
-        """This conversation is with that Charge Point."""
+        """Set the identity of the Charge Point; `identified` stays as it is."""
         self.charge_point_id = charge_point_id
         self.key = identity_key(charge_point_id)
 
     def receive(self, text: str, now_ms: int) -> tuple[Event, Slot | None]:
-        """Take a text in. The slot, if any, waits for the bookkeeper's answer to it."""
+        """Return the event that a received text makes, and its slot if the writer answers it.
+
+        Every other answer is sent here, or takes its place behind older ones.
+        """
         event = self.connection.receive(text, now_ms)
         if isinstance(event, Reported):
             self.counters.received(event.action)
@@ -143,6 +171,7 @@ class Conversation:
             return event, slot
         if isinstance(event, Answered):
             delay_s = self._delay_s(event)
+            # An answer that needs no commit may still not overtake an older one.
             if self.slots or delay_s:
                 self.counters.received(event.action)
                 due = self.last_seen + delay_s
@@ -154,20 +183,23 @@ class Conversation:
             self.counters.received(event.action)
             first = next((slot for slot in self.slots if slot.received_text == text), None)
             if first is not None:
+                # The same slot twice: both answers leave, in their places, once the fact is
+                # committed.
                 self.slots.append(first)
         elif isinstance(event, Confirmed | Refused):
-            self._settled("answered" if isinstance(event, Confirmed) else "refused")
+            self._end_call("answered" if isinstance(event, Confirmed) else "refused")
         else:
             self.counters.ignored()
         return event, None
 
-    def _settled(self, outcome: str) -> None:
+    def _end_call(self, outcome: str) -> None:
+        """Count our outstanding Call as ended; `outcome` is a label value of the metric."""
         self.counters.received(self.outstanding.action if self.outstanding is not None else "")
         self.counters.call_ended(outcome)
         self.outstanding = None
 
     def answer(self, slot: Slot, text: str, now: float) -> None:
-        """The answer of this slot is on disk: send what is complete, in order."""
+        """Take the answer of a slot whose fact is committed; send all answers that may leave."""
         if isinstance(slot.event, Reported):
             self.connection.confirmed(slot.event, slot.received_text, text)
             slot.due = now + self._delay_s(slot.event)
@@ -175,14 +207,15 @@ class Conversation:
         self.release(now)
 
     def refuse(self, slot: Slot, text: str, now: float) -> None:
-        """It could not be written, and the next attempt may be."""
+        """Take a CallError for a fact that was not written; the charger may send the Call again."""
         if isinstance(slot.event, Reported):
+            # A repeat is then a new Call, and is not answered with this error from memory.
             self.connection.forget(slot.event, slot.received_text)
         slot.text = text
         self.release(now)
 
     def release(self, now: float) -> None:
-        """Send what is complete and due, in order."""
+        """Send the oldest answers, as long as they are complete and due at `now` (monotonic)."""
         while self.slots and self.slots[0].text is not None and self.slots[0].due <= now:
             first = self.slots.popleft()
             answer = first.text or ""
@@ -190,23 +223,25 @@ class Conversation:
             self.counters.answered(first.event.action, answer, first.received)
 
     def due(self) -> float | None:
-        """When the oldest answer is to be released, if it is only kept back."""
+        """Return the moment (monotonic) when the oldest answer is due; None if it has no text."""
         return self.slots[0].due if self.slots and self.slots[0].text is not None else None
 
     def _delay_s(self, event: Answered | Reported) -> float:
-        """How long the answer to this Call is kept back."""
-        return self.admitted.entry.reply_delay_ms / 1000 if event.action == KEPT_BACK else 0.0
+        """Return the delay of the answer to this Call, in seconds."""
+        return self.admitted.entry.reply_delay_ms / 1000 if event.action == DELAYED_ACTION else 0.0
 
     def may_read(self) -> bool:
-        """Whether this charger's frames are to be read on: reading waits, nothing is dropped.
+        """Return True if more frames of this charger are to be read now.
 
-        Nothing is read between naming a charger and knowing it: what it may send depends on that.
+        A pause drops nothing: frames wait in the kernel's buffers, and TCP slows the sender down.
         """
-        if self.key is not None and not self.introduced:
+        # The message limit depends on whether the database knows the charger: wait for that.
+        if self.key is not None and not self.identified:
             return False
-        waiting = max(len(self.slots), self.unfinished)
+        waiting = max(len(self.slots), self.unwritten_jobs)
         if self.transport.backlog > BACKLOG_BYTES:
             self.paused = True
+        # Two limits, so that reading does not pause and resume with every single answer.
         elif self.paused:
             self.paused = waiting > RESUME_AT
         else:
@@ -214,17 +249,17 @@ class Conversation:
         return not self.paused
 
     def place(self, call: QueuedCall, text: str) -> None:
-        """Send a Call of ours, which is outstanding from now on."""
+        """Send a Call of ours; it is outstanding from now on."""
         self.outstanding = call
         self.transport.send(text)
         self.counters.sent(call.action)
 
     def address_name(self) -> str:
-        """An identity for a charger that tells none."""
+        """Return the identity for a charger that sends none: `unidentified-` and its address."""
         return f"unidentified-{address_of(self.transport.remote)}"
 
-    def tells_its_name(self, event: Event) -> str | None:
-        """The identity that a BootNotification on an unnamed connection gives, if it gives one."""
+    def serial_of_boot(self, event: Event) -> str | None:
+        """Return the serial of a BootNotification if it can be an identity, else None."""
         if isinstance(event, Reported) and isinstance(event.fact, Booted):
             serial = (event.fact.serial or "").strip()
             if is_identity(serial):
@@ -232,13 +267,16 @@ class Conversation:
         return None
 
     def hold(self, slot: Slot, job: Receive) -> int:
-        """Keep a job until this charger has a name; returns how many are kept."""
-        assert self.held is not None
-        self.held.append((slot, job))
-        return len(self.held)
+        """Hold a job until the identity is known; return the number of held jobs."""
+        assert self.held_jobs is not None
+        self.held_jobs.append((slot, job))
+        return len(self.held_jobs)
 
     def worth_keeping(self, event: Event, now_ms: int) -> bool:
-        """Whether a frame belongs into the books: of what is no OCPP, a few a minute do."""
+        """Return True if a frame is to be recorded.
+
+        Of frames that are no OCPP only a few a minute are, so that a flood cannot fill the disk.
+        """
         if not isinstance(event, Ignored):
             return True
         if now_ms - self.ignored_since_ms >= MINUTE_MS:
@@ -247,15 +285,15 @@ class Conversation:
         return self.ignored <= IGNORED_A_MINUTE
 
     def answers_wait(self) -> bool:
-        """Whether the peer, though it says nothing more, is still owed an answer."""
+        """Return True if the peer sends nothing more but still waits for answers."""
         return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
 
 
 def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
-    """A connection's state at its beginning, with what is known of its Charge Point."""
+    """Return the protocol state of a new connection; `heartbeat_s` is the interval we answer."""
     return Connection(heartbeat_s, entry.zone, has_card=entry.default_tag is not None)
 
 
 def too_much(event: Event) -> bool:
-    """Whether this was one unreadable text too many."""
+    """Return True if too many unreadable texts have come: the connection must be closed."""
     return isinstance(event, Ignored) and event.hang_up

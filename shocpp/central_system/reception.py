@@ -1,9 +1,14 @@
-"""The reception: brings conversations under their names (a room).
+"""The reception: it finds out which Charge Point a conversation is with.
 
-A conversation is with a Charge Point once the books say so. Where another connection has that name
-already, the newest one wins if it is sure who it is; otherwise the older one has a while for a sign
-of life, by which it keeps its name. A charger that tells no name in its address is named by the
-serial of its BootNotification, and what it says before that waits.
+The database decides which connection holds an identity; the writer's result to a Connect job says
+so. Two rules:
+
+    identity held already  A newer connection replaces the older one at once if its password proves
+                           who it is, or if it comes from the same address. Otherwise the older one
+                           is pinged and keeps its identity if it is alive. The writer decides:
+                           `bookkeeping/takeovers.py`.
+    no identity in the URL The serial of the BootNotification becomes the identity. Frames before it
+                           wait; after NAMELESS_S the address becomes the identity.
 """
 
 import logging
@@ -27,29 +32,34 @@ from shocpp.unique_ids import random_uuid
 log = logging.getLogger(__name__)
 
 POLICY = 1008
+"""The close code for a violated policy (RFC 6455 §7.4.1)."""
+
 REPLACED = "replaced by a newer connection"
 
 SIGN_OF_LIFE_S = 5.0
-"""How long a connection has to show that it is alive, where another one claims its name."""
+"""Seconds that a connection has to show that it is alive when another one claims its identity."""
 
 CONTEST_S = 6.0
-"""When the other one asks again: later than that, also where another process has the first."""
+"""Seconds until the other one asks again.
+
+More than SIGN_OF_LIFE_S, also if another process holds the first connection and is told late.
+"""
 
 NAMELESS_S = 10.0
-"""How long an unnamed charger has to tell its serial before its address names it."""
+"""Seconds that a charger without an identity has to send its serial."""
 
 
 class Submit(Protocol):
-    """Hands a job to the bookkeeper; its result comes back to the conversation, and the slot."""
+    """The function that hands a job to the writer."""
 
     def __call__(
         self, job: Job, conversation: Conversation | None, slot: Slot | None = None
     ) -> None:
-        """Hand it over."""
+        """Hand over a job; its result comes back for this conversation and slot."""
 
 
 class Reception:
-    """Who is there under which name, in one switchboard; everything here runs in its loop."""
+    """The conversations of one switchboard by identity; everything here runs in its loop."""
 
     def __init__(
         self,
@@ -70,28 +80,31 @@ class Reception:
         self._waiting: dict[tuple[str | None, str], Conversation] = {}
 
     def holder(self, charge_point_id: str) -> Conversation | None:
-        """The conversation with this Charge Point, if it is here."""
+        """Return the conversation with this Charge Point, or None if this process has none."""
         return self._by_identity.get(identity_key(charge_point_id))
 
     def leave(self, conversation: Conversation) -> None:
-        """A conversation has ended; a newer one under its name is not touched."""
+        """Forget a conversation that has ended; a newer one with its identity stays."""
         key = conversation.key
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
         self._wait_no_more(conversation)
 
-    def introduce(
+    def identify(
         self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
     ) -> None:
-        """This conversation is to be with that Charge Point; nothing is read until it is."""
+        """Ask the writer to enter a conversation under an identity; reading waits for the result.
+
+        `otherwise` is the identity to use if the first one is a serial of another Charge Point.
+        """
         conversation.name(charge_point_id)
         remote, admitted = conversation.transport.remote, conversation.admitted
-        shown = (admitted.is_sure, admitted.password)
-        job = Connect(conversation.token, charge_point_id, remote, otherwise, *shown)
+        proof = (admitted.is_sure, admitted.password)
+        job = Connect(conversation.token, charge_point_id, remote, otherwise, *proof)
         self._submit(job, conversation)
 
     def take(self, conversation: Conversation, job: Connect, result: Connected | Contested) -> None:
-        """The books have said whether this conversation has its name."""
+        """Take the writer's result: the conversation holds its identity, or another one does."""
         if isinstance(result, Contested):
             self._wait(conversation, job)
             return
@@ -100,17 +113,18 @@ class Reception:
         self._wait_no_more(conversation)
         self._name(conversation, result.charge_point_id)
         log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
-        conversation.introduced = True
+        conversation.identified = True
         self._touch(conversation)
         if result.known:
             conversation.transport.trust()
-        held, conversation.held = conversation.held, None
-        for slot, waiting in held or ():
-            named = waiting._replace(charge_point_id=result.charge_point_id)
-            self._submit(named, conversation, slot)
+        held_jobs, conversation.held_jobs = conversation.held_jobs, None
+        # In the order of receipt, and before any frame that is read from now on.
+        for slot, held_job in held_jobs or ():
+            identified_job = held_job._replace(charge_point_id=result.charge_point_id)
+            self._submit(identified_job, conversation, slot)
 
     def _name(self, conversation: Conversation, charge_point_id: str) -> None:
-        """Enter a conversation under its identity; the one before it under that name has ended."""
+        """Enter a conversation under its identity; close an older one with the same identity."""
         conversation.name(charge_point_id)
         key = identity_key(charge_point_id)
         former = self._by_identity.get(key)
@@ -120,7 +134,10 @@ class Reception:
             self._hang_up(former, POLICY, REPLACED)
 
     def _wait(self, conversation: Conversation, job: Connect) -> None:
-        """The name is another connection's, which is asked for a sign of life."""
+        """Let a conversation wait while the connection that holds its identity is pinged.
+
+        After a second attempt (`insists`) the conversation is closed.
+        """
         if job.insists:
             log.warning("%s from %s is sent away: %s", job.charge_point_id, job.remote, NAME_TAKEN)
             taken = RefusedAttempts(
@@ -129,34 +146,40 @@ class Reception:
             self._submit(Refuse((taken,)), None)
             self._hang_up(conversation, POLICY, NAME_TAKEN)
         else:
-            # One of an address for a name: whoever opens many would use up all descriptors.
-            place = _place(conversation)
-            before = self._waiting.get(place)
-            if before is not None:
-                self._hang_up(before, POLICY, NAME_TAKEN)
-            self._waiting[place] = conversation
+            # One waiting connection for each identity and address. Without this limit, somebody
+            # who opens many of them would use up all descriptors.
+            claim = _claim_of(conversation)
+            earlier = self._waiting.get(claim)
+            if earlier is not None:
+                self._hang_up(earlier, POLICY, NAME_TAKEN)
+            self._waiting[claim] = conversation
             due = time.monotonic() + CONTEST_S
-            self._loop.at(due, self._insist, conversation, job._replace(insists=True))
+            self._loop.call_at(due, self._insist, conversation, job._replace(insists=True))
 
     def _wait_no_more(self, conversation: Conversation) -> None:
-        """To be called while it still has the name that it has waited for."""
-        if self._waiting.get(_place(conversation)) is conversation:
-            del self._waiting[_place(conversation)]
+        """Take a conversation off the waiting ones.
+
+        Call this before its identity changes: the identity is part of the key.
+        """
+        if self._waiting.get(_claim_of(conversation)) is conversation:
+            del self._waiting[_claim_of(conversation)]
 
     def _insist(self, conversation: Conversation, job: Connect) -> None:
         if not conversation.closed:
             self._submit(job, conversation)
 
     def challenge(self, conversation: Conversation) -> None:
-        """Another connection claims this one's name, which it keeps if it is alive."""
+        """Ping a conversation whose identity another connection claims."""
+        # Without a ping (stdin) silence proves nothing, so the conversation keeps its identity.
         if conversation.closed or not conversation.transport.ping():
             return
         asked = time.monotonic()
         self._touch(conversation)
-        self._loop.at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
+        self._loop.call_at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
 
     def _check_sign(self, conversation: Conversation, asked: float) -> None:
-        """One whose frames wait to be read has talked before, and its pong waits behind them."""
+        """Close a conversation that has sent nothing since it was pinged at `asked`."""
+        # While reading pauses, the pong waits unread behind other frames: that is no silence.
         if not (conversation.closed or conversation.paused) and conversation.last_seen < asked:
             self._drop(conversation, "silent when another connection claimed its name")
 
@@ -168,41 +191,44 @@ class Reception:
         event: Event,
         slot: Slot | None,
     ) -> None:
-        """A charger that connected without an identity is named by its BootNotification's serial.
+        """Take a frame of a charger that is not identified yet.
 
-        What must be written waits for the name; one that says something else first is asked once.
+        A BootNotification identifies it. Other frames with a fact wait; after the first of them the
+        charger is asked for a BootNotification, once.
         """
         job = Receive(conversation.token, None, text, moment_ms, event)
+        # A frame without a slot changes no account: it is recorded without an identity.
         if slot is None:
             self._submit(job, conversation)
             return
         is_first = conversation.hold(slot, job) == 1
         if conversation.key is not None:
             return
-        name = conversation.tells_its_name(event)
+        name = conversation.serial_of_boot(event)
         if name is not None:
-            self.introduce(conversation, name, otherwise=conversation.address_name())
+            self.identify(conversation, name, otherwise=conversation.address_name())
         elif is_first:
             assert isinstance(event, Reported)
-            self._loop.at(time.monotonic() + NAMELESS_S, self.name_by_address, conversation)
+            self._loop.call_at(time.monotonic() + NAMELESS_S, self.name_by_address, conversation)
             if event.action == "BootNotification":
                 self.name_by_address(conversation)
             else:
                 self._ask_for_name(conversation)
 
     def _ask_for_name(self, conversation: Conversation) -> None:
+        """Send a TriggerMessage for a BootNotification (OCPP 1.6 §5.17)."""
         payload = to_text({"requestedMessage": "BootNotification"})
         deadline_ms = now_ms() + int(NAMELESS_S * 1000)
         call = QueuedCall(random_uuid(), "", "TriggerMessage", payload, deadline_ms)
         self._ask(conversation, call)
 
     def name_by_address(self, conversation: Conversation) -> None:
-        """It has not told its serial: its address must do, so that nothing it says is lost."""
+        """Identify a charger by its address if it has sent no serial, to keep its frames."""
         if conversation.closed or conversation.key is not None:
             return
-        self.introduce(conversation, conversation.address_name())
+        self.identify(conversation, conversation.address_name())
 
 
-def _place(conversation: Conversation) -> tuple[str | None, str]:
-    """Where a conversation waits: for a name, from an address."""
+def _claim_of(conversation: Conversation) -> tuple[str | None, str]:
+    """Return the identity key that a conversation claims, and the address that it comes from."""
     return conversation.key, address_of(conversation.transport.remote)
