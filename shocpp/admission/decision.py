@@ -1,11 +1,12 @@
-"""Whether a charger comes in (a room): by its name, its password, and what else it shows.
+"""The admission of Charge Points by identity, password and Origin.
 
-Decided before its upgrade, in the thread of its request. Who does not come in learns nothing: a
-name that is not listed and a wrong password have the same answer, which takes the same time. The
-log and `shocpp charge-points` have the plain reason.
+It is decided before the WebSocket upgrade, in the thread of the request. Two rules:
 
-Wrong passwords are slowed down by what it costs to try one, and told so by their status; the right
-one is always looked at, because whoever tries the wrong ones may share its charger's address.
+    no hint   An identity that is not listed and a wrong password get the same answer after the same
+              time. Only the log and `shocpp charge-points --refused` tell the reason.
+    no block  A correct password is admitted however many wrong ones came before it: an attacker may
+              share its charger's address. The costs of the hash slow guessing down; too many wrong
+              passwords only change the status to 429 (`refused_attempts.py`).
 """
 
 import hashlib
@@ -29,15 +30,19 @@ NO_NAME = "no name"
 FOREIGN_SUBPROTOCOL = "foreign subprotocol"
 ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
-
+"""The reasons are stored in the database and are keys of the remedies that the CLI prints."""
 
 LONGEST_TOLD = 100
+"""Characters of a presented value that are recorded."""
 
 
 class Attempt(NamedTuple):
-    """A charger asks to come in; `charge_point_id` is None where it tells no name.
+    """A request of a charger for a connection.
 
-    `origin` is what a web page shows; None where nothing speaks for one.
+    charge_point_id  the identity in the URL, or None
+    address          the IP address that it comes from, without the port
+    login            the user name and password of HTTP basic auth, or None
+    origin           the Origin header, which browsers send; None if nothing points to a web page
     """
 
     charge_point_id: str | None
@@ -47,10 +52,12 @@ class Attempt(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """It comes in, as this one, and `entry` is what is known of it.
+    """The admission of one connection.
 
-    `password` names the password that it has shown; None: it had to show none. `is_sure`: it is
-    who it says, by its password or by whoever has started its process.
+    charge_point_id  the identity; None until the serial of a BootNotification becomes the identity
+    entry            the entry of charge_points.json that holds for it
+    is_sure          True if a password, or the starter of the process, proves the identity
+    password         the `digest` of the presented password; None if it needed none
     """
 
     charge_point_id: str | None
@@ -60,33 +67,39 @@ class Admitted(NamedTuple):
 
 
 class NotAdmitted(Exception):
-    """It does not come in; `told` is what it has shown instead, for whoever reads of it."""
+    """A refused attempt.
+
+    `reason` is one of the constants above. `told` is the wrong value that was presented, such as a
+    user name or an Origin; never a password.
+    """
 
     def __init__(self, reason: str, told: str = "") -> None:
         self.reason = reason
+        # "replace": a lone surrogate in it could not be written to the database or the log.
         self.told = told[:LONGEST_TOLD].encode(errors="replace").decode()
         super().__init__(reason)
 
 
 def admit(
-    allowlist: Allowlist, attempt: Attempt, shown_password: Callable[[str], str | None]
+    allowlist: Allowlist, attempt: Attempt, newest_password_of: Callable[[str], str | None]
 ) -> Admitted:
-    """Let a charger in, or raise NotAdmitted with the reason.
+    """Return the admission of a charger.
 
-    `shown_password` tells by an identity's key which password that charger has shown last.
+    `newest_password_of` returns, for an identity key, the digest of the newest password that this
+    charger has presented, or None. Raises NotAdmitted with the reason.
     """
-    admitted = _admitted(allowlist, attempt, shown_password)
+    admitted = _admitted(allowlist, attempt, newest_password_of)
     if attempt.origin not in (None, admitted.entry.origin):
         raise NotAdmitted(ORIGIN, attempt.origin or "")
     return admitted
 
 
 def _admitted(
-    allowlist: Allowlist, attempt: Attempt, shown_password: Callable[[str], str | None]
+    allowlist: Allowlist, attempt: Attempt, newest_password_of: Callable[[str], str | None]
 ) -> Admitted:
     name, login = attempt.charge_point_id, attempt.login
     if name is None and login is not None:
-        # One that tells no name in its address may do so with its password.
+        # Without an identity in the URL, the user name may be the identity.
         user = login.user.decode(errors="replace")
         name = user if allowlist.is_listed(user) else None
     entry = allowlist.entry(name)
@@ -97,72 +110,81 @@ def _admitted(
         return Admitted(name, entry)
     valid, asks_none = entry.hashes, entry.asks_none
     if asks_none or len(valid) > 1:
-        valid, asks_none = in_force(entry, shown_password(identity_key(name or OTHERS)))
+        # Only these chargers cost a query: their password is being changed.
+        valid, asks_none = in_force(entry, newest_password_of(identity_key(name or OTHERS)))
     if login is None:
         if asks_none:
             return Admitted(name, entry)
         raise NotAdmitted(NO_PASSWORD)
-    found = [kept for kept in valid if _is_password(login.password, kept)]
-    if not found and asks_none:
+    matching = [stored_hash for stored_hash in valid if _is_password(login.password, stored_hash)]
+    if not matching and asks_none:
+        # A charger may present the password of its factory although it needs none.
         return Admitted(name, entry)
-    if not found:
+    if not matching:
         raise NotAdmitted(WRONG_PASSWORD)
     expected = entry.username or (name if entry.charge_point_id != OTHERS else None)
     user = login.user.decode(errors="replace")
     if expected is not None and identity_key(user) != identity_key(expected):
         raise NotAdmitted(WRONG_USER, user)
-    return Admitted(name, entry, is_sure=True, password=digest(found[-1]))
+    return Admitted(name, entry, is_sure=True, password=digest(matching[-1]))
 
 
-def digest(kept: str) -> str:
-    """A name for a password of which only the hash is kept, to write into the books."""
-    return hashlib.sha256(kept.encode()).hexdigest()[:32]
+def digest(stored_hash: str) -> str:
+    """Return the name of a password in the database: a hash of its stored hash, 32 characters."""
+    return hashlib.sha256(stored_hash.encode()).hexdigest()[:32]
 
 
 def may_stay(admitted: Admitted, entry: Entry | None) -> bool:
-    """Whether a connected charger stays connected when the list has changed.
+    """Return True if a connected charger stays connected after a change of the allowlist.
 
-    One without a password that is on no list stays until it leaves: it may be charging.
+    `entry` is its entry in the changed allowlist. A charger without a password that is not listed
+    stays until it disconnects: it may be charging.
     """
     if admitted.password is None and (admitted.is_sure or entry is None):
         return True
     if entry is None:
         return False
-    return entry.asks_none or admitted.password in [digest(kept) for kept in entry.hashes]
+    return entry.asks_none or admitted.password in [
+        digest(stored_hash) for stored_hash in entry.hashes
+    ]
 
 
-def is_over(entry: Entry | None, password: str, shown: str | None) -> bool:
-    """Whether a password that was right does not count any more."""
-    return entry is None or password not in [digest(kept) for kept in in_force(entry, shown)[0]]
+def is_over(entry: Entry | None, password: str, newest: str | None) -> bool:
+    """Return True if a password (its `digest`) that was correct is revoked."""
+    return entry is None or password not in map(digest, in_force(entry, newest)[0])
 
 
-def in_force(entry: Entry, shown: str | None) -> tuple[tuple[str, ...], bool]:
-    """The hashes that count, and whether none is asked: what stands before a shown one is over.
+def in_force(entry: Entry, newest: str | None) -> tuple[tuple[str, ...], bool]:
+    """Return the stored hashes in force, and True if no password is needed.
 
-    `shown` is the `digest` of the newest one that was.
+    `newest` is the digest of the newest password that the charger has presented: it proves that
+    the charger has it. All older passwords are revoked by that, and from then on it needs one.
     """
-    for number, kept in enumerate(entry.hashes):
-        if digest(kept) == shown:
+    for number, stored_hash in enumerate(entry.hashes):
+        if digest(stored_hash) == newest:
             return entry.hashes[number:], False
     return entry.hashes, entry.asks_none
 
 
 def _take_as_long(allowlist: Allowlist, attempt: Attempt) -> None:
-    """Compare a password with that of another charger, always the same one for the same name."""
-    every = [kept for entry in allowlist.entries.values() for kept in entry.hashes]
-    if every and attempt.login is not None:
+    """Compare the password with one of another charger, to take as long as for a listed one."""
+    hashes = [stored for entry in allowlist.entries.values() for stored in entry.hashes]
+    if hashes and attempt.login is not None:
+        # Hashes differ in cost. An identity always gets the same one, so that its time does not
+        # change from attempt to attempt; the secret keeps others from computing which one.
         key = identity_key(attempt.charge_point_id or "")
         number = int.from_bytes(hashlib.blake2b(key.encode(), key=_SECRET).digest()[:8])
-        _is_password(attempt.login.password, every[number % len(every)])
+        _is_password(attempt.login.password, hashes[number % len(hashes)])
 
 
 _SECRET = os.urandom(32)
 _one_at_a_time = threading.Lock()
 
 
-def _is_password(shown: bytes, kept: str) -> bool:
-    """Whether it is; one that costs is looked at while no other is, so that one core is left."""
-    if rounds_of(kept) < USER_CHOSEN_ROUNDS:
-        return is_password(shown, kept)
+def _is_password(presented: bytes, stored_hash: str) -> bool:
+    """Return True if a presented password has this stored hash."""
+    if rounds_of(stored_hash) < USER_CHOSEN_ROUNDS:
+        return is_password(presented, stored_hash)
+    # The costly hash of a user-chosen password takes one core at most, whatever attackers send.
     with _one_at_a_time:
-        return is_password(shown, kept)
+        return is_password(presented, stored_hash)

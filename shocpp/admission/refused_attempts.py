@@ -1,7 +1,10 @@
-"""Count the attempts that were refused, and tell when an address has failed too often (429).
+"""Refused attempts: when an address has failed too often (429), the log and the database.
 
-The log and the database hear of refused attempts once a second, so that a flood of them costs
-little. A correct password is never refused, however many wrong ones came from its address before.
+`Refusals.add` decides about 429: from the MAX_FAILURES-th refused attempt of an address within
+WINDOW_S on it returns True. The answer is then 429 instead of 401, and nothing else changes: every
+attempt is still checked, and a correct password is never refused.
+
+Attempts go to the log and the database once a second, added up, so that a flood costs little.
 """
 
 import logging
@@ -16,20 +19,19 @@ from shocpp.store.charge_points.admissions import RefusedAttempts
 log = logging.getLogger(__name__)
 
 
+MAX_FAILURES, WINDOW_S = 10, 60.0
+"""Refused attempts of one address, in so many seconds, from which on the answer is 429."""
+
 REPORT_EVERY_S = 1.0
 
-
-MOST_KINDS = 100
-"""Kinds of refused attempts that are remembered between two reports."""
-
-
-PATIENCE, PATIENCE_S = 10, 60.0
+MAX_KINDS = 100
+"""Kinds of refused attempts, and addresses, that are remembered: a flood cannot fill the memory."""
 
 
 class Refusals:
-    """The attempts that failed, told once a second to the books and the log. For any thread.
+    """The refused attempts of one process; its methods are for any thread.
 
-    `report` writes them down; `later` has this process call something after so many seconds.
+    A kind of attempts has the same identity, address and reason.
     """
 
     def __init__(
@@ -37,49 +39,57 @@ class Refusals:
         report: Callable[[Iterable[RefusedAttempts]], None],
         later: Callable[[float, Callable[[], None]], None],
     ) -> None:
+        """Create an empty count.
+
+        `report` records attempts in the database; `later` calls a function after some seconds.
+        """
         self._report = report
         self._later = later
         self._lock = threading.Lock()
         self._waiting: dict[tuple[str, str, str], RefusedAttempts] = {}
-        self._untold = 0
+        self._unlisted = 0
         self._failures: dict[str, tuple[float, int]] = {}
 
     def add(self, attempt: Attempt, refused: NotAdmitted) -> bool:
-        """Take a failed attempt; returns whether there are too many of its address by now."""
+        """Count a refused attempt; return True if its address has too many by now (429)."""
         name, address = attempt.charge_point_id or "", attempt.address
         key = (name, address, refused.reason)
         with self._lock:
+            # The first attempt after a report starts the timer of the next one.
             first = not self._waiting
             known = self._waiting.get(key)
             attempts = known.attempts + 1 if known else 1
-            if known or len(self._waiting) < MOST_KINDS:
+            if known or len(self._waiting) < MAX_KINDS:
                 self._waiting[key] = RefusedAttempts(*key, refused.told, attempts, now_ms())
             else:
-                self._untold += 1
+                self._unlisted += 1
             too_many = self._count(address)
         if first:
-            self._later(REPORT_EVERY_S, self._tell)
+            self._later(REPORT_EVERY_S, self._write_report)
         return too_many
 
     def _count(self, address: str) -> bool:
+        """Count a failure of an address; return True from the MAX_FAILURES-th in WINDOW_S on."""
         now = time.monotonic()
-        if len(self._failures) > MOST_KINDS:
+        # Forgetting all is safe: the counts only choose between 401 and 429.
+        if len(self._failures) > MAX_KINDS:
             self._failures.clear()
         since, failures = self._failures.get(address, (now, 0))
-        if now - since > PATIENCE_S:
+        if now - since > WINDOW_S:
             since, failures = now, 0
         self._failures[address] = (since, failures + 1)
-        return failures >= PATIENCE
+        return failures >= MAX_FAILURES
 
-    def _tell(self) -> None:
+    def _write_report(self) -> None:
+        """Write the attempts since the last report to the log and hand them to the database."""
         with self._lock:
             waiting, self._waiting = list(self._waiting.values()), {}
-            untold, self._untold = self._untold, 0
-        for one in waiting:
-            name, told = one.charge_point_id or "a charger without a name", one.told
-            often = f", {one.attempts} times" if one.attempts > 1 else ""
-            what = f"{one.reason} {told!r}" if told else one.reason
-            log.warning("%r from %s is not let in: %s%s", name, one.address, what, often)
-        if untold:
-            log.warning("%d more attempts to come in were refused", untold)
+            unlisted, self._unlisted = self._unlisted, 0
+        for kind in waiting:
+            name = kind.charge_point_id or "a charger without a name"
+            often = f", {kind.attempts} times" if kind.attempts > 1 else ""
+            reason = f"{kind.reason} {kind.told!r}" if kind.told else kind.reason
+            log.warning("%r from %s is not let in: %s%s", name, kind.address, reason, often)
+        if unlisted:
+            log.warning("%d more connection attempts were refused", unlisted)
         self._report(waiting)

@@ -307,7 +307,7 @@ class Switchboard:
                 return  # this frame has closed it: the rest is not answered
 
     def _fail(self, conversation: Conversation, text: str) -> None:
-        """Answer InternalError after a bug of ours; for energy close, so that the charger repeats."""
+        """Answer InternalError after a bug of ours; close if it was about energy."""
         call = parse(text)
         if isinstance(call, Call) and call.action not in NEVER_REFUSED:
             answer = error_text(call.unique_id, "InternalError", "")
@@ -352,7 +352,7 @@ class Switchboard:
                     self._calls.next_call(conversation)
             elif isinstance(job, Connect):
                 self._reception.take(conversation, job, result)
-                # As if rung: other polls find Calls only after another database connection has written.
+                # As if rung: other polls look for Calls only after somebody else has written.
                 self._writer.look(rung=True)
 
     def _take_failure(
