@@ -1,7 +1,7 @@
-"""Writing chargers and their passwords into conf/charge_points.json (a room).
+"""Enrolment: it writes chargers and their passwords into conf/charge_points.json.
 
-All else in the file stays. A password is drawn by lot and kept as a hash: whoever is to type it
-into the charger has it from the answer, and nowhere else.
+Everything else in the file stays. Only the hash of a generated password is stored; the password
+itself is printed once, for the person who types it into the charger.
 """
 
 import json
@@ -37,45 +37,58 @@ from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database, open_database
 
 PASSWORD_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Nobody takes one of them for another; every keyboard and every charger knows them."""
+"""Characters that are hard to confuse (no l, o, 0, 1) and that every charger accepts."""
 
 PASSWORD_LENGTH = 20
-"""As many bytes as an AuthorizationKey may have (security whitepaper §3.1.4): 100 bits."""
+"""Bytes: the longest AuthorizationKey (security whitepaper §3.1.4). That is 100 bits."""
 
 SHORTEST, LONGEST = 8, 64
+"""Bytes of a user-chosen password."""
 
 Edit = Callable[[Members], None]
+"""A function that changes an entry, or all entries, of the file."""
 
 
 class Rotated(NamedTuple):
-    """A charger has been sent a new password. `is_known`: it has said that it took it."""
+    """The result of a rotation.
+
+    status    the status that the charger has confirmed, else the outcome of the Call
+    is_known  True if the charger has confirmed that it uses the new password
+    """
 
     status: str
     is_known: bool
 
 
 def generated_password() -> str:
-    """A password nobody can guess."""
+    """Return a random password that cannot be guessed."""
     return "".join(secrets.choice(PASSWORD_SIGNS) for _ in range(PASSWORD_LENGTH))
 
 
 def hash_of_generated(password: str) -> str:
-    """What is kept of a password that was drawn by lot."""
+    """Return the hash to store of a generated password.
+
+    One round is enough for 100 random bits, and many reconnecting chargers cost little.
+    """
     return password_hash(password_bytes(password), secrets.token_bytes(16), GENERATED_ROUNDS)
 
 
 def hash_of_user_chosen(password: str) -> str:
-    """What is kept of a password that a human has thought up; UsageError where it is too short."""
+    """Return the hash to store of a user-chosen password, with many rounds against guessing.
+
+    Raises UsageError if its length is not SHORTEST to LONGEST bytes.
+    """
     length = len(password.encode())
     if not SHORTEST <= length <= LONGEST:
         raise UsageError(
-            f"a password has {SHORTEST} to {LONGEST} characters; without --password one is made"
+            f"a password has {SHORTEST} to {LONGEST} characters; "
+            "without --password one is generated"
         )
     return password_hash(password_bytes(password), secrets.token_bytes(16), USER_CHOSEN_ROUNDS)
 
 
 class Change(NamedTuple):
-    """What is written into a charger's entry; None and False leave it as it is."""
+    """Changes of an entry; `kept` is a stored hash. None and False change nothing."""
 
     kept: str | None = None
     asks_none: bool = False
@@ -84,10 +97,9 @@ class Change(NamedTuple):
 
 
 def enroll(path: Path, charge_point_id: str, change: Change) -> None:
-    """Write a charger's entry, a new one or the one that is there.
+    """Write the entry of a charger: change the existing one, or add a new one.
 
-    Raises UsageError where it cannot be called so, ConfigError where the file is not fit to be
-    changed.
+    Raises UsageError if the identity is not a valid name, ConfigError if the file is not valid.
     """
     if not can_be_listed(charge_point_id):
         raise UsageError(
@@ -109,7 +121,7 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
 
 
 def is_listed(path: Path, charge_point_id: str) -> bool:
-    """Whether a charger has an entry of its own; ConfigError where the file cannot be used."""
+    """Return True if a charger has an entry of its own; raises ConfigError if the file is bad."""
     allowlist = load_allowlist_or_none(path)
     if charge_point_id == OTHERS:
         return allowlist is not NO_ALLOWLIST and allowlist.others is not None
@@ -117,25 +129,28 @@ def is_listed(path: Path, charge_point_id: str) -> bool:
 
 
 def not_listed(db: Database, path: Path) -> list[str]:
-    """The chargers that have been here and are not let in by the list."""
+    """Return the identities that have connected before and that the allowlist does not admit."""
     allowlist = load_allowlist_or_none(path)
     return [name for name in admissions.every_charger(db) if allowlist.entry(name) is None]
 
 
 def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallOptions) -> Rotated:
-    """Send a charger a new password; the one before counts until the new one was shown.
+    """Send a new password to a charger by ChangeConfiguration.
 
-    One that had to show none needs none until then, either. Raises Unreachable or UsageError where
-    the charger has not taken it: then all is as before. Without a file nobody is asked for any, so
-    it is written when the charger has the password: until then it would keep the others out.
+    The old password stays in force until the charger presents the new one; a charger that needed
+    none needs none until then. Raises Unreachable or UsageError if the charger has not taken the
+    new password; the file is then as before.
     """
-    kept = hash_of_generated(password)
+    stored_hash = hash_of_generated(password)
     path = settings.charge_points_file
     with open_database(settings.database) as db:
-        shown = admissions.shown_password(db, identity_key(charge_point_id))
+        newest = admissions.shown_password(db, identity_key(charge_point_id))
     was_listed = is_listed(path, charge_point_id)
     allowlist = load_allowlist_or_none(path)
-    add = _add_password(kept, allowlist.entry(charge_point_id), shown)
+    add = _add_password(stored_hash, allowlist.entry(charge_point_id), newest)
+    # Write first, send second: a charger that takes the password must be able to come back with it,
+    # also if this process is killed. Without a file it is the other way round: the first entry
+    # would keep all other chargers out, although the charger may still refuse the password.
     if allowlist is not NO_ALLOWLIST:
         _edit_entry(path, charge_point_id, add)
     key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
@@ -144,7 +159,7 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
         status = _status_of(outcome)
     except ShocppError:
         if allowlist is not NO_ALLOWLIST:
-            _take_back(path, charge_point_id, kept, was_listed=was_listed)
+            _take_back(path, charge_point_id, stored_hash, was_listed=was_listed)
         raise
     if allowlist is NO_ALLOWLIST:
         _edit_entry(path, charge_point_id, add)
@@ -152,7 +167,10 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
 
 
 def _status_of(outcome: CallOutcome) -> str:
-    """What the charger has said; raises where it has surely not taken the password."""
+    """Return the status of a rotation whose password the charger has, or may have, taken.
+
+    Raises Unreachable if the charger has certainly not taken it.
+    """
     if outcome.state == "answered" and not is_refusal(outcome):
         return str(confirmation_of(outcome).get("status", ""))
     if outcome.state == "answered":
@@ -161,33 +179,41 @@ def _status_of(outcome: CallOutcome) -> str:
     if outcome.state == "refused":
         raise Unreachable(f"the charger answers with an error: {outcome.error_code}; type it in")
     if outcome.error_description == NEVER_SENT:
-        raise Unreachable("it was not sent: the charger takes no commands yet; try again later")
+        raise Unreachable(
+            "the password was not sent: the charger takes no commands yet; try again later"
+        )
+    # The Call was sent and its answer is missing: the charger may have taken the password.
     return outcome.state
 
 
-def _add_password(kept: str, former: Entry | None, shown: str | None) -> Edit:
-    """A further password, the newest, beside those that count; it may be that of all others."""
-    hashes, asks_none = in_force(former, shown) if former else ((), False)
+def _add_password(stored_hash: str, former: Entry | None, newest: str | None) -> Edit:
+    """Return the edit that adds a new password to those in force and drops the revoked ones.
+
+    `former` is the entry that has held for the charger: its own one, or that of `*`.
+    """
+    hashes, asks_none = in_force(former, newest) if former else ((), False)
 
     def edit(entry: Members) -> None:
         if asks_none:
             entry["auth"] = "none"
         else:
             _drop(entry, "auth")
-        entry["password_hash"] = [*hashes, kept]
+        entry["password_hash"] = [*hashes, stored_hash]
 
     return edit
 
 
-def _take_back(path: Path, charge_point_id: str, kept: str, *, was_listed: bool) -> None:
+def _take_back(path: Path, charge_point_id: str, stored_hash: str, *, was_listed: bool) -> None:
+    """Remove a password that the charger has not taken, and its entry if that was new."""
+
     def edit_file(entries: Members) -> None:
         name = _listed_as(entries, charge_point_id)
         if name is None:
             return
         entry = entries[name]
-        hashes = [one for one in _hashes(entry) if one != kept]
+        hashes = [other for other in _hashes(entry) if other != stored_hash]
         if len(hashes) == len(_hashes(entry)):
-            return  # somebody has given it another one since
+            return  # another command has replaced the password since: leave it alone
         if not (was_listed or set(entry) - {"auth", "password_hash"}):
             del entries[name]
         elif hashes:
@@ -199,6 +225,8 @@ def _take_back(path: Path, charge_point_id: str, kept: str, *, was_listed: bool)
 
 
 def _edit_entry(path: Path, charge_point_id: str, edit: Edit) -> None:
+    """Change the entry of a charger, in any spelling of its identity, or a new one."""
+
     def edit_file(entries: Members) -> None:
         name = _listed_as(entries, charge_point_id) or charge_point_id
         entry = entries.get(name, Members())
@@ -209,8 +237,12 @@ def _edit_entry(path: Path, charge_point_id: str, edit: Edit) -> None:
 
 
 def _edit_file(path: Path, edit: Edit) -> None:
-    path = path.resolve()  # a link stays one
+    """Change the file in one step; it stays as it is if it is invalid before or after."""
+    # Otherwise the replacement would turn a symbolic link into a file.
+    path = path.resolve()
     with changing(path):
+        # The lock keeps other commands out, but not an editor: if the file has changed meanwhile,
+        # nothing is replaced and the edit starts again from the new content.
         while True:
             stamp = stamp_of(path)
             text = conf_text(path) if stamp else "{}"
@@ -224,15 +256,16 @@ def _edit_file(path: Path, edit: Edit) -> None:
 
 
 def _listed_as(entries: Members, charge_point_id: str) -> str | None:
-    """How the file spells a charger's name."""
+    """Return the spelling of an identity in the file, or None if it is not listed."""
     key = identity_key(charge_point_id)
     names = [name for name in entries if name != "comment" and identity_key(name) == key]
     return names[0] if names else None
 
 
 def _hashes(entry: Members) -> list[Any]:
-    kept = entry.get("password_hash", [])
-    return [kept] if isinstance(kept, str) else list(kept)
+    """Return the stored hashes of an entry, oldest first; the file may have one or a list."""
+    stored = entry.get("password_hash", [])
+    return [stored] if isinstance(stored, str) else list(stored)
 
 
 def _drop(entry: Members, key: str) -> None:

@@ -1,7 +1,7 @@
-"""Whom a Call is meant for (a room): an identity or serial, the only charger there, or a charge.
+"""The addressing of Calls: the Charge Point of an identity, a serial or an open transaction.
 
-A person names what they know. RemoteStopTransaction may name a charger or an account instead of a
-transaction id; the open transaction is then looked up, and only on the charger it runs on.
+Without a name the only connected Charge Point is addressed. A RemoteStopTransaction may name a
+Charge Point or an account instead of a transaction id: the open transaction is then looked up.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from shocpp.store.charge_points.charging import OpenTransaction
 
 SEE = "see: shocpp charge-points"
+"""The next step in error messages."""
 
 
 class Addressed(NamedTuple):
-    """A Charge Point, and the payload as it is to be sent to it."""
+    """The identity of a Charge Point, and the payload to send to it."""
 
     charge_point_id: str
     payload: dict[str, Any]
@@ -29,9 +30,14 @@ class Addressed(NamedTuple):
 def address(
     db: Database, charge_point: str | None, action: str, payload: Mapping[str, Any]
 ) -> Addressed:
-    """Whom a Call goes to; `charge_point` is an identity, a serial or None for the only one.
+    """Return the Charge Point and the payload of a Call.
 
-    Raises UsageError where that is nobody or not one, Unreachable where nobody is connected.
+    `charge_point` is an identity, a serial, or None for the only connected one. Raises:
+
+    UsageError   the name matches no Charge Point or several, or several transactions are open
+    Ambiguous    no name is given and several Charge Points are connected
+    Unreachable  no name is given and none is connected
+    NotCharging  no transaction is open that a RemoteStopTransaction could stop
     """
     if names_no_transaction(action, payload):
         return _of_open_transaction(db, charge_point, payload)
@@ -40,59 +46,75 @@ def address(
 
 
 def resolve_identity(db: Database, charge_point: str) -> str:
-    """The identity that an identity or serial names; UsageError where it is not exactly one."""
-    found = identities.find(db, charge_point) if charge_point.isprintable() else []
-    if len(found) != 1:
-        what = f"several chargers: {', '.join(found)}" if found else "no charger that has been here"
-        raise UsageError(f"{charge_point!r} is {what}; {SEE}")
-    return found[0]
+    """Return the identity of an identity or serial; raises UsageError unless one matches."""
+    # Text that is not printable may hold a lone surrogate, which SQLite refuses.
+    names = identities.find(db, charge_point) if charge_point.isprintable() else []
+    if len(names) != 1:
+        match = (
+            f"several chargers: {', '.join(names)}" if names else "no charger that has been here"
+        )
+        raise UsageError(f"{charge_point!r} is {match}; {SEE}")
+    return names[0]
 
 
 def only_connected(db: Database) -> str:
-    """The Charge Point that is meant where none is named."""
-    found = connections.connected(db)
-    if len(found) > 1:
+    """Return the identity of the only connected Charge Point.
+
+    Raises Unreachable if none is connected, Ambiguous if several are.
+    """
+    names = connections.connected(db)
+    if len(names) > 1:
+        # A killed worker leaves its connections behind: these must not make it ambiguous.
         reap_dead_workers(db)
-        found = connections.connected(db)
-    if not found:
+        names = connections.connected(db)
+    if not names:
         raise Unreachable(f"no charger is connected; {SEE}")
-    if len(found) > 1:
+    if len(names) > 1:
         raise Ambiguous(
-            f"{len(found)} chargers are connected, so one must be named: {', '.join(found)}"
+            f"{len(names)} chargers are connected, so one must be named: {', '.join(names)}"
         )
-    return found[0]
+    return names[0]
 
 
 def _of_open_transaction(
     db: Database, charge_point: str | None, payload: Mapping[str, Any]
 ) -> Addressed:
+    """Return the Charge Point of the open transaction of a RemoteStopTransaction, and its id."""
+    # No other Call needs it, and a CGI process pays for its imports.
     from shocpp.store.charge_points import charging
 
     check_stop_by(payload)
     account, named = payload.get("account"), payload.get("charge_point", charge_point)
     if named is not None:
-        where = resolve_identity(db, named)
+        identity = resolve_identity(db, named)
     elif account is None:
-        where = only_connected(db)
+        identity = only_connected(db)
     else:
-        where = None
-    found = charging.open_at(db, where) if where else charging.open_of(db, str(account))
+        identity = None
+    candidates = charging.open_at(db, identity) if identity else charging.open_of(db, str(account))
     if account is not None:
-        found = [transaction for transaction in found if transaction.account == account]
+        candidates = [candidate for candidate in candidates if candidate.account == account]
     if "connectorId" in payload:
-        found = [one for one in found if one.connector_id == payload["connectorId"]]
-    only = _the_only(found, where or str(account))
-    return Addressed(only.charge_point_id, {"transactionId": only.transaction_id})
+        connector_id = payload["connectorId"]
+        candidates = [
+            candidate for candidate in candidates if candidate.connector_id == connector_id
+        ]
+    transaction = _the_only(candidates, identity or str(account))
+    return Addressed(transaction.charge_point_id, {"transactionId": transaction.transaction_id})
 
 
-def _the_only(found: "list[OpenTransaction]", where: str) -> "OpenTransaction":
-    if not found:
-        raise NotCharging(f"no transaction is open at {where}; see: shocpp transactions")
-    if len(found) > 1:
+def _the_only(candidates: "list[OpenTransaction]", name: str) -> "OpenTransaction":
+    """Return the only candidate; `name` is the identity or account in the error's text.
+
+    Raises NotCharging if there is none, UsageError if there are several.
+    """
+    if not candidates:
+        raise NotCharging(f"no transaction is open at {name}; see: shocpp transactions")
+    if len(candidates) > 1:
         listed = ", ".join(
-            f"{one.transaction_id} ({one.charge_point_id}, connector {one.connector_id}, "
-            f"{one.account})"
-            for one in found
+            f"{candidate.transaction_id} ({candidate.charge_point_id}, "
+            f"connector {candidate.connector_id}, {candidate.account})"
+            for candidate in candidates
         )
         raise UsageError(f"several transactions are open, so name one as transactionId: {listed}")
-    return found[0]
+    return candidates[0]

@@ -1,10 +1,14 @@
-"""Answering a canned call in one line that an assistant can speak (a room).
+"""The voice answer of a canned call: one line that an assistant can speak.
 
-A Call's answer is, as the seed's was, one word: the status that the charger confirms, or
-`OCPP unreachable`. One that waits, and what is shown, is told in a sentence. A reply in canned.json
-replaces either. What only sentences need is imported when one is made: a CGI process that sends a
-Call and says a word starts a third faster without it.
+    a Call               one word: the confirmed status, or `OCPP unreachable`
+    a Call with wait_for a sentence about the result
+    a "show" entry       a sentence with the power, the state or the energy (display.py)
+
+A reply in canned.json replaces each of them.
 """
+
+# Modules for sentences are imported inside functions: a CGI process that answers with one word
+# starts a third faster without them.
 
 import time
 from collections.abc import Mapping
@@ -23,13 +27,18 @@ from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database
 
 UNREACHABLE = "OCPP unreachable"
+"""The line that scripts of the first version compare with: it must not change."""
 
 
 class Answer(NamedTuple):
-    """What became of a canned call, and the line that tells it.
+    """A voice answer: the line, and the kind of result.
 
-    done, refused (the charger, or its card check, said no), error (a CallError), offline,
-    no_answer, or unknown (the connection ended while the Call was out).
+    done       the charger has done it, or the line shows a value
+    refused    the charger or the check of the card has refused, or the call was ambiguous
+    error      the charger has answered with a CallError
+    offline    the charger is not connected
+    no_answer  the charger has not answered in time
+    unknown    the connection ended while the Call was outstanding
     """
 
     kind: str
@@ -37,15 +46,16 @@ class Answer(NamedTuple):
 
 
 def answer_canned(db: Database, settings: Settings, canned: CannedCall, asked_by: str) -> Answer:
-    """Send it or look it up, and say in one line what became of it.
+    """Send a canned call, or read the value that it shows, and return the voice answer.
 
-    Raises UsageError where the charger it names was never here or the account it names is none.
+    `asked_by` is the caller, as the queue records it. Raises UsageError if its charger has never
+    connected, ConfigError if its account does not exist.
     """
     return _Answering(db, settings, canned).answer(asked_by)
 
 
 class _Answering:
-    """One canned call, from its question to its answer."""
+    """One canned call on its way to its voice answer."""
 
     def __init__(self, db: Database, settings: Settings, canned: CannedCall) -> None:
         self._db = db
@@ -55,41 +65,46 @@ class _Answering:
         self._charge_point = canned.charge_point or ""
 
     def answer(self, asked_by: str) -> Answer:
+        """Return the voice answer; an unreachable charger is an answer, not an error."""
         try:
             return self._show() if self._canned.shows else self._act(asked_by)
         except Unreachable:
             word = None if self._canned.shows else UNREACHABLE
-            return self._say("offline", "offline", word, {})
+            return self._answer_unconfirmed("offline", "offline", word, {})
         except Ambiguous:
-            return self._say("refused", "which", None, {})
+            return self._answer_unconfirmed("refused", "which", None, {})
 
     def _show(self) -> Answer:
+        """Return the voice answer of an entry that sends nothing."""
         from shocpp.calls import display
 
         db, settings, canned = self._db, self._settings, self._canned
         if canned.shows == "energy":
-            shown = display.energy(db, settings, canned.account or "")
+            voice_answer = display.energy(db, settings, canned.account or "")
         else:
             name = canned.charge_point
             named = resolve_identity(db, name) if name is not None else only_connected(db)
             self._charge_point = named
             is_there = connections.holder(db, named) is not None
             if canned.shows == "power":
-                shown = display.power(db, settings, named, is_there=is_there)
+                voice_answer = display.power(db, settings, named, is_there=is_there)
             elif is_there:
-                shown = display.state(db, settings, named)
+                voice_answer = display.state(db, settings, named)
             else:
-                return self._say("offline", "offline", None, {})
+                return self._answer_unconfirmed("offline", "offline", None, {})
         template = canned.replies.get("") or "{sentence}"
-        return Answer("done", self._filled(template, shown.sentence, shown.values))
+        return Answer("done", self._filled(template, voice_answer.sentence, voice_answer.values))
 
     def _act(self, asked_by: str) -> Answer:
+        """Place the Call and return the voice answer to its outcome."""
         try:
             placed = self._place(asked_by)
         except NotCharging:
-            first = placing.repeats(self._db, self._canned.name, self._canned.action, None)
+            # A second tap on "stop": the first one has ended the transaction, so no transaction is
+            # open. Its answer belongs to the second tap too.
+            first = placing.first_of_repeat(self._db, self._canned.name, self._canned.action, None)
             if first is None:
-                return self._say("refused", "not_charging", None, {})
+                return self._answer_unconfirmed("refused", "not_charging", None, {})
             placed = placing.watch(self._db, first, self._deadline)
         self._charge_point = placed.charge_point_id
         return self._answer_to(placed.outcome, placed.queued_ms)
@@ -102,28 +117,30 @@ class _Answering:
         return placing.place(self._db, self._settings, addressed, canned.action, asked)
 
     def _answer_to(self, outcome: CallOutcome, asked_ms: int) -> Answer:
+        """Return the voice answer to an outcome; `asked_ms` is the moment of the Call."""
         if outcome.state == "refused":
             code = outcome.error_code or "GenericError"
-            return self._say("error", "error", code, {"status": code})
+            return self._answer_unconfirmed("error", "error", code, {"status": code})
         if outcome.state == "expired":
-            told = "not_ready" if outcome.error_description == NEVER_SENT else "no_answer"
-            return self._say("no_answer", told, UNREACHABLE, {})
+            key = "not_ready" if outcome.error_description == NEVER_SENT else "no_answer"
+            return self._answer_unconfirmed("no_answer", key, UNREACHABLE, {})
         if outcome.state == "unknown":
-            return self._say("unknown", "unknown", None, {})
+            return self._answer_unconfirmed("unknown", "unknown", None, {})
         confirmation = placing.confirmation_of(outcome)
         status = confirmation.get("status")
+        # A charger may send anything as its status.
         status = status if isinstance(status, str) else ""
         values = {"status": status, "confirmation": to_text(confirmation)}
         if self._canned.waits:
-            return self._explain(status, asked_ms, values)
+            return self._answer_start(status, asked_ms, values)
         kind = "refused" if placing.is_refusal(outcome) else "done"
         word = status or values["confirmation"]
         template = self._canned.reply(status)
         return Answer(kind, word if template is None else self._filled(template, word, values))
 
-    def _explain(self, status: str, asked_ms: int, values: Mapping[str, str]) -> Answer:
-        """What became of a start, in a sentence."""
-        from shocpp.calls.remote_start import RemoteStart, what_became, why_rejected
+    def _answer_start(self, status: str, asked_ms: int, values: Mapping[str, str]) -> Answer:
+        """Return the voice answer about the result of a remote start, in a sentence."""
+        from shocpp.calls.remote_start import RemoteStart, await_start, rejection_of
         from shocpp.language.voice import reason, sentence
 
         payload, language = self._canned.payload, self._settings.language
@@ -131,23 +148,26 @@ class _Answering:
             self._charge_point, payload["idTag"], payload.get("connectorId"), asked_ms
         )
         if status == "Accepted":
-            became = what_became(self._db, start, self._deadline)
+            result = await_start(self._db, start, self._deadline)
         else:
-            became = why_rejected(self._db, start)
-        kind = "done" if became.outcome in ("charging", "started") else "refused"
+            result = rejection_of(self._db, start)
+        kind = "done" if result.outcome in ("charging", "started") else "refused"
         values = {
             **values,
             "charge_point": self._charge_point,
-            "reason": reason(became.outcome, became.told, language),
+            "reason": reason(result.outcome, result.status, language),
         }
-        line = sentence(became.outcome, values, language)
-        template = self._canned.reply(became.outcome, status)
+        line = sentence(result.outcome, values, language)
+        template = self._canned.reply(result.outcome, status)
         return Answer(kind, line if template is None else self._filled(template, line, values))
 
-    def _say(self, kind: str, outcome: str, word: str | None, values: Mapping[str, str]) -> Answer:
-        """What is told where the charger has not confirmed: the seed's word, or a sentence.
+    def _answer_unconfirmed(
+        self, kind: str, outcome: str, word: str | None, values: Mapping[str, str]
+    ) -> Answer:
+        """Return the voice answer if the charger has not confirmed: one word, or a sentence.
 
-        Whether a Call with an unknown end has worked is too much for a word.
+        `outcome` is a key of SENTENCES and of the replies in canned.json. Without a `word` the
+        answer is always a sentence.
         """
         template = self._canned.replies.get(outcome)
         if word is not None and template is None and not self._canned.waits:
@@ -155,7 +175,7 @@ class _Answering:
         from shocpp.language.voice import sentence
 
         charge_point = self._charge_point or identities.only(self._db) or ""
-        since = self._last_heard(charge_point)
+        since = self._last_seen(charge_point)
         values = {**values, "charge_point": charge_point, "since": since}
         if outcome == "offline" and not since:
             line = UNREACHABLE
@@ -163,13 +183,14 @@ class _Answering:
             line = sentence(outcome, values, self._settings.language)
         return Answer(kind, line if template is None else self._filled(template, line, values))
 
-    def _last_heard(self, charge_point: str) -> str:
+    def _last_seen(self, charge_point: str) -> str:
+        """Return the time of the charger's last message in words; empty if it never connected."""
         from shocpp.language.voice import moment
 
-        heard_ms = identities.last_seen_ms(self._db, charge_point)
-        if heard_ms is None:
+        seen_ms = identities.last_seen_ms(self._db, charge_point)
+        if seen_ms is None:
             return ""
-        return moment(heard_ms, now_ms(), self._settings.zone, self._settings.language)
+        return moment(seen_ms, now_ms(), self._settings.zone, self._settings.language)
 
     def _filled(self, template: str, line: str, values: Mapping[str, str]) -> str:
         return filled(template, {"charge_point": self._charge_point, **values, "sentence": line})

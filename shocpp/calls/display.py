@@ -1,4 +1,4 @@
-"""What canned calls show without sending anything (a room): power, state, and a month's energy."""
+"""The voice answers of canned calls that send nothing: power, state, and a month's energy."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,70 +16,78 @@ from shocpp.store.charge_points.charging import ConnectorState, OpenTransaction,
 from shocpp.store.database import Database
 
 STALE_MS = 15 * 60 * 1000
-"""A power older than this is told with its time: chargers report it every few minutes."""
+"""Milliseconds after which a power is given with its time: chargers report every few minutes."""
 
 
-class Shown(NamedTuple):
-    """A sentence, and the values that a reply of the owner may name."""
+class VoiceAnswer(NamedTuple):
+    """A sentence to speak, and the values for the fields of a reply in canned.json."""
 
     sentence: str
     values: Mapping[str, str]
 
 
-def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: bool) -> Shown:
-    """The power a charger delivers, as its last MeterValues have it: `1380 Watt`.
+def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: bool) -> VoiceAnswer:
+    """Return the power of a charger from its last MeterValues: `1380 Watt`.
 
-    It is told with its time where it is old, or the charger is not connected.
+    The time is added if the power is old, or if the charger is not connected (`is_there` False).
     """
     powers = of_connectors(charging.powers(db, charge_point_id))
     words = SENTENCES[settings.language]
     if not powers:
         sentence = words["no_power"].format(charge_point=charge_point_id)
-        return Shown(sentence, {"charge_point": charge_point_id})
-    watt = sum(one.power_w for one in powers)
-    delivering = [one for one in powers if one.power_w > 0] or powers
-    measured_ms, moment_ms = min(one.measured_ms for one in delivering), now_ms()
+        return VoiceAnswer(sentence, {"charge_point": charge_point_id})
+    watt = sum(power.power_w for power in powers)
+    # A connector without power may have reported long ago: only the delivering ones date the sum.
+    delivering = [power for power in powers if power.power_w > 0] or powers
+    measured_ms, moment_ms = min(power.measured_ms for power in delivering), now_ms()
     since = moment(measured_ms, moment_ms, settings.zone, settings.language)
     is_stale = watt > 0 and not (is_there and moment_ms - measured_ms <= STALE_MS)
     sentence = words["power_then"].format(watt=watt, since=since) if is_stale else f"{watt} Watt"
     kw = number(watt / 1000, 1, settings.language)
     values = {"charge_point": charge_point_id, "watt": str(watt), "kw": kw, "since": since}
-    return Shown(sentence, values)
+    return VoiceAnswer(sentence, values)
 
 
 def of_connectors(powers: list[Power]) -> list[Power]:
-    """Connector 0 is the main meter: it counts only where no connector has a meter of its own."""
-    return [one for one in powers if one.connector_id > 0] or powers
+    """Return the powers to add up: those of the connectors, else that of the main meter.
+
+    Connector 0 is the main meter: with the others it would count twice.
+    """
+    return [power for power in powers if power.connector_id > 0] or powers
 
 
-def state(db: Database, settings: Settings, charge_point_id: str) -> Shown:
-    """What a charger does: `lädt seit 21:14, 3,2 kWh, 7,4 kW`, of each connector if it has more."""
+def state(db: Database, settings: Settings, charge_point_id: str) -> VoiceAnswer:
+    """Return the state of a charger: `lädt seit 21:14, 3,2 kWh, 7,4 kW`, for each connector."""
     states = charging.connectors(db, charge_point_id)
-    states = [one for one in states if one.connector_id > 0] or states
-    transactions = {one.connector_id: one for one in charging.open_at(db, charge_point_id)}
-    powers = {one.connector_id: one for one in charging.powers(db, charge_point_id)}
+    states = [connector for connector in states if connector.connector_id > 0] or states
+    transactions = {open_.connector_id: open_ for open_ in charging.open_at(db, charge_point_id)}
+    powers = {power.connector_id: power for power in charging.powers(db, charge_point_id)}
     names = _names_of_connectors(settings, charge_point_id)
     values = {"charge_point": charge_point_id}
-    told = []
-    for one in states:
-        transaction, power = transactions.get(one.connector_id), powers.get(one.connector_id)
-        told.append(_of_connector(settings, one, transaction, power, values))
-        values["connector"] = names.get(one.connector_id, str(one.connector_id))
+    sentences = []
+    for connector in states:
+        connector_id = connector.connector_id
+        transaction, power = transactions.get(connector_id), powers.get(connector_id)
+        sentences.append(_of_connector(settings, connector, transaction, power, values))
+        values["connector"] = names.get(connector_id, str(connector_id))
     words = SENTENCES[settings.language]
-    if not told:
-        return Shown(words["no_state"].format(charge_point=charge_point_id), values)
-    if len(told) > 1:
-        told = [
-            f"{names[one.connector_id]}: {sentence}"
-            if one.connector_id in names
-            else words["connector"].format(connector=one.connector_id, state=sentence)
-            for one, sentence in zip(states, told, strict=True)
+    if not sentences:
+        return VoiceAnswer(words["no_state"].format(charge_point=charge_point_id), values)
+    if len(sentences) > 1:
+        sentences = [
+            f"{names[connector.connector_id]}: {sentence}"
+            if connector.connector_id in names
+            else words["connector"].format(connector=connector.connector_id, state=sentence)
+            for connector, sentence in zip(states, sentences, strict=True)
         ]
-    return Shown("; ".join(told), values)
+    return VoiceAnswer("; ".join(sentences), values)
 
 
 def _names_of_connectors(settings: Settings, charge_point_id: str) -> Mapping[int, str]:
-    """What they are called; none where the file cannot be read: the state is told all the same."""
+    """Return the names of the connectors; none if charge_points.json cannot be read.
+
+    A broken file must not keep the state from being answered.
+    """
     # No other canned call needs it, and a CGI process pays for its imports.
     from shocpp.configuration.charge_points import load_allowlist_or_none
 
@@ -96,7 +104,7 @@ def _of_connector(
     power: Power | None,
     values: dict[str, str],
 ) -> str:
-    """One connector's state in words; what it says goes into `values` too."""
+    """Return the state of one connector in words, and add its values to `values`."""
     language = settings.language
     word = STATES[language].get(state.status, state.status)
     values |= {"state": word, "status": state.status}
@@ -119,8 +127,8 @@ def _of_connector(
     return ", ".join(parts)
 
 
-def energy(db: Database, settings: Settings, account: str) -> Shown:
-    """What an account has been booked this month; ConfigError for one that does not exist."""
+def energy(db: Database, settings: Settings, account: str) -> VoiceAnswer:
+    """Return the energy booked for an account this month; raises ConfigError for an unknown one."""
     now = datetime.fromtimestamp(now_ms() / 1000, UTC).astimezone(settings.zone)
     wh = charging.month_wh(db, account, now.year, now.month)
     if wh is None:
@@ -131,10 +139,11 @@ def energy(db: Database, settings: Settings, account: str) -> Shown:
         "kwh": number(wh / 1000, 3, settings.language),
         "month": MONTHS[settings.language][now.month - 1],
     }
-    return Shown(SENTENCES[settings.language]["energy"].format(**values), values)
+    return VoiceAnswer(SENTENCES[settings.language]["energy"].format(**values), values)
 
 
 def _check_account(settings: Settings, account: str) -> None:
+    """Raise ConfigError if tags.json has no such account."""
     try:
         names = load_accounts(settings.tags_file, {}).names()
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""Placing a Call from any process and waiting for its end (a room).
+"""The placing of a Call: queue it from any process and wait for its end.
 
-The row in the queue is the Call; the worker that holds the Charge Point is woken by its bell and
-wakes the caller by the caller's. Both bells only shorten the wait.
+The row in the queue is the Call. The caller rings the doorbell of the worker that holds the Charge
+Point; that worker rings the caller's doorbell at the end. Both rings only shorten the wait: a lost
+one costs time, never a Call.
 """
 
 import json
@@ -23,16 +24,29 @@ from shocpp.store.database import Database, open_database
 from shocpp.store.doorbells import Doorbell, doorbells_folder, ring
 from shocpp.unique_ids import random_uuid
 
-LOOK_EVERY_S = 0.5
-REPEATED_WITHIN_MS = 10_000
-"""A double tap, a link preview, a second try of a proxy: the first answer is theirs too."""
+POLL_EVERY_S = 0.5
+"""Seconds between two checks of a Call without a ring."""
 
-REPEAT_LOOKS_EVERY_S = 0.05
+REPEATED_WITHIN_MS = 10_000
+"""Milliseconds in which a repeat of a canned call gets the answer of the first one.
+
+A double tap, a link preview or the second attempt of a proxy must not start a second transaction.
+"""
+
+REPEAT_POLL_EVERY_S = 0.05
+"""Seconds between two checks of another caller's Call, whose end rings only that caller."""
+
 ENDED = ("answered", "refused", "expired", "unknown")
+"""The final states of a Call in the queue."""
 
 
 class CallOptions(NamedTuple):
-    """Who asks for a Call, how long they wait, and the canned call it is, if it is one."""
+    """Options of a Call.
+
+    by         the caller, as the queue records it
+    timeout_s  seconds until the Call expires
+    canned     the name of the canned call, or None
+    """
 
     by: str
     timeout_s: float = 5.0
@@ -46,7 +60,10 @@ REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFaile
 
 
 class PlacedCall(NamedTuple):
-    """A Call that has ended, or its caller's patience; of a repeat, the first one."""
+    """A Call that has ended, or whose caller has waited long enough; for a repeat, the first Call.
+
+    `queued_ms` is the moment when it was queued.
+    """
 
     charge_point_id: str
     queued_ms: int
@@ -64,10 +81,10 @@ def place_call(
 ) -> CallOutcome:
     """Send a Call to a Charge Point and wait for its end.
 
-    `charge_point` is an identity, a serial, or None for the only one that is connected. Raises
-    UsageError for an unknown or ambiguous charge point, an unknown action, or a payload that OCPP
-    1.6 §6 does not allow (unless `forced`), and Unreachable where the charge point is not
-    connected. Nothing is queued then.
+    `charge_point` is an identity, a serial, or None for the only connected one. `forced` skips the
+    check of the payload. Raises UsageError for an unknown or ambiguous charge point, an unknown
+    action, or a payload that OCPP 1.6 §6 does not allow. Raises Unreachable if the charge point is
+    not connected. Nothing is queued then.
     """
     if not forced:
         payload = allowed_payload(action, payload)
@@ -77,7 +94,7 @@ def place_call(
 
 
 def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
-    """The payload of the CallResult that answered a Call; what is no JSON number is null in it."""
+    """Return the payload of a CallResult; NaN and Infinity, which are no JSON, become None."""
     confirmation = json.loads(outcome.confirmation or "{}", parse_constant=lambda _: None)
     assert isinstance(confirmation, dict)
     return confirmation
@@ -86,14 +103,14 @@ def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
 def place(
     db: Database, settings: Settings, addressed: Addressed, action: str, asked: CallOptions
 ) -> PlacedCall:
-    """Queue a Call and wait for its end; a repeat of a canned call waits for the first one's.
+    """Queue a Call and wait for its end; a repeat of a canned call waits for the first one.
 
-    Raises Unreachable where the charge point is not connected; nothing is queued then.
+    Raises Unreachable if the charge point is not connected; nothing is queued then.
     """
     deadline = time.monotonic() + asked.timeout_s
     charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
     same = (charge_point_id, payload)
-    if (first := repeats(db, asked.canned, action, same)) is not None:
+    if (first := first_of_repeat(db, asked.canned, action, same)) is not None:
         return watch(db, first, deadline)
     holder = connections.holder(db, charge_point_id)
     if holder is None:
@@ -103,14 +120,16 @@ def place(
     call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms)
     doorbell = Doorbell(doorbells_folder(settings.database))
     try:
+        # The second check, inside the transaction: two callers may come at the same moment.
         with db.writing(durable=False):
-            first = repeats(db, asked.canned, action, same)
+            first = first_of_repeat(db, asked.canned, action, same)
             if first is None:
                 calls.queue(
                     db, call, doorbell.path, queued_ms, asked_by=asked.by, canned=asked.canned
                 )
         if first is not None:
             return watch(db, first, deadline)
+        # Nobody reads the doorbell: the worker is dead, and its connections are gone with it.
         if not ring(holder[1]):
             _release_dead_holder(db, holder, call)
             raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
@@ -119,39 +138,40 @@ def place(
         doorbell.remove()
 
 
-def repeats(
+def first_of_repeat(
     db: Database, canned: str | None, action: str, same: tuple[str, str] | None
 ) -> Repeatable | None:
-    """The Call that is not to be sent again, because it was asked for by the same name just now.
+    """Return the earlier Call that a canned call would repeat, or None.
 
-    `same` are the charge point and payload it must have had; None: whatever they were. One that was
-    refused has done nothing, and may be tried again.
+    `same` is the charge point and the payload that it must have had; None accepts any.
     """
     if canned is None:
         return None
     moment_ms = now_ms()
     first = calls.just_asked(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
+    # A refused Call has changed nothing, so it may be tried again at once.
     if first is None or first.action != action or is_refusal(first.outcome):
         return None
     if same is None:
         return first
     charge_point_id, payload = same
+    # The queue redacts a payload when it is sent.
     was_same = first.payload in (payload, redacted(payload))
     return first if was_same and first.charge_point_id == charge_point_id else None
 
 
 def is_refusal(outcome: CallOutcome) -> bool:
-    """Whether the charger has said no."""
+    """Return True if the charger has refused: a CallError, or a status in REFUSING."""
     return outcome.state == "refused" or (
         outcome.state == "answered" and confirmation_of(outcome).get("status") in REFUSING
     )
 
 
 def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
-    """Wait for the end of a Call that somebody else has placed."""
+    """Wait until `deadline` (monotonic) for the end of a Call that another caller has placed."""
     outcome = first.outcome
     while outcome.state not in ENDED and time.monotonic() < deadline:
-        time.sleep(REPEAT_LOOKS_EVERY_S)
+        time.sleep(REPEAT_POLL_EVERY_S)
         outcome = _outcome(db, first.call_id)
     if outcome.state not in ENDED:
         outcome = outcome._replace(state="expired")
@@ -159,6 +179,7 @@ def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
 
 
 def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
+    """Release all that a dead worker holds, and withdraw a Call that it has not sent."""
     workers.release_dead_worker(db, *holder)
     with db.writing(durable=False):
         calls.withdraw(db, call.call_id, now_ms())
@@ -167,9 +188,11 @@ def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall
 def _wait(
     db: Database, call: QueuedCall, doorbell: Doorbell, holder: tuple[str, str], deadline: float
 ) -> CallOutcome:
+    """Wait until `deadline` (monotonic) for the end of our Call."""
     while (left := deadline - time.monotonic()) > 0:
-        # To look before it can have been answered would only keep the worker from the database.
-        rung, _, _ = select.select([doorbell], [], [], min(left, LOOK_EVERY_S))
+        # Sleep first: a check before the answer can be there would only contend with the worker for
+        # the database.
+        rung, _, _ = select.select([doorbell], [], [], min(left, POLL_EVERY_S))
         doorbell.answer()
         outcome = _outcome(db, call.call_id)
         if outcome.state in ENDED:
@@ -180,7 +203,7 @@ def _wait(
 
 
 def _give_up(db: Database, call_id: str) -> CallOutcome:
-    """Nobody waits for this Call any more: it is not to be sent from now on."""
+    """Withdraw a Call if it is still queued: no caller waits for it, so it must not be sent."""
     with db.writing(durable=False):
         calls.withdraw(db, call_id, now_ms())
     outcome = _outcome(db, call_id)
@@ -188,6 +211,7 @@ def _give_up(db: Database, call_id: str) -> CallOutcome:
 
 
 def _outcome(db: Database, call_id: str) -> CallOutcome:
+    """Return the present state of a Call."""
     outcome = calls.outcome(db, call_id)
     assert outcome is not None, "a Call's row outlives its callers"
     return outcome

@@ -1,7 +1,8 @@
-"""What became of a RemoteStartTransaction (a room): read from what the charger reports after it.
+"""The result of a RemoteStartTransaction, read from the charger's reports after it.
 
-Accepted only says that the charger will try (OCPP 1.6 §5.11). Then come, or do not come, its
-StartTransaction, whose answer may refuse the card, and a StatusNotification Charging.
+The status Accepted only means that the charger will try (OCPP 1.6 §5.11). The result follows from
+later messages: a StartTransaction, whose answer may refuse the card, a StatusNotification with
+Charging, or MeterValues with power.
 """
 
 import time
@@ -12,18 +13,19 @@ from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.database import Database
 
+# Of several connectors the first in this order is the one that a person most likely stands at:
+# those with a transaction come last.
 _FREE = ("Preparing", "Finishing", "Available", "Reserved", "Unavailable", "Faulted")
 _UNDER_WAY = ("SuspendedEVSE", "SuspendedEV", "Charging")
 
-_LIKELY = {status: place for place, status in enumerate(_FREE + _UNDER_WAY)}
-"""Of several connectors, which one a person stands at: those that charge come last."""
+_RANKS = {status: rank for rank, status in enumerate(_FREE + _UNDER_WAY)}
 
-LOOK_EVERY_S = 0.05
-"""One PRAGMA a look, and only for a few seconds while a person waits."""
+POLL_EVERY_S = 0.05
+"""Seconds between two checks. One costs a PRAGMA, and only while a person waits."""
 
 
 class RemoteStart(NamedTuple):
-    """A start asked for at `asked_ms`; `connector_id` is None where the charger chooses."""
+    """A start that was requested at `asked_ms`; without a `connector_id` the charger chooses."""
 
     charge_point_id: str
     id_tag: str
@@ -31,69 +33,83 @@ class RemoteStart(NamedTuple):
     asked_ms: int
 
 
-class Became(NamedTuple):
-    """`outcome` is one of canned.OUTCOMES; `told` is the word that gives its reason.
+class StartResult(NamedTuple):
+    """The result of a remote start.
 
-    That is the card's authorization status for card_refused, else the connector's status.
+    outcome  one of OUTCOMES of `configuration/canned_calls.py`
+    status   the reason: the card's authorization status for `card_refused`, else the status of the
+             connector; empty if it is not known
     """
 
     outcome: str
-    told: str
+    status: str
 
 
-def what_became(db: Database, start: RemoteStart, deadline: float) -> Became:
-    """Wait until it charges or is known not to, at the latest until `deadline` (monotonic)."""
+def await_start(db: Database, start: RemoteStart, deadline: float) -> StartResult:
+    """Wait until the charger charges or has refused the card, at most until `deadline` (monotonic).
+
+    At the deadline the result follows from the state of the connector.
+    """
     seen = None
     while True:
+        # Query only after another connection has written: the version costs one PRAGMA.
         version = db.version_of_others()
-        became = _became(db, start) if version != seen else None
-        if became is not None:
-            return became
+        result = _early_result(db, start) if version != seen else None
+        if result is not None:
+            return result
         seen = version
         if time.monotonic() >= deadline:
-            return _became_by_now(db, start)
-        time.sleep(LOOK_EVERY_S)
+            return _result_at_deadline(db, start)
+        time.sleep(POLL_EVERY_S)
 
 
-def why_rejected(db: Database, start: RemoteStart) -> Became:
-    """A charger gives no reason for Rejected; the state of its connector usually is one."""
-    return Became("rejected", _status(db, start, start.connector_id))
+def rejection_of(db: Database, start: RemoteStart) -> StartResult:
+    """Return the result of a rejected start, with the state of the connector as its reason.
+
+    OCPP 1.6 has no reason for Rejected; the state of the connector usually explains it.
+    """
+    return StartResult("rejected", _status(db, start, start.connector_id))
 
 
-def _became(db: Database, start: RemoteStart) -> Became | None:
+def _early_result(db: Database, start: RemoteStart) -> StartResult | None:
+    """Return a result that cannot change any more, or None."""
     begun = _begun(db, start)
     if begun is None:
         return None
     connector_id, authorization = begun
     if authorization != "Accepted":
-        return Became("card_refused", authorization)
+        return StartResult("card_refused", authorization)
     status = _status(db, start, connector_id)
-    return Became("charging", status) if _flows(db, start, connector_id) else None
+    return StartResult("charging", status) if _flows(db, start, connector_id) else None
 
 
-def _became_by_now(db: Database, start: RemoteStart) -> Became:
+def _result_at_deadline(db: Database, start: RemoteStart) -> StartResult:
+    """Return the result from the state of the connector, when no more time is left."""
     begun = _begun(db, start)
     if begun is not None:
-        return Became("started", _status(db, start, begun[0]))
+        return StartResult("started", _status(db, start, begun[0]))
     state = _state(db, start, start.connector_id)
     if state is None:
-        return Became("not_started", "")
+        return StartResult("not_started", "")
     if state.status in _UNDER_WAY:
-        return Became("already_charging", state.status)
-    # Preparing from before: the cable was in already. Preparing since: the charger waits for it.
+        return StartResult("already_charging", state.status)
+    # Preparing before the start: the cable was plugged in already. Preparing since the start: the
+    # charger waits for the cable.
     asks_for_cable = state.status == "Preparing" and state.since_ms >= start.asked_ms
     waits = state.status == "Available" or asks_for_cable
-    return Became("plug_in" if waits else "not_started", state.status)
+    return StartResult("plug_in" if waits else "not_started", state.status)
 
 
 def _begun(db: Database, start: RemoteStart) -> tuple[int, str] | None:
+    """Return connector and authorization status of the card's transaction since the start."""
     tag_key = id_tag_key(start.id_tag)
     return charging.begun_since(db, start.charge_point_id, tag_key, start.asked_ms)
 
 
 def _flows(db: Database, start: RemoteStart, connector_id: int) -> bool:
-    """Whether power flows: some chargers report no state, but their meter does."""
+    """Return True if the connector charges: some chargers report no state, only MeterValues."""
     state = _state(db, start, connector_id)
+    # A state from before the start belongs to an earlier transaction.
     if state is not None and state.status == "Charging" and state.told_ms >= start.asked_ms:
         return True
     return any(
@@ -105,15 +121,16 @@ def _flows(db: Database, start: RemoteStart, connector_id: int) -> bool:
 
 
 def _status(db: Database, start: RemoteStart, connector_id: int | None) -> str:
+    """Return the status of the connector; empty if it has reported none."""
     state = _state(db, start, connector_id)
     return state.status if state is not None else ""
 
 
 def _state(db: Database, start: RemoteStart, connector_id: int | None) -> ConnectorState | None:
-    """The state of the connector; where none is named, of the one that is most likely meant."""
+    """Return the state of the connector; without an id, of the most likely one (see _RANKS)."""
     states = [
         state
         for state in charging.connectors(db, start.charge_point_id)
         if state.connector_id == connector_id or (connector_id is None and state.connector_id > 0)
     ]
-    return min(states, key=lambda state: _LIKELY.get(state.status, len(_LIKELY)), default=None)
+    return min(states, key=lambda state: _RANKS.get(state.status, len(_RANKS)), default=None)

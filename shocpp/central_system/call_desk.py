@@ -87,6 +87,7 @@ class CallDesk:
         conversation.place(call, text)
         self._touch(conversation)
         moment_ms = now_ms()
+        # This job only records the frame, so it may wait; the Claim is committed already.
         self._submit(Send(conversation.charge_point_id, call.action, text, moment_ms), None)
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000
         self._loop.call_at(due, self._give_up, conversation, call)

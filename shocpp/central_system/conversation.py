@@ -194,6 +194,7 @@ class Conversation:
 
     def _end_call(self, outcome: str) -> None:
         """Count our outstanding Call as ended; `outcome` is a label value of the metric."""
+        # The answer counts as a received frame of the action of its Call.
         self.counters.received(self.outstanding.action if self.outstanding is not None else "")
         self.counters.call_ended(outcome)
         self.outstanding = None

@@ -110,6 +110,7 @@ class Reception:
             return
         if result.notice is not None:
             log.warning("%s", result.notice)
+        # First of all: `_name` may change the identity, which is part of the key.
         self._wait_no_more(conversation)
         self._name(conversation, result.charge_point_id)
         log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
@@ -165,6 +166,7 @@ class Reception:
             del self._waiting[_claim_of(conversation)]
 
     def _insist(self, conversation: Conversation, job: Connect) -> None:
+        """Ask for the identity again, after the time for a sign of life."""
         if not conversation.closed:
             self._submit(job, conversation)
 
@@ -202,6 +204,7 @@ class Reception:
             self._submit(job, conversation)
             return
         is_first = conversation.hold(slot, job) == 1
+        # The writer has been asked for the identity already.
         if conversation.key is not None:
             return
         name = conversation.serial_of_boot(event)
@@ -210,6 +213,7 @@ class Reception:
         elif is_first:
             assert isinstance(event, Reported)
             self._loop.call_at(time.monotonic() + NAMELESS_S, self.name_by_address, conversation)
+            # A BootNotification without a usable serial: asking again would bring the same one.
             if event.action == "BootNotification":
                 self.name_by_address(conversation)
             else:
