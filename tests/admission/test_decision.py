@@ -1,4 +1,4 @@
-"""Who comes in: by the list, by a password, and by what else is shown."""
+"""Admission: by the allowlist, by a password, and by the Origin."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ OLD, NEW, OWN, SHARED = (
 
 
 def allowlist(**entries: Any) -> Allowlist:
-    """A charge_points.json; `others` is its entry `*`."""
+    """Return the allowlist of these entries; `others` is the entry `*`."""
     if "others" in entries:
         entries["*"] = entries.pop("others")
     return parse_allowlist(json.dumps(entries), "charge_points.json")
@@ -46,13 +46,13 @@ def allowlist(**entries: Any) -> Allowlist:
 GARAGE = allowlist(garage={"password_hash": OLD}, yard={"auth": "none"})
 
 
-def asks(name: str | None, shown: bytes | None = None, user: str | None = None) -> Attempt:
-    """A charger that asks to come in, showing its own name and these bytes."""
-    login = None if shown is None else Login((user or name or "").encode(), shown)
+def asks(name: str | None, password: bytes | None = None, user: str | None = None) -> Attempt:
+    """Return the attempt of a charger with a password and, unless given, its own user name."""
+    login = None if password is None else Login((user or name or "").encode(), password)
     return Attempt(name, "192.0.2.7", login)
 
 
-def nothing_shown(_: str) -> None:
+def nothing_presented(_: str) -> None:
     return None
 
 
@@ -70,9 +70,9 @@ def nothing_shown(_: str) -> None:
         (asks(None, b"new-one!", "garage"), WRONG_PASSWORD),
     ],
 )
-def test_who_does_not_come_in_has_a_reason(attempt: Attempt, reason: str) -> None:
+def test_a_refused_attempt_has_a_reason(attempt: Attempt, reason: str) -> None:
     with pytest.raises(NotAdmitted) as refused:
-        admit(GARAGE, attempt, nothing_shown)
+        admit(GARAGE, attempt, nothing_presented)
     assert refused.value.reason == reason
 
 
@@ -85,32 +85,32 @@ def test_who_does_not_come_in_has_a_reason(attempt: Attempt, reason: str) -> Non
         asks(None, b"old-one!", "garage"),
     ],
 )
-def test_with_its_password_a_charger_is_sure(attempt: Attempt) -> None:
-    admitted = admit(GARAGE, attempt, nothing_shown)
+def test_a_password_proves_the_identity_of_a_charger(attempt: Attempt) -> None:
+    admitted = admit(GARAGE, attempt, nothing_presented)
     assert (admitted.charge_point_id or "").casefold() == "garage"
     assert (admitted.is_sure, admitted.password) == (True, digest(OLD))
 
 
-@pytest.mark.parametrize("shown", [None, b"", b"whatever"])
-def test_one_that_is_asked_for_no_password_comes_in_with_any(shown: bytes | None) -> None:
-    admitted = admit(GARAGE, asks("yard", shown), nothing_shown)
+@pytest.mark.parametrize("password", [None, b"", b"any word"])
+def test_a_charger_that_needs_no_password_is_admitted_with_any(password: bytes | None) -> None:
+    admitted = admit(GARAGE, asks("yard", password), nothing_presented)
     assert (admitted.charge_point_id, admitted.is_sure) == ("yard", False)
 
 
 def test_a_user_name_may_be_another_than_the_identity() -> None:
     chargers = allowlist(garage={"password_hash": OLD, "username": "box"})
-    assert admit(chargers, asks("garage", b"old-one!", "BOX"), nothing_shown).is_sure
+    assert admit(chargers, asks("garage", b"old-one!", "BOX"), nothing_presented).is_sure
     with pytest.raises(NotAdmitted):
-        admit(chargers, asks("garage", b"old-one!"), nothing_shown)
+        admit(chargers, asks("garage", b"old-one!"), nothing_presented)
 
 
-def test_all_that_have_no_entry_may_share_one() -> None:
+def test_chargers_without_an_entry_may_share_one() -> None:
     chargers = allowlist(garage={"password_hash": OLD}, others={"password_hash": SHARED})
-    assert admit(chargers, asks("street", b"any-one!", "whoever"), nothing_shown).is_sure
-    nameless = admit(chargers, asks(None, b"any-one!", "whoever"), nothing_shown)
+    assert admit(chargers, asks("street", b"any-one!", "whoever"), nothing_presented).is_sure
+    nameless = admit(chargers, asks(None, b"any-one!", "whoever"), nothing_presented)
     assert nameless.charge_point_id is None
     with pytest.raises(NotAdmitted):
-        admit(chargers, asks("garage", b"any-one!"), nothing_shown)
+        admit(chargers, asks("garage", b"any-one!"), nothing_presented)
 
 
 ROTATING = allowlist(
@@ -119,61 +119,61 @@ ROTATING = allowlist(
 )
 
 
-def test_while_a_password_is_changed_both_count() -> None:
-    for shown in (b"old-one!", b"new-one!"):
-        assert admit(ROTATING, asks("garage", shown), lambda _: digest(OLD)).is_sure
+def test_both_passwords_are_in_force_during_a_rotation() -> None:
+    for password in (b"old-one!", b"new-one!"):
+        assert admit(ROTATING, asks("garage", password), lambda _: digest(OLD)).is_sure
 
 
-def test_once_the_new_one_was_shown_the_old_one_is_over() -> None:
+def test_the_old_password_is_revoked_once_the_new_one_was_presented() -> None:
     assert admit(ROTATING, asks("garage", b"new-one!"), lambda _: digest(NEW)).is_sure
     with pytest.raises(NotAdmitted):
         admit(ROTATING, asks("garage", b"old-one!"), lambda _: digest(NEW))
 
 
-def test_one_that_gets_its_first_password_needs_none_until_it_has_shown_it() -> None:
-    for shown in (None, b""):
-        assert not admit(ROTATING, asks("yard", shown), nothing_shown).is_sure
+def test_a_charger_needs_no_password_until_it_has_presented_its_first_one() -> None:
+    for password in (None, b""):
+        assert not admit(ROTATING, asks("yard", password), nothing_presented).is_sure
         with pytest.raises(NotAdmitted):
-            admit(ROTATING, asks("yard", shown), lambda _: digest(OWN))
-    assert admit(ROTATING, asks("yard", b"box-one!"), nothing_shown).is_sure
+            admit(ROTATING, asks("yard", password), lambda _: digest(OWN))
+    assert admit(ROTATING, asks("yard", b"box-one!"), nothing_presented).is_sure
 
 
 # -- a real server ---------------------------------------------------------------------------------
 
 
 def write(home: Home, **entries: Any) -> None:
-    """Its charge_points.json."""
+    """Write its charge_points.json."""
     (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
 
 
 def login(user: str, password: bytes) -> dict[str, str]:
-    """The header that shows them."""
-    shown = base64.b64encode(user.encode() + b":" + password).decode()
-    return {"Authorization": f"Basic {shown}"}
+    """Return the header with a user name and a password (HTTP basic auth)."""
+    encoded = base64.b64encode(user.encode() + b":" + password).decode()
+    return {"Authorization": f"Basic {encoded}"}
 
 
 @contextmanager
 def charger(
     server: Server, name: str, password: bytes | None = None, **headers: str
 ) -> Iterator[ClientConnection]:
-    """A charger with an open connection."""
-    shown = login(name, password) if password is not None else {}
+    """Open the connection of a charger."""
+    authorization = login(name, password) if password is not None else {}
     with connect(
         server.url(quote(name)),
         subprotocols=["ocpp1.6"],  # type: ignore[list-item]
-        additional_headers={**shown, **headers},
+        additional_headers={**authorization, **headers},
     ) as client:
         yield client
 
 
 def heartbeat(client: ClientConnection) -> str:
-    """What it is answered."""
+    """Send a Heartbeat and return the answer."""
     client.send('[2,"h","Heartbeat",{}]')
     return str(client.recv(10))
 
 
 def status_of(server: Server, name: str, password: bytes | None = None, **headers: str) -> int:
-    """With which status it comes in, or does not."""
+    """Return the HTTP status that a charger gets: 101 if it is admitted."""
     try:
         with charger(server, name, password, **headers) as client:
             assert "currentTime" in heartbeat(client)
@@ -182,7 +182,7 @@ def status_of(server: Server, name: str, password: bytes | None = None, **header
         return refused.response.status_code
 
 
-def test_a_charger_comes_in_with_its_password_and_nobody_without(
+def test_a_charger_is_admitted_with_its_password_only(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
@@ -192,13 +192,13 @@ def test_a_charger_comes_in_with_its_password_and_nobody_without(
     assert status_of(server, "yard") == 101
     assert status_of(server, "garage") == 401
     assert status_of(server, "garage", b"wrong") == 401
-    # A stranger does not learn which names there are.
+    # An attacker must not learn which identities are listed.
     assert status_of(server, "street") == 401
     assert status_of(server, "street", b"old-one!") == 401
     assert status_of(server, "") == 401
 
 
-def test_a_list_without_passwords_says_404_as_the_specification_wants(
+def test_an_allowlist_without_passwords_answers_404_as_the_specification_says(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, yard={"auth": "none"})
@@ -207,7 +207,7 @@ def test_a_list_without_passwords_says_404_as_the_specification_wants(
     assert status_of(server, "street") == 404
 
 
-def test_a_list_is_in_force_from_its_next_charger_on(
+def test_an_allowlist_is_in_force_from_the_next_charger_on(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server = serve()
@@ -219,7 +219,7 @@ def test_a_list_is_in_force_from_its_next_charger_on(
     assert status_of(server, "garage", b"old-one!") == 101
 
 
-def test_a_server_does_not_start_with_a_list_that_cannot_be_read(home: Home) -> None:
+def test_a_server_does_not_start_with_an_unreadable_allowlist(home: Home) -> None:
     (home.folder / "conf" / "charge_points.json").write_text("[")
     done = home.run("shocpp-listener")
     assert done.returncode == 78
@@ -227,7 +227,7 @@ def test_a_server_does_not_start_with_a_list_that_cannot_be_read(home: Home) -> 
 
 
 def refused(home: Home) -> list[dict[str, Any]]:
-    """What `shocpp charge-points --refused --json` tells."""
+    """Return the rows of `shocpp charge-points --refused --json`."""
     done = home.run("shocpp", "charge-points", "--refused", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
@@ -235,7 +235,7 @@ def refused(home: Home) -> list[dict[str, Any]]:
     return rows
 
 
-def test_what_was_refused_is_told_with_the_command_that_lets_it_in(
+def test_refused_attempts_are_listed_with_the_command_that_admits_them(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
@@ -268,7 +268,7 @@ def test_what_was_refused_is_told_with_the_command_that_lets_it_in(
     assert "'garage' from 127.0.0.1 is not let in: wrong password" in server.log()
 
 
-def test_what_was_refused_and_is_mended_asks_for_nothing_any_more(
+def test_a_refused_attempt_needs_no_command_once_the_charger_is_admitted(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
@@ -289,14 +289,14 @@ def test_what_was_refused_and_is_mended_asks_for_nothing_any_more(
     assert by_name["court", "not listed"] == "it is listed now, and has not come back yet"
 
 
-def test_an_origin_of_the_list_is_let_in(home: Home, serve: Callable[..., Server]) -> None:
+def test_an_origin_of_the_allowlist_is_admitted(home: Home, serve: Callable[..., Server]) -> None:
     write(home, yard={"auth": "none", "origin": "http://page.example"})
     server = serve()
     assert status_of(server, "yard", Origin="http://page.example") == 101
     assert status_of(server, "yard", Origin="http://other.example") == 403
 
 
-def test_behind_a_trusted_proxy_the_real_address_is_told(
+def test_the_real_address_is_recorded_behind_a_trusted_proxy(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD})
@@ -310,7 +310,7 @@ def test_behind_a_trusted_proxy_the_real_address_is_told(
         assert (remote.rpartition(":")[0], authenticated) == ("203.0.113.9", 1)
 
 
-def test_ten_thousand_wrong_passwords_open_nothing_and_keep_nobody_out(
+def test_ten_thousand_wrong_passwords_admit_nobody_and_block_nobody(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD})
@@ -357,12 +357,12 @@ def test_ten_thousand_wrong_passwords_open_nothing_and_keep_nobody_out(
 
 
 class Cramped(Server):
-    """A server that may have 200 descriptors."""
+    """A server that may use 200 descriptors."""
 
     command = ("sh", "-c", f"ulimit -n 200 && exec {BIN / 'shocpp-listener'}")
 
 
-def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None:
+def test_a_charger_above_the_limit_gets_503_and_disturbs_no_other(home: Home) -> None:
     server = Cramped(home)
     try:
         with ExitStack() as line:
@@ -377,7 +377,7 @@ def test_one_too_many_is_told_to_come_later_and_harms_nobody(home: Home) -> None
         server.kill()
 
 
-def test_a_list_that_is_gone_stays_in_force_after_a_restart_too(
+def test_a_deleted_allowlist_stays_in_force_after_a_restart(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD})
@@ -396,16 +396,16 @@ def test_a_list_that_is_gone_stays_in_force_after_a_restart_too(
     assert status_of(server, "street") == 101
 
 
-def test_an_old_password_of_all_does_not_outlive_the_new_one_of_a_charger(
+def test_an_old_shared_password_is_revoked_for_a_charger_that_has_presented_the_new_one(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, **{"*": {"password_hash": [OLD, NEW]}})
     server = serve()
     assert status_of(server, "box", b"new-one!") == 101
     assert status_of(server, "box", b"old-one!") == 401
-    # Where no name is told the old one may still be that of another charger, but not of this one.
-    shown = {"Authorization": login("whoever", b"old-one!")["Authorization"]}
-    with connect(server.url(), additional_headers=shown, subprotocols=["ocpp1.6"]) as thief:  # type: ignore[list-item]
+    # Without an identity the old password may belong to another charger, but not to this one.
+    authorization = {"Authorization": login("whoever", b"old-one!")["Authorization"]}
+    with connect(server.url(), additional_headers=authorization, subprotocols=["ocpp1.6"]) as thief:  # type: ignore[list-item]
         boot = {"chargePointVendor": "x", "chargePointModel": "y", "chargePointSerialNumber": "box"}
         thief.send(json.dumps([2, "1", "BootNotification", boot]))
         with pytest.raises(ConnectionClosed):
@@ -413,5 +413,5 @@ def test_an_old_password_of_all_does_not_outlive_the_new_one_of_a_charger(
     assert status_of(server, "box", b"old-one!") == 401
 
 
-def test_one_that_has_a_login_of_its_own_but_is_asked_for_none_comes_in() -> None:
-    assert not admit(ROTATING, asks("yard", b"factory"), nothing_shown).is_sure
+def test_a_charger_that_needs_no_password_is_admitted_with_a_wrong_one() -> None:
+    assert not admit(ROTATING, asks("yard", b"factory"), nothing_presented).is_sure

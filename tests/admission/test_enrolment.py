@@ -1,4 +1,4 @@
-"""`shocpp charge-points`: chargers and their passwords in conf/charge_points.json."""
+"""Enrolment by `shocpp charge-points`: passwords in conf/charge_points.json."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ OLD = password_hash(b"old-one!", b"salt", 1)
 
 
 def listed(home: Home) -> dict[str, Any]:
-    """Its charge_points.json."""
+    """Return the content of its charge_points.json."""
     content = json.loads(path(home).read_text())
     assert isinstance(content, dict)
     return content
@@ -39,52 +39,54 @@ def add(home: Home, *options: str, stdin: str = "") -> subprocess.CompletedProce
     return home.run("shocpp", "charge-points", "add", *options, stdin=stdin)
 
 
-def shown(done: subprocess.CompletedProcess[str], what: str = "password") -> str:
-    """What is to be typed into the charger."""
+def printed(done: subprocess.CompletedProcess[str], label: str = "password") -> str:
+    """Return the value that `add` prints after a label."""
     assert done.returncode == 0, done.stderr
-    found = re.search(rf"^  {what} +(\S+)", done.stdout, re.MULTILINE)
-    assert found is not None, done.stdout
-    return found[1]
+    match = re.search(rf"^  {label} +(\S+)", done.stdout, re.MULTILINE)
+    assert match is not None, done.stdout
+    return match[1]
 
 
-def test_a_charger_comes_in_with_what_add_has_printed(
+def test_a_charger_is_admitted_with_the_password_that_add_prints(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server = serve()
     done = add(home, "garage")
-    password = shown(done)
+    password = printed(done)
     assert len(password) == 20
-    assert bytes.fromhex(shown(done, "in hex")) == password.encode()
-    assert shown(done, "address").endswith(":8080/garage")
+    assert bytes.fromhex(printed(done, "in hex")) == password.encode()
+    assert printed(done, "address").endswith(":8080/garage")
     assert status_of(server, "garage", password.encode()) == 101
-    assert status_of(server, "garage", shown(done, "in hex").encode()) == 101
+    assert status_of(server, "garage", printed(done, "in hex").encode()) == 101
     assert status_of(server, "garage") == 401
     assert password not in path(home).read_text()
     assert is_password(password.encode(), listed(home)["garage"]["password_hash"])
 
 
-def test_a_new_file_is_for_its_owner_alone_and_keeps_the_rights_it_is_given(home: Home) -> None:
-    shown(add(home, "garage"))
+def test_a_new_file_is_private_and_keeps_the_permissions_it_is_given(home: Home) -> None:
+    printed(add(home, "garage"))
     assert stat.S_IMODE(path(home).stat().st_mode) == 0o600
     path(home).chmod(0o640)
-    shown(add(home, "yard"))
+    printed(add(home, "yard"))
     assert stat.S_IMODE(path(home).stat().st_mode) == 0o640
     assert [file.name for file in path(home).parent.iterdir() if file.name[0] == "."] == []
 
 
-def test_all_else_in_the_file_stays(home: Home) -> None:
+def test_everything_else_in_the_file_stays(home: Home) -> None:
     text = """{"comment": "one", "Garage": {"auth": "none", "comment": "a", "comment": "b",
     "tz": "Europe/Berlin"}, "comment": "two", "yard": {"auth": "none"}}"""
     path(home).write_text(text)
-    shown(add(home, "garage", "--replace"))
-    kept = json.loads(path(home).read_text(), object_pairs_hook=list)
-    assert [name for name, _ in kept] == ["comment", "Garage", "comment", "yard"]
-    assert [value for name, value in kept if name == "comment"] == ["one", "two"]
-    garage = next(value for name, value in kept if name == "Garage")
+    printed(add(home, "garage", "--replace"))
+    members = json.loads(path(home).read_text(), object_pairs_hook=list)
+    assert [name for name, _ in members] == ["comment", "Garage", "comment", "yard"]
+    assert [value for name, value in members if name == "comment"] == ["one", "two"]
+    garage = next(value for name, value in members if name == "Garage")
     assert [name for name, _ in garage] == ["comment", "comment", "tz", "password_hash"]
 
 
-def test_who_is_kept_out_from_now_on_is_told(home: Home, serve: Callable[..., Server]) -> None:
+def test_add_names_the_chargers_that_are_refused_from_now_on(
+    home: Home, serve: Callable[..., Server]
+) -> None:
     server = serve()
     assert status_of(server, "my yard") == 101
     done = add(home, "garage")
@@ -93,8 +95,8 @@ def test_who_is_kept_out_from_now_on_is_told(home: Home, serve: Callable[..., Se
     assert "has been here" not in add(home, "*", "--no-password").stdout
 
 
-def test_one_that_is_listed_is_not_given_another_password_unawares(home: Home) -> None:
-    shown(add(home, "garage"))
+def test_a_listed_charger_gets_another_password_only_on_request(home: Home) -> None:
+    printed(add(home, "garage"))
     before = path(home).read_text()
     done = add(home, "GARAGE")
     assert done.returncode == 2
@@ -102,53 +104,53 @@ def test_one_that_is_listed_is_not_given_another_password_unawares(home: Home) -
     assert path(home).read_text() == before
 
 
-def test_a_password_of_a_humans_own_is_stretched(home: Home) -> None:
+def test_a_user_chosen_password_is_hashed_in_many_rounds(home: Home) -> None:
     done = add(home, "garage", "--password", stdin="correct horse\n")
     assert done.returncode == 0, done.stderr
-    kept = listed(home)["garage"]["password_hash"]
-    assert is_password(b"correct horse", kept)
-    assert rounds_of(kept) >= 10_000
+    stored_hash = listed(home)["garage"]["password_hash"]
+    assert is_password(b"correct horse", stored_hash)
+    assert rounds_of(stored_hash) >= 10_000
     assert "correct horse" not in done.stdout + path(home).read_text()
     short = add(home, "yard", "--password", stdin="short\n")
     assert (short.returncode, "8 to 64" in short.stderr) == (2, True)
     assert "yard" not in listed(home)
 
 
-def test_a_name_an_origin_and_no_password_can_be_written_too(home: Home) -> None:
+def test_user_name_origin_and_no_password_are_written(home: Home) -> None:
     done = add(home, "garage", "--username", "box")
-    assert shown(done, "user name") == "box"
+    assert printed(done, "user name") == "box"
     assert add(home, "garage", "--origin", "http://page.example").returncode == 0
     garage = listed(home)["garage"]
     assert (garage["username"], garage["origin"]) == ("box", "http://page.example")
-    assert is_password(shown(done).encode(), garage["password_hash"])
+    assert is_password(printed(done).encode(), garage["password_hash"])
     assert add(home, "garage", "--no-password").returncode == 0
     assert listed(home)["garage"]["auth"] == "none"
     assert "password_hash" not in listed(home)["garage"]
 
 
 @pytest.mark.parametrize("options", [("a/b",), ("",), ("x", "--rotate", "--replace")])
-def test_what_makes_no_sense_is_refused(home: Home, options: tuple[str, ...]) -> None:
+def test_senseless_arguments_are_refused(home: Home, options: tuple[str, ...]) -> None:
     done = add(home, *options)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert not path(home).exists()
 
 
-def test_an_entry_without_a_password_gets_one_in_the_way_it_is_told(home: Home) -> None:
+def test_an_entry_without_a_password_gets_one_by_the_command_in_the_error(home: Home) -> None:
     path(home).write_text('{"garage": {"name": "Stellplatz 4"}}')
-    told = add(home, "garage").stderr
+    error_text = add(home, "garage").stderr
     path(home).write_text('{"garage": {"name": "Stellplatz 4", "auth": "none"}}')
-    command = re.search(r"shocpp charge-points add (garage \S+)", told)
-    assert command is not None, told
-    password = shown(add(home, *command[1].rstrip(";").split()))
+    command = re.search(r"shocpp charge-points add (garage \S+)", error_text)
+    assert command is not None, error_text
+    password = printed(add(home, *command[1].rstrip(";").split()))
     assert is_password(password.encode(), listed(home)["garage"]["password_hash"])
 
 
-def test_behind_a_proxy_the_address_is_the_proxys(home: Home) -> None:
+def test_the_printed_address_is_that_of_the_proxy_behind_a_proxy(home: Home) -> None:
     home.environment |= {"SHOCPP_TRUSTED_PROXIES": "127.0.0.1", "WS_ADDRESS": "127.0.0.1"}
-    assert shown(add(home, "my garage"), "address") == "wss://your-machine/ocpp/my%20garage"
+    assert printed(add(home, "my garage"), "address") == "wss://your-machine/ocpp/my%20garage"
 
 
-def test_a_file_that_is_broken_is_left_as_it_is(home: Home) -> None:
+def test_a_broken_file_stays_as_it_is(home: Home) -> None:
     path(home).write_text('{"garage": {}}')
     done = add(home, "yard")
     assert done.returncode == 78
@@ -156,7 +158,7 @@ def test_a_file_that_is_broken_is_left_as_it_is(home: Home) -> None:
     assert path(home).read_text() == '{"garage": {}}'
 
 
-def test_the_list_names_all_and_its_json_is_a_list(home: Home, server: Server) -> None:
+def test_the_listing_names_all_chargers_and_its_json_is_a_list(home: Home, server: Server) -> None:
     status_of(server, "garage")
     rows = json.loads(home.run("shocpp", "charge-points", "--json").stdout)
     assert [row["id"] for row in rows] == ["garage"]
@@ -172,11 +174,11 @@ def rotate(home: Home) -> subprocess.CompletedProcess[str]:
 
 
 def old_key() -> dict[str, str]:
-    """The header with which the garage comes in before its password is changed."""
+    """Return the header with the garage's password from before the rotation."""
     return {"Authorization": "Basic " + base64.b64encode(b"garage:old-one!").decode()}
 
 
-def test_a_new_password_is_sent_and_both_count_until_it_was_shown(
+def test_a_rotation_keeps_both_passwords_until_the_new_one_was_presented(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD, "tz": "Europe/Berlin"})
@@ -185,25 +187,25 @@ def test_a_new_password_is_sent_and_both_count_until_it_was_shown(
         garage.boot()
         done = rotate(home)
         ((action, sent),) = garage.calls
-    password = shown(done)
+    password = printed(done)
     assert (action, sent["key"]) == ("ChangeConfiguration", "AuthorizationKey")
     assert bytes.fromhex(sent["value"]).decode() == password
     assert listed(home)["garage"]["tz"] == "Europe/Berlin"
     assert status_of(server, "garage", b"old-one!") == 101
     assert status_of(server, "garage", password.encode()) == 101
     assert status_of(server, "garage", b"old-one!") == 401
-    # Neither the log nor the books have it.
+    # Neither the log nor the database has the password.
     assert sent["value"] not in server.log() + str(home.query("SELECT * FROM calls"))
     assert sent["value"] not in str(home.query("SELECT text FROM frame"))
 
 
-def test_a_charger_of_an_open_house_gets_its_first_password_from_afar(
+def test_a_rotation_gives_a_charger_its_first_password_when_there_is_no_file(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server = serve()
     with Charger(server, "garage") as garage:
         garage.boot()
-        password = shown(rotate(home))
+        password = printed(rotate(home))
     assert status_of(server, "garage") == 101
     assert status_of(server, "garage", password.encode()) == 101
     assert status_of(server, "garage") == 401
@@ -217,48 +219,48 @@ def test_a_charger_of_an_open_house_gets_its_first_password_from_afar(
         },
     ) as garage:
         garage.boot()
-        shown(rotate(home))
-    # What was over is not in the file any more.
+        printed(rotate(home))
+    # The revoked entry "auth" is not in the file any more.
     assert "auth" not in listed(home)["garage"]
     assert len(listed(home)["garage"]["password_hash"]) == 2
 
 
-def test_one_that_shares_a_password_with_others_needs_it_until_it_has_its_own(
+def test_a_shared_password_is_needed_until_a_charger_has_its_own(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, **{"*": {"password_hash": OLD}})
     server = serve()
     with Charger(server, "garage", headers=old_key()) as garage:
         garage.boot()
-        password = shown(rotate(home))
+        password = printed(rotate(home))
     assert status_of(server, "garage") == 401
     assert status_of(server, "garage", b"old-one!") == 101
     assert status_of(server, "garage", password.encode()) == 101
     assert status_of(server, "garage", b"old-one!") == 401
 
 
-def test_one_that_came_before_the_list_gets_in_with_its_new_password_only(
+def test_a_charger_from_before_the_allowlist_needs_its_new_password(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server = serve()
     with Charger(server, "garage") as garage:
         garage.boot()
         write(home, yard={"auth": "none"})
-        password = shown(rotate(home))
+        password = printed(rotate(home))
     assert status_of(server, "garage") == 401
     assert status_of(server, "garage", password.encode()) == 101
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "error_text"),
     [
         ({"status": "Rejected"}, "Rejected"),
         ({"status": "NotSupported"}, "NotSupported"),
         ("NotImplemented", "NotImplemented"),
     ],
 )
-def test_a_charger_that_does_not_take_it_keeps_its_password(
-    home: Home, serve: Callable[..., Server], answer: Any, told: str
+def test_a_charger_that_refuses_a_rotation_keeps_its_password(
+    home: Home, serve: Callable[..., Server], answer: Any, error_text: str
 ) -> None:
     write(home, garage={"password_hash": OLD})
     server = serve()
@@ -266,11 +268,11 @@ def test_a_charger_that_does_not_take_it_keeps_its_password(
     with Charger(server, "garage", headers=old_key(), ChangeConfiguration=answer) as garage:
         garage.boot()
         done = rotate(home)
-    assert (done.returncode, told in done.stderr) == (1, True)
+    assert (done.returncode, error_text in done.stderr) == (1, True)
     assert listed(home) == before
 
 
-def test_one_that_is_not_there_keeps_its_password_and_an_open_house_stays_open(
+def test_a_rotation_for_a_disconnected_charger_writes_no_file(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server = serve()
@@ -282,7 +284,7 @@ def test_one_that_is_not_there_keeps_its_password_and_an_open_house_stays_open(
     assert add(home, "nobody", "--rotate").returncode == 2
 
 
-def test_one_that_is_cut_off_in_the_middle_may_come_in_with_either(
+def test_both_passwords_are_in_force_when_the_connection_ends_during_a_rotation(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD})
@@ -294,7 +296,7 @@ def test_one_that_is_cut_off_in_the_middle_may_come_in_with_either(
         asking.start()
         wait_for(lambda: garage.calls)
     asking.join(30)
-    password = shown(asked[0])
+    password = printed(asked[0])
     assert "what became of it is not known" in asked[0].stdout
     assert status_of(server, "garage", b"old-one!") == 101
     assert status_of(server, "garage", password.encode()) == 101
@@ -302,15 +304,13 @@ def test_one_that_is_cut_off_in_the_middle_may_come_in_with_either(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away: not allowed here")
-def test_what_root_writes_belongs_to_whom_the_folder_belongs(home: Home) -> None:
+def test_a_file_written_by_root_belongs_to_the_owner_of_the_folder(home: Home) -> None:
     os.chown(path(home).parent, 1234, 1234)
-    shown(add(home, "garage"))
+    printed(add(home, "garage"))
     assert path(home).stat().st_uid == 1234
 
 
-def test_a_charger_that_takes_no_password_leaves_an_open_house_open(
-    home: Home, serve: Callable[..., Server]
-) -> None:
+def test_a_refused_rotation_writes_no_file(home: Home, serve: Callable[..., Server]) -> None:
     server = serve()
     answer: Any = "NotSupported"
     with Charger(server, "garage", ChangeConfiguration=answer) as garage:
@@ -320,7 +320,7 @@ def test_a_charger_that_takes_no_password_leaves_an_open_house_open(
     assert status_of(server, "yard") == 101
 
 
-def test_what_somebody_else_has_made_meanwhile_is_not_taken_back(
+def test_a_refused_rotation_does_not_remove_a_password_replaced_meanwhile(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, **{"*": {"auth": "none"}})
@@ -331,13 +331,13 @@ def test_what_somebody_else_has_made_meanwhile_is_not_taken_back(
         asking = threading.Thread(target=lambda: asked.append(rotate(home)))
         asking.start()
         wait_for(lambda: garage.calls)
-        password = shown(add(home, "garage", "--replace"))
+        password = printed(add(home, "garage", "--replace"))
         garage.send([4, garage.call_ids[-1], "NotSupported", "", {}])
         asking.join(30)
     assert is_password(password.encode(), listed(home)["garage"]["password_hash"])
 
 
-def test_adding_many_at_once_loses_none(home: Home) -> None:
+def test_chargers_added_at_the_same_time_are_all_written(home: Home) -> None:
     names = [f"c{number}" for number in range(8)]
     running = [
         subprocess.Popen(
@@ -347,11 +347,11 @@ def test_adding_many_at_once_loses_none(home: Home) -> None:
         )
         for name in names
     ]
-    assert [one.wait(30) for one in running] == [0] * 8
+    assert [process.wait(30) for process in running] == [0] * 8
     assert sorted(listed(home)) == names
 
 
-def test_a_connection_with_a_password_that_is_over_is_ended(
+def test_a_connection_with_a_revoked_password_is_closed(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
@@ -359,13 +359,13 @@ def test_a_connection_with_a_password_that_is_over_is_ended(
     with Charger(server, "garage", headers=old_key()) as garage, Charger(server, "yard") as yard:
         garage.boot()
         yard.boot()
-        shown(add(home, "garage", "--replace"))
+        printed(add(home, "garage", "--replace"))
         wait_for(lambda: home.query("SELECT id FROM charge_points WHERE connected") == [("yard",)])
-        shown(add(home, "yard", "--replace"))
+        printed(add(home, "yard", "--replace"))
         wait_for(lambda: home.query("SELECT id FROM charge_points WHERE connected") == [])
 
 
 @pytest.mark.parametrize("name", ["comment", "*x/y"])
-def test_what_can_name_no_charger_is_refused(home: Home, name: str) -> None:
+def test_an_invalid_identity_is_refused(home: Home, name: str) -> None:
     done = add(home, name)
     assert (done.returncode, "cannot name a charger here" in done.stderr) == (2, True)

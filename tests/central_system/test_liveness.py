@@ -1,6 +1,6 @@
-"""Signs of life: pings, chargers that never pong, and those that do not read (OCPP-J §5.4).
+"""Signs of life: pings, chargers that never pong, and chargers that do not read (OCPP-J §5.4).
 
-The intervals are those of the switchboard, shortened; sockets, loop and database are real.
+The intervals of the switchboard are shortened; sockets, loop and database are real.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
 from shocpp.central_system import reception
-from shocpp.central_system import switchboard as rooms
+from shocpp.central_system import switchboard as switchboard_module
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.websocket.transport import WebSocketTransport
@@ -26,7 +26,7 @@ from tests.world.machine import wait_for
 
 
 class Charger:
-    """The other end of an adopted socket."""
+    """A charger on the other end of an adopted socket."""
 
     def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
         mine, theirs = socket.socketpair()
@@ -42,7 +42,7 @@ class Charger:
         self.socket.sendall(self.wire.send(Message(data=text)))
 
     def events(self, timeout_s: float) -> Iterator[object]:
-        """What arrives until the other side closes, or nothing more comes for this long."""
+        """Yield events until the server closes, or until `timeout_s` passes without one."""
         self.socket.settimeout(timeout_s)
         while True:
             try:
@@ -58,10 +58,10 @@ class Charger:
 
 @pytest.fixture
 def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchboard]:
-    """A running switchboard whose intervals are fifty times shorter."""
+    """Start a switchboard whose intervals are fifty times shorter."""
     assert home.run("shocpp", "migrate").returncode == 0
-    monkeypatch.setattr(rooms, "PING_AFTER_S", 0.6)
-    monkeypatch.setattr(rooms, "STUCK_S", 0.6)
+    monkeypatch.setattr(switchboard_module, "PING_AFTER_S", 0.6)
+    monkeypatch.setattr(switchboard_module, "STUCK_S", 0.6)
     monkeypatch.setattr(reception, "NAMELESS_S", 0.6)
     switchboard = Switchboard(home.settings)
     switchboard.start()
@@ -69,7 +69,7 @@ def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchb
     switchboard.stop()
 
 
-def test_a_mute_charger_is_pinged_and_gone_after_three_intervals(
+def test_a_silent_charger_is_pinged_and_dropped_after_three_intervals(
     home: Home, switchboard: Switchboard
 ) -> None:
     charger = Charger(switchboard, "garage")
@@ -100,7 +100,7 @@ def test_a_charger_that_does_not_read_its_answers_is_closed(switchboard: Switchb
     pytest.fail("it was still served after 20 s")
 
 
-def test_a_nameless_charger_that_tells_no_serial_goes_by_its_address(
+def test_a_charger_without_identity_and_serial_is_named_by_its_address(
     home: Home, switchboard: Switchboard
 ) -> None:
     mine, theirs = socket.socketpair()
@@ -129,7 +129,7 @@ def test_a_close_of_the_charger_is_answered(switchboard: Switchboard) -> None:
     assert events[-1] == "gone"
 
 
-def test_a_mistake_in_an_action_is_an_internal_error_and_for_energy_a_hang_up(
+def test_a_bug_in_an_action_is_answered_internal_error_and_for_energy_closes(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def mistaken(_payload: object, _moment: object) -> NoReturn:
@@ -146,7 +146,7 @@ def test_a_mistake_in_an_action_is_an_internal_error_and_for_energy_a_hang_up(
     assert close.code == 1011
 
 
-def test_a_flood_is_not_read_on_while_nothing_can_be_written(
+def test_reading_a_flood_pauses_while_the_database_is_locked(
     home: Home, switchboard: Switchboard
 ) -> None:
     charger = Charger(switchboard, "garage")

@@ -1,4 +1,4 @@
-"""The switchboard: who is held by whom, what is closed and why, and what a broken disk does."""
+"""The switchboard: identities and takeovers, closes and their codes, and a failing database."""
 
 import contextlib
 import json
@@ -35,13 +35,13 @@ STOP = {"transactionId": 20_009_042, "meterStop": 9_075_000, "timestamp": "2026-
 
 @contextlib.contextmanager
 def connect(url: str, **options: Any) -> Iterator[ClientConnection]:
-    """A charger's connection."""
+    """Open the connection of a charger."""
     with connect_websocket(url, subprotocols=["ocpp1.6"], **options) as charger:  # type: ignore[list-item]
         yield charger
 
 
 def ask(charger: ClientConnection, action: str, payload: object, unique_id: str = "1") -> Any:
-    """The confirmation's payload of one Call."""
+    """Send a Call and return the payload of its confirmation."""
     charger.send(json.dumps([2, unique_id, action, payload]))
     frame = json.loads(charger.recv(10))
     assert frame[:2] == [3, unique_id], frame
@@ -49,19 +49,19 @@ def ask(charger: ClientConnection, action: str, payload: object, unique_id: str 
 
 
 def close_code(charger: ClientConnection, timeout_s: float = 10) -> int | None:
-    """The code the server closes with."""
+    """Return the code with which the server closes."""
     with contextlib.suppress(ConnectionClosed):
         charger.recv(timeout_s)
     return charger.close_code
 
 
 def is_connected(home: Home, charge_point_id: str) -> bool:
-    """Whether the books say that a charger is connected."""
+    """Return True if the database has a charger as connected."""
     rows = home.query("SELECT connected FROM charge_points WHERE id = ?", charge_point_id)
     return bool(rows) and bool(rows[0][0])
 
 
-def test_it_says_that_it_is_well_when_its_cards_are_read(
+def test_health_is_good_once_the_cards_are_read(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert home.run("shocpp", "migrate").returncode == 0
@@ -76,7 +76,7 @@ def test_it_says_that_it_is_well_when_its_cards_are_read(
         board.stop()
 
 
-def test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it(
+def test_a_newer_connection_replaces_an_older_one_whose_end_does_not_remove_it(
     server: Server,
 ) -> None:
     with connect(server.url("garage")) as older, connect(server.url("GARAGE")) as newer:
@@ -102,7 +102,7 @@ def test_a_call_reaches_the_newest_connection(server: Server) -> None:
 
 @contextlib.contextmanager
 def asleep(worker: int) -> Iterator[None]:
-    """While it sleeps, the other worker takes what comes."""
+    """Stop a worker, so that the other one accepts the next connections."""
     os.kill(worker, signal.SIGSTOP)
     try:
         yield
@@ -114,7 +114,8 @@ def test_a_connection_to_another_worker_replaces_the_older_one_there(serve: Serv
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
     wait_for(lambda: server.home.query("SELECT count(*) FROM worker") == [(2,)])
     one, other = server.workers()
-    time.sleep(0.5)  # asleep in the middle of its first writes, one would keep the other out
+    # A worker that is stopped in the middle of a write would keep the database locked.
+    time.sleep(0.5)
     with contextlib.ExitStack() as stack:
         with asleep(one):
             older = stack.enter_context(connect(server.url("garage")))
@@ -128,13 +129,13 @@ def test_a_connection_to_another_worker_replaces_the_older_one_there(serve: Serv
         assert is_connected(server.home, "garage")
 
 
-def test_a_charger_without_a_name_is_named_by_its_serial(server: Server) -> None:
+def test_a_charger_without_identity_is_named_by_its_serial(server: Server) -> None:
     with connect(server.url()) as charger:
         assert ask(charger, "BootNotification", BOOT)["status"] == "Accepted"
         assert is_connected(server.home, "219010")
 
 
-def test_a_nameless_charger_that_begins_with_a_stop_is_asked_for_its_name_first(
+def test_a_charger_without_identity_that_begins_with_a_stop_is_asked_to_boot_first(
     server: Server,
 ) -> None:
     with connect(server.url("219010")) as charger:
@@ -205,7 +206,7 @@ def test_ten_thousand_messages_after_an_outage_are_answered_in_order(server: Ser
 
 
 def test_no_wake_up_is_lost_among_many_chargers(server: Server) -> None:
-    # A lost one costs a second each time: 400 messages in a row would run into the time-out.
+    # Each lost wake-up costs a second: 400 messages in a row would run into the time-out.
     def talk(number: int) -> None:
         with connect(server.url(f"c{number}")) as charger:
             for turn in range(400):
@@ -216,7 +217,7 @@ def test_no_wake_up_is_lost_among_many_chargers(server: Server) -> None:
     assert server.home.query("SELECT count(*) FROM data_transfer") == [(3_200,)]
 
 
-def test_nobody_is_acknowledged_while_the_database_is_locked_and_everybody_afterwards(
+def test_a_stop_is_not_acknowledged_while_the_database_is_locked_but_afterwards(
     server: Server,
 ) -> None:
     with connect(server.url("a")) as charger, connect(server.url("b")) as other:
@@ -271,15 +272,18 @@ def test_a_killed_server_loses_nothing_it_has_acknowledged_and_books_nothing_twi
     assert json.loads(home.record_files()[0].read_text())["consumed_kwh"] == "33"
 
 
-def test_a_frame_that_nobody_waits_for_is_written_soon_all_the_same(server: Server) -> None:
+def test_a_frame_without_a_waiting_charger_is_written_after_the_batch_delay(server: Server) -> None:
     with connect(server.url("garage")) as charger:
-        for number in range(40):  # the last eight wait for somebody, or for a tenth of a second
+        # 32 frames fill a batch; the last eight wait for the batch delay.
+        for number in range(40):
             ask(charger, "Heartbeat", {}, str(number))
         counted = "SELECT count(*) FROM frame WHERE action = 'Heartbeat'"
         wait_for(lambda: server.home.query(counted) == [(80,)])
 
 
-def test_a_frame_that_nobody_waits_for_is_written_before_a_stop(server: Server) -> None:
+def test_a_frame_without_a_waiting_charger_is_written_before_the_server_stops(
+    server: Server,
+) -> None:
     with connect(server.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
         server.process.terminate()
@@ -289,7 +293,7 @@ def test_a_frame_that_nobody_waits_for_is_written_before_a_stop(server: Server) 
     assert heartbeats == [("in",), ("out",)]
 
 
-def test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds(server: Server) -> None:
+def test_a_stop_closes_all_connections_with_1012_within_two_seconds(server: Server) -> None:
     with contextlib.ExitStack() as stack:
         chargers = [stack.enter_context(connect(server.url(f"c{i}"))) for i in range(50)]
         for charger in chargers:
@@ -299,7 +303,7 @@ def test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds(server: Server) 
         assert server.process.wait(2) == 0
 
 
-def test_a_reload_says_goodbye_and_serves_on(server: Server) -> None:
+def test_a_reload_closes_with_1012_and_the_new_workers_serve(server: Server) -> None:
     former = server.workers()
     with connect(server.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
