@@ -1,7 +1,7 @@
-"""What an assistant is told: one line about what became of a canned call, or what is to be seen.
+"""Voice answers: one line about the result of a canned call, or about the state of a charger.
 
-A real server, chargers on real WebSockets, and `answer_canned` as the doors call it; one test asks
-through `shocpp-caller` and the demo's go-eCharger.
+A real server, chargers on real WebSockets, and `answer_canned` as the interfaces call it; one test
+asks through `shocpp-caller` and the demo's go-eCharger.
 """
 
 import itertools
@@ -35,12 +35,13 @@ from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server
 
-Told = tuple[str, str]
-Ask = Callable[..., Told]
+KindAndLine = tuple[str, str]
+Ask = Callable[..., KindAndLine]
 
 START = {"action": "RemoteStartTransaction", "payload": {"idTag": "3333"}}
 WAITING = {**START, "wait_for": "charging", "timeout_s": 1.5}
-HASTY = {**WAITING, "timeout_s": 0.6}  # for what is told only when the time is up
+# For answers that come only at the deadline.
+HASTY = {**WAITING, "timeout_s": 0.6}
 CARDS_OF_NO_USE = [
     {"index": 11, "account": "former", "ids": ["left", "stays"], "blocked": ["left"]},
     {"index": 12, "account": "guest", "ids": ["past"], "expires": "2026-01-31"},
@@ -51,7 +52,7 @@ TIME = r"\d\d:\d\d"
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests of this file."""
+    """Start one server for all tests of this file."""
     home = Home(tmp_path_factory.mktemp("town") / "home")
     accounts = json.loads(home.tags_file.read_text())
     home.tags_file.write_text(json.dumps(accounts + CARDS_OF_NO_USE))
@@ -62,7 +63,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def home(town: Server) -> Home:
-    """The server's home."""
+    """Return the server's home."""
     return town.home
 
 
@@ -71,9 +72,9 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def ask(home: Home) -> Ask:
-    """Asks for a canned call, each time under another name; kind and line of the answer."""
+    """Return a function that asks for a canned call under a new name: kind and line."""
 
-    def asked(entry: dict[str, Any], language: str = "en") -> Told:
+    def asked(entry: dict[str, Any], language: str = "en") -> KindAndLine:
         settings = read_settings(home.environment | {"SHOCPP_LANG": language})
         canned = parse_canned_call(f"call {next(numbers)}", entry, settings.canned_file)
         with open_database(settings.database) as db:
@@ -86,17 +87,17 @@ def ask(home: Home) -> Ask:
 
 @pytest.fixture
 def charger(town: Server) -> Iterator[Charger]:
-    """The only charger there; connector 1 is free."""
-    one = Charger(town, f"box-{next(numbers)}").boot()
-    one.has("Available")
-    yield one
-    one.leave()
+    """Connect the only charger; connector 1 is free."""
+    box = Charger(town, f"box-{next(numbers)}").boot()
+    box.has("Available")
+    yield box
+    box.leave()
 
 
 def starting(
     *statuses: str, id_tag: str = "3333", meter: list[dict[str, str]] | None = None
 ) -> Answer:
-    """A charger that accepts, starts a transaction, and reports these statuses and this meter."""
+    """Return the behaviour of a charger that accepts, starts, and reports statuses and a meter."""
 
     def start(charger: Charger, unique_id: str, payload: dict[str, Any]) -> None:
         charger.send([3, unique_id, {"status": "Accepted"}])
@@ -132,7 +133,7 @@ def measures(
     charger.say("MeterValues", connectorId=connector_id, meterValue=[_value(power, *also)], **more)
 
 
-# --- the seed's one word ---
+# --- one word ---
 
 
 def test_a_call_is_answered_by_the_status_that_the_charger_confirms(
@@ -143,17 +144,17 @@ def test_a_call_is_answered_by_the_status_that_the_charger_confirms(
     assert ask(START) == ("refused", "Rejected")
 
 
-def test_a_confirmation_without_a_status_is_told_as_it_is(ask: Ask, charger: Charger) -> None:
+def test_a_confirmation_without_a_status_is_answered_as_json(ask: Ask, charger: Charger) -> None:
     charger.answers["GetLocalListVersion"] = {"listVersion": 7}
     assert ask({"action": "GetLocalListVersion"}) == ("done", '{"listVersion":7}')
 
 
-def test_a_call_error_is_told_by_its_code(ask: Ask, charger: Charger) -> None:
+def test_a_call_error_is_answered_by_its_code(ask: Ask, charger: Charger) -> None:
     charger.answers["RemoteStartTransaction"] = "InternalError"
     assert ask(START) == ("error", "InternalError")
 
 
-def test_no_answer_and_no_charger_are_the_seeds_unreachable(ask: Ask, charger: Charger) -> None:
+def test_no_answer_and_no_charger_are_ocpp_unreachable(ask: Ask, charger: Charger) -> None:
     charger.answers["RemoteStartTransaction"] = None
     assert ask({**START, "timeout_s": 0.3}) == ("no_answer", "OCPP unreachable")
     charger.leave()
@@ -161,24 +162,22 @@ def test_no_answer_and_no_charger_are_the_seeds_unreachable(ask: Ask, charger: C
     assert ask({**START, "charge_point": charger.name}) == ("offline", "OCPP unreachable")
 
 
-def test_whether_a_call_worked_is_too_much_for_a_word_where_it_is_not_known(
-    ask: Ask, charger: Charger
-) -> None:
+def test_an_unknown_outcome_is_answered_by_a_sentence(ask: Ask, charger: Charger) -> None:
     charger.answers["Reset"] = lambda charger, *_: charger.leave()
     kind, line = ask({"action": "Reset", "payload": {"type": "Hard"}})
     assert kind == "unknown"
     assert line == (f"The connection to {charger.name} broke; whether it worked is not known.")
 
 
-def test_a_charger_that_was_never_here_is_an_error_of_whoever_wrote_the_file(ask: Ask) -> None:
+def test_a_charger_that_never_connected_is_a_usage_error(ask: Ask) -> None:
     with pytest.raises(UsageError, match="'nobody' is no charger"):
         ask({**START, "charge_point": "nobody"})
 
 
 def test_one_of_two_chargers_must_be_named(ask: Ask, town: Server, charger: Charger) -> None:
     with Charger(town, "second").boot() as second:
-        told = "Several chargers are connected, and this call names none."
-        assert ask(START) == ask({"show": "power"}) == ("refused", told)
+        line = "Several chargers are connected, and this call names none."
+        assert ask(START) == ask({"show": "power"}) == ("refused", line)
         assert ask(START, "de")[1].startswith("Mehrere Wallboxen sind verbunden")
         assert ask({**START, "charge_point": "second"}) == ("done", "Accepted")
         second.leave()
@@ -196,7 +195,7 @@ def test_charging(ask: Ask, charger: Charger, language: str, line: str) -> None:
     assert time.monotonic() - asked_at < 1, "it is told as soon as it is known"
 
 
-def test_charging_told_by_the_meter_alone(ask: Ask, charger: Charger) -> None:
+def test_charging_is_known_from_the_meter_alone(ask: Ask, charger: Charger) -> None:
     power = {"value": "7.4", "measurand": "Power.Active.Import", "unit": "kW"}
     charger.answers["RemoteStartTransaction"] = starting(meter=[power])
     assert ask(WAITING) == ("done", f"{charger.name} is charging.")
@@ -213,7 +212,7 @@ def test_plug_the_cable_in(ask: Ask, charger: Charger, language: str, line: str)
     assert ask(HASTY, language) == ("refused", line.format(charger.name))
 
 
-def test_plug_the_cable_in_says_a_charger_that_prepares_only_since_it_was_asked(
+def test_plug_the_cable_in_when_the_connector_prepares_only_since_the_call(
     ask: Ask, charger: Charger
 ) -> None:
     def prepare(charger: Charger, unique_id: str, _: object) -> None:
@@ -278,7 +277,7 @@ def test_charger_offline(
     assert re.fullmatch(pattern.format(charger.name), line)
 
 
-def test_a_charger_heard_on_another_day_is_told_with_the_day(
+def test_a_charger_last_seen_on_another_day_is_answered_with_the_day(
     ask: Ask, home: Home, charger: Charger
 ) -> None:
     charger.leave()
@@ -322,17 +321,17 @@ def test_rejected_is_explained_by_the_state_of_the_connector(
     assert line.startswith(f"{charger.name} said no: {english}")
 
 
-def test_rejected_is_explained_by_the_connector_that_was_meant(ask: Ask, charger: Charger) -> None:
+def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: Charger) -> None:
     charger.has("Faulted", 2, "GroundFailure")
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
-    meant = {**WAITING, "payload": {"idTag": "3333", "connectorId": 1}}
-    assert "the cable is not plugged in" in ask(meant)[1]
-    meant = {**WAITING, "payload": {"idTag": "3333", "connectorId": 2}}
-    assert "the connector is faulty" in ask(meant)[1]
-    assert "the cable is not plugged in" in ask(WAITING)[1], "the one that could be used"
+    entry = {**WAITING, "payload": {"idTag": "3333", "connectorId": 1}}
+    assert "the cable is not plugged in" in ask(entry)[1]
+    entry = {**WAITING, "payload": {"idTag": "3333", "connectorId": 2}}
+    assert "the connector is faulty" in ask(entry)[1]
+    assert "the cable is not plugged in" in ask(WAITING)[1], "the usable connector"
 
 
-def test_rejected_by_a_charger_that_has_told_no_state(ask: Ask, town: Server) -> None:
+def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, town: Server) -> None:
     with Charger(town, "terse", RemoteStartTransaction={"status": "Rejected"}).boot() as terse:
         assert ask(WAITING) == ("refused", "terse said no: it gives no reason.")
         terse.leave()
@@ -367,12 +366,12 @@ def test_started_but_no_power_flows(
     ask: Ask, charger: Charger, statuses: list[str], language: str, line: str
 ) -> None:
     charger.answers["RemoteStartTransaction"] = starting(*statuses)
-    kind, told = ask(HASTY, language)
+    kind, answered = ask(HASTY, language)
     assert kind == "done"
-    assert told.startswith(line)
+    assert answered.startswith(line)
 
 
-def test_a_charge_from_before_is_not_taken_for_the_one_asked_for(
+def test_an_earlier_transaction_is_not_taken_for_the_requested_one(
     ask: Ask, charger: Charger
 ) -> None:
     transaction_id = charger.begin("3333", next(numbers) * 100_000)
@@ -382,17 +381,16 @@ def test_a_charge_from_before_is_not_taken_for_the_one_asked_for(
     charger.end(transaction_id, 900_000_000)
 
 
-def test_a_state_from_before_is_not_taken_for_the_one_waited_for(
-    ask: Ask, charger: Charger
-) -> None:
-    charger.has("Charging")  # and then its connection broke, say
+def test_an_earlier_state_is_not_taken_for_the_awaited_one(ask: Ask, charger: Charger) -> None:
+    # A state from before: its connection has ended since, perhaps.
+    charger.has("Charging")
     charger.answers["RemoteStartTransaction"] = starting()
     assert ask(HASTY) == ("done", "The transaction has begun, but no power flows yet.")
     charger.answers["RemoteStartTransaction"] = starting("Charging")
     assert ask(WAITING) == ("done", f"{charger.name} is charging.")
 
 
-def test_of_several_connectors_a_free_one_is_waited_for(ask: Ask, charger: Charger) -> None:
+def test_of_several_connectors_a_free_connector_is_awaited(ask: Ask, charger: Charger) -> None:
     charger.has("Charging", 1)
     charger.has("Available", 2)
     assert ask(HASTY)[1] == f"{charger.name} is waiting: please plug the cable in."
@@ -401,7 +399,7 @@ def test_of_several_connectors_a_free_one_is_waited_for(ask: Ask, charger: Charg
     assert "the last transaction has not ended" in ask(WAITING)[1]
 
 
-def test_a_charger_that_has_just_connected_is_told_to_be_not_ready(ask: Ask, town: Server) -> None:
+def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, town: Server) -> None:
     with Charger(town, "quiet") as quiet:
         quiet.say("Heartbeat")
         assert ask(HASTY) == (
@@ -412,15 +410,15 @@ def test_a_charger_that_has_just_connected_is_told_to_be_not_ready(ask: Ask, tow
         quiet.leave()
 
 
-# --- what is a repeat, and what is not ---
+# --- repeats ---
 
 
 @pytest.fixture
-def again(home: Home) -> Callable[[dict[str, Any]], Told]:
-    """Asks for a canned call by one name."""
+def again(home: Home) -> Callable[[dict[str, Any]], KindAndLine]:
+    """Return a function that asks for a canned call, each time under the same name."""
     name = f"call {next(numbers)}"
 
-    def asked(entry: dict[str, Any]) -> Told:
+    def asked(entry: dict[str, Any]) -> KindAndLine:
         canned = parse_canned_call(name, entry, home.settings.canned_file)
         with open_database(home.database) as db:
             return tuple(answer_canned(db, home.settings, canned, "the test"))  # type: ignore[return-value]
@@ -431,16 +429,14 @@ def again(home: Home) -> Callable[[dict[str, Any]], Told]:
 STOP = {"action": "RemoteStopTransaction", "payload": {"account": "company-z"}}
 
 
-def test_a_repeat_is_one_whatever_else_was_asked_of_the_charger(
-    again: Ask, ask: Ask, charger: Charger
-) -> None:
+def test_a_repeat_is_recognised_after_other_calls(again: Ask, ask: Ask, charger: Charger) -> None:
     assert again(START) == ("done", "Accepted")
     assert ask({"action": "GetConfiguration"})[0] == "done"
     assert again(START) == ("done", "Accepted")
     assert [action for action, _ in charger.calls].count("RemoteStartTransaction") == 1
 
 
-def test_what_was_refused_may_be_tried_again_at_once(again: Ask, charger: Charger) -> None:
+def test_a_refused_call_may_be_tried_again_at_once(again: Ask, charger: Charger) -> None:
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     assert again(START) == ("refused", "Rejected")
     charger.answers["RemoteStartTransaction"] = "InternalError"
@@ -457,8 +453,8 @@ def test_a_changed_entry_is_no_repeat(again: Ask, charger: Charger) -> None:
     assert len(charger.calls) == 3
 
 
-def test_a_call_of_the_future_is_no_first_one(again: Ask, home: Home, charger: Charger) -> None:
-    """The clock was set back: a start must not be swallowed for an hour."""
+def test_a_call_of_the_future_has_no_repeats(again: Ask, home: Home, charger: Charger) -> None:
+    """After the clock was set back, a start must not count as a repeat for an hour."""
     assert again(START) == ("done", "Accepted")
     with closing(sqlite3.connect(home.database, timeout=10)) as db:
         db.execute("UPDATE call SET queued_ms = queued_ms + 3600000")
@@ -481,7 +477,7 @@ def test_a_stop_by_account_is_repeated_for_the_same_transaction_only(
     charger.end(second, 900_000_000)
 
 
-def test_a_cgi_process_says_and_logs_one_line_whatever_the_charger_says(
+def test_a_cgi_process_prints_and_logs_one_line_for_a_strange_status(
     home: Home, charger: Charger
 ) -> None:
     charger.answers["ClearCache"] = {"status": "fine\r\nSet-Cookie: a=b\n2026 \x1b[31mAccepted"}
@@ -503,10 +499,10 @@ def test_a_cgi_process_says_and_logs_one_line_whatever_the_charger_says(
     head, _, body = ended.stdout.partition(b"\r\n\r\n")
     assert head.startswith(b"Status: 200 OK\r\n")
     assert b"Set-Cookie" not in head
-    for said in (body, ended.stderr):
-        assert said.count(b"\n") == 1
-        assert said.endswith(b"\n")
-        assert b"\x1b" not in said
+    for output in (body, ended.stderr):
+        assert output.count(b"\n") == 1
+        assert output.endswith(b"\n")
+        assert b"\x1b" not in output
 
 
 @pytest.mark.parametrize(
@@ -583,10 +579,10 @@ def test_a_go_echarger_is_started_by_its_canned_call_and_stopped_by_another(
     wait_for(lambda: not is_connected(home, "go-e"))
 
 
-# --- the owner's own words ---
+# --- replies of canned.json ---
 
 
-def test_a_reply_replaces_whatever_the_charger_has_confirmed(ask: Ask, charger: Charger) -> None:
+def test_a_reply_replaces_any_confirmed_status(ask: Ask, charger: Charger) -> None:
     entry = {**START, "reply": "{charge_point} says {status}, {confirmation}"}
     assert ask(entry) == ("done", f'{charger.name} says Accepted, {{"status":"Accepted"}}')
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
@@ -606,8 +602,8 @@ def test_replies_are_chosen_by_status_and_outcome(ask: Ask, charger: Charger) ->
     }
     assert ask({**START, "reply": replies}) == ("done", "Okay.")
     waiting = {**WAITING, "reply": replies, "charge_point": charger.name, "timeout_s": 0.3}
-    told = f"Cable, please. ({charger.name} is waiting: please plug the cable in.)"
-    assert ask(waiting) == ("refused", told)
+    line = f"Cable, please. ({charger.name} is waiting: please plug the cable in.)"
+    assert ask(waiting) == ("refused", line)
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     assert ask(waiting) == ("refused", "No, the cable is not plugged in!")
     charger.answers["RemoteStartTransaction"] = "GenericError"
@@ -619,10 +615,10 @@ def test_replies_are_chosen_by_status_and_outcome(ask: Ask, charger: Charger) ->
     assert (kind, bool(re.fullmatch(f"Gone since {TIME}.", line))) == ("offline", True)
 
 
-# --- what is shown ---
+# --- entries with "show" ---
 
 
-def test_power_is_told_in_watt_as_the_seed_did(ask: Ask, charger: Charger) -> None:
+def test_power_is_answered_in_watt(ask: Ask, charger: Charger) -> None:
     measures(charger, 1380)
     assert ask({"show": "power"}) == ask({"show": "power"}, "de") == ("done", "1380 Watt")
     measures(charger, "7400.4")
@@ -630,7 +626,7 @@ def test_power_is_told_in_watt_as_the_seed_did(ask: Ask, charger: Charger) -> No
     assert ask({"show": "power", "reply": "{kw} kW"}, "de") == ("done", "7,4 kW")
 
 
-def test_power_is_nil_once_the_transaction_has_ended(ask: Ask, charger: Charger) -> None:
+def test_power_is_zero_once_the_transaction_has_ended(ask: Ask, charger: Charger) -> None:
     transaction_id = charger.begin("3333", 50_000_000)
     measures(charger, 11_000, transactionId=transaction_id)
     assert ask({"show": "power"}) == ("done", "11000 Watt")
@@ -658,7 +654,7 @@ def test_power_that_was_never_reported(
     assert ask({"show": "power"}, language) == ("done", line.format(charger.name))
 
 
-def test_an_old_power_is_told_with_its_time(ask: Ask, home: Home, charger: Charger) -> None:
+def test_an_old_power_is_answered_with_its_time(ask: Ask, home: Home, charger: Charger) -> None:
     measures(charger, 1380)
     _make_readings_older(home, charger, 16 * 60)
     kind, line = ask({"show": "power"})
@@ -678,7 +674,7 @@ def _make_readings_older(home: Home, charger: Charger, seconds: int) -> None:
         )
 
 
-def test_what_a_charger_has_measured_is_told_of_one_that_is_offline_too(
+def test_the_power_of_an_offline_charger_is_answered_with_its_time(
     ask: Ask, charger: Charger
 ) -> None:
     measures(charger, 1380)
@@ -717,7 +713,7 @@ def test_a_faulty_connector_names_its_fault(ask: Ask, charger: Charger) -> None:
     assert ask({"show": "state"}, "de") == ("done", "gestört (GroundFailure)")
 
 
-def test_a_charge_is_told_with_its_begin_energy_and_power(
+def test_a_transaction_is_answered_with_begin_energy_and_power(
     ask: Ask, home: Home, charger: Charger
 ) -> None:
     begun_at = datetime.now(UTC)
@@ -734,21 +730,21 @@ def test_a_charge_is_told_with_its_begin_energy_and_power(
     since = begun_at.astimezone(home.settings.zone)
     assert ask({"show": "state"}) == ("done", f"charging since {since:%H:%M}, 3.2 kWh, 7.4 kW")
     assert ask({"show": "state"}, "de") == ("done", f"lädt seit {since:%H:%M}, 3,2 kWh, 7,4 kW")
-    told = ask({"show": "state", "reply": "{account}: {kwh} kWh, {watt} W, {status}"})[1]
-    assert told == "family-y: 3.2 kWh, 7400 W, Charging"
+    line = ask({"show": "state", "reply": "{account}: {kwh} kWh, {watt} W, {status}"})[1]
+    assert line == "family-y: 3.2 kWh, 7400 W, Charging"
     charger.has("SuspendedEV")
     assert ask({"show": "state"}) == ("done", "plugged in, the car takes no power, 3.2 kWh")
     charger.has("Finishing")
     assert ask({"show": "state"}) == ("done", "finished, cable still plugged in, 3.2 kWh")
     measures(charger, 1_400, transactionId=transaction_id)
     line = f"charging since {since:%H:%M}, 3.2 kWh, 1.4 kW"
-    assert ask({"show": "state"}) == ("done", line), "its meter knows better"
+    assert ask({"show": "state"}) == ("done", line), "the meter is newer than the state"
     charger.has("Available")
     charger.end(transaction_id, 60_003_200)
     assert ask({"show": "state"}) == ("done", "free")
 
 
-def test_two_connectors_are_told_one_after_the_other(ask: Ask, charger: Charger) -> None:
+def test_two_connectors_are_answered_one_after_the_other(ask: Ask, charger: Charger) -> None:
     charger.has("Available", 0)
     charger.has("Faulted", 2, "OverVoltage")
     line = "connector 1: free; connector 2: faulty (OverVoltage)"
@@ -756,7 +752,7 @@ def test_two_connectors_are_told_one_after_the_other(ask: Ask, charger: Charger)
     assert ask({"show": "state"}, "de")[1].startswith("Anschluss 1: frei; Anschluss 2: gestört")
 
 
-def test_a_connector_is_told_by_its_name_where_it_has_one(
+def test_a_connector_is_answered_by_its_name_if_it_has_one(
     ask: Ask, home: Home, charger: Charger
 ) -> None:
     charger.has("Available", 0)
@@ -808,26 +804,24 @@ def test_this_months_energy_of_an_account(ask: Ask, home: Home, charger: Charger
 
 
 @pytest.mark.parametrize("account", ["company-q", "", "COMPANY-X"])
-def test_an_account_that_does_not_exist_is_an_error_of_whoever_wrote_the_file(
-    ask: Ask, account: str
-) -> None:
+def test_an_unknown_account_is_a_configuration_error(ask: Ask, account: str) -> None:
     with pytest.raises(ConfigError, match=r"which is not in .*tags\.json: company-x"):
         ask({"show": "energy", "account": account})
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x1bb", "\ud800"])
-def test_an_account_or_charger_that_no_database_can_hold_is_one_too(ask: Ask, name: str) -> None:
+def test_an_unprintable_account_or_charger_is_an_error(ask: Ask, name: str) -> None:
     for entry in ({"show": "energy", "account": name}, {"show": "state", "charge_point": name}):
         with pytest.raises((ConfigError, UsageError)) as refused:
             ask(entry)
         assert str(refused.value).isprintable()
 
 
-# --- the words themselves ---
+# --- sentences ---
 
 
 @pytest.mark.parametrize("table", [SENTENCES, STATES, REASONS, HELD_UP, CARDS])
-def test_german_and_english_say_the_same_things_with_the_same_fields(
+def test_german_and_english_have_the_same_keys_and_fields(
     table: dict[str, dict[str, str]],
 ) -> None:
     assert table["de"].keys() == table["en"].keys()
@@ -836,7 +830,7 @@ def test_german_and_english_say_the_same_things_with_the_same_fields(
         assert fields[0] == fields[1], key
 
 
-def test_a_moment_is_as_short_as_it_is_spoken() -> None:
+def test_a_moment_is_short() -> None:
     zone = read_settings({"TZ": "Europe/Berlin"}).zone
     now_ms, then_ms = 1_795_345_200_000, 1_795_291_200_000  # 22 Nov 2026 12:00, 21 Nov 21:00
     assert spoken_moment(now_ms, now_ms, zone, "de") == "12:00"
@@ -844,5 +838,5 @@ def test_a_moment_is_as_short_as_it_is_spoken() -> None:
     assert spoken_moment(then_ms, now_ms, zone, "en") == "21 Nov 21:00"
 
 
-def test_the_seeds_word_is_kept() -> None:
+def test_the_word_of_the_first_version_stays() -> None:
     assert answering.UNREACHABLE == "OCPP unreachable"

@@ -1,4 +1,4 @@
-"""Calls whose end is not the plain one: odd answers, deaths on either side, and several callers."""
+"""Calls with an unusual end: strange answers, killed processes, and several callers."""
 
 import contextlib
 import json
@@ -27,14 +27,14 @@ SOFT = '{"type": "Soft"}'
 
 @pytest.fixture
 def callers() -> Iterator[Callable[..., Future[Run]]]:
-    """Starts shocpp-command in the background; its end is awaited by `result`."""
+    """Return a function that starts shocpp-command in the background; `result` awaits its end."""
     with ThreadPoolExecutor(8) as pool:
         yield lambda home, *arguments: pool.submit(command, home, *arguments)
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for the tests that do it no harm."""
+    """Start one server for the tests that do not kill it."""
     server = Server(Home(tmp_path_factory.mktemp("town") / "home"))
     yield server
     server.kill()
@@ -42,7 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def town(shared: Server) -> Server:
-    """The shared server without a charger and without a Call."""
+    """Return the shared server, without a charger and without a Call."""
     home = shared.home
     wait_for(lambda: not home.query("SELECT id FROM charge_points WHERE connected"))
     with contextlib.closing(sqlite3.connect(home.database, timeout=10)) as db, db:
@@ -52,14 +52,14 @@ def town(shared: Server) -> Server:
 
 @contextlib.contextmanager
 def garage(server: Server, name: str = "garage") -> Iterator[ClientConnection]:
-    """A charger's bare connection: it has booted, and says only what the test says."""
+    """Open the bare connection of a charger that has booted; the test sends all frames."""
     with connect_websocket(server.url(name)) as charger:
         ask(charger, "BootNotification", BOOT)
         yield charger
 
 
 def asked(charger: ClientConnection) -> tuple[str, str]:
-    """The unique id and the action of the next Call."""
+    """Return the unique id and the action of the next Call."""
     kind, unique_id, action, _ = json.loads(charger.recv(10))
     assert kind == 2
     return unique_id, action
@@ -70,28 +70,26 @@ def answer(charger: ClientConnection, unique_id: str, **confirmation: Any) -> No
     charger.send(json.dumps([3, unique_id, confirmation]))
 
 
-def hears_nothing_but(charger: ClientConnection, unique_id: str) -> None:
-    """A Heartbeat's answer is the next that comes: nothing else was on its way."""
+def assert_nothing_else_comes(charger: ClientConnection, unique_id: str) -> None:
+    """Assert that the answer to a Heartbeat comes next, so that nothing else was sent."""
     charger.send(json.dumps([2, unique_id, "Heartbeat", {}]))
     assert json.loads(charger.recv(10))[:2] == [3, unique_id]
 
 
 def states(home: Home) -> list[str]:
-    """The state of every Call, oldest first."""
+    """Return the state of every Call, oldest first."""
     return [state for (state,) in home.query("SELECT state FROM call ORDER BY id")]
 
 
 def is_out(home: Home) -> bool:
-    """Whether a Call was sent and waits for its answer."""
+    """Return True if a Call was sent and waits for its answer."""
     return "sent" in states(home)
 
 
-# --- odd answers ---
+# --- strange answers ---
 
 
-def test_an_answer_that_comes_too_late_settles_nothing(
-    town: Server, callers: Callable[..., Future[Run]]
-) -> None:
+def test_a_late_answer_settles_nothing(town: Server, callers: Callable[..., Future[Run]]) -> None:
     with garage(town) as charger:
         late = callers(town.home, "-t", "0.4", "Reset", SOFT)
         late_id, _ = asked(charger)
@@ -140,7 +138,7 @@ def test_an_answer_counts_by_its_unique_id_only_and_only_once(
         '[4,"ID",["a","b"],{"c":"d\\n"},7]',
     ],
 )
-def test_a_garbage_answer_is_told_in_one_line(
+def test_an_unreadable_answer_is_reported_in_one_line(
     town: Server, callers: Callable[..., Future[Run]], frame: str
 ) -> None:
     with garage(town) as charger:
@@ -148,7 +146,7 @@ def test_a_garbage_answer_is_told_in_one_line(
         charger.send(frame.replace("ID", asked(charger)[0]))
         refused(waiting.result(), 1)
         assert states(town.home)[-1] in ("refused", "expired")
-        hears_nothing_but(charger, "still there")
+        assert_nothing_else_comes(charger, "still there")
 
 
 @pytest.mark.parametrize(
@@ -167,13 +165,13 @@ def test_a_strange_value_in_a_confirmation_is_printed_as_json_on_one_line(
             assert json.loads(run.stdout.replace("9" * 5_000, "9")).keys() == {"strange"}
         else:
             refused(run, 1)
-        hears_nothing_but(charger, "still there")
+        assert_nothing_else_comes(charger, "still there")
 
 
-# --- deaths while a Call is out ---
+# --- killed processes while a Call is outstanding ---
 
 
-def test_a_worker_killed_while_a_call_is_out_leaves_it_unknown_and_tells_the_caller(
+def test_a_worker_killed_while_a_call_is_outstanding_leaves_it_unknown_and_wakes_the_caller(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger:
@@ -182,20 +180,20 @@ def test_a_worker_killed_while_a_call_is_out_leaves_it_unknown_and_tells_the_cal
         (worker,) = server.workers()
         killed_at = time.monotonic()
         os.kill(worker, signal.SIGKILL)
-        told = refused(waiting.result(), 1)
+        error_text = refused(waiting.result(), 1)
         assert time.monotonic() - killed_at < 3
-    assert "outcome unknown" in told
+    assert "outcome unknown" in error_text
     assert states(server.home) == ["unknown"]
     wait_for(lambda: [pid for pid in server.workers() if pid != worker])
     with garage(server) as charger:
         answer(charger, unique_id, status="Accepted")
-        hears_nothing_but(charger, "not sent again")
-        time.sleep(1.1)  # one look of the switchboard
-        hears_nothing_but(charger, "nor later")
+        assert_nothing_else_comes(charger, "not sent again")
+        time.sleep(1.1)  # one poll of the switchboard
+        assert_nothing_else_comes(charger, "nor later")
     assert states(server.home) == ["unknown"]
 
 
-def test_a_server_killed_while_a_call_is_out_leaves_it_unknown_and_never_sends_it_again(
+def test_a_server_killed_while_a_call_is_outstanding_never_sends_it_again(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger:
@@ -210,11 +208,11 @@ def test_a_server_killed_while_a_call_is_out_leaves_it_unknown_and_never_sends_i
     )
     server.restart()
     with garage(server) as charger:
-        hears_nothing_but(charger, "not sent again")
+        assert_nothing_else_comes(charger, "not sent again")
     assert states(server.home) == ["unknown"]
 
 
-def test_a_server_killed_together_with_the_caller_settles_the_call_when_it_is_back(
+def test_a_server_killed_with_the_caller_settles_the_call_after_its_restart(
     server: Server,
 ) -> None:
     with garage(server) as charger:
@@ -231,24 +229,24 @@ def test_a_server_killed_together_with_the_caller_settles_the_call_when_it_is_ba
     server.restart()
     wait_for(lambda: states(server.home) == ["unknown"])
     with garage(server) as charger:
-        hears_nothing_but(charger, "not sent again")
+        assert_nothing_else_comes(charger, "not sent again")
 
 
-def test_a_charger_that_leaves_while_a_call_is_out_leaves_it_unknown(
+def test_a_charger_that_disconnects_while_a_call_is_outstanding_leaves_it_unknown(
     town: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(town) as charger:
         waiting = callers(town.home, "-t", "20", "Reset", SOFT)
         unique_id, _ = asked(charger)
-    told = refused(waiting.result(), 1)
-    assert told.startswith("outcome unknown: it was sent, then the connection ended")
+    error_text = refused(waiting.result(), 1)
+    assert error_text.startswith("outcome unknown: it was sent, then the connection ended")
     with garage(town) as charger:
         answer(charger, unique_id, status="Accepted")
-        hears_nothing_but(charger, "not sent again")
+        assert_nothing_else_comes(charger, "not sent again")
     assert states(town.home) == ["unknown"]
 
 
-def test_a_newer_connection_does_not_settle_what_the_older_one_was_asked(
+def test_a_newer_connection_does_not_settle_a_call_of_the_older_one(
     town: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(town) as older:
@@ -258,11 +256,11 @@ def test_a_newer_connection_does_not_settle_what_the_older_one_was_asked(
             answer(newer, unique_id, status="Accepted")
             assert close_code(older) == 1008
             assert "outcome unknown" in refused(waiting.result(), 1)
-            hears_nothing_but(newer, "not sent again")
+            assert_nothing_else_comes(newer, "not sent again")
     assert states(town.home) == ["unknown"]
 
 
-def test_a_server_that_is_stopped_keeps_no_caller_waiting(
+def test_a_stopped_server_does_not_keep_callers_waiting(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger, connect_websocket(server.url("mute")) as mute:
@@ -279,27 +277,28 @@ def test_a_server_that_is_stopped_keeps_no_caller_waiting(
     assert states(server.home) == ["unknown", "expired"]
 
 
-def test_a_worker_that_hangs_costs_the_caller_its_patience_and_sends_nothing_afterwards(
+def test_a_hanging_worker_costs_the_caller_its_timeout_and_sends_nothing_afterwards(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger:
-        time.sleep(0.3)  # asleep in the middle of a write, it would keep the caller out
+        # A worker that is stopped in the middle of a write would keep the database locked.
+        time.sleep(0.3)
         (worker,) = server.workers()
         os.kill(worker, signal.SIGSTOP)
         try:
             asked_at = time.monotonic()
-            told = refused(command(server.home, "-t", "1", "Reset", SOFT), 1)
+            error_text = refused(command(server.home, "-t", "1", "Reset", SOFT), 1)
             assert time.monotonic() - asked_at < 2
         finally:
             os.kill(worker, signal.SIGCONT)
-        assert told.startswith("OCPP unreachable. No answer in 1 s: it was never sent")
-        hears_nothing_but(charger, "not sent afterwards")
-        time.sleep(1.1)  # one look of the switchboard
-        hears_nothing_but(charger, "nor later")
+        assert error_text.startswith("OCPP unreachable. No answer in 1 s: it was never sent")
+        assert_nothing_else_comes(charger, "not sent afterwards")
+        time.sleep(1.1)  # one poll of the switchboard
+        assert_nothing_else_comes(charger, "nor later")
     assert states(server.home) == ["expired"]
 
 
-def test_a_database_that_somebody_else_keeps_locked_is_told_in_one_line(
+def test_a_locked_database_is_reported_in_one_line(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger:
@@ -307,14 +306,16 @@ def test_a_database_that_somebody_else_keeps_locked_is_told_in_one_line(
         unique_id, _ = asked(charger)
         with contextlib.closing(sqlite3.connect(server.home.database)) as other:
             other.execute("BEGIN IMMEDIATE")
-            answer(charger, unique_id, status="Accepted")  # which cannot be written down
-            told = refused(command(server.home, "-t", "1", "ClearCache"), 1)
+            # This answer cannot be written: the database is locked.
+            answer(charger, unique_id, status="Accepted")
+            error_text = refused(command(server.home, "-t", "1", "ClearCache"), 1)
             refused(out.result(), 1)
             other.execute("ROLLBACK")
-        assert str(server.home.database) in told
-        assert "locked" in told
-        wait_for(lambda: states(server.home) == ["expired"])  # and ClearCache was never queued
-        hears_nothing_but(charger, "nor sent")
+        assert str(server.home.database) in error_text
+        assert "locked" in error_text
+        # One row only: ClearCache was never queued.
+        wait_for(lambda: states(server.home) == ["expired"])
+        assert_nothing_else_comes(charger, "nor sent")
 
 
 # --- when it may go out ---
@@ -325,10 +326,10 @@ def test_a_call_for_a_charger_that_has_not_booted_expires_and_is_not_sent_later(
 ) -> None:
     with connect_websocket(town.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
-        told = refused(command(town.home, "-t", "0.5", "Reset", SOFT), 1)
-        assert told.startswith("OCPP unreachable. No answer in 0.5 s: it was never sent")
+        error_text = refused(command(town.home, "-t", "0.5", "Reset", SOFT), 1)
+        assert error_text.startswith("OCPP unreachable. No answer in 0.5 s: it was never sent")
         ask(charger, "BootNotification", BOOT, "2")
-        hears_nothing_but(charger, "not sent later")
+        assert_nothing_else_comes(charger, "not sent later")
     assert states(town.home) == ["expired"]
 
 
@@ -339,13 +340,13 @@ def test_a_call_waits_for_the_answer_to_the_boot_notification(
         ask(charger, "Heartbeat", {})
         waiting = callers(town.home, "Reset", SOFT)
         wait_for(lambda: states(town.home) == ["queued"])
-        hears_nothing_but(charger, "still quiet")
+        assert_nothing_else_comes(charger, "still quiet")
         ask(charger, "BootNotification", BOOT, "2")
         answer(charger, asked(charger)[0], status="Accepted")
         assert waiting.result().returncode == 0
 
 
-def test_of_two_callers_each_gets_its_own_answer_one_call_at_a_time_first_come_first_served(
+def test_each_of_several_callers_gets_its_own_answer_in_the_order_of_the_calls(
     town: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(town) as charger:
@@ -356,18 +357,19 @@ def test_of_two_callers_each_gets_its_own_answer_one_call_at_a_time_first_come_f
             wait_for(lambda: len(states(town.home)) == len(waiting))
         for number in range(4):
             unique_id, _ = asked(charger)
-            hears_nothing_but(charger, f"only one at a time {number}")
+            assert_nothing_else_comes(charger, f"only one at a time {number}")
             assert states(town.home)[number:] == ["sent"] + ["queued"] * (3 - number)
             answer(charger, unique_id, unknownKey=[f"answer {number}"])
         for number, caller in enumerate(waiting):
             assert json.loads(caller.result().stdout) == {"unknownKey": [f"answer {number}"]}
 
 
-def test_calls_that_are_found_together_go_out_in_the_order_they_came(
+def test_calls_of_one_poll_go_out_in_the_order_they_were_queued(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with garage(server) as charger:
-        time.sleep(0.3)  # asleep in the middle of a write, it would keep the callers out
+        # A worker that is stopped in the middle of a write would keep the database locked.
+        time.sleep(0.3)
         (worker,) = server.workers()
         os.kill(worker, signal.SIGSTOP)
         try:
@@ -385,7 +387,7 @@ def test_calls_that_are_found_together_go_out_in_the_order_they_came(
         assert [caller.result().stdout for caller in waiting] == ["{}\n"] * 3
 
 
-def test_a_silent_charger_holds_up_no_other_ones_calls(
+def test_a_silent_charger_does_not_delay_the_calls_of_others(
     town: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with Charger(town, "silent", Reset=None).boot(), Charger(town, "quick").boot():
@@ -395,7 +397,7 @@ def test_a_silent_charger_holds_up_no_other_ones_calls(
         refused(out.result(), 1)
 
 
-def test_a_call_behind_one_that_is_never_answered_goes_out_when_that_has_expired(
+def test_a_call_behind_an_unanswered_one_goes_out_when_that_has_expired(
     town: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with Charger(town, "garage", Reset=None).boot() as charger:
@@ -419,7 +421,7 @@ def test_a_caller_that_gives_up_while_queued_is_not_served_later(
         assert [action for action, _ in charger.calls] == ["Reset"]
 
 
-def test_calls_find_their_charger_whichever_worker_holds_it(
+def test_calls_reach_chargers_of_any_worker(
     serve: Callable[..., Server],
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS="--workers 2")

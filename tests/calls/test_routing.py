@@ -1,9 +1,9 @@
-"""Calls reach the right charger, whoever holds it and whoever asks.
+"""The routing of Calls: each one reaches its charger, in any worker and from any caller.
 
 Real gunicorn with several workers, chargers of the field's own library (PyPI `ocpp`), and callers
-of every kind at once. Each Call says something that no other says, and a charger answers it with
-its own name and what it was told: a Call that went astray, was lost or was doubled shows in what
-the callers got, in what the chargers heard, and in the queue.
+of every kind at the same time. Each Call has a content of its own, and a charger answers it with
+its name and that content. So a misrouted, lost or doubled Call shows in the answers of the callers,
+in the messages that the chargers received, and in the queue.
 
 `SHOCPP_CALLS=10000 make test ARGS="tests/calls/test_routing.py -s"` is the long run; it prints its
 figures.
@@ -61,27 +61,27 @@ WEB_SERVER = {
 
 
 class Errand(NamedTuple):
-    """A Call: whom it is meant for, and what no other Call says; also its name in canned.json."""
+    """A Call: its charger, and its unique content, which is also its name in canned.json."""
 
     charge_point_id: str
     content: str
 
     @property
     def payload(self) -> dict[str, str]:
-        """Of its DataTransfer."""
+        """Return the payload of its DataTransfer."""
         return {"vendorId": "de.example", "data": self.content}
 
     @property
     def answer(self) -> str:
-        """What the charger that it is meant for says to it."""
-        return f"{self.charge_point_id} heard {self.content}"
+        """Return the answer of its charger."""
+        return f"{self.charge_point_id} received {self.content}"
 
 
 class Done(NamedTuple):
-    """An errand, what its caller was told, and how long that took."""
+    """An errand, the answer that its caller got, and the seconds that it took."""
 
     errand: Errand
-    told: str
+    answer: str
     seconds: float
 
 
@@ -89,22 +89,22 @@ class Done(NamedTuple):
 
 
 class Box(ChargePoint):
-    """The library's charge point; it says its name in every answer."""
+    """The library's charge point, with its name in every answer."""
 
-    def __init__(self, name: str, connection: Any, heard: Counter[Errand]) -> None:
+    def __init__(self, name: str, connection: Any, received: Counter[Errand]) -> None:
         super().__init__(name, connection, response_timeout=20)
-        self._heard = heard
+        self._received = received
 
     @on(Action.data_transfer)
     def take(self, vendor_id: str, data: str) -> call_result.DataTransfer:
-        """Count what it was told, and repeat it."""
+        """Count a DataTransfer and repeat its content."""
         errand = Errand(self.id, data)
-        self._heard[errand] += 1
+        self._received[errand] += 1
         return call_result.DataTransfer(DataTransferStatus.accepted, errand.answer)
 
 
 class Pipes:
-    """A `shocpp-backend` as the library wants a connection to be."""
+    """A `shocpp-backend` as a connection of the library."""
 
     def __init__(self, process: Process) -> None:
         assert process.stdin is not None
@@ -112,12 +112,12 @@ class Pipes:
         self._process, self._writer, self._reader = process, process.stdin, process.stdout
 
     async def send(self, text: str) -> None:
-        """One line."""
+        """Send one line."""
         self._writer.write(f"{text}\n".encode())
         await self._writer.drain()
 
     async def recv(self) -> str:
-        """One line."""
+        """Return the next line."""
         line = await self._reader.readline()
         if not line:
             raise EOFError
@@ -130,10 +130,10 @@ class Pipes:
 
 
 class Fleet:
-    """Chargers in one asyncio loop, which has a thread of its own."""
+    """Chargers in one asyncio loop with its own thread."""
 
     def __init__(self, home: Home) -> None:
-        self.heard: Counter[Errand] = Counter()
+        self.received: Counter[Errand] = Counter()
         self._home = home
         self._connections: dict[str, tuple[Any, asyncio.Task[None]]] = {}
         self._loop = asyncio.new_event_loop()
@@ -144,7 +144,7 @@ class Fleet:
         asyncio.run_coroutine_threadsafe(act, self._loop).result(PATIENCE_S)
 
     async def _boot(self, name: str, connection: Any) -> None:
-        box = Box(name, connection, self.heard)
+        box = Box(name, connection, self.received)
         self._connections[name] = connection, asyncio.create_task(box.start())
         booted = call.BootNotification(
             "go-eCharger", "go-e", charge_point_serial_number=serial(name)
@@ -198,19 +198,19 @@ class Fleet:
 
 @pytest.fixture
 def fleet(home: Home) -> Iterator[Fleet]:
-    """Chargers; they leave with the test."""
+    """Return chargers that disconnect at the end of the test."""
     chargers = Fleet(home)
     yield chargers
     chargers.go_home()
 
 
 def serial(name: str) -> str:
-    """The serial of a charger, which callers may use as well."""
+    """Return the serial of a charger, which callers may use too."""
     return f"serial-of-{name}"
 
 
 def holders(home: Home) -> dict[str, int]:
-    """Each charger that is connected, and the pid of the process that holds it."""
+    """Return each connected charger, and the pid of the process that holds it."""
     return dict(
         home.query(
             "SELECT charge_point_id, pid FROM connection JOIN worker USING (worker)"
@@ -239,27 +239,27 @@ def spread(home: Home, server: Server, fleet: Fleet, workers: int) -> None:
 
 
 def timed(call_of: Callable[[Errand], str], errands: Iterable[Errand]) -> list[Done]:
-    """Run errands one after the other; one that fails tells why."""
+    """Run errands one after the other; the answer of a failed one is its error."""
     done = []
     for errand in errands:
         begun = time.perf_counter()
         try:
-            told = call_of(errand)
+            answer = call_of(errand)
         except (ShocppError, OSError, http.client.HTTPException) as error:
-            told = repr(error)
-        done.append(Done(errand, told, time.perf_counter() - begun))
+            answer = repr(error)
+        done.append(Done(errand, answer, time.perf_counter() - begun))
     return done
 
 
 def by_command(home: Home, errand: Errand) -> str:
-    """By `shocpp-command`, and by the serial."""
+    """Call by `shocpp-command`, with the serial."""
     name, payload = serial(errand.charge_point_id), json.dumps(errand.payload)
     done = home.run("shocpp-command", "-c", name, "-t", str(PATIENCE_S), "DataTransfer", payload)
     return str(json.loads(done.stdout)["data"]) if done.returncode == 0 else done.stderr
 
 
 def by_cgi(home: Home, errand: Errand) -> str:
-    """By a web server that starts cgi-bin/caller.py."""
+    """Call by cgi-bin/caller.py, as a web server starts it."""
     environment = {**home.environment, **WEB_SERVER, "QUERY_STRING": f"canned={errand.content}"}
     done = subprocess.run(CALLER, capture_output=True, text=True, env=environment, timeout=60)
     head, _, body = done.stdout.partition("\n\n")  # text=True has taken the \r
@@ -267,7 +267,7 @@ def by_cgi(home: Home, errand: Errand) -> str:
 
 
 def by_http(connection: http.client.HTTPConnection, errand: Errand) -> str:
-    """By a connection that is kept."""
+    """Call by HTTP, on one connection for many Calls."""
     connection.request("GET", f"/cgi-bin/caller?canned={errand.content}")
     response = connection.getresponse()
     body = response.read().decode()
@@ -275,7 +275,7 @@ def by_http(connection: http.client.HTTPConnection, errand: Errand) -> str:
 
 
 def by_program(environment: dict[str, str], errand: Errand) -> str:
-    """By Python."""
+    """Call by Python."""
     name, asked = errand.charge_point_id, CallOptions("a test", PATIENCE_S)
     settings = read_settings(environment)
     outcome = place_call(settings, name, "DataTransfer", errand.payload, asked)
@@ -283,7 +283,7 @@ def by_program(environment: dict[str, str], errand: Errand) -> str:
 
 
 def confirmed(line: str) -> str:
-    """What the charger said, from the line that a canned call of `can` makes of it."""
+    """Return the charger's answer in the line of a canned call of `can`."""
     return str(json.loads(line)["data"])
 
 
@@ -303,7 +303,7 @@ def can(home: Home, errands: Iterable[Errand]) -> None:
 
 
 def program(environment: dict[str, str], errands: list[Errand]) -> list[Done]:
-    """A process of its own, in which three threads call."""
+    """Call from three threads of one process."""
     with ThreadPoolExecutor(3) as threads:
         call_of = partial(by_program, environment)
         parts = threads.map(lambda number: timed(call_of, errands[number::3]), range(3))
@@ -311,13 +311,13 @@ def program(environment: dict[str, str], errands: list[Errand]) -> list[Done]:
 
 
 def browse(server: Server, errands: list[Errand]) -> list[Done]:
-    """One HTTP connection."""
+    """Call on one HTTP connection."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", server.port)) as connection:
         return timed(partial(by_http, connection), errands)
 
 
 def errands_for(names: Iterable[str], kind: str, count: int) -> list[Errand]:
-    """Errands of one kind of caller, for one charger after the other."""
+    """Return errands of one kind of caller, for one charger after the other."""
     return [
         Errand(name, f"{kind}-{number}")
         for number, name in zip(range(count), itertools.cycle(names), strict=False)
@@ -325,7 +325,7 @@ def errands_for(names: Iterable[str], kind: str, count: int) -> list[Errand]:
 
 
 def run_all(home: Home, server: Server, names: list[str], count: int) -> dict[str, list[Done]]:
-    """All kinds of callers at once; what they were told, by kind."""
+    """Run all kinds of callers at once; return their results by kind."""
     few = max(min(count // 25, 100), 2)
     shares = {"command": few, "cgi": few, "http": min(count // 4, 1_000)}
     shares["program"] = count - sum(shares.values())
@@ -357,40 +357,40 @@ def run_all(home: Home, server: Server, names: list[str], count: int) -> dict[st
 
 
 def figures(workers: int, all_done: dict[str, list[Done]], seconds: float) -> str:
-    """One line a kind of caller."""
+    """Return one line for each kind of caller."""
     count = sum(map(len, all_done.values()))
     lines = [f"{workers} workers: {count} Calls in {seconds:.1f} s, {count / seconds:.0f}/s"]
     for kind, done in all_done.items():
-        taken = sorted(one.seconds * 1000 for one in done)
+        taken = sorted(result.seconds * 1000 for result in done)
         p50, p99 = taken[len(taken) // 2], taken[len(taken) * 99 // 100]
-        wrong = sum(one.told != one.errand.answer for one in done)
+        wrong = sum(result.answer != result.errand.answer for result in done)
         lines.append(f"  {kind}: {len(done)}, p50 {p50:.1f} ms, p99 {p99:.1f} ms, {wrong} wrong")
     return "\n".join(lines)
 
 
 def assert_delivered_once(home: Home, fleet: Fleet, all_done: Iterable[Done]) -> None:
-    """Every Call was answered by whom it was meant for, once, and that is what the queue says."""
+    """Assert that its charger answered every Call once, and that the queue agrees."""
     all_done = list(all_done)
-    wrong = [one for one in all_done if one.told != one.errand.answer]
+    wrong = [done for done in all_done if done.answer != done.errand.answer]
     assert not wrong, f"{len(wrong)} of {len(all_done)} went wrong, such as {wrong[0]}"
-    errands = [one.errand for one in all_done]
-    assert fleet.heard == Counter(errands)
-    assert set(fleet.heard.values()) == {1}
+    errands = [done.errand for done in all_done]
+    assert fleet.received == Counter(errands)
+    assert set(fleet.received.values()) == {1}
     queued = home.query(
         "SELECT charge_point_id, payload ->> 'data', confirmation ->> 'data', state FROM calls"
     )
-    assert sorted(queued) == sorted((*one, one.answer, "answered") for one in errands)
+    assert sorted(queued) == sorted((*errand, errand.answer, "answered") for errand in errands)
 
 
-# -- what must hold --------------------------------------------------------------------------------
+# -- tests -----------------------------------------------------------------------------------------
 
 
 def worker_of(server: Server, connection: http.client.HTTPConnection) -> int:
-    """The pid of the worker that has accepted a connection, as the kernel knows it."""
+    """Return the pid of the worker that has accepted a connection, from /proc."""
     ports = f":{server.port:04X}", f":{connection.sock.getsockname()[1]:04X}"
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-    # Sockets that wait to be forgotten have the same ports, and no inode.
-    inodes = [one[9] for one in sockets if (one[1][-5:], one[2][-5:]) == ports]
+    # Sockets in TIME_WAIT have the same ports, and no inode.
+    inodes = [fields[9] for fields in sockets if (fields[1][-5:], fields[2][-5:]) == ports]
     (inode,) = [inode for inode in inodes if inode != "0"]
     for pid in server.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
@@ -400,25 +400,25 @@ def worker_of(server: Server, connection: http.client.HTTPConnection) -> int:
     pytest.fail(f"no worker has {connection.sock}")
 
 
-def entrances(server: Server, workers: int) -> dict[int, http.client.HTTPConnection]:
-    """A connection to each worker, by its pid."""
-    found: dict[int, http.client.HTTPConnection] = {}
+def connections_to_workers(server: Server, workers: int) -> dict[int, http.client.HTTPConnection]:
+    """Return a connection to each worker, by its pid."""
+    connections: dict[int, http.client.HTTPConnection] = {}
     deadline = time.monotonic() + PATIENCE_S
-    while len(found) < workers:
-        assert time.monotonic() < deadline, f"only {list(found)} accept connections"
+    while len(connections) < workers:
+        assert time.monotonic() < deadline, f"only {list(connections)} accept connections"
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
         connection.request("GET", "/healthz")
         assert connection.getresponse().read() == b"ok\n"
         pid = worker_of(server, connection)
-        if pid in found:
+        if pid in connections:
             connection.close()
         else:
-            found[pid] = connection
-    return found
+            connections[pid] = connection
+    return connections
 
 
 @SEVERAL
-def test_a_call_that_enters_by_any_worker_finds_the_charger_of_any_other(
+def test_a_call_to_any_worker_reaches_the_charger_of_any_other(
     workers: int, home: Home, serve: Callable[..., Server], fleet: Fleet
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS=f"--workers {workers}")
@@ -426,28 +426,28 @@ def test_a_call_that_enters_by_any_worker_finds_the_charger_of_any_other(
     held_by = holders(home)
     assert set(held_by.values()) == set(server.workers())
     matrix = [(pid, name) for pid in server.workers() for name in BOXES]
-    errands = {place: Errand(place[1], f"by-{place[0]}-to-{place[1]}") for place in matrix}
+    errands = {(pid, name): Errand(name, f"by-{pid}-to-{name}") for pid, name in matrix}
     can(home, errands.values())
-    doors = entrances(server, workers)
+    connections = connections_to_workers(server, workers)
     all_done = []
     for (pid, _), errand in errands.items():
-        all_done += timed(partial(by_http, doors[pid]), [errand])
-        assert worker_of(server, doors[pid]) == pid
+        all_done += timed(partial(by_http, connections[pid]), [errand])
+        assert worker_of(server, connections[pid]) == pid
     assert_delivered_once(home, fleet, all_done)
     assert holders(home) == held_by
     sent_by = home.query(
         "SELECT payload ->> 'data', pid FROM call JOIN worker USING (worker) ORDER BY 1"
     )
     assert sent_by == sorted(
-        (one.content, held_by[one.charge_point_id]) for one in errands.values()
+        (errand.content, held_by[errand.charge_point_id]) for errand in errands.values()
     )
-    for door in doors.values():
-        door.close()
+    for connection in connections.values():
+        connection.close()
 
 
 @SEVERAL
 @pytest.mark.timeout(60 + CALLS // 20)
-def test_every_call_of_many_callers_at_once_is_answered_once_by_whom_it_was_meant_for(
+def test_every_call_of_many_callers_is_answered_once_by_its_charger(
     workers: int, home: Home, serve: Callable[..., Server], fleet: Fleet
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS=f"--workers {workers}")
@@ -460,7 +460,7 @@ def test_every_call_of_many_callers_at_once_is_answered_once_by_whom_it_was_mean
     assert len(home.query("SELECT DISTINCT worker FROM call")) == workers
 
 
-def test_chargers_on_pipes_and_on_websockets_are_found_alike(
+def test_calls_reach_chargers_on_pipes_and_on_websockets(
     home: Home, serve: Callable[..., Server], fleet: Fleet
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
@@ -478,7 +478,7 @@ def test_chargers_on_pipes_and_on_websockets_are_found_alike(
     assert_delivered_once(home, fleet, itertools.chain(*all_done.values()))
 
 
-def test_a_charger_that_moves_from_a_websocket_to_a_pipe_is_found_there(
+def test_calls_reach_a_charger_that_moves_from_a_websocket_to_a_pipe(
     home: Home, serve: Callable[..., Server], fleet: Fleet
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
