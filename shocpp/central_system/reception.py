@@ -140,7 +140,7 @@ class Reception:
         After a second attempt (`insists`) the conversation is closed.
         """
         if job.insists:
-            log.warning("%s from %s is sent away: %s", job.charge_point_id, job.remote, NAME_TAKEN)
+            log.warning("%s from %s is refused: %s", job.charge_point_id, job.remote, NAME_TAKEN)
             taken = RefusedAttempts(
                 job.charge_point_id, address_of(job.remote), NAME_TAKEN, "", 1, now_ms()
             )
