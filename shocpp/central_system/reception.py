@@ -42,7 +42,7 @@ SIGN_OF_LIFE_S = 5.0
 CONTEST_S = 6.0
 """Seconds until the other one asks again.
 
-More than SIGN_OF_LIFE_S, also if another process holds the first connection and is told late.
+More than SIGN_OF_LIFE_S: another process may hold the first connection and see the claim late.
 """
 
 NAMELESS_S = 10.0
