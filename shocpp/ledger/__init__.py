@@ -1,1 +1,1 @@
-"""The money as pure functions (ground floor): no I/O, no clock, no frames, no SQL."""
+"""Accounts, transactions, records and prices as pure functions: no I/O, clock, frames or SQL."""

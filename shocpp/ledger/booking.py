@@ -1,12 +1,12 @@
-"""The accounting record of a StopTransaction (ground floor: pure).
+"""The accounting record of a StopTransaction (pure).
 
     start    transactions.decide_start(fact, card, rows)    a repeat, or a new transaction
-    stop     matching.match_stop(fact, rows)                which transaction does it end?
-             book_stop(fact, match, readings, …)            what is booked, and is it under review?
+    stop     matching.match_stop(fact, rows)                the transaction that it ends
+             book_stop(fact, match, readings, …)            the record, booked or under review
 
-The bookkeeper hands in the fact and the rows that matter, all read inside one BEGIN IMMEDIATE; the
-decision is written in the same transaction, before the confirmation leaves. Energy is never
-negative and never dropped.
+The writer reads the rows for a decision and writes the decision in one BEGIN IMMEDIATE. The
+confirmation leaves after its commit (invariant I1). Energy is never negative and never dropped
+(I4): a record that is not plausible is written under review, and a human decides.
 """
 
 from collections.abc import Iterable
@@ -20,24 +20,34 @@ from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 CLOCK_AHEAD_MS = 5 * 60_000
-"""How far ahead of ours a charger's clock may be for its stop time to count."""
+"""The largest lead of a charger's clock over ours, in milliseconds, at which its times count."""
 
 MOST_W = 400_000
+"""The highest power that a charger delivers, in W."""
+
 SHORTEST_S = 300
-"""No charger delivers more; a shorter transaction is judged as one of this length, because it is
-rather its clock that is wrong."""
+"""The seconds that a shorter transaction counts as: there the clock is wrong, not the register."""
 
 MUCH_WH = 500
+"""The energy of the power readings, in Wh, from which the register is compared with them."""
+
 FAR_BELOW = 10
-"""A register that counts so many times less than the power readings say, where they say this much,
-counts something else: OpenEVSE called kWh Wh."""
+"""The factor between power readings and register that shows a wrong unit: OpenEVSE sent kWh as Wh."""
 
 MOST_WH = 2**62
-"""No column holds more."""
+"""The highest energy that is stored, in Wh: SQLite's integers end at 2**63."""
 
 
 class Record(NamedTuple):
-    """An accounting record. `review` is the reason it waits for a human, None when it is booked."""
+    """An accounting record. Times are in milliseconds since 1970.
+
+    consumed_wh    the energy; end - begin except where the register restarted
+    billed_ms      the time whose month the record belongs to
+    duration_s     seconds from start to stop, None if a time is missing
+    charging_s     seconds in which energy flowed, None if no reading shows it
+    provenance     started, decoded (only the id was left of the start), unmatched or decided
+    review         the reasons why it waits for a human; None for a booked record
+    """
 
     account_index: int
     account: str
@@ -58,20 +68,21 @@ class Record(NamedTuple):
 
     @property
     def begin_kwh(self) -> int:
-        """The seed's whole kWh at the start."""
+        """The whole kWh at the start, as in the seed."""
         return self.begin_wh // 1000
 
     @property
     def end_kwh(self) -> int:
-        """The seed's whole kWh at the stop."""
+        """The whole kWh at the stop, as in the seed."""
         return self.end_wh // 1000
 
     @property
     def consumed_kwh(self) -> int:
-        """The seed's difference of whole kWh; every sum is of `consumed_wh` instead."""
+        """The difference of the whole kWh, as in the seed; sums use `consumed_wh` instead."""
         if self.consumed_wh == 0:
             return 0
         sign = 1 if self.consumed_wh > 0 else -1
+        # A register that restarted has a difference of the other sign: it says nothing here.
         if sign * (self.end_wh - self.begin_wh) >= 0:
             return self.end_kwh - self.begin_kwh
         return sign * (abs(self.consumed_wh) // 1000)
@@ -86,11 +97,12 @@ def book_stop(
     cap_wh: int = CAP_WH,
     now_ms: int,
 ) -> Record:
-    """The record of a stop that is no repeat.
+    """Return the accounting record of a stop that is no repeat.
 
-    `readings` are the transaction's meter values in order; `neighbours` are the intervals (Wh)
-    that other records or later starts claim and that this one must not book again; with more than
-    `cap_wh` it waits for a human.
+    readings       the transaction's meter values, in the order of their receipt
+    overlapping    the intervals in Wh that other records or later starts cover (invariant I3)
+    cap_wh         the energy above which the record waits for a review
+    now_ms         the time of receipt
     """
     overlapping, readings = tuple(overlapping), tuple(readings)
     transaction = match.closes or match.follows
@@ -101,9 +113,11 @@ def book_stop(
         flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []
     registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
-    most_wh = max(cap_wh, CAP_WH)  # of a large battery; a small cap makes no reading implausible
+    # The cap bounds the bill, not the physics: a small one makes no reading implausible.
+    most_wh = max(cap_wh, CAP_WH)
     begin_wh = _begin_wh(stopped, match, registers, overlapping, reviews, most_wh)
     end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews, most_wh)
+    # Each reason is judged by itself, so that the human sees all of them at once.
     if _overlaps(begin_wh, end_wh, overlapping):
         reviews.append("overlaps what is booked already")
     if consumed_wh > cap_wh:
@@ -139,22 +153,25 @@ def book_stop(
 
 
 def late_record(record: Record, month: str, billed_ms: int) -> Record:
-    """A record whose month (YYYY-MM) is closed: it is billed at another moment, and says so.
+    """Return the record billed at another time, because its month (YYYY-MM) is closed.
 
-    That moment is a whole second, which is what the record's file can tell.
+    A flag names the closed month.
     """
+    # A whole second: the record's file stores no milliseconds, and a rebuild must read the same.
     flags = (*record.flags, f"late: {month} is closed")
     return record._replace(billed_ms=billed_ms - billed_ms % 1000, flags=flags)
 
 
 def _overlaps(begin_wh: int, end_wh: int, overlapping: Iterable[tuple[int, int]]) -> bool:
+    """Return True if an interval lies inside by more than the tolerance; touching is no overlap."""
     return any(
         low + TOLERANCE_WH < end_wh and high > begin_wh + TOLERANCE_WH for low, high in overlapping
     )
 
 
 def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | None:
-    """From start to stop by the charger's own clock, which may be hours off ours."""
+    """Return the seconds from start to stop, or None if they are not known."""
+    # Both times are the charger's: its clock may be hours off ours, and the difference is right.
     if started_ms is None or stopped.stopped_ms is None or stopped.stopped_ms < started_ms:
         return None
     return (stopped.stopped_ms - started_ms) // 1000
@@ -167,33 +184,37 @@ def _charging_s(
     stopped_ms: int | None,
     end_wh: int,
 ) -> int | None:
-    """How long energy flowed: from each reading to the next one with a higher register, the start
-    and the stop among them.
+    """Return the seconds in which energy flowed, or None if no reading shows it.
 
-    None where no reading in between tells both its time and the register.
+    They are the times from each reading to the next if its register is higher. Start and stop count
+    as readings, but at least one reading between them must have a time and a register.
     """
     every = (
         Reading(started_ms, begin_wh, None),
         *readings,
         Reading(stopped_ms, end_wh, None),
     )
-    told = [
+    samples = [
         (reading.sampled_ms, reading.register_wh)
         for reading in every
         if reading.sampled_ms is not None and reading.register_wh is not None
     ]
     if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
         return None
+    # A clock that was set back gives a negative time, which counts as none.
     flowed_ms = sum(
         max(later_ms - earlier_ms, 0)
-        for (earlier_ms, earlier_wh), (later_ms, later_wh) in pairwise(told)
+        for (earlier_ms, earlier_wh), (later_ms, later_wh) in pairwise(samples)
         if later_wh > earlier_wh
     )
     return flowed_ms // 1000
 
 
 def _by_power_wh(readings: tuple[Reading, ...]) -> int:
-    """What the power readings come to at least: of two neighbours the lower one counts."""
+    """Return the energy, in Wh, that the power readings prove at least.
+
+    Between two readings the lower power counts.
+    """
     watt_ms = before_ms = before_w = 0
     for reading in readings:
         if reading.sampled_ms is not None and reading.power_w is not None:
@@ -204,6 +225,7 @@ def _by_power_wh(readings: tuple[Reading, ...]) -> int:
 
 
 def _provenance(match: Match) -> str:
+    """Return the stored word for the source of the start reading."""
     if match.unmatched:
         return "unmatched"
     return "started" if match.decoded_start_wh is None else "decoded"
@@ -217,7 +239,7 @@ def _begin_wh(
     reviews: list[str],
     most_wh: int,
 ) -> int:
-    """Where the energy to book begins."""
+    """Return the register reading at which the energy to book begins, in Wh."""
     meter_stop_wh = stopped.meter_stop_wh or 0
     if match.closes:
         if match.closes.start_known:
@@ -227,10 +249,12 @@ def _begin_wh(
     if match.follows:
         return _covered_to_wh(match.follows, meter_stop_wh, reviews)
     if match.decoded_start_wh is not None:
-        # Registers are raw (errata 3.77): where a record ends within this kWh, the start was there.
+        # The id has whole kWh only. Registers are raw (errata 3.77), so a transaction begins where
+        # the one before ended: a record that ends within this kWh gives the exact start.
         kwh_wh = match.decoded_start_wh
         ends = (high for _, high in overlapping if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
+    # An unmatched stop: show the reviewer the energy that its id claims, if that is plausible.
     unpacked = unpack(stopped.transaction_id or 0)
     if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= most_wh:
         return unpacked.start_kwh * 1000
@@ -238,8 +262,13 @@ def _begin_wh(
 
 
 def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[str]) -> int:
-    """Up to where an earlier stop of this transaction has booked it already."""
+    """Return the reading up to which an earlier stop has booked this transaction, in Wh.
+
+    A second stop books only the rest.
+    """
     start_wh, covered_wh = transaction.meter_start_wh, transaction.meter_stop_wh
+    # The register restarted before the first stop. Of start and first stop, this one begins at the
+    # higher one that its reading has reached: that books the least, and a human reviews it.
     if covered_wh is None or covered_wh < start_wh:
         reviews.append("a second stop after the register restarted")
         if covered_wh is None or meter_stop_wh >= start_wh:
@@ -258,7 +287,10 @@ def _energy(
     reviews: list[str],
     most_wh: int,
 ) -> tuple[int, int]:
-    """The end reading and the energy; never negative, never dropped."""
+    """Return the reading at the stop and the energy to book, both in Wh.
+
+    The energy is never negative. Each doubt adds a text to `flags` or `reviews`.
+    """
     end_wh = stopped.meter_stop_wh
     if end_wh is None:
         reviews.append("the stop has no readable meter reading")
@@ -266,6 +298,8 @@ def _energy(
     if begin_wh < 0 or end_wh < -TOLERANCE_WH:
         reviews.append("a negative meter reading")
         return end_wh, max(end_wh - begin_wh, 0)
+    # Only a transaction that this stop closes has all its readings on file. Without them a restart
+    # of the register cannot be recognised.
     if match.closes is None:
         if match.decoded_start_wh is not None and end_wh < begin_wh:
             reviews.append("the stop reading lies below the start that its id names")
@@ -274,11 +308,15 @@ def _energy(
     if begin_wh - TOLERANCE_WH <= end_wh:
         if end_wh < begin_wh:
             flags.append(f"stopped {begin_wh - end_wh} Wh below its start")
+        # Without a restart the two ends decide. Readings may be of another register: MicroOcpp
+        # sends MeterValues from zero beside a cumulative meterStart.
         if not grown.restarts:
             return end_wh, max(end_wh - begin_wh, 0)
         reviews.append("the readings fall in between: the register may have restarted")
     else:
         flags.append("register restarted")
+        # A stop a little below the start is rather a misreading. As a restart it would bill all
+        # that the meter has ever counted.
         if not registers and 2 * end_wh >= begin_wh:
             reviews.append("the stop reading lies below the start, but not low")
         if grown.restarts != 1 or grown.contradictions:
@@ -289,10 +327,11 @@ def _energy(
 def _stop_time(
     stopped: TransactionStopped, started_ms: int | None, now_ms: int, flags: list[str]
 ) -> int:
-    """The charger's stop time where it is plausible, else ours; our own clock may be unset too."""
+    """Return the charger's stop time if it is plausible, else the time of receipt."""
     stopped_ms = stopped.stopped_ms
     if stopped_ms is not None and has_clock(stopped_ms):
         after_start = started_ms is None or started_ms <= stopped_ms
+        # Our own clock may be unset too. Then the charger's time counts.
         not_ahead = stopped_ms <= now_ms + CLOCK_AHEAD_MS or not has_clock(now_ms)
         if after_start and not_ahead:
             return stopped_ms

@@ -1,13 +1,13 @@
-"""What a human decides about energy, as entries beside the records they are about (ground: pure).
+"""The decisions of a human about energy, as entries beside the records (pure).
 
-    assign     another account answers for the energy
-    correct    the readings or the energy were others
-    dismiss    nobody owes it
+    assign     book the energy to another account
+    correct    book other readings or another energy
+    dismiss    book the energy to nobody
 
-A record is never changed. If it was booked, a `reversal` takes its energy away again; then a
-`replacement` or a `dismissal` says what holds instead. One that was under review has never been
-counted, so nothing is taken away. Transactions that were never stopped, and gaps, have no record to
-replace: their entry stands alone.
+A record is never changed (invariant I3). If it was booked, a `reversal` subtracts its energy. Then
+a `replacement` or a `dismissal` holds in its place. A record under review was never counted, so it
+gets no reversal. A gap, or a transaction that was never stopped, has no record to replace: its
+entry stands alone.
 """
 
 from typing import NamedTuple
@@ -20,21 +20,21 @@ from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
 
 
 class Owner(NamedTuple):
-    """The account that answers for energy."""
+    """The account that energy is booked to."""
 
     account_index: int
     account: str
 
 
 class Entry(NamedTuple):
-    """An accounting record that a decision makes: a reversal, a replacement or a dismissal."""
+    """An accounting record of a decision; `entry` is reversal, replacement or dismissal."""
 
     entry: str
     record: Record
 
 
 class Measured(NamedTuple):
-    """What a human has read off: any of the readings and the energy, in Wh."""
+    """The readings and the energy that a human gives, in Wh; None if not given."""
 
     begin_wh: int | None = None
     end_wh: int | None = None
@@ -42,32 +42,37 @@ class Measured(NamedTuple):
 
 
 def assign(record: Record, owner: Owner) -> tuple[Entry, ...]:
-    """The entries by which an account answers for the energy of this record."""
-    return (*_taken_away(record), Entry("replacement", _owned(record, owner)))
+    """Return the entries that book the energy of this record to an account."""
+    return (*_reversal(record), Entry("replacement", _owned(record, owner)))
 
 
 def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ...]:
-    """The entries by which a record gets other readings; UsageError where they do not agree."""
+    """Return the entries that book other readings or another energy to an account.
+
+    Raises UsageError if nothing changes, or if the readings and the energy do not agree.
+    """
     if measured == Measured():
         if owner == Owner(record.account_index, record.account):
-            raise UsageError(
-                "say what was measured, or whose it is: --begin, --end, --wh, --account"
-            )
+            raise UsageError("there is nothing to correct; give --begin, --end, --wh or --account")
         return assign(record, owner)
-    begin_wh, end_wh, consumed_wh = _agreed(record, measured)
+    begin_wh, end_wh, consumed_wh = _completed(record, measured)
     corrected = record._replace(begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh)
-    return (*_taken_away(record), Entry("replacement", _owned(corrected, owner)))
+    return (*_reversal(record), Entry("replacement", _owned(corrected, owner)))
 
 
 def dismiss(record: Record) -> tuple[Entry, ...]:
-    """The entries by which nobody owes the energy of this record."""
-    return (*_taken_away(record), Entry("dismissal", record._replace(consumed_wh=0, review=None)))
+    """Return the entries that book the energy of this record to nobody."""
+    return (*_reversal(record), Entry("dismissal", record._replace(consumed_wh=0, review=None)))
 
 
 def gap_record(
     connector_id: int | None, from_wh: int, to_wh: int, after_ms: int, before_ms: int
 ) -> Record:
-    """Energy past the books, as a record under review that a decision can be about."""
+    """Return energy without a transaction as a record under review.
+
+    The register counted from `from_wh` to `to_wh` between two transactions, whose times are
+    `after_ms` and `before_ms`. Nothing else is known of it.
+    """
     return Record(
         account_index=UNASSIGNED_INDEX,
         account=UNASSIGNED,
@@ -89,7 +94,10 @@ def gap_record(
 
 
 def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record:
-    """A transaction that was never stopped, up to its last reading, as a record under review."""
+    """Return a transaction that was never stopped as a record under review.
+
+    It ends at its last reading, `end_wh` at `last_ms`.
+    """
     started_ms = transaction.started_ms if has_clock(transaction.started_ms) else None
     no_card = (NO_CARD_TOLD,) if NO_CARD_TOLD in transaction.flags else ()
     return Record(
@@ -112,10 +120,11 @@ def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record
     )
 
 
-def _taken_away(record: Record) -> tuple[Entry, ...]:
-    """The readings change places, so that end - begin is what is taken away."""
+def _reversal(record: Record) -> tuple[Entry, ...]:
+    """Return the entry that subtracts a booked record, or none for a record under review."""
     if record.review is not None:
         return ()
+    # The readings change places, so that end - begin is the energy of every entry.
     reversed_ = record._replace(
         begin_wh=record.end_wh, end_wh=record.begin_wh, consumed_wh=-record.consumed_wh
     )
@@ -123,18 +132,20 @@ def _taken_away(record: Record) -> tuple[Entry, ...]:
 
 
 def _owned(record: Record, owner: Owner) -> Record:
+    """Return the record booked to an account."""
     return record._replace(account_index=owner.account_index, account=owner.account, review=None)
 
 
-def _agreed(record: Record, measured: Measured) -> tuple[int, int, int]:
-    """Begin, end and energy: what was not read off follows from the others.
+def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
+    """Return begin, end and energy; a value that is not given follows from the others.
 
-    Where the register restarted in between, its readings say nothing of the energy.
+    Raises UsageError if they do not agree. After a restart of the register they cannot be compared.
     """
     begin_wh, end_wh, consumed_wh = measured
     if begin_wh is None:
-        told = None if end_wh is None or consumed_wh is None else end_wh - consumed_wh
-        begin_wh = record.begin_wh if told is None else told
+        begin_wh = record.begin_wh
+        if end_wh is not None and consumed_wh is not None:
+            begin_wh = end_wh - consumed_wh
     if end_wh is None:
         restarted = record.end_wh < begin_wh
         end_wh = record.end_wh if consumed_wh is None or restarted else begin_wh + consumed_wh

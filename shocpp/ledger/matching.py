@@ -1,7 +1,15 @@
-"""Which transaction a StopTransaction ends (ground floor: pure).
+"""The matching of a StopTransaction with the transaction that it ends (pure).
 
-The first rule that has an answer decides; nothing is refused and nothing dropped: what no rule can
-decide is `unmatched`, with the reason.
+The rules run in this order, and the first one with an answer decides:
+
+    _match_known         the same stop is on file: it is a repeat
+    _match_same_id       a transaction of this Charge Point has the id
+    _match_without_id    the id is missing or bent: the only open transaction that fits
+    _match_decoded       the id is unknown, but may be older than this database
+
+A stop is never refused and never dropped (invariant I4). If no rule has an answer, or two
+transactions are possible, it is `unmatched`: booked under review, with the reason.
+All rows are of the stop's own Charge Point, so no other one can close a transaction (I9).
 """
 
 from collections.abc import Mapping
@@ -13,18 +21,21 @@ from shocpp.ledger.transaction_id import INT32_MAX, SHARE, UNASSIGNED_INDEX, unp
 from shocpp.ledger.transactions import Transaction, has_clock, natural_key
 from shocpp.ocpp.facts import TransactionStopped
 
-FORGETFUL_MS = 30 * 86_400_000
-"""How long after the birth of a database a start may be older than it."""
+RECOVERY_MS = 30 * 86_400_000
+"""The age of a database, in milliseconds, up to which a start may be older than the database."""
 
 FLOAT32_SLIP = 64
-"""Chargers that keep ids in a float32 return them off by at most half a step of 128."""
+"""The largest error of an id that a charger keeps in a float32.
+
+Above 2**30 such ids are multiples of 128, so rounding moves an id by 64 at most.
+"""
 
 
 class StopOnFile(NamedTuple):
     """An earlier StopTransaction with the same natural key.
 
-    `connector_id` is that of the transaction it ended, if it ended one; `last_start` the row of the
-    newest transaction of its Charge Point when it came.
+    `connector_id` is the connector of the transaction that it ended, or None. `last_start` is the
+    row of the newest transaction of its Charge Point at its receipt.
     """
 
     row: int
@@ -34,30 +45,51 @@ class StopOnFile(NamedTuple):
 
 
 class StopRows(Protocol):
-    """What is on file that matters to a StopTransaction; most stops ask for the first two only.
+    """The rows that decide a StopTransaction, oldest first.
 
-    All but the last three are of its own Charge Point. `card_account` is the account index of the
-    stop's id tag, if it has a known one.
+    Properties, so that the store reads only the rows that a rule uses: most stops need the first
+    two. `known`, `same_id` and `unstopped` are rows of the stop's own Charge Point.
     """
 
     @property
-    def known(self) -> tuple[StopOnFile, ...]: ...
+    def known(self) -> tuple[StopOnFile, ...]:
+        """The earlier stops with the same natural key."""
+
     @property
-    def same_id(self) -> tuple[Transaction, ...]: ...
+    def same_id(self) -> tuple[Transaction, ...]:
+        """The transactions with the stop's id, in any state."""
+
     @property
-    def unstopped(self) -> tuple[Transaction, ...]: ...
+    def unstopped(self) -> tuple[Transaction, ...]:
+        """The open and the orphaned transactions."""
+
     @property
-    def card_account(self) -> int | None: ...
+    def card_account(self) -> int | None:
+        """The account index of the stop's id tag, or None if it has no known id tag."""
+
     @property
-    def issued_elsewhere(self) -> bool: ...
+    def issued_elsewhere(self) -> bool:
+        """True if another Charge Point has a transaction with the stop's id."""
+
     @property
-    def account_names(self) -> Mapping[int, str]: ...
+    def account_names(self) -> Mapping[int, str]:
+        """The account names by index, of tags.json and of the database."""
+
     @property
-    def ledger_born_ms(self) -> int: ...
+    def ledger_born_ms(self) -> int:
+        """The time since which every start is on file: creation, rebuild or import."""
 
 
 class Match(NamedTuple):
-    """Which transaction a stop ends. Exactly one of the first five is set."""
+    """The transaction that a stop ends. Exactly one of the first five fields is set.
+
+    repeat_of           the row of the earlier stop that this one repeats
+    closes              the open or orphaned transaction that it ends
+    follows             the ended transaction whose second stop it is
+    decoded_start_wh    the start reading that its id contains; nothing else of the start is on file
+    unmatched           the reason why a human must review it
+    account             with `account_index`: the owner if only the id names one
+    """
 
     repeat_of: int | None = None
     closes: Transaction | None = None
@@ -70,33 +102,41 @@ class Match(NamedTuple):
 
 
 def stop_key(stopped: TransactionStopped) -> str:
-    """The natural key of a stop at its Charge Point: id, time, reading.
+    """Return the natural key of a stop at its Charge Point: id, timestamp, meter reading.
 
-    Where the id says nothing, the card says which of two stops in one second it is.
+    The id is the number if it is one, else the text as sent.
     """
-    spelled = stopped.transaction_id
-    said = (
-        stopped.transaction_id_text if spelled is None else str(spelled),
+    sent_id = stopped.transaction_id
+    parts = (
+        stopped.transaction_id_text if sent_id is None else str(sent_id),
         stopped.stopped_text,
         stopped.meter_stop_wh,
     )
+    # Two connectors may be stopped offline in one second at one reading. If both send -1, only
+    # their cards differ.
     if is_anonymous(stopped) and stopped.id_tag is not None:
-        return natural_key(*said, id_tag_key(stopped.id_tag))
-    return natural_key(*said)
+        return natural_key(*parts, id_tag_key(stopped.id_tag))
+    return natural_key(*parts)
 
 
 def anonymous_stop_key(stopped: TransactionStopped) -> str:
-    """The key without its id: MicroOcpp repeats a stop with its id first, then with -1."""
+    """Return the natural key without the id.
+
+    MicroOcpp sends the same stop first with its id and then with -1.
+    """
     return natural_key(stopped.stopped_text, stopped.meter_stop_wh)
 
 
 def is_anonymous(stopped: TransactionStopped) -> bool:
-    """Whether the stop's id says nothing about what it ends (-1 and 0)."""
+    """Return True if the stop's id names no transaction (-1 or 0)."""
     return stopped.transaction_id in (-1, 0)
 
 
 def match_stop(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Match:
-    """Which transaction a StopTransaction ends: the first of these rules that has an answer."""
+    """Return the transaction that a StopTransaction ends, by the first rule with an answer.
+
+    `now_ms` is the time of receipt.
+    """
     return (
         _match_known(stopped, rows)
         or _match_same_id(stopped, rows)
@@ -107,31 +147,36 @@ def match_stop(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Matc
 
 
 def _match_known(stopped: TransactionStopped, rows: StopRows) -> Match | None:
-    """A repeat; but a charger without a clock that has gone on to a new transaction means that one.
+    """Return the stop on file that this one repeats.
 
-    Transaction messages come in order (OCPP 1.6 §3.7), so a stop received after a later start with
-    its id, or on its connector, cannot be the old stop again. That order is the rows', not our
-    clock's.
+    A charger without a clock sends equal stops of different transactions. If a later start fits
+    this stop, it is no repeat: the next rules find its transaction.
     """
+    # The last one, because a charger repeats its newest stop until it is answered.
     known = next((stop for stop in reversed(rows.known) if _same_stop(stop, stopped)), None)
     if known is None:
         return None
     if not has_clock(stopped.stopped_ms):
+        # Transaction messages come in order (OCPP 1.6 §3.7). So a stop after a later start with its
+        # id, or on its connector, is not the old stop again. The row ids give the order: our own
+        # clock may be set back between the two.
         later = [t for t in rows.unstopped if t.row > known.last_start]
         if any(transaction in rows.same_id for transaction in later):
             return None
         fitting = [transaction for transaction in later if _fits(transaction, stopped, rows)]
         if any(known.connector_id in (None, t.connector_id) for t in fitting):
             return None
+        # The later start is on another connector. Both readings are possible, and each would lose
+        # or double energy if it is the wrong one: a human decides.
         if fitting:
             return Match(unmatched="a repeat, or the stop of an open transaction elsewhere")
     return Match(repeat_of=known.row)
 
 
 def _same_stop(known: StopOnFile, stopped: TransactionStopped) -> bool:
-    """Two connectors may be stopped in one second at one reading.
+    """Return True if a stop with the same natural key can be the same stop.
 
-    Where the id does not tell them apart, their cards do.
+    Without an id, two connectors stopped in one second at one reading differ by their cards only.
     """
     if not is_anonymous(stopped) or known.id_tag is None or stopped.id_tag is None:
         return True
@@ -139,7 +184,10 @@ def _same_stop(known: StopOnFile, stopped: TransactionStopped) -> bool:
 
 
 def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
-    """The open transaction with this id; a second stop of an ended one only if its time says so."""
+    """Return the open transaction with this id, or the ended one whose second stop this is.
+
+    Several transactions share an id if they are shorter than a kWh, or if the register restarts.
+    """
     if not rows.same_id:
         return None
     unstopped = [transaction for transaction in rows.same_id if transaction.state != "stopped"]
@@ -148,6 +196,9 @@ def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
         unstopped = [t for t in unstopped if _fits(t, stopped, rows) and _in_time(t, stopped)]
         if len(unstopped) != 1:
             return Match(unmatched="several open transactions have this id")
+    # A stop not later than the stop of an ended transaction belongs to that one, unless the open
+    # one had begun by then. Without an ended transaction the times decide nothing: go-e sends stop
+    # times before the start.
     is_old = any(_no_later(stopped.stopped_ms, t.stopped_ms) for t in ended)
     if unstopped and (not is_old or _in_time(unstopped[0], stopped)):
         return Match(closes=unstopped[0])
@@ -156,18 +207,26 @@ def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
 
 
 def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:
+    """Return True if both moments are known and the first is not the later one."""
     return moment_ms is not None and other_ms is not None and moment_ms <= other_ms
 
 
 def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
-    """Offline ids (-1), 0, local ids of the charger's own, and ids that a float32 has bent."""
+    """Return the only transaction that fits a stop whose id names none.
+
+    Chargers send -1 or 0 for offline transactions, ids of their own beyond int32, and ids that a
+    float32 has rounded.
+    """
     sent = stopped.transaction_id
     if sent is not None and 0 < sent <= INT32_MAX:
+        # A positive id may be forged or belong to another transaction. It closes one only if it
+        # decodes to the same account and nearly the same start.
         near = [t for t in rows.unstopped if _is_bent(sent, t) and _fits(t, stopped, rows)]
         if len(near) == 1:
             slip = sent - near[0].transaction_id
             return Match(closes=near[0], flags=(f"id off by {slip}",))
         return None
+    # A StopTransaction is the stop of the current transaction rather than of an orphaned one.
     for state in ("open", "orphaned"):
         fitting = [t for t in rows.unstopped if t.state == state and _fits(t, stopped, rows)]
         if len(fitting) > 1:
@@ -178,15 +237,21 @@ def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | No
 
 
 def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Match | None:
-    """The recovery record: an id that this database does not know, but may be older than it."""
+    """Return account and start of an id that this database does not know.
+
+    This is the recovery after a lost database: the id alone holds the account and the start.
+    Every condition below protects against billing a forged or foreign id.
+    """
     unpacked = unpack(stopped.transaction_id or 0)
     if unpacked is None:
         return None
     if rows.issued_elsewhere:
         return Match(unmatched="this id was issued to another charge point")
-    if now_ms - rows.ledger_born_ms >= FORGETFUL_MS:
+    # An intact database has every id that it issued. So only a young one may accept unknown ids.
+    if now_ms - rows.ledger_born_ms >= RECOVERY_MS:
         return Match(unmatched="this id was not issued by this ledger")
     start_wh = unpacked.start_kwh * 1000
+    # The energy would be booked twice: now by this stop, later by the open transaction's own.
     if any(start_wh <= t.meter_start_wh <= (stopped.meter_stop_wh or 0) for t in rows.unstopped):
         return Match(unmatched="an open transaction lies in what this id claims")
     if rows.card_account not in (None, unpacked.account_index):
@@ -203,7 +268,7 @@ def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> 
 
 
 def _fits(transaction: Transaction, stopped: TransactionStopped, rows: StopRows) -> bool:
-    """Whether card and reading of the stop agree with this transaction.
+    """Return True if the card and the reading of the stop agree with this transaction.
 
     Another card of the same account may stop it (OCPP 1.6 §3.10).
     """
@@ -222,11 +287,14 @@ def _fits(transaction: Transaction, stopped: TransactionStopped, rows: StopRows)
 
 
 def _in_time(transaction: Transaction, stopped: TransactionStopped) -> bool:
+    """Return True if the transaction began before the stop, or a time is missing."""
     started_ms, stopped_ms = transaction.started_ms, stopped.stopped_ms
     return started_ms is None or stopped_ms is None or started_ms <= stopped_ms
 
 
 def _is_bent(sent: int, transaction: Transaction) -> bool:
+    """Return True if a float32 can have made `sent` from the id of this transaction."""
+    # The account must agree: 64 kWh across the end of a share would bill another account.
     issued = transaction.transaction_id
     same_account = unpack(sent) is not None and (
         sent // SHARE == issued // SHARE == transaction.account_index

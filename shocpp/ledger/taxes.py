@@ -1,13 +1,17 @@
-"""VAT of a paper's sums (ground floor: pure): reckoned once for each rate, on the sum."""
+"""The VAT of a statement's sums (pure).
+
+VAT is computed once for each rate, on the sum of its amounts, so that rounding happens once.
+"""
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
 _WHOLE_BP = 10_000
+"""100 % in basis points."""
 
 
 class Tax(NamedTuple):
-    """What of a sum is VAT, in cents: net + vat = gross. `vat_bp` 1900 is 19 %."""
+    """The VAT of one rate, in cents: net + vat = gross. A `vat_bp` of 1900 is 19 %."""
 
     vat_bp: int
     net_ct: int
@@ -16,7 +20,10 @@ class Tax(NamedTuple):
 
 
 class Taxable(NamedTuple):
-    """An amount in cents; `vat_bp` None: nothing is said of VAT; `vat_included`: it is gross."""
+    """An amount in cents; `vat_bp` is None if no VAT is configured.
+
+    `vat_included` is True for a gross amount and False for a net amount.
+    """
 
     amount_ct: int
     vat_bp: int | None
@@ -24,7 +31,11 @@ class Taxable(NamedTuple):
 
 
 def taxes_of(amounts: Iterable[Taxable]) -> tuple[tuple[Tax, ...], int]:
-    """The VAT of amounts by rate, and the sum that is to be paid, in cents."""
+    """Return the VAT of each rate, lowest rate first, and the sum to pay in cents.
+
+    The sum to pay is the gross amounts, plus the net amounts with their VAT, plus the amounts
+    without VAT.
+    """
     total_ct = 0
     gross: dict[int, int] = {}
     net: dict[int, int] = {}
@@ -39,7 +50,7 @@ def taxes_of(amounts: Iterable[Taxable]) -> tuple[tuple[Tax, ...], int]:
 
 
 def _tax(vat_bp: int, gross_ct: int, net_ct: int) -> Tax:
-    """Gross amounts hold their VAT, on net ones it is added."""
+    """Return the VAT of one rate: extracted from the gross amounts, added to the net amounts."""
     of_gross_ct = gross_ct - _half_up(gross_ct * _WHOLE_BP, _WHOLE_BP + vat_bp)
     vat_ct = of_gross_ct + _half_up(net_ct * vat_bp, _WHOLE_BP)
     whole_ct = gross_ct + net_ct + vat_ct - of_gross_ct
@@ -47,6 +58,7 @@ def _tax(vat_bp: int, gross_ct: int, net_ct: int) -> Tax:
 
 
 def _half_up(dividend: int, divisor: int) -> int:
-    """A quotient rounded half away from zero, as a bill and its reversal have to agree."""
+    """Return a quotient, rounded half away from zero."""
+    # Not half towards plus infinity: a bill and its reversal must have the same VAT.
     sign = -1 if dividend < 0 else 1
     return sign * ((2 * abs(dividend) + divisor) // (2 * divisor))

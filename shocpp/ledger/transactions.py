@@ -1,7 +1,7 @@
-"""Transactions and their natural keys (ground floor: pure): what a StartTransaction becomes.
+"""Transactions, their natural keys, and the decision about a StartTransaction (pure).
 
-Repeats are recognised by what the charger's meter and clock said, never by message ids, which
-restart at every boot of many chargers and change on every retry of others.
+The readings of a charger's meter and clock identify a repeat. Message ids do not: they restart at
+every boot of many chargers and change on every retry of others.
 """
 
 import json
@@ -13,19 +13,27 @@ from shocpp.ledger.transaction_id import pack
 from shocpp.ocpp.facts import TransactionStarted
 
 NO_CARD_TOLD = "no card told: default tag"
+"""The flag of a transaction whose charger sent no id tag and has a default tag."""
 
 CLOCK_SET_SINCE_MS = 1_577_836_800_000
-"""2020-01-01: a charger that says less has no clock (1970: MicroOcpp, 2014-01-01: Alfen)."""
+"""2020-01-01: an earlier time comes from an unset clock.
 
+MicroOcpp sends 1970 and Alfen 2014-01-01 before their clocks are set.
+"""
 
 _KEYS = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Transaction(NamedTuple):
-    """A transaction on file; `row` is the store's own key of it.
+    """A transaction on file. Energies are in Wh, times in milliseconds since 1970.
 
-    `id_tag` is the card that it is booked by, also where the charger named none. `assigned_by` says
-    which human gave it to another account than its card's, and why.
+    row            its key in the database
+    id_tag         the effective id tag: the charger's, or its default tag if it sent none
+    status         the AuthorizationStatus that answered its start
+    state          open, orphaned (a later start took its connector) or stopped
+    start_known    False if the start had no readable meter reading
+    assigned_by    the user who assigned it to another account, and the reason
+    flags          the texts of its flags, joined
     """
 
     row: int
@@ -46,7 +54,12 @@ class Transaction(NamedTuple):
 
 
 class StartRows(NamedTuple):
-    """What is on file at the Charge Point of a StartTransaction."""
+    """The rows of one Charge Point that decide a StartTransaction.
+
+    same_key              the newest transaction with the same natural key
+    unstopped             its open and orphaned transactions
+    charging_elsewhere    True if the card has an open transaction at another Charge Point
+    """
 
     same_key: Transaction | None
     unstopped: tuple[Transaction, ...]
@@ -54,7 +67,11 @@ class StartRows(NamedTuple):
 
 
 class StartDecision(NamedTuple):
-    """`repeat_of` is the row of the transaction that is merely told again; else a new one."""
+    """The answer to a StartTransaction, and the transaction to write.
+
+    `repeat_of` is the row of the transaction that the charger sent again, None for a new one.
+    `orphaned` are the rows of the transactions that it replaces on its connector.
+    """
 
     repeat_of: int | None
     id_tag: str
@@ -67,12 +84,16 @@ class StartDecision(NamedTuple):
 
 
 def has_clock(moment_ms: int | None) -> bool:
-    """Whether a charger's time came from a clock that was set."""
+    """Return True if a charger's time comes from a clock that was set."""
     return moment_ms is not None and moment_ms >= CLOCK_SET_SINCE_MS
 
 
 def start_key(started: TransactionStarted) -> str:
-    """The natural key of a start at its Charge Point: of what it told, whatever card is meant."""
+    """Return the natural key of a start at its Charge Point.
+
+    It holds connector, id tag, meter start and the timestamp as the charger wrote it.
+    """
+    # The id tag as sent, not the effective one: a changed default tag must not make a repeat new.
     return natural_key(
         started.connector_id,
         id_tag_key(started.id_tag),
@@ -81,23 +102,24 @@ def start_key(started: TransactionStarted) -> str:
     )
 
 
-@lru_cache(typed=True)  # a stop asks for its keys six times
+# A stop needs its keys six times. The cache is typed, because 1 == 1.0 == True in Python.
+@lru_cache(typed=True)
 def natural_key(*parts: object) -> str:
-    """What was said, as one text: the same data always make the same key."""
+    """Return the parts as one JSON text; equal parts always make an equal key."""
     return _KEYS.encode(parts)
 
 
 def decide_start(
     started: TransactionStarted, card: Card, rows: StartRows, default_tag: str | None = None
 ) -> StartDecision:
-    """What a StartTransaction becomes (OCPP 1.6 §4.8).
+    """Decide if a StartTransaction is a repeat, and return its id, account and status.
 
-    `card` is that of `meant_tag`.
-
-    A repeat gets the id, account and status of the first one, whatever tags.json says by now. An
-    unset clock makes keys that return, so there it is a repeat only while the first is open.
+    `card` is the card of the effective id tag (OCPP 1.6 §4.8). A repeat gets the id, account and
+    status of the first start, even if tags.json has changed since (invariant I7).
     """
     same = rows.same_key
+    # A charger without a clock sends the same key for different transactions. There it is a repeat
+    # only while the first one is open.
     if same is not None and (has_clock(started.started_ms) or same.state == "open"):
         return StartDecision(
             repeat_of=same.row,
@@ -121,8 +143,10 @@ def decide_start(
     if packed.moved_kwh:
         flags.append(f"transaction id moved by {packed.moved_kwh} kWh")
     status = card.status
+    # OCPP 1.6 §7.2: ConcurrentTx. A repeat never comes here, so it never gets it (invariant I7).
     if status == "Accepted" and rows.charging_elsewhere and not card.concurrent:
         status = "ConcurrentTx"
+    # One connector has one transaction, so the charger lost the stop of the older one.
     orphaned = tuple(
         transaction.row
         for transaction in rows.unstopped

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
 from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, book_stop, late_record
 from shocpp.ledger.matching import (
-    FORGETFUL_MS,
+    RECOVERY_MS,
     Match,
     StopOnFile,
     anonymous_stop_key,
@@ -640,7 +640,7 @@ def test_a_bent_id_that_fits_two_is_under_review() -> None:
 
 
 def test_an_id_of_a_lost_database_is_decoded() -> None:
-    rows = stop_rows(ledger_born_ms=NOW_MS - FORGETFUL_MS + 1)
+    rows = stop_rows(ledger_born_ms=NOW_MS - RECOVERY_MS + 1)
     match = match_stop(stopped(), rows, NOW_MS)
     assert match == Match(
         decoded_start_wh=9_042_000,
@@ -665,7 +665,7 @@ def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
     [
         (
             10_009_042,
-            {"ledger_born_ms": NOW_MS - FORGETFUL_MS},
+            {"ledger_born_ms": NOW_MS - RECOVERY_MS},
             "this id was not issued by this ledger",
         ),
         (10_009_042, {"issued_elsewhere": True}, "this id was issued to another charge point"),

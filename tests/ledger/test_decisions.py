@@ -155,7 +155,9 @@ def test_whose_it_is_can_be_corrected_whatever_the_readings(
 
 
 def test_a_correction_says_something() -> None:
-    with pytest.raises(UsageError, match=r"^say what was measured, or whose it is: --begin"):
+    with pytest.raises(
+        UsageError, match=r"^there is nothing to correct; give --begin, --end, --wh or --account$"
+    ):
         correct(record(), Owner(0, UNASSIGNED), Measured())
 
 
