@@ -10,10 +10,10 @@ confirmation leaves after its commit (invariant I1). Energy is never negative an
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import NamedTuple
 
 from shocpp.ledger.matching import Match
+from shocpp.ledger.meter_values import charging_s, power_wh
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
 from shocpp.ledger.transaction_id import unpack
 from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
@@ -32,7 +32,10 @@ MUCH_WH = 500
 """The energy of the power readings, in Wh, from which the register is compared with them."""
 
 FAR_BELOW = 10
-"""The factor between power readings and register that shows a wrong unit: OpenEVSE sent kWh as Wh."""
+"""The factor between power readings and register that shows a wrong unit.
+
+OpenEVSE sends kWh as Wh.
+"""
 
 MOST_WH = 2**62
 """The highest energy that is stored, in Wh: SQLite's integers end at 2**63."""
@@ -113,16 +116,17 @@ def book_stop(
         flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []
     registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
-    # The cap bounds the bill, not the physics: a small one makes no reading implausible.
+    # A large battery may exceed the usual cap. A small cap is a wish of the owner: readings above
+    # it are real, and only the record waits.
     most_wh = max(cap_wh, CAP_WH)
     begin_wh = _begin_wh(stopped, match, registers, overlapping, reviews, most_wh)
     end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews, most_wh)
-    # Each reason is judged by itself, so that the human sees all of them at once.
+    # Several reasons may apply. The record keeps all of them for the reviewer.
     if _overlaps(begin_wh, end_wh, overlapping):
         reviews.append("overlaps what is booked already")
     if consumed_wh > cap_wh:
         reviews.append(f"more than {cap_wh // 1000} kWh")
-    by_power_wh = _by_power_wh(readings)
+    by_power_wh = power_wh(readings)
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
     started_ms = transaction.started_ms if transaction else None
@@ -144,7 +148,7 @@ def book_stop(
         stopped_ms=stopped_ms,
         billed_ms=stopped_ms,
         duration_s=duration_s,
-        charging_s=_charging_s(begin_wh, started_ms, readings, stopped.stopped_ms, end_wh),
+        charging_s=charging_s(begin_wh, started_ms, readings, stopped.stopped_ms, end_wh),
         stop_reason=stopped.reason,
         provenance=_provenance(match),
         review="; ".join(reviews) or None,
@@ -175,53 +179,6 @@ def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | No
     if started_ms is None or stopped.stopped_ms is None or stopped.stopped_ms < started_ms:
         return None
     return (stopped.stopped_ms - started_ms) // 1000
-
-
-def _charging_s(
-    begin_wh: int,
-    started_ms: int | None,
-    readings: tuple[Reading, ...],
-    stopped_ms: int | None,
-    end_wh: int,
-) -> int | None:
-    """Return the seconds in which energy flowed, or None if no reading shows it.
-
-    They are the times from each reading to the next if its register is higher. Start and stop count
-    as readings, but at least one reading between them must have a time and a register.
-    """
-    every = (
-        Reading(started_ms, begin_wh, None),
-        *readings,
-        Reading(stopped_ms, end_wh, None),
-    )
-    samples = [
-        (reading.sampled_ms, reading.register_wh)
-        for reading in every
-        if reading.sampled_ms is not None and reading.register_wh is not None
-    ]
-    if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
-        return None
-    # A clock that was set back gives a negative time, which counts as none.
-    flowed_ms = sum(
-        max(later_ms - earlier_ms, 0)
-        for (earlier_ms, earlier_wh), (later_ms, later_wh) in pairwise(samples)
-        if later_wh > earlier_wh
-    )
-    return flowed_ms // 1000
-
-
-def _by_power_wh(readings: tuple[Reading, ...]) -> int:
-    """Return the energy, in Wh, that the power readings prove at least.
-
-    Between two readings the lower power counts.
-    """
-    watt_ms = before_ms = before_w = 0
-    for reading in readings:
-        if reading.sampled_ms is not None and reading.power_w is not None:
-            lower_w = max(min(before_w, reading.power_w), 0)
-            watt_ms += lower_w * max(reading.sampled_ms - before_ms, 0)
-            before_ms, before_w = reading.sampled_ms, reading.power_w
-    return watt_ms // 3_600_000
 
 
 def _provenance(match: Match) -> str:
@@ -267,8 +224,8 @@ def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[s
     A second stop books only the rest.
     """
     start_wh, covered_wh = transaction.meter_start_wh, transaction.meter_stop_wh
-    # The register restarted before the first stop. Of start and first stop, this one begins at the
-    # higher one that its reading has reached: that books the least, and a human reviews it.
+    # The first stop had no reading, or the register restarted before it. Of start and first stop,
+    # the energy begins at the higher one that this reading has reached: that books the least.
     if covered_wh is None or covered_wh < start_wh:
         reviews.append("a second stop after the register restarted")
         if covered_wh is None or meter_stop_wh >= start_wh:
