@@ -9,7 +9,8 @@ from pathlib import Path
 
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError
-from shocpp.ledger.tariffs import NO_TARIFFS, Tariffs, parse_tariffs
+from shocpp.ledger.tariff_file import parse_tariffs
+from shocpp.ledger.tariffs import NO_TARIFFS, Tariffs
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,17 @@
-"""Accounts and their cards, as tags.json lists them (ground floor: pure).
+"""The accounts and their cards, as tags.json lists them (pure).
 
     [{"index": 1, "account": "company-x", "ids": ["1111", "2222"]}]
 
-Optional keys of an account: `"blocked"` (true, or the list of its blocked ids), `"expires"` (an
-ISO date or time from which on its cards are Expired), `"concurrent": false` (a card that charges at
-one Charge Point is refused at another with ConcurrentTx), `"names"` (of cards, for the paper).
+    index         1..214, a part of the account's transaction ids; never give it to another account
+    account       the name of the account
+    ids           the id tags of its cards
+    blocked       optional: true, or a list of those ids that are Blocked
+    expires       optional: an ISO date or time (UTC) from which all its cards are Expired
+    concurrent    optional: false refuses a card with ConcurrentTx while it charges elsewhere
+    names         optional: an object with names of cards for the statement, by id
+    comment       optional: any text
+
+Unknown keys are ignored, and reported when the file is read.
 """
 
 import json
@@ -16,7 +23,7 @@ from shocpp.errors import ConfigError
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 
 UNASSIGNED = "unassigned"
-"""The account of energy that no account answers for."""
+"""The account of energy that belongs to no account of tags.json, such as that of unknown cards."""
 
 _KNOWN = frozenset(
     ("index", "account", "ids", "blocked", "expires", "concurrent", "names", "comment")
@@ -25,20 +32,20 @@ _SEPARATORS = str.maketrans("", "", ":- \t\r\n")
 
 
 def id_tag_key(id_tag: str) -> str:
-    """The form in which id tags are compared: without case, blanks and separators.
+    """Return the form in which id tags are compared: without case, blanks and separators.
 
-    CiString20 is case-insensitive (OCPP 1.6 §3.14, errata 3.73); ABB writes `20:69:C0:21`.
+    CiString20 is case-insensitive (OCPP 1.6 §3.14, errata 3.73). ABB writes `20:69:C0:21`.
     """
     return id_tag.translate(_SEPARATORS).casefold()
 
 
 def effective_id_tag(id_tag: str, default_tag: str | None) -> str:
-    """The card that a charger means: what it names, else its default tag, if it has one."""
+    """Return the id tag that a charger sent, or its default tag if it sent none and has one."""
     return id_tag if default_tag is None or id_tag_key(id_tag) else default_tag
 
 
 class Account(NamedTuple):
-    """One account of tags.json."""
+    """One account of tags.json; `blocked` has the `id_tag_key` of each blocked card."""
 
     account_index: int
     name: str
@@ -50,9 +57,10 @@ class Account(NamedTuple):
 
 
 class Card(NamedTuple):
-    """What an id tag stands for: an account (`unassigned` for an unknown one) and its status.
+    """The account and the status of an id tag; an unknown one belongs to `unassigned`.
 
-    `status` is the AuthorizationStatus of OCPP 1.6 §7.2, ConcurrentTx aside.
+    `status` is the AuthorizationStatus of OCPP 1.6 §7.2, without ConcurrentTx: the caller knows
+    the open transactions. `concurrent` is False if the caller must check them.
     """
 
     account_index: int
@@ -65,15 +73,15 @@ UNKNOWN_CARD = Card(UNASSIGNED_INDEX, UNASSIGNED, "Invalid", True)
 
 
 class Accounts(NamedTuple):
-    """All accounts in force."""
+    """All accounts in force, by index and by the `id_tag_key` of their cards."""
 
     by_index: Mapping[int, Account]
     by_id_tag: Mapping[str, Account]
     ignored: tuple[str, ...] = ()
-    """Keys that mean nothing, each with its place: perhaps a misspelled "expires"."""
+    """The unknown keys, each with its account: perhaps a misspelled "expires"."""
 
     def card(self, id_tag: str, now_ms: int) -> Card:
-        """What this id tag stands for now."""
+        """Return the account and the status of an id tag at this time."""
         key = id_tag_key(id_tag)
         account = self.by_id_tag.get(key)
         if account is None:
@@ -86,15 +94,15 @@ class Accounts(NamedTuple):
         return Card(account.account_index, account.name, status, account.concurrent)
 
     def names(self) -> list[str]:
-        """The accounts' names in the order of their indices."""
+        """Return the account names in the order of their indices."""
         return [self.by_index[index].name for index in sorted(self.by_index)]
 
     def names_by_index(self) -> dict[int, str]:
-        """The accounts' names."""
+        """Return the account names by index."""
         return {index: account.name for index, account in self.by_index.items()}
 
     def card_names(self) -> dict[str, str]:
-        """The names that cards have been given, by `id_tag_key`."""
+        """Return the names of cards by `id_tag_key`."""
         return dict(pair for account in self.by_index.values() for pair in account.card_names)
 
 
@@ -102,32 +110,33 @@ NO_ACCOUNTS = Accounts({}, {})
 
 
 def parse_accounts(text: str, source: str) -> Accounts:
-    """The accounts of a tags.json; `source` names the file in errors.
+    """Return the accounts of a tags.json; `source` names the file in errors.
 
-    It is taken whole or not at all: ConfigError for anything that is not the form above, an index
-    outside 1..214 or used twice, a name used twice, or an id in two accounts.
+    Raises ConfigError if the file has another form, an index outside 1..214, an index or a name
+    that is used twice, or an id in two accounts. Then none of it is used.
     """
     by_index: dict[int, Account] = {}
     by_id_tag: dict[str, Account] = {}
     ignored: list[str] = []
-    for place, entry in _entries(text, source):
-        account, keys = _account(entry, f"{source}, {place}")
+    for location, entry in _entries(text, source):
+        account, keys = _account(entry, f"{source}, {location}")
         if account.account_index in by_index:
             raise ConfigError(
-                f"{source}, {place}: index {account.account_index} is already that of "
+                f"{source}, {location}: index {account.account_index} is already that of "
                 f"{by_index[account.account_index].name}; give each account an index of its own"
             )
         if any(account.name == other.name for other in by_index.values()):
             raise ConfigError(
-                f"{source}, {place}: there are two accounts {account.name!r}; "
+                f"{source}, {location}: there are two accounts {account.name!r}; "
                 "put their ids into one entry, or rename one"
             )
         by_index[account.account_index] = account
+        # The key, not the id as written: "AB:CD" and "abcd" are one card.
         for key, id_tag in keys.items():
             other = by_id_tag.setdefault(key, account)
             if other is not account:
                 raise ConfigError(
-                    f"{source}, {place}: the id {id_tag!r} belongs to {other.name} already; "
+                    f"{source}, {location}: the id {id_tag!r} belongs to {other.name} already; "
                     "a card can only be billed to one account"
                 )
         ignored += [f"{key!r} of {account.name}" for key in entry if key not in _KNOWN]
@@ -135,6 +144,7 @@ def parse_accounts(text: str, source: str) -> Accounts:
 
 
 def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each entry with its location in the file."""
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -147,59 +157,72 @@ def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"entry {number}", entry
 
 
-def _account(entry: dict[str, Any], place: str) -> tuple[Account, dict[str, str]]:
+def _account(entry: dict[str, Any], location: str) -> tuple[Account, dict[str, str]]:
+    """Return the account of an entry, and its ids by their keys."""
     index, name = entry.get("index"), entry.get("account")
+    # JSON's true is an int in Python.
     if not isinstance(index, int) or isinstance(index, bool) or not 1 <= index <= LAST_INDEX:
-        raise ConfigError(f"{place}: index must be a whole number 1..{LAST_INDEX}, not {index!r}")
+        raise ConfigError(
+            f"{location}: index must be a whole number 1..{LAST_INDEX}, not {index!r}"
+        )
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(f"{place}: account must be a name, not {name!r}")
+        raise ConfigError(f"{location}: account must be a name, not {name!r}")
     if name == UNASSIGNED:
         raise ConfigError(
-            f"{place}: the name {UNASSIGNED!r} is kept for unknown cards; choose another"
+            f"{location}: the name {UNASSIGNED!r} is reserved for unknown cards; choose another"
         )
-    keys = _keys(entry.get("ids"), f"{place} ({name}): ids")
+    keys = _keys(entry.get("ids"), f"{location} ({name}): ids")
     account = Account(
         index,
         name,
-        _blocked(entry.get("blocked", False), keys, f"{place} ({name}): blocked"),
-        _expires_ms(entry.get("expires"), f"{place} ({name}): expires"),
-        _flag(entry.get("concurrent", True), f"{place} ({name}): concurrent"),
-        _names(entry.get("names", {}), keys, f"{place} ({name}): names"),
+        _blocked(entry.get("blocked", False), keys, f"{location} ({name}): blocked"),
+        _expires_ms(entry.get("expires"), f"{location} ({name}): expires"),
+        _flag(entry.get("concurrent", True), f"{location} ({name}): concurrent"),
+        _names(entry.get("names", {}), keys, f"{location} ({name}): names"),
     )
     return account, keys
 
 
-def _keys(ids: object, place: str) -> dict[str, str]:
+def _keys(ids: object, location: str) -> dict[str, str]:
+    """Return the ids of a list by their `id_tag_key`."""
     if not isinstance(ids, list) or not all(isinstance(id_tag, str) for id_tag in ids):
-        raise ConfigError(f'{place} must be a list of strings such as ["1111", "2222"]')
+        raise ConfigError(f'{location} must be a list of strings such as ["1111", "2222"]')
     keys = {id_tag_key(id_tag): id_tag for id_tag in ids}
+    # Chargers send an empty id tag if they have none: it must not be anybody's card.
     if "" in keys:
-        raise ConfigError(f"{place} holds an empty id; remove it")
+        raise ConfigError(f"{location} holds an empty id; remove it")
     return keys
 
 
-def _blocked(value: object, keys: Mapping[str, str], place: str) -> frozenset[str]:
+def _blocked(value: object, keys: Mapping[str, str], location: str) -> frozenset[str]:
+    """Return the keys of the blocked ids; true blocks all ids of the account."""
     if isinstance(value, bool):
         return frozenset(keys) if value else frozenset()
-    blocked = _keys(value, place)
+    blocked = _keys(value, location)
     for key, id_tag in blocked.items():
         if key not in keys:
-            raise ConfigError(f"{place} names {id_tag!r}, which is not in ids; correct one of them")
+            raise ConfigError(
+                f"{location} names {id_tag!r}, which is not in ids; correct one of them"
+            )
     return frozenset(blocked)
 
 
-def _names(value: object, keys: Mapping[str, str], place: str) -> tuple[tuple[str, str], ...]:
+def _names(value: object, keys: Mapping[str, str], location: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs of `id_tag_key` and name of a card."""
     if not isinstance(value, dict):
-        raise ConfigError(f'{place} must be an object such as {{"3333": "the car\'s card"}}')
+        raise ConfigError(f'{location} must be an object such as {{"3333": "the car\'s card"}}')
     for id_tag, name in value.items():
         if id_tag_key(id_tag) not in keys:
-            raise ConfigError(f"{place} names {id_tag!r}, which is not in ids; correct one of them")
+            raise ConfigError(
+                f"{location} names {id_tag!r}, which is not in ids; correct one of them"
+            )
         if not isinstance(name, str) or not name.isprintable():
-            raise ConfigError(f"{place}: that of {id_tag!r} must be a text, not {name!r}")
+            raise ConfigError(f"{location}: the name of {id_tag!r} must be a text, not {name!r}")
     return tuple((id_tag_key(id_tag), name) for id_tag, name in value.items())
 
 
-def _expires_ms(value: object, place: str) -> int | None:
+def _expires_ms(value: object, location: str) -> int | None:
+    """Return an ISO date or time in milliseconds since 1970; without an offset it is UTC."""
     if value is None:
         return None
     try:
@@ -207,13 +230,15 @@ def _expires_ms(value: object, place: str) -> int | None:
             raise ValueError
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise ConfigError(f'{place} must be a date such as "2026-12-31", not {value!r}') from None
+        raise ConfigError(
+            f'{location} must be a date such as "2026-12-31", not {value!r}'
+        ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
 
 
-def _flag(value: object, place: str) -> bool:
+def _flag(value: object, location: str) -> bool:
     if not isinstance(value, bool):
-        raise ConfigError(f"{place} must be true or false, not {value!r}")
+        raise ConfigError(f"{location} must be true or false, not {value!r}")
     return value

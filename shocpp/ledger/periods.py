@@ -1,8 +1,8 @@
-"""A tariff's period, and which price holds at which hour of it (ground floor: pure).
+"""The period of a tariff, and the prices of its hours (pure).
 
-A moment costs what holds at the time that the clock on the wall shows then: in autumn an hour of it
-comes twice, in spring one never comes. Wall time is a number here, too: the milliseconds since 1970
-that the clock shows.
+Prices follow local time. In autumn one hour comes twice, in spring one hour is missing. "Wall time"
+is here a number of milliseconds: the time since 1970 that a clock in this time zone shows. `zone`
+parameters and `from_ms`/`until_ms` of the function `stretches` are real moments.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,6 +10,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 DAY_MS = 86_400_000
+"""A day of wall time: it always has 24 hours."""
+
 MINUTE_MS = 60_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,7 +20,13 @@ _ENDLESS_MS = 2**63
 
 
 class Rate(NamedTuple):
-    """What a kWh costs, and by what right; the fields are those of a `PricePart`."""
+    """The price of a kWh and its source; the fields are those of a `PricePart`.
+
+    basis          own or flat
+    rate           the name of the price, or empty
+    valid_from     an ISO date
+    vat_bp         the VAT rate in basis points, None without VAT
+    """
 
     basis: str
     rate: str
@@ -29,7 +37,7 @@ class Rate(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A time with one price; None: there is none."""
+    """A time span with one price; `rate` is None if it has no price."""
 
     from_ms: int
     until_ms: int
@@ -37,14 +45,17 @@ class Stretch(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Minutes of every day with a price of their own, past midnight where `until` is not later."""
+    """A part of every day with its own price.
+
+    The minutes are 0..1439. If `until_minute` is not later, the window ends on the next day.
+    """
 
     from_minute: int
     until_minute: int
     rate: Rate
 
     def parts(self) -> list[tuple[int, int, Rate]]:
-        """The window without midnight in it: one or two parts of a day, in minutes."""
+        """Return the window as one or two parts of a day, split at midnight."""
         if self.from_minute < self.until_minute:
             return [(self.from_minute, self.until_minute, self.rate)]
         early = [(0, self.until_minute, self.rate)] if self.until_minute else []
@@ -52,10 +63,12 @@ class Window(NamedTuple):
 
 
 class Period(NamedTuple):
-    """A tariff while it holds, from the first to the last day; None: until further notice.
+    """A tariff from its first to its last day.
 
-    `rate` is what holds outside the windows, None where it is the year's flat price; `day` is the
-    whole day in the order of its minutes.
+    valid_until          the last day, included; None if it has no end
+    rate                 the price outside the windows; None for the flat price of the year
+    day                  the prices of a whole day, as (begin, end, rate) in minutes
+    base_fee_microeuro   the base fee of a month
     """
 
     valid_from: date
@@ -69,23 +82,23 @@ class Period(NamedTuple):
 
     @property
     def until_ms(self) -> int:
-        """The wall time at which it ends."""
+        """The wall time at which it ends, which no longer belongs to it."""
         return _ENDLESS_MS if self.valid_until is None else _midnight_ms(self.valid_until) + DAY_MS
 
     def years(self, last: int) -> range:
-        """The years in which it holds; one without an end holds to the `last` one at least."""
+        """Return the years in which it holds; without an end, up to the year `last`."""
         end = max(last, self.valid_from.year) if self.valid_until is None else self.valid_until.year
         return range(self.valid_from.year, end + 1)
 
     def days_in(self, first: date, last: date) -> int:
-        """On how many of these days it holds."""
+        """Return the number of days from `first` to `last`, both included, on which it holds."""
         until = last if self.valid_until is None else min(self.valid_until, last)
         return max((until - max(self.valid_from, first)).days + 1, 0)
 
     def stretches(
         self, from_ms: int, until_ms: int, flat_prices: Mapping[int, int]
     ) -> Iterator[Stretch]:
-        """The prices of a wall time that lies in it."""
+        """Yield the prices of a span of wall time that lies within the period."""
         if self.rate is None:
             yield from self._by_year(from_ms, until_ms, flat_prices)
         elif not self.windows:
@@ -96,6 +109,7 @@ class Period(NamedTuple):
     def _by_year(
         self, from_ms: int, until_ms: int, flat_prices: Mapping[int, int]
     ) -> Iterator[Stretch]:
+        """Yield the flat price of each year."""
         while from_ms < until_ms:
             year = date.fromordinal(from_ms // DAY_MS + _EPOCH_DAY).year
             end_ms = min(_midnight_ms(date(year + 1, 1, 1)), until_ms)
@@ -103,12 +117,14 @@ class Period(NamedTuple):
             from_ms = end_ms
 
     def _flat_rate(self, year: int, microeuro_per_kwh: int | None) -> Rate | None:
+        """Return the rate of a year's flat price, or None if the year has none."""
         if microeuro_per_kwh is None:
             return None
         since = max(self.valid_from, date(year, 1, 1)).isoformat()
         return Rate("flat", "", since, microeuro_per_kwh, self.vat_bp, self.vat_included)
 
     def _by_hours(self, from_ms: int, until_ms: int) -> Iterator[Stretch]:
+        """Yield the prices of each day's windows and of the hours between them."""
         for midnight_ms in range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS):
             for begin, end, rate in self.day:
                 begin_ms = max(midnight_ms + begin * MINUTE_MS, from_ms)
@@ -118,7 +134,10 @@ class Period(NamedTuple):
 
 
 def day_of(rate: Rate, windows: Iterable[Window]) -> tuple[tuple[int, int, Rate], ...] | None:
-    """A whole day: the windows, and the rate between them; None where windows overlap."""
+    """Return the prices of a whole day: the windows, and `rate` between them.
+
+    None if windows overlap.
+    """
     day: list[tuple[int, int, Rate]] = []
     at = 0
     for begin, end, window_rate in sorted(part for window in windows for part in window.parts()):
@@ -140,11 +159,16 @@ def stretches(
     until_ms: int,
     zone: tzinfo,
 ) -> list[Stretch]:
-    """The prices of a time, each as long as it stays the same; the periods are in order."""
+    """Return the prices from one moment to another, each as long as it stays the same.
+
+    The periods are those of one account, in order. Between them there is no price.
+    """
     merged: list[Stretch] = []
     for begin_ms, end_ms, offset_ms in _steady(from_ms, until_ms, zone):
         for wall in _between(periods, flat_prices, begin_ms + offset_ms, end_ms + offset_ms):
             until = wall.until_ms - offset_ms
+            # One price continues across midnight and across a change of the clock. Without the
+            # merge a record would be split where nothing changes.
             if merged and merged[-1].rate == wall.rate:
                 merged[-1] = Stretch(merged[-1].from_ms, until, wall.rate)
             else:
@@ -155,6 +179,7 @@ def stretches(
 def _between(
     periods: Iterable[Period], flat_prices: Mapping[int, int], from_ms: int, until_ms: int
 ) -> Iterator[Stretch]:
+    """Yield the prices of a span of wall time; `rate` is None outside the periods."""
     at_ms = from_ms
     for period in periods:
         begin_ms = max(_midnight_ms(period.valid_from), at_ms)
@@ -169,9 +194,10 @@ def _between(
 
 
 def _steady(from_ms: int, until_ms: int, zone: tzinfo) -> Iterator[tuple[int, int, int]]:
-    """The times between two changes of the clock, each with how far it is ahead of UTC."""
+    """Yield the spans between two changes of the clock, each with its offset from UTC."""
     at_ms, offset_ms = from_ms, _offset_ms(from_ms, zone)
     while at_ms < until_ms:
+        # A day at a time is enough: the changes of a zone's clock lie weeks apart.
         next_ms = min(at_ms + DAY_MS, until_ms)
         if _offset_ms(next_ms, zone) != offset_ms:
             next_ms = _change_ms(at_ms, next_ms, zone)
@@ -183,7 +209,8 @@ def _steady(from_ms: int, until_ms: int, zone: tzinfo) -> Iterator[tuple[int, in
 
 
 def _change_ms(before_ms: int, after_ms: int, zone: tzinfo) -> int:
-    """When the clock was changed, between two moments at which it differs."""
+    """Return the moment of a change of the clock, between two moments with different offsets."""
+    # tzinfo has no method for it, so this is a binary search: 27 steps for a day.
     offset_ms = _offset_ms(before_ms, zone)
     while after_ms - before_ms > 1:
         middle_ms = (before_ms + after_ms) // 2
@@ -195,9 +222,11 @@ def _change_ms(before_ms: int, after_ms: int, zone: tzinfo) -> int:
 
 
 def _offset_ms(ms: int, zone: tzinfo) -> int:
+    """Return the offset of local time from UTC at a moment, in milliseconds."""
     offset = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone).utcoffset()
     return 0 if offset is None else offset // timedelta(milliseconds=1)
 
 
 def _midnight_ms(day: date) -> int:
+    """Return the wall time at which a day begins."""
     return (day.toordinal() - _EPOCH_DAY) * DAY_MS

@@ -1,4 +1,4 @@
-"""What energy costs (ground floor: pure): the prices of conf/tariffs.json and a record's amount.
+"""The prices of conf/tariffs.json, and the amount of a record (pure).
 
     {"flat_prices": {"2026": 34},
      "tariffs": [
@@ -8,43 +8,82 @@
        {"account": "company-x", "valid_from": "2026-01-01", "flat": true},
        {"account": "*", "valid_from": "2026-01-01", "valid_until": "2026-12-31", "ct_per_kwh": 30}]}
 
-A tariff holds from local midnight of `valid_from` until the next one of its account begins, or to
-the end of the day `valid_until`. Its price is `ct_per_kwh`, with others in the `windows` of each
-day, or, if it is `flat`, that of the year of consumption in `flat_prices`. `name` is that of the
-price outside the windows (`HT` if there are any), `base_fee_eur` is a month's. The account `*`
-stands for every one without a tariff of its own; `unassigned` never has a price. Numbers may be
-strings, and `comment` may be written anywhere; any other key is refused, because a slip of the pen
-would cost money.
+The file has these keys, each optional:
+
+    flat_prices     the flat price (Strompreispauschale) of each year, in cents per kWh
+    tariffs         a list of tariffs, in any order
+
+A tariff has these keys. `account`, `valid_from`, and either `ct_per_kwh` or `flat` are required:
+
+    account         a name from tags.json; * stands for every account without a tariff of its own
+    valid_from      the first day; the tariff begins at midnight of local time (see TZ)
+    valid_until     the last day, included; without it, the tariff ends when the next one of its
+                    account begins, or not at all
+    ct_per_kwh      the price in cents per kWh; with windows, the price outside them
+    name            the name of this price on the statement, at most 30 characters; the default is
+                    HT with windows, and no name without
+    windows         hours of every day with a price of their own, at most 24 windows
+    base_fee_eur    the account's share of the base fee (Grundpreis), in euros a month; for a part
+                    of a month, the share of these days
+    flat            true: the price is the flat price of the year in which the energy flowed; then
+                    ct_per_kwh, name, windows and base_fee_eur must not be there
+    vat             the VAT of the prices and the base fee; without it, the statement shows none
+
+A window has these keys, all required:
+
+    name            the name of its price on the statement, such as NT; at most 30 characters
+    from            the minute at which it begins, local time: "22:00"
+    until           the minute at which it ends, "24:00" at the latest; a time that is not later
+                    than `from` is on the next day
+    ct_per_kwh      the price in cents per kWh
+
+`vat` has these keys, both required:
+
+    percent         the rate, such as 19
+    included        true: the prices are gross; false: VAT is added to their sum
+
+Numbers have a decimal point, and may be written as strings ("31.27"). A price is 0 to 1000 cents
+with at most four decimals. A base fee is 0 to 1000 euros with at most six decimals. A VAT rate is 0
+to 100 with at most two decimals. Dates are written as 2026-01-01 and lie in the years 2000 to 2099.
+
+Windows of one tariff must not overlap. Two tariffs of one account must not begin on the same day.
+After a tariff with `valid_until`, the next one of its account must begin on a later day.
+Every object may have a `comment`. Any other key is refused, because a misspelled key would cost
+money. A file with an error is refused as a whole.
+
+The local time at which energy flowed decides its price. A record across a change of the price is
+split there: by its meter values, else evenly by time. A record gets its price once, when it is
+booked; a later change of this file does not change it.
+
+An account with a tariff of its own never pays by `*`, not even on days without a tariff. The
+account `unassigned` has no price. A record has no price if some of its energy flowed on a day
+without a tariff, or in a year without a flat price that its tariff needs. It gets its price when
+the file has one; `shocpp tariffs check` lists such records.
 """
 
-import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta, tzinfo
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import Record
 from shocpp.ledger.periods import Period, Rate, Stretch, stretches
 from shocpp.ledger.splitting import split
-from shocpp.ledger.tariff_entries import EXAMPLE, known_keys, parse_flat_prices, parse_tariff
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.facts import Reading
 
 EVERYBODY = "*"
-"""The account that stands for all without a tariff of their own."""
+"""The account name in tariffs.json that stands for all accounts without a tariff of their own."""
 
 MOST_PARTS = 50
-"""A record with more is told by price, not by time."""
-
-_KEYS = ("flat_prices", "tariffs")
-_DECIMAL_COMMA = re.compile(r":\s*[0-9]+,[0-9]")
+"""The number of parts of a record above which it has one part for each price, not for each time."""
 
 
 class Fee(NamedTuple):
-    """An account's share of a base fee for some days of a month, in cents, and its VAT."""
+    """An account's share of a base fee for some days of a month.
+
+    `valid_from` is the tariff's first day, `days` of the `of_days` of the month it holds.
+    """
 
     valid_from: str
     days: int
@@ -55,11 +94,15 @@ class Fee(NamedTuple):
 
 
 class PricePart(NamedTuple):
-    """A part of a record's energy at one price; `amount_ct` is its share of the record's amount.
+    """A part of a record's energy at one price.
 
-    `basis` is `own` (the account's contract) or `flat` (the year's Strompreispauschale), `rate` the
-    name of the window of the day (HT, NT) or empty, `valid_from` a date. `vat_bp` 1900 is 19 %,
-    None: nothing is said of VAT; `vat_included`: the price is gross.
+    began_ms        begin and `ended_ms` in milliseconds since 1970; None if the start is not known
+    basis           own (the account's own price) or flat (the year's Strompreispauschale)
+    rate            the name of the price (HT, NT), or empty
+    valid_from      the date since which the price holds, as text
+    vat_bp          1900 is 19 %; None if the tariff has no VAT
+    vat_included    True if the price is gross
+    amount_ct       its share of the record's amount, in cents
     """
 
     began_ms: int | None
@@ -75,7 +118,10 @@ class PricePart(NamedTuple):
 
 
 class Price(NamedTuple):
-    """What a record costs, rounded once, half up; `note` says how it was split."""
+    """The amount of a record in cents, rounded once, half up.
+
+    `note` is the stored text about the split by time or meter values, None without a split.
+    """
 
     amount_ct: int
     parts: tuple[PricePart, ...]
@@ -92,13 +138,17 @@ class _Share(NamedTuple):
 
 
 class Tariffs(NamedTuple):
-    """All prices in force: each account's periods in order, and each year's flat price."""
+    """All prices of the file.
+
+    by_account     the periods of each account in order of time; they do not overlap
+    flat_prices    the flat price of each year, in microeuro per kWh
+    """
 
     by_account: Mapping[str, tuple[Period, ...]]
     flat_prices: Mapping[int, int]
 
     def periods(self, account: str) -> tuple[Period, ...]:
-        """What an account pays by: its own tariff, else that of everybody, else nothing."""
+        """Return an account's own tariff, else that of `*`, else nothing."""
         if account == UNASSIGNED:
             return ()
         return self.by_account.get(account) or self.by_account.get(EVERYBODY, ())
@@ -106,18 +156,22 @@ class Tariffs(NamedTuple):
     def price(
         self, record: Record, readings: Callable[[], Iterable[Reading]], zone: tzinfo
     ) -> Price | None:
-        """What a record costs; None where nobody owes it yet, or a part of it has no price.
+        """Return the price of a record, or None if it has none.
 
-        `readings` gives the transaction's meter values; it is only called if the price changes on
-        the way. A record that takes another one away has that one's price, see `reversed_price`.
+        It has none if it is under review or unassigned, or if a part of its energy has no price.
+        `readings` returns the transaction's meter values. It is called only if the price changes
+        between start and stop. A reversal has the price of its original: see `reversed_price`.
         """
         if record.account_index == UNASSIGNED_INDEX or record.review is not None:
             return None
         periods, began_ms = self.periods(record.account), record.started_ms
         if not periods:
             return None
+        # The stop time may be ours and the start time the charger's: then the order may be wrong.
         if began_ms is not None and began_ms > record.stopped_ms:
             began_ms = None
+        # Without a time span the price of the stop applies. A stop at midnight belongs to the time
+        # before it, so the millisecond before the stop decides.
         if began_ms is None or began_ms == record.stopped_ms or not record.consumed_wh:
             from_ms, until_ms = record.stopped_ms - 1, record.stopped_ms
         else:
@@ -127,32 +181,34 @@ class Tariffs(NamedTuple):
             rate = changes[0].rate
             if rate is None:
                 return None
+            # A price that never changes within a day is right without the start. With windows it is
+            # an assumption, and the record shows it.
             is_guessed = record.started_ms is None and any(period.windows for period in periods)
             note = "start not known, price of its stop" if is_guessed else None
             return _price([_Share(began_ms, record.stopped_ms, record.consumed_wh, rate)], note)
         return _split_price(record, changes, readings())
 
     def fees(self, account: str, year: int, month: int) -> tuple[Fee, ...]:
-        """An account's base fees of a month, each by the days of it on which its tariff holds."""
+        """Return an account's base fees of a month, each for the days on which its tariff holds."""
         first = date(year, month, 1)
         last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
-        found = []
+        fees = []
         for period in self.periods(account):
             days = period.days_in(first, last)
             if days and period.base_fee_microeuro:
                 amount_ct = _half_up(period.base_fee_microeuro * days, last.day * 10_000)
                 since = period.valid_from.isoformat()
                 vat = period.vat_bp, period.vat_included
-                found.append(Fee(since, days, last.day, amount_ct, *vat))
-        return tuple(found)
+                fees.append(Fee(since, days, last.day, amount_ct, *vat))
+        return tuple(fees)
 
     def years_without_flat_price(self, account: str, last_year: int) -> list[int]:
-        """The years, up to the last, for which an account's tariff needs a flat price in vain."""
+        """Return the years up to `last_year` for which an account needs a missing flat price."""
         needed = _years(self.periods(account), last_year, is_flat=True)
         return sorted(year for year in needed if year not in self.flat_prices and year <= last_year)
 
     def years_of_both(self, account: str) -> list[int]:
-        """The years in which an account goes from its own price to the flat one, or back."""
+        """Return the years in which an account pays both its own price and the flat price."""
         periods = self.periods(account)
         return sorted(_years(periods, 0, is_flat=True) & _years(periods, 0, is_flat=False))
 
@@ -161,19 +217,26 @@ NO_TARIFFS = Tariffs({}, {})
 
 
 def reversed_price(price: Price) -> Price:
-    """What the reversal of a record with this price costs: exactly that, taken away."""
+    """Return the price of the reversal of a record with this price."""
+    # Negated, not computed again: the tariff may have changed since, and rounding half up is not
+    # symmetric. The sum of both must be zero.
     parts = tuple(part._replace(wh=-part.wh, amount_ct=-part.amount_ct) for part in price.parts)
     return Price(-price.amount_ct, parts, price.note)
 
 
 def _years(periods: Iterable[Period], last_year: int, *, is_flat: bool) -> set[int]:
-    found = (period.years(last_year) for period in periods if (period.rate is None) == is_flat)
-    return {year for years in found for year in years}
+    """Return the years in which a flat price holds, or those in which an own price holds."""
+    spans = (period.years(last_year) for period in periods if (period.rate is None) == is_flat)
+    return {year for span in spans for year in span}
 
 
 def _split_price(
     record: Record, changes: list[Stretch], readings: Iterable[Reading]
 ) -> Price | None:
+    """Return the price of a record that lies across changes of the price.
+
+    None if energy flowed while there was no price.
+    """
     moments_ms = [stretch.from_ms for stretch in changes[1:]]
     divided = split(record, changes[0].from_ms, moments_ms, readings)
     shares = []
@@ -187,18 +250,20 @@ def _split_price(
 
 
 def _by_rate(shares: Iterable[_Share]) -> list[_Share]:
-    """One share for each price, in the order in which they came."""
-    found: dict[Rate, _Share] = {}
+    """Return one share for each price, in the order in which the prices first held."""
+    by_rate: dict[Rate, _Share] = {}
     for share in shares:
-        first = found.get(share.rate)
+        first = by_rate.get(share.rate)
         if first is not None:
             share = share._replace(began_ms=first.began_ms, wh=first.wh + share.wh)
-        found[share.rate] = share
-    return list(found.values())
+        by_rate[share.rate] = share
+    return list(by_rate.values())
 
 
 def _price(shares: Iterable[_Share], note: str | None) -> Price:
-    """The sum is rounded once; a part's amount is what it adds to it."""
+    """Return the price of shares in the order of time."""
+    # Only the running sum is rounded. A part's amount is the difference of two rounded sums, so
+    # the parts always add up to the amount of the record.
     parts = []
     total = before_ct = 0
     for began_ms, ended_ms, wh, rate in shares:
@@ -210,74 +275,5 @@ def _price(shares: Iterable[_Share], note: str | None) -> Price:
 
 
 def _half_up(count: int, divisor: int) -> int:
+    """Return a quotient rounded half up; the count is never negative here."""
     return (2 * count + divisor) // (2 * divisor)
-
-
-def parse_tariffs(text: str, source: str) -> Tariffs:
-    """The prices of a tariffs.json; `source` names the file in errors.
-
-    It is taken whole or not at all: ConfigError for anything that is not the form above.
-    """
-    content = _content(text, source)
-    flat_prices = parse_flat_prices(content.get("flat_prices", {}), f"{source}, flat_prices")
-    entries = content.get("tariffs", [])
-    if not isinstance(entries, list):
-        raise ConfigError(f"{source}: tariffs must be a list; {EXAMPLE}")
-    by_account: dict[str, list[tuple[Period, str]]] = {}
-    for number, entry in enumerate(entries, 1):
-        place = f"{source}, tariff {number}"
-        account, period = parse_tariff(entry, place)
-        by_account.setdefault(account, []).append((period, f"{place} ({account})"))
-    periods = {account: _in_order(found) for account, found in by_account.items()}
-    return Tariffs(periods, flat_prices)
-
-
-def _content(text: str, source: str) -> dict[str, Any]:
-    try:
-        content = json.loads(
-            text, object_pairs_hook=_once, parse_float=Decimal, parse_constant=_refuse
-        )
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        comma = "; is there a comma in a number? It takes a point, such as 31.27"
-        told = f"{error}{comma if _DECIMAL_COMMA.search(text) else ''}"
-        raise ConfigError(f"{source} is not JSON: {told}; {EXAMPLE}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"{source} is not an object with flat_prices and tariffs; {EXAMPLE}")
-    return known_keys(content, _KEYS, source)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found and key != "comment":
-            raise ValueError(f"{key!r} is there twice")
-        found[key] = value
-    return found
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _in_order(found: list[tuple[Period, str]]) -> tuple[Period, ...]:
-    """Each period ends the one before."""
-    found.sort(key=lambda pair: pair[0].valid_from)
-    ordered: list[Period] = []
-    for period, place in found:
-        if ordered:
-            ordered[-1] = _ended(ordered[-1], period.valid_from, place)
-        ordered.append(period)
-    return tuple(ordered)
-
-
-def _ended(period: Period, next_from: date, place: str) -> Period:
-    if period.valid_from == next_from:
-        raise ConfigError(f"{place}: there are two tariffs from {next_from}; keep one of them")
-    if period.valid_until is None:
-        return period._replace(valid_until=next_from - timedelta(days=1))
-    if period.valid_until >= next_from:
-        raise ConfigError(
-            f"{place}: the tariff before it holds until {period.valid_until}, which is not before "
-            f"{next_from}; correct one of them"
-        )
-    return period

@@ -219,7 +219,7 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(account="a\nb"), "account must be a name, not 'a\\nb'"),
         (x(account="\ud800"), "account must be a name, not '\\ud800'"),
         (x(account=5), "account must be a name, not 5"),
-        (x(account=UNASSIGNED), "the name 'unassigned' is kept for unknown cards"),
+        (x(account=UNASSIGNED), "the name 'unassigned' is reserved for unknown cards"),
         (x(ids=...), '(company-x): ids must be a list of strings such as ["1111", "2222"]'),
         (x(ids="1111"), "(company-x): ids must be a list of strings"),
         (x(ids=[1111]), "(company-x): ids must be a list of strings"),
@@ -334,8 +334,8 @@ def test_cards_have_the_names_that_the_paper_shows() -> None:
     [
         (["Golf"], "names must be an object such as"),
         ({"33": "Golf"}, "names '33', which is not in ids; correct one of them"),
-        ({"22": 5}, "that of '22' must be a text, not 5"),
-        ({"22": "a\nb"}, "that of '22' must be a text"),
+        ({"22": 5}, "the name of '22' must be a text, not 5"),
+        ({"22": "a\nb"}, "the name of '22' must be a text"),
     ],
 )
 def test_a_name_of_a_card_that_is_none_is_refused(names: object, sentence: str) -> None:

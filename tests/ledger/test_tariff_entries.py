@@ -144,7 +144,7 @@ def test_every_price_of_four_decimals_is_read_as_it_is_written(microeuro: int) -
         ("٣١", "must be a number such as 31.27"),
         ("NaN", "must be a number such as 31.27"),
         ([31], "must be a number such as 31.27"),
-        (-1, "must be from 0 to 1000; this is a slip of the pen"),
+        (-1, "must be from 0 to 1000; correct it"),
         (Decimal("-0.01"), "must be from 0 to 1000"),
         (1001, "must be from 0 to 1000"),
         (Decimal("1000.0001"), "must be from 0 to 1000"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from shocpp.errors import ConfigError
 from shocpp.ledger.booking import Record
+from shocpp.ledger.tariff_file import parse_tariffs
 from shocpp.ledger.tariffs import (
     MOST_PARTS,
     NO_TARIFFS,
@@ -20,7 +21,6 @@ from shocpp.ledger.tariffs import (
     Price,
     PricePart,
     Tariffs,
-    parse_tariffs,
     reversed_price,
 )
 from shocpp.ocpp.facts import Reading
