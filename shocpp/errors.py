@@ -1,37 +1,38 @@
-"""The errors of the house (cellar: imports nothing).
+"""The errors of shocpp. This module imports nothing.
 
-    ShocppError                 every sentence names the thing, what is wrong and the next step
-    ├── UsageError              what was asked for does not exist or cannot be: exit 2, HTTP 404
-    │   ├── Ambiguous           several chargers are connected, and none is named
+    ShocppError                 its sentence has the thing, the error and the next step
+    ├── UsageError              the request names something that does not exist: exit 2, HTTP 404
+    │   ├── Ambiguous           several chargers are connected, and the request names none
     │   └── NotCharging         there is no open transaction to stop
-    ├── ConfigError             a setting or a configuration file cannot be used: exit 78
-    │   └── UnusableDatabase    not ours, newer than this program, or damaged; left untouched
-    ├── StoreUnavailable        the database cannot be written just now: close, 503, Retry-After
+    ├── ConfigError             a setting or a file of conf/ cannot be used: exit 78
+    │   └── UnusableDatabase    a foreign, newer or damaged database; it is not changed
+    ├── StoreUnavailable        the database cannot be written now: close, 503, Retry-After
     ├── Unreachable             the charger is not connected: exit 1, HTTP 502
-    └── Unsent                  a letter or a paper was not taken: exit 1
+    └── Unsent                  a mail or a statement was not accepted: exit 1
 
-A door maps these to exit codes or HTTP statuses in one table; no other code does.
+Each interface has one table from these errors to exit codes or HTTP statuses; no other code maps
+them.
 """
 
 
 class ShocppError(Exception):
-    """Any refusal this program explains in one sentence."""
+    """An error that one sentence explains to the user."""
 
 
 class UsageError(ShocppError):
-    """What was asked for does not exist or cannot be."""
+    """A request for something that does not exist or is not possible."""
 
 
 class Ambiguous(UsageError):
-    """Several chargers are connected, and none is named."""
+    """A request that names no charger while several are connected."""
 
 
 class NotCharging(UsageError):
-    """There is no open transaction to stop."""
+    """A request to stop while there is no open transaction."""
 
 
 class ConfigError(ShocppError):
-    """A setting or a configuration file that cannot be used; the sentence names file and remedy."""
+    """A setting or a file of conf/ that cannot be used; its sentence has the file and a remedy."""
 
 
 class UnusableDatabase(ConfigError):
@@ -39,12 +40,12 @@ class UnusableDatabase(ConfigError):
 
 
 class StoreUnavailable(ShocppError):
-    """The database cannot be written just now: disk full, read-only, locked or failing."""
+    """A database that cannot be written now: disk full, read-only, locked or failing."""
 
 
 class Unreachable(ShocppError):
-    """A Call cannot reach its Charge Point."""
+    """A Call that cannot reach its Charge Point."""
 
 
 class Unsent(ShocppError):
-    """A mail server or a webhook has not taken what was to be sent, or not for everybody."""
+    """A statement that a mail server or a webhook did not accept, or not for everybody."""

@@ -1,8 +1,8 @@
-"""The settings: environment in, checked values out (memory floor).
+"""The settings of a process, read from the environment and checked.
 
-Every path has a default under the home folder, which is the checkout or SHOCPP_HOME. A value that
-cannot be used raises ConfigError with one sentence, at start and not when it is needed; only the
-time zone is looked up when it is asked for, because zoneinfo costs a CGI process 7 ms.
+Every path has a default below the home folder, which is the checkout or SHOCPP_HOME. A value that
+cannot be used raises ConfigError at the start of the process, not when it is used. Only the time
+zone is loaded at its first use, because zoneinfo costs a CGI process 7 ms.
 """
 
 import os
@@ -22,12 +22,19 @@ DEFAULT_ZONE = "Europe/Berlin"
 DEFAULT_HEARTBEAT_S = 55
 DEFAULT_FRAME_DAYS = 90
 LANGUAGES = ("de", "en")
+
 MAIL_PORTS = {"TLS": 465, "STARTTLS": 587, "plain": 25}
+"""The default port of a mail server for each kind of security."""
+
 SHORTEST_TOKEN = 12
+"""The lowest number of characters of SHOCPP_TOKEN."""
 
 
 class MailServer(NamedTuple):
-    """Where mail is handed over; `security` is TLS, STARTTLS (required) or plain."""
+    """The server that takes outgoing mail.
+
+    `security` is TLS, STARTTLS or plain. With STARTTLS no mail is sent if the server lacks it.
+    """
 
     host: str
     port: int
@@ -36,12 +43,12 @@ class MailServer(NamedTuple):
     password: str | None
 
     def __repr__(self) -> str:
-        """Without the password: this may end in a traceback."""
+        """Return a text without the password, because it may be part of a traceback."""
         return f"MailServer({self.host}:{self.port}, {self.security})"
 
 
 class Settings(NamedTuple):
-    """What one process runs with."""
+    """The settings of one process; each is a row of VARIABLES, except `home` of the paths."""
 
     home: Path
     address: str
@@ -64,12 +71,12 @@ class Settings(NamedTuple):
     zone_name: str
 
     def check_zone(self) -> None:
-        """Raises ConfigError where `zone` would, before anything depends on it."""
+        """Raise ConfigError if the time zone is unknown."""
         _is_known = self.zone
 
     @property
     def zone(self) -> "ZoneInfo":
-        """The time zone of months and reports; ConfigError where its name is none."""
+        """The time zone of months and reports. Raises ConfigError if its name is unknown."""
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
         try:
@@ -81,7 +88,7 @@ class Settings(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A row of the README's table; a test compares them."""
+    """An environment variable, as the README's table has it; a test compares both."""
 
     name: str
     default: str
@@ -102,17 +109,20 @@ VARIABLES = (
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
     Variable("SHOCPP_FRAME_DAYS", "90", "days to keep raw frames (those with energy stay)"),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
-    Variable("SHOCPP_TOKEN", "none", "lets callers from other machines in"),
+    Variable("SHOCPP_TOKEN", "none", "secret that requests from other machines must present"),
     Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
     Variable("SHOCPP_SMTP", "none", "mail server, `smtp://user:password@host:587` or `smtps://`"),
-    Variable("SHOCPP_WEBHOOK", "none", "https address that papers are posted to"),
-    Variable("SHOCPP_LANG", "de", "language of spoken answers and papers, `de` or `en`"),
+    Variable("SHOCPP_WEBHOOK", "none", "https address that statements are posted to"),
+    Variable("SHOCPP_LANG", "de", "language of voice answers and statements, `de` or `en`"),
     Variable("TZ", "Europe/Berlin", "time zone of months and reports"),
 )
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of an environment; ConfigError names the variable and what it may hold."""
+    """Return the settings of an environment.
+
+    Raises ConfigError with the variable and its possible values.
+    """
     home = Path(environment.get("SHOCPP_HOME") or CHECKOUT).absolute()
     if not home.is_dir():
         raise ConfigError(f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}")
@@ -142,12 +152,15 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _path(environment: Mapping[str, str], name: str, default: Path) -> Path:
+    """Return an absolute path; `~` is the home folder of the user."""
     value = environment.get(name)
     return Path(value).expanduser().absolute() if value else default
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number low..high."""
     value = environment.get(name)
+    # int() alone also accepts 1_000, blanks and full-width digits.
     if not value:
         return default
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
@@ -156,6 +169,7 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:
+    """Return True for 1 and False for 0 or an unset variable."""
     value = environment.get(name) or "0"
     if value not in ("0", "1"):
         raise ConfigError(f"{name} must be 0 or 1, not {value!r}")
@@ -163,6 +177,7 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
 
 
 def _token(environment: Mapping[str, str]) -> str | None:
+    """Return the token, or None if the variable is not set."""
     token = environment.get("SHOCPP_TOKEN") or None
     if token is None or (
         len(token) >= SHORTEST_TOKEN
@@ -171,7 +186,7 @@ def _token(environment: Mapping[str, str]) -> str | None:
         and " " not in token
     ):
         return token
-    # What was typed may be a good part of the secret: it is not repeated.
+    # The value may be most of the secret, so the sentence does not repeat it.
     raise ConfigError(
         f"SHOCPP_TOKEN must have at least {SHORTEST_TOKEN} characters, ASCII and without blanks; "
         "make one with: openssl rand -hex 16"
@@ -179,7 +194,7 @@ def _token(environment: Mapping[str, str]) -> str | None:
 
 
 def _proxies(addresses: str | None) -> tuple[str, ...]:
-    """The addresses, and networks such as 10.0.0.0/8; `unix` is a proxy on a Unix socket."""
+    """Return addresses and networks such as 10.0.0.0/8; `unix` is a proxy on a Unix socket."""
     proxies = tuple((addresses or "").replace(",", " ").split())
     for proxy in proxies:
         if proxy != "unix" and not _is_network(proxy):
@@ -191,6 +206,7 @@ def _proxies(addresses: str | None) -> tuple[str, ...]:
 
 
 def _is_network(text: str) -> bool:
+    """Return True if a text is an IP address or network."""
     from ipaddress import ip_network
 
     try:
@@ -200,6 +216,7 @@ def _is_network(text: str) -> bool:
 
 
 def _language(environment: Mapping[str, str]) -> str:
+    """Return one of LANGUAGES."""
     language = environment.get("SHOCPP_LANG") or LANGUAGES[0]
     if language not in LANGUAGES:
         raise ConfigError(f"SHOCPP_LANG must be {' or '.join(LANGUAGES)}, not {language!r}")
@@ -207,26 +224,32 @@ def _language(environment: Mapping[str, str]) -> str:
 
 
 def _mail_server(address: str | None) -> MailServer | None:
+    """Return the mail server of a URL."""
     if not address:
         return None
-    # What was typed holds a password: it is not repeated.
+    # The value holds a password, so no sentence repeats it.
     form = "smtp://user:password@host:587 or smtps://user:password@host:465"
     url = _parts(address)
     if url is None or url.scheme not in ("smtp", "smtps") or url.query or url.path not in ("", "/"):
         raise ConfigError(
-            f"SHOCPP_SMTP must be {form}, other signs in them percent-encoded (%40 is @)"
+            f"SHOCPP_SMTP must be {form}; percent-encode special characters (%40 is @)"
         )
     user, password = _user_and_password(url)
     security = "TLS" if url.scheme == "smtps" else "STARTTLS"
+    # A mail server on this machine rarely has a certificate, and nobody can listen in between. With
+    # a password it stays STARTTLS.
     if security == "STARTTLS" and user is None and is_loopback(url.hostname):
         security = "plain"
     if security != "TLS" and url.port == MAIL_PORTS["TLS"]:
-        raise ConfigError("SHOCPP_SMTP names port 465, where TLS begins at once: write smtps://")
+        raise ConfigError(
+            "SHOCPP_SMTP has port 465, which needs TLS from the start: write smtps://"
+        )
     port = url.port or MAIL_PORTS[security]
     return MailServer(url.hostname or "", port, security, user, password)
 
 
 def _user_and_password(url: "SplitResult") -> tuple[str | None, str | None]:
+    """Return user and password of a URL, percent-decoded, or None and None."""
     from urllib.parse import unquote
 
     if url.username is None and url.password is None:
@@ -241,6 +264,7 @@ def _user_and_password(url: "SplitResult") -> tuple[str | None, str | None]:
 
 
 def _webhook(address: str | None) -> str | None:
+    """Return the address of the webhook."""
     if not address:
         return None
     url = _parts(address)
@@ -248,14 +272,14 @@ def _webhook(address: str | None) -> str | None:
         raise ConfigError("SHOCPP_WEBHOOK must be https://host/path, without a user or password")
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ConfigError(
-            "SHOCPP_WEBHOOK must be https: papers tell when people were at home, and http is "
-            "for this machine only"
+            "SHOCPP_WEBHOOK must be https, except for this machine: statements show when people "
+            "were at home"
         )
     return address
 
 
 def _parts(address: str) -> "SplitResult | None":
-    """The parts of an address with a host and without a fragment; None where it is none."""
+    """Return the parts of a URL with a host and without a fragment, or None if it is no such."""
     from urllib.parse import urlsplit
 
     if not (address.isascii() and address.isprintable()) or {" ", "#", "\\"} & set(address):
@@ -263,13 +287,14 @@ def _parts(address: str) -> "SplitResult | None":
     try:
         url = urlsplit(address)
         is_whole = bool(url.hostname) and url.port != 0
-    except ValueError:  # a port that is none, half an IPv6 address
+    # The port is no number, or an IPv6 address lacks its bracket.
+    except ValueError:
         return None
     return url if is_whole else None
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host is this machine, by its name or number; no name is looked up."""
+    """Return True if a host is `localhost` or a loopback address; no name is resolved."""
     from ipaddress import ip_address
 
     try:

@@ -1,14 +1,19 @@
-"""Random names for Calls, connections, workers and bells (a room).
+"""Random ids for Calls, connections, workers and doorbells.
 
-The module `uuid` would do, but it imports `platform`: 12 ms, half of a CGI process's start.
+The module `uuid` is not used: it imports `platform`, and that costs 12 ms, half of a CGI process's
+start.
 """
 
 import os
 
 
 def random_uuid() -> str:
-    """A UUID that nobody can guess (RFC 9562 §5.4); 36 characters, as OCPP-J §4.1.4 allows."""
+    """Return a UUID that nobody can guess (RFC 9562 §5.4).
+
+    It has 36 characters, the most that OCPP-J §4.1.4 allows for a message id.
+    """
     octets = bytearray(os.urandom(16))
+    # Version 4 and the variant of RFC 9562.
     octets[6] = octets[6] & 0x0F | 0x40
     octets[8] = octets[8] & 0x3F | 0x80
     digits = octets.hex()

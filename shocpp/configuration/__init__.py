@@ -1,1 +1,1 @@
-"""The files of conf/: read whole, checked key by key, replaced whole."""
+"""The readers of the files in conf/, and the writers of those that commands change."""

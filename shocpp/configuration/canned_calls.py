@@ -1,12 +1,12 @@
-"""canned.json: Calls and questions that have a name (a room).
+"""conf/canned.json: Calls and questions that have a name.
 
     {"start-family": {"action": "RemoteStartTransaction", "payload": {"idTag": "3333"},
                       "wait_for": "charging"},
      "power":        {"show": "power", "charge_point": "garage"}}
 
-One that acts has `action` and `payload`, one that sends nothing has `show`. The file is read anew
-for each request, so a change is in force at once; an entry that cannot be used stops no other, and
-is told at start and by `shocpp check`, not only when somebody asks for it.
+An entry with `action` and `payload` sends a Call; an entry with `show` sends nothing. Each request
+reads the file again, so a change is in force at once. An entry with an error does not affect the
+others. The server's log at start and `shocpp check` report it.
 """
 
 import json
@@ -20,14 +20,22 @@ from shocpp.errors import ConfigError, UsageError
 from shocpp.ocpp.outgoing import allowed_payload
 
 ASSISTANT_S = 7.5
-"""An assistant's patience is 8 s."""
+"""The longest wait for a charge to begin, in seconds: voice assistants give up after 8 s."""
 
 LONGEST_S = 120.0
-DEFAULT_S = 5.0
-DEFAULT_WAITING_S = 7.0
+"""The longest wait for a confirmation, in seconds."""
 
-SHOWN = ("power", "state", "energy")
+DEFAULT_S = 5.0
+"""The default wait for a confirmation, in seconds."""
+
+DEFAULT_WAITING_S = 7.0
+"""The default wait with `wait_for`, in seconds."""
+
+DISPLAYS = ("power", "state", "energy")
+"""The values of `show`."""
+
 LONGEST_NAME = 100
+"""The highest number of characters of a name."""
 
 OUTCOMES = (
     "charging",
@@ -45,7 +53,7 @@ OUTCOMES = (
     "unknown",
     "error",
 )
-"""What may become of a Call, besides the status that the charger confirms it with."""
+"""The outcomes of a Call for which `reply` may have a sentence, besides the confirmed status."""
 
 FIELDS = (
     "account",
@@ -62,7 +70,7 @@ FIELDS = (
     "status",
     "watt",
 )
-"""What a reply may name in braces."""
+"""The fields that a reply may contain in braces."""
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _KEYS = {
@@ -82,9 +90,13 @@ _ACTS_ONLY = {"payload", "wait_for", "timeout_s"}
 
 
 class CannedCall(NamedTuple):
-    """One entry. It acts if it has an `action`; else it `shows` something and sends nothing.
+    """One entry: it sends a Call if it has an `action`, else it displays a value.
 
-    `replies` are templates by outcome or confirmed status, "" for any that has none of its own.
+    shows        one of DISPLAYS, or empty
+    replies      templates by outcome or confirmed status; "" is the one for all others
+    waits        True if the answer waits until the car charges
+    timeout_s    the longest wait for the answer, in seconds
+    secret       the secret that a request must present, None if it needs none
     """
 
     name: str
@@ -99,43 +111,47 @@ class CannedCall(NamedTuple):
     secret: str | None
 
     def reply(self, *outcomes: str) -> str | None:
-        """The template for the first of these outcomes that has one."""
-        found = (self.replies[outcome] for outcome in outcomes if outcome in self.replies)
-        return next(found, self.replies.get(""))
+        """Return the template of the first of these outcomes that has one, or the general one."""
+        templates = (self.replies[outcome] for outcome in outcomes if outcome in self.replies)
+        return next(templates, self.replies.get(""))
 
 
 def canned_call(path: Path, name: str) -> CannedCall:
-    """The canned call of this name.
+    """Return the canned call of this name.
 
-    Raises UsageError where there is none, ConfigError where it, or the file, cannot be used.
+    Raises UsageError if there is none, and ConfigError if it or the file cannot be used.
     """
     entries = _entries(path) if path.exists() else {}
     if name not in entries:
         why = f"{path} has no such name" if path.exists() else f"{path} does not exist"
-        raise UsageError(f"there is no canned call {_shown(name)}: {why}")
+        raise UsageError(f"there is no canned call {_quoted(name)}: {why}")
     return parse_canned_call(name, entries[name], path)
 
 
 def all_canned_calls(path: Path) -> dict[str, CannedCall | ConfigError]:
-    """Every entry of the file, or why it cannot be used; ConfigError where the file cannot be."""
-    found: dict[str, CannedCall | ConfigError] = {}
+    """Return every canned call of the file, or for each that cannot be used its error.
+
+    Raises ConfigError if the file itself cannot be used.
+    """
+    calls: dict[str, CannedCall | ConfigError] = {}
     for name, entry in _entries(path).items() if path.exists() else ():
         try:
-            found[name] = parse_canned_call(name, entry, path)
+            calls[name] = parse_canned_call(name, entry, path)
         except ConfigError as error:
-            found[name] = error
-    return found
+            calls[name] = error
+    return calls
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """A reply with its fields filled in, on one line."""
+    """Return a reply with its fields filled in, on one line; fields without a value are empty."""
     text = _FIELD.sub(lambda field: values.get(field[1], ""), template)
     return " ".join(text.split())
 
 
 def _entries(path: Path) -> dict[str, Any]:
+    """Return the entries of the file, unchecked."""
     try:
-        entries = json.loads(conf_text(path), object_pairs_hook=_once)
+        entries = json.loads(conf_text(path), object_pairs_hook=_unique_names)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
     except (ValueError, RecursionError) as error:
@@ -145,25 +161,31 @@ def _entries(path: Path) -> dict[str, Any]:
     return entries
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; ValueError if a key is there twice."""
+    # json would keep the last one, and somebody would edit the other.
     entries = dict(pairs)
     if len(entries) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{_shown(twice)} is there twice")
+        raise ValueError(f"{_quoted(twice)} is there twice")
     return entries
 
 
 def parse_canned_call(name: str, entry: object, path: Path) -> CannedCall:
-    """One entry of the file; ConfigError names entry, key and what it may be."""
-    place = f"{path}, {_shown(name)}"
+    """Return one entry of the file.
+
+    Raises ConfigError with the entry, the key and its possible values.
+    """
+    location = f"{path}, {_quoted(name)}"
     try:
         return _parsed(name, entry)
     except UsageError as error:
-        raise ConfigError(f"{place}: {error}") from None
+        raise ConfigError(f"{location}: {error}") from None
 
 
 def _parsed(name: str, entry: object) -> CannedCall:
+    """Return one entry; UsageError without the file and the name."""
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise UsageError(f"a name has 1 to {LONGEST_NAME} printable characters")
     keys = _checked_keys(entry)
@@ -190,28 +212,34 @@ def _parsed(name: str, entry: object) -> CannedCall:
 
 
 def _checked_keys(entry: object) -> dict[str, Any]:
+    """Return the members of an entry, each with a known key and a value of its type."""
     if not isinstance(entry, dict):
         raise UsageError("it must be an object")
     for key, value in entry.items():
         if key not in _KEYS:
-            raise UsageError(f"{_shown(key)} is unknown; there are {', '.join(_KEYS)}")
+            raise UsageError(f"{_quoted(key)} is unknown; there are {', '.join(_KEYS)}")
+        # JSON's true is an int in Python, and no key is boolean.
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):  # type: ignore[arg-type]
             raise UsageError(f'"{key}" cannot be {str(value)[:40]!r}')
         if key in ("account", "charge_point") and not value.isprintable():
-            raise UsageError(f'"{key}" must be printable, not {_shown(value)}')
+            raise UsageError(f'"{key}" must be printable, not {_quoted(value)}')
     return entry
 
 
 def _check_show(shows: str, keys: Mapping[str, Any]) -> None:
-    if shows and shows not in SHOWN:
-        raise UsageError(f'"show" must be one of {", ".join(SHOWN)}, not {shows[:40]!r}')
+    """Raise UsageError if `show` has no such value, or not the keys that it needs."""
+    if shows and shows not in DISPLAYS:
+        raise UsageError(f'"show" must be one of {", ".join(DISPLAYS)}, not {shows[:40]!r}')
     if shows == "energy" and ("account" not in keys or "charge_point" in keys):
         raise UsageError('"show": "energy" needs "account", a name in tags.json, and no charger')
     if shows in ("power", "state") and "account" in keys:
-        raise UsageError(f'"show": "{shows}" is that of a "charge_point", not of an account')
+        raise UsageError(
+            f'"show": "{shows}" needs no "account"; write "charge_point" to name a charger'
+        )
 
 
 def _waits(action: str, keys: Mapping[str, Any]) -> bool:
+    """Return True if the entry waits until the car charges."""
     if "wait_for" not in keys:
         return False
     if action != "RemoteStartTransaction" or keys["wait_for"] != "charging":
@@ -220,15 +248,18 @@ def _waits(action: str, keys: Mapping[str, Any]) -> bool:
 
 
 def _replies(reply: object) -> dict[str, str]:
+    """Return the templates by outcome; a single string is the general one."""
     replies = {"": reply} if isinstance(reply, str) else reply
     assert isinstance(replies, dict)
     for outcome, template in replies.items():
         if not isinstance(template, str):
-            raise UsageError(f'"reply": the sentence for {_shown(outcome)} must be a string')
+            raise UsageError(f'"reply": the sentence for {_quoted(outcome)} must be a string')
+        # Ours begin with a small letter, those of OCPP with a capital. The latter are not checked:
+        # vendors have their own.
         if outcome[:1].islower() and outcome not in OUTCOMES:
             raise UsageError(
-                f'"reply": {_shown(outcome)} is no outcome; there are {", ".join(OUTCOMES)} and '
-                "what chargers confirm: Accepted, Rejected …"
+                f'"reply": {_quoted(outcome)} is no outcome; there are {", ".join(OUTCOMES)} and '
+                "the confirmations of chargers: Accepted, Rejected …"
             )
         unknown = [field for field in _FIELD.findall(template) if field not in FIELDS]
         if unknown:
@@ -239,6 +270,7 @@ def _replies(reply: object) -> dict[str, str]:
 
 
 def _timeout(value: float | None, *, waits: bool) -> float:
+    """Return the timeout in seconds."""
     longest = ASSISTANT_S if waits else LONGEST_S
     if value is None:
         return DEFAULT_WAITING_S if waits else DEFAULT_S
@@ -248,10 +280,12 @@ def _timeout(value: float | None, *, waits: bool) -> float:
 
 
 def _secret(value: str | None) -> str | None:
+    """Return a secret of at least 12 printable ASCII characters, or None."""
     if value is not None and not (len(value) >= 12 and value.isascii() and value.isprintable()):
         raise UsageError('"secret" must have at least 12 ASCII characters: openssl rand -hex 16')
     return value
 
 
-def _shown(name: str) -> str:
+def _quoted(name: str) -> str:
+    """Return a name in quotes, shortened to fit into a sentence."""
     return repr(name if len(name) <= 40 else f"{name[:39]}…")

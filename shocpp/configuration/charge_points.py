@@ -1,31 +1,33 @@
-"""conf/charge_points.json: the chargers that are let in, and what is known of each (a room).
+"""conf/charge_points.json: the chargers that are let in, and their properties.
 
     {"garage": {"password_hash": "pbkdf2-sha256$…", "name": "Stellplatz 4"},
      "yard":   {"auth": "none", "reply_delay_ms": 1000, "tz": "Europe/Berlin"},
      "*":      {"auth": "none"}}
 
-Each key is a charger's name; `*` stands for every charger that has no entry of its own, those that
-tell no name among them. Without the file every charger is let in. With it, one that has no entry is
-refused, and so is one that does not show its password; `"auth": "none"` asks for none.
+Each key is the name of a charger, in any case. `*` stands for every charger without an entry of its
+own, and for chargers that send no name. Without the file, every charger is let in. With the file, a
+charger is refused if it has no entry or does not present its password.
 
-    password_hash    what `shocpp charge-points add` writes; a list while a password is being
-                     changed, the newest last: those before one that was shown count no more,
-                     and where `auth` is none, none is asked until one was shown
-    username         the user name that it shows, where that is not its own name
-    origin           the Origin that its library writes, where it is taken for a web page
-    tz               the time zone of its timestamps that name none (default UTC)
-    reply_delay_ms   how long the answer to its StartTransaction is kept back (default 0)
-    default_tag      the card that is meant where it names none
-    cap_kwh          a transaction with more waits for a human (default 200)
-    name, meter_serial, note    for the papers, and its connectors by number:
+    password_hash    a hash that `shocpp charge-points add` writes; while a password is changed, a
+                     list of hashes, the newest last
+    auth             "none": the charger is let in without a password; if it also has a
+                     password_hash, only until it presents the password for the first time
+    username         the user name that the charger presents, if it is not its own name
+    origin           the Origin header of its library, if it is taken for a web page
+    tz               the time zone of its timestamps without an offset (default UTC)
+    reply_delay_ms   the delay of the answer to its StartTransaction (default 0)
+    default_tag      the id tag of transactions that it starts without one
+    cap_kwh          a transaction with more energy waits for a review (default 200)
+    name, meter_serial, note    descriptions for the statements, and of its connectors by number:
     connectors       {"1": "left", "2": "right"}
 
-`tz` and `reply_delay_ms` hold from a charger's next connection on, `default_tag` and `cap_kwh` from
-its next frame on.
+When a charger has presented a password, the hashes before it in the list are no longer accepted.
+`tz` and `reply_delay_ms` take effect with the charger's next connection. `default_tag` and
+`cap_kwh` take effect with its next frame.
 
-It keeps strangers out: so a file that was there and is gone, or that cannot be read, opens nothing.
-The last good one stays in force, also in a process that has just been started, because the database
-keeps its text; where there was none, nobody comes in. What opens the house again is the entry `*`.
+The file is an access control. So if it vanishes or has an error, the last good list stays in force,
+also in a new process: the database stores its text. If there is no last good list, no charger is
+let in. To let in all chargers again, write the entry `*`.
 """
 
 import logging
@@ -34,7 +36,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from shocpp.configuration.entries import decoded, line_of_text, members, shown
+from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.register import CAP_WH
@@ -50,7 +52,9 @@ EXAMPLE = "conf/charge_points.json.example"
 OTHERS, COMMENT = ANY, "comment"
 LONGEST_DELAY_MS = 10_000
 MOST_KWH = 10_000
+
 MOST_HASHES = 8
+"""The highest number of hashes of one charger."""
 
 _TEXTS = ("username", "origin", "default_tag", "name", "meter_serial", "note")
 _KEYS = (
@@ -60,7 +64,7 @@ _KEYS = (
 
 
 class Meter(NamedTuple):
-    """What somebody has written down of a charger and its meter; None: nothing."""
+    """The descriptions of a charger and its meter for the statements; None if not configured."""
 
     name: str | None = None
     meter_serial: str | None = None
@@ -69,10 +73,14 @@ class Meter(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is known of a Charge Point before it says anything.
+    """The properties of a Charge Point, known before its first frame.
 
-    `hashes` are of its passwords, the newest last; `asks_none`: it may come in without one, until
-    it has shown one. `zone` None is UTC.
+    asks_none         True if it needs no password until it has presented one
+    hashes            the hashes of its passwords, the newest last
+    zone              the time zone of its timestamps without an offset; None is UTC
+    reply_delay_ms    the delay of the answer to its StartTransaction
+    default_tag       the id tag of transactions that it starts without one
+    cap_wh            the energy above which a record waits for a review
     """
 
     charge_point_id: str
@@ -88,98 +96,112 @@ class Entry(NamedTuple):
 
 
 class Allowlist(NamedTuple):
-    """The chargers of the file, by the keys of their identities, and what holds for all others.
+    """The entries of the file by `identity_key`, and the entry `*` for all other chargers.
 
-    `others` is None where nobody else is let in.
+    `others` is None if no other charger is let in.
     """
 
     entries: Mapping[str, Entry]
     others: Entry | None
 
     def entry(self, charge_point_id: str | None) -> Entry | None:
-        """The entry of a charger; None where it is not let in."""
+        """Return the entry of a charger, or None if it is not let in."""
         key = identity_key(charge_point_id or "")
         return self.entries.get(key, self.others)
 
     def has_passwords(self) -> bool:
-        """Whether any charger has to show one."""
+        """Return True if any charger has a password."""
         every = (*self.entries.values(), *([self.others] if self.others else ()))
         return any(entry.hashes for entry in every)
 
     def is_listed(self, charge_point_id: str) -> bool:
-        """Whether a charger has an entry of its own, so that nobody can claim to be it."""
+        """Return True if a charger has an entry of its own; then no other one can use its name."""
         return identity_key(charge_point_id) in self.entries
 
     def meter(self, charge_point_id: str) -> Meter:
-        """What is written down of this charger's meter."""
+        """Return the descriptions of a charger and its meter."""
         entry = self.entries.get(identity_key(charge_point_id))
         return entry.meter if entry else Meter()
 
 
 OPEN_TO_ALL = Entry(OTHERS, asks_none=True)
+"""The entry of every charger if there is no file: no password, and all defaults."""
+
 NO_ALLOWLIST = Allowlist({}, OPEN_TO_ALL)
-"""No file: every charger is let in."""
+"""The list if there is no file: every charger is let in."""
 
 CLOSED = Allowlist({}, None)
+"""The list if the file cannot be used and no last good one exists: no charger is let in."""
 
 
 def load_allowlist(path: Path) -> Allowlist:
-    """The file as it is now; raises FileNotFoundError, or ConfigError naming place and remedy."""
+    """Return the list of the file.
+
+    Raises FileNotFoundError, or ConfigError with the location and the remedy.
+    """
     return parse_allowlist(conf_text(path), str(path))
 
 
 def load_allowlist_or_none(path: Path) -> Allowlist:
-    """The file as it is now; without one, every charger is let in."""
+    """Return the list of the file; without a file, the one that lets in every charger.
+
+    Raises ConfigError with the location and the remedy.
+    """
     try:
         return load_allowlist(path)
     except FileNotFoundError:
         return NO_ALLOWLIST
 
 
-def allowlist_or_stored(path: Path, kept: str | None) -> Allowlist:
-    """The file as it is now; without one what is kept of it, if it has ever been there."""
+def allowlist_or_stored(path: Path, stored_text: str | None) -> Allowlist:
+    """Return the list of the file; without a file, the last good list that the database stores.
+
+    `stored_text` is its text, None if there never was a file. Raises ConfigError.
+    """
     try:
         return load_allowlist(path)
     except FileNotFoundError:
-        return NO_ALLOWLIST if kept is None else parse_allowlist(kept, str(path))
+        return NO_ALLOWLIST if stored_text is None else parse_allowlist(stored_text, str(path))
 
 
 def parse_allowlist(text: str, source: str) -> Allowlist:
-    """What a charge_points.json says; `source` names the file in the sentences of ConfigError."""
+    """Return the list of a charge_points.json; `source` names the file in ConfigError."""
     try:
-        listed = members(decoded(text, source, EXAMPLE), "the file")
+        listed = members(parse_json(text, source, EXAMPLE), "the file")
         entries: dict[str, Entry] = {}
         for charge_point_id, value in listed.items():
             if charge_point_id != COMMENT:
-                place, key = shown(charge_point_id), identity_key(charge_point_id)
+                location, key = quoted(charge_point_id), identity_key(charge_point_id)
                 if key in entries:
-                    raise UsageError(f"{place} is there twice: names have no case; join the two")
-                entries[key] = _entry(charge_point_id, value, place)
+                    raise UsageError(f"{location} is there twice: names have no case; join the two")
+                entries[key] = _entry(charge_point_id, value, location)
     except UsageError as error:
         raise ConfigError(f"{source}: {error}; see {EXAMPLE}") from None
     return Allowlist(entries, entries.pop(OTHERS, None))
 
 
 def can_be_listed(charge_point_id: str) -> bool:
-    """Whether an entry can have this name."""
+    """Return True if an entry can have this name."""
     is_name = is_identity(charge_point_id) and charge_point_id == charge_point_id.strip()
     return (is_name and charge_point_id != COMMENT) or charge_point_id == OTHERS
 
 
-def _entry(charge_point_id: str, value: object, place: str) -> Entry:
+def _entry(charge_point_id: str, value: object, location: str) -> Entry:
+    """Return the entry of a charger."""
     if not can_be_listed(charge_point_id):
-        raise UsageError(f"{place} cannot name a charger: no slash, no control characters")
-    keys = members(value, place, _KEYS)
-    texts = {key: _text(keys[key], f"{place}: {key}") for key in _TEXTS if key in keys}
-    hashes = _hashes(keys.get("password_hash", []), f"{place}: password_hash")
+        raise UsageError(f"{location} cannot name a charger: no slash, no control characters")
+    keys = members(value, location, _KEYS)
+    texts = {key: _text(keys[key], f"{location}: {key}") for key in _TEXTS if key in keys}
+    hashes = _hashes(keys.get("password_hash", []), f"{location}: password_hash")
     asks_none = "auth" in keys
     if asks_none and keys["auth"] != "none":
-        raise UsageError(f'{place}: auth can only be "none", not {shown(keys["auth"])}')
+        raise UsageError(f'{location}: auth can only be "none", not {quoted(keys["auth"])}')
+    # An entry without both would let a charger in without a password, because of a forgotten key.
     if not (hashes or asks_none):
         add = f"shocpp charge-points add {shlex.quote(charge_point_id)}"
         raise UsageError(
-            f'{place} has no password; write "auth": "none" into its entry, and if it can show '
-            f"one, give it one then: {add} --replace"
+            f'{location} has no password; write "auth": "none" into its entry, and if it can '
+            f"present one, then run: {add} --replace"
         )
     return Entry(
         charge_point_id,
@@ -187,89 +209,100 @@ def _entry(charge_point_id: str, value: object, place: str) -> Entry:
         hashes,
         texts.get("username"),
         texts.get("origin"),
-        _zone(keys["tz"], f"{place}: tz") if "tz" in keys else None,
-        _whole(keys.get("reply_delay_ms", 0), LONGEST_DELAY_MS, f"{place}: reply_delay_ms"),
+        _zone(keys["tz"], f"{location}: tz") if "tz" in keys else None,
+        _whole(keys.get("reply_delay_ms", 0), LONGEST_DELAY_MS, f"{location}: reply_delay_ms"),
         texts.get("default_tag"),
-        1000 * _whole(keys.get("cap_kwh", CAP_WH // 1000), MOST_KWH, f"{place}: cap_kwh"),
+        1000 * _whole(keys.get("cap_kwh", CAP_WH // 1000), MOST_KWH, f"{location}: cap_kwh"),
         Meter(
             texts.get("name"),
             texts.get("meter_serial"),
             texts.get("note"),
-            _connectors(keys.get("connectors", {}), f"{place}: connectors"),
+            _connectors(keys.get("connectors", {}), f"{location}: connectors"),
         ),
     )
 
 
-def _text(value: object, place: str) -> str:
-    text = line_of_text(value, place)
+def _text(value: object, location: str) -> str:
+    """Return a text of one line that is not blank."""
+    text = line_of_text(value, location)
     if not text.strip():
-        raise UsageError(f"{place} is empty; write something, or leave it out")
+        raise UsageError(f"{location} is empty; write something, or leave it out")
     return text
 
 
-def _hashes(value: object, place: str) -> tuple[str, ...]:
+def _hashes(value: object, location: str) -> tuple[str, ...]:
+    """Return one hash or a list of hashes as a tuple."""
     hashes = [value] if isinstance(value, str) else value
     if not isinstance(hashes, list) or len(hashes) > MOST_HASHES:
-        raise UsageError(f"{place} must be a hash, or a list of at most {MOST_HASHES}")
-    # What was typed may be the password itself: it is not repeated.
-    if not all(isinstance(one, str) and is_password_hash(one) for one in hashes):
+        raise UsageError(f"{location} must be a hash, or a list of at most {MOST_HASHES}")
+    # The value may be the password itself, so the sentence does not repeat it.
+    if not all(isinstance(text, str) and is_password_hash(text) for text in hashes):
         raise UsageError(
-            f'{place} is no hash; write "auth": "none" in its place, and then: '
+            f'{location} is no hash; write "auth": "none" in its place, and then run: '
             "shocpp charge-points add NAME --replace"
         )
     return tuple(hashes)
 
 
-def _zone(value: object, place: str) -> "ZoneInfo":
+def _zone(value: object, location: str) -> "ZoneInfo":
+    """Return a time zone by its name in the tz database."""
+    # Imported here: zoneinfo costs a CGI process 7 ms.
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
     try:
-        return ZoneInfo(_text(value, place))
+        return ZoneInfo(_text(value, location))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise UsageError(
-            f"{place} must name a time zone such as Europe/Berlin, not {shown(value)}"
+            f"{location} must name a time zone such as Europe/Berlin, not {quoted(value)}"
         ) from None
 
 
-def _whole(value: object, most: int, place: str) -> int:
+def _whole(value: object, most: int, location: str) -> int:
+    """Return a whole number 0..most."""
+    # type(), not isinstance(): JSON's true is an int in Python.
     if type(value) is not int or not 0 <= value <= most:
-        raise UsageError(f"{place} must be a whole number 0..{most}, not {shown(value)}")
+        raise UsageError(f"{location} must be a whole number 0..{most}, not {quoted(value)}")
     return value
 
 
-def _connectors(value: object, place: str) -> dict[int, str]:
-    names: dict[str, Any] = members(value, place)
+def _connectors(value: object, location: str) -> dict[int, str]:
+    """Return the names of connectors by number."""
+    names: dict[str, Any] = members(value, location)
     for number in names:
         if not (number.isascii() and number.isdigit() and len(number) <= 3):
-            raise UsageError(f'{place} are named by number, such as {{"1": "left"}}')
+            raise UsageError(f'{location} are named by number, such as {{"1": "left"}}')
         if number != str(int(number)):
-            raise UsageError(f"{place}, {number} is {int(number)}; leave the zeros out")
-    return {int(number): _text(name, f"{place}, {number}") for number, name in names.items()}
+            raise UsageError(f"{location}, {number} is {int(number)}; leave the zeros out")
+    return {int(number): _text(name, f"{location}, {number}") for number, name in names.items()}
 
 
 class AllowlistFile:
-    """The listing in force; `trouble` is why the file's present content is not. For any thread."""
+    """The list in force, which follows the file; any thread may use it.
+
+    text       the text of the list, as far as this process has read it from the file
+    trouble    the reason why the present content of the file is not in force, or None
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.text: str | None = None
         self.trouble: str | None = None
-        self._kept: str | None = None
+        self._stored_text: str | None = None
         self._allowlist: Allowlist | None = None
         self._stamp: Stamp | None = None
         self._read = False
 
-    def fall_back_to(self, kept: str | None) -> None:
-        """The last good text that any process has read, for while there is no other."""
-        self._kept, self._read = kept, False
+    def fall_back_to(self, stored_text: str | None) -> None:
+        """Set the last good text that any process has read, used while there is no better one."""
+        self._stored_text, self._read = stored_text, False
 
     @property
     def newest(self) -> Allowlist | None:
-        """The listing as it was last looked at, if it was: nothing waits for a disk here."""
+        """The list of the last `allowlist()` call, or None; it never waits for a disk."""
         return self._allowlist
 
     def allowlist(self) -> Allowlist:
-        """The listing, after a look whether the file has changed (one stat)."""
+        """Return the list in force; read the file if it has changed (one stat)."""
         stamp = stamp_of(self.path)
         if not self._read or stamp != self._stamp or self._allowlist is None:
             self._load()
@@ -278,11 +311,13 @@ class AllowlistFile:
         return self._allowlist
 
     def _load(self) -> None:
+        """Read the file, or keep the list before it."""
         try:
             text = conf_text(self.path)
             allowlist = parse_allowlist(text, str(self.path))
         except FileNotFoundError:
-            if self._allowlist in (None, NO_ALLOWLIST) and self._kept is None:
+            # A file that was there once and is gone is an error; one that never was is none.
+            if self._allowlist in (None, NO_ALLOWLIST) and self._stored_text is None:
                 self._allowlist, self.trouble = NO_ALLOWLIST, None
                 return
             self._keep(f"{self.path} is not there any more")
@@ -293,6 +328,7 @@ class AllowlistFile:
             log.info("%s: chargers %s", self.path, ", ".join(self._names(allowlist)) or "none")
 
     def _keep(self, trouble: str) -> None:
+        """Keep the last good list in force, and log the reason."""
         if self._allowlist in (None, NO_ALLOWLIST):
             self._allowlist = self._stored_allowlist()
         names = ", ".join(self._names(self._allowlist))
@@ -302,14 +338,17 @@ class AllowlistFile:
         log.warning("%s", self.trouble)
 
     def _stored_allowlist(self) -> Allowlist:
-        if self._kept is None:
+        """Return the list that the database stores, or CLOSED."""
+        if self._stored_text is None:
             return CLOSED
         try:
-            return parse_allowlist(self._kept, str(self.path))
-        except ConfigError:  # an older version's
+            return parse_allowlist(self._stored_text, str(self.path))
+        # An older version accepted this text, and its rules were others.
+        except ConfigError:
             return CLOSED
 
     @staticmethod
     def _names(allowlist: Allowlist) -> list[str]:
+        """Return the names of all entries, `*` last."""
         others = [OTHERS] if allowlist.others else []
         return [entry.charge_point_id for entry in allowlist.entries.values()] + others

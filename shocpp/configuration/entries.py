@@ -1,6 +1,7 @@
-"""The objects in the files of conf/ (a room): known keys, plain texts, plain sentences.
+"""The JSON objects in the files of conf/: their keys, texts and spelling.
 
-UsageError begins with the place in the file; whoever reads the file puts its name in front.
+Every UsageError begins with `location`, the position in the file. The reader of the file adds the
+file's name in front.
 """
 
 import json
@@ -10,75 +11,85 @@ from typing import Any
 from shocpp.errors import ConfigError, UsageError
 
 
-def decoded(text: str, source: str, example: str) -> object:
-    """The JSON of a file, in which no key is there twice; ConfigError names file and example."""
+def parse_json(text: str, source: str, example: str) -> object:
+    """Return the JSON of a file.
+
+    Raises ConfigError with file and example if it is no JSON, or if a key is there twice.
+    """
     try:
         return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} is not JSON: {error}; see {example}") from None
 
 
-def members(value: object, place: str, known: Sequence[str] | None = None) -> dict[str, Any]:
-    """An object with known keys only."""
+def members(value: object, location: str, known: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return a JSON object; with `known`, only if all its keys are known."""
     if not isinstance(value, dict):
-        raise UsageError(f"{place} must be an object, not {shown(value)}")
+        raise UsageError(f"{location} must be an object, not {quoted(value)}")
     for key in value:
         if known is not None and key not in known:
-            raise UsageError(f"{place}: {shown(key)} is unknown; there are {', '.join(known)}")
+            raise UsageError(f"{location}: {quoted(key)} is unknown; there are {', '.join(known)}")
     return value
 
 
-def line_of_text(value: object, place: str) -> str:
-    """A text that fits on a line of a letter or a log."""
+def line_of_text(value: object, location: str) -> str:
+    """Return a text that fits on one line of a mail header, a statement or a log."""
+    # A line break would let a text of the file add headers to a mail.
     if not isinstance(value, str) or not value.isprintable():
         raise UsageError(
-            f"{place} must be a text on one line, without control characters or no-break spaces, "
-            f"not {shown(value)}"
+            f"{location} must be a text on one line, without control characters or no-break "
+            f"spaces, not {quoted(value)}"
         )
     return value
 
 
-def shown(value: object) -> str:
-    """A value as a sentence can quote it."""
+def quoted(value: object) -> str:
+    """Return a value in quotes, shortened to fit into a sentence."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these members; ValueError where one is there twice, but for comments."""
+    """Return a JSON object; ValueError if a key other than `comment` is there twice."""
+    # json would keep the last one: of two entries of one charger the first would vanish unseen.
     names = [name for name, _ in pairs]
     twice = [name for name in names if names.count(name) > 1 and name != "comment"]
     if twice:
-        raise ValueError(f"{shown(twice[0])} is there twice")
+        raise ValueError(f"{quoted(twice[0])} is there twice")
     return dict(pairs)
 
 
 class Members(dict[str, Any]):
-    """A JSON object that keeps the order of its members, and those that return, as comments do."""
+    """A JSON object that keeps the order of its members, and repeated keys such as `comment`.
+
+    A command that changes a file of conf/ reads it into these objects, so that the rest of the file
+    stays as its author wrote it.
+    """
 
     def __init__(self, pairs: Sequence[tuple[str, Any]] = ()) -> None:
         super().__init__(pairs)
         self._pairs = list(pairs)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        """Set a member, where it stands or at the end."""
+        """Set a member at its position, or a new one at the end."""
         super().__setitem__(key, value)
-        places = [place for place, (name, _) in enumerate(self._pairs) if name == key]
-        if places:
-            self._pairs[places[-1]] = (key, value)
+        positions = [position for position, (name, _) in enumerate(self._pairs) if name == key]
+        # The last one, because that is the one that dict and json keep.
+        if positions:
+            self._pairs[positions[-1]] = (key, value)
         else:
             self._pairs.append((key, value))
 
     def __delitem__(self, key: str) -> None:
-        """Take a member out."""
+        """Remove a member, with all its repetitions."""
         super().__delitem__(key)
         self._pairs = [(name, value) for name, value in self._pairs if name != key]
 
     def items(self) -> Any:
-        """All members, in order."""
+        """Return all members in order, so that json writes the repetitions too."""
         return self._pairs
 
 
 def spelled(value: object) -> str:
-    """The text of a file of conf/ that we write."""
+    """Return the text of a file of conf/, in the form of the examples."""
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

@@ -1,7 +1,7 @@
-"""The texts of the files in conf/ (a room): read whole, without ever waiting, and replaced whole.
+"""The texts of the files in conf/: read whole, without waiting, and replaced whole.
 
-A server reads them between a charger's stop and its answer. So what is not a plain file (a FIFO has
-no end before somebody writes) and what no human has written is refused, not read.
+The writer reads them between a charger's stop and its answer. So it refuses a file that could block
+or delay it: a FIFO, a device, or a file that is too large to be written by a human.
 """
 
 import contextlib
@@ -13,14 +13,17 @@ from shocpp.errors import ConfigError
 from shocpp.store.locks import one_at_a_time
 
 MOST_BYTES = 2 * 1024 * 1024
-"""So much takes half a second to be understood, in which no charger is answered."""
+"""The largest file, in bytes. Parsing it takes half a second, in which no charger is answered."""
 
 Stamp = tuple[int, int, int]
-"""Another one when the file has changed: time, size and inode."""
+"""The modification time in ns, size and inode of a file: another stamp means another content."""
 
 
 def conf_text(path: Path) -> str:
-    """The text of a file; raises FileNotFoundError, or ConfigError naming it and the remedy."""
+    """Return the text of a file.
+
+    Raises FileNotFoundError, or ConfigError with the file and the remedy.
+    """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -41,11 +44,12 @@ def conf_text(path: Path) -> str:
 
 
 def _without_waiting(path: str, flags: int) -> int:
+    """Open a file; a FIFO without a writer must not block."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """The stamp of a file as it is now (one stat); None: it cannot be seen."""
+    """Return the stamp of a file with one stat, or None if there is none."""
     try:
         status = os.stat(path)
     except OSError:
@@ -54,26 +58,31 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 def changing(path: Path) -> contextlib.AbstractContextManager[None]:
-    """One program at a time changes files of this folder; editors know nothing of it."""
+    """Return a lock: one program at a time changes files of this folder.
+
+    Editors do not use it, so `replace_text` compares stamps as well.
+    """
     return one_at_a_time(path.parent, ConfigError)
 
 
 def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:
-    """Replace a file, unless somebody has changed it since `stamp`: then False, and look again.
+    """Replace a file, unless somebody has changed it since `stamp`: then return False.
 
-    Nobody ever reads half of it. A new file is for the owner of its folder alone. Raises
-    ConfigError where it cannot be written.
+    Readers see the old text or the new one, never a part. The new file gets the owner and the mode
+    of the old one, or of its folder with mode 600. Raises ConfigError if it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         status = (path if stamp else path.parent).stat()
         with open(partial, "x", encoding="utf-8", opener=_private) as file:
+            # Only root may change an owner. Another user becomes the owner of the new file.
             with contextlib.suppress(PermissionError):
                 os.chown(partial, status.st_uid, status.st_gid)
             if stamp:
                 os.chmod(partial, stat.S_IMODE(status.st_mode))
             file.write(text)
             file.flush()
+            # Before the rename: after a power cut the name must not lead to an empty file.
             os.fsync(file.fileno())
         if stamp_of(path) != stamp:
             return False
@@ -86,4 +95,5 @@ def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:
 
 
 def _private(path: str, flags: int) -> int:
+    """Create a file for its owner only: it may hold password hashes."""
     return os.open(path, flags, 0o600)

@@ -1,4 +1,4 @@
-"""conf/operator.json: whose papers these are (a room): letterhead, and where to send them.
+"""conf/operator.json: the letterhead of the statements, and their mail addresses.
 
     {"name": "WEG Sonnenallee 12",
      "address": ["Sonnenallee 12", "12045 Berlin"],
@@ -9,9 +9,15 @@
      "mail": {"from": "weg@example.org", "to": {"family-y": ["y@example.org"]},
               "all": ["kasse@example.org"]}}
 
-Every key may be left out, and so may the file; `comment` is for whoever writes it. It is taken
-whole or not at all, and no text in it has a line break or another control character: what stands
-here gets into the heads of letters. What is known of chargers and meters is in charge_points.json.
+    name, address, contact, tax_number    the letterhead; address and contact are lists of lines
+    signed_by     the name under the line for the signature
+    note          a sentence for the end of each PDF statement and each mail
+    mail          from: the sender; to: addresses for the statement of one account; all: addresses
+                  for the statement of all accounts
+
+Every key is optional, and so is the file; `comment` may hold any text. A file with an error is
+refused as a whole. Texts must not have line breaks or other control characters, because they become
+mail headers. Chargers and meters are described in charge_points.json.
 """
 
 import re
@@ -19,12 +25,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from shocpp.configuration.entries import decoded, line_of_text, members, shown
+from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
 
 LONGEST_ADDRESS = 254
+"""The octets of a mail address (RFC 5321 §4.5.3.1.3, less its angle brackets)."""
+
 LONGEST_LOCAL_PART = 64
+"""The octets before its @ (RFC 5321 §4.5.3.1.1)."""
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -36,7 +45,7 @@ _MAIL_KEYS = ("from", "to", "all", "comment")
 
 
 class Operator(NamedTuple):
-    """The letterhead: only texts, each as configured."""
+    """The letterhead, as configured; missing texts are empty."""
 
     name: str
     address: tuple[str, ...]
@@ -47,9 +56,11 @@ class Operator(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """Who sends the papers and who gets them: an account's own, and (`all`) the whole paper.
+    """The mail addresses of the statements.
 
-    `sender` is empty where the file says nothing of mail; then nobody gets any.
+    sender    the address that sends; empty without `mail` in the file, and then no mail is sent
+    to        the addresses for the statement of an account, by account name
+    all       the addresses for the statement of all accounts
     """
 
     sender: str
@@ -58,7 +69,7 @@ class Mail(NamedTuple):
 
 
 class OperatorFile(NamedTuple):
-    """All that the file says."""
+    """The content of the file."""
 
     operator: Operator
     mail: Mail
@@ -69,7 +80,10 @@ NO_OPERATOR = OperatorFile(Operator("", (), (), "", "", ""), NO_MAIL)
 
 
 def load_operator(path: Path) -> OperatorFile:
-    """The file as it is now, an empty one where there is none; ConfigError names place and key."""
+    """Return the content of the file, or an empty one if there is no file.
+
+    Raises ConfigError with the location and the key.
+    """
     try:
         text = conf_text(path)
     except FileNotFoundError:
@@ -78,8 +92,8 @@ def load_operator(path: Path) -> OperatorFile:
 
 
 def parse_operator(text: str, source: str) -> OperatorFile:
-    """What an operator.json says; `source` names the file in the sentences of ConfigError."""
-    entries = decoded(text, source, "conf/operator.json.example")
+    """Return the content of an operator.json; `source` names the file in ConfigError."""
+    entries = parse_json(text, source, "conf/operator.json.example")
     try:
         return _operator_file(entries)
     except UsageError as error:
@@ -87,22 +101,24 @@ def parse_operator(text: str, source: str) -> OperatorFile:
 
 
 def is_mail_address(text: str) -> bool:
-    """Whether a text is one plain ASCII address such as kasse@example.org, and nothing beside it.
+    """Return True if a text is one plain ASCII mail address such as kasse@example.org.
 
-    The dot-atom form of RFC 5321 §4.1.2; names before it, comments and quotes are none of it.
+    Only the dot-atom form of RFC 5321 §4.1.2: no display names, comments or quotes.
     """
-    found = _ADDRESS.fullmatch(text)
-    if found is None:
+    address = _ADDRESS.fullmatch(text)
+    if address is None:
         return False
-    return len(text) <= LONGEST_ADDRESS and len(found[1]) <= LONGEST_LOCAL_PART
+    return len(text) <= LONGEST_ADDRESS and len(address[1]) <= LONGEST_LOCAL_PART
 
 
 def _operator_file(entries: object) -> OperatorFile:
+    """Return the content of the file; UsageError without the file's name."""
+    # Older files have `meters`. The general sentence about an unknown key would not help.
     if isinstance(entries, dict) and "meters" in entries:
         raise UsageError(
             "meters are now in conf/charge_points.json, as name, meter_serial and note of each "
-            'charger, beside its password_hash or "auth": "none"; that file also lists who is let '
-            'in, and keeps the house open with "*": {"auth": "none"}; see '
+            'charger, beside its password_hash or "auth": "none"; that file also lists the '
+            'chargers that are let in, and "*": {"auth": "none"} lets in all others; see '
             "conf/charge_points.json.example"
         )
     keys = members(entries, "the file", _KEYS)
@@ -113,45 +129,51 @@ def _operator_file(entries: object) -> OperatorFile:
     return OperatorFile(operator, mail)
 
 
-def _lines(value: object, place: str) -> tuple[str, ...]:
+def _lines(value: object, location: str) -> tuple[str, ...]:
+    """Return a list of lines of text."""
     if not isinstance(value, list):
-        raise UsageError(f'{place} must be a list of lines such as ["…", "…"], not {shown(value)}')
+        raise UsageError(
+            f'{location} must be a list of lines such as ["…", "…"], not {quoted(value)}'
+        )
     return tuple(
-        line_of_text(line, f"{place}, line {number}") for number, line in enumerate(value, 1)
+        line_of_text(line, f"{location}, line {number}") for number, line in enumerate(value, 1)
     )
 
 
 def _mail(value: object) -> Mail:
+    """Return the mail addresses."""
     keys = members(value, "mail", _MAIL_KEYS)
     if "from" not in keys:
         raise UsageError('mail needs "from", the address that sends')
     return Mail(
         sender=_mail_address(keys["from"], "mail, from"),
         to={
-            account: _mail_addresses(addresses, f"mail, to {shown(account)}")
+            account: _mail_addresses(addresses, f"mail, to {quoted(account)}")
             for account, addresses in members(keys.get("to", {}), "mail, to").items()
         },
         all=_mail_addresses(keys["all"], "mail, all") if "all" in keys else (),
     )
 
 
-def _mail_addresses(value: object, place: str) -> tuple[str, ...]:
+def _mail_addresses(value: object, location: str) -> tuple[str, ...]:
+    """Return a list of at least one mail address, each only once."""
     if not isinstance(value, list) or not value:
         raise UsageError(
-            f'{place} must be a list of mail addresses such as ["kasse@example.org"], '
-            f"not {shown(value)}"
+            f'{location} must be a list of mail addresses such as ["kasse@example.org"], '
+            f"not {quoted(value)}"
         )
-    addresses = tuple(_mail_address(address, place) for address in value)
+    addresses = tuple(_mail_address(address, location) for address in value)
     for address in addresses:
         if addresses.count(address) > 1:
-            raise UsageError(f"{place}: {address} is there twice; remove one")
+            raise UsageError(f"{location}: {address} is there twice; remove one")
     return addresses
 
 
-def _mail_address(value: object, place: str) -> str:
+def _mail_address(value: object, location: str) -> str:
+    """Return one plain mail address."""
     if not isinstance(value, str) or not is_mail_address(value):
         raise UsageError(
-            f"{place}: {shown(value)} is no mail address; write it as kasse@example.org, in ASCII "
-            "and without a name"
+            f"{location}: {quoted(value)} is no mail address; write it as kasse@example.org, in "
+            "ASCII and without a name"
         )
     return value

@@ -1,7 +1,7 @@
-"""tags.json as it is now (a room): read again when it changes, the last good one kept.
+"""conf/tags.json: read again when it changes.
 
-Nothing is ever accepted because of a file that cannot be read. While it is broken the last good set
-stays in force, also in a process that has just been started, because the database keeps its text.
+While the file has an error, the last good accounts stay in force, also in a new process: the
+database stores their text. Without them every card is Invalid: an unreadable file accepts no card.
 """
 
 import json
@@ -25,18 +25,19 @@ from shocpp.ledger.decisions import Owner
 log = logging.getLogger(__name__)
 
 REPLACING_S = 0.1
+"""The time, in seconds, in which an editor replaces a file that it has removed."""
 
 
 def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
-    """The accounts of the file; `bound` are the names that indices have had in the books.
+    """Return the accounts of the file; `bound` are the account names by index in the database.
 
-    Raises FileNotFoundError, or ConfigError naming file, place and remedy.
+    Raises FileNotFoundError, or ConfigError with the file, the location and the remedy.
     """
     return _checked(conf_text(path), path, bound)
 
 
 def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
-    """The accounts by name: those of the file, which may be missing, and those of the books."""
+    """Return the accounts of the file and of the database, by name; the file may be missing."""
     try:
         listed: Mapping[int, Account] = load_accounts(path, bound).by_index
     except FileNotFoundError:
@@ -46,13 +47,15 @@ def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
 
 
 def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) -> None:
-    """Write a card into its account's entry: all else stays, and nobody ever reads half of it.
+    """Add a card to the entry of its account; everything else in the file stays.
 
-    Raises ConfigError where the file is not fit to be changed, UsageError where it does not have
-    the account.
+    Raises ConfigError if the file has an error or the card is in use, UsageError if there is no
+    file or no such account.
     """
-    path = path.resolve()  # a link stays one
+    # Resolved, so that a symbolic link stays one: the file that it points to is replaced.
+    path = path.resolve()
     with changing(path):
+        # Until no editor has saved the file between reading and replacing it.
         while True:
             stamp = stamp_of(path)
             try:
@@ -63,15 +66,19 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
             entries = json.loads(text, object_pairs_hook=Members)
             entry = next((entry for entry in entries if entry["account"] == account), None)
             if entry is None:
-                raise UsageError(f"{path} has no account {account!r} any more; it is made there")
+                raise UsageError(f"{path} has no account {account!r} any more; add it there")
             entry["ids"].append(id_tag)
             changed = spelled(entries)
+            # Checked before it replaces the file: a card of another account is refused here.
             _checked(changed, path, bound)
             if replace_text(path, changed, stamp):
                 return
 
 
 def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
+    """Return the accounts of a text, if no index changed its account."""
+    # A transaction id holds the index. If another account got it, a late stop would be billed to
+    # the wrong one.
     accounts = parse_accounts(text, str(path))
     for index, account in accounts.by_index.items():
         former = bound.get(index, account.name)
@@ -84,30 +91,37 @@ def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
 
 
 class TagsFile:
-    """The accounts in force, and their text; `trouble` is why the file's present content is not."""
+    """The accounts in force, which follow the file.
+
+    text       the text of the accounts in force, None if there is none
+    trouble    the reason why the present content of the file is not in force, or None
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.text: str | None = None
         self.trouble: str | None = None
         self._accounts = NO_ACCOUNTS
-        self._kept: str | None = None
+        self._stored_text: str | None = None
         self._stamp: Stamp | None = None
         self._read = False
 
-    def fall_back_to(self, kept: str | None) -> None:
-        """The last good text that any process has read, for while the file is broken."""
-        self._kept = kept
-        if self.trouble is not None and None not in (self.text, kept) and kept != self.text:
-            self._take_kept()
+    def fall_back_to(self, stored_text: str | None) -> None:
+        """Set the last good text that any process has read, used while the file has an error."""
+        self._stored_text = stored_text
+        # Another worker has read another good text. All workers use the one in the database.
+        is_other = None not in (self.text, stored_text) and stored_text != self.text
+        if self.trouble is not None and is_other:
+            self._use_stored()
 
-    def _take_kept(self) -> None:
-        if self._kept is not None:
-            self.text = self._kept
-            self._accounts = _checked(self._kept, self.path, {})
+    def _use_stored(self) -> None:
+        """Put the accounts that the database stores in force."""
+        if self._stored_text is not None:
+            self.text = self._stored_text
+            self._accounts = _checked(self._stored_text, self.path, {})
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
-        """The accounts, after a look whether the file has changed (one stat)."""
+        """Return the accounts in force; read the file if it has changed (one stat)."""
         stamp = stamp_of(self.path)
         if not self._read or stamp != self._stamp:
             self._read, self._stamp = True, stamp
@@ -115,6 +129,7 @@ class TagsFile:
         return self._accounts
 
     def _load(self, bound: Mapping[int, str]) -> None:
+        """Read the file, or keep the accounts before it."""
         try:
             text = self._text()
             self._accounts = _checked(text, self.path, bound)
@@ -122,26 +137,27 @@ class TagsFile:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
         except ConfigError as error:
             if self.text is None:
-                self._take_kept()
+                self._use_stored()
             self._warn(str(error))
         else:
             self.text, self.trouble = text, None
             log.info("%s: accounts %s", self.path, ", ".join(self._accounts.names()) or "none")
 
     def _text(self) -> str:
-        """The file's text; an editor may be replacing it in this very moment."""
+        """Return the file's text; wait once if an editor is just replacing the file."""
         try:
             return conf_text(self.path)
         except FileNotFoundError:
-            if self._kept is not None:
+            if self._stored_text is not None:
                 time.sleep(REPLACING_S)
             return conf_text(self.path)
 
     def _warn(self, trouble: str) -> None:
+        """Log why the file is not in force, and what is in force instead."""
         self.trouble = trouble
-        kept = len(self._accounts.by_index)
+        count = len(self._accounts.by_index)
         log.warning(
             "%s; %s",
             trouble,
-            f"the {kept} accounts read before stay in force" if kept else "every card is Invalid",
+            f"the {count} accounts read before stay in force" if count else "every card is Invalid",
         )

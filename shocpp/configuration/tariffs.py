@@ -1,7 +1,8 @@
-"""tariffs.json as it is now (a room): read again when it changes.
+"""conf/tariffs.json: read again when it changes.
 
-A record that is booked while the file is missing or broken has no price; it gets one when the file
-is mended. An old price is not kept in force, because a record's price is never changed again.
+A record that is booked while the file is missing or has an error has no price. It gets one when the
+file is corrected. The last good prices do not stay in force: they may be old, and the price of a
+record is never changed again.
 """
 
 import logging
@@ -16,15 +17,18 @@ log = logging.getLogger(__name__)
 
 
 def load_tariffs(path: Path) -> Tariffs:
-    """The prices of the file.
+    """Return the prices of the file.
 
-    Raises FileNotFoundError, or ConfigError naming file, place and remedy.
+    Raises FileNotFoundError, or ConfigError with the file, the location and the remedy.
     """
     return parse_tariffs(conf_text(path), str(path))
 
 
 class TariffsFile:
-    """The prices in force; `trouble` is why the file's present content is not."""
+    """The prices in force, which follow the file.
+
+    `trouble` is the reason why the present content of the file is not in force, or None.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,7 +38,7 @@ class TariffsFile:
         self._read = False
 
     def tariffs(self) -> Tariffs:
-        """The prices, after a look whether the file has changed (one stat)."""
+        """Return the prices in force; read the file if it has changed (one stat)."""
         stamp = stamp_of(self.path)
         if not self._read or stamp != self._stamp:
             self._read, self._stamp = True, stamp
@@ -42,6 +46,7 @@ class TariffsFile:
         return self._tariffs
 
     def _load(self) -> None:
+        """Read the file; without a usable one, no prices are in force."""
         self._tariffs, self.trouble = NO_TARIFFS, None
         try:
             self._tariffs = load_tariffs(self.path)
@@ -49,7 +54,7 @@ class TariffsFile:
             return
         except ConfigError as error:
             self.trouble = str(error)
-            log.warning("%s; what is booked has no price until it is mended", error)
+            log.warning("%s; new records have no price until it is corrected", error)
         else:
             accounts = ", ".join(sorted(self._tariffs.by_account))
             log.info("%s: prices of %s", self.path, accounts or "none")

@@ -11,7 +11,7 @@
     names         optional: an object with names of cards for the statement, by id
     comment       optional: any text
 
-Unknown keys are ignored, and reported when the file is read.
+Unknown keys are ignored, and `shocpp check` reports them.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""Counters of each worker, and the files in which they outlive it."""
+"""The counters of each worker, and the files that keep them after its end."""

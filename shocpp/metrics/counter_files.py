@@ -1,11 +1,12 @@
-"""The tallies of all workers, in files that outlive them (a room).
+"""The counters of all workers in files, so that a restarted worker does not lose counts.
 
-Each worker keeps one file, locked as long as it lives. A worker that begins takes over the file of
-one that has died, and counts on from there: so no count is ever lost or counted twice, whoever is
-killed or reloaded, and there are no more files than workers have lived at one time. A lock that is
-free tells that nobody is there, even after kill -9; a pid could be another program's by now.
+Each worker holds the lock of one file as long as it lives. A new worker takes over the file of a
+dead one and adds its own counts. So no count is lost or counted twice when workers are killed or
+reloaded. There are never more files than the highest number of workers at one time.
 
-The bookkeeper writes them, once a second: the loop never waits for a disk.
+A free lock proves that the worker is dead, even after kill -9. A process id would not: another
+program may have it by now. The writer thread publishes the counts once a second, because the loop
+must never wait for a disk.
 """
 
 import contextlib
@@ -20,16 +21,23 @@ from zlib import crc32
 from shocpp.metrics.counters import BOUNDS_S, HISTOGRAMS, LENGTH, PLACES, Counters
 
 LAYOUT = f"{crc32(repr((PLACES, HISTOGRAMS, BOUNDS_S)).encode()):08x}"
-"""Names the meaning of the places: another version's files are not ours to add up."""
+"""The names and order of all numbers as a checksum.
+
+It is part of the file names, so that the files of another version are not added up.
+"""
 
 _HEALTH = LENGTH
+"""The index of the number that is 1.0 if the worker is healthy, else 0.0; the counts precede it."""
+
 _BYTES = 8 * (LENGTH + 1) + 4
+"""The size of a file: doubles in the machine's order, and a CRC-32."""
+
 READINGS = 100
-"""How often a file is read that is being written just now."""
+"""The number of attempts to read a file that is just being written."""
 
 
 class Totals(NamedTuple):
-    """The sums of all files, and how many workers live, in good health or not."""
+    """The sums of all files, and the numbers of live workers that are healthy or unhealthy."""
 
     numbers: Sequence[float]
     healthy: int
@@ -37,7 +45,7 @@ class Totals(NamedTuple):
 
 
 class CounterFile:
-    """The file of one worker's tally; everything here is for one thread."""
+    """The file of one worker's counters; only one thread may use it."""
 
     def __init__(self, folder: Path, counters: Counters) -> None:
         self._folder = folder
@@ -47,23 +55,24 @@ class CounterFile:
         self._path = folder
 
     def write(self) -> None:
-        """Publish the counts. Where that cannot be done, the next time does it for both."""
+        """Publish the counts, or leave it to the next call if the file cannot be written."""
         with contextlib.suppress(OSError):
             if self._descriptor is None or not _is_in_place(self._descriptor, self._path):
                 self._take()
             assert self._descriptor is not None
             sums = [b + n for b, n in zip(self._before, self.counters.numbers, strict=True)]
             content = array("d", [*sums, self.counters.is_healthy]).tobytes()
+            # Readers take no lock for it. The checksum shows them a file that is half written.
             os.pwrite(self._descriptor, content + crc32(content).to_bytes(4, "big"), 0)
 
     def close(self) -> None:
-        """Leave the file to the next worker."""
+        """Release the file for the next worker."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def _take(self) -> None:
-        """Take over the first file that nobody has, or make one."""
+        """Take over the first file without a worker, or create one."""
         self.close()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = 0
@@ -71,25 +80,29 @@ class CounterFile:
             self._path = self._folder / f"{LAYOUT}-{number}"
             self._descriptor = _locked(self._path, os.O_RDWR | os.O_CREAT)
             number += 1
-        kept = _read(self._descriptor)
-        if kept is not None:
-            self._before = array("d", map(float.__add__, self._before, kept[:LENGTH]))
+        # Added, not replaced: if the folder was removed meanwhile, the counts of the file before
+        # belong to this worker too.
+        numbers = _read(self._descriptor)
+        if numbers is not None:
+            self._before = array("d", map(float.__add__, self._before, numbers[:LENGTH]))
 
 
 def add_up(folder: Path) -> Totals:
-    """The sums of what all workers of this folder have published."""
+    """Return the sums of the counters that all workers of this folder have published."""
     sums, health = array("d", bytes(8 * LENGTH)), [0, 0]
     for path in folder.glob(f"{LAYOUT}-*"):
         with contextlib.suppress(OSError), _opened(path) as descriptor:
             numbers = _read(descriptor)
             if numbers is not None:
                 sums = array("d", map(float.__add__, sums, numbers[:LENGTH]))
+                # A shared lock succeeds only without a live worker: dead ones have counts, but no
+                # health.
                 health[numbers[_HEALTH] == 1.0] += not _lock(descriptor, fcntl.LOCK_SH)
     return Totals(sums, healthy=health[1], ill=health[0])
 
 
 def begin_anew(folder: Path) -> None:
-    """Remove the files of workers that have died; before there are new ones, so of another run."""
+    """Remove the files of dead workers, at the start of the server before its first worker."""
     for path in folder.glob("*-*"):
         with contextlib.suppress(OSError):
             descriptor = _locked(path, os.O_RDWR)
@@ -99,12 +112,13 @@ def begin_anew(folder: Path) -> None:
 
 
 def counters_folder(database: Path) -> Path:
-    """Where the workers that use this database keep their tallies."""
+    """Return the folder of the counter files of all workers that use this database."""
     return database.with_name(f"{database.name}-metrics")
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
+    """Open a file for reading, and close its descriptor at the end."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -113,8 +127,9 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _locked(path: Path, flags: int) -> int | None:
-    """A descriptor of a file that is locked for us, or None where another process has it."""
+    """Return the descriptor of a file, locked for this process, or None if another one has it."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    # Another process may remove the file between open and lock: then the lock protects nothing.
     if _lock(descriptor, fcntl.LOCK_EX) and _is_in_place(descriptor, path):
         return descriptor
     os.close(descriptor)
@@ -122,6 +137,7 @@ def _locked(path: Path, flags: int) -> int | None:
 
 
 def _lock(descriptor: int, kind: int) -> bool:
+    """Return True if the lock was free and is now held."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -130,7 +146,7 @@ def _lock(descriptor: int, kind: int) -> bool:
 
 
 def _is_in_place(descriptor: int, path: Path) -> bool:
-    """Whether the path still names the file that was opened."""
+    """Return True if the path still leads to the opened file."""
     try:
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     except OSError:
@@ -138,7 +154,7 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 
 
 def _read(descriptor: int) -> "array[float] | None":
-    """The numbers of a file; None where it is empty, or damaged."""
+    """Return the numbers of a file, or None if it is empty or damaged."""
     for _ in range(READINGS):
         content = os.pread(descriptor, _BYTES + 1, 0)
         if not content:

@@ -1,8 +1,8 @@
-"""What a process counts of its own work: frames, Calls, connections, durations (a room).
+"""The counters of one process: frames, Calls, connections and durations.
 
-A tally is one list of plain numbers whose places are fixed, so that counting costs the loop no
-lock, no system call, and half a microsecond a frame. Every place has one thread that counts on it;
-`refused` alone is for any thread. What becomes of the numbers is `tally_file`'s business.
+All numbers are in one list with fixed positions. So counting costs the loop no lock, no system call
+and half a microsecond a frame. Only one thread may change each number; `refused` takes a lock and
+is for any thread. `counter_files` publishes the numbers.
 """
 
 import json
@@ -32,11 +32,14 @@ ERROR_CODES = (
 OUTCOMES = ("answered", "refused", "expired", "unknown")
 STATUSES = ("400", "401", "403", "404", "426", "429", "500", "503", OTHER)
 BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
-"""Upper bounds of the buckets of a histogram; there is one more for what takes longer."""
+"""The upper bounds of a histogram's buckets in seconds; one more bucket has longer durations."""
 
 
 class Count(NamedTuple):
-    """A number that only rises, for each combination of the values of its labels."""
+    """A number that only rises, for each combination of label values.
+
+    `told` is its HELP text for Prometheus; `labels` are the possible values by label.
+    """
 
     name: str
     told: str
@@ -50,19 +53,21 @@ COUNTS = (
         {"direction": ("in", "out"), "action": ACTIONS},
     ),
     Count("call_errors", "CallErrors sent to chargers, by code.", {"code": ERROR_CODES}),
-    Count("ignored_frames", "Received frames that nothing can answer.", {}),
+    Count("ignored_frames", "Received frames that cannot be answered.", {}),
     Count("calls", "Calls sent to chargers that have ended, by outcome.", {"outcome": OUTCOMES}),
-    Count("connections_opened", "Connections of chargers taken over.", {}),
+    Count("connections_opened", "Connections of chargers that were opened.", {}),
     Count("connections_closed", "Connections of chargers that have ended.", {}),
     Count("refused_upgrades", "WebSocket upgrades refused, by status.", {"status": STATUSES}),
 )
 DURATIONS = {
-    "answer": "From the receipt of a Call to its answer leaving.",
-    "commit": "From the first to the last of a transaction of the bookkeeper, fsync included.",
+    "answer": "Time from the receipt of a Call to the sending of its answer.",
+    "commit": "Duration of a write transaction of the database, fsync included.",
 }
+"""The HELP text of each histogram."""
 
 
 def _places_of(counts: Iterable[Count]) -> dict[tuple[str, ...], int]:
+    """Return the position of each number: one for each combination of label values."""
     places: dict[tuple[str, ...], int] = {}
     for count in counts:
         keys: list[tuple[str, ...]] = [(count.name,)]
@@ -74,18 +79,19 @@ def _places_of(counts: Iterable[Count]) -> dict[tuple[str, ...], int]:
 
 
 PLACES = _places_of(COUNTS)
-"""The place of each number: its name and the values of its labels."""
+"""The position of each number in the list, by its name and its label values."""
 
 _BUCKETS = len(BOUNDS_S) + 1
 HISTOGRAMS = {name: len(PLACES) + number * (_BUCKETS + 1) for number, name in enumerate(DURATIONS)}
-"""Where the buckets of each histogram begin; the sum of its seconds is behind them."""
+"""The position of each histogram's first bucket; the sum of its seconds follows its buckets."""
 
 LENGTH = len(PLACES) + len(DURATIONS) * (_BUCKETS + 1)
+"""The number of numbers."""
 
 _IN = {action: PLACES["frames", "in", action] for action in ACTIONS}
 _OTHER_IN = _IN[OTHER]
 _OUT = PLACES["frames", "out", OTHER] - _OTHER_IN
-"""How far behind the frames of an action that come in are those that go out."""
+"""The distance from the position of an action's received frames to that of its sent frames."""
 
 _ERRORS = {code: PLACES["call_errors", code] for code in ERROR_CODES}
 _IGNORED = PLACES[("ignored_frames",)]
@@ -95,7 +101,7 @@ _SECONDS = _ANSWER + _BUCKETS
 
 
 class Counters:
-    """The counts of one process since it began, and whether it is well."""
+    """The counts of one process since its start, and its health."""
 
     __slots__ = ("_leaving", "_refusing", "is_healthy", "numbers")
 
@@ -108,83 +114,93 @@ class Counters:
     # -- the loop ----------------------------------------------------------------------------------
 
     def received(self, action: str) -> None:
-        """A frame has come: a Call of this action, or the answer to a Call of ours."""
+        """Count a received frame: a Call of this action, or the answer to a Call of ours."""
         self.numbers[_IN.get(action, _OTHER_IN)] += 1.0
 
     def ignored(self) -> None:
-        """A frame has come that nothing can answer."""
+        """Count a received frame that cannot be answered."""
         self.numbers[_OTHER_IN] += 1.0
         self.numbers[_IGNORED] += 1.0
 
     def sent(self, action: str) -> None:
-        """A Call of ours goes out."""
+        """Count a sent Call."""
         self.numbers[_IN.get(action, _OTHER_IN) + _OUT] += 1.0
 
     def exchanged(self, action: str, text: str, received: float) -> None:
-        """The same as `received` and `answered`, for what is answered at once."""
-        place, numbers = _IN.get(action, _OTHER_IN), self.numbers
-        numbers[place] += 1.0
-        numbers[place + _OUT] += 1.0
+        """Count a Call and its immediate answer, as `received` and `answered` do.
+
+        `text` is the answer, `received` the time of receipt by `time.monotonic`.
+        """
+        # One call in place of two: this is the way of nearly every frame.
+        position, numbers = _IN.get(action, _OTHER_IN), self.numbers
+        numbers[position] += 1.0
+        numbers[position + _OUT] += 1.0
         self._leaving.append(received)
+        # The message type: [4,… is a CallError (OCPP-J §4.2.3).
         if text[1] == "4":
             self._count_error(text)
 
     def answered(self, action: str, text: str, received: float) -> None:
-        """An answer goes out with the next `left`; its Call was received at that moment."""
+        """Count an answer that the next `left` sends; `received` is the receipt of its Call."""
         self.numbers[_IN.get(action, _OTHER_IN) + _OUT] += 1.0
         self._leaving.append(received)
         if text[1:2] == "4":
             self._count_error(text)
 
     def _count_error(self, text: str) -> None:
+        """Count a CallError by its code."""
         code = str(json.loads(text)[2])
         self.numbers[_ERRORS.get(code, _ERRORS[OTHER])] += 1.0
 
     def left(self) -> None:
-        """The answers have been given to the wire; what was read at once was received at once."""
+        """Count the durations of all answers since the last call: they have just been sent."""
         if not self._leaving:
             return
         leaving, self._leaving = self._leaving, []
         now, numbers = time.monotonic(), self.numbers
-        before, place, seconds = -1.0, 0, 0.0
+        before, position, seconds = -1.0, 0, 0.0
+        # Frames that were read together have one time of receipt: their bucket is the same.
         for received in leaving:
             if received != before:
                 before, seconds = received, now - received
-                place = _ANSWER + bisect_left(BOUNDS_S, seconds)
-            numbers[place] += 1.0
+                position = _ANSWER + bisect_left(BOUNDS_S, seconds)
+            numbers[position] += 1.0
             numbers[_SECONDS] += seconds
 
     def call_ended(self, outcome: str) -> None:
-        """A Call of ours is settled."""
+        """Count a Call that has an outcome, one of OUTCOMES."""
         self.numbers[PLACES["calls", outcome]] += 1.0
 
     def opened(self) -> None:
-        """A connection begins."""
+        """Count a new connection."""
         self.numbers[_OPENED] += 1.0
 
     def closed(self) -> None:
-        """A connection has ended."""
+        """Count a connection that has ended."""
         self.numbers[_CLOSED] += 1.0
 
     # -- other threads -----------------------------------------------------------------------------
 
     def committed(self, seconds: float) -> None:
-        """The bookkeeper has written a transaction."""
+        """Count a write transaction of the writer thread, which took this time."""
         self.numbers[_COMMIT + bisect_left(BOUNDS_S, seconds)] += 1.0
         self.numbers[_COMMIT + _BUCKETS] += seconds
 
     def refused(self, status: int) -> None:
-        """An upgrade was refused; for any thread."""
+        """Count a refused WebSocket upgrade, by its HTTP status; any thread may call it."""
         known = f"{status:d}" if f"{status:d}" in STATUSES else OTHER
         with self._refusing:
             self.numbers[PLACES["refused_upgrades", known]] += 1.0
 
 
 def buckets(numbers: Sequence[float], histogram: str) -> tuple[list[float], float]:
-    """How many took at most each of `BOUNDS_S`, how many any time, and their seconds together."""
+    """Return the cumulative bucket counts of a histogram, and the sum of its seconds.
+
+    The counts are those up to each of BOUNDS_S, and of all durations.
+    """
     begin = HISTOGRAMS[histogram]
-    so_far, cumulated = 0.0, []
+    total, cumulative = 0.0, []
     for number in numbers[begin : begin + _BUCKETS]:
-        so_far += number
-        cumulated.append(so_far)
-    return cumulated, numbers[begin + _BUCKETS]
+        total += number
+        cumulative.append(total)
+    return cumulative, numbers[begin + _BUCKETS]

@@ -114,9 +114,9 @@ def test_what_is_wrong_is_named_with_its_place(entries: object, told: str) -> No
 
 @pytest.mark.parametrize("meters", [{}, [], {"garage": {"name": "Stellplatz 4"}}])
 def test_meters_are_elsewhere_now_and_it_says_where(meters: object) -> None:
-    told = refusal({"name": "WEG", "meters": meters})
-    assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in told
-    assert 'keeps the house open with "*": {"auth": "none"}; see conf/charge_points' in told
+    sentence = refusal({"name": "WEG", "meters": meters})
+    assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in sentence
+    assert '"*": {"auth": "none"} lets in all others; see conf/charge_points' in sentence
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:

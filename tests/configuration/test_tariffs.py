@@ -64,7 +64,7 @@ def test_a_broken_file_prices_nothing_and_is_told_once(
         f"{path}, tariff 2 (family-y): there are two tariffs from 2026-01-01; keep one of them"
     )
     assert file.trouble == trouble
-    assert caplog.messages == [f"{trouble}; what is booked has no price until it is mended"]
+    assert caplog.messages == [f"{trouble}; new records have no price until it is corrected"]
     save(path, Y)
     assert file.tariffs().by_account
     assert file.trouble is None
