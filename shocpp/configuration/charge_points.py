@@ -143,10 +143,7 @@ def load_allowlist(path: Path) -> Allowlist:
 
 
 def load_allowlist_or_none(path: Path) -> Allowlist:
-    """Return the list of the file; without a file, the one that lets in every charger.
-
-    Raises ConfigError with the location and the remedy.
-    """
+    """Return the list of the file; without a file, the one that lets in every charger."""
     try:
         return load_allowlist(path)
     except FileNotFoundError:
@@ -154,10 +151,7 @@ def load_allowlist_or_none(path: Path) -> Allowlist:
 
 
 def allowlist_or_stored(path: Path, stored_text: str | None) -> Allowlist:
-    """Return the list of the file; without a file, the last good list that the database stores.
-
-    `stored_text` is its text, None if there never was a file. Raises ConfigError.
-    """
+    """Return the list of the file; without a file, that of the last good text, if there was one."""
     try:
         return load_allowlist(path)
     except FileNotFoundError:
@@ -187,7 +181,6 @@ def can_be_listed(charge_point_id: str) -> bool:
 
 
 def _entry(charge_point_id: str, value: object, location: str) -> Entry:
-    """Return the entry of a charger."""
     if not can_be_listed(charge_point_id):
         raise UsageError(f"{location} cannot name a charger: no slash, no control characters")
     keys = members(value, location, _KEYS)
@@ -266,7 +259,6 @@ def _whole(value: object, most: int, location: str) -> int:
 
 
 def _connectors(value: object, location: str) -> dict[int, str]:
-    """Return the names of connectors by number."""
     names: dict[str, Any] = members(value, location)
     for number in names:
         if not (number.isascii() and number.isdigit() and len(number) <= 3):
@@ -349,6 +341,5 @@ class AllowlistFile:
 
     @staticmethod
     def _names(allowlist: Allowlist) -> list[str]:
-        """Return the names of all entries, `*` last."""
         others = [OTHERS] if allowlist.others else []
         return [entry.charge_point_id for entry in allowlist.entries.values()] + others

@@ -199,7 +199,7 @@ def test_what_is_filled_in_is_not_filled_in_again() -> None:
         ({"show": "weather"}, '"show" must be one of power, state, energy'),
         ({"show": "energy"}, 'needs "account"'),
         ({"show": "energy", "account": "a", "charge_point": "garage"}, "and no charger"),
-        ({"show": "power", "account": "family-y"}, "not of an account"),
+        ({"show": "power", "account": "family-y"}, '"show": "power" needs no "account"; write'),
         ({"show": "power", "payload": {}}, '"payload" has no meaning beside "show"'),
         ({"show": "power", "wait_for": "charging"}, '"wait_for" has no meaning beside "show"'),
         ({"show": "power", "timeout_s": 5}, '"timeout_s" has no meaning beside "show"'),
