@@ -76,7 +76,7 @@ class Settings(NamedTuple):
 
     @property
     def zone(self) -> "ZoneInfo":
-        """The time zone of months and reports. Raises ConfigError if its name is unknown."""
+        """Return the time zone of months and reports. Raises ConfigError if it is unknown."""
         from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
         try:
@@ -147,6 +147,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         mail_server=_mail_server(environment.get("SHOCPP_SMTP")),
         webhook=_webhook(environment.get("SHOCPP_WEBHOOK")),
         language=_language(environment),
+        # POSIX writes the name of a file in TZ with a colon in front.
         zone_name=(environment.get("TZ") or DEFAULT_ZONE).removeprefix(":"),
     )
 
@@ -270,6 +271,7 @@ def _webhook(address: str | None) -> str | None:
     url = _parts(address)
     if url is None or url.scheme not in ("https", "http") or "@" in url.netloc:
         raise ConfigError("SHOCPP_WEBHOOK must be https://host/path, without a user or password")
+    # Statements are personal data. On this machine nobody can read the connection.
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ConfigError(
             "SHOCPP_WEBHOOK must be https, except for this machine: statements show when people "

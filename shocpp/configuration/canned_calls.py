@@ -261,6 +261,7 @@ def _replies(reply: object) -> dict[str, str]:
                 f'"reply": {_quoted(outcome)} is no outcome; there are {", ".join(OUTCOMES)} and '
                 "the confirmations of chargers: Accepted, Rejected …"
             )
+        # An unknown field would be empty in the sentence, and only be noticed when it is spoken.
         unknown = [field for field in _FIELD.findall(template) if field not in FIELDS]
         if unknown:
             raise UsageError(
@@ -271,6 +272,7 @@ def _replies(reply: object) -> dict[str, str]:
 
 def _timeout(value: float | None, *, waits: bool) -> float:
     """Return the timeout in seconds."""
+    # A longer wait would be lost: the assistant does not listen any more.
     longest = ASSISTANT_S if waits else LONGEST_S
     if value is None:
         return DEFAULT_WAITING_S if waits else DEFAULT_S

@@ -166,6 +166,7 @@ def parse_allowlist(text: str, source: str) -> Allowlist:
         for charge_point_id, value in listed.items():
             if charge_point_id != COMMENT:
                 location, key = quoted(charge_point_id), identity_key(charge_point_id)
+                # Names differ in more than case (`identity_key`), or one entry would be ignored.
                 if key in entries:
                     raise UsageError(f"{location} is there twice: names have no case; join the two")
                 entries[key] = _entry(charge_point_id, value, location)
@@ -321,6 +322,7 @@ class AllowlistFile:
 
     def _keep(self, trouble: str) -> None:
         """Keep the last good list in force, and log the reason."""
+        # NO_ALLOWLIST lets in every charger. With an erroneous file it must not stay in force.
         if self._allowlist in (None, NO_ALLOWLIST):
             self._allowlist = self._stored_allowlist()
         names = ", ".join(self._names(self._allowlist))

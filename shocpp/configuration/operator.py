@@ -35,6 +35,7 @@ LONGEST_ADDRESS = 254
 LONGEST_LOCAL_PART = 64
 """The octets before its @ (RFC 5321 §4.5.3.1.1)."""
 
+# ASCII only: addresses with other characters would need a mail server with SMTPUTF8.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@{_LABEL}(?:\.{_LABEL})*")

@@ -153,7 +153,7 @@ class TagsFile:
             return conf_text(self.path)
 
     def _warn(self, trouble: str) -> None:
-        """Log why the file is not in force, and what is in force instead."""
+        """Log the reason why the file is not in force, and the accounts that are."""
         self.trouble = trouble
         count = len(self._accounts.by_index)
         log.warning(

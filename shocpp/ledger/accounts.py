@@ -69,6 +69,7 @@ class Card(NamedTuple):
     concurrent: bool
 
 
+# `Invalid` is the value of OCPP 1.6 §7.2 for an unknown id tag; `Rejected` is none of them.
 UNKNOWN_CARD = Card(UNASSIGNED_INDEX, UNASSIGNED, "Invalid", True)
 
 
@@ -84,6 +85,7 @@ class Accounts(NamedTuple):
         """Return the account and the status of an id tag at this time."""
         key = id_tag_key(id_tag)
         account = self.by_id_tag.get(key)
+        # Not refused: the charger may charge all the same, and then its energy must be booked.
         if account is None:
             return UNKNOWN_CARD
         status = "Accepted"
@@ -125,6 +127,7 @@ def parse_accounts(text: str, source: str) -> Accounts:
                 f"{source}, {location}: index {account.account_index} is already that of "
                 f"{by_index[account.account_index].name}; give each account an index of its own"
             )
+        # Statements and corrections name accounts: one name must mean one index.
         if any(account.name == other.name for other in by_index.values()):
             raise ConfigError(
                 f"{source}, {location}: there are two accounts {account.name!r}; "
@@ -167,6 +170,7 @@ def _account(entry: dict[str, Any], location: str) -> tuple[Account, dict[str, s
         )
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise ConfigError(f"{location}: account must be a name, not {name!r}")
+    # Its bill would contain the energy of all unknown cards.
     if name == UNASSIGNED:
         raise ConfigError(
             f"{location}: the name {UNASSIGNED!r} is reserved for unknown cards; choose another"

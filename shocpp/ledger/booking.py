@@ -71,17 +71,17 @@ class Record(NamedTuple):
 
     @property
     def begin_kwh(self) -> int:
-        """The whole kWh at the start, as in the seed."""
+        """Return the whole kWh at the start, as in the seed."""
         return self.begin_wh // 1000
 
     @property
     def end_kwh(self) -> int:
-        """The whole kWh at the stop, as in the seed."""
+        """Return the whole kWh at the stop, as in the seed."""
         return self.end_wh // 1000
 
     @property
     def consumed_kwh(self) -> int:
-        """The difference of the whole kWh, as in the seed; sums use `consumed_wh` instead."""
+        """Return the difference of the whole kWh, as in the seed; sums use `consumed_wh`."""
         if self.consumed_wh == 0:
             return 0
         sign = 1 if self.consumed_wh > 0 else -1

@@ -51,6 +51,8 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
 
     Raises UsageError if nothing changes, or if the readings and the energy do not agree.
     """
+    # Only the account changes. The readings stay: after a restart of the register they could not
+    # pass the check below.
     if measured == Measured():
         if owner == Owner(record.account_index, record.account):
             raise UsageError("there is nothing to correct; give --begin, --end, --wh or --account")
@@ -62,6 +64,7 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
 
 def dismiss(record: Record) -> tuple[Entry, ...]:
     """Return the entries that book the energy of this record to nobody."""
+    # An entry with 0 Wh, because the decision itself must stay on file.
     return (*_reversal(record), Entry("dismissal", record._replace(consumed_wh=0, review=None)))
 
 
@@ -147,6 +150,7 @@ def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
         if end_wh is not None and consumed_wh is not None:
             begin_wh = end_wh - consumed_wh
     if end_wh is None:
+        # The end of a register that restarted stays a reading; begin + energy would invent one.
         restarted = record.end_wh < begin_wh
         end_wh = record.end_wh if consumed_wh is None or restarted else begin_wh + consumed_wh
     if consumed_wh is None:
@@ -156,6 +160,7 @@ def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
             f"from {begin_wh} Wh to {end_wh} Wh it cannot be {consumed_wh} Wh; give --begin, --end "
             "or --wh as whole Wh"
         )
+    # Below its begin, the register restarted: then any energy is possible.
     if end_wh >= begin_wh and end_wh - begin_wh != consumed_wh:
         raise UsageError(
             f"from {begin_wh} Wh to {end_wh} Wh are {end_wh - begin_wh} Wh, not {consumed_wh}; "

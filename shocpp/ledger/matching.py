@@ -53,31 +53,31 @@ class StopRows(Protocol):
 
     @property
     def known(self) -> tuple[StopOnFile, ...]:
-        """The earlier stops with the same natural key."""
+        """Return the earlier stops with the same natural key."""
 
     @property
     def same_id(self) -> tuple[Transaction, ...]:
-        """The transactions with the stop's id, in any state."""
+        """Return the transactions with the stop's id, in any state."""
 
     @property
     def unstopped(self) -> tuple[Transaction, ...]:
-        """The open and the orphaned transactions."""
+        """Return the open and the orphaned transactions."""
 
     @property
     def card_account(self) -> int | None:
-        """The account index of the stop's id tag, or None if it has no known id tag."""
+        """Return the account index of the stop's id tag, or None if it has no known id tag."""
 
     @property
     def issued_elsewhere(self) -> bool:
-        """True if another Charge Point has a transaction with the stop's id."""
+        """Return True if another Charge Point has a transaction with the stop's id."""
 
     @property
     def account_names(self) -> Mapping[int, str]:
-        """The account names by index, of tags.json and of the database."""
+        """Return the account names by index, of tags.json and of the database."""
 
     @property
     def ledger_born_ms(self) -> int:
-        """The time since which every start is on file: creation, rebuild or import."""
+        """Return the time since which every start is on file: creation, rebuild or import."""
 
 
 class Match(NamedTuple):

@@ -58,6 +58,7 @@ class Window(NamedTuple):
         """Return the window as one or two parts of a day, split at midnight."""
         if self.from_minute < self.until_minute:
             return [(self.from_minute, self.until_minute, self.rate)]
+        # Until midnight exactly: the part of the next day would be empty.
         early = [(0, self.until_minute, self.rate)] if self.until_minute else []
         return [*early, (self.from_minute, 24 * 60, self.rate)]
 
@@ -82,7 +83,7 @@ class Period(NamedTuple):
 
     @property
     def until_ms(self) -> int:
-        """The wall time at which it ends, which no longer belongs to it."""
+        """Return the wall time at which it ends, which no longer belongs to it."""
         return _ENDLESS_MS if self.valid_until is None else _midnight_ms(self.valid_until) + DAY_MS
 
     def years(self, last: int) -> range:
@@ -120,11 +121,13 @@ class Period(NamedTuple):
         """Return the rate of a year's flat price, or None if the year has none."""
         if microeuro_per_kwh is None:
             return None
+        # The first day on which this price held for this account, for the statement.
         since = max(self.valid_from, date(year, 1, 1)).isoformat()
         return Rate("flat", "", since, microeuro_per_kwh, self.vat_bp, self.vat_included)
 
     def _by_hours(self, from_ms: int, until_ms: int) -> Iterator[Stretch]:
         """Yield the prices of each day's windows and of the hours between them."""
+        # `day` covers all its minutes, so every millisecond gets exactly one price.
         for midnight_ms in range(from_ms - from_ms % DAY_MS, until_ms, DAY_MS):
             for begin, end, rate in self.day:
                 begin_ms = max(midnight_ms + begin * MINUTE_MS, from_ms)
@@ -164,6 +167,8 @@ def stretches(
     The periods are those of one account, in order. Between them there is no price.
     """
     merged: list[Stretch] = []
+    # Between two changes of the clock, wall time and real time differ by a constant. So periods and
+    # windows calculate in wall time only, and know nothing of daylight saving.
     for begin_ms, end_ms, offset_ms in _steady(from_ms, until_ms, zone):
         for wall in _between(periods, flat_prices, begin_ms + offset_ms, end_ms + offset_ms):
             until = wall.until_ms - offset_ms

@@ -51,6 +51,7 @@ def parse_flat_prices(value: object, location: str) -> dict[int, int]:
         raise ConfigError(f'{location} must be an object such as {{"2026": 34}}, not {value!r}')
     prices = {}
     for year, price in value.items():
+        # Every object of the file may have a comment, so this one too.
         if year != "comment":
             if not _YEAR.fullmatch(year) or not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
                 raise ConfigError(f"{location}: {year!r} must be a year such as 2026")
@@ -184,10 +185,12 @@ def _number(value: object, decimals: int, location: str, most: int = _MOST) -> i
     """
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Decimal(value)
+    # A float never comes here: the file's parser makes Decimals. JSON's true is an int in Python.
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ConfigError(f"{location} must be a number such as 31.27, with a point, not {value!r}")
     if not 0 <= value <= most:
         raise ConfigError(f"{location} must be from 0 to {most}; correct it")
+    # `int` cuts off further decimals. The comparison finds them, also 60 digits later.
     whole = int(value * 10**decimals)
     if Decimal(whole).scaleb(-decimals) != value:
         raise ConfigError(f"{location} has more than {decimals} decimals; round it")

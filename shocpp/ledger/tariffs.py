@@ -194,6 +194,7 @@ class Tariffs(NamedTuple):
         last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
         fees = []
         for period in self.periods(account):
+            # The number of days, not of tariffs: a fee that changes within a month is split.
             days = period.days_in(first, last)
             if days and period.base_fee_microeuro:
                 amount_ct = _half_up(period.base_fee_microeuro * days, last.day * 10_000)
@@ -241,10 +242,12 @@ def _split_price(
     divided = split(record, changes[0].from_ms, moments_ms, readings)
     shares = []
     for (from_ms, until_ms, rate), wh in zip(changes, divided.wh, strict=True):
+        # A time without a price does not matter if no energy flowed in it.
         if wh and rate is None:
             return None
         if wh and rate is not None:
             shares.append(_Share(from_ms, until_ms, wh, rate))
+    # The note is stored with the price. `language` translates it for the statement.
     note = "split by meter values" if divided.is_measured else "split by time"
     return _price(shares if len(shares) <= MOST_PARTS else _by_rate(shares), note)
 

@@ -131,7 +131,7 @@ class Counters:
 
         `text` is the answer, `received` the time of receipt by `time.monotonic`.
         """
-        # One call in place of two: this is the way of nearly every frame.
+        # One call instead of two, because nearly every frame takes this path.
         position, numbers = _IN.get(action, _OTHER_IN), self.numbers
         numbers[position] += 1.0
         numbers[position + _OUT] += 1.0
@@ -156,6 +156,7 @@ class Counters:
         """Count the durations of all answers since the last call: they have just been sent."""
         if not self._leaving:
             return
+        # One reading of the clock for all: this runs for every read of every socket.
         leaving, self._leaving = self._leaving, []
         now, numbers = time.monotonic(), self.numbers
         before, position, seconds = -1.0, 0, 0.0

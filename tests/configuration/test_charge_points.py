@@ -139,8 +139,10 @@ REFUSED: list[tuple[object, str]] = [
     ({"garage": {"pasword": "x"}}, "'garage': 'pasword' is unknown; there are password_hash, auth"),
     (
         {"garage": {}},
-        '\'garage\' has no password; write "auth": "none" into its entry, and if it can present '
-        "one, then run: ",
+        (
+            '\'garage\' has no password; write "auth": "none" into its entry, and if it can '
+            "present one, then run: "
+        ),
     ),
     ({"garage": {"password_hash": []}}, "'garage' has no password"),
     ({"*": {}}, "'*' has no password"),
