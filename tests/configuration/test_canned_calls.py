@@ -1,4 +1,4 @@
-"""canned.json: what an entry may say, what is refused, and that the refusal names entry and key."""
+"""The parser of canned.json: valid entries, and refusals that name the entry and the key."""
 
 import json
 import re
@@ -27,12 +27,12 @@ RESET = {"action": "Reset", "payload": {"type": "Soft"}}
 
 
 def parsed(entry: object, name: str = "start") -> CannedCall:
-    """One entry, read."""
+    """Return one entry, parsed."""
     return parse_canned_call(name, entry, FILE)
 
 
 def refusal(entry: object, name: str = "start") -> str:
-    """The one sentence by which an entry is refused."""
+    """Return the sentence of the refusal of an entry."""
     with pytest.raises(ConfigError) as refused:
         parsed(entry, name)
     sentence = str(refused.value)
@@ -42,18 +42,18 @@ def refusal(entry: object, name: str = "start") -> str:
 
 
 def unquoted(sentence: str) -> str:
-    """A sentence without its quotes: either kind will do."""
+    """Return a sentence without its quotes, because either kind is right."""
     return sentence.replace('"', "").replace("'", "")
 
 
 def written(folder: Path, text: str | bytes) -> Path:
-    """A canned.json with this text."""
+    """Write a canned.json with this text, and return its path."""
     path = folder / "canned.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
-# --- what an entry may say ---
+# --- valid entries ---
 
 
 def test_an_entry_that_acts_has_an_action_and_a_payload() -> None:
@@ -72,14 +72,14 @@ def test_a_configuration_value_becomes_a_string_as_on_the_command_line() -> None
     assert parsed(entry).payload == {"key": "amp", "value": "16"}
 
 
-def test_a_start_may_wait_for_charging_within_an_assistants_patience() -> None:
+def test_a_start_may_wait_for_charging_up_to_an_assistants_timeout() -> None:
     call = parsed({**START, "wait_for": "charging"})
     assert (call.waits, call.timeout_s) == (True, 7)
     assert parsed({**START, "wait_for": "charging", "timeout_s": 7.5}).timeout_s == 7.5
     assert "at most 7.5" in refusal({**START, "wait_for": "charging", "timeout_s": 7.6})
 
 
-def test_one_that_does_not_wait_for_charging_may_take_two_minutes() -> None:
+def test_a_call_that_does_not_wait_for_charging_may_take_two_minutes() -> None:
     assert parsed({**START, "timeout_s": 120}).timeout_s == 120
     assert "at most 120" in refusal({**START, "timeout_s": 121})
 
@@ -103,7 +103,7 @@ def test_an_entry_that_shows_sends_nothing(entry: dict[str, Any]) -> None:
     assert (call.charge_point, call.account) == (entry.get("charge_point"), entry.get("account"))
 
 
-def test_an_entry_may_carry_a_secret_of_twelve_characters() -> None:
+def test_an_entry_may_have_a_secret_of_twelve_characters() -> None:
     assert parsed({**RESET, "secret": "0123456789ab"}).secret == "0123456789ab"
 
 
@@ -115,7 +115,7 @@ def test_one_reply_is_for_every_outcome() -> None:
     assert call.reply("Accepted") == call.reply("rejected", "Rejected") == "Done: {status}"
 
 
-def test_replies_by_outcome_the_first_that_has_one_counts() -> None:
+def test_the_reply_is_that_of_the_first_outcome_that_has_one() -> None:
     replies = {"charging": "It charges.", "Accepted": "Yes.", "": "Hm."}
     call = parsed({**START, "reply": replies})
     assert call.reply("charging", "Accepted") == "It charges."
@@ -154,11 +154,11 @@ def test_a_template_is_filled_in_on_one_line() -> None:
     assert filled("{kw.real} {kw!r} {0}", values) == "{kw.real} {kw!r}"
 
 
-def test_what_is_filled_in_is_not_filled_in_again() -> None:
+def test_braces_in_a_value_are_not_filled_in_again() -> None:
     assert filled("{status}", {"status": "{kw}", "kw": "7.4"}) == "{kw}"
 
 
-# --- what is refused ---
+# --- refusals ---
 
 
 @pytest.mark.parametrize(
@@ -212,25 +212,25 @@ def test_an_entry_that_cannot_be_used_is_named_with_its_key(entry: object, named
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "\x00", "a\x1b[31m", "\u202ea", "\ud800", "x" * 101])
-def test_a_name_has_to_be_printable_and_speakable(name: str) -> None:
+def test_a_name_must_be_printable_and_not_too_long(name: str) -> None:
     assert "1 to 100 printable characters" in refusal(RESET, name)
 
 
 @pytest.mark.parametrize("name", ["Zuhause laden", "ümlaut ⚡", "../x", "a" * 100, "8f3b00c1"])
-def test_any_other_name_is_one(name: str) -> None:
+def test_any_other_name_is_valid(name: str) -> None:
     assert parsed(RESET, name).name == name
 
 
 # --- the file ---
 
 
-def test_one_bad_entry_stops_no_other(tmp_path: Path) -> None:
+def test_an_entry_with_an_error_does_not_affect_the_others(tmp_path: Path) -> None:
     path = written(tmp_path, json.dumps({"bad": {"action": "Reset"}, "good": RESET, "worse": 1}))
-    found = all_canned_calls(path)
-    assert list(found) == ["bad", "good", "worse"]
-    assert isinstance(found["good"], CannedCall)
-    assert "'bad': Reset: type is required" in str(found["bad"])
-    assert isinstance(found["worse"], ConfigError)
+    calls = all_canned_calls(path)
+    assert list(calls) == ["bad", "good", "worse"]
+    assert isinstance(calls["good"], CannedCall)
+    assert "'bad': Reset: type is required" in str(calls["bad"])
+    assert isinstance(calls["worse"], ConfigError)
     assert canned_call(path, "good").action == "Reset"
     with pytest.raises(ConfigError, match="'bad'"):
         canned_call(path, "bad")
@@ -244,7 +244,7 @@ def test_a_change_of_the_file_is_in_force_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["b", "A", "", "a\n", "../a", "x" * 10_000, "\ud800", "\x00"])
-def test_an_unknown_name_is_told_in_one_short_line(tmp_path: Path, name: str) -> None:
+def test_an_unknown_name_is_reported_in_one_short_line(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, json.dumps({"a": RESET}))
     with pytest.raises(UsageError, match="there is no canned call") as refused:
         canned_call(path, name)
@@ -252,7 +252,7 @@ def test_an_unknown_name_is_told_in_one_short_line(tmp_path: Path, name: str) ->
     assert len(str(refused.value)) < 200 + len(str(path))
 
 
-def test_without_a_file_there_is_no_canned_call(tmp_path: Path) -> None:
+def test_there_is_no_canned_call_without_a_file(tmp_path: Path) -> None:
     path = tmp_path / "canned.json"
     with pytest.raises(UsageError, match=re.escape(f"{path} does not exist")):
         canned_call(path, "a")
@@ -275,7 +275,7 @@ def test_without_a_file_there_is_no_canned_call(tmp_path: Path) -> None:
         ('{"a\\n": {}, "a\\n": {}}', "is there twice"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_told_in_one_line(
+def test_a_file_that_cannot_be_used_is_reported_in_one_line(
     tmp_path: Path, text: str | bytes, named: str
 ) -> None:
     path = written(tmp_path, text)
@@ -287,16 +287,16 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(
         assert str(refused.value).isprintable()
 
 
-def test_a_folder_in_its_place_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_of_this_name_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory"):
         canned_call(tmp_path, "a")
 
 
 def test_the_example_is_valid_and_has_the_start_of_the_readme() -> None:
     path = ROOT / "conf" / "canned.json.example"
-    found = all_canned_calls(path)
-    assert [str(call) for call in found.values() if isinstance(call, ConfigError)] == []
-    start = found["start-family"]
+    calls = all_canned_calls(path)
+    assert [str(call) for call in calls.values() if isinstance(call, ConfigError)] == []
+    start = calls["start-family"]
     assert isinstance(start, CannedCall)
     assert (start.payload, start.waits) == ({"idTag": "3333"}, True)
 

@@ -1,4 +1,4 @@
-"""charge_points.json: what it may say, what is refused, and that no mistake opens the house."""
+"""The parser and the file of charge_points.json: an error in it never lets in a charger."""
 
 import json
 from collections.abc import Callable
@@ -32,19 +32,19 @@ NONE = {"auth": "none"}
 
 
 def parsed(listed: object) -> Allowlist:
-    """A charge_points.json, read."""
+    """Return a charge_points.json, parsed."""
     return parse_allowlist(json.dumps(listed), "conf/charge_points.json")
 
 
 def entry(**keys: object) -> Entry:
-    """The only entry of a file, which asks for no password."""
-    found = parsed({"garage": NONE | keys}).entry("garage")
-    assert found is not None
-    return found
+    """Return the only entry of a file, which needs no password."""
+    parsed_entry = parsed({"garage": NONE | keys}).entry("garage")
+    assert parsed_entry is not None
+    return parsed_entry
 
 
 def refusal(listed: object) -> str:
-    """The one sentence by which a file is refused."""
+    """Return the sentence of the refusal of a file."""
     with pytest.raises(ConfigError) as refused:
         parsed(listed)
     sentence = str(refused.value)
@@ -54,10 +54,10 @@ def refusal(listed: object) -> str:
     return sentence
 
 
-# --- what it may say ---
+# --- valid files ---
 
 
-def test_the_example_says_all_there_is() -> None:
+def test_the_example_has_every_key() -> None:
     allowlist = load_allowlist(ROOT / "conf" / "charge_points.json.example")
     assert allowlist.others is None
     garage, yard = allowlist.entry("garage"), allowlist.entry("yard")
@@ -74,14 +74,14 @@ def test_the_example_says_all_there_is() -> None:
     )
 
 
-def test_what_is_not_said_is_as_it_is_for_everybody() -> None:
+def test_a_missing_key_has_its_default() -> None:
     assert entry() == Entry("garage", asks_none=True)
     assert (OPEN_TO_ALL.reply_delay_ms, OPEN_TO_ALL.cap_wh, OPEN_TO_ALL.zone) == (0, CAP_WH, None)
 
 
-def test_one_or_several_passwords() -> None:
-    one = parsed({"garage": {"password_hash": HASH}}).entry("garage")
-    assert one == Entry("garage", hashes=(HASH,))
+def test_an_entry_has_one_or_several_passwords() -> None:
+    single = parsed({"garage": {"password_hash": HASH}}).entry("garage")
+    assert single == Entry("garage", hashes=(HASH,))
     two = parsed({"garage": {"password_hash": [HASH, HASH], "auth": "none"}}).entry("garage")
     assert two == Entry("garage", asks_none=True, hashes=(HASH, HASH))
     assert parsed({"garage": {"password_hash": HASH}}).has_passwords()
@@ -89,12 +89,12 @@ def test_one_or_several_passwords() -> None:
     assert not parsed({"garage": NONE, "*": NONE}).has_passwords()
 
 
-def test_who_it_shows_itself_as() -> None:
-    shown = entry(username="wallbox", origin="http://192.168.1.20")
-    assert (shown.username, shown.origin) == ("wallbox", "http://192.168.1.20")
+def test_an_entry_may_have_a_user_name_and_an_origin() -> None:
+    presented = entry(username="wallbox", origin="http://192.168.1.20")
+    assert (presented.username, presented.origin) == ("wallbox", "http://192.168.1.20")
 
 
-def test_a_charger_is_found_whatever_the_case_of_its_name() -> None:
+def test_the_name_of_a_charger_has_no_case() -> None:
     allowlist = parsed({"Garage": NONE | {"name": "Stellplatz 4"}})
     assert allowlist.entry("gARAGE") == allowlist.entry("Garage") == allowlist.entries["garage"]
     assert allowlist.is_listed("GARAGE")
@@ -113,7 +113,7 @@ def test_a_star_stands_for_all_others_and_for_those_without_a_name() -> None:
     assert allowlist.meter("elsewhere") == Meter()
 
 
-def test_without_a_star_nobody_else_comes_in() -> None:
+def test_no_other_charger_is_let_in_without_a_star() -> None:
     allowlist = parsed({"garage": NONE})
     assert allowlist.entry("elsewhere") is allowlist.entry(None) is None
     assert parsed({}) == parsed({"comment": ["to", "do"]}) == CLOSED
@@ -124,7 +124,7 @@ def test_every_object_may_have_a_comment() -> None:
     parse_allowlist('{"comment": 1, "comment": 2}', "x")
 
 
-# --- what is refused ---
+# --- refusals ---
 
 LONG = {"garage": NONE | {"note": 60 * [1]}}
 
@@ -175,23 +175,23 @@ REFUSED: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("listed", "told"), REFUSED)
-def test_what_is_wrong_is_named_with_its_place(listed: object, told: str) -> None:
-    assert told in refusal(listed)
+@pytest.mark.parametrize(("listed", "sentence"), REFUSED)
+def test_an_error_is_reported_with_its_location(listed: object, sentence: str) -> None:
+    assert sentence in refusal(listed)
 
 
-def test_what_may_be_a_password_is_not_repeated() -> None:
+def test_a_value_that_may_be_a_password_is_not_repeated() -> None:
     assert "geheim" not in refusal({"garage": {"password_hash": "geheim"}})
     assert "geheim" not in refusal({"garage": {"password_hash": [HASH, "geheim"]}})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"a": {"name": 1, "name": 2}}'])
-def test_what_is_not_json_is_refused(text: str) -> None:
+def test_a_text_that_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"x is not JSON: .*; see conf/charge_points.json.exam"):
         parse_allowlist(text, "x")
 
 
-def test_a_file_that_cannot_be_read_is_refused_and_one_that_is_not_there_is_no_list(
+def test_an_unreadable_file_is_refused_and_a_missing_one_is_no_list(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(ConfigError, match="cannot be read: Is a directory; see its rights"):
@@ -213,7 +213,7 @@ ANYTHING = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["garage", "*", "comment", "a/b"]), ANYTHING) | ANYTHING)
-def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(listed: Any) -> None:
+def test_any_content_is_read_or_refused_in_one_sentence(listed: Any) -> None:
     with suppress(ConfigError):
         assert isinstance(parsed(listed), Allowlist)
         return
@@ -227,13 +227,13 @@ Write = Callable[[str], None]
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file is, once it is there."""
+    """Return the path of the file, which is not there yet."""
     return tmp_path / "charge_points.json"
 
 
 @pytest.fixture
 def write(path: Path) -> Write:
-    """Puts the file in place, as careful editors do."""
+    """Put the file in place by a rename, as editors do."""
 
     def put(text: str) -> None:
         new = path.with_suffix(".new")
@@ -246,7 +246,7 @@ def write(path: Path) -> Write:
 GOOD = json.dumps({"garage": NONE})
 
 
-def test_a_change_is_in_force_at_the_next_look(path: Path, write: Write) -> None:
+def test_a_change_is_in_force_at_the_next_check(path: Path, write: Write) -> None:
     file = AllowlistFile(path)
     assert (file.allowlist(), file.trouble) == (NO_ALLOWLIST, None)
     write(GOOD)
@@ -257,7 +257,7 @@ def test_a_change_is_in_force_at_the_next_look(path: Path, write: Write) -> None
 
 
 @pytest.mark.parametrize("broken", ["{", "", '{"garage": {}}', "gone", "a folder"])
-def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
+def test_the_last_good_list_stays_while_the_file_has_an_error_or_is_gone(
     path: Path, write: Write, broken: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(GOOD)
@@ -274,7 +274,7 @@ def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
     assert file.trouble is not None
     assert file.trouble.startswith(str(path))
     assert file.trouble.endswith("the list read before stays in force: garage")
-    assert caplog.text.count(file.trouble) == 1, "told once, not at every look"
+    assert caplog.text.count(file.trouble) == 1, "logged once, not at every check"
     if broken == "a folder":
         path.rmdir()
     write('{"yard": {"auth": "none"}}')
@@ -283,7 +283,7 @@ def test_the_last_good_list_stays_while_the_file_is_broken_or_gone(
 
 
 @pytest.mark.parametrize("broken", ["{", '{"garage": {}}'])
-def test_a_file_that_is_broken_at_the_beginning_lets_nobody_in(
+def test_no_charger_is_let_in_when_the_first_file_has_an_error(
     path: Path, write: Write, broken: str
 ) -> None:
     write(broken)
@@ -299,7 +299,7 @@ def test_a_file_that_is_broken_at_the_beginning_lets_nobody_in(
     assert file.trouble is None
 
 
-def test_the_log_says_who_is_listed(
+def test_the_log_names_the_listed_chargers(
     path: Path, write: Write, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
@@ -312,7 +312,7 @@ def test_the_log_says_who_is_listed(
     assert f"{path}: chargers none" in caplog.text
 
 
-def test_what_is_kept_is_in_force_where_there_is_no_file(tmp_path: Path) -> None:
+def test_the_stored_list_is_in_force_when_there_is_no_file(tmp_path: Path) -> None:
     file = AllowlistFile(tmp_path / "charge_points.json")
     file.fall_back_to('{"yard": {"auth": "none"}}')
     assert file.allowlist().is_listed("yard")
@@ -321,7 +321,7 @@ def test_what_is_kept_is_in_force_where_there_is_no_file(tmp_path: Path) -> None
     assert "is not there any more; the list read before stays in force: yard" in file.trouble
 
 
-def test_what_is_kept_and_cannot_be_read_opens_nothing(tmp_path: Path) -> None:
+def test_no_charger_is_let_in_when_the_stored_list_is_unreadable(tmp_path: Path) -> None:
     file = AllowlistFile(tmp_path / "charge_points.json")
     file.fall_back_to('{"yard": {}}')
     assert file.allowlist().entry("yard") is None

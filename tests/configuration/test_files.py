@@ -1,4 +1,4 @@
-"""Files of conf/ that are none: refused at once, whoever reads them."""
+"""Files of conf/ that are no plain files are refused at once."""
 
 import json
 import os
@@ -27,7 +27,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_pipe_in_the_place_of_a_file_holds_nobody_up(tmp_path: Path, name: str) -> None:
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     os.mkfifo(path)
     with pytest.raises(ConfigError, match="cannot be read: it is no plain file; put one in its"):
@@ -43,8 +43,8 @@ def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
         conf_text(path)
 
 
-def test_a_stop_is_booked_while_a_pipe_is_where_the_prices_should_be(garage: Home) -> None:
-    """It has no price until there is a file; the charger does not wait for it."""
+def test_a_stop_is_booked_while_the_prices_file_is_a_pipe(garage: Home) -> None:
+    """The record has no price until there is a file, and the charger does not wait for it."""
     path = garage.folder / "conf" / "tariffs.json"
     os.mkfifo(path)
     say(garage, start(1_000_000, MORNING), stop(1_010_000, NOON))

@@ -1,4 +1,4 @@
-"""operator.json: what it may say, what is refused, and that the refusal names place and remedy."""
+"""The parser of operator.json: valid files, and refusals with the location and the remedy."""
 
 import json
 from contextlib import suppress
@@ -27,12 +27,12 @@ FROM = {"from": "weg@example.org"}
 
 
 def parsed(entries: object) -> OperatorFile:
-    """An operator.json, read."""
+    """Return an operator.json, parsed."""
     return parse_operator(json.dumps(entries), "conf/operator.json")
 
 
 def refusal(entries: object) -> str:
-    """The one sentence by which a file is refused."""
+    """Return the sentence of the refusal of a file."""
     with pytest.raises(ConfigError) as refused:
         parsed(entries)
     sentence = str(refused.value)
@@ -41,10 +41,10 @@ def refusal(entries: object) -> str:
     return sentence
 
 
-# --- what it may say ---
+# --- valid files ---
 
 
-def test_the_example_says_all_there_is() -> None:
+def test_the_example_has_every_key() -> None:
     file = load_operator(ROOT / "conf" / "operator.json.example")
     assert file.operator == Operator(
         name="WEG Sonnenallee 12",
@@ -58,7 +58,7 @@ def test_the_example_says_all_there_is() -> None:
     assert file.mail == Mail("weg@example.org", to, ("kasse@example.org",))
 
 
-def test_no_file_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_empty_one(tmp_path: Path) -> None:
     assert load_operator(tmp_path / "operator.json") == NO_OPERATOR == parsed({})
 
 
@@ -73,15 +73,15 @@ def test_every_key_may_be_left_out_and_every_object_have_a_comment() -> None:
     assert file.mail == Mail("weg@example.org", {}, ())
 
 
-def test_a_comment_may_return() -> None:
+def test_a_comment_may_be_there_twice() -> None:
     assert parse_operator('{"comment": 1, "comment": 2}', "x") == NO_OPERATOR
 
 
-# --- what is refused ---
+# --- refusals ---
 
 
 @pytest.mark.parametrize(
-    ("entries", "told"),
+    ("entries", "expected"),
     [
         ([], "the file must be an object, not []"),
         ({"nmae": "WEG"}, "the file: 'nmae' is unknown; there are name, tax_number, signed_by"),
@@ -108,12 +108,12 @@ def test_a_comment_may_return() -> None:
         ({"mail": {"from": None}}, "mail, from: None is no mail address; write it as kasse@"),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(entries: object, told: str) -> None:
-    assert told in refusal(entries)
+def test_an_error_is_reported_with_its_location(entries: object, expected: str) -> None:
+    assert expected in refusal(entries)
 
 
 @pytest.mark.parametrize("meters", [{}, [], {"garage": {"name": "Stellplatz 4"}}])
-def test_meters_are_elsewhere_now_and_it_says_where(meters: object) -> None:
+def test_the_meters_of_an_older_file_are_refused_with_their_new_file(meters: object) -> None:
     sentence = refusal({"name": "WEG", "meters": meters})
     assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in sentence
     assert '"*": {"auth": "none"} lets in all others; see conf/charge_points' in sentence
@@ -124,9 +124,11 @@ def test_a_key_that_is_there_twice_is_refused() -> None:
         parse_operator('{"name": "WEG", "name": "GmbH"}', "operator.json")
 
 
-@pytest.mark.parametrize(("text", "told"), [("{", "is not JSON"), ("[" * 100_000, "is not JSON")])
-def test_what_is_not_json_is_refused(text: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+@pytest.mark.parametrize(
+    ("text", "expected"), [("{", "is not JSON"), ("[" * 100_000, "is not JSON")]
+)
+def test_a_text_that_is_not_json_is_refused(text: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match=expected):
         parse_operator(text, "operator.json")
 
 
@@ -154,7 +156,7 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING)
-def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(entries: Any) -> None:
+def test_any_content_is_read_or_refused_in_one_sentence(entries: Any) -> None:
     with suppress(ConfigError):
         assert isinstance(parsed(entries), OperatorFile)
         return
@@ -168,7 +170,7 @@ def test_whatever_it_holds_it_is_read_or_refused_in_one_sentence(entries: Any) -
     "address",
     ["a@b", "kasse@example.org", "first.last+weg@mail.example.co.uk", "o'neil@xn--mller-kva.de"],
 )
-def test_an_address_is_one(address: str) -> None:
+def test_a_plain_mail_address_is_valid(address: str) -> None:
     assert is_mail_address(address)
 
 
@@ -202,12 +204,12 @@ def test_an_address_is_one(address: str) -> None:
         f"a@{'.'.join(['b' * 60] * 5)}",
     ],
 )
-def test_what_only_looks_like_an_address_is_none(text: str) -> None:
+def test_a_text_that_only_looks_like_an_address_is_invalid(text: str) -> None:
     assert not is_mail_address(text)
 
 
 @given(st.from_regex(r"[!-~]{1,8}@[A-Za-z0-9.-]{1,8}", fullmatch=True))
-def test_what_is_an_address_here_is_one_for_the_mail_library(text: str) -> None:
+def test_a_valid_address_is_valid_for_the_mail_library(text: str) -> None:
     if is_mail_address(text):
         assert Address(addr_spec=text).addr_spec == text
 
@@ -215,7 +217,7 @@ def test_what_is_an_address_here_is_one_for_the_mail_library(text: str) -> None:
 # --- shocpp check ---
 
 
-def test_check_names_what_is_wrong_with_it(home: Home) -> None:
+def test_check_reports_an_error_in_the_file(home: Home) -> None:
     home.run("shocpp", "migrate")
     (home.folder / "conf" / "operator.json").write_text('{"nmae": "WEG"}')
     ended = home.run("shocpp", "check")
@@ -223,13 +225,13 @@ def test_check_names_what_is_wrong_with_it(home: Home) -> None:
     assert "'nmae' is unknown; there are name" in ended.stdout
 
 
-def test_check_names_accounts_that_are_not_there(home: Home) -> None:
+def test_check_reports_unknown_accounts(home: Home) -> None:
     home.run("shocpp", "migrate")
     entries = {
         "mail": {**FROM, "to": {"famly-y": ["y@example.org"], "family-y": ["y@example.org"]}},
     }
     (home.folder / "conf" / "operator.json").write_text(json.dumps(entries))
-    told = home.run("shocpp", "check").stdout
-    assert "there is no account 'famly-y'" in told
-    assert "'family-y'" not in told
-    assert "has mail addresses, but SHOCPP_SMTP is not set" in told
+    output = home.run("shocpp", "check").stdout
+    assert "there is no account 'famly-y'" in output
+    assert "'family-y'" not in output
+    assert "has mail addresses, but SHOCPP_SMTP is not set" in output

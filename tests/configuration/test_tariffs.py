@@ -1,4 +1,4 @@
-"""tariffs.json while a process runs: a change is seen at once, a broken file prices nothing."""
+"""The file tariffs.json in a running process: changes and errors take effect at once."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ Y: dict[str, Any] = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_
 
 
 def save(path: Path, *entries: object) -> None:
-    """Save these tariffs as a careful editor does."""
+    """Save these tariffs by a rename, as editors do."""
     new = path.with_suffix(".new")
     new.write_text(json.dumps({"tariffs": entries}))
     new.replace(path)
@@ -23,11 +23,11 @@ def save(path: Path, *entries: object) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where tariffs.json is to be."""
+    """Return the path of tariffs.json, which is not there yet."""
     return tmp_path / "tariffs.json"
 
 
-def test_a_change_is_in_force_at_the_next_look(path: Path) -> None:
+def test_a_change_is_in_force_at_the_next_check(path: Path) -> None:
     save(path, Y)
     file = TariffsFile(path)
     first = file.tariffs()
@@ -37,7 +37,7 @@ def test_a_change_is_in_force_at_the_next_look(path: Path) -> None:
     assert set(file.tariffs().by_account) == {"family-y", "company-x"}
 
 
-def test_without_a_file_there_are_no_prices_and_nothing_is_wrong(
+def test_a_missing_file_has_no_prices_and_is_no_error(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = TariffsFile(path)
@@ -50,7 +50,7 @@ def test_without_a_file_there_are_no_prices_and_nothing_is_wrong(
     assert file.trouble is None
 
 
-def test_a_broken_file_prices_nothing_and_is_told_once(
+def test_a_file_with_an_error_has_no_prices_and_is_reported_once(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     save(path, Y)
@@ -70,7 +70,7 @@ def test_a_broken_file_prices_nothing_and_is_told_once(
     assert file.trouble is None
 
 
-def test_a_file_is_loaded_or_says_why_not(path: Path) -> None:
+def test_a_file_is_loaded_or_refused_with_the_reason(path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_tariffs(path)
     path.write_bytes('{"comment": "Müller"}'.encode("latin-1"))

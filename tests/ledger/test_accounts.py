@@ -1,4 +1,4 @@
-"""tags.json: the seed's form unchanged, and a refusal of anything that could bill a wrong one."""
+"""The parser of tags.json: it reads the seed's file, and refuses a file with an error."""
 
 import json
 import time
@@ -60,7 +60,7 @@ def accounts(*entries: object) -> Accounts:
 
 
 def x(**changed: object) -> dict[str, Any]:
-    """The entry of company-x; a key changed to `...` is left out."""
+    """Return the entry of company-x; a key with the value `...` is left out."""
     return {key: value for key, value in (X | changed).items() if value is not ...}
 
 
@@ -101,7 +101,7 @@ def test_the_last_index_is_214() -> None:
     assert accounts(x(index=214)).card("1111", NOW_MS).account_index == 214
 
 
-def test_keys_of_ones_own_are_ignored() -> None:
+def test_unknown_keys_are_ignored() -> None:
     assert accounts(x(remark="the blue car")).card("1111", NOW_MS).status == "Accepted"
 
 
@@ -154,7 +154,7 @@ def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
         ("2023-09-03T09:52:10+02:00", "Expired"),
     ],
 )
-def test_from_its_date_on_an_account_is_expired(expires: object, status: str) -> None:
+def test_an_account_is_expired_from_its_date_on(expires: object, status: str) -> None:
     assert accounts(x(expires=expires)).card("1111", NOW_MS).status == status
 
 
@@ -169,7 +169,7 @@ def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
     assert here.by_index[1].expires_ms == NOW_MS
 
 
-def test_blocked_says_more_than_expired() -> None:
+def test_blocked_has_precedence_over_expired() -> None:
     assert accounts(x(blocked=True, expires="2020-01-01")).card("1111", 0).status == "Blocked"
 
 
@@ -177,7 +177,7 @@ def test_an_account_may_forbid_its_cards_to_charge_twice_at_once() -> None:
     assert not accounts(x(concurrent=False)).card("1111", NOW_MS).concurrent
 
 
-# --- refusals: the file, the entry and what to do ---
+# --- refusals: the file, the entry and the next step ---
 
 OTHER = {"index": 2, "account": "other", "ids": []}
 
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(concurrent=0), "concurrent must be true or false, not 0"),
     ],
 )
-def test_an_odd_entry_is_refused_with_its_place_and_what_it_should_be(
+def test_an_invalid_entry_is_refused_with_its_location_and_the_remedy(
     entry: object, sentence: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -274,7 +274,7 @@ def test_two_accounts_of_one_name_are_refused() -> None:
 
 @pytest.mark.parametrize("empty", ["", " ", ":-:"])
 def test_an_empty_card_is_refused(empty: str) -> None:
-    """A free-vend charger's idTag would be billed to this account."""
+    """The transactions of a charger without a card reader would be billed to this account."""
     with pytest.raises(ConfigError, match=r"entry 1 \(company-x\): ids holds an empty id"):
         accounts(x(ids=["1111", empty]))
 
@@ -287,7 +287,7 @@ def test_an_empty_card_is_refused(empty: str) -> None:
         [x(account=UNASSIGNED)],
     ],
 )
-def test_every_refusal_says_what_to_do(entries: list[object]) -> None:
+def test_every_refusal_has_a_next_step(entries: list[object]) -> None:
     with pytest.raises(ConfigError, match=r"give|remove|choose|see|must|write|take|put"):
         accounts(*entries)
 
@@ -306,7 +306,7 @@ near_entries = st.dictionaries(
 
 
 @given(st.text() | st.lists(near_entries, max_size=3).map(json.dumps))
-def test_any_file_is_taken_whole_or_refused_with_its_name(text: str) -> None:
+def test_any_file_is_read_as_a_whole_or_refused_with_its_name(text: str) -> None:
     refused = ""
     try:
         parse_accounts(text, "/a/tags.json")
@@ -322,8 +322,8 @@ def test_a_key_is_the_same_in_either_case(id_tag: str) -> None:
         assert id_tag_key(id_tag.upper()) == id_tag_key(id_tag.lower())
 
 
-def test_cards_have_the_names_that_the_paper_shows() -> None:
-    """However their ids are written."""
+def test_cards_have_names_for_the_statement() -> None:
+    """The spelling of the ids does not matter."""
     named = [{"index": 1, "account": "a", "ids": ["04:A2", "22"], "names": {"04a2": "Golf"}}]
     accounts = parse_accounts(json.dumps([*named, {"index": 2, "account": "b", "ids": []}]), "t")
     assert accounts.card_names() == {"04a2": "Golf"}
@@ -338,14 +338,14 @@ def test_cards_have_the_names_that_the_paper_shows() -> None:
         ({"22": "a\nb"}, "the name of '22' must be a text"),
     ],
 )
-def test_a_name_of_a_card_that_is_none_is_refused(names: object, sentence: str) -> None:
+def test_an_invalid_name_of_a_card_is_refused(names: object, sentence: str) -> None:
     text = json.dumps([{"index": 1, "account": "a", "ids": ["22"], "names": names}])
     with pytest.raises(ConfigError) as refused:
         parse_accounts(text, "t")
     assert sentence in str(refused.value)
 
 
-def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
+def test_unknown_keys_are_reported_with_their_account() -> None:
     entry = {"index": 1, "account": "a", "ids": [], "expire": "2026-12-31", "comment": "", "x": 1}
     accounts = parse_accounts(json.dumps([entry]), "tags.json")
     assert accounts.ignored == ("'expire' of a", "'x' of a")
@@ -353,7 +353,7 @@ def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "default_tag", "meant"),
+    ("sent", "default_tag", "effective"),
     [
         ("1111", None, "1111"),
         ("1111", "3333", "1111"),
@@ -363,7 +363,7 @@ def test_keys_that_mean_nothing_are_remembered_with_their_account() -> None:
         (" - ", None, " - "),
     ],
 )
-def test_a_default_tag_is_meant_where_no_card_is_told(
-    told: str, default_tag: str | None, meant: str
+def test_the_default_tag_is_effective_when_no_id_tag_is_sent(
+    sent: str, default_tag: str | None, effective: str
 ) -> None:
-    assert effective_id_tag(told, default_tag) == meant
+    assert effective_id_tag(sent, default_tag) == effective

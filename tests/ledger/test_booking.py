@@ -1,7 +1,7 @@
-"""What a StartTransaction and a StopTransaction do to the books, step by step.
+"""The decisions about a StartTransaction and a StopTransaction, step by step.
 
-The rows are built by hand: what the store would have read of them. The steps and their numbers are
-those of "What a StopTransaction does" in the ledger's rules.
+The tests build the rows that the store would read. The headlines have the steps of the ledger's
+rules for a StopTransaction.
 """
 
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ NAMES = {0: UNASSIGNED, 1: "company-x", 2: "family-y"}
 
 
 def started(**changed: object) -> TransactionStarted:
-    """A start with card 1111 at 9042 kWh, an hour before now."""
+    """Return a start with card 1111 at 9042 kWh, an hour before now."""
     plain = TransactionStarted(
         connector_id=1,
         id_tag="1111",
@@ -55,7 +55,7 @@ def started(**changed: object) -> TransactionStarted:
 
 
 def stopped(**changed: object) -> TransactionStopped:
-    """Its stop at 9075 kWh, now."""
+    """Return the stop of that start, at 9075 kWh and now."""
     plain = TransactionStopped(
         transaction_id=10_009_042,
         transaction_id_text="10009042",
@@ -73,7 +73,7 @@ def stopped(**changed: object) -> TransactionStopped:
 
 
 def transaction(row: int = 1, **changed: object) -> Transaction:
-    """That start on file."""
+    """Return the transaction of that start."""
     plain = Transaction(
         row=row,
         transaction_id=10_009_042,
@@ -105,7 +105,7 @@ def start_rows(
 
 
 class Rows(NamedTuple):
-    """What is on file that matters to a stop."""
+    """The rows that decide a stop, as the store reads them."""
 
     known: tuple[StopOnFile, ...]
     same_id: tuple[Transaction, ...]
@@ -117,7 +117,7 @@ class Rows(NamedTuple):
 
 
 def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> Rows:
-    """The rows that matter to a stop with the id `sent`, of the transactions on file."""
+    """Return the rows that decide a stop with the id `sent`."""
     plain = Rows(
         known=(),
         same_id=tuple(each for each in on_file if each.transaction_id == sent),
@@ -131,7 +131,7 @@ def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: o
 
 
 def book(stop: TransactionStopped, match: Match, *registers: int | None, **more: object) -> Record:
-    """The record; `registers` are the transaction's readings."""
+    """Return the record of a stop; `registers` are the transaction's readings."""
     given_to = {"now_ms": NOW_MS, **more}
     readings = [Reading(None, register, None) for register in registers]
     return book_stop(stop, match, readings=readings, **given_to)  # type: ignore[arg-type]
@@ -169,14 +169,14 @@ def test_a_stop_is_known_by_id_time_and_reading() -> None:
         assert stop_key(other) != key
 
 
-def test_an_id_in_another_spelling_is_the_same_and_an_unreadable_one_is_its_spelling() -> None:
+def test_the_stop_key_has_the_number_of_the_id_or_its_text_when_unreadable() -> None:
     assert stop_key(stopped(transaction_id_text="10009042.0")) == stop_key(stopped())
     unreadable = stopped(transaction_id=None, transaction_id_text="9223372036854775807")
     assert stop_key(unreadable).startswith('["9223372036854775807",')
 
 
 @pytest.mark.parametrize("sent", [-1, 0])
-def test_where_the_id_says_nothing_the_card_is_in_the_key(sent: int) -> None:
+def test_the_stop_key_has_the_card_when_the_id_names_no_transaction(sent: int) -> None:
     """Two connectors may be stopped offline in one second at one reading."""
     stop = stopped(transaction_id=sent)
     assert stop_key(stop) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000]'
@@ -184,8 +184,8 @@ def test_where_the_id_says_nothing_the_card_is_in_the_key(sent: int) -> None:
     assert stop_key(with_card) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000,"abcd"]'
 
 
-def test_without_an_id_the_same_stop_has_the_same_key() -> None:
-    """MicroOcpp repeats a stop with its id first, then with -1."""
+def test_the_anonymous_key_is_the_same_with_and_without_an_id() -> None:
+    """MicroOcpp sends a stop first with its id and then with -1."""
     assert anonymous_stop_key(stopped()) == '["2023-09-03T07:52:10.000Z",9075000]'
     assert anonymous_stop_key(stopped()) == anonymous_stop_key(stopped(transaction_id=-1))
     assert [is_anonymous(stopped(transaction_id=sent)) for sent in (-1, 0, -2, 5, None)] == [
@@ -223,30 +223,30 @@ def test_an_unknown_card_is_invalid_and_gets_an_id_all_the_same() -> None:
 
 @pytest.mark.parametrize("state", ["open", "orphaned", "stopped"])
 def test_the_same_start_again_gets_the_same_answer(state: str) -> None:
-    """I7: whatever tags.json says by now, and never ConcurrentTx."""
+    """I7: also after a change of tags.json, and never ConcurrentTx."""
     first = transaction(7, state=state)
     other = Card(2, "family-y", "Blocked", concurrent=False)
     decision = decide_start(started(), other, start_rows(first, first, elsewhere=True))
     assert decision == (7, "1111", 10_009_042, "Accepted", 1, "company-x", (), ())
 
 
-@pytest.mark.parametrize("told", ["", " ", "-"])
-def test_a_start_without_a_card_is_of_the_default_tag_and_says_so(told: str) -> None:
-    decision = decide_start(started(id_tag=told), X, start_rows(), "1111")
+@pytest.mark.parametrize("id_tag", ["", " ", "-"])
+def test_a_start_without_a_card_has_the_default_tag_and_a_flag(id_tag: str) -> None:
+    decision = decide_start(started(id_tag=id_tag), X, start_rows(), "1111")
     assert decision == (
         *(None, "1111", 10_009_042, "Accepted", 1, "company-x", ()),
         (NO_CARD_TOLD,),
     )
-    assert decide_start(started(id_tag=told), UNKNOWN_CARD, start_rows()).id_tag == told
+    assert decide_start(started(id_tag=id_tag), UNKNOWN_CARD, start_rows()).id_tag == id_tag
 
 
-def test_a_card_that_is_told_is_meant_whatever_the_default_tag() -> None:
+def test_a_start_with_a_card_ignores_the_default_tag() -> None:
     decision = decide_start(started(), X, start_rows(), "3333")
     assert (decision.id_tag, decision.flags) == ("1111", ())
 
 
 @given(st.none() | st.text(min_size=1), st.sampled_from(["open", "orphaned", "stopped"]))
-def test_a_start_told_again_is_the_same_start_whatever_the_default_tag_is_by_then(
+def test_a_repeated_start_is_the_same_start_when_the_default_tag_changed(
     default_tag: str | None, state: str
 ) -> None:
     first = transaction(7, state=state, id_tag="3333")
@@ -258,7 +258,7 @@ def test_a_start_told_again_is_the_same_start_whatever_the_default_tag_is_by_the
 @pytest.mark.parametrize(
     ("state", "repeat_of"), [("open", 7), ("orphaned", None), ("stopped", None)]
 )
-def test_without_a_clock_it_is_a_repeat_only_while_the_first_is_open(
+def test_a_start_without_a_clock_is_a_repeat_only_while_the_first_is_open(
     started_ms: int | None, state: str, repeat_of: int | None
 ) -> None:
     first = transaction(7, state=state)
@@ -268,7 +268,7 @@ def test_without_a_clock_it_is_a_repeat_only_while_the_first_is_open(
         assert again.flags == ("start time implausible",)
 
 
-def test_an_id_that_is_open_here_is_not_given_twice() -> None:
+def test_an_open_id_is_not_issued_twice() -> None:
     decision = decide_start(started(connector_id=2), X, start_rows(None, transaction()))
     assert decision.transaction_id == 10_009_043
     assert decision.flags == ("transaction id moved by 1 kWh",)
@@ -281,13 +281,13 @@ def test_a_reading_that_does_not_fit_the_id_is_flagged() -> None:
     assert decision.flags == ("start reading does not fit the transaction id",)
 
 
-def test_what_was_wrong_with_the_payload_stays_on_file() -> None:
+def test_the_flags_of_a_start_stay_on_file() -> None:
     decision = decide_start(started(flags=("meterStart unreadable",)), X, start_rows())
     assert decision.flags == ("meterStart unreadable",)
 
 
 def test_an_open_transaction_of_the_same_connector_is_orphaned() -> None:
-    """Schneider EVlink sends a Start where a Stop belongs."""
+    """Schneider EVlink sends a Start in place of a Stop."""
     others = (transaction(1), transaction(2, state="orphaned"), transaction(3, connector_id=2))
     assert decide_start(started(), X, start_rows(None, *others)).orphaned == (1,)
 
@@ -324,7 +324,7 @@ def test_a_known_stop_with_a_clock_is_a_repeat_whatever_is_open() -> None:
 
 @pytest.mark.parametrize("sent", [10_009_042, -1])
 def test_a_stop_without_a_clock_ends_the_transaction_begun_since(sent: int) -> None:
-    """Messages come in order: after a later start it cannot be the old stop again."""
+    """Messages come in order, so after a later start it is not the old stop again."""
     since = transaction(2, started_ms=None)
     rows = stop_rows(
         ended(1, started_ms=None), since, sent=sent, known=(StopOnFile(5, None, 1, 1),)
@@ -371,7 +371,7 @@ def test_with_its_id_a_stop_with_another_card_is_a_repeat_all_the_same() -> None
     assert match_stop(stopped(id_tag="2222"), rows, NOW_MS).repeat_of == 5
 
 
-def test_a_repeat_is_one_of_the_last_stop_that_it_can_repeat() -> None:
+def test_a_stop_repeats_the_last_stop_that_it_can_repeat() -> None:
     known = (StopOnFile(5, "1111", 1, 9), StopOnFile(6, "1111", 2, 9), StopOnFile(7, "2222", 2, 9))
     rows = stop_rows(sent=-1, known=known)
     stop = stopped(transaction_id=-1, id_tag="1111")
@@ -383,7 +383,7 @@ def test_a_repeat_is_one_of_the_last_stop_that_it_can_repeat() -> None:
 
 @pytest.mark.parametrize("state", ["open", "orphaned"])
 def test_a_stop_closes_the_transaction_with_its_id(state: str) -> None:
-    """Also one that a new start has orphaned: the late stop still wins."""
+    """A late stop also closes a transaction that a new start has orphaned."""
     mine = transaction(state=state)
     match = match_stop(stopped(), stop_rows(mine, transaction(2, transaction_id=7)), NOW_MS)
     assert match == Match(closes=mine)
@@ -407,18 +407,18 @@ def test_a_stop_closes_the_transaction_with_its_id(state: str) -> None:
     )
 
 
-def test_another_card_may_stop_it() -> None:
-    """§3.10: the card of a stop decides nothing where the id does."""
+def test_another_card_may_stop_a_transaction() -> None:
+    """If the id names the transaction, the card of the stop does not matter (OCPP 1.6 §3.10)."""
     assert match_stop(stopped(id_tag="2222"), stop_rows(transaction()), NOW_MS).closes
 
 
-def test_the_ended_ones_with_the_id_do_not_matter_while_one_is_open() -> None:
+def test_an_ended_transaction_with_the_id_does_not_matter_while_one_is_open() -> None:
     """Two short transactions within one kWh share an id."""
     mine = transaction(2, started_ms=NOW_MS - 10)
     assert match_stop(stopped(), stop_rows(ended(1), mine), NOW_MS).closes == mine
 
 
-def test_of_several_open_ones_the_one_that_fits_is_closed() -> None:
+def test_a_stop_closes_the_fitting_one_of_several_open_transactions() -> None:
     first = transaction(1, id_tag="2222", account_index=2)
     second = transaction(2, connector_id=2)
     later = transaction(3, meter_start_wh=9_100_000)
@@ -427,18 +427,20 @@ def test_of_several_open_ones_the_one_that_fits_is_closed() -> None:
 
 
 @pytest.mark.parametrize("started_ms", [NOW_MS, None])
-def test_of_several_open_ones_the_one_that_began_by_then_is_closed(started_ms: int | None) -> None:
+def test_a_stop_closes_the_one_of_several_open_transactions_that_began_before_it(
+    started_ms: int | None,
+) -> None:
     mine, later = transaction(1, started_ms=started_ms), transaction(2, started_ms=NOW_MS + 1)
     assert match_stop(stopped(), stop_rows(mine, later), NOW_MS).closes == mine
 
 
-def test_of_several_open_ones_a_stop_without_a_time_says_nothing() -> None:
+def test_a_stop_without_a_time_closes_none_of_several_open_transactions() -> None:
     both = stop_rows(transaction(1), transaction(2, started_ms=NOW_MS + 1))
     assert match_stop(stopped(stopped_ms=None), both, NOW_MS).unmatched
 
 
 @pytest.mark.parametrize("started_ms", [NOW_MS - HOUR_MS, NOW_MS + HOUR_MS])
-def test_several_open_ones_that_fit_or_none_are_under_review(started_ms: int) -> None:
+def test_a_stop_is_under_review_when_several_open_transactions_fit_or_none(started_ms: int) -> None:
     both = [transaction(row, started_ms=started_ms) for row in (1, 2)]
     match = match_stop(stopped(), stop_rows(*both), NOW_MS)
     assert match.unmatched == "several open transactions have this id"
@@ -471,8 +473,8 @@ def test_a_second_stop_below_the_first_books_nothing(
     assert (record.consumed_wh, record.review) == (0, review)
 
 
-def test_a_second_stop_may_bring_all_the_energy() -> None:
-    """The first one came at the start reading: no register has restarted there."""
+def test_a_second_stop_may_have_all_the_energy() -> None:
+    """The first stop had the start reading, which is no restart of the register."""
     match = Match(follows=ended(meter_stop_wh=9_042_100))
     record = book(stopped(), match)
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_100, 32_900, None)
@@ -489,10 +491,10 @@ def test_a_second_stop_may_bring_all_the_energy() -> None:
         (None, 4_000, 9_042_100, 0),
     ],
 )
-def test_a_second_stop_after_a_restart_is_never_billed_unseen(
+def test_a_second_stop_after_a_restart_is_always_under_review(
     booked_to_wh: int | None, meter_stop_wh: int, begin_wh: int, consumed_wh: int
 ) -> None:
-    """What the first stop has booked lies below the start, or nowhere."""
+    """The reading of the first stop lies below the start, or is missing."""
     first = ended(meter_stop_wh=booked_to_wh)
     record = book(stopped(meter_stop_wh=meter_stop_wh), Match(follows=first))
     assert (record.begin_wh, record.consumed_wh) == (begin_wh, consumed_wh)
@@ -514,7 +516,7 @@ def test_a_late_second_stop_of_an_ended_one_does_not_close_the_next() -> None:
     assert match_stop(stopped(), stop_rows(first, second), NOW_MS).follows == first
 
 
-def test_an_open_one_is_closed_although_the_stop_says_to_be_older() -> None:
+def test_a_stop_closes_an_open_transaction_although_its_time_is_earlier() -> None:
     """Go-e sends stop times before the start."""
     mine = transaction(started_ms=NOW_MS + HOUR_MS)
     match = match_stop(stopped(), stop_rows(mine), NOW_MS)
@@ -522,8 +524,8 @@ def test_an_open_one_is_closed_although_the_stop_says_to_be_older() -> None:
     assert book(stopped(), match, now_ms=NOW_MS + 2 * HOUR_MS).flags == ("stop time implausible",)
 
 
-def test_a_register_that_restarts_each_time_loses_nothing_when_the_clock_is_set_back() -> None:
-    """All transactions of an account have one id there; the charger's clock is put right meanwhile.
+def test_no_energy_is_lost_when_the_register_restarts_and_the_clock_is_set_back() -> None:
+    """All transactions of an account have one id, and the clock is corrected between two of them.
 
     Messages come in order, so the stop received after the second start is the second one's.
     """
@@ -537,7 +539,7 @@ def test_a_register_that_restarts_each_time_loses_nothing_when_the_clock_is_set_
     assert record.consumed_wh == 3_000 or record.review
 
 
-# --- step 3: the id says nothing, or a float32 has bent it ---
+# --- step 3: the id names no transaction, or a float32 has rounded it ---
 
 NO_IDS = [-1, 0, -7, 2_147_483_648, 2**61, None]
 
@@ -552,7 +554,7 @@ def test_without_an_id_the_only_unstopped_transaction_is_closed(
     assert match == Match(closes=mine, flags=("matched without its id",))
 
 
-def test_an_open_transaction_goes_before_an_orphaned_one() -> None:
+def test_a_stop_without_an_id_prefers_an_open_transaction_to_an_orphaned_one() -> None:
     orphan, mine = transaction(1, state="orphaned"), transaction(2)
     rows = stop_rows(orphan, mine, sent=-1)
     assert match_stop(stopped(transaction_id=-1), rows, NOW_MS).closes == mine
@@ -595,7 +597,7 @@ def test_without_an_id_several_that_fit_are_under_review(state: str) -> None:
 
 
 @pytest.mark.parametrize("slip", [-64, -1, 1, 64])
-def test_an_id_that_a_float32_has_bent_finds_its_transaction(slip: int) -> None:
+def test_an_id_rounded_by_a_float32_matches_its_transaction(slip: int) -> None:
     mine = transaction(meter_start_wh=9_042_000)
     sent = mine.transaction_id + slip
     stop = stopped(transaction_id=sent, meter_stop_wh=9_200_000)
@@ -624,19 +626,19 @@ def test_the_lowest_and_the_highest_positive_id_are_ids_too(sent: int) -> None:
     assert match_stop(stopped(transaction_id=sent), rows, NOW_MS).unmatched
 
 
-def test_a_bent_id_may_come_with_another_card_of_the_account() -> None:
+def test_a_rounded_id_may_have_another_card_of_the_account() -> None:
     mine = transaction(transaction_id=10_009_043)
     stop = stopped(id_tag="2222")
     assert match_stop(stop, stop_rows(mine, card_account=1), NOW_MS).closes == mine
     assert match_stop(stop, stop_rows(mine, card_account=2), NOW_MS).unmatched
 
 
-def test_a_bent_id_that_fits_two_is_under_review() -> None:
+def test_a_rounded_id_that_fits_two_transactions_is_under_review() -> None:
     both = [transaction(row, transaction_id=10_009_042 + row) for row in (1, 2)]
     assert match_stop(stopped(), stop_rows(*both), NOW_MS).unmatched
 
 
-# --- step 4: only the id is left of the start ---
+# --- step 4: the start is not on file, only its id ---
 
 
 def test_an_id_of_a_lost_database_is_decoded() -> None:
@@ -694,7 +696,7 @@ def test_a_forged_or_foreign_id_is_under_review(
         (9_075_001, None),
     ],
 )
-def test_an_id_does_not_claim_what_an_open_transaction_is_charging(
+def test_a_decoded_id_does_not_claim_the_energy_of_an_open_transaction(
     open_from_wh: int, reason: str | None
 ) -> None:
     other = transaction(transaction_id=20_000_000, account_index=2, meter_start_wh=open_from_wh)
@@ -717,7 +719,7 @@ DECODED = Match(decoded_start_wh=9_042_000, account_index=1, account="company-x"
 
 
 def test_a_decoded_start_is_where_the_record_before_it_ended() -> None:
-    """Registers are raw, errata 3.77."""
+    """Registers are raw (OCPP 1.6 errata 3.77)."""
     before = [(9_000_000, 9_042_100), (9_042_100, 9_042_300), (8_000_000, 9_041_000)]
     record = book(stopped(), DECODED, overlapping=before)
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_300, 32_700, None)
@@ -730,7 +732,7 @@ def test_a_decoded_start_is_not_where_the_next_kwh_begins() -> None:
 
 
 @pytest.mark.parametrize("there", [(9_042_000, 9_050_000), (9_074_990, 9_080_000), (0, 2**40)])
-def test_what_is_booked_already_is_not_decoded_again(there: tuple[int, int]) -> None:
+def test_booked_energy_is_not_decoded_again(there: tuple[int, int]) -> None:
     record = book(stopped(), DECODED, overlapping=[there])
     assert record.review == "overlaps what is booked already"
 
@@ -757,7 +759,7 @@ def test_a_decoded_stop_below_its_start_is_not_negative(
 # --- step 5: nothing matches ---
 
 
-def test_an_unmatched_stop_shows_what_its_id_would_mean() -> None:
+def test_an_unmatched_stop_shows_the_energy_that_its_id_claims() -> None:
     record = book(stopped(), Match(unmatched="why"))
     assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_000, 33_000, "why")
     assert (record.account, record.provenance) == (UNASSIGNED, "unmatched")
@@ -793,13 +795,13 @@ CONTRADICTION = "the readings contradict each other"
 
 @pytest.mark.parametrize("below", [0, 1, 2])
 def test_up_to_2_wh_below_the_start_are_no_energy(below: int) -> None:
-    """Huawei stops 1 Wh before its start; some truncate starts and round stops."""
+    """Huawei stops 1 Wh below its start; EVerest truncates starts and rounds stops."""
     record = book(stopped(meter_stop_wh=9_042_100 - below), CLOSED)
     assert (record.consumed_wh, record.review) == (0, None)
     assert record.flags == ((f"stopped {below} Wh below its start",) if below else ())
 
 
-def test_a_meter_may_begin_at_nothing() -> None:
+def test_a_register_may_begin_at_zero() -> None:
     new = Match(closes=transaction(meter_start_wh=0))
     assert book(stopped(meter_stop_wh=5_000), new).review is None
     assert book(stopped(meter_stop_wh=-2), new).review is None
@@ -813,17 +815,17 @@ def test_a_register_that_restarted_is_followed_through_its_readings() -> None:
     assert record.flags == ("register restarted",)
 
 
-def test_a_register_that_restarted_without_readings_counts_from_nothing() -> None:
+def test_a_register_that_restarted_without_readings_counts_from_zero() -> None:
     assert book(stopped(meter_stop_wh=3_000), CLOSED).consumed_wh == 3_000
     assert book(stopped(meter_stop_wh=-3_000), CLOSED).consumed_wh == 0
 
 
-def test_a_stop_a_little_below_its_start_may_be_a_misreading_and_waits() -> None:
-    """It would bill all that the meter has ever counted."""
+def test_a_stop_a_little_below_its_start_is_under_review() -> None:
+    """It may be a misreading, and would bill the energy of the meter's whole life."""
     for stop_wh, waits in ((9_042_000, True), (4_521_050, True), (4_521_049, False)):
         record = book(stopped(meter_stop_wh=stop_wh), CLOSED)
-        said = "the stop reading lies below the start, but not low"
-        assert (str(record.review).partition("; ")[0] == said) is waits
+        reason = "the stop reading lies below the start, but not low"
+        assert (str(record.review).partition("; ")[0] == reason) is waits
         assert record.flags == ("register restarted",)
 
 
@@ -862,14 +864,14 @@ def test_a_register_that_restarts_twice_or_contradicts_itself_is_under_review() 
     assert (astray.consumed_wh, astray.review) == (1_000 + 500 + 2_500, CONTRADICTION)
 
 
-def test_readings_do_not_matter_to_a_register_that_went_on() -> None:
-    """MeterValues from zero beside a cumulative meterStart (MicroOcpp): sources are not mixed."""
+def test_readings_do_not_matter_when_the_register_did_not_restart() -> None:
+    """MicroOcpp sends MeterValues from zero beside a cumulative meterStart."""
     assert book(stopped(), CLOSED, 0, 5_000, 32_900).consumed_wh == 32_900
 
 
-def test_a_record_says_that_its_card_was_not_told() -> None:
-    told = transaction(flags=f"start time implausible; {NO_CARD_TOLD}")
-    assert book(stopped(), Match(closes=told)).flags == (NO_CARD_TOLD,)
+def test_a_record_has_the_flag_of_the_default_tag() -> None:
+    without_card = transaction(flags=f"start time implausible; {NO_CARD_TOLD}")
+    assert book(stopped(), Match(closes=without_card)).flags == (NO_CARD_TOLD,)
     assert book(stopped(), Match(closes=transaction())).flags == ()
 
 
@@ -877,15 +879,13 @@ def test_a_record_says_that_its_card_was_not_told() -> None:
     ("cap_wh", "review"),
     [(32_899, "more than 32 kWh"), (32_900, None), (0, "more than 0 kWh"), (CAP_WH + 1, None)],
 )
-def test_what_one_transaction_may_take_is_each_chargers_own(
-    cap_wh: int, review: str | None
-) -> None:
+def test_the_cap_is_each_chargers_own(cap_wh: int, review: str | None) -> None:
     record = book(stopped(), Match(closes=transaction()), cap_wh=cap_wh)
     assert (record.consumed_wh, record.review) == (32_900, review)
 
 
-def test_readings_beyond_the_usual_cap_count_where_the_chargers_own_is_higher() -> None:
-    """A register that restarts: up to 300 kWh, then 5 kWh."""
+def test_readings_above_the_usual_cap_count_when_the_charger_has_a_higher_one() -> None:
+    """The register counts up to 300 kWh, restarts, and counts 5 kWh."""
     stop = stopped(meter_stop_wh=5_000)
     long_ago = {"started_ms": NOW_MS - 48 * HOUR_MS}
     match = Match(closes=transaction(meter_start_wh=10_000, **long_ago))
@@ -921,14 +921,14 @@ def test_a_clock_that_is_ahead_does_not_shorten_a_transaction() -> None:
 
 
 @pytest.mark.parametrize("there", [(9_050_000, 9_050_001), (9_042_099, 9_042_110)])
-def test_what_a_later_transaction_of_the_connector_claims_is_under_review(
+def test_energy_that_a_later_transaction_claims_is_under_review(
     there: tuple[int, int],
 ) -> None:
     assert book(stopped(), CLOSED, overlapping=[there]).review == "overlaps what is booked already"
 
 
-def test_neighbours_that_only_touch_do_not_overlap() -> None:
-    """Or by the tolerance at most: what two registers of one meter round."""
+def test_intervals_that_only_touch_do_not_overlap() -> None:
+    """An overlap within the tolerance is rounding."""
     for touching in (
         [(9_000_000, 9_042_100), (9_075_000, 9_080_000)],
         [(9_000_000, 9_042_102), (9_074_998, 9_080_000)],
@@ -938,7 +938,7 @@ def test_neighbours_that_only_touch_do_not_overlap() -> None:
         assert book(stopped(), CLOSED, overlapping=[overlapping]).review
 
 
-def test_several_reasons_stand_together() -> None:
+def test_several_review_reasons_are_joined() -> None:
     record = book(stopped(meter_stop_wh=9_342_100), CLOSED, overlapping=[(9_050_000, 9_050_001)])
     assert record.review == "overlaps what is booked already; more than 200 kWh"
 
@@ -961,13 +961,13 @@ def test_several_reasons_stand_together() -> None:
 def test_a_stop_is_billed_at_its_own_time_where_that_is_plausible(
     stopped_ms: int | None, billed_ms: int | None
 ) -> None:
-    """Else at its receipt: 2014 is Alfen's clock before it is set."""
+    """Otherwise it is billed at its receipt. 2014 is the time of Alfen's unset clock."""
     record = book(stopped(stopped_ms=stopped_ms), CLOSED)
     assert record.stopped_ms == record.billed_ms == (billed_ms or NOW_MS)
     assert record.flags == (() if billed_ms else ("stop time implausible",))
 
 
-def test_a_start_without_a_clock_says_nothing_about_the_time_of_the_stop() -> None:
+def test_a_start_without_a_clock_does_not_affect_the_stop_time() -> None:
     for started_ms in (None, 1_388_534_400_000):
         match = Match(closes=transaction(started_ms=started_ms))
         record = book(stopped(stopped_ms=NOW_MS - 5 * HOUR_MS), match)
@@ -975,7 +975,7 @@ def test_a_start_without_a_clock_says_nothing_about_the_time_of_the_stop() -> No
         assert record.duration_s is None
 
 
-def test_a_stop_without_a_clock_is_billed_at_its_receipt_whatever_its_start_says() -> None:
+def test_a_stop_without_a_clock_is_billed_at_its_receipt_without_regard_to_its_start() -> None:
     match = Match(closes=transaction(started_ms=1_388_534_400_000))
     record = book(stopped(stopped_ms=1_388_534_500_000), match)
     assert (record.billed_ms, record.flags) == (NOW_MS, ("stop time implausible",))
@@ -995,7 +995,7 @@ def test_our_own_clock_may_be_unset() -> None:
     assert book(stopped(), CLOSED, now_ms=5_000).billed_ms == NOW_MS
 
 
-def test_what_was_wrong_with_the_stop_stays_on_its_record() -> None:
+def test_the_flags_of_a_stop_stay_on_its_record() -> None:
     match = Match(closes=transaction(), flags=("matched without its id",))
     record = book(stopped(flags=("meterStop not an integer",)), match)
     assert record.flags == ("matched without its id", "meterStop not an integer")
@@ -1103,15 +1103,15 @@ def test_every_start_gets_a_free_id_of_its_account(
     assert decision.transaction_id not in {each.transaction_id for each in unstopped}
 
 
-# --- what else a record says ---
+# --- flags and other fields of a record ---
 
 
 def booked(**changed: object) -> Record:
-    """The record of the plain stop of a transaction like this."""
+    """Return the record of the plain stop of a transaction."""
     return book_stop(stopped(), Match(closes=transaction(**changed)), now_ms=NOW_MS)  # type: ignore[arg-type]
 
 
-def test_a_transaction_that_a_human_gave_away_says_so() -> None:
+def test_a_transaction_assigned_by_a_human_has_a_flag() -> None:
     assert booked().flags == ()
     assert booked(assigned_by="anna: her card").flags == ("assigned by anna: her card",)
 
@@ -1129,7 +1129,7 @@ def test_a_transaction_that_a_human_gave_away_says_so() -> None:
         (1_000, 9_000, 0, 0),
     ],
 )
-def test_whole_kwh_are_the_seeds_difference_or_where_a_register_restarted_its_energy(
+def test_whole_kwh_are_the_seeds_difference_or_the_energy_after_a_restart(
     begin_wh: int, end_wh: int, consumed_wh: int, kwh: int
 ) -> None:
     record = booked()._replace(begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh)
@@ -1137,10 +1137,10 @@ def test_whole_kwh_are_the_seeds_difference_or_where_a_register_restarted_its_en
 
 
 def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
-    """Power readings an hour apart, the first an hour before now; None has no time."""
+    """Return power readings an hour apart, the first an hour before now; None has no time."""
     return [
-        Reading(None if watt is None else NOW_MS - HOUR_MS + place * every_ms, None, watt)
-        for place, watt in enumerate(watts)
+        Reading(None if watt is None else NOW_MS - HOUR_MS + number * every_ms, None, watt)
+        for number, watt in enumerate(watts)
     ]
 
 
@@ -1166,7 +1166,7 @@ def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
 def test_a_register_far_below_its_power_readings_is_flagged(
     taken: list[Reading], flagged: str | None
 ) -> None:
-    """OpenEVSE calls kWh Wh: 33 of them."""
+    """OpenEVSE sends kWh as Wh: here 33."""
     record = book_stop(
         stopped(meter_stop_wh=9_042_133),
         Match(closes=transaction()),
@@ -1177,7 +1177,7 @@ def test_a_register_far_below_its_power_readings_is_flagged(
     assert record.flags == ((flagged,) if flagged else ())
 
 
-def test_a_tenth_of_the_power_readings_is_near_enough() -> None:
+def test_a_tenth_of_the_power_readings_is_not_flagged() -> None:
     for stop_wh, flags in ((9_042_199, 1), (9_042_200, 0)):
         record = book_stop(
             stopped(meter_stop_wh=stop_wh),
@@ -1188,7 +1188,7 @@ def test_a_tenth_of_the_power_readings_is_near_enough() -> None:
         assert len(record.flags) == flags
 
 
-def test_power_readings_say_nothing_of_a_stop_without_its_start() -> None:
+def test_power_readings_do_not_flag_a_decoded_stop() -> None:
     record = book_stop(
         stopped(meter_stop_wh=9_042_133),
         Match(decoded_start_wh=9_042_000),
@@ -1203,18 +1203,18 @@ def test_power_readings_say_nothing_of_a_stop_without_its_start() -> None:
     [
         ([], None),
         ([(None, 9_042_100), (60, None)], None),
-        # It is full after a minute, and was when it came.
+        # The car is full after a minute, or charges only in the last minute.
         ([(0, 9_042_100), (60, 9_075_000)], 60),
         ([(600, 9_042_100), (660, 9_075_000)], 60),
-        # Full in between, and then again hungry until it is stopped.
+        # The car is full for a while, and charges again until the stop.
         ([(60, 9_042_300), (120, 9_042_300), (3_540, 9_042_300)], 120),
         ([(60, 9_042_200), (0, 9_042_300), (30, 9_042_400), (60, 9_075_000)], 120),
     ],
 )
-def test_charging_is_the_time_in_which_the_register_rose(
+def test_charging_time_is_the_time_in_which_the_register_rose(
     samples: list[tuple[int | None, int | None]], charging_s: int | None
 ) -> None:
-    """A car that is full stays plugged; a clock that was set back counts nothing."""
+    """A full car stays plugged in. A clock that is set back adds no time."""
     readings = [
         Reading(None if at_s is None else NOW_MS - HOUR_MS + at_s * 1_000, register_wh, None)
         for at_s, register_wh in samples
@@ -1224,7 +1224,7 @@ def test_charging_is_the_time_in_which_the_register_rose(
     assert record.charging_s == charging_s
 
 
-def test_what_is_belated_is_billed_at_a_whole_second_which_its_file_can_tell() -> None:
+def test_a_late_record_is_billed_at_a_whole_second() -> None:
     record = book(stopped(), Match(closes=transaction()))
     late = late_record(record, "2026-10", 1_795_364_471_123)
     assert late.billed_ms == 1_795_364_471_000

@@ -1,4 +1,4 @@
-"""What a human decides, as entries beside the record it is about."""
+"""The entries that a human's decision makes beside its record."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ NOON_MS = 1_790_848_800_000
 
 
 def record(begin_wh: int = 1_500, end_wh: int = 4_900, **changed: object) -> Record:
-    """A booked record of no account."""
+    """Return a booked record of no account."""
     booked = Record(
         account_index=0,
         account=UNASSIGNED,
@@ -45,44 +45,44 @@ def record(begin_wh: int = 1_500, end_wh: int = 4_900, **changed: object) -> Rec
     return booked._replace(**changed)  # type: ignore[arg-type]
 
 
-def said(entries: object) -> list[tuple[str, str, int, int, int]]:
-    """(entry, account, begin, end, Wh) of each."""
+def summary(entries: object) -> list[tuple[str, str, int, int, int]]:
+    """Return (entry, account, begin, end, Wh) of each entry."""
     return [
         (e.entry, e.record.account, e.record.begin_wh, e.record.end_wh, e.record.consumed_wh)
         for e in entries  # type: ignore[attr-defined]
     ]
 
 
-def test_what_is_booked_is_taken_away_from_one_account_and_given_to_another() -> None:
-    assert said(assign(record(), FAMILY)) == [
+def test_assigning_a_booked_record_makes_a_reversal_and_a_replacement() -> None:
+    assert summary(assign(record(), FAMILY)) == [
         ("reversal", UNASSIGNED, 4_900, 1_500, -3_400),
         ("replacement", "family-y", 1_500, 4_900, 3_400),
     ]
 
 
-def test_what_is_under_review_was_never_counted_and_is_not_taken_away() -> None:
+def test_a_record_under_review_gets_no_reversal() -> None:
     waiting = record(review="more than 200 kWh")
     (entry,) = assign(waiting, FAMILY)
-    assert said([entry]) == [("replacement", "family-y", 1_500, 4_900, 3_400)]
+    assert summary([entry]) == [("replacement", "family-y", 1_500, 4_900, 3_400)]
     assert entry.record.review is None
     (entry,) = dismiss(waiting)
-    assert said([entry]) == [("dismissal", UNASSIGNED, 1_500, 4_900, 0)]
+    assert summary([entry]) == [("dismissal", UNASSIGNED, 1_500, 4_900, 0)]
     assert entry.record.review is None
 
 
-def test_a_dismissal_of_what_is_booked_leaves_nothing() -> None:
+def test_a_dismissal_of_a_booked_record_leaves_no_energy() -> None:
     entries = dismiss(record())
     assert [entry.entry for entry in entries] == ["reversal", "dismissal"]
     assert sum(entry.record.consumed_wh for entry in entries) == -3_400
 
 
-def test_all_else_of_the_record_stays() -> None:
+def test_a_decision_keeps_all_other_fields_of_the_record() -> None:
     _, replacement = assign(record(), FAMILY)
     assert replacement.record == record(account_index=2, account="family-y")
 
 
 @pytest.mark.parametrize(
-    ("measured", "told"),
+    ("measured", "expected"),
     [
         (Measured(consumed_wh=900), (1_500, 2_400, 900)),
         (Measured(end_wh=2_000), (1_500, 2_000, 500)),
@@ -98,13 +98,13 @@ def test_all_else_of_the_record_stays() -> None:
         (Measured(MOST_WH, MOST_WH), (MOST_WH, MOST_WH, 0)),
     ],
 )
-def test_what_was_not_read_off_follows_from_the_rest(
-    measured: Measured, told: tuple[int, int, int]
+def test_a_value_that_is_not_given_follows_from_the_others(
+    measured: Measured, expected: tuple[int, int, int]
 ) -> None:
     (*_, entry) = correct(record(), FAMILY, measured)
     assert (entry.entry, entry.record.begin_wh, entry.record.end_wh, entry.record.consumed_wh) == (
         "replacement",
-        *told,
+        *expected,
     )
 
 
@@ -126,7 +126,7 @@ def test_a_register_that_restarted_keeps_its_readings_when_only_the_energy_is_kn
         ),
     ],
 )
-def test_readings_that_cannot_be_are_refused(measured: Measured, complaint: str) -> None:
+def test_impossible_readings_are_refused(measured: Measured, complaint: str) -> None:
     with pytest.raises(UsageError) as refusal:
         correct(record(), FAMILY, measured)
     assert str(refusal.value) == f"{complaint}; give --begin, --end or --wh as whole Wh"
@@ -147,21 +147,21 @@ def test_readings_that_do_not_agree_are_refused(consumed_wh: int) -> None:
     ("begin_wh", "end_wh", "consumed_wh"),
     [(5_000, 400, 900), (1_000, 999, 0), (5_000, 6_000, 9_000)],
 )
-def test_whose_it_is_can_be_corrected_whatever_the_readings(
+def test_the_account_can_be_corrected_without_regard_to_the_readings(
     begin_wh: int, end_wh: int, consumed_wh: int
 ) -> None:
     booked = record(begin_wh, end_wh, consumed_wh=consumed_wh)
     assert correct(booked, FAMILY, Measured()) == assign(booked, FAMILY)
 
 
-def test_a_correction_says_something() -> None:
+def test_a_correction_without_a_change_is_refused() -> None:
     with pytest.raises(
         UsageError, match=r"^there is nothing to correct; give --begin, --end, --wh or --account$"
     ):
         correct(record(), Owner(0, UNASSIGNED), Measured())
 
 
-def test_a_gap_is_energy_of_nobody_under_review() -> None:
+def test_a_gap_is_unassigned_energy_under_review() -> None:
     gap = gap_record(1, 2_000, 2_500, NOON_MS, NOON_MS + 5)
     assert gap == record(
         2_000,
@@ -176,12 +176,14 @@ def test_a_gap_is_energy_of_nobody_under_review() -> None:
         review="energy past the books",
         flags=("no transaction",),
     )
-    assert said(assign(gap, FAMILY)) == [("replacement", "family-y", 2_000, 2_500, 500)]
+    assert summary(assign(gap, FAMILY)) == [("replacement", "family-y", 2_000, 2_500, 500)]
 
 
-@pytest.mark.parametrize(("started_ms", "kept"), [(NOON_MS, NOON_MS), (9_000, None), (None, None)])
-def test_a_transaction_that_never_stopped_is_one_up_to_its_last_reading(
-    started_ms: int | None, kept: int | None
+@pytest.mark.parametrize(
+    ("started_ms", "recorded_ms"), [(NOON_MS, NOON_MS), (9_000, None), (None, None)]
+)
+def test_a_transaction_that_never_stopped_ends_at_its_last_reading(
+    started_ms: int | None, recorded_ms: int | None
 ) -> None:
     transaction = Transaction(
         *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
@@ -194,7 +196,7 @@ def test_a_transaction_that_never_stopped_is_one_up_to_its_last_reading(
         account_index=2,
         account="family-y",
         id_tag="3333",
-        started_ms=kept,
+        started_ms=recorded_ms,
         stopped_ms=NOON_MS + 9,
         billed_ms=NOON_MS + 9,
         duration_s=None,
@@ -211,7 +213,7 @@ def test_a_transaction_that_never_stopped_is_one_up_to_its_last_reading(
     end_wh=st.integers(-5, 10**7),
     consumed_wh=st.integers(0, 10**6),
 )
-def test_a_reversal_takes_away_exactly_what_was_counted_in_wh_and_in_kwh(
+def test_a_reversal_subtracts_the_exact_energy_in_wh_and_in_kwh(
     begin_wh: int, end_wh: int, consumed_wh: int
 ) -> None:
     restarted = record(begin_wh, end_wh, consumed_wh=consumed_wh)
@@ -221,7 +223,7 @@ def test_a_reversal_takes_away_exactly_what_was_counted_in_wh_and_in_kwh(
         assert reversal.consumed_kwh == -booked.consumed_kwh
 
 
-def test_an_orphan_whose_card_was_not_told_says_so() -> None:
+def test_an_orphan_has_the_flag_of_the_default_tag() -> None:
     transaction = Transaction(
         *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
         *(None, NOON_MS, None, None, NO_CARD_TOLD),

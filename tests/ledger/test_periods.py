@@ -1,4 +1,4 @@
-"""Which price holds when: validity dates, hours of the day, and the nights the clock is changed."""
+"""The prices of a time: validity dates, hours of the day, and changes of the clock."""
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from itertools import pairwise
@@ -17,77 +17,77 @@ NIGHT = Window(22 * 60, 6 * 60, NT)
 
 
 def ms(text: str) -> int:
-    """The moment of a time in UTC."""
+    """Return the moment of a time in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
 
 
 def period(
     since: str, until: str | None = None, rate: Rate | None = HT, *windows: Window
 ) -> Period:
-    """A period without fee and VAT."""
+    """Return a period without fee and VAT."""
     end = None if until is None else date.fromisoformat(until)
     day = () if rate is None else day_of(rate, windows)
     assert day is not None
     return Period(date.fromisoformat(since), end, rate, windows, day, 0, None, False)
 
 
-def told(
+def prices_of(
     periods: list[Period],
     begin: str,
     end: str,
     flat_prices: dict[int, int] | None = None,
     zone: tzinfo = BERLIN,
 ) -> list[tuple[str, str | int]]:
-    """From when (UTC) which price holds: its name, or else its number, or none."""
-    found = stretches(periods, flat_prices or {}, ms(begin), ms(end), zone)
-    assert found[0].from_ms == ms(begin)
-    assert found[-1].until_ms == ms(end)
-    assert all(stretch.from_ms % 60_000 == 0 for stretch in found)
-    assert all(a.until_ms == b.from_ms for a, b in pairwise(found))
+    """Return the begin (UTC) and the price of each stretch: its name, its number, or "none"."""
+    priced = stretches(periods, flat_prices or {}, ms(begin), ms(end), zone)
+    assert priced[0].from_ms == ms(begin)
+    assert priced[-1].until_ms == ms(end)
+    assert all(stretch.from_ms % 60_000 == 0 for stretch in priced)
+    assert all(a.until_ms == b.from_ms for a, b in pairwise(priced))
     return [
         (
             datetime.fromtimestamp(stretch.from_ms / 1000, UTC).strftime("%m-%dT%H:%M"),
             "none" if stretch.rate is None else stretch.rate.rate or stretch.rate.microeuro_per_kwh,
         )
-        for stretch in found
+        for stretch in priced
     ]
 
 
 # --- validity ---
 
 
-def test_one_price_is_one_stretch_however_long() -> None:
-    assert told([period("2026-01-01")], "2026-01-10T00:00", "2036-01-10T00:00") == [
+def test_one_price_is_one_stretch_of_any_length() -> None:
+    assert prices_of([period("2026-01-01")], "2026-01-10T00:00", "2036-01-10T00:00") == [
         ("01-10T00:00", "HT")
     ]
 
 
 def test_a_price_begins_at_local_midnight() -> None:
-    """In Berlin, 2026-07-01 begins at 22:00 UTC the day before."""
+    """In Berlin, 2026-07-01 begins at 22:00 UTC of the day before."""
     later = HT._replace(rate="new")
     both = [period("2026-01-01", "2026-06-30"), period("2026-07-01", None, later)]
-    assert told(both, "2026-06-30T20:00", "2026-07-01T05:00") == [
+    assert prices_of(both, "2026-06-30T20:00", "2026-07-01T05:00") == [
         ("06-30T20:00", "HT"),
         ("06-30T22:00", "new"),
     ]
 
 
-def test_what_ends_at_midnight_costs_nothing_of_the_next_price() -> None:
+def test_a_span_that_ends_at_midnight_has_no_part_at_the_next_price() -> None:
     both = [period("2026-01-01", "2026-06-30"), period("2026-07-01", None, NT)]
-    assert told(both, "2026-06-30T20:00", "2026-06-30T22:00") == [("06-30T20:00", "HT")]
-    assert told(both, "2026-06-30T22:00", "2026-06-30T23:00") == [("06-30T22:00", "NT")]
+    assert prices_of(both, "2026-06-30T20:00", "2026-06-30T22:00") == [("06-30T20:00", "HT")]
+    assert prices_of(both, "2026-06-30T22:00", "2026-06-30T23:00") == [("06-30T22:00", "NT")]
 
 
-def test_there_may_be_no_price_before_between_and_after() -> None:
+def test_there_is_no_price_outside_the_periods() -> None:
     some = [period("2026-07-02", "2026-07-02"), period("2026-07-04", "2026-07-04", NT)]
-    assert told(some, "2026-07-01T00:00", "2026-07-06T00:00") == [
+    assert prices_of(some, "2026-07-01T00:00", "2026-07-06T00:00") == [
         ("07-01T00:00", "none"),
         ("07-01T22:00", "HT"),
         ("07-02T22:00", "none"),
         ("07-03T22:00", "NT"),
         ("07-04T22:00", "none"),
     ]
-    assert told([], "2026-07-01T00:00", "2026-07-06T00:00") == [("07-01T00:00", "none")]
+    assert prices_of([], "2026-07-01T00:00", "2026-07-06T00:00") == [("07-01T00:00", "none")]
 
 
 def test_a_period_knows_its_years_and_its_days() -> None:
@@ -108,27 +108,27 @@ def test_a_period_knows_its_years_and_its_days() -> None:
 def test_the_flat_price_is_that_of_the_local_year() -> None:
     flat = [period("2026-03-01", None, None)]
     prices = {2026: 340_000, 2027: 350_000}
-    assert told(flat, "2026-12-31T20:00", "2027-01-01T05:00", prices) == [
+    assert prices_of(flat, "2026-12-31T20:00", "2027-01-01T05:00", prices) == [
         ("12-31T20:00", 340_000),
         ("12-31T23:00", 350_000),
     ]
-    found = stretches(flat, prices, ms("2026-12-31T20:00"), ms("2027-01-01T05:00"), BERLIN)
-    assert [stretch.rate for stretch in found] == [
+    priced = stretches(flat, prices, ms("2026-12-31T20:00"), ms("2027-01-01T05:00"), BERLIN)
+    assert [stretch.rate for stretch in priced] == [
         Rate("flat", "", "2026-03-01", 340_000, None, vat_included=False),
         Rate("flat", "", "2027-01-01", 350_000, None, vat_included=False),
     ]
 
 
-def test_the_flat_price_is_one_when_summer_begins() -> None:
+def test_the_flat_price_does_not_change_when_summer_begins() -> None:
     flat = [period("2026-01-01", None, None)]
-    assert told(flat, "2026-03-28T20:00", "2026-03-29T05:00", {2026: 340_000}) == [
+    assert prices_of(flat, "2026-03-28T20:00", "2026-03-29T05:00", {2026: 340_000}) == [
         ("03-28T20:00", 340_000)
     ]
 
 
 def test_a_year_may_be_without_a_flat_price() -> None:
     flat = [period("2026-01-01", None, None)]
-    assert told(flat, "2026-12-31T20:00", "2027-01-01T05:00", {2027: 350_000}) == [
+    assert prices_of(flat, "2026-12-31T20:00", "2027-01-01T05:00", {2027: 350_000}) == [
         ("12-31T20:00", "none"),
         ("12-31T23:00", 350_000),
     ]
@@ -138,7 +138,7 @@ def test_a_year_may_be_without_a_flat_price() -> None:
 
 
 def test_a_window_spans_midnight() -> None:
-    assert told(
+    assert prices_of(
         [period("2026-01-01", None, HT, NIGHT)], "2026-01-10T12:00", "2026-01-12T12:00"
     ) == [
         ("01-10T12:00", "HT"),
@@ -151,13 +151,13 @@ def test_a_window_spans_midnight() -> None:
 
 def test_a_stretch_may_begin_with_a_window() -> None:
     tariff = [period("2026-01-01", None, HT, NIGHT)]
-    assert told(tariff, "2026-01-10T21:00", "2026-01-11T05:00") == [("01-10T21:00", "NT")]
+    assert prices_of(tariff, "2026-01-10T21:00", "2026-01-11T05:00") == [("01-10T21:00", "NT")]
 
 
-def test_three_prices_a_day_in_any_order() -> None:
+def test_a_day_may_have_three_prices_in_any_order() -> None:
     st_ = HT._replace(rate="ST")
     windows = (Window(17 * 60, 20 * 60, st_), Window(0, 5 * 60, NT), Window(23 * 60, 0, NT))
-    assert told(
+    assert prices_of(
         [period("2026-01-01", None, HT, *windows)], "2026-01-10T12:00", "2026-01-11T12:00"
     ) == [
         ("01-10T12:00", "HT"),
@@ -194,7 +194,7 @@ def test_windows_may_touch() -> None:
 
 def test_the_night_is_seven_hours_when_summer_begins() -> None:
     """2026-03-29: 22:00 in winter time is 21:00 UTC, 06:00 in summer time 04:00 UTC."""
-    assert told(
+    assert prices_of(
         [period("2026-01-01", None, HT, NIGHT)], "2026-03-28T20:00", "2026-03-29T21:00"
     ) == [
         ("03-28T20:00", "HT"),
@@ -206,7 +206,7 @@ def test_the_night_is_seven_hours_when_summer_begins() -> None:
 
 def test_the_night_is_nine_hours_when_summer_ends() -> None:
     """2026-10-25: 22:00 in summer time is 20:00 UTC, 06:00 in winter time 05:00 UTC."""
-    assert told(
+    assert prices_of(
         [period("2026-01-01", None, HT, NIGHT)], "2026-10-24T19:00", "2026-10-25T22:00"
     ) == [
         ("10-24T19:00", "HT"),
@@ -219,25 +219,25 @@ def test_the_night_is_nine_hours_when_summer_ends() -> None:
 UNTIL_HALF_PAST_TWO = Window(22 * 60, 2 * 60 + 30, NT)
 
 
-def test_half_past_two_that_never_comes_is_over_at_three() -> None:
+def test_a_window_until_a_missing_half_past_two_ends_at_three() -> None:
     """At 01:00 UTC the clock goes from 02:00 to 03:00."""
     tariff = [period("2026-01-01", None, HT, UNTIL_HALF_PAST_TWO)]
-    assert told(tariff, "2026-03-28T22:00", "2026-03-29T05:00") == [
+    assert prices_of(tariff, "2026-03-28T22:00", "2026-03-29T05:00") == [
         ("03-28T22:00", "NT"),
         ("03-29T01:00", "HT"),
     ]
     from_half_past_two = [period("2026-01-01", None, HT, Window(150, 240, NT))]
-    assert told(from_half_past_two, "2026-03-28T22:00", "2026-03-29T05:00") == [
+    assert prices_of(from_half_past_two, "2026-03-28T22:00", "2026-03-29T05:00") == [
         ("03-28T22:00", "HT"),
         ("03-29T01:00", "NT"),
         ("03-29T02:00", "HT"),
     ]
 
 
-def test_half_past_two_that_comes_twice_ends_the_window_twice() -> None:
+def test_a_window_until_half_past_two_ends_twice_when_the_hour_repeats() -> None:
     """At 01:00 UTC the clock goes from 03:00 back to 02:00, which is in the window again."""
     tariff = [period("2026-01-01", None, HT, UNTIL_HALF_PAST_TWO)]
-    assert told(tariff, "2026-10-24T22:00", "2026-10-25T05:00") == [
+    assert prices_of(tariff, "2026-10-24T22:00", "2026-10-25T05:00") == [
         ("10-24T22:00", "NT"),
         ("10-25T00:30", "HT"),
         ("10-25T01:00", "NT"),
@@ -247,34 +247,36 @@ def test_half_past_two_that_comes_twice_ends_the_window_twice() -> None:
 
 def test_a_change_of_the_clock_changes_no_price_by_itself() -> None:
     tariff = [period("2026-01-01", None, HT, Window(22 * 60, 60, NT))]
-    assert told(tariff, "2026-03-29T00:30", "2026-03-29T05:00") == [("03-29T00:30", "HT")]
-    assert told(tariff, "2026-03-29T01:00", "2026-03-29T05:00") == [("03-29T01:00", "HT")]
-    assert told(tariff, "2026-03-29T00:30", "2026-03-29T01:00") == [("03-29T00:30", "HT")]
+    assert prices_of(tariff, "2026-03-29T00:30", "2026-03-29T05:00") == [("03-29T00:30", "HT")]
+    assert prices_of(tariff, "2026-03-29T01:00", "2026-03-29T05:00") == [("03-29T01:00", "HT")]
+    assert prices_of(tariff, "2026-03-29T00:30", "2026-03-29T01:00") == [("03-29T00:30", "HT")]
 
 
-def test_a_midnight_that_never_comes_begins_the_day_an_hour_later() -> None:
+def test_a_day_without_midnight_begins_an_hour_later() -> None:
     """In Beirut 2026-03-29 begins at 01:00, which is 22:00 UTC."""
     both = [period("2026-01-01", "2026-03-28"), period("2026-03-29", None, NT)]
-    assert told(both, "2026-03-28T12:00", "2026-03-29T12:00", zone=ZoneInfo("Asia/Beirut")) == [
+    assert prices_of(
+        both, "2026-03-28T12:00", "2026-03-29T12:00", zone=ZoneInfo("Asia/Beirut")
+    ) == [
         ("03-28T12:00", "HT"),
         ("03-28T22:00", "NT"),
     ]
 
 
 class Nowhere(tzinfo):
-    """A zone that does not know how far it is from UTC."""
+    """A time zone that does not know its offset from UTC."""
 
     def utcoffset(self, dt: datetime | None) -> None:
-        """Not known."""
+        """Return None: the offset is not known."""
 
     def fromutc(self, dt: datetime) -> datetime:
-        """The same time."""
+        """Return the time unchanged."""
         return dt
 
 
-def test_a_zone_that_knows_nothing_is_utc() -> None:
+def test_a_zone_without_an_offset_is_utc() -> None:
     tariff = [period("2026-01-01", None, HT, NIGHT)]
-    assert told(tariff, "2026-06-01T21:00", "2026-06-01T23:00", zone=Nowhere()) == [
+    assert prices_of(tariff, "2026-06-01T21:00", "2026-06-01T23:00", zone=Nowhere()) == [
         ("06-01T21:00", "HT"),
         ("06-01T22:00", "NT"),
     ]
@@ -294,19 +296,19 @@ ZONES = [BERLIN, ZoneInfo("Australia/Lord_Howe"), ZoneInfo("Africa/Casablanca"),
     minutes,
     minutes,
 )
-def test_every_minute_has_the_price_of_the_clock_on_the_wall(
+def test_every_minute_has_the_price_of_its_local_time(
     zone: tzinfo, day: str, start: int, length: int, begin: int, end: int
 ) -> None:
-    """Said once more without any arithmetic: what does the clock show?"""
+    """The price of a minute follows from the local time alone, without any arithmetic."""
     if begin == end:
         return
     began_ms = ms(day) + start * 60_000
     ended_ms = began_ms + length * 60_000
     tariff = [period("2026-01-01", None, HT, Window(begin, end, NT))]
-    found = stretches(tariff, {}, began_ms, ended_ms, zone)
+    priced = stretches(tariff, {}, began_ms, ended_ms, zone)
     for moment_ms in range(began_ms, ended_ms, 7 * 60_000):
         clock = datetime.fromtimestamp(moment_ms // 1000, zone)
-        shown = clock.hour * 60 + clock.minute
-        inside = begin <= shown < end if begin < end else shown >= begin or shown < end
-        (rate,) = [s.rate for s in found if s.from_ms <= moment_ms < s.until_ms]
+        minute = clock.hour * 60 + clock.minute
+        inside = begin <= minute < end if begin < end else minute >= begin or minute < end
+        (rate,) = [s.rate for s in priced if s.from_ms <= moment_ms < s.until_ms]
         assert rate == (NT if inside else HT)

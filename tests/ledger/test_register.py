@@ -1,4 +1,4 @@
-"""What a register has counted: restarts are followed, everything else that falls is left out."""
+"""The growth of a register: a restart is followed, any other fall is left out."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from shocpp.ledger.register import CAP_WH, Growth, growth
         # The plain case needs no samples, and samples on the way change nothing.
         (10_000, [], 15_000, Growth(5_000, 0, 0)),
         (10_000, [11_000, 14_000], 15_000, Growth(5_000, 0, 0)),
-        # It restarts at zero: what was counted before and since.
+        # It restarts at zero: the energy before and after.
         (9_042_000, [], 2_000, Growth(2_000, 1, 0)),
         (9_042_000, [9_045_000], 2_000, Growth(5_000, 1, 0)),
         (10_000, [12_000, 0, 501], 500, Growth(2_501, 1, 0)),

@@ -1,4 +1,4 @@
-"""Energy on both sides of a moment: by the readings around it, else by time, never lost."""
+"""The split of energy at a moment: by the readings around it, else by time."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ BEGAN_MS = 1_767_225_600_000  # 2026-01-01T00:00:00Z
 
 
 def record(wh: int = 10_000, *, hours: float = 10, **changed: object) -> Record:
-    """A record of family-y that began at BEGAN_MS."""
+    """Return a record of family-y that began at BEGAN_MS."""
     plain = Record(
         account_index=2,
         account="family-y",
@@ -36,7 +36,7 @@ def record(wh: int = 10_000, *, hours: float = 10, **changed: object) -> Record:
 
 
 def at(hours: float, wh: int | None) -> Reading:
-    """A reading so long after the start, of so much since."""
+    """Return a reading at a time after the start, with the energy since the start."""
     return Reading(BEGAN_MS + int(hours * HOUR_MS), None if wh is None else 50_000 + wh, None)
 
 
@@ -76,7 +76,7 @@ def divided(moments: list[float], *readings: Reading, **changed: object) -> Spli
         ([4], [at(3.5, 2_000), at(4.5, 3_000), at(6, 0)], ([2_500, 7_500], True)),
     ],
 )
-def test_energy_is_divided(
+def test_energy_is_split_at_the_moments(
     moments: list[float], readings: list[Reading], expected: tuple[list[int], bool]
 ) -> None:
     assert divided(moments, *readings) == expected
@@ -95,13 +95,15 @@ def test_an_hour_apart_is_close() -> None:
 
 
 @pytest.mark.parametrize("consumed_wh", [12_000, 3])
-def test_readings_do_not_count_where_the_register_does_not(consumed_wh: int) -> None:
-    """It began anew on the way, or a human knows better."""
+def test_readings_are_ignored_when_the_energy_is_not_the_register_difference(
+    consumed_wh: int,
+) -> None:
+    """The register restarted, or a human corrected the energy."""
     shares = [consumed_wh * 4 // 10, consumed_wh - consumed_wh * 4 // 10]
     assert divided([4], at(4, 9_000), consumed_wh=consumed_wh) == (shares, False)
 
 
-def test_half_a_wh_is_counted_before_the_moment() -> None:
+def test_half_a_wh_is_rounded_to_the_part_before_the_moment() -> None:
     assert divided([5], wh=3).wh == [2, 1]
 
 

@@ -1,4 +1,4 @@
-"""One tariff of tariffs.json: what it may say, and a refusal of anything that could cost money."""
+"""The parser of one tariff: the keys that it reads, and the values that it refuses."""
 
 import json
 from datetime import date
@@ -18,17 +18,17 @@ NIGHT: dict[str, Any] = {"name": "NT", "from": "22:00", "until": "06:00", "ct_pe
 
 
 def entry(**changed: object) -> dict[str, Any]:
-    """The plain tariff; a key changed to `...` is left out."""
+    """Return the plain tariff; a key with the value `...` is left out."""
     return {key: value for key, value in (PLAIN | changed).items() if value is not ...}
 
 
 def night(**changed: object) -> list[dict[str, Any]]:
-    """Windows: the one of the night."""
+    """Return a list with the window of the night."""
     return [{key: value for key, value in (NIGHT | changed).items() if value is not ...}]
 
 
 def flat(**changed: object) -> dict[str, Any]:
-    """A tariff at the flat price."""
+    """Return a tariff at the flat price."""
     return {"account": "x", "valid_from": "2026-01-01", "flat": True} | changed
 
 
@@ -36,7 +36,7 @@ def period(**changed: object) -> Period:
     return parse_tariff(entry(**changed), "here")[1]
 
 
-# --- what it may say ---
+# --- keys ---
 
 
 def test_the_plain_tariff_has_one_price() -> None:
@@ -50,7 +50,7 @@ def test_the_plain_tariff_has_one_price() -> None:
     assert period(comment={"anything": 1}) == plain
 
 
-def test_a_tariff_may_say_all_that_there_is() -> None:
+def test_a_tariff_may_have_every_key() -> None:
     ht = Rate("own", "HT", "2026-01-01", 312_700, 1900, vat_included=True)
     nt = ht._replace(rate="NT", microeuro_per_kwh=240_000)
     vat = {"percent": 19, "included": True}
@@ -63,8 +63,8 @@ def test_a_tariff_may_say_all_that_there_is() -> None:
 
 
 def test_a_flat_tariff_has_no_price_of_its_own() -> None:
-    told = parse_tariff(flat(vat={"percent": Decimal("7.5"), "included": False}), "here")
-    assert told == (
+    parsed = parse_tariff(flat(vat={"percent": Decimal("7.5"), "included": False}), "here")
+    assert parsed == (
         "x",
         Period(date(2026, 1, 1), None, None, (), (), 0, 750, vat_included=False),
     )
@@ -79,7 +79,7 @@ def test_a_tariff_may_hold_for_one_day() -> None:
     assert period(valid_until="2026-01-01").valid_until == date(2026, 1, 1)
 
 
-def test_there_may_be_a_window_for_every_hour_and_a_name_of_thirty_characters() -> None:
+def test_a_tariff_may_have_24_windows_and_a_name_of_30_characters() -> None:
     hours = [
         night(**{"from": f"{hour:02}:00", "until": f"{hour + 1:02}:00", "name": "x" * 30})[0]
         for hour in range(24)
@@ -122,13 +122,13 @@ def test_a_price_is_exact(number: object, microeuro: int) -> None:
 
 
 @given(st.integers(0, 10_000_000))
-def test_every_price_of_four_decimals_is_read_as_it_is_written(microeuro: int) -> None:
+def test_every_price_of_four_decimals_is_read_exactly(microeuro: int) -> None:
     text = f"{microeuro // 10_000}.{microeuro % 10_000:04}"
     for number in (text, json.loads(text, parse_float=Decimal)):
         assert parse_flat_prices({"2026": number}, "") == {2026: microeuro}
 
 
-# --- refusals: the place, what is wrong and what may be there ---
+# --- refusals: the location, the error and the possible values ---
 
 
 @pytest.mark.parametrize(
@@ -156,15 +156,15 @@ def test_every_price_of_four_decimals_is_read_as_it_is_written(microeuro: int) -
         (Decimal("31.27" + "0" * 60 + "1"), "has more than 4 decimals; round it"),
     ],
 )
-def test_what_is_no_price_is_refused(number: object, sentence: str) -> None:
-    for said, place in (
+def test_an_invalid_price_is_refused(number: object, sentence: str) -> None:
+    for parse, location in (
         (lambda: period(ct_per_kwh=number), "here (y): ct_per_kwh "),
         (lambda: period(windows=night(ct_per_kwh=number)), "here (y), window 1: ct_per_kwh "),
         (lambda: parse_flat_prices({"2026": number}, "here"), "here: the price of 2026 "),
     ):
         with pytest.raises(ConfigError) as caught:
-            said()
-        assert str(caught.value).startswith(place + sentence)
+            parse()
+        assert str(caught.value).startswith(location + sentence)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_what_is_no_price_is_refused(number: object, sentence: str) -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused(wrong: object, sentence: str) -> None:
+def test_an_invalid_tariff_is_refused(wrong: object, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_tariff(wrong, "here")
     assert str(caught.value).startswith(sentence)

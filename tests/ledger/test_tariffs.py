@@ -1,4 +1,4 @@
-"""What a record costs, to the cent, and what tariffs.json must not say."""
+"""The price of a record to the cent, and the files that are refused."""
 
 import json
 from collections.abc import Iterable
@@ -33,18 +33,18 @@ X: dict[str, Any] = {"account": "company-x", "valid_from": "2026-01-01", "flat":
 
 
 def tariffs(*entries: object, **flat_prices: object) -> Tariffs:
-    """Tariffs with flat prices such as y2026=34."""
+    """Return tariffs with flat prices such as y2026=34."""
     flat = {year[1:]: price for year, price in flat_prices.items()}
     return parse_tariffs(json.dumps({"flat_prices": flat, "tariffs": entries}), "tariffs.json")
 
 
 def ms(text: str) -> int:
-    """The moment of a time in UTC."""
+    """Return the moment of a time in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 1000
 
 
 def record(wh: int, began: str | None, ended: str, **changed: object) -> Record:
-    """A record of family-y."""
+    """Return a record of family-y."""
     stopped_ms = ms(ended)
     plain = Record(
         account_index=2,
@@ -68,17 +68,17 @@ def record(wh: int, began: str | None, ended: str, **changed: object) -> Record:
 
 
 def never() -> NoReturn:
-    """Readings that nobody may ask for."""
+    """Fail: this price must not need readings."""
     raise AssertionError("nothing is to be split")
 
 
 def none() -> Iterable[Reading]:
-    """No readings."""
+    """Return no readings."""
     return ()
 
 
-def told(price: Price | None) -> list[tuple[str, int, int]]:
-    """Of each part: the name of its price, Wh and cents."""
+def parts_of(price: Price | None) -> list[tuple[str, int, int]]:
+    """Return the name of the price, the Wh and the cents of each part."""
     assert price is not None
     assert sum(part.amount_ct for part in price.parts) == price.amount_ct
     return [(part.rate, part.wh, part.amount_ct) for part in price.parts]
@@ -87,11 +87,11 @@ def told(price: Price | None) -> list[tuple[str, int, int]]:
 # --- one price ---
 
 
-def test_the_example_in_the_checkout_is_one() -> None:
+def test_the_example_in_the_checkout_is_valid() -> None:
     example = (ROOT / "conf" / "tariffs.json.example").read_text()
-    found = parse_tariffs(example, "example")
-    assert found.flat_prices == {2026: 340_000}
-    assert set(found.by_account) == {"family-y", "company-x", "*"}
+    parsed = parse_tariffs(example, "example")
+    assert parsed.flat_prices == {2026: 340_000}
+    assert set(parsed.by_account) == {"family-y", "company-x", "*"}
 
 
 def test_a_record_costs_its_energy_times_the_price() -> None:
@@ -108,50 +108,50 @@ def test_a_record_costs_its_energy_times_the_price() -> None:
     ("wh", "ct_per_kwh", "amount_ct"),
     [(50, 10, 1), (49, 10, 0), (150, 10, 2), (1_000, "0.5", 1), (1_000, "0.4999", 0), (5, 1000, 5)],
 )
-def test_half_a_cent_is_one(wh: int, ct_per_kwh: object, amount_ct: int) -> None:
+def test_half_a_cent_is_rounded_up(wh: int, ct_per_kwh: object, amount_ct: int) -> None:
     charged = record(wh, "2026-10-01T05:00", "2026-10-01T07:10")
     price = tariffs(Y | {"ct_per_kwh": ct_per_kwh}).price(charged, never, BERLIN)
     assert price is not None
     assert price.amount_ct == amount_ct
 
 
-def test_vat_is_written_beside_the_price() -> None:
+def test_a_price_part_has_the_vat_of_its_tariff() -> None:
     vat = {"percent": 19, "included": True}
     price = tariffs(Y | {"vat": vat}).price(record(1_000, None, "2026-10-01T07:10"), never, BERLIN)
     assert price is not None
     assert (price.parts[0].vat_bp, price.parts[0].vat_included) == (1900, True)
 
 
-def test_without_a_start_all_has_the_price_of_the_stop() -> None:
+def test_a_record_without_a_start_has_the_price_of_its_stop() -> None:
     nights = tariffs(Y | {"windows": [NIGHT]})
     charged = record(1_000, None, "2026-10-01T20:30")
     price = nights.price(charged, never, BERLIN)
-    assert told(price) == [("NT", 1_000, 24)]
+    assert parts_of(price) == [("NT", 1_000, 24)]
     assert price is not None
     assert price.parts[0][:2] == (None, charged.stopped_ms)
 
 
-def test_what_stops_when_the_price_changes_has_the_one_before() -> None:
-    """Its energy flowed until then, whether or not its start is known."""
+def test_a_record_that_stops_at_a_change_has_the_price_before_it() -> None:
+    """Its energy flowed before the change, even if its start is not known."""
     nights = tariffs(Y | {"windows": [NIGHT]})
     for began in (None, "2026-10-01T18:00", "2026-10-01T20:00"):
         price = nights.price(record(1_000, began, "2026-10-01T20:00"), never, BERLIN)
-        assert told(price) == [("HT", 1_000, 31)]
+        assert parts_of(price) == [("HT", 1_000, 31)]
 
 
 @pytest.mark.parametrize("began", ["2026-10-01T20:30", "2026-10-01T23:00"])
-def test_a_start_that_is_not_before_the_stop_counts_as_none(began: str) -> None:
+def test_a_start_that_is_not_before_the_stop_is_ignored(began: str) -> None:
     nights = tariffs(Y | {"windows": [NIGHT]})
     price = nights.price(record(1_000, began, "2026-10-01T20:30"), never, BERLIN)
-    assert told(price) == [("NT", 1_000, 24)]
+    assert parts_of(price) == [("NT", 1_000, 24)]
     assert price is not None
     assert price.parts[0].began_ms == (ms(began) if began == "2026-10-01T20:30" else None)
 
 
-def test_no_energy_costs_nothing_and_says_at_which_price() -> None:
+def test_a_record_without_energy_costs_nothing_and_has_a_price() -> None:
     nights = tariffs(Y | {"windows": [NIGHT]})
     price = nights.price(record(0, "2026-10-01T12:00", "2026-10-01T20:30"), never, BERLIN)
-    assert told(price) == [("NT", 0, 0)]
+    assert parts_of(price) == [("NT", 0, 0)]
     assert price is not None
     assert price.parts[0].began_ms == ms("2026-10-01T12:00")
 
@@ -159,15 +159,15 @@ def test_no_energy_costs_nothing_and_says_at_which_price() -> None:
 # --- whose price ---
 
 
-def test_everybody_without_a_tariff_of_their_own_has_that_of_the_star() -> None:
+def test_an_account_without_a_tariff_has_that_of_the_star() -> None:
     both = tariffs(Y, {"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 50})
     charged = record(1_000, "2026-10-01T05:00", "2026-10-01T07:10")
-    assert told(both.price(charged, never, BERLIN)) == [("", 1_000, 31)]
+    assert parts_of(both.price(charged, never, BERLIN)) == [("", 1_000, 31)]
     other = charged._replace(account="guest", account_index=9)
-    assert told(both.price(other, never, BERLIN)) == [("", 1_000, 50)]
+    assert parts_of(both.price(other, never, BERLIN)) == [("", 1_000, 50)]
 
 
-def test_the_star_does_not_fill_the_gaps_of_others() -> None:
+def test_the_star_does_not_fill_the_gaps_of_other_tariffs() -> None:
     late = tariffs(
         Y | {"valid_from": "2026-11-01"},
         {"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 50},
@@ -176,7 +176,7 @@ def test_the_star_does_not_fill_the_gaps_of_others() -> None:
     assert late.price(charged, never, BERLIN) is None
 
 
-def test_what_nobody_owes_has_no_price() -> None:
+def test_unassigned_energy_and_reviews_have_no_price() -> None:
     star = tariffs({"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 50})
     charged = record(1_000, "2026-10-01T05:00", "2026-10-01T07:10")
     unassigned = charged._replace(account_index=0, account="unassigned")
@@ -191,7 +191,7 @@ def test_what_nobody_owes_has_no_price() -> None:
 # --- several prices ---
 
 
-def test_a_session_over_a_night_is_split_by_its_readings() -> None:
+def test_a_record_over_a_night_is_split_by_its_readings() -> None:
     """At 22:00 the register has counted 6 kWh, at 06:00 19 kWh."""
     charged = record(20_000, "2026-10-01T18:00", "2026-10-02T08:00")
     readings = [
@@ -201,7 +201,7 @@ def test_a_session_over_a_night_is_split_by_its_readings() -> None:
     ]
     price = tariffs(Y | {"windows": [NIGHT]}).price(charged, lambda: readings, BERLIN)
     # 187.62 + 313.30 + 31.27 = 532.19: rounded on the way 188, 501, 532.
-    assert told(price) == [("HT", 6_000, 188), ("NT", 13_000, 313), ("HT", 1_000, 31)]
+    assert parts_of(price) == [("HT", 6_000, 188), ("NT", 13_000, 313), ("HT", 1_000, 31)]
     assert price is not None
     assert price.note == "split by meter values"
     assert [(part.began_ms, part.ended_ms) for part in price.parts] == [
@@ -211,10 +211,10 @@ def test_a_session_over_a_night_is_split_by_its_readings() -> None:
     ]
 
 
-def test_without_readings_it_is_split_by_time() -> None:
+def test_a_record_without_readings_is_split_by_time() -> None:
     charged = record(14_000, "2026-10-01T18:00", "2026-10-02T08:00")
     price = tariffs(Y | {"windows": [NIGHT]}).price(charged, none, BERLIN)
-    assert [(rate, wh) for rate, wh, _ in told(price)] == [
+    assert [(rate, wh) for rate, wh, _ in parts_of(price)] == [
         ("HT", 2_000),
         ("NT", 8_000),
         ("HT", 4_000),
@@ -227,7 +227,7 @@ def test_a_part_without_energy_is_left_out() -> None:
     charged = record(6_000, "2026-10-01T18:00", "2026-10-02T08:00")
     full = Reading(ms("2026-10-01T19:00"), 56_000, None)
     price = tariffs(Y | {"windows": [NIGHT]}).price(charged, lambda: [full], BERLIN)
-    assert told(price) == [("HT", 6_000, 188)]
+    assert parts_of(price) == [("HT", 6_000, 188)]
     assert price is not None
     assert price.note == "split by meter values"
 
@@ -239,10 +239,12 @@ def test_a_part_without_energy_is_left_out() -> None:
         ("2026-10-24T19:00", "2026-10-25T06:00", [1, 9, 1]),
     ],
 )
-def test_the_night_has_as_many_hours_as_it_has(began: str, ended: str, hours: list[int]) -> None:
+def test_a_night_has_its_real_hours_when_the_clock_changes(
+    began: str, ended: str, hours: list[int]
+) -> None:
     charged = record(sum(hours) * 1_000, began, ended)
     price = tariffs(Y | {"windows": [NIGHT]}).price(charged, none, BERLIN)
-    assert [wh for _, wh, _ in told(price)] == [hour * 1_000 for hour in hours]
+    assert [wh for _, wh, _ in parts_of(price)] == [hour * 1_000 for hour in hours]
 
 
 def test_the_flat_price_changes_with_the_year() -> None:
@@ -260,7 +262,7 @@ def test_a_price_is_needed_only_while_energy_flows() -> None:
     known = tariffs(X, y2026=34)
     before_midnight = Reading(ms("2026-12-31T22:30"), 53_000, None)
     price = known.price(charged, lambda: [before_midnight], BERLIN)
-    assert told(price) == [("", 3_000, 102)]
+    assert parts_of(price) == [("", 3_000, 102)]
     assert price is not None
     assert (price.note, price.parts[0].ended_ms) == (
         "split by meter values",
@@ -277,17 +279,17 @@ def test_the_same_price_under_a_new_tariff_is_another_part() -> None:
     price = both.price(charged, none, BERLIN)
     assert price is not None
     assert [part.valid_from for part in price.parts] == ["2026-01-01", "2026-07-01"]
-    assert told(price) == [("", 1_000, 31), ("", 1_000, 32)]
+    assert parts_of(price) == [("", 1_000, 31), ("", 1_000, 32)]
 
 
-def test_a_long_session_is_told_by_price() -> None:
+def test_a_record_with_many_parts_has_one_part_for_each_price() -> None:
     """25 nights make 51 parts; 26 days begin and end at noon UTC."""
     nights = tariffs(Y | {"windows": [NIGHT]})
     charged = record(24_000, "2026-06-01T12:00", "2026-06-25T12:00")
-    assert len(told(nights.price(charged, none, BERLIN))) == 49
+    assert len(parts_of(nights.price(charged, none, BERLIN))) == 49
     longer = record(25 * 24_000, "2026-06-01T12:00", "2026-06-26T12:00")
     price = nights.price(longer, none, BERLIN)
-    assert [(rate, wh) for rate, wh, _ in told(price)] == [("HT", 400_000), ("NT", 200_000)]
+    assert [(rate, wh) for rate, wh, _ in parts_of(price)] == [("HT", 400_000), ("NT", 200_000)]
     assert price is not None
     assert len(price.parts) <= MOST_PARTS
     assert [(part.began_ms, part.ended_ms) for part in price.parts] == [
@@ -296,21 +298,21 @@ def test_a_long_session_is_told_by_price() -> None:
     ]
 
 
-def test_exactly_fifty_parts_are_told_by_time() -> None:
+def test_a_record_with_fifty_parts_has_one_part_for_each_time() -> None:
     nights = tariffs(Y | {"windows": [NIGHT]})
     charged = record(240_000, "2026-06-01T12:00", "2026-06-26T00:00")
-    assert len(told(nights.price(charged, none, BERLIN))) == 50
+    assert len(parts_of(nights.price(charged, none, BERLIN))) == 50
 
 
-# --- what is taken away ---
+# --- reversals ---
 
 
-def test_a_reversal_takes_away_exactly_what_the_record_cost() -> None:
+def test_a_reversal_subtracts_the_exact_price_of_the_record() -> None:
     charged = record(20_001, "2026-10-01T18:00", "2026-10-02T08:00")
     price = tariffs(Y | {"windows": [NIGHT]}).price(charged, none, BERLIN)
     assert price is not None
     taken = reversed_price(price)
-    assert told(taken) == [(rate, -wh, -ct) for rate, wh, ct in told(price)]
+    assert parts_of(taken) == [(rate, -wh, -ct) for rate, wh, ct in parts_of(price)]
     assert taken.amount_ct == -price.amount_ct
     assert reversed_price(taken) == price
 
@@ -325,7 +327,7 @@ def test_a_base_fee_is_due_each_month() -> None:
     )
 
 
-def test_a_base_fee_is_shared_by_the_days_it_holds() -> None:
+def test_a_base_fee_is_divided_by_the_days_on_which_it_holds() -> None:
     """16 of 30 days of 4.50 EUR are 240 ct, 14 of 30 of 6.00 EUR 280 ct."""
     both = tariffs(
         Y | {"base_fee_eur": 4.5, "valid_until": "2026-06-16"},
@@ -338,7 +340,7 @@ def test_a_base_fee_is_shared_by_the_days_it_holds() -> None:
     assert [fee.amount_ct for fee in both.fees("family-y", 2026, 7)] == [600]
 
 
-def test_half_a_cent_of_a_base_fee_is_one() -> None:
+def test_half_a_cent_of_a_base_fee_is_rounded_up() -> None:
     """One of 30 days of 0.15 EUR is half a cent."""
     some = tariffs(Y | {"base_fee_eur": 0.15, "valid_from": "2026-06-30"})
     assert [fee.amount_ct for fee in some.fees("family-y", 2026, 6)] == [1]
@@ -354,7 +356,7 @@ def test_there_may_be_no_base_fee() -> None:
     assert tariffs(Y).fees("family-y", 2026, 3) == ()
 
 
-# --- what to look at ---
+# --- findings of `tariffs check` ---
 
 
 def test_a_flat_price_may_be_missing() -> None:
@@ -409,7 +411,7 @@ def test_a_tariff_ends_where_the_next_one_begins_in_any_order() -> None:
         ('{"flat_prices": []}', "here, flat_prices must be an object"),
     ],
 )
-def test_a_file_that_does_not_fit_is_refused_whole(text: str, sentence: str) -> None:
+def test_an_invalid_file_is_refused_as_a_whole(text: str, sentence: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse_tariffs(text, "here")
     assert str(caught.value).startswith(sentence)
@@ -447,7 +449,7 @@ clock = st.integers(0, 1439).map(lambda minute: f"{minute // 60:02}:{minute % 60
 
 @st.composite
 def many_prices(draw: st.DrawFn) -> Tariffs:
-    """A tariff with a night, another one from some day on, and no gap."""
+    """Return a tariff with a night, and another one from some day on, without a gap."""
     begin, end = draw(st.tuples(clock, clock).filter(lambda pair: pair[0] != pair[1]))
     night = {"name": "NT", "from": begin, "until": end, "ct_per_kwh": str(draw(cents))}
     first = Y | {"valid_from": "2025-01-01", "ct_per_kwh": str(draw(cents)), "windows": [night]}
@@ -458,7 +460,7 @@ def many_prices(draw: st.DrawFn) -> Tariffs:
 
 @st.composite
 def sessions(draw: st.DrawFn) -> tuple[Record, list[Reading]]:
-    """Some energy within a year, and readings that may be true."""
+    """Return a record within a year, and readings that may be right or wrong."""
     began = JANUARY_MS + draw(st.integers(0, YEAR_MS))
     length = draw(st.integers(0, 40 * 86_400_000))
     wh = draw(st.integers(0, 200_000))
@@ -497,9 +499,9 @@ def test_parts_add_up_to_the_record_and_to_its_amount(
 
 @given(st.integers(0, 200_000), st.integers(0, 1_000), cents)
 def test_more_energy_never_costs_less(wh: int, more_wh: int, ct_per_kwh: Decimal) -> None:
-    one = tariffs(Y | {"ct_per_kwh": str(ct_per_kwh)})
+    tariff = tariffs(Y | {"ct_per_kwh": str(ct_per_kwh)})
     less, more = (
-        one.price(record(wh_, None, "2026-10-01T07:10"), never, BERLIN)
+        tariff.price(record(wh_, None, "2026-10-01T07:10"), never, BERLIN)
         for wh_ in (wh, wh + more_wh)
     )
     assert less is not None

@@ -1,4 +1,4 @@
-"""VAT: by rate, on the sum, rounded once."""
+"""VAT is computed for each rate on the sum, and rounded once."""
 
 import pytest
 from hypothesis import given
@@ -36,7 +36,7 @@ from shocpp.ledger.taxes import Tax, Taxable, taxes_of
         ),
     ],
 )
-def test_vat_is_reckoned_by_rate(
+def test_vat_is_computed_for_each_rate(
     amounts: list[Taxable], taxes: tuple[Tax, ...], total_ct: int
 ) -> None:
     assert taxes_of(amounts) == (taxes, total_ct)
@@ -59,7 +59,7 @@ def test_net_and_vat_are_gross_and_nothing_is_lost(amounts: list[Taxable]) -> No
 
 
 @given(st.lists(TAXABLE))
-def test_a_reversed_bill_costs_what_the_bill_did(amounts: list[Taxable]) -> None:
+def test_a_bill_and_its_reversal_add_up_to_zero(amounts: list[Taxable]) -> None:
     taxes, total_ct = taxes_of(amounts)
     back, back_ct = taxes_of(amount._replace(amount_ct=-amount.amount_ct) for amount in amounts)
     assert back_ct == -total_ct

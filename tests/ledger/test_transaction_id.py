@@ -22,7 +22,7 @@ readings = (
 
 
 def share(account_index: int) -> range:
-    """The ids of an account."""
+    """Return the ids of an account."""
     return range(max(account_index * SHARE, 1), min((account_index + 1) * SHARE - 1, INT32_MAX) + 1)
 
 
@@ -68,22 +68,22 @@ def test_a_reading_that_does_not_fit_is_clamped_into_the_share(
     assert pack(account_index, wh) == Packed(transaction_id, clamped=True, moved_kwh=0)
 
 
-def test_a_clamped_reading_is_told_even_where_the_sum_is_0() -> None:
+def test_a_clamped_reading_is_reported_even_when_the_sum_is_0() -> None:
     assert pack(1, -GWH_10) == Packed(10_000_000, clamped=True, moved_kwh=0)
 
 
 @pytest.mark.parametrize("account_index", [-1, 215])
-def test_an_account_without_a_share_is_a_mistake_of_ours(account_index: int) -> None:
+def test_an_account_index_out_of_range_raises_value_error(account_index: int) -> None:
     with pytest.raises(ValueError, match=f"{account_index} is not in 0..214"):
         pack(account_index, 0)
 
 
 @pytest.mark.parametrize("transaction_id", [0, -1, -20_009_042, INT32_MAX + 1, 2**63 - 1])
-def test_an_id_that_cannot_be_ours_says_nothing(transaction_id: int) -> None:
+def test_an_id_that_is_never_issued_unpacks_to_none(transaction_id: int) -> None:
     assert unpack(transaction_id) is None
 
 
-def test_the_largest_id_is_one() -> None:
+def test_the_largest_id_is_unpacked() -> None:
     assert unpack(INT32_MAX) == Unpacked(account_index=214, start_kwh=7_483_647)
 
 
@@ -95,7 +95,7 @@ def test_a_taken_id_moves_to_the_next_free_kwh() -> None:
     assert pack(1, 5_000_000, {10_005_000, 10_005_001, 10_005_003}).moved_kwh == 2
 
 
-def test_a_free_id_does_not_care_for_the_others() -> None:
+def test_a_free_id_stays_when_others_are_taken() -> None:
     assert pack(1, 5_000_000, {10_004_999, 10_005_001}).moved_kwh == 0
 
 
@@ -109,7 +109,7 @@ def test_at_the_end_of_the_share_a_taken_id_moves_down() -> None:
 
 
 @given(indices, st.integers(0, GWH_10 - 1))
-def test_what_is_packed_is_unpacked(account_index: int, wh: int) -> None:
+def test_unpack_reverses_pack(account_index: int, wh: int) -> None:
     packed = pack(account_index, wh)
     unpacked = unpack(packed.transaction_id)
     assert unpacked is not None
@@ -121,7 +121,7 @@ def test_what_is_packed_is_unpacked(account_index: int, wh: int) -> None:
 @given(indices, readings, st.sets(st.integers(-3, 3), max_size=7))
 @example(1, -1, set())
 @example(214, 2**70, {0, -1, -2})
-def test_no_reading_reaches_the_neighbours_share(
+def test_no_reading_reaches_the_share_of_another_account(
     account_index: int, wh: int, near: set[int]
 ) -> None:
     wanted = pack(account_index, wh).transaction_id
@@ -134,7 +134,7 @@ def test_no_reading_reaches_the_neighbours_share(
 
 
 @given(st.integers())
-def test_what_is_unpacked_is_packed(transaction_id: int) -> None:
+def test_pack_reverses_unpack(transaction_id: int) -> None:
     unpacked = unpack(transaction_id)
     assert (unpacked is not None) == (0 < transaction_id <= INT32_MAX)
     if unpacked is not None:
