@@ -56,9 +56,9 @@ split there: by its meter values, else evenly by time. A record gets its price o
 booked; a later change of this file does not change it.
 
 An account with a tariff of its own never pays by `*`, not even on days without a tariff. The
-account `unassigned` has no price. A record has no price if some of its energy flowed on a day
-without a tariff, or in a year without a flat price that its tariff needs. It gets its price when
-the file has one; `shocpp tariffs check` lists such records.
+account `unassigned` has no price. If some energy of a record flowed on a day without a tariff, the
+record has no price. The same holds for a `flat` tariff in a year without a flat price. The record
+gets its price when the file has one; `shocpp tariffs check` lists such records.
 """
 
 from collections.abc import Callable, Iterable, Mapping
