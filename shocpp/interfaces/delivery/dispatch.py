@@ -1,7 +1,7 @@
-"""A month's papers on their way to those who get them (a door): by mail, and to the webhook.
+"""The delivery of a month's statements by mail and to the webhook.
 
-Nothing is kept of what has left, so a command that is repeated sends everything again. Where
-something was not taken, the commands are told that send the rest and nothing else.
+No record of a delivery is stored, so a repeated command sends everything again. After a failure
+the commands are printed that send the rest and nothing else.
 """
 
 import shlex
@@ -13,33 +13,33 @@ import click
 from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.delivery.documents import Document
-from shocpp.interfaces.delivery.mail import Letter, letters_for, send_all, sender_of
+from shocpp.interfaces.delivery.mail import Message, messages_for, send_all, sender_of
 from shocpp.interfaces.delivery.webhook import Filing, post_all
 from shocpp.interfaces.lines import one_line
 from shocpp.reports.month import name_of
 from shocpp.settings import Settings
 
 WEBHOOK = "webhook"
-"""What `--to` calls it: no mail address looks like that."""
+"""The word for the webhook in `--to`; it has no @, so it is never a mail address."""
 
 
 class Order(NamedTuple):
-    """What is to be sent; None and the empty `to` are options that were not given."""
+    """The options of a delivery; None and an empty `to` are options that were not given."""
 
     year: int
     month: int
     account: str | None
-    form: str | None
+    format_name: str | None
     language: str | None
     to: tuple[str, ...]
 
     def command(self) -> str:
-        """The command that says it, as a shell takes it."""
+        """Return the command of this order, quoted for a shell."""
         options = (
             ("--account", self.account),
-            ("--format", self.form),
+            ("--format", self.format_name),
             ("--lang", self.language),
-            *(("--to", place) for place in self.to),
+            *(("--to", recipient) for recipient in self.to),
         )
         words = [word for option, value in options if value is not None for word in (option, value)]
         return shlex.join(
@@ -48,28 +48,30 @@ class Order(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of a letter or of a paper for the webhook; `missed` are those of `to` without it.
+    """The outcome of one mail or one posting to the webhook.
 
-    `to` are addresses, or the account that the paper is of.
+    `title` is the subject or the file name. `to` has the mail addresses, or the account of the
+    posted statement. `trouble` is None after a success. `missed` are those of `to` that did not
+    get it.
     """
 
-    what: str
+    title: str
     to: tuple[str, ...]
     trouble: str | None
     missed: tuple[str, ...]
 
 
 class Delivery:
-    """Sends what was ordered.
+    """The delivery of one order.
 
-    Raises, before anything leaves: ConfigError where nobody can get anything, UsageError for a `to`
-    that is not in operator.json.
+    The constructor raises ConfigError if there is no way to send, and UsageError for an address
+    in `to` that operator.json does not have. Nothing has been sent by then.
     """
 
     def __init__(self, settings: Settings, order: Order) -> None:
         self._settings = settings
         self._order = order
-        addresses = [place for place in order.to if place != WEBHOOK]
+        addresses = [recipient for recipient in order.to if recipient != WEBHOOK]
         self._by_mail = bool(addresses) if order.to else settings.mail_server is not None
         self._by_webhook = WEBHOOK in order.to if order.to else settings.webhook is not None
         _require_ways(settings, self._by_mail, self._by_webhook)
@@ -78,62 +80,77 @@ class Delivery:
             self._sender = sender_of(settings, self._file)
             _require_known(settings, self._file, addresses)
             if addresses:
-                self._file = _narrowed(self._file, addresses)
+                self._file = _restricted(self._file, addresses)
 
     def send(
         self, statements: Sequence[tuple[str, Document]], whole: Document | None, language: str
     ) -> bool:
-        """Send accounts' papers, and with `whole` all of them to `all`; False where one failed.
+        """Send the statements of accounts; return True if every recipient has accepted.
 
-        Each is told as soon as its fate is known.
+        `statements` are accounts with their documents. With `whole`, the addresses under `all` get
+        it and every account's statement. Each outcome is printed as soon as it is known. Raises
+        ConfigError if nobody has an address.
         """
-        letters = self._letters(statements, whole, language) if self._by_mail else ()
-        mailed = list(_told(self._mailed(letters), "sent to"))
-        posted = list(_told(self._posted(statements), "posted to the webhook for"))
+        messages = self._messages(statements, whole, language) if self._by_mail else ()
+        mailed = list(_printed(self._mail(messages), "sent to"))
+        posted = list(_printed(self._post(statements), "posted to the webhook for"))
         outcomes = (*mailed, *posted)
         failed = sum(1 for outcome in outcomes if outcome.trouble is not None)
         if failed:
             click.echo(
-                f"{failed} of {len(outcomes)} were not taken, or not for everybody; once that is "
-                "mended, this sends the rest:",
+                f"{failed} of {len(outcomes)} did not reach all their recipients; remove the cause,"
+                " then this sends the rest:",
                 err=True,
             )
             for order in self._rest(mailed, posted):
                 click.echo(one_line(f"  {order.command()}"), err=True)
         return failed == 0
 
-    def _letters(
+    def _messages(
         self, statements: Iterable[tuple[str, Document]], whole: Document | None, language: str
-    ) -> tuple[Letter, ...]:
+    ) -> tuple[Message, ...]:
+        """Return the mails to send, and print the accounts that have no address.
+
+        Raises ConfigError if there is no mail, and no webhook either.
+        """
         month = f"{self._order.year:04}/{self._order.month:02}"
         every = () if whole is None else (whole, *(document for _, document in statements))
         own = [(account, (document,)) for account, document in statements]
-        letters, without = letters_for(self._file, month, own, every, language)
-        named, file = ", ".join(without), self._settings.operator_file
-        if not letters and not self._by_webhook:
-            who, other = named or "all", " or say another --to" if self._order.to else ""
-            raise ConfigError(f"nobody gets a letter: put addresses of {who} into {file}{other}")
-        if without and not self._order.to:
-            click.echo(one_line(f"no letter to {named}: no address in {file}"))
-        return letters
+        messages, without_address = messages_for(self._file, month, own, every, language)
+        accounts, file = ", ".join(without_address), self._settings.operator_file
+        if not messages and not self._by_webhook:
+            missing, other = accounts or "all", " or use another --to" if self._order.to else ""
+            raise ConfigError(f"nobody gets mail: put addresses of {missing} into {file}{other}")
+        # With --to, missing addresses are the user's choice.
+        if without_address and not self._order.to:
+            click.echo(one_line(f"no mail to {accounts}: no address in {file}"))
+        return messages
 
-    def _mailed(self, letters: Sequence[Letter]) -> Iterator[Outcome]:
-        if letters:
-            for letter, trouble, missed in send_all(self._settings, self._sender, letters):
-                yield Outcome(letter.subject, letter.to, trouble, missed)
+    def _mail(self, messages: Sequence[Message]) -> Iterator[Outcome]:
+        """Send mails, and yield the outcome of each."""
+        if messages:
+            for message, trouble, missed in send_all(self._settings, self._sender, messages):
+                yield Outcome(message.subject, message.to, trouble, missed)
 
-    def _posted(self, statements: Iterable[tuple[str, Document]]) -> Iterator[Outcome]:
+    def _post(self, statements: Iterable[tuple[str, Document]]) -> Iterator[Outcome]:
+        """Post statements to the webhook if it is wanted, and yield the outcome of each."""
         if not self._by_webhook:
             return
         month = name_of(self._order.year, self._order.month)
-        form = self._order.form or "pdf"
-        filed = [(document, Filing(month, account, form)) for account, document in statements]
+        format_name = self._order.format_name or "pdf"
+        filed = [
+            (document, Filing(month, account, format_name)) for account, document in statements
+        ]
         for (document, filing), trouble in zip(filed, post_all(self._settings, filed), strict=True):
             to = (filing.account or "",)
             yield Outcome(document.file_name, to, trouble, () if trouble is None else to)
 
     def _rest(self, mailed: Sequence[Outcome], posted: Sequence[Outcome]) -> Iterator[Order]:
-        """What was ordered, without what was taken."""
+        """Yield the orders that send the missed deliveries and nothing else.
+
+        One order names all missed mail addresses. The webhook needs an order for each account,
+        unless it has taken nothing.
+        """
         if _is_nothing_taken((*mailed, *posted)):
             yield self._order
             return
@@ -149,16 +166,22 @@ class Delivery:
 
 
 def _is_nothing_taken(outcomes: Iterable[Outcome]) -> bool:
+    """Return True if no recipient got anything."""
     return all(outcome.missed == outcome.to for outcome in outcomes)
 
 
 def _require_ways(settings: Settings, by_mail: bool, by_webhook: bool) -> None:
-    wanted = by_mail or by_webhook
+    """Raise ConfigError if a wanted way has no setting, or if no way has one."""
+    is_any_wanted = by_mail or by_webhook
     ways = (
         ("SHOCPP_SMTP", settings.mail_server, by_mail),
         ("SHOCPP_WEBHOOK", settings.webhook, by_webhook),
     )
-    unset = [name for name, way, is_asked in ways if way is None and (is_asked or not wanted)]
+    unset = [
+        name
+        for name, value, is_wanted in ways
+        if value is None and (is_wanted or not is_any_wanted)
+    ]
     if unset:
         raise ConfigError(
             f"nothing can be sent: set {' or '.join(unset)}; see the README's settings"
@@ -166,17 +189,21 @@ def _require_ways(settings: Settings, by_mail: bool, by_webhook: bool) -> None:
 
 
 def _require_known(settings: Settings, file: OperatorFile, addresses: Iterable[str]) -> None:
+    """Raise UsageError for the first address that operator.json does not have.
+
+    It keeps a typing mistake in `--to` from sending a statement to a stranger.
+    """
     known = {*file.mail.all, *(address for to in file.mail.to.values() for address in to)}
     for address in addresses:
         if address not in known:
             raise UsageError(
-                f"--to: {address!r} is no address of {settings.operator_file}; put it there, or "
-                f"say {WEBHOOK}"
+                f"--to: {address!r} is no address of {settings.operator_file}; add it there, or "
+                f"use --to {WEBHOOK}"
             )
 
 
-def _narrowed(file: OperatorFile, addresses: Iterable[str]) -> OperatorFile:
-    """The same file, as if it had these addresses only."""
+def _restricted(file: OperatorFile, addresses: Iterable[str]) -> OperatorFile:
+    """Return the operator file reduced to these recipients."""
     chosen = set(addresses)
     to = {
         account: tuple(address for address in its if address in chosen)
@@ -186,10 +213,11 @@ def _narrowed(file: OperatorFile, addresses: Iterable[str]) -> OperatorFile:
     return file._replace(mail=file.mail._replace(to=to, all=all_))
 
 
-def _told(outcomes: Iterable[Outcome], done: str) -> Iterator[Outcome]:
+def _printed(outcomes: Iterable[Outcome], success: str) -> Iterator[Outcome]:
+    """Print each outcome as it comes, and pass it on; `success` begins the line of a success."""
     for outcome in outcomes:
         if outcome.trouble is None:
-            click.echo(one_line(f"{done} {', '.join(outcome.to)}: {outcome.what}"))
+            click.echo(one_line(f"{success} {', '.join(outcome.to)}: {outcome.title}"))
         else:
-            click.echo(one_line(f"{outcome.what}: {outcome.trouble}"), err=True)
+            click.echo(one_line(f"{outcome.title}: {outcome.trouble}"), err=True)
         yield outcome

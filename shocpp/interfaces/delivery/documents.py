@@ -1,21 +1,25 @@
-"""What mail and webhook share (a door): what leaves by them, and why it does not arrive."""
+"""The document to send, and the sentences for network errors, shared by mail and webhook."""
 
 import ssl
 from typing import NamedTuple
 
 TIMEOUT_S = 30.0
+"""The time to wait for each answer of a server, in seconds."""
 
 
 class Document(NamedTuple):
-    """A paper in one of its forms, such as `text/csv; charset=utf-8`."""
+    """A statement in one format; `media_type` is such as `text/csv; charset=utf-8`."""
 
     file_name: str
     media_type: str
     content: bytes
 
 
-def why(error: BaseException | None, timeout_s: float) -> str:
-    """What the network or TLS has to say, as the rest of a sentence; empty where it is neither."""
+def network_error_text(error: BaseException | None, timeout_s: float) -> str:
+    """Return an error of the network or of TLS as the predicate of a sentence.
+
+    The subject is the server. Returns an empty text for any other error.
+    """
     match error:
         case ssl.SSLCertVerificationError():
             return f"cannot be trusted: {error.verify_message}"

@@ -1,11 +1,11 @@
-"""Papers leave the house as letters (a door; standard library only).
+"""The mail client: it sends statements through the server of SHOCPP_SMTP.
 
-They are handed to the one server of SHOCPP_SMTP, over TLS unless that is this machine; the CAs of
-the system (or SSL_CERT_FILE) are trusted. What is not taken is Unsent: one sentence with the server
-and its reason, never a password.
+It uses the standard library only, and TLS unless the server is this machine. It trusts the CAs of
+the system (or SSL_CERT_FILE). A failure is one sentence with the server and the reason, never with
+a password.
 
-No line of a letter's head can be made by its contents: addresses are checked again here, and
-subjects and file names have their control characters escaped.
+Contents cannot inject header lines: addresses are checked again here, and control characters in
+subjects and file names are escaped.
 """
 
 import smtplib
@@ -22,16 +22,20 @@ from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator, OperatorFile, is_mail_address
 from shocpp.errors import ConfigError, Unsent, UsageError
-from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, why
+from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, network_error_text
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import MailServer, Settings
 
-LONGEST_REASON = 200
+MAX_REPLY_LENGTH = 200
+"""The longest text of a server's reply in an error sentence, in characters."""
 
 TOO_LARGE = (523, 552)
-CLOSING = 421
+"""Reply codes for a message that is too large: 552 is RFC 1870 §6.1's."""
 
-_WORDS = {
+CLOSING = 421
+"""The reply code of a server that closes the connection (RFC 5321 §3.8)."""
+
+_TEXTS = {
     "de": (
         "Abrechnung {month}: {account}",
         "Guten Tag,\n\nim Anhang ist die Abrechnung {month}, Mandant: {account}.\n",
@@ -43,11 +47,11 @@ _WORDS = {
         "all",
     ),
 }
-"""Subject, body, and what all accounts together are called."""
+"""By language: subject, body, and the name of all accounts together."""
 
 
-class Letter(NamedTuple):
-    """A mail to all of these addresses, who see each other's."""
+class Message(NamedTuple):
+    """A mail; all recipients in `to` see each other's address."""
 
     to: tuple[str, ...]
     subject: str
@@ -56,68 +60,70 @@ class Letter(NamedTuple):
 
 
 class Sender(NamedTuple):
-    """Whom letters come from; the name may be empty."""
+    """The sender of all mails; the name may be empty."""
 
     address: str
     name: str
 
 
-class Posted(NamedTuple):
-    """A letter; `trouble` says why it was not taken, None: taken for everybody.
+class Delivered(NamedTuple):
+    """The outcome of a message.
 
-    `missed` are those of its addresses that it was not taken for.
+    `trouble` is an error sentence, or None if the server accepted it for all recipients. `missed`
+    are the recipients it was not accepted for.
     """
 
-    letter: Letter
+    message: Message
     trouble: str | None = None
     missed: tuple[str, ...] = ()
 
 
-class Post(NamedTuple):
-    """The letters of a month, and the accounts that have no address and so get none."""
+class Mailing(NamedTuple):
+    """The messages of a month, and the accounts without an address, which get none."""
 
-    letters: tuple[Letter, ...]
+    messages: tuple[Message, ...]
     without_address: tuple[str, ...]
 
 
 def sender_of(settings: Settings, file: OperatorFile) -> Sender:
-    """Whom letters come from; ConfigError where operator.json does not say it."""
+    """Return the sender of operator.json; raises ConfigError if it has none."""
     if not file.mail.sender:
         raise ConfigError(
-            f'{settings.operator_file} has no "mail", so nobody sends and nobody gets a letter; '
+            f'{settings.operator_file} has no "mail", so sender and recipients are unknown; '
             "see conf/operator.json.example"
         )
     return Sender(file.mail.sender, file.operator.name)
 
 
-def letters_for(
+def messages_for(
     file: OperatorFile,
     month: str,
     statements: Iterable[tuple[str, tuple[Document, ...]]],
     whole: tuple[Document, ...] = (),
     language: str = "de",
-) -> Post:
-    """A letter to each account that has addresses, and one with the `whole` paper where it has.
+) -> Mailing:
+    """Return a message for each account with an address, and one to `all` with `whole`.
 
-    `papers` are accounts and their documents; `month` is shown as it is, such as 2026/10.
+    `statements` are accounts with their documents. `month` is printed unchanged, such as 2026/10.
     """
-    subject, body, everybody = _WORDS[language]
-    letters, without_address = [], []
-    mails = [
+    subject, body, all_accounts = _TEXTS[language]
+    messages, without_address = [], []
+    recipients = [
         (account, documents, file.mail.to.get(account, ())) for account, documents in statements
     ]
     if whole and file.mail.all:
-        mails.append((everybody, whole, file.mail.all))
-    for account, documents, to in mails:
+        recipients.append((all_accounts, whole, file.mail.all))
+    for account, documents, to in recipients:
         if not to:
             without_address.append(account)
             continue
         text = body.format(month=month, account=account) + _signature(file.operator)
-        letters.append(Letter(to, subject.format(month=month, account=account), text, documents))
-    return Post(tuple(letters), tuple(without_address))
+        messages.append(Message(to, subject.format(month=month, account=account), text, documents))
+    return Mailing(tuple(messages), tuple(without_address))
 
 
 def _signature(operator: Operator) -> str:
+    """Return the operator's note and signature; `-- ` on its own line begins a signature."""
     note = f"\n{operator.note}\n" if operator.note else ""
     lines = [line for line in (operator.name, *operator.address, *operator.contact) if line]
     return note + ("\n-- \n" + "\n".join(lines) + "\n" if lines else "")
@@ -126,107 +132,115 @@ def _signature(operator: Operator) -> str:
 def send_all(
     settings: Settings,
     sender: Sender,
-    letters: Sequence[Letter],
+    messages: Sequence[Message],
     *,
     timeout_s: float = TIMEOUT_S,
-) -> Iterator[Posted]:
-    """Send letters over one connection; yields each as soon as its fate is known.
+) -> Iterator[Delivered]:
+    """Send messages over one connection; yield the outcome of each as soon as it is known.
 
-    Nothing happens before the first is asked for. All letters are made before any leaves:
-    UsageError for an address that is none, ConfigError without SHOCPP_SMTP. A letter that fails
-    stops no other one; once a connection cannot be made, the rest are not tried, and have the same
-    trouble.
+    It is a generator: nothing happens before the first `next`. All messages are encoded before
+    one is sent. Raises UsageError for an invalid address, and ConfigError without SHOCPP_SMTP.
+    A refused message does not stop the others. If no connection can be opened, the rest are not
+    tried and get the same sentence.
     """
     server = settings.mail_server
     if server is None:
         raise ConfigError("SHOCPP_SMTP is not set, so no mail can leave; see the README's settings")
-    messages = [_message(sender, letter) for letter in letters]
-    gone: str | None = None
-    with closing(_Line(server, timeout_s)) as line:
-        for letter, message in zip(letters, messages, strict=True):
-            if gone is None:
+    encoded = [_encode(sender, message) for message in messages]
+    unreachable: str | None = None
+    with closing(_Connection(server, timeout_s)) as connection:
+        for message, content in zip(messages, encoded, strict=True):
+            if unreachable is None:
                 try:
-                    yield line.carry(sender.address, letter, message)
+                    yield connection.send(sender.address, message, content)
                     continue
                 except Unsent as error:
-                    gone = str(error)
-            yield Posted(letter, gone, letter.to)
+                    unreachable = str(error)
+            yield Delivered(message, unreachable, message.to)
 
 
-def _message(sender: Sender, letter: Letter) -> bytes:
-    for address in (sender.address, *letter.to):
+def _encode(sender: Sender, message: Message) -> bytes:
+    """Return the message in the format of RFC 5322; raises UsageError for an invalid address."""
+    for address in (sender.address, *message.to):
         if not is_mail_address(address):
             raise UsageError(f"{address!r} is no mail address; correct it in conf/operator.json")
-    if not letter.to:
-        raise UsageError(f"the letter {letter.subject!r} goes to nobody; give it an address")
+    if not message.to:
+        raise UsageError(f"the mail {message.subject!r} has no recipient; give it an address")
     head = {
-        "From": f"{_words(sender.name)} <{sender.address}>".lstrip(),
-        "To": ",\r\n ".join(letter.to),
-        "Subject": _words(letter.subject),
+        "From": f"{_encoded_words(sender.name)} <{sender.address}>".lstrip(),
+        "To": ",\r\n ".join(message.to),
+        "Subject": _encoded_words(message.subject),
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": make_msgid(domain=sender.address.rpartition("@")[2]),
-        # Nobody's absence note is wanted (RFC 3834 §5).
+        # Suppresses absence notes and other automatic answers (RFC 3834 §5).
         "Auto-Submitted": "auto-generated",
     }
-    message = EmailMessage(policy=SMTP)
-    # Not every server takes 8 bits.
-    message.set_content(letter.body, cte="quoted-printable")
-    for document in letter.documents:
-        _attach(message, document)
+    body = EmailMessage(policy=SMTP)
+    # Not every server accepts 8-bit content.
+    body.set_content(message.body, cte="quoted-printable")
+    for document in message.documents:
+        _attach(body, document)
     lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
-    return lines.encode("ascii") + message.as_bytes()
+    return lines.encode("ascii") + body.as_bytes()
 
 
-def _words(text: str) -> str:
-    """A text as encoded words (RFC 2047); EmailMessage's own lose blanks where it folds a line."""
+def _encoded_words(text: str) -> str:
+    """Return a text as encoded words (RFC 2047), with control characters escaped."""
+    # EmailMessage's own encoder loses blanks where it folds a line; Header does not.
     return Header(one_line(text), "utf-8", header_name="Subject").encode(linesep="\r\n")
 
 
-def _attach(message: EmailMessage, document: Document) -> None:
+def _attach(body: EmailMessage, document: Document) -> None:
     head = EmailMessage()
     head["Content-Type"] = document.media_type
-    kind = head["Content-Type"]
-    message.add_attachment(
+    media_type = head["Content-Type"]
+    body.add_attachment(
         document.content,
-        maintype=kind.maintype,
-        subtype=kind.subtype,
-        params=dict(kind.params),
+        maintype=media_type.maintype,
+        subtype=media_type.subtype,
+        params=dict(media_type.params),
         filename=one_line(document.file_name),
     )
 
 
-class _Line:
-    """The connection to the mail server, made anew where the server has had enough of it."""
+class _Connection:
+    """The connection to the mail server, opened again when the server has closed it."""
 
     def __init__(self, server: MailServer, timeout_s: float) -> None:
         self._server = server
         self._timeout_s = timeout_s
         self._smtp: smtplib.SMTP | None = None
 
-    def carry(self, sender: str, letter: Letter, message: bytes) -> Posted:
-        """Hand a letter over, as this message; raises Unsent where there is no connection."""
-        smtp, is_new = self._connection()
+    def send(self, sender: str, message: Message, content: bytes) -> Delivered:
+        """Send a message with this encoded content; raises Unsent without a connection."""
+        smtp, is_new = self._ready()
         try:
-            refused = smtp.sendmail(sender, letter.to, message)
+            refused = smtp.sendmail(sender, message.to, content)
         except smtplib.SMTPSenderRefused as error:
+            # Some servers limit the messages of a connection and answer MAIL with 421. Nothing
+            # was sent, and the connection is closed now, so the next attempt opens another one.
             if error.smtp_code == CLOSING and not is_new:
-                return self.carry(sender, letter, message)  # closed now, and nothing was taken
-            return Posted(letter, self._sentence(error), letter.to)
+                return self.send(sender, message, content)
+            return Delivered(message, self._sentence(error), message.to)
         except OSError as error:
-            return Posted(letter, self._sentence(error), letter.to)
+            return Delivered(message, self._sentence(error), message.to)
         if not refused:
-            return Posted(letter)
-        trouble = f"{self._name()} has taken the letter, but not for {self._refusals(refused)}"
-        return Posted(letter, trouble, tuple(sorted(refused)))
+            return Delivered(message)
+        trouble = f"{self._name()} accepts the mail, but not for {self._refusals(refused)}"
+        return Delivered(message, trouble, tuple(sorted(refused)))
 
     def close(self) -> None:
-        """Say goodbye, if there is anybody to say it to."""
+        """Send QUIT if there is a connection, and close it."""
         if self._smtp is not None and self._smtp.sock is not None:
             with suppress(OSError):
                 self._smtp.quit()
             self._smtp.close()
 
-    def _connection(self) -> tuple[smtplib.SMTP, bool]:
+    def _ready(self) -> tuple[smtplib.SMTP, bool]:
+        """Return a connection that answers NOOP, and True if it is a new one.
+
+        Raises Unsent if none can be opened.
+        """
         if self._smtp is not None and self._smtp.sock is not None:
             with suppress(OSError):
                 if self._smtp.noop()[0] == 250:
@@ -234,18 +248,19 @@ class _Line:
             self._smtp.close()
         self._smtp = None
         try:
-            self._smtp = self._opened()
+            self._smtp = self._open()
         except OSError as error:
             raise Unsent(self._sentence(error)) from None
         return self._smtp, True
 
-    def _opened(self) -> smtplib.SMTP:
+    def _open(self) -> smtplib.SMTP:
+        """Open a connection, start TLS and log in as SHOCPP_SMTP has it; raises OSError."""
         server, trusted = self._server, ssl.create_default_context()
-        where = (server.host, server.port)
+        address = (server.host, server.port)
         smtp = (
-            smtplib.SMTP_SSL(*where, timeout=self._timeout_s, context=trusted)
+            smtplib.SMTP_SSL(*address, timeout=self._timeout_s, context=trusted)
             if server.security == "TLS"
-            else smtplib.SMTP(*where, timeout=self._timeout_s)
+            else smtplib.SMTP(*address, timeout=self._timeout_s)
         )
         with ExitStack() as failed:
             failed.callback(smtp.close)
@@ -261,49 +276,52 @@ class _Line:
         return f"{self._server.host}:{self._server.port}"
 
     def _sentence(self, error: OSError) -> str:
-        """What has happened, by the most special error first."""
+        """Return an error as a sentence without the password."""
         name = self._name()
+        # Subclasses come first: all of these errors are SMTPException, which is an OSError.
         match error:
             case smtplib.SMTPAuthenticationError():
                 return f"{name} refuses the login of {self._server.user}: {self._reply(error)}"
             case smtplib.SMTPResponseException(smtp_code=code) if code in TOO_LARGE:
-                return f"{name} finds the letter too large: {self._reply(error)}"
+                return f"{name} refuses the mail as too large: {self._reply(error)}"
             case smtplib.SMTPSenderRefused():
-                return f"{name} takes nothing from {error.sender}: {self._reply(error)}"
+                return f"{name} refuses the sender {error.sender}: {self._reply(error)}"
             case smtplib.SMTPRecipientsRefused():
-                return f"{name} takes the letter for nobody: {self._refusals(error.recipients)}"
+                return f"{name} refuses all recipients: {self._refusals(error.recipients)}"
             case smtplib.SMTPDataError():
-                return f"{name} refuses the letter: {self._reply(error)}"
+                return f"{name} refuses the mail: {self._reply(error)}"
             case smtplib.SMTPResponseException():
                 return f"{name} answers {self._reply(error)}"
             case smtplib.SMTPServerDisconnected():
-                reason = self._reason(error.__context__) or "hangs up"
-                next_step = (
-                    "whether it has the letter is not known, so ask before you send it again"
-                )
+                # smtplib hides the timeout or reset as the context of this error.
+                reason = self._reason(error.__context__) or "closed the connection"
+                next_step = "it may have the mail, so ask before you send it again"
                 return f"{name} {reason}; {next_step if self._smtp else 'see SHOCPP_SMTP'}"
             case smtplib.SMTPException():
-                return f"{name} is not as SHOCPP_SMTP says: {error}"
+                return f"{name} does not match SHOCPP_SMTP: {error}"
         return f"{name} {self._reason(error)}; see SHOCPP_SMTP"
 
     def _reason(self, error: BaseException | None) -> str:
-        is_smtps_own = isinstance(error, smtplib.SMTPException)  # an OSError without words of one
-        return "" if is_smtps_own else why(error, self._timeout_s)
+        # An SMTPException is an OSError, but has no error text of the system.
+        is_of_smtp = isinstance(error, smtplib.SMTPException)
+        return "" if is_of_smtp else network_error_text(error, self._timeout_s)
 
     def _refusals(self, refused: dict[str, tuple[int, bytes]]) -> str:
+        """Return the refused recipients, each with the server's reply."""
         return ", ".join(
-            f"{address} ({self._shown(*reply)})" for address, reply in sorted(refused.items())
+            f"{address} ({self._reply_text(*reply)})" for address, reply in sorted(refused.items())
         )
 
     def _reply(self, error: smtplib.SMTPResponseException) -> str:
-        return self._shown(error.smtp_code, error.smtp_error)
+        return self._reply_text(error.smtp_code, error.smtp_error)
 
-    def _shown(self, code: int, reply: bytes | str) -> str:
-        """A server's words on one line; one that repeats the login is not repeated."""
+    def _reply_text(self, code: int, reply: bytes | str) -> str:
+        """Return a server's reply on one line, shortened, and with the login blanked out."""
+        # Servers echo the rejected AUTH line: the password in Base64, as PLAIN or LOGIN send it.
         text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
         user, password = self._server.user or "", self._server.password
         if password is not None:
             login = f"\0{user}\0{password}"
             for secret in (password, *(b64encode(s.encode()).decode() for s in (login, password))):
                 text = text.replace(secret, "…")
-        return one_line(" ".join(f"{code} {text}".split()))[:LONGEST_REASON]
+        return one_line(" ".join(f"{code} {text}".split()))[:MAX_REPLY_LENGTH]

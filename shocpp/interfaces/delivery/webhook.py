@@ -1,8 +1,8 @@
-"""Papers leave the house by a webhook (a door; standard library only).
+"""The webhook client: it POSTs documents to the address of SHOCPP_WEBHOOK.
 
-It is the one address of SHOCPP_WEBHOOK; neither a redirect nor a proxy is followed from there, and
-the CAs of the system (or SSL_CERT_FILE) are trusted. What is not taken is Unsent: one sentence with
-the host and its reason, never the path, which may be a password.
+It uses the standard library only, follows neither a redirect nor a proxy, and trusts the CAs of
+the system (or SSL_CERT_FILE). A refused document raises Unsent: one sentence with the host and the
+reason, never with the path, which may be a password.
 """
 
 import hashlib
@@ -16,22 +16,23 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from shocpp import __version__
 from shocpp.errors import ConfigError, Unsent
-from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, why
+from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, network_error_text
 from shocpp.settings import Settings
 
 PAUSE_S = 3.0
+"""The pause before the second attempt, in seconds."""
 
 
 class Filing(NamedTuple):
-    """What a document is, for a webhook: the month as 2026-10, its form; account None: all."""
+    """The description of a document: month such as 2026-10, account (None is all), format."""
 
     month: str
     account: str | None
-    form: str
+    format_name: str
 
 
 class Unanswered(Unsent):
-    """The webhook has said nothing at all."""
+    """The webhook gave no HTTP answer."""
 
 
 def post_all(
@@ -41,12 +42,14 @@ def post_all(
     timeout_s: float = TIMEOUT_S,
     pause_s: float = PAUSE_S,
 ) -> Iterator[str | None]:
-    """POST documents; yields why each was not taken, None: it was.
+    """POST documents; yield an error sentence for each, or None after a success.
 
-    After two in a row without an answer the rest are not tried, and have the same trouble.
+    After two documents in a row without an answer the rest are not tried. They get the same
+    sentence.
     """
     unanswered, trouble = 0, None
     for document, filing in statements:
+        # Each silent document costs two timeouts: a dead webhook must not hold up a hundred.
         if unanswered < 2:
             try:
                 to_webhook(settings, document, filing, timeout_s=timeout_s, pause_s=pause_s)
@@ -66,13 +69,14 @@ def to_webhook(
     timeout_s: float = TIMEOUT_S,
     pause_s: float = PAUSE_S,
 ) -> None:
-    """POST a document; Unsent unless the answer is a 2xx.
+    """POST a document; raise Unsent unless the answer is a 2xx.
 
-    It is tried once more after a 5xx and after a timeout: both bear the same Idempotency-Key.
+    A 5xx and a timeout lead to a second attempt. Both attempts have the same Idempotency-Key, by
+    which the receiver can recognise a repetition. Raises ConfigError without SHOCPP_WEBHOOK.
     """
     if settings.webhook is None:
         raise ConfigError(
-            "SHOCPP_WEBHOOK is not set, so no paper can go there; see the README's settings"
+            "SHOCPP_WEBHOOK is not set, so nothing can be posted; see the README's settings"
         )
     url = urlsplit(settings.webhook)
     headers = _headers(document, filing)
@@ -84,21 +88,26 @@ def to_webhook(
         raise Unanswered(f"the webhook {url.netloc} did not answer within {timeout_s:g} s, twice")
     if 300 <= status < 400:
         raise Unsent(
-            f"the webhook {url.netloc} answers {status}, a redirect, and none is followed; "
-            "put the address where it leads into SHOCPP_WEBHOOK"
+            f"the webhook {url.netloc} answers {status}, a redirect, which is not followed; "
+            "put its target into SHOCPP_WEBHOOK"
         )
     if not 200 <= status < 300:
         raise Unsent(f"the webhook {url.netloc} answers {status}; see its log and SHOCPP_WEBHOOK")
 
 
 def _headers(document: Document, filing: Filing) -> dict[str, str]:
-    named = "\0".join((filing.month, filing.account or "", filing.form, ""))
+    """Return the headers of a POST.
+
+    The Idempotency-Key depends on month, account, format and content only. A later run therefore
+    sends the same document under the same key.
+    """
+    name = "\0".join((filing.month, filing.account or "", filing.format_name, ""))
     headers = {
         "Content-Type": document.media_type,
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.file_name, safe='')}",
         "User-Agent": f"shocpp/{__version__}",
         "X-Shocpp-Month": filing.month,
-        "Idempotency-Key": hashlib.sha256(named.encode() + document.content).hexdigest(),
+        "Idempotency-Key": hashlib.sha256(name.encode() + document.content).hexdigest(),
     }
     if filing.account is not None:
         headers["X-Shocpp-Account"] = quote(filing.account, safe="")
@@ -108,7 +117,10 @@ def _headers(document: Document, filing: Filing) -> dict[str, str]:
 def _answer(
     url: SplitResult, content: bytes, headers: dict[str, str], timeout_s: float
 ) -> int | None:
-    """The status of one POST, None after a timeout; Unsent where there is no answer at all."""
+    """POST once; return the HTTP status, or None after a timeout.
+
+    Raises Unanswered if the connection fails or the answer is not HTTP.
+    """
     host = url.hostname or ""
     connection = (
         HTTPSConnection(host, url.port, timeout=timeout_s, context=ssl.create_default_context())
@@ -123,5 +135,5 @@ def _answer(
         except TimeoutError:
             return None
         except (OSError, HTTPException) as error:
-            reason = why(error, timeout_s) or "does not answer in HTTP"
+            reason = network_error_text(error, timeout_s) or "does not answer in HTTP"
             raise Unanswered(f"the webhook {url.netloc} {reason}; see SHOCPP_WEBHOOK") from None

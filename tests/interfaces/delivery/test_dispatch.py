@@ -1,4 +1,4 @@
-"""`shocpp-summary --send` as a process of its own: who gets what, and what is told if not."""
+"""`shocpp-summary --send` as a process of its own: recipients, documents and failures."""
 
 import hashlib
 import json
@@ -51,40 +51,44 @@ def charged(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 @pytest.fixture
 def books(home: Home, charged: Home) -> Home:
-    """A copy of it, with an operator.json that names addresses."""
+    """A copy of that home, with an operator.json that names addresses."""
     shutil.copytree(charged.folder, home.folder, dirs_exist_ok=True)
     addresses(home, MAIL)
     return home
 
 
 def addresses(home: Home, mail: object) -> None:
-    """Write the letterhead and who gets mail."""
+    """Write an operator.json with this "mail"."""
     (home.folder / "conf" / "operator.json").write_text(json.dumps({"name": "WEG", "mail": mail}))
 
 
 def send(
     home: Home, *options: str, form: str = "csv", **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command."""
+    """Send October with these options."""
     words = ("2026", "10", *options, "--format", form, "--send")
     return home.run("shocpp-summary", *words, env=environment)
 
 
-def again(home: Home, told: str, **environment: str) -> list[subprocess.CompletedProcess[str]]:
-    """Run the commands that it has told, as a shell reads them."""
-    commands = [line.strip() for line in told.splitlines() if line.startswith("  shocpp-summary ")]
-    assert commands, told
+def run_printed(
+    home: Home, output: str, **environment: str
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run the commands in this output, split as by a shell."""
+    commands = [
+        line.strip() for line in output.splitlines() if line.startswith("  shocpp-summary ")
+    ]
+    assert commands, output
     return [home.run(*shlex.split(command), env=environment) for command in commands]
 
 
 def smtp(office: PostOffice) -> str:
-    """The setting that names this mail server."""
+    """Return the value of SHOCPP_SMTP for this mail server."""
     return f"smtp://127.0.0.1:{office.port}"
 
 
 def written(home: Home, *options: str, form: str = "csv") -> bytes:
-    """The paper as it is written to a file."""
-    statement = home.folder / "paper"
+    """Write October to a file, and return its content."""
+    statement = home.folder / "statement"
     done = home.run(
         "shocpp-summary", "2026", "10", "--format", form, *options, "-o", str(statement)
     )
@@ -93,28 +97,28 @@ def written(home: Home, *options: str, form: str = "csv") -> bytes:
 
 
 def documents(message: EmailMessage) -> dict[str, bytes]:
-    """What is attached to a letter."""
-    found = {}
+    """Return the attachments of a mail by file name."""
+    attachments = {}
     for part in message.iter_attachments():
         content = part.get_payload(decode=True)
         assert isinstance(content, bytes)
-        found[str(part.get_filename())] = content
-    return found
+        attachments[str(part.get_filename())] = content
+    return attachments
 
 
-def letters(office: PostOffice) -> dict[str, EmailMessage]:
-    """What has arrived, by the first address."""
+def mails(office: PostOffice) -> dict[str, EmailMessage]:
+    """Return the received mails by their first recipient."""
     return {received.to[0]: received.message for received in office.received}
 
 
-def test_each_account_gets_its_own_paper_and_all_get_every_one(
+def test_each_account_gets_its_statement_and_all_get_every_statement(
     books: Home, office: PostOffice
 ) -> None:
     done = send(books, SHOCPP_SMTP=smtp(office))
     assert (done.returncode, done.stderr) == (0, "")
     file = books.folder / "conf" / "operator.json"
     assert done.stdout.splitlines() == [
-        f"no letter to company-z: no address in {file}",
+        f"no mail to company-z: no address in {file}",
         "sent to x@example.org: Abrechnung 2026/10: company-x",
         "sent to y@example.org, z@example.org: Abrechnung 2026/10: family-y",
         "sent to kasse@example.org: Abrechnung 2026/10: alle",
@@ -129,15 +133,15 @@ def test_each_account_gets_its_own_paper_and_all_get_every_one(
         "2026-10_003_company-z.csv": written(books, "--account", "company-z"),
         "2026-10_002_family-y.csv": written(books, "--account", "family-y"),
     }
-    own = documents(letters(office)["y@example.org"])
+    own = documents(mails(office)["y@example.org"])
     assert own == {"2026-10_002_family-y.csv": files["2026-10_002_family-y.csv"]}
     assert b"33,250" in own["2026-10_002_family-y.csv"]
     assert b"company-x" not in own["2026-10_002_family-y.csv"]
-    every = documents(letters(office)["kasse@example.org"])
+    every = documents(mails(office)["kasse@example.org"])
     assert every == {"2026-10.txt": written(books, form="text"), **files}
 
 
-def test_one_account_alone(books: Home, office: PostOffice) -> None:
+def test_account_sends_the_statement_of_one_account(books: Home, office: PostOffice) -> None:
     done = send(books, "--account", "family-y", SHOCPP_SMTP=smtp(office))
     assert done.returncode == 0
     assert [received.to for received in office.received] == [["y@example.org", "z@example.org"]]
@@ -147,16 +151,16 @@ def test_one_account_alone(books: Home, office: PostOffice) -> None:
     assert len(office.received) == 1
 
 
-def test_english_letters_call_it_what_the_paper_does(books: Home, office: PostOffice) -> None:
+def test_english_mails_use_the_word_of_the_statement(books: Home, office: PostOffice) -> None:
     done = send(books, "--lang", "en", SHOCPP_SMTP=smtp(office))
     assert "sent to kasse@example.org: Statement 2026/10: all\n" in done.stdout
-    message = letters(office)["kasse@example.org"]
+    message = mails(office)["kasse@example.org"]
     assert message["Subject"] == "Statement 2026/10: all"
     assert documents(message)["2026-10.txt"].startswith(b"Statement for year/month: 2026/10\n")
 
 
-def test_one_address_alone(books: Home, office: PostOffice) -> None:
-    """Also where it is one of two, or gets the whole paper."""
+def test_to_sends_to_one_address_only(books: Home, office: PostOffice) -> None:
+    """The address may be one of two, or one that gets every statement."""
     environment = {"SHOCPP_SMTP": smtp(office)}
     done = send(books, "--to", "z@example.org", "--to", "kasse@example.org", **environment)
     assert (done.returncode, done.stderr) == (0, "")
@@ -165,14 +169,14 @@ def test_one_address_alone(books: Home, office: PostOffice) -> None:
         ["kasse@example.org"],
     ]
     assert len(documents(office.received[1].message)) == 4
-    assert "no letter to" not in done.stdout
+    assert "no mail to" not in done.stdout
     refused = send(books, "--to", "q@example.org", **environment)
     assert refused.returncode == 2
     assert "--to: 'q@example.org' is no address of" in refused.stderr
     nobody = send(books, "--account", "company-x", "--to", "z@example.org", **environment)
     assert nobody.returncode == 78
-    assert "nobody gets a letter: put addresses of company-x into" in nobody.stderr
-    assert nobody.stderr.endswith("or say another --to\n")
+    assert "nobody gets mail: put addresses of company-x into" in nobody.stderr
+    assert nobody.stderr.endswith("or use another --to\n")
     assert len(office.received) == 2
 
 
@@ -187,7 +191,7 @@ def test_a_closed_month_is_sent_the_same_to_the_byte(books: Home, office: PostOf
     assert sent[6:9] == sent[9:12]
 
 
-def test_a_refused_letter_stops_no_other_and_the_command_for_it_is_told(
+def test_a_refused_mail_stops_no_other_and_its_command_is_printed(
     books: Home, office: PostOffice
 ) -> None:
     office.replies |= {"x@example.org": "550 no", "z@example.org": "452"}
@@ -196,9 +200,9 @@ def test_a_refused_letter_stops_no_other_and_the_command_for_it_is_told(
     name, month = f"127.0.0.1:{office.port}", "Abrechnung 2026/10"
     rest = "shocpp-summary 2026 10 --format csv --to x@example.org --to z@example.org --send"
     assert done.stderr.splitlines() == [
-        f"{month}: company-x: {name} takes the letter for nobody: x@example.org (550 no)",
-        f"{month}: family-y: {name} has taken the letter, but not for z@example.org (452)",
-        "2 of 3 were not taken, or not for everybody; once that is mended, this sends the rest:",
+        f"{month}: company-x: {name} refuses all recipients: x@example.org (550 no)",
+        f"{month}: family-y: {name} accepts the mail, but not for z@example.org (452)",
+        "2 of 3 did not reach all their recipients; remove the cause, then this sends the rest:",
         f"  {rest}",
     ]
     assert [received.to for received in office.received] == [
@@ -206,7 +210,7 @@ def test_a_refused_letter_stops_no_other_and_the_command_for_it_is_told(
         ["kasse@example.org"],
     ]
     office.replies.clear()
-    (done,) = again(books, done.stderr, SHOCPP_SMTP=smtp(office))
+    (done,) = run_printed(books, done.stderr, SHOCPP_SMTP=smtp(office))
     assert (done.returncode, done.stderr) == (0, "")
     assert [received.to for received in office.received[2:]] == [
         ["x@example.org"],
@@ -214,18 +218,18 @@ def test_a_refused_letter_stops_no_other_and_the_command_for_it_is_told(
     ]
 
 
-def test_where_nothing_was_taken_the_rest_is_what_was_asked_for(books: Home) -> None:
+def test_after_a_total_failure_the_printed_command_is_the_original(books: Home) -> None:
     gone = f"127.0.0.1:{free_port()}"
     done = send(books, "--lang", "en", SHOCPP_SMTP=f"smtp://{gone}")
     assert (done.returncode, done.stdout.count("\n")) == (1, 1)
-    told = done.stderr.splitlines()
+    lines = done.stderr.splitlines()
     reason = f"{gone} cannot be reached: Connection refused; see SHOCPP_SMTP"
-    assert told[0] == f"Statement 2026/10: company-x: {reason}"
-    assert told[3].startswith("3 of 3 were not taken")
-    assert told[4:] == ["  shocpp-summary 2026 10 --format csv --lang en --send"]
+    assert lines[0] == f"Statement 2026/10: company-x: {reason}"
+    assert lines[3].startswith("3 of 3 did not reach all their recipients")
+    assert lines[4:] == ["  shocpp-summary 2026 10 --format csv --lang en --send"]
 
 
-def test_the_webhook_gets_each_paper_with_what_it_is(
+def test_the_webhook_gets_each_statement_with_its_description(
     books: Home, open_web: Callable[..., WebServer]
 ) -> None:
     web = open_web(200)
@@ -237,29 +241,29 @@ def test_the_webhook_gets_each_paper_with_what_it_is(
     ]
     for posting, account in zip(web.received, ACCOUNTS, strict=True):
         content = written(books, "--account", account)
-        named = f"2026-10\0{account}\0csv\0".encode()
+        name = f"2026-10\0{account}\0csv\0".encode()
         headers = posting.headers
         assert posting.content == content
         assert headers["Content-Type"] == "text/csv; charset=utf-8"
         assert (headers["X-Shocpp-Month"], headers["X-Shocpp-Account"]) == ("2026-10", account)
-        assert headers["Idempotency-Key"] == hashlib.sha256(named + content).hexdigest()
+        assert headers["Idempotency-Key"] == hashlib.sha256(name + content).hexdigest()
 
 
-def test_a_webhook_that_refuses_one_gets_only_that_one_again(
+def test_a_document_refused_by_the_webhook_is_sent_alone_again(
     books: Home, office: PostOffice, open_web: Callable[..., WebServer]
 ) -> None:
-    """And no letter leaves a second time."""
+    """No mail leaves a second time."""
     web = open_web(200, 404, 200)
     environment = {"SHOCPP_SMTP": smtp(office), "SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, **environment)
     assert done.returncode == 1
-    told = f"the webhook localhost:{web.server_port} answers 404"
+    refusal = f"the webhook localhost:{web.server_port} answers 404"
     assert done.stderr.splitlines() == [
-        f"2026-10_003_company-z.csv: {told}; see its log and SHOCPP_WEBHOOK",
-        "1 of 6 were not taken, or not for everybody; once that is mended, this sends the rest:",
+        f"2026-10_003_company-z.csv: {refusal}; see its log and SHOCPP_WEBHOOK",
+        "1 of 6 did not reach all their recipients; remove the cause, then this sends the rest:",
         "  shocpp-summary 2026 10 --account company-z --format csv --to webhook --send",
     ]
-    (done,) = again(books, done.stderr, **environment)
+    (done,) = run_printed(books, done.stderr, **environment)
     assert done.returncode == 0
     assert done.stdout == "posted to the webhook for company-z: 2026-10_003_company-z.csv\n"
     assert [posting.headers["X-Shocpp-Account"] for posting in web.received] == [
@@ -270,22 +274,22 @@ def test_a_webhook_that_refuses_one_gets_only_that_one_again(
     assert len(office.received) == 3
 
 
-def test_neither_way_waits_for_the_other(
+def test_mail_and_webhook_do_not_block_each_other(
     books: Home, office: PostOffice, open_web: Callable[..., WebServer]
 ) -> None:
-    """A mail server that is gone keeps nothing from the webhook, and the other way round."""
+    """An absent mail server does not stop the webhook, and an absent webhook does not stop mail."""
     web, gone = open_web(200), free_port()
     environment = {"SHOCPP_SMTP": smtp(office), "SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, **environment | {"SHOCPP_SMTP": f"smtp://127.0.0.1:{gone}"})
     assert (done.returncode, len(web.received)) == (1, 3)
-    (done,) = again(books, done.stderr, **environment)
+    (done,) = run_printed(books, done.stderr, **environment)
     assert (done.returncode, len(web.received), len(office.received)) == (0, 3, 3)
     done = send(books, **environment | {"SHOCPP_WEBHOOK": f"http://127.0.0.1:{gone}/"})
     assert (done.returncode, len(office.received)) == (1, 6)
     assert done.stderr.splitlines()[-1].strip() == (
         "shocpp-summary 2026 10 --format csv --to webhook --send"
     )
-    (done,) = again(books, done.stderr, **environment)
+    (done,) = run_printed(books, done.stderr, **environment)
     assert (done.returncode, len(web.received), len(office.received)) == (0, 6, 6)
 
 
@@ -297,7 +301,7 @@ def test_neither_way_waits_for_the_other(
         (("--to", "x@example.org"), ("SHOCPP_WEBHOOK",), "SHOCPP_SMTP"),
     ],
 )
-def test_without_a_way_out_nothing_leaves(
+def test_nothing_is_sent_if_a_setting_is_missing(
     options: tuple[str, ...],
     settings: tuple[str, ...],
     missing: str,
@@ -313,7 +317,7 @@ def test_without_a_way_out_nothing_leaves(
     assert (office.connections, web.received) == (0, [])
 
 
-def test_without_addresses_nobody_gets_a_letter(
+def test_sending_without_addresses_is_a_configuration_error(
     books: Home, office: PostOffice, open_web: Callable[..., WebServer]
 ) -> None:
     file, web = books.folder / "conf" / "operator.json", open_web(200)
@@ -321,26 +325,32 @@ def test_without_addresses_nobody_gets_a_letter(
     done = send(books, SHOCPP_SMTP=smtp(office))
     assert done.returncode == 78
     assert done.stderr == (
-        f"nobody gets a letter: put addresses of company-x, company-z, family-y into {file}\n"
+        f"nobody gets mail: put addresses of company-x, company-z, family-y into {file}\n"
     )
     file.write_text("{}")
     hook = {"SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, SHOCPP_SMTP=smtp(office), **hook)
     assert done.returncode == 78
-    assert 'has no "mail", so nobody sends' in done.stderr
+    assert 'has no "mail", so sender and recipients' in done.stderr
     assert (office.connections, web.received) == (0, [])
 
 
-def test_to_and_output_go_with_what_they_go_with(books: Home, office: PostOffice) -> None:
+def test_to_needs_send_and_output_excludes_it(books: Home, office: PostOffice) -> None:
     done = books.run("shocpp-summary", "2026", "10", "--to", "x@example.org")
-    assert (done.returncode, done.stderr) == (2, "--to says to whom --send sends; say both\n")
-    done = send(books, "-o", "paper.csv", SHOCPP_SMTP=smtp(office))
-    assert (done.returncode, done.stderr) == (2, "--send and -o are two things; say one of them\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "--to chooses the recipients of --send; use both options\n",
+    )
+    done = send(books, "-o", "statement.csv", SHOCPP_SMTP=smtp(office))
+    assert (done.returncode, done.stderr) == (
+        2,
+        "--send and -o exclude each other; use one of them\n",
+    )
     assert office.connections == 0
 
 
 @pytest.mark.parametrize("login", [LOGIN, LOGIN.replace("correct", "wrong")])
-def test_no_password_is_in_what_it_prints(
+def test_no_password_is_printed(
     login: str,
     books: Home,
     certificate: Certificate,
@@ -362,10 +372,10 @@ def test_no_password_is_in_what_it_prints(
         assert secret not in done.stdout + done.stderr
 
 
-def test_what_it_tells_to_run_is_one_word_for_each_account(
+def test_a_printed_command_is_quoted_for_the_shell(
     books: Home, open_web: Callable[..., WebServer]
 ) -> None:
-    """Whatever an account is called, the shell takes the command as it was meant."""
+    """The name of the account has characters that are special to a shell."""
     name = "Müller & Söhne; $(reboot) 'x'"
     entry = {"index": 9, "account": name, "ids": ["CARD9"]}
     books.tags_file.write_text(json.dumps([*json.loads(books.tags_file.read_text()), entry]))
@@ -373,7 +383,7 @@ def test_what_it_tells_to_run_is_one_word_for_each_account(
     hook = {"SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, "--account", name, **hook)
     assert done.returncode == 1
-    (done,) = again(books, done.stderr, **hook)
+    (done,) = run_printed(books, done.stderr, **hook)
     assert done.returncode == 0
     assert [posting.content for posting in web.received] == [written(books, "--account", name)] * 2
 
@@ -382,10 +392,10 @@ def test_what_it_tells_to_run_is_one_word_for_each_account(
 
 
 def commands_of_the_unit() -> list[str]:
-    """What the unit runs, `close` of the comment included, as systemd hands it to the shell."""
+    """Return the unit's commands as systemd unescapes them, with `close` of the comment."""
     unit = (ROOT / "conf" / "systemd" / "shocpp-summary.service").read_text()
-    found = re.findall(r"^#?Exec\w+=(/bin/sh -c '.*')$", unit, re.MULTILINE)
-    return [line.replace("%%", "%").replace("$$", "$") for line in found]
+    commands = re.findall(r"^#?Exec\w+=(/bin/sh -c '.*')$", unit, re.MULTILINE)
+    return [line.replace("%%", "%").replace("$$", "$") for line in commands]
 
 
 @pytest.mark.parametrize(
@@ -400,16 +410,17 @@ def commands_of_the_unit() -> list[str]:
         ("2026-12-31", "2026 11"),
     ],
 )
-def test_the_timer_sends_last_months_papers(today: str, last_month: str) -> None:
+def test_the_timer_sends_the_statements_of_last_month(today: str, last_month: str) -> None:
     close, send = commands_of_the_unit()
     ran = {}
     for command in (close, send):
         shell, option, script = shlex.split(command)
         assert script.startswith("exec /opt/shocpp/.venv/bin/shocpp")
-        said = script.replace("exec ", "echo ", 1)
-        for _ in range(5):  # faketime itself fails where one that was killed is in its way
+        printed = script.replace("exec ", "echo ", 1)
+        # faketime fails now and then on the shared memory of one that was killed.
+        for _ in range(5):
             done = subprocess.run(
-                [needs("faketime"), f"{today} 06:00:00", shell, option, said],
+                [needs("faketime"), f"{today} 06:00:00", shell, option, printed],
                 capture_output=True,
                 text=True,
                 timeout=10,

@@ -1,12 +1,12 @@
-"""What the network says becomes the rest of a sentence; real servers say it in the other tests."""
+"""Network errors as text. The other tests of this folder get them from real servers."""
 
 import pytest
 
-from shocpp.interfaces.delivery.documents import why
+from shocpp.interfaces.delivery.documents import network_error_text
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "text"),
     [
         (
             ConnectionRefusedError(111, "Connection refused"),
@@ -18,5 +18,7 @@ from shocpp.interfaces.delivery.documents import why
         (None, ""),
     ],
 )
-def test_each_kind_of_trouble_has_its_words(error: BaseException | None, told: str) -> None:
-    assert why(error, 0.5) == told
+def test_network_error_text_has_a_predicate_for_each_kind_of_error(
+    error: BaseException | None, text: str
+) -> None:
+    assert network_error_text(error, 0.5) == text

@@ -1,4 +1,4 @@
-"""Letters arrive whole at a real mail server, and what does not arrive is told."""
+"""The mail client against real mail servers: mails arrive intact, failures are reported."""
 
 import email.policy
 import re
@@ -19,11 +19,11 @@ from shocpp.configuration.operator import NO_OPERATOR, Mail, Operator, OperatorF
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.delivery.documents import Document
 from shocpp.interfaces.delivery.mail import (
-    Letter,
-    Posted,
+    Delivered,
+    Message,
     Sender,
-    _message,
-    letters_for,
+    _encode,
+    messages_for,
     send_all,
     sender_of,
 )
@@ -46,17 +46,17 @@ __all__ = ["certificate", "office", "open_office", "trusted"]
 
 WEG = Sender("weg@example.org", "WEG Höfe 12, „Süd“")
 BODY = "Guten Tag,\n\nanbei für Müller.\n.\n..\nFrom here on: ß\n" + "lang " * 300 + "\n"
-LETTER = Letter(("y@example.org",), "Abrechnung 2026/10: Müller", BODY, (PDF, CSV))
+MESSAGE = Message(("y@example.org",), "Abrechnung 2026/10: Müller", BODY, (PDF, CSV))
 
 
-def post(settings: Settings, sender: Sender, letter: Letter) -> None:
-    """Send a letter that everybody gets."""
-    assert list(send_all(settings, sender, [letter], timeout_s=5)) == [Posted(letter)]
+def post(settings: Settings, sender: Sender, message: Message) -> None:
+    """Send a mail that all its recipients get."""
+    assert list(send_all(settings, sender, [message], timeout_s=5)) == [Delivered(message)]
 
 
-def trouble(settings: Settings, letter: Letter = LETTER, timeout_s: float = 5) -> str:
-    """Why a letter is not sent, in one line."""
-    ((_, sentence, missed),) = send_all(settings, WEG, [letter], timeout_s=timeout_s)
+def trouble(settings: Settings, message: Message = MESSAGE, timeout_s: float = 5) -> str:
+    """Send a mail that fails, and return the error sentence, which has no password."""
+    ((_, sentence, missed),) = send_all(settings, WEG, [message], timeout_s=timeout_s)
     assert sentence is not None
     assert sentence.isprintable()
     assert missed
@@ -65,11 +65,11 @@ def trouble(settings: Settings, letter: Letter = LETTER, timeout_s: float = 5) -
     return sentence
 
 
-# --- letters that arrive ---
+# --- mails that arrive ---
 
 
-def test_a_letter_arrives_as_it_was_written(office: PostOffice) -> None:
-    post(office.settings(), WEG, LETTER)
+def test_a_mail_arrives_as_it_was_written(office: PostOffice) -> None:
+    post(office.settings(), WEG, MESSAGE)
     ((sender, to, message, options),) = office.received
     assert (sender, to) == ("weg@example.org", ["y@example.org"])
     assert message["Subject"] == "Abrechnung 2026/10: Müller"
@@ -83,8 +83,8 @@ def test_a_letter_arrives_as_it_was_written(office: PostOffice) -> None:
     assert message.defects == []
 
 
-def test_its_documents_have_their_names_types_and_bytes(office: PostOffice) -> None:
-    post(office.settings(), WEG, LETTER)
+def test_attachments_have_their_names_types_and_bytes(office: PostOffice) -> None:
+    post(office.settings(), WEG, MESSAGE)
     pdf, csv = office.received[0].message.iter_attachments()
     for part, document in ((pdf, PDF), (csv, CSV)):
         assert part.get_filename() == document.file_name
@@ -94,8 +94,8 @@ def test_its_documents_have_their_names_types_and_bytes(office: PostOffice) -> N
     assert csv["Content-Type"].params["charset"] == "utf-8"
 
 
-def test_it_says_when_it_was_sent_and_has_an_id_of_its_own(office: PostOffice) -> None:
-    list(send_all(office.settings(), WEG, [LETTER, LETTER]))
+def test_a_mail_has_its_date_and_a_unique_message_id(office: PostOffice) -> None:
+    list(send_all(office.settings(), WEG, [MESSAGE, MESSAGE]))
     first, second = (received.message for received in office.received)
     assert abs(parsedate_to_datetime(first["Date"]).timestamp() - time.time()) < 60
     assert re.fullmatch(r"<[^@<> ]+@example\.org>", first["Message-ID"])
@@ -103,25 +103,27 @@ def test_it_says_when_it_was_sent_and_has_an_id_of_its_own(office: PostOffice) -
     assert first["Auto-Submitted"] == "auto-generated"
 
 
-def test_several_letters_go_over_one_connection(office: PostOffice) -> None:
-    letters = [LETTER._replace(to=(f"{name}@example.org", "b@c")) for name in "xyz"]
-    posted = list(send_all(office.settings(), WEG, letters))
-    assert posted == [Posted(letter) for letter in letters]
-    assert [list(received.to) for received in office.received] == [list(x.to) for x in letters]
+def test_several_mails_go_over_one_connection(office: PostOffice) -> None:
+    messages = [MESSAGE._replace(to=(f"{name}@example.org", "b@c")) for name in "xyz"]
+    results = list(send_all(office.settings(), WEG, messages))
+    assert results == [Delivered(message) for message in messages]
+    assert [list(received.to) for received in office.received] == [
+        list(message.to) for message in messages
+    ]
     assert office.received[0].message["To"] == "x@example.org, b@c"
     assert office.connections == 1
     assert office.heard[-1].lower() == "quit"
 
 
-def test_no_letters_need_no_server() -> None:
+def test_no_server_is_needed_without_mails() -> None:
     settings = read_settings({"SHOCPP_SMTP": f"smtp://127.0.0.1:{free_port()}"})
     assert list(send_all(settings, WEG, [])) == []
 
 
-def test_a_server_that_takes_so_many_a_connection_gets_another_one(office: PostOffice) -> None:
+def test_a_server_with_a_limit_per_connection_gets_another_connection(office: PostOffice) -> None:
     office.letters_a_connection = 2
-    posted = list(send_all(office.settings(), WEG, [LETTER] * 5))
-    assert posted == [Posted(LETTER)] * 5
+    results = list(send_all(office.settings(), WEG, [MESSAGE] * 5))
+    assert results == [Delivered(MESSAGE)] * 5
     assert (office.connections, len(office.received)) == (3, 5)
 
 
@@ -130,15 +132,15 @@ def test_over_tls_it_logs_in_before_it_sends(
     scheme: str, open_office: Callable[..., PostOffice], trusted: ssl.SSLContext
 ) -> None:
     office = open_office(trusted, at_once=scheme == "smtps")
-    post(office.settings(f"{scheme}://localhost", LOGIN), WEG, LETTER)
-    assert office.received[0].message["Subject"] == LETTER.subject
+    post(office.settings(f"{scheme}://localhost", LOGIN), WEG, MESSAGE)
+    assert office.received[0].message["Subject"] == MESSAGE.subject
     assert ("STARTTLS" in office.heard) is (scheme == "smtp")
 
 
-# --- letters that do not arrive ---
+# --- mails that do not arrive ---
 
 
-def test_a_refused_login_is_told_without_the_password(
+def test_a_refused_login_is_reported_without_the_password(
     open_office: Callable[..., PostOffice], trusted: ssl.SSLContext
 ) -> None:
     office = open_office(trusted)
@@ -151,7 +153,7 @@ def test_a_refused_login_is_told_without_the_password(
 
 def test_without_starttls_no_password_leaves(office: PostOffice) -> None:
     sentence = trouble(office.settings("smtp://localhost", LOGIN))
-    assert "is not as SHOCPP_SMTP says: STARTTLS extension not supported by server" in sentence
+    assert "does not match SHOCPP_SMTP: STARTTLS extension not supported by server" in sentence
     office.extensions.append("STARTTLS")
     office.replies["starttls"] = "454 not now"
     assert "answers 454 not now" in trouble(office.settings("smtp://localhost", LOGIN))
@@ -177,144 +179,141 @@ def test_a_certificate_of_an_unknown_ca_is_refused(
     assert "cannot be trusted: self-signed certificate; see SHOCPP_SMTP" in sentence
 
 
-def test_tls_with_a_server_that_speaks_none_is_told(office: PostOffice) -> None:
+def test_a_server_without_tls_is_reported(office: PostOffice) -> None:
     assert "cannot speak TLS here" in trouble(office.settings("smtps://localhost", LOGIN))
 
 
-def test_a_refused_address_keeps_no_other_from_getting_the_letter(office: PostOffice) -> None:
+def test_a_refused_recipient_does_not_keep_the_mail_from_others(office: PostOffice) -> None:
     office.replies["gone@example.org"] = "550 5.1.1 no such\tuser"
-    letter = LETTER._replace(to=("gone@example.org", "y@example.org"))
-    ((_, told, missed),) = send_all(office.settings(), WEG, [letter])
-    assert told == (
-        f"127.0.0.1:{office.port} has taken the letter, but not for gone@example.org (550 5.1.1 no "
+    message = MESSAGE._replace(to=("gone@example.org", "y@example.org"))
+    ((_, sentence, missed),) = send_all(office.settings(), WEG, [message])
+    assert sentence == (
+        f"127.0.0.1:{office.port} accepts the mail, but not for gone@example.org (550 5.1.1 no "
         "such user)"
     )
     assert missed == ("gone@example.org",)
     assert office.received[0].to == ["y@example.org"]
 
 
-def test_a_letter_that_is_refused_stops_no_other_one(office: PostOffice) -> None:
+def test_a_refused_mail_does_not_stop_the_others(office: PostOffice) -> None:
     office.replies["gone@example.org"] = "550 no such user"
-    letters = [LETTER, LETTER._replace(to=("gone@example.org",)), LETTER]
-    told = [posted.trouble for posted in send_all(office.settings(), WEG, letters)]
-    refused = (
-        f"127.0.0.1:{office.port} takes the letter for nobody: gone@example.org (550 no such user)"
-    )
-    assert told == [None, refused, None]
+    messages = [MESSAGE, MESSAGE._replace(to=("gone@example.org",)), MESSAGE]
+    troubles = [delivered.trouble for delivered in send_all(office.settings(), WEG, messages)]
+    refused = f"127.0.0.1:{office.port} refuses all recipients: gone@example.org (550 no such user)"
+    assert troubles == [None, refused, None]
     assert (len(office.received), office.connections) == (2, 1)
 
 
 @pytest.mark.parametrize(
-    ("stage", "reply", "told"),
+    ("stage", "reply", "error_text"),
     [
-        ("mail", "552 5.3.4 10 MB", "finds the letter too large: 552 5.3.4 10 MB"),
-        ("end", "552 10 MB", "finds the letter too large: 552 10 MB"),
-        ("mail", "553 not yours", "takes nothing from weg@example.org: 553 not yours"),
-        ("mail", "421 closing", "takes nothing from weg@example.org: 421 closing"),
-        ("data", "554 spam", "refuses the letter: 554 spam"),
-        ("end", "554-spam\r\n554 and more", "refuses the letter: 554 spam and more"),
-        ("end", f"554 {'x' * 500}", f"refuses the letter: 554 {'x' * 196}"),
+        ("mail", "552 5.3.4 10 MB", "refuses the mail as too large: 552 5.3.4 10 MB"),
+        ("end", "552 10 MB", "refuses the mail as too large: 552 10 MB"),
+        ("mail", "553 not yours", "refuses the sender weg@example.org: 553 not yours"),
+        ("mail", "421 closing", "refuses the sender weg@example.org: 421 closing"),
+        ("data", "554 spam", "refuses the mail: 554 spam"),
+        ("end", "554-spam\r\n554 and more", "refuses the mail: 554 spam and more"),
+        ("end", f"554 {'x' * 500}", f"refuses the mail: 554 {'x' * 196}"),
         (
             "y@example.org",
             "421 closing",
-            "takes the letter for nobody: y@example.org (421 closing)",
+            "refuses all recipients: y@example.org (421 closing)",
         ),
         ("greeting", "554 not you", "answers 554 not you"),
-        ("greeting", "", "hangs up; see SHOCPP_SMTP"),
-        ("end", "", "hangs up; whether it has the letter is not known, so ask before you send it"),
+        ("greeting", "", "closed the connection; see SHOCPP_SMTP"),
+        ("end", "", "closed the connection; it may have the mail, so ask before you send it"),
     ],
 )
-def test_what_the_server_has_against_it_is_told(
-    stage: str, reply: str, told: str, office: PostOffice
+def test_a_refusal_of_the_server_is_reported(
+    stage: str, reply: str, error_text: str, office: PostOffice
 ) -> None:
     office.replies[stage] = reply
     sentence = trouble(office.settings())
-    assert sentence.startswith(f"127.0.0.1:{office.port} {told}")
-    assert sentence.endswith(told) or stage == "end"
+    assert sentence.startswith(f"127.0.0.1:{office.port} {error_text}")
+    assert sentence.endswith(error_text) or stage == "end"
     assert office.received == []
 
 
 @pytest.mark.parametrize(
-    ("stage", "told"),
-    [("greeting", "see SHOCPP_SMTP"), ("ehlo", "see SHOCPP_SMTP"), ("end", "is not known")],
+    ("stage", "next_step"),
+    [("greeting", "see SHOCPP_SMTP"), ("ehlo", "see SHOCPP_SMTP"), ("end", "it may have the mail")],
 )
-def test_a_server_that_hangs_is_not_waited_for_longer_than_said(
-    stage: str, told: str, office: PostOffice
-) -> None:
+def test_a_silent_server_ends_in_a_timeout(stage: str, next_step: str, office: PostOffice) -> None:
     office.replies[stage] = None
     begun = time.monotonic()
     sentence = trouble(office.settings(), timeout_s=0.2)
     assert time.monotonic() - begun < 2
     assert "did not answer within 0.2 s; " in sentence
-    assert told in sentence
+    assert next_step in sentence
 
 
-def test_a_tls_handshake_that_hangs_is_not_waited_for_either(office: PostOffice) -> None:
+def test_a_silent_tls_handshake_ends_in_a_timeout(office: PostOffice) -> None:
     office.replies["greeting"] = None
     sentence = trouble(office.settings("smtps://localhost", LOGIN), timeout_s=0.2)
     assert "did not answer within 0.2 s; see SHOCPP_SMTP" in sentence
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_absent_server_is_reported() -> None:
     settings = read_settings({"SHOCPP_SMTP": f"smtp://127.0.0.1:{free_port()}"})
     assert "cannot be reached: Connection refused; see SHOCPP_SMTP" in trouble(settings)
 
 
-def test_a_server_that_is_not_there_is_asked_once_for_all_letters(office: PostOffice) -> None:
+def test_an_absent_server_is_tried_once_for_all_mails(office: PostOffice) -> None:
     office.replies["greeting"] = ""
-    posted = list(send_all(office.settings(), WEG, [LETTER, LETTER]))
-    told = f"127.0.0.1:{office.port} hangs up; see SHOCPP_SMTP"
-    assert posted == [Posted(LETTER, told, LETTER.to)] * 2
+    results = list(send_all(office.settings(), WEG, [MESSAGE, MESSAGE]))
+    sentence = f"127.0.0.1:{office.port} closed the connection; see SHOCPP_SMTP"
+    assert results == [Delivered(MESSAGE, sentence, MESSAGE.to)] * 2
     assert office.connections == 1
 
 
-def test_letters_after_the_server_has_gone_are_told_as_unsent(office: PostOffice) -> None:
-    letters = send_all(office.settings(), WEG, [LETTER] * 4, timeout_s=0.3)
-    assert next(letters).trouble is None
+def test_mails_after_the_loss_of_the_server_are_reported_as_unsent(office: PostOffice) -> None:
+    results = send_all(office.settings(), WEG, [MESSAGE] * 4, timeout_s=0.3)
+    assert next(results).trouble is None
     office.replies |= {"noop": "", "rset": "", "greeting": None}
     begun = time.monotonic()
-    told = [posted.trouble for posted in letters]
-    assert time.monotonic() - begun < 0.9, "it is asked once, not for each letter"
-    assert told == [f"127.0.0.1:{office.port} did not answer within 0.3 s; see SHOCPP_SMTP"] * 3
+    troubles = [delivered.trouble for delivered in results]
+    assert time.monotonic() - begun < 0.9, "it is tried once, not for each mail"
+    assert troubles == [f"127.0.0.1:{office.port} did not answer within 0.3 s; see SHOCPP_SMTP"] * 3
 
 
-def test_one_that_hangs_up_after_it_wanted_another_connection_is_told(office: PostOffice) -> None:
+def test_a_server_that_closes_the_second_connection_is_reported(office: PostOffice) -> None:
     office.letters_a_connection = 1
-    letters = send_all(office.settings(), WEG, [LETTER, LETTER], timeout_s=5)
-    assert next(letters).trouble is None
+    results = send_all(office.settings(), WEG, [MESSAGE, MESSAGE], timeout_s=5)
+    assert next(results).trouble is None
     office.replies["end"] = ""
-    told = next(letters).trouble
-    assert str(told).startswith(f"127.0.0.1:{office.port} hangs up; whether it has the letter is")
+    sentence = next(results).trouble
+    expected = f"127.0.0.1:{office.port} closed the connection; it may have the mail, so ask"
+    assert str(sentence).startswith(expected)
     assert office.connections == 2
 
 
-def test_without_a_mail_server_nothing_can_leave() -> None:
+def test_sending_without_a_mail_server_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="SHOCPP_SMTP is not set"):
-        post(read_settings({}), WEG, LETTER)
+        post(read_settings({}), WEG, MESSAGE)
 
 
 @pytest.mark.parametrize(
-    ("sender", "letter"),
+    ("sender", "message"),
     [
-        (Sender("weg@example.org\r\nBcc: x@y", ""), LETTER),
-        (WEG, LETTER._replace(to=("y@example.org\nBcc: x@y",))),
-        (WEG, LETTER._replace(to=("y@example.org, x@y",))),
-        (WEG, LETTER._replace(to=("y@example.org> RCPT TO:<x@y",))),
-        (WEG, LETTER._replace(to=())),
+        (Sender("weg@example.org\r\nBcc: x@y", ""), MESSAGE),
+        (WEG, MESSAGE._replace(to=("y@example.org\nBcc: x@y",))),
+        (WEG, MESSAGE._replace(to=("y@example.org, x@y",))),
+        (WEG, MESSAGE._replace(to=("y@example.org> RCPT TO:<x@y",))),
+        (WEG, MESSAGE._replace(to=())),
     ],
 )
-def test_no_letter_leaves_where_one_has_an_address_that_is_none(
-    sender: Sender, letter: Letter, office: PostOffice
+def test_no_mail_leaves_if_one_has_an_invalid_address(
+    sender: Sender, message: Message, office: PostOffice
 ) -> None:
     with pytest.raises(UsageError):
-        list(send_all(office.settings(), sender, [LETTER, letter]))
+        list(send_all(office.settings(), sender, [MESSAGE, message]))
     assert (office.connections, office.received) == (0, [])
 
 
-def test_what_stands_in_a_letter_makes_no_line_of_its_head(office: PostOffice) -> None:
+def test_the_contents_of_a_mail_cannot_inject_header_lines(office: PostOffice) -> None:
     evil = "x\r\nBcc: evil@example.org\r\n\r\nhello"
     document = Document(evil + ".pdf", "application/pdf", b"")
-    post(office.settings(), Sender("a@b", evil), Letter(("c@d",), evil, evil, (document,)))
+    post(office.settings(), Sender("a@b", evil), Message(("c@d",), evil, evil, (document,)))
     ((_, to, message, _),) = office.received
     assert to == ["c@d"]
     assert "Bcc" not in message
@@ -334,31 +333,31 @@ WORDS = st.lists(TEXT.filter(bool), min_size=1, max_size=12).map(" ".join)
 @hypothesis.settings(max_examples=50, deadline=None)
 def test_every_subject_and_file_name_arrives(subject: str, file_name: str) -> None:
     document = Document(file_name, "application/pdf", b"%PDF")
-    sent = _message(
-        Sender(WEG.address, subject), Letter(("y@example.org",), subject, "", (document,))
+    sent = _encode(
+        Sender(WEG.address, subject), Message(("y@example.org",), subject, "", (document,))
     )
     assert max(map(len, sent.splitlines())) <= 998
     message = BytesParser(policy=email.policy.default).parsebytes(sent)
     assert message["Subject"] == subject
     # The parser keeps the fold between two encoded words of a name, against RFC 2047 §6.2.
-    told = BytesParser(policy=email.policy.compat32).parsebytes(sent)["From"]
-    assert str(make_header(decode_header(told))) == f"{subject} <{WEG.address}>"
+    sender = BytesParser(policy=email.policy.compat32).parsebytes(sent)["From"]
+    assert str(make_header(decode_header(sender))) == f"{subject} <{WEG.address}>"
     assert [part.get_filename() for part in message.iter_attachments()] == [file_name]
 
 
-# --- who gets which ---
+# --- the mails of a month ---
 
 OPERATOR = Operator("WEG Höfe", ("Hof 1",), ("030 1",), "", "", "Bitte überweisen.")
 MAIL = Mail("weg@example.org", {"family-y": ("y@example.org", "z@example.org")}, ("k@e.org",))
 FILE = OperatorFile(OPERATOR, MAIL)
 
 
-def test_each_account_gets_its_own_paper_and_all_get_the_whole_one() -> None:
-    letters, without = letters_for(
+def test_each_account_gets_its_statement_and_all_get_every_statement() -> None:
+    messages, without_address = messages_for(
         FILE, "2026/10", [("company-x", (PDF,)), ("family-y", (CSV,))], (PDF, CSV)
     )
-    assert without == ("company-x",)
-    own, whole = letters
+    assert without_address == ("company-x",)
+    own, whole = messages
     assert (own.to, own.documents) == (("y@example.org", "z@example.org"), (CSV,))
     assert own.subject == "Abrechnung 2026/10: family-y"
     assert own.body == (
@@ -369,16 +368,18 @@ def test_each_account_gets_its_own_paper_and_all_get_the_whole_one() -> None:
     assert whole.subject == "Abrechnung 2026/10: alle"
 
 
-def test_letters_are_english_where_that_is_asked_for() -> None:
+def test_mails_are_english_with_language_en() -> None:
     file = NO_OPERATOR._replace(mail=MAIL)
-    (letter,) = letters_for(file, "2026/10", [("family-y", ())], language="en").letters
-    assert letter.subject == "Statement 2026/10: family-y"
-    assert letter.body == "Hello,\n\nattached is the statement of 2026/10, account: family-y.\n"
+    (message,) = messages_for(file, "2026/10", [("family-y", ())], language="en").messages
+    assert message.subject == "Statement 2026/10: family-y"
+    assert message.body == "Hello,\n\nattached is the statement of 2026/10, account: family-y.\n"
 
 
-def test_who_sends_is_in_the_file_or_nobody_does() -> None:
+def test_the_sender_is_that_of_operator_json() -> None:
     assert sender_of(read_settings({}), FILE) == Sender("weg@example.org", "WEG Höfe")
-    with pytest.raises(ConfigError, match=r'operator\.json has no "mail", so nobody sends'):
+    with pytest.raises(
+        ConfigError, match=r'operator\.json has no "mail", so sender and recipients'
+    ):
         sender_of(read_settings({}), NO_OPERATOR)
 
 
@@ -429,7 +430,7 @@ def test_a_mail_server_is_one_address(address: str, server: tuple[Any, ...]) -> 
         "smtp://a:s3cret@mail:465",
     ],
 )
-def test_what_is_no_mail_server_is_refused_without_the_password(address: str) -> None:
+def test_an_invalid_mail_server_is_refused_without_the_password(address: str) -> None:
     with pytest.raises(ConfigError, match=r"^SHOCPP_SMTP ") as refused:
         read_settings({"SHOCPP_SMTP": address})
     assert "s3" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Papers arrive whole at a real web server, and what is not taken is told."""
+"""The webhook client against real web servers: documents arrive intact, failures are reported."""
 
 import hashlib
 import ssl
@@ -31,7 +31,7 @@ FILING = Filing("2026-10", "Müller & Söhne\r\n", "pdf")
 
 
 def unposted(settings: Settings, timeout_s: float = 5) -> str:
-    """Why a document is not taken, in one line, without the secret of the address."""
+    """Post a document, and return the error sentence, which has no secret of the address."""
     with pytest.raises(Unsent) as unsent:
         to_webhook(settings, PDF, FILING, timeout_s=timeout_s, pause_s=0)
     sentence = str(unsent.value)
@@ -41,13 +41,15 @@ def unposted(settings: Settings, timeout_s: float = 5) -> str:
 
 
 @pytest.mark.parametrize("status", [200, 204, 299])
-def test_a_paper_is_posted_with_what_it_is(status: int, open_web: Callable[..., WebServer]) -> None:
+def test_a_statement_is_posted_with_its_description(
+    status: int, open_web: Callable[..., WebServer]
+) -> None:
     web = open_web(status)
     to_webhook(web.settings(), PDF, FILING)
     ((path, headers, content),) = web.received
     assert (path, content) == ("/hook?token=s3cret", PDF.content)
     del headers["Accept-Encoding"]
-    named = "2026-10\0Müller & Söhne\r\n\0pdf\0".encode()
+    name = "2026-10\0Müller & Söhne\r\n\0pdf\0".encode()
     assert headers == {
         "Host": f"localhost:{web.server_port}",
         "Content-Length": str(len(PDF.content)),
@@ -57,11 +59,11 @@ def test_a_paper_is_posted_with_what_it_is(status: int, open_web: Callable[..., 
         "User-Agent": f"shocpp/{__version__}",
         "X-Shocpp-Month": "2026-10",
         "X-Shocpp-Account": "M%C3%BCller%20%26%20S%C3%B6hne%0D%0A",
-        "Idempotency-Key": hashlib.sha256(named + PDF.content).hexdigest(),
+        "Idempotency-Key": hashlib.sha256(name + PDF.content).hexdigest(),
     }
 
 
-def test_the_paper_of_all_names_no_account(open_web: Callable[..., WebServer]) -> None:
+def test_the_statement_of_all_accounts_names_no_account(open_web: Callable[..., WebServer]) -> None:
     web = open_web(200)
     to_webhook(web.settings(path=""), CSV, Filing("2026-10", None, "csv"))
     ((path, headers, _),) = web.received
@@ -70,7 +72,9 @@ def test_the_paper_of_all_names_no_account(open_web: Callable[..., WebServer]) -
     assert headers["Content-Type"] == "text/csv; charset=utf-8"
 
 
-def test_the_key_is_the_same_for_the_same_paper_only(open_web: Callable[..., WebServer]) -> None:
+def test_the_idempotency_key_is_the_same_for_the_same_statement_only(
+    open_web: Callable[..., WebServer],
+) -> None:
     web = open_web(200)
     other = (FILING._replace(month="2026-11"), FILING._replace(form="csv"), Filing("2", None, ""))
     for filing in (FILING, FILING, *other):
@@ -87,8 +91,8 @@ def test_over_tls_it_is_posted_to_whom_the_certificate_names(
     web = open_web(200, tls=trusted)
     to_webhook(web.settings(), PDF, FILING)
     assert len(web.received) == 1
-    told = unposted(web.settings("127.0.0.1"))
-    assert f"127.0.0.1:{web.server_port} cannot be trusted: IP address mismatch" in told
+    sentence = unposted(web.settings("127.0.0.1"))
+    assert f"127.0.0.1:{web.server_port} cannot be trusted: IP address mismatch" in sentence
     assert len(web.received) == 1
 
 
@@ -103,7 +107,7 @@ def test_an_unknown_ca_is_not_trusted(
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_redirect_is_not_followed(status: int, open_web: Callable[..., WebServer]) -> None:
     web = open_web(status, 200)
-    assert f"answers {status}, a redirect, and none is followed" in unposted(web.settings())
+    assert f"answers {status}, a redirect, which is not followed" in unposted(web.settings())
     assert [posting.path for posting in web.received] == ["/hook?token=s3cret"]
 
 
@@ -125,7 +129,7 @@ def test_after_a_5xx_or_a_timeout_it_is_tried_once_more(open_web: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "tries"),
+    ("status", "sentence", "tries"),
     [
         (500, "answers 500; see its log and SHOCPP_WEBHOOK", 2),
         (404, "answers 404; see its log and SHOCPP_WEBHOOK", 1),
@@ -133,45 +137,45 @@ def test_after_a_5xx_or_a_timeout_it_is_tried_once_more(open_web: Callable[..., 
         (-1, "cannot be reached: Remote end closed connection without response", 1),
     ],
 )
-def test_what_is_not_taken_is_told(
-    status: int, told: str, tries: int, open_web: Callable[..., WebServer]
+def test_a_refused_document_is_reported(
+    status: int, sentence: str, tries: int, open_web: Callable[..., WebServer]
 ) -> None:
     web = open_web(status)
-    sentence = unposted(web.settings(), timeout_s=0.2)
-    assert sentence.startswith(f"the webhook localhost:{web.server_port} {told}")
+    error_text = unposted(web.settings(), timeout_s=0.2)
+    assert error_text.startswith(f"the webhook localhost:{web.server_port} {sentence}")
     assert len(web.received) == tries
 
 
-def test_a_webhook_that_is_not_there_or_no_web_server_is_told(office: PostOffice) -> None:
+def test_an_absent_webhook_and_one_without_http_are_reported(office: PostOffice) -> None:
     settings = read_settings({"SHOCPP_WEBHOOK": f"http://127.0.0.1:{free_port()}/"})
     assert "cannot be reached: Connection refused" in unposted(settings)
     settings = read_settings({"SHOCPP_WEBHOOK": f"http://127.0.0.1:{office.port}/"})
     assert "does not answer in HTTP; see SHOCPP_WEBHOOK" in unposted(settings)
 
 
-def test_without_a_webhook_there_is_nowhere_to_post() -> None:
+def test_posting_without_a_webhook_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match="SHOCPP_WEBHOOK is not set"):
         to_webhook(read_settings({}), PDF, FILING)
 
 
-def test_a_paper_that_is_refused_stops_no_other_one(open_web: Callable[..., WebServer]) -> None:
+def test_a_refused_statement_does_not_stop_the_others(open_web: Callable[..., WebServer]) -> None:
     web = open_web(200, 413, 404, 200)
-    told = list(post_all(web.settings(), [(PDF, FILING)] * 4, timeout_s=5, pause_s=0))
-    assert [trouble is None for trouble in told] == [True, False, False, True]
-    assert str(told[1]).startswith(f"the webhook localhost:{web.server_port} answers 413")
+    troubles = list(post_all(web.settings(), [(PDF, FILING)] * 4, timeout_s=5, pause_s=0))
+    assert [trouble is None for trouble in troubles] == [True, False, False, True]
+    assert str(troubles[1]).startswith(f"the webhook localhost:{web.server_port} answers 413")
     assert len(web.received) == 4
 
 
-def test_one_that_is_silent_twice_in_a_row_is_asked_no_more(
+def test_a_webhook_silent_twice_in_a_row_gets_no_more_documents(
     open_web: Callable[..., WebServer],
 ) -> None:
     web = open_web(0, 0, 200, -1, 404, 0)
     begun = time.monotonic()
-    told = list(post_all(web.settings(), [(PDF, FILING)] * 8, timeout_s=0.2, pause_s=0))
+    troubles = list(post_all(web.settings(), [(PDF, FILING)] * 8, timeout_s=0.2, pause_s=0))
     assert time.monotonic() - begun < 4
     silent = f"the webhook localhost:{web.server_port} did not answer within 0.2 s, twice"
-    assert (told[0], told[1], told[4:]) == (silent, None, [silent] * 4)
-    assert [str(trouble).split(" ", 3)[3].split(";")[0] for trouble in told[2:4]] == [
+    assert (troubles[0], troubles[1], troubles[4:]) == (silent, None, [silent] * 4)
+    assert [str(trouble).split(" ", 3)[3].split(";")[0] for trouble in troubles[2:4]] == [
         "cannot be reached: Remote end closed connection without response",
         "answers 404",
     ]
@@ -204,7 +208,7 @@ def test_a_webhook_is_an_https_address_or_this_machine(address: str) -> None:
         "ftp://example.org/s3cret",
     ],
 )
-def test_what_is_no_webhook_is_refused_without_its_path(address: str) -> None:
+def test_an_invalid_webhook_is_refused_without_its_path(address: str) -> None:
     with pytest.raises(ConfigError, match=r"^SHOCPP_WEBHOOK must be https") as refused:
         read_settings({"SHOCPP_WEBHOOK": address})
     assert "s3" not in str(refused.value)
