@@ -1,6 +1,6 @@
-"""A make-believe garage: what `shocpp demo` and the end-to-end tests plug into a Central System.
+"""A simulated Charge Point, for `shocpp demo` and the end-to-end tests.
 
-`charge_point` behaves like a go-eCharger, `wire` is its connection and its memory of what is still
-unsaid, `words` says every frame in plain English. Floor: doors. They may import downwards, open
-sockets and start threads; nobody imports them but the CLI and the tests.
+`charge_point` behaves like a go-eCharger, `connection` sends its Calls and repeats what is
+unanswered, `words` describes every frame in plain English. `play` and `server` run the demo. The
+other packages do not import this one; only the CLI and the tests do.
 """

@@ -1,12 +1,12 @@
 """A simulated Charge Point: a go-eCharger with a meter, a cable and a car on connector 1.
 
-Floor: doors (demo). A real WebSocket client and so no guest of the floors below; it shares no code
-with the Central System it talks to, or a mistake of ours would agree with itself.
+It is a real WebSocket client and shares no code with our Central System: otherwise both sides could
+make the same mistake, and no test would notice.
 
-It speaks in the order of the seed's test case: SuspendedEVSE when a car is plugged in,
+Its messages have the order of the seed's test case: SuspendedEVSE when a car is plugged in,
 StartTransaction, SuspendedEV, Charging; Available when it is unplugged, and only then
-StopTransaction. A BootNotification opens every connection. What belongs to a transaction survives
-lost connections, reboots and a Central System that is killed (`wire`).
+StopTransaction. A BootNotification opens every connection. Transaction-related messages survive
+lost connections, reboots and a killed Central System (`connection`).
 
 Methods may be called from any thread. `on_event` and the answers to the Central System run on the
 charger's own thread.
@@ -19,27 +19,28 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from shocpp.demo.configuration import Configuration
+from shocpp.demo.connection import Connection, Outgoing, Report
 from shocpp.demo.meter import Meter
-from shocpp.demo.wire import Outgoing, Report, Wire
 from shocpp.demo.words import Payload
 
 CONNECTOR_ID = 1
-AUTHORIZE_SECONDS = 15.0
+AUTHORIZE_TIMEOUT_S = 15.0
 
 
 @dataclass(eq=False)
 class Transaction:
+    """A transaction; its id is None until the Central System has confirmed the start."""
+
     id_tag: str
-    transaction_id: int | None = None  # until the Central System has confirmed the start
+    transaction_id: int | None = None
 
 
 class ChargePoint:
-    """One go-eCharger, talking to `ws://127.0.0.1:<port>/<identity>` from `start` to `stop`.
+    """A go-eCharger that connects to `ws://127.0.0.1:<port>/<identity>`, from `start` to `stop`.
 
-    `now` is the simulated clock; `elapse` is called with the simulated time that passes between two
-    samples of a charge, so whoever owns the clock can move it. `on_event(direction, frame, words)`
-    gets every frame as sent or received, and the same in plain English; it must not wait for the
-    charger, whose thread it holds.
+    `now` is the simulated clock. `elapse` gets the simulated time between two samples of a charge,
+    so the owner of the clock can move it. `on_event(direction, frame, words)` gets every frame and
+    its description in plain English. It runs on the charger's thread and must not wait for it.
     """
 
     def __init__(
@@ -71,19 +72,19 @@ class ChargePoint:
             "TriggerMessage": self._trigger,
             "UnlockConnector": self._unlock,
         }
-        self._turn = threading.Condition()
-        self._wire = Wire(port, identity, self, self._turn, on_event)
+        self._condition = threading.Condition()
+        self._connection = Connection(port, identity, self, self._condition, on_event)
 
-    # --- what people do with it ---
+    # --- actions of people ---
 
     def start(self) -> Self:
-        """Switch it on: it connects, and connects again whenever it must."""
-        self._wire.start()
+        """Switch the charger on: it connects, and reconnects after each loss."""
+        self._connection.start()
         return self
 
     def stop(self) -> None:
-        """Switch it off for good; its threads end within a second."""
-        self._wire.stop()
+        """Switch the charger off for good; its threads end within a second."""
+        self._connection.stop()
 
     def __enter__(self) -> Self:
         return self.start()
@@ -93,87 +94,89 @@ class ChargePoint:
 
     def plug_in(self) -> None:
         """Plug the car in."""
-        with self._turn:
+        with self._condition:
             self._plugged_in = True
             self._notify("SuspendedEVSE")
 
     def present(self, id_tag: str) -> bool:
-        """Hold a card to the reader; whether it is welcome. A car that waits for one then starts.
+        """Hold a card to the reader; return True if it is accepted.
 
-        Waits for the answer of Authorize. Without a connection every card is welcome.
+        An accepted card starts a transaction if a car is plugged in. It waits for the answer to
+        Authorize. Without an answer every card is accepted.
         """
-        heard: list[Payload | None] = []
-        with self._turn:
-            self._queue("Authorize", {"idTag": id_tag}, answered=heard.append)
-            self._turn.wait_for(lambda: heard, AUTHORIZE_SECONDS)
-            welcome = not heard or heard[0] is None or _accepted(heard[0])
-            if welcome and self._waiting_for_a_card:
+        confirmations: list[Payload | None] = []
+        with self._condition:
+            self._queue("Authorize", {"idTag": id_tag}, answered=confirmations.append)
+            self._condition.wait_for(lambda: confirmations, AUTHORIZE_TIMEOUT_S)
+            confirmation = confirmations[0] if confirmations else None
+            is_accepted = confirmation is None or _is_accepted(confirmation)
+            if is_accepted and self._waiting_for_a_card:
                 self._begin(id_tag)
-        return welcome
+        return is_accepted
 
     def charge(self, energy_wh: int, samples: int, power_w: int) -> int:
-        """Let the car draw `energy_wh` at `power_w`, metered in `samples` steps; Wh that flowed.
+        """Let the car draw `energy_wh` at `power_w` in `samples` steps; return the Wh it drew.
 
-        0 without a transaction, less than asked for when the transaction ends under way.
+        It is 0 without a transaction, and less than `energy_wh` if the transaction ends meanwhile.
         """
-        flowed = 0
-        with self._turn:
+        drawn_wh = 0
+        with self._condition:
             transaction = self._transaction
             if transaction is None:
-                return flowed
+                return drawn_wh
             self._meter.power_w = power_w
             self._notify("Charging")
         for sample in range(1, samples + 1):
             self._elapse(timedelta(hours=energy_wh / power_w / samples))
-            with self._turn:
+            with self._condition:
                 if self._transaction is not transaction:
-                    return flowed
-                step_wh = energy_wh * sample // samples - flowed
-                flowed += step_wh
+                    return drawn_wh
+                step_wh = energy_wh * sample // samples - drawn_wh
+                drawn_wh += step_wh
                 self._meter.register_wh += step_wh
                 self._read_meter("Sample.Periodic")
-        with self._turn:
+        with self._condition:
             if self._transaction is transaction:
                 self._meter.power_w = 0
                 self._notify("SuspendedEV")
-        return flowed
+        return drawn_wh
 
     def unplug(self) -> None:
-        """Take the car away."""
-        with self._turn:
+        """Unplug the car, which ends the transaction."""
+        with self._condition:
             self._plugged_in = False
             self._notify("Available")
             self._end("EVDisconnected")
 
     def power_cycle(self) -> None:
-        """Pull the charger's own plug and put it back: unsaid messages and the transaction stay."""
-        self._wire.reboot()
+        """Cut the charger's own power for a moment; unsent messages and the transaction stay."""
+        self._connection.reboot()
 
     def go_offline(self) -> None:
-        """Lose the network, until `go_online`."""
-        self._wire.go_online(False)
+        """Lose the network until `go_online`."""
+        self._connection.go_online(False)
 
     def go_online(self) -> None:
-        """Find the network again."""
-        self._wire.go_online(True)
+        """Let the network come back."""
+        self._connection.go_online(True)
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Whether, within `timeout` real seconds, it was connected and all it said was answered."""
-        return self._wire.wait_until_idle(timeout)
+        """Return True if within `timeout` real seconds it was connected and all was answered."""
+        return self._connection.wait_until_idle(timeout)
 
     @property
     def meter_wh(self) -> int:
-        """The meter's register."""
+        """The register of the meter in Wh."""
         return self._meter.register_wh
 
     @property
     def status(self) -> str:
-        """Connector 1's status, in OCPP's words."""
+        """The status of connector 1 as OCPP names it (OCPP 1.6 §7.7)."""
         return self._status
 
     @property
     def transaction_id(self) -> int | None:
-        """That of the running transaction, once it is confirmed."""
+        """The id of the open transaction, or None until its start is confirmed."""
         transaction = self._transaction
         return transaction.transaction_id if transaction else None
 
@@ -184,12 +187,14 @@ class ChargePoint:
         return self._plugged_in and self._transaction is None
 
     def _begin(self, id_tag: str) -> None:
+        """Start a transaction, which ends at once if the confirmation does not accept the card."""
         transaction = self._transaction = Transaction(id_tag)
 
-        def begun(confirmation: Payload | None) -> None:
-            assert confirmation is not None  # a kept Call is answered by nothing else
+        def started(confirmation: Payload | None) -> None:
+            # A persistent Call is repeated until it has a confirmation.
+            assert confirmation is not None
             transaction.transaction_id = confirmation["transactionId"]
-            if not _accepted(confirmation) and self._transaction is transaction:
+            if not _is_accepted(confirmation) and self._transaction is transaction:
                 self._end("DeAuthorized")
                 self._notify("Finishing")
 
@@ -198,10 +203,11 @@ class ChargePoint:
             "idTag": id_tag,
             "meterStart": self._meter.register_wh,
         }
-        self._queue("StartTransaction", start | self._timestamp(), transaction, begun)
+        self._queue("StartTransaction", start | self._timestamp(), transaction, started)
         self._notify("SuspendedEV")
 
     def _end(self, reason: str) -> None:
+        """Stop the open transaction, if there is one."""
         transaction, self._transaction, self._meter.power_w = self._transaction, None, 0
         if transaction:
             stop = {
@@ -216,7 +222,7 @@ class ChargePoint:
         values = {"connectorId": CONNECTOR_ID, "meterValue": [meter_value]}
         self._queue("MeterValues", values, self._transaction)
 
-    # --- saying ---
+    # --- messages ---
 
     def _queue(
         self,
@@ -225,7 +231,7 @@ class ChargePoint:
         transaction: Transaction | None = None,
         answered: Callable[[Payload | None], None] = lambda _: None,
     ) -> None:
-        self._wire.queue(_outgoing(action, payload, transaction, answered))
+        self._connection.queue(_outgoing(action, payload, transaction, answered))
 
     def _notify(self, status: str) -> None:
         self._status = status
@@ -247,27 +253,29 @@ class ChargePoint:
     def _booted(self, confirmation: Payload | None) -> None:
         if confirmation is None:
             return
-        seconds = float(confirmation["interval"] or 300)  # 0: ours to choose (OCPP 1.6 §4.2)
-        self._wire.quiet_seconds = seconds
-        if not _accepted(confirmation):
-            self._wire.queue_first(self._boot(), seconds)
+        # An interval of 0 leaves the choice to the Charge Point (OCPP 1.6 §4.2).
+        interval_s = float(confirmation["interval"] or 300)
+        self._connection.heartbeat_s = interval_s
+        # While it is not accepted, a Charge Point sends nothing but BootNotification.
+        if not _is_accepted(confirmation):
+            self._connection.queue_first(self._boot(), interval_s)
 
     def _timestamp(self) -> dict[str, Any]:
         utc = self._now().astimezone(UTC).replace(tzinfo=None)
         return {"timestamp": utc.isoformat(timespec="milliseconds") + "Z"}
 
-    # --- what the wire asks ---
+    # --- the Behaviour of the connection ---
 
     def greeting(self) -> list[Outgoing]:
-        """BootNotification on every connection, as go-e does, then how connector 1 is."""
+        """Return BootNotification and StatusNotification; go-e boots on every connection."""
         return [self._boot(), _outgoing("StatusNotification", self._status_notification())]
 
-    def quiet(self) -> None:
-        """A Heartbeat: nothing else was said for as long as the Central System asked for."""
+    def send_heartbeat(self) -> None:
+        """Queue a Heartbeat."""
         self._queue("Heartbeat", {})
 
     def answer(self, action: str, payload: Payload) -> Payload | None:
-        """The confirmation of a Call from the Central System; None: NotImplemented."""
+        """Return the confirmation of a Call from the Central System; None: NotImplemented."""
         answer = self._answers.get(action)
         return answer(payload) if answer else None
 
@@ -289,19 +297,20 @@ class ChargePoint:
         if self._transaction:
             self._end(f"{payload['type']}Reset")
             self._notify("Finishing")
-        self.power_cycle()  # takes effect once this answer is out
+        # The connection is cut only after this answer has been sent.
+        self.power_cycle()
         return {"status": "Accepted"}
 
     def _trigger(self, payload: Payload) -> Payload:
         requested = payload["requestedMessage"]
         if requested == "BootNotification":
-            self._wire.queue(self._boot())
+            self._connection.queue(self._boot())
         elif requested == "StatusNotification":
             self._notify(self._status)
         elif requested == "MeterValues":
             self._read_meter("Trigger")
         elif requested == "Heartbeat":
-            self.quiet()
+            self.send_heartbeat()
         else:
             return {"status": "NotImplemented"}
         return {"status": "Accepted"}
@@ -321,16 +330,17 @@ def _outgoing(
     transaction: Transaction | None = None,
     answered: Callable[[Payload | None], None] = lambda _: None,
 ) -> Outgoing:
-    """A Call; kept when it belongs to a transaction, whose id is filled in as it leaves."""
+    """Return a Call; with a transaction it is persistent, and gets its id when it is sent."""
 
-    def filled_in() -> Payload:
+    def complete() -> Payload:
         if transaction is None or transaction.transaction_id is None:
             return payload
         return payload | {"transactionId": transaction.transaction_id}
 
-    return Outgoing(action, filled_in, transaction is not None, answered)
+    return Outgoing(action, complete, transaction is not None, answered)
 
 
-def _accepted(confirmation: Payload) -> bool:
+def _is_accepted(confirmation: Payload) -> bool:
+    """Return True if the status of the confirmation, or of its idTagInfo, is Accepted."""
     status: str | None = confirmation.get("idTagInfo", confirmation).get("status")
     return status == "Accepted"

@@ -1,6 +1,6 @@
-"""The charger's configuration keys, as GetConfiguration and ChangeConfiguration see them.
+"""The configuration keys of the charger, for GetConfiguration and ChangeConfiguration (pure).
 
-Floor: doors (demo). Pure. Nothing here changes how the simulated charger behaves.
+Their values do not change the behaviour of the simulated charger.
 """
 
 from shocpp.demo.words import Payload
@@ -9,7 +9,7 @@ READ_ONLY = {"NumberOfConnectors"}
 
 
 class Configuration:
-    """A few keys of a go-eCharger."""
+    """A few configuration keys of a go-eCharger with their values."""
 
     def __init__(self) -> None:
         self._values = {
@@ -21,19 +21,19 @@ class Configuration:
         }
 
     def get(self, payload: Payload) -> Payload:
-        """The confirmation of GetConfiguration: the keys asked for, or all."""
-        wanted = payload.get("key") or list(self._values)
+        """Return the confirmation of GetConfiguration: the requested keys, or all."""
+        requested = payload.get("key") or list(self._values)
         return {
             "configurationKey": [
                 {"key": key, "readonly": key in READ_ONLY, "value": self._values[key]}
-                for key in wanted
+                for key in requested
                 if key in self._values
             ],
-            "unknownKey": [key for key in wanted if key not in self._values],
+            "unknownKey": [key for key in requested if key not in self._values],
         }
 
     def change(self, payload: Payload) -> Payload:
-        """The confirmation of ChangeConfiguration."""
+        """Store a value, and return the confirmation of ChangeConfiguration."""
         key, value = payload["key"], payload["value"]
         if key not in self._values:
             return {"status": "NotSupported"}

@@ -1,19 +1,17 @@
-"""The charger's wire: its connection, the queue of what is still unsaid, and the retrying.
+"""The connection of the simulated charger: a queue of Calls, and the repetition of unanswered ones.
 
-Floor: doors (demo). It knows frames, not cars: what a Call means is its `Behaviour`'s business.
+It knows frames but not their meaning, which is the duty of its `Behaviour`. The rules:
 
-The rules:
+- One Call is outstanding at a time (OCPP-J §4.1.1); an answer is matched by its unique id. Calls of
+  the Central System are answered at once, also while one of ours is outstanding.
+- The queue is first in, first out, and outlives connections. A transaction-related Call (OCPP 1.6
+  §3.7) stays at the head until a CallResult arrives. After a reconnect or a CallError it is sent
+  again under a new unique id. Any other Call is dropped when it cannot be sent.
+- A lost connection is opened again after a pause of 0.2 s, which doubles up to 2 s.
 
-- One Call outstanding at a time (OCPP-J §4.1.1); an answer is matched by its unique id. Calls from
-  the Central System are answered at once, also while ours is outstanding.
-- The queue is first in, first out and outlives connections. A *kept* Call (transaction-related,
-  OCPP 1.6 §3.7) stays at its head until a CallResult arrives and is sent again, under a new unique
-  id, after a reconnect or a CallError. Any other Call is dropped when it cannot be sent.
-- A connection that ends is opened again after a pause of 0.2 s that doubles up to 2 s.
-
-One thread owns the socket and both ends of the queue. Other threads take their turn with the
-`Condition` this wire shares with its behaviour, queue what they have to say and ring the doorbell.
-simple_websocket's reader thread rings the same doorbell, so the owner sleeps in one place.
+One thread owns the socket and sends from the queue. Other threads hold the `Condition` that
+connection and behaviour share, append to the queue and ring the doorbell. simple_websocket's reader
+thread rings the same doorbell, so the owner waits for one event only.
 """
 
 import itertools
@@ -24,141 +22,102 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from urllib.parse import quote
 
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request
-from wsproto.utilities import ProtocolError
-
+from shocpp.demo.websocket import CONNECTION_ERRORS, WebSocket
 from shocpp.demo.words import Payload, call_in_words, confirmation_in_words, error_in_words
-
-if TYPE_CHECKING:  # simple_websocket carries no types: the part of it that is used here
-
-    class SimpleWebsocketError(RuntimeError): ...
-
-    class Base:
-        sock: socket.socket
-        ws: WSConnection
-        connected: bool
-        thread: threading.Thread
-
-        def __init__(self, sock: socket.socket, kind: ConnectionType, **classes: Any) -> None: ...
-        def send(self, data: str) -> None: ...
-        def receive(self, timeout: float) -> str | bytes | None: ...
-        def close(self) -> None: ...
-
-else:
-    from simple_websocket.errors import SimpleWebsocketError
-    from simple_websocket.ws import Base
 
 TO_CENTRAL_SYSTEM = "charger → Central System"
 TO_CHARGER = "Central System → charger"
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 2.0
-RETRY_SECONDS = 0.5  # before a kept Call that drew a CallError is sent again
-ANSWER_SECONDS = 10.0  # a Call unanswered for longer: the line is dead, hang up
-HANDSHAKE_SECONDS = 5.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 2.0
+"""The pauses before a reconnect."""
 
-# What a dying connection raises, at connect, in the handshake and in mid-sentence.
-LOST = (OSError, SimpleWebsocketError, ProtocolError)
+RETRY_S = 0.5
+"""The pause before a transaction-related Call is sent again after a CallError."""
+
+ANSWER_TIMEOUT_S = 10.0
+"""A Call unanswered for longer means a dead connection, which is then closed."""
+
+HANDSHAKE_TIMEOUT_S = 5.0
 
 Report = Callable[[str, str, str], None]
+"""A listener to frames: direction, text of the frame, description in plain English."""
 
 
 @dataclass(frozen=True, eq=False)
 class Outgoing:
-    """A Call of ours. `payload` is asked for when it is sent, because a transaction's id is known
-    only once its start was confirmed; `answered` gets the confirmation, or None when the Call was
-    refused or dropped (a kept one never is). Both run in the charger's turn."""
+    """A Call to the Central System.
+
+    `payload` is called when the Call is sent, because a StopTransaction needs the id from the
+    confirmation of its start. `is_persistent` marks transaction-related Calls, which are repeated
+    until they are answered. `answered` gets the confirmation, or None if the Call was refused or
+    dropped. Both functions run while the shared condition is held.
+    """
 
     action: str
     payload: Callable[[], Payload]
-    kept: bool
+    is_persistent: bool
     answered: Callable[[Payload | None], None]
 
 
 class Behaviour(Protocol):
-    """What the wire asks of the charger, always in its turn."""
+    """The charger behind a connection; its methods run while the shared condition is held."""
 
     def greeting(self) -> list[Outgoing]:
-        """What is said first on every new connection."""
+        """Return the first Calls of every new connection."""
 
     def answer(self, action: str, payload: Payload) -> Payload | None:
-        """The confirmation of a Call from the Central System; None: NotImplemented; KeyError: a
-        field is missing."""
+        """Return the confirmation of a Call from the Central System.
 
-    def quiet(self) -> None:
-        """Nothing was sent for `quiet_seconds`."""
+        None means NotImplemented. Raises KeyError if the payload lacks a field.
+        """
 
-
-class Line(Base):
-    """One WebSocket, built as simple_websocket's Client is but for two things: its handshake has a
-    time limit, and its end wakes the reader thread (closing a descriptor does not)."""
-
-    def __init__(self, sock: socket.socket, path: str, doorbell: threading.Event) -> None:
-        self._path = path
-        reader = partial(threading.Thread, daemon=True)
-        kind = ConnectionType.CLIENT
-        super().__init__(sock, kind, thread_class=reader, event_class=lambda: doorbell)
-
-    def handshake(self) -> None:
-        host, port = self.sock.getpeername()
-        request = Request(host=f"{host}:{port}", target=self._path, subprotocols=["ocpp1.6"])
-        self.sock.sendall(self.ws.send(request))
-        event = None
-        while event is None:
-            self.ws.receive_data(self.sock.recv(4096))
-            event = next(self.ws.events(), None)
-        self.connected = isinstance(event, AcceptConnection)
-        self.sock.settimeout(None)
-
-    def hang_up(self) -> None:
-        with suppress(*LOST):
-            self.close()
-        with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
-        self.thread.join(1)
+    def send_heartbeat(self) -> None:
+        """Queue a Heartbeat, because nothing was sent for `heartbeat_s`."""
 
 
-class Wire:
-    """Speaks for one charger with one Central System, from `start` until `stop`."""
+class Connection:
+    """The connection of one charger to a Central System on 127.0.0.1, from `start` to `stop`."""
 
     def __init__(
         self,
         port: int,
         identity: str,
         behaviour: Behaviour,
-        turn: threading.Condition,
+        condition: threading.Condition,
         report: Report,
     ) -> None:
-        self.quiet_seconds = 300.0
+        self.heartbeat_s = 300.0
         self._address = ("127.0.0.1", port)
         self._path = "/" + quote(identity, safe="")
         self._behaviour = behaviour
-        self._turn = turn
+        self._condition = condition
         self._report = report
         self._queue: deque[Outgoing] = deque()
-        self._outstanding: str | None = None  # the unique id under which the head was sent
-        self._asked_at = self._said_at = self._not_before = 0.0
+        # The unique id under which the head of the queue was sent; None: it was not sent yet.
+        self._outstanding: str | None = None
+        # Moments of the monotonic clock: the outstanding Call was sent, any frame was sent, and
+        # the next Call may be sent.
+        self._call_sent_at = self._sent_at = self._not_before = 0.0
         self._unique_ids = itertools.count(1)
         self._doorbell = threading.Event()
         self._sock: socket.socket | None = None
         self._connected = self._hang_up = self._stopped = False
         self._online = True
-        self._owner = threading.Thread(target=self._live, name=f"charger {identity}", daemon=True)
+        self._owner = threading.Thread(target=self._run, name=f"charger {identity}", daemon=True)
 
     def start(self) -> None:
-        """Connect, and connect again, until `stop`."""
+        """Connect, and reconnect after each loss, until `stop`."""
         self._owner.start()
 
     def stop(self) -> None:
-        """End every thread; returns within a second."""
-        with self._turn:
+        """End all threads; returns within a second."""
+        with self._condition:
             self._stopped = True
-            self._turn.notify_all()
+            self._condition.notify_all()
             if self._sock:
                 with suppress(OSError):
                     self._sock.shutdown(socket.SHUT_RDWR)
@@ -167,126 +126,135 @@ class Wire:
             self._owner.join(1)
 
     def go_online(self, online: bool) -> None:
-        """Let the connection come back, or cut it and stay away."""
-        with self._turn:
+        """Allow connections, or cut the connection and allow no other."""
+        with self._condition:
             self._online = online
             self._hang_up = self._connected and (self._hang_up or not online)
-            self._turn.notify_all()
+            self._condition.notify_all()
         self._doorbell.set()
 
     def reboot(self) -> None:
-        """Cut the connection and start counting unique ids from 1 again, as go-e does."""
-        with self._turn:
+        """Cut the connection and count unique ids from 1 again, as a go-eCharger does."""
+        with self._condition:
             self._hang_up = self._connected
             self._unique_ids = itertools.count(1)
         self._doorbell.set()
 
     def queue(self, outgoing: Outgoing) -> None:
-        """Say it after everything else; what is not kept and cannot be said now is dropped."""
-        with self._turn:
-            if outgoing.kept or self._talking:
+        """Append a Call; a Call that is not persistent is dropped without a connection."""
+        with self._condition:
+            if outgoing.is_persistent or self._is_open:
                 self._queue.append(outgoing)
             else:
                 outgoing.answered(None)
         self._doorbell.set()
 
     def queue_first(self, outgoing: Outgoing, seconds: float) -> None:
-        """Say it before everything else, and nothing at all for so many seconds."""
-        with self._turn:
+        """Put a Call at the head of the queue, and send nothing for so many seconds."""
+        with self._condition:
             self._queue.appendleft(outgoing)
             self._not_before = monotonic() + seconds
 
     def wait_until_idle(self, timeout: float) -> bool:
-        """Whether, within `timeout` seconds, it was connected with nothing left to say."""
-        with self._turn:
-            return self._turn.wait_for(lambda: self._talking and not self._queue, timeout)
+        """Return True if within `timeout` seconds it was connected and the queue was empty."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._is_open and not self._queue, timeout)
 
     @property
-    def _talking(self) -> bool:
+    def _is_open(self) -> bool:
         return self._connected and self._online and not (self._hang_up or self._stopped)
 
     # --- the owner thread ---
 
-    def _live(self) -> None:
-        pause = FIRST_PAUSE
+    def _run(self) -> None:
+        """Connect and serve until `stop`."""
+        pause_s = FIRST_PAUSE_S
         while not self._stopped:
-            with self._turn:
-                self._turn.wait_for(lambda: self._stopped or self._online)
-            line = self._connect()
-            if line:
-                pause = FIRST_PAUSE
-                self._converse(line)
-            with self._turn:
-                self._turn.wait_for(lambda: self._stopped, pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopped or self._online)
+            websocket = self._connect()
+            if websocket:
+                pause_s = FIRST_PAUSE_S
+                self._serve(websocket)
+            with self._condition:
+                self._condition.wait_for(lambda: self._stopped, pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _connect(self) -> Line | None:
+    def _connect(self) -> WebSocket | None:
+        """Return an open WebSocket, or None if the Central System cannot be reached."""
         try:
-            sock = socket.create_connection(self._address, timeout=HANDSHAKE_SECONDS)
+            sock = socket.create_connection(self._address, timeout=HANDSHAKE_TIMEOUT_S)
         except OSError:
             return None
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Nagle cost 40 ms a frame
-        with self._turn:
-            self._sock = sock  # from here on `stop` can cut it
+        # Nagle's algorithm cost 40 ms a frame.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # Set before the handshake, so that `stop` can cut a handshake that hangs.
+        with self._condition:
+            self._sock = sock
             stopped = self._stopped
         try:
             if not stopped:
-                return Line(sock, self._path, self._doorbell)
-        except LOST:
+                return WebSocket(sock, self._path, self._doorbell)
+        except CONNECTION_ERRORS:
             pass
         sock.close()
         return None
 
-    def _converse(self, line: Line) -> None:
+    def _serve(self, websocket: WebSocket) -> None:
+        """Exchange frames until the connection ends."""
         self._connect_queue()
         try:
-            while self._talking:
-                self._hear(line)
-                self._say(line)
-                self._doorbell.wait(self._patience())
-        except (*LOST, json.JSONDecodeError):
+            while self._is_open:
+                self._receive(websocket)
+                self._send_next(websocket)
+                self._doorbell.wait(self._wait_s())
+        except (*CONNECTION_ERRORS, json.JSONDecodeError):
             pass
         finally:
-            line.hang_up()
+            websocket.hang_up()
             self._disconnect_queue()
 
     def _connect_queue(self) -> None:
-        with self._turn:
+        """Put the first Calls of a connection before all that is still queued."""
+        with self._condition:
             self._queue.extendleft(reversed(self._behaviour.greeting()))
-            self._said_at, self._not_before = monotonic(), 0.0
+            self._sent_at, self._not_before = monotonic(), 0.0
             self._connected = True
 
     def _disconnect_queue(self) -> None:
-        with self._turn:
+        """Drop the Calls that are not persistent, and wake all that wait for an answer."""
+        with self._condition:
             self._connected = self._hang_up = False
             self._sock = self._outstanding = None
-            dropped = [outgoing for outgoing in self._queue if not outgoing.kept]
-            self._queue = deque(outgoing for outgoing in self._queue if outgoing.kept)
+            dropped = [outgoing for outgoing in self._queue if not outgoing.is_persistent]
+            self._queue = deque(outgoing for outgoing in self._queue if outgoing.is_persistent)
             for outgoing in dropped:
                 outgoing.answered(None)
-            self._turn.notify_all()
+            self._condition.notify_all()
 
-    def _say(self, line: Line) -> None:
-        with self._turn:
+    def _send_next(self, websocket: WebSocket) -> None:
+        """Send the next Call if it is due; raises TimeoutError if the last one is unanswered."""
+        with self._condition:
             now = monotonic()
-            if self._outstanding and now - self._asked_at >= ANSWER_SECONDS:
+            if self._outstanding and now - self._call_sent_at >= ANSWER_TIMEOUT_S:
                 raise TimeoutError
-            if not self._queue and now - self._said_at >= self.quiet_seconds:
-                self._behaviour.quiet()
-            if not self._talking or self._outstanding or not self._queue or now < self._not_before:
+            if not self._queue and now - self._sent_at >= self.heartbeat_s:
+                self._behaviour.send_heartbeat()
+            if not self._is_open or self._outstanding or not self._queue or now < self._not_before:
                 return
             head, self._outstanding = self._queue[0], str(next(self._unique_ids))
-            self._asked_at = now
+            self._call_sent_at = now
             payload = head.payload()
             frame = [2, self._outstanding, head.action, payload]
-        self._send(line, frame, call_in_words(head.action, payload))
+        self._send(websocket, frame, call_in_words(head.action, payload))
 
-    def _hear(self, line: Line) -> None:
-        while (text := line.receive(timeout=0)) is not None:
+    def _receive(self, websocket: WebSocket) -> None:
+        """Handle all frames that have arrived; an answer to no outstanding Call is ignored."""
+        while (text := websocket.receive(timeout=0)) is not None:
             match json.loads(text):
                 case [2, unique_id, str(action), dict(payload)]:
                     self._report(TO_CHARGER, str(text), call_in_words(action, payload))
-                    self._answer(line, unique_id, action, payload)
+                    self._answer(websocket, unique_id, action, payload)
                 case [3, unique_id, dict(payload)] if unique_id == self._outstanding:
                     action = self._queue[0].action
                     self._report(TO_CHARGER, str(text), confirmation_in_words(action, payload))
@@ -296,43 +264,46 @@ class Wire:
                     self._report(TO_CHARGER, str(text), error_in_words(action, code))
                     self._settle(None)
 
-    def _answer(self, line: Line, unique_id: Any, action: str, payload: Payload) -> None:
+    def _answer(self, websocket: WebSocket, unique_id: Any, action: str, payload: Payload) -> None:
+        """Answer a Call of the Central System, with a CallError where the behaviour has none."""
         code = "NotImplemented"
         try:
-            with self._turn:
+            with self._condition:
                 confirmation = self._behaviour.answer(action, payload)
         except KeyError:
+            # OCPP-J 1.6 §4.2.3 spells the code with one r.
             confirmation, code = None, "OccurenceConstraintViolation"
         if confirmation is None:
-            self._send(line, [4, unique_id, code, "", {}], error_in_words(action, code))
+            self._send(websocket, [4, unique_id, code, "", {}], error_in_words(action, code))
         else:
             words = confirmation_in_words(action, confirmation)
-            self._send(line, [3, unique_id, confirmation], words)
+            self._send(websocket, [3, unique_id, confirmation], words)
 
     def _settle(self, confirmation: Payload | None) -> None:
-        with self._turn:
+        """Remove the outstanding Call; a refused persistent one stays and is sent again."""
+        with self._condition:
             self._outstanding = None
-            if confirmation is None and self._queue[0].kept:
-                self._not_before = monotonic() + RETRY_SECONDS
+            if confirmation is None and self._queue[0].is_persistent:
+                self._not_before = monotonic() + RETRY_S
                 return
             self._queue.popleft().answered(confirmation)
-            self._turn.notify_all()
+            self._condition.notify_all()
 
-    def _send(self, line: Line, frame: list[Any], words: str) -> None:
+    def _send(self, websocket: WebSocket, frame: list[Any], words: str) -> None:
         text = json.dumps(frame, separators=(",", ":"))
-        line.send(text)
-        self._said_at = monotonic()
+        websocket.send(text)
+        self._sent_at = monotonic()
         self._report(TO_CENTRAL_SYSTEM, text, words)
 
-    def _patience(self) -> float:
-        """Seconds until there is something to do without the doorbell."""
-        with self._turn:
-            if not self._talking:
+    def _wait_s(self) -> float:
+        """Return the seconds until something is due without the doorbell."""
+        with self._condition:
+            if not self._is_open:
                 return 0.0
             if self._outstanding:
-                due = self._asked_at + ANSWER_SECONDS
+                due = self._call_sent_at + ANSWER_TIMEOUT_S
             elif self._queue:
                 due = self._not_before
             else:
-                due = self._said_at + self.quiet_seconds
+                due = self._sent_at + self.heartbeat_s
         return max(0.0, due - monotonic())

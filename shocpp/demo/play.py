@@ -1,8 +1,8 @@
-"""`shocpp demo`: an evening in a make-believe garage, told in about ten seconds.
+"""`shocpp demo`: the evening of a simulated charger, in about ten seconds.
 
-Floor: doors (demo). The Central System is the real one in a process of its own, the charger a
-simulated one, the evening yesterday's: then its stop lies before now, and all of it in one month.
-Everything is printed by the thread that plays; the others hand their lines over.
+The Central System is the real one, in a process of its own. The evening is yesterday's, so its stop
+lies in the past and all of it in one month. Only the thread of `play` prints; other threads put
+their lines into a queue.
 """
 
 import signal
@@ -26,47 +26,55 @@ from shocpp.errors import Unreachable
 from shocpp.store.database import open_database
 
 CHARGE_POINT_ID, SERIAL = "garage", "219010"
-CANNED = "start-family"
+CANNED_CALL = "start-family"
 ENERGY_WH, POWER_W, SAMPLES = 33_000, 11_000, 12
 
-BEAT_S = 0.8
-SAMPLE_S = 0.4
-PATIENCE_S = 30.0
+PAUSE_S = 0.8
+"""The pause between two events, for people who read along."""
+
+SAMPLE_PAUSE_S = 0.4
+"""The pause between two meter values."""
+
+TIMEOUT_S = 30.0
+"""The longest wait for an answer of the server."""
+
 ATTEMPTS = 5
+"""The attempts of the canned call; one fails when the user kills the server meanwhile."""
 
 
-def play(port: int, say: Callable[[str], None]) -> None:
-    """Play it on 127.0.0.1:`port` (0: a free one); `say` gets the lines.
+def play(port: int, print_line: Callable[[str], None]) -> None:
+    """Run the demo on 127.0.0.1:`port` (0: a free one); `print_line` gets the lines.
 
-    Leaves no process and no folder behind, however it ends. Raises ConfigError where the server
-    cannot be started, Unreachable where it does not answer.
+    It leaves no process and no folder behind, however it ends. Raises ConfigError if the server
+    cannot be started, and Unreachable if it does not answer.
     """
     with (
         _ended_by(signal.SIGTERM, signal.SIGHUP),
         tempfile.TemporaryDirectory(prefix="shocpp-demo-") as folder,
     ):
-        stage = Stage(say)
-        with Server(Path(folder), port, stage.narrate) as server:
-            stage.evening = Evening(server.settings.zone)
+        output = Output(print_line)
+        with Server(Path(folder), port, output.event) as server:
+            output.clock = Clock(server.settings.zone)
             server.start()
-            _introduce(server, stage)
+            _introduce(server, output)
             with ChargePoint(
                 CHARGE_POINT_ID,
                 server.port,
-                now=stage.evening.now,
+                now=output.clock.now,
                 serial=SERIAL,
-                elapse=lambda passed: _elapse(passed, server, stage),
-                on_event=stage.frame,
+                elapse=lambda duration: _elapse(duration, server, output),
+                on_event=output.frame,
             ) as charger:
-                _play_evening(charger, server, stage)
-            moment = stage.evening.now()
+                _play_evening(charger, server, output)
+            moment = output.clock.now()
             year, month = f"{moment:%Y}", f"{moment:%m}"
-            bill = server.run("summary", year, month).rstrip("\n")
-            stage.tell("", f"The bill, as printed by: shocpp-summary {year} {month}", "", bill)
+            statement = server.run("summary", year, month).rstrip("\n")
+            command = f"shocpp-summary {year} {month}"
+            output.print("", f"The statement, as printed by: {command}", "", statement)
 
 
-class Evening:
-    """The charger's clock: yesterday evening, moving only when it is told to."""
+class Clock:
+    """The clock of the charger: it begins yesterday at 18:30 and moves only by `advance`."""
 
     def __init__(self, zone: ZoneInfo) -> None:
         yesterday = datetime.now(zone).date() - timedelta(days=1)
@@ -74,124 +82,129 @@ class Evening:
             yesterday.year, yesterday.month, yesterday.day, 18, 30, tzinfo=zone
         ).astimezone(UTC)
         self._zone = zone
-        self._passed = timedelta()
+        self._elapsed = timedelta()
 
     def now(self) -> datetime:
-        """The moment, in local time."""
-        return (self._begun + self._passed).astimezone(self._zone)
+        """Return the present moment in local time."""
+        return (self._begun + self._elapsed).astimezone(self._zone)
 
-    def pass_by(self, passed: timedelta) -> None:
-        """Let time pass."""
-        self._passed += passed
+    def advance(self, duration: timedelta) -> None:
+        """Move the clock forward."""
+        self._elapsed += duration
 
 
-class Stage:
-    """What the audience sees: lines from any thread, printed while the player pauses."""
+class Output:
+    """The output of the demo: a queue of lines from any thread, printed by `pause`."""
 
-    evening: Evening
+    clock: Clock
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
+    def __init__(self, print_line: Callable[[str], None]) -> None:
+        self._print_line = print_line
         self._lines: SimpleQueue[str] = SimpleQueue()
 
     def frame(self, direction: str, _frame: str, words: str) -> None:
-        """A frame, in plain words."""
-        self._lines.put(f"{self._clock}  {direction}   {words}")
+        """Queue a line for a frame, with its description."""
+        self._lines.put(f"{self._time}  {direction}   {words}")
 
-    def narrate(self, sentence: str) -> None:
-        """What happens beside the wire."""
-        self._lines.put(f"\n{self._clock}  {sentence}")
+    def event(self, sentence: str) -> None:
+        """Queue a line for an event other than a frame."""
+        self._lines.put(f"\n{self._time}  {sentence}")
 
-    def tell(self, *lines: str) -> None:
-        """What is no part of the evening."""
+    def print(self, *lines: str) -> None:
+        """Print all queued lines, then these, which have no time."""
         self.pause(0)
         for line in lines:
-            self._say(line)
+            self._print_line(line)
 
     def pause(self, seconds: float) -> None:
-        """Print what there is to print, for so long."""
+        """Print queued lines as they come, for this time."""
         deadline = monotonic() + seconds
         with suppress(Empty):
             while True:
-                self._say(self._lines.get(timeout=max(deadline - monotonic(), 0)))
+                self._print_line(self._lines.get(timeout=max(deadline - monotonic(), 0)))
 
     @property
-    def _clock(self) -> str:
-        return f"{self.evening.now():%H:%M}"
+    def _time(self) -> str:
+        return f"{self.clock.now():%H:%M}"
 
 
-def _introduce(server: Server, stage: Stage) -> None:
-    stage.tell(
-        f"The evening of {stage.evening.now():%Y-%m-%d} in about ten seconds.",
+def _introduce(server: Server, output: Output) -> None:
+    output.print(
+        f"The evening of {output.clock.now():%Y-%m-%d} in about ten seconds.",
         f"server (pid {server.pid}) on 127.0.0.1:{server.port}, its files in a scratch folder;",
-        "    kill it while the car charges, if you like: the bill stays the same",
+        "    kill it while the car charges, if you like: the statement stays the same",
         f"charger {CHARGE_POINT_ID}, simulated; the times are those of its clock",
     )
 
 
-def _play_evening(charger: ChargePoint, server: Server, stage: Stage) -> None:
-    evening = stage.evening
-    stage.narrate("The charger is switched on.")
-    _wait_until_idle(charger, server, stage)
-    evening.pass_by(timedelta(minutes=4))
-    stage.pause(BEAT_S)
-    stage.narrate("A car comes home and is plugged in.")
+def _play_evening(charger: ChargePoint, server: Server, output: Output) -> None:
+    clock = output.clock
+    output.event("The charger is switched on.")
+    _wait_until_idle(charger, server, output)
+    clock.advance(timedelta(minutes=4))
+    output.pause(PAUSE_S)
+    output.event("A car comes home and is plugged in.")
     charger.plug_in()
-    stage.pause(BEAT_S)
-    evening.pass_by(timedelta(minutes=1))
-    stage.narrate(f"Somebody asks Siri for {CANNED}: a start with family-y's card is queued.")
-    _start_by_call(charger, server, stage)
-    stage.pause(BEAT_S)
-    stage.narrate(f"The car charges, three hours at {POWER_W // 1000} kW.")
+    output.pause(PAUSE_S)
+    clock.advance(timedelta(minutes=1))
+    output.event(f"Somebody asks Siri for {CANNED_CALL}: a start with family-y's card is queued.")
+    _start_by_call(charger, server, output)
+    output.pause(PAUSE_S)
+    output.event(f"The car charges, three hours at {POWER_W // 1000} kW.")
     charger.charge(ENERGY_WH, SAMPLES, POWER_W)
-    stage.pause(BEAT_S)
-    evening.pass_by(timedelta(minutes=12))
-    stage.narrate("The car is unplugged.")
+    output.pause(PAUSE_S)
+    clock.advance(timedelta(minutes=12))
+    output.event("The car is unplugged.")
     charger.unplug()
-    _wait_until_idle(charger, server, stage)
-    stage.pause(BEAT_S)
+    _wait_until_idle(charger, server, output)
+    output.pause(PAUSE_S)
 
 
-def _elapse(passed: timedelta, server: Server, stage: Stage) -> None:
-    """The time between two samples, much shortened."""
-    stage.pause(SAMPLE_S)
+def _elapse(duration: timedelta, server: Server, output: Output) -> None:
+    """Advance the clock by the time between two samples, after a much shorter real pause."""
+    output.pause(SAMPLE_PAUSE_S)
     server.check()
-    stage.evening.pass_by(passed)
+    output.clock.advance(duration)
 
 
-def _start_by_call(charger: ChargePoint, server: Server, stage: Stage) -> None:
-    """The canned call of the example, again where the server was killed meanwhile."""
+def _start_by_call(charger: ChargePoint, server: Server, output: Output) -> None:
+    """Start the transaction by the canned call of the example; repeat it if the server died.
+
+    Raises Unreachable after the last attempt.
+    """
     settings = server.settings
-    canned = canned_call(settings.canned_file, CANNED)._replace(waits=False)
+    canned = canned_call(settings.canned_file, CANNED_CALL)._replace(waits=False)
     for attempt in range(ATTEMPTS):
-        # Under its own name a second try within ten seconds would only get the first one's answer.
-        asked = canned._replace(name=f"{CANNED} {attempt}")
+        # The same name within ten seconds would return the answer of the first attempt.
+        renamed = canned._replace(name=f"{CANNED_CALL} {attempt}")
         with open_database(settings.database) as db:
-            answer = answer_canned(db, settings, asked, "the demo")
-        _wait_until_idle(charger, server, stage)
+            answer = answer_canned(db, settings, renamed, "the demo")
+        _wait_until_idle(charger, server, output)
         if charger.transaction_id is not None:
-            stage.narrate(f"Siri says: {answer.line}")
+            output.event(f"Siri says: {answer.line}")
             return
     raise Unreachable("the demo's charger was not reached; try again")
 
 
-def _wait_until_idle(charger: ChargePoint, server: Server, stage: Stage) -> None:
-    deadline = monotonic() + PATIENCE_S
+def _wait_until_idle(charger: ChargePoint, server: Server, output: Output) -> None:
+    """Print until all messages of the charger are answered; raises Unreachable after a timeout."""
+    deadline = monotonic() + TIMEOUT_S
     while not charger.wait_until_idle(timeout=0.2):
-        stage.pause(0)
+        output.pause(0)
         server.check()
         if monotonic() > deadline:
-            raise Unreachable(f"the demo's server does not answer within {PATIENCE_S:.0f} s")
-    stage.pause(0)
+            raise Unreachable(f"the demo's server does not answer within {TIMEOUT_S:.0f} s")
+    output.pause(0)
 
 
 @contextmanager
 def _ended_by(*signals: signal.Signals) -> Iterator[None]:
-    """Let these signals end the block as Ctrl-C does, so that it can tidy up."""
+    """Let these signals end the block as Ctrl-C does, so that it cleans up."""
 
     def end(number: int, _frame: object) -> NoReturn:
         sys.exit(128 + number)
 
+    # Only the main thread may set signal handlers.
     if threading.current_thread() is not threading.main_thread():
         yield
         return

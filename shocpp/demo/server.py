@@ -1,8 +1,7 @@
-"""The demo's own Central System: the real one, as a process, in a scratch home folder.
+"""The Central System of the demo: the real one, as a process, in a scratch home folder.
 
-Floor: doors (demo). It is started again on its port whenever it ends, however it was ended. Nothing
-of the user's is read or written: no SHOCPP_ variable is inherited, and every path lies in the
-scratch folder.
+It is started again on its port whenever it ends. It neither reads nor writes files of the user: no
+SHOCPP_ variable is inherited, and every path lies in the scratch folder.
 """
 
 import os
@@ -21,20 +20,22 @@ from shocpp.errors import ConfigError
 from shocpp.settings import CHECKOUT, DEFAULT_ZONE, Settings, read_settings
 
 ADDRESS = "127.0.0.1"
-STOP_SECONDS = 5.0
+STOP_TIMEOUT_S = 5.0
 NOT_INHERITED = ("SHOCPP_", "WS_", "GUNICORN_")
+"""The prefixes of environment variables that the server does not get."""
 
 
 class Server:
-    """One `shocpp-listener` in `folder`, from `start` until the end of the `with` block.
+    """A `shocpp-listener` in `folder`, from `start` until the end of the `with` block.
 
-    `tell` gets a sentence whenever it had to be started again, on a thread of this server's own.
+    `report` gets a sentence each time the server was started again. It runs on a thread of this
+    class. The constructor raises ConfigError if the port is taken.
     """
 
-    def __init__(self, folder: Path, port: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, port: int, report: Callable[[str], None]) -> None:
         self.port = _free_port(port)
         self._folder = folder
-        self._tell = tell
+        self._report = report
         self._environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith(NOT_INHERITED)},
             "SHOCPP_HOME": str(folder),
@@ -42,7 +43,7 @@ class Server:
             "WS_PORT": str(self.port),
             "TZ": DEFAULT_ZONE,
         }
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher = threading.Thread(target=self._watch, name="watcher", daemon=True)
         self._stopping = False
@@ -53,12 +54,12 @@ class Server:
 
     @property
     def settings(self) -> Settings:
-        """What it runs with."""
+        """The settings of the server."""
         return read_settings(self._environment)
 
     @property
     def pid(self) -> int:
-        """The process to kill, for those who want to see what happens then."""
+        """The id of the server's process."""
         assert self._process is not None
         return self._process.pid
 
@@ -69,17 +70,20 @@ class Server:
         self._stop()
 
     def start(self) -> None:
-        """Start it, and again whenever it ends."""
+        """Start the server, and start it again whenever it ends."""
         self._process = self._spawn()
         self._watcher.start()
 
     def check(self) -> None:
-        """Raises ConfigError with its last words where it could not be started."""
+        """Raise ConfigError with the last line of its log if the server could not be started."""
         if self._trouble is not None:
             raise ConfigError(self._trouble)
 
     def run(self, command: str, *arguments: str) -> str:
-        """What one of the console scripts prints in its home; `command` is its name in the CLI."""
+        """Run a console script in the server's home, and return its output.
+
+        `command` is the name of its function in `interfaces.cli`. Raises ConfigError if it fails.
+        """
         done = subprocess.run(
             [*_console_script(command), *arguments],
             env=self._environment,
@@ -102,7 +106,8 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Its workers can be ended with it, and Ctrl-C is for the demo to hear.
+                # A process group of its own: its workers can be killed with it, and Ctrl-C in the
+                # terminal reaches the demo only.
                 start_new_session=True,
             )
 
@@ -111,46 +116,50 @@ class Server:
         return self._folder / "log"
 
     def _watch(self) -> None:
+        """Start the server again after each end; an exit code above 0 is a failed start."""
         process = self._process
         while process is not None:
             code = process.wait()
-            with self._turn:
-                _kill_group(process.pid)  # workers without a master keep the port
+            with self._lock:
+                # Workers without a master keep the port.
+                _kill_group(process.pid)
                 process = None
                 if code > 0:
-                    said = self._log_file.read_text(errors="replace").strip().splitlines()
-                    self._trouble = said[-1] if said else f"the server ended with {code}"
+                    lines = self._log_file.read_text(errors="replace").strip().splitlines()
+                    self._trouble = lines[-1] if lines else f"the server ended with {code}"
                 elif not self._stopping:
                     process = self._process = self._spawn()
             if process is not None:
-                self._tell(f"The server has ended, and is started again (pid {process.pid}).")
+                self._report(f"The server has ended, and is started again (pid {process.pid}).")
 
     def _stop(self) -> None:
-        with self._turn:
+        with self._lock:
             self._stopping = True
             process = self._process
         if process is None:
             return
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(STOP_TIMEOUT_S)
         _kill_group(process.pid)
         process.wait()
         if self._watcher.is_alive():
-            self._watcher.join(STOP_SECONDS)
+            self._watcher.join(STOP_TIMEOUT_S)
 
 
 def _console_script(command: str) -> list[str]:
-    """A console script under this interpreter, wherever the script itself was installed."""
+    """Return the command of a console script, run by this interpreter and not found by PATH."""
     return [sys.executable, "-c", f"from shocpp.interfaces.cli import {command}; {command}()"]
 
 
 def _free_port(port: int) -> int:
+    """Return the port, or a free one for 0; raises ConfigError if it is taken."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((ADDRESS, port))
-            probe.listen(1)  # two may bind with SO_REUSEADDR, one may listen
+            # With SO_REUSEADDR two sockets may bind a port, but only one may listen.
+            probe.listen(1)
         except OSError as error:
             raise ConfigError(
                 f"cannot listen on {ADDRESS}:{port}: {error.strerror}; leave --port out"
@@ -159,5 +168,6 @@ def _free_port(port: int) -> int:
 
 
 def _kill_group(pid: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # macOS: nobody left but zombies
+    # macOS answers EPERM if only zombies are left in the group.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

@@ -1,7 +1,6 @@
-"""Frames in plain words: one English sentence for whoever watches the demo.
+"""Descriptions of frames in plain English, for the output of the demo (pure).
 
-Floor: doors (demo). Pure all the same: a payload comes in, a sentence goes out; a payload that
-lacks a field still gets a sentence.
+A payload that lacks a field gets a description, too.
 """
 
 from collections.abc import Callable
@@ -17,17 +16,19 @@ STATUS_WORDS = {
     "Charging": "charging",
     "Finishing": "no longer charging, car still plugged in",
 }
+"""The description of each status of a connector."""
 
 
 def _meter_values(payload: Payload) -> str:
-    read = {
+    """Return power and register of a MeterValues; samples of single phases are left out."""
+    values = {
         sampled.get("measurand"): float(sampled["value"])
         for meter_value in payload.get("meterValue", [])
         for sampled in meter_value["sampledValue"]
         if "phase" not in sampled
     }
-    kilowatts = read.get("Power.Active.Import", 0.0) / 1000
-    meter_wh = int(read.get("Energy.Active.Import.Register", 0))
+    kilowatts = values.get("Power.Active.Import", 0.0) / 1000
+    meter_wh = int(values.get("Energy.Active.Import.Register", 0))
     return f"charging: {kilowatts:.1f} kW, meter {grouped(meter_wh)} Wh"
 
 
@@ -58,16 +59,17 @@ CALL_WORDS: dict[str, Callable[[Payload], str]] = {
     "TriggerMessage": lambda p: f"send me a {p.get('requestedMessage')}",
     "UnlockConnector": lambda p: f"unlock connector {p.get('connectorId')}",
 }
+"""The description of each Call, by action."""
 
 
 def call_in_words(action: str, payload: Payload) -> str:
-    """The sentence for a Call."""
-    sentence = CALL_WORDS.get(action)
-    return sentence(payload) if sentence else action
+    """Return the description of a Call; an unknown action is its own description."""
+    describe = CALL_WORDS.get(action)
+    return describe(payload) if describe else action
 
 
 def confirmation_in_words(action: str, payload: Payload) -> str:
-    """The sentence for a CallResult; `action` is that of the Call it answers."""
+    """Return the description of a CallResult; `action` is that of the answered Call."""
     status = payload.get("status") or payload.get("idTagInfo", {}).get("status")
     if action == "StartTransaction":
         return f"{status}: transaction {payload.get('transactionId')}"
@@ -80,10 +82,10 @@ def confirmation_in_words(action: str, payload: Payload) -> str:
 
 
 def error_in_words(action: str, code: str) -> str:
-    """The sentence for a CallError."""
+    """Return the description of a CallError; `action` is that of the answered Call."""
     return f"{action} refused: {code}"
 
 
 def grouped(number: int) -> str:
-    """9043500 as `9 043 500`."""
+    """Return a number with its digits in groups of three: `9 043 500`."""
     return f"{number:,}".replace(",", " ")

@@ -77,7 +77,7 @@ CLIMBING = {
 """Imports that the tables forbid and that exist all the same. Reports set missing prices of an open
 month while they print; "One way through" makes printing read-only."""
 
-SIMULATED = ("charge_point", "configuration", "meter", "wire", "words")
+SIMULATED = ("charge_point", "configuration", "connection", "meter", "websocket", "words")
 """Modules of the demo that play the Charge Point: they import nothing of the product."""
 
 PURE = {
