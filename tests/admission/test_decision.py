@@ -285,8 +285,8 @@ def test_a_refused_attempt_needs_no_command_once_the_charger_is_admitted(
     with charger(server, "garage", b"old-one!") as garage:
         heartbeat(garage)
     by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
-    assert by_name["garage", "no password"] == "one with its name has been let in since"
-    assert by_name["court", "not listed"] == "it is listed now, and has not come back yet"
+    assert by_name["garage", "no password"] == "a charger with its name has been let in since"
+    assert by_name["court", "not listed"] == "it is listed now, and has not connected again yet"
 
 
 def test_an_origin_of_the_allowlist_is_admitted(home: Home, serve: Callable[..., Server]) -> None:

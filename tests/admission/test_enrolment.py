@@ -90,7 +90,7 @@ def test_add_names_the_chargers_that_are_refused_from_now_on(
     server = serve()
     assert status_of(server, "my yard") == 101
     done = add(home, "garage")
-    assert "my yard has been here and will not be let in again" in done.stdout
+    assert "my yard is known but not listed, so it is kept out" in done.stdout
     assert "shocpp charge-points add 'my yard'" in done.stdout
     assert "has been here" not in add(home, "*", "--no-password").stdout
 
@@ -297,7 +297,7 @@ def test_both_passwords_are_in_force_when_the_connection_ends_during_a_rotation(
         wait_for(lambda: garage.calls)
     asking.join(30)
     password = printed(asked[0])
-    assert "what became of it is not known" in asked[0].stdout
+    assert "but its answer is not known" in asked[0].stdout
     assert status_of(server, "garage", b"old-one!") == 101
     assert status_of(server, "garage", password.encode()) == 101
     assert status_of(server, "garage", b"old-one!") == 401

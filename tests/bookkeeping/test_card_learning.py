@@ -79,7 +79,7 @@ def test_the_next_unknown_card_is_learned_and_accepted_at_once(home: Home, serve
         assert call(wire, "Authorize", {"idTag": "04:A2:0B"})["idTagInfo"] == {"status": "Invalid"}
         told, complaints = process.communicate(timeout=20)
         assert (process.returncode, told) == (0, "04:A2:0B is family-y's card now\n")
-        assert complaints == "3333 is family-y's already\n"
+        assert complaints == "3333 already belongs to family-y\n"
         assert call(wire, "Authorize", {"idTag": "04a20b"})["idTagInfo"] == {"status": "Accepted"}
     text = home.tags_file.read_text()
     assert json.loads(text)[1]["ids"] == ["3333", "4444", "04:A2:0B"]
@@ -105,7 +105,7 @@ def test_what_the_card_has_charged_before_goes_to_its_account(home: Home, server
         under_way = start(wire, "ABCD", 5_000, "2026-10-01T07:00:00Z")
         told, _ = process.communicate(timeout=20)
         assert "replacement  2026-10-01 08:00:00  4000 Wh of family-y" in told
-        assert "what it is charging is family-y's when it stops" in told
+        assert "its open transaction will be booked to family-y when it stops" in told
         stop(wire, under_way, 6_000, "2026-10-01T08:00:00Z")
     assert home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account") == [
         ("family-y", 5_000),

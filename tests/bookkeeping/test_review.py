@@ -321,7 +321,7 @@ def test_a_record_is_decided_on_once(garage: Home) -> None:
 def test_a_decision_says_why(garage: Home) -> None:
     done = garage.run("shocpp", "review", "dismiss", "1", "--why", " ")
     assert done.returncode == 2
-    assert "--why must say something" in done.stderr
+    assert "--why must not be empty" in done.stderr
 
 
 def test_a_connector_is_listed_with_its_name(garage: Home) -> None:

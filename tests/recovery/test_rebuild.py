@@ -190,8 +190,8 @@ def test_a_lost_database_comes_back_from_its_files(garage: Home) -> None:
     done = garage.run("shocpp", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"{garage.database} is made again\n"
-        "frames and calls are gone; open transactions are booked when they stop\n"
+        f"{garage.database} is rebuilt\n"
+        "frames and Calls are lost; open transactions are booked when they stop\n"
         "17 records taken, 0 were there, 0 refused\n"
     )
     assert books(garage, *METERS) == before
@@ -223,7 +223,7 @@ def test_what_is_no_database_of_ours_any_more_is_replaced_and_kept(
     done = garage.run("shocpp", "rebuild")
     assert done.returncode == 0, done.stderr
     (aside,) = path.parent.glob("shocpp.sqlite3.2*")
-    assert f"the old one is {aside}" in done.stdout
+    assert f"the old database is {aside}" in done.stdout
     assert aside.read_bytes() == damaged
     assert books(garage)[:2] == before[:2]
 
@@ -525,7 +525,7 @@ def test_a_file_that_its_frames_do_not_bear_out_is_superseded(garage: Home) -> N
     path.write_text(json.dumps(told | {"consumed_wh": 1}))
     done = garage.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
-    assert f"its frames do not bear it out: {path}" in done.stdout
+    assert f"the frames do not confirm this file, so it is renamed: {path}" in done.stdout
     assert books(garage) == before
     assert json.loads(path.read_text()) == told
     assert json.loads(path.with_name(f"{path.name}.superseded").read_text())["consumed_wh"] == 1

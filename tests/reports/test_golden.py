@@ -626,7 +626,9 @@ def test_statements_are_written_to_the_given_folder(october: Home, tmp_path: Pat
     """A folder gets one for each account, or only that of the given account."""
     for folder in ("all", "one"):
         (tmp_path / folder).mkdir()
-    assert statement(october, "-o", str(tmp_path / "all")) == f"4 papers are in {tmp_path}/all\n"
+    assert (
+        statement(october, "-o", str(tmp_path / "all")) == f"4 statements are in {tmp_path}/all\n"
+    )
     assert sorted(file.name for file in (tmp_path / "all").iterdir()) == [
         *("2026-10_001_company-x.txt", "2026-10_002_family-y.txt"),
         *("2026-10_003_company-z.txt", "2026-10_004_club.txt"),
@@ -658,11 +660,11 @@ def test_a_closed_pipe_is_no_error(october: Home) -> None:
         ("2026 10 --account x", 2, "there is no account 'x' in this month; one of: club, company"),
         ("2026 10 --account unassigned", 2, "there is no account 'unassigned' in this month"),
         ("2026 10 --year 2026", 2, "--year takes neither a month nor --send"),
-        ("2026", 2, "say which month, such as: shocpp-summary 2026 09, or --year 2026"),
+        ("2026", 2, "name a month, such as: shocpp-summary 2026 09, or use --year 2026"),
         ("--year 2026 --account x", 2, "there is no account 'x' in 2026; one of: club, company-x"),
         ("2026 10 -o none/paper.txt", 2, "there is no folder none; make it first: mkdir -p none"),
         ("2026 10 --format pdf -o conf/tags.json", 2, "conf/tags.json is a file; a PDF is of one"),
-        ("--year 2026 -o conf", 2, "conf is a folder; say a file in it: -o conf/FILE"),
+        ("--year 2026 -o conf", 2, "conf is a folder; name a file in it: -o conf/FILE"),
         ("2100 1", 2, "2100 is not in the range 2000<=x<=2099"),
         ("2026 13", 2, "13 is not in the range 1<=x<=12"),
     ],

@@ -47,7 +47,7 @@ def test_a_copy_is_one_file_with_all_rows(garage: Home) -> None:
     copy = garage.folder / "copy.sqlite3"
     done = garage.run("shocpp", "backup", str(copy))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{copy} is a whole copy of {garage.database}\n"
+    assert done.stdout == f"{copy} is a complete copy of {garage.database}\n"
     assert copy.stat().st_mode & 0o777 == 0o600
     assert query(copy, "PRAGMA journal_mode") == [("delete",)]
     assert query(copy, "SELECT * FROM accounting") == garage.query("SELECT * FROM accounting")

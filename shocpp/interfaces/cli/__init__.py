@@ -1,4 +1,4 @@
-"""The command line (a door): `shocpp VERB`, and the seed's commands under their own names."""
+"""The command line: `shocpp VERB`, and five commands under the names of the seed's scripts."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""Commands that send something to a charger (a door)."""
+"""Commands that send Calls to chargers, and the list of these Calls."""
 
 import json
 import sys
@@ -9,10 +9,10 @@ import click
 from shocpp.errors import Unreachable, UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
-    LONGEST_S,
+    MAX_TIMEOUT_S,
     charger_option,
     one_line_errors,
-    patience_option,
+    timeout_option,
     user_name,
 )
 from shocpp.interfaces.cli.listings import print_view
@@ -22,29 +22,31 @@ from shocpp.settings import read_settings
 
 @click.command(context_settings=HELP)
 @charger_option
-@patience_option(5.0, "How long to wait for the answer.")
-@click.option("--force", is_flag=True, help="Send a payload that OCPP 1.6 does not allow.")
+@timeout_option(5.0, "The time to wait for the answer.")
+@click.option("--force", is_flag=True, help="No check against OCPP 1.6 before the Call is sent.")
 @click.argument("call")
 @click.argument("payload", default="{}")
 @one_line_errors
 def command(charge_point: str | None, timeout: float, force: bool, call: str, payload: str) -> None:
-    """Send a CALL such as Reset to a charger, and print its confirmation.
+    """Send a Call such as Reset to a charger, and print its confirmation.
 
-    PAYLOAD is the inner JSON of the request, "-" reads it from the input. RemoteStopTransaction
-    takes {"charge_point": …} or {"account": …} in place of a transactionId.
+    PAYLOAD is the JSON object of the request; "-" reads it from standard input.
+    RemoteStopTransaction also takes {"charge_point": …} or {"account": …} instead of a
+    transactionId.
 
     \b
     Example: shocpp-command -c garage ChangeConfiguration '{"key": "LightIntensity", "value": 50}'
     """
     from shocpp.calls.placing import CallOptions, confirmation_of, place_call
 
-    if not timeout <= LONGEST_S:  # NaN, which click lets through
-        raise UsageError(f"-t must be more than 0 and at most {LONGEST_S:g} seconds")
+    # click's FloatRange accepts NaN: each of its comparisons with NaN is False.
+    if not timeout <= MAX_TIMEOUT_S:
+        raise UsageError(f"-t must be more than 0 and at most {MAX_TIMEOUT_S:g} seconds")
     text = sys.stdin.read() if payload == "-" else payload
-    asked = CallOptions(f"shocpp-command of {user_name()}", timeout)
+    options = CallOptions(f"shocpp-command of {user_name()}", timeout)
     try:
         outcome = place_call(
-            read_settings(), charge_point, call, _object(text), asked, forced=force
+            read_settings(), charge_point, call, _json_object(text), options, forced=force
         )
     except Unreachable as error:
         _fail(f"OCPP unreachable. {error}")
@@ -53,18 +55,18 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     elif outcome.state == "refused":
         _fail(f"{outcome.error_code or 'GenericError'} {outcome.error_description or ''}")
     elif outcome.state == "unknown":
-        told = outcome.error_description or "the process that held the charger has died"
-        _fail(f"outcome unknown: it was sent, then {told}; see: shocpp transactions")
+        reason = outcome.error_description or "the process that held the charger has died"
+        _fail(f"outcome unknown: it was sent, then {reason}; see: shocpp transactions")
     else:
-        told = outcome.error_description or "it was sent, and may have been carried out"
-        _fail(f"OCPP unreachable. No answer in {timeout:g} s: {told}")
+        reason = outcome.error_description or "it was sent, and may have been carried out"
+        _fail(f"OCPP unreachable. No answer in {timeout:g} s: {reason}")
 
 
 @click.command(context_settings=HELP)
 @click.argument("name")
 @one_line_errors
 def caller(name: str) -> None:
-    """Ask for a canned call of conf/canned.json; prints its one-line answer.
+    """Run a canned call of conf/canned.json, and print its one-line answer.
 
     \b
     Example: shocpp-caller start-family
@@ -87,12 +89,17 @@ def caller(name: str) -> None:
 
 @click.command(context_settings=HELP)
 @click.option(
-    "-n", "--last", type=click.IntRange(1), default=50, show_default=True, help="How many."
+    "-n",
+    "--last",
+    type=click.IntRange(1),
+    default=50,
+    show_default=True,
+    help="The number of Calls.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
 @one_line_errors
 def calls(last: int, as_json: bool) -> None:
-    """List the newest Calls to chargers: who asked, their state and their answers.
+    """List the newest Calls to chargers: their origin, state and answer.
 
     \b
     Example: shocpp calls -n 5
@@ -100,9 +107,11 @@ def calls(last: int, as_json: bool) -> None:
     print_view("calls", as_json, last)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json_object(text: str) -> dict[str, Any]:
+    """Return the JSON object in the text; raises UsageError if there is none."""
     try:
         payload = json.loads(text)
+    # Deeply nested JSON raises RecursionError instead of ValueError.
     except (ValueError, RecursionError) as error:
         raise UsageError(f"the payload is not JSON: {error}; see: shocpp-command --help") from None
     if not isinstance(payload, dict):
@@ -111,5 +120,6 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _fail(sentence: str) -> NoReturn:
+    """Print the sentence as one line on stderr, and exit with code 1."""
     click.echo(one_line(sentence.strip()), err=True)
     sys.exit(1)

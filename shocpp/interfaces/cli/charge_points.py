@@ -1,4 +1,4 @@
-"""The command that lists chargers and lets them in (a door)."""
+"""The command `charge-points`: list chargers, and let them in."""
 
 import json
 import shlex
@@ -19,22 +19,25 @@ from shocpp.store.database import open_database
 if TYPE_CHECKING:
     from shocpp.configuration.charge_points import Allowlist
 
-MOST_SHOWN = 20
-OTHERS = "*"
+MAX_LISTED = 20
+"""The longest list of refused or unlisted chargers below another output."""
 
-NAME_IT = "put a name behind the last slash of the address in the charger"
+WILDCARD = "*"
+"""The entry for all chargers without one of their own."""
 
-ROTATE_WITHIN_S = 40.0
-"""A charger that has just connected takes no commands for half a minute."""
+ADD_A_NAME = "in the charger, add a name after the last slash of the address"
+
+ROTATION_TIMEOUT_S = 40.0
+"""The time to wait for the charger: one that has just connected takes no Calls for 30 s."""
 
 
 @click.group("charge-points", context_settings=HELP, invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
-@click.option("--refused", is_flag=True, help="List who was not let in, and nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
+@click.option("--refused", is_flag=True, help="Only the chargers that were not let in.")
 @click.pass_context
 @one_line_errors
 def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
-    """List the chargers that have been here, whether they are connected, and who was not let in.
+    """List all known chargers with their state, and those that were not let in.
 
     `add` lets a charger in: it writes conf/charge_points.json.
 
@@ -44,116 +47,134 @@ def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     if refused and as_json:
-        click.echo(json.dumps(_refused(), ensure_ascii=False, indent=2))
+        click.echo(json.dumps(_refused_attempts(), ensure_ascii=False, indent=2))
         return
     if not refused:
         print_view("charge_points", as_json)
     if not as_json:
-        _print_refused(_refused() if refused else _refused()[:MOST_SHOWN], quiet=not refused)
+        rows = _refused_attempts()
+        _print_refused(rows if refused else rows[:MAX_LISTED], quiet=not refused)
 
 
-def _refused() -> list[dict[str, Any]]:
-    """The attempts that failed, the newest first, each with what would let it in."""
+def _refused_attempts() -> list[dict[str, Any]]:
+    """Return the refused attempts to connect, newest first, each with its `remedy`."""
     from shocpp.store.views import rows_of
 
     settings = read_settings()
     with open_database(settings.database) as db:
         rows = rows_of(db, "refused_attempts")
-        heard = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
+        last_seen = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
     rows.sort(key=lambda row: row["last_at"], reverse=True)
     allowlist = _readable_allowlist(settings)
     return [
-        {**row, "remedy": _remedy_now(row, heard.get(row["id"], ""), allowlist)} for row in rows
+        {**row, "remedy": _remaining_remedy(row, last_seen.get(row["id"], ""), allowlist)}
+        for row in rows
     ]
 
 
 def _readable_allowlist(settings: Settings) -> "Allowlist | None":
+    """Return the allowlist, or None if there is none or it cannot be read."""
     from shocpp.configuration.charge_points import load_allowlist_or_none
 
     try:
         return load_allowlist_or_none(settings.charge_points_file)
-    except ConfigError:  # told by shocpp check
+    # The list of chargers is still useful; `shocpp check` reports the broken file.
+    except ConfigError:
         return None
 
 
-def _remedy_now(row: Mapping[str, Any], heard: str, allowlist: "Allowlist | None") -> str:
-    """What is still to be done for a charger that was refused."""
+def _remaining_remedy(row: Mapping[str, Any], last_seen: str, allowlist: "Allowlist | None") -> str:
+    """Return the next step for a refused charger, or the reason why none is needed.
+
+    `last_seen` is the time of the last message under its name, ISO 8601 or empty.
+    """
     reason = row["reason"]
-    if heard > row["last_at"] and reason != "name taken":  # by whoever has the name
-        return "one with its name has been let in since"
+    # After "name taken" these messages come from the other charger, which holds the name.
+    if last_seen > row["last_at"] and reason != "name taken":
+        return "a charger with its name has been let in since"
     if reason == "not listed" and allowlist is not None and allowlist.entry(row["id"]) is not None:
-        return "it is listed now, and has not come back yet"
+        return "it is listed now, and has not connected again yet"
     return remedy(row)
 
 
 def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
+    """Print refused attempts, one per line; without any, print "none" unless `quiet`."""
     if not rows:
         if not quiet:
             click.echo("none")
         return
     click.echo("not let in, the newest first:")
     for row in rows:
-        what = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
-        often = f", {row['attempts']} times" if row["attempts"] > 1 else ""
+        reason = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
+        count = f", {row['attempts']} times" if row["attempts"] > 1 else ""
         name = shlex.quote(row["id"]) if row["id"] else "without a name"
-        line = f"{row['last_at']}  {name} from {row['address']}: {what}{often}; {row['remedy']}"
+        line = f"{row['last_at']}  {name} from {row['address']}: {reason}{count}; {row['remedy']}"
         click.echo(f"  {one_line(line)}")
 
 
 def remedy(row: Mapping[str, Any]) -> str:
-    """What lets a charger in that was refused, mostly a command."""
-    name, told = _quoted(row["id"]), shlex.quote(row["told"])
+    """Return the next step that lets a refused charger in, mostly a command.
+
+    `row` is a row of the view `refused_attempts`. Its `told` is the presented user name or Origin.
+    The command is quoted for a shell.
+    """
+    name, presented = _quoted(row["id"]), shlex.quote(row["told"])
     add = "shocpp charge-points add"
     return {
-        "no password": f"type its password in; a new one: {add} --replace {name}; if it cannot "
-        f"show any: {add} --no-password {name}",
-        "wrong password": f"type its password in; a new one: {add} --replace {name}"
+        "no password": f"enter its password in the charger; for a new one: {add} --replace {name}; "
+        f"if it cannot send one: {add} --no-password {name}",
+        "wrong password": f"enter its password in the charger; for a new one: {add} --replace "
+        f"{name}"
         if row["id"]
-        else NAME_IT,
-        "wrong user name": f"if that is what it shows: {add} --username={told} {name}",
+        else ADD_A_NAME,
+        "wrong user name": f"if this is its user name: {add} --username={presented} {name}",
         "not listed": f"let it in: {add} {name}",
-        "no name": NAME_IT,
+        "no name": ADD_A_NAME,
         "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
-        "Origin": f"if it is no web page: {add} --origin={told} {name}",
-        "name taken": "a living connection has that name; a password tells who it is: "
+        "Origin": f"if it is no web page: {add} --origin={presented} {name}",
+        "name taken": "a live connection has this name; give the charger a password: "
         f"{add} --replace {name}",
     }.get(row["reason"], "")
 
 
 def _quoted(name: str) -> str:
-    """A name in a command that somebody may copy."""
+    """Return a charger's name as an argument for a shell; `--` precedes a leading hyphen."""
     return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
 
 
 @charge_points.command(context_settings=HELP)
 @click.argument("charge_point", metavar="ID")
-@click.option("--rotate", is_flag=True, help="Send it a new password by OCPP (AuthorizationKey).")
-@click.option("--replace", is_flag=True, help="Make a new password; the old one is over at once.")
-@click.option("--password", "own", is_flag=True, help="Ask for a password that it has already.")
-@click.option("--no-password", "none", is_flag=True, help="It cannot show a password.")
-@click.option("--username", metavar="NAME", help="It shows this user name, not its own name.")
-@click.option("--origin", metavar="URL", help="It shows this Origin as web pages do.")
+@click.option("--rotate", is_flag=True, help="A new password, sent by OCPP (AuthorizationKey).")
+@click.option("--replace", is_flag=True, help="A new password; the old one is revoked at once.")
+@click.option(
+    "--password", "is_prompted", is_flag=True, help="The password it already has; you type it in."
+)
+@click.option(
+    "--no-password", is_flag=True, help="No password, for a charger that cannot send one."
+)
+@click.option("--username", metavar="NAME", help="The user name it sends instead of its own name.")
+@click.option("--origin", metavar="URL", help="The Origin header it sends, as web pages do.")
 @one_line_errors
 def add(
     charge_point: str,
     rotate: bool,
     replace: bool,
-    own: bool,
-    none: bool,
+    is_prompted: bool,
+    no_password: bool,
     username: str | None,
     origin: str | None,
 ) -> None:
-    """Let the charger ID in: make its entry and its password, and print what to type into it.
+    """Let the charger ID in: create its entry and password, and print its settings.
 
-    From the first entry on, chargers without one are not let in. ID "*" stands for all of them.
-    --rotate keeps the old password until the charger has shown the new one.
+    As soon as one entry exists, chargers without an entry are not let in. ID "*" is the entry for
+    all of them. --rotate keeps the old password valid until the charger has used the new one.
 
     \b
     Example: shocpp charge-points add garage
     """
     from shocpp.admission import enrolment
 
-    if rotate + replace + own + none > 1 or (rotate and (username or origin)):
+    if rotate + replace + is_prompted + no_password > 1 or (rotate and (username or origin)):
         raise UsageError("choose one of --rotate, --replace, --password and --no-password")
     settings = read_settings()
     if rotate:
@@ -161,81 +182,88 @@ def add(
         return
     path, password = settings.charge_points_file, None
     is_new = not enrolment.is_listed(path, charge_point)
-    if not (is_new or replace or own or none or username or origin):
+    if not (is_new or replace or is_prompted or no_password or username or origin):
         raise UsageError(
-            f"{charge_point} is listed already; a new password for it: --rotate (by OCPP) or "
+            f"{charge_point} is listed already; for a new password use --rotate (sent by OCPP) or "
             "--replace (typed in at the charger)"
         )
-    change = enrolment.Change(asks_none=none, username=username, origin=origin)
-    if own:
-        change = change._replace(kept=enrolment.hash_of_user_chosen(_typed()))
-    elif replace or (is_new and not none):
+    change = enrolment.Change(asks_none=no_password, username=username, origin=origin)
+    if is_prompted:
+        change = change._replace(kept=enrolment.hash_of_user_chosen(_read_password()))
+    elif replace or (is_new and not no_password):
         password = enrolment.generated_password()
         change = change._replace(kept=enrolment.hash_of_generated(password))
     enrolment.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
     if password is not None:
         _print_login(settings, charge_point, password)
-    _print_others(settings)
+    _print_unlisted(settings)
 
 
-def _rotate(settings: Settings, named: str) -> None:
+def _rotate(settings: Settings, name: str) -> None:
+    """Send a new password to a connected charger by OCPP, and print it.
+
+    `name` is an identity or a serial number.
+    """
     from shocpp.admission import enrolment
     from shocpp.calls.addressing import resolve_identity
     from shocpp.calls.placing import CallOptions
 
     with open_database(settings.database) as db:
-        charge_point = resolve_identity(db, named)
-    asked, password = (
-        CallOptions(f"shocpp charge-points of {user_name()}", ROTATE_WITHIN_S),
-        enrolment.generated_password(),
-    )
+        charge_point = resolve_identity(db, name)
+    options = CallOptions(f"shocpp charge-points of {user_name()}", ROTATION_TIMEOUT_S)
+    password = enrolment.generated_password()
     try:
-        rotated = enrolment.rotate(settings, charge_point, password, asked)
+        rotated = enrolment.rotate(settings, charge_point, password, options)
+    # The charger may have the new password already: the user must see it in any case.
     except KeyboardInterrupt:
-        click.echo("interrupted: the charger may have taken it, and both passwords count")
+        click.echo("interrupted: the charger may have the new password; both passwords are valid")
         _print_login(settings, charge_point, password)
         raise
     if rotated.is_known:
-        click.echo(f"{charge_point} has taken a new password: {rotated.status or 'Accepted'}")
+        click.echo(f"{charge_point} has a new password: {rotated.status or 'Accepted'}")
         if rotated.status == "RebootRequired":
             reset = """Reset '{"type": "Soft"}'"""
             command = f"shocpp-command -c {shlex.quote(charge_point)} {reset}"
-            click.echo(f"it wants a reset: {command}")
+            click.echo(f"it needs a reset: {command}")
     else:
-        click.echo(f"{charge_point} was sent a new password, and what became of it is not known")
-    click.echo("the old one counts until the charger has shown the new one")
+        click.echo(f"{charge_point} was sent a new password, but its answer is not known")
+    click.echo("the old password is valid until the charger has used the new one")
     _print_login(settings, charge_point, password)
-    _print_others(settings)
+    _print_unlisted(settings)
 
 
-def _typed() -> str:
-    """A password as typed, twice; from a pipe one line of it."""
+def _read_password() -> str:
+    """Read a password: typed twice at a terminal, one line from a pipe."""
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
-    """What is to be typed into the charger."""
+    """Print the settings to enter in the charger: address, user name and password."""
     from shocpp.configuration.charge_points import load_allowlist
     from shocpp.ocpp.passwords import authorization_key
 
-    click.echo("in the charger:")
+    click.echo("enter in the charger:")
     entry = load_allowlist(settings.charge_points_file).entry(charge_point)
     user = entry.username if entry and entry.username else charge_point
-    if charge_point != OTHERS:
+    if charge_point != WILDCARD:
         click.echo(f"  address    {_address(settings)}{quote(charge_point, safe='')}")
         click.echo(f"  user name  {user}")
     else:
         click.echo("  user name  its own name, as at the end of its address")
     click.echo(f"  password   {password}")
-    click.echo(f"  in hex     {authorization_key(password.encode())}   (where it wants 40 digits)")
-    click.echo("this is shown once; only its hash is kept")
+    click.echo(f"  in hex     {authorization_key(password.encode())}   (if it needs 40 digits)")
+    click.echo("the password is not shown again; only its hash is stored")
 
 
 def _address(settings: Settings) -> str:
-    """What stands before a charger's name; behind a proxy the proxy's, whose name is not known."""
+    """Return the WebSocket address that precedes a charger's name.
+
+    Behind a proxy chargers use the proxy's address. Its host name is unknown here, so the result
+    has a placeholder.
+    """
     from shocpp.interfaces.server.start import reachable_host
 
     if settings.trusted_proxies and is_loopback(settings.address):
@@ -243,14 +271,14 @@ def _address(settings: Settings) -> str:
     return f"ws://{reachable_host(settings.address)}:{settings.port}/"
 
 
-def _print_others(settings: Settings) -> None:
-    """Whom the list keeps out, perhaps unawares."""
+def _print_unlisted(settings: Settings) -> None:
+    """Print known chargers that the allowlist now keeps out, perhaps by mistake."""
     from shocpp.admission import enrolment
 
     if not settings.database.exists():
         return
     with open_database(settings.database) as db:
-        others = enrolment.not_listed(db, settings.charge_points_file)
-    for name in others[:MOST_SHOWN]:
-        line = f"{name} has been here and will not be let in again; let it in: shocpp charge-points"
-        click.echo(one_line(f"{line} add {_quoted(name)}"))
+        unlisted = enrolment.not_listed(db, settings.charge_points_file)
+    for name in unlisted[:MAX_LISTED]:
+        add = f"shocpp charge-points add {_quoted(name)}"
+        click.echo(one_line(f"{name} is known but not listed, so it is kept out; let it in: {add}"))

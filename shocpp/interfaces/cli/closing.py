@@ -1,4 +1,4 @@
-"""Commands that close a month, and prove that closed ones are as they were (a door)."""
+"""Commands that close a month, and verify closed months."""
 
 import json
 import sys
@@ -14,16 +14,20 @@ from shocpp.store.database import open_database
 @click.command(context_settings=HELP)
 @click.argument("year", type=click.IntRange(2000, 2099))
 @click.argument("month", type=click.IntRange(1, 12))
-@click.option("--by", default=user_name, metavar="NAME", help="Who closes it; by default you.")
 @click.option(
-    "--unpriced", is_flag=True, help="Although an account with prices has records without one."
+    "--by", default=user_name, metavar="NAME", help="The person who closes it; by default you."
+)
+@click.option(
+    "--unpriced",
+    is_flag=True,
+    help="Consent to records without a price in accounts that have prices.",
 )
 @one_line_errors
 def close(year: int, month: int, by: str, unpriced: bool) -> None:
-    """Close a month: its paper never changes again, whatever comes later.
+    """Close a month: its statement never changes again.
 
-    Late stops and corrections go to the open month, and say so. Each closing is linked to the one
-    before it by a hash; see: shocpp verify.
+    Late stops and corrections are booked to the open month with a note. A hash links each closing
+    to the one before it; see: shocpp verify.
 
     \b
     Example: shocpp close 2026 09
@@ -35,23 +39,23 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         db.sort_on_disk()
-        closing, left = close(db, settings, year, month, by, unpriced=unpriced)
+        closing, notes = close(db, settings, year, month, by, unpriced=unpriced)
         keep_text(db, settings, closed_statement(closing))
     click.echo(
         f"{closing.month} is closed: {closing.records} records, link {closing.number}, "
         f"{closing.hash}"
     )
-    for sentence in left:
-        click.echo(one_line(f"note: {sentence}"))
+    for note in notes:
+        click.echo(one_line(f"note: {note}"))
 
 
 @click.command(context_settings=HELP)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
 @one_line_errors
 def verify(as_json: bool) -> None:
-    """Prove that closed months are as they were closed.
+    """Verify that closed months have not changed since they were closed.
 
-    Exit code 0: the chain is whole; 1: the first broken link is named.
+    Exit code 0: every link of the chain is whole; 1: the first broken link is named.
 
     \b
     Example: shocpp verify
@@ -61,9 +65,9 @@ def verify(as_json: bool) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         links = list(prove(db, settings.accounting_folder))
-        lost = unchained(db, settings.accounting_folder)
+        unlinked = unchained(db, settings.accounting_folder)
     if as_json:
-        told = [
+        rows = [
             {
                 **{key: getattr(link.closing, key) for key in ("number", "month", "records")},
                 "hash": link.closing.hash,
@@ -71,7 +75,7 @@ def verify(as_json: bool) -> None:
             }
             for link in links
         ]
-        click.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     else:
         for closing, broken in links:
             click.echo(
@@ -84,9 +88,9 @@ def verify(as_json: bool) -> None:
     if first is not None:
         sentence = f"link {first.closing.number} ({first.closing.month}) is broken: {first.broken}"
         click.echo(one_line(sentence), err=True)
-    elif lost:
-        click.echo(f"{lost[0]} is no link of the chain; see: shocpp import", err=True)
+    elif unlinked:
+        click.echo(f"{unlinked[0]} is no link of the chain; see: shocpp import", err=True)
     elif not as_json:
         closed = f"{len(links)} closed month{'s' if len(links) > 1 else ''}"
         click.echo(f"whole: {closed}" if links else "no month is closed yet")
-    sys.exit(1 if first is not None or lost else 0)
+    sys.exit(1 if first is not None or unlinked else 0)

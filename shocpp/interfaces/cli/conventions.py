@@ -1,6 +1,6 @@
-"""The edge of every command: its help, its errors and its exit codes (a door).
+"""The conventions of all commands: help, shared options, error lines and exit codes.
 
-Errors are one line on stderr, never a traceback; the table below gives their exit codes.
+An error is one line on stderr, never a traceback. `EXIT_CODES` gives its exit code.
 """
 
 import functools
@@ -23,8 +23,9 @@ from shocpp.errors import (
 from shocpp.interfaces.lines import one_line
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""The context settings of every command."""
 
-
+# The first matching class counts, so a subclass with a code of its own must come first.
 EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (ConfigError, 78),
     (UsageError, 2),
@@ -32,6 +33,7 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (Unreachable, 1),
     (Unsent, 1),
 )
+"""The exit code of each error: 78 is EX_CONFIG of sysexits.h, 2 is wrong usage as in click."""
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -41,17 +43,19 @@ charger_option = click.option(
     metavar="ID_OR_SERIAL",
     help="The charger; may be left out while only one is connected.",
 )
+"""The option that names a connected charger."""
 
-LONGEST_S = 3_600.0
+MAX_TIMEOUT_S = 3_600.0
+"""The longest time in seconds that `--timeout` accepts."""
 
 
-def patience_option(default_s: float, help_: str) -> Callable[[_Command], _Command]:
-    """The option that says how many seconds to wait."""
+def timeout_option(default_s: float, help_: str) -> Callable[[_Command], _Command]:
+    """Return the option `--timeout`, in seconds, with this default and help text."""
     return click.option(
         "-t",
         "--timeout",
         metavar="SECONDS",
-        type=click.FloatRange(0, LONGEST_S, min_open=True),
+        type=click.FloatRange(0, MAX_TIMEOUT_S, min_open=True),
         default=default_s,
         show_default=True,
         help=help_,
@@ -59,7 +63,7 @@ def patience_option(default_s: float, help_: str) -> Callable[[_Command], _Comma
 
 
 def one_line_errors(command: _Command) -> _Command:
-    """Let a command end with one sentence and the code of its error."""
+    """Decorate a command so that an error prints one line on stderr and sets the exit code."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> Any:
@@ -71,7 +75,8 @@ def one_line_errors(command: _Command) -> _Command:
         except OSError as error:
             if not isinstance(error, BrokenPipeError):
                 click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
-            # What is still buffered could not be written either, and would complain at the end.
+            # The interpreter flushes stdout at exit. Buffered text would fail there once more,
+            # with a traceback, so it goes to /dev/null.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
 
@@ -79,8 +84,9 @@ def one_line_errors(command: _Command) -> _Command:
 
 
 def user_name() -> str:
-    """Who runs this, for the books."""
+    """Return the login name of the user; it is stored with Calls, decisions and closings."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # no name for this user id
+    # KeyError: the user id has no entry in the password database, as in some containers.
+    except (KeyError, OSError):
         return "an unknown user"

@@ -1,4 +1,4 @@
-"""Commands that read what is in the books (a door)."""
+"""Commands that list frames, transactions and views of the database."""
 
 import json
 from pathlib import Path
@@ -13,14 +13,19 @@ from shocpp.store.database import open_database
 
 
 @click.command(context_settings=HELP)
-@click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger's.")
+@click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger.")
 @click.option(
-    "-n", "--last", type=click.IntRange(1), default=100, show_default=True, help="How many."
+    "-n",
+    "--last",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="The number of frames.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object for each frame, one per line.")
 @one_line_errors
 def frames(charge_point: str | None, last: int, as_json: bool) -> None:
-    """Read back the raw frames a charger and this Central System have exchanged.
+    """Print the raw frames that chargers and this Central System have exchanged.
 
     \b
     Example: shocpp frames -c garage -n 20
@@ -31,35 +36,39 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        name = resolve_identity(db, charge_point) if charge_point is not None else None
-        for whose, direction, moment_ms, text in of_charge_point(db, name, last):
+        identity = resolve_identity(db, charge_point) if charge_point is not None else None
+        for name, direction, moment_ms, text in of_charge_point(db, identity, last):
             moment = format_timestamp(moment_ms)
             if as_json:
-                row = {"moment": moment, "charge_point_id": whose, "direction": direction}
+                row = {"moment": moment, "charge_point_id": name, "direction": direction}
                 click.echo(json.dumps({**row, "text": text}))
             else:
                 arrow = ">" if direction == "in" else "<"
-                click.echo(f"{moment} {whose} {arrow} {one_line(text)}")
+                click.echo(f"{moment} {name} {arrow} {one_line(text)}")
 
 
 @click.command(context_settings=HELP)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
 @click.option(
     "--signed",
     "number",
     metavar="NUMBER",
     type=click.IntRange(1),
-    help="Print what the meter has signed of this accounting record instead, as XML.",
+    help="The accounting record whose signed meter values are printed instead, as XML.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the XML here."
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The file for the XML.",
 )
 @one_line_errors
 def transactions(as_json: bool, number: int | None, output: Path | None) -> None:
-    """List the transactions that have no stop yet.
+    """List the open transactions: those without a stop.
 
-    With --signed NUMBER: the signed meter values of an accounting record, in the form that the
-    S.A.F.E. Transparenzsoftware reads. Numbers are those of the view `accounting`.
+    With --signed NUMBER, print the signed meter values of an accounting record, in the format that
+    the S.A.F.E. Transparenzsoftware reads. The numbers are those of the view `accounting`.
 
     \b
     Example: shocpp transactions --signed 12 -o 12.xml
@@ -82,7 +91,11 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
 
 
 def print_view(name: str, as_json: bool, last: int | None = None) -> None:
-    """Print the rows of a view of the database; `last` of them, if it is a long one."""
+    """Print the rows of a view of the database, as JSON or one row per line.
+
+    `last` limits the number of rows; None prints all. Columns without a value are left out of
+    the lines, but not out of the JSON.
+    """
     from shocpp.store.views import rows_of
 
     with open_database(read_settings().database) as db:
@@ -92,5 +105,5 @@ def print_view(name: str, as_json: bool, last: int | None = None) -> None:
     elif not rows:
         click.echo("none")
     for row in [] if as_json else rows:
-        told = (f"{key}={value}" for key, value in row.items() if value is not None)
-        click.echo(one_line("  ".join(told)))
+        columns = (f"{key}={value}" for key, value in row.items() if value is not None)
+        click.echo(one_line("  ".join(columns)))

@@ -1,4 +1,4 @@
-"""The commands by which a human decides (a door)."""
+"""The command `review`: list the cases that need a human, and decide on them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from shocpp.store.database import open_database
 @click.group(context_settings=HELP, invoke_without_command=True)
 @click.pass_context
 def review(context: click.Context) -> None:
-    """List what needs a human, and decide on it.
+    """List the cases that need a decision, and decide on them.
 
-    A number such as 12 is a record, T5 a transaction that was never stopped, G12 a gap; those of
-    gaps change with the books, so list before you decide. A record may also be named as in a
-    paper's CSV or JSON, by its file: 1790838600-0326fd891def.
+    A number such as 12 is a record, T5 a transaction that was never stopped, G12 a gap. The numbers
+    of gaps change when something is booked, so list them before you decide. A record may also have
+    the name that statements in CSV or JSON give it: 1790838600-0326fd891def.
 
     \b
     Example: shocpp review
@@ -32,10 +32,10 @@ def review(context: click.Context) -> None:
 
 
 @review.command("list", context_settings=HELP)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON list, with the chargers' frames.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, with the chargers' frames.")
 @one_line_errors
 def list_(as_json: bool) -> None:
-    """List what needs a human: number, reason, and what is known of it.
+    """List the cases that need a decision: number, energy, reason and details.
 
     \b
     Example: shocpp review list --json
@@ -50,61 +50,69 @@ def list_(as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     allowlist = NO_ALLOWLIST
-    with suppress(ConfigError):  # names are for the eye; `shocpp check` tells what is wrong
+    # A broken file costs the connectors' names only; `shocpp check` reports it.
+    with suppress(ConfigError):
         allowlist = load_allowlist_or_none(settings.charge_points_file)
     rows.sort(key=lambda row: (row["kind"] == "gap", row["stopped_at"] or row["started_at"] or ""))
     for row in rows:
         click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
         names = allowlist.meter(row["charge_point_id"] or "").connectors
-        click.echo(one_line(f"       {_known(row, names)}"))
+        click.echo(one_line(f"       {_details(row, names)}"))
     if rows:
         click.echo("decide with: shocpp review assign|correct|dismiss NUMBER (see --help)")
     else:
         click.echo("none")
 
 
-def _known(row: dict[str, Any], names: Mapping[int, str]) -> str:
+def _details(row: dict[str, Any], names: Mapping[int, str]) -> str:
+    """Return the second line of a case: charger, readings, times, card and account.
+
+    `names` are the names of the charger's connectors, by number.
+    """
     number = row["connector_id"]
     connector = "" if number is None else f" connector {number}"
     if number in names:
         connector += f" ({names[number]})"
-    told = [
+    parts = [
         f"{row['charge_point_id'] or 'imported'}{connector}",
         f"{row['begin_wh']} to {row['end_wh']} Wh",
         f"{row['started_at'] or '?'} to {row['stopped_at'] or '?'}",
     ]
-    told += [
-        f"{what} {row[key]}"
-        for what, key in (("card", "id_tag"), ("id", "transaction_id"), ("account", "account"))
+    parts += [
+        f"{label} {row[key]}"
+        for label, key in (("card", "id_tag"), ("id", "transaction_id"), ("account", "account"))
         if row[key]
     ]
-    return "  ".join(told)
+    return "  ".join(parts)
 
 
-def _said(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+def _stripped(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Return the value of an option without outer blanks; a blank one is wrong usage."""
     if not value.strip():
-        raise click.BadParameter(f"--{parameter.name} must say something; it goes into the books")
+        raise click.BadParameter(
+            f"--{parameter.name} must not be empty; it is stored with the decision"
+        )
     return value.strip()
 
 
-def _deciding(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What every decision says besides itself."""
+def _decision(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a command with the argument and options of every decision: number, by, why."""
     for decorator in (
         one_line_errors,
         click.argument("number"),
         click.option(
             "--by",
             default=user_name,
-            callback=_said,
+            callback=_stripped,
             metavar="NAME",
-            help="Who decides; by default you.",
+            help="The person who decides; by default you.",
         ),
         click.option(
             "--why",
             required=True,
-            callback=_said,
+            callback=_stripped,
             metavar="TEXT",
-            help="Why; it goes into the books.",
+            help="The reason; it is stored with the decision.",
         ),
     ):
         command = decorator(command)
@@ -112,10 +120,10 @@ def _deciding(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @review.command(context_settings=HELP)
-@click.option("--account", required=True, metavar="NAME", help="Who answers for the energy.")
-@_deciding
+@click.option("--account", required=True, metavar="NAME", help="The account of the energy.")
+@_decision
 def assign(number: str, account: str, why: str, by: str) -> None:
-    """Let an account answer for the energy.
+    """Assign the energy of a case to an account.
 
     \b
     Example: shocpp review assign 12 --account family-y --why "their new card"
@@ -125,15 +133,15 @@ def assign(number: str, account: str, why: str, by: str) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         decider = review.Decider(by, why)
-        tell_entries(review.assign(db, settings, number, account, decider))
+        print_entries(review.assign(db, settings, number, account, decider))
 
 
 @review.command(context_settings=HELP)
-@click.option("--account", metavar="NAME", help="Who answers for it; by default as before.")
-@click.option("--begin", type=click.IntRange(0), metavar="WH", help="The reading at its start.")
-@click.option("--end", type=click.IntRange(0), metavar="WH", help="The reading at its stop.")
+@click.option("--account", metavar="NAME", help="The account; by default as before.")
+@click.option("--begin", type=click.IntRange(0), metavar="WH", help="The reading at the start.")
+@click.option("--end", type=click.IntRange(0), metavar="WH", help="The reading at the stop.")
 @click.option("--wh", type=click.IntRange(0), metavar="WH", help="The energy.")
-@_deciding
+@_decision
 def correct(
     number: str,
     account: str | None,
@@ -143,7 +151,7 @@ def correct(
     why: str,
     by: str,
 ) -> None:
-    """Say what was measured instead; what you leave out follows from the rest.
+    """Correct the measured values of a case; values you leave out follow from the others.
 
     \b
     Example: shocpp review correct 12 --wh 33250 --why "read off the car"
@@ -155,13 +163,15 @@ def correct(
     with open_database(settings.database) as db:
         decider = review.Decider(by, why)
         measured = Measured(begin, end, wh)
-        tell_entries(review.correct(db, settings, number, measured, account, decider))
+        print_entries(review.correct(db, settings, number, measured, account, decider))
 
 
 @review.command(context_settings=HELP)
-@_deciding
+@_decision
 def dismiss(number: str, why: str, by: str) -> None:
-    """Say that nobody owes it; what the meter has counted stays visible as a gap.
+    """Dismiss a case: no account pays for it.
+
+    Energy that the meter has counted stays visible as a gap.
 
     \b
     Example: shocpp review dismiss 12 --why "the electrician's test"
@@ -171,11 +181,14 @@ def dismiss(number: str, why: str, by: str) -> None:
     settings = read_settings()
     with open_database(settings.database) as db:
         decider = review.Decider(by, why)
-        tell_entries(review.dismiss(db, settings, number, decider))
+        print_entries(review.dismiss(db, settings, number, decider))
 
 
-def tell_entries(made: Sequence[Any]) -> None:
-    """Print the entries that a decision has made."""
-    for entry, (number, record, place) in made:
-        wh = f"{record.consumed_wh} Wh of {record.account}"
-        click.echo(one_line(f"{number}  {entry}  {place.local_time}  {wh}"))
+def print_entries(entries: Sequence[Any]) -> None:
+    """Print the entries that `bookkeeping.review` returns for a decision, one per line.
+
+    A line has the number of the record, the kind of entry, the local time, energy and account.
+    """
+    for kind, (number, record, location) in entries:
+        energy = f"{record.consumed_wh} Wh of {record.account}"
+        click.echo(one_line(f"{number}  {kind}  {location.local_time}  {energy}"))

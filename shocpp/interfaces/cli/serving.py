@@ -1,4 +1,4 @@
-"""Commands that serve chargers, and what they stand on (a door)."""
+"""Commands that serve chargers, run the demo and migrate the database."""
 
 import os
 import time
@@ -27,8 +27,8 @@ def listener() -> None:
     "-c",
     "--charge-point",
     metavar="ID",
-    help="The charger's name, for which you answer; by default websocketd's PATH_INFO, else its "
-    "serial.",
+    help="The charger's name, which you vouch for; by default websocketd's PATH_INFO, else its "
+    "serial number.",
 )
 @one_line_errors
 def backend(charge_point: str | None) -> None:
@@ -52,6 +52,8 @@ def backend(charge_point: str | None) -> None:
     name = identity_of_stdio(charge_point, os.environ)
     address, port = os.environ.get("REMOTE_ADDR"), os.environ.get("REMOTE_PORT", "")
     remote = f"{address}:{port}" if address else "stdin"
+    # Under websocketd the charger is remote. The option then only names it: the allowlist and
+    # its password decide, as for every other connection.
     if charge_point is not None and name is not None and "GATEWAY_INTERFACE" not in os.environ:
         admitted = vouched_for(settings, name)
     else:
@@ -60,12 +62,15 @@ def backend(charge_point: str | None) -> None:
 
 
 @click.command(context_settings=HELP)
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="By default a free one.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="The port; by default a free one."
+)
 @one_line_errors
 def demo(port: int) -> None:
-    """Watch a simulated charger be started, charge and be billed, in about ten seconds.
+    """Run a simulated charger: it is started, charges and is billed in about ten seconds.
 
-    A server of its own on 127.0.0.1 with a scratch database; nothing of yours is touched.
+    The demo starts a server of its own on 127.0.0.1 with a scratch database. It does not touch
+    your files.
 
     \b
     Example: shocpp demo
@@ -78,7 +83,7 @@ def demo(port: int) -> None:
 @click.command(context_settings=HELP)
 @one_line_errors
 def migrate() -> None:
-    """Make the database, or bring it up to this version.
+    """Create the database, or migrate it to the version of this program.
 
     \b
     Example: shocpp migrate
@@ -86,6 +91,6 @@ def migrate() -> None:
     from shocpp.store.migrations import migrate as migrate_database
 
     settings = read_settings()
-    was_there = settings.database.exists()
+    existed = settings.database.exists()
     migrate_database(settings.database, time.time_ns() // 1_000_000)
-    click.echo(f"{settings.database} is {'up to date' if was_there else 'made'}")
+    click.echo(f"{settings.database} is {'up to date' if existed else 'created'}")

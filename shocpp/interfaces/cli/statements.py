@@ -1,4 +1,4 @@
-"""The command that makes monthly and yearly papers, and sends them (a door)."""
+"""The command `shocpp-summary`: print, write and send statements of months and years."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -28,31 +28,32 @@ _YEAR = click.IntRange(2000, 2099)
 @click.argument("year", type=_YEAR, required=False)
 @click.argument("month", type=click.IntRange(1, 12), required=False)
 @click.option("--year", "whole_year", type=_YEAR, metavar="YEAR", help="All months of a year.")
-@click.option("--account", metavar="NAME", help="Only this account's paper.")
+@click.option("--account", metavar="NAME", help="Only this account.")
 @click.option(
     "--format",
-    "form",
+    "format_name",
     type=click.Choice(FORM_NAMES),
-    help="By default text, or pdf with --send. csv is for people, csv-machine for programs.",
+    help="The format; by default text, or pdf with --send. csv is for people, csv-machine for "
+    "programs.",
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), help="Of the paper; by default SHOCPP_LANG.")
+@click.option("--lang", type=click.Choice(LANGUAGES), help="The language; by default SHOCPP_LANG.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A file, or a folder that gets a paper for each account, or for --account.",
+    help="A file, or a folder for the statements of all accounts or of --account.",
 )
 @click.option(
     "--send",
     is_flag=True,
-    help="Mail it, and post it to the webhook; see the README. Said again, it sends all again.",
+    help="Delivery by mail and webhook; see the README. Each run sends everything again.",
 )
 @click.option(
     "--to",
     multiple=True,
     metavar="ADDRESS",
-    help="With --send: only to this address of operator.json, or to the word webhook; repeatable.",
+    help="With --send: only this address of operator.json, or the word webhook; repeatable.",
 )
 @one_line_errors
 def summary(
@@ -60,17 +61,18 @@ def summary(
     month: int | None,
     whole_year: int | None,
     account: str | None,
-    form: str | None,
+    format_name: str | None,
     lang: str | None,
     output: Path | None,
     send: bool,
     to: tuple[str, ...],
 ) -> None:
-    """Make a month's Abrechnung: print it, write it, send it.
+    """Make the statement (Abrechnung) of a month or year: print it, write it, send it.
 
-    Without options it is printed for all accounts, and kept in the month's accounting folder. A
-    month's PDF is of one account: without --account there is one for each, in a folder (-o; by
-    default the month's accounting folder). A year's is of one account or of all.
+    Without options, the month's statement of all accounts is printed, and also stored in the
+    month's accounting folder. A month's PDF is for one account: without --account, each account
+    gets one, in a folder (-o; by default the month's accounting folder). A year's PDF is for one
+    account or for all.
 
     \b
     Example: shocpp-summary 2026 09
@@ -78,58 +80,71 @@ def summary(
     Example: shocpp-summary --year 2026 --format csv -o 2026.csv
     Example: shocpp-summary 2026 09 --send
     """
-    _require(send or not to, "--to says to whom --send sends; say both")
+    _require(send or not to, "--to chooses the recipients of --send; use both options")
     settings = read_settings()
     language = lang or settings.language
     with open_database(settings.database) as db:
         db.sort_on_disk()
         if whole_year is not None:
             _require(year is None and not send, "--year takes neither a month nor --send")
-            _refuse_terminal(form, output)
-            _print(_year(db, settings, whole_year, account, form or "text", language), output)
+            _refuse_terminal(format_name, output)
+            content = _year(db, settings, whole_year, account, format_name or "text", language)
+            _print(content, output)
             return
         if year is None or month is None:
-            raise UsageError("say which month, such as: shocpp-summary 2026 09, or --year 2026")
+            raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
         statements = _Statements(db, settings, year, month, language)
         if send:
             from shocpp.interfaces.delivery.dispatch import Order
 
-            _require(output is None, "--send and -o are two things; say one of them")
-            sys.exit(0 if statements.send(Order(year, month, account, form, lang, to)) else 1)
-        elif account is None and (form == "pdf" or (output is not None and output.is_dir())):
-            statements.write_all(form or "text", output)
+            _require(output is None, "--send and -o exclude each other; use one of them")
+            order = Order(year, month, account, format_name, lang, to)
+            sys.exit(0 if statements.send(order) else 1)
+        elif account is None and (format_name == "pdf" or (output is not None and output.is_dir())):
+            statements.write_all(format_name or "text", output)
         else:
-            statements.print(account, form or "text", output)
+            statements.print(account, format_name or "text", output)
 
 
-def _require(is_so: bool, sentence: str) -> None:
-    if not is_so:
+def _require(condition: bool, sentence: str) -> None:
+    """Raise UsageError with this sentence unless the condition holds."""
+    if not condition:
         raise UsageError(sentence)
 
 
-def _refuse_terminal(form: str | None, output: Path | None) -> None:
+def _refuse_terminal(format_name: str | None, output: Path | None) -> None:
+    """Raise UsageError if a PDF would go to a terminal."""
     _require(
-        form != "pdf" or output is not None or not sys.stdout.isatty(),
-        "a PDF is not for a terminal; say where to: -o paper.pdf",
+        format_name != "pdf" or output is not None or not sys.stdout.isatty(),
+        "a PDF cannot be shown on a terminal; name a file: -o statement.pdf",
     )
 
 
 def _year(
-    db: Database, settings: Settings, year: int, account: str | None, form: str, language: str
+    db: Database,
+    settings: Settings,
+    year: int,
+    account: str | None,
+    format_name: str,
+    language: str,
 ) -> Iterable[bytes]:
+    """Return the statement of a year in chunks; `account` None is all accounts."""
     from shocpp.reports.formats import chunks_of_year
     from shocpp.reports.year import year_statement
 
-    return chunks_of_year(year_statement(db, settings, year, account), form, language)
+    return chunks_of_year(year_statement(db, settings, year, account), format_name, language)
 
 
 def _print(content: Iterable[bytes], output: Path | None) -> None:
-    """Write to a file, or to stdout as it comes."""
+    """Write chunks to a file, or to stdout (None or `-`) chunk by chunk.
+
+    Raises UsageError if the file is a folder or its folder does not exist.
+    """
     from shocpp.reports.formats import write
 
     if output is not None and str(output) != "-":
         folder = output.parent
-        _require(not output.is_dir(), f"{output} is a folder; say a file in it: -o {output}/FILE")
+        _require(not output.is_dir(), f"{output} is a folder; name a file in it: -o {output}/FILE")
         _require(folder.is_dir(), f"there is no folder {folder}; make it first: mkdir -p {folder}")
         write(output, content)
         return
@@ -139,7 +154,7 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
 
 
 class _Statements:
-    """The papers of one month."""
+    """The statements of one month: the one of all accounts, and one of each account."""
 
     def __init__(
         self, db: Database, settings: Settings, year: int, month: int, language: str
@@ -151,20 +166,23 @@ class _Statements:
         self._language = language
         self._whole = month_statement(db, settings, year, month)
 
-    def print(self, account: str | None, form: str, output: Path | None) -> None:
-        """One paper, to a file or to stdout; the whole text is kept in the accounting folder."""
+    def print(self, account: str | None, format_name: str, output: Path | None) -> None:
+        """Write one statement to a file or to stdout.
+
+        The text of all accounts is also stored in the accounting folder.
+        """
         from shocpp.reports.formats import chunks, file_name, keep_text
 
         statement = self._whole if account is None else self._of(account)
         if output is not None and output.is_dir():
-            output /= file_name(statement, form)
-        _refuse_terminal(form, output)
-        _print(chunks(self._db, statement, form, self._language), output)
-        if account is None and form == "text":
+            output /= file_name(statement, format_name)
+        _refuse_terminal(format_name, output)
+        _print(chunks(self._db, statement, format_name, self._language), output)
+        if account is None and format_name == "text":
             keep_text(self._db, self._settings, self._whole)
 
-    def write_all(self, form: str, folder: Path | None) -> None:
-        """A paper for each account, into a folder."""
+    def write_all(self, format_name: str, folder: Path | None) -> None:
+        """Write a statement for each account into a folder, by default the accounting folder."""
         from shocpp.reports.formats import chunks, file_name, write
 
         folder = folder or self._settings.accounting_folder.joinpath(
@@ -172,48 +190,53 @@ class _Statements:
         )
         _require(
             not folder.exists() or folder.is_dir(),
-            f"{folder} is a file; a PDF is of one account: say a folder, or --account",
+            f"{folder} is a file, but each account gets a PDF; name a folder, or use --account",
         )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with progress("papers", len(self._whole.accounts)) as tell:
+        with progress("statements", len(self._whole.accounts)) as advance:
             for statement in self._each():
                 write(
-                    folder / file_name(statement, form),
-                    chunks(self._db, statement, form, self._language),
+                    folder / file_name(statement, format_name),
+                    chunks(self._db, statement, format_name, self._language),
                 )
-                tell(1)
-        click.echo(one_line(f"{len(self._whole.accounts)} papers are in {folder}"))
+                advance(1)
+        click.echo(one_line(f"{len(self._whole.accounts)} statements are in {folder}"))
 
     def send(self, order: "Order") -> bool:
-        """Each account's paper to its addresses and to the webhook; whether all were taken."""
+        """Send each account's statement to its addresses and to the webhook.
+
+        Returns True if every recipient has accepted. Raises UsageError if the month is not over.
+        """
         from shocpp.interfaces.delivery.dispatch import Delivery
         from shocpp.reports.month import is_over
 
         _require(
             is_over(self._settings, order.year, order.month),
-            f"{order.year:04}-{order.month:02} is not over, and its papers will change; without "
-            "--send they are printed",
+            f"{order.year:04}-{order.month:02} is not over, so its statements will change; to "
+            "print them, leave out --send",
         )
         delivery = Delivery(self._settings, order)
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
         statements = []
-        with progress("papers", len(chosen)) as tell:
+        with progress("statements", len(chosen)) as advance:
             for statement in chosen:
-                statements.append(
-                    (statement.only or "", self._document(statement, order.form or "pdf"))
-                )
-                tell(1)
+                document = self._document(statement, order.format_name or "pdf")
+                statements.append((statement.only or "", document))
+                advance(1)
         whole = self._document(self._whole, "text") if order.account is None else None
         return delivery.send(statements, whole, self._language)
 
-    def _document(self, statement: "Statement", form: str) -> "Document":
+    def _document(self, statement: "Statement", format_name: str) -> "Document":
+        """Return a statement in this format as a document to send."""
         from shocpp.interfaces.delivery.documents import Document
         from shocpp.reports.formats import FORMATS, chunks, file_name
 
-        content = b"".join(chunks(self._db, statement, form, self._language))
-        return Document(file_name(statement, form), FORMATS[form].media_type, content)
+        content = b"".join(chunks(self._db, statement, format_name, self._language))
+        media_type = FORMATS[format_name].media_type
+        return Document(file_name(statement, format_name), media_type, content)
 
     def _of(self, account: str) -> "Statement":
+        """Return the statement of one account; raises UsageError if the month does not have it."""
         from shocpp.reports.month import of_account
 
         return of_account(self._whole, account)

@@ -1,4 +1,4 @@
-"""The commands about cards (a door)."""
+"""The commands about cards: `tags learn`."""
 
 import click
 
@@ -7,10 +7,10 @@ from shocpp.interfaces.cli.conventions import (
     HELP,
     charger_option,
     one_line_errors,
-    patience_option,
+    timeout_option,
     user_name,
 )
-from shocpp.interfaces.cli.review import tell_entries
+from shocpp.interfaces.cli.review import print_entries
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
@@ -18,7 +18,7 @@ from shocpp.store.database import open_database
 
 @click.group(context_settings=HELP)
 def tags() -> None:
-    """Learn cards in place.
+    """Assign new cards to accounts.
 
     \b
     Example: shocpp tags learn --account family-y -c garage
@@ -26,14 +26,14 @@ def tags() -> None:
 
 
 @tags.command(context_settings=HELP)
-@click.option("--account", required=True, metavar="NAME", help="Whose card it is.")
+@click.option("--account", required=True, metavar="NAME", help="The account of the card.")
 @charger_option
-@patience_option(60.0, "How long to wait for the card.")
+@timeout_option(60.0, "The time to wait for the card.")
 @one_line_errors
 def learn(account: str, charge_point: str | None, timeout: float) -> None:
-    """Wait for the next unknown card at a charger, and write it into tags.json.
+    """Wait for the next unknown card at a charger, and add it to tags.json.
 
-    What the card has charged while it was unknown goes to the account, too.
+    Energy that the card charged while it was unknown is assigned to the account, too.
 
     \b
     Example: shocpp tags learn --account family-y -c garage
@@ -54,11 +54,11 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
         for card in cards:
             if card.account is None:
                 break
-            click.echo(one_line(f"{card.id_tag} is {card.account}'s already"), err=True)
+            click.echo(one_line(f"{card.id_tag} already belongs to {card.account}"), err=True)
         learned = learn_card(
             db, settings, card.id_tag, account, Decider(user_name(), "card learned")
         )
     click.echo(one_line(f"{card.id_tag} is {account}'s card now"))
-    tell_entries(learned.made)
+    print_entries(learned.made)
     if learned.open_transactions:
-        click.echo(f"what it is charging is {account}'s when it stops")
+        click.echo(f"its open transaction will be booked to {account} when it stops")

@@ -1,4 +1,4 @@
-"""The commands about prices (a door)."""
+"""The commands about prices: `tariffs check`."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.group(context_settings=HELP)
 def tariffs() -> None:
-    """Look through the prices.
+    """Check the prices of conf/tariffs.json.
 
     \b
     Example: shocpp tariffs check
@@ -29,12 +29,12 @@ def tariffs() -> None:
 
 
 @tariffs.command(context_settings=HELP)
-@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object instead of lines.")
 @one_line_errors
 def check(as_json: bool) -> None:
-    """Print who pays which price from when till when, and what is booked without a price.
+    """Print the prices of each account with their periods, and the records without a price.
 
-    Exit code 0: nothing has to be mended; 1: a price is missing, or the file is broken.
+    Exit code 0: nothing has to be corrected; 1: a price is missing, or the file is broken.
 
     \b
     Example: shocpp tariffs check
@@ -44,7 +44,7 @@ def check(as_json: bool) -> None:
     try:
         report = _report(settings)
     except FileNotFoundError:
-        _tell_none(settings, as_json)
+        _print_no_prices(settings, as_json)
         return
     if as_json:
         click.echo(json.dumps(_as_object(settings, report), ensure_ascii=False, indent=2))
@@ -55,6 +55,7 @@ def check(as_json: bool) -> None:
 
 
 def _report(settings: Settings) -> "TariffsReport":
+    """Return the report on today's prices; raises FileNotFoundError without a tariffs file."""
     from shocpp.checks.tariffs import tariffs_report
 
     settings.tariffs_file.stat()
@@ -62,44 +63,47 @@ def _report(settings: Settings) -> "TariffsReport":
         return tariffs_report(db, settings, datetime.now(settings.zone).date())
 
 
-def _tell_none(settings: Settings, as_json: bool) -> None:
+def _print_no_prices(settings: Settings, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": None, "findings": []}, indent=2))
     else:
-        begin = f"cp conf/tariffs.json.example {settings.tariffs_file}"
-        click.echo(one_line(f"no prices are set; begin with: {begin}"))
+        command = f"cp conf/tariffs.json.example {settings.tariffs_file}"
+        click.echo(one_line(f"no prices are set; begin with: {command}"))
 
 
 def _lines(report: "TariffsReport") -> Iterator[str]:
+    """Return the lines for people: flat prices, periods of each account, findings."""
     for year, price in report.flat_prices.items():
         yield f"flat price of {year}: {_plain(price, 4)} ct/kWh"
     for account, tariff, periods in report.accounts:
         yield f"{account}{'' if tariff in (None, account) else f' (as {tariff})'}"
         for period in periods:
-            yield f"  {_days(period)}  {_told(period)}"
+            yield f"  {_days(period)}  {_price_text(period)}"
         if not periods:
             yield "  no price"
     yield from lines_of(report.findings)
 
 
 def _days(period: "Period") -> str:
+    """Return the days of a period in a fixed width, such as `2026-01-01 to 2026-06-30`."""
     until = "on" if period.valid_until is None else f"to {period.valid_until}"
     return f"{period.valid_from} {until:<13}"
 
 
-def _told(period: "Period") -> str:
+def _price_text(period: "Period") -> str:
+    """Return the prices of a period as text: rates with their hours, base fee and VAT."""
     if period.rate is None:
-        told = ["the year's flat price"]
+        parts = ["the year's flat price"]
     else:
-        told = [f"{period.rate.rate} {_plain(period.rate.microeuro_per_kwh, 4)} ct/kWh".strip()]
-        told += [_window(window) for window in period.windows]
+        parts = [f"{period.rate.rate} {_plain(period.rate.microeuro_per_kwh, 4)} ct/kWh".strip()]
+        parts += [_window(window) for window in period.windows]
     if period.base_fee_microeuro:
-        told.append(f"base fee {_plain(period.base_fee_microeuro, 6)} EUR a month")
+        parts.append(f"base fee {_plain(period.base_fee_microeuro, 6)} EUR a month")
     if period.vat_bp is not None:
-        told.append(
+        parts.append(
             f"VAT {_plain(period.vat_bp, 2)} % {'in' if period.vat_included else 'ex'}cluded"
         )
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def _window(window: "Window") -> str:
@@ -112,12 +116,13 @@ def _time(minute: int) -> str:
 
 
 def _plain(number: int, decimals: int) -> str:
-    """312700 with four decimals: `31.27`."""
+    """Return a fixed-point number without trailing zeros: 312700 with four decimals is `31.27`."""
     whole, rest = divmod(number, 10**decimals)
     return f"{whole}.{rest:0{decimals}}".rstrip("0").rstrip(".")
 
 
 def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
+    """Return the report as the JSON object of `--json`; days and hours are text."""
     return {
         "file": str(settings.tariffs_file),
         "flat_prices": report.flat_prices,

@@ -1,4 +1,4 @@
-"""Commands that keep the books: import, rebuild, backup (a door)."""
+"""Commands that maintain the database: import, rebuild and backup."""
 
 import logging
 import sys
@@ -16,10 +16,13 @@ from shocpp.store.database import open_database
 
 
 @contextmanager
-def progress(what: str, how_many: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar, where somebody is there to see it."""
+def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr if it is a terminal.
+
+    Yields the callback that advances the bar by a number of steps, of `length` in all.
+    """
     hidden = not sys.stderr.isatty()
-    with click.progressbar(length=how_many, label=what, file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
         yield bar.update
 
 
@@ -29,14 +32,14 @@ def progress(what: str, how_many: int) -> Iterator[Callable[[int], None]]:
     "-c",
     "--charge-point",
     metavar="ID",
-    help="The charger that the old scripts' records are from; it cannot be added later.",
+    help="The charger of the old scripts' records; it cannot be added later.",
 )
 @one_line_errors
 def import_(path: Path, charge_point: str | None) -> None:
-    """Take accounting files into the books: those of the old Bash scripts, or our own.
+    """Import accounting files: those of the old Bash scripts, or those of shocpp.
 
-    PATH is an accounting folder or one file. What is in the books already stays as it is, so it may
-    be repeated. Exit code 1: some files cannot be taken, each named with its reason.
+    PATH is an accounting folder or one file. Records that exist already stay as they are, so you
+    may repeat the command. Exit code 1: some files were refused, each named with its reason.
 
     \b
     Example: shocpp import ~/shocpp-scripts/accounting -c garage
@@ -45,45 +48,47 @@ def import_(path: Path, charge_point: str | None) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        _tell(import_files(db, settings, path, charge_point, progress))
+        _finish(import_files(db, settings, path, charge_point, progress))
 
 
 @click.command(context_settings=HELP)
-@click.option("--frames", "from_frames", is_flag=True, help="Decide a whole one's records anew.")
+@click.option("--frames", "from_frames", is_flag=True, help="A new ledger for an intact database.")
 @one_line_errors
 def rebuild(from_frames: bool) -> None:
-    """Make a lost or damaged database again from the accounting files.
+    """Rebuild a lost or damaged database from the accounting files.
 
-    With --frames, where the database is whole and only its ledger is wrong: decide it anew from
-    what the chargers have sent. The old database is kept beside the new one. Stop the server first.
+    Use --frames if the database is intact and only its ledger is wrong: it derives the records
+    again from the frames that chargers have sent. The old database stays beside the new one. Stop
+    the server first.
 
     \b
     Example: shocpp rebuild
     """
     from shocpp.recovery import rebuild
 
-    logging.getLogger("shocpp").addHandler(logging.NullHandler())  # the old story told anew
+    # Replayed frames would log their old events again, through logging's handler of last resort.
+    logging.getLogger("shocpp").addHandler(logging.NullHandler())
     settings = read_settings()
     settings.check_zone()
     if from_frames:
         rebuilt = rebuild.rebuild_from_frames(settings, progress)
     else:
         rebuilt = rebuild.rebuild(settings, progress)
-    click.echo(f"{settings.database} is made again")
+    click.echo(f"{settings.database} is rebuilt")
     if rebuilt.aside is not None:
-        click.echo(f"the old one is {rebuilt.aside}")
+        click.echo(f"the old database is {rebuilt.aside}")
     if not from_frames:
-        click.echo("frames and calls are gone; open transactions are booked when they stop")
+        click.echo("frames and Calls are lost; open transactions are booked when they stop")
     for path in rebuilt.superseded:
-        click.echo(f"its frames do not bear it out: {path}")
-    _tell(rebuilt.restored)
+        click.echo(f"the frames do not confirm this file, so it is renamed: {path}")
+    _finish(rebuilt.restored)
 
 
 @click.command(context_settings=HELP)
 @click.argument("file", type=click.Path(path_type=Path))
 @one_line_errors
 def backup(file: Path) -> None:
-    """Copy the database while it is in use, and look through the copy.
+    """Copy the database while it is in use, and check the copy.
 
     \b
     Example: shocpp backup /mnt/backup/shocpp.sqlite3
@@ -91,12 +96,13 @@ def backup(file: Path) -> None:
     from shocpp.store.backups import back_up, pages
 
     settings = read_settings()
-    with open_database(settings.database) as db, progress("pages", pages(db)) as tell:
-        back_up(db, file, tell)
-    click.echo(f"{file} is a whole copy of {settings.database}")
+    with open_database(settings.database) as db, progress("pages", pages(db)) as advance:
+        back_up(db, file, advance)
+    click.echo(f"{file} is a complete copy of {settings.database}")
 
 
-def _tell(restored: Any) -> None:
+def _finish(restored: Any) -> None:
+    """Print refused files and the counts, and exit: 1 if a file was refused, else 0."""
     for sentence in restored.refused:
         click.echo(one_line(sentence), err=True)
     click.echo(

@@ -1,4 +1,4 @@
-"""`shocpp-summary` as a process of its own: where papers are written to."""
+"""`shocpp-summary` as a process of its own: the files that it writes."""
 
 from pathlib import Path
 
@@ -20,17 +20,17 @@ __all__ = ["garage"]
     ],
     ids=["pdf", "csv", "year"],
 )
-def test_a_place_where_no_file_can_be_is_refused_with_the_next_step(
+def test_a_file_in_a_missing_folder_is_refused_with_the_next_step(
     garage: Home, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     charge(garage, 1_000_000, 1_033_250)
-    lost = tmp_path / "lost" / "paper"
-    done = garage.run("shocpp-summary", *words, "-o", str(lost))
-    told = f"there is no folder {lost.parent}; make it first: mkdir -p {lost.parent}\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    missing = tmp_path / "missing" / "statement"
+    done = garage.run("shocpp-summary", *words, "-o", str(missing))
+    sentence = f"there is no folder {missing.parent}; make it first: mkdir -p {missing.parent}\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
 
 
-def test_an_accounts_paper_goes_into_a_folder_under_its_own_name(
+def test_an_accounts_statement_goes_into_a_folder_under_its_own_name(
     garage: Home, tmp_path: Path
 ) -> None:
     charge(garage, 1_000_000, 1_033_250)
@@ -39,8 +39,8 @@ def test_an_accounts_paper_goes_into_a_folder_under_its_own_name(
     assert (tmp_path / "2026-10_002_family-y.csv").is_file()
 
 
-def test_a_year_wants_a_file(garage: Home, tmp_path: Path) -> None:
+def test_a_year_needs_a_file(garage: Home, tmp_path: Path) -> None:
     charge(garage, 1_000_000, 1_033_250)
     done = garage.run("shocpp-summary", "--year", "2026", "--format", "csv", "-o", str(tmp_path))
-    told = f"{tmp_path} is a folder; say a file in it: -o {tmp_path}/FILE\n"
-    assert (done.returncode, done.stderr) == (2, told)
+    sentence = f"{tmp_path} is a folder; name a file in it: -o {tmp_path}/FILE\n"
+    assert (done.returncode, done.stderr) == (2, sentence)
