@@ -1,7 +1,7 @@
-"""The simulated charger against a Central System that is not ours.
+"""The simulated charger against an independent Central System.
 
-That Central System is made of PyPI `ocpp` and `websockets`, with schema validation on: a frame the
-OCPP 1.6 schemas do not allow is answered with a CallError, and no test here expects one.
+That Central System uses PyPI `ocpp` and `websockets`, with schema validation on. It answers a frame
+that the OCPP 1.6 schemas do not allow with a CallError, and no test here expects one.
 """
 
 import asyncio
@@ -27,7 +27,11 @@ TRANSACTION = {"StartTransaction", "MeterValues", "StopTransaction"}
 
 
 class CentralSystem:
-    """Confirms everything, until it is killed; remembers what it heard and what it confirmed."""
+    """A Central System that confirms every Call, and lists the Calls it received and confirmed.
+
+    `dies_at` is the action at which it dies once, `refuses_once` the action that gets a CallError
+    once. `boot_answers` are the statuses of the next BootNotifications.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -35,7 +39,7 @@ class CentralSystem:
         self.blocked: set[str] = set()
         self.dies_at = ""
         self.refuses_once = ""
-        self.heard: list[tuple[str, str]] = []
+        self.received: list[tuple[str, str]] = []
         self.confirmed: list[tuple[str, dict[str, Any]]] = []
         self.call_errors: list[str] = []
         self.paths: list[str] = []
@@ -47,14 +51,16 @@ class CentralSystem:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        self.server: Server = self.ask(self.listen())
+        self.server: Server = self.run(self.listen())
 
-    def ask(self, question: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(question, self.loop).result(5)
+    def run(self, coroutine: Any) -> Any:
+        """Run a coroutine on the loop's thread, and return its result."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(5)
 
     def call(self, payload: Any) -> Any:
+        """Send a Call to the charger, and return its confirmation."""
         assert self.conversation
-        return self.ask(self.conversation.call(payload, suppress=False))
+        return self.run(self.conversation.call(payload, suppress=False))
 
     async def listen(self) -> Server:
         return await serve(self.converse, "127.0.0.1", self.port, subprotocols=["ocpp1.6"])
@@ -68,7 +74,7 @@ class CentralSystem:
         await self.conversation.start()
 
     def die(self) -> None:
-        """As SIGKILL would have it: no answer, no goodbye, nobody listens."""
+        """End as by SIGKILL: without an answer, without a Close, and no longer listening."""
         self.server.close(close_connections=False)
         for connection in self.connections:
             connection.transport.abort()
@@ -83,20 +89,24 @@ class CentralSystem:
         await asyncio.gather(*others, return_exceptions=True)
 
     def kill(self) -> None:
-        self.ask(self.end())
+        self.run(self.end())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(5)
         self.loop.close()
 
     def actions(self, *, among: set[str] | None = None) -> list[str]:
-        named = [f"{p['status']}" if "status" in p else a for a, p in self.confirmed]
-        return [name for name in named if among is None or name in among]
+        """Return the confirmed Calls in order; a StatusNotification is listed by its status."""
+        names = [f"{p['status']}" if "status" in p else a for a, p in self.confirmed]
+        return [name for name in names if among is None or name in among]
 
     def payloads(self, action: str) -> list[dict[str, Any]]:
+        """Return the payloads of the confirmed Calls with this action."""
         return [payload for name, payload in self.confirmed if name == action]
 
 
 class Conversation(Peer):
+    """One connection of the Central System."""
+
     def __init__(self, central_system: CentralSystem, connection: ServerConnection) -> None:
         super().__init__("go-e", connection, response_timeout=3)
         self.central_system = central_system
@@ -106,14 +116,14 @@ class Conversation(Peer):
             await super().start()
 
     async def _handle_call(self, msg: Any) -> Any:
-        here = self.central_system
-        here.heard.append((msg.action, msg.unique_id))
-        if msg.action == here.dies_at:
-            here.dies_at = ""
-            here.die()
+        central_system = self.central_system
+        central_system.received.append((msg.action, msg.unique_id))
+        if msg.action == central_system.dies_at:
+            central_system.dies_at = ""
+            central_system.die()
             return None
-        if msg.action == here.refuses_once:
-            here.refuses_once = ""
+        if msg.action == central_system.refuses_once:
+            central_system.refuses_once = ""
             return await self._connection.send(f'[4,"{msg.unique_id}","InternalError","",{{}}]')
         self.confirming = (msg.action, dict(msg.payload))
         return await super()._handle_call(msg)
@@ -121,7 +131,8 @@ class Conversation(Peer):
     async def _send(self, message: str) -> None:
         if message.startswith("[4"):
             self.central_system.call_errors.append(message)
-        if message.startswith("[3"):  # before it leaves: then whoever has it finds it here
+        # Listed before it is sent: a test that sees its effect finds it in the list.
+        if message.startswith("[3"):
             self.central_system.confirmed.append(self.confirming)
         await super()._send(message)
 
@@ -162,7 +173,7 @@ class Conversation(Peer):
 
 
 class Evening:
-    """A clock that moves only when it is told to."""
+    """A clock that only `elapse` moves."""
 
     def __init__(self) -> None:
         self.time = datetime(2030, 1, 31, 18, 0, tzinfo=UTC)
@@ -170,8 +181,8 @@ class Evening:
     def now(self) -> datetime:
         return self.time
 
-    def elapse(self, passed: timedelta) -> None:
-        self.time += passed
+    def elapse(self, duration: timedelta) -> None:
+        self.time += duration
 
 
 @pytest.fixture
@@ -215,14 +226,15 @@ def charger(
     assert not [t for t in threading.enumerate() if "charger" in t.name or "simple_" in t.name]
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 5) -> bool:
+def eventually(condition: Callable[[], Any], seconds: float = 5) -> bool:
+    """Return True as soon as the condition holds, and False after this time."""
     deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
-    return bool(holds())
+    return bool(condition())
 
 
-def test_the_day_of_the_seed_is_told_in_the_seeds_order(
+def test_the_messages_of_a_session_have_the_order_of_the_seed(
     charger: ChargePoint, central_system: CentralSystem
 ) -> None:
     charger.plug_in()
@@ -265,24 +277,26 @@ def test_meter_values_carry_the_register_the_power_and_every_phase(
     charger.wait_until_idle(5)
     (values,) = central_system.payloads("MeterValues")
     assert values["transactionId"] == 29_042_001
-    read = {
+    samples = {
         (sampled["measurand"], sampled.get("phase")): (sampled["value"], sampled["unit"])
         for sampled in values["meterValue"][0]["sampledValue"]
     }
-    assert read[("Energy.Active.Import.Register", None)] == ("9043500", "Wh")
-    assert read[("Power.Active.Import", None)] == ("11000", "W")
-    assert [read[("Current.Import", phase)] for phase in ("L1", "L2", "L3")] == [("15.9", "A")] * 3
-    assert read[("Voltage", "L2")] == ("230", "V")
+    assert samples[("Energy.Active.Import.Register", None)] == ("9043500", "Wh")
+    assert samples[("Power.Active.Import", None)] == ("11000", "W")
+    assert [samples[("Current.Import", phase)] for phase in ("L1", "L2", "L3")] == [
+        ("15.9", "A")
+    ] * 3
+    assert samples[("Voltage", "L2")] == ("230", "V")
 
 
-def test_every_frame_is_also_said_in_plain_words(
+def test_every_frame_has_a_description_in_plain_words(
     charger: ChargePoint, central_system: CentralSystem, events: list[tuple[str, str, str]]
 ) -> None:
     charger.plug_in()
     central_system.call(call.RemoteStartTransaction("3333"))
     charger.charge(1_500, samples=1, power_w=11_000)
     charger.wait_until_idle(5)
-    said = [(direction, words) for direction, _, words in events]
+    descriptions = [(direction, words) for direction, _, words in events]
     for expected in (
         ("charger → Central System", "I am a go-e go-eCharger, serial 219010"),
         ("charger → Central System", "car plugged in, waiting for a card"),
@@ -292,13 +306,13 @@ def test_every_frame_is_also_said_in_plain_words(
         ("Central System → charger", "Accepted: transaction 29042001"),
         ("charger → Central System", "charging: 11.0 kW, meter 9 043 500 Wh"),
     ):
-        assert expected in said
+        assert expected in descriptions
     frames = [frame for _, frame, _ in events if frame.startswith("[2,")]
     assert frames[0].startswith('[2,"1","BootNotification",{"chargePointVendor":"go-e",')
 
 
 @pytest.mark.parametrize("fatal", ["StartTransaction", "MeterValues", "StopTransaction"])
-def test_a_central_system_killed_before_it_could_answer_gets_it_again_in_order_and_once(
+def test_calls_unanswered_by_a_killed_central_system_are_sent_again_in_order_and_once(
     charger: ChargePoint, central_system: CentralSystem, fatal: str
 ) -> None:
     central_system.dies_at = fatal
@@ -314,10 +328,10 @@ def test_a_central_system_killed_before_it_could_answer_gets_it_again_in_order_a
     assert central_system.actions(among=TRANSACTION) == [
         *("StartTransaction", "MeterValues", "MeterValues", "StopTransaction")
     ]
-    assert [action for action, _ in central_system.heard].count(fatal) == (
+    assert [action for action, _ in central_system.received].count(fatal) == (
         3 if fatal == "MeterValues" else 2
     )
-    unique_ids = [unique_id for _, unique_id in central_system.heard]
+    unique_ids = [unique_id for _, unique_id in central_system.received]
     assert len(unique_ids) == len(set(unique_ids))
     stop = central_system.payloads("StopTransaction")[0]
     assert (stop["transactionId"], stop["meterStop"]) == (29_042_001, 9_044_000)
@@ -325,7 +339,7 @@ def test_a_central_system_killed_before_it_could_answer_gets_it_again_in_order_a
     assert later[:2] == ["BootNotification", "Available"]
 
 
-def test_a_charge_made_offline_is_told_afterwards_with_its_own_times(
+def test_an_offline_charge_is_reported_afterwards_with_its_own_times(
     charger: ChargePoint, central_system: CentralSystem
 ) -> None:
     charger.go_offline()
@@ -351,7 +365,7 @@ def test_a_power_cycle_boots_again_counts_from_one_and_keeps_the_transaction(
     charger.wait_until_idle(5)
     charger.power_cycle()
     assert charger.wait_until_idle(5)
-    assert central_system.heard[-2:] == [("BootNotification", "1"), ("StatusNotification", "2")]
+    assert central_system.received[-2:] == [("BootNotification", "1"), ("StatusNotification", "2")]
     assert charger.transaction_id == 29_042_001
 
 
@@ -366,13 +380,13 @@ def test_a_transaction_message_refused_with_a_call_error_is_sent_again(
     assert central_system.actions(among=TRANSACTION) == ["StartTransaction", "StopTransaction"]
 
 
-def test_a_charger_that_is_not_accepted_boots_again_before_it_says_anything_else(
+def test_a_charger_that_is_not_accepted_boots_again_before_any_other_message(
     charger: ChargePoint, central_system: CentralSystem
 ) -> None:
     central_system.boot_answers = ["Pending"]
     charger.power_cycle()
     assert charger.wait_until_idle(5)
-    assert [a for a, _ in central_system.heard[2:]] == [
+    assert [a for a, _ in central_system.received[2:]] == [
         *("BootNotification", "BootNotification", "StatusNotification")
     ]
 
@@ -396,10 +410,12 @@ def test_a_remote_start_begins_a_transaction_and_a_remote_stop_ends_it(
     charger: ChargePoint, central_system: CentralSystem
 ) -> None:
     start = call.RemoteStartTransaction("3333")
-    assert central_system.call(start).status == "Rejected"  # no cable
+    # No cable is plugged in.
+    assert central_system.call(start).status == "Rejected"
     charger.plug_in()
     assert central_system.call(start).status == "Accepted"
-    assert central_system.call(start).status == "Rejected"  # busy
+    # A transaction is open.
+    assert central_system.call(start).status == "Rejected"
     charger.wait_until_idle(5)
     assert central_system.call(call.RemoteStopTransaction(1)).status == "Rejected"
     assert central_system.call(call.RemoteStopTransaction(29_042_001)).status == "Accepted"
@@ -446,10 +462,12 @@ def test_a_reset_ends_the_transaction_and_boots_again(
     assert len(central_system.payloads("BootNotification")) == 2
 
 
-def test_the_small_calls_are_answered(charger: ChargePoint, central_system: CentralSystem) -> None:
-    got = central_system.call(call.GetConfiguration(["NumberOfConnectors", "Colour"]))
-    assert got.configuration_key == [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}]
-    assert got.unknown_key == ["Colour"]
+def test_configuration_cache_and_unlock_calls_are_answered(
+    charger: ChargePoint, central_system: CentralSystem
+) -> None:
+    keys = central_system.call(call.GetConfiguration(["NumberOfConnectors", "Colour"]))
+    assert keys.configuration_key == [{"key": "NumberOfConnectors", "readonly": True, "value": "1"}]
+    assert keys.unknown_key == ["Colour"]
     for key, status in (
         *(("HeartbeatInterval", "Accepted"), ("NumberOfConnectors", "Rejected")),
         *(("Colour", "NotSupported"),),

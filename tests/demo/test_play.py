@@ -1,4 +1,4 @@
-"""shocpp demo: an evening to watch, whose bill does not mind a killed server."""
+"""`shocpp demo` as a process of its own: its output, its statement, and a killed server."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ import pytest
 from tests.world.machine import BIN, wait_for
 
 WATCHED_S = 20
-BILL = """\
+STATEMENT = """\
 Abrechnung für Jahr/Monat: -
 
 Mandant: company-x                       0,000 kWh
@@ -42,21 +42,21 @@ Abrechnungsdatensätze:
 
 
 def environment(scratch: Path) -> dict[str, str]:
-    """The surroundings of a user who has set up everything, which the demo must leave alone."""
-    theirs = {name: str(scratch / "theirs") for name in ("SHOCPP_HOME", "SHOCPP_DATABASE")}
+    """Return the environment of a user with settings, which the demo must ignore."""
+    paths = {name: str(scratch / "user") for name in ("SHOCPP_HOME", "SHOCPP_DATABASE")}
     others = {"SHOCPP_HEARTBEAT": "never", "WS_PORT": "1", "TZ": "America/New_York"}
-    return os.environ | theirs | others | {"TMPDIR": str(scratch)}
+    return os.environ | paths | others | {"TMPDIR": str(scratch)}
 
 
 def processes_in(scratch: Path) -> list[int]:
-    """Everything that was started with this scratch folder in its environment."""
-    found = []
+    """Return the pids of all processes with this scratch folder in their environment."""
+    pids = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
             if state != "Z" and f"TMPDIR={scratch}\0".encode() in (entry / "environ").read_bytes():
-                found.append(int(entry.name))
-    return found
+                pids.append(int(entry.name))
+    return pids
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def demo(scratch: Path) -> Iterator[subprocess.Popen[str]]:
-    # A shell that runs the tests in the background has them, and their children, ignore it.
+    # A shell makes background jobs and their children ignore SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with subprocess.Popen(
         [str(BIN / "shocpp"), "demo"],
@@ -83,48 +83,49 @@ def demo(scratch: Path) -> Iterator[subprocess.Popen[str]]:
         process.kill()
 
 
-def read_until(demo: subprocess.Popen[str], sign: str, times: int = 1) -> str:
-    """What it prints up to the line that says `sign` for the `times`-th time."""
+def read_until(demo: subprocess.Popen[str], text: str, times: int = 1) -> str:
+    """Return its output up to the line in which `text` appears for the `times`-th time."""
     assert demo.stdout
-    read = ""
-    while read.count(sign) < times:
+    output = ""
+    while output.count(text) < times:
         line = demo.stdout.readline()
-        assert line, read
-        read += line
-    return read
+        assert line, output
+        output += line
+    return output
 
 
-def kill_server(told: str) -> None:
-    """End the announced server and all that it has started, as a power cut would."""
-    found = re.search(r"server \(pid (\d+)\)", told)
-    assert found
-    master = int(found[1])
+def kill_server(output: str) -> None:
+    """Kill the server that the output names, with its workers."""
+    match = re.search(r"server \(pid (\d+)\)", output)
+    assert match
+    master = int(match[1])
     children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     assert children
     for pid in [master, *map(int, children)]:
         os.kill(pid, signal.SIGKILL)
 
 
-def bill_of(told: str) -> str:
-    """The summary at the end, without its date: midnight may come between two demos."""
-    bill = told[told.index("Abrechnung für Jahr/Monat") :]
-    return re.sub(r"\d{4}/\d\d|(?<=time\": \")[^\"]+", "-", bill)
+def statement_of(output: str) -> str:
+    """Return the statement at the end, without dates: midnight may come between two demos."""
+    statement = output[output.index("Abrechnung für Jahr/Monat") :]
+    return re.sub(r"\d{4}/\d\d|(?<=time\": \")[^\"]+", "-", statement)
 
 
-def nothing_is_left(scratch: Path) -> None:
+def assert_nothing_is_left(scratch: Path) -> None:
+    """Assert that no process runs and no file is left."""
     assert wait_for(lambda: not processes_in(scratch), 5)
     assert list(scratch.iterdir()) == []
 
 
-def test_an_evening_is_told_in_plain_words_and_ends_with_the_months_bill(
+def test_the_demo_describes_each_frame_and_ends_with_the_statement(
     demo: subprocess.Popen[str], scratch: Path
 ) -> None:
     begun = time.monotonic()
-    told, complaints = demo.communicate(timeout=WATCHED_S)
-    assert (demo.returncode, complaints) == (0, "")
+    output, errors = demo.communicate(timeout=WATCHED_S)
+    assert (demo.returncode, errors) == (0, "")
     assert 5 < time.monotonic() - begun < WATCHED_S
-    story, bill = told[: told.index("Abrechnung für")], bill_of(told)
-    assert not re.search(r'[\[\]{}"]|None|\?', story)
+    events, statement = output[: output.index("Abrechnung für")], statement_of(output)
+    assert not re.search(r'[\[\]{}"]|None|\?', events)
     sentences = (
         "I am a go-e go-eCharger",
         "car plugged in, waiting for a card",
@@ -134,44 +135,44 @@ def test_an_evening_is_told_in_plain_words_and_ends_with_the_months_bill(
         "no car here",
         "transaction 20009042 ends at meter 9 075 000 Wh",
     )
-    places = [story.rindex(sentence) for sentence in sentences]
-    assert places == sorted(places)
-    frames = [line for line in story.splitlines() if "→" in line]
+    positions = [events.rindex(sentence) for sentence in sentences]
+    assert positions == sorted(positions)
+    frames = [line for line in events.splitlines() if "→" in line]
     assert len(frames) > 30
     assert all(
         re.fullmatch(r"\d\d:\d\d  (charger → Central System|Central System → charger)   \S.*", line)
         for line in frames
     )
-    assert bill == BILL
-    nothing_is_left(scratch)
+    assert statement == STATEMENT
+    assert_nothing_is_left(scratch)
 
 
-def test_a_server_that_is_killed_in_the_middle_of_the_charge_does_not_change_the_bill(
+def test_a_server_killed_during_the_charge_does_not_change_the_statement(
     demo: subprocess.Popen[str], scratch: Path
 ) -> None:
-    told = read_until(demo, "charging: 11.0 kW", times=5)
-    kill_server(told)
-    rest, complaints = demo.communicate(timeout=WATCHED_S)
-    assert (demo.returncode, complaints) == (0, "")
+    output = read_until(demo, "charging: 11.0 kW", times=5)
+    kill_server(output)
+    rest, errors = demo.communicate(timeout=WATCHED_S)
+    assert (demo.returncode, errors) == (0, "")
     assert "The server has ended, and is started again (pid " in rest
-    assert (told + rest).count("I am a go-e go-eCharger") == 2
-    assert bill_of(rest) == BILL
-    nothing_is_left(scratch)
+    assert (output + rest).count("I am a go-e go-eCharger") == 2
+    assert statement_of(rest) == STATEMENT
+    assert_nothing_is_left(scratch)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_whoever_has_seen_enough_leaves_nothing_behind(
+def test_an_interrupted_demo_leaves_nothing_behind(
     demo: subprocess.Popen[str], scratch: Path, number: signal.Signals
 ) -> None:
     read_until(demo, "charging: 11.0 kW")
     demo.send_signal(number)
-    _, complaints = demo.communicate(timeout=WATCHED_S)
+    _, errors = demo.communicate(timeout=WATCHED_S)
     assert demo.returncode != 0
-    assert "Traceback" not in complaints
-    nothing_is_left(scratch)
+    assert "Traceback" not in errors
+    assert_nothing_is_left(scratch)
 
 
-def test_a_taken_port_is_one_sentence_and_never_somebody_elses_server(scratch: Path) -> None:
+def test_a_taken_port_is_reported_and_its_server_is_not_used(scratch: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ended = subprocess.run(
@@ -186,4 +187,4 @@ def test_a_taken_port_is_one_sentence_and_never_somebody_elses_server(scratch: P
             other.accept()
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (78, "", 1)
     assert f"127.0.0.1:{port}" in ended.stderr
-    nothing_is_left(scratch)
+    assert_nothing_is_left(scratch)
