@@ -1,6 +1,6 @@
-"""`shocpp-command`: a real process, a real server, and a charger on its WebSocket.
+"""`shocpp-command` as a process of its own, with a server and a charger on its WebSocket.
 
-`Charger` and `refused` are for the other tests of Calls too.
+Other tests of Calls use `Charger` and `refused`, too.
 """
 
 import contextlib
@@ -29,10 +29,10 @@ ACCEPTED = {"status": "Accepted"}
 
 
 class Charger:
-    """A Charge Point that answers what it is asked as it was told to, and keeps what it was asked.
+    """A Charge Point with an answer for each action; it lists the Calls it received.
 
-    An answer is a confirmation, the code of a CallError, None for silence, or a function that
-    does the answering (or says something else) itself. What has no answer is Accepted.
+    An answer is a confirmation, the code of a CallError, None for silence, or a function that sends
+    the answer itself. An action without an answer is Accepted.
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class Charger:
         self._socket.send(frame if isinstance(frame, str) else json.dumps(frame))
 
     def tell(self, action: str, **payload: Any) -> str:
-        """Send a Call of its own; returns its unique id."""
+        """Send a Call to the Central System, and return its unique id."""
         unique_id = str(next(self._numbers))
         self.send([2, unique_id, action, payload])
         return unique_id
 
     def say(self, action: str, **payload: Any) -> Any:
-        """Send a Call of its own; returns the confirmation."""
+        """Send a Call to the Central System, and return the confirmation."""
         unique_id = self.tell(action, **payload)
         kind, _, confirmation = wait_for(lambda: self._confirmations.get(unique_id))[:3]
         assert kind == 3, confirmation
         return confirmation
 
     def boot(self) -> Self:
-        """From now on it can be asked."""
+        """Send a BootNotification; from then on the charger gets Calls."""
         self.say(
             "BootNotification",
             chargePointVendor="go-e",
@@ -95,13 +95,13 @@ class Charger:
         return self
 
     def has(self, status: str, connector_id: int = 1, error_code: str = "NoError") -> None:
-        """Report a connector's status."""
+        """Send the status of a connector."""
         self.say(
             "StatusNotification", connectorId=connector_id, errorCode=error_code, status=status
         )
 
     def begin(self, id_tag: str, meter_wh: int, connector_id: int = 1) -> int:
-        """Start a transaction; returns its id."""
+        """Start a transaction, and return its id."""
         confirmation = self.say(
             "StartTransaction",
             connectorId=connector_id,
@@ -121,7 +121,7 @@ class Charger:
         )
 
     def leave(self) -> None:
-        """Hang up, and wait until the books say so."""
+        """Hang up, and wait until the database has the charger as disconnected."""
         self._line.close()
         wait_for(lambda: not is_connected(self._home, self.name))
 
@@ -147,11 +147,11 @@ class Charger:
 
 
 def refused(run: subprocess.CompletedProcess[str], code: int) -> str:
-    """The one line with which a command has refused to do something."""
+    """Assert that a command has failed with this code and one line on stderr; return the line."""
     assert (run.returncode, run.stdout) == (code, ""), run
     assert run.stderr.endswith("\n"), run.stderr
     assert len(run.stderr.splitlines()) == 1, run.stderr
-    assert run.stderr.strip(), "it must say something"
+    assert run.stderr.strip(), "the line must not be blank"
     return run.stderr
 
 
@@ -161,13 +161,13 @@ def command(home: Home, *arguments: str, **more: Any) -> subprocess.CompletedPro
 
 
 def queued(home: Home) -> list[tuple[str, str]]:
-    """Every Call that was ever queued: its action and its state."""
+    """Return the action and state of all Calls, oldest first."""
     return home.query("SELECT action, state FROM call ORDER BY id")  # type: ignore[return-value]
 
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all tests of this file."""
+    """A server for all tests of this file."""
     server = Server(Home(tmp_path_factory.mktemp("town") / "home"))
     yield server
     server.kill()
@@ -175,7 +175,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def garage(town: Server) -> Iterator[Charger]:
-    """The only charger there, asked for nothing yet."""
+    """The only connected charger; it has not received a Call yet."""
     charger = Charger(town, "garage", serial="219010").boot()
     yield charger
     charger.leave()
@@ -244,7 +244,7 @@ def test_the_payload_may_come_from_the_input_and_may_be_left_out(
 
 
 @pytest.mark.parametrize(("value", "text"), [("false", "false"), ("50", "50"), ("1.5", "1.5")])
-def test_a_configuration_value_becomes_the_string_the_protocol_wants(
+def test_a_configuration_value_is_sent_as_a_string(
     home: Home, garage: Charger, value: str, text: str
 ) -> None:
     payload = f'{{"key": "LightIntensity", "value": {value}}}'
@@ -330,14 +330,14 @@ def test_every_action_reaches_the_charger(home: Home, garage: Charger, action: s
     assert garage.calls == [(action, PAYLOADS[action])]
 
 
-# --- whom it is for ---
+# --- the charger ---
 
 
 def test_with_two_chargers_one_must_be_named(home: Home, town: Server, garage: Charger) -> None:
     with Charger(town, "carport").boot() as carport:
-        told = refused(command(home, "ClearCache"), 2)
-        assert "garage" in told
-        assert "carport" in told
+        sentence = refused(command(home, "ClearCache"), 2)
+        assert "garage" in sentence
+        assert "carport" in sentence
         carport.leave()
         assert garage.calls == carport.calls == []
 
@@ -353,15 +353,13 @@ def test_a_charger_that_has_left_is_unreachable_and_named(
 ) -> None:
     with Charger(town, "carport").boot() as carport:
         carport.leave()
-    told = refused(command(home, "-c", "carport", "ClearCache"), 1)
-    assert told.startswith("OCPP unreachable. carport is not connected")
+    sentence = refused(command(home, "-c", "carport", "ClearCache"), 1)
+    assert sentence.startswith("OCPP unreachable. carport is not connected")
     assert garage.calls == []
 
 
 @pytest.mark.parametrize("name", ["nobody", "21901", "a\nb", b"\xff", "x" * 10_000])
-def test_a_charger_that_was_never_here_is_wrong_usage(
-    home: Home, garage: Charger, name: Any
-) -> None:
+def test_an_unknown_charger_is_wrong_usage(home: Home, garage: Charger, name: Any) -> None:
     before = queued(home)
     refused(command(home, "-c", name, "ClearCache"), 2)
     assert (queued(home), garage.calls) == (before, [])
@@ -372,19 +370,19 @@ def test_one_serial_at_two_chargers_is_ambiguous(home: Home, town: Server) -> No
         Charger(town, "left", serial="twin").boot() as left,
         Charger(town, "right", serial="twin").boot() as right,
     ):
-        told = refused(command(home, "-c", "twin", "ClearCache"), 2)
-        assert "left, right" in told
+        sentence = refused(command(home, "-c", "twin", "ClearCache"), 2)
+        assert "left, right" in sentence
         assert command(home, "-c", "right", "ClearCache").returncode == 0
         assert (left.calls, right.calls) == ([], [("ClearCache", {})])
         left.leave()
         right.leave()
 
 
-# --- what is not sent ---
+# --- payloads that are not sent ---
 
 
 @pytest.mark.parametrize(
-    ("action", "payload", "named"),
+    ("action", "payload", "reason"),
     [
         ("Reset", '{"type":"Soft"', "JSON"),
         ("Reset", "", "JSON"),
@@ -413,39 +411,38 @@ def test_one_serial_at_two_chargers_is_ambiguous(home: Home, town: Server) -> No
         ("RemoteStopTransaction", '{"connectorId":true}', "connectorId must be an integer"),
     ],
 )
-def test_a_payload_that_is_not_allowed_is_named_and_not_sent(
-    home: Home, garage: Charger, action: str, payload: str, named: str
+def test_an_invalid_payload_is_refused_with_its_reason_and_not_sent(
+    home: Home, garage: Charger, action: str, payload: str, reason: str
 ) -> None:
     before = queued(home)
-    assert named in refused(command(home, action, payload), 2)
+    assert reason in refused(command(home, action, payload), 2)
     assert (queued(home), garage.calls) == (before, [])
 
 
-def test_force_sends_what_is_not_allowed(home: Home, garage: Charger) -> None:
+def test_force_sends_an_invalid_payload(home: Home, garage: Charger) -> None:
     run = command(home, "--force", "Reset", '{"type": "Warm"}')
     assert (run.returncode, run.stdout) == (0, '{"status": "Accepted"}\n')
-    run = command(
-        home, "-t", "1", "--force", 'Say "hello"\n', "{}"
-    )  # a vendor's, or a typing mistake
+    # An action of a vendor, or a typing mistake.
+    run = command(home, "-t", "1", "--force", 'Say "hello"\n', "{}")
     assert run.returncode == 0, run.stderr
     assert garage.calls == [("Reset", {"type": "Warm"}), ('Say "hello"\n', {})]
 
 
-def test_force_does_not_send_what_is_no_json(home: Home, garage: Charger) -> None:
+def test_force_does_not_send_invalid_json(home: Home, garage: Charger) -> None:
     before = queued(home)
     refused(command(home, "--force", "DataTransfer", '{"vendorId": NaN}'), 2)
     assert (queued(home), garage.calls) == (before, [])
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf", "3601"])
-def test_a_time_out_that_is_none_is_wrong_usage(home: Home, garage: Charger, seconds: str) -> None:
+def test_an_invalid_timeout_is_wrong_usage(home: Home, garage: Charger, seconds: str) -> None:
     run = command(home, "-t", seconds, "ClearCache")
     assert (run.returncode, run.stdout) == (2, ""), run.stderr
     assert "Traceback" not in run.stderr
     assert garage.calls == []
 
 
-# --- how it ends ---
+# --- outcomes ---
 
 
 def test_a_call_error_ends_with_its_code(home: Home, garage: Charger) -> None:
@@ -453,24 +450,24 @@ def test_a_call_error_ends_with_its_code(home: Home, garage: Charger) -> None:
     assert refused(command(home, "ClearCache"), 1) == "NotSupported as the test wants it\n"
 
 
-def test_a_call_error_is_one_line_whatever_the_charger_says(home: Home, garage: Charger) -> None:
-    def swear(charger: Charger, unique_id: str, _: object) -> None:
+def test_a_call_error_with_control_characters_is_one_line(home: Home, garage: Charger) -> None:
+    def send_control_characters(charger: Charger, unique_id: str, _: object) -> None:
         charger.send([4, unique_id, "Generic\nError", "a\nb\x1b[31m", {}])
 
-    garage.answers["ClearCache"] = swear
+    garage.answers["ClearCache"] = send_control_characters
     assert "\x1b" not in refused(command(home, "ClearCache"), 1)
     garage.answers["ClearCache"] = lambda charger, unique_id, _: charger.send([4, unique_id])
     refused(command(home, "ClearCache"), 1)
 
 
-def test_a_charger_that_does_not_answer_is_unreachable_when_the_time_is_up(
+def test_a_charger_that_does_not_answer_is_unreachable_after_the_timeout(
     home: Home, garage: Charger
 ) -> None:
     garage.answers["ClearCache"] = None
-    asked_at = time.monotonic()
-    told = refused(command(home, "-t", "1", "ClearCache"), 1)
-    assert 1 <= time.monotonic() - asked_at < 2
-    assert told.startswith("OCPP unreachable. No answer in 1 s")
+    begun_at = time.monotonic()
+    sentence = refused(command(home, "-t", "1", "ClearCache"), 1)
+    assert 1 <= time.monotonic() - begun_at < 2
+    assert sentence.startswith("OCPP unreachable. No answer in 1 s")
     assert garage.calls == [("ClearCache", {})]
     assert queued(home)[-1] == ("ClearCache", "expired")
 
@@ -502,9 +499,7 @@ def test_the_transaction_to_stop_is_looked_up_on_that_charger_only(
         carport.leave()
 
 
-def test_the_only_chargers_open_transaction_is_stopped_where_nothing_is_named(
-    home: Home, garage: Charger
-) -> None:
+def test_the_only_open_transaction_is_stopped_without_a_name(home: Home, garage: Charger) -> None:
     transaction_id = garage.begin("3333", 9_043_000)
     assert command(home, "RemoteStopTransaction").returncode == 0
     assert garage.calls == [("RemoteStopTransaction", {"transactionId": transaction_id})]
@@ -512,31 +507,31 @@ def test_the_only_chargers_open_transaction_is_stopped_where_nothing_is_named(
 
 
 def test_of_several_open_transactions_one_must_be_named(home: Home, garage: Charger) -> None:
-    one, two = garage.begin("3333", 9_044_000, 1), garage.begin("1111", 5_000_000, 2)
-    told = refused(command(home, "RemoteStopTransaction", "{}"), 2)
-    assert f"{one} (garage, connector 1, family-y)" in told
-    assert f"{two} (garage, connector 2, company-x)" in told
+    first, second = garage.begin("3333", 9_044_000, 1), garage.begin("1111", 5_000_000, 2)
+    sentence = refused(command(home, "RemoteStopTransaction", "{}"), 2)
+    assert f"{first} (garage, connector 1, family-y)" in sentence
+    assert f"{second} (garage, connector 2, company-x)" in sentence
     assert garage.calls == []
     for payload in ('{"connectorId": 2}', '{"account": "company-x"}'):
         assert command(home, "RemoteStopTransaction", payload).returncode == 0
-    assert garage.calls == [("RemoteStopTransaction", {"transactionId": two})] * 2
-    garage.end(one, 9_045_000)
-    garage.end(two, 5_001_000)
+    assert garage.calls == [("RemoteStopTransaction", {"transactionId": second})] * 2
+    garage.end(first, 9_045_000)
+    garage.end(second, 5_001_000)
 
 
 def test_an_accounts_transactions_at_two_chargers_are_both_named(
     home: Home, town: Server, garage: Charger
 ) -> None:
     with Charger(town, "carport").boot() as carport:
-        one, two = garage.begin("3333", 9_045_000), carport.begin("4444", 1_000_000)
-        told = refused(command(home, "RemoteStopTransaction", '{"account": "family-y"}'), 2)
-        assert f"{one} (garage" in told
-        assert f"{two} (carport" in told
+        first, second = garage.begin("3333", 9_045_000), carport.begin("4444", 1_000_000)
+        sentence = refused(command(home, "RemoteStopTransaction", '{"account": "family-y"}'), 2)
+        assert f"{first} (garage" in sentence
+        assert f"{second} (carport" in sentence
         payload = '{"account": "family-y", "charge_point": "carport"}'
         assert command(home, "RemoteStopTransaction", payload).returncode == 0
         assert (garage.calls, len(carport.calls)) == ([], 1)
-        garage.end(one, 9_046_000)
-        carport.end(two, 1_001_000)
+        garage.end(first, 9_046_000)
+        carport.end(second, 1_001_000)
         carport.leave()
 
 
@@ -552,7 +547,7 @@ def test_an_accounts_transactions_at_two_chargers_are_both_named(
         '{"connectorId": 100000000000000000000}',
     ],
 )
-def test_where_nothing_is_open_there_is_nothing_to_stop(
+def test_a_stop_without_an_open_transaction_is_wrong_usage(
     home: Home, garage: Charger, payload: str
 ) -> None:
     before = queued(home)
@@ -560,7 +555,7 @@ def test_where_nothing_is_open_there_is_nothing_to_stop(
     assert (queued(home), garage.calls) == (before, [])
 
 
-# --- what is kept ---
+# --- stored Calls ---
 
 NEW_KEY = '{"key": "AuthorizationKey", "value": "do-not-keep-me"}'
 
@@ -577,10 +572,11 @@ def test_a_new_authorization_key_reaches_the_charger_and_does_not_stay(
 def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
     home: Home, town: Server
 ) -> None:
-    with Charger(town, "mute") as mute:  # not booted: it is asked nothing
+    with Charger(town, "mute") as mute:
+        # It has not booted, so it gets no Calls.
         mute.say("Heartbeat")
-        told = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
-        assert "never sent" in told
+        sentence = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
+        assert "never sent" in sentence
         mute.leave()
     assert home.query("SELECT state FROM call ORDER BY id DESC LIMIT 1") == [("expired",)]
     assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
@@ -631,7 +627,7 @@ def test_a_canned_call_prints_one_word_and_ends_with_the_right_code(
     assert garage.calls == [("Reset", {"type": "Soft"}), ("ClearCache", {})]
 
 
-def test_the_only_charger_is_named_when_it_is_not_there(tmp_path: Path) -> None:
+def test_the_only_charger_is_named_when_it_is_not_connected(tmp_path: Path) -> None:
     home = Home(tmp_path / "another")
     (home.folder / "conf" / "canned.json").write_text(
         '{"state": {"show": "state"}, "clear": {"action": "ClearCache"}}'
@@ -639,9 +635,9 @@ def test_the_only_charger_is_named_when_it_is_not_there(tmp_path: Path) -> None:
     server = Server(home)
     try:
         Charger(server, "garage").boot().leave()
-        told = home.run("shocpp-caller", "state", env={"SHOCPP_LANG": "en"})
-        assert re.fullmatch(r"garage is not connected, last heard \d\d:\d\d\.\n", told.stdout)
-        assert told.returncode == 1
+        run = home.run("shocpp-caller", "state", env={"SHOCPP_LANG": "en"})
+        assert re.fullmatch(r"garage is not connected, last heard \d\d:\d\d\.\n", run.stdout)
+        assert run.returncode == 1
         assert home.run("shocpp-caller", "clear").stdout == "OCPP unreachable\n"
     finally:
         server.kill()
