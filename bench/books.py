@@ -1,11 +1,11 @@
-"""What a transaction costs as the books grow, and what reading and mending them costs.
+"""The cost of a transaction while the ledger grows, of its views, and of backup and rebuild.
 
     python -m bench.books [TRANSACTIONS]
 
-One charger, one process, no sockets: frames go through the bookkeeper's own path into a database
-on tmpfs where there is one, so the figures are of the program and not of a disk. The peer of each
-is in the same run: the first quarter for the growth, SQLite's own copying for the backup, and a
-plain sum over all records for the views.
+One charger, one process, no sockets: frames go through the bookkeeping into a database on tmpfs if
+there is one, so the figures are of the program and not of a disk. Each figure has a reference in
+the same run: the first quarter for the growth, SQLite's own copy for the backup, and a plain sum
+over all records for the views.
 """
 
 import json
@@ -38,7 +38,7 @@ VIEWS = ("audit", "gaps", "review", "monthly_consumption")
 
 
 def main() -> None:
-    """Print one line a figure."""
+    """Print a line for each figure."""
     logging.disable(logging.CRITICAL)
     transactions = int(sys.argv[1]) if len(sys.argv) > 1 else 4_000
     fast = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -50,7 +50,7 @@ def main() -> None:
         with open_database(settings.database) as db:
             _grow(db, settings, transactions)
             _read(db)
-            _keep(db, settings)
+            _maintain(db, settings)
         _rebuild(settings, transactions)
 
 
@@ -68,20 +68,25 @@ def _grow(db: Database, settings: Settings, transactions: int) -> None:
 
 
 def _charge(books: Bookkeeping, number: int) -> None:
-    """One start and one stop; every fiftieth leaves a gap, every hundredth has an unknown card."""
+    """Start and stop once; every fiftieth leaves a gap, every hundredth has an unknown card."""
     now_ms, wh = BEGUN_MS + number * EVERY_MS, 1_000 + number * 500 + number // 50 * 100
     card = "?" if number % 100 == 0 else "1111"
     start = {"connectorId": 1, "idTag": card, "meterStart": wh, "timestamp": _time(now_ms)}
-    told = json.loads(_say(books, "StartTransaction", start, now_ms))[2]["transactionId"]
-    stop = {"transactionId": told, "meterStop": wh + 500, "timestamp": _time(now_ms + 60_000)}
-    _say(books, "StopTransaction", stop, now_ms + 60_000)
+    answer = json.loads(_send(books, "StartTransaction", start, now_ms))
+    transaction_id = answer[2]["transactionId"]
+    stop = {
+        "transactionId": transaction_id,
+        "meterStop": wh + 500,
+        "timestamp": _time(now_ms + 60_000),
+    }
+    _send(books, "StopTransaction", stop, now_ms + 60_000)
 
 
 def _time(ms: int) -> str:
     return format_timestamp(ms)
 
 
-def _say(books: Bookkeeping, action: str, payload: dict[str, object], now_ms: int) -> str:
+def _send(books: Bookkeeping, action: str, payload: dict[str, object], now_ms: int) -> str:
     text = json.dumps([2, "1", action, payload])
     event = Connection(55).receive(text, now_ms)
     (answer,) = books.write([Receive("token", "garage", text, now_ms, event)], now_ms)
@@ -97,9 +102,9 @@ def _read(db: Database) -> None:
         print(f"view {view:20} {took_s * 1e3:8.1f} ms  {took_s / plain_s:6.0f} x a plain sum")
 
 
-def _keep(db: Database, settings: Settings) -> None:
-    to = settings.home / "copy.sqlite3"
-    ours_s = _timed(lambda: back_up(db, to, lambda _pages: None))
+def _maintain(db: Database, settings: Settings) -> None:
+    copy = settings.home / "copy.sqlite3"
+    ours_s = _timed(lambda: back_up(db, copy, lambda _pages: None))
 
     def plain() -> None:
         with sqlite3.connect(settings.home / "plain.sqlite3") as other:
@@ -119,30 +124,30 @@ def _keep(db: Database, settings: Settings) -> None:
 
 def _rebuild(settings: Settings, transactions: int) -> None:
     @contextmanager
-    def silent(_what: str, _how_many: int) -> Iterator[Callable[[int], None]]:
-        yield lambda _more: None
+    def silent(_label: str, _length: int) -> Iterator[Callable[[int], None]]:
+        yield lambda _steps: None
 
-    for name, again in (
+    for name, run in (
         ("from frames", rebuild.rebuild_from_frames),
         ("from files", rebuild.rebuild),
     ):
-        if again is rebuild.rebuild:
+        if run is rebuild.rebuild:
             settings.database.unlink()
         begun = time.perf_counter()
-        rebuilt = again(settings, silent)
+        rebuilt = run(settings, silent)
         took_s = time.perf_counter() - begun
         assert not rebuilt.restored.refused, rebuilt.restored.refused[:3]
         print(f"rebuild {name:17} {took_s * 1e3:8.1f} ms  {transactions / took_s:6.0f} records/s")
 
 
 def _timed(work: Callable[[], object]) -> float:
-    """The best of three, in seconds."""
-    taken = []
+    """Return the shortest time of three runs, in seconds."""
+    times = []
     for _ in range(3):
         begun = time.perf_counter()
         work()
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+        times.append(time.perf_counter() - begun)
+    return min(times)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""How long a caller waits for a charger that answers at once: CGI, HTTP and Python, by turns.
+"""The time until a charger that answers at once has answered: CGI, HTTP and Python by turns.
 
     python -m bench.calls [rounds]
 
-A server of its own on 127.0.0.1 in a scratch home, with one worker, and a charger in a process of
-its own. A round starts the interpreter with nothing to do (`python3 -I -S -c pass`), then
-cgi-bin/caller.py with the environment that a web server gives it, and then asks over one kept HTTP
-connection and by `place_call`. Times are from before the start to after the exit, and from before
-the request to after its answer. Only the ratio is worth keeping. Ends with a table as RESULTS.md
-has it.
+The server has one worker and a scratch home; server and charger are processes on 127.0.0.1. A round
+starts the interpreter with nothing to do (`python3 -I -S -c pass`), then cgi-bin/caller.py with the
+environment of a web server. Then it sends requests over one persistent HTTP connection and by
+`place_call`. Times are from before the start to after the exit, and from before the request to
+after its answer. Only the ratio is comparable between machines. Prints a table as in RESULTS.md.
 """
 
 import argparse
@@ -28,18 +27,18 @@ from shocpp.settings import CHECKOUT
 CHARGER = "charger-0"
 WARM_UP = 3
 A_ROUND = 20
-"""Requests over HTTP and by Python in a round: they take a tenth of a CGI process's time."""
+"""Requests over HTTP and by Python in a round; each takes a tenth of a CGI process's time."""
 
 PYTHON = [sys.executable, "-I", "-S"]
 BARE = [*PYTHON, "-c", "pass"]
 CGI = [*PYTHON, str(CHECKOUT / "cgi-bin" / "caller.py")]
 PAYLOAD = {"vendorId": "de.example", "data": "how are you?"}
 NAMES = ("hello", "hello-again")
-"""By turns: the same name twice in 10 s is one Call."""
+"""Names used by turns, because the same name twice within 10 s is one Call."""
 
 
 def request_of(name: str) -> dict[str, str]:
-    """What nginx and fcgiwrap tell a CGI process (RFC 3875)."""
+    """Return the CGI variables that nginx and fcgiwrap set (RFC 3875)."""
     return {
         "GATEWAY_INTERFACE": "CGI/1.1",
         "QUERY_STRING": f"canned={name}",
@@ -54,18 +53,19 @@ def request_of(name: str) -> dict[str, str]:
 
 
 class Bench:
-    """The four things that are timed; each `…_ms` list gets what one took."""
+    """The four measurements; each `…_ms` list has the time of every run."""
 
     def __init__(self, server: Ours) -> None:
         self._server = server
         self._http = http.client.HTTPConnection(ADDRESS, server.port, timeout=PATIENCE_S)
-        self._asked = 0
+        self._requests = 0
         self.bare_ms: list[float] = []
         self.cgi_ms: list[float] = []
         self.http_ms: list[float] = []
         self.python_ms: list[float] = []
 
     def round(self) -> None:
+        """Run all four measurements once."""
         self._time(self.bare_ms, lambda: self._run(BARE, {}), "")
         name = self._name()
         self._time(self.cgi_ms, lambda: self._run(CGI, request_of(name)), "Accepted\n")
@@ -74,19 +74,20 @@ class Bench:
         for _ in range(A_ROUND):
             self._time(self.python_ms, self._place, '{"status":"Accepted"}')
 
-    def forget(self) -> None:
+    def clear(self) -> None:
+        """Drop the times so far."""
         for times in (self.bare_ms, self.cgi_ms, self.http_ms, self.python_ms):
             times.clear()
 
     def _time(self, times: list[float], run: Callable[[], Any], expected: str) -> None:
         begun = time.perf_counter()
-        said = run()
+        answer = run()
         times.append((time.perf_counter() - begun) * 1000)
-        assert said == expected, said
+        assert answer == expected, answer
 
     def _name(self) -> str:
-        self._asked += 1
-        return NAMES[self._asked % len(NAMES)]
+        self._requests += 1
+        return NAMES[self._requests % len(NAMES)]
 
     def _run(self, command: list[str], request: dict[str, str]) -> str:
         environment = {**self._server.environment, **request}
@@ -94,8 +95,8 @@ class Bench:
         return done.stdout.decode().partition("\r\n\r\n")[2]
 
     def _request(self) -> str:
-        path, as_nginx = f"/cgi-bin/caller?canned={self._name()}", f"Bearer {TOKEN}"
-        self._http.request("GET", path, headers={"Authorization": as_nginx})
+        path, credentials = f"/cgi-bin/caller?canned={self._name()}", f"Bearer {TOKEN}"
+        self._http.request("GET", path, headers={"Authorization": credentials})
         return self._http.getresponse().read().decode()
 
     def _place(self) -> str | None:
@@ -104,6 +105,7 @@ class Bench:
 
 
 def report(bench: Bench, rounds: int) -> None:
+    """Print the table."""
     print(f"`python -m bench.calls {rounds}`, {machine()}\n")
     print("| from … to the charger's answer | count | p50 ms | p99 ms |\n|---|---|---|---|")
     for name, times in (
@@ -120,7 +122,7 @@ def report(bench: Bench, rounds: int) -> None:
 
 
 def main() -> None:
-    """Print the table."""
+    """Run the rounds, and print the table."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("rounds", type=int, nargs="?", default=200)
     rounds = max(parser.parse_args().rounds, 3)
@@ -132,7 +134,7 @@ def main() -> None:
         bench = Bench(server)
         for _ in range(WARM_UP):
             bench.round()
-        bench.forget()
+        bench.clear()
         for _ in range(rounds):
             bench.round()
     report(bench, rounds)

@@ -1,13 +1,13 @@
-"""The load: many chargers in one process, and what they saw.
+"""The load: many chargers in one process, and the times of their answers.
 
     python -m bench.chargers URL [--chargers 100] [--seconds 5] [--talk mix] [--rate 400]
 
-Every charger waits for an answer before it sends again (OCPP-J §4.1.1). Without a rate it sends at
-once, so the load is what the server can take; with one, all together send so many messages a second
-by turns, and the time of each counts from when it was due. Frames are made before the clock runs
-where they can be: the load must not be what is measured, and `share` tells the part of the time
-that this process was busy itself. Prints one JSON object: messages, seconds, rate, share, and p50,
-p99 and worst in ms.
+Every charger waits for an answer before it sends again (OCPP-J §4.1.1). Without a rate it then
+sends at once, so the server sets the rate. With a rate, all together send that many messages a
+second by turns, and the time of each message counts from the moment when it was due. Frames are
+encoded before the measurement where possible, because the load itself must not be the limit. Prints
+one JSON object: messages, seconds, rate, share (the part of the time in which this process was
+busy), and p50, p99 and worst in ms.
 """
 
 import argparse
@@ -40,17 +40,17 @@ SAMPLES = (
     ("Power.Active.Import", None, "W"),
     ("SoC", None, "Percent"),
 )
-"""What a three-phase charger reports: twelve samples, 1.6 kB."""
+"""The twelve samples of a three-phase charger (1.6 kB): measurand, phase, unit."""
 
 Frame = tuple[bytes, bytes]
-"""A masked WebSocket frame, and how its answer begins."""
+"""A masked WebSocket frame, and the beginning of its answer."""
 
 Talk = Generator[Frame, bytes, None]
-"""What a charger says; it is sent the payload of the answer to what it has said last."""
+"""The messages of a charger; `send` it the payload of the last answer."""
 
 
 def framed(text: str) -> bytes:
-    """The text as a client's frame (RFC 6455 §5.2), masked as it must be."""
+    """Return the text as a masked frame of a client (RFC 6455 §5.2, §5.3)."""
     payload, mask = text.encode(), os.urandom(4)
     size = len(payload)
     assert size < 65_536
@@ -68,24 +68,26 @@ class Numbers:
         self._begun = datetime.now(UTC) - timedelta(days=20)
 
     def call(self, action: str, payload: dict[str, Any]) -> Frame:
+        """Return a Call under the next unique id."""
         number = f"{next(self._ids):08d}"
         text = json.dumps([2, number, action, payload], separators=(",", ":"))
         return framed(text), f'[3,"{number}"'.encode()
 
     def moment(self) -> str:
-        """Ten seconds after the one before."""
+        """Return a timestamp ten seconds after the one before."""
         moment = self._begun + timedelta(seconds=10 * next(self._moments))
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def samples(wh: int) -> list[dict[str, str]]:
-    told = []
+    """Return the sampledValue list of a MeterValues with this register."""
+    sampled = []
     for number, (measurand, phase, unit) in enumerate(SAMPLES):
         value = str(wh) if measurand.startswith("Energy") else f"{16 * number}.{number}"
         sample = {"value": value, "context": "Sample.Periodic", "format": "Raw"}
         sample |= {"measurand": measurand, "unit": unit, "location": "Outlet"}
-        told.append(sample | ({"phase": phase} if phase else {}))
-    return told
+        sampled.append(sample | ({"phase": phase} if phase else {}))
+    return sampled
 
 
 def meter_values(numbers: Numbers, transaction_id: int, wh: int) -> Frame:
@@ -99,24 +101,25 @@ def start(numbers: Numbers, wh: int) -> Frame:
     return numbers.call("StartTransaction", payload)
 
 
-def told_id(answer: bytes) -> int:
+def transaction_id_of(answer: bytes) -> int:
+    """Return the transaction id in the answer to a StartTransaction."""
     return int(json.loads(answer)[2]["transactionId"])
 
 
-def status(numbers: Numbers, word: str) -> Frame:
-    payload = {"connectorId": 1, "status": word, "errorCode": "NoError"}
+def status(numbers: Numbers, name: str) -> Frame:
+    payload = {"connectorId": 1, "status": name, "errorCode": "NoError"}
     return numbers.call("StatusNotification", payload | {"timestamp": numbers.moment()})
 
 
 def heartbeats(numbers: Numbers) -> Talk:
-    """Heartbeats only."""
+    """Send Heartbeats only."""
     while True:
         yield numbers.call("Heartbeat", {})
 
 
 def mix(numbers: Numbers) -> Talk:
-    """Heartbeat and MeterValues by turns, in a transaction that does not end."""
-    transaction_id = told_id((yield start(numbers, 1_000)))
+    """Send Heartbeat and MeterValues by turns, in a transaction that does not end."""
+    transaction_id = transaction_id_of((yield start(numbers, 1_000)))
     wh = count(1_000, 10)
     pairs = (
         (numbers.call("Heartbeat", {}), meter_values(numbers, transaction_id, next(wh)))
@@ -128,19 +131,19 @@ def mix(numbers: Numbers) -> Talk:
 
 
 def transactions(numbers: Numbers) -> Talk:
-    """StartTransaction and StopTransaction by turns."""
+    """Send StartTransaction and StopTransaction by turns."""
     for wh in count(1_000, 500):
-        transaction_id = told_id((yield start(numbers, wh)))
+        transaction_id = transaction_id_of((yield start(numbers, wh)))
         stop = {"transactionId": transaction_id, "meterStop": wh + 500, "idTag": CARD}
         yield numbers.call("StopTransaction", stop | {"timestamp": numbers.moment()})
 
 
 def sessions(numbers: Numbers) -> Talk:
-    """Whole sessions, as a charger tells them: nine messages each."""
+    """Send whole sessions of nine messages each."""
     for wh in count(1_000, 500):
         yield numbers.call("Authorize", {"idTag": CARD})
         yield status(numbers, "Preparing")
-        transaction_id = told_id((yield start(numbers, wh)))
+        transaction_id = transaction_id_of((yield start(numbers, wh)))
         yield status(numbers, "Charging")
         yield meter_values(numbers, transaction_id, wh + 100)
         yield meter_values(numbers, transaction_id, wh + 200)
@@ -151,11 +154,11 @@ def sessions(numbers: Numbers) -> Talk:
 
 
 def outage(numbers: Numbers) -> Talk:
-    """What a charger has kept while it was alone: transactions with eight MeterValues each."""
+    """Send the transactions of an outage, with eight MeterValues each."""
     for wh in count(1_000, 900):
-        transaction_id = told_id((yield start(numbers, wh)))
-        for place in range(1, 9):
-            yield meter_values(numbers, transaction_id, wh + 100 * place)
+        transaction_id = transaction_id_of((yield start(numbers, wh)))
+        for step in range(1, 9):
+            yield meter_values(numbers, transaction_id, wh + 100 * step)
         stop = {"transactionId": transaction_id, "meterStop": wh + 900, "idTag": CARD}
         yield numbers.call("StopTransaction", stop | {"timestamp": numbers.moment()})
 
@@ -166,7 +169,7 @@ TALKS: dict[str, Callable[[Numbers], Talk]] = {
 
 
 class Charger:
-    """One connection. `due` is when what it says next is or was to be sent."""
+    """A charger on one connection; `due` is the moment at which its next message is due."""
 
     def __init__(self, url: str, name: str, talk: Callable[[Numbers], Talk]) -> None:
         self.socket = connected(url, name)
@@ -176,26 +179,27 @@ class Charger:
         self._talk = talk(Numbers())
         self._next, self._expected = next(self._talk)
 
-    def come_again(self, url: str, name: str) -> None:
-        """On a new connection, which it begins by booting; what is not answered is said again."""
+    def reconnect(self, url: str, name: str) -> None:
+        """Open another connection, boot, and send an unanswered message again."""
         self.socket.close()
         self.socket, self._received = booted(url, name)
         if not self.is_free:
             self.socket.send(self._next)
 
-    def say(self, due: float) -> None:
+    def send_next(self, due: float) -> None:
+        """Send the next message, which is or was due at this moment."""
         self.due = due
         self.is_free = False
         self.socket.send(self._next)
 
-    def hear(self) -> bool:
-        """Whether the answer is here; what is to be said next is made at once."""
+    def receive(self) -> bool:
+        """Read frames; return True if the answer is among them, and prepare the next message."""
         received = self.socket.recv(65_536)
         if not received:
             sys.exit("a charger was hung up on")
         self._received += received
         is_answered = False
-        while frame := taken(self._received):
+        while frame := first_frame(self._received):
             kind, payload, size = frame
             self._received = self._received[size:]
             if kind == 0x9:
@@ -211,13 +215,13 @@ class Charger:
 
 
 def accepted(call: bytes) -> bytes:
-    """The answer to a Call of the Central System, framed."""
+    """Return the frame that accepts a Call of the Central System."""
     unique_id = json.loads(call)[1]
     return framed(f'[3,"{unique_id}",{{"status":"Accepted"}}]')
 
 
 def upgrade(url: str, name: str) -> bytes:
-    """The request for a WebSocket of OCPP 1.6."""
+    """Return the HTTP request for a WebSocket of OCPP 1.6."""
     return (
         f"GET /{name} HTTP/1.1\r\nHost: {urlsplit(url).netloc}\r\nUpgrade: websocket\r\n"
         "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -226,41 +230,42 @@ def upgrade(url: str, name: str) -> bytes:
 
 
 def connected(url: str, name: str) -> socket.socket:
-    """A WebSocket of OCPP 1.6, not blocking."""
+    """Return the non-blocking socket of an open WebSocket of OCPP 1.6."""
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 80
-    wire = socket.create_connection((host, port), PATIENCE_S)
-    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    wire.sendall(upgrade(url, name))
+    sock = socket.create_connection((host, port), PATIENCE_S)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.sendall(upgrade(url, name))
     head = b""
-    while not head.endswith(b"\r\n\r\n"):  # by bytes: what follows is a frame's
-        byte = wire.recv(1)
+    # Byte by byte: the next bytes belong to a frame already.
+    while not head.endswith(b"\r\n\r\n"):
+        byte = sock.recv(1)
         if not byte:
             sys.exit(f"{name} was not let in: {head!r}")
         head += byte
     if not head.startswith(b"HTTP/1.1 101"):
         sys.exit(f"{name} was not let in: {head!r}")
-    wire.setblocking(False)
-    return wire
+    sock.setblocking(False)
+    return sock
 
 
 def booted(url: str, name: str) -> tuple[socket.socket, bytes]:
-    """The same, after a BootNotification, and what has come since.
+    """Return a socket after its BootNotification, and the bytes received after the answer.
 
-    To a charger that has not booted nothing is sent at first.
+    The Central System holds back Calls for a charger that has not booted.
     """
-    wire = connected(url, name)
-    wire.settimeout(PATIENCE_S)
-    wire.sendall(framed(BOOT))
+    sock = connected(url, name)
+    sock.settimeout(PATIENCE_S)
+    sock.sendall(framed(BOOT))
     received = b""
-    while (frame := taken(received)) is None:
-        received += wire.recv(65_536)
+    while (frame := first_frame(received)) is None:
+        received += sock.recv(65_536)
     assert frame[1].startswith(b'[3,"boot"'), frame
-    wire.setblocking(False)
-    return wire, received[frame[2] :]
+    sock.setblocking(False)
+    return sock, received[frame[2] :]
 
 
-def taken(received: bytes) -> tuple[int, bytes, int] | None:
-    """The first whole frame of a server: its kind, its payload, and its size with the head."""
+def first_frame(received: bytes) -> tuple[int, bytes, int] | None:
+    """Return opcode, payload and whole size of the first complete frame, or None."""
     if len(received) < 2:
         return None
     size, begin = received[1], 2
@@ -271,7 +276,7 @@ def taken(received: bytes) -> tuple[int, bytes, int] | None:
 
 
 class Load(NamedTuple):
-    """What all chargers together saw."""
+    """The figures of all chargers together; p50, p99 and worst are in ms."""
 
     messages: int
     seconds: float
@@ -287,41 +292,46 @@ class Crowd:
 
     def __init__(self, url: str, chargers: int, talk: str) -> None:
         self._chargers = [Charger(url, f"charger-{n}", TALKS[talk]) for n in range(chargers)]
-        self._by_descriptor = {one.socket.fileno(): one for one in self._chargers}
+        self._by_descriptor = {charger.socket.fileno(): charger for charger in self._chargers}
         self._poll = select.epoll()
         for descriptor in self._by_descriptor:
             self._poll.register(descriptor, select.EPOLLIN)
         self._times = array("d")
 
-    def greet(self) -> None:
-        """Let each say the first thing: most begin a transaction with it."""
+    def begin(self) -> None:
+        """Send the first message of each charger, which mostly starts a transaction."""
         for charger in self._chargers:
-            charger.say(time.perf_counter())
+            charger.send_next(time.perf_counter())
         waiting = len(self._chargers)
         while waiting:
             for descriptor, _ in self._poll.poll(PATIENCE_S):
-                waiting -= self._by_descriptor[descriptor].hear()
+                waiting -= self._by_descriptor[descriptor].receive()
 
     def flood(self, seconds: float) -> Load:
-        """Each says the next thing as soon as it is answered."""
+        """Let each charger send its next message as soon as it has the answer."""
         for charger in self._chargers:
             if charger.is_free:
-                charger.say(time.perf_counter())
+                charger.send_next(time.perf_counter())
         return self._timed(seconds, self._answer_at_once)
 
     def pace(self, seconds: float, rate: float) -> Load:
-        """By turns, at fixed moments; one whose charger is busy then is sent late, and counts."""
+        """Send messages by turns at fixed moments.
+
+        A message of a busy charger is sent late; its time counts from its fixed moment.
+        """
         turns = self._turns(rate)
         self._due, self._turn = next(turns)
         self._turns_left = turns
         return self._timed(seconds, self._answer_in_turn)
 
     def _turns(self, rate: float) -> Generator[tuple[float, Charger], None, None]:
+        """Yield the moment and the charger of each message."""
         begun = time.perf_counter()
         for number in count():
             yield begun + number / rate, self._chargers[number % len(self._chargers)]
 
     def _timed(self, seconds: float, step: Callable[[], None]) -> Load:
+        """Repeat a step for this time, and return its figures."""
         self._times = array("d")
         begun, busy = time.perf_counter(), time.process_time()
         end = begun + seconds
@@ -335,41 +345,41 @@ class Crowd:
     def _answer_at_once(self) -> None:
         for descriptor, _ in self._poll.poll(PATIENCE_S):
             charger = self._by_descriptor[descriptor]
-            if charger.hear():
+            if charger.receive():
                 now = time.perf_counter()
                 self._times.append(now - charger.due)
-                charger.say(now)
+                charger.send_next(now)
 
     def _answer_in_turn(self) -> None:
         now = time.perf_counter()
         while self._due <= now and self._turn.is_free:
-            self._turn.say(self._due)
+            self._turn.send_next(self._due)
             self._due, self._turn = next(self._turns_left)
         patience = max(0.0, self._due - time.perf_counter()) if self._turn.is_free else PATIENCE_S
-        # epoll rounds up to whole milliseconds: the last one is spent looking.
+        # epoll rounds up to whole milliseconds, so the last one is spent polling.
         for descriptor, _ in self._poll.poll(max(0.0, patience - 0.001)):
             charger = self._by_descriptor[descriptor]
-            if charger.hear():
+            if charger.receive():
                 self._times.append(time.perf_counter() - charger.due)
 
 
 def main() -> None:
-    """Print what the chargers saw."""
+    """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("url", metavar="URL")
     parser.add_argument("--chargers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--talk", choices=list(TALKS), default="mix")
     parser.add_argument("--rate", type=float, metavar="MESSAGES_A_SECOND")
-    asked = parser.parse_args()
-    crowd = Crowd(asked.url, asked.chargers, asked.talk)
-    crowd.greet()
-    if asked.rate is None:
+    options = parser.parse_args()
+    crowd = Crowd(options.url, options.chargers, options.talk)
+    crowd.begin()
+    if options.rate is None:
         crowd.flood(WARM_UP_S)
-        load = crowd.flood(asked.seconds)
+        load = crowd.flood(options.seconds)
     else:
-        crowd.pace(WARM_UP_S, asked.rate)
-        load = crowd.pace(asked.seconds, asked.rate)
+        crowd.pace(WARM_UP_S, options.rate)
+        load = crowd.pace(options.seconds, options.rate)
     print(json.dumps(load._asdict()))
 
 

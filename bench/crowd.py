@@ -1,11 +1,12 @@
-"""Chargers that are merely there: what they cost, how they are left, and how they come back.
+"""Idle chargers: their cost, a stop, a reload, a reconnect storm, and the time after an outage.
 
     python -m bench.crowd [--chargers 10000] [--repeats 3]
 
-Idle ones have booted and answer Calls. Memory is PSS, of all processes of the server; that of one
-charger is the difference to the server without any. Then: a stop and a reload with 200 of them, a
-storm of 2 000 that come at once beside the peer of `bench.speed`, and one charger that has 10 000
-messages to tell after an outage and waits for each answer. Ends with a table as RESULTS.md has it.
+Idle chargers have booted and answer Calls. Memory is the PSS of all processes of the server; that
+of one charger is the difference to the server without chargers. Then follow a stop and a reload
+with 200 chargers, a storm of 2 000 reconnects beside the peer of `bench.speed`, and one charger
+that sends 10 000 messages after an outage and waits for each answer. Prints a table as in
+RESULTS.md.
 """
 
 import argparse
@@ -45,19 +46,21 @@ STOPPED_WITH = 200
 STORM = 2_000
 OUTAGE = 10_000
 PEERS = 1_000
-"""So many tell the peer's memory as well as ten times as many."""
+"""So many chargers are enough to measure the peer's memory."""
 
 
 def url_of(server: Ours | Running) -> str:
+    """Return the WebSocket address of a server."""
     return f"ws://{servers.ADDRESS}:{server.port}"
 
 
-def row(what: str, figure: str, goal: str) -> None:
-    print(f"| {what} | {figure} | {goal} |", flush=True)
+def row(label: str, figure: str, goal: str) -> None:
+    """Print a row of the table."""
+    print(f"| {label} | {figure} | {goal} |", flush=True)
 
 
 def grown_kb(server: Ours | Running, number: int) -> float:
-    """What each of so many idle chargers adds to a server's memory."""
+    """Return the memory in KB that each of this number of idle chargers adds to a server."""
     time.sleep(SETTLING_S)
     before = pss_kb(family(server.pid))
     with servers.idle_chargers(server, number):
@@ -65,7 +68,8 @@ def grown_kb(server: Ours | Running, number: int) -> float:
         return (pss_kb(family(server.pid)) - before) / number
 
 
-def tell_idle(chargers: int) -> None:
+def measure_idle(chargers: int) -> None:
+    """Print memory, threads, descriptors, CPU and command times with idle chargers."""
     with servers.peer() as peer:
         peers_kb = grown_kb(peer, PEERS)
     with servers.ours() as server:
@@ -89,11 +93,11 @@ def tell_idle(chargers: int) -> None:
 
 
 def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
-    """How long a caller waits for any of them that has the database open, as the web door has."""
-    chosen, times, payload = random.Random(1), [], {"vendorId": "de.example"}
+    """Return p50 and p99 of a Call in ms, for a caller with an open database as in the web app."""
+    random_, times, payload = random.Random(1), [], {"vendorId": "de.example"}
     with open_database(server.settings.database) as db:
         for _ in range(COMMANDS):
-            name = f"charger-{chosen.randrange(chargers)}"
+            name = f"charger-{random_.randrange(chargers)}"
             begun = time.perf_counter()
             addressed = address(db, name, "DataTransfer", payload)
             placed = place(db, server.settings, addressed, "DataTransfer", ANYBODY)
@@ -104,7 +108,7 @@ def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
 
 
 def idle_cpu(server: Ours) -> float:
-    """The part of a core that the server uses while nothing happens."""
+    """Return the share of a core that the server uses while no message arrives."""
     time.sleep(SETTLING_S)
     pids = family(server.pid)
     before = cpu_s(pids)
@@ -112,8 +116,9 @@ def idle_cpu(server: Ours) -> float:
     return (cpu_s(pids) - before) / IDLE_S
 
 
-def tell_stops(repeats: int) -> None:
-    for what, number in (("stop", signal.SIGTERM), ("reload", signal.SIGHUP)):
+def measure_stops(repeats: int) -> None:
+    """Print the time until the last Close after a stop and after a reload."""
+    for label, number in (("stop", signal.SIGTERM), ("reload", signal.SIGHUP)):
         closed, exited, codes = [], [], set()
         for _ in range(repeats):
             with servers.ours() as server, servers.idle_chargers(server, STOPPED_WITH) as chargers:
@@ -122,18 +127,18 @@ def tell_stops(repeats: int) -> None:
                 if number == signal.SIGTERM:
                     server.process.wait(servers.PATIENCE_S)
                     exited.append(time.monotonic() - begun)
-                told = json.loads(chargers.communicate(timeout=servers.PATIENCE_S)[0])
-                closed.append(told["last"] - begun)
-                codes.add(json.dumps(told["codes"]))
-        left = f", exit after {median(exited):.2f} s" if exited else ""
-        told_codes = " ".join(sorted(codes))
-        figure = f"the last Close after {median(closed):.2f} s {told_codes}{left}"
+                result = json.loads(chargers.communicate(timeout=servers.PATIENCE_S)[0])
+                closed.append(result["last"] - begun)
+                codes.add(json.dumps(result["codes"]))
+        exit_text = f", exit after {median(exited):.2f} s" if exited else ""
+        code_text = " ".join(sorted(codes))
+        figure = f"the last Close after {median(closed):.2f} s {code_text}{exit_text}"
         goal = "1 s, exit 2 s / 0.1 s, 0.4 s" if exited else "1 s / 0.1 s"
-        row(f"{what} with {STOPPED_WITH} chargers", figure, goal)
+        row(f"{label} with {STOPPED_WITH} chargers", figure, goal)
 
 
 def storm_s(server: AbstractContextManager[Any]) -> float:
-    """How long 2 000 take that come at once."""
+    """Return the seconds in which 2 000 chargers connect and boot at once."""
     with server as running:
         time.sleep(1.0)
         command = [sys.executable, "-m", "bench.storm", url_of(running), "--chargers", str(STORM)]
@@ -143,7 +148,8 @@ def storm_s(server: AbstractContextManager[Any]) -> float:
         return float(json.loads(done.stdout)["last"])
 
 
-def tell_storm(repeats: int) -> None:
+def measure_storm(repeats: int) -> None:
+    """Print the time of a reconnect storm, ours and the peer's by turns."""
     ours, peers = [], []
     for _ in range(repeats):
         ours.append(storm_s(servers.ours()))
@@ -153,7 +159,8 @@ def tell_storm(repeats: int) -> None:
     row(f"a storm of {STORM:,} chargers", figure, "0.9 × / 1.3 ×")
 
 
-def tell_outage(repeats: int) -> None:
+def measure_outage(repeats: int) -> None:
+    """Print the time and memory of the messages of one charger after an outage."""
     took, grown = [], []
     for _ in range(repeats):
         with servers.ours() as server:
@@ -164,10 +171,10 @@ def tell_outage(repeats: int) -> None:
             for number in range(OUTAGE + 1_000):
                 if number == 1_000:
                     before, begun = pss_kb(family(server.pid)), time.perf_counter()
-                charger.say(0.0)
+                charger.send_next(0.0)
                 while not charger.is_free:
                     poll.poll(servers.PATIENCE_S)
-                    charger.hear()
+                    charger.receive()
             took.append(time.perf_counter() - begun)
             grown.append((pss_kb(family(server.pid)) - before) / 1024)
     figure = f"{median(took):.1f} s, memory {median(grown):+.1f} MB"
@@ -179,14 +186,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--chargers", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     raise_descriptors()
     print(f"`python -m bench.crowd`, {machine()}\n")
     print("| | measured | floor / ambition |\n|---|---|---|", flush=True)
-    tell_stops(asked.repeats)
-    tell_outage(asked.repeats)
-    tell_storm(asked.repeats)
-    tell_idle(asked.chargers)
+    measure_stops(options.repeats)
+    measure_outage(options.repeats)
+    measure_storm(options.repeats)
+    measure_idle(options.chargers)
 
 
 if __name__ == "__main__":

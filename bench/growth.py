@@ -1,13 +1,14 @@
-"""What a message and a report cost as the books grow to ten million meter values.
+"""The cost of a message and of a report while the database grows to ten million meter values.
 
     python -m bench.growth [METER_VALUES]
 
-A hundred chargers charge once in 35 hours and tell a hundred meter values each time; their starts
-and stops go through the bookkeeper, frames and readings between them into the database by the
-store's own functions, so that years pass in minutes. Each size has a database of its own on disk
-that ends now. Then messages go through the bookkeeper in the batches of a busy server, and reports
-and questions are asked as people ask them. Every figure is the median of some; a message's is of
-this process' CPU. The peer is the same at the smallest size; the month has 2 000 records at each.
+A hundred chargers charge once in 35 hours and send a hundred meter values each time. Starts and
+stops go through the bookkeeping; the store's functions write the frames and readings between them,
+so that years take minutes. Each size has a database of its own on disk, whose last record is of
+today. Then messages go through the bookkeeping in the batches of a busy server, and reports and
+queries run as users run them. Every figure is a median; that of a message is the CPU time of this
+process. The reference is the same figure at the smallest size; the month has 2 000 records at each
+size.
 """
 
 import json
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from statistics import median
 
-from bench.chargers import CARD, told_id
+from bench.chargers import CARD, transaction_id_of
 from bench.machine import machine
 from bench.servers import TAGS
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
@@ -47,16 +48,16 @@ A_ROUND = CHARGERS * VALUES_A_SESSION
 BATCHES = 30
 DAY_MS = 86_400_000
 EVERY_MS = 21 * 60_000
-"""From one meter value of a charger to the next: ten million take four years."""
+"""The time between two meter values of a charger: ten million take four years."""
 
 WH_A_VALUE = 100
 
 Spent = dict[str, list[float]]
-"""By action, the CPU of a message in each batch, in µs."""
+"""By action, the CPU time of a message in each batch, in µs."""
 
 
 class Books:
-    """The books of the hundred chargers, and what is measured of them."""
+    """The database of the hundred chargers, and the measurement of messages."""
 
     def __init__(self, db: Database, settings: Settings, values: int) -> None:
         self._db, self._settings = db, settings
@@ -64,7 +65,7 @@ class Books:
         self._books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
         self._rounds = values // A_ROUND
         self._begun_ms = now_ms() - DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
-        self._values = self._said = 0
+        self._values = self._sent = 0
         self._connections = [Connection(55) for _ in range(CHARGERS)]
         with db.writing():
             self._rows = [
@@ -72,7 +73,7 @@ class Books:
             ]
 
     def grow(self) -> None:
-        """All chargers charge as often as it takes."""
+        """Let all chargers charge until the database has its size."""
         for number in range(self._rounds):
             begun_ms = self._begun_ms + number * VALUES_A_SESSION * EVERY_MS
             begin_wh = number * VALUES_A_SESSION * WH_A_VALUE
@@ -87,14 +88,14 @@ class Books:
         rows, taken = [], readings.Batch(self._db)
         first = frames.next_id(self._db)
         last = self._db.execute("SELECT max(id) FROM started_transaction").fetchone()[0]
-        for place in range(A_ROUND):
-            turn, charger = divmod(place, CHARGERS)
+        for number in range(A_ROUND):
+            turn, charger = divmod(number, CHARGERS)
             at_ms, wh = begun_ms + turn * EVERY_MS, begin_wh + turn * WH_A_VALUE
             row, transaction = self._rows[charger], last - CHARGERS + 1 + charger
             text = self._meter_values(f"{self._values:08d}", 1, at_ms, wh)
-            rows.append(FrameRow(first + place, row, "in", "MeterValues", at_ms, text))
+            rows.append(FrameRow(first + number, row, "in", "MeterValues", at_ms, text))
             reading = Reading(at_ms, wh, 11_000)
-            taken.add(row, 1, transaction, (reading,), first + place, at_ms)
+            taken.add(row, 1, transaction, (reading,), first + number, at_ms)
             self._values += 1
         frames.record(self._db, rows)
         taken.write()
@@ -105,8 +106,8 @@ class Books:
         payload = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value]}
         return to_text([2, unique_id, "MeterValues", payload])
 
-    def talk(self) -> dict[str, float]:
-        """The CPU of a message of each kind, in µs: all chargers start, tell values, and stop."""
+    def measure(self) -> dict[str, float]:
+        """Return the CPU time of a message by action in µs: all chargers start, report and stop."""
         spent: Spent = {"StartTransaction": [], "MeterValues": [], "StopTransaction": []}
         for number in range(BATCHES):
             at_ms = now_ms() - DAY_MS + number * 60_000
@@ -114,26 +115,26 @@ class Books:
             ids = self._start(at_ms, wh, spent)
             value = {"timestamp": format_timestamp(at_ms), "sampledValue": [{"value": str(wh + 5)}]}
             values = {"connectorId": 1, "meterValue": [value]}
-            self._say(spent, "MeterValues", [values | {"transactionId": told} for told in ids])
+            self._send(spent, "MeterValues", [values | {"transactionId": number} for number in ids])
             self._stop(ids, at_ms + 30_000, wh - (VALUES_A_SESSION - 1) * WH_A_VALUE, spent)
         return {action: median(times) for action, times in spent.items()}
 
     def _start(self, at_ms: int, wh: int, spent: Spent) -> list[int]:
         at = format_timestamp(at_ms)
         start = {"connectorId": 1, "idTag": CARD, "meterStart": wh, "timestamp": at}
-        told = self._say(spent, "StartTransaction", [start] * CHARGERS)
-        return [told_id(answer.encode()) for answer in told]
+        answers = self._send(spent, "StartTransaction", [start] * CHARGERS)
+        return [transaction_id_of(answer.encode()) for answer in answers]
 
     def _stop(self, ids: Sequence[int], at_ms: int, begin_wh: int, spent: Spent) -> None:
         wh = begin_wh + VALUES_A_SESSION * WH_A_VALUE
         stop = {"meterStop": wh, "timestamp": format_timestamp(at_ms)}
-        self._say(spent, "StopTransaction", [stop | {"transactionId": told} for told in ids])
+        self._send(spent, "StopTransaction", [stop | {"transactionId": number} for number in ids])
 
-    def _say(self, spent: Spent, action: str, payloads: Sequence[object]) -> list[str]:
+    def _send(self, spent: Spent, action: str, payloads: Sequence[object]) -> list[str]:
         moment_ms, jobs = now_ms(), []
-        self._said += 1
+        self._sent += 1
         for number, payload in enumerate(payloads):
-            text = to_text([2, str(self._said), action, payload])
+            text = to_text([2, str(self._sent), action, payload])
             connection = self._connections[number]
             event = connection.receive(text, moment_ms)
             assert isinstance(event, Reported), event
@@ -145,15 +146,15 @@ class Books:
         return answers
 
 
-def asked(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What people ask: the name, and how it is done."""
+def queries(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield the measured reports and queries: name and function."""
     at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
 
     def statement() -> list[object]:
         drafted = month.month_statement(db, settings, at.year, at.month)
         return list(month.rows_of_statement(db, drafted))
 
-    yield f"the paper of {at:%Y-%m}, {len(statement()):,} records", statement
+    yield f"the statement of {at:%Y-%m}, {len(statement()):,} records", statement
     yield "the power of a charger", lambda: charging.powers(db, "charger-7")
     yield "its last 50 frames", lambda: list(frames.of_charge_point(db, "charger-7", 50))
     yield (
@@ -163,7 +164,7 @@ def asked(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], 
 
 
 def main() -> None:
-    """Print a line for each size."""
+    """Print the figures of each size."""
     logging.disable(logging.CRITICAL)
     most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
     print(f"`python -m bench.growth`, {machine()}\n")
@@ -174,10 +175,10 @@ def main() -> None:
             settings.tags_file.write_text(json.dumps(TAGS))
             migrate(settings.database, 0)
             with open_database(settings.database) as db:
-                _tell(db, settings, size)
+                _measure(db, settings, size)
 
 
-def _tell(db: Database, settings: Settings, size: int) -> None:
+def _measure(db: Database, settings: Settings, size: int) -> None:
     begun = time.perf_counter()
     books = Books(db, settings, size)
     books.grow()
@@ -188,17 +189,18 @@ def _tell(db: Database, settings: Settings, size: int) -> None:
         f"{size:,} meter values, {recorded:,} records, {size_mb:,} MB, grown in {took:.0f} s",
         flush=True,
     )
-    for name, ask in asked(db, settings):
-        print(f"  {name:42} {_ms(ask):8.1f} ms", flush=True)
-    for action, us in books.talk().items():
+    for name, query in queries(db, settings):
+        print(f"  {name:42} {_ms(query):8.1f} ms", flush=True)
+    for action, us in books.measure().items():
         print(f"  {action:42} {us:8.1f} µs of CPU", flush=True)
 
 
-def _ms(ask: Callable[[], object]) -> float:
+def _ms(query: Callable[[], object]) -> float:
+    """Return the median time of five runs in ms."""
     taken = []
     for _ in range(5):
         begun = time.perf_counter()
-        ask()
+        query()
         taken.append((time.perf_counter() - begun) * 1e3)
     return median(taken)
 

@@ -1,4 +1,4 @@
-"""The machine under a benchmark: what it is, and what a process costs it."""
+"""The machine under a benchmark: its description, and the resources of processes."""
 
 import contextlib
 import os
@@ -14,7 +14,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def machine() -> str:
-    """One line: date, processor, system and the versions that matter."""
+    """Return one line: date, processor, system, and versions of the libraries."""
     model = platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -28,50 +28,51 @@ def machine() -> str:
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    found = [pid]
-    for parent in found:
+    """Return a process and all its descendants; the list grows while it is read."""
+    pids = [pid]
+    for parent in pids:
         with contextlib.suppress(OSError):
             for task in Path(f"/proc/{parent}/task").iterdir():
-                found += map(int, (task / "children").read_text().split())
-    return found
+                pids += map(int, (task / "children").read_text().split())
+    return pids
 
 
 def cpu_s(pids: Iterable[int]) -> float:
-    """Seconds of CPU that these processes have used so far."""
-    used = 0
+    """Return the CPU time of these processes so far, in seconds."""
+    ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        used += int(fields[11]) + int(fields[12])
-    return used / TICKS
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS
 
 
 def pss_kb(pids: Iterable[int]) -> int:
-    """The memory of these processes, what they share divided among those that share it."""
+    """Return the PSS of these processes in KB: shared pages count in proportion."""
     return sum(_of(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in pids)
 
 
 def threads(pid: int) -> int:
-    """How many threads a process has."""
+    """Return the number of threads of a process."""
     return _of(f"/proc/{pid}/status", "Threads:")
 
 
 def descriptors(pid: int) -> int:
-    """How many descriptors a process has open."""
+    """Return the number of open descriptors of a process."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def _of(file: str, name: str) -> int:
+    """Return the number in the line of a file of /proc that begins with this name."""
     lines = Path(file).read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
 def raise_descriptors() -> None:
-    """Let this process and those that it starts have as many descriptors as they may."""
+    """Raise the soft limit of descriptors to the hard one, for this process and its children."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def percentile(sorted_values: Sequence[float], part: float) -> float:
-    """The value below which this part of all lies."""
+    """Return the value below which this part (0 to 1) of all values lies."""
     return sorted_values[min(int(len(sorted_values) * part), len(sorted_values) - 1)]

@@ -1,8 +1,8 @@
-"""The peer: a Central System as the documentation of PyPI `ocpp` has it, on `websockets`.
+"""The peer: the Central System of the documentation of PyPI `ocpp`, on `websockets`.
 
     python -m bench.peer PORT
 
-It validates by the package's own schemas, as its users do, answers, and keeps nothing.
+It validates by the package's schemas, as its users do, and answers, but stores nothing.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ ADDRESS = "127.0.0.1"
 
 
 class Peer(ChargePoint):
-    """Answers what the benchmarks send."""
+    """A connection that answers the messages of the benchmarks."""
 
     @on(Action.boot_notification)
     def boot_notification(self, **_: Any) -> call_result.BootNotification:
@@ -53,7 +53,7 @@ async def _serve(connection: ServerConnection) -> None:
 
 
 async def main(port: int) -> None:
-    """Serve until the process is ended."""
+    """Serve until the process ends."""
     subprotocol = websockets.Subprotocol("ocpp1.6")
     async with websockets.serve(_serve, ADDRESS, port, subprotocols=[subprotocol]) as server:
         await server.serve_forever()

@@ -1,6 +1,6 @@
 """Plots for RESULTS.md: lines over logarithmic axes, side by side, as SVG.
 
-reportlab draws them, because it is here for the papers anyway.
+reportlab draws them, because the PDF statements need it anyway.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ COLOURS = (HexColor(0x1B6CA8), HexColor(0xC4571B), HexColor(0x4C8C4A))
 
 
 class Line(NamedTuple):
-    """A name and its points."""
+    """A line of a plot: its name and its points."""
 
     name: str
     points: Sequence[tuple[float, float]]
 
 
 def plot(panels: Mapping[str, Sequence[Line]], below: str, file: str) -> None:
-    """Write a panel for each title; `below` is what the horizontal axis counts."""
+    """Write a panel for each title; `below` is the label of the horizontal axis."""
     drawing = Drawing(WIDTH * len(panels), HEIGHT)
     drawing.add(Rect(0, 0, drawing.width, HEIGHT, fillColor=white, strokeColor=None))
     for number, (title, lines) in enumerate(panels.items()):
@@ -33,8 +33,8 @@ def plot(panels: Mapping[str, Sequence[Line]], below: str, file: str) -> None:
         drawing.add(_chart(lines, left))
         drawing.add(_text(left, HEIGHT - 20, title, size=12))
         drawing.add(_text(left + (WIDTH - MARGIN) / 2 - 20, 12, below))
-        for place, (line, colour) in enumerate(zip(lines, COLOURS, strict=False)):
-            drawing.add(_text(left + place * 90, HEIGHT - 38, f"● {line.name}", colour=colour))
+        for index, (line, colour) in enumerate(zip(lines, COLOURS, strict=False)):
+            drawing.add(_text(left + index * 90, HEIGHT - 38, f"● {line.name}", colour=colour))
     renderSVG.drawToFile(drawing, file)
 
 

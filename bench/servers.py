@@ -1,6 +1,6 @@
-"""The servers that are measured: ours as `shocpp-listener` starts it, and the peer.
+"""The measured servers: ours as `shocpp-listener` starts it, and the peer.
 
-Each runs in a process of its own on 127.0.0.1, ours in a scratch home on a real disk.
+Each is a process on 127.0.0.1; ours has a scratch home on a real disk.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ class Running(NamedTuple):
 
 
 class Ours(NamedTuple):
-    """Our server, where it keeps things, and the environment that it and our commands run in."""
+    """Our server, its settings, and the environment of the server and of our commands."""
 
     pid: int
     port: int
@@ -45,7 +45,7 @@ class Ours(NamedTuple):
 
 
 def free_port() -> int:
-    """A port that nothing listens at."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((ADDRESS, 0))
         return int(probe.getsockname()[1])
@@ -55,7 +55,7 @@ def free_port() -> int:
 def running(
     command: list[str], environment: Mapping[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process until the end of the block."""
+    """Run a process until the end of the block."""
     with open(log, "ab") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment
@@ -67,24 +67,24 @@ def running(
         process.wait(PATIENCE_S)
 
 
-def wait_for(what: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until it is so; end with the log where the process ends or it takes too long."""
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait for the condition; exit with the log if the process ends or it takes too long."""
     deadline = time.monotonic() + PATIENCE_S
-    while not what():
+    while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(log.read_text(errors="replace"))
         time.sleep(0.02)
 
 
 def listens(port: int) -> bool:
-    """Whether something listens at a port."""
+    """Return True if a server listens on this port."""
     with contextlib.suppress(OSError), socket.create_connection((ADDRESS, port), 1):
         return True
     return False
 
 
 def environment_of(home: Path, port: int) -> dict[str, str]:
-    """Ours, and nothing of whoever runs the benchmark."""
+    """Return the environment of our server, without shocpp settings of the user."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(OURS)},
         "SHOCPP_HOME": str(home),
@@ -97,7 +97,7 @@ def environment_of(home: Path, port: int) -> dict[str, str]:
 
 @contextlib.contextmanager
 def ours(conf: Mapping[str, Any] | None = None) -> Iterator[Ours]:
-    """Our server with these files in its conf/, by name; one worker."""
+    """Run our server with one worker and these files in conf/, by name."""
     with tempfile.TemporaryDirectory(prefix="shocpp-bench-") as folder, contextlib.ExitStack() as s:
         home, port = Path(folder), free_port()
         (home / "conf").mkdir()
@@ -111,7 +111,7 @@ def ours(conf: Mapping[str, Any] | None = None) -> Iterator[Ours]:
 
 @contextlib.contextmanager
 def peer() -> Iterator[Running]:
-    """The documented Central System of PyPI `ocpp`."""
+    """Run the documented Central System of PyPI `ocpp`."""
     with tempfile.TemporaryDirectory(prefix="peer-bench-") as folder, contextlib.ExitStack() as s:
         port, log = free_port(), Path(folder) / "log"
         command = [sys.executable, "-m", "bench.peer", str(port)]
@@ -122,7 +122,7 @@ def peer() -> Iterator[Running]:
 
 @contextlib.contextmanager
 def idle_chargers(server: Ours | Running, number: int) -> Iterator[subprocess.Popen[str]]:
-    """So many chargers that have booted and answer Calls (`bench/idle.py`)."""
+    """Connect this number of chargers that have booted and answer Calls (`bench/idle.py`)."""
     url = f"ws://{ADDRESS}:{server.port}"
     command = [sys.executable, "-m", "bench.idle", url, "--chargers", str(number)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,11 +1,11 @@
-"""A soak: chargers for a long time, with reconnects and commands, and the books compared.
+"""A soak test: chargers for a long time, with reconnects and Calls, and a comparison of energy.
 
     python -m bench.soak [--minutes 20] [--chargers 100] [--rate 200]
 
-Every charger tells whole sessions; together they send so many messages a second. Each comes anew
-after a few sessions, now and then in the middle of one, and is asked something by a command now and
-then. Once a minute: memory (PSS) and descriptors of the server, the size of the -wal. At the end
-every Wh that was acknowledged must be booked, once.
+Every charger sends whole sessions; all together send this number of messages a second. Each
+reconnects after a few sessions, sometimes during one, and gets a Call now and then. Every minute a
+line has the memory (PSS) and descriptors of the server and the size of the -wal. At the end every
+acknowledged Wh must be booked, and only once.
 """
 
 import argparse
@@ -26,14 +26,14 @@ from shocpp.calls.placing import place_call
 from shocpp.errors import ShocppError
 
 SESSION = 9
-"""Messages of one."""
+"""The messages of one session."""
 
 SESSION_WH = 500
 COMMANDS_A_SECOND = 2.0
 
 
 class Sample(NamedTuple):
-    """What the server holds at a moment."""
+    """The resources of the server at a moment."""
 
     minute: float
     messages: int
@@ -44,33 +44,33 @@ class Sample(NamedTuple):
 
 
 class Soaker:
-    """One charger: what it says goes on where the last connection was cut."""
+    """A charger whose messages continue where the last connection was cut."""
 
     def __init__(self, url: str, number: int) -> None:
         self.name = f"charger-{number}"
         self.acknowledged_wh = 0
         self._url = url
         self._talk: Talk = sessions(Numbers())
-        self._said = 0
-        self.charger = Charger(url, self.name, lambda _: self._told())
+        self._sent = 0
+        self.charger = Charger(url, self.name, lambda _: self._counted())
 
-    def _told(self) -> Talk:
-        """The talk, whose stops are counted when they are answered."""
+    def _counted(self) -> Talk:
+        """Yield the messages of sessions, and count the energy of each answered stop."""
         frame = next(self._talk)
         while True:
             answer = yield frame
-            self._said += 1
-            if self._said % SESSION == 8:
+            self._sent += 1
+            if self._sent % SESSION == 8:
                 self.acknowledged_wh += SESSION_WH
             frame = self._talk.send(answer)
 
-    def come_again(self) -> None:
-        """On a new connection."""
-        self.charger.come_again(self._url, self.name)
+    def reconnect(self) -> None:
+        """Continue on another connection."""
+        self.charger.reconnect(self._url, self.name)
 
 
 class Crowd:
-    """All of them, and the pace at which they speak."""
+    """All chargers, and the rate of their messages."""
 
     def __init__(self, url: str, chargers: int, rate: float) -> None:
         self.soakers = [Soaker(url, number) for number in range(chargers)]
@@ -80,7 +80,7 @@ class Crowd:
         self._poll = select.epoll()
         self._by_descriptor: dict[int, Soaker] = {}
         for soaker in self.soakers:
-            soaker.come_again()
+            soaker.reconnect()
             self._watch(soaker)
 
     def _watch(self, soaker: Soaker) -> None:
@@ -89,42 +89,43 @@ class Crowd:
         self._poll.register(descriptor, select.EPOLLIN)
 
     def run(self, until: float) -> None:
-        """By turns, until that moment of the monotonic clock."""
+        """Send messages by turns until this moment of the monotonic clock."""
         begun = time.monotonic()
         for number in count():
             due = begun + number / self._rate
             if due > until:
                 return
-            self._hear(due)
+            self._receive(due)
             soaker = self.soakers[number % len(self.soakers)]
             while not soaker.charger.is_free:
-                self._hear(time.monotonic() + PATIENCE_S, once=True)
-            soaker.charger.say(time.perf_counter())
+                self._receive(time.monotonic() + PATIENCE_S, once=True)
+            soaker.charger.send_next(time.perf_counter())
             if self._chance.random() < 1 / (5 * SESSION):
-                self._come_again(soaker)
+                self._reconnect(soaker)
 
     def settle(self) -> None:
-        """Hear the answers that are still on their way."""
+        """Receive the answers that are still outstanding."""
         while any(not soaker.charger.is_free for soaker in self.soakers):
-            self._hear(time.monotonic() + PATIENCE_S, once=True)
+            self._receive(time.monotonic() + PATIENCE_S, once=True)
 
-    def _come_again(self, soaker: Soaker) -> None:
-        """With a question on its way, whose answer it never hears."""
+    def _reconnect(self, soaker: Soaker) -> None:
+        """Reconnect a charger while its message is outstanding, so it never gets the answer."""
         del self._by_descriptor[soaker.charger.socket.fileno()]
-        soaker.come_again()
+        soaker.reconnect()
         self._watch(soaker)
         self.reconnects += 1
 
-    def _hear(self, until: float, *, once: bool = False) -> None:
+    def _receive(self, until: float, *, once: bool = False) -> None:
+        """Receive answers until this moment, or only once."""
         while (left := until - time.monotonic()) > 0:
             for descriptor, _ in self._poll.poll(left):
-                self.messages += self._by_descriptor[descriptor].charger.hear()
+                self.messages += self._by_descriptor[descriptor].charger.receive()
             if once:
                 return
 
 
 class Commands(threading.Thread):
-    """Asks one charger after the other."""
+    """A thread that sends a Call to one charger after the other."""
 
     def __init__(self, server: Ours, chargers: int) -> None:
         super().__init__(daemon=True)
@@ -137,21 +138,24 @@ class Commands(threading.Thread):
             if self._ended.wait(1 / COMMANDS_A_SECOND):
                 return
             name = f"charger-{number % self._chargers}"
-            question = {"vendorId": "de.example"}
+            payload = {"vendorId": "de.example"}
             try:
-                outcome = place_call(self._server.settings, name, "DataTransfer", question)
+                outcome = place_call(self._server.settings, name, "DataTransfer", payload)
                 self.answered += outcome.confirmation is not None
                 self.failed += outcome.confirmation is None
-            except ShocppError as error:  # a charger that is just coming again
+            # The charger is just reconnecting.
+            except ShocppError as error:
                 self.failed += 1
                 print(f"a command to {name}: {error}", file=sys.stderr)
 
     def end(self) -> None:
+        """Stop sending Calls."""
         self._ended.set()
         self.join()
 
 
 def sample(server: Ours, minute: float, messages: int) -> Sample:
+    """Measure the server."""
     wal = server.settings.database.with_name(f"{server.settings.database.name}-wal")
     pids = family(server.pid)
     fds = sum(map(descriptors, pids))
@@ -161,7 +165,7 @@ def sample(server: Ours, minute: float, messages: int) -> Sample:
 
 
 def compare(server: Ours, crowd: Crowd) -> str:
-    """What was acknowledged, beside what is booked; ends where they differ."""
+    """Compare acknowledged and booked energy; exit if they differ, else return a sentence."""
     with sqlite3.connect(server.settings.database) as db:
         booked = dict(
             db.execute(
@@ -182,20 +186,20 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--chargers", type=int, default=100)
     parser.add_argument("--rate", type=float, default=200.0)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     raise_descriptors()
-    print(f"`python -m bench.soak --minutes {asked.minutes:g}`, {machine()}\n")
+    print(f"`python -m bench.soak --minutes {options.minutes:g}`, {machine()}\n")
     with servers.ours() as server:
-        crowd = Crowd(f"ws://{servers.ADDRESS}:{server.port}", asked.chargers, asked.rate)
-        commands = Commands(server, asked.chargers)
+        crowd = Crowd(f"ws://{servers.ADDRESS}:{server.port}", options.chargers, options.rate)
+        commands = Commands(server, options.chargers)
         commands.start()
         begun = time.monotonic()
         print("| minute | messages | memory KB | descriptors | -wal KB | CPU s |")
         print("|---|---|---|---|---|---|", flush=True)
-        for minute in range(1, int(asked.minutes) + 1):
+        for minute in range(1, int(options.minutes) + 1):
             crowd.run(begun + minute * 60)
-            told = sample(server, minute, crowd.messages)
-            print(f"| {' | '.join(map(str, told))} |", flush=True)
+            figures = sample(server, minute, crowd.messages)
+            print(f"| {' | '.join(map(str, figures))} |", flush=True)
         crowd.settle()
         commands.end()
         print(f"\n{crowd.messages:,} messages, {crowd.reconnects} reconnects, ", end="")

@@ -1,12 +1,12 @@
-"""How many messages a second, and how long one waits, beside a peer in the same run.
+"""Messages a second and the times of their answers, beside a peer in the same run.
 
     python -m bench.speed [SECONDS] [--repeats 3] [--plot bench/speed.svg]
 
-Ours is what `shocpp-listener` starts: one worker, in a scratch home on a real disk; it validates
-and commits before it answers. The peer is the documented Central System of PyPI `ocpp`
-(`bench/peer.py`), which keeps nothing. Each measurement has a server of its own, ours and the
-peer's by turns; figures are medians of the repeats, ratios those of the ratios in each repeat.
-`share` is how much of a core the load itself took. Ends with tables as RESULTS.md has them.
+Our server is that of `shocpp-listener` with one worker and a scratch home on a real disk; it
+validates and commits before it answers. The peer is the documented Central System of PyPI `ocpp`
+(`bench/peer.py`), which stores nothing. Each measurement starts a server, ours and the peer's by
+turns. Figures are medians of the repeats, ratios are medians of the ratios of each repeat. `share`
+is the part of a core that the load itself used. Prints tables as in RESULTS.md.
 """
 
 import argparse
@@ -33,7 +33,7 @@ Server = Callable[[], AbstractContextManager[Any]]
 
 
 def measured(server: Server, chargers: int, talk: str, seconds: float, rate: float = 0) -> Load:
-    """What a fresh server does under this load."""
+    """Start a server, and return its figures under this load."""
     with server() as running:
         url = f"ws://{servers.ADDRESS}:{running.port}"
         command = [sys.executable, "-m", "bench.chargers", url, "--chargers", str(chargers)]
@@ -46,23 +46,25 @@ def measured(server: Server, chargers: int, talk: str, seconds: float, rate: flo
 
 
 class Pair:
-    """Our loads and the peer's, of the repeats so far."""
+    """The figures of our server and of the peer, one of each repeat."""
 
     def __init__(self) -> None:
         self.ours: list[Load] = []
         self.peers: list[Load] = []
 
     def ratio(self) -> float:
+        """Return the median ratio of our rate to the peer's."""
         pairs = zip(self.ours, self.peers, strict=True)
         return median(ours.rate / peer.rate for ours, peer in pairs)
 
     def add(self, chargers: int, talk: str, seconds: float, rate: float = 0) -> None:
+        """Measure both servers once."""
         self.ours.append(measured(servers.ours, chargers, talk, seconds, rate))
         self.peers.append(measured(servers.peer, chargers, talk, seconds, rate))
 
 
 def of(loads: list[Load], name: str) -> float:
-    """The median of one figure."""
+    """Return the median of one figure."""
     return median(getattr(load, name) for load in loads)
 
 
@@ -72,28 +74,28 @@ def main() -> None:
     parser.add_argument("seconds", type=float, nargs="?", default=4.0)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plot", metavar="SVG")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     crowds = {chargers: Pair() for chargers in CROWDS}
     paced = Pair()
     sessions: list[Load] = []
     transactions: list[Load] = []
     heartbeats: list[Load] = []
-    for _ in range(asked.repeats):
+    for _ in range(options.repeats):
         for chargers, pair in crowds.items():
-            pair.add(chargers, "mix", asked.seconds)
-        paced.add(500, "mix", asked.seconds * 2, rate=400)
-        sessions.append(measured(servers.ours, 8, "sessions", asked.seconds))
-        transactions.append(measured(servers.ours, 100, "transactions", asked.seconds))
-        heartbeats.append(measured(servers.ours, 100, "heartbeats", asked.seconds))
+            pair.add(chargers, "mix", options.seconds)
+        paced.add(500, "mix", options.seconds * 2, rate=400)
+        sessions.append(measured(servers.ours, 8, "sessions", options.seconds))
+        transactions.append(measured(servers.ours, 100, "transactions", options.seconds))
+        heartbeats.append(measured(servers.ours, 100, "heartbeats", options.seconds))
     print(f"`python -m bench.speed`, {machine()}\n")
-    _tell_crowds(crowds)
-    _tell_paced(paced)
-    _tell_ours(sessions, transactions, heartbeats)
-    if asked.plot:
-        _draw(crowds, asked.plot)
+    _print_crowds(crowds)
+    _print_paced(paced)
+    _print_ours(sessions, transactions, heartbeats)
+    if options.plot:
+        _draw(crowds, options.plot)
 
 
-def _tell_crowds(crowds: dict[int, Pair]) -> None:
+def _print_crowds(crowds: dict[int, Pair]) -> None:
     print(
         "| chargers | ours msg/s | peer msg/s | ratio | floor / ambition | p99 ms, ours | peer |"
         " share, ours | peer |\n|---|---|---|---|---|---|---|---|---|"
@@ -108,14 +110,14 @@ def _tell_crowds(crowds: dict[int, Pair]) -> None:
         )
 
 
-def _tell_paced(pair: Pair) -> None:
+def _print_paced(pair: Pair) -> None:
     print("\n| 500 chargers, 400 msg/s | p50 ms | p99 ms | worst ms |\n|---|---|---|---|")
     for name, loads in (("ours", pair.ours), ("peer", pair.peers)):
         p50, p99, worst = (of(loads, figure) for figure in ("p50", "p99", "worst"))
         print(f"| {name} | {p50:.2f} | {p99:.2f} | {worst:.1f} |")
 
 
-def _tell_ours(sessions: list[Load], transactions: list[Load], heartbeats: list[Load]) -> None:
+def _print_ours(sessions: list[Load], transactions: list[Load], heartbeats: list[Load]) -> None:
     print("\n| ours alone | msg/s | p50 ms | p99 ms | share |\n|---|---|---|---|---|")
     for name, loads in (
         (f"8 chargers, whole sessions: {of(sessions, 'rate') / SEED:.0f} × the seed", sessions),

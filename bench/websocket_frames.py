@@ -2,9 +2,10 @@
 
     python -m bench.websocket_frames [repeats]
 
-Both read the same masked frames, one frame a read as an OCPP conversation has it, then 64 KiB reads
-as under load. Only the ratio is worth keeping; a run is the median of its repeats. Below the table:
-whether one long frame costs linear time, and what an idle reader weighs.
+Both read the same masked frames: first one frame a read, as in an OCPP conversation, then 64 KiB a
+read, as under load. Only the ratio is comparable between machines; a figure is the median of its
+repeats. Below the table: the time for one long frame, which must be linear, and the memory of an
+idle reader.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ METER_VALUES = json.dumps(
 
 
 def masked(text: str, *, fragments: int = 1) -> bytes:
-    """One message as a Charge Point sends it."""
+    """Return one message as the masked frames of a Charge Point."""
     charger = FrameProtocol(client=True, extensions=[])
     step = len(text) // fragments + 1
     parts = [text[n : n + step] for n in range(0, len(text), step)]
@@ -53,11 +54,13 @@ def masked(text: str, *, fragments: int = 1) -> bytes:
 
 
 def with_reader(reads: list[bytes]) -> int:
+    """Read with our FrameReader, and return the number of messages."""
     reader = FrameReader(16 * MIB)
     return sum(len(reader.feed(read)) for read in reads)
 
 
 def with_wsproto(reads: list[bytes]) -> int:
+    """Read with wsproto, and return the number of messages."""
     protocol = FrameProtocol(client=False, extensions=[])
     messages, parts = 0, []
     for read in reads:
@@ -72,6 +75,7 @@ def with_wsproto(reads: list[bytes]) -> int:
 
 
 def seconds(run: Callable[[list[bytes]], int], reads: list[bytes], messages: int) -> float:
+    """Return the time of a run, which must find this number of messages."""
     gc.collect()
     begun = time.perf_counter()
     assert run(reads) == messages
@@ -79,25 +83,29 @@ def seconds(run: Callable[[list[bytes]], int], reads: list[bytes], messages: int
 
 
 def cut(stream: bytes) -> list[bytes]:
+    """Cut a stream into reads of 64 KiB."""
     return [stream[n : n + READ] for n in range(0, len(stream), READ)]
 
 
 def compare(name: str, reads: list[bytes], repeats: int) -> None:
-    own, theirs = [], []
+    """Print the rates of both, and the median ratio."""
+    ours, theirs = [], []
     for _ in range(repeats):
-        own.append(seconds(with_reader, reads, MESSAGES))
+        ours.append(seconds(with_reader, reads, MESSAGES))
         theirs.append(seconds(with_wsproto, reads, MESSAGES))
-    ratio = statistics.median(b / a for a, b in zip(own, theirs, strict=True))
-    rate, their_rate = (MESSAGES / statistics.median(times) for times in (own, theirs))
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    rate, their_rate = (MESSAGES / statistics.median(times) for times in (ours, theirs))
     print(f"{name:36} {rate:9,.0f}/s {their_rate:9,.0f}/s  ratio {ratio:5.2f}")
 
 
 def one_long_frame(size: int, repeats: int) -> float:
+    """Return the median time for one frame of this size in bytes."""
     reads = cut(masked("x" * size))
     return statistics.median(seconds(with_reader, reads, 1) for _ in range(repeats))
 
 
 def idle_bytes(used: Iterable[bytes], count: int = 10_000) -> float:
+    """Return the memory of a reader that has read these frames, in bytes."""
     tracemalloc.start()
     try:
         readers = [FrameReader(MIB) for _ in range(count)]
@@ -111,6 +119,7 @@ def idle_bytes(used: Iterable[bytes], count: int = 10_000) -> float:
 
 
 def main(repeats: int) -> None:
+    """Print the table, and the figures below it."""
     print(f"{'':36} {'FrameReader':>11} {'wsproto':>11}  python {sys.version.split()[0]}")
     for name, text in (("Heartbeat", HEARTBEAT), ("MeterValues", METER_VALUES)):
         frames = [masked(text) for _ in range(MESSAGES)]
@@ -122,8 +131,8 @@ def main(repeats: int) -> None:
     compare("Heartbeat in two, 64 KiB reads", cut(b"".join(frames)), repeats)
 
     for size in (1, 4, 16):
-        taken = one_long_frame(size * MIB, repeats) / size
-        print(f"one frame of {size} MiB in 64 KiB reads: {taken * 1e3:.1f} ms a MiB")
+        a_mib_s = one_long_frame(size * MIB, repeats) / size
+        print(f"one frame of {size} MiB in 64 KiB reads: {a_mib_s * 1e3:.1f} ms a MiB")
     used = [masked(HEARTBEAT), masked(HEARTBEAT, fragments=2)]
     print(f"an idle reader: {idle_bytes([]):.0f} bytes new, {idle_bytes(used):.0f} bytes after use")
 

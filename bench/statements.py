@@ -1,9 +1,9 @@
-"""What the paper of a big month costs: seconds and memory, by form and number of records.
+"""The cost of the statement of a big month: seconds and memory, by format and number of records.
 
-    python -m bench.papers [RECORDS ...]
+    python -m bench.statements [RECORDS ...]
 
-Each form is made by the command itself in a process of its own, into a file. The peer in the same
-run is sqlite3's own reading of the same records through the view `accounting`.
+Each format is written to a file by the command itself, in a process of its own. The reference in
+the same run reads the same records with sqlite3 through the view `accounting`.
 """
 
 import os
@@ -30,21 +30,22 @@ MONTH_MS = 31 * 86_400_000
 CHARGERS, ACCOUNTS = 50, 20
 WH, CT = 12_345, 420
 SEED_S, SEED_RECORDS = 11.0, 200
-"""What the Bash scripts took for a summary of so many records."""
+"""The seconds that the Bash scripts took for a summary, and its number of records."""
 
 FORMATS = ("text", "csv", "csv-machine", "json", "pdf")
 
 
 def main() -> None:
-    """Print one line a form and size."""
+    """Print a line for each format and size."""
     sizes = [int(word) for word in sys.argv[1:]] or [200, 1_000, 100_000]
     for size in sizes:
-        with tempfile.TemporaryDirectory(prefix="papers-") as folder:
-            settings = _books(Path(folder), size)
+        with tempfile.TemporaryDirectory(prefix="statements-") as folder:
+            settings = _filled(Path(folder), size)
             _measure(settings, size)
 
 
-def _books(folder: Path, size: int) -> Settings:
+def _filled(folder: Path, size: int) -> Settings:
+    """Create a home whose October 2026 has this number of records."""
     settings = read_settings({"SHOCPP_HOME": str(folder), "TZ": "Europe/Berlin"})
     settings.tags_file.parent.mkdir()
     settings.tags_file.write_text('[{"index": 1, "account": "account-0", "ids": ["1111"]}]')
@@ -52,7 +53,7 @@ def _books(folder: Path, size: int) -> Settings:
     with open_database(settings.database) as db, db.writing():
         rows = [identities.enter(db, f"charger-{number}", BEGAN_MS) for number in range(CHARGERS)]
         for number in range(size):
-            # As many as fit into the month at each charger, one after the other.
+            # The sessions of a charger follow each other and fill half of the month.
             began_ms = BEGAN_MS + number * MONTH_MS // size
             ended_ms = began_ms + MONTH_MS // size * CHARGERS // 2
             ended_ms = min(ended_ms, BEGAN_MS + MONTH_MS - 1)
@@ -63,7 +64,7 @@ def _books(folder: Path, size: int) -> Settings:
 def book(
     db: Database, settings: Settings, charge_point: int, number: int, began_ms: int, ended_ms: int
 ) -> None:
-    """One session, with its price and a file that is written already."""
+    """Book a session with its price, and mark its accounting file as written."""
     begin_wh = number // CHARGERS * WH
     record = Record(
         account_index=1 + number % ACCOUNTS,
@@ -85,9 +86,11 @@ def book(
     )
     name = f"{ended_ms // 1000}-{number:012x}.json"
     place = place_in(ended_ms, settings.zone, name)
-    kept = records.record(db, Origin(charge_point, None, None), record, place, ended_ms, ended_ms)
+    record_number = records.record(
+        db, Origin(charge_point, None, None), record, place, ended_ms, ended_ms
+    )
     part = PricePart(began_ms, ended_ms, WH, "own", "", "2026-01-01", 340_000, 1_900, True, CT)
-    prices.freeze(db, kept, Price(CT, (part,), None), ended_ms)
+    prices.freeze(db, record_number, Price(CT, (part,), None), ended_ms)
 
 
 def _measure(settings: Settings, size: int) -> None:
@@ -99,22 +102,22 @@ def _measure(settings: Settings, size: int) -> None:
     )
     peer = _timed([sys.executable, "-c", script, str(settings.database), query], environment)
     print(f"{size:7}  {'read':12} {peer[0]:7.2f} s  {peer[1]:6.0f} MB   1.0 x")
-    for form in FORMATS:
-        # A PDF is of one account: these are twenty, and together they have all records.
-        target = settings.home / (form if form != "pdf" else "papers")
+    for name in FORMATS:
+        # A PDF has one account: the twenty PDFs together have all records.
+        target = settings.home / (name if name != "pdf" else "statements")
         command = [str(Path(sys.executable).parent / "shocpp-summary"), "2026", "10"]
-        command += ["--format", form, "-o", str(target)]
+        command += ["--format", name, "-o", str(target)]
         took = sorted(_timed(command, environment) for _ in range(3 if size < 10_000 else 1))
         seconds, megabytes = took[len(took) // 2]
         seed = f"  {SEED_S / seconds:3.0f} x as fast as the seed" if size == SEED_RECORDS else ""
         print(
-            f"{size:7}  {form:12} {seconds:7.2f} s  {megabytes:6.0f} MB {seconds / peer[0]:5.1f} x"
+            f"{size:7}  {name:12} {seconds:7.2f} s  {megabytes:6.0f} MB {seconds / peer[0]:5.1f} x"
             f"{seed}"
         )
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Seconds and the most memory (MB) of a command."""
+    """Return the seconds and the peak memory in MB of a command."""
     begun = time.perf_counter()
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(child.pid, 0)
