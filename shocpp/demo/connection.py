@@ -150,7 +150,7 @@ class Connection:
         self._doorbell.set()
 
     def queue_first(self, outgoing: Outgoing, seconds: float) -> None:
-        """Put a Call at the head of the queue, and send nothing for so many seconds."""
+        """Put a Call at the head of the queue, and send no Call for this number of seconds."""
         with self._condition:
             self._queue.appendleft(outgoing)
             self._not_before = monotonic() + seconds
@@ -162,6 +162,7 @@ class Connection:
 
     @property
     def _is_open(self) -> bool:
+        """True while frames may be sent: connected, and no end of the connection is pending."""
         return self._connected and self._online and not (self._hang_up or self._stopped)
 
     # --- the owner thread ---
@@ -176,6 +177,7 @@ class Connection:
             if websocket:
                 pause_s = FIRST_PAUSE_S
                 self._serve(websocket)
+            # A Condition and not sleep, because `stop` must end the pause.
             with self._condition:
                 self._condition.wait_for(lambda: self._stopped, pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
@@ -204,6 +206,7 @@ class Connection:
         """Exchange frames until the connection ends."""
         self._connect_queue()
         try:
+            # `receive` clears the doorbell. It comes first, so a later ring ends the wait.
             while self._is_open:
                 self._receive(websocket)
                 self._send_next(websocket)
@@ -242,6 +245,7 @@ class Connection:
                 self._behaviour.send_heartbeat()
             if not self._is_open or self._outstanding or not self._queue or now < self._not_before:
                 return
+            # The Call stays in the queue until it is answered: a lost connection repeats it.
             head, self._outstanding = self._queue[0], str(next(self._unique_ids))
             self._call_sent_at = now
             payload = head.payload()
@@ -290,6 +294,7 @@ class Connection:
             self._condition.notify_all()
 
     def _send(self, websocket: WebSocket, frame: list[Any], words: str) -> None:
+        """Send a frame and report it; the condition is not held, because sending may block."""
         text = json.dumps(frame, separators=(",", ":"))
         websocket.send(text)
         self._sent_at = monotonic()

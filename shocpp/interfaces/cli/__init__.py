@@ -1,4 +1,8 @@
-"""The command line: `shocpp VERB`, and five commands under the names of the seed's scripts."""
+"""The command line: `shocpp VERB`, and five commands under the names of the seed's scripts.
+
+Each file has the commands of one subject. Commands import services inside their functions, so that
+`shocpp-command` and `shocpp --help` do not pay for reports, PDF or the web server.
+"""
 
 import click
 

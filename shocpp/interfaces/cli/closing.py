@@ -38,6 +38,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
+        # A month may be larger than memory.
         db.sort_on_disk()
         closing, notes = close(db, settings, year, month, by, unpriced=unpriced)
         keep_text(db, settings, closed_statement(closing))
@@ -88,6 +89,7 @@ def verify(as_json: bool) -> None:
     if first is not None:
         sentence = f"link {first.closing.number} ({first.closing.month}) is broken: {first.broken}"
         click.echo(one_line(sentence), err=True)
+    # The database lacks the end of the chain, as after the restore of an older backup.
     elif unlinked:
         click.echo(f"{unlinked[0]} is no link of the chain; see: shocpp import", err=True)
     elif not as_json:

@@ -84,6 +84,7 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
 
     with open_database(read_settings().database) as db:
         text = transparency_xml(db, number).encode()
+    # Written as bytes, because the XML declares its own encoding.
     if output is None:
         click.echo(text, nl=False)
     else:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from shocpp.interfaces.delivery.documents import Document
     from shocpp.reports.statement import Statement
 
+# A copy of the keys of reports.formats.FORMATS, which would load the reports for every command. A
+# test compares the two.
 FORM_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 
 _YEAR = click.IntRange(2000, 2099)
@@ -84,6 +86,7 @@ def summary(
     settings = read_settings()
     language = lang or settings.language
     with open_database(settings.database) as db:
+        # A month may be larger than memory.
         db.sort_on_disk()
         if whole_year is not None:
             _require(year is None and not send, "--year takes neither a month nor --send")
@@ -112,6 +115,7 @@ def _require(condition: bool, sentence: str) -> None:
         raise UsageError(sentence)
 
 
+# Without this, a forgotten -o fills the terminal with binary data.
 def _refuse_terminal(format_name: str | None, output: Path | None) -> None:
     """Raise UsageError if a PDF would go to a terminal."""
     _require(
@@ -192,6 +196,7 @@ class _Statements:
             not folder.exists() or folder.is_dir(),
             f"{folder} is a file, but each account gets a PDF; name a folder, or use --account",
         )
+        # As for the accounting folders: other users of the machine must not read statements.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with progress("statements", len(self._whole.accounts)) as advance:
             for statement in self._each():
@@ -242,4 +247,5 @@ class _Statements:
         return of_account(self._whole, account)
 
     def _each(self) -> Iterator["Statement"]:
+        """Yield the statement of each account."""
         return (self._of(sums.account) for sums in self._whole.accounts)

@@ -41,6 +41,7 @@ def check(as_json: bool) -> None:
     """
     settings = read_settings()
     settings.check_zone()
+    # Without the file nothing has a price, which is a choice and no error.
     try:
         report = _report(settings)
     except FileNotFoundError:
@@ -76,6 +77,7 @@ def _lines(report: "TariffsReport") -> Iterator[str]:
     for year, price in report.flat_prices.items():
         yield f"flat price of {year}: {_plain(price, 4)} ct/kWh"
     for account, tariff, periods in report.accounts:
+        # `tariff` is the account name of the entry that applies, such as "*".
         yield f"{account}{'' if tariff in (None, account) else f' (as {tariff})'}"
         for period in periods:
             yield f"  {_days(period)}  {_price_text(period)}"
@@ -107,11 +109,13 @@ def _price_text(period: "Period") -> str:
 
 
 def _window(window: "Window") -> str:
+    """Return the rate of some hours of the day, such as `NT 24.1 from 22:00 to 06:00`."""
     hours = f"{_time(window.from_minute)} to {_time(window.until_minute)}"
     return f"{window.rate.rate} {_plain(window.rate.microeuro_per_kwh, 4)} from {hours}"
 
 
 def _time(minute: int) -> str:
+    """Return a minute of the day as `HH:MM`."""
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
@@ -136,6 +140,7 @@ def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
 
 
 def _period(period: "Period") -> dict[str, Any]:
+    """Return a period as a JSON object; prices are in µEUR per kWh, VAT in hundredths of a %."""
     rate = period.rate
     return {
         "valid_from": str(period.valid_from),

@@ -74,6 +74,7 @@ class Delivery:
         addresses = [recipient for recipient in order.to if recipient != WEBHOOK]
         self._by_mail = bool(addresses) if order.to else settings.mail_server is not None
         self._by_webhook = WEBHOOK in order.to if order.to else settings.webhook is not None
+        # All checks come before the first delivery: a wrong option must not send half a month.
         _require_ways(settings, self._by_mail, self._by_webhook)
         if self._by_mail:
             self._file = load_operator(settings.operator_file)
@@ -92,6 +93,7 @@ class Delivery:
         ConfigError if nobody has an address.
         """
         messages = self._messages(statements, whole, language) if self._by_mail else ()
+        # Both ways run to their end: a failure of one must not hold back the other.
         mailed = list(_printed(self._mail(messages), "sent to"))
         posted = list(_printed(self._post(statements), "posted to the webhook for"))
         outcomes = (*mailed, *posted)

@@ -104,6 +104,7 @@ def _headers(document: Document, filing: Filing) -> dict[str, str]:
     name = "\0".join((filing.month, filing.account or "", filing.format_name, ""))
     headers = {
         "Content-Type": document.media_type,
+        # Names of accounts may have any character, so they are percent-encoded (RFC 8187).
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.file_name, safe='')}",
         "User-Agent": f"shocpp/{__version__}",
         "X-Shocpp-Month": filing.month,
@@ -122,6 +123,7 @@ def _answer(
     Raises Unanswered if the connection fails or the answer is not HTTP.
     """
     host = url.hostname or ""
+    # http.client follows neither redirects nor proxy variables, unlike urllib.request.
     connection = (
         HTTPSConnection(host, url.port, timeout=timeout_s, context=ssl.create_default_context())
         if url.scheme == "https"
