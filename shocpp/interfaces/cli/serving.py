@@ -67,7 +67,7 @@ def backend(charge_point: str | None) -> None:
 )
 @one_line_errors
 def demo(port: int) -> None:
-    """Run a simulated charger: it is started, charges and is billed in about ten seconds.
+    """Run a simulated charger that charges and is billed, in about ten seconds.
 
     The demo starts a server of its own on 127.0.0.1 with a scratch database. It does not touch
     your files.

@@ -69,7 +69,7 @@ def summary(
     send: bool,
     to: tuple[str, ...],
 ) -> None:
-    """Make the statement (Abrechnung) of a month or year: print it, write it, send it.
+    """Make the statement (Abrechnung) of a month or year; print, write or send it.
 
     Without options, the month's statement of all accounts is printed, and also stored in the
     month's accounting folder. A month's PDF is for one account: without --account, each account
