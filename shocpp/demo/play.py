@@ -129,6 +129,7 @@ class Output:
 
 
 def _introduce(server: Server, output: Output) -> None:
+    """Print the date, the server and the charger."""
     output.print(
         f"The evening of {output.clock.now():%Y-%m-%d} in about ten seconds.",
         f"server (pid {server.pid}) on 127.0.0.1:{server.port}, its files in a scratch folder;",
@@ -138,6 +139,7 @@ def _introduce(server: Server, output: Output) -> None:
 
 
 def _play_evening(charger: ChargePoint, server: Server, output: Output) -> None:
+    """Plug the car in, start by the canned call, charge and unplug."""
     clock = output.clock
     output.event("The charger is switched on.")
     _wait_until_idle(charger, server, output)
@@ -175,7 +177,8 @@ def _start_by_call(charger: ChargePoint, server: Server, output: Output) -> None
     settings = server.settings
     canned = canned_call(settings.canned_file, CANNED_CALL)._replace(waits=False)
     for attempt in range(ATTEMPTS):
-        # The same name within ten seconds would return the answer of the first attempt.
+        # Each attempt has a name of its own: the same name within ten seconds would return the
+        # answer of the first attempt.
         renamed = canned._replace(name=f"{CANNED_CALL} {attempt}")
         with open_database(settings.database) as db:
             answer = answer_canned(db, settings, renamed, "the demo")

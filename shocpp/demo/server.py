@@ -98,6 +98,7 @@ class Server:
         return done.stdout
 
     def _spawn(self) -> subprocess.Popen[bytes]:
+        """Start the server's process; its output is appended to the log file."""
         with open(self._log_file, "ab") as log:
             return subprocess.Popen(
                 _console_script("listener"),
@@ -113,6 +114,7 @@ class Server:
 
     @property
     def _log_file(self) -> Path:
+        """The file with the output of the server, in the scratch folder."""
         return self._folder / "log"
 
     def _watch(self) -> None:
@@ -133,6 +135,7 @@ class Server:
                 self._report(f"The server has ended, and is started again (pid {process.pid}).")
 
     def _stop(self) -> None:
+        """End the server and all its processes; a server that does not stop is killed."""
         with self._lock:
             self._stopping = True
             process = self._process
@@ -168,6 +171,7 @@ def _free_port(port: int) -> int:
 
 
 def _kill_group(pid: int) -> None:
+    """Kill all processes of the group that this process leads."""
     # macOS answers EPERM if only zombies are left in the group.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)

@@ -30,7 +30,7 @@ MAX_REPLY_LENGTH = 200
 """The longest text of a server's reply in an error sentence, in characters."""
 
 TOO_LARGE = (523, 552)
-"""Reply codes for a message that is too large: 552 is RFC 1870 §6.1's."""
+"""Reply codes for a message that is too large (552: RFC 1870 §6.1)."""
 
 CLOSING = 421
 """The reply code of a server that closes the connection (RFC 5321 §3.8)."""
@@ -242,6 +242,7 @@ class _Connection:
         Raises Unsent if none can be opened.
         """
         if self._smtp is not None and self._smtp.sock is not None:
+            # NOOP tells if the server has closed the connection since the last message.
             with suppress(OSError):
                 if self._smtp.noop()[0] == 250:
                     return self._smtp, False
@@ -262,6 +263,7 @@ class _Connection:
             if server.security == "TLS"
             else smtplib.SMTP(*address, timeout=self._timeout_s)
         )
+        # Closes the socket unless all steps below succeed.
         with ExitStack() as failed:
             failed.callback(smtp.close)
             if server.security == "STARTTLS":
@@ -295,6 +297,7 @@ class _Connection:
             case smtplib.SMTPServerDisconnected():
                 # smtplib hides the timeout or reset as the context of this error.
                 reason = self._reason(error.__context__) or "closed the connection"
+                # Without `_smtp` the connection was not open yet, so nothing has been sent.
                 next_step = "it may have the mail, so ask before you send it again"
                 return f"{name} {reason}; {next_step if self._smtp else 'see SHOCPP_SMTP'}"
             case smtplib.SMTPException():
@@ -317,7 +320,7 @@ class _Connection:
 
     def _reply_text(self, code: int, reply: bytes | str) -> str:
         """Return a server's reply on one line, shortened, and with the login blanked out."""
-        # Servers echo the rejected AUTH line: the password in Base64, as PLAIN or LOGIN send it.
+        # A server may echo a rejected AUTH line: the password in Base64, as PLAIN or LOGIN send it.
         text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
         user, password = self._server.user or "", self._server.password
         if password is not None:
