@@ -92,7 +92,7 @@ def test_add_names_the_chargers_that_are_refused_from_now_on(
     done = add(home, "garage")
     assert "my yard is known but not listed, so it is kept out" in done.stdout
     assert "shocpp charge-points add 'my yard'" in done.stdout
-    assert "has been here" not in add(home, "*", "--no-password").stdout
+    assert "is known but not listed" not in add(home, "*", "--no-password").stdout
 
 
 def test_a_listed_charger_gets_another_password_only_on_request(home: Home) -> None:
@@ -100,7 +100,7 @@ def test_a_listed_charger_gets_another_password_only_on_request(home: Home) -> N
     before = path(home).read_text()
     done = add(home, "GARAGE")
     assert done.returncode == 2
-    assert "--rotate (by OCPP) or --replace" in done.stderr
+    assert "--rotate (sent by OCPP) or --replace" in done.stderr
     assert path(home).read_text() == before
 
 

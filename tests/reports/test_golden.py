@@ -663,7 +663,7 @@ def test_a_closed_pipe_is_no_error(october: Home) -> None:
         ("2026", 2, "name a month, such as: shocpp-summary 2026 09, or use --year 2026"),
         ("--year 2026 --account x", 2, "there is no account 'x' in 2026; one of: club, company-x"),
         ("2026 10 -o none/paper.txt", 2, "there is no folder none; make it first: mkdir -p none"),
-        ("2026 10 --format pdf -o conf/tags.json", 2, "conf/tags.json is a file; a PDF is of one"),
+        ("2026 10 --format pdf -o conf/tags.json", 2, "conf/tags.json is a file, but each account"),
         ("--year 2026 -o conf", 2, "conf is a folder; name a file in it: -o conf/FILE"),
         ("2100 1", 2, "2100 is not in the range 2000<=x<=2099"),
         ("2026 13", 2, "13 is not in the range 1<=x<=12"),
