@@ -76,7 +76,11 @@ def test_the_idempotency_key_is_the_same_for_the_same_statement_only(
     open_web: Callable[..., WebServer],
 ) -> None:
     web = open_web(200)
-    other = (FILING._replace(month="2026-11"), FILING._replace(format_name="csv"), Filing("2", None, ""))
+    other = (
+        FILING._replace(month="2026-11"),
+        FILING._replace(format_name="csv"),
+        Filing("2", None, ""),
+    )
     for filing in (FILING, FILING, *other):
         to_webhook(web.settings(), PDF, filing)
     to_webhook(web.settings(), CSV, FILING)
