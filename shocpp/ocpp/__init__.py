@@ -1,1 +1,5 @@
-"""OCPP 1.6-J as pure functions (ground floor): no I/O, no clock, no randomness, no money."""
+"""The protocol OCPP 1.6-J as pure functions: no I/O, no clock, no randomness, no money.
+
+`connection.Connection` is the entrance: one received text makes one event. `outgoing` checks the
+payloads of our own Calls before they are queued.
+"""

@@ -1,9 +1,9 @@
-"""The actions a Charge Point initiates: one function each, in a table (ground floor: pure).
+"""The actions that a Charge Point initiates: one function each, and a table of them (pure).
 
-An action turns a payload into a fact and, where no ledger is needed, the confirmation. Authorize,
-StartTransaction and StopTransaction are confirmed by the ledger's decision; everything that is a
-fact is confirmed only after it is on disk. Members stand in the order of the specification's
-tables (OCPP 1.6 §6).
+An action turns a payload into a fact and a confirmation. The ledger decides the confirmation of
+Authorize, StartTransaction and StopTransaction, so theirs is None here. A fact is confirmed only
+after it is on disk. Members of confirmations stand in the order of the specification's tables
+(OCPP 1.6 §6).
 """
 
 from collections.abc import Callable
@@ -24,18 +24,21 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
-from shocpp.ocpp.quantities import is_integer, readings, whole
+from shocpp.ocpp.quantities import is_integer, readings, whole_number
 from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
 LONGEST_ID_TAG = 255
-"""CiString20 in the specification; longer ones are unknown cards, kept so far for the review."""
+"""Characters that are kept of an idTag. The specification allows 20 (CiString20). A longer one is
+an unknown card, and a review shows it to a person."""
 
 
-class Moment(NamedTuple):
-    """What an action may know of the world: the time, and the heartbeat interval in seconds.
+class CallContext(NamedTuple):
+    """The facts besides its payload that an action depends on.
 
-    `zone` is that of the charger's times that name none; None: UTC.
+    `now_ms` is the time of receipt, in milliseconds since 1970; `heartbeat_s` the interval that a
+    BootNotification is answered with. `zone` is the zone of timestamps without an offset, None for
+    UTC.
     """
 
     now_ms: int
@@ -44,19 +47,25 @@ class Moment(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A fact to be written (None: nothing to keep) and the confirmation, if it needs no ledger."""
+    """A fact to write, and the confirmation to send after it.
+
+    `fact` is None if nothing has to be stored. `confirmation` is None if the ledger decides it.
+    """
 
     fact: Fact | None
     confirmation: Payload | None
 
 
-def authorize(payload: Payload, _: Moment) -> Answer:
-    """OCPP 1.6 §4.1."""
+def authorize(payload: Payload, _: CallContext) -> Answer:
+    """Return the request of an Authorize (OCPP 1.6 §4.1)."""
     return Answer(AuthorizationRequested(payload["idTag"]), None)
 
 
-def boot_notification(payload: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.2. The serial is the charge point's, else the (deprecated) charge box's."""
+def boot_notification(payload: Payload, context: CallContext) -> Answer:
+    """Accept a BootNotification (OCPP 1.6 §4.2).
+
+    The serial is chargePointSerialNumber, or the deprecated chargeBoxSerialNumber without it.
+    """
     fact = Booted(
         vendor=payload["chargePointVendor"],
         model=payload["chargePointModel"],
@@ -66,14 +75,14 @@ def boot_notification(payload: Payload, moment: Moment) -> Answer:
     )
     confirmation = {
         "status": "Accepted",
-        "currentTime": format_timestamp(moment.now_ms),
-        "interval": moment.heartbeat_s,
+        "currentTime": format_timestamp(context.now_ms),
+        "interval": context.heartbeat_s,
     }
     return Answer(fact, confirmation)
 
 
-def data_transfer(payload: Payload, _: Moment) -> Answer:
-    """OCPP 1.6 §4.3. No vendor's messages are understood here, all are kept."""
+def data_transfer(payload: Payload, _: CallContext) -> Answer:
+    """Answer a DataTransfer with UnknownVendorId, and keep its content (OCPP 1.6 §4.3)."""
     fact = DataTransferred(
         vendor_id=payload["vendorId"],
         message_id=payload.get("messageId"),
@@ -82,24 +91,30 @@ def data_transfer(payload: Payload, _: Moment) -> Answer:
     return Answer(fact, {"status": "UnknownVendorId"})
 
 
-def heartbeat(_: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.6. The only answer that needs no ink."""
-    return Answer(None, {"currentTime": format_timestamp(moment.now_ms)})
+def heartbeat(_: Payload, context: CallContext) -> Answer:
+    """Answer a Heartbeat with the time (OCPP 1.6 §4.6): the only action without a fact."""
+    return Answer(None, {"currentTime": format_timestamp(context.now_ms)})
 
 
-def meter_values(payload: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.7. Never refused; the confirmation has no members (the seed sent the time)."""
+def meter_values(payload: Payload, context: CallContext) -> Answer:
+    """Return the readings and signed values of MeterValues (OCPP 1.6 §4.7).
+
+    Takes any payload: MeterValues are never refused. The confirmation has no members.
+    """
     fact = MeterValuesReported(
         connector_id=_connector_id(payload)[0],
         transaction_id=_transaction_id(payload.get("transactionId")),
-        readings=readings(payload.get("meterValue"), moment.zone),
+        readings=readings(payload.get("meterValue"), context.zone),
         signed=signed_values(payload.get("meterValue")),
     )
     return Answer(fact, {})
 
 
-def start_transaction(payload: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.8. Never refused for its content: what cannot be read is flagged."""
+def start_transaction(payload: Payload, context: CallContext) -> Answer:
+    """Return the start of a transaction (OCPP 1.6 §4.8).
+
+    Takes any payload: a StartTransaction is never refused, and flags name unreadable members.
+    """
     connector_id, flags = _connector_id(payload)
     id_tag, tag_flags = _id_tag(payload)
     meter_start_wh, meter_flags = _meter_wh(payload, "meterStart")
@@ -109,7 +124,7 @@ def start_transaction(payload: Payload, moment: Moment) -> Answer:
         connector_id=connector_id,
         id_tag=id_tag or "",
         meter_start_wh=meter_start_wh,
-        started_ms=parse_timestamp(started_text, moment.zone),
+        started_ms=parse_timestamp(started_text, context.zone),
         started_text=started_text,
         reservation_id=reservation_id if is_integer(reservation_id) else None,
         flags=flags + tag_flags + meter_flags,
@@ -117,8 +132,8 @@ def start_transaction(payload: Payload, moment: Moment) -> Answer:
     return Answer(fact, None)
 
 
-def status_notification(payload: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.9. Vendors' own status and error words are kept verbatim."""
+def status_notification(payload: Payload, context: CallContext) -> Answer:
+    """Return a connector's status (OCPP 1.6 §4.9); a vendor's own words are kept verbatim."""
     fact = StatusReported(
         connector_id=payload["connectorId"],
         status=payload["status"],
@@ -126,13 +141,17 @@ def status_notification(payload: Payload, moment: Moment) -> Answer:
         info=payload.get("info"),
         vendor_id=payload.get("vendorId"),
         vendor_error_code=payload.get("vendorErrorCode"),
-        reported_ms=parse_timestamp(payload.get("timestamp"), moment.zone),
+        reported_ms=parse_timestamp(payload.get("timestamp"), context.zone),
     )
     return Answer(fact, {})
 
 
-def stop_transaction(payload: Payload, moment: Moment) -> Answer:
-    """OCPP 1.6 §4.10. Never refused for its content: what cannot be read is flagged."""
+def stop_transaction(payload: Payload, context: CallContext) -> Answer:
+    """Return the end of a transaction (OCPP 1.6 §4.10).
+
+    Takes any payload: a StopTransaction is never refused, and flags name unreadable members. A
+    missing reason is Local, as the specification has it.
+    """
     id_tag, flags = _id_tag(payload)
     meter_stop_wh, meter_flags = _meter_wh(payload, "meterStop")
     stopped_text = _text(payload.get("timestamp"))
@@ -142,101 +161,115 @@ def stop_transaction(payload: Payload, moment: Moment) -> Answer:
         flags += ("transaction id unusual",)
     fact = TransactionStopped(
         transaction_id=transaction_id,
-        transaction_id_text=_spelled(raw_id),
+        transaction_id_text=_as_text(raw_id),
         id_tag=id_tag,
         meter_stop_wh=meter_stop_wh,
-        stopped_ms=parse_timestamp(stopped_text, moment.zone),
+        stopped_ms=parse_timestamp(stopped_text, context.zone),
         stopped_text=stopped_text,
         reason=_text(payload.get("reason")) or "Local",
-        readings=readings(payload.get("transactionData"), moment.zone),
+        readings=readings(payload.get("transactionData"), context.zone),
         flags=flags + meter_flags,
         signed=signed_values(payload.get("transactionData")),
     )
     return Answer(fact, None)
 
 
-def progress(action: str) -> Callable[[Payload, Moment], Answer]:
-    """The four status notifications that report how a piece of work of the charger goes."""
+def progress_notification(action: str) -> Callable[[Payload, CallContext], Answer]:
+    """Return the function of one of the four notifications about work in progress.
 
-    def answer(payload: Payload, _: Moment) -> Answer:
+    The work is diagnostics, firmware, signed firmware or a log.
+    """
+
+    def answer(payload: Payload, _: CallContext) -> Answer:
         fact = ProgressReported(action, payload["status"], payload.get("requestId"))
         return Answer(fact, {})
 
     return answer
 
 
-def security_event_notification(payload: Payload, moment: Moment) -> Answer:
-    """Security extension §4.9."""
+def security_event_notification(payload: Payload, context: CallContext) -> Answer:
+    """Return a security event of the charger (security extension §4.9)."""
     fact = SecurityEventReported(
         event=payload["type"],
         tech_info=payload.get("techInfo"),
-        reported_ms=parse_timestamp(payload.get("timestamp"), moment.zone),
+        reported_ms=parse_timestamp(payload.get("timestamp"), context.zone),
     )
     return Answer(fact, {})
 
 
-def sign_certificate(payload: Payload, _: Moment) -> Answer:
-    """Security extension §4.12. Kept; no certificate authority answers it here."""
+def sign_certificate(payload: Payload, _: CallContext) -> Answer:
+    """Reject a certificate signing request and keep it (security extension §4.12).
+
+    There is no certificate authority here.
+    """
     return Answer(CertificateRequested(payload["csr"]), {"status": "Rejected"})
 
 
-ACTIONS: dict[str, Callable[[Payload, Moment], Answer]] = {
+ACTIONS: dict[str, Callable[[Payload, CallContext], Answer]] = {
     "Authorize": authorize,
     "BootNotification": boot_notification,
     "DataTransfer": data_transfer,
-    "DiagnosticsStatusNotification": progress("DiagnosticsStatusNotification"),
-    "FirmwareStatusNotification": progress("FirmwareStatusNotification"),
+    "DiagnosticsStatusNotification": progress_notification("DiagnosticsStatusNotification"),
+    "FirmwareStatusNotification": progress_notification("FirmwareStatusNotification"),
     "Heartbeat": heartbeat,
-    "LogStatusNotification": progress("LogStatusNotification"),
+    "LogStatusNotification": progress_notification("LogStatusNotification"),
     "MeterValues": meter_values,
     "SecurityEventNotification": security_event_notification,
     "SignCertificate": sign_certificate,
-    "SignedFirmwareStatusNotification": progress("SignedFirmwareStatusNotification"),
+    "SignedFirmwareStatusNotification": progress_notification("SignedFirmwareStatusNotification"),
     "StartTransaction": start_transaction,
     "StatusNotification": status_notification,
     "StopTransaction": stop_transaction,
 }
+"""All actions by name; `shocpp.ocpp.fields.FROM_CHARGE_POINT` has the same names."""
 
 NEVER_REFUSED = frozenset({"StartTransaction", "StopTransaction", "MeterValues"})
-"""Invariant I6: a CallError for the content of these would burn one of the charger's few attempts,
-after which it discards the energy (OCPP 1.6 §3.7.1)."""
+"""Actions that no content gets a CallError for (invariant I6). A CallError would use up one of the
+charger's few attempts, and after the last it discards the energy (OCPP 1.6 §3.7.1)."""
 
 
 def _text(value: object) -> str | None:
     return value[:100] if isinstance(value, str) and value else None
 
 
-def _spelled(value: object) -> str:
-    """How the charger wrote a value, short enough for a key and a report."""
+def _as_text(value: object) -> str:
+    """Return any value as text, short enough for a key and a report."""
     return str(value)[:100]
 
 
 def _connector_id(payload: Payload) -> tuple[int, tuple[str, ...]]:
-    """Readable also as "1" or 1.0; else 0, which stands for the whole Charge Point."""
-    connector_id = whole(payload.get("connectorId"))
+    """Return the connector id, and a flag if it is unreadable.
+
+    Readable are also "1" and 1.0. An unreadable id is 0, the Charge Point as a whole.
+    """
+    connector_id = whole_number(payload.get("connectorId"))
     if connector_id is None or not 0 <= connector_id < 2**31:
         return 0, ("connector id unreadable",)
     return connector_id, ()
 
 
 def _id_tag(payload: Payload) -> tuple[str | None, tuple[str, ...]]:
-    """An empty idTag is an absent one (Wallbox); a number is read as its digits."""
+    """Return the idTag, and a flag if it is no string.
+
+    An empty idTag is an absent one (Wallbox); a number is read as its digits.
+    """
     value: Any = payload.get("idTag")
     if isinstance(value, str):
         return value[:LONGEST_ID_TAG] or None, ()
     if value is None:
         return None, ()
-    return _spelled(value), ("id tag not a string",)
+    return _as_text(value), ("id tag not a string",)
 
 
 def _transaction_id(value: object) -> int | None:
-    """An integer, also one written as a string or as 20009042.0; else None."""
-    return None if isinstance(value, float) and not value.is_integer() else whole(value)
+    """Return an integer, also one written as a string or as 20009042.0; else None."""
+    return None if isinstance(value, float) and not value.is_integer() else whole_number(value)
 
 
 def _meter_wh(payload: Payload, member: str) -> tuple[int | None, tuple[str, ...]]:
+    """Return a register reading in Wh, and a flag if it is unreadable or no integer."""
     value = payload.get(member)
-    meter_wh = whole(value)
+    meter_wh = whole_number(value)
     if meter_wh is None:
         return None, (f"{member} unreadable",)
     if not is_integer(value):

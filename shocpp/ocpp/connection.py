@@ -1,41 +1,43 @@
-"""The state of one Charge Point's connection (ground floor: pure).
+"""The protocol state of one Charge Point's connection (pure).
 
-Text and the time go in, an event comes out; the caller's duties are the event's. One frame makes
-one event:
+A received text and the time go in, and one event comes out. The event tells the caller its duty:
 
-    Answered     send `text` now (unless older answers of this connection still wait: keep order)
-    Reported     write the fact down, then send the CallResult, then tell `confirmed`
+    Answered     send `text`, after the older answers of this connection
+    Reported     write the fact, then send the CallResult, then call `confirmed`
     Repeated     the same Call again while the first is being written: send its answer twice
     Confirmed    our outstanding Call was answered
     Refused      our outstanding Call was answered with a CallError
-    Ignored      nothing to answer; `hang_up` says that this was one too many (OCPP-J §4.1.3)
+    Ignored      send nothing; close the connection if `hang_up` is True (OCPP-J §4.1.3)
 
-At most one Call of ours is outstanding (OCPP-J §4.1.1), and an answer settles it only by its
-unique id. Nothing is sent before the charger's BootNotification was answered, or 30 s after its
-first frame: several models loop or reboot when they are probed.
+At most one Call of ours is outstanding (OCPP-J §4.1.1). Only an answer with its unique id settles
+it. No Call of ours is sent before the charger's BootNotification was answered, or 30 s after its
+first frame: several models loop or reboot when they are called before.
 """
 
 from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from shocpp.ocpp import frames
-from shocpp.ocpp.actions import ACTIONS, NEVER_REFUSED, Moment
+from shocpp.ocpp.actions import ACTIONS, NEVER_REFUSED, CallContext
 from shocpp.ocpp.facts import Fact
 from shocpp.ocpp.fields import FROM_CHARGE_POINT, TO_CHARGE_POINT
 from shocpp.ocpp.frames import Payload, UniqueId
 from shocpp.ocpp.validation import first_violation
 
 QUIET_MS = 30_000
-"""How long a charger that has not sent BootNotification is left alone."""
+"""The time without Calls of ours after the first frame of a charger that sends no BootNotification.
+"""
 
 REMEMBERED_ANSWERS = 8
+"""The answers of one connection that are kept for repeated Calls."""
 
 GARBAGE_LIMIT = 3
 GARBAGE_WITHIN_MS = 10_000
+"""So many unreadable texts in a row, within this time, end the connection."""
 
 
 class Answered(NamedTuple):
-    """A Call whose answer needs no ink."""
+    """A Call that is answered at once: nothing has to be written before."""
 
     action: str
     unique_id: UniqueId
@@ -45,7 +47,7 @@ class Answered(NamedTuple):
 class Reported(NamedTuple):
     """A Call whose fact must be on disk before it is answered.
 
-    `confirmation` is None where the ledger decides it.
+    `confirmation` is None if the ledger decides it.
     """
 
     action: str
@@ -78,7 +80,11 @@ class Refused(NamedTuple):
 
 
 class Ignored(NamedTuple):
-    """A frame without an answer, and why; after too many the connection is to be closed."""
+    """A frame that gets no answer.
+
+    `reason` is for the log. `hang_up` is True if the connection has to be closed: too many
+    unreadable texts came in a row.
+    """
 
     reason: str
     hang_up: bool = False
@@ -88,17 +94,21 @@ Event = Answered | Reported | Repeated | Confirmed | Refused | Ignored
 
 
 class Connection:
-    """One Charge Point on one transport, from its first frame to its last.
+    """The state of one Charge Point on one transport, from its first frame to its last.
 
-    `zone` is that of its times that name none, None for UTC; `has_card`: a card is meant where it
-    names none, so that it may also ask whether it is authorized without naming one.
+    `heartbeat_s` is the interval that a BootNotification is answered with. `zone` is the zone of
+    timestamps without an offset, None for UTC. `has_card` is True if the Charge Point has a default
+    card: then an Authorize may name none.
+
+    `outstanding` is the unique id of our outstanding Call, or None. `booted` is True once a
+    BootNotification was answered on this connection.
     """
 
     __slots__ = (
         "_answers",
         "_first_frame_ms",
         "_garbage_ms",
-        "_ids_return",
+        "_reuses_ids",
         "booted",
         "has_card",
         "heartbeat_s",
@@ -114,13 +124,15 @@ class Connection:
         self.has_card = has_card
         self.outstanding: str | None = None
         self.booted = False
+        # By unique id: the hash of the Call's text, and the answer once it is known. None before
+        # the first fact, and for a charger that reuses its ids.
         self._answers: dict[UniqueId, tuple[int, str | None]] | None = None
-        self._ids_return = False
+        self._reuses_ids = False
         self._first_frame_ms: int | None = None
         self._garbage_ms: tuple[int, ...] = ()
 
     def receive(self, text: str, now_ms: int) -> Event:
-        """What one received text means. Never raises for what a charger sends."""
+        """Return the event of one received text. Never raises, whatever a charger sends."""
         if self._first_frame_ms is None:
             self._first_frame_ms = now_ms
         frame = frames.parse(text)
@@ -139,7 +151,10 @@ class Connection:
         return Ignored(f"message type {frame.message_type} is not OCPP 1.6")
 
     def confirmed(self, reported: Reported, text: str, answer: str) -> None:
-        """Remember the answer sent to `text`, for the charger that sends it again."""
+        """Remember the answer to the Call `text`, in case the charger repeats it.
+
+        An answered BootNotification also ends the quiet time.
+        """
         if reported.action == "BootNotification":
             self.booted = True
         if self._answers is not None:
@@ -148,41 +163,47 @@ class Connection:
                 self._answers[reported.unique_id] = (known[0], answer)
 
     def forget(self, reported: Reported, text: str) -> None:
-        """The Call failed: sent again, it is a new one."""
+        """Forget the Call `text`, whose fact could not be written: repeated, it is a new one."""
         if self._answers is not None:
             known = self._answers.get(reported.unique_id)
             if known is not None and known[0] == hash(text):
                 del self._answers[reported.unique_id]
 
     def may_place(self, now_ms: int) -> bool:
-        """Whether a Call of ours may go out now."""
+        """Return True if a Call of ours may be sent now."""
         return self.outstanding is None and self.placeable_from_ms(now_ms) <= now_ms
 
     def placeable_from_ms(self, now_ms: int) -> int:
-        """From when on Calls of ours may go out, as far as is known now."""
+        """Return the first moment for Calls of ours, in ms, as far as it is known now."""
         if self.booted:
             return now_ms
         return (self._first_frame_ms or now_ms) + QUIET_MS
 
     def place(self, call_id: str, action: str, payload_text: str) -> str:
-        """The text of a Call of ours, which is outstanding from now on."""
+        """Return the text of a Call of ours, which is outstanding from now on.
+
+        `payload_text` is JSON. The caller has to ask `may_place` first.
+        """
         assert self.outstanding is None, "one outstanding Call a connection (OCPP-J §4.1.1)"
         self.outstanding = call_id
         return frames.call_text(call_id, action, payload_text)
 
     def give_up(self, call_id: str) -> None:
-        """Stop waiting for a Call of ours; its late answer will settle nothing."""
+        """Stop waiting for a Call of ours; a late answer to it is ignored."""
         if self.outstanding == call_id:
             self.outstanding = None
 
     def _receive_call(self, call: frames.Call, text: str, now_ms: int) -> Event:
+        """Return the event of a Call: a refusal, an answer, a repeat or a fact to write."""
         action = ACTIONS.get(call.action)
         if action is None:
-            return self._no_such_action(call)
+            return self._refuse_action(call)
         if self.has_card and call.action == "Authorize" and call.payload.get("idTag") is None:
             call = call._replace(payload={**call.payload, "idTag": ""})
         if call.action not in NEVER_REFUSED:
             violation = first_violation(FROM_CHARGE_POINT[call.action], call.payload, strict=False)
+            # A null in an optional member is tried again as an absent member. If that fails too,
+            # the first violation is sent, because it names the null.
             if violation is not None and None in call.payload.values():
                 call = call._replace(payload=_without_nulls(call.payload))
                 fields = FROM_CHARGE_POINT[call.action]
@@ -190,17 +211,17 @@ class Connection:
             if violation is not None:
                 answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
                 return Answered(call.action, call.unique_id, answer)
-        fact, confirmation = action(call.payload, Moment(now_ms, self.heartbeat_s, self.zone))
+        fact, confirmation = action(call.payload, CallContext(now_ms, self.heartbeat_s, self.zone))
         if fact is None:
             assert confirmation is not None
             answer = frames.result_text(call.unique_id, confirmation)
             return Answered(call.action, call.unique_id, answer)
-        known = self._known_answer(call.unique_id, text)
-        if known is not None:
-            return known._replace(action=call.action)
+        repeat = self._repeat(call.unique_id, text)
+        if repeat is not None:
+            return repeat._replace(action=call.action)
         return Reported(call.action, call.unique_id, fact, confirmation)
 
-    def _no_such_action(self, call: frames.Call) -> Answered:
+    def _refuse_action(self, call: frames.Call) -> Answered:
         name = call.action[:50]
         if call.action in TO_CHARGE_POINT:
             code, reason = "NotSupported", f"{name} is not a request a Central System answers"
@@ -208,26 +229,28 @@ class Connection:
             code, reason = "NotImplemented", f"{name} is not an action of OCPP 1.6"
         return Answered(name, call.unique_id, frames.error_text(call.unique_id, code, reason))
 
-    def _known_answer(self, unique_id: UniqueId, text: str) -> Answered | Repeated | None:
-        """The answer already given to this very Call on this connection.
+    def _repeat(self, unique_id: UniqueId, text: str) -> Answered | Repeated | None:
+        """Return the event of a Call that came before on this connection, or None for a new one.
 
-        Only for chargers whose unique ids are unique: one that uses an id again for another
-        message would get a stale answer, so from then on nothing is recognised by id.
+        The action of the event is still to be filled in.
         """
-        if self._ids_return:
+        if self._reuses_ids:
             return None
         if self._answers is None:
             self._answers = {}
-        asked = hash(text)
+        text_hash = hash(text)
         known = self._answers.get(unique_id)
         if known is None:
+            # A dict keeps the order of insertion: its first key is the oldest.
             if len(self._answers) >= REMEMBERED_ANSWERS:
                 del self._answers[next(iter(self._answers))]
-            self._answers[unique_id] = (asked, None)
+            self._answers[unique_id] = (text_hash, None)
             return None
-        first, answer = known
-        if first != asked:
-            self._ids_return = True
+        known_hash, answer = known
+        # A charger that uses an id again for another Call would get a stale answer. So from now
+        # on no Call of this connection counts as a repeat.
+        if known_hash != text_hash:
+            self._reuses_ids = True
             self._answers = None
             return None
         if answer is None:
@@ -256,5 +279,5 @@ class Connection:
 
 
 def _without_nulls(payload: Payload) -> Payload:
-    """Optional members that are sent as null are absent ones."""
+    """Return the payload without its members that are null."""
     return {name: value for name, value in payload.items() if value is not None}

@@ -1,15 +1,20 @@
-"""What a Charge Point's Calls say, freed of JSON (ground floor: pure).
+"""Facts: the content of a Charge Point's Calls without their JSON (pure).
 
-A fact is what happened, in the past participle; the bookkeeper writes it down. Energies are whole
-Wh, times are kept as the charger wrote them beside the parsed moment. `flags` name what was wrong
-with a payload that must not be refused (Start, Stop and MeterValues: invariant I6).
+A fact is an event, so its name is a past participle; bookkeeping writes it down. Energies are whole
+Wh. A timestamp has two fields: `…_text` as the charger wrote it, and `…_ms` in milliseconds since
+1970, None if it is missing or implausible. `flags` name defects of a payload that must not be
+refused: StartTransaction and StopTransaction (invariant I6).
 """
 
 from typing import NamedTuple
 
 
 class Reading(NamedTuple):
-    """One meterValue entry, as far as the ledger and the live display need it."""
+    """The values of one meterValue entry that the ledger and the live display need.
+
+    `register_wh` is the total of the energy register, `power_w` the active power drawn by the car;
+    each is None if the entry has no such sample.
+    """
 
     sampled_ms: int | None
     register_wh: int | None
@@ -17,9 +22,10 @@ class Reading(NamedTuple):
 
 
 class SignedValue(NamedTuple):
-    """One sampledValue that a meter has signed, and what is told beside the signature.
+    """One sampledValue that a meter has signed.
 
-    `sample` is the whole object as JSON text, its members in the charger's order.
+    `sample` is the whole object as JSON text, its members in the charger's order. `sampled_text` is
+    the timestamp of its entry; `context` and `measurand` are the members beside the signature.
     """
 
     sampled_text: str | None
@@ -39,7 +45,7 @@ class Booted(NamedTuple):
 
 
 class StatusReported(NamedTuple):
-    """StatusNotification (OCPP 1.6 §4.9)."""
+    """StatusNotification (OCPP 1.6 §4.9); connector 0 is the Charge Point as a whole."""
 
     connector_id: int
     status: str
@@ -57,7 +63,10 @@ class AuthorizationRequested(NamedTuple):
 
 
 class TransactionStarted(NamedTuple):
-    """StartTransaction (OCPP 1.6 §4.8)."""
+    """StartTransaction (OCPP 1.6 §4.8).
+
+    `id_tag` is "" if the Call names no card. `meter_start_wh` is None if it is unreadable.
+    """
 
     connector_id: int
     id_tag: str
@@ -69,7 +78,11 @@ class TransactionStarted(NamedTuple):
 
 
 class TransactionStopped(NamedTuple):
-    """StopTransaction (OCPP 1.6 §4.10)."""
+    """StopTransaction (OCPP 1.6 §4.10).
+
+    `transaction_id` is None if it is no integer; `transaction_id_text` is always the charger's
+    spelling. `readings` and `signed` are those of its transactionData.
+    """
 
     transaction_id: int | None
     transaction_id_text: str
@@ -84,7 +97,7 @@ class TransactionStopped(NamedTuple):
 
 
 class MeterValuesReported(NamedTuple):
-    """MeterValues (OCPP 1.6 §4.7); the samples themselves stay in the frame."""
+    """MeterValues (OCPP 1.6 §4.7); all other samples stay in the stored frame only."""
 
     connector_id: int
     transaction_id: int | None
@@ -101,7 +114,10 @@ class DataTransferred(NamedTuple):
 
 
 class ProgressReported(NamedTuple):
-    """The progress of firmware, diagnostics or log work (OCPP 1.6 §4.4, §4.5, security ext.)."""
+    """The progress of firmware, diagnostics or log work (OCPP 1.6 §4.4, §4.5, security ext.).
+
+    `action` is the name of the notification; `request_id` exists in the security extension only.
+    """
 
     action: str
     status: str
@@ -117,7 +133,7 @@ class SecurityEventReported(NamedTuple):
 
 
 class CertificateRequested(NamedTuple):
-    """SignCertificate (security extension)."""
+    """SignCertificate (security extension); `csr` is the signing request in PEM."""
 
     csr: str
 

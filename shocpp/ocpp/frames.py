@@ -1,4 +1,4 @@
-"""OCPP-J frames: text in, frame out, and back (ground floor: pure).
+"""OCPP-J frames: parsing the texts of Charge Points, and writing ours (pure).
 
 A frame is a JSON array (OCPP-J §4.2):
 
@@ -6,9 +6,9 @@ A frame is a JSON array (OCPP-J §4.2):
     [3, unique_id, payload]                             CallResult
     [4, unique_id, code, description, details]          CallError
 
-This is the one place that parses what a Charge Point sends, so the guards of the boundary stand
-here: no depth, number, duplicate key, NUL or lone surrogate gets past it that SQLite, the JSON
-encoder or a log could stumble over. The text itself is kept verbatim elsewhere.
+Only this module parses texts of Charge Points, so it guards the boundary. No depth, number,
+duplicate key, NUL or lone surrogate passes that SQLite, the JSON encoder or a log cannot take. The
+text itself is stored verbatim elsewhere.
 """
 
 import json
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 UniqueId = str | int | float
-"""Chargers send strings; numbers were seen too. It is echoed verbatim, whatever it is."""
+"""The id of a Call: a string, or with some chargers a number. The answer echoes it verbatim."""
 
 Payload = dict[str, Any]
+"""The members of a request or confirmation, as JSON values."""
 
 BYTE_ORDER_MARK = "\ufeff"
 
 LONGEST_INTEGER = 40
-"""Digits: longer integers become Decimal, because int() refuses 4300 of them with an exception."""
+"""Digits. Longer integers become Decimal, because int() raises an exception for more than 4300."""
 
 
 class Call(NamedTuple):
@@ -48,7 +49,7 @@ class CallResult(NamedTuple):
 
 
 class CallError(NamedTuple):
-    """The refusal of a Call of ours (OCPP-J §4.2.3); details are whatever the charger sent."""
+    """The refusal of a Call of ours (OCPP-J §4.2.3); `details` are any JSON value."""
 
     unique_id: UniqueId
     code: str
@@ -57,7 +58,7 @@ class CallError(NamedTuple):
 
 
 class Malformed(NamedTuple):
-    """A Call with a readable id that must be answered with a CallError."""
+    """A Call with a readable id that is answered with a CallError of this code and description."""
 
     unique_id: UniqueId
     code: str
@@ -80,15 +81,16 @@ Frame = Call | CallResult | CallError | Malformed | Unreadable | Unsupported
 
 
 def parse(text: str) -> Frame:
-    """Read one frame. Never raises, whatever the text is."""
+    """Return the frame of a received text. Never raises, whatever the text is."""
     try:
         frame = _decode(text)
     except (ValueError, RecursionError) as error:
         return Unreadable(f"not JSON: {str(error)[:100]}")
     if not isinstance(frame, list):
         return Unreadable("not a JSON array")
+    # The fast way of nearly all frames. It does the same as the steps below.
     if len(frame) == 4 and frame[0] == 2 and isinstance(frame[1], str):
-        return _call(frame)  # nearly all
+        return _call(frame)
     if not frame or not _is_number(frame[0]):
         return Unreadable("no message type")
     if frame[0] not in (2, 3, 4):
@@ -100,7 +102,7 @@ def parse(text: str) -> Frame:
     if frame[0] == 3:
         return _call_result(frame)
     return CallError(
-        frame[1], _word(frame, 2), _word(frame, 3), frame[4] if len(frame) > 4 else None
+        frame[1], _text_at(frame, 2), _text_at(frame, 3), frame[4] if len(frame) > 4 else None
     )
 
 
@@ -127,12 +129,14 @@ def _call_result(frame: list[Any]) -> CallResult | CallError:
     if payload is None:
         payload = {}
     if not isinstance(payload, dict):
-        told = "the payload of the charger's CallResult is not an object"
-        return CallError(frame[1], "FormationViolation", told, payload)
+        # An answer all the same: our Call has failed, and need not wait for its time-out.
+        reason = "the payload of the charger's CallResult is not an object"
+        return CallError(frame[1], "FormationViolation", reason, payload)
     return CallResult(frame[1], payload)
 
 
-def _word(frame: list[Any], position: int) -> str:
+def _text_at(frame: list[Any], position: int) -> str:
+    """Return an element as text of at most 1000 characters, or "" if it is missing."""
     return str(frame[position])[:1000] if len(frame) > position else ""
 
 
@@ -141,21 +145,24 @@ def _is_number(value: object) -> bool:
 
 
 def _is_readable_id(value: object) -> bool:
+    """Return True for a string or a number that JSON can echo: not NaN, not infinite."""
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
 _LENIENT = json.JSONDecoder(strict=False)
-"""Raw control characters in strings are no JSON, but no reason to lose a StopTransaction either."""
+"""Takes raw control characters in strings: no JSON, but no reason to lose a StopTransaction."""
 
 
 def _decode(text: str) -> Any:
+    """Return the JSON value of a text, cleaned; raises ValueError or RecursionError."""
     try:
         decoded = _LENIENT.decode(text.lstrip(BYTE_ORDER_MARK))
     except json.JSONDecodeError:
         raise
-    except ValueError:  # an integer of thousands of digits; everything around it is still good
+    except ValueError:
+        # An integer of thousands of digits. All members around it are still good.
         decoded = json.loads(text.lstrip(BYTE_ORDER_MARK), parse_int=_integer, strict=False)
     # Only an escape can carry a lone surrogate into a string: UTF-8 text cannot.
     return _cleaned(decoded) if "\\u" in text or "\0" in text else decoded
@@ -164,13 +171,17 @@ def _decode(text: str) -> Any:
 def _integer(digits: str) -> "int | Decimal":
     if len(digits) <= LONGEST_INTEGER:
         return int(digits)
-    from decimal import Decimal  # a CGI process meets no such number and need not import it
+    # Imported here, because a CGI process never needs it and pays for every import.
+    from decimal import Decimal
 
     return Decimal(digits)
 
 
 def _cleaned(value: Any) -> Any:
-    """Replace what SQLite or UTF-8 cannot hold, NUL and lone surrogates, by U+FFFD."""
+    """Return a value with U+FFFD in place of NUL and lone surrogates.
+
+    SQLite cannot hold the first, and UTF-8 cannot hold the second.
+    """
     if isinstance(value, str):
         value = value.replace("\0", "\ufffd")
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -182,15 +193,18 @@ def _cleaned(value: Any) -> Any:
 
 
 def call_text(unique_id: str, action: str, payload_text: str) -> str:
-    """The text of a Call of ours; its payload is JSON text already."""
+    """Return the text of a Call of ours; `payload_text` is JSON already."""
     return f'[2,"{unique_id}",{to_text(action)},{payload_text}]'
 
 
 def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:
-    """The text of a CallResult."""
+    """Return the text of a CallResult."""
     return f"[3,{to_text(unique_id)},{to_text(confirmation) if confirmation else '{}'}]"
 
 
 def error_text(unique_id: UniqueId, code: str, description: str) -> str:
-    """The text of a CallError: always five elements, the description at most 255 characters."""
+    """Return the text of a CallError: always five elements (OCPP-J §4.2.3).
+
+    The description is cut to 255 characters.
+    """
     return to_text([4, unique_id, code, description[:255], {}])

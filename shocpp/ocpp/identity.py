@@ -1,25 +1,34 @@
-"""How a Charge Point is named (ground floor: pure; OCPP-J §3.1.1)."""
+"""The identity of a Charge Point: how a path names it, and which names are allowed (pure).
+
+OCPP-J §3.1.1: a Charge Point appends `/` and its identity to the URL of the Central System.
+"""
 
 LONGEST = 255
+"""The longest identity, in characters."""
+
 ANY = "*"
-"""In charge_points.json it stands for all chargers; none can be called so."""
+"""The entry of charge_points.json for all other chargers; no identity can be spelled like it."""
 
 
 def last_segment(path: str) -> str:
-    """The last segment of a path that is not empty, or "" where there is none.
+    """Return the last segment of a path that is not blank, or "" if there is none.
 
-    Seen in the field: `//name`, `/name/`, `/4/name`, `/name?query`, and `/` alone.
+    The result is still percent-encoded. Seen in the field: `//name`, `/name/`, `/4/name`,
+    `/name?query`, and `/` alone.
     """
     segments = [segment for segment in path.partition("?")[0].split("/") if segment.strip()]
     return segments[-1].strip() if segments else ""
 
 
 def is_identity(name: str) -> bool:
-    """Whether a charger can be called so: printable, no slash, of a sensible length."""
+    """Return True if the name is printable, not blank, without a slash, and at most LONGEST."""
     is_short = bool(name.strip()) and len(name) <= LONGEST
     return is_short and name.isprintable() and "/" not in name and name != ANY
 
 
 def identity_key(charge_point_id: str) -> str:
-    """The form in which identities are compared: chargers and people differ in case."""
+    """Return the identity without case: all comparisons use this key.
+
+    Chargers and people spell the same identity in different cases.
+    """
     return charge_point_id.casefold()

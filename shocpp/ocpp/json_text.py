@@ -1,4 +1,4 @@
-"""JSON as this house writes it (ground floor: pure)."""
+"""JSON text in the two forms that are written: strict for frames, lenient for columns (pure)."""
 
 import json
 from typing import Any
@@ -7,10 +7,16 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 def to_text(value: Any) -> str:
-    """Compact JSON, the only form in which frames leave the house."""
+    """Return compact, pure ASCII JSON: the only form in which frames are sent.
+
+    Raises ValueError for NaN and infinities, and TypeError for objects that JSON does not know.
+    """
     return _ENCODER.encode(value)
 
 
 def kept_text(value: Any) -> str:
-    """JSON of whatever a charger sent, for a column: NaN, 1e400 and endless integers included."""
+    """Return compact JSON of any value that a charger sent, for a column of the database.
+
+    NaN and Infinity stay as they are, although no JSON; an endless integer becomes a string.
+    """
     return json.dumps(value, separators=(",", ":"), default=str)

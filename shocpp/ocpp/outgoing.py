@@ -1,7 +1,7 @@
-"""Payloads of our own Calls: check them against OCPP 1.6 §6 before they are queued (pure).
+"""Payloads of our own Calls, checked against OCPP 1.6 §6 before they are queued (pure).
 
-RemoteStopTransaction may name a charge point or an account instead of a transaction id; the
-addressing replaces them by the id of the open transaction.
+RemoteStopTransaction may name a Charge Point or an account instead of a transaction id. The
+addressing (`shocpp.calls.addressing`) replaces them by the id of the open transaction.
 """
 
 from collections.abc import Mapping
@@ -13,22 +13,26 @@ from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation
 
 STOP_BY = {"charge_point": str, "account": str, "connectorId": int}
-"""What RemoteStopTransaction may name in place of its transactionId."""
+"""The members that RemoteStopTransaction may have in place of transactionId, with their types."""
 
 
 def names_no_transaction(action: str, payload: Mapping[str, Any]) -> bool:
-    """Whether the transaction to stop has to be looked up."""
+    """Return True for a RemoteStopTransaction whose transaction has to be looked up."""
     return action == "RemoteStopTransaction" and "transactionId" not in payload
 
 
 def check_stop_by(payload: Mapping[str, Any]) -> None:
-    """Raises UsageError for a RemoteStopTransaction without id that cannot be looked up."""
+    """Check the members of a RemoteStopTransaction that has no transactionId.
+
+    Raises UsageError for a member that is unknown, of the wrong type or not printable.
+    """
     for key, value in payload.items():
         if key not in STOP_BY:
             raise UsageError(
                 f"RemoteStopTransaction: {key[:40]!r} is unknown here; allowed: transactionId, or "
                 f"{', '.join(STOP_BY)} instead of it"
             )
+        # Not isinstance: a boolean is an int, but no connectorId.
         if type(value) is not STOP_BY[key]:
             kind = "a string" if STOP_BY[key] is str else "an integer"
             raise UsageError(f"RemoteStopTransaction: {key} must be {kind}")
@@ -37,7 +41,11 @@ def check_stop_by(payload: Mapping[str, Any]) -> None:
 
 
 def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """The payload as the protocol wants it; UsageError names the field that it does not allow."""
+    """Return a copy of a payload that OCPP 1.6 allows for this action.
+
+    A ChangeConfiguration's number or boolean becomes a string. Raises UsageError for an unknown
+    action, and for a payload that is not allowed; the sentence names the field.
+    """
     fields = TO_CHARGE_POINT.get(action)
     if fields is None:
         raise UsageError(f"{action!r} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
@@ -57,9 +65,9 @@ def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
 def payload_text(action: str, value: Any) -> str:
     """Return a payload, or a value of it, as JSON.
 
-    Raises UsageError for numbers that JSON does not have.
+    Raises UsageError for numbers that JSON does not have; the sentence names `action`.
     """
     try:
         return to_text(value)
     except ValueError:
-        raise UsageError(f"{action}: JSON knows no such number as NaN, Infinity or 1e400") from None
+        raise UsageError(f"{action}: JSON has no such number as NaN, Infinity or 1e400") from None

@@ -1,12 +1,13 @@
-"""Passwords of Charge Points (ground floor: pure; security whitepaper §3.1, RFC 7617).
+"""Passwords of Charge Points (pure; OCPP security whitepaper §3.1, RFC 7617).
 
-A charger shows its name and its password in a header, `Authorization: Basic …`. The password is up
-to 20 bytes, any of them; AuthorizationKey tells it to the charger in hex digits (OCPP-J errata
-3.10), and many chargers then show those digits instead of the bytes. Both are the same password.
+A Charge Point sends its identity and its password in a header, `Authorization: Basic …`. A password
+is up to 20 bytes of any value. The configuration key AuthorizationKey sets it, in hex digits
+(OCPP-J errata 3.10). Many chargers then present those digits instead of the bytes, so both
+spellings are the same password.
 
-Only a salted hash of it is kept. A password that was drawn by lot cannot be guessed, so one round
-of hashing is enough for it, and a thousand chargers that come back at once cost nothing; one that a
-human has thought up is stretched.
+Only a salted hash is stored. A generated password cannot be guessed, so it needs one round of
+hashing only, and a thousand chargers that reconnect at once cost nothing. A user-chosen password is
+stretched.
 """
 
 from binascii import a2b_base64
@@ -18,71 +19,81 @@ SCHEME = "pbkdf2-sha256"
 GENERATED_ROUNDS = 1
 USER_CHOSEN_ROUNDS = 20_000
 MOST_ROUNDS = 1_000_000
+"""The most rounds of a valid stored hash."""
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _KEY_DIGITS = (32, 40)
-"""Hex digits of the shortest and the longest AuthorizationKey."""
+"""Hex digits of the shortest and the longest AuthorizationKey: 16 to 20 bytes."""
 
 
 class Login(NamedTuple):
-    """What a charger has shown."""
+    """User name and password that a charger presented; the user name is its identity."""
 
     user: bytes
     password: bytes
 
 
 def login_of(authorization: str | None) -> Login | None:
-    """The login in an Authorization header; None where there is none that can be read."""
+    """Return the login in the value of an Authorization header.
+
+    None if there is no header, another scheme, no Base64 or no colon.
+    """
     scheme, _, encoded = (authorization or "").strip().partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
+        # Split as bytes: a password may contain any byte, further colons included.
         user, colon, password = a2b_base64(encoded.strip().encode()).partition(b":")
-    except ValueError:  # no base64, or a stray byte of the environment
+    except ValueError:
+        # No Base64, or a stray byte of the environment: a surrogate that cannot be encoded.
         return None
     return Login(user, password) if colon else None
 
 
 def password_bytes(typed: str) -> bytes:
-    """The password a human means: the hex digits of an AuthorizationKey stand for its bytes."""
+    """Return the password that a person typed.
+
+    32 to 40 hex digits stand for their bytes, as in AuthorizationKey; all else stands for itself.
+    """
     text = typed.encode()
     is_key = _KEY_DIGITS[0] <= len(text) <= _KEY_DIGITS[1] and len(text) % 2 == 0
     return bytes.fromhex(typed) if is_key and _HEX.issuperset(text) else text
 
 
 def authorization_key(password: bytes) -> str:
-    """A password as the configuration key AuthorizationKey spells it."""
+    """Return a password in the spelling of the configuration key AuthorizationKey."""
     return password.hex()
 
 
 def password_hash(password: bytes, salt: bytes, rounds: int) -> str:
-    """What is kept of a password: `pbkdf2-sha256$ROUNDS$SALT$DIGEST`."""
+    """Return the stored form of a password: `pbkdf2-sha256$ROUNDS$SALT$DIGEST`, both in hex."""
     digest = pbkdf2_hmac("sha256", password, salt, rounds)
     return f"{SCHEME}${rounds}${salt.hex()}${digest.hex()}"
 
 
 def is_password_hash(text: str) -> bool:
-    """Whether a text is the hash of a password."""
+    """Return True if a text is the stored form of a password."""
     return _parts(text) is not None
 
 
-def rounds_of(kept: str) -> int:
-    """How often a password is hashed to be compared with this hash."""
-    parts = _parts(kept)
+def rounds_of(stored_hash: str) -> int:
+    """Return the rounds of hashing that a comparison with this hash takes; 0 if it is no hash."""
+    parts = _parts(stored_hash)
     return parts[0] if parts else 0
 
 
-def is_password(shown: bytes, kept: str) -> bool:
-    """Whether what a charger has shown is the password of this hash, in either spelling.
+def is_password(presented: bytes, stored_hash: str) -> bool:
+    """Return True if the presented bytes are the password of this hash, in either spelling.
 
-    It takes the same time for any password.
+    False if `stored_hash` is no hash.
     """
-    parts = _parts(kept)
+    parts = _parts(stored_hash)
     if parts is None:
         return False
     rounds, salt, digest = parts
-    is_hex = len(shown) % 2 == 0 and _HEX.issuperset(shown)
-    spellings = (shown, bytes.fromhex(shown.decode()) if is_hex else shown)
+    is_hex = len(presented) % 2 == 0 and _HEX.issuperset(presented)
+    # Always two spellings and both comparisons: any password takes the same time.
+    spellings = (presented, bytes.fromhex(presented.decode()) if is_hex else presented)
     same = [
         compare_digest(pbkdf2_hmac("sha256", spelling, salt, rounds), digest)
         for spelling in spellings
@@ -90,9 +101,10 @@ def is_password(shown: bytes, kept: str) -> bool:
     return any(same)
 
 
-def _parts(kept: str) -> tuple[int, bytes, bytes] | None:
-    scheme, *parts = kept.split("$")
-    if scheme != SCHEME or len(parts) != 3 or not kept.isascii():
+def _parts(stored_hash: str) -> tuple[int, bytes, bytes] | None:
+    """Return rounds, salt and digest of a stored hash, or None if it is none."""
+    scheme, *parts = stored_hash.split("$")
+    if scheme != SCHEME or len(parts) != 3 or not stored_hash.isascii():
         return None
     rounds, salt, digest = parts
     if not (rounds.isdigit() and len(rounds) <= 7 and 1 <= int(rounds) <= MOST_ROUNDS):

@@ -1,7 +1,7 @@
-"""Taking secrets out of frames before they are kept (ground floor: pure).
+"""Redaction: frames and payloads lose their secrets before they are stored or logged (pure).
 
-AuthorizationKey is write-only (OCPP-J errata 3.10): it is in a ChangeConfiguration of ours and,
-with careless chargers, in the confirmation of GetConfiguration.
+AuthorizationKey is write-only (OCPP-J errata 3.10). It appears in our ChangeConfiguration and, with
+careless chargers, in the confirmation of GetConfiguration.
 """
 
 import json
@@ -10,24 +10,31 @@ from typing import Any
 from shocpp.ocpp.json_text import kept_text
 
 REDACTED = "***"
+"""The text in place of a secret."""
 
 _SECRET = "authorizationkey"
 
 
 def redacted(text: str) -> str:
-    """The same frame or payload without its secrets; untouched where there is none."""
+    """Return the same frame or payload with `***` in place of its secrets.
+
+    A text without a secret stays as it is, character by character. A text that names a secret but
+    is no JSON is replaced as a whole.
+    """
+    # Nearly all texts end here. An escape may spell the name: "Authorization\u004bey".
     if _SECRET not in text.casefold() and "\\u" not in text:
         return text
     try:
         decoded = json.loads(text)
-        open_text = _without_secrets(decoded)
-        return text if open_text == decoded else kept_text(open_text)
+        public = _without_secrets(decoded)
+        return text if public == decoded else kept_text(public)
     except (ValueError, RecursionError):
-        named = _SECRET in text.casefold()
-        return f"{REDACTED} (unreadable, and it names a secret)" if named else text
+        names_secret = _SECRET in text.casefold()
+        return f"{REDACTED} (unreadable, and it names a secret)" if names_secret else text
 
 
 def _without_secrets(value: Any) -> Any:
+    """Return a copy without secrets, in both spellings: {"key": name, "value": …}, {name: …}."""
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):

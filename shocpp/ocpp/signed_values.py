@@ -1,7 +1,7 @@
-"""What meters have signed, as it came (ground floor: pure).
+"""Signed meter values: found among the samples and kept character by character (pure).
 
-A signature is over the very characters of a text. So a signed sample is kept as the JSON of its
-object, its members in their order; nothing in it is a reading, and nothing is verified here.
+A signature covers the exact characters of a text. So a signed sample is kept as the JSON of its
+object, its members in the charger's order. It is never a reading, and no signature is verified.
 """
 
 import json
@@ -11,27 +11,35 @@ from typing import Any
 from shocpp.ocpp.facts import SignedValue
 
 DEEPEST = 8
-"""Objects and lists within each other; SQLite reads JSON of a thousand, and no sample has three."""
+"""The most levels of objects and lists in a sample. SQLite reads a thousand, real samples have two
+at most."""
 
 LONGEST_WORD = 100
+"""Characters that are kept of a timestamp, context or measurand."""
 
 _LONGEST_NUMBER = 40
+"""A value of so few characters is a number or a word, and never signed data."""
 
 _FORMATS = ("signed", "ocmf")
+"""Beginnings of a signed sample's `format`, without case, blanks and underscores."""
 
 _BEGINNINGS = ("OCMF|", "4F434D467C", "4f434d467c", "T0NNRn", "AP;")
-"""OCMF as it is, in hex and in Base64; Alfen."""
+"""Beginnings of signed texts: OCMF as it is, in hex and in Base64; Alfen's format."""
 
 _WITHIN = ("signedMeter", "signedData")
-"""The object of OCPP 2's SignedMeterValueType as a text, and the XML of transparency software."""
+"""Words within signed texts: OCPP 2's SignedMeterValueType, and XML of transparency software."""
 
 
 def is_signed(sample: Mapping[str, Any]) -> bool:
-    """Whether a sampledValue is signed: by its format, however spelled, or by what its value is."""
-    told, value = sample.get("format"), sample.get("value")
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and told in (None, "Raw"):
-        return False  # nearly all
-    if isinstance(told, str) and told.lstrip(" _").casefold().startswith(_FORMATS):
+    """Return True if a sampledValue is signed, by its format or by the look of its value.
+
+    The format may have any spelling; without one, only a long or structured value can be signed.
+    """
+    format_, value = sample.get("format"), sample.get("value")
+    # Nearly all samples end here.
+    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and format_ in (None, "Raw"):
+        return False
+    if isinstance(format_, str) and format_.lstrip(" _").casefold().startswith(_FORMATS):
         return True
     if isinstance(value, dict):
         return any(str(member).startswith(_WITHIN) for member in value)
@@ -41,7 +49,10 @@ def is_signed(sample: Mapping[str, Any]) -> bool:
 
 
 def signed_values(meter_values: object) -> tuple[SignedValue, ...]:
-    """The signed samples of a `meterValue` or `transactionData` list, in their order."""
+    """Return the signed samples of a `meterValue` or `transactionData` list, in their order.
+
+    Never raises: all that does not fit is left out, and so are samples nested too deeply.
+    """
     if not isinstance(meter_values, list):
         return ()
     return tuple(
@@ -59,22 +70,30 @@ def signed_values(meter_values: object) -> tuple[SignedValue, ...]:
 
 
 def kept_sample(sample: dict[str, Any]) -> str:
-    """A sample as JSON that SQLite can read; what JSON has no number for becomes a text."""
+    """Return a sample as JSON text that SQLite can read.
+
+    A number that JSON does not have becomes a string: NaN, 1e400, or one of endless digits.
+    """
     try:
         return _json(sample)
-    except ValueError:  # NaN, or 1e400
+    except ValueError:
+        # Only for NaN and infinities: the detour over text lets `parse_constant` see them.
         return _json(json.loads(json.dumps(sample, default=str), parse_constant=str))
 
 
 def sample_of(text: str) -> dict[str, Any]:
-    """The sample that was kept as this text; ValueError where it is none."""
+    """Return the sample of a text that `kept_sample` wrote.
+
+    Raises ValueError if the text is no JSON object, is nested too deeply or cannot be stored.
+    """
     try:
         sample = json.loads(text)
     except RecursionError:
         raise ValueError("it is not a sampledValue") from None
     if not isinstance(sample, dict) or not _is_shallow(sample, DEEPEST):
         raise ValueError("it is not a sampledValue")
-    _json(sample).encode()  # NaN and lone surrogates raise here, not when the view is read
+    # NaN and lone surrogates have to raise here, not later when a view reads the text.
+    _json(sample).encode()
     return sample
 
 
@@ -86,10 +105,11 @@ def _json(value: object) -> str:
 
 
 def _is_shallow(value: object, depth: int) -> bool:
+    """Return True if a value has at most `depth` levels of objects and lists."""
     if not isinstance(value, dict | list):
         return True
     within = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_shallow(one, depth - 1) for one in within)
+    return depth > 0 and all(_is_shallow(item, depth - 1) for item in within)
 
 
 def _word(value: object) -> str | None:

@@ -1,6 +1,6 @@
-"""Timestamps as chargers write them and as we write them (ground floor: pure, no clock).
+"""Timestamps: reading those of chargers, writing ours (pure, no clock).
 
-Moments inside the house are integer milliseconds since 1970 in UTC, named `…_ms`.
+All moments in the program are integer milliseconds since 1970 in UTC, in names that end in `_ms`.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -13,15 +13,17 @@ _LAST_MS = 4_102_444_800_000  # 2100-01-01
 
 
 def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
-    """The moment a charger's text names, or None where it is missing, absurd or before 2000.
+    """Return the moment of a charger's timestamp in ms, or None if it is missing or implausible.
 
-    Chargers without a set clock send 1970 or 2014; "222222017-10-27…" was stored by two systems
-    and stopped them for good. A time without a zone is that of `zone`, else UTC (OCPP 1.6 §3.11).
+    Plausible are the years 2000 to 2099. A time without an offset is in `zone`, by default UTC
+    (OCPP 1.6 §3.11). Never raises: `text` may be any JSON value.
     """
+    # Chargers with an unset clock send 1970. "222222017-10-27…" was stored by two other systems,
+    # and stopped them for good. So the length and the year have limits.
     if not isinstance(text, str) or not 10 <= len(text) <= 40:
         return None
     try:
-        moment = _read(text)
+        moment = _parse(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone or UTC)
         ms = (moment - _EPOCH) // _MILLISECOND
@@ -30,20 +32,24 @@ def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
     return ms if _FIRST_MS <= ms < _LAST_MS else None
 
 
-def _read(text: str) -> datetime:
+def _parse(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError:  # blanks, a small z
+    except ValueError:
+        # Blanks around it, or a small z: rare, so only the second attempt pays for them.
         return datetime.fromisoformat(text.strip().upper())
 
 
 def format_timestamp(ms: int) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`: the Z is not optional, a charger refused a time without it."""
+    """Return a moment as `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+
+    The Z is not optional: a charger refused a time without it.
+    """
     seconds, ms = divmod(ms, 1000)
-    return f"{_second(seconds)}.{ms:03d}Z"
+    return f"{_format_second(seconds)}.{ms:03d}Z"
 
 
+# All answers within one second share their text.
 @lru_cache(maxsize=1)
-def _second(seconds: int) -> str:
-    """All answers of one second have the same."""
+def _format_second(seconds: int) -> str:
     return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]

@@ -1,16 +1,13 @@
-"""Does a payload fit its row of `ocpp.fields`, and if not, which field is wrong and why?
+"""The check of a payload against its row of `ocpp.fields`: the first wrong field, and why (pure).
 
-Floor: ground (pure): no I/O, no clock, no randomness; a payload is what `json.loads` returns and
-is never changed.
+There are two strengths. *Strict* is for the Calls that we send: all rules of the JSON schema,
+formats included. *Lenient* is for the Calls of Charge Points: required fields, JSON types, lengths
+and the range of integers. It lets vendor values, extra fields, empty arrays and odd times pass.
+Chargers send them daily, and a CallError would block all later transactions (OCPP 1.6 §3.7).
 
-Two strengths. *Strict* is for the Calls we send: everything the JSON schema says, formats
-included. *Lenient* is for what Charge Points send: required fields, JSON types, lengths and the
-range of integers hold; vendor values, extra fields, empty arrays and odd times pass, because the
-field sends them daily and an answer with an error blocks every later transaction (OCPP 1.6 §3.7).
-
-Theory: at an action's first payload its fields are folded into closures, one a value, and kept.
-A closure returns None or the flaw with the path *below* itself; the path is put together on the
-way back up only, so a payload without a flaw builds no string at all.
+Each action's fields are compiled once, at its first payload, into nested closures: one for each
+value. A closure returns None, or a flaw with the path *below* its own value. The full path is built
+only on the way back up, so a payload without a flaw builds no string. No payload is changed.
 """
 
 from collections.abc import Callable
@@ -23,11 +20,17 @@ OCCURENCE = "OccurenceConstraintViolation"
 TYPE = "TypeConstraintViolation"
 PROPERTY = "PropertyConstraintViolation"
 
-LARGEST = 2**63 - 1  # an INTEGER of SQLite; Charge Points do send it (Alfen)
-SMALLEST = -(2**63)
-SHOWN = 40  # characters of a wrong value that a sentence repeats
+LARGEST = 2**63 - 1
+"""The largest INTEGER of SQLite; Alfen does send it."""
 
-Flaw = tuple[str, str, str]  # code, path below the value, the sentence without the field's name
+SMALLEST = -(2**63)
+
+LONGEST_QUOTE = 40
+"""Characters of a wrong value that a sentence repeats."""
+
+Flaw = tuple[str, str, str]
+"""Error code, path below the value, and the sentence without the field's name."""
+
 Check = Callable[[Any], Flaw | None]
 
 ABSENT = object()
@@ -45,21 +48,26 @@ DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 class Violation(NamedTuple):
-    """Why a payload is refused: an OCPP-J error code, the field's path and one line of prose."""
+    """The reason for a refusal: an OCPP-J error code, the field's path and one line of prose.
+
+    `field` is such as "meterValue[0].sampledValue[2].value", or "" for the payload itself.
+    """
 
     code: str
-    field: str  # "meterValue[0].sampledValue[2].value"; "" = the payload itself
+    field: str
     sentence: str
 
 
 def first_violation(fields: Fields, payload: object, *, strict: bool) -> Violation | None:
-    """Return what is wrong with a request's payload, or None.
+    """Return the first violation in a request's payload, or None.
 
     Codes (OCPP-J §4.2.3): FormationViolation, the payload is no object;
     OccurenceConstraintViolation, a field is missing or an array too short;
     TypeConstraintViolation, the wrong JSON type; PropertyConstraintViolation, all other refusals.
-    A sentence repeats no value that is too long, of the wrong type or a URI: it may be a secret.
-    `fields` is a row of the tables in `ocpp.fields`; it is remembered and must not change.
+    No sentence repeats a value that is too long, of the wrong type or a URI: it may be a secret.
+
+    `payload` is any value of `json.loads` and stays unchanged. `fields` is a row of a table in
+    `ocpp.fields`; its compiled form is cached, so it must not change.
     """
     if type(payload) is not dict:
         return Violation(FORMATION, "", f"the payload must be an object; it is {_kind(payload)}")
@@ -74,7 +82,8 @@ def first_violation(fields: Fields, payload: object, *, strict: bool) -> Violati
     return Violation(code, path[1:], f"{path[1:]} {reason}")
 
 
-# The fields are kept beside their closure, so an id is never given to another table.
+# By id, because a dict cannot be hashed. The fields stay beside their closure: as long as they
+# live, Python gives their id to no other table.
 _compiled: dict[tuple[int, bool], tuple[Fields, Check]] = {}
 
 
@@ -94,8 +103,8 @@ def _object(fields: Fields, strict: bool) -> Check:
 
 
 def _members(fields: Fields, strict: bool) -> Check:
-    # `plain` lets the loop itself pass the commonest value, a string that may be anything: a
-    # call less for each of them halves the time of a MeterValues.
+    # The commonest value is a string without rules. Its type is `plain`, and the loop itself
+    # passes it: without a call for each of them, a MeterValues takes half the time.
     rows = []
     for name, field in fields.items():
         plain = str if field.json_type == "string" and _is_free(field, strict) else None
@@ -119,7 +128,7 @@ def _members(fields: Fields, strict: bool) -> Check:
 
 
 def _refusing_unknown(fields: Fields, check_members: Check) -> Check:
-    # Before the members: a mistyped name is the reason why the right one is missing.
+    # Unknown names come before missing ones: a misspelled name is why the right one is missing.
     allowed = ", ".join(fields) or "none"
 
     def check(value: Any) -> Flaw | None:
@@ -134,6 +143,7 @@ def _refusing_unknown(fields: Fields, check_members: Check) -> Check:
 
 
 def _is_free(field: Field, strict: bool) -> bool:
+    """Return True if any string is valid."""
     return field.max_length is None and not (strict and (field.one_of or field.format))
 
 
@@ -157,20 +167,20 @@ def _array(field: Field, strict: bool) -> Check:
 def _string(field: Field, strict: bool) -> Check:
     longest = field.max_length
     numbers = (int, float) if field.number_too and not strict else ()
-    further = _string_further(field) if strict else None
+    check_format = _check_of_format(field) if strict else None
 
     def check(value: Any) -> Flaw | None:
         if type(value) is not str:
             return None if type(value) in numbers else _mistyped("a string", value)
         if longest is not None and len(value) > longest:
             return PROPERTY, "", f"must be at most {longest} characters; it has {len(value)}"
-        return further(value) if further else None
+        return check_format(value) if check_format else None
 
     return check
 
 
-def _string_further(field: Field) -> Check | None:
-    """What the strict check asks of a string beyond its length."""
+def _check_of_format(field: Field) -> Check | None:
+    """Return the strict check of a string's enumeration or format, or None if it has neither."""
     if field.one_of:
         return _matching(field.one_of.__contains__, f"one of {', '.join(field.one_of)}")
     if field.format == "date-time":
@@ -186,8 +196,8 @@ def _matching(
     def check(value: Any) -> Flaw | None:
         if matches(value):
             return None
-        found = "not one" if may_hold_password else f'"{_escaped(value)}"'
-        return PROPERTY, "", f"must be {wanted}; it is {found}"
+        actual = "not one" if may_hold_password else f'"{_escaped(value)}"'
+        return PROPERTY, "", f"must be {wanted}; it is {actual}"
 
     return check
 
@@ -197,7 +207,7 @@ def _number(field: Field, strict: bool) -> Check:
     wanted = "an integer" if is_integer else "a number"
     least = SMALLEST if field.minimum is None else field.minimum
     decimals = field.decimals if strict else None
-    # 9042000.0 is an integer of the newer drafts of JSON Schema; that of OCPP 1.6 is draft 4.
+    # 9042000.0 is an integer in newer drafts of JSON Schema, but not in OCPP 1.6's draft 4.
     takes_float = not (is_integer and strict)
 
     def check(value: Any) -> Flaw | None:
@@ -217,8 +227,8 @@ def _number(field: Field, strict: bool) -> Check:
 
 
 def is_date_time(text: str) -> bool:
-    """Tell whether a text is a `date-time` of RFC 3339 §5.6; the offset is not optional."""
-    # By position, not with `datetime`, whose `fromisoformat` also takes week dates and more.
+    """Return True if a text is a `date-time` of RFC 3339 §5.6; the offset is not optional."""
+    # By position, because `datetime.fromisoformat` also takes week dates and more.
     date, time = text[:10], text[11:19]
     if text[10:11] not in ("T", "t") or not text.isascii():
         return False
@@ -229,7 +239,8 @@ def is_date_time(text: str) -> bool:
         return False
     if not _is_day(int(date[:4]), int(date[5:7]), int(date[8:])):
         return False
-    if int(time[:2]) > 23 or int(time[3:5]) > 59 or int(time[6:]) > 60:  # 60: a leap second
+    # The seconds may be 60: a leap second.
+    if int(time[:2]) > 23 or int(time[3:5]) > 59 or int(time[6:]) > 60:
         return False
     return _is_fraction_and_offset(text[19:])
 
@@ -256,7 +267,7 @@ def _is_fraction_and_offset(text: str) -> bool:
 
 
 def is_uri(text: str) -> bool:
-    """Tell whether a text looks like a URI with a scheme (RFC 3986 §3) and can be sent as one."""
+    """Return True if a text looks like a URI with a scheme (RFC 3986 §3), printable ASCII only."""
     scheme, colon, rest = text.partition(":")
     if not (colon and rest and text.isascii() and text.isprintable() and " " not in text):
         return False
@@ -268,16 +279,16 @@ def _mistyped(wanted: str, value: object) -> Flaw:
 
 
 def _kind(value: object) -> str:
-    # Anything else is the Decimal that `frames.parse` makes of an integer of thousands of digits.
+    # The only other type is Decimal: `frames.parse` makes it of an integer of thousands of digits.
     return JSON_TYPES.get(type(value), "a number of too many digits")
 
 
 def _escaped(text: str) -> str:
-    """Shorten a text and escape what would break the line or the quotes around it."""
-    shown = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    """Return a text shortened to LONGEST_QUOTE, without signs that break the line or its quotes."""
+    quote = text if len(text) <= LONGEST_QUOTE else text[: LONGEST_QUOTE - 1] + "…"
     return "".join(
         f"\\{char}" if char in '"\\' else char if char.isprintable() else _escape(char)
-        for char in shown
+        for char in quote
     )
 
 

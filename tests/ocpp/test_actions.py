@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ocpp.actions import ACTIONS, LONGEST_ID_TAG, NEVER_REFUSED, Answer, Moment
+from shocpp.ocpp.actions import ACTIONS, LONGEST_ID_TAG, NEVER_REFUSED, Answer, CallContext
 from shocpp.ocpp.facts import (
     AuthorizationRequested,
     Booted,
@@ -32,7 +32,7 @@ from shocpp.ocpp.validation import first_violation
 
 NOW_MS = 1_693_727_530_000
 NOW = "2023-09-03T07:52:10.000Z"
-MOMENT = Moment(NOW_MS, 55)
+CONTEXT = CallContext(NOW_MS, 55)
 
 START: Payload = {
     "connectorId": 1,
@@ -58,7 +58,7 @@ METER_VALUES: Payload = {
 
 def answer(action: str, payload: Payload) -> Answer:
     """What an action makes of a payload."""
-    return ACTIONS[action](payload, MOMENT)
+    return ACTIONS[action](payload, CONTEXT)
 
 
 def started(**changed: object) -> TransactionStarted:

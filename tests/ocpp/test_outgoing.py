@@ -61,7 +61,7 @@ def test_allowed_payload_writes_configuration_values_as_strings(value: Any, text
         (
             "ChangeConfiguration",
             {"key": "a", "value": float("nan")},
-            "ChangeConfiguration: JSON knows no such number as NaN, Infinity or 1e400",
+            "ChangeConfiguration: JSON has no such number as NaN, Infinity or 1e400",
         ),
     ],
 )

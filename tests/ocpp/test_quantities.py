@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import BIGGEST, is_integer, number, readings, whole
+from shocpp.ocpp.quantities import BIGGEST, is_integer, number, readings, whole_number
 
 MORNING_MS = 1_693_727_530_000
 MORNING = "2023-09-03T07:52:10Z"
@@ -76,7 +76,7 @@ def test_a_number_is_a_number_and_so_is_a_string_that_spells_one(value: object, 
 )
 def test_what_only_looks_like_a_number_is_none(value: object) -> None:
     assert number(value) is None
-    assert whole(value) is None
+    assert whole_number(value) is None
 
 
 @pytest.mark.parametrize(
@@ -94,23 +94,23 @@ def test_what_only_looks_like_a_number_is_none(value: object) -> None:
     ],
 )
 def test_a_quantity_is_rounded_half_up(value: object, scale: int, wh: int) -> None:
-    assert whole(value, scale) == wh
+    assert whole_number(value, scale) == wh
 
 
 @pytest.mark.parametrize(
     "value", [2**62, -(2**62), 2**63 - 1, 2**200, "1e30", "9" * 29, 1e300, Decimal("9" * 5000)]
 )
 def test_a_quantity_beyond_64_bits_is_none(value: object) -> None:
-    assert whole(value) is None
+    assert whole_number(value) is None
 
 
 def test_a_quantity_that_leaves_the_range_only_by_its_unit_is_none() -> None:
-    assert whole(2**61, 1000) is None
+    assert whole_number(2**61, 1000) is None
 
 
 def test_a_number_of_a_million_digits_is_none() -> None:
     """It fits into one frame; a context of `decimal` traps exponents above 999 999."""
-    assert whole(ENDLESS) is None
+    assert whole_number(ENDLESS) is None
 
 
 @pytest.mark.parametrize("value", [0, -1, 2**62 - 1, -(2**62) + 1])
@@ -134,7 +134,7 @@ def test_a_boolean_a_float_a_string_and_a_giant_are_no_integers(value: object) -
     st.sampled_from([1, 1000]),
 )
 def test_whole_never_raises_and_stays_within_sqlites_integers(value: object, scale: int) -> None:
-    quantity = whole(value, scale)
+    quantity = whole_number(value, scale)
     assert quantity is None or -BIGGEST <= quantity <= BIGGEST
 
 
@@ -142,12 +142,14 @@ def test_whole_never_raises_and_stays_within_sqlites_integers(value: object, sca
 def test_kwh_with_three_decimals_are_exact_wh(kwh: int, wh: int) -> None:
     text = f"{kwh}.{wh:03}"
     sign = -1 if text.startswith("-") else 1
-    assert whole(text, 1000) == kwh * 1000 + sign * wh
+    assert whole_number(text, 1000) == kwh * 1000 + sign * wh
 
 
 @given(st.from_regex(r"[0-9]{1,15}(\.[0-9]{1,15})?", fullmatch=True), st.sampled_from([1, 1000]))
 def test_digits_are_rounded_as_decimals_are(text: str, scale: int) -> None:
-    assert whole(text, scale) == int((Decimal(text) * scale).to_integral_value(ROUND_HALF_UP))
+    assert whole_number(text, scale) == int(
+        (Decimal(text) * scale).to_integral_value(ROUND_HALF_UP)
+    )
 
 
 # --- readings ---

@@ -25,11 +25,11 @@ def entry(*samples: object, timestamp: object = NOW) -> dict[str, Any]:
 
 def fact_of(text: str) -> Any:
     """The fact of a Call."""
-    from shocpp.ocpp.actions import ACTIONS, Moment
+    from shocpp.ocpp.actions import ACTIONS, CallContext
 
     call = parse(text)
     assert isinstance(call, Call)
-    return ACTIONS[call.action](call.payload, Moment(0, 55)).fact
+    return ACTIONS[call.action](call.payload, CallContext(0, 55)).fact
 
 
 # --- what is signed ---
