@@ -69,6 +69,7 @@ def boot_notification(payload: Payload, context: CallContext) -> Answer:
     fact = Booted(
         vendor=payload["chargePointVendor"],
         model=payload["chargePointModel"],
+        # "or" and no default: an empty serial is a missing one.
         serial=payload.get("chargePointSerialNumber") or payload.get("chargeBoxSerialNumber"),
         firmware=payload.get("firmwareVersion"),
         meter_serial=payload.get("meterSerialNumber"),
@@ -157,6 +158,7 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
     stopped_text = _text(payload.get("timestamp"))
     raw_id = payload.get("transactionId")
     transaction_id = _transaction_id(raw_id)
+    # Also for an id that is readable in another spelling, such as "20009042".
     if transaction_id is None or not is_integer(raw_id):
         flags += ("transaction id unusual",)
     fact = TransactionStopped(

@@ -100,7 +100,7 @@ def _usable_samples(samples: object) -> list[dict[str, Any]]:
     """Return the unsigned samples of register or power at the outlet, in their order.
 
     A sample without measurand is one of the register, without location one at the outlet
-    (OCPP 1.6 §7.31).
+    (OCPP 1.6 §7.43).
     """
     return [
         sample

@@ -8,45 +8,60 @@ from typing import Any
 
 
 class Field:
-    """What one value may be: a JSON type, and the rules that differ from the ones below."""
+    """The rules of one value: its JSON type, and each rule that differs from its default here.
 
-    # A plain class: as a NamedTuple it made this import 2.2 ms instead of 0.6.
+    `json_type` is "string", "integer", "number", "array" or "object". `items` is the rule of an
+    array's elements, `fields` are those of an object's members.
+    """
+
+    # A plain class: with a NamedTuple, importing these tables took 2.2 ms instead of 0.6.
     required: bool = True
-    max_length: int | None = None  # characters, not bytes
-    one_of: tuple[str, ...] = ()  # () = any
-    format: str = ""  # "date-time" (RFC 3339) or "uri" (RFC 3986)
-    number_too: bool = False  # many Charge Points send a JSON number where a string belongs
+    # In characters, not in bytes.
+    max_length: int | None = None
+    # Empty for any string.
+    one_of: tuple[str, ...] = ()
+    # "date-time" (RFC 3339), "uri" (RFC 3986), or "" for any string.
+    format: str = ""
+    # Many Charge Points send a JSON number where a string belongs.
+    number_too: bool = False
     minimum: int | None = None
-    decimals: int | None = None  # digits allowed after the point
+    # The digits that are allowed after the point.
+    decimals: int | None = None
     min_items: int = 0
     items: "Field | None" = None
     fields: "dict[str, Field] | None" = None
 
     def __init__(self, json_type: str, **rules: Any) -> None:
-        self.json_type = json_type  # string, integer, number, array or object
+        self.json_type = json_type
         self.__dict__.update(rules)
 
 
 Fields = dict[str, Field]
+"""The members of an object or a request by name, in the specification's order."""
 
 
 def optional(field: Field) -> Field:
+    """Return the same rules for a field that may be missing."""
     return Field(**{**field.__dict__, "required": False})
 
 
 def text(max_length: int | None = None) -> Field:
+    """Return a required string of at most so many characters."""
     return Field("string", max_length=max_length)
 
 
 def one_of(*allowed: str) -> Field:
+    """Return a required string with an enumeration."""
     return Field("string", one_of=allowed)
 
 
 def array_of(items: Field, min_items: int = 0) -> Field:
+    """Return a required array of such items."""
     return Field("array", items=items, min_items=min_items)
 
 
 def object_of(fields: Fields) -> Field:
+    """Return a required object with these members and no others."""
     return Field("object", fields=fields)
 
 
@@ -55,7 +70,7 @@ INTEGER = Field("integer")
 DATE_TIME = Field("string", format="date-time")
 URI = Field("string", format="uri")
 ID_TAG = text(20)
-# §6: "connectorId >= 0" (> 0 for some actions); not in the schema, which takes any integer
+# Not in the schemas, which take any integer. §6: "connectorId >= 0", for some actions "> 0".
 CONNECTOR_ID = Field("integer", minimum=0)
 
 # §7: types used by more than one action
@@ -86,7 +101,7 @@ SAMPLED_VALUE = object_of(
         ),
         "location": optional(one_of("Cable", "EV", "Inlet", "Outlet", "Body")),
         # Celcius is the schema's typo, allowed beside the right spelling (OCPP-J errata 2.1).
-        # Hertz: in the schema of MeterValues, not in the schema of StopTransaction.
+        # Hertz is in the schema of MeterValues, but not in that of StopTransaction.
         "unit": optional(
             one_of(
                 *("Wh", "kWh", "varh", "kvarh", "W", "kW", "VA", "kVA", "var", "kvar", "A", "V"),
@@ -96,7 +111,7 @@ SAMPLED_VALUE = object_of(
     }
 )
 METER_VALUE = object_of(
-    # §7.33: sampledValue is 1..*; StopTransaction's schema forgot its minItems
+    # Not in StopTransaction's schema, which forgot minItems. §7.33: sampledValue is 1..*.
     {"timestamp": DATE_TIME, "sampledValue": array_of(SAMPLED_VALUE, min_items=1)}
 )
 CHARGING_RATE_UNIT = one_of("A", "W")
@@ -113,7 +128,7 @@ CHARGING_SCHEDULE = object_of(
         "duration": optional(INTEGER),
         "startSchedule": optional(DATE_TIME),
         "chargingRateUnit": CHARGING_RATE_UNIT,
-        # §7.13: 1..*; not in the schema
+        # Not in the schema. §7.13: 1..*.
         "chargingSchedulePeriod": array_of(CHARGING_SCHEDULE_PERIOD, min_items=1),
         "minChargingRate": optional(Field("number", decimals=1)),
     }

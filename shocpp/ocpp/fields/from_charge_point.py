@@ -18,6 +18,7 @@ CONNECTOR_STATUSES = (
     *("Available", "Preparing", "Charging", "SuspendedEVSE", "SuspendedEV", "Finishing"),
     *("Reserved", "Unavailable", "Faulted"),
 )
+"""ChargePointStatus (OCPP 1.6 §7.7)."""
 
 FROM_CHARGE_POINT: dict[str, Fields] = {
     "Authorize": {"idTag": ID_TAG},
