@@ -1,1 +1,4 @@
-"""Figures, dates, months and sentences in German and English (pure)."""
+"""Figures, dates, months, sentences and phrases in German and English (pure).
+
+`language` is always "de" or "en". The caller passes time zones in; this package opens no file.
+"""

@@ -1,7 +1,7 @@
 """Local times, dates and months as the two languages write them (pure).
 
-The caller has read the time zone. This module imports zoneinfo for the types only, because a CGI
-process pays for every import.
+`moment_ms` is in milliseconds since 1970. The caller has read the time zone. This module imports
+zoneinfo for the types only, because a CGI process pays for every import.
 """
 
 from datetime import date, datetime
@@ -20,6 +20,7 @@ MONTHS = {
         *("July", "August", "September", "October", "November", "December"),
     ),
 }
+"""The names of the months, January first."""
 
 
 def month_name(month: int, language: str) -> str:
@@ -33,7 +34,7 @@ def month_of(moment_ms: int, zone: "ZoneInfo") -> str:
 
 
 def local_datetime(moment: str | int, zone: "ZoneInfo") -> datetime:
-    """Return a moment (ISO 8601, or milliseconds since 1970) in local time."""
+    """Return a moment in local time: text in ISO 8601 with an offset, or ms since 1970."""
     if isinstance(moment, str):
         return datetime.fromisoformat(moment).astimezone(zone)
     return datetime.fromtimestamp(moment / 1000, zone)
@@ -45,7 +46,10 @@ def local_time(moment: str | int, zone: "ZoneInfo") -> str:
 
 
 def spelled(local_time: str, language: str) -> str:
-    """Return a local time or a date as people write it: `01.10.2026 09:10:00` in German."""
+    """Return a local time or a date, in ISO 8601, as people write it.
+
+    German: `01.10.2026 09:10:00`. English stays as it is.
+    """
     if language != "de":
         return local_time
     return f"{local_time[8:10]}.{local_time[5:7]}.{local_time[:4]}{local_time[10:]}"
@@ -64,5 +68,5 @@ def clock_time(when: datetime) -> str:
 
 
 def day_and_time(when: datetime, language: str) -> str:
-    """Return date and time of day to the minute."""
+    """Return date and time of day to the minute: `01.10.2026 09:10` or `2026-10-01 09:10`."""
     return f"{day(when, language)} {clock_time(when)}"

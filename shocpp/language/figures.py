@@ -1,10 +1,11 @@
 """Numbers, energy, prices and durations as the two languages write them (pure).
 
 Amounts are integers in their smallest unit (Wh, cent, microeuro, basis points), so every figure is
-exact. Text and CSV write 1234,567; the PDF groups thousands: 1.234,567.
+exact. Text and CSV write 1234,567. The PDF groups thousands: 1.234,567.
 """
 
 _GERMAN = str.maketrans(",.", ".,")
+"""Exchanges the comma and the point of an English figure."""
 
 
 def number(value: float, decimals: int, language: str) -> str:
@@ -14,12 +15,12 @@ def number(value: float, decimals: int, language: str) -> str:
 
 
 def decimal(units: int, decimals: int, language: str) -> str:
-    """Return an integer of 10^-decimals without groups: `1234,567` or `1234.567`."""
+    """Return an integer in units of 10^-decimals without groups: `1234,567` or `1234.567`."""
     return grouped_decimal(units, decimals, language).replace("." if language == "de" else ",", "")
 
 
 def grouped_decimal(units: int, decimals: int, language: str) -> str:
-    """Return an integer of 10^-decimals with groups of thousands: `1.234,567` or `1,234.567`."""
+    """Return an integer in units of 10^-decimals with groups: `1.234,567` or `1,234.567`."""
     whole, rest = divmod(abs(units), 10**decimals)
     text = f"{'-' if units < 0 else ''}{whole:,}.{rest:0{decimals}}"
     return text.translate(_GERMAN) if language == "de" else text
@@ -31,7 +32,7 @@ def kwh(wh: int, language: str) -> str:
 
 
 def grouped_kwh(wh: int, language: str) -> str:
-    """Return Wh as kWh with three decimals and groups of thousands."""
+    """Return Wh as kWh with three decimals and groups: 1234567 is `1.234,567` or `1,234.567`."""
     return grouped_decimal(wh, 3, language)
 
 
@@ -41,17 +42,17 @@ def euro(ct: int, language: str) -> str:
 
 
 def grouped_euro(ct: int, language: str) -> str:
-    """Return cents as euros with groups of thousands."""
+    """Return cents as euros with groups of thousands: 123456 is `1.234,56` or `1,234.56`."""
     return grouped_decimal(ct, 2, language)
 
 
 def ct_per_kwh(microeuro: int, language: str) -> str:
-    """Return a price in cents, with at least two decimals: 312700 is `31,27`."""
+    """Return a price in cents, with two to four decimals: 312700 microeuro are `31,27`."""
     return _at_least_two_decimals(decimal(microeuro, 4, language))
 
 
 def grouped_ct_per_kwh(microeuro: int, language: str) -> str:
-    """Return a price in cents, with at least two decimals and groups of thousands."""
+    """Return a price in cents, with two to four decimals and groups of thousands."""
     return _at_least_two_decimals(grouped_decimal(microeuro, 4, language))
 
 
@@ -66,5 +67,5 @@ def percent(basis_points: int, language: str) -> str:
 
 
 def hours(seconds: int | None) -> str:
-    """Return a duration in full minutes, `2:10`; `–` for an unknown one."""
+    """Return a duration in hours and full minutes, `2:10`; `–` if it is unknown."""
     return "–" if seconds is None else f"{seconds // 3600}:{seconds % 3600 // 60:02}"

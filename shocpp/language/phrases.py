@@ -1,7 +1,7 @@
-"""The words and figures of the monthly paper, in German and English (a room).
+"""Reasons, flags and other fixed phrases of the monthly statement, in German and English (pure).
 
-The books keep reasons and flags in English, several joined by `; `, some with a number or a name in
-them. Here each has its German form; what is not known stays as it is, and so nothing gets lost.
+The database stores reasons and flags in English: several are joined by `; `, and some contain a
+number or a name. Each has a German form here. An unknown one stays English, so nothing is lost.
 """
 
 import re
@@ -44,7 +44,7 @@ GERMAN = {
     "Ladepunkt",
     "this id was not issued by this ledger": "diese Vorgangsnummer wurde hier nicht vergeben",
     "transaction id moved by {} kWh": "Vorgangsnummer um {} kWh verschoben",
-    # How much it was
+    # The amount of energy
     "a second stop after the register restarted": "ein zweites Ende, nachdem der Zähler neu begann",
     "a second stop with a lower reading": "ein zweites Ende mit niedrigerem Zählerstand",
     "far below the {} Wh of its power readings": "weit unter den {} Wh seiner Leistungswerte",
@@ -62,7 +62,7 @@ GERMAN = {
     "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
     "Anfangsstand, ist aber nicht niedrig",
     "no card told: default tag": "keine Karte genannt: Standardkarte",
-    # What humans and files say
+    # Decisions of people, and files
     "assigned by {}": "zugeordnet von {}",
     "energy past the books": "nicht erfasste Energie",
     "estimated from its last reading": "aus dem letzten Zählerstand geschätzt",
@@ -77,7 +77,8 @@ GERMAN = {
     "split by time": "nach der Zeit aufgeteilt",
     "start not known, price of its stop": "Beginn unbekannt, Preis des Endes",
 }
-"""Reasons and flags; `{}` is a number or a name. A test knows those that the sources can make."""
+"""The German form of each reason and flag; `{}` is a number or a name. A test collects all reasons
+from the sources, so that none is forgotten."""
 
 STOP_REASONS = {
     "de": {
@@ -107,6 +108,7 @@ STOP_REASONS = {
         "UnlockCommand": "cable unlocked",
     },
 }
+"""The phrase for each reason of StopTransaction (OCPP 1.6 §7.36)."""
 
 _ENTRIES = {
     "de": {
@@ -125,7 +127,10 @@ _ENTRIES = {
 
 
 def _pattern(english: str) -> re.Pattern[str]:
-    """One word stands for `{}`; at the end, where who and why are said, anything."""
+    """Return the pattern of a phrase with one `{}`.
+
+    Within the phrase `{}` is one word. At its end it is any text: a person's name and reason.
+    """
     before, after = map(re.escape, english.split("{}"))
     name = r"(\S+)" if after else "(.+)"
     return re.compile(before + name + after)
@@ -134,9 +139,10 @@ def _pattern(english: str) -> re.Pattern[str]:
 _PATTERNS = [(_pattern(english), german) for english, german in GERMAN.items() if "{}" in english]
 
 
+# A statement repeats a few phrases in many rows, and one with a number tries every pattern.
 @lru_cache(maxsize=4096)
 def phrase(english: str, language: str) -> str:
-    """Reasons or flags, as the books keep them, in a language."""
+    """Return stored reasons or flags, joined by `; `, in a language."""
     if language != "de":
         return english
     return "; ".join(map(_german, english.split("; ")))
@@ -146,21 +152,21 @@ def _german(part: str) -> str:
     if part in GERMAN:
         return GERMAN[part]
     for pattern, german in _PATTERNS:
-        if found := pattern.fullmatch(part):
-            return german.format(found[1])
+        if match := pattern.fullmatch(part):
+            return german.format(match[1])
     return part
 
 
 def stop_reason(reason: str, language: str) -> str:
-    """Why a transaction ended (OCPP 1.6 §7.36); a vendor's own word stays as it is."""
+    """Return the phrase for a transaction's stop reason; a vendor's own word stays as it is."""
     return STOP_REASONS[language].get(reason, reason)
 
 
 def entry(kind: str, language: str) -> str:
-    """What kind of record it is: of a transaction, or what a decision has made."""
+    """Return the name of a kind of record: record, reversal, replacement or dismissal."""
     return _ENTRIES[language][kind]
 
 
 def masked(id_tag: str) -> str:
-    """A card's id as a paper shows it: `…20B1`."""
+    """Return a card's id as statements show it, with its last four characters: `…20B1`."""
     return f"…{id_tag[-4:]}"

@@ -1,6 +1,6 @@
-"""What an assistant says, in German and English (a room): words only, one line each.
+"""The sentences of voice answers, in German and English (pure): one line each.
 
-Numbers and times are written as the language writes them, and as short as they are spoken.
+Numbers and times are in the form of the language, and as short as people speak them.
 """
 
 from collections.abc import Mapping
@@ -42,12 +42,12 @@ SENTENCES = {
         "plug_in": "{charge_point} is waiting: please plug the cable in.",
         "not_started": "{charge_point} has accepted, but is not charging yet.",
         "card_refused": "The card was refused: {reason}.",
-        "rejected": "{charge_point} said no: {reason}.",
+        "rejected": "{charge_point} refused: {reason}.",
         "already_charging": "{charge_point} is charging already.",
         "which": "Several chargers are connected, and this call names none.",
         "not_ready": "{charge_point} is not ready just now; please try again in a moment.",
         "not_charging": "No transaction is open.",
-        "offline": "{charge_point} is not connected, last heard {since}.",
+        "offline": "{charge_point} is not connected, last seen {since}.",
         "no_answer": "{charge_point} does not answer.",
         "unknown": "The connection to {charge_point} broke; whether it worked is not known.",
         "error": "{charge_point} reports an error: {status}.",
@@ -59,6 +59,7 @@ SENTENCES = {
         "connector": "connector {connector}: {state}",
     },
 }
+"""The sentence for each outcome; the names in braces are filled in."""
 
 STATES = {
     "de": {
@@ -84,6 +85,7 @@ STATES = {
         "Faulted": "faulty",
     },
 }
+"""The phrase for each status of a connector (OCPP 1.6 §7.7)."""
 
 REASONS = {
     "de": {
@@ -111,7 +113,8 @@ REASONS = {
         "": "it gives no reason",
     },
 }
-"""Why a charger says Rejected, usually, by the state its connector was in."""
+"""The usual reason for Rejected, by the status of the connector; "" for any other status. A charger
+itself gives none (OCPP 1.6 §7.39)."""
 
 HELD_UP = {
     "de": {
@@ -125,6 +128,7 @@ HELD_UP = {
         "": "but no power flows yet",
     },
 }
+"""The reason why a started transaction gets no power yet, by the status of the connector."""
 
 CARDS = {
     "de": {
@@ -140,24 +144,34 @@ CARDS = {
         "ConcurrentTx": "it is charging elsewhere already",
     },
 }
-
+"""The reason why a card is refused, by its AuthorizationStatus (OCPP 1.6 §7.2)."""
 
 _REASONS_OF = {"card_refused": CARDS, "rejected": REASONS, "started": HELD_UP}
 
 
 def sentence(outcome: str, values: Mapping[str, str], language: str) -> str:
-    """The sentence that tells an outcome, with its fields filled in."""
+    """Return the sentence for an outcome, a key of SENTENCES, with these values filled in.
+
+    Raises KeyError for an unknown outcome, and if a value is missing.
+    """
     return SENTENCES[language][outcome].format_map(values)
 
 
-def reason(outcome: str, told: str, language: str) -> str:
-    """Why it came to an outcome, from the status that tells it; empty where nothing is to say."""
+def reason(outcome: str, status: str, language: str) -> str:
+    """Return the reason for an outcome, from the status of the connector or the card.
+
+    For a status without a phrase: the outcome's phrase for any other status, if it has one, else
+    the status itself.
+    """
     reasons = _REASONS_OF.get(outcome, {language: {}})[language]
-    return reasons.get(told) or reasons.get("", told)
+    return reasons.get(status) or reasons.get("", status)
 
 
 def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:
-    """A time of day, with the day where it is another one: 21:14, 21.11. 21:14, 21 Nov 21:14."""
+    """Return a time of day, and the date before it if it is not today's.
+
+    `21:14`, `21.11. 21:14` in German, `21 Nov 21:14` in English.
+    """
     then = datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone)
     today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
     if then.date() == today:

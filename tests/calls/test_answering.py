@@ -265,7 +265,7 @@ def test_card_refused_because_it_charges_elsewhere(
     ("language", "pattern"),
     [
         ("de", f"{{}} ist nicht verbunden, zuletzt gehört {TIME}."),
-        ("en", f"{{}} is not connected, last heard {TIME}."),
+        ("en", f"{{}} is not connected, last seen {TIME}."),
     ],
 )
 def test_charger_offline(
@@ -288,7 +288,7 @@ def test_a_charger_last_seen_on_another_day_is_answered_with_the_day(
         )
     entry = {**WAITING, "charge_point": charger.name}
     assert ask(entry, "de")[1].endswith("zuletzt gehört 28.05. 22:26.")
-    assert ask(entry, "en")[1].endswith("last heard 28 May 22:26.")
+    assert ask(entry, "en")[1].endswith("last seen 28 May 22:26.")
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_rejected_is_explained_by_the_state_of_the_connector(
     assert line.startswith(f"{charger.name} hat abgelehnt: {german}")
     kind, line = ask(WAITING, "en")
     assert kind == "refused"
-    assert line.startswith(f"{charger.name} said no: {english}")
+    assert line.startswith(f"{charger.name} refused: {english}")
 
 
 def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: Charger) -> None:
@@ -333,7 +333,7 @@ def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: C
 
 def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, town: Server) -> None:
     with Charger(town, "terse", RemoteStartTransaction={"status": "Rejected"}).boot() as terse:
-        assert ask(WAITING) == ("refused", "terse said no: it gives no reason.")
+        assert ask(WAITING) == ("refused", "terse refused: it gives no reason.")
         terse.leave()
 
 
@@ -684,7 +684,7 @@ def test_the_power_of_an_offline_charger_is_answered_with_its_time(
     assert (kind, bool(re.fullmatch(f"1380 Watt at {TIME}", line))) == ("done", True)
     kind, line = ask({"show": "state", **show})
     assert kind == "offline"
-    assert re.fullmatch(f"{charger.name} is not connected, last heard {TIME}.", line)
+    assert re.fullmatch(f"{charger.name} is not connected, last seen {TIME}.", line)
     assert ask({"show": "power"}) == ("offline", "OCPP unreachable")
     gone = {"show": "state", "reply": {"offline": "Nobody is there{charge_point}."}}
     assert ask(gone) == ("offline", "Nobody is there.")

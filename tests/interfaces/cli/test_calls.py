@@ -636,7 +636,7 @@ def test_the_only_charger_is_named_when_it_is_not_connected(tmp_path: Path) -> N
     try:
         Charger(server, "garage").boot().leave()
         run = home.run("shocpp-caller", "state", env={"SHOCPP_LANG": "en"})
-        assert re.fullmatch(r"garage is not connected, last heard \d\d:\d\d\.\n", run.stdout)
+        assert re.fullmatch(r"garage is not connected, last seen \d\d:\d\d\.\n", run.stdout)
         assert run.returncode == 1
         assert home.run("shocpp-caller", "clear").stdout == "OCPP unreachable\n"
     finally:
