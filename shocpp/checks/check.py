@@ -1,7 +1,7 @@
-"""What is wrong or risky here, the worst first, each with its remedy (a room).
+"""The command `shocpp check`: the settings in force, and all findings, the worst first.
 
-The order of the looks is their importance: first what loses or hides energy, then who can read or
-do what they should not, then what is merely not as it was meant.
+Each finding names its remedy. Within a level, the order of the checks is their importance: lost or
+hidden energy first, then access of the wrong people, then mistakes in configuration.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,15 +10,15 @@ from contextlib import suppress
 from shocpp.bookkeeping.chain import unchained
 from shocpp.bookkeeping.record_files import missing_in_the_books
 from shocpp.checks.exposure import (
-    of_absent_chargers,
-    of_network,
-    of_owners,
-    of_secrets,
-    of_strangers,
-    of_writers,
+    check_absent_chargers,
+    check_allowlist,
+    check_network,
+    check_owners,
+    check_secrets,
+    check_writers,
 )
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
-from shocpp.checks.machine import of_clock, of_disk, unknown_variables
+from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
@@ -33,7 +33,10 @@ from shocpp.store.workers import is_alive
 
 
 def settings_table(settings: Settings) -> list[tuple[str, str]]:
-    """Each variable and the value in force; what holds a secret is only said to be there."""
+    """Return each variable with the value in force, in the order of VARIABLES.
+
+    A secret is never part of it: the table says "set" or "none".
+    """
     values = {
         "WS_ADDRESS": settings.address,
         "WS_PORT": settings.port,
@@ -59,24 +62,28 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
 
 
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:
-    """Everything that is wrong here, risky or good to know, in order of importance."""
+    """Return the findings of all checks, in order of importance.
+
+    A database that cannot be opened is a finding too. Raises ConfigError for an unknown time zone.
+    """
     settings.check_zone()
     try:
         with open_database(settings.database) as db:
-            found = _all_of(settings, db)
+            unsorted = _run_checks(settings, db)
     except ShocppError as error:
-        found = [Finding(WRONG, str(error)), *_all_of(settings, None)]
-    found += unknown_variables(environment)
-    return by_importance(found)
+        unsorted = [Finding(WRONG, str(error)), *_run_checks(settings, None)]
+    unsorted += check_environment(environment)
+    return by_importance(unsorted)
 
 
-def _all_of(settings: Settings, db: Database | None) -> list[Finding]:
-    return [finding for look in _LOOKS for finding in look(settings, db)]
+def _run_checks(settings: Settings, db: Database | None) -> list[Finding]:
+    return [finding for check in _CHECKS for finding in check(settings, db)]
 
 
-def _of_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find a tags.json that is missing or wrong, and keys in it that have no effect."""
     try:
-        accounts = load_accounts(settings.tags_file, _bound(db))
+        accounts = load_accounts(settings.tags_file, _account_names(db))
         for ignored in accounts.ignored:
             yield Finding(RISKY, f"{settings.tags_file}: {ignored} means nothing here; remove it")
     except FileNotFoundError:
@@ -89,19 +96,21 @@ def _of_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(WRONG, str(error))
 
 
-def _bound(db: Database | None) -> Mapping[int, str]:
+def _account_names(db: Database | None) -> Mapping[int, str]:
+    """Return the account names of the database by their index."""
     return transactions.account_names(db) if db else {}
 
 
-def _of_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find accounting files and closed months that the database does not have."""
     if db is None:
         return
-    lost = missing_in_the_books(db, settings.accounting_folder)
-    if lost:
+    missing = missing_in_the_books(db, settings.accounting_folder)
+    if missing:
         yield Finding(
             WRONG,
-            f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "
-            f"with: shocpp import {settings.accounting_folder}",
+            f"{len(missing)} accounting files such as {missing[0]} are not in the books; take them "
+            f"in with: shocpp import {settings.accounting_folder}",
         )
     for path in unchained(db, settings.accounting_folder):
         yield Finding(
@@ -111,7 +120,8 @@ def _of_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
         )
 
 
-def _of_review(_: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_review(_: Settings, db: Database | None) -> Iterator[Finding]:
+    """Count the cases under review."""
     waiting = len(rows_of(db, "review")) if db else 0
     if waiting:
         yield Finding(
@@ -121,7 +131,8 @@ def _of_review(_: Settings, db: Database | None) -> Iterator[Finding]:
         )
 
 
-def _of_canned_calls(settings: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find canned calls that are wrong or name an unknown charger, and calls without a secret."""
     try:
         canned = all_canned_calls(settings.canned_file)
     except ConfigError as error:
@@ -133,27 +144,29 @@ def _of_canned_calls(settings: Settings, db: Database | None) -> Iterator[Findin
         elif call.charge_point and db and not identities.find(db, call.charge_point):
             yield Finding(
                 NOTE,
-                f"{settings.canned_file}, {name!r}: no charger {call.charge_point!r} has been here "
+                f"{settings.canned_file}, {name!r}: no charger {call.charge_point!r} has connected "
                 "yet; see: shocpp charge-points",
             )
     good = [call for call in canned.values() if isinstance(call, CannedCall)]
     if settings.token is None and any(call.action and not call.secret for call in good):
         yield Finding(
             NOTE,
-            "canned calls are for this machine, and for whom a web server lets in; others need "
-            "SHOCPP_TOKEN",
+            "canned calls work from this machine, and for clients that a web server lets in; other "
+            "clients need SHOCPP_TOKEN",
         )
 
 
-def _of_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find an operator.json that is wrong, names an unknown account, or lacks a mail server."""
     path = settings.operator_file
     try:
         file = load_operator(path)
     except ConfigError as error:
         yield Finding(WRONG, str(error))
         return
-    with suppress(ConfigError):  # of tags.json, told above
-        known = owners(settings.tags_file, _bound(db))
+    # _check_accounts reports a tags.json that is wrong.
+    with suppress(ConfigError):
+        known = owners(settings.tags_file, _account_names(db))
         for account in sorted(set(file.mail.to) - set(known)):
             sentence = f"{path}, mail: there is no account {account!r}; see {settings.tags_file}"
             yield Finding(WRONG, sentence)
@@ -161,7 +174,8 @@ def _of_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(NOTE, f"{path} has mail addresses, but SHOCPP_SMTP is not set")
 
 
-def _of_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
+def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find out if no server is running, or several with a SQLite that has a race between them."""
     if db is None:
         return
     alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
@@ -172,11 +186,12 @@ def _of_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(
             NOTE,
             f"{len(alive)} processes serve chargers with SQLite {version}, which has a rare race "
-            "between processes; one worker is safer, or SQLite 3.51.3",
+            "between processes; use one worker, or SQLite 3.51.3",
         )
 
 
-def _of_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
+def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
+    """Find a tariffs.json that is wrong; no file means no prices."""
     try:
         load_tariffs(settings.tariffs_file)
     except FileNotFoundError:
@@ -185,20 +200,20 @@ def _of_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
         yield Finding(WRONG, str(error))
 
 
-_LOOKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
-    _of_books,
-    of_disk,
-    of_clock,
-    of_strangers,
-    of_secrets,
-    of_writers,
-    of_owners,
-    of_network,
-    _of_accounts,
-    _of_canned_calls,
-    _of_operator,
-    of_absent_chargers,
-    _of_tariffs,
-    _of_review,
-    _of_workers,
+_CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
+    _check_books,
+    check_disk,
+    check_clock,
+    check_allowlist,
+    check_secrets,
+    check_writers,
+    check_owners,
+    check_network,
+    _check_accounts,
+    _check_canned_calls,
+    _check_operator,
+    check_absent_chargers,
+    _check_tariffs,
+    _check_review,
+    _check_workers,
 )

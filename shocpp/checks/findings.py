@@ -1,4 +1,4 @@
-"""What a check finds (a room): a sentence with its remedy, and how bad it is."""
+"""Findings: sentences with a level, their order, and their lines of text."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -7,30 +7,30 @@ WRONG = "wrong"
 RISKY = "risky"
 NOTE = "note"
 LEVELS = (WRONG, RISKY, NOTE)
-"""Something has to be mended, somebody could do harm, and what is good to know."""
+"""The worst first: it has to be mended; somebody could do harm; it is good to know."""
 
 
 class Finding(NamedTuple):
-    """`level` is one of LEVELS."""
+    """One result of a check: `level` is one of LEVELS, `sentence` also names the remedy."""
 
     level: str
     sentence: str
 
 
-def by_importance(found: Iterable[Finding]) -> list[Finding]:
-    """The worst first; findings of a level stay in their order."""
-    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
+def by_importance(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings with the worst first; those of one level stay in their order."""
+    return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 
-def is_fine(found: Iterable[Finding]) -> bool:
-    """Whether nothing has to be mended."""
-    return all(finding.level == NOTE for finding in found)
+def is_fine(findings: Iterable[Finding]) -> bool:
+    """Return True if all findings are notes, so that nothing has to be mended."""
+    return all(finding.level == NOTE for finding in findings)
 
 
-def lines_of(found: Sequence[Finding]) -> Iterator[str]:
-    """Findings as people read them."""
-    for finding in found:
+def lines_of(findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield a line for each finding, and a last line if everything is fine."""
+    for finding in findings:
         word = finding.level if finding.level == NOTE else finding.level.upper()
         yield f"{word:7}{finding.sentence}"
-    if is_fine(found):
+    if is_fine(findings):
         yield "fine: nothing has to be mended"

@@ -1,4 +1,4 @@
-"""The machine under it: clock, disk and environment (a room): part of `shocpp check`."""
+"""The part of `shocpp check` for the machine: its disk, its clock and the environment."""
 
 import ctypes
 import difflib
@@ -14,29 +14,41 @@ from shocpp.store.database import Database
 
 MEGABYTE = 1_000_000
 FULL, NEARLY_FULL = 100 * MEGABYTE, 1_000 * MEGABYTE
-"""A hundred megabytes are a few weeks of ten chargers."""
+"""Free bytes: ten chargers fill a hundred megabytes in a few weeks."""
 
 BEHIND_MS = 3_600_000
-NOT_IN_STEP = 5
+"""The lead of the newest record over our clock that is still allowed."""
+
+NOT_SYNCHRONIZED = 5
 """TIME_ERROR of adjtimex(2)."""
 
 LARGEST_TIMEX = 512
+"""Bytes: at least the size of `struct timex` on any machine."""
 
 
-def of_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
-    """What is full soon is where stops are not acknowledged any more."""
+def check_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
+    """Find full or nearly full disks of the database and of the accounting files.
+
+    A stop that cannot be written is not acknowledged.
+    """
     for path in {settings.database.parent, settings.accounting_folder}:
         if not path.exists():
             continue
         free = shutil.disk_usage(path).free
         if free < NEARLY_FULL:
             level = WRONG if free < FULL else NOTE
-            told = f"{free // MEGABYTE} MB are left for {path}; when none are, no stop is answered"
-            yield Finding(level, f"{told}: make room")
+            yield Finding(
+                level,
+                f"{free // MEGABYTE} MB are left for {path}; on a full disk no stop is answered: "
+                "make room",
+            )
 
 
-def of_clock(_: Settings, db: Database | None) -> Iterator[Finding]:
-    """The month of a record without a charger's time is our clock's."""
+def check_clock(_: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find a clock that is behind the newest record, or that nothing synchronizes.
+
+    Our clock decides the month of a record without a charger's time.
+    """
     newest_ms = records.newest_ms(db) if db is not None else None
     if newest_ms is not None and newest_ms > time.time_ns() // 1_000_000 + BEHIND_MS:
         yield Finding(
@@ -44,22 +56,27 @@ def of_clock(_: Settings, db: Database | None) -> Iterator[Finding]:
             "the clock is behind the newest record in the books; set it, such as with: "
             "timedatectl set-ntp true",
         )
-    elif not _is_in_step():
+    elif not _is_synchronized():
         yield Finding(
-            NOTE, "nothing keeps the clock in step; do so, such as with: timedatectl set-ntp true"
+            NOTE,
+            "nothing synchronizes the clock; turn that on, such as with: timedatectl set-ntp true",
         )
 
 
-def _is_in_step() -> bool:
-    """Whether the kernel knows of somebody who does; True where it does not tell."""
+def _is_synchronized() -> bool:
+    """Return True if the kernel knows that the clock is synchronized, or if it cannot be asked."""
     if not sys.platform.startswith("linux"):
         return True
-    buffer = ctypes.create_string_buffer(LARGEST_TIMEX)  # modes = 0: only look
-    return int(ctypes.CDLL(None).adjtimex(buffer)) != NOT_IN_STEP
+    # All bytes are zero, and so is `modes`: adjtimex only reads.
+    buffer = ctypes.create_string_buffer(LARGEST_TIMEX)
+    return int(ctypes.CDLL(None).adjtimex(buffer)) != NOT_SYNCHRONIZED
 
 
-def unknown_variables(environment: Mapping[str, str]) -> Iterator[Finding]:
-    """A misspelled setting has its default, silently."""
+def check_environment(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Find variables SHOCPP_… that are no settings, such as misspelled ones.
+
+    The setting that was meant has its default, without any message.
+    """
     known = [variable.name for variable in VARIABLES]
     for name in sorted(environment):
         if name.startswith("SHOCPP_") and name not in known:

@@ -1,4 +1,4 @@
-"""Who pays which price from when till when, and what has none (a room)."""
+"""The command `shocpp tariffs check`: the prices of each account by date, and missing prices."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -19,10 +19,14 @@ from shocpp.store.books.prices import Unpriced
 from shocpp.store.database import Database
 
 CENT_MICROEURO = 10_000
+"""One cent in microeuros."""
 
 
 class AccountTariff(NamedTuple):
-    """What an account pays by: its own tariff, that of `*`, or none."""
+    """The prices of an account.
+
+    `tariff` is the name of the tariff that applies: the account's own name, `*`, or None.
+    """
 
     account: str
     tariff: str | None
@@ -30,7 +34,10 @@ class AccountTariff(NamedTuple):
 
 
 class TariffsReport(NamedTuple):
-    """The prices in force and what is wrong with them; the worst first."""
+    """The prices in force, the records without a price, and the findings, the worst first.
+
+    `flat_prices` are microeuro per kWh by year.
+    """
 
     flat_prices: dict[int, int]
     accounts: list[AccountTariff]
@@ -39,36 +46,38 @@ class TariffsReport(NamedTuple):
 
 
 def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsReport:
-    """The prices of every account of tags.json and the books.
+    """Return the prices of all accounts of tags.json and the database, with their findings.
 
-    What is booked without a price gets one first, where there is one by now.
+    Records without a price get one first, if the tariffs have one by now. Raises FileNotFoundError
+    if there is no tariffs.json.
     """
-    found: list[Finding] = []
-    tariffs, names = NO_TARIFFS, _names(db, settings, found)
-    for one in prices.unpriced_by_month(db):
-        year, _, month = one.month.partition("-")
+    findings: list[Finding] = []
+    tariffs, names = NO_TARIFFS, _names(db, settings, findings)
+    for row in prices.unpriced_by_month(db):
+        year, _, month = row.month.partition("-")
         price_unpriced(db, settings, int(year), int(month))
-    without = prices.unpriced_by_month(db)
+    unpriced = prices.unpriced_by_month(db)
     try:
         tariffs = load_tariffs(settings.tariffs_file)
     except ConfigError as error:
-        found.append(Finding(WRONG, str(error)))
+        findings.append(Finding(WRONG, str(error)))
     else:
-        found += _of_accounts(tariffs, names, today)
-        found += _of_strangers(tariffs, names, settings)
-    found += _of_unpriced(tariffs, without)
-    found = by_importance(found)
-    listed = [_account_tariff(tariffs, name) for name in names]
-    return TariffsReport(dict(sorted(tariffs.flat_prices.items())), listed, without, found)
+        findings += _check_accounts(tariffs, names, today)
+        findings += _check_unknown_accounts(tariffs, names, settings)
+    findings += _check_unpriced(tariffs, unpriced)
+    findings = by_importance(findings)
+    accounts = [_account_tariff(tariffs, name) for name in names]
+    return TariffsReport(dict(sorted(tariffs.flat_prices.items())), accounts, unpriced, findings)
 
 
-def _names(db: Database, settings: Settings, found: list[Finding]) -> list[str]:
-    bound = transactions.account_names(db)
+def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[str]:
+    """Return the names of all accounts, sorted; add a finding if tags.json is wrong."""
+    booked = transactions.account_names(db)
     try:
-        known = set(owners(settings.tags_file, bound))
+        known = set(owners(settings.tags_file, booked))
     except ConfigError as error:
-        found.append(Finding(WRONG, str(error)))
-        known = set(bound.values())
+        findings.append(Finding(WRONG, str(error)))
+        known = set(booked.values())
     return sorted(known - {UNASSIGNED})
 
 
@@ -78,15 +87,16 @@ def _account_tariff(tariffs: Tariffs, account: str) -> AccountTariff:
     return AccountTariff(account, tariff, periods)
 
 
-def _of_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[Finding]:
+def _check_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[Finding]:
+    """Find missing flat prices, prices below a cent, and both kinds of price within one year."""
     for account in names:
         for year in tariffs.years_without_flat_price(account, today.year):
             yield Finding(
                 WRONG if year == today.year else NOTE,
-                f"{account} pays the flat price of {year}, which is not there; write it into "
+                f"{account} pays the flat price of {year}, which is missing; write it into "
                 "flat_prices",
             )
-        for price in _small(tariffs.periods(account)):
+        for price in _prices_below_a_cent(tariffs.periods(account)):
             yield Finding(NOTE, f"{account} pays {price} ct/kWh; prices are in cents, not in euros")
         for year in tariffs.years_of_both(account):
             yield Finding(
@@ -96,8 +106,8 @@ def _of_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterato
             )
 
 
-def _small(periods: Iterable[Period]) -> Iterator[Decimal]:
-    """Prices below a cent, as somebody writes them who thinks of euros."""
+def _prices_below_a_cent(periods: Iterable[Period]) -> Iterator[Decimal]:
+    """Yield prices below a cent per kWh, in cents: they were probably meant in euros."""
     for period in periods:
         rates = [window.rate for window in period.windows]
         for rate in (*rates, *([period.rate] if period.rate else [])):
@@ -105,7 +115,10 @@ def _small(periods: Iterable[Period]) -> Iterator[Decimal]:
                 yield Decimal(rate.microeuro_per_kwh) / CENT_MICROEURO
 
 
-def _of_strangers(tariffs: Tariffs, names: Iterable[str], settings: Settings) -> Iterator[Finding]:
+def _check_unknown_accounts(
+    tariffs: Tariffs, names: Iterable[str], settings: Settings
+) -> Iterator[Finding]:
+    """Find tariffs of accounts that do not exist."""
     for account in sorted(set(tariffs.by_account) - set(names) - {EVERYBODY}):
         yield Finding(
             WRONG,
@@ -114,14 +127,20 @@ def _of_strangers(tariffs: Tariffs, names: Iterable[str], settings: Settings) ->
         )
 
 
-def _of_unpriced(tariffs: Tariffs, without: Iterable[Unpriced]) -> Iterator[Finding]:
-    """An account that has no tariff at all may be meant to have none."""
-    for month, account, records, wh, is_closed in without:
-        what = f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"
+def _check_unpriced(tariffs: Tariffs, unpriced: Iterable[Unpriced]) -> Iterator[Finding]:
+    """Find records without a price."""
+    for month, account, records, wh, is_closed in unpriced:
+        unpriced_records = (
+            f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"
+        )
         if is_closed:
-            yield Finding(NOTE, f"{what} without a price; the month is closed, so it stays so")
+            yield Finding(
+                NOTE, f"{unpriced_records} without a price; the month is closed, so it stays so"
+            )
         else:
+            # An account without any tariff may be meant to have none.
             yield Finding(
                 WRONG if tariffs.periods(account) else NOTE,
-                f"{what} without a price; give {account} a tariff that holds in all that time",
+                f"{unpriced_records} without a price; give {account} a tariff that holds in all "
+                "that time",
             )

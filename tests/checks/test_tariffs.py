@@ -166,7 +166,7 @@ def test_a_flat_price_of_this_year_is_missed_before_others_are(house: Home) -> N
     wrong, past = report(house, date(2028, 1, 1)).findings
     assert wrong == (
         WRONG,
-        "company-x pays the flat price of 2028, which is not there; write it into flat_prices",
+        "company-x pays the flat price of 2028, which is missing; write it into flat_prices",
     )
     assert (past.level, "flat price of 2026" in past.sentence) == (NOTE, True)
 
