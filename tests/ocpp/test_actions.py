@@ -1,4 +1,4 @@
-"""The actions a Charge Point initiates: each gives a fact and, without a ledger, an answer."""
+"""Tests of the actions: each makes a fact and, if no ledger is needed, a confirmation."""
 
 import contextlib
 import json
@@ -57,12 +57,12 @@ METER_VALUES: Payload = {
 
 
 def answer(action: str, payload: Payload) -> Answer:
-    """What an action makes of a payload."""
+    """Return the fact and the confirmation of an action."""
     return ACTIONS[action](payload, CONTEXT)
 
 
 def started(**changed: object) -> TransactionStarted:
-    """The fact of a StartTransaction; a member changed to `...` is left out."""
+    """Return the fact of a StartTransaction; a member changed to `...` is left out."""
     payload = {name: value for name, value in (START | changed).items() if value is not ...}
     fact, confirmation = answer("StartTransaction", payload)
     assert isinstance(fact, TransactionStarted)
@@ -71,7 +71,7 @@ def started(**changed: object) -> TransactionStarted:
 
 
 def stopped(**changed: object) -> TransactionStopped:
-    """The fact of a StopTransaction; a member changed to `...` is left out."""
+    """Return the fact of a StopTransaction; a member changed to `...` is left out."""
     payload = {name: value for name, value in (STOP | changed).items() if value is not ...}
     fact, confirmation = answer("StopTransaction", payload)
     assert isinstance(fact, TransactionStopped)
@@ -80,7 +80,7 @@ def stopped(**changed: object) -> TransactionStopped:
 
 
 def reported(**changed: object) -> MeterValuesReported:
-    """The fact of MeterValues; a member changed to `...` is left out."""
+    """Return the fact of MeterValues; a member changed to `...` is left out."""
     payload = {name: value for name, value in (METER_VALUES | changed).items() if value is not ...}
     fact, confirmation = answer("MeterValues", payload)
     assert isinstance(fact, MeterValuesReported)
@@ -295,7 +295,7 @@ def test_an_unreadable_reading_is_flagged(value: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "kept"),
+    ("value", "text"),
     [
         (..., None),
         (None, None),
@@ -305,14 +305,14 @@ def test_an_unreadable_reading_is_flagged(value: object) -> None:
         ("x" * 500, "x" * 100),
     ],
 )
-def test_an_implausible_time_is_kept_as_it_was_written(value: object, kept: str | None) -> None:
+def test_an_implausible_time_is_kept_as_it_was_written(value: object, text: str | None) -> None:
     assert (started(timestamp=value).started_ms, started(timestamp=value).started_text) == (
         None,
-        kept,
+        text,
     )
     assert (stopped(timestamp=value).stopped_ms, stopped(timestamp=value).stopped_text) == (
         None,
-        kept,
+        text,
     )
 
 
@@ -385,7 +385,7 @@ def test_flags_of_several_members_stand_together() -> None:
 
 
 @pytest.mark.parametrize(("value", "sent"), [(..., None), (0, 0), (-1, -1), ("7", 7), (7.5, None)])
-def test_meter_values_know_their_transaction_where_it_is_told(value: object, sent: Any) -> None:
+def test_meter_values_have_a_transaction_id_if_it_is_readable(value: object, sent: Any) -> None:
     assert reported(transactionId=value).transaction_id == sent
 
 
@@ -420,23 +420,25 @@ members = ["connectorId", "idTag", "meterStart", "meterStop", "timestamp", "tran
 members += ["reservationId", "reason", "transactionData", "meterValue"]
 
 
-def bound(fact: Fact) -> None:
-    """SQLite takes every value of a fact as it is."""
+def assert_storable(fact: Fact) -> None:
+    """Check that SQLite returns every value of a fact unchanged."""
     values = [value for value in fact if not isinstance(value, tuple)]
     values += [value for reading in getattr(fact, "readings", ()) for value in reading]
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
-        kept = db.execute(f"SELECT {', '.join('?' * len(values))}", values).fetchone()
-    assert list(kept) == values
+        row = db.execute(f"SELECT {', '.join('?' * len(values))}", values).fetchone()
+    assert list(row) == values
 
 
 @given(
     st.sampled_from(sorted(NEVER_REFUSED)),
     st.dictionaries(st.sampled_from(members) | st.text(max_size=3), json_values, max_size=8),
 )
-def test_no_payload_keeps_energy_out_of_the_books(action: str, payload: dict[str, Any]) -> None:
+def test_every_payload_about_energy_becomes_a_fact_that_can_be_stored(
+    action: str, payload: dict[str, Any]
+) -> None:
     fact = answer(action, payload).fact
     assert fact is not None
-    bound(fact)
+    assert_storable(fact)
 
 
 @given(
@@ -444,7 +446,7 @@ def test_no_payload_keeps_energy_out_of_the_books(action: str, payload: dict[str
     st.dictionaries(st.sampled_from([*members, "status", "vendorId", "data"]), json_values),
     st.data(),
 )
-def test_whatever_passes_the_check_of_its_fields_becomes_a_fact_or_an_answer(
+def test_a_payload_without_violation_becomes_a_fact_or_an_answer(
     action: str, payload: dict[str, Any], data: st.DataObject
 ) -> None:
     for name in FROM_CHARGE_POINT[action]:
@@ -453,6 +455,6 @@ def test_whatever_passes_the_check_of_its_fields_becomes_a_fact_or_an_answer(
     if first_violation(FROM_CHARGE_POINT[action], payload, strict=False) is None:
         fact, confirmation = answer(action, payload)
         if fact is not None:
-            bound(fact)
+            assert_storable(fact)
         if confirmation is not None:
             json.loads(to_text(confirmation))

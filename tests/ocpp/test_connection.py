@@ -1,4 +1,4 @@
-"""A Charge Point's connection as a pure state: one frame makes one event, and nothing raises."""
+"""Tests of a connection's protocol state: one text makes one event, and nothing raises."""
 
 import json
 from datetime import UTC, timedelta, timezone, tzinfo
@@ -37,7 +37,7 @@ OURS = "6c5f6d4e-0000-4000-8000-000000000001"
 
 
 def authorize(unique_id: object = "7", id_tag: str = "1111") -> str:
-    """A Call that the ledger has to answer."""
+    """Return a Call that the ledger has to answer."""
     return json.dumps([2, unique_id, "Authorize", {"idTag": id_tag}])
 
 
@@ -46,7 +46,7 @@ def connection() -> Connection:
 
 
 def refusal(text: str) -> tuple[str, str]:
-    """Code and description of the CallError that a text is answered with."""
+    """Return code and description of the CallError that answers a text."""
     event = connection().receive(text, NOW_MS)
     assert isinstance(event, Answered)
     kind, unique_id, code, description, details = json.loads(event.text)
@@ -62,7 +62,7 @@ def test_a_heartbeat_is_answered_at_once() -> None:
     assert connection().receive(HEARTBEAT, NOW_MS) == Answered("Heartbeat", "7", answer)
 
 
-def test_a_fact_waits_for_its_ink() -> None:
+def test_a_fact_is_reported_and_not_answered_at_once() -> None:
     event = connection().receive(authorize(), NOW_MS)
     assert event == Reported("Authorize", "7", AuthorizationRequested("1111"), None)
 
@@ -78,28 +78,30 @@ def test_a_confirmation_that_needs_no_ledger_comes_with_the_fact() -> None:
 
 
 def test_our_call_is_outstanding_until_it_is_confirmed() -> None:
-    here = connection()
-    assert here.place(OURS, "Reset", '{"type":"Soft"}') == f'[2,"{OURS}","Reset",{{"type":"Soft"}}]'
-    assert here.outstanding == OURS
-    event = here.receive(f'[3,"{OURS}",{{"status":"Accepted"}}]', NOW_MS)
+    state = connection()
+    assert (
+        state.place(OURS, "Reset", '{"type":"Soft"}') == f'[2,"{OURS}","Reset",{{"type":"Soft"}}]'
+    )
+    assert state.outstanding == OURS
+    event = state.receive(f'[3,"{OURS}",{{"status":"Accepted"}}]', NOW_MS)
     assert event == Confirmed(OURS, {"status": "Accepted"})
-    assert here.outstanding is None
+    assert state.outstanding is None
 
 
 def test_our_call_may_be_refused() -> None:
-    here = connection()
-    here.place(OURS, "Reset", "{}")
-    event = here.receive(f'[4,"{OURS}","NotSupported","no",{{"a":1}}]', NOW_MS)
+    state = connection()
+    state.place(OURS, "Reset", "{}")
+    event = state.receive(f'[4,"{OURS}","NotSupported","no",{{"a":1}}]', NOW_MS)
     assert event == Refused(OURS, "NotSupported", "no", {"a": 1})
-    assert here.outstanding is None
+    assert state.outstanding is None
 
 
 def test_a_charger_may_call_while_our_call_is_outstanding() -> None:
     """Crossing Calls are legal, OCPP-J §4.1.1."""
-    here = connection()
-    here.place(OURS, "Reset", "{}")
-    assert isinstance(here.receive(HEARTBEAT, NOW_MS), Answered)
-    assert here.outstanding == OURS
+    state = connection()
+    state.place(OURS, "Reset", "{}")
+    assert isinstance(state.receive(HEARTBEAT, NOW_MS), Answered)
+    assert state.outstanding == OURS
 
 
 # --- refusals ---
@@ -149,7 +151,7 @@ def test_a_call_that_cannot_be_answered_gets_a_call_error(
         ('[2,"7",5,{}]', ""),
     ],
 )
-def test_a_refusal_says_for_the_log_which_action_it_refuses(text: str, action: str) -> None:
+def test_a_refusal_names_its_action_for_the_log(text: str, action: str) -> None:
     event = connection().receive(text, NOW_MS)
     assert isinstance(event, Answered)
     assert (event.action, event.unique_id) == (action, "7")
@@ -161,11 +163,11 @@ def test_the_name_of_an_unknown_action_is_cut() -> None:
 
 @pytest.mark.parametrize("action", ["StartTransaction", "StopTransaction", "MeterValues"])
 @pytest.mark.parametrize("payload", ["{}", "null", '{"meterStart":"x","transactionId":[]}'])
-def test_energy_is_never_refused_for_its_content(action: str, payload: str) -> None:
+def test_a_call_about_energy_is_never_refused_for_its_content(action: str, payload: str) -> None:
     assert isinstance(connection().receive(f'[2,"7","{action}",{payload}]', NOW_MS), Reported)
 
 
-def test_vendors_words_and_extra_members_are_not_refused() -> None:
+def test_a_vendors_words_and_extra_members_are_not_refused() -> None:
     """Legrand's errorCode is `Error`; evcc saw an Authorize with a connectorId."""
     status = {"connectorId": 1, "status": "Sleepy", "errorCode": "Error", "extra": [1]}
     text = json.dumps([2, "7", "StatusNotification", status])
@@ -210,133 +212,133 @@ ERROR_TO_NONE = "a CallError to no outstanding Call"
 )
 def test_only_its_unique_id_settles_our_call(text: str, reason: str) -> None:
     """Phihong puts a digit before the id of its CallErrors: the Call times out."""
-    here = connection()
-    here.place(OURS, "Reset", "{}")
-    assert here.receive(text, NOW_MS) == Ignored(reason)
-    assert here.outstanding == OURS
+    state = connection()
+    state.place(OURS, "Reset", "{}")
+    assert state.receive(text, NOW_MS) == Ignored(reason)
+    assert state.outstanding == OURS
 
 
 @pytest.mark.parametrize("text", [f'[3,"{OURS}",{{}}]', f'[4,"{OURS}","GenericError","",{{}}]'])
 def test_an_answer_twice_or_too_late_settles_nothing(text: str) -> None:
-    here = connection()
-    assert isinstance(here.receive(text, NOW_MS), Ignored)
-    here.place(OURS, "Reset", "{}")
-    here.give_up(OURS)
-    assert isinstance(here.receive(text, NOW_MS), Ignored)
-    here.place("next", "Reset", "{}")
-    assert isinstance(here.receive(text, NOW_MS), Ignored)
-    assert here.outstanding == "next"
+    state = connection()
+    assert isinstance(state.receive(text, NOW_MS), Ignored)
+    state.place(OURS, "Reset", "{}")
+    state.give_up(OURS)
+    assert isinstance(state.receive(text, NOW_MS), Ignored)
+    state.place("next", "Reset", "{}")
+    assert isinstance(state.receive(text, NOW_MS), Ignored)
+    assert state.outstanding == "next"
 
 
 def test_giving_up_another_call_changes_nothing() -> None:
-    here = connection()
-    here.place(OURS, "Reset", "{}")
-    here.give_up("other")
-    assert here.outstanding == OURS
+    state = connection()
+    state.place(OURS, "Reset", "{}")
+    state.give_up("other")
+    assert state.outstanding == OURS
 
 
 def test_a_second_outstanding_call_is_a_mistake_of_ours() -> None:
-    here = connection()
-    here.place(OURS, "Reset", "{}")
+    state = connection()
+    state.place(OURS, "Reset", "{}")
     with pytest.raises(AssertionError, match="one outstanding Call"):
-        here.place("next", "Reset", "{}")
+        state.place("next", "Reset", "{}")
 
 
 def test_an_answer_to_our_call_that_is_garbage_is_reported() -> None:
     """The fault table: "charger answers … with garbage: … reported"."""
-    here = connection()
-    here.place(OURS, "Reset", "{}")
-    assert isinstance(here.receive(f'[3,"{OURS}",["Accepted"]]', NOW_MS), Refused)
+    state = connection()
+    state.place(OURS, "Reset", "{}")
+    assert isinstance(state.receive(f'[3,"{OURS}",["Accepted"]]', NOW_MS), Refused)
 
 
 # --- the same Call again ---
 
 
 def test_the_same_call_gets_the_same_answer() -> None:
-    here, text = connection(), authorize()
-    event = here.receive(text, NOW_MS)
+    state, text = connection(), authorize()
+    event = state.receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.confirmed(event, text, "the answer")
-    assert here.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
+    state.confirmed(event, text, "the answer")
+    assert state.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
 
 
 def test_the_same_call_while_the_first_is_being_written_is_a_repeat() -> None:
     """MicroOcpp sends it again before its own time-out."""
-    here, text = connection(), authorize()
-    event = here.receive(text, NOW_MS)
-    assert here.receive(text, NOW_MS) == Repeated("Authorize", "7")
+    state, text = connection(), authorize()
+    event = state.receive(text, NOW_MS)
+    assert state.receive(text, NOW_MS) == Repeated("Authorize", "7")
     assert isinstance(event, Reported)
-    here.confirmed(event, text, "the answer")
-    assert here.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
+    state.confirmed(event, text, "the answer")
+    assert state.receive(text, NOW_MS) == Answered("Authorize", "7", "the answer")
 
 
 def test_a_call_that_failed_is_a_new_one_when_it_is_sent_again() -> None:
-    here, text = connection(), authorize()
-    event = here.receive(text, NOW_MS)
+    state, text = connection(), authorize()
+    event = state.receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.forget(event, text)
-    assert isinstance(here.receive(text, NOW_MS), Reported)
+    state.forget(event, text)
+    assert isinstance(state.receive(text, NOW_MS), Reported)
 
 
-def test_there_may_be_nothing_to_forget() -> None:
-    here, text = connection(), authorize()
+def test_forget_changes_nothing_for_an_unknown_call() -> None:
+    state, text = connection(), authorize()
     event = connection().receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.forget(event, text)
-    assert isinstance(here.receive(text, NOW_MS), Reported)
+    state.forget(event, text)
+    assert isinstance(state.receive(text, NOW_MS), Reported)
     for _ in range(2):
-        here.forget(event, text)
-    assert isinstance(here.receive(text, NOW_MS), Reported)
+        state.forget(event, text)
+    assert isinstance(state.receive(text, NOW_MS), Reported)
 
 
 def test_another_connection_remembers_nothing() -> None:
     """Unique ids begin again at every boot of many chargers."""
-    here, text = connection(), authorize()
-    event = here.receive(text, NOW_MS)
+    state, text = connection(), authorize()
+    event = state.receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.confirmed(event, text, "the answer")
+    state.confirmed(event, text, "the answer")
     assert isinstance(connection().receive(text, NOW_MS), Reported)
 
 
 def test_a_charger_that_uses_an_id_for_another_call_is_never_answered_from_memory() -> None:
-    here, text = connection(), authorize("1", "1111")
-    event = here.receive(text, NOW_MS)
+    state, text = connection(), authorize("1", "1111")
+    event = state.receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.confirmed(event, text, "the answer")
-    assert isinstance(here.receive(authorize("1", "2222"), NOW_MS), Reported)
-    assert isinstance(here.receive(text, NOW_MS), Reported)
-    here.confirmed(event, text, "the answer")
-    assert isinstance(here.receive(text, NOW_MS), Reported)
+    state.confirmed(event, text, "the answer")
+    assert isinstance(state.receive(authorize("1", "2222"), NOW_MS), Reported)
+    assert isinstance(state.receive(text, NOW_MS), Reported)
+    state.confirmed(event, text, "the answer")
+    assert isinstance(state.receive(text, NOW_MS), Reported)
 
 
 def test_only_the_last_answers_are_remembered() -> None:
-    here = connection()
+    state = connection()
     texts = [authorize(str(number)) for number in range(REMEMBERED_ANSWERS + 1)]
     for text in texts:
-        event = here.receive(text, NOW_MS)
+        event = state.receive(text, NOW_MS)
         assert isinstance(event, Reported)
-        here.confirmed(event, text, "the answer")
-    assert isinstance(here.receive(texts[-1], NOW_MS), Answered)
-    assert isinstance(here.receive(texts[1], NOW_MS), Answered)
-    assert isinstance(here.receive(texts[0], NOW_MS), Reported)
+        state.confirmed(event, text, "the answer")
+    assert isinstance(state.receive(texts[-1], NOW_MS), Answered)
+    assert isinstance(state.receive(texts[1], NOW_MS), Answered)
+    assert isinstance(state.receive(texts[0], NOW_MS), Reported)
 
 
 def test_an_answer_to_a_call_that_is_forgotten_already_is_not_remembered() -> None:
-    here = connection()
-    first = here.receive(authorize("0"), NOW_MS)
+    state = connection()
+    first = state.receive(authorize("0"), NOW_MS)
     for number in range(1, REMEMBERED_ANSWERS + 1):
-        here.receive(authorize(str(number)), NOW_MS)
+        state.receive(authorize(str(number)), NOW_MS)
     assert isinstance(first, Reported)
-    here.confirmed(first, authorize("0"), "the answer")
-    assert isinstance(here.receive(authorize("0"), NOW_MS), Reported)
+    state.confirmed(first, authorize("0"), "the answer")
+    assert isinstance(state.receive(authorize("0"), NOW_MS), Reported)
 
 
 # --- garbage ---
 
 
-def garbage(here: Connection, *seconds: float, text: str = "garbage") -> list[bool]:
-    """Whether to hang up after each of several unreadable texts at these times."""
-    events = [here.receive(text, NOW_MS + int(second * 1000)) for second in seconds]
+def garbage(state: Connection, *seconds: float, text: str = "garbage") -> list[bool]:
+    """Return `hang_up` of the event of each unreadable text; one text at each of these times."""
+    events = [state.receive(text, NOW_MS + int(second * 1000)) for second in seconds]
     assert all(isinstance(event, Ignored) for event in events)
     return [event.hang_up for event in events if isinstance(event, Ignored)]
 
@@ -359,64 +361,64 @@ def test_garbage_is_forgiven_after_ten_seconds() -> None:
 
 @pytest.mark.parametrize("text", [HEARTBEAT, '[2,"7"]', "[5]", '[3,"other",{}]'])
 def test_a_readable_frame_between_forgives_garbage(text: str) -> None:
-    here = connection()
-    assert garbage(here, 0, 1) == [False, False]
-    here.receive(text, NOW_MS + 1_500)
-    assert garbage(here, 2, 3) == [False, False]
+    state = connection()
+    assert garbage(state, 0, 1) == [False, False]
+    state.receive(text, NOW_MS + 1_500)
+    assert garbage(state, 2, 3) == [False, False]
 
 
 def test_other_message_types_are_ignored_as_often_as_they_come() -> None:
-    here = connection()
+    state = connection()
     for _ in range(5):
-        event = here.receive('[5,"7","Heartbeat",{}]', NOW_MS)
+        event = state.receive('[5,"7","Heartbeat",{}]', NOW_MS)
         assert event == Ignored("message type 5 is not OCPP 1.6", hang_up=False)
 
 
 # --- when Calls of ours may go out ---
 
 
-def test_nothing_is_placed_before_the_charger_has_spoken() -> None:
-    here = connection()
-    assert not here.may_place(NOW_MS)
-    assert here.placeable_from_ms(NOW_MS) == NOW_MS + QUIET_MS
+def test_no_call_of_ours_is_sent_before_the_first_frame() -> None:
+    state = connection()
+    assert not state.may_place(NOW_MS)
+    assert state.placeable_from_ms(NOW_MS) == NOW_MS + QUIET_MS
 
 
 def test_an_answered_boot_ends_the_quiet_time() -> None:
     """Wallbox 6.x disconnects when it is called before that."""
-    here = connection()
-    event = here.receive(BOOT, NOW_MS)
+    state = connection()
+    event = state.receive(BOOT, NOW_MS)
     assert isinstance(event, Reported)
-    assert not here.may_place(NOW_MS)
-    here.confirmed(event, BOOT, "the answer")
-    assert here.may_place(NOW_MS)
-    assert here.placeable_from_ms(NOW_MS) == NOW_MS
+    assert not state.may_place(NOW_MS)
+    state.confirmed(event, BOOT, "the answer")
+    assert state.may_place(NOW_MS)
+    assert state.placeable_from_ms(NOW_MS) == NOW_MS
 
 
 def test_a_charger_that_does_not_boot_is_left_alone_for_half_a_minute() -> None:
     """A reconnect needs no BootNotification, OCPP-J §5.4."""
-    here = connection()
-    here.receive(HEARTBEAT, NOW_MS)
-    here.receive(HEARTBEAT, NOW_MS + 29_000)
-    assert here.placeable_from_ms(NOW_MS + 29_999) == NOW_MS + QUIET_MS
-    assert not here.may_place(NOW_MS + 29_999)
-    assert here.may_place(NOW_MS + 30_000)
+    state = connection()
+    state.receive(HEARTBEAT, NOW_MS)
+    state.receive(HEARTBEAT, NOW_MS + 29_000)
+    assert state.placeable_from_ms(NOW_MS + 29_999) == NOW_MS + QUIET_MS
+    assert not state.may_place(NOW_MS + 29_999)
+    assert state.may_place(NOW_MS + 30_000)
 
 
 def test_any_other_answered_call_does_not_end_the_quiet_time() -> None:
-    here, text = connection(), authorize()
-    event = here.receive(text, NOW_MS)
+    state, text = connection(), authorize()
+    event = state.receive(text, NOW_MS)
     assert isinstance(event, Reported)
-    here.confirmed(event, text, "the answer")
-    assert not here.may_place(NOW_MS)
+    state.confirmed(event, text, "the answer")
+    assert not state.may_place(NOW_MS)
 
 
 def test_one_call_at_a_time() -> None:
-    here = connection()
-    here.receive(HEARTBEAT, NOW_MS)
-    here.place(OURS, "Reset", "{}")
-    assert not here.may_place(NOW_MS + QUIET_MS)
-    here.give_up(OURS)
-    assert here.may_place(NOW_MS + QUIET_MS)
+    state = connection()
+    state.receive(HEARTBEAT, NOW_MS)
+    state.place(OURS, "Reset", "{}")
+    assert not state.may_place(NOW_MS + QUIET_MS)
+    state.give_up(OURS)
+    assert state.may_place(NOW_MS + QUIET_MS)
 
 
 # --- properties ---
@@ -438,21 +440,23 @@ texts = st.text(max_size=20) | st.builds(
 
 
 @given(st.lists(st.tuples(texts, st.integers(0, 20_000)), max_size=12))
-def test_every_readable_call_gets_one_answer_with_its_own_id(said: list[tuple[str, int]]) -> None:
-    here, moment_ms = connection(), NOW_MS
-    for text, later_ms in said:
+def test_every_readable_call_gets_one_answer_with_its_own_id(
+    received: list[tuple[str, int]],
+) -> None:
+    state, moment_ms = connection(), NOW_MS
+    for text, later_ms in received:
         moment_ms += later_ms
-        if here.may_place(moment_ms):
-            here.place(OURS, "Reset", "{}")
-        event: Event = here.receive(text, moment_ms)
+        if state.may_place(moment_ms):
+            state.place(OURS, "Reset", "{}")
+        event: Event = state.receive(text, moment_ms)
         if isinstance(event, Reported):
-            here.confirmed(event, text, json.dumps([3, event.unique_id, {}]))
+            state.confirmed(event, text, json.dumps([3, event.unique_id, {}]))
         if isinstance(event, Answered):
             answer: list[Any] = json.loads(event.text)
             assert answer[0] in (3, 4)
             assert answer[1] == json.loads(text)[1]
         if isinstance(event, Confirmed | Refused):
-            assert here.outstanding is None
+            assert state.outstanding is None
 
 
 ACTIONS_WITH_TIMES = {
@@ -473,24 +477,24 @@ def test_a_time_without_a_zone_is_read_in_the_chargers(
     payload = {**ACTIONS_WITH_TIMES[action], "timestamp": "2026-10-01T15:00:00"}
     event = Connection(55, zone).receive(json.dumps([2, "1", action, payload]), NOW_MS)
     assert isinstance(event, Reported)
-    (moment,) = (told for name, told in event.fact._asdict().items() if name.endswith("ed_ms"))
+    (moment,) = (value for name, value in event.fact._asdict().items() if name.endswith("ed_ms"))
     assert moment == parse_timestamp(f"2026-10-01T{hour}:00:00Z")
 
 
 @pytest.mark.parametrize(
     ("action", "member"), [("MeterValues", "meterValue"), ("StopTransaction", "transactionData")]
 )
-def test_so_are_the_times_of_its_readings(action: str, member: str) -> None:
+def test_a_reading_without_a_zone_is_read_in_the_chargers(action: str, member: str) -> None:
     values = [{"timestamp": "2026-10-01T15:00:00", "sampledValue": [{"value": "1"}]}]
-    here = Connection(55, timezone(timedelta(hours=2)))
-    event = here.receive(json.dumps([2, "1", action, {member: values}]), NOW_MS)
+    state = Connection(55, timezone(timedelta(hours=2)))
+    event = state.receive(json.dumps([2, "1", action, {member: values}]), NOW_MS)
     assert isinstance(event, Reported)
     assert isinstance(event.fact, MeterValuesReported | TransactionStopped)
     assert event.fact.readings[0].sampled_ms == parse_timestamp("2026-10-01T13:00:00Z")
 
 
 @pytest.mark.parametrize("payload", [{}, {"idTag": None}, {"idTag": ""}])
-def test_where_a_card_is_meant_authorize_need_not_name_one(payload: dict[str, object]) -> None:
+def test_authorize_may_name_no_card_if_there_is_a_default_card(payload: dict[str, object]) -> None:
     text = json.dumps([2, "1", "Authorize", payload])
     event = Connection(55, has_card=True).receive(text, NOW_MS)
     assert isinstance(event, Reported)
@@ -500,7 +504,7 @@ def test_where_a_card_is_meant_authorize_need_not_name_one(payload: dict[str, ob
     assert named.fact == AuthorizationRequested("3333")
 
 
-def test_where_none_is_meant_it_must() -> None:
+def test_authorize_must_name_a_card_if_there_is_no_default_card() -> None:
     event = Connection(55).receive('[2,"1","Authorize",{}]', NOW_MS)
     assert isinstance(event, Answered)
     assert "OccurenceConstraintViolation" in event.text

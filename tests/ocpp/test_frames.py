@@ -1,7 +1,7 @@
-"""Frames: text in, frame out, and back; whatever a Charge Point sends, nothing raises.
+"""Tests of frames: parsing and writing; no text of a Charge Point raises.
 
-The rows are those of the table "Frames" of OCPP-J §4.2 as this house reads it: what has no
-readable id cannot be answered, everything else gets an answer that echoes its id.
+They follow OCPP-J §4.2. A frame without a readable id cannot be answered. Every other frame gets an
+answer that echoes its id.
 """
 
 import contextlib
@@ -35,7 +35,7 @@ FOUR_ELEMENTS = "a Call has four elements: [2, unique id, action, payload]"
 
 
 def strings_of(value: Any) -> Iterator[str]:
-    """Every string in a parsed value, keys included."""
+    """Yield every string in a parsed value, keys included."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list | tuple):
@@ -47,8 +47,8 @@ def strings_of(value: Any) -> Iterator[str]:
             yield from strings_of(item)
 
 
-def kept_by_sqlite(text: str) -> str:
-    """What SQLite gives back of a text."""
+def through_sqlite(text: str) -> str:
+    """Return a text as SQLite returns it."""
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         return str(db.execute("SELECT ? || ''", (text,)).fetchone()[0])
 
@@ -91,7 +91,7 @@ def test_our_call_errors_have_five_elements_and_a_short_description() -> None:
     assert json.loads(error_text("u", "GenericError", "x" * 300))[3] == "x" * 255
 
 
-# --- what is readable although it is not as the specification has it ---
+# --- deviations from the specification that are readable ---
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_small_deviations_do_not_matter(text: str, frame: Frame) -> None:
     assert parse(text) == frame
 
 
-def test_a_call_errors_words_are_cut_before_they_fill_the_books() -> None:
+def test_a_call_errors_code_and_description_are_cut() -> None:
     frame = parse(json.dumps([4, "7", "c" * 5000, ["d" * 5000], {}]))
     assert isinstance(frame, CallError)
     assert (len(frame.code), len(frame.description)) == (1000, 1000)
@@ -151,7 +151,7 @@ def test_of_equal_keys_the_last_one_counts() -> None:
     )
 
 
-# --- what must be answered with a CallError ---
+# --- Calls that are answered with a CallError ---
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_a_call_that_is_no_call_is_malformed(text: str, reason: str) -> None:
     assert parse(text) == Malformed("7", "FormationViolation", reason)
 
 
-# --- what cannot be answered ---
+# --- texts that get no answer ---
 
 
 @pytest.mark.parametrize(
@@ -191,26 +191,26 @@ def test_a_call_that_is_no_call_is_malformed(text: str, reason: str) -> None:
         '[2,"7","Heartbeat",' + "[" * 5_000 + "]" * 5_000 + "]",
     ],
 )
-def test_what_is_not_json_is_unreadable(text: str) -> None:
+def test_a_text_that_is_not_json_is_unreadable(text: str) -> None:
     frame = parse(text)
     assert isinstance(frame, Unreadable)
     assert frame.reason.startswith("not JSON: ")
     assert len(frame.reason) <= 110
 
 
-def test_what_is_unreadable_says_why() -> None:
-    reason = parse("garbage")
-    assert isinstance(reason, Unreadable)
-    assert reason.reason.startswith("not JSON: Expecting value")
+def test_an_unreadable_text_has_a_reason() -> None:
+    frame = parse("garbage")
+    assert isinstance(frame, Unreadable)
+    assert frame.reason.startswith("not JSON: Expecting value")
 
 
 @pytest.mark.parametrize("text", ["{}", "null", "2", '"[2]"', "true", "NaN", "1e400", "9" * 5000])
-def test_what_is_not_an_array_is_unreadable(text: str) -> None:
+def test_json_that_is_not_an_array_is_unreadable(text: str) -> None:
     assert parse(text) == Unreadable("not a JSON array")
 
 
 @pytest.mark.parametrize("text", ["[]", '["2","7","Heartbeat",{}]', '[true,"7"]', "[null]", "[[]]"])
-def test_without_a_message_type_it_is_unreadable(text: str) -> None:
+def test_an_array_without_a_message_type_is_unreadable(text: str) -> None:
     assert parse(text) == Unreadable("no message type")
 
 
@@ -219,13 +219,13 @@ def test_without_a_message_type_it_is_unreadable(text: str) -> None:
     "unique_id",
     ["", ",null", ",true", ",[]", ",{}", ",NaN", ",1e400", ",-Infinity", "," + "9" * 5000],
 )
-def test_without_a_readable_id_it_is_unreadable(message_type: int, unique_id: str) -> None:
+def test_a_frame_without_a_readable_id_is_unreadable(message_type: int, unique_id: str) -> None:
     assert parse(f"[{message_type}{unique_id}]") == Unreadable("no readable unique id")
 
 
 def test_a_confirmation_that_is_no_object_refuses_our_call() -> None:
-    told = "the payload of the charger's CallResult is not an object"
-    assert parse('[3,"7",[]]') == CallError("7", "FormationViolation", told, [])
+    reason = "the payload of the charger's CallResult is not an object"
+    assert parse('[3,"7",[]]') == CallError("7", "FormationViolation", reason, [])
 
 
 @pytest.mark.parametrize("text", ['[2,"7","Stop\t",{}]', '\ufeff[2,"7","Stop\t",{}]'])
@@ -238,7 +238,7 @@ def test_a_raw_nul_is_replaced() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message_type", "told"),
+    ("message_type", "text"),
     [
         ("1", "1"),
         ("5", "5"),
@@ -249,9 +249,9 @@ def test_a_raw_nul_is_replaced() -> None:
         ("9" * 30, "9" * 20),
     ],
 )
-def test_other_message_types_are_not_supported(message_type: str, told: str) -> None:
+def test_other_message_types_are_not_supported(message_type: str, text: str) -> None:
     """They are ignored, OCPP-J §4.1.3."""
-    assert parse(f'[{message_type},"7","Heartbeat",{{}}]') == Unsupported(told)
+    assert parse(f'[{message_type},"7","Heartbeat",{{}}]') == Unsupported(text)
 
 
 # --- guards of the boundary ---
@@ -264,12 +264,14 @@ def test_numbers_that_python_refuses_leave_the_rest_readable() -> None:
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff"])
-def test_neither_does_a_control_character_or_a_byte_order_mark_beside_them(before: str) -> None:
+def test_endless_numbers_are_read_beside_control_characters_and_a_byte_order_mark(
+    before: str,
+) -> None:
     frame = parse(f'{before}[2,"7","Stop\t",{{"meterStop":{"9" * 5000}}}]')
     assert frame == Call("7", "Stop\t", {"meterStop": Decimal("9" * 5000)})
 
 
-def test_beside_an_endless_number_ordinary_ones_stay_integers() -> None:
+def test_ordinary_numbers_beside_an_endless_one_stay_integers() -> None:
     frame = parse(f'[2,"7","X",{{"a":-{"9" * 4301},"b":{"8" * 40},"c":{"8" * 41},"d":-3}}]')
     assert isinstance(frame, Call)
     kinds = {name: type(value) for name, value in frame.payload.items()}
@@ -277,8 +279,8 @@ def test_beside_an_endless_number_ordinary_ones_stay_integers() -> None:
 
 
 @pytest.mark.parametrize("endless", ["1" * 4301, "-" + "1" * 4301])
-def test_an_endless_message_type_is_not_supported(endless: str) -> None:
-    """It is a Decimal then, which is no number of ours: there is nothing to answer."""
+def test_an_endless_message_type_is_unreadable(endless: str) -> None:
+    """It is read as a Decimal, which is no message type: the text is unreadable."""
     assert isinstance(parse(f'[{endless},"7"]'), Unreadable)
 
 
@@ -291,7 +293,7 @@ def test_nul_and_lone_surrogates_become_replacement_characters() -> None:
     )
 
 
-def test_not_a_number_is_read_where_it_stands_and_never_sent() -> None:
+def test_nan_and_infinity_are_read_but_never_sent() -> None:
     frame = parse('[2,"7","X",{"a":NaN,"b":1e400}]')
     assert isinstance(frame, Call)
     assert math.isnan(frame.payload["a"])
@@ -322,7 +324,7 @@ frame_like = st.builds(
 
 @st.composite
 def mutated_frames(draw: st.DrawFn) -> str:
-    """A frame in which a piece was cut out, doubled or replaced."""
+    """Draw a frame in which a piece was cut out, doubled or replaced."""
     text = draw(frame_like)
     start = draw(st.integers(0, len(text)))
     end = draw(st.integers(start, len(text)))
@@ -337,15 +339,15 @@ def mutated_frames(draw: st.DrawFn) -> str:
 
 @given(st.text() | frame_like | mutated_frames())
 @example('[2,"a\\ud800","b",{"c":"\\u0000"}]')
-def test_parse_never_raises_and_every_string_it_returns_can_be_kept_and_sent(text: str) -> None:
+def test_parse_never_raises_and_every_string_it_returns_can_be_stored_and_sent(text: str) -> None:
     frame = parse(text)
     for string in strings_of(frame):
-        assert kept_by_sqlite(string) == string
+        assert through_sqlite(string) == string
         assert json.loads(to_text(string)) == string
 
 
 @given(st.text() | frame_like | mutated_frames())
-def test_whatever_has_a_readable_id_can_be_answered_with_it(text: str) -> None:
+def test_a_call_with_a_readable_id_can_be_answered_with_it(text: str) -> None:
     frame = parse(text)
     if isinstance(frame, Call | Malformed):
         assert json.loads(result_text(frame.unique_id, {})) == [3, frame.unique_id, {}]
@@ -359,7 +361,9 @@ def test_whatever_has_a_readable_id_can_be_answered_with_it(text: str) -> None:
         st.text(alphabet="abc", max_size=3), st.integers() | st.booleans() | st.none(), max_size=3
     ),
 )
-def test_what_we_write_is_what_we_read(unique_id: str, word: str, payload: dict[str, Any]) -> None:
+def test_our_texts_are_parsed_into_the_same_frames(
+    unique_id: str, word: str, payload: dict[str, Any]
+) -> None:
     assert parse(result_text(unique_id, payload)) == CallResult(unique_id, payload)
     assert parse(error_text(unique_id, word, word[:255])) == CallError(
         unique_id, word[:1000], word[:255], {}

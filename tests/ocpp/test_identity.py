@@ -1,4 +1,4 @@
-"""How a Charge Point is named: what of a path is its name, and what can be one."""
+"""Tests of identities: the segment of a path that names a charger, and the allowed names."""
 
 import pytest
 
@@ -18,26 +18,26 @@ from shocpp.ocpp.identity import LONGEST, identity_key, is_identity, last_segmen
         ("/Haus%20am%20See", "Haus%20am%20See"),
     ],
 )
-def test_the_last_segment_that_is_not_empty_is_the_name(path: str, name: str) -> None:
+def test_the_last_segment_that_is_not_blank_is_the_name(path: str, name: str) -> None:
     assert last_segment(path) == name
 
 
 @pytest.mark.parametrize("path", ["", "/", "//", "/ /", "?", "/?garage"])
-def test_a_path_may_name_nobody(path: str) -> None:
+def test_a_path_without_segments_names_no_charger(path: str) -> None:
     assert last_segment(path) == ""
 
 
 @pytest.mark.parametrize(
     "name", ["1", "garage", "Haus am See", "Straße", "CBI-1:a%2F", "x" * LONGEST]
 )
-def test_a_charger_can_be_called_so(name: str) -> None:
+def test_a_printable_name_is_an_identity(name: str) -> None:
     assert is_identity(name)
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "a/b", "/", "a\0", "a\nb", "\ud800", "x" * (LONGEST + 1)]
 )
-def test_a_charger_cannot_be_called_so(name: str) -> None:
+def test_an_empty_long_or_unprintable_name_is_no_identity(name: str) -> None:
     assert not is_identity(name)
 
 

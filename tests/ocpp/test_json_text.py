@@ -1,4 +1,4 @@
-"""JSON as it is written: compact to the charger, and anything at all into a column."""
+"""Tests of JSON text: strict for frames, lenient for columns."""
 
 import math
 from decimal import Decimal
@@ -13,17 +13,17 @@ def test_a_frame_is_compact() -> None:
     assert kept_text([3, "7", {"a": [1, None, True]}]) == '[3,"7",{"a":[1,null,true]}]'
 
 
-def test_what_is_beyond_ascii_is_escaped() -> None:
+def test_signs_beyond_ascii_are_escaped() -> None:
     assert to_text("ä") == kept_text("ä") == '"\\u00e4"'
 
 
-def test_what_is_no_json_is_kept_all_the_same() -> None:
+def test_numbers_that_json_does_not_have_are_written_for_a_column() -> None:
     """`frames.parse` reads an endless integer as a Decimal."""
     assert kept_text([math.nan, math.inf]) == "[NaN,Infinity]"
     assert kept_text({"x": Decimal("9" * 50)}) == f'{{"x":"{"9" * 50}"}}'
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_no_json_never_leaves_the_house(value: float) -> None:
+def test_numbers_that_json_does_not_have_are_never_sent(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         to_text([value])

@@ -1,4 +1,4 @@
-"""Payloads of our own Calls: what OCPP 1.6 §6 allows, and what the addressing completes."""
+"""Tests of payloads of our own Calls: the rules of OCPP 1.6 §6, and stops without an id."""
 
 from typing import Any
 

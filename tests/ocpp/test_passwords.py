@@ -1,4 +1,4 @@
-"""Passwords of Charge Points: what they show, and what is kept."""
+"""Tests of passwords of Charge Points: the presented header, and the stored hash."""
 
 import base64
 
@@ -22,9 +22,9 @@ from shocpp.ocpp.passwords import (
 SALT = bytes(16)
 
 
-def basic(shown: bytes) -> str:
-    """A header that shows these bytes."""
-    return "Basic " + base64.b64encode(shown).decode()
+def basic(login: bytes) -> str:
+    """Return an Authorization header with these bytes."""
+    return "Basic " + base64.b64encode(login).decode()
 
 
 def test_name_and_password_are_split_at_the_first_colon() -> None:
@@ -50,7 +50,7 @@ def test_a_password_may_be_any_bytes() -> None:
         basic(b"no colon"),
     ],
 )
-def test_a_header_without_a_login_has_none(header: str | None) -> None:
+def test_a_header_without_a_login_is_none(header: str | None) -> None:
     assert login_of(header) is None
 
 
@@ -60,18 +60,18 @@ def test_the_scheme_has_no_case_and_blanks_do_not_matter() -> None:
 
 def test_the_bytes_and_their_hex_digits_are_the_same_password() -> None:
     password = bytes(range(20))
-    kept = password_hash(password, SALT, GENERATED_ROUNDS)
-    assert is_password(password, kept)
-    assert is_password(authorization_key(password).encode(), kept)
-    assert is_password(authorization_key(password).upper().encode(), kept)
+    stored_hash = password_hash(password, SALT, GENERATED_ROUNDS)
+    assert is_password(password, stored_hash)
+    assert is_password(authorization_key(password).encode(), stored_hash)
+    assert is_password(authorization_key(password).upper().encode(), stored_hash)
 
 
 @pytest.mark.parametrize(
-    "shown",
+    "presented",
     [b"", b"secret1", b"secret123", b"SECRET12", b"73656372657431", b"7365637265743", b"\xff"],
 )
-def test_another_password_is_another_one(shown: bytes) -> None:
-    assert not is_password(shown, password_hash(b"secret12", SALT, GENERATED_ROUNDS))
+def test_another_password_does_not_match(presented: bytes) -> None:
+    assert not is_password(presented, password_hash(b"secret12", SALT, GENERATED_ROUNDS))
 
 
 def test_a_typed_authorization_key_stands_for_its_bytes() -> None:
@@ -84,19 +84,19 @@ def test_any_other_typed_text_stands_for_itself(typed: str) -> None:
     assert password_bytes(typed) == typed.encode()
 
 
-def test_what_is_kept_names_scheme_rounds_and_salt_but_no_password() -> None:
-    kept = password_hash(b"secret12", b"salt", 7)
-    assert kept.startswith("pbkdf2-sha256$7$73616c74$")
-    assert rounds_of(kept) == 7
-    assert is_password_hash(kept)
-    assert b"secret12".hex() not in kept
+def test_a_stored_hash_names_scheme_rounds_and_salt_but_no_password() -> None:
+    stored_hash = password_hash(b"secret12", b"salt", 7)
+    assert stored_hash.startswith("pbkdf2-sha256$7$73616c74$")
+    assert rounds_of(stored_hash) == 7
+    assert is_password_hash(stored_hash)
+    assert b"secret12".hex() not in stored_hash
 
 
 GOOD = password_hash(b"x", SALT, 1)
 
 
 @pytest.mark.parametrize(
-    "kept",
+    "stored_hash",
     [
         "",
         "secret12",
@@ -110,29 +110,29 @@ GOOD = password_hash(b"x", SALT, 1)
         GOOD[:-1] + "g",
     ],
 )
-def test_what_is_no_hash_is_nobodys_password(kept: str) -> None:
-    assert not is_password_hash(kept)
-    assert rounds_of(kept) == 0
-    assert not is_password(b"x", kept)
+def test_a_text_that_is_no_hash_matches_no_password(stored_hash: str) -> None:
+    assert not is_password_hash(stored_hash)
+    assert rounds_of(stored_hash) == 0
+    assert not is_password(b"x", stored_hash)
 
 
 @given(st.binary(max_size=20), st.binary(max_size=20), st.binary(max_size=8))
-def test_a_password_is_itself_in_both_spellings_and_no_other(
+def test_a_password_matches_in_both_spellings_and_no_other_does(
     password: bytes, other: bytes, salt: bytes
 ) -> None:
-    kept = password_hash(password, salt, 1)
-    assert is_password(password, kept)
-    assert is_password(password.hex().encode(), kept)
-    assert is_password(other, kept) == (password in (other, _unhexed(other)))
+    stored_hash = password_hash(password, salt, 1)
+    assert is_password(password, stored_hash)
+    assert is_password(password.hex().encode(), stored_hash)
+    assert is_password(other, stored_hash) == (password in (other, _unhexed(other)))
 
 
-def _unhexed(shown: bytes) -> bytes | None:
+def _unhexed(presented: bytes) -> bytes | None:
     digits = b"0123456789abcdefABCDEF"
-    is_hex = len(shown) % 2 == 0 and all(sign in digits for sign in shown)
-    return bytes.fromhex(shown.decode()) if is_hex else None
+    is_hex = len(presented) % 2 == 0 and all(sign in digits for sign in presented)
+    return bytes.fromhex(presented.decode()) if is_hex else None
 
 
 @given(st.binary(max_size=30), st.binary(max_size=30))
-def test_any_login_is_read_as_it_was_shown(user: bytes, password: bytes) -> None:
+def test_any_login_is_read_as_it_was_presented(user: bytes, password: bytes) -> None:
     user = user.replace(b":", b"")
     assert login_of(basic(user + b":" + password)) == Login(user, password)

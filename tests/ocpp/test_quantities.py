@@ -1,4 +1,4 @@
-"""Numbers as chargers write them: read exactly, without trust, and never with an exception."""
+"""Tests of numbers and readings: read exactly, without trust, and without an exception."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -16,7 +16,7 @@ ENDLESS = Decimal("9" * 1_000_001)
 
 
 def entry(*samples: object, timestamp: object = MORNING) -> dict[str, Any]:
-    """A meterValue entry."""
+    """Return a meterValue entry."""
     return {"timestamp": timestamp, "sampledValue": list(samples)}
 
 
@@ -38,7 +38,7 @@ def entry(*samples: object, timestamp: object = MORNING) -> dict[str, Any]:
         (Decimal("1.5"), Decimal("1.5")),
     ],
 )
-def test_a_number_is_a_number_and_so_is_a_string_that_spells_one(value: object, exact: Any) -> None:
+def test_a_number_or_a_string_that_spells_one_is_read_exactly(value: object, exact: Any) -> None:
     """OpenEVSE sends numbers, MicroOcpp put blanks around them."""
     assert number(value) == exact
 
@@ -74,7 +74,7 @@ def test_a_number_is_a_number_and_so_is_a_string_that_spells_one(value: object, 
         {"value": 5},
     ],
 )
-def test_what_only_looks_like_a_number_is_none(value: object) -> None:
+def test_a_value_that_only_looks_like_a_number_is_none(value: object) -> None:
     assert number(value) is None
     assert whole_number(value) is None
 
@@ -133,7 +133,9 @@ def test_a_boolean_a_float_a_string_and_a_giant_are_no_integers(value: object) -
     | st.from_regex(r"\s*-?[0-9]{0,31}\.?[0-9]{0,31}(e[0-9]{1,3})?\s*", fullmatch=True),
     st.sampled_from([1, 1000]),
 )
-def test_whole_never_raises_and_stays_within_sqlites_integers(value: object, scale: int) -> None:
+def test_whole_number_never_raises_and_stays_within_sqlites_integers(
+    value: object, scale: int
+) -> None:
     quantity = whole_number(value, scale)
     assert quantity is None or -BIGGEST <= quantity <= BIGGEST
 
@@ -194,7 +196,7 @@ def test_blanks_around_a_unit_do_not_matter(unit: str) -> None:
 
 
 @pytest.mark.parametrize("unit", [None, "", "Wh", "Celcius", 7, ["kWh"]])
-def test_any_other_unit_is_that_of_the_specification(unit: object) -> None:
+def test_any_other_unit_counts_as_wh(unit: object) -> None:
     """Autel leaves it out."""
     assert readings([entry({"value": "1", "unit": unit})])[0].register_wh == 1
 
@@ -215,11 +217,11 @@ def test_any_other_unit_is_that_of_the_specification(unit: object) -> None:
         None,
     ],
 )
-def test_what_is_no_total_at_the_outlet_is_not_reckoned_with(sample: object) -> None:
+def test_a_sample_that_is_no_total_at_the_outlet_is_ignored(sample: object) -> None:
     assert readings([entry(sample)]) == (Reading(MORNING_MS, None, None),)
 
 
-def test_a_total_may_come_after_what_is_none() -> None:
+def test_a_total_is_read_after_an_ignored_sample() -> None:
     total = {"value": "9042100"}
     for other in ({"value": "1", "location": "Inlet"}, {"value": "1", "format": "SignedData"}):
         assert readings([entry(other, total)]) == (Reading(MORNING_MS, 9_042_100, None),)
@@ -232,12 +234,12 @@ def test_an_entry_without_samples_is_an_empty_reading(samples: object) -> None:
 
 
 @pytest.mark.parametrize("meter_values", [None, {}, "x", 5, [], [None, 5, "x", []]])
-def test_what_is_no_list_of_entries_holds_no_readings(meter_values: object) -> None:
+def test_a_value_that_is_no_list_of_entries_has_no_readings(meter_values: object) -> None:
     assert readings(meter_values) == ()
 
 
 def power_of(*samples: tuple[str, str, str]) -> int | None:
-    """The power read from samples of value, unit and phase."""
+    """Return the power read from samples of value, unit and phase."""
     values = [
         {"value": value, "unit": unit, "measurand": "Power.Active.Import"}
         | ({"phase": phase} if phase else {})
@@ -257,11 +259,11 @@ def test_power_without_a_total_is_that_of_its_phases() -> None:
 
 
 @pytest.mark.parametrize("unit", ["A", "V", "W", "kW", "VA", "kVA", "var", "kvar", " A "])
-def test_what_has_the_unit_of_no_energy_and_no_name_is_no_register(unit: str) -> None:
+def test_a_sample_without_measurand_and_with_another_unit_is_no_register(unit: str) -> None:
     """Alfen names no measurand for its amperes."""
     assert readings([entry({"value": "16", "unit": unit})]) == (Reading(MORNING_MS, None, None),)
     beside = [{"value": "16", "unit": unit}, {"value": "5000", "unit": "Wh"}]
     assert readings([entry(*beside)]) == (Reading(MORNING_MS, 5_000, None),)
     named = {"value": "16", "unit": unit, "measurand": "Energy.Active.Import.Register"}
-    (taken,) = readings([entry(named)])
-    assert taken.register_wh is not None
+    (reading,) = readings([entry(named)])
+    assert reading.register_wh is not None

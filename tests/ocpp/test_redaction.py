@@ -1,4 +1,4 @@
-"""Secrets do not enter the books: AuthorizationKey is write-only (OCPP-J errata 3.10)."""
+"""Tests of redaction: AuthorizationKey is write-only and never stored (OCPP-J errata 3.10)."""
 
 import json
 from typing import Any
@@ -24,14 +24,14 @@ def test_the_key_in_a_change_configuration_is_hidden() -> None:
     )
 
 
-def test_the_key_in_a_configuration_that_a_charger_tells_is_hidden() -> None:
+def test_the_key_in_the_configuration_of_a_charger_is_hidden() -> None:
     text = redacted(json.dumps([3, "u", CONFIGURATION]))
     assert "geheim" not in text
     assert json.loads(text)[2]["configurationKey"][1]["value"] == "55"
 
 
 @pytest.mark.parametrize("spelling", ["authorizationkey", "AUTHORIZATIONKEY", "authorizationKey"])
-def test_its_case_does_not_matter(spelling: str) -> None:
+def test_the_case_of_the_key_does_not_matter(spelling: str) -> None:
     assert "geheim" not in redacted(json.dumps({"key": spelling, "value": "geheim"}))
     assert "geheim" not in redacted(json.dumps({spelling: "geheim"}))
 
@@ -69,7 +69,7 @@ def test_a_list_of_keys_to_ask_for_is_no_secret() -> None:
         '["AuthorizationKey",' + "[" * 100_000 + '"geheim"' + "]" * 100_000 + "]",
     ],
 )
-def test_what_names_a_secret_and_cannot_be_read_is_hidden_whole(text: str) -> None:
+def test_an_unreadable_text_that_names_a_secret_is_hidden_as_a_whole(text: str) -> None:
     assert redacted(text) == "*** (unreadable, and it names a secret)"
 
 
@@ -90,7 +90,7 @@ def test_a_key_whose_name_is_written_with_escapes_is_hidden() -> None:
         max_leaves=10,
     )
 )
-def test_wherever_it_stands_only_the_secret_is_lost(value: Any) -> None:
+def test_only_the_secret_is_lost_at_any_depth(value: Any) -> None:
     text = json.dumps(value)
     expected = text.replace('"geheim"', '"***"')
     assert json.loads(redacted(text)) == json.loads(expected)

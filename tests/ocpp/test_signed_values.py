@@ -1,4 +1,4 @@
-"""What counts as signed, and that it is kept to the character."""
+"""Tests of signed values: their recognition, and their storage character by character."""
 
 import json
 import math
@@ -19,12 +19,12 @@ OCMF = 'OCMF|{"FV":"1.0","RD":[{"TX":"B","RV":9042.10}]}|{"SD":"304402AB"}'
 
 
 def entry(*samples: object, timestamp: object = NOW) -> dict[str, Any]:
-    """A meterValue entry."""
+    """Return a meterValue entry."""
     return {"timestamp": timestamp, "sampledValue": list(samples)}
 
 
 def fact_of(text: str) -> Any:
-    """The fact of a Call."""
+    """Return the fact of the text of a Call."""
     from shocpp.ocpp.actions import ACTIONS, CallContext
 
     call = parse(text)
@@ -32,15 +32,15 @@ def fact_of(text: str) -> Any:
     return ACTIONS[call.action](call.payload, CallContext(0, 55)).fact
 
 
-# --- what is signed ---
+# --- recognition ---
 
 
 @pytest.mark.parametrize(
     "format_",
     ["SignedData", "signedData", "SIGNEDDATA", " Signed_Data", "SignedMeterValue", "OCMF"],
 )
-def test_a_format_says_so_however_it_is_spelled(format_: str) -> None:
-    """The Open Charge Alliance's own paper writes it in two ways."""
+def test_a_format_in_any_spelling_marks_a_signed_sample(format_: str) -> None:
+    """The Open Charge Alliance's own document writes it in two ways."""
     assert is_signed({"value": "x", "format": format_})
 
 
@@ -59,7 +59,7 @@ def test_a_format_says_so_however_it_is_spelled(format_: str) -> None:
     ],
 )
 @pytest.mark.parametrize("format_", [{}, {"format": "Raw"}])
-def test_a_value_that_can_only_be_signed_is_signed(value: object, format_: Any) -> None:
+def test_a_value_that_looks_signed_is_signed_without_a_format(value: object, format_: Any) -> None:
     assert is_signed({"value": value, **format_})
 
 
@@ -68,31 +68,31 @@ def test_a_value_that_can_only_be_signed_is_signed(value: object, format_: Any) 
     ["9042.10", "1" * 41, "", None, 5, 1.5, True, [OCMF], {"value": 5}, "OCMF|", "a word " * 9],
 )
 @pytest.mark.parametrize("format_", [{}, {"format": "Raw"}, {"format": 5}, {"format": None}])
-def test_a_reading_is_not(value: object, format_: Any) -> None:
+def test_a_plain_reading_is_not_signed(value: object, format_: Any) -> None:
     assert not is_signed({"value": value, **format_})
     assert signed_values([entry({"value": value, **format_})]) == ()
 
 
-def test_what_is_signed_is_no_reading() -> None:
+def test_a_signed_sample_is_no_reading() -> None:
     signed = {"value": "5000", "format": "signedData"}
     assert readings([entry(signed, {"value": "7"})])[0][1:] == (7, None)
 
 
-# --- what is kept ---
+# --- storage ---
 
 
-def test_the_signed_samples_are_kept_in_their_order_with_what_is_told_beside_them() -> None:
+def test_signed_samples_are_kept_in_their_order_with_timestamp_context_and_measurand() -> None:
     begin = {"value": OCMF, "format": "SignedData", "context": "Transaction.Begin"}
     end = {"measurand": "Energy.Active.Import.Register", "format": "SignedData", "value": "x"}
-    taken = signed_values([entry({"value": "5"}, begin), entry(end, timestamp=None)])
-    assert taken == (
+    values = signed_values([entry({"value": "5"}, begin), entry(end, timestamp=None)])
+    assert values == (
         SignedValue(NOW, "Transaction.Begin", None, kept_sample(begin)),
         SignedValue(None, None, "Energy.Active.Import.Register", kept_sample(end)),
     )
-    assert taken[1].sample.startswith('{"measurand":"Energy.Active.Import.Register","format"')
+    assert values[1].sample.startswith('{"measurand":"Energy.Active.Import.Register","format"')
 
 
-def test_the_two_messages_that_bring_them_are_the_two_that_keep_them() -> None:
+def test_meter_values_and_stop_transaction_keep_signed_samples() -> None:
     values = json.dumps([entry({"format": "SignedData", "value": OCMF})])
     reported = fact_of(f'[2,"1","MeterValues",{{"connectorId":1,"meterValue":{values}}}]')
     stopped = fact_of(f'[2,"1","StopTransaction",{{"transactionData":{values}}}]')
@@ -104,7 +104,7 @@ def test_the_two_messages_that_bring_them_are_the_two_that_keep_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("written", "text"),
     [
         (r"OCMF|{\"ID\":\"M\u00fcller\"}|", 'OCMF|{"ID":"Müller"}|'),
         ('OCMF|{\\"ID\\":\\"Müller \U0001f50c\\"}|', 'OCMF|{"ID":"Müller \U0001f50c"}|'),
@@ -114,22 +114,22 @@ def test_the_two_messages_that_bring_them_are_the_two_that_keep_them() -> None:
         ("x" * 20_000, "x" * 20_000),
     ],
 )
-def test_a_signed_text_is_kept_to_the_character(written: str, meant: str) -> None:
+def test_a_signed_text_is_kept_to_the_character(written: str, text: str) -> None:
     payload = (
         f'{{"meterValue":[{{"sampledValue":[{{"format":"SignedData","value":"{written}"}}]}}]}}'
     )
-    (kept,) = fact_of(f'[2,"1","MeterValues",{payload}]').signed
-    assert sample_of(kept.sample) == {"format": "SignedData", "value": meant}
+    (signed,) = fact_of(f'[2,"1","MeterValues",{payload}]').signed
+    assert sample_of(signed.sample) == {"format": "SignedData", "value": text}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
-def test_any_text_is(value: str) -> None:
+def test_any_signed_text_is_kept_to_the_character(value: str) -> None:
     sample = {"format": "SignedData", "value": value}
-    (kept,) = signed_values([entry(sample)])
-    assert sample_of(kept.sample) == sample
+    (signed,) = signed_values([entry(sample)])
+    assert sample_of(signed.sample) == sample
 
 
-def test_what_json_has_no_number_for_is_kept_as_a_text() -> None:
+def test_a_number_that_json_does_not_have_is_kept_as_a_string() -> None:
     sample = {"value": OCMF, "odd": [math.nan, math.inf, 1.5], "long": Decimal("9" * 50)}
     assert sample_of(kept_sample(sample)) == {
         "value": OCMF,
@@ -139,16 +139,17 @@ def test_what_json_has_no_number_for_is_kept_as_a_text() -> None:
 
 
 def nested(depth: int) -> Any:
-    """Lists in lists."""
+    """Return lists in lists, of so many levels."""
     return [] if depth == 1 else [nested(depth - 1)]
 
 
-def test_a_sample_too_deep_for_any_reader_stays_in_its_frame_only() -> None:
-    kept, dropped = (
+def test_a_sample_nested_too_deeply_is_left_out() -> None:
+    shallow, deep = (
         {"format": "SignedData", "value": OCMF, "x": nested(depth)}
         for depth in (DEEPEST - 1, DEEPEST)
     )
-    assert [one.sample for one in signed_values([entry(dropped, kept)])] == [kept_sample(kept)]
+    values = signed_values([entry(deep, shallow)])
+    assert [signed.sample for signed in values] == [kept_sample(shallow)]
 
 
 @pytest.mark.parametrize(
@@ -164,18 +165,18 @@ def test_a_sample_too_deep_for_any_reader_stays_in_its_frame_only() -> None:
         [{"sampledValue": [None, 5, "SignedData", [], {}]}],
     ],
 )
-def test_what_does_not_fit_is_passed_over(odd: Any) -> None:
+def test_a_value_that_is_no_signed_sample_is_left_out(odd: Any) -> None:
     assert signed_values(odd) == ()
     good = entry({"format": "SignedData", "value": OCMF}, timestamp=5)
     if isinstance(odd, list):
-        assert [one.sampled_text for one in signed_values([*odd, good])] == [None]
+        assert [signed.sampled_text for signed in signed_values([*odd, good])] == [None]
 
 
-def test_words_are_cut_and_other_things_are_none() -> None:
+def test_long_words_are_cut_and_other_types_are_none() -> None:
     sample = {"format": "SignedData", "context": "x" * 500, "measurand": ["x"]}
-    (kept,) = signed_values([entry(sample, timestamp="")])
-    assert kept[:3] == (None, "x" * 100, None)
-    assert sample_of(kept.sample) == sample
+    (signed,) = signed_values([entry(sample, timestamp="")])
+    assert signed[:3] == (None, "x" * 100, None)
+    assert sample_of(signed.sample) == sample
 
 
 @given(
@@ -188,11 +189,11 @@ def test_words_are_cut_and_other_things_are_none() -> None:
     )
 )
 def test_nothing_that_a_charger_sends_raises(meter_values: Any) -> None:
-    for kept in signed_values(meter_values):
-        json.loads(kept.sample)
+    for signed in signed_values(meter_values):
+        json.loads(signed.sample)
 
 
-# --- what comes back from a file ---
+# --- reading from a file ---
 
 
 @pytest.mark.parametrize(
@@ -211,6 +212,6 @@ def test_nothing_that_a_charger_sends_raises(meter_values: Any) -> None:
     ],
     ids=lambda text: text[:15],
 )
-def test_what_is_no_sample_is_refused(text: str) -> None:
+def test_sample_of_raises_if_the_text_is_no_sample(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - of any kind
         sample_of(text)
