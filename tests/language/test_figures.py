@@ -1,4 +1,4 @@
-"""The words and figures of the PDF paper, in German and English."""
+"""Tests of figures, dates and labels of the PDF statement, in German and English."""
 
 import re
 from datetime import datetime
@@ -9,11 +9,11 @@ from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kw
 from shocpp.reports.pdf.labels import WORDS
 
 
-def test_both_languages_have_every_word_with_the_same_places_to_fill() -> None:
+def test_both_languages_have_every_label_with_the_same_fields() -> None:
     assert WORDS["de"].keys() == WORDS["en"].keys()
     for key, german in WORDS["de"].items():
-        places = sorted(re.findall(r"{\w*}", german))
-        assert places == sorted(re.findall(r"{\w*}", WORDS["en"][key])), key
+        fields = sorted(re.findall(r"{\w*}", german))
+        assert fields == sorted(re.findall(r"{\w*}", WORDS["en"][key])), key
 
 
 def test_no_two_marks_are_the_same() -> None:
@@ -31,26 +31,26 @@ def test_figures_have_groups_of_thousands_and_all_their_decimals() -> None:
     assert (grouped_euro(-123_456, "de"), grouped_euro(5, "en")) == ("-1.234,56", "0.05")
 
 
-def test_a_price_has_two_decimals_or_as_many_as_it_has() -> None:
-    told = [
+def test_a_price_has_two_decimals_or_more_if_it_needs_them() -> None:
+    prices = [
         grouped_ct_per_kwh(microeuro, "de") for microeuro in (312_700, 312_750, 312_753, 300_000)
     ]
-    assert told == ["31,27", "31,275", "31,2753", "30,00"]
+    assert prices == ["31,27", "31,275", "31,2753", "30,00"]
 
 
-def test_a_duration_is_told_in_full_minutes() -> None:
+def test_a_duration_is_written_in_full_minutes() -> None:
     assert [hours(seconds) for seconds in (None, 0, 59, 3660, 360_000)] == [
         *("–", "0:00", "0:00", "1:01", "100:00"),
     ]
 
 
-def test_moments_are_told_in_local_time() -> None:
+def test_moments_are_written_in_local_time() -> None:
     berlin = ZoneInfo("Europe/Berlin")
-    there = datetime(2026, 10, 1, 9, 10, tzinfo=berlin)
-    assert local_datetime("2026-10-01T07:10:00.000Z", berlin) == there
-    assert local_datetime(1_790_838_600_000, berlin) == there
-    assert day_and_time(there, "de") == "01.10.2026 09:10"
-    assert day_and_time(there, "en") == "2026-10-01 09:10"
+    local = datetime(2026, 10, 1, 9, 10, tzinfo=berlin)
+    assert local_datetime("2026-10-01T07:10:00.000Z", berlin) == local
+    assert local_datetime(1_790_838_600_000, berlin) == local
+    assert day_and_time(local, "de") == "01.10.2026 09:10"
+    assert day_and_time(local, "en") == "2026-10-01 09:10"
 
 
 def test_months_have_names() -> None:

@@ -1,4 +1,4 @@
-"""Reasons, flags and figures in German and English; no reason of the sources is forgotten."""
+"""Tests of phrases and figures in German and English; each reason in the sources has a phrase."""
 
 import ast
 from collections.abc import Iterator
@@ -26,21 +26,21 @@ FROM_ELSEWHERE = {
 }
 
 
-# --- what the sources can say ---
+# --- reasons and flags in the sources ---
 
 
-def sayings(source: str) -> set[str]:
-    """Every reason and flag that a module can make, with `{}` for what varies."""
-    found: set[str] = set()
+def reasons_in(source: str) -> set[str]:
+    """Return every reason and flag that a module can make, with `{}` for each variable part."""
+    reasons: set[str] = set()
     for node in ast.walk(ast.parse(source)):
-        for said in _said(node):
-            for text in _texts(said):
-                found.update(text.split("; "))
-    return found - {""}
+        for expression in _reason_expressions(node):
+            for text in _texts(expression):
+                reasons.update(text.split("; "))
+    return reasons - {""}
 
 
-def _said(node: ast.AST) -> Iterator[ast.expr]:
-    """The expressions that end up in a record's review or flags."""
+def _reason_expressions(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the expressions that become a record's review or flags."""
     if isinstance(node, ast.Call):
         yield from (word.value for word in node.keywords if word.arg in NAMED)
         if ast.unparse(node.func) in ("flags.append", "reviews.append"):
@@ -57,22 +57,25 @@ def _said(node: ast.AST) -> Iterator[ast.expr]:
                     yield inner.value.elts[-1]
 
 
-def _texts(said: ast.expr) -> Iterator[str]:
-    if isinstance(said, ast.Constant) and isinstance(said.value, str):
-        yield said.value
-    elif isinstance(said, ast.JoinedStr):
+def _texts(expression: ast.expr) -> Iterator[str]:
+    """Yield the strings of an expression, with `{}` for each variable part."""
+    if isinstance(expression, ast.Constant) and isinstance(expression.value, str):
+        yield expression.value
+    elif isinstance(expression, ast.JoinedStr):
         yield "".join(
-            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in said.values
+            str(part.value) if isinstance(part, ast.Constant) else "{}"
+            for part in expression.values
         )
-    elif not isinstance(said, ast.Call):
-        for part in ast.iter_child_nodes(said):
+    elif not isinstance(expression, ast.Call):
+        for part in ast.iter_child_nodes(expression):
             if isinstance(part, ast.expr):
                 yield from _texts(part)
 
 
-def sources() -> dict[str, set[str]]:
+def reasons_by_file() -> dict[str, set[str]]:
+    """Return the reasons and flags of each file of PACKAGES."""
     return {
-        str(file.relative_to(ROOT)): sayings(file.read_text())
+        str(file.relative_to(ROOT)): reasons_in(file.read_text())
         for package in PACKAGES
         for file in sorted((ROOT / "shocpp" / package).glob("*.py"))
     }
@@ -81,20 +84,20 @@ def sources() -> dict[str, set[str]]:
 def test_every_reason_and_flag_of_the_sources_has_a_german_form() -> None:
     missing = {
         f"{file}: {english}"
-        for file, said in sources().items()
-        for english in said
+        for file, reasons in reasons_by_file().items()
+        for english in reasons
         if english not in GERMAN
     }
     assert missing == set(), "give it a German form in shocpp/language/phrases.py"
 
 
-def test_no_german_form_is_of_what_nobody_says_any_more() -> None:
-    said = set().union(*sources().values())
-    assert set(GERMAN) - said - FROM_ELSEWHERE == set()
+def test_no_german_form_is_of_a_reason_that_no_longer_exists() -> None:
+    reasons = set().union(*reasons_by_file().values())
+    assert set(GERMAN) - reasons - FROM_ELSEWHERE == set()
 
 
-def test_the_collection_finds_each_way_of_saying() -> None:
-    found = sources()
+def test_the_collection_finds_reasons_of_each_form_of_code() -> None:
+    by_file = reasons_by_file()
     for file, english in {
         "shocpp/ledger/booking.py": "more than {} kWh",
         "shocpp/ledger/matching.py": "matched without its id",
@@ -105,11 +108,11 @@ def test_the_collection_finds_each_way_of_saying() -> None:
         "shocpp/recovery/filed_records.py": "the file says {} kWh of its readings",
         "shocpp/recovery/restore.py": "{} has the same account and readings",
     }.items():
-        assert english in found[file]
+        assert english in by_file[file]
 
 
-def test_a_new_reason_would_be_found() -> None:
-    assert sayings(
+def test_the_collection_finds_reasons_of_new_code() -> None:
+    assert reasons_in(
         "def f(row) -> tuple[int, tuple[str, ...]]:\n"
         "    flags += ('a',)\n"
         "    reviews.append(f'b {row} c' if row else 'd; e')\n"
@@ -149,24 +152,24 @@ def test_a_new_reason_would_be_found() -> None:
         ("quite a lot unreadable", "quite a lot unreadable"),
     ],
 )
-def test_reasons_are_said_in_german_and_what_is_unknown_stays(english: str, german: str) -> None:
+def test_reasons_are_translated_and_unknown_ones_stay(english: str, german: str) -> None:
     assert phrase(english, "de") == german
     assert phrase(english, "en") == english
 
 
 @pytest.mark.parametrize("english", GERMAN)
-def test_a_number_or_a_name_is_kept(english: str) -> None:
-    said = phrase(english.replace("{}", "2026-10"), "de")
-    assert said == GERMAN[english].replace("{}", "2026-10")
+def test_a_number_or_a_name_in_a_phrase_stays(english: str) -> None:
+    german = phrase(english.replace("{}", "2026-10"), "de")
+    assert german == GERMAN[english].replace("{}", "2026-10")
 
 
 @given(st.text(), st.sampled_from(("de", "en")))
-def test_any_text_is_taken(text: str, language: str) -> None:
+def test_a_phrase_of_any_text_raises_nothing(text: str, language: str) -> None:
     assert phrase(text, language).count("; ") >= text.count("; ")
 
 
 @pytest.mark.parametrize("language", ["de", "en"])
-def test_every_reason_of_the_protocol_has_words(language: str) -> None:
+def test_every_stop_reason_of_the_protocol_has_a_phrase(language: str) -> None:
     reasons = FROM_CHARGE_POINT["StopTransaction"]["reason"].one_of
     assert set(STOP_REASONS[language]) == set(reasons)
     assert all(stop_reason(reason, language) != reason for reason in reasons)
@@ -176,7 +179,7 @@ def test_a_reason_of_a_vendor_stays_as_it_is() -> None:
     assert stop_reason("Vandalism", "de") == "Vandalism"
 
 
-def test_what_a_decision_has_made_has_a_name() -> None:
+def test_every_kind_of_record_has_a_name() -> None:
     assert [entry(kind, "de") for kind in ("record", "reversal", "replacement", "dismissal")] == [
         *("Vorgang", "Storno", "Korrektur", "verworfen")
     ]
@@ -187,7 +190,7 @@ def test_what_a_decision_has_made_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "german", "english"),
+    ("figure", "german", "english"),
     [
         (kwh, {0: "0,000", 33_250: "33,250", -5: "-0,005", 1_234_567: "1234,567"}, None),
         (euro, {0: "0,00", 1_040: "10,40", -7: "-0,07", 123_456_78: "123456,78"}, None),
@@ -204,12 +207,12 @@ def test_what_a_decision_has_made_has_a_name() -> None:
     ],
 )
 def test_figures_are_written_as_the_language_writes_them(
-    said: object, german: dict[int, str], english: dict[int, str] | None
+    figure: object, german: dict[int, str], english: dict[int, str] | None
 ) -> None:
-    assert callable(said)
-    assert {number: said(number, "de") for number in german} == german
+    assert callable(figure)
+    assert {number: figure(number, "de") for number in german} == german
     english = english or {number: text.replace(",", ".") for number, text in german.items()}
-    assert {number: said(number, "en") for number in english} == english
+    assert {number: figure(number, "en") for number in english} == english
 
 
 @given(st.integers(-(2**63), 2**63))
@@ -218,13 +221,13 @@ def test_no_figure_loses_anything(number: int) -> None:
     assert int(euro(number, "en").replace(".", "")) == number
 
 
-def test_a_card_shows_its_end_only() -> None:
+def test_a_masked_card_has_its_end_only() -> None:
     assert masked("04A20B3333") == "…3333"
     assert masked("") == "…"
 
 
 @pytest.mark.parametrize(
-    ("moment", "there"),
+    ("moment", "local"),
     [
         ("2026-10-01T07:10:00.000Z", "2026-10-01 09:10:00"),
         (1_790_838_600_999, "2026-10-01 09:10:00"),
@@ -233,11 +236,11 @@ def test_a_card_shows_its_end_only() -> None:
         ("2026-12-31T23:30:00.000Z", "2027-01-01 00:30:00"),
     ],
 )
-def test_moments_are_local_times(moment: str | int, there: str) -> None:
-    assert local_time(moment, BERLIN) == there
+def test_moments_are_local_times(moment: str | int, local: str) -> None:
+    assert local_time(moment, BERLIN) == local
 
 
-def test_people_write_dates_as_their_language_does() -> None:
+def test_dates_are_written_as_the_language_writes_them() -> None:
     assert spelled("2026-10-01 09:10:00", "de") == "01.10.2026 09:10:00"
     assert spelled("2026-10-01", "de") == "01.10.2026"
     assert spelled("2026-10-01 09:10:00", "en") == "2026-10-01 09:10:00"

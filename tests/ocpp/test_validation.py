@@ -1,7 +1,7 @@
-"""The table of fields against the JSON schemas of OCPP 1.6, and the sentences of a refusal.
+"""Tests of the tables of fields against the JSON schemas of OCPP 1.6, and of the sentences.
 
 The schemas are those of PyPI `ocpp`, the field's own library. `DEVIATIONS` is the whole
-difference between them and our table: a row too many or too few fails here.
+difference between them and our tables: a row too many or too few fails.
 """
 
 import copy
@@ -66,24 +66,26 @@ PLAIN = {
 
 
 def strictly(action: str, payload: object) -> Violation | None:
+    """Return the first violation in a Call of ours."""
     return first_violation(TO_CHARGE_POINT[action], payload, strict=True)
 
 
 def leniently(action: str, payload: object) -> Violation | None:
+    """Return the first violation in a Call of a Charge Point."""
     return first_violation(FROM_CHARGE_POINT[action], payload, strict=False)
 
 
 def changed(name: str, path: str, value: object) -> dict[str, Any]:
-    """A copy of a plain payload with one value replaced, or removed if it is `...`."""
+    """Return a copy of a plain payload with one value replaced, or removed if it is `...`."""
     payload = copy.deepcopy(PLAIN[name])
-    place: Any = payload
+    container: Any = payload
     *above, last = [int(step) if step.isdigit() else step for step in path.split("/")]
     for step in above:
-        place = place[step]
+        container = container[step]
     if value is ...:
-        del place[last]
+        del container[last]
     else:
-        place[last] = value
+        container[last] = value
     return payload
 
 
@@ -233,15 +235,13 @@ PERIODS = "csChargingProfiles/chargingSchedule/chargingSchedulePeriod"
         (f"{PERIODS}/0/startPeriod", 1.5, "must be an integer; it is a decimal number"),
     ],
 )
-def test_a_sentence_says_what_it_must_be_and_what_it_is(
-    path: str, value: object, reason: str
-) -> None:
+def test_a_sentence_names_the_rule_and_the_value(path: str, value: object, reason: str) -> None:
     violation = strictly("SetChargingProfile", changed("profile", path, value))
     assert violation is not None
     assert violation.sentence == f"{violation.field} {reason}"
 
 
-def test_a_sentence_is_one_short_line_whatever_the_value() -> None:
+def test_a_sentence_is_one_short_line_for_any_value() -> None:
     violation = strictly("Reset", {"type": 'Ha"rd\r\n\u2028\x1b[31m\ud800' + "x" * 1000})
     assert violation is not None
     assert violation.sentence == (
@@ -266,7 +266,7 @@ def test_a_sentence_never_repeats_a_configuration_value() -> None:
         assert "secret" not in violation.sentence
 
 
-# ---- what Charge Points send
+# ---- payloads of Charge Points
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_quirks_of_charge_points_pass(path: str, value: object) -> None:
         ("transactionId", Decimal("1e50"), "TypeConstraintViolation"),
     ],
 )
-def test_what_cannot_be_kept_is_a_violation_all_the_same(
+def test_a_payload_that_cannot_be_stored_is_a_violation_also_leniently(
     path: str, value: object, code: str
 ) -> None:
     violation = leniently("MeterValues", changed("meter_values", path, value))
@@ -325,13 +325,13 @@ def test_what_cannot_be_kept_is_a_violation_all_the_same(
         ("transactionId", Decimal("1e50"), "must be an integer; it is a number of too many digits"),
     ],
 )
-def test_a_number_beyond_its_range_is_told_so(path: str, value: object, reason: str) -> None:
+def test_a_sentence_names_the_range_of_a_number(path: str, value: object, reason: str) -> None:
     violation = leniently("MeterValues", changed("meter_values", path, value))
     assert violation is not None
     assert violation.sentence == f"{path} {reason}"
 
 
-def test_a_float_is_an_integer_only_to_the_lenient() -> None:
+def test_a_whole_float_is_an_integer_only_to_the_lenient_check() -> None:
     payload = changed("transaction", "meterStart", 9042000.0)
     fields = FROM_CHARGE_POINT["StartTransaction"]
     assert first_violation(fields, payload, strict=False) is None
@@ -340,7 +340,7 @@ def test_a_float_is_an_integer_only_to_the_lenient() -> None:
     assert violation.sentence == "meterStart must be an integer; it is a decimal number"
 
 
-def test_decimals_are_counted_only_by_the_strict() -> None:
+def test_decimals_are_counted_only_by_the_strict_check() -> None:
     fields = TO_CHARGE_POINT["SetChargingProfile"]
     payload = changed("profile", f"{PERIODS}/0/limit", 4.11)
     assert first_violation(fields, payload, strict=False) is None
@@ -380,7 +380,7 @@ NOT_TIMES = [
 ]
 
 
-def test_a_date_time_is_that_of_rfc_3339() -> None:
+def test_a_date_time_follows_rfc_3339() -> None:
     assert [text for text in TIMES if not is_date_time(text)] == []
     assert [text for text in NOT_TIMES if is_date_time(text)] == []
 
@@ -411,7 +411,7 @@ def test_a_uri_has_a_scheme() -> None:
 
 
 class Deviation(NamedTuple):
-    """A rule in which our table and a schema differ on purpose."""
+    """A rule that differs between our table and a schema on purpose."""
 
     action: str
     path: str
@@ -461,7 +461,7 @@ KNOWN_KEYWORDS = {
 
 
 def schema_of(action: str) -> dict[str, Any]:
-    """The schema file of a request, its references resolved."""
+    """Return the schema file of a request, its references resolved."""
     ocpp = pytest.importorskip("ocpp", reason="the JSON schemas are those of PyPI ocpp")
     path = Path(ocpp.__file__).parent / "v16" / "schemas" / f"{action}.json"
     schema = json.loads(path.read_text("utf-8-sig"), parse_float=Decimal)
@@ -482,7 +482,7 @@ Rules = dict[tuple[str, str], object]
 
 
 def rules_of_schema(node: dict[str, Any], path: str = "") -> Rules:
-    """Every rule of a schema as (path, rule): value."""
+    """Return every rule of a schema as (path, rule): value."""
     assert set(node) <= KNOWN_KEYWORDS, f"{path}: a keyword this test does not know"
     rules: Rules = {(path, rule): node[rule] for rule in RULES if rule in node}
     if "enum" in node:
@@ -499,6 +499,7 @@ def rules_of_schema(node: dict[str, Any], path: str = "") -> Rules:
 
 
 def rules_of_fields(fields: Fields, path: str = "") -> Rules:
+    """Return every rule of our table in the same form."""
     rules: Rules = {(path, "type"): "object"}
     for name, field in fields.items():
         below = f"{path}.{name}".lstrip(".")
@@ -534,21 +535,21 @@ def test_every_action_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_the_table_says_what_the_schema_says(action: str) -> None:
+def test_the_table_has_the_rules_of_the_schema(action: str) -> None:
     ours, theirs = rules_of_fields(ACTIONS[action]), rules_of_schema(schema_of(action))
-    found = {
+    differences = {
         (path, rule, ours.get((path, rule)), theirs.get((path, rule)))
         for path, rule in ours.keys() | theirs.keys()
         if ours.get((path, rule)) != theirs.get((path, rule))
     }
-    assert found == {deviation[1:5] for deviation in DEVIATIONS if deviation.action == action}
+    assert differences == {deviation[1:5] for deviation in DEVIATIONS if deviation.action == action}
 
 
-# ---- the check against the schema validator `ocpp` uses
+# ---- our check against the schema validator of `ocpp`
 
 
 def corrected_schema(action: str) -> dict[str, Any]:
-    """The schema file with the deviations of this action applied."""
+    """Return the schema file with the deviations of this action applied."""
     schema = schema_of(action)
     for deviation in DEVIATIONS:
         if deviation.action == action:
@@ -562,26 +563,26 @@ def corrected_schema(action: str) -> dict[str, Any]:
 
 
 def lenient_schema(node: Any, name: str = "") -> Any:
-    """A schema without what Charge Points may do as they like."""
+    """Return a schema without the rules that the lenient check does not apply."""
     if not isinstance(node, dict):
         return node
     dropped = ("enum", "additionalProperties", "format", "minItems")
-    kept = {key: item for key, item in node.items() if key not in dropped}
-    if "properties" in kept:
-        kept["properties"] = {
-            key: lenient_schema(item, key) for key, item in kept["properties"].items()
+    lenient = {key: item for key, item in node.items() if key not in dropped}
+    if "properties" in lenient:
+        lenient["properties"] = {
+            key: lenient_schema(item, key) for key, item in lenient["properties"].items()
         }
-    if "items" in kept:
-        kept["items"] = lenient_schema(kept["items"])
-    if name == "value" and kept == {"type": "string"}:
-        kept["type"] = ["string", "number"]
-    return kept
+    if "items" in lenient:
+        lenient["items"] = lenient_schema(lenient["items"])
+    if name == "value" and lenient == {"type": "string"}:
+        lenient["type"] = ["string", "number"]
+    return lenient
 
 
 def validator_of(action: str, strict: bool) -> Callable[[Any], bool]:
-    """Whether a payload is valid to the very validator class of `ocpp`, formats included.
+    """Return a predicate: True if a payload is valid to the validator class of `ocpp`.
 
-    Numbers are read as Decimal for multipleOf, exactly as `ocpp` does it.
+    It checks formats too. Numbers are read as Decimal for multipleOf, exactly as in `ocpp`.
     """
     jsonschema = pytest.importorskip("jsonschema", reason="needed to read the JSON schemas")
     schema, validator = corrected_schema(action), jsonschema.Draft4Validator
@@ -607,7 +608,7 @@ LETTERS = st.text(string.printable + "æøå€😀", max_size=30)
 
 
 def values_of(field: Field) -> st.SearchStrategy[Any]:
-    """Valid values of a field, from our table alone."""
+    """Return valid values of a field, from our table alone."""
     if field.fields is not None:
         return payloads_of(field.fields)
     if field.items is not None:
@@ -635,13 +636,13 @@ def payloads_of(fields: Fields) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def places(value: Any) -> Iterator[tuple[Any, Any]]:
-    """Every (container, key) inside a payload."""
+def locations(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every (container, key) inside a payload."""
     keys = value if isinstance(value, dict) else range(len(value))
     for key in keys:
         yield value, key
         if isinstance(value[key], dict | list):
-            yield from places(value[key])
+            yield from locations(value[key])
 
 
 ANYTHING = st.recursive(
@@ -656,14 +657,14 @@ ODD: st.SearchStrategy[Any] = ANYTHING | st.sampled_from(
 
 @st.composite
 def broken(draw: st.DrawFn, fields: Fields) -> dict[str, Any]:
-    """A payload with one thing wrong, or not wrong at all."""
+    """Draw a payload with one change, which may or may not make it wrong."""
     payload: dict[str, Any] = draw(payloads_of(fields))
-    found = list(places(payload))
-    objects = [payload] + [box[key] for box, key in found if isinstance(box[key], dict)]
-    if not found or draw(st.integers(0, 5)) == 0:
+    all_locations = list(locations(payload))
+    objects = [payload] + [box[key] for box, key in all_locations if isinstance(box[key], dict)]
+    if not all_locations or draw(st.integers(0, 5)) == 0:
         draw(st.sampled_from(objects))[draw(st.just("Extra") | LETTERS)] = draw(ODD)
         return payload
-    box, key = draw(st.sampled_from(found))
+    box, key = draw(st.sampled_from(all_locations))
     change = draw(st.sampled_from(["drop", "odd", "long", "empty"]))
     if change == "drop":
         del box[key]
@@ -720,7 +721,7 @@ def test_lenient_and_the_loosened_schema_give_the_same_verdict(action: str) -> N
 
 
 @pytest.mark.hypothesis
-def test_a_limit_has_one_decimal_to_both() -> None:
+def test_a_limit_has_one_decimal_to_our_check_and_the_schema() -> None:
     is_valid = validator_of("SetChargingProfile", strict=True)
 
     @settings(deadline=None)
