@@ -1,4 +1,4 @@
-"""`shocpp check`: what is wrong is named with its remedy, and what is fine is not."""
+"""Tests of `shocpp check`: each defect has a finding with its remedy, and nothing else has."""
 
 import json
 import re
@@ -17,18 +17,18 @@ from tests.world.server import Server
 
 
 def wrong(home: Home) -> list[str]:
-    """What it says has to be mended."""
+    """Return the sentences of all findings that are no notes."""
     ended = home.run("shocpp", "check", "--json")
-    found = [
+    sentences = [
         finding["sentence"]
         for finding in json.loads(ended.stdout)["findings"]
         if finding["level"] != "note"
     ]
-    assert ended.returncode == (1 if found else 0), ended.stderr
-    return found
+    assert ended.returncode == (1 if sentences else 0), ended.stderr
+    return sentences
 
 
-def test_a_home_that_is_fine_is_fine(server: Server) -> None:
+def test_a_home_without_defects_is_fine(server: Server) -> None:
     assert wrong(server.home) == []
     ended = server.home.run("shocpp", "check")
     assert "fine: nothing has to be mended" in ended.stdout
@@ -36,16 +36,16 @@ def test_a_home_that_is_fine_is_fine(server: Server) -> None:
     assert "no server is running" not in ended.stdout
 
 
-def test_a_server_that_is_not_there_is_told(home: Home) -> None:
+def test_a_server_that_is_not_running_is_noted(home: Home) -> None:
     home.run("shocpp", "migrate")
     assert (
         "no server is running; start it with: shocpp-listener" in home.run("shocpp", "check").stdout
     )
 
 
-def test_a_database_that_is_not_there_is_wrong(home: Home) -> None:
-    (found,) = wrong(home)
-    assert found == (
+def test_a_missing_database_is_wrong(home: Home) -> None:
+    (sentence,) = wrong(home)
+    assert sentence == (
         f"there is no database {home.database}; make it with: shocpp migrate, or if it was lost, "
         "from the accounting files: shocpp rebuild"
     )
@@ -56,10 +56,10 @@ def test_each_canned_call_that_cannot_be_used_is_named(home: Home) -> None:
     (home.folder / "conf" / "canned.json").write_text(
         '{"reset": {"action": "Reset"}, "typo": {"shows": "power"}, "fine": {"show": "power"}}'
     )
-    found = wrong(home)
-    assert len(found) == 2
-    assert "'reset': Reset: type is required and missing" in found[0]
-    assert "'typo': 'shows' is unknown; there are action" in found[1]
+    sentences = wrong(home)
+    assert len(sentences) == 2
+    assert "'reset': Reset: type is required and missing" in sentences[0]
+    assert "'typo': 'shows' is unknown; there are action" in sentences[1]
 
 
 def test_accounts_that_cannot_be_read_are_wrong(home: Home) -> None:
@@ -70,11 +70,11 @@ def test_accounts_that_cannot_be_read_are_wrong(home: Home) -> None:
     assert "every card is Invalid" in wrong(home)[0]
 
 
-def test_bills_that_everybody_can_read_are_wrong(home: Home) -> None:
+def test_a_database_that_everybody_can_read_is_wrong(home: Home) -> None:
     home.run("shocpp", "migrate")
     home.database.chmod(0o644)
-    (found,) = wrong(home)
-    assert found.endswith(f"mend it with: chmod 600 {home.database}")
+    (sentence,) = wrong(home)
+    assert sentence.endswith(f"mend it with: chmod 600 {home.database}")
 
 
 def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Home) -> None:
@@ -82,8 +82,8 @@ def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Hom
     canned = home.folder / "conf" / "canned.json"
     canned.write_text('{"open": {"action": "ClearCache", "secret": "correct horse battery"}}')
     canned.chmod(0o644)
-    (found,) = wrong(home)
-    assert found.endswith(f"mend it with: chmod 600 {canned}")
+    (sentence,) = wrong(home)
+    assert sentence.endswith(f"mend it with: chmod 600 {canned}")
     canned.chmod(0o600)
     ended = home.run("shocpp", "check", env={"SHOCPP_TOKEN": "correct-horse-battery"})
     assert "SHOCPP_TOKEN              set" in ended.stdout
@@ -95,11 +95,11 @@ def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Hom
     assert "horse" not in ended.stdout
 
 
-def test_several_workers_are_told_of_an_old_sqlite(serve: Callable[..., Server]) -> None:
+def test_several_workers_with_an_old_sqlite_are_noted(serve: Callable[..., Server]) -> None:
     home = serve(GUNICORN_CMD_ARGS="--workers 2").home
     wait_for(lambda: home.query("SELECT count(*) FROM worker") == [(2,)])
-    told = "2 processes serve chargers with SQLite" in home.run("shocpp", "check").stdout
-    assert told is (version_with_wal_race() is not None)
+    is_warned = "2 processes serve chargers with SQLite" in home.run("shocpp", "check").stdout
+    assert is_warned is (version_with_wal_race() is not None)
 
 
 EVENING = """\
@@ -109,13 +109,13 @@ EVENING = """\
 """
 
 
-def test_what_waits_for_a_human_is_told(home: Home) -> None:
+def test_a_case_under_review_is_noted(home: Home) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
-    told = home.run("shocpp", "check").stdout
-    assert "note   1 case waits for somebody to decide; see: shocpp review" in told
+    output = home.run("shocpp", "check").stdout
+    assert "note   1 case waits for somebody to decide; see: shocpp review" in output
 
 
-def test_records_of_a_lost_database_are_missed_and_taken_in(
+def test_records_of_a_lost_database_are_reported_and_imported(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
@@ -125,102 +125,110 @@ def test_records_of_a_lost_database_are_missed_and_taken_in(
     server = serve()
     remedy = f"shocpp import {home.folder / 'accounting'}"
     assert f"1 files there are not in the books; take them in with: {remedy}" in server.log()
-    (found,) = wrong(home)
-    assert found.endswith(f"are not in the books; take them in with: {remedy}")
+    (sentence,) = wrong(home)
+    assert sentence.endswith(f"are not in the books; take them in with: {remedy}")
     assert home.run(*remedy.split()).returncode == 0
     assert wrong(home) == []
     assert home.query("SELECT account, consumed_wh FROM accounting") == [("unassigned", 4_000)]
 
 
-# -- strangers -------------------------------------------------------------------------------------
+# -- security --------------------------------------------------------------------------------------
 
 PASSWORD = password_hash(b"secret12", b"salt", 1)
 
 
 def levels(home: Home, **environment: str) -> list[tuple[str, str]]:
-    """Every finding, the worst first."""
+    """Return level and sentence of every finding, the worst first."""
     ended = home.run("shocpp", "check", "--json", env=environment)
-    return [(one["level"], one["sentence"]) for one in json.loads(ended.stdout)["findings"]]
+    findings = json.loads(ended.stdout)["findings"]
+    return [(finding["level"], finding["sentence"]) for finding in findings]
 
 
 def chargers(home: Home, **entries: object) -> None:
-    """Its charge_points.json."""
+    """Write charge_points.json with these entries."""
     path = home.folder / "conf" / "charge_points.json"
     path.write_text(json.dumps(entries))
     path.chmod(0o600)
 
 
-def test_a_house_that_is_open_to_its_network_is_risky(home: Home) -> None:
+def test_a_server_that_lets_any_charger_of_its_network_in_is_risky(home: Home) -> None:
     home.run("shocpp", "migrate")
     open_to_all = "so any charger that reaches 0.0.0.0:8080 is let in"
-    found = levels(home, WS_ADDRESS="0.0.0.0")
-    assert [level for level, _ in found] == sorted(
-        (level for level, _ in found), key=["wrong", "risky", "note"].index
+    findings = levels(home, WS_ADDRESS="0.0.0.0")
+    assert [level for level, _ in findings] == sorted(
+        (level for level, _ in findings), key=["wrong", "risky", "note"].index
     )
-    assert any(level == "risky" and open_to_all in told for level, told in found)
-    assert any(level == "risky" and "8080 has no TLS: " in told for level, told in found)
+    risky = [sentence for level, sentence in findings if level == "risky"]
+    assert any(open_to_all in sentence for sentence in risky)
+    assert any("8080 has no TLS: " in sentence for sentence in risky)
     assert home.run("shocpp", "check", env={"WS_ADDRESS": "0.0.0.0"}).returncode == 1
     assert all(level == "note" for level, _ in levels(home))
 
 
 @pytest.mark.parametrize("entries", [None, {"*": {"auth": "none"}}])
-def test_a_house_that_is_open_behind_a_proxy_is_risky(
+def test_a_server_that_lets_any_charger_of_its_proxy_in_is_risky(
     home: Home, entries: dict[str, object] | None
 ) -> None:
     home.run("shocpp", "migrate")
     if entries is not None:
         chargers(home, **entries)
-    found = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
-    ((level, told),) = [one for one in found if "comes through the proxy is let in" in one[1]]
+    ((level, sentence),) = [
+        (level, sentence)
+        for level, sentence in levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
+        if "comes through the proxy is let in" in sentence
+    ]
     assert level == "risky"
-    assert str(home.charge_points_file) in told
+    assert str(home.charge_points_file) in sentence
 
 
-def test_what_everybody_can_change_is_wrong_and_mended_as_it_says(home: Home) -> None:
+def test_files_that_everybody_can_change_are_wrong_and_the_remedy_works(home: Home) -> None:
     home.run("shocpp", "migrate")
     home.tags_file.chmod(0o666)
     home.tags_file.parent.chmod(0o777)
-    found = wrong(home)
-    assert len(found) == 2
-    for told in found:
-        subprocess.run(told.partition("mend it with: ")[2].split(), check=True)
+    sentences = wrong(home)
+    assert len(sentences) == 2
+    for sentence in sentences:
+        subprocess.run(sentence.partition("mend it with: ")[2].split(), check=True)
     assert wrong(home) == []
 
 
-def test_accounts_that_are_not_there_are_begun_with_what_it_says(home: Home) -> None:
+def test_a_missing_tags_file_is_wrong_and_the_remedy_works(home: Home) -> None:
     home.run("shocpp", "migrate")
     home.tags_file.unlink()
-    (found,) = wrong(home)
-    subprocess.run(found.partition("begin with: ")[2].split(), check=True, cwd="/")
+    (sentence,) = wrong(home)
+    subprocess.run(sentence.partition("begin with: ")[2].split(), check=True, cwd="/")
     assert wrong(home) == []
 
 
 def test_with_passwords_and_a_proxy_nothing_is_risky(home: Home) -> None:
     home.run("shocpp", "migrate")
     chargers(home, garage={"password_hash": PASSWORD})
-    found = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
-    assert [told for level, told in found if level != "note"] == []
-    assert not any("is let in" in told for _, told in found)
-    around = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1", WS_ADDRESS="0.0.0.0")
-    assert any(level == "risky" and "can be reached without it" in told for level, told in around)
+    findings = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
+    assert [sentence for level, sentence in findings if level != "note"] == []
+    assert not any("is let in" in sentence for _, sentence in findings)
+    findings = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1", WS_ADDRESS="0.0.0.0")
+    risky = [sentence for level, sentence in findings if level == "risky"]
+    assert any("can be reached without it" in sentence for sentence in risky)
 
 
 def test_chargers_without_a_password_are_named(home: Home) -> None:
     home.run("shocpp", "migrate")
     chargers(home, garage={"password_hash": PASSWORD}, yard={"auth": "none"})
-    assert any("yard needs no password, so anybody" in told for _, told in levels(home))
+    sentences = [sentence for _, sentence in levels(home)]
+    assert any("yard needs no password, so anybody" in sentence for sentence in sentences)
     chargers(home, garage={"password_hash": PASSWORD}, **{"*": {"auth": "none"}})
-    told = [told for _, told in levels(home, WS_ADDRESS="0.0.0.0")]
+    sentences = [sentence for _, sentence in levels(home, WS_ADDRESS="0.0.0.0")]
     assert any(
-        "any charger without an entry that reaches" in one and 'take "*" out' in one for one in told
+        "any charger without an entry that reaches" in sentence and 'take "*" out' in sentence
+        for sentence in sentences
     )
 
 
 def test_a_list_that_cannot_be_read_is_wrong(home: Home) -> None:
     home.run("shocpp", "migrate")
     chargers(home, garage={"pasword_hash": PASSWORD})
-    (found,) = wrong(home)
-    assert "'pasword_hash' is unknown; there are password_hash, auth" in found
+    (sentence,) = wrong(home)
+    assert "'pasword_hash' is unknown; there are password_hash, auth" in sentence
 
 
 def test_hashes_that_everybody_can_read_are_wrong(home: Home) -> None:
@@ -228,31 +236,31 @@ def test_hashes_that_everybody_can_read_are_wrong(home: Home) -> None:
     chargers(home, garage={"password_hash": PASSWORD})
     path = home.folder / "conf" / "charge_points.json"
     path.chmod(0o644)
-    (found,) = wrong(home)
-    assert found.endswith(f"mend it with: chmod 600 {path}")
+    (sentence,) = wrong(home)
+    assert sentence.endswith(f"mend it with: chmod 600 {path}")
 
 
-def test_a_connected_charger_that_will_not_get_in_again_is_told(server: Server) -> None:
+def test_a_connected_charger_that_will_not_be_let_in_again_is_named(server: Server) -> None:
     with Charger(server, "yard") as yard:
         yard.boot()
         chargers(server.home, garage={"password_hash": PASSWORD})
-        (found,) = wrong(server.home)
-    assert found.startswith("yard is connected and not in ")
-    assert found.endswith("shocpp charge-points add yard")
+        (sentence,) = wrong(server.home)
+    assert sentence.startswith("yard is connected and not in ")
+    assert sentence.endswith("shocpp charge-points add yard")
 
 
-def test_a_misspelled_setting_or_key_is_told(home: Home) -> None:
+def test_a_misspelled_setting_or_key_is_named(home: Home) -> None:
     home.run("shocpp", "migrate")
-    told = levels(home, SHOCPP_TOKN="x", SHOCPP_SOMETHING="1")
+    findings = levels(home, SHOCPP_TOKN="x", SHOCPP_SOMETHING="1")
     assert (
         "wrong",
         "SHOCPP_TOKN is no setting of this program; did you mean SHOCPP_TOKEN?",
-    ) in told
-    assert any("SHOCPP_SOMETHING is no setting" in sentence for _, sentence in told)
+    ) in findings
+    assert any("SHOCPP_SOMETHING is no setting" in sentence for _, sentence in findings)
     home.tags_file.write_text(
         '[{"index": 1, "account": "a", "ids": ["1"], "expire": "2026-01-01"}]'
     )
-    assert any("'expire' of a means nothing here" in one for one in wrong(home))
+    assert any("'expire' of a means nothing here" in sentence for sentence in wrong(home))
 
 
 def test_a_clock_behind_the_books_is_wrong(home: Home) -> None:
@@ -265,15 +273,15 @@ def test_a_clock_behind_the_books_is_wrong(home: Home) -> None:
         env=home.environment,
         timeout=30,
     )
-    found = json.loads(ended.stdout)["findings"]
-    assert any("the clock is behind the newest record" in one["sentence"] for one in found)
+    sentences = [finding["sentence"] for finding in json.loads(ended.stdout)["findings"]]
+    assert any("the clock is behind the newest record" in sentence for sentence in sentences)
 
 
 def test_a_disk_that_is_nearly_full_is_wrong(home: Home) -> None:
     with small_disk(home.folder / "db", "16m"):
         home.run("shocpp", "migrate")
-        found = wrong(home)
-    assert any("MB are left for " in one and "make room" in one for one in found)
+        sentences = wrong(home)
+    assert any("MB are left for " in text and "make room" in text for text in sentences)
 
 
 def test_a_charge_points_json_that_cannot_be_read_is_wrong(home: Home) -> None:
@@ -282,10 +290,10 @@ def test_a_charge_points_json_that_cannot_be_read_is_wrong(home: Home) -> None:
     assert any("'garage' has no password" in sentence for sentence in wrong(home))
 
 
-def test_chargers_that_are_listed_and_have_not_been_here_are_named(home: Home) -> None:
+def test_chargers_that_are_listed_and_have_never_connected_are_named(home: Home) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
     listed = {name: {"auth": "none"} for name in ("GARAGE", "garrage", "*")}
     home.charge_points_file.write_text(json.dumps(listed))
-    told = home.run("shocpp", "check").stdout
-    assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; see" in told
-    assert told.count("has connected yet") == 1
+    output = home.run("shocpp", "check").stdout
+    assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; see" in output
+    assert output.count("has connected yet") == 1

@@ -1,4 +1,4 @@
-"""`shocpp tariffs check`: who pays what, and what is booked without a price."""
+"""Tests of `shocpp tariffs check`: the prices of each account, and records without a price."""
 
 import json
 from datetime import date
@@ -25,12 +25,12 @@ DAY = """\
 "timestamp":"2026-10-01T08:00:00Z"}]
 [2,"4","StopTransaction",{"transactionId":5,"meterStop":6000,"timestamp":"2026-10-01T09:00:00Z"}]
 """
-"""4 kWh of family-y, and 1 kWh of an unknown card, which nobody has to pay."""
+"""Frames of 4 kWh of family-y, and of 1 kWh of an unknown card, which nobody has to pay."""
 
 
 @pytest.fixture
-def house(home: Home) -> Home:
-    """A home with books and nothing in them."""
+def books(home: Home) -> Home:
+    """Return a home with an empty database."""
     assert home.run("shocpp", "migrate").returncode == 0
     return home
 
@@ -43,30 +43,31 @@ def save(home: Home, *entries: object, **flat_prices: object) -> None:
 
 
 def report(home: Home, today: date = date(2026, 11, 1)) -> TariffsReport:
+    """Return the report of a home as of a day."""
     with open_database(home.database) as db:
         return tariffs_report(db, home.settings, today)
 
 
-def test_without_a_file_it_says_how_to_begin(home: Home) -> None:
+def test_without_a_file_the_output_says_how_to_begin(home: Home) -> None:
     ended = home.run("shocpp", "tariffs", "check")
     path = home.settings.tariffs_file
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout == (f"no prices are set; begin with: cp conf/tariffs.json.example {path}\n")
-    told = json.loads(home.run("shocpp", "tariffs", "check", "--json").stdout)
-    assert told == {"file": None, "findings": []}
+    document = json.loads(home.run("shocpp", "tariffs", "check", "--json").stdout)
+    assert document == {"file": None, "findings": []}
 
 
-def test_every_account_is_told_with_its_prices(house: Home) -> None:
+def test_every_account_is_printed_with_its_prices(books: Home) -> None:
     vat = {"percent": 19, "included": True}
     night = Y | {"windows": [NIGHT], "base_fee_eur": 4.5, "vat": vat}
     net = {"percent": 7.5, "included": False}
     later = Y | {"valid_from": "2026-07-01", "ct_per_kwh": 30, "vat": net}
     flat = X | {"valid_until": "2026-12-31"}
-    save(house, night, later, flat, STAR, y2027=35, y2026="34.0")
-    all_of_it = (
+    save(books, night, later, flat, STAR, y2027=35, y2026="34.0")
+    terms = (
         "HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, base fee 4.5 EUR a month, VAT 19 % included"
     )
-    ended = house.run("shocpp", "tariffs", "check")
+    ended = books.run("shocpp", "tariffs", "check")
     assert ended.stdout.splitlines() == [
         "flat price of 2026: 34 ct/kWh",
         "flat price of 2027: 35 ct/kWh",
@@ -75,22 +76,22 @@ def test_every_account_is_told_with_its_prices(house: Home) -> None:
         "company-z (as *)",
         "  2026-01-01 on             30 ct/kWh",
         "family-y",
-        f"  2026-01-01 to 2026-06-30  {all_of_it}",
+        f"  2026-01-01 to 2026-06-30  {terms}",
         "  2026-07-01 on             30 ct/kWh, VAT 7.5 % excluded",
         "fine: nothing has to be mended",
     ]
     assert ended.returncode == 0
 
 
-def test_a_program_gets_an_object(house: Home) -> None:
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    save(house, Y | {"windows": [NIGHT], "valid_until": "2026-09-30"}, X, y2026=34)
-    ended = house.run("shocpp", "tariffs", "check", "--json")
-    told = json.loads(ended.stdout)
+def test_json_has_the_same_prices_and_findings(books: Home) -> None:
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(books, Y | {"windows": [NIGHT], "valid_until": "2026-09-30"}, X, y2026=34)
+    ended = books.run("shocpp", "tariffs", "check", "--json")
+    document = json.loads(ended.stdout)
     assert ended.returncode == 1
-    assert told["file"] == str(house.settings.tariffs_file)
-    assert told["flat_prices"] == {"2026": 340_000}
-    of_x, of_z, of_y = told["accounts"]
+    assert document["file"] == str(books.settings.tariffs_file)
+    assert document["flat_prices"] == {"2026": 340_000}
+    of_x, of_z, of_y = document["accounts"]
     assert (of_x["tariff"], of_x["periods"][0]["basis"]) == ("company-x", "flat")
     assert of_z == {"account": "company-z", "tariff": None, "periods": []}
     assert of_y["periods"] == [
@@ -108,7 +109,7 @@ def test_a_program_gets_an_object(house: Home) -> None:
             "vat_included": False,
         }
     ]
-    assert told["unpriced"] == [
+    assert document["unpriced"] == [
         {
             "month": "2026-10",
             "account": "family-y",
@@ -117,13 +118,13 @@ def test_a_program_gets_an_object(house: Home) -> None:
             "is_closed": False,
         }
     ]
-    assert told["findings"][0]["level"] == "wrong"
+    assert document["findings"][0]["level"] == "wrong"
 
 
-def test_what_is_booked_without_a_price_has_to_be_mended(house: Home) -> None:
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    save(house, Y | {"valid_from": "2026-11-01"})
-    ended = house.run("shocpp", "tariffs", "check")
+def test_a_record_without_a_price_is_wrong(books: Home) -> None:
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(books, Y | {"valid_from": "2026-11-01"})
+    ended = books.run("shocpp", "tariffs", "check")
     assert ended.returncode == 1
     assert (
         "WRONG  1 record of family-y in 2026-10 (4000 Wh) without a price; give family-y a tariff "
@@ -132,38 +133,38 @@ def test_what_is_booked_without_a_price_has_to_be_mended(house: Home) -> None:
     assert "unassigned" not in ended.stdout
 
 
-def test_what_was_booked_before_it_had_a_tariff_gets_its_price(house: Home) -> None:
-    """As when its paper is made."""
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    save(house, Y | {"valid_from": "2027-01-01"}, X, y2026=34)
-    (unpriced,) = report(house).unpriced
+def test_a_record_older_than_its_tariff_gets_its_price(books: Home) -> None:
+    """Printing the statement does the same."""
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(books, Y | {"valid_from": "2027-01-01"}, X, y2026=34)
+    (unpriced,) = report(books).unpriced
     assert unpriced == ("2026-10", "family-y", 1, 4_000, False)
-    save(house, Y, X, y2026=34)
-    assert report(house).unpriced == []
-    assert report(house).findings == []
-    assert house.query("SELECT count(*) FROM price") == [(1,)]
+    save(books, Y, X, y2026=34)
+    assert report(books).unpriced == []
+    assert report(books).findings == []
+    assert books.query("SELECT count(*) FROM price") == [(1,)]
 
 
-def test_an_account_without_any_tariff_may_be_meant_to_have_none(house: Home) -> None:
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    save(house, X, y2026=34)
-    (finding,) = report(house).findings
+def test_a_record_of_an_account_without_any_tariff_is_a_note(books: Home) -> None:
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    save(books, X, y2026=34)
+    (finding,) = report(books).findings
     assert (finding.level, "family-y in 2026-10 (4000 Wh)" in finding.sentence) == (NOTE, True)
 
 
-def test_a_closed_month_stays_without_prices(house: Home) -> None:
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    assert house.run("shocpp", "close", "2026", "10").returncode == 0
-    save(house, Y)
-    (finding,) = report(house).findings
+def test_a_closed_month_stays_without_prices(books: Home) -> None:
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    assert books.run("shocpp", "close", "2026", "10").returncode == 0
+    save(books, Y)
+    (finding,) = report(books).findings
     assert finding.level == NOTE
     assert finding.sentence.endswith("without a price; the month is closed, so it stays so")
 
 
-def test_a_flat_price_of_this_year_is_missed_before_others_are(house: Home) -> None:
-    save(house, X, y2027=34)
-    assert [finding.level for finding in report(house).findings] == [WRONG]
-    wrong, past = report(house, date(2028, 1, 1)).findings
+def test_a_missing_flat_price_of_this_year_is_wrong_and_of_others_a_note(books: Home) -> None:
+    save(books, X, y2027=34)
+    assert [finding.level for finding in report(books).findings] == [WRONG]
+    wrong, past = report(books, date(2028, 1, 1)).findings
     assert wrong == (
         WRONG,
         "company-x pays the flat price of 2028, which is missing; write it into flat_prices",
@@ -171,65 +172,65 @@ def test_a_flat_price_of_this_year_is_missed_before_others_are(house: Home) -> N
     assert (past.level, "flat price of 2026" in past.sentence) == (NOTE, True)
 
 
-def test_who_changes_the_method_within_a_year_is_named(house: Home) -> None:
-    save(house, Y, X | {"account": "family-y", "valid_from": "2026-07-01"}, y2026=34)
-    (finding,) = report(house).findings
+def test_an_account_with_both_kinds_of_price_in_a_year_is_noted(books: Home) -> None:
+    save(books, Y, X | {"account": "family-y", "valid_from": "2026-07-01"}, y2026=34)
+    (finding,) = report(books).findings
     assert finding.level == NOTE
     assert finding.sentence.startswith("family-y pays its own price and the flat one in 2026; ")
 
 
-def test_a_tariff_of_nobody_is_named(house: Home) -> None:
-    save(house, Y | {"account": "famly-y"})
-    (finding,) = report(house).findings
+def test_a_tariff_of_an_unknown_account_is_wrong(books: Home) -> None:
+    save(books, Y | {"account": "famly-y"})
+    (finding,) = report(books).findings
     assert finding.level == WRONG
     assert finding.sentence.startswith("there is a tariff of 'famly-y', but no such account; ")
 
 
-def test_an_account_that_is_only_in_the_books_is_told(house: Home) -> None:
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    house.tags_file.unlink()
-    save(house, Y)
-    assert [account.account for account in report(house).accounts] == ["family-y"]
+def test_an_account_that_is_only_in_the_database_is_printed(books: Home) -> None:
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    books.tags_file.unlink()
+    save(books, Y)
+    assert [account.account for account in report(books).accounts] == ["family-y"]
 
 
 @pytest.mark.parametrize("file", ["tariffs_file", "tags_file"])
-def test_a_broken_file_has_to_be_mended(house: Home, file: str) -> None:
-    save(house, Y)
-    house.run("shocpp-backend", "-c", "garage", stdin=DAY)
-    path = getattr(house.settings, file)
+def test_a_file_that_is_not_json_is_wrong(books: Home, file: str) -> None:
+    save(books, Y)
+    books.run("shocpp-backend", "-c", "garage", stdin=DAY)
+    path = getattr(books.settings, file)
     path.write_text("{")
-    ended = house.run("shocpp", "tariffs", "check")
+    ended = books.run("shocpp", "tariffs", "check")
     assert ended.returncode == 1
     assert f"WRONG  {path} is not JSON: " in ended.stdout
     assert "family-y" in ended.stdout
 
 
-def test_shocpp_check_names_the_file_and_what_is_wrong_with_it(house: Home) -> None:
-    fine = house.run("shocpp", "check")
-    path = house.settings.tariffs_file
+def test_shocpp_check_names_the_file_and_its_defect(books: Home) -> None:
+    fine = books.run("shocpp", "check")
+    path = books.settings.tariffs_file
     assert f"SHOCPP_TARIFFSFILE        {path}" in fine.stdout
     assert fine.returncode == 0
     path.write_text('{"tarifs": []}')
-    ended = house.run("shocpp", "check")
+    ended = books.run("shocpp", "check")
     assert ended.returncode == 1
     assert f"WRONG  {path}: 'tarifs' is unknown; there are flat_prices, tariffs" in ended.stdout
 
 
-def test_the_file_may_be_elsewhere(house: Home) -> None:
-    elsewhere = house.folder / "prices.json"
-    save(house, STAR)
-    house.settings.tariffs_file.rename(elsewhere)
-    ended = house.run("shocpp", "tariffs", "check", env={"SHOCPP_TARIFFSFILE": str(elsewhere)})
+def test_the_file_may_be_elsewhere(books: Home) -> None:
+    elsewhere = books.folder / "prices.json"
+    save(books, STAR)
+    books.settings.tariffs_file.rename(elsewhere)
+    ended = books.run("shocpp", "tariffs", "check", env={"SHOCPP_TARIFFSFILE": str(elsewhere)})
     assert "company-x (as *)" in ended.stdout
 
 
-def test_every_command_says_how_it_is_used(home: Home) -> None:
+def test_every_command_has_an_example_in_its_help(home: Home) -> None:
     for words in (("tariffs",), ("tariffs", "check")):
         assert "Example: shocpp tariffs check" in home.run("shocpp", *words, "--help").stdout
 
 
-def test_a_price_in_euros_is_asked_about(house: Home) -> None:
-    save(house, Y | {"ct_per_kwh": "0.3127"})
-    (finding,) = report(house).findings
+def test_a_price_in_euros_is_noted(books: Home) -> None:
+    save(books, Y | {"ct_per_kwh": "0.3127"})
+    (finding,) = report(books).findings
     assert finding.level == NOTE
     assert finding.sentence == "family-y pays 0.3127 ct/kWh; prices are in cents, not in euros"
