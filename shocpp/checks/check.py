@@ -66,11 +66,13 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
 
     A database that cannot be opened is a finding too. Raises ConfigError for an unknown time zone.
     """
+    # Before the checks: an unknown zone would end one of them in its middle.
     settings.check_zone()
     try:
         with open_database(settings.database) as db:
             unsorted = _run_checks(settings, db)
     except ShocppError as error:
+        # The files, the machine and the network can be checked all the same.
         unsorted = [Finding(WRONG, str(error)), *_run_checks(settings, None)]
     unsorted += check_environment(environment)
     return by_importance(unsorted)
@@ -217,3 +219,4 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_review,
     _check_workers,
 )
+"""All checks, the most important first; check_environment runs after them."""

@@ -27,6 +27,8 @@ from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.views import rows_of
 
 ADD = "shocpp charge-points add"
+"""The remedy for chargers without an entry or a password."""
+
 SECRETS_OF_OTHERS = (
     Path("/etc/shocpp.env"),
     Path("/etc/nginx/shocpp-token.conf"),
@@ -105,6 +107,7 @@ def _open_to_all(settings: Settings, allowlist: Allowlist) -> Finding:
         f"{any_charger} that {reaches} is let in, and can book energy to any card that it names; "
         f"{remedy}"
     )
+    # Only programs of this machine reach a loopback address without a proxy.
     is_reached = settings.trusted_proxies or not is_loopback(settings.address)
     return Finding(RISKY if is_reached else NOTE, sentence)
 

@@ -53,6 +53,7 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     """
     findings: list[Finding] = []
     tariffs, names = NO_TARIFFS, _names(db, settings, findings)
+    # Set missing prices first: the report lists only records that stay without one.
     for row in prices.unpriced_by_month(db):
         year, _, month = row.month.partition("-")
         price_unpriced(db, settings, int(year), int(month))

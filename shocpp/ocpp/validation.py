@@ -44,6 +44,8 @@ JSON_TYPES: dict[type, str] = {
     dict: "an object",
     type(None): "null",
 }
+"""The names of JSON types in sentences."""
+
 DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -88,6 +90,7 @@ _compiled: dict[tuple[int, bool], tuple[Fields, Check]] = {}
 
 
 def _check(field: Field, strict: bool) -> Check:
+    """Return the check of one value."""
     if field.json_type == "object":
         return _object(field.fields or {}, strict)
     if field.json_type == "array":
@@ -98,11 +101,13 @@ def _check(field: Field, strict: bool) -> Check:
 
 
 def _object(fields: Fields, strict: bool) -> Check:
+    """Return the check of an object; only the strict one refuses unknown members."""
     check = _members(fields, strict)
     return _refusing_unknown(fields, check) if strict else check
 
 
 def _members(fields: Fields, strict: bool) -> Check:
+    """Return the check of the known members of an object, in the order of the table."""
     # The commonest value is a string without rules. Its type is `plain`, and the loop itself
     # passes it: without a call for each of them, a MeterValues takes half the time.
     rows = []
@@ -128,6 +133,7 @@ def _members(fields: Fields, strict: bool) -> Check:
 
 
 def _refusing_unknown(fields: Fields, check_members: Check) -> Check:
+    """Return the check of an object that allows only the members of `fields`."""
     # Unknown names come before missing ones: a misspelled name is why the right one is missing.
     allowed = ", ".join(fields) or "none"
 
@@ -148,6 +154,7 @@ def _is_free(field: Field, strict: bool) -> bool:
 
 
 def _array(field: Field, strict: bool) -> Check:
+    """Return the check of an array and its items; only the strict one counts them."""
     check_item = _check(field.items or Field("object"), strict)
     min_items = field.min_items if strict else 0
 
@@ -165,6 +172,7 @@ def _array(field: Field, strict: bool) -> Check:
 
 
 def _string(field: Field, strict: bool) -> Check:
+    """Return the check of a string: its length in characters and, if strict, its format."""
     longest = field.max_length
     numbers = (int, float) if field.number_too and not strict else ()
     check_format = _check_of_format(field) if strict else None
@@ -193,6 +201,11 @@ def _check_of_format(field: Field) -> Check | None:
 def _matching(
     matches: Callable[[str], bool], wanted: str, *, may_hold_password: bool = False
 ) -> Check:
+    """Return the check of a string by a predicate.
+
+    The sentence repeats a wrong value, unless it may hold a password: a URI can.
+    """
+
     def check(value: Any) -> Flaw | None:
         if matches(value):
             return None
@@ -203,6 +216,7 @@ def _matching(
 
 
 def _number(field: Field, strict: bool) -> Check:
+    """Return the check of a number or integer: 64 bits, minimum and, if strict, decimals."""
     is_integer = field.json_type == "integer"
     wanted = "an integer" if is_integer else "a number"
     least = SMALLEST if field.minimum is None else field.minimum
@@ -253,6 +267,7 @@ def _is_day(year: int, month: int, day: int) -> bool:
 
 
 def _is_fraction_and_offset(text: str) -> bool:
+    """Return True for the end of a `date-time`: a fraction or none, then Z or an offset."""
     offset = text
     if text.startswith("."):
         offset = text[1:].lstrip("0123456789")
@@ -275,10 +290,12 @@ def is_uri(text: str) -> bool:
 
 
 def _mistyped(wanted: str, value: object) -> Flaw:
+    """Return the flaw of a value of the wrong JSON type; it names the type, never the value."""
     return TYPE, "", f"must be {wanted}; it is {_kind(value)}"
 
 
 def _kind(value: object) -> str:
+    """Return the name of a JSON type with its article."""
     # The only other type is Decimal: `frames.parse` makes it of an integer of thousands of digits.
     return JSON_TYPES.get(type(value), "a number of too many digits")
 
