@@ -25,8 +25,7 @@ from shocpp.ocpp.frames import Payload, UniqueId
 from shocpp.ocpp.validation import first_violation
 
 QUIET_MS = 30_000
-"""The time without Calls of ours after the first frame of a charger that sends no BootNotification.
-"""
+"""The wait after the first frame, before Calls of ours, if no BootNotification was answered."""
 
 REMEMBERED_ANSWERS = 8
 """The answers of one connection that are kept for repeated Calls."""
