@@ -1,4 +1,7 @@
-"""What the loop hands to the bookkeeper, and what comes back (a room)."""
+"""The jobs that the loop hands to the writer, and their results.
+
+A `token` identifies a connection: a Charge Point that connects again gets another one.
+"""
 
 from typing import NamedTuple, TypeGuard
 
@@ -9,11 +12,12 @@ from shocpp.store.charge_points.admissions import RefusedAttempts
 
 
 class Connect(NamedTuple):
-    """A conversation begins.
+    """A connection asks for its Charge Point. The result is Connected, Contested or Failed.
 
-    `otherwise` is the identity to take where `charge_point_id` is but a serial that the charger
-    itself has told, and belongs to another one. `is_sure` and `password` are those of `Admitted`.
-    `insists`: it is there again, after the connection it contests had time for a sign of life.
+    `remote` is the peer's address and port. If `charge_point_id` is a serial that the charger has
+    reported, `otherwise` is the identity to use if the serial belongs to another Charge Point.
+    `is_sure` and `password` are those of `Admitted`. `insists` is True when the connection asks
+    again, after the connection that it contests had time for a sign of life.
     """
 
     token: str
@@ -26,7 +30,11 @@ class Connect(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """The identity as it is spelled in the books, whether it was there before, and a warning."""
+    """The connection holds its Charge Point.
+
+    `charge_point_id` is spelled as when it was first seen. `known` is True if it was seen before.
+    `notice` is a warning for the log.
+    """
 
     charge_point_id: str
     known: bool
@@ -34,25 +42,28 @@ class Connected(NamedTuple):
 
 
 class Contested(NamedTuple):
-    """Another connection holds that identity, and has a while to show that it is alive."""
+    """Another connection holds this Charge Point, and must show a sign of life to keep it."""
 
     charge_point_id: str
 
 
 class Refuse(NamedTuple):
-    """Chargers were not let in."""
+    """Attempts to connect were refused. The result is None."""
 
     refused: tuple[RefusedAttempts, ...]
 
 
 class Disconnect(NamedTuple):
-    """A conversation has ended."""
+    """A connection has ended. The result is None."""
 
     token: str
 
 
 class Receive(NamedTuple):
-    """A frame and what it means. The result is the answer's text, or None where there is none."""
+    """A frame was received. The result is the text of the answer, None without one, or Failed.
+
+    `charge_point_id` is None until the connection has an identity. `event` is the parsed frame.
+    """
 
     token: str
     charge_point_id: str | None
@@ -62,7 +73,7 @@ class Receive(NamedTuple):
 
 
 class Send(NamedTuple):
-    """A frame of ours that is no answer, to be kept."""
+    """A frame that is not an answer was sent, and is to be stored. The result is None."""
 
     charge_point_id: str | None
     action: str
@@ -71,14 +82,17 @@ class Send(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Take a queued Call for this conversation. The result is whether it may be sent."""
+    """A connection wants to send a queued Call. The result is True if it may.
+
+    Only one connection may: the Call's row says which, so that no other worker sends it, too.
+    """
 
     token: str
     call: QueuedCall
 
 
 class Settle(NamedTuple):
-    """A Call of this conversation ends without an answer."""
+    """A Call of this connection has ended without an answer. The result is None."""
 
     token: str
     call_id: str
@@ -86,7 +100,10 @@ class Settle(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The result of a job that was not written; `unavailable` says that none can be just now."""
+    """The result of a job that was not written.
+
+    `unavailable` is True if no job can be written now, False if only this one cannot.
+    """
 
     reason: str
     unavailable: bool
@@ -96,7 +113,11 @@ Job = Connect | Disconnect | Receive | Refuse | Send | Claim | Settle
 
 
 class Look(NamedTuple):
-    """What a worker finds when its bell rings."""
+    """The result of a poll: rows that wait for this worker.
+
+    `calls` are Calls to its Charge Points. `superseded` are the tokens of connections to close, and
+    `contested` those of connections that must show a sign of life.
+    """
 
     calls: list[QueuedCall]
     superseded: list[str]
@@ -104,14 +125,17 @@ class Look(NamedTuple):
 
 
 def may_wait(job: Job) -> bool:
-    """Whether nobody waits for a job: a frame that is answered already, or that wants no answer."""
+    """Return True if the job may wait for the batch delay, because nobody waits for its result.
+
+    These are sent frames, and received ones that are answered already or need no answer.
+    """
     return isinstance(job, Send) or (
         isinstance(job, Receive) and isinstance(job.event, Answered | Ignored | Repeated)
     )
 
 
 def is_energy(job: Job) -> TypeGuard[Receive]:
-    """Whether the result of a job promises that energy is on disk."""
+    """Return True if the result of a job promises that energy is on disk (fsync)."""
     return (
         isinstance(job, Receive)
         and isinstance(job.event, Reported)

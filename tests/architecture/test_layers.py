@@ -126,13 +126,11 @@ MOST_FILES, MOST_LINES, MOST_LINES_OF_A_CLASS = 15, 350, 250
 
 ONE_WAY_THROUGH = 'the issue "One way through"'
 LARGE_FILES = {
-    "shocpp/bookkeeping/bookkeeping.py": (420, ONE_WAY_THROUGH),
     "shocpp/central_system/switchboard.py": (500, ONE_WAY_THROUGH),
 }
 """Files above the limit, with their own limit and the issue that brings them below it."""
 
 LARGE_CLASSES = {
-    ("shocpp/bookkeeping/bookkeeping.py", "Bookkeeping"): (360, ONE_WAY_THROUGH),
     ("shocpp/central_system/switchboard.py", "Switchboard"): (410, ONE_WAY_THROUGH),
     ("shocpp/demo/charge_point.py", "ChargePoint"): (300, ONE_WAY_THROUGH),
 }

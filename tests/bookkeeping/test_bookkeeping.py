@@ -668,7 +668,7 @@ def test_a_job_that_cannot_be_written_does_not_take_the_others_with_it(desk: Des
     results = desk.books.write([start, unwritable(), start], NOON_MS)
     assert results[0] == results[2]
     assert json.loads(results[0])[2]["idTagInfo"] == {"status": "Accepted"}
-    assert results[1] == Failed("it could not be written", unavailable=False)
+    assert results[1] == Failed("its message could not be written", unavailable=False)
     assert len(desk.query("SELECT * FROM started_transaction")) == 1
     assert desk.query("SELECT account FROM account") == ["family-y"]
 

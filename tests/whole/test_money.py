@@ -147,7 +147,7 @@ def test_a_start_without_a_time_that_its_successors_overtook_opens_nothing(tmp_p
     event = Connection(55).receive(text, desk.now_ms)
     late = Receive("slow", "garage", text, desk.now_ms, event)
     (answer,) = desk.books.write([late], desk.now_ms)
-    assert answer == Failed("a newer connection has taken its place", unavailable=False)
+    assert answer == Failed("a newer connection has replaced this one", unavailable=False)
     desk.stop(desk.start(9_000, timestamp=None), 12_000, timestamp=None)
     desk.stop(-1, 12_000, timestamp=None)
     assert desk.records() == [("family-y", 4_000, None), ("family-y", 3_000, None)]

@@ -1,0 +1,102 @@
+"""The rows that a write transaction collects and writes at its end.
+
+Frames and last-seen times are written in few statements instead of one statement a frame.
+"""
+
+from typing import NamedTuple
+
+from shocpp.ocpp.redaction import redacted
+from shocpp.store import doorbells
+from shocpp.store.charge_points import frames, identities
+from shocpp.store.database import Database
+
+LAST_SEEN_EVERY_MS = 5_000
+"""The smallest time between two writes of one Charge Point's last-seen time."""
+
+
+class Mark(NamedTuple):
+    """A state of a batch to go back to: its number of frames, and its new Charge Points."""
+
+    frames: int
+    new_rows: dict[str, int]
+
+
+class WriteBatch:
+    """The frames, last-seen times and doorbells of the current write transaction.
+
+    It also caches the row numbers of Charge Points from one transaction to the next.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._rows: dict[str, int] = {}
+        self._last_seen_ms: dict[int, int] = {}
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the uncommitted rest of the transaction before."""
+        self._frames: list[frames.FrameRow] = []
+        self._new_last_seen_ms: dict[int, int] = {}
+        self._new_rows: dict[str, int] = {}
+        self._doorbells: list[str] = []
+        self._next_frame: int | None = None
+
+    def charge_point_row(self, charge_point_id: str, now_ms: int) -> int:
+        """Return the row number of a Charge Point; a new identity gets a row."""
+        row = self._rows.get(charge_point_id) or self._new_rows.get(charge_point_id)
+        if row is None:
+            row = identities.enter(self._db, charge_point_id, now_ms)
+            self._new_rows[charge_point_id] = row
+        return row
+
+    def add_frame(
+        self, charge_point: int | None, direction: str, action: str, moment_ms: int, text: str
+    ) -> int:
+        """Add a frame without its secrets, and return the number that its row will have.
+
+        `direction` is `in` or `out`, seen from here. `charge_point` is a row number.
+        """
+        # Only this thread writes while the transaction is open, so the numbers are known before
+        # the rows are inserted together.
+        if self._next_frame is None:
+            self._next_frame = frames.next_id(self._db)
+        number = self._next_frame
+        self._next_frame += 1
+        self._frames.append(
+            frames.FrameRow(number, charge_point, direction, action, moment_ms, redacted(text))
+        )
+        return number
+
+    def note_last_seen(self, charge_point: int, received_ms: int) -> None:
+        """Note that a Charge Point has sent a frame at this time."""
+        # The absolute difference: after our clock was set back, times must be written again.
+        if abs(received_ms - self._last_seen_ms.get(charge_point, 0)) >= LAST_SEEN_EVERY_MS:
+            self._new_last_seen_ms[charge_point] = received_ms
+
+    def ring_after_commit(self, doorbell: str) -> None:
+        """Ring this doorbell when the transaction is committed."""
+        # A worker that is woken before the commit would not see the rows it is woken for.
+        self._doorbells.append(doorbell)
+
+    def mark(self) -> Mark:
+        """Return the present state, for `return_to`."""
+        return Mark(len(self._frames), dict(self._new_rows))
+
+    def return_to(self, mark: Mark) -> None:
+        """Drop the frames and new rows since a mark, because the database has undone them."""
+        del self._frames[mark.frames :]
+        self._new_rows = mark.new_rows
+
+    def write(self) -> None:
+        """Write the frames and last-seen times, inside the transaction."""
+        if self._frames:
+            frames.record(self._db, self._frames)
+        if self._new_last_seen_ms:
+            identities.heard(self._db, self._new_last_seen_ms)
+
+    def committed(self) -> None:
+        """Cache the committed rows, and ring the doorbells."""
+        self._last_seen_ms.update(self._new_last_seen_ms)
+        self._rows.update(self._new_rows)
+        for doorbell in self._doorbells:
+            doorbells.ring(doorbell)
