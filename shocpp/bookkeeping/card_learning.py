@@ -1,7 +1,7 @@
-"""Cards learned in place (a room): the next unknown one that is held to a charger.
+"""The learning of cards: the next unknown card that is held to a charger gets an account.
 
-The card is written into tags.json, which the server reads by itself; what it has charged before it
-was known goes to its account, as a decision of whoever learned it.
+The card is written into tags.json, which the server reads by itself. The energy that it has charged
+before goes to its account, by a decision of the person who learns it.
 """
 
 import time
@@ -21,18 +21,23 @@ from shocpp.store.books import records, transactions
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
 
-LOOK_EVERY_S = 0.1
+POLL_EVERY_S = 0.1
+"""The time between two polls for new frames."""
 
 
-class Shown(NamedTuple):
-    """A card that was held to the charger, and the account it belongs to already, if to one."""
+class PresentedCard(NamedTuple):
+    """A card that was held to a charger, and its account; None if it is unknown."""
 
     id_tag: str
     account: str | None
 
 
 class Learned(NamedTuple):
-    """What has come of a card: entries of decisions, and transactions that are still open."""
+    """The result of learning a card.
+
+    `made` are the entries for energy that is booked, `open_transactions` the number of transactions
+    that will be booked to the account.
+    """
 
     made: list[Made]
     open_transactions: int
@@ -40,14 +45,18 @@ class Learned(NamedTuple):
 
 def cards_shown(
     db: Database, settings: Settings, charge_point_id: str, timeout_s: float
-) -> Iterator[Shown]:
-    """The cards that are held to a charger after this call, as they come; Unreachable ends them."""
-    return _shown_after(frames.newest(db), db, settings, charge_point_id, timeout_s)
+) -> Iterator[PresentedCard]:
+    """Return the cards that are held to a charger after this call, as they come.
+
+    The iterator raises Unreachable after `timeout_s`.
+    """
+    # Not a generator itself: the newest frame is read at the call, not at the first card.
+    return _cards_after(frames.newest(db), db, settings, charge_point_id, timeout_s)
 
 
-def _shown_after(
+def _cards_after(
     last: int, db: Database, settings: Settings, charge_point_id: str, timeout_s: float
-) -> Iterator[Shown]:
+) -> Iterator[PresentedCard]:
     version = None
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -55,8 +64,8 @@ def _shown_after(
             for frame, text in frames.with_card(db, charge_point_id, last):
                 last, id_tag = frame, _id_tag(text)
                 if id_tag:
-                    yield Shown(id_tag, _account_of(db, settings, id_tag))
-        time.sleep(LOOK_EVERY_S)
+                    yield PresentedCard(id_tag, _account_of(db, settings, id_tag))
+        time.sleep(POLL_EVERY_S)
     raise Unreachable(
         f"no unknown card was held to {charge_point_id} within {timeout_s:g} s; try again, with "
         "more time: -t"
@@ -64,6 +73,7 @@ def _shown_after(
 
 
 def _id_tag(text: str) -> str | None:
+    """Return the idTag in the text of an Authorize or StartTransaction, or None."""
     event = Connection(0).receive(text, now_ms())
     fact = event.fact if isinstance(event, Reported) else None
     return fact.id_tag if isinstance(fact, AuthorizationRequested | TransactionStarted) else None
@@ -76,7 +86,7 @@ def _account_of(db: Database, settings: Settings, id_tag: str) -> str | None:
 
 
 def require_account(db: Database, settings: Settings, account: str) -> None:
-    """Raises UsageError where tags.json has no such account."""
+    """Raise UsageError if tags.json has no such account."""
     bound = transactions.account_names(db)
     try:
         names = load_accounts(settings.tags_file, bound).names()
@@ -84,26 +94,26 @@ def require_account(db: Database, settings: Settings, account: str) -> None:
         names = []
     if account not in names:
         raise UsageError(
-            f"{settings.tags_file} has no account {account!r}; one of: {', '.join(names)}; others "
-            "are made there"
+            f"{settings.tags_file} has no account {account!r}; one of: {', '.join(names)}; add "
+            "others there"
         )
 
 
 def learn_card(
     db: Database, settings: Settings, id_tag: str, account: str, decider: Decider
 ) -> Learned:
-    """Write a card into tags.json, and give its account what it has charged unknown.
+    """Write a card into tags.json, and book to its account the energy that it has charged.
 
-    Raises UsageError where there is no such account, ConfigError where the file cannot be changed.
+    Raises UsageError if there is no such account, ConfigError if the file cannot be changed.
     """
     add_card(settings.tags_file, transactions.account_names(db), account, id_tag)
     owner = owner_named(db, settings, account)
     key = id_tag_key(id_tag)
     made: list[Made] = []
     with db.writing():
-        said = f"{decider.by}: {decider.why}"
-        under_way = transactions.reassign_open(db, key, owner, said)
+        assigned_by = f"{decider.by}: {decider.why}"
+        open_transactions = transactions.reassign_open(db, key, owner, assigned_by)
         for number in records.unassigned_of(db, key):
             made += assigned(db, settings, str(number), owner, decider)
     write_files(db, settings)
-    return Learned(made, under_way)
+    return Learned(made, open_transactions)

@@ -1,8 +1,8 @@
-"""The chain of closed months (a room): what each link vouches for, its file, and the proof.
+"""The chain of closed months: its links, their files, and the proof that nothing was changed.
 
-A link is the hash of the month's paper, of all its records with their prices, and of the link
-before it. Whoever changes one of them afterwards would have to change every later link, and the
-hashes that were printed on papers since.
+A link is the hash of a month's statement, of all its records with their prices, and of the link
+before it. A later change to one of them would have to change every later link, and the hashes that
+were printed on statements since.
 """
 
 import hashlib
@@ -22,10 +22,13 @@ _FILES = "**/00_closed_*.json"
 
 
 def closing_of(db: Database, month: str, content: str, closed_ms: int, closed_by: str) -> Closing:
-    """The link that closes a month (YYYY-MM), after the last one there is."""
+    """Return the link that closes a month (YYYY-MM), after the last link of the chain.
+
+    `content` is the JSON text of the statement. Nothing is written.
+    """
     last = closings.chain(db)[-1:]
     count, digest = _digest(db, month)
-    bare = Closing(
+    unhashed = Closing(
         number=last[0].number + 1 if last else 1,
         month=month,
         closed_ms=closed_ms,
@@ -36,46 +39,52 @@ def closing_of(db: Database, month: str, content: str, closed_ms: int, closed_by
         previous=last[0].hash if last else "",
         hash="",
     )
-    return bare._replace(hash=_hash(bare))
+    return unhashed._replace(hash=_hash(unhashed))
 
 
 def _digest(db: Database, month: str) -> tuple[int, str]:
-    """How many records a month has, and the SHA-256 of what the books say of them."""
+    """Return the number of a month's records and the SHA-256 of all their columns and prices."""
+    # Row by row: a month may have a million records.
     digest, count = hashlib.sha256(), 0
-    for said in closings.vouched(db, month):
-        digest.update(said.encode() + b"\n")
+    for record_text in closings.vouched(db, month):
+        digest.update(record_text.encode() + b"\n")
         count += 1
     return count, digest.hexdigest()
 
 
 def _hash(closing: Closing) -> str:
-    told = json.dumps(closing._replace(hash=""), separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(told.encode()).hexdigest()
+    """Return the SHA-256 of a link; its own `hash` counts as empty."""
+    text = json.dumps(closing._replace(hash=""), separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Proved(NamedTuple):
-    """A link of the chain, and what is wrong with it; None: it is whole."""
+    """A link of the chain, and a sentence on the change that breaks it; None if it is whole."""
 
     closing: Closing
     broken: str | None
 
 
 def prove(db: Database, folder: Path) -> Iterator[Proved]:
-    """Each link from the first to the last, held against the books and against its file.
+    """Yield each link, from the first to the last, compared with its records and its file.
 
-    A link after a broken one is only as good as its own content.
+    `folder` is the accounting folder. A whole link after a broken one vouches only for its own
+    month.
     """
-    before = ""
-    for place, closing in enumerate(closings.chain(db), 1):
-        yield Proved(closing, _broken(db, folder, closing, place, before))
-        before = closing.hash
+    previous_hash = ""
+    for number, closing in enumerate(closings.chain(db), 1):
+        yield Proved(closing, _broken(db, folder, closing, number, previous_hash))
+        previous_hash = closing.hash
 
 
-def _broken(db: Database, folder: Path, closing: Closing, place: int, before: str) -> str | None:
-    if closing.number != place or closing.previous != before:
-        return "the link before it is not the one that it was linked to"
+def _broken(
+    db: Database, folder: Path, closing: Closing, number: int, previous_hash: str
+) -> str | None:
+    """Return a sentence on the first change that breaks a link, or None."""
+    if closing.number != number or closing.previous != previous_hash:
+        return "the link before it was changed or removed"
     if closing.hash != _hash(closing):
-        return "what was closed has been changed since"
+        return "this closing was changed after it was written"
     different = difference(db, closing)
     if different is not None:
         return different
@@ -83,14 +92,15 @@ def _broken(db: Database, folder: Path, closing: Closing, place: int, before: st
     try:
         filed = read_closing(path)
     except FileNotFoundError:
-        return None  # it is written again, as every file of the books
+        # A lost file breaks nothing: the server writes it again, as every accounting file.
+        return None
     except UsageError as error:
         return str(error)
-    return None if filed == closing else f"{path} says otherwise"
+    return None if filed == closing else f"{path} differs from the database"
 
 
 def difference(db: Database, closing: Closing) -> str | None:
-    """What the books say otherwise than a closing; None: its month is as it was closed."""
+    """Return a sentence on how a month's records differ from its closing, or None."""
     count, digest = _digest(db, closing.month)
     if count != closing.records:
         return f"{closing.records} records were closed, and there are {count}"
@@ -100,43 +110,51 @@ def difference(db: Database, closing: Closing) -> str | None:
 
 
 def unchained(db: Database, folder: Path) -> list[Path]:
-    """The files of closings that are no links here: the end of the chain was cut off, or lost."""
+    """Return the closings' files that are not links of this chain.
+
+    Where there are any, the end of the chain was cut off or lost.
+    """
     known = {Path(file_name(closing.month)).name for closing in closings.chain(db)}
     return [path for path in closing_paths(folder) if path.name not in known]
 
 
 def closing_paths(folder: Path) -> list[Path]:
-    """The files of closings below a folder."""
+    """Return the files of closings below a folder, in the order of their paths."""
     return sorted(folder.glob(_FILES))
 
 
 def file_name(month: str) -> str:
-    """The file of a closing, below the accounting folder."""
+    """Return the file of a closing, relative to the accounting folder; `month` is YYYY-MM."""
     return f"{month.replace('-', '/')}/00_closed_{month.replace('-', '_')}.json"
 
 
 def file_text(closing: Closing) -> str:
-    """A closing as its file tells it."""
-    told = closing._asdict()
-    told |= {"closed_at": format_timestamp(told.pop("closed_ms"))}
-    told |= {"content": json.loads(closing.content)}
-    return json.dumps(told, ensure_ascii=False, indent=2) + "\n"
+    """Return a closing as the JSON text of its file."""
+    values = closing._asdict()
+    values |= {"closed_at": format_timestamp(values.pop("closed_ms"))}
+    values |= {"content": json.loads(closing.content)}
+    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
 def read_closing(path: Path) -> Closing:
-    """The closing of a file; raises FileNotFoundError, or UsageError saying what is wrong."""
+    """Return the closing in a file.
+
+    Raises FileNotFoundError, or UsageError if it is not a closing or was changed.
+    """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         closed_ms = parse_timestamp(values.pop("closed_at"))
+        # The hash is over the text, so the content gets its one spelling back.
         values["content"] = content_text(values["content"])
-        told = Closing(closed_ms=closed_ms or 0, **values)
+        closing = Closing(closed_ms=closed_ms or 0, **values)
         kinds = (int, str, int, str, str, int, str, str, str)
-        if not all(type(value) is kind for value, kind in zip(told, kinds, strict=True)):
+        # Not isinstance: JSON's true is an int to Python.
+        if not all(type(value) is kind for value, kind in zip(closing, kinds, strict=True)):
             raise ValueError("a value has the wrong type")
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UsageError(f"{path} is not the closing of a month: {error}") from None
-    if told.hash != _hash(told):
+    if closing.hash != _hash(closing):
         raise UsageError(f"{path} has been changed since it was written")
-    return told
+    return closing

@@ -1,4 +1,4 @@
-"""Closing a month (a room): its paper is frozen, and from then on nothing comes into it."""
+"""The closing of a month: its statement is stored for ever, and no record enters it later."""
 
 from typing import NamedTuple
 
@@ -17,13 +17,13 @@ from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
 
 _UNPRICED = (
-    "Wh of priced accounts have no price, and now get none; write their tariff, and let each "
-    "record be booked again: shocpp review correct"
+    "Wh of accounts with prices have no price and get none any more; write their tariff, and book "
+    "each record again: shocpp review correct"
 )
 
 
 class Done(NamedTuple):
-    """A closed month; `left` are sentences on what it leaves for the open one."""
+    """A closed month; `left` are sentences about the work that it leaves to the open month."""
 
     closing: Closing
     left: tuple[str, ...]
@@ -38,14 +38,15 @@ def close(
     *,
     unpriced: bool = False,
 ) -> Done:
-    """Close a month; `unpriced`: although an account that has prices has records without one.
+    """Close a month; with `unpriced` also if an account with prices has records without one.
 
-    Raises UsageError where it is not over, is closed already, or accounting files are not in the
-    books; ConfigError where a file in conf/ cannot be read.
+    Raises UsageError if the month is not over, is closed already, lacks prices, or if accounting
+    files are not in the books; ConfigError if a file in conf/ cannot be read.
     """
     name, closed_ms = name_of(year, month), now_ms()
     _require_over(settings, year, month)
     _require_complete(db, settings)
+    # One transaction: a record that is booked meanwhile is in the statement or in the next month.
     with db.writing():
         former = closings.of_month(db, name)
         if former is not None:
@@ -75,12 +76,13 @@ def _require_over(settings: Settings, year: int, month: int) -> None:
 
 
 def _require_complete(db: Database, settings: Settings) -> None:
+    """Raise UsageError if accounting files are not in the database, as after its loss."""
     folder = settings.accounting_folder
     lost = [*missing_in_the_books(db, folder), *unchained(db, folder)]
     if lost:
         raise UsageError(
-            f"{len(lost)} accounting files such as {lost[0]} are not in the books; take them in "
-            f"first: shocpp import {folder} (which says what is wrong with those that it refuses)"
+            f"{len(lost)} accounting files such as {lost[0]} are not in the books; import them "
+            f"first: shocpp import {folder} (it names the reason for each file that it refuses)"
         )
 
 
@@ -98,18 +100,19 @@ def _require_prices(statement: Statement) -> None:
 
 
 def _left(statement: Statement) -> list[str]:
-    """What is decided, stopped or priced later comes into the open month."""
+    """Return sentences about energy that a decision, stop or price brings into the open month."""
     unpriced_wh = sum(sums.unpriced_wh for sums in statement.accounts if sums.total_ct is not None)
-    told = (
+    counts = (
         (len(statement.under_review), "cases are under review; decide: shocpp review"),
         (statement.unassigned_wh, "Wh are of unknown cards; assign them: shocpp review"),
         (len(statement.unfinished), "transactions have no stop yet; see: shocpp transactions"),
         (unpriced_wh, _UNPRICED),
     )
-    return [f"{count} {what}" for count, what in told if count]
+    return [f"{count} {rest}" for count, rest in counts if count]
 
 
 def _open_before(db: Database, year: int, month: int) -> list[str]:
+    """Return a sentence about earlier months of the year that are open, if there are any."""
     before = [
         name_of(year, other)
         for other in statement_records.months(db, year)

@@ -1,8 +1,8 @@
-"""Where a record goes in the books (a room): its month, its price, and the name of its file.
+"""The posting of records: their month, their price, and the name of their file.
 
-Every record passes here, whether a charger's stop or a human's decision made it. What belongs to a
-closed month goes into the open one, and says so; its price is still that of the time in which the
-energy flowed.
+Every record passes here, both those of a StopTransaction and those of a human's decision. A record
+of a closed month goes into the open month and says so. Its price is still that of the time in which
+the energy flowed.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from shocpp.store.database import Database
 
 
 class Posted(NamedTuple):
-    """A record as it is in the books."""
+    """A record as it was written: its number, and its month and file."""
 
     number: int
     record: Record
@@ -29,52 +29,60 @@ class Posted(NamedTuple):
 
 
 class Posting:
-    """The posting of records into one database, inside the caller's write transactions."""
+    """The posting of records into one database, inside the caller's write transactions.
+
+    `zone` is the local time that months follow.
+    """
 
     def __init__(self, db: Database, zone: ZoneInfo, tariffs: TariffsFile) -> None:
         self._db = db
         self._zone = zone
         self._tariffs = tariffs
 
-    def post(self, origin: Origin, record: Record, posted_ms: int, *said: object) -> Posted:
-        """Put a record into the books; what is `said` of the same record names its file."""
-        place = _place(record.billed_ms, self._zone, *said)
-        if closings.is_closed(self._db, place.month):
-            record = late_record(record, place.month, open_ms(self._db, posted_ms, self._zone))
-            place = _place(record.billed_ms, self._zone, *said)
-        number = records.record(self._db, origin, record, place, posted_ms)
+    def post(self, origin: Origin, record: Record, posted_ms: int, *name_parts: object) -> Posted:
+        """Write a record and its price, and return it as it was written.
+
+        The file name is a hash of `name_parts`: the same parts always give the same name.
+        """
+        location = _hashed_location(record.billed_ms, self._zone, *name_parts)
+        if closings.is_closed(self._db, location.month):
+            record = late_record(record, location.month, open_ms(self._db, posted_ms, self._zone))
+            location = _hashed_location(record.billed_ms, self._zone, *name_parts)
+        number = records.record(self._db, origin, record, location, posted_ms)
         price = self._price(origin, record)
         if price is not None:
             prices.freeze(self._db, number, price, posted_ms)
-        return Posted(number, record, place)
+        return Posted(number, record, location)
 
     def accounts_to_price(self, month: str) -> list[str]:
-        """The accounts with a tariff that have records of a month (YYYY-MM) without a price."""
+        """Return the accounts that have a tariff, and unpriced records in a month (YYYY-MM)."""
         tariffs = self._tariffs.tariffs()
         unpriced = prices.unpriced_accounts(self._db, month) if tariffs.by_account else []
         return [account for account in unpriced if tariffs.periods(account)]
 
     def price_unpriced(self, month: str, priced_ms: int) -> None:
-        """Price what had no tariff when it was booked and has one now.
+        """Set the prices of records in a month (YYYY-MM) that had no tariff when they were booked.
 
-        Only what has never had a price gets one. Their files are written again, with it.
+        A price that was set once never changes. The files of these records are written again.
         """
         priced = []
         for account in self.accounts_to_price(month):
             for number in prices.unpriced(self._db, month, account):
-                found = records.stored(self._db, number)
-                price = found and self._price(found.origin, found.record)
+                stored = records.stored(self._db, number)
+                price = stored and self._price(stored.origin, stored.record)
                 if price:
                     prices.freeze(self._db, number, price, priced_ms)
                     priced.append(number)
         records.take_back(self._db, priced)
 
     def _price(self, origin: Origin, record: Record) -> Price | None:
+        """Return the price of a record, or None if it has no energy to pay for or no tariff."""
         if origin.entry == "dismissal":
             return None
         if origin.entry == "reversal":
-            frozen = prices.of_record(self._db, origin.replaces or 0)
-            return None if frozen is None else reversed_price(frozen.price)
+            # Not by today's tariffs: a reversal and its record must come to zero.
+            original = prices.of_record(self._db, origin.replaces or 0)
+            return None if original is None else reversed_price(original.price)
         row, db = origin.started_transaction, self._db
         return self._tariffs.tariffs().price(
             record, lambda: [] if row is None else readings.of_transaction(db, row), self._zone
@@ -82,25 +90,29 @@ class Posting:
 
 
 def posting(db: Database, settings: Settings) -> Posting:
-    """The posting of a process that is no server."""
+    """Return the posting of a process that is not a server, with its own tariffs.json."""
     return Posting(db, settings.zone, TariffsFile(settings.tariffs_file))
 
 
 def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
-    """This moment, or, where a clock that was wrong has closed its month, the next open one."""
+    """Return this moment, or the start of the next open month if its own month is closed.
+
+    The present month can be closed if the clock was wrong when somebody closed it.
+    """
     while closings.is_closed(db, month_of(moment_ms, zone)):
         first = datetime.fromtimestamp(moment_ms / 1000, zone).replace(day=1)
+        # 32 days after the first of a month are in the next one, whatever its length.
         moment_ms = int((first + timedelta(days=32)).replace(day=1).timestamp() * 1000)
     return moment_ms
 
 
 def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
-    """The place of a record whose file has its name already."""
+    """Return the location of a record at this moment, whose file has this name already."""
     local = local_time(month_ms, zone)
     return RecordLocation(local[:7], local, file_name)
 
 
-def _place(billed_ms: int, zone: ZoneInfo, *said: object) -> RecordLocation:
-    """The name of a file comes from numbers and a hash only: no charger has a part in a path."""
-    digest = hashlib.sha256("\n".join(map(str, said)).encode()).hexdigest()
+def _hashed_location(billed_ms: int, zone: ZoneInfo, *name_parts: object) -> RecordLocation:
+    # Digits and a hash only: a text from a charger must have no part in a path.
+    digest = hashlib.sha256("\n".join(map(str, name_parts)).encode()).hexdigest()
     return place_in(billed_ms, zone, f"{billed_ms // 1000}-{digest[:12]}.json")

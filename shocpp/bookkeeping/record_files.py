@@ -1,9 +1,8 @@
-"""Accounting records as files (a room): the seed's form, one JSON file a record.
+"""The accounting files: one JSON file a record, in the format of the seed's scripts.
 
-The database is the truth and this its outbox: a record without a file gets one after its commit, at
-the latest at the next start, and gets it again when it is gone. Names come from numbers and a hash
-of the stop, so writing one twice changes nothing, and whatever a charger sends has no part in a
-path.
+The database is the truth. A record without a file gets one after its commit, at the latest at the
+next start, and gets it again if the file is lost. A file name consists of a time and a hash, so
+writing a file twice changes nothing, and no text from a charger becomes part of a path.
 """
 
 import contextlib
@@ -27,32 +26,37 @@ from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 16
-"""Files a slice: on an SD card each costs an fsync of up to 20 ms."""
+FILES_AT_ONCE = 16
+"""The number of files in a slice: on an SD card the fsync of each takes up to 20 ms."""
 
 LEFTOVER_S = 600.0
+"""The age from which on a partial file is taken for one of a killed process."""
 
 _NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
 
 
 def seed_format(row: AccountingRow) -> dict[str, str]:
-    """The seed's six keys in the seed's spelling: all strings."""
+    """Return the seed's six keys in the seed's spelling, all as strings."""
     return {key: str(getattr(row, key)) for key in _SEED_KEYS}
 
 
-def file_form(record: Unexported) -> dict[str, object]:
-    """The seed's keys as strings, then ours with their types, and what the charger said."""
+def file_content(record: Unexported) -> dict[str, object]:
+    """Return the content of a record's file.
+
+    First come the seed's keys as strings, then ours with their types, then the price and the
+    columns that `rebuild` makes the transaction and its stop from.
+    """
     row = record.row
     typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
-    price = None if record.price is None else price_form(record.price)
-    said = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
-    return {**seed_format(row), **typed, **said}
+    price = None if record.price is None else price_content(record.price)
+    nested = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
+    return {**seed_format(row), **typed, **nested}
 
 
-def price_form(frozen: Frozen) -> dict[str, object]:
-    """What a record's file keeps of its price."""
-    priced_ms, (amount_ct, parts, note) = frozen
+def price_content(priced: Frozen) -> dict[str, object]:
+    """Return the price of a record as its file holds it; amounts are in cents."""
+    priced_ms, (amount_ct, parts, note) = priced
     return {
         "priced_at": format_timestamp(priced_ms),
         "amount_ct": amount_ct,
@@ -62,40 +66,45 @@ def price_form(frozen: Frozen) -> dict[str, object]:
 
 
 class RecordFiles:
-    """The accounting folder."""
+    """The accounting folder, with the files of records and of closed months."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def sweep(self) -> None:
-        """Remove what killed processes have left half written."""
+        """Remove the partial files of killed processes."""
         for partial in self.folder.glob("*/*/.*.json.*"):
             with contextlib.suppress(OSError):
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
 
     def take_back(self, db: Database) -> bool:
-        """Put what has lost its file back into the outbox; whether there is any."""
+        """Put records and closings without their file back into the outbox.
+
+        Returns True if there are any.
+        """
         with db.reading():
             exported = records.exported(db)
             closed = closings.exported(db)
-        gone: list[int] = []
+        missing: list[int] = []
         for month, numbers in exported.items():
-            gone += [numbers[name] for name in numbers.keys() - self._names(month)]
-        opened = [
+            missing += [numbers[name] for name in numbers.keys() - self._names(month)]
+        missing_closings = [
             number
             for number, month in closed.items()
             if not (self.folder / file_name(month)).exists()
         ]
-        lost = len(gone) + len(opened)
-        if lost:
-            log.warning("%d files are gone from %s and are written again", lost, self.folder)
+        count = len(missing) + len(missing_closings)
+        if count:
+            log.warning("%d files are missing in %s and are written again", count, self.folder)
             with db.writing(durable=False):
-                records.take_back(db, gone)
-                closings.mark_exported(db, opened, None)
-        return bool(lost)
+                records.take_back(db, missing)
+                closings.mark_exported(db, missing_closings, None)
+        return bool(count)
 
     def _names(self, month: str) -> set[str]:
+        """Return the names of the files of a month (YYYY-MM); the set is empty without a folder."""
+        # One listing of the folder costs less than a stat for every record.
         try:
             return set(os.listdir(self._folder_of(month)))
         except OSError:
@@ -105,15 +114,15 @@ class RecordFiles:
         return self.folder.joinpath(*month.split("-"))
 
     def export(self, db: Database, exported_ms: int) -> bool:
-        """Write a slice of the files that are missing; whether there may be more.
+        """Write a slice of the files that are missing; return True if there may be more.
 
-        Raises OSError when the folder cannot be written; the records stay in the outbox.
+        Raises OSError if the folder cannot be written; the records stay in the outbox.
         """
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, parents=True)
             self.take_back(db)
         with db.reading():
-            waiting = records.unexported(db, AT_ONCE)
+            waiting = records.unexported(db, FILES_AT_ONCE)
             closed = closings.unexported(db)
         if not waiting and not closed:
             return False
@@ -121,21 +130,25 @@ class RecordFiles:
             self._write_record(record)
         for closing in closed:
             self._write(self.folder / file_name(closing.month), file_text(closing))
+        # After the files: a process that is killed in between writes them a second time.
         with db.writing(durable=False):
             records.mark_exported(db, waiting, exported_ms)
             closings.mark_exported(db, [closing.number for closing in closed], exported_ms)
-        return len(waiting) == AT_ONCE
+        return len(waiting) == FILES_AT_ONCE
 
     def _write_record(self, record: Unexported) -> None:
+        """Write the file of a record, unless it exists with the same content."""
         path = self._folder_of(record.month) / record.file_name
-        # Written again is one that has got its price since, or signed values, and the seed's.
+        # The content has changed only if the record has got its price or signed values since, or
+        # if the file is one of the seed's.
         priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
         again = priced_since or bool(record.signed) or record.row.provenance == "imported"
         if again or not path.exists():
-            text = json.dumps(file_form(record), ensure_ascii=False, indent=2) + "\n"
+            text = json.dumps(file_content(record), ensure_ascii=False, indent=2) + "\n"
             self._write(path, text, again=again)
 
     def _write(self, path: Path, text: str, *, again: bool = False) -> None:
+        """Write a file under a partial name, and rename it when it is whole and on disk."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         partial = path.with_name(f".{path.name}.{random_uuid()}")
         try:
@@ -149,13 +162,16 @@ class RecordFiles:
 
 
 def write_files(db: Database, settings: Settings) -> None:
-    """Write the files of new records; those that cannot be written now, a server will write."""
+    """Write all missing accounting files.
+
+    If the folder cannot be written, warns; a server writes the files later.
+    """
     files = RecordFiles(settings.accounting_folder)
     try:
         while files.export(db, now_ms()):
             pass
     except OSError as error:
-        log.warning("record files are written later, because now they cannot be: %s", error)
+        log.warning("record files are written later; they cannot be written now: %s", error)
 
 
 def _private(path: str, flags: int) -> int:
@@ -163,14 +179,19 @@ def _private(path: str, flags: int) -> int:
 
 
 def _put(partial: Path, path: Path, again: bool) -> None:
-    """Give the file its name, unless another worker was faster; the name is on disk after it."""
+    """Give a partial file its name, and sync the folder.
+
+    Replaces a file of that name only if `again` is True: otherwise another worker was faster.
+    """
     try:
         if again:
             os.replace(partial, path)
         else:
+            # A link fails if the name exists; a rename would replace the file.
             os.link(partial, path)
     except FileExistsError:
         return
+    # A new name is on disk only after its folder is synced.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -179,17 +200,18 @@ def _put(partial: Path, path: Path, again: bool) -> None:
 
 
 def record_paths(path: Path) -> list[Path]:
-    """The accounting files at a path, a file or a folder, in the order of their times.
+    """Return the accounting files at a path, a file or a folder, in the order of their times.
 
-    Of two of one name, which an import that was cut off has left, the one that was moved into a
-    later month goes first.
+    An import that was cut off leaves two files of one name. Of these, the one that was moved into
+    a later month comes first. Raises UsageError if there is no such file or folder.
     """
     if not path.exists():
         raise UsageError(f"{path} does not exist; name an accounting folder or one of its files")
     if path.is_file() and not _NAME.fullmatch(path.name):
         raise UsageError(f"{path} is not named like a record: 1693727530-0326fd891def.json")
-    found = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
-    return sorted((file for file in found if _NAME.fullmatch(file.name)), key=_age)
+    # Sorted twice: the second sort is stable, and keeps the later folder of one name first.
+    paths = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
+    return sorted((file for file in paths if _NAME.fullmatch(file.name)), key=_age)
 
 
 def _age(path: Path) -> tuple[int, str]:
@@ -197,9 +219,11 @@ def _age(path: Path) -> tuple[int, str]:
 
 
 def missing_in_the_books(db: Database, folder: Path) -> list[Path]:
-    """The accounting files in a folder that are no records here, as after a lost database."""
+    """Return the accounting files in a folder that have no record, as after a lost database."""
     if not folder.is_dir():
         return []
-    paths = record_paths(folder)  # before the records: a file comes after its record
+    # Files before records: a file is written after its record, so none is missed by a server
+    # that books meanwhile.
+    paths = record_paths(folder)
     known = records.file_names(db)
     return [path for path in paths if path.name not in known]

@@ -1,9 +1,9 @@
-"""What needs a human, decided (a room): the account, the readings, or that nobody owes it.
+"""The decisions of humans about energy: its account, its readings, or that nobody owes it.
 
-A reference is what `shocpp review` lists: `12` an accounting record, `T5` a transaction that was
-never stopped, `G12` a gap before a record; or a record's file, as papers name it. Each decision is
-written as entries of their own, with who and why, in one write transaction; their files are written
-like those of any record.
+A reference is one that `shocpp review` lists: `12` an accounting record, `T5` a transaction that
+was never stopped, `G12` a gap before a record. Or it is the name of a record's file, as statements
+print it. A decision adds entries, with its author and reason, in one write transaction. No record
+is changed; the entries get accounting files like every record.
 """
 
 import re
@@ -26,34 +26,40 @@ _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
 
 
 class Decider(NamedTuple):
-    """Who decides, and why."""
+    """The author of a decision (`by`) and the reason (`why`)."""
 
     by: str
     why: str
 
 
 class Made(NamedTuple):
-    """An entry that a decision has made, as it is in the books."""
+    """An entry that a decision has written: `reversal`, `replacement` or `dismissal`."""
 
     entry: str
     posted: Posted
 
 
 class Subject(NamedTuple):
-    """What a decision is about: a record, or what looks like one under review."""
+    """The subject of a decision: a record, or a transaction or gap in the form of a record.
+
+    `name_part` goes into the names of the entries' files.
+    """
 
     record: Record
     origin: Origin
-    said: str
+    name_part: str
 
 
 def owner_named(db: Database, settings: Settings, name: str) -> Owner:
-    """The account of this name, in tags.json or in the books; UsageError where there is none."""
+    """Return the account of this name, from tags.json or the books.
+
+    Raises UsageError if there is none.
+    """
     known = owners(settings.tags_file, transactions.account_names(db))
     if name not in known:
         raise UsageError(
             f"there is no account {name!r}; one of: {', '.join(sorted(known))}; "
-            f"others are made in {settings.tags_file}"
+            f"add others in {settings.tags_file}"
         )
     return known[name]
 
@@ -61,7 +67,10 @@ def owner_named(db: Database, settings: Settings, name: str) -> Owner:
 def assign(
     db: Database, settings: Settings, reference: str, account: str, decider: Decider
 ) -> list[Made]:
-    """Let an account answer for the energy of a record, a transaction or a gap."""
+    """Book the energy of a record, a transaction or a gap to an account.
+
+    Returns the entries. Raises UsageError if there is no such account or subject.
+    """
     owner = owner_named(db, settings, account)
     with db.writing():
         made = assigned(db, settings, reference, owner, decider)
@@ -72,12 +81,12 @@ def assign(
 def assigned(
     db: Database, settings: Settings, reference: str, owner: Owner, decider: Decider
 ) -> list[Made]:
-    """The same inside the caller's write transaction."""
+    """Book the energy of a subject to an account, inside the caller's write transaction."""
     subject = _subject(db, reference)
     if subject.origin.entry == "dismissal":
         raise UsageError(
-            f"record {reference} says that nobody owes it, and holds no energy to assign; say what "
-            f"was measured: shocpp review correct {reference} --account {owner.account}"
+            f"record {reference} is a dismissal and holds no energy to assign; give the readings: "
+            f"shocpp review correct {reference} --account {owner.account}"
         )
     return _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
 
@@ -90,22 +99,29 @@ def correct(
     account: str | None,
     decider: Decider,
 ) -> list[Made]:
-    """Give a record, a transaction or a gap other readings, and maybe another account."""
+    """Book a record, a transaction or a gap with other readings, and with an account if given.
+
+    Returns the entries. Raises UsageError if the readings do not agree with each other.
+    """
     owner = owner_named(db, settings, account) if account is not None else None
     with db.writing():
         subject = _subject(db, reference)
         record = subject.record
-        stays = Owner(record.account_index, record.account)
+        present_owner = Owner(record.account_index, record.account)
         if subject.origin.entry == "dismissal" and measured == Measured():
-            measured = Measured(record.begin_wh, record.end_wh)  # what nobody was to owe
-        entries = decisions.correct(record, owner or stays, measured)
+            # A dismissal has no energy, but still the readings of the energy that it dismissed.
+            measured = Measured(record.begin_wh, record.end_wh)
+        entries = decisions.correct(record, owner or present_owner, measured)
         made = _write(db, settings, subject, entries, decider)
     write_files(db, settings)
     return made
 
 
 def dismiss(db: Database, settings: Settings, reference: str, decider: Decider) -> list[Made]:
-    """Say that nobody owes the energy of a record, a transaction or a gap."""
+    """Decide that nobody owes the energy of a record, a transaction or a gap.
+
+    Returns the entries. Raises UsageError if there is no such subject.
+    """
     with db.writing():
         subject = _subject(db, reference)
         made = _write(db, settings, subject, decisions.dismiss(subject.record), decider)
@@ -114,6 +130,7 @@ def dismiss(db: Database, settings: Settings, reference: str, decider: Decider) 
 
 
 def _subject(db: Database, reference: str) -> Subject:
+    """Return the subject of a reference; raises UsageError if there is none."""
     if reference.isascii() and reference.isdigit():
         return _record(db, int(reference))
     if _FILE_NAME.fullmatch(reference):
@@ -133,28 +150,32 @@ def _number_of(db: Database, name: str) -> int:
 
 
 def _record(db: Database, number: int) -> Subject:
-    found = records.stored(db, number) if number < 2**63 else None
-    if found is None:
+    # SQLite raises OverflowError for a larger integer.
+    stored = records.stored(db, number) if number < 2**63 else None
+    if stored is None:
         raise UsageError(f"there is no record {number}; see: shocpp review")
-    if found.replaced_by is not None:
+    if stored.replaced_by is not None:
         raise UsageError(
-            f"record {number} is decided already; what holds in its stead is {found.replaced_by}"
+            f"record {number} is decided already; the record in force is {stored.replaced_by}"
         )
-    if found.origin.entry == "reversal":
-        raise UsageError(f"record {number} only takes record {found.origin.replaces} away")
-    origin = found.origin._replace(received_stop=None, replaces=number)
-    return Subject(found.record, origin, found.place.file_name)
+    if stored.origin.entry == "reversal":
+        raise UsageError(
+            f"record {number} is only the reversal of record {stored.origin.replaces}; "
+            "see: shocpp review"
+        )
+    origin = stored.origin._replace(received_stop=None, replaces=number)
+    return Subject(stored.record, origin, stored.place.file_name)
 
 
 def _transaction(db: Database, row: int) -> Subject:
-    found = transactions.orphan(db, row)
-    if found is None:
+    orphan = transactions.orphan(db, row)
+    if orphan is None:
         raise UsageError(
             f"T{row} is no orphaned transaction; the open ones end with their stop; "
             "see: shocpp review"
         )
-    record = decisions.orphan_record(found.transaction, found.end_wh, found.last_ms)
-    return Subject(record, Origin(found.charge_point, None, row), f"transaction {row}")
+    record = decisions.orphan_record(orphan.transaction, orphan.end_wh, orphan.last_ms)
+    return Subject(record, Origin(orphan.charge_point, None, row), f"transaction {row}")
 
 
 def _gap(db: Database, reference: str) -> Subject:
@@ -174,6 +195,7 @@ def _write(
     entries: tuple[Entry, ...],
     decider: Decider,
 ) -> list[Made]:
+    """Post the entries of a decision, and end an orphaned transaction that it is about."""
     decided_ms = now_ms()
     books = posting(db, settings)
     made = []
@@ -181,13 +203,16 @@ def _write(
         origin = subject.origin._replace(
             entry=entry, decided_by=decider.by, decided_why=decider.why
         )
-        said = (subject.said, entry, decided_ms)
-        made.append(Made(entry, books.post(origin, record, decided_ms, *said)))
+        name_parts = (subject.name_part, entry, decided_ms)
+        made.append(Made(entry, books.post(origin, record, decided_ms, *name_parts)))
     if subject.origin.replaces is None and subject.origin.started_transaction is not None:
         transactions.end_orphan(db, subject.origin.started_transaction, _covered_to_wh(entries[-1]))
     return made
 
 
 def _covered_to_wh(entry: Entry) -> int:
-    """Up to where a decision has booked a transaction: a stop that comes all the same books on."""
+    """Return the reading up to which a decision has booked a transaction, in Wh.
+
+    A stop that comes later books only the rest. After a dismissal it books all.
+    """
     return entry.record.begin_wh if entry.entry == "dismissal" else entry.record.end_wh

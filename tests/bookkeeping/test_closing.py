@@ -178,7 +178,10 @@ def test_what_was_closed_without_a_price_is_booked_again_at_its_price(garage: Ho
     file.write_text(json.dumps({"tariffs": [tariff, fee]}))
     charge(garage, 1_000_000, 1_010_000)
     told = close(garage, "2026 10", "--unpriced")
-    assert "note: 10000 Wh of priced accounts have no price, and now get none; write their" in told
+    assert (
+        "note: 10000 Wh of accounts with prices have no price and get none any more; write their"
+        in told
+    )
     file.write_text(json.dumps({"tariffs": [{**tariff, "valid_from": "2026-10-01"}]}))
     review(garage, "correct", "1", "--wh", "10000")
     assert garage.query("SELECT eur FROM accounting ORDER BY number") == [(None,), (None,), (3.0,)]
@@ -266,15 +269,15 @@ def test_a_price_that_is_told_later_is_frozen_when_the_paper_is_asked_for(garage
         ),
         (
             "UPDATE closed_month SET content = replace(content, 'z', 'y') WHERE number = 2",
-            "link 2 (2026-09) is broken: what was closed has been changed since",
+            "link 2 (2026-09) is broken: this closing was changed after it was written",
         ),
         (
             "UPDATE closed_month SET closed_by = 'bert' WHERE number = 1",
-            "link 1 (2026-08) is broken: what was closed has been changed since",
+            "link 1 (2026-08) is broken: this closing was changed after it was written",
         ),
         (
             "DELETE FROM closed_month WHERE number = 2",
-            "link 3 (2026-10) is broken: the link before it is not the one that it was linked to",
+            "link 3 (2026-10) is broken: the link before it was changed or removed",
         ),
         (
             "DELETE FROM closed_month WHERE number = 3",
@@ -462,7 +465,7 @@ def test_a_closing_that_does_not_come_back_is_closed_anew_when_a_human_says_so(
     assert "1 records were closed, and there are 0; import it again once that is" in done.stderr
     again = garage.run("shocpp", "close", "2026", "10")
     assert again.returncode == 2
-    assert "which says what is wrong with those that it refuses" in again.stderr
+    assert "it names the reason for each file that it refuses" in again.stderr
     file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
     file.rename(garage.folder / file.name)
     assert "2026-10 is closed: 0 records, link 1, " in close(garage)

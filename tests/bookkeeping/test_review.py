@@ -310,8 +310,8 @@ def test_a_record_is_decided_on_once(garage: Home) -> None:
     say(garage, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
     review(garage, "assign", "1", "--account", "family-y")
     for number, complaint in (
-        ("1", "what holds in its stead is 3"),
-        ("2", "only takes record 1 away"),
+        ("1", "the record in force is 3"),
+        ("2", "is only the reversal of record 1; see"),
     ):
         done = garage.run("shocpp", "review", "dismiss", number, "--why", "again")
         assert done.returncode == 2
