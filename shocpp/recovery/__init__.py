@@ -1,1 +1,1 @@
-"""Import, rebuild, replay and restore of the books."""
+"""The import, rebuild, replay and restore of the books."""

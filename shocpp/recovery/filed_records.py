@@ -1,7 +1,8 @@
-"""Reading accounting files back: ours, and those that the seed's scripts have written (a room).
+"""The reading of accounting files: ours, and those of the seed's scripts.
 
-The seed's files have six keys, all strings, and whole kWh; ours have typed keys besides, and what
-the charger said. What cannot be read is refused with its reason and never guessed.
+The seed's files have six keys, all strings, with whole kWh. Ours have typed keys besides, and the
+columns of the transaction and its stop. A file that cannot be read is refused with a reason;
+nothing is guessed.
 """
 
 import json
@@ -26,16 +27,18 @@ _Value = TypeVar("_Value")
 _LOCAL_TIME = re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-6][0-9]")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _MOST_BYTES = 8 * 1024 * 1024
+"""The size above which a file is not even read: records are small."""
 
-_NOBODY = ("", "null", UNASSIGNED)
-"""How the seed's scripts spell the account of an unknown card."""
+_NO_ACCOUNT = ("", "null", UNASSIGNED)
+"""The spellings of the account of an unknown card in the seed's files."""
 
 
 class Filed(NamedTuple):
-    """An accounting record as its file tells it.
+    """The content of an accounting file.
 
-    `start` and `stop` are the columns of its transaction and its stop, None where it has none. In
-    the seed's form the account's index is not known: it is None.
+    `start` and `stop` are the columns of the transaction and of the stop, None if the record has
+    none. `account_index` is None in the seed's format, which has only the account's name.
+    `replaces_file` is the name of the file that a decision is about.
     """
 
     path: Path
@@ -55,7 +58,10 @@ class Filed(NamedTuple):
 
 
 def read_filed(path: Path) -> Filed:
-    """The record of a file; UsageError says what is wrong with it."""
+    """Return the content of an accounting file.
+
+    Raises UsageError with the path and the reason if it cannot be read.
+    """
     try:
         if not path.is_file():
             raise UsageError(f"{path} is not a file")
@@ -69,14 +75,14 @@ def read_filed(path: Path) -> Filed:
     try:
         return _ours(path, values) if "consumed_wh" in values else _seeds(path, values)
     except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"{path} is not an accounting record: {_what(error)}") from None
+        raise UsageError(f"{path} is not an accounting record: {_reason(error)}") from None
 
 
-def _what(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else str(error)
 
 
-def _place(path: Path, values: dict[str, Any]) -> RecordLocation:
+def _location(path: Path, values: dict[str, Any]) -> RecordLocation:
     local_time = _text(values, "localtime")
     if not _LOCAL_TIME.fullmatch(local_time):
         raise ValueError(f"localtime is {local_time!r}, not YYYY-MM-DD HH:MM:SS")
@@ -84,13 +90,17 @@ def _place(path: Path, values: dict[str, Any]) -> RecordLocation:
 
 
 def _seeds(path: Path, values: dict[str, Any]) -> Filed:
+    """Return the content of a file of the seed's scripts.
+
+    If its energy is not the difference of its readings, the record is put under review.
+    """
     begin_wh, end_wh, consumed_wh = (
         _digits(values, key) * 1000 for key in ("begin_kwh", "end_kwh", "consumed_kwh")
     )
     billed_ms = _digits(values, "unixtime") * 1000
     agrees = consumed_wh >= 0 and consumed_wh == end_wh - begin_wh
     account = values.get("account")
-    account = UNASSIGNED if account is None or account in _NOBODY else _text(values, "account")
+    account = UNASSIGNED if account is None or account in _NO_ACCOUNT else _text(values, "account")
     record = Record(
         account_index=UNASSIGNED_INDEX,
         account=account,
@@ -109,11 +119,12 @@ def _seeds(path: Path, values: dict[str, Any]) -> Filed:
         review=None if agrees else f"the file says {consumed_wh // 1000} kWh of its readings",
         flags=("imported, whole kWh",),
     )
-    nothing = (None,) * 6
-    return Filed(path, _place(path, values), record, None, billed_ms, None, "record", *nothing)
+    rest = (None,) * 6
+    return Filed(path, _location(path, values), record, None, billed_ms, None, "record", *rest)
 
 
 def _ours(path: Path, values: dict[str, Any]) -> Filed:
+    """Return the content of a file in our format."""
     stopped_ms = _moment(values, "stopped_at")
     unixtime = _digits(values, "unixtime")
     flags = _text(values, "flags")
@@ -131,6 +142,7 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         consumed_wh=_whole(values, "consumed_wh"),
         started_ms=_optional(values, "started_at", _moment),
         stopped_ms=stopped_ms,
+        # The file holds whole seconds; the stop time has the milliseconds if it is that second.
         billed_ms=stopped_ms if stopped_ms // 1000 == unixtime else unixtime * 1000,
         duration_s=_optional(values, "duration_s", _whole),
         charging_s=_optional(values, "charging_s", _whole),
@@ -141,7 +153,7 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
     )
     return Filed(
         path,
-        _place(path, values),
+        _location(path, values),
         record,
         record.account_index,
         _moment(values, "booked_at"),
@@ -158,6 +170,7 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
 
 
 def _price(values: dict[str, Any]) -> Frozen:
+    """Return the price of a record; raises ValueError if its parts are not its sum."""
     parts = tuple(_part(part) for part in values["parts"])
     amount_ct = _whole(values, "amount_ct")
     if sum(part.amount_ct for part in parts) != amount_ct:
@@ -182,28 +195,30 @@ def _part(values: dict[str, Any]) -> PricePart:
 
 
 def _columns(values: dict[str, Any], key: str, columns: tuple[str, ...]) -> dict[str, Any] | None:
-    said = values.get(key)
-    if said is None:
+    """Return the columns of a row that the file holds under this key, or None."""
+    row = values.get(key)
+    if row is None:
         return None
-    if not isinstance(said, dict):
+    if not isinstance(row, dict):
         raise ValueError(f"{key} is not an object")
-    return {column: _column(said, column) for column in columns}
+    # Only known columns: their names go into SQL.
+    return {column: _column(row, column) for column in columns}
 
 
 def _signed(values: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What was signed; files of before have none."""
-    said = values.get("signed") or []
-    if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+    """Return the rows of signed values; files of older versions have none."""
+    rows = values.get("signed") or []
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("signed is not a list of objects")
-    for one in said:
-        sample_of(_text(one, "sample"))
-        if one["with_stop"] not in (0, 1):
-            raise ValueError(f"with_stop is {one['with_stop']!r}, not 0 or 1")
-    return tuple({column: _column(one, column) for column in SIGNED_COLUMNS} for one in said)
+    for row in rows:
+        sample_of(_text(row, "sample"))
+        if row["with_stop"] not in (0, 1):
+            raise ValueError(f"with_stop is {row['with_stop']!r}, not 0 or 1")
+    return tuple({column: _column(row, column) for column in SIGNED_COLUMNS} for row in rows)
 
 
 def _column(values: dict[str, Any], key: str) -> int | str | None:
-    """What a column can hold: a whole number, a text or nothing."""
+    """Return the value of a column: a whole number, a text or None."""
     read = _text if isinstance(values[key], str) else _whole
     return None if values[key] is None else read(values, key)
 
@@ -218,26 +233,31 @@ def _text(values: dict[str, Any], key: str) -> str:
     value = values[key]
     if not isinstance(value, str):
         raise ValueError(f"{key} is {value!r}, not a text")
-    value.encode()  # a lone surrogate raises here, not in the database
+    # A lone surrogate raises here, where the file is known, and not in the database.
+    value.encode()
     return value
 
 
 def _whole(values: dict[str, Any], key: str) -> int:
     value = values[key]
+    # JSON's true is an int to Python.
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_WH:
         raise ValueError(f"{key} is {value!r}, not a whole number")
     return value
 
 
 def _digits(values: dict[str, Any], key: str) -> int:
+    """Return a whole number that the seed's scripts write as a string."""
     value = values[key]
+    # Not int() alone: it takes full-width digits and 1_000.
     if not _WHOLE.fullmatch(str(value)):
         raise ValueError(f"{key} is {value!r}, not a whole number")
     return int(value)
 
 
 def _moment(values: dict[str, Any], key: str) -> int:
+    """Return a time in UTC, in milliseconds since 1970."""
     moment_ms = parse_timestamp(values[key])
     if moment_ms is None:
-        raise ValueError(f"{key} is {values[key]!r}, not a moment such as 2026-10-01T07:10:00.000Z")
+        raise ValueError(f"{key} is {values[key]!r}, not a time such as 2026-10-01T07:10:00.000Z")
     return moment_ms

@@ -1,9 +1,9 @@
-"""A database made again (a room): from the accounting files, or from the frames in the old one.
+"""The rebuild of the database: from the accounting files, or from the frames of the old database.
 
-It is made beside its place, and takes it when it is whole; the old one is kept under another name.
-From files every record and decision comes back as it was. From frames the ledger is decided anew,
-where only the ledger was wrong: each charger's transactions in the order in which they came, with
-the accounts and ids that were answered then, and each decision of a human at its time.
+The new database is made under another name and replaces the old one when it is whole. The old one
+is not deleted but renamed. From files every record and decision comes back as it was. From frames
+only the ledger is derived again: the transactions in the order of their frames, with the accounts
+and ids of the answers of that time, and each decision of a human at its time.
 """
 
 import contextlib
@@ -27,8 +27,11 @@ from shocpp.store.migrations import migrate, put_in_place
 
 
 class Rebuilt(NamedTuple):
-    """What came of it; `aside` is where the old database is, `superseded` the files it wrote that
-    its frames do not bear out."""
+    """The result of a rebuild.
+
+    `aside` is the new path of the old database, None if there was none. `superseded` are accounting
+    files with content that does not follow from the frames; they were renamed.
+    """
 
     restored: Restored
     aside: Path | None
@@ -36,28 +39,30 @@ class Rebuilt(NamedTuple):
 
 
 def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
-    """Make a lost or damaged database again from the accounting files.
+    """Rebuild a lost or damaged database from the accounting files.
 
-    Raises UsageError where it is whole, or a server is running.
+    Raises UsageError if the database is whole, or if a server is running.
     """
     _require_no_server(settings)
     if _is_whole(settings.database):
         raise UsageError(
-            f"{settings.database} is whole, and nothing is to be rebuilt; files that it does not "
-            f"know are taken in with: shocpp import {settings.accounting_folder}; its ledger is "
-            "derived again from its frames with: shocpp rebuild --frames"
+            f"{settings.database} is whole, and nothing is to be rebuilt; import files that it "
+            f"does not know: shocpp import {settings.accounting_folder}; or derive its ledger "
+            "again from its frames: shocpp rebuild --frames"
         )
     new = _beside(settings)
     try:
         migrate(new, now_ms())
-    except UnusableDatabase:  # an attempt that was cut off
+    except UnusableDatabase:
+        # A rebuild that was cut off while it made the tables; one that was cut off later goes on.
         _remove(new)
         migrate(new, now_ms())
     folder = settings.accounting_folder
     paths = record_paths(folder) if folder.exists() else []
     closed = closing_paths(folder)
-    with open_database(new) as db, progress("accounting files", len(paths)) as tell:
-        restored = Restoring(db, settings).restore(paths, closed, tell)
+    with open_database(new) as db, progress("accounting files", len(paths)) as advance:
+        restored = Restoring(db, settings).restore(paths, closed, advance)
+    # Again: a server may have been started during the long work.
     _require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))
 
@@ -65,16 +70,17 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
 def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
     """Derive the ledger again from the frames of a database that is whole.
 
-    Raises UsageError where a server is running, UnusableDatabase where the database is not whole.
+    Raises UsageError if a server is running, UnusableDatabase if the database is not whole.
     """
     _require_no_server(settings)
     new = _beside(settings)
     _remove(new)
-    with open_database(settings.database) as db, open_database(settings.database) as held:
+    with open_database(settings.database) as db, open_database(settings.database) as locking:
         require_whole(db)
-        with held.writing(durable=False):  # nobody else writes what the new one would not have
-            with progress("pages", pages(db)) as tell:
-                copy(db, new, tell)
+        # An open write transaction keeps others from writing rows that the copy would not have.
+        with locking.writing(durable=False):
+            with progress("pages", pages(db)) as advance:
+                copy(db, new, advance)
             rederiving, restored = _derive(new, settings, progress)
     _require_no_server(settings)
     aside = _put_in_place(settings, new)
@@ -85,14 +91,16 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
 
 
 def _derive(new: Path, settings: Settings, progress: Progress) -> tuple[Rederiving, Restored]:
+    """Derive the ledger again in a copy of the database."""
     migrate(new, now_ms(), thorough=False)
     with open_database(new) as db:
         rederiving = Rederiving(db, settings)
-        with progress("frames", frames.count_with_energy(db)) as tell:
-            return rederiving, rederiving.run(tell)
+        with progress("frames", frames.count_with_energy(db)) as advance:
+            return rederiving, rederiving.run(advance)
 
 
 def _beside(settings: Settings) -> Path:
+    # In the same folder: a rename is atomic only within one file system.
     return settings.database.with_name(f"{settings.database.name}.rebuilt")
 
 
@@ -105,23 +113,27 @@ def _is_whole(path: Path) -> bool:
     if not path.exists():
         return False
     with contextlib.suppress(UnusableDatabase), connect(path) as db:
-        check_ours(db)  # of whatever version
+        # Not open_database: a whole database of another version must not be replaced either.
+        check_ours(db)
         require_whole(db)
         return True
     return False
 
 
 def _require_no_server(settings: Settings) -> None:
-    hung = doorbells.doorbells_folder(settings.database).glob("*")
-    if any(doorbells.ring(str(doorbell)) for doorbell in hung):
+    """Raise UsageError if the doorbell of a living worker is at this database."""
+    paths = doorbells.doorbells_folder(settings.database).glob("*")
+    if any(doorbells.ring(str(path)) for path in paths):
         raise UsageError(
             f"a process is using {settings.database}; stop the server, and begin again"
         )
 
 
 def _put_in_place(settings: Settings, new: Path) -> Path | None:
+    """Replace the old database by the new one; return the new path of the old one, if any."""
     path = settings.database
     stem = f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}"
+    # Two rebuilds in one second must keep both old databases.
     names = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
     aside = next(free for name in names if not (free := path.with_name(name)).exists())
     was_there = path.exists()

@@ -1,8 +1,8 @@
-"""The ledger decided anew from the frames that chargers have sent (a room).
+"""The replay of stored frames, which derives the ledger again.
 
-What must not change is what the chargers were told: the transaction id, the account in it and the
-status of the card are those of the answers of then, and the card that was meant where none was
-told. A human's decision holds as long as the record that it is about is derived again as it was.
+The answers that chargers got must not change: the transaction id, its account and the status of the
+card come from the stored answers. So does the effective id tag of a start without one. A human's
+decision holds if its subject is derived again as it was.
 """
 
 import json
@@ -24,7 +24,7 @@ from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.recovery.filed_records import Filed, read_filed
-from shocpp.recovery.restore import Restored, Restoring, Tell
+from shocpp.recovery.restore import Advance, Restored, Restoring
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
 from shocpp.store.books.restored import Assigned, Kept
@@ -32,11 +32,12 @@ from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame
 from shocpp.store.database import Database
 
-AT_ONCE = 500
+FRAMES_AT_ONCE = 500
+"""The number of frames in a write transaction."""
 
 
 class AnsweredCards(TagsFile):
-    """The accounts, with the one card that was answered in its own way."""
+    """The accounts of tags.json, except for one card with the account that its answer named."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -44,12 +45,15 @@ class AnsweredCards(TagsFile):
         self._account: Account | None = None
 
     def answered(self, id_tag: str | None, account: Account | None = None) -> None:
-        """From now on this card is of this account, or of none; None: as tags.json says."""
+        """Give this card this account, or no account, until the next call.
+
+        Without an `id_tag` all cards are as in tags.json.
+        """
         self._key = None if id_tag is None else id_tag_key(id_tag)
         self._account = account
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
-        """The accounts of tags.json, but for that card."""
+        """Return the accounts of tags.json with the answered card."""
         listed = super().accounts(bound)
         if self._key is None:
             return listed
@@ -59,9 +63,9 @@ class AnsweredCards(TagsFile):
 
 
 class Rederiving:
-    """The deriving of one ledger, in a copy of its database.
+    """The derivation of one ledger in a copy of its database.
 
-    ConfigError where charge_points.json cannot be read: it names zones and caps.
+    Raises ConfigError if charge_points.json cannot be read: it has the time zones and caps.
     """
 
     def __init__(self, db: Database, settings: Settings) -> None:
@@ -71,90 +75,106 @@ class Rederiving:
         self._billing = Billing(db, self._cards, posting(db, settings))
         self._restoring = Restoring(db, settings)
         self._names = transactions.account_names(db)
-        self._given = {one[:3]: one for one in restored.assigned(db)}
-        self._meant = restored.effective_id_tags(db, NO_CARD_TOLD)
+        # By Charge Point, time of receipt and key of the start.
+        self._assigned = {assigned[:3]: assigned for assigned in restored.assigned(db)}
+        self._effective_id_tags = restored.effective_id_tags(db, NO_CARD_TOLD)
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
-        self._only_filed: set[str] = set()
-        self._void: list[Path] = []
-        self._kept = Kept(set(), set(), set())
+        self._without_frame: set[str] = set()
+        self._superseded: list[Path] = []
+        self._closed = Kept(set(), set(), set())
         folder = settings.accounting_folder
         self._paths = record_paths(folder) if folder.exists() else []
 
-    def run(self, tell: Tell) -> Restored:
-        """Derive it; what has no frames comes from its files. Raises StoreUnavailable."""
+    def run(self, advance: Advance) -> Restored:
+        """Derive the ledger; records without frames come from their files.
+
+        Raises StoreUnavailable.
+        """
         db = self._db
         with db.writing(durable=False):
             restored.forget_all(db)
-            self._kept = restored.kept(db)
+            # Closed months are not derived again: `forget_all` has left their rows.
+            self._closed = restored.kept(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
+        # A stack with the oldest decision last. Each one is made before the first later frame.
         decisions = self._restoring.decisions()[::-1]
         last = 0
-        while some := frames.with_energy(db, last, AT_ONCE):
+        while some := frames.with_energy(db, last, FRAMES_AT_ONCE):
             with db.writing(durable=False):
                 for frame in some:
                     while decisions and decisions[-1].booked_ms <= frame.moment_ms:
                         self._decide(decisions.pop())
-                    self._play(frame)
+                    self._replay(frame)
             last = some[-1].id
-            tell(len(some))
+            advance(len(some))
         with db.writing():
             while decisions:
                 self._decide(decisions.pop())
         with db.writing(durable=False):
             for path in self._derived:
-                if self._is_borne_out(path):
-                    self._keep_price(path)
+                if self._is_derived(path):
+                    self._restore_price(path)
                 elif not self._is_in_closed_month(path.name):
-                    self._void.append(path)
+                    self._superseded.append(path)
         return self._restoring.outcome()
 
     def set_aside(self) -> tuple[Path, ...]:
-        """Rename the files that their frames do not bear out, so that the right ones can be."""
+        """Rename the superseded files, so that files of the derived records can be written.
+
+        Returns the new paths.
+        """
         aside = []
-        for path in self._void:
+        for path in self._superseded:
             aside.append(path.with_name(f"{path.name}.superseded"))
             path.replace(aside[-1])
         return tuple(aside)
 
     def _has_no_frame(self, filed: Filed) -> bool:
-        """Whether only its file tells of a record: it was imported, or is older than the frames."""
+        """Return True if a record must come from its file: its frames were purged, or never here.
+
+        Otherwise note what a human has assigned, and which id tag was in effect.
+        """
         row = identities.row_of(self._db, filed.charge_point_id or "")
         if filed.stop is None or (row, filed.stop["received_ms"]) not in self._with_frames:
-            self._only_filed.add(filed.path.name)
+            self._without_frame.add(filed.path.name)
             return True
         self._derived.append(filed.path)
         start = filed.start
         if row is not None and start is not None and start["assigned_by"] is not None:
             key = (row, start["received_ms"], start["start_key"])
-            told = (start["account_index"], start["account"], start["assigned_by"])
-            self._given.setdefault(key, Assigned(*key, *told))
+            account = (start["account_index"], start["account"])
+            self._assigned.setdefault(key, Assigned(*key, *account, start["assigned_by"]))
         if row is not None and start is not None and NO_CARD_TOLD in start["flags"]:
-            self._meant.setdefault((row, start["received_ms"], start["start_key"]), start["id_tag"])
+            key = (row, start["received_ms"], start["start_key"])
+            self._effective_id_tags.setdefault(key, start["id_tag"])
         return False
 
-    def _is_borne_out(self, path: Path) -> bool:
-        """Whether the record of a file was derived again as the file tells it."""
+    def _is_derived(self, path: Path) -> bool:
+        """Return True if the record of a file is in the database with the content of the file."""
         number = records.number_of(self._db, path.name)
         stored = None if number is None else records.stored(self._db, number)
-        if stored is None or path.name in self._only_filed:
+        if stored is None or path.name in self._without_frame:
             return stored is not None
         try:
             return stored.record == read_filed(path).record
         except UsageError:
             return False
 
-    def _keep_price(self, path: Path) -> None:
-        """Prices are not derived again: tariffs.json may have changed since."""
+    def _restore_price(self, path: Path) -> None:
+        """Give a derived record the price in its file.
+
+        Prices are not derived again: tariffs.json may have changed since.
+        """
         number = records.number_of(self._db, path.name)
         stored = None if number is None else records.stored(self._db, number)
         if number is not None and stored and not closings.is_closed(self._db, stored.place.month):
             prices.replace(self._db, number, read_filed(path).price)
 
     def _holds(self, filed: Filed) -> bool:
-        """Whether what a human has decided on is there again."""
+        """Return True if the subject of a decision was derived again as it was."""
         if filed.replaces_file is not None:
-            return self._is_in_closed_month(filed.replaces_file) or self._is_borne_out(
+            return self._is_in_closed_month(filed.replaces_file) or self._is_derived(
                 filed.path.parent / filed.replaces_file
             )
         row = identities.row_of(self._db, filed.charge_point_id or "")
@@ -164,72 +184,79 @@ class Rederiving:
         return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
 
     def _is_in_closed_month(self, file_name: str) -> bool:
-        """Whether a record was left as it was; a later decision about it is in another month."""
+        """Return True if a record is in a closed month, and so was not derived again.
+
+        A later decision about it may be in an open month.
+        """
         number = records.number_of(self._db, file_name)
         stored = None if number is None else records.stored(self._db, number)
         return stored is not None and closings.is_closed(self._db, stored.place.month)
 
     def _decide(self, filed: Filed) -> None:
+        """Make a decision again if it holds; if not, set its file aside."""
         record, start = filed.record, filed.start
         if start is not None and filed.replaces_file is None:
-            # Its file may be younger than a late stop, which has moved the end.
+            # The file may have been written after a late stop, which has moved the end.
             covered_to_wh = record.begin_wh if filed.entry == "dismissal" else record.end_wh
             filed = filed._replace(start={**start, "meter_stop_wh": covered_to_wh})
         if self._is_in_closed_month(filed.place.file_name) or self._holds(filed):
             self._restoring.restore_one(filed)
             return
-        self._void.append(filed.path)
+        self._superseded.append(filed.path)
         self._restoring.refused.append(
-            f"{filed.path}: what it decides on was derived in another way; it is set aside, "
-            "decide again: shocpp review"
+            f"{filed.path}: the energy that it decides on was derived in another way; the file is "
+            "set aside; decide again: shocpp review"
         )
 
-    def _play(self, frame: EnergyFrame) -> None:
+    def _replay(self, frame: EnergyFrame) -> None:
+        """Write the fact of a frame again, unless it belongs to a closed month."""
         entry = self._allowlist.entry(frame.charge_point_id) or OPEN_TO_ALL
         event = connection_of(entry, 0).receive(frame.text, frame.moment_ms)
         if not isinstance(event, Reported):
             return
-        heard = ReceivedFrame(
+        received = ReceivedFrame(
             *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms),
             entry,
         )
         self._cards.answered(None)
         self._billing.begin()
-        fact, come = event.fact, (heard.charge_point, heard.received_ms)
+        fact, receipt = event.fact, (received.charge_point, received.received_ms)
         if isinstance(fact, TransactionStarted):
-            if (*come, start_key(fact)) not in self._kept.starts:
-                self._start(heard, fact, _confirmation(frame.answer))
+            if (*receipt, start_key(fact)) not in self._closed.starts:
+                self._start(received, fact, _confirmation(frame.answer))
         elif isinstance(fact, TransactionStopped):
-            if (*come, stop_key(fact)) not in self._kept.stops:
-                self._billing.stop(heard, fact)
-        elif isinstance(fact, MeterValuesReported) and frame.id not in self._kept.frames:
-            self._billing.meter_values(heard, fact)
+            if (*receipt, stop_key(fact)) not in self._closed.stops:
+                self._billing.stop(received, fact)
+        elif isinstance(fact, MeterValuesReported) and frame.id not in self._closed.frames:
+            self._billing.meter_values(received, fact)
         self._billing.write()
 
-    def _start(self, heard: ReceivedFrame, started: TransactionStarted, answer: Payload) -> None:
-        issued = answer.get("transactionId")
-        key = (heard.charge_point, heard.received_ms, start_key(started))
-        meant = self._meant.get(key)
-        heard = heard._replace(entry=heard.entry._replace(default_tag=meant))
-        if isinstance(issued, int):
-            id_tag = meant or started.id_tag
-            self._cards.answered(id_tag, self._account(issued, id_tag, answer))
-        derived = self._billing.start(heard, started)["transactionId"]
-        if isinstance(issued, int) and issued != derived:
-            restored.reissue(self._db, heard.charge_point, derived, issued)
-        given = self._given.get(key)
-        if given is not None:
-            restored.assign_again(self._db, given)
+    def _start(self, frame: ReceivedFrame, started: TransactionStarted, answer: Payload) -> None:
+        """Begin a transaction again, with the id, account and status of the stored answer."""
+        issued_id = answer.get("transactionId")
+        key = (frame.charge_point, frame.received_ms, start_key(started))
+        # Not the default tag of today's charge_points.json, but the one of that time.
+        effective = self._effective_id_tags.get(key)
+        frame = frame._replace(entry=frame.entry._replace(default_tag=effective))
+        if isinstance(issued_id, int):
+            id_tag = effective or started.id_tag
+            self._cards.answered(id_tag, self._account(issued_id, id_tag, answer))
+        derived_id = self._billing.start(frame, started)["transactionId"]
+        if isinstance(issued_id, int) and issued_id != derived_id:
+            restored.reissue(self._db, frame.charge_point, derived_id, issued_id)
+        assigned = self._assigned.get(key)
+        if assigned is not None:
+            restored.assign_again(self._db, assigned)
 
-    def _account(self, issued: int, id_tag: str, answer: Payload) -> Account | None:
-        """The account that an issued id names, with the status that its card was answered."""
-        said = unpack(issued)
-        if said is None or said.account_index == UNASSIGNED_INDEX:
+    def _account(self, issued_id: int, id_tag: str, answer: Payload) -> Account | None:
+        """Return the account in an issued id, so that the card gets the status of the answer."""
+        unpacked = unpack(issued_id)
+        if unpacked is None or unpacked.account_index == UNASSIGNED_INDEX:
             return None
-        status = answer.get("idTagInfo", {}).get("status")
+        index, status = unpacked.account_index, answer.get("idTagInfo", {}).get("status")
         return Account(
-            said.account_index,
-            self._names.get(said.account_index, f"account {said.account_index}"),
+            index,
+            self._names.get(index, f"account {index}"),
             blocked=frozenset({id_tag_key(id_tag)} if status == "Blocked" else ()),
             expires_ms=0 if status == "Expired" else None,
             concurrent=status != "ConcurrentTx",
@@ -237,5 +264,6 @@ class Rederiving:
 
 
 def _confirmation(answer: str | None) -> Payload:
+    """Return the payload of a stored CallResult; it is empty without one."""
     payload = json.loads(answer)[2] if answer is not None else {}
     return payload if isinstance(payload, dict) else {}

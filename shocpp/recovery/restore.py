@@ -1,23 +1,18 @@
-"""Accounting files back into the books (a room): what `import` and `rebuild` do.
+"""The restoring of accounting files as records, for `import` and `rebuild`.
 
-A file is restored once, whatever happens: its name is a record's for ever, and a stop that is on
-file has its record, under whatever name. So both may be repeated, and go on where they were
-interrupted. Decisions come after the records they are about, the closings of months last: what is
-found after them goes into the open month.
+A file is restored once: its name belongs to one record for ever, and a stop in the database has a
+record already, also under another name. So both commands may be repeated, and go on where they were
+interrupted. Decisions come after the records that they are about, and closings of months last. A
+record that is restored after the closing of its month goes into the open month.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from shocpp.bookkeeping.chain import (
-    closing_paths,
-    difference,
-    file_name,
-    read_closing,
-)
+from shocpp.bookkeeping.chain import closing_paths
 from shocpp.bookkeeping.posting import open_ms, place_in
 from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
@@ -26,40 +21,42 @@ from shocpp.errors import UsageError
 from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
+from shocpp.recovery.decision_order import in_order
+from shocpp.recovery.filed_closings import restore_closings
 from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
-from shocpp.store.books.closings import Closing
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
 _Item = TypeVar("_Item")
 
-AT_ONCE = 200
-"""Files a write transaction takes: few enough that a server beside it does not wait long."""
+FILES_AT_ONCE = 200
+"""The number of files in a write transaction: so few that a server beside it waits only briefly."""
 
 
 class Restored(NamedTuple):
-    """How many files became records, how many were known, and what is wrong with the others."""
+    """The number of files that became records, the number of known ones, and why others did not."""
 
     restored: int
     known: int
     refused: list[str]
 
 
-Tell = Callable[[int], None]
-"""Is told how much more of a long piece of work is done."""
+Advance = Callable[[int], None]
+"""Takes the number of items that were done since the last call."""
 
-Progress = Callable[[str, int], AbstractContextManager[Tell]]
-"""Shows how far a long piece of work is, by its name and how much there is of it."""
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+"""Shows the progress of a long piece of work; takes its name and its number of items."""
 
 
 class Restoring:
     """The restoring of files into one database.
 
-    `charge_point_id` is where the records of the seed's files are from, if somebody knows.
+    `charge_point_id` is the Charge Point of the seed's files, which do not name it. `refused` has a
+    sentence for each file that was not restored.
     """
 
     def __init__(
@@ -73,96 +70,66 @@ class Restoring:
         self._owners = owners(settings.tags_file, transactions.account_names(db))
         self._restored = self._known = 0
         self._decisions: list[Filed] = []
-        self._belated: list[Filed] = []
+        self._late: list[Filed] = []
         self._zone = settings.zone
 
-    def restore(self, paths: Iterable[Path], closed: Iterable[Path], tell: Tell) -> Restored:
-        """Restore all of these files that are not records yet; raises StoreUnavailable.
+    def restore(self, paths: Iterable[Path], closed: Iterable[Path], advance: Advance) -> Restored:
+        """Restore all of these files that are not records yet.
 
-        `closed` are the files of closings.
+        `closed` are the files of closings. Raises StoreUnavailable.
         """
-        self.restore_records(paths, tell)
-        for decisions in _slices(self.decisions(), AT_ONCE):
+        self.restore_records(paths, advance)
+        for decisions in _slices(self.decisions(), FILES_AT_ONCE):
             with self._db.writing():
                 for decision in decisions:
                     self.restore_one(decision)
-        self._restore_closings(closed)
-        for filed in self._belated:
+        self.refused += restore_closings(self._db, self._folder, closed)
+        # These records have got a file in another month, and their old files would come back.
+        for filed in self._late:
             self._set_aside(filed)
         return self.outcome()
 
-    def _restore_closings(self, paths: Iterable[Path]) -> None:
-        filed = []
-        for path in paths:
-            try:
-                filed.append((read_closing(path), path))
-            except (UsageError, FileNotFoundError) as error:
-                self.refused.append(str(error))
-        for closing, path in sorted(filed):
-            with self._db.writing():
-                self._restore_closing(closing, path)
-
-    def _restore_closing(self, closing: Closing, path: Path) -> None:
-        there = closings.of_month(self._db, closing.month)
-        if there is not None:
-            trouble = None if there.hash == closing.hash else "its month was closed in another way"
-        else:
-            trouble = difference(self._db, closing)
-        if trouble is None and there is None:
-            is_there = path == self._folder / file_name(closing.month)
-            try:
-                with self._db.apart():
-                    closings.record(self._db, closing, now_ms() if is_there else None)
-            except UsageError as error:
-                trouble = str(error)
-        if trouble is not None:
-            self.refused.append(
-                f"{path}: {trouble}; import it again once that is mended, or move this file out of "
-                "the folder and close the month anew: shocpp close"
-            )
-
     def restore_records(
-        self, paths: Iterable[Path], tell: Tell, wanted: Callable[[Filed], bool] = lambda _: True
+        self,
+        paths: Iterable[Path],
+        advance: Advance,
+        wanted: Callable[[Filed], bool] = lambda _: True,
     ) -> None:
-        """Restore those that no human has decided, as far as they are wanted.
-
-        Ours first: they know accounts that tags.json has lost, and which of two twins waits.
-        """
+        """Restore the wanted records; keep decisions of humans for `decisions`."""
+        # Ours before the seed's: ours name accounts that tags.json may have lost, and a record of
+        # the seed's waits for review if one of ours has the same account and readings.
         seeds: list[Filed] = []
-        for some in _slices(paths, AT_ONCE):
-            filed = [filed for filed in map(self._read, some) if filed is not None]
-            self._decisions += [one for one in filed if one.entry != "record"]
-            seeds += [one for one in filed if one.account_index is None]
+        for some_paths in _slices(paths, FILES_AT_ONCE):
+            some = [filed for filed in map(self._read, some_paths) if filed is not None]
+            self._decisions += [filed for filed in some if filed.entry != "record"]
+            seeds += [filed for filed in some if filed.account_index is None]
             with self._db.writing():
-                for one in filed:
-                    if one.entry == "record" and one.account_index is not None and wanted(one):
-                        self.restore_one(one)
-            tell(len(some))
+                for filed in some:
+                    is_ours = filed.entry == "record" and filed.account_index is not None
+                    if is_ours and wanted(filed):
+                        self.restore_one(filed)
+            advance(len(some_paths))
         if seeds:
             self._owners = owners(self._tags_file, transactions.account_names(self._db))
-        for some_seeds in _slices(seeds, AT_ONCE):
+        for some_seeds in _slices(seeds, FILES_AT_ONCE):
             with self._db.writing():
-                for one in some_seeds:
-                    if wanted(one):
-                        self.restore_one(one)
+                for filed in some_seeds:
+                    if wanted(filed):
+                        self.restore_one(filed)
 
     def decisions(self) -> list[Filed]:
-        """Those that humans have decided, in the order of their times: what they are about first.
+        """Return the decisions that hold, in the order in which they must be restored.
 
-        A reversal goes before what replaces its record. Of two decisions on one record, as after
-        an older copy of the database was in use again, the later one holds.
+        The files of the others are set aside.
         """
-        by_name = {one.place.file_name: one for one in self._decisions}
-        ordered = sorted(self._decisions, key=lambda one: _turn(one, by_name))
-        last = {_about(one): one for one in ordered}
-        for one in ordered:
-            if last[_about(one)] is not one:
-                self._set_aside(one)
-                self.refused.append(f"{one.path}: it was decided in another way since; set aside")
-        return [one for one in ordered if last[_about(one)] is one]
+        decisions, superseded = in_order(self._decisions)
+        for filed in superseded:
+            self._set_aside(filed)
+            self.refused.append(f"{filed.path}: it was decided in another way since; set aside")
+        return decisions
 
     def outcome(self) -> Restored:
-        """What has come of it so far."""
+        """Return the result so far."""
         return Restored(self._restored, self._known, self.refused)
 
     def _read(self, path: Path) -> Filed | None:
@@ -173,12 +140,15 @@ class Restoring:
             return None
 
     def restore_one(self, filed: Filed) -> None:
-        """Restore a record that is not there yet, inside the caller's write transaction."""
+        """Restore a record if it is not known yet, inside the caller's write transaction.
+
+        A file that does not fit into the database is refused and undoes no other one.
+        """
         try:
             with self._db.apart():
                 known = self._is_known(filed)
                 if known:
-                    self._look_again(filed)
+                    self._complete(filed)
                 else:
                     self._restore(filed)
         except UsageError as error:
@@ -188,6 +158,7 @@ class Restoring:
             self._restored += not known
 
     def _is_known(self, filed: Filed) -> bool:
+        """Return True if a record has this file's name, or the stop of this file."""
         if records.number_of(self._db, filed.place.file_name) is not None:
             return True
         charge_point = self._row(filed)
@@ -197,20 +168,22 @@ class Restoring:
             and restored.has_stop(self._db, charge_point, filed.stop)
         )
 
-    def _look_again(self, filed: Filed) -> None:
-        """What an import that was cut off, or an older copy of the database, has left of a file."""
+    def _complete(self, filed: Filed) -> None:
+        """Finish a known record whose import was cut off, or that lacks the price in its file."""
         db, number = self._db, records.number_of(self._db, filed.place.file_name)
         stored = None if number is None else records.stored(db, number)
         if number is None or stored is None:
             return
         if stored.place.month != filed.place.month:
-            self._belated.append(filed)
+            self._late.append(filed)
         elif filed.price is not None and prices.of_record(db, number) is None:
+            # Not in a closed month: a new price would break the chain.
             wh = sum(part.wh for part in filed.price.price.parts)
             if wh == stored.record.consumed_wh and not closings.is_closed(db, stored.place.month):
                 prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
 
     def _row(self, filed: Filed) -> int | None:
+        """Return the row number of a file's Charge Point, or None if it is not known."""
         name = filed.charge_point_id
         if name is None and filed.account_index is None:
             name = self._charge_point_id
@@ -221,6 +194,7 @@ class Restoring:
         return row
 
     def _restore(self, filed: Filed) -> None:
+        """Write a record with its transaction, stop, signed values and price."""
         db, charge_point = self._db, self._row(filed)
         record = filed.record
         if filed.account_index is None:
@@ -238,25 +212,28 @@ class Restoring:
             *(charge_point, stop, start, filed.entry, replaces),
             *(filed.decided_by, filed.decided_why),
         )
-        record, place = self._in_open_month(record, filed)
-        month = self._folder / place.month.replace("-", "/")
-        is_there = filed.path.parent.resolve() == month.resolve()
+        record, location = self._in_open_month(record, filed)
+        month = self._folder / location.month.replace("-", "/")
+        is_in_folder = filed.path.parent.resolve() == month.resolve()
         number = records.record(
-            db, origin, record, place, filed.booked_ms, now_ms() if is_there else None
+            db, origin, record, location, filed.booked_ms, now_ms() if is_in_folder else None
         )
         if filed.price is not None:
             prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
 
     def _in_open_month(self, record: Record, filed: Filed) -> tuple[Record, RecordLocation]:
-        """The record and its place, moved where its month is closed without it."""
+        """Return the record and its location, moved to the open month if its own is closed."""
         if not closings.is_closed(self._db, filed.place.month):
             return record, filed.place
-        self._belated.append(filed)
+        self._late.append(filed)
         late = late_record(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
         return late, place_in(late.billed_ms, self._zone, filed.place.file_name)
 
     def _require_bound(self, account_index: int, account: str) -> None:
-        """An index, once used, is that of its account for ever."""
+        """Raise UsageError if another account has this index.
+
+        An index, once used, belongs to its account for ever: it is in transaction ids.
+        """
         if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
             raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
         bound = transactions.account_names(self._db).get(account_index, account)
@@ -267,7 +244,11 @@ class Restoring:
             )
 
     def _of_the_seed(self, filed: Filed) -> Record:
-        """Its account's index; a second record of one transaction, which the seed booked, waits."""
+        """Return the record of a seed's file with the index of its account.
+
+        The seed's scripts booked some transactions twice: a second record with the same account and
+        readings is put under review. Raises UsageError if there is no such account.
+        """
         record = filed.record
         if record.account not in self._owners:
             raise UsageError(
@@ -281,9 +262,13 @@ class Restoring:
         return record._replace(review=f"{twin} has the same account and readings")
 
     def _replaced(self, filed: Filed, file_name: str) -> int:
+        """Return the number of the record that a decision is about.
+
+        Raises UsageError if it is not in the database, or was decided on in another way.
+        """
         number = records.number_of(self._db, file_name)
         if number is None:
-            raise UsageError(f"what it decides on is not on file: {file_name}")
+            raise UsageError(f"the record that it decides on is not in the books: {file_name}")
         other = records.decided(self._db, number, filed.entry)
         if other is not None:
             self._set_aside(filed)
@@ -291,29 +276,13 @@ class Restoring:
         return number
 
     def _set_aside(self, filed: Filed) -> None:
-        """A decision that another one has overtaken must not come back at the next rebuild."""
+        """Rename a file of the accounting folder, so that the next rebuild does not restore it."""
         if filed.path.resolve().is_relative_to(self._folder.resolve()):
             filed.path.replace(filed.path.with_name(f"{filed.path.name}.superseded"))
 
 
-def _about(filed: Filed) -> tuple[str, bool]:
-    """What a decision is about: no record has two reversals, nor two entries in its stead."""
-    itself = f"{filed.place.file_name}, which replaces nothing"
-    return filed.replaces_file or itself, filed.entry == "reversal"
-
-
-def _turn(filed: Filed, by_name: Mapping[str, Filed]) -> tuple[int, int, bool]:
-    """When it is a decision's turn: our clock may have been set back since what it is about."""
-    about, depth, moment_ms = filed, 0, filed.booked_ms
-    while depth < len(by_name):  # damaged files may go round in a circle
-        before = by_name.get(about.replaces_file or "")
-        if before is None:
-            break
-        about, depth, moment_ms = before, depth + 1, max(moment_ms, before.booked_ms)
-    return moment_ms, depth, filed.entry != "reversal"
-
-
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
+    """Yield the items in lists of this size; the last one may be shorter."""
     iterator = iter(items)
     while some := list(islice(iterator, size)):
         yield some
@@ -322,19 +291,20 @@ def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:
 def import_files(
     db: Database, settings: Settings, path: Path, charge_point_id: str | None, progress: Progress
 ) -> Restored:
-    """Take the records at a path into the books; those of the seed may be older than the books.
+    """Import the records and closings at a path.
 
-    Transactions that the seed's scripts have begun are then known by their ids alone, for so long
-    as in a new database. Raises UsageError where the path does not exist, or the name is none.
+    After an import, as in a new database, a stop of an unknown transaction may be booked from its
+    id for 30 days: the seed's scripts may have begun the transaction. Raises UsageError if the path
+    does not exist or `charge_point_id` is not an identity.
     """
     if charge_point_id is not None and not is_identity(charge_point_id):
         raise UsageError(f"{charge_point_id!r} cannot be the name of a charger")
     paths = record_paths(path)
     with db.writing():
         properties.remember_import(db, now_ms())
-    with progress("accounting files", len(paths)) as tell:
+    with progress("accounting files", len(paths)) as advance:
         restored = Restoring(db, settings, charge_point_id).restore(
-            paths, closing_paths(path), tell
+            paths, closing_paths(path), advance
         )
     write_files(db, settings)
     return restored

@@ -350,7 +350,10 @@ def test_a_decision_waits_for_the_file_that_it_is_about(garage: Home) -> None:
     lose(garage)
     rebuilt = made_again(garage, "files")
     assert len(rebuilt.restored.refused) == 2
-    assert all("what it decides on is not on file" in told for told in rebuilt.restored.refused)
+    assert all(
+        "the record that it decides on is not in the books" in told
+        for told in rebuilt.restored.refused
+    )
     kept.rename(missing)
     done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
     assert done.returncode == 0
