@@ -105,10 +105,10 @@ def when_ready(arbiter: Arbiter) -> None:
     gunicorn calls this when it holds the port, and before it starts workers. So a second server,
     which does not get the port, never resets the counters of the first one.
     """
-    from shocpp.metrics.counter_files import begin_anew, counters_folder
+    from shocpp.metrics.counter_files import counters_folder, remove_dead_files
     from shocpp.settings import read_settings
 
-    begin_anew(counters_folder(read_settings().database))
+    remove_dead_files(counters_folder(read_settings().database))
     # Accepted sockets inherit these options. A client that sends half a request does not occupy a
     # thread for long.
     for listener in arbiter.LISTENERS:

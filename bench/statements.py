@@ -90,7 +90,7 @@ def book(
         db, Origin(charge_point, None, None), record, place, ended_ms, ended_ms
     )
     part = PricePart(began_ms, ended_ms, WH, "own", "", "2026-01-01", 340_000, 1_900, True, CT)
-    prices.freeze(db, record_number, Price(CT, (part,), None), ended_ms)
+    prices.record(db, record_number, Price(CT, (part,), None), ended_ms)
 
 
 def _measure(settings: Settings, size: int) -> None:

@@ -32,7 +32,7 @@ ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
 """The reasons are stored in the database and are keys of the remedies that the CLI prints."""
 
-LONGEST_TOLD = 100
+LONGEST_PRESENTED = 100
 """Characters of a presented value that are recorded."""
 
 
@@ -69,14 +69,14 @@ class Admitted(NamedTuple):
 class NotAdmitted(Exception):
     """A refused attempt.
 
-    `reason` is one of the constants above. `told` is the wrong value that was presented, such as a
+    `reason` is one of the constants above. `presented` is the wrong value of the attempt, such as a
     user name or an Origin; never a password.
     """
 
-    def __init__(self, reason: str, told: str = "") -> None:
+    def __init__(self, reason: str, presented: str = "") -> None:
         self.reason = reason
         # "replace": a lone surrogate in it could not be written to the database or the log.
-        self.told = told[:LONGEST_TOLD].encode(errors="replace").decode()
+        self.presented = presented[:LONGEST_PRESENTED].encode(errors="replace").decode()
         super().__init__(reason)
 
 
@@ -108,16 +108,16 @@ def _admitted(
         raise NotAdmitted(NOT_LISTED if name else NO_NAME)
     if not entry.hashes:
         return Admitted(name, entry)
-    valid, asks_none = entry.hashes, entry.asks_none
-    if asks_none or len(valid) > 1:
+    valid, needs_no_password = entry.hashes, entry.needs_no_password
+    if needs_no_password or len(valid) > 1:
         # Only these chargers cost a query: their password is being changed.
-        valid, asks_none = in_force(entry, newest_password_of(identity_key(name or OTHERS)))
+        valid, needs_no_password = in_force(entry, newest_password_of(identity_key(name or OTHERS)))
     if login is None:
-        if asks_none:
+        if needs_no_password:
             return Admitted(name, entry)
         raise NotAdmitted(NO_PASSWORD)
     matching = [stored_hash for stored_hash in valid if _is_password(login.password, stored_hash)]
-    if not matching and asks_none:
+    if not matching and needs_no_password:
         # A charger may present the password of its factory although it needs none.
         return Admitted(name, entry)
     if not matching:
@@ -144,12 +144,12 @@ def may_stay(admitted: Admitted, entry: Entry | None) -> bool:
         return True
     if entry is None:
         return False
-    return entry.asks_none or admitted.password in [
+    return entry.needs_no_password or admitted.password in [
         digest(stored_hash) for stored_hash in entry.hashes
     ]
 
 
-def is_over(entry: Entry | None, password: str, newest: str | None) -> bool:
+def is_revoked(entry: Entry | None, password: str, newest: str | None) -> bool:
     """Return True if a password (its `digest`) that was correct is revoked."""
     return entry is None or password not in map(digest, in_force(entry, newest)[0])
 
@@ -163,7 +163,7 @@ def in_force(entry: Entry, newest: str | None) -> tuple[tuple[str, ...], bool]:
     for number, stored_hash in enumerate(entry.hashes):
         if digest(stored_hash) == newest:
             return entry.hashes[number:], False
-    return entry.hashes, entry.asks_none
+    return entry.hashes, entry.needs_no_password
 
 
 def _take_as_long(allowlist: Allowlist, attempt: Attempt) -> None:

@@ -16,7 +16,7 @@ from shocpp.configuration.charge_points import (
     NO_ALLOWLIST,
     OTHERS,
     Entry,
-    can_be_listed,
+    can_have_entry,
     load_allowlist_or_none,
     parse_allowlist,
 )
@@ -88,10 +88,10 @@ def hash_of_user_chosen(password: str) -> str:
 
 
 class Change(NamedTuple):
-    """Changes of an entry; `kept` is a stored hash. None and False change nothing."""
+    """Changes of an entry; `stored_hash` is that of a password. None and False change nothing."""
 
-    kept: str | None = None
-    asks_none: bool = False
+    stored_hash: str | None = None
+    needs_no_password: bool = False
     username: str | None = None
     origin: str | None = None
 
@@ -101,16 +101,16 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
 
     Raises UsageError if the identity is not a valid name, ConfigError if the file is not valid.
     """
-    if not can_be_listed(charge_point_id):
+    if not can_have_entry(charge_point_id):
         raise UsageError(
             f"{charge_point_id[:40]!r} cannot name a charger here: no slash, no control characters"
         )
 
     def edit(entry: Members) -> None:
-        if change.kept is not None:
-            entry["password_hash"] = change.kept
+        if change.stored_hash is not None:
+            entry["password_hash"] = change.stored_hash
             _drop(entry, "auth")
-        elif change.asks_none:
+        elif change.needs_no_password:
             entry["auth"] = "none"
             _drop(entry, "password_hash")
         for key in ("username", "origin"):
@@ -128,10 +128,10 @@ def is_listed(path: Path, charge_point_id: str) -> bool:
     return allowlist.is_listed(charge_point_id)
 
 
-def not_listed(db: Database, path: Path) -> list[str]:
+def unlisted_chargers(db: Database, path: Path) -> list[str]:
     """Return the identities that have connected before and that the allowlist does not admit."""
     allowlist = load_allowlist_or_none(path)
-    return [name for name in admissions.every_charger(db) if allowlist.entry(name) is None]
+    return [name for name in admissions.known_identities(db) if allowlist.entry(name) is None]
 
 
 def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallOptions) -> Rotated:
@@ -144,7 +144,7 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
     stored_hash = hash_of_generated(password)
     path = settings.charge_points_file
     with open_database(settings.database) as db:
-        newest = admissions.shown_password(db, identity_key(charge_point_id))
+        newest = admissions.presented_password(db, identity_key(charge_point_id))
     was_listed = is_listed(path, charge_point_id)
     allowlist = load_allowlist_or_none(path)
     add = _add_password(stored_hash, allowlist.entry(charge_point_id), newest)
@@ -191,10 +191,10 @@ def _add_password(stored_hash: str, former: Entry | None, newest: str | None) ->
 
     `former` is the entry that has held for the charger: its own one, or that of `*`.
     """
-    hashes, asks_none = in_force(former, newest) if former else ((), False)
+    hashes, needs_no_password = in_force(former, newest) if former else ((), False)
 
     def edit(entry: Members) -> None:
-        if asks_none:
+        if needs_no_password:
             entry["auth"] = "none"
         else:
             _drop(entry, "auth")

@@ -60,7 +60,7 @@ class Refusals:
             known = self._waiting.get(key)
             attempts = known.attempts + 1 if known else 1
             if known or len(self._waiting) < MAX_KINDS:
-                self._waiting[key] = RefusedAttempts(*key, refused.told, attempts, now_ms())
+                self._waiting[key] = RefusedAttempts(*key, refused.presented, attempts, now_ms())
             else:
                 self._unlisted += 1
             too_many = self._count(address)

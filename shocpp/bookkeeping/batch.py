@@ -92,7 +92,7 @@ class WriteBatch:
         if self._frames:
             frames.record(self._db, self._frames)
         if self._new_last_seen_ms:
-            identities.heard(self._db, self._new_last_seen_ms)
+            identities.record_last_seen(self._db, self._new_last_seen_ms)
 
     def committed(self) -> None:
         """Cache the committed rows, and ring the doorbells."""

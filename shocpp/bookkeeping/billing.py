@@ -27,7 +27,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.store import properties
 from shocpp.store.books import readings, records, signed_values, stops, transactions
 from shocpp.store.books.records import Origin
-from shocpp.store.books.signed_values import Place
+from shocpp.store.books.signed_values import Attachment
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Billing:
         self._db = db
         self._tags = tags
         self._posting = posting
-        self._stored_tags = properties.kept_tags(db)
+        self._stored_tags = properties.stored_tags(db)
         tags.fall_back_to(self._stored_tags)
         # The row number of the open transaction, by Charge Point, connector and transaction id.
         self._open_rows: dict[tuple[int, int, int | None], int | None] = {}
@@ -103,10 +103,10 @@ class Billing:
             self._accounts = self._tags.accounts(bound)
             if self._tags.trouble is not None:
                 # Another worker may have stored a newer text while the file was good.
-                self._tags.fall_back_to(properties.kept_tags(self._db))
+                self._tags.fall_back_to(properties.stored_tags(self._db))
                 self._accounts = self._tags.accounts(bound)
             if self._tags.text is not None and self._tags.text != self._stored_tags:
-                properties.keep_tags(self._db, self._tags.text)
+                properties.store_tags(self._db, self._tags.text)
                 self._new_tags = self._tags.text
         return self._accounts
 
@@ -239,7 +239,7 @@ class Billing:
         stop_row = stops.record_stop(
             db, frame.charge_point, stopped, match, frame.received_ms, whole_frame
         )
-        signed_at = Place(frame.charge_point, connector_id, row, stop_row)
+        signed_at = Attachment(frame.charge_point, connector_id, row, stop_row)
         signed_values.record(db, signed_at, stopped.signed, frame.received_ms)
         if transaction is not None:
             transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
@@ -260,11 +260,13 @@ class Billing:
             row = self._open_row(frame, reported)
             if row is None:
                 # Signed values often follow their stop: the record's file is written again.
-                row = signed_values.transaction_told(
+                row = signed_values.newest_transaction_row(
                     self._db, frame.charge_point, reported.transaction_id
                 )
-                self.awaits_export |= row is not None and records.take_back_first(self._db, row)
-            signed_at = Place(frame.charge_point, reported.connector_id, row)
+                self.awaits_export |= row is not None and records.unmark_first_exported(
+                    self._db, row
+                )
+            signed_at = Attachment(frame.charge_point, reported.connector_id, row)
             signed_values.record(self._db, signed_at, reported.signed, frame.received_ms)
 
     def _open_row(self, frame: ReceivedFrame, reported: MeterValuesReported) -> int | None:

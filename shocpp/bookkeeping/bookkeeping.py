@@ -18,7 +18,7 @@ from shocpp.bookkeeping.jobs import (
     Disconnect,
     Failed,
     Job,
-    Look,
+    PollResult,
     Receive,
     Refuse,
     Send,
@@ -85,7 +85,7 @@ class Bookkeeping:
             if is_energy(job):
                 self._messages.distrust(job.token)
 
-    def look(self, now_ms: int, *, rung: bool) -> Look:
+    def poll(self, now_ms: int, *, rung: bool) -> PollResult:
         """Return the Calls and superseded connections that wait for this worker.
 
         Without a ring of the doorbell, poll only if another connection has written since the last
@@ -94,14 +94,14 @@ class Bookkeeping:
         with self._db.reading():
             return self._poll(now_ms, rung)
 
-    def _poll(self, now_ms: int, rung: bool) -> Look:
+    def _poll(self, now_ms: int, rung: bool) -> PollResult:
         db = self._db
         self.billing.poll_tags()
         self._poll_allowlist()
         # data_version costs less than a query, and nearly every poll ends here.
         version = db.version_of_others()
         if version == self._data_version and not rung:
-            return Look([], [], [])
+            return PollResult([], [], [])
         self._data_version = version
         superseded: list[str] = []
         contested: list[str] = []
@@ -111,7 +111,7 @@ class Bookkeeping:
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
-        return Look(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
+        return PollResult(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
 
     def _poll_allowlist(self) -> None:
         """Store a changed allowlist in the database, for the case that its file is lost."""
@@ -149,7 +149,7 @@ class Bookkeeping:
         for write in (self._write_job, self._write_for_review):
             mark = self._batch.mark()
             try:
-                with self._db.apart():
+                with self._db.savepoint():
                     result = write(job, now_ms)
                     self.billing.write()
                     return result

@@ -43,7 +43,7 @@ class Learned(NamedTuple):
     open_transactions: int
 
 
-def cards_shown(
+def unknown_cards(
     db: Database, settings: Settings, charge_point_id: str, timeout_s: float
 ) -> Iterator[PresentedCard]:
     """Return the cards that are held to a charger after this call, as they come.

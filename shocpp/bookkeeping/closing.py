@@ -56,7 +56,7 @@ def close(
                 "shocpp review correct"
             )
         posting(db, settings).price_unpriced(name, closed_ms)
-        records.take_back_imported(db, name)
+        records.unmark_exported_imported(db, name)
         statement = draft(db, settings, year, month)
         if not unpriced:
             _require_prices(statement)

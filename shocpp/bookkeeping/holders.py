@@ -7,13 +7,13 @@ failed. Otherwise the older connection keeps the identity if it shows a sign of 
 
 from collections import deque
 
-from shocpp.admission.decision import is_over
+from shocpp.admission.decision import is_revoked
 from shocpp.bookkeeping.batch import WriteBatch
 from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, Refuse
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.ocpp.identity import identity_key
 from shocpp.store.charge_points import admissions, connections, identities
-from shocpp.store.charge_points.connections import Former, address_of
+from shocpp.store.charge_points.connections import FormerConnection, address_of
 from shocpp.store.database import Database
 from shocpp.store.workers import is_alive
 
@@ -30,7 +30,7 @@ class Takeovers:
     def __init__(self) -> None:
         self._moments_ms: dict[int, deque[int]] = {}
 
-    def may_replace(self, former: Former, newest: Connect, row: int, now_ms: int) -> bool:
+    def may_replace(self, former: FormerConnection, newest: Connect, row: int, now_ms: int) -> bool:
         """Return True if the newest connection replaces the former one at once.
 
         If not, the former one must be asked for a sign of life.
@@ -88,11 +88,13 @@ class Holders:
                 connections.contest(self._db, former)
                 return Contested(charge_point_id)
             self._takeovers.note(row, now_ms)
-        held = connections.Held(job.token, job.remote, job.is_sure)
+        held = connections.NewConnection(job.token, job.remote, job.is_sure)
         connections.hold(self._db, row, held, self._worker, now_ms, former)
         if job.password is not None:
-            admissions.note_shown(self._db, identity_key(charge_point_id), job.password, now_ms)
-        return Connected(identities.spelled(self._db, row), known, notice)
+            admissions.record_presented_password(
+                self._db, identity_key(charge_point_id), job.password, now_ms
+            )
+        return Connected(identities.charge_point_id_of(self._db, row), known, notice)
 
     def disconnect(self, token: str) -> None:
         """Release the Charge Point of a connection that has ended."""
@@ -108,8 +110,10 @@ class Holders:
         return self._fallback_ids.get(token, claimed_id)
 
     def _is_revoked(self, charge_point_id: str, password: str) -> bool:
-        presented = admissions.shown_password(self._db, identity_key(charge_point_id))
-        return is_over(self._allowlist_file.allowlist().entry(charge_point_id), password, presented)
+        presented = admissions.presented_password(self._db, identity_key(charge_point_id))
+        return is_revoked(
+            self._allowlist_file.allowlist().entry(charge_point_id), password, presented
+        )
 
     def _identify(self, job: Connect) -> tuple[str, str | None]:
         """Return the identity that a connection gets, and a warning if it is not the one claimed.

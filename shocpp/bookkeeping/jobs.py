@@ -112,7 +112,7 @@ class Failed(NamedTuple):
 Job = Connect | Disconnect | Receive | Refuse | Send | Claim | Settle
 
 
-class Look(NamedTuple):
+class PollResult(NamedTuple):
     """The result of a poll: rows that wait for this worker.
 
     `calls` are Calls to its Charge Points. `superseded` are the tokens of connections to close, and

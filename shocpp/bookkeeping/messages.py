@@ -29,7 +29,7 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.identity import identity_key
-from shocpp.ocpp.json_text import kept_text
+from shocpp.ocpp.json_text import lenient_text
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome
@@ -112,7 +112,9 @@ class Messages:
         if isinstance(event, Answered):
             self._batch.add_frame(row, "out", action, now_ms, event.text)
         elif isinstance(event, Confirmed):
-            outcome = CallOutcome("answered", redacted(kept_text(event.confirmation)), None, None)
+            outcome = CallOutcome(
+                "answered", redacted(lenient_text(event.confirmation)), None, None
+            )
             self.settle(Settle(job.token, event.call_id, outcome), now_ms)
         elif isinstance(event, Refused):
             outcome = CallOutcome("refused", None, event.code, event.description)

@@ -51,7 +51,7 @@ class Posting:
         number = records.record(self._db, origin, record, location, posted_ms)
         price = self._price(origin, record)
         if price is not None:
-            prices.freeze(self._db, number, price, posted_ms)
+            prices.record(self._db, number, price, posted_ms)
         return Posted(number, record, location)
 
     def accounts_to_price(self, month: str) -> list[str]:
@@ -71,9 +71,9 @@ class Posting:
                 stored = records.stored(self._db, number)
                 price = stored and self._price(stored.origin, stored.record)
                 if price:
-                    prices.freeze(self._db, number, price, priced_ms)
+                    prices.record(self._db, number, price, priced_ms)
                     priced.append(number)
-        records.take_back(self._db, priced)
+        records.unmark_exported(self._db, priced)
 
     def _price(self, origin: Origin, record: Record) -> Price | None:
         """Return the price of a record, or None if it has no energy to pay for or no tariff."""

@@ -19,7 +19,7 @@ from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
 from shocpp.store.books import closings, records
-from shocpp.store.books.prices import Frozen
+from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import AccountingRow, Unexported
 from shocpp.store.database import Database
 from shocpp.unique_ids import random_uuid
@@ -54,7 +54,7 @@ def file_content(record: Unexported) -> dict[str, object]:
     return {**seed_format(row), **typed, **nested}
 
 
-def price_content(priced: Frozen) -> dict[str, object]:
+def price_content(priced: RecordPrice) -> dict[str, object]:
     """Return the price of a record as its file holds it; amounts are in cents."""
     priced_ms, (amount_ct, parts, note) = priced
     return {
@@ -98,7 +98,7 @@ class RecordFiles:
         if count:
             log.warning("%d files are missing in %s and are written again", count, self.folder)
             with db.writing(durable=False):
-                records.take_back(db, missing)
+                records.unmark_exported(db, missing)
                 closings.mark_exported(db, missing_closings, None)
         return bool(count)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, Housekeeping
-from shocpp.bookkeeping.jobs import Failed, Job, Look
+from shocpp.bookkeeping.jobs import Failed, Job, PollResult
 from shocpp.bookkeeping.posting import Posting
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import AllowlistFile
@@ -79,7 +79,7 @@ class Writer:
             queue.SimpleQueue()
         )
         self._deliver: Deliver = lambda _jobs, _results: None
-        self._deliver_poll: Callable[[Look], None] = lambda _poll: None
+        self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
         self._housekeeping_at = 0.0
@@ -87,7 +87,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._begun = threading.Event()
 
-    def start(self, deliver: Deliver, deliver_poll: Callable[[Look], None]) -> None:
+    def start(self, deliver: Deliver, deliver_poll: Callable[[PollResult], None]) -> None:
         """Start the thread, which calls `deliver` with results and `deliver_poll` with polls."""
         self._deliver, self._deliver_poll = deliver, deliver_poll
         self._thread.start()
@@ -104,7 +104,7 @@ class Writer:
         """Hand over jobs; their results come through `deliver`, in order."""
         self._inbox.put(jobs)
 
-    def look(self, *, rung: bool) -> None:
+    def poll(self, *, rung: bool) -> None:
         """Poll the database for rows that wait for this worker.
 
         The result comes through `deliver_poll`. `rung` is True if the doorbell was rung.
@@ -207,7 +207,7 @@ class Writer:
 
     def _poll(self, *, rung: bool) -> None:
         try:
-            self._deliver_poll(self._open().look(now_ms(), rung=rung))
+            self._deliver_poll(self._open().poll(now_ms(), rung=rung))
         except ShocppError as error:
             self._become_unhealthy(str(error))
         self._publish()

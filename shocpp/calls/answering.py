@@ -174,7 +174,7 @@ class _Answering:
             return Answer(kind, word)
         from shocpp.language.voice import sentence
 
-        charge_point = self._charge_point or identities.only(self._db) or ""
+        charge_point = self._charge_point or identities.only_charge_point_id(self._db) or ""
         since = self._last_seen(charge_point)
         values = {**values, "charge_point": charge_point, "since": since}
         if outcome == "offline" and not since:

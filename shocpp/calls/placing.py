@@ -53,7 +53,7 @@ class CallOptions(NamedTuple):
     canned: str | None = None
 
 
-ANYBODY = CallOptions("a program")
+BY_A_PROGRAM = CallOptions("a program")
 
 REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted")
 """Statuses of confirmations by which a charger says no (OCPP 1.6 §7)."""
@@ -75,7 +75,7 @@ def place_call(
     charge_point: str | None,
     action: str,
     payload: Mapping[str, Any],
-    asked: CallOptions = ANYBODY,
+    asked: CallOptions = BY_A_PROGRAM,
     *,
     forced: bool = False,
 ) -> CallOutcome:
@@ -148,7 +148,7 @@ def first_of_repeat(
     if canned is None:
         return None
     moment_ms = now_ms()
-    first = calls.just_asked(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
+    first = calls.latest_repeatable(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
     # A refused Call has changed nothing, so it may be tried again at once.
     if first is None or first.action != action or is_refusal(first.outcome):
         return None
@@ -193,7 +193,7 @@ def _wait(
         # Sleep first: a check before the answer can be there would only contend with the worker for
         # the database.
         rung, _, _ = select.select([doorbell], [], [], min(left, POLL_EVERY_S))
-        doorbell.answer()
+        doorbell.clear()
         outcome = _outcome(db, call.call_id)
         if outcome.state in ENDED:
             return outcome

@@ -103,7 +103,7 @@ def _result_at_deadline(db: Database, start: RemoteStart) -> StartResult:
 def _begun(db: Database, start: RemoteStart) -> tuple[int, str] | None:
     """Return connector and authorization status of the card's transaction since the start."""
     tag_key = id_tag_key(start.id_tag)
-    return charging.begun_since(db, start.charge_point_id, tag_key, start.asked_ms)
+    return charging.newest_start(db, start.charge_point_id, tag_key, start.asked_ms)
 
 
 def _flows(db: Database, start: RemoteStart, connector_id: int) -> bool:

@@ -273,7 +273,7 @@ class Conversation:
         self.held_jobs.append((slot, job))
         return len(self.held_jobs)
 
-    def worth_keeping(self, event: Event, now_ms: int) -> bool:
+    def should_record(self, event: Event, now_ms: int) -> bool:
         """Return True if a frame is to be recorded.
 
         Of frames that are no OCPP only a few a minute are, so that a flood cannot fill the disk.
@@ -295,6 +295,6 @@ def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
     return Connection(heartbeat_s, entry.zone, has_card=entry.default_tag is not None)
 
 
-def too_much(event: Event) -> bool:
+def must_hang_up(event: Event) -> bool:
     """Return True if too many unreadable texts have come: the connection must be closed."""
     return isinstance(event, Ignored) and event.hang_up

@@ -32,7 +32,7 @@ from shocpp.bookkeeping.jobs import (
     Disconnect,
     Failed,
     Job,
-    Look,
+    PollResult,
     Receive,
     Refuse,
     may_wait,
@@ -40,7 +40,7 @@ from shocpp.bookkeeping.jobs import (
 from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection, ClosingHandshakes
-from shocpp.central_system.conversation import Conversation, Slot, too_much
+from shocpp.central_system.conversation import Conversation, Slot, must_hang_up
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.reception import POLICY, REPLACED, Reception
 from shocpp.central_system.transport import Transport
@@ -132,7 +132,7 @@ class Switchboard:
         job = Refuse(tuple(refused))
         self._loop.call_soon(lambda: self._submit(job, None))
 
-    def see_off(self, connection: ClosingConnection) -> None:
+    def linger(self, connection: ClosingConnection) -> None:
         """Wait in the loop until a web client closes, which has been sent its answer."""
         self._loop.call_soon(lambda: self._closing_handshakes.linger(connection))
 
@@ -193,11 +193,11 @@ class Switchboard:
         return not (self._handed_over or self._jobs or self._loop.has_posted())
 
     def _answer_doorbell(self, _mask: int) -> None:
-        self._doorbell.answer()
-        self._writer.look(rung=True)
+        self._doorbell.clear()
+        self._writer.poll(rung=True)
 
     def _poll(self) -> None:
-        self._writer.look(rung=False)
+        self._writer.poll(rung=False)
         self._poll_allowlist()
         self._loop.call_at(time.monotonic() + POLL_EVERY_S, self._poll)
 
@@ -215,7 +215,7 @@ class Switchboard:
     def _deliver(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
         self._loop.call_soon(lambda: self._take_results(jobs, results))
 
-    def _deliver_poll(self, result: Look) -> None:
+    def _deliver_poll(self, result: PollResult) -> None:
         if result.calls or result.superseded or result.contested:
             self._loop.call_soon(lambda: self._take_poll(result))
 
@@ -322,10 +322,10 @@ class Switchboard:
             self._reception.receive(conversation, text, moment_ms, event, slot)
         else:
             job = Receive(conversation.token, conversation.charge_point_id, text, moment_ms, event)
-            if conversation.worth_keeping(event, moment_ms):
+            if conversation.should_record(event, moment_ms):
                 self._submit(job, conversation, slot)
         self._wake_when_due(conversation)
-        if too_much(event):
+        if must_hang_up(event):
             self._hang_up(conversation, PROTOCOL_ERROR, "not OCPP-J")
         elif conversation.calls and conversation.outstanding is None:
             self._calls.next_call(conversation)
@@ -353,7 +353,7 @@ class Switchboard:
             elif isinstance(job, Connect):
                 self._reception.take(conversation, job, result)
                 # As if rung: other polls look for Calls only after somebody else has written.
-                self._writer.look(rung=True)
+                self._writer.poll(rung=True)
 
     def _take_failure(
         self, conversation: Conversation, job: Job, slot: Slot | None, failed: Failed
@@ -386,7 +386,7 @@ class Switchboard:
             self._wake_when_due(conversation)
             self._touched.add(conversation)
 
-    def _take_poll(self, result: Look) -> None:
+    def _take_poll(self, result: PollResult) -> None:
         for token in result.superseded:
             former = self._conversations.get(token)
             if former is not None:

@@ -71,7 +71,7 @@ def _needs_no_password(entry: Entry, db: Database | None) -> bool:
     That includes a charger with a password of its own that has never presented it.
     """
     key = identity_key(entry.charge_point_id)
-    return in_force(entry, admissions.shown_password(db, key) if db else None)[1]
+    return in_force(entry, admissions.presented_password(db, key) if db else None)[1]
 
 
 def check_absent_chargers(settings: Settings, db: Database | None) -> Iterator[Finding]:

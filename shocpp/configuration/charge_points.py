@@ -84,7 +84,7 @@ class Entry(NamedTuple):
     """
 
     charge_point_id: str
-    asks_none: bool = False
+    needs_no_password: bool = False
     hashes: tuple[str, ...] = ()
     username: str | None = None
     origin: str | None = None
@@ -124,7 +124,7 @@ class Allowlist(NamedTuple):
         return entry.meter if entry else Meter()
 
 
-OPEN_TO_ALL = Entry(OTHERS, asks_none=True)
+OPEN_TO_ALL = Entry(OTHERS, needs_no_password=True)
 """The entry of every charger if there is no file: no password, and all defaults."""
 
 NO_ALLOWLIST = Allowlist({}, OPEN_TO_ALL)
@@ -175,23 +175,23 @@ def parse_allowlist(text: str, source: str) -> Allowlist:
     return Allowlist(entries, entries.pop(OTHERS, None))
 
 
-def can_be_listed(charge_point_id: str) -> bool:
+def can_have_entry(charge_point_id: str) -> bool:
     """Return True if an entry can have this name."""
     is_name = is_identity(charge_point_id) and charge_point_id == charge_point_id.strip()
     return (is_name and charge_point_id != COMMENT) or charge_point_id == OTHERS
 
 
 def _entry(charge_point_id: str, value: object, location: str) -> Entry:
-    if not can_be_listed(charge_point_id):
+    if not can_have_entry(charge_point_id):
         raise UsageError(f"{location} cannot name a charger: no slash, no control characters")
     keys = members(value, location, _KEYS)
     texts = {key: _text(keys[key], f"{location}: {key}") for key in _TEXTS if key in keys}
     hashes = _hashes(keys.get("password_hash", []), f"{location}: password_hash")
-    asks_none = "auth" in keys
-    if asks_none and keys["auth"] != "none":
+    needs_no_password = "auth" in keys
+    if needs_no_password and keys["auth"] != "none":
         raise UsageError(f'{location}: auth can only be "none", not {quoted(keys["auth"])}')
     # An entry without both would let a charger in without a password, because of a forgotten key.
-    if not (hashes or asks_none):
+    if not (hashes or needs_no_password):
         add = f"shocpp charge-points add {shlex.quote(charge_point_id)}"
         raise UsageError(
             f'{location} has no password; write "auth": "none" into its entry, and if it can '
@@ -199,7 +199,7 @@ def _entry(charge_point_id: str, value: object, location: str) -> Entry:
         )
     return Entry(
         charge_point_id,
-        asks_none,
+        needs_no_password,
         hashes,
         texts.get("username"),
         texts.get("origin"),

@@ -16,7 +16,7 @@ from shocpp.ledger.matching import Match
 from shocpp.ledger.meter_values import charging_s, power_wh
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
 from shocpp.ledger.transaction_id import unpack
-from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 CLOCK_AHEAD_MS = 5 * 60_000
@@ -110,8 +110,8 @@ def book_stop(
     overlapping, readings = tuple(overlapping), tuple(readings)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
-    if transaction and NO_CARD_TOLD in transaction.flags:
-        flags.append(NO_CARD_TOLD)
+    if transaction and DEFAULT_TAG_USED in transaction.flags:
+        flags.append(DEFAULT_TAG_USED)
     if transaction and transaction.assigned_by:
         flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []

@@ -16,7 +16,7 @@ from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction, has_clock
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
 
 
 class Owner(NamedTuple):
@@ -102,7 +102,7 @@ def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record
     It ends at its last reading, `end_wh` at `last_ms`.
     """
     started_ms = transaction.started_ms if has_clock(transaction.started_ms) else None
-    no_card = (NO_CARD_TOLD,) if NO_CARD_TOLD in transaction.flags else ()
+    no_card = (DEFAULT_TAG_USED,) if DEFAULT_TAG_USED in transaction.flags else ()
     return Record(
         account_index=transaction.account_index,
         account=transaction.account,

@@ -76,7 +76,7 @@ class StopRows(Protocol):
         """Return the account names by index, of tags.json and of the database."""
 
     @property
-    def ledger_born_ms(self) -> int:
+    def ledger_created_ms(self) -> int:
         """Return the time since which every start is on file: creation, rebuild or import."""
 
 
@@ -248,7 +248,7 @@ def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> 
     if rows.issued_elsewhere:
         return Match(unmatched="this id was issued to another charge point")
     # An intact database has every id that it issued. So only a young one may accept unknown ids.
-    if now_ms - rows.ledger_born_ms >= RECOVERY_MS:
+    if now_ms - rows.ledger_created_ms >= RECOVERY_MS:
         return Match(unmatched="this id was not issued by this ledger")
     start_wh = unpacked.start_kwh * 1000
     # The energy would be booked twice: now by this stop, later by the open transaction's own.

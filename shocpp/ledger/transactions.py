@@ -12,7 +12,7 @@ from shocpp.ledger.accounts import Card, effective_id_tag, id_tag_key
 from shocpp.ledger.transaction_id import pack
 from shocpp.ocpp.facts import TransactionStarted
 
-NO_CARD_TOLD = "no card told: default tag"
+DEFAULT_TAG_USED = "no card told: default tag"
 """The flag of a transaction whose charger sent no id tag and has a default tag."""
 
 CLOCK_SET_SINCE_MS = 1_577_836_800_000
@@ -135,7 +135,7 @@ def decide_start(
     packed = pack(card.account_index, started.meter_start_wh or 0, taken)
     id_tag, flags = effective_id_tag(started.id_tag, default_tag), list(started.flags)
     if id_tag != started.id_tag:
-        flags.append(NO_CARD_TOLD)
+        flags.append(DEFAULT_TAG_USED)
     if not has_clock(started.started_ms):
         flags.append("start time implausible")
     if packed.clamped:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from shocpp.metrics.counters import BOUNDS_S, HISTOGRAMS, LENGTH, PLACES, Counters
+from shocpp.metrics.counters import BOUNDS_S, HISTOGRAMS, LENGTH, POSITIONS, Counters
 
-LAYOUT = f"{crc32(repr((PLACES, HISTOGRAMS, BOUNDS_S)).encode()):08x}"
+LAYOUT = f"{crc32(repr((POSITIONS, HISTOGRAMS, BOUNDS_S)).encode()):08x}"
 """The names and order of all numbers as a checksum.
 
 It is part of the file names, so that the files of another version are not added up.
@@ -41,7 +41,7 @@ class Totals(NamedTuple):
 
     numbers: Sequence[float]
     healthy: int
-    ill: int
+    unhealthy: int
 
 
 class CounterFile:
@@ -87,7 +87,7 @@ class CounterFile:
             self._before = array("d", map(float.__add__, self._before, numbers[:LENGTH]))
 
 
-def add_up(folder: Path) -> Totals:
+def sum_files(folder: Path) -> Totals:
     """Return the sums of the counters that all workers of this folder have published."""
     sums, health = array("d", bytes(8 * LENGTH)), [0, 0]
     for path in folder.glob(f"{LAYOUT}-*"):
@@ -98,10 +98,10 @@ def add_up(folder: Path) -> Totals:
                 # A shared lock succeeds only without a live worker: dead ones have counts, but no
                 # health.
                 health[numbers[_HEALTH] == 1.0] += not _lock(descriptor, fcntl.LOCK_SH)
-    return Totals(sums, healthy=health[1], ill=health[0])
+    return Totals(sums, healthy=health[1], unhealthy=health[0])
 
 
-def begin_anew(folder: Path) -> None:
+def remove_dead_files(folder: Path) -> None:
     """Remove the files of dead workers, at the start of the server before its first worker."""
     for path in folder.glob("*-*"):
         with contextlib.suppress(OSError):

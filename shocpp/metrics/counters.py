@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import NamedTuple
 
-from shocpp.ocpp.fields import FROM_CHARGE_POINT, TO_CHARGE_POINT
+from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 
 OTHER = "other"
 ACTIONS = (*sorted({*FROM_CHARGE_POINT, *TO_CHARGE_POINT}), OTHER)
@@ -38,11 +39,11 @@ BOUNDS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 class Count(NamedTuple):
     """A number that only rises, for each combination of label values.
 
-    `told` is its HELP text for Prometheus; `labels` are the possible values by label.
+    `help_text` is its HELP text for Prometheus; `labels` are the possible values by label.
     """
 
     name: str
-    told: str
+    help_text: str
     labels: Mapping[str, tuple[str, ...]]
 
 
@@ -78,24 +79,26 @@ def _places_of(counts: Iterable[Count]) -> dict[tuple[str, ...], int]:
     return places
 
 
-PLACES = _places_of(COUNTS)
+POSITIONS = _places_of(COUNTS)
 """The position of each number in the list, by its name and its label values."""
 
 _BUCKETS = len(BOUNDS_S) + 1
-HISTOGRAMS = {name: len(PLACES) + number * (_BUCKETS + 1) for number, name in enumerate(DURATIONS)}
+HISTOGRAMS = {
+    name: len(POSITIONS) + number * (_BUCKETS + 1) for number, name in enumerate(DURATIONS)
+}
 """The position of each histogram's first bucket; the sum of its seconds follows its buckets."""
 
-LENGTH = len(PLACES) + len(DURATIONS) * (_BUCKETS + 1)
+LENGTH = len(POSITIONS) + len(DURATIONS) * (_BUCKETS + 1)
 """The number of numbers."""
 
-_IN = {action: PLACES["frames", "in", action] for action in ACTIONS}
+_IN = {action: POSITIONS["frames", "in", action] for action in ACTIONS}
 _OTHER_IN = _IN[OTHER]
-_OUT = PLACES["frames", "out", OTHER] - _OTHER_IN
+_OUT = POSITIONS["frames", "out", OTHER] - _OTHER_IN
 """The distance from the position of an action's received frames to that of its sent frames."""
 
-_ERRORS = {code: PLACES["call_errors", code] for code in ERROR_CODES}
-_IGNORED = PLACES[("ignored_frames",)]
-_OPENED, _CLOSED = PLACES[("connections_opened",)], PLACES[("connections_closed",)]
+_ERRORS = {code: POSITIONS["call_errors", code] for code in ERROR_CODES}
+_IGNORED = POSITIONS[("ignored_frames",)]
+_OPENED, _CLOSED = POSITIONS[("connections_opened",)], POSITIONS[("connections_closed",)]
 _ANSWER, _COMMIT = HISTOGRAMS["answer"], HISTOGRAMS["commit"]
 _SECONDS = _ANSWER + _BUCKETS
 
@@ -170,7 +173,7 @@ class Counters:
 
     def call_ended(self, outcome: str) -> None:
         """Count a Call that has an outcome, one of OUTCOMES."""
-        self.numbers[PLACES["calls", outcome]] += 1.0
+        self.numbers[POSITIONS["calls", outcome]] += 1.0
 
     def opened(self) -> None:
         """Count a new connection."""
@@ -191,7 +194,7 @@ class Counters:
         """Count a refused WebSocket upgrade, by its HTTP status; any thread may call it."""
         known = f"{status:d}" if f"{status:d}" in STATUSES else OTHER
         with self._refusing:
-            self.numbers[PLACES["refused_upgrades", known]] += 1.0
+            self.numbers[POSITIONS["refused_upgrades", known]] += 1.0
 
 
 def buckets(numbers: Sequence[float], histogram: str) -> tuple[list[float], float]:

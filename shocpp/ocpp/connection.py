@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 from shocpp.ocpp import frames
 from shocpp.ocpp.actions import ACTIONS, NEVER_REFUSED, CallContext
 from shocpp.ocpp.facts import Fact
-from shocpp.ocpp.fields import FROM_CHARGE_POINT, TO_CHARGE_POINT
+from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.frames import Payload, UniqueId
 from shocpp.ocpp.validation import first_violation
 

@@ -14,7 +14,7 @@ def to_text(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
-def kept_text(value: Any) -> str:
+def lenient_text(value: Any) -> str:
     """Return compact JSON of any value that a charger sent, for a column of the database.
 
     NaN and Infinity stay as they are, although no JSON; an endless integer becomes a string.

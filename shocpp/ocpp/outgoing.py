@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shocpp.errors import UsageError
-from shocpp.ocpp.fields import TO_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation
 

@@ -7,7 +7,7 @@ careless chargers, in the confirmation of GetConfiguration.
 import json
 from typing import Any
 
-from shocpp.ocpp.json_text import kept_text
+from shocpp.ocpp.json_text import lenient_text
 
 REDACTED = "***"
 """The text in place of a secret."""
@@ -27,7 +27,7 @@ def redacted(text: str) -> str:
     try:
         decoded = json.loads(text)
         public = _without_secrets(decoded)
-        return text if public == decoded else kept_text(public)
+        return text if public == decoded else lenient_text(public)
     except (ValueError, RecursionError):
         names_secret = _SECRET in text.casefold()
         return f"{REDACTED} (unreadable, and it names a secret)" if names_secret else text

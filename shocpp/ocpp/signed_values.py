@@ -60,7 +60,7 @@ def signed_values(meter_values: object) -> tuple[SignedValue, ...]:
             _word(entry.get("timestamp")),
             _word(sample.get("context")),
             _word(sample.get("measurand")),
-            kept_sample(sample),
+            sample_text(sample),
         )
         for entry in meter_values
         if isinstance(entry, dict) and isinstance(entry.get("sampledValue"), list)
@@ -69,7 +69,7 @@ def signed_values(meter_values: object) -> tuple[SignedValue, ...]:
     )
 
 
-def kept_sample(sample: dict[str, Any]) -> str:
+def sample_text(sample: dict[str, Any]) -> str:
     """Return a sample as JSON text that SQLite can read.
 
     A number that JSON does not have becomes a string: NaN, 1e400, or one of endless digits.

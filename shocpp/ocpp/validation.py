@@ -13,7 +13,7 @@ only on the way back up, so a payload without a flaw builds no string. No payloa
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from shocpp.ocpp.fields import Field, Fields
+from shocpp.ocpp.fields.datatypes import Field, Fields
 
 FORMATION = "FormationViolation"
 OCCURENCE = "OccurenceConstraintViolation"

@@ -45,7 +45,7 @@ def _restore_closing(db: Database, closing: Closing, is_in_folder: bool) -> str 
     if trouble is not None:
         return trouble
     try:
-        with db.apart():
+        with db.savepoint():
             closings.record(db, closing, now_ms() if is_in_folder else None)
     except UsageError as error:
         return str(error)

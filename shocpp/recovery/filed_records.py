@@ -18,7 +18,7 @@ from shocpp.ledger.tariffs import Price, PricePart
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp
-from shocpp.store.books.prices import Frozen
+from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS, RecordLocation
 from shocpp.store.books.signed_values import SIGNED_COLUMNS
 
@@ -51,7 +51,7 @@ class Filed(NamedTuple):
     replaces_file: str | None
     decided_by: str | None
     decided_why: str | None
-    price: Frozen | None
+    price: RecordPrice | None
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
     signed: tuple[dict[str, Any], ...] = ()
@@ -169,14 +169,14 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
     )
 
 
-def _price(values: dict[str, Any]) -> Frozen:
+def _price(values: dict[str, Any]) -> RecordPrice:
     """Return the price of a record; raises ValueError if its parts are not its sum."""
     parts = tuple(_part(part) for part in values["parts"])
     amount_ct = _whole(values, "amount_ct")
     if sum(part.amount_ct for part in parts) != amount_ct:
         raise ValueError("the parts of its price are not its sum")
     price = Price(amount_ct, parts, _optional(values, "note", _text))
-    return Frozen(_moment(values, "priced_at"), price)
+    return RecordPrice(_moment(values, "priced_at"), price)
 
 
 def _part(values: dict[str, Any]) -> PricePart:

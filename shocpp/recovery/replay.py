@@ -19,7 +19,7 @@ from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts, id_tag_key
 from shocpp.ledger.matching import stop_key
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import NO_CARD_TOLD, start_key
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, start_key
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
@@ -27,7 +27,7 @@ from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.restore import Advance, Restored, Restoring
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
-from shocpp.store.books.restored import Assigned, Kept
+from shocpp.store.books.restored import Assigned, Remaining
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame
 from shocpp.store.database import Database
@@ -77,12 +77,12 @@ class Rederiving:
         self._names = transactions.account_names(db)
         # By Charge Point, time of receipt and key of the start.
         self._assigned = {assigned[:3]: assigned for assigned in restored.assigned(db)}
-        self._effective_id_tags = restored.effective_id_tags(db, NO_CARD_TOLD)
+        self._effective_id_tags = restored.effective_id_tags(db, DEFAULT_TAG_USED)
         self._with_frames = frames.stop_moments(db)
         self._derived: list[Path] = []
         self._without_frame: set[str] = set()
         self._superseded: list[Path] = []
-        self._closed = Kept(set(), set(), set())
+        self._closed = Remaining(set(), set(), set())
         folder = settings.accounting_folder
         self._paths = record_paths(folder) if folder.exists() else []
 
@@ -95,7 +95,7 @@ class Rederiving:
         with db.writing(durable=False):
             restored.forget_all(db)
             # Closed months are not derived again: `forget_all` has left their rows.
-            self._closed = restored.kept(db)
+            self._closed = restored.remaining(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
         # A stack with the oldest decision last. Each one is made before the first later frame.
         decisions = self._restoring.decisions()[::-1]
@@ -145,7 +145,7 @@ class Rederiving:
             key = (row, start["received_ms"], start["start_key"])
             account = (start["account_index"], start["account"])
             self._assigned.setdefault(key, Assigned(*key, *account, start["assigned_by"]))
-        if row is not None and start is not None and NO_CARD_TOLD in start["flags"]:
+        if row is not None and start is not None and DEFAULT_TAG_USED in start["flags"]:
             key = (row, start["received_ms"], start["start_key"])
             self._effective_id_tags.setdefault(key, start["id_tag"])
         return False

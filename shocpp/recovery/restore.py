@@ -145,7 +145,7 @@ class Restoring:
         A file that does not fit into the database is refused and undoes no other one.
         """
         try:
-            with self._db.apart():
+            with self._db.savepoint():
                 known = self._is_known(filed)
                 if known:
                     self._complete(filed)
@@ -180,7 +180,7 @@ class Restoring:
             # Not in a closed month: a new price would break the chain.
             wh = sum(part.wh for part in filed.price.price.parts)
             if wh == stored.record.consumed_wh and not closings.is_closed(db, stored.place.month):
-                prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
+                prices.record(db, number, filed.price.price, filed.price.priced_ms)
 
     def _row(self, filed: Filed) -> int | None:
         """Return the row number of a file's Charge Point, or None if it is not known."""
@@ -190,7 +190,7 @@ class Restoring:
         if name is None:
             return None
         row = identities.enter(self._db, name, filed.booked_ms)
-        identities.heard_since(self._db, row, filed.booked_ms)
+        identities.extend_seen(self._db, row, filed.booked_ms)
         return row
 
     def _restore(self, filed: Filed) -> None:
@@ -219,7 +219,7 @@ class Restoring:
             db, origin, record, location, filed.booked_ms, now_ms() if is_in_folder else None
         )
         if filed.price is not None:
-            prices.freeze(db, number, filed.price.price, filed.price.priced_ms)
+            prices.record(db, number, filed.price.price, filed.price.priced_ms)
 
     def _in_open_month(self, record: Record, filed: Filed) -> tuple[Record, RecordLocation]:
         """Return the record and its location, moved to the open month if its own is closed."""
@@ -269,7 +269,7 @@ class Restoring:
         number = records.number_of(self._db, file_name)
         if number is None:
             raise UsageError(f"the record that it decides on is not in the books: {file_name}")
-        other = records.decided(self._db, number, filed.entry)
+        other = records.decision_file(self._db, number, filed.entry)
         if other is not None:
             self._set_aside(filed)
             raise UsageError(f"{file_name} was decided in another way since: {other}")

@@ -151,7 +151,7 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def keep_text(db: Database, settings: Settings, statement: Statement) -> None:
+def write_text_file(db: Database, settings: Settings, statement: Statement) -> None:
     """Write a month's statement as text into the folder of its record files.
 
     A month has that folder if it has records or is closed; else nothing is written.

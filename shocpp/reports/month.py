@@ -72,7 +72,7 @@ def seed_rows_of_statement(db: Database, statement: Statement) -> Iterator[SeedR
 def decided_or_late_rows(db: Database, statement: Statement) -> list[StatementRow]:
     """Return the records of a statement that are decisions of a human, or that came late."""
     month = name_of(statement.year, statement.month)
-    return list(statement_records.of_month(db, month, statement.only, told_apart=True))
+    return list(statement_records.of_month(db, month, statement.only, decided_or_late=True))
 
 
 def month_end(settings: Settings, year: int, month: int) -> datetime:

@@ -90,7 +90,7 @@ class Repeatable(NamedTuple):
     outcome: CallOutcome
 
 
-def just_asked(db: Database, canned: str, since_ms: int, now_ms: int) -> Repeatable | None:
+def latest_repeatable(db: Database, canned: str, since_ms: int, now_ms: int) -> Repeatable | None:
     """Return the newest Call of this canned call, or None if another request is no repeat.
 
     The Call was queued between the two times. None if it was never sent, or if a later Call of

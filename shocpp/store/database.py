@@ -93,7 +93,7 @@ class Database:
             raise translated(error, self.path) from error
 
     @contextmanager
-    def apart(self) -> Iterator[None]:
+    def savepoint(self) -> Iterator[None]:
         """Run a block as a savepoint of the caller's write transaction.
 
         An exception undoes only what the block has written, and the transaction may go on. Raises

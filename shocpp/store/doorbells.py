@@ -40,7 +40,7 @@ class Doorbell:
         """Return the descriptor to wait for with select."""
         return self._descriptor
 
-    def answer(self) -> None:
+    def clear(self) -> None:
         """Discard all rings so far; call it before reading the rows, not after."""
         with contextlib.suppress(BlockingIOError):
             while len(os.read(self._descriptor, 4096)) == 4096:

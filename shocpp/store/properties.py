@@ -41,12 +41,12 @@ def store_allowlist(db: Database, text: str) -> None:
     db.execute("INSERT OR REPLACE INTO property VALUES ('charge_points', ?)", (text,))
 
 
-def kept_tags(db: Database) -> str | None:
+def stored_tags(db: Database) -> str | None:
     """Return the text of the last valid tags.json, or None."""
     row = db.execute("SELECT value FROM property WHERE name = 'tags'").fetchone()
     return row[0] if row else None
 
 
-def keep_tags(db: Database, text: str) -> None:
+def store_tags(db: Database, text: str) -> None:
     """Store the text of a valid tags.json; it stays in force while the file is invalid."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('tags', ?)", (text,))

@@ -117,7 +117,7 @@ BROAD = {
         "simple-websocket raises anything for a bad request"
     ),
     ("shocpp/store/database.py", "writing"): "rolls back and raises on",
-    ("shocpp/store/database.py", "apart"): "rolls back and raises on",
+    ("shocpp/store/database.py", "savepoint"): "rolls back and raises on",
     ("gunicorn.conf.py", "*"): "each validator of gunicorn's settings raises its own",
 }
 """Every place that catches everything, and the reason."""

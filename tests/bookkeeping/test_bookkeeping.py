@@ -823,8 +823,8 @@ class Evenings(RuleBasedStateMachine):
 
         Without id, card and clock, two connectors' stops at one reading cannot be told apart.
         """
-        told_apart = charger.connectors == 1 or charger.clock in ("set", "ahead")
-        offline = offline and told_apart
+        distinguishable = charger.connectors == 1 or charger.clock in ("set", "ahead")
+        offline = offline and distinguishable
         sent, start_wh, account, id_tag = charger.open.pop(connector)
         charger.registers[connector] = start_wh + wh
         self.desk.later(2)

@@ -10,7 +10,7 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from shocpp.bookkeeping.card_learning import cards_shown
+from shocpp.bookkeeping.card_learning import unknown_cards
 from shocpp.store.database import open_database
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
@@ -92,7 +92,7 @@ def test_the_next_unknown_card_is_learned_and_accepted_at_once(home: Home, serve
 def test_no_card_is_too_early_once_it_was_asked_for(home: Home, server: Server) -> None:
     with charger(server) as wire, open_database(home.database) as db:
         call(wire, "Authorize", {"idTag": "OLD1"})
-        cards = cards_shown(db, home.settings, "garage", 10)
+        cards = unknown_cards(db, home.settings, "garage", 10)
         call(wire, "Authorize", {"idTag": "3333"})
         assert next(cards) == ("3333", "family-y")
 

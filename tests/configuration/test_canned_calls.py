@@ -18,7 +18,7 @@ from shocpp.configuration.canned_calls import (
     parse_canned_call,
 )
 from shocpp.errors import ConfigError, UsageError
-from shocpp.ocpp.fields import TO_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from tests.world.machine import ROOT
 
 FILE = Path("conf/canned.json")

@@ -62,11 +62,11 @@ def test_the_example_has_every_key() -> None:
     assert allowlist.others is None
     garage, yard = allowlist.entry("garage"), allowlist.entry("yard")
     assert garage is not None
-    assert (garage.asks_none, len(garage.hashes)) == (False, 1)
+    assert (garage.needs_no_password, len(garage.hashes)) == (False, 1)
     assert garage.meter == Meter("Stellplatz 4", "1EMH0012345", "MID", {1: "links", 2: "rechts"})
     assert yard == Entry(
         "yard",
-        asks_none=True,
+        needs_no_password=True,
         zone=ZoneInfo("Europe/Berlin"),
         reply_delay_ms=1000,
         default_tag="3333",
@@ -75,7 +75,7 @@ def test_the_example_has_every_key() -> None:
 
 
 def test_a_missing_key_has_its_default() -> None:
-    assert entry() == Entry("garage", asks_none=True)
+    assert entry() == Entry("garage", needs_no_password=True)
     assert (OPEN_TO_ALL.reply_delay_ms, OPEN_TO_ALL.cap_wh, OPEN_TO_ALL.zone) == (0, CAP_WH, None)
 
 
@@ -83,7 +83,7 @@ def test_an_entry_has_one_or_several_passwords() -> None:
     single = parsed({"garage": {"password_hash": HASH}}).entry("garage")
     assert single == Entry("garage", hashes=(HASH,))
     two = parsed({"garage": {"password_hash": [HASH, HASH], "auth": "none"}}).entry("garage")
-    assert two == Entry("garage", asks_none=True, hashes=(HASH, HASH))
+    assert two == Entry("garage", needs_no_password=True, hashes=(HASH, HASH))
     assert parsed({"garage": {"password_hash": HASH}}).has_passwords()
     assert parsed({"garage": NONE, "*": {"password_hash": HASH}}).has_passwords()
     assert not parsed({"garage": NONE, "*": NONE}).has_passwords()
@@ -295,7 +295,7 @@ def test_no_charger_is_let_in_when_the_first_file_has_an_error(
     assert file.allowlist().entry("garage") is None, "a file that was there is not taken for none"
     assert file.trouble.endswith("is not there any more; no charger is let in")
     write(GOOD)
-    assert file.allowlist().entry("garage") == Entry("garage", asks_none=True)
+    assert file.allowlist().entry("garage") == Entry("garage", needs_no_password=True)
     assert file.trouble is None
 
 

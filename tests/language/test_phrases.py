@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
-from shocpp.ledger.transactions import NO_CARD_TOLD
-from shocpp.ocpp.fields import FROM_CHARGE_POINT
+from shocpp.ledger.transactions import DEFAULT_TAG_USED
+from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from tests.world.machine import ROOT
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PACKAGES = ("bookkeeping", "ledger", "ocpp", "recovery")
 NAMED = {"flags", "review", "unmatched", "note"}
 FROM_ELSEWHERE = {
-    NO_CARD_TOLD,
+    DEFAULT_TAG_USED,
     "split by meter values",
     "split by time",
     "start not known, price of its stop",

@@ -23,7 +23,7 @@ from shocpp.ledger.matching import (
     stop_key,
 )
 from shocpp.ledger.transactions import (
-    NO_CARD_TOLD,
+    DEFAULT_TAG_USED,
     StartRows,
     Transaction,
     decide_start,
@@ -113,7 +113,7 @@ class Rows(NamedTuple):
     card_account: int | None
     issued_elsewhere: bool
     account_names: Mapping[int, str]
-    ledger_born_ms: int
+    ledger_created_ms: int
 
 
 def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> Rows:
@@ -125,7 +125,7 @@ def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: o
         card_account=None,
         issued_elsewhere=False,
         account_names=NAMES,
-        ledger_born_ms=BORN_MS,
+        ledger_created_ms=BORN_MS,
     )
     return plain._replace(**changed)  # type: ignore[arg-type]
 
@@ -235,7 +235,7 @@ def test_a_start_without_a_card_has_the_default_tag_and_a_flag(id_tag: str) -> N
     decision = decide_start(started(id_tag=id_tag), X, start_rows(), "1111")
     assert decision == (
         *(None, "1111", 10_009_042, "Accepted", 1, "company-x", ()),
-        (NO_CARD_TOLD,),
+        (DEFAULT_TAG_USED,),
     )
     assert decide_start(started(id_tag=id_tag), UNKNOWN_CARD, start_rows()).id_tag == id_tag
 
@@ -642,7 +642,7 @@ def test_a_rounded_id_that_fits_two_transactions_is_under_review() -> None:
 
 
 def test_an_id_of_a_lost_database_is_decoded() -> None:
-    rows = stop_rows(ledger_born_ms=NOW_MS - RECOVERY_MS + 1)
+    rows = stop_rows(ledger_created_ms=NOW_MS - RECOVERY_MS + 1)
     match = match_stop(stopped(), rows, NOW_MS)
     assert match == Match(
         decoded_start_wh=9_042_000,
@@ -657,7 +657,7 @@ def test_an_id_of_a_lost_database_is_decoded() -> None:
 
 
 def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
-    rows = stop_rows(sent=9042, ledger_born_ms=NOW_MS)
+    rows = stop_rows(sent=9042, ledger_created_ms=NOW_MS)
     match = match_stop(stopped(transaction_id=9042), rows, NOW_MS)
     assert (match.account_index, match.account) == (0, UNASSIGNED)
 
@@ -700,7 +700,7 @@ def test_a_decoded_id_does_not_claim_the_energy_of_an_open_transaction(
     open_from_wh: int, reason: str | None
 ) -> None:
     other = transaction(transaction_id=20_000_000, account_index=2, meter_start_wh=open_from_wh)
-    match = match_stop(stopped(), stop_rows(other, ledger_born_ms=NOW_MS), NOW_MS)
+    match = match_stop(stopped(), stop_rows(other, ledger_created_ms=NOW_MS), NOW_MS)
     assert match.unmatched == reason
 
 
@@ -711,7 +711,7 @@ def test_a_decoded_id_does_not_claim_the_energy_of_an_open_transaction(
 def test_an_id_and_a_card_of_two_accounts_are_under_review(
     card_account: int | None, reason: str | None
 ) -> None:
-    rows = stop_rows(card_account=card_account, ledger_born_ms=NOW_MS)
+    rows = stop_rows(card_account=card_account, ledger_created_ms=NOW_MS)
     assert match_stop(stopped(id_tag="3333"), rows, NOW_MS).unmatched == reason
 
 
@@ -870,8 +870,8 @@ def test_readings_do_not_matter_when_the_register_did_not_restart() -> None:
 
 
 def test_a_record_has_the_flag_of_the_default_tag() -> None:
-    without_card = transaction(flags=f"start time implausible; {NO_CARD_TOLD}")
-    assert book(stopped(), Match(closes=without_card)).flags == (NO_CARD_TOLD,)
+    without_card = transaction(flags=f"start time implausible; {DEFAULT_TAG_USED}")
+    assert book(stopped(), Match(closes=without_card)).flags == (DEFAULT_TAG_USED,)
     assert book(stopped(), Match(closes=transaction())).flags == ()
 
 
@@ -1052,7 +1052,7 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
     overlapping: list[tuple[int, int]],
 ) -> None:
     born_ms = NOW_MS if young else BORN_MS
-    rows = stop_rows(*on_file, sent=stop.transaction_id, ledger_born_ms=born_ms)
+    rows = stop_rows(*on_file, sent=stop.transaction_id, ledger_created_ms=born_ms)
     match = match_stop(stop, rows, NOW_MS)
     assert match.repeat_of is None
     chosen = [match.closes, match.follows, match.decoded_start_wh, match.unmatched]

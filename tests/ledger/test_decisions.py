@@ -16,7 +16,7 @@ from shocpp.ledger.decisions import (
     gap_record,
     orphan_record,
 )
-from shocpp.ledger.transactions import NO_CARD_TOLD, Transaction
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 
 FAMILY = Owner(2, "family-y")
 NOON_MS = 1_790_848_800_000
@@ -226,7 +226,7 @@ def test_a_reversal_subtracts_the_exact_energy_in_wh_and_in_kwh(
 def test_an_orphan_has_the_flag_of_the_default_tag() -> None:
     transaction = Transaction(
         *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
-        *(None, NOON_MS, None, None, NO_CARD_TOLD),
+        *(None, NOON_MS, None, None, DEFAULT_TAG_USED),
     )
     flags = orphan_record(transaction, 2_500, NOON_MS).flags
-    assert flags == ("estimated from its last reading", NO_CARD_TOLD)
+    assert flags == ("estimated from its last reading", DEFAULT_TAG_USED)

@@ -25,7 +25,7 @@ from shocpp.ocpp.facts import (
     TransactionStarted,
     TransactionStopped,
 )
-from shocpp.ocpp.fields import FROM_CHARGE_POINT
+from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation

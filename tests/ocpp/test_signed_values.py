@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shocpp.ocpp.facts import MeterValuesReported, Reading, SignedValue, TransactionStopped
 from shocpp.ocpp.frames import Call, parse
 from shocpp.ocpp.quantities import readings
-from shocpp.ocpp.signed_values import DEEPEST, is_signed, kept_sample, sample_of, signed_values
+from shocpp.ocpp.signed_values import DEEPEST, is_signed, sample_of, sample_text, signed_values
 
 NOW = "2026-10-01T05:00:00Z"
 OCMF = 'OCMF|{"FV":"1.0","RD":[{"TX":"B","RV":9042.10}]}|{"SD":"304402AB"}'
@@ -86,8 +86,8 @@ def test_signed_samples_are_kept_in_their_order_with_timestamp_context_and_measu
     end = {"measurand": "Energy.Active.Import.Register", "format": "SignedData", "value": "x"}
     values = signed_values([entry({"value": "5"}, begin), entry(end, timestamp=None)])
     assert values == (
-        SignedValue(NOW, "Transaction.Begin", None, kept_sample(begin)),
-        SignedValue(None, None, "Energy.Active.Import.Register", kept_sample(end)),
+        SignedValue(NOW, "Transaction.Begin", None, sample_text(begin)),
+        SignedValue(None, None, "Energy.Active.Import.Register", sample_text(end)),
     )
     assert values[1].sample.startswith('{"measurand":"Energy.Active.Import.Register","format"')
 
@@ -131,7 +131,7 @@ def test_any_signed_text_is_kept_to_the_character(value: str) -> None:
 
 def test_a_number_that_json_does_not_have_is_kept_as_a_string() -> None:
     sample = {"value": OCMF, "odd": [math.nan, math.inf, 1.5], "long": Decimal("9" * 50)}
-    assert sample_of(kept_sample(sample)) == {
+    assert sample_of(sample_text(sample)) == {
         "value": OCMF,
         "odd": ["NaN", "Infinity", 1.5],
         "long": "9" * 50,
@@ -149,7 +149,7 @@ def test_a_sample_nested_too_deeply_is_left_out() -> None:
         for depth in (DEEPEST - 1, DEEPEST)
     )
     values = signed_values([entry(deep, shallow)])
-    assert [signed.sample for signed in values] == [kept_sample(shallow)]
+    assert [signed.sample for signed in values] == [sample_text(shallow)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shocpp.ocpp.fields import FROM_CHARGE_POINT, SAMPLED_VALUE, TO_CHARGE_POINT, Field, Fields
+from shocpp.ocpp.fields.datatypes import SAMPLED_VALUE, Field, Fields
+from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.validation import (
     LARGEST,
     SMALLEST,

@@ -8,14 +8,14 @@ import pytest
 
 from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.statements import FORM_NAMES
+from shocpp.interfaces.cli.statements import FORMAT_NAMES
 from shocpp.reports.formats import (
     FORMATS,
     chunks,
     chunks_of_year,
     file_name,
-    keep_text,
     write,
+    write_text_file,
 )
 from shocpp.reports.month import month_statement, of_account
 from tests.reports.test_month import Office, charge
@@ -51,7 +51,7 @@ def test_every_format_prints_the_same_month(office: Office) -> None:
 
 def test_each_format_has_a_suffix_and_a_media_type() -> None:
     # The command has a list of its own, so that its start imports no format.
-    assert tuple(FORMATS) == FORM_NAMES
+    assert tuple(FORMATS) == FORMAT_NAMES
     assert {name: (format_.suffix, format_.media_type) for name, format_ in FORMATS.items()} == {
         "text": (".txt", "text/plain; charset=utf-8"),
         "csv": (".csv", "text/csv; charset=utf-8"),
@@ -118,14 +118,14 @@ def test_the_text_is_written_if_there_are_records_or_a_closing(office: Office) -
     office.files()
     settings = office.settings
     for month in (8, 9):
-        keep_text(office.db, settings, month_statement(office.db, settings, 2023, month))
+        write_text_file(office.db, settings, month_statement(office.db, settings, 2023, month))
     folder = settings.accounting_folder / "2023"
     (file,) = folder.glob("*/00_abrechnung_*")
     assert file == folder / "09" / "00_abrechnung_2023_09.txt"
     text = file.read_bytes()
     assert text == b"".join(chunks(office.db, office.statement(), "text", "de"))
     close(office.db, settings, 2023, 8, "anna")
-    keep_text(office.db, settings, month_statement(office.db, settings, 2023, 8))
+    write_text_file(office.db, settings, month_statement(office.db, settings, 2023, 8))
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 

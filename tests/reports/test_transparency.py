@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shocpp.bookkeeping.record_files import RecordFiles, write_files
 from shocpp.clock import now_ms
 from shocpp.ocpp.facts import SignedValue
-from shocpp.ocpp.signed_values import kept_sample
+from shocpp.ocpp.signed_values import sample_text
 from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import open_database
@@ -379,7 +379,7 @@ def values_of(*samples: dict[str, object]) -> list[SignedValue]:
     """Return signed values as they are stored."""
     return [
         SignedValue(
-            None, str(value["context"]) if "context" in value else None, None, kept_sample(value)
+            None, str(value["context"]) if "context" in value else None, None, sample_text(value)
         )
         for value in samples
     ]

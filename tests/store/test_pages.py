@@ -117,7 +117,7 @@ def test_a_block_is_entered_again_after_a_rollback(db: Database) -> None:
         record_and_fail()
     assert entered() == 0
     with db.writing():
-        with pytest.raises(ZeroDivisionError), db.apart():
+        with pytest.raises(ZeroDivisionError), db.savepoint():
             record_and_fail()
         assert entered() == 0
         record()

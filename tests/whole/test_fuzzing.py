@@ -24,7 +24,7 @@ from websockets.sync.client import ClientConnection
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job, Receive
-from shocpp.central_system.conversation import Conversation, Slot, too_much
+from shocpp.central_system.conversation import Conversation, Slot, must_hang_up
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.server.logs import OneLine
 from shocpp.metrics.counters import Counters
@@ -165,9 +165,9 @@ class Charger:
         if owed := wanted(text):
             self._owed.append((text, owed))
         job = Receive(here.token, self.name, text, self._town.now_ms, event)
-        if here.worth_keeping(event, self._town.now_ms):
+        if here.should_record(event, self._town.now_ms):
             self._waiting.append((job, slot))
-        if too_much(event):
+        if must_hang_up(event):
             self._settle()
             self.leave()
             self._connect()

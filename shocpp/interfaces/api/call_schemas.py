@@ -6,7 +6,8 @@ The same tables validate a Call before it is sent, so the schemas cannot differ 
 from typing import Any
 
 from shocpp.interfaces.api.parameters import LARGEST
-from shocpp.ocpp.fields import TO_CHARGE_POINT, Field, Fields
+from shocpp.ocpp.fields.datatypes import Field, Fields
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 
 LONGEST_S = 120.0
 """The largest `timeout_s` of a posted Call, in seconds."""

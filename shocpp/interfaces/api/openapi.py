@@ -23,7 +23,7 @@ from shocpp.interfaces.api.row_schemas import (
     example_row,
     row_schema,
 )
-from shocpp.ocpp.fields import TO_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 
 Schema = dict[str, Any]
 

@@ -187,12 +187,12 @@ def add(
             f"{charge_point} is listed already; for a new password use --rotate (sent by OCPP) or "
             "--replace (typed in at the charger)"
         )
-    change = enrolment.Change(asks_none=no_password, username=username, origin=origin)
+    change = enrolment.Change(needs_no_password=no_password, username=username, origin=origin)
     if is_prompted:
-        change = change._replace(kept=enrolment.hash_of_user_chosen(_read_password()))
+        change = change._replace(stored_hash=enrolment.hash_of_user_chosen(_read_password()))
     elif replace or (is_new and not no_password):
         password = enrolment.generated_password()
-        change = change._replace(kept=enrolment.hash_of_generated(password))
+        change = change._replace(stored_hash=enrolment.hash_of_generated(password))
     enrolment.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
     if password is not None:
@@ -278,7 +278,7 @@ def _print_unlisted(settings: Settings) -> None:
     if not settings.database.exists():
         return
     with open_database(settings.database) as db:
-        unlisted = enrolment.not_listed(db, settings.charge_points_file)
+        unlisted = enrolment.unlisted_chargers(db, settings.charge_points_file)
     for name in unlisted[:MAX_LISTED]:
         add = f"shocpp charge-points add {_quoted(name)}"
         click.echo(one_line(f"{name} is known but not listed, so it is kept out; let it in: {add}"))

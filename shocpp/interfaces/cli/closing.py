@@ -33,7 +33,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     Example: shocpp close 2026 09
     """
     from shocpp.bookkeeping.closing import close
-    from shocpp.reports.formats import keep_text
+    from shocpp.reports.formats import write_text_file
     from shocpp.reports.month import closed_statement
 
     settings = read_settings()
@@ -41,7 +41,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
         # A month may be larger than memory.
         db.sort_on_disk()
         closing, notes = close(db, settings, year, month, by, unpriced=unpriced)
-        keep_text(db, settings, closed_statement(closing))
+        write_text_file(db, settings, closed_statement(closing))
     click.echo(
         f"{closing.month} is closed: {closing.records} records, link {closing.number}, "
         f"{closing.hash}"

@@ -40,10 +40,10 @@ def backend(charge_point: str | None) -> None:
     from shocpp.interfaces.server.logs import log_to_stderr
     from shocpp.interfaces.server.start import prepare
     from shocpp.interfaces.stdio.backend import (
-        admitted_on_stdio,
+        admit_on_stdio,
+        admit_without_password,
         identity_of_stdio,
         serve_stdio,
-        vouched_for,
     )
 
     settings = read_settings()
@@ -55,9 +55,9 @@ def backend(charge_point: str | None) -> None:
     # Under websocketd the charger is remote. The option then only names it: the allowlist and
     # its password decide, as for every other connection.
     if charge_point is not None and name is not None and "GATEWAY_INTERFACE" not in os.environ:
-        admitted = vouched_for(settings, name)
+        admitted = admit_without_password(settings, name)
     else:
-        admitted = admitted_on_stdio(settings, name, os.environ, remote)
+        admitted = admit_on_stdio(settings, name, os.environ, remote)
     serve_stdio(settings, admitted, remote)
 
 

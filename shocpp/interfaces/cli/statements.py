@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # A copy of the keys of reports.formats.FORMATS, which would load the reports for every command. A
 # test compares the two.
-FORM_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
+FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 
 _YEAR = click.IntRange(2000, 2099)
 
@@ -34,7 +34,7 @@ _YEAR = click.IntRange(2000, 2099)
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice(FORM_NAMES),
+    type=click.Choice(FORMAT_NAMES),
     help="The format; by default text, or pdf with --send. csv is for people, csv-machine for "
     "programs.",
 )
@@ -175,7 +175,7 @@ class _Statements:
 
         The text of all accounts is also stored in the accounting folder.
         """
-        from shocpp.reports.formats import chunks, file_name, keep_text
+        from shocpp.reports.formats import chunks, file_name, write_text_file
 
         statement = self._whole if account is None else self._of(account)
         if output is not None and output.is_dir():
@@ -183,7 +183,7 @@ class _Statements:
         _refuse_terminal(format_name, output)
         _print(chunks(self._db, statement, format_name, self._language), output)
         if account is None and format_name == "text":
-            keep_text(self._db, self._settings, self._whole)
+            write_text_file(self._db, self._settings, self._whole)
 
     def write_all(self, format_name: str, folder: Path | None) -> None:
         """Write a statement for each account into a folder, by default the accounting folder."""

@@ -38,7 +38,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
     \b
     Example: shocpp tags learn --account family-y -c garage
     """
-    from shocpp.bookkeeping.card_learning import cards_shown, learn_card, require_account
+    from shocpp.bookkeeping.card_learning import learn_card, require_account, unknown_cards
     from shocpp.bookkeeping.review import Decider
     from shocpp.calls.addressing import SEE, only_connected, resolve_identity
     from shocpp.store.charge_points.connections import connected
@@ -49,7 +49,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
         if name not in connected(db):
             raise Unreachable(f"{name} is not connected; {SEE}")
         require_account(db, settings, account)
-        cards = cards_shown(db, settings, name, timeout)
+        cards = unknown_cards(db, settings, name, timeout)
         click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)
         for card in cards:
             if card.account is None:

@@ -55,6 +55,6 @@ def lingering_close_by(switchboard: Switchboard) -> Callable[..., None]:
         # gunicorn may close the socket once more; after detach() that has no effect.
         lingering = socket.socket(fileno=connection.detach())
         lingering.setblocking(False)
-        switchboard.see_off(LingeringSocket(lingering))
+        switchboard.linger(LingeringSocket(lingering))
 
     return close

@@ -129,7 +129,7 @@ def identity_of_stdio(option: str | None, environment: Mapping[str, str]) -> str
     return name
 
 
-def admitted_on_stdio(
+def admit_on_stdio(
     settings: Settings, charge_point_id: str | None, environment: Mapping[str, str], remote: str
 ) -> Admitted:
     """Admit a charger that a web server such as websocketd has sent, by the rules of an upgrade.
@@ -144,10 +144,12 @@ def admitted_on_stdio(
             settings.charge_points_file, properties.stored_allowlist(db)
         )
         try:
-            return admit(allowlist, attempt, lambda key: admissions.shown_password(db, key))
+            return admit(allowlist, attempt, lambda key: admissions.presented_password(db, key))
         except NotAdmitted as refused:
             name = charge_point_id or ""
-            attempts = RefusedAttempts(name, address, refused.reason, refused.told, 1, now_ms())
+            attempts = RefusedAttempts(
+                name, address, refused.reason, refused.presented, 1, now_ms()
+            )
             with db.writing(durable=False):
                 admissions.record_refused(db, [attempts])
             raise UsageError(
@@ -156,7 +158,7 @@ def admitted_on_stdio(
             ) from None
 
 
-def vouched_for(settings: Settings, charge_point_id: str) -> Admitted:
+def admit_without_password(settings: Settings, charge_point_id: str) -> Admitted:
     """Admit a charger without a password: the user who started this process names it."""
     allowlist = load_allowlist_or_none(settings.charge_points_file)
     entry = allowlist.entry(charge_point_id) or OPEN_TO_ALL

@@ -18,7 +18,7 @@ from shocpp.interfaces.http.authentication import caller_name
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.web.thread_database import ThreadDatabase
 from shocpp.interfaces.websocket.upgrades import Upgrades
-from shocpp.metrics.counter_files import add_up, counters_folder
+from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def metrics() -> Response:
     from shocpp.interfaces.web.metrics import exposition
 
     text, kind = exposition(
-        add_up(counters_folder(settings.database)),
+        sum_files(counters_folder(settings.database)),
         current_app.config["CONNECT"](settings.database),
         request.headers.get("Accept", ""),
     )

@@ -22,8 +22,8 @@ from shocpp import __version__
 from shocpp.calls.display import of_connectors
 from shocpp.errors import ShocppError
 from shocpp.metrics.counter_files import Totals
-from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, PLACES, Count, buckets
-from shocpp.ocpp.fields import CONNECTOR_STATUSES
+from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, POSITIONS, Count, buckets
+from shocpp.ocpp.fields.from_charge_point import CONNECTOR_STATUSES
 from shocpp.store import gauges
 from shocpp.store.charge_points import charging
 from shocpp.store.database import Database
@@ -72,7 +72,7 @@ def _of_processes(totals: Totals) -> Iterator[Metric]:
         "shocpp_workers",
         "Running workers by state; ill means unable to write the database.",
         ["state"],
-        {("healthy",): totals.healthy, ("ill",): totals.ill},
+        {("healthy",): totals.healthy, ("ill",): totals.unhealthy},
     )
     for count in COUNTS:
         yield _counter(count, totals)
@@ -87,8 +87,8 @@ def _of_processes(totals: Totals) -> Iterator[Metric]:
 def _counter(count: Count, totals: Totals) -> Metric:
     """Return the family of a counter; one with labels leaves out the values that are 0."""
     # OCPP has many actions, and most of them never occur.
-    family = CounterMetricFamily(f"shocpp_{count.name}", count.told, labels=list(count.labels))
-    for (name, *values), index in PLACES.items():
+    family = CounterMetricFamily(f"shocpp_{count.name}", count.help_text, labels=list(count.labels))
+    for (name, *values), index in POSITIONS.items():
         if name == count.name and (totals.numbers[index] or not count.labels):
             family.add_metric(values, totals.numbers[index])
     return family

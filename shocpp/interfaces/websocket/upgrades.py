@@ -113,7 +113,7 @@ class Upgrades:
         """
         try:
             with self._connect(self._settings.database) as db:
-                return admissions.shown_password(db, key)
+                return admissions.presented_password(db, key)
         except ShocppError as error:
             raise Refused(503, str(error)) from None
 

@@ -81,7 +81,7 @@ def mark_exported(db: Database, numbers: list[int], now_ms: int | None) -> None:
     )
 
 
-def vouched(db: Database, month: str) -> Iterator[str]:
+def digest_lines(db: Database, month: str) -> Iterator[str]:
     """Yield the lines that the digest of a closing is made of: one JSON text for each record.
 
     A line holds the digested columns of the record and the parts of its price.

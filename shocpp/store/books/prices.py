@@ -11,7 +11,7 @@ _PART = (
 )
 
 
-def freeze(db: Database, number: int, price: Price, priced_ms: int) -> None:
+def record(db: Database, number: int, price: Price, priced_ms: int) -> None:
     """Write the price of the record with this number; a record gets only one."""
     prices_per_kwh = {part.microeuro_per_kwh for part in price.parts}
     values = {
@@ -26,14 +26,14 @@ def freeze(db: Database, number: int, price: Price, priced_ms: int) -> None:
         db.insert("price_part", {"record": number, "part": index, **part._asdict()})
 
 
-class Frozen(NamedTuple):
+class RecordPrice(NamedTuple):
     """The price of a record, and the time at which the record got it."""
 
     priced_ms: int
     price: Price
 
 
-def of_record(db: Database, number: int) -> Frozen | None:
+def of_record(db: Database, number: int) -> RecordPrice | None:
     """Return the price of the record with this number, or None."""
     row = db.execute(
         "SELECT priced_ms, amount_ct, note FROM price WHERE record = ?", (number,)
@@ -45,7 +45,7 @@ def of_record(db: Database, number: int) -> Frozen | None:
     # SQLite has no booleans.
     parts = tuple(part._replace(vat_included=bool(part.vat_included)) for part in stored_parts)
     priced_ms, amount_ct, note = row
-    return Frozen(priced_ms, Price(amount_ct, parts, note))
+    return RecordPrice(priced_ms, Price(amount_ct, parts, note))
 
 
 def parts_of(db: Database, number: int) -> tuple[tuple[int, int], ...]:
@@ -89,7 +89,7 @@ def used(db: Database, month: str) -> dict[str, tuple[PriceUsed, ...]]:
     return prices
 
 
-def replace(db: Database, number: int, frozen: Frozen | None) -> None:
+def replace(db: Database, number: int, frozen: RecordPrice | None) -> None:
     """Replace the price of a record that a rebuild has booked again; None deletes it.
 
     The record keeps the price it had before the rebuild, whatever the tariffs are now.
@@ -97,7 +97,7 @@ def replace(db: Database, number: int, frozen: Frozen | None) -> None:
     db.execute("DELETE FROM price_part WHERE record = ?", (number,))
     db.execute("DELETE FROM price WHERE record = ?", (number,))
     if frozen is not None:
-        freeze(db, number, frozen.price, frozen.priced_ms)
+        record(db, number, frozen.price, frozen.priced_ms)
 
 
 # Dismissals have no energy to price, and index 0 is not billed.

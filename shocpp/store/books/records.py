@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from shocpp.ledger.booking import Record
 from shocpp.store.books import prices, signed_values
-from shocpp.store.books.prices import Frozen
+from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.database import Database
 
@@ -140,7 +140,7 @@ class Unexported(NamedTuple):
     file_name: str
     row: AccountingRow
     booked_ms: int
-    price: Frozen | None
+    price: RecordPrice | None
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
     signed: list[dict[str, Any]]
@@ -208,7 +208,7 @@ def exported(db: Database) -> dict[str, dict[str, int]]:
     return months
 
 
-def take_back_imported(db: Database, month: str) -> None:
+def unmark_exported_imported(db: Database, month: str) -> None:
     """Note that records imported into a month (YYYY-MM) need files in the form of shocpp."""
     # The files of the seed hold neither the account's index nor the charger. When they are read
     # again, they are compared with records that may be their twins.
@@ -219,7 +219,7 @@ def take_back_imported(db: Database, month: str) -> None:
     )
 
 
-def take_back_first(db: Database, started_transaction: int) -> bool:
+def unmark_first_exported(db: Database, started_transaction: int) -> bool:
     """Note that the file of a transaction's first record must be written again.
 
     Return True if the transaction has a record.
@@ -232,7 +232,7 @@ def take_back_first(db: Database, started_transaction: int) -> bool:
     return cursor.rowcount > 0
 
 
-def take_back(db: Database, numbers: list[int]) -> None:
+def unmark_exported(db: Database, numbers: list[int]) -> None:
     """Note that the files of the records with these numbers are still to be written."""
     db.executemany(
         "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?",
@@ -295,7 +295,7 @@ def number_of(db: Database, file_name: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def decided(db: Database, number: int, entry: str) -> str | None:
+def decision_file(db: Database, number: int, entry: str) -> str | None:
     """Return the file name of the decision about a record, or None.
 
     For `entry` reversal it is the reversal, otherwise the replacement or dismissal.

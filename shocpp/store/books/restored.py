@@ -102,7 +102,7 @@ def forget_all(db: Database) -> None:
     )
 
 
-class Kept(NamedTuple):
+class Remaining(NamedTuple):
     """The rows that stay in a rebuild and must not be derived again.
 
     Starts and stops are given as (Charge Point, time of receipt, natural key), readings by the row
@@ -114,12 +114,12 @@ class Kept(NamedTuple):
     frames: set[int]
 
 
-def kept(db: Database) -> Kept:
+def remaining(db: Database) -> Remaining:
     """Return the rows that `forget_all` has not deleted."""
     starts = db.execute("SELECT charge_point, received_ms, start_key FROM started_transaction")
     stops = db.execute("SELECT charge_point, received_ms, stop_key FROM received_stop")
     frames = db.execute("SELECT frame FROM meter_reading")
-    return Kept(set(starts), set(stops), {number for (number,) in frames})
+    return Remaining(set(starts), set(stops), {number for (number,) in frames})
 
 
 class Assigned(NamedTuple):

@@ -20,7 +20,7 @@ MOST_CHARACTERS = 1_000_000
 """Characters of signed values in one file; a file that is too large could not be read back."""
 
 
-class Place(NamedTuple):
+class Attachment(NamedTuple):
     """The rows that signed values belong to; `received_stop` if they came with a stop."""
 
     charge_point: int
@@ -29,10 +29,12 @@ class Place(NamedTuple):
     received_stop: int | None = None
 
 
-def record(db: Database, place: Place, signed: Iterable[SignedValue], now_ms: int) -> None:
+def record(
+    db: Database, attachment: Attachment, signed: Iterable[SignedValue], now_ms: int
+) -> None:
     """Store the signed values that are new to their transaction."""
     for value in signed:
-        _insert(db, place, value, now_ms)
+        _insert(db, attachment, value, now_ms)
 
 
 def restore(
@@ -50,12 +52,12 @@ def restore(
         return
     for columns in signed:
         its_stop = stop if columns["with_stop"] else None
-        place = Place(charge_point, columns["connector_id"], started, its_stop)
+        attachment = Attachment(charge_point, columns["connector_id"], started, its_stop)
         value = SignedValue(*(columns[column] for column in SignedValue._fields))
-        _insert(db, place, value, columns["received_ms"])
+        _insert(db, attachment, value, columns["received_ms"])
 
 
-def _insert(db: Database, place: Place, value: SignedValue, received_ms: int) -> None:
+def _insert(db: Database, attachment: Attachment, value: SignedValue, received_ms: int) -> None:
     """Insert a signed value unless its transaction has the same sample of the same time."""
     # A value without a transaction is always new: `= ?3` is never true for NULL. The time may be
     # missing in two equal values, hence `IS ?5`.
@@ -64,11 +66,13 @@ def _insert(db: Database, place: Place, value: SignedValue, received_ms: int) ->
         " sampled_text, context, measurand, sample, received_ms)"
         " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM signed_value"
         "  WHERE started_transaction = ?3 AND sampled_text IS ?5 AND sample = ?8)",
-        (*place, *value, received_ms),
+        (*attachment, *value, received_ms),
     )
 
 
-def transaction_told(db: Database, charge_point: int, transaction_id: int | None) -> int | None:
+def newest_transaction_row(
+    db: Database, charge_point: int, transaction_id: int | None
+) -> int | None:
     """Return the row id of the newest transaction with this id, or None.
 
     It may be stopped: some chargers sign after the stop.

@@ -39,7 +39,7 @@ class StatementRow(NamedTuple):
 
 
 def of_month(
-    db: Database, month: str, account: str | None = None, *, told_apart: bool = False
+    db: Database, month: str, account: str | None = None, *, decided_or_late: bool = False
 ) -> Iterator[StatementRow]:
     """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
@@ -47,7 +47,7 @@ def of_month(
     to late records.
     """
     chosen = "" if account is None else " AND account = :account"
-    chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if told_apart else ""
+    chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
     rows = db.execute(
         "SELECT number, amount_ct, microeuro_per_kwh, price_note, signed, file_name,"
         f" {ACCOUNTING_COLUMNS}"

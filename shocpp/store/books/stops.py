@@ -95,7 +95,7 @@ class RowsForStop:
         return self._listed() | account_names(self._db)
 
     @property
-    def ledger_born_ms(self) -> int:
+    def ledger_created_ms(self) -> int:
         """The time since which every start is on file."""
         return properties.born_ms(self._db, self._now_ms)
 

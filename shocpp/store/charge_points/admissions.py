@@ -49,7 +49,7 @@ def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
     )
 
 
-def shown_password(db: Database, key: str) -> str | None:
+def presented_password(db: Database, key: str) -> str | None:
     """Return the digest of the password that a Charge Point presented last, or None.
 
     The table holds no password: the digest is made from the hash in charge_points.json.
@@ -60,12 +60,12 @@ def shown_password(db: Database, key: str) -> str | None:
     return row[0] if row else None
 
 
-def note_shown(db: Database, key: str, password: str, now_ms: int) -> None:
+def record_presented_password(db: Database, key: str, password: str, now_ms: int) -> None:
     """Store the digest of the valid password that a Charge Point has presented now."""
     db.execute("INSERT OR REPLACE INTO shown_password VALUES (?, ?, ?)", (key, password, now_ms))
 
 
-def every_charger(db: Database) -> list[str]:
+def known_identities(db: Database) -> list[str]:
     """Return the identities of all Charge Points on file, connected or not."""
     rows = db.execute("SELECT charge_point_id FROM charge_point ORDER BY charge_point_id")
     return [charge_point_id for (charge_point_id,) in rows.fetchall()]

@@ -89,7 +89,7 @@ def open_of(db: Database, account: str) -> list[OpenTransaction]:
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
-def begun_since(
+def newest_start(
     db: Database, charge_point_id: str, tag_key: str, since_ms: int
 ) -> tuple[int, str] | None:
     """Return connector id and authorization status of the newest start of a card, or None.

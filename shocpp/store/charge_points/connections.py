@@ -10,7 +10,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
 
 
-class Former(NamedTuple):
+class FormerConnection(NamedTuple):
     """The connection that holds a Charge Point when another one comes.
 
     `doorbell` is that of its worker, None if the worker is unknown. `remote` is an address, mostly
@@ -23,7 +23,7 @@ class Former(NamedTuple):
     remote: str
 
 
-class Held(NamedTuple):
+class NewConnection(NamedTuple):
     """A new connection that is to hold a Charge Point.
 
     `authenticated` is True if its password or its caller proves its identity.
@@ -54,18 +54,23 @@ def connected(db: Database) -> list[str]:
     return [charge_point_id for (charge_point_id,) in rows.fetchall()]
 
 
-def former(db: Database, charge_point: int) -> Former | None:
+def former(db: Database, charge_point: int) -> FormerConnection | None:
     """Return the connection that holds the Charge Point with this row id, or None."""
     row = db.execute(
         "SELECT connection.token, connection.worker, worker.bell, connection.remote"
         " FROM connection LEFT JOIN worker USING (worker) WHERE charge_point = ?",
         (charge_point,),
     ).fetchone()
-    return Former(*row) if row else None
+    return FormerConnection(*row) if row else None
 
 
 def hold(
-    db: Database, charge_point: int, held: Held, worker: str, now_ms: int, former: Former | None
+    db: Database,
+    charge_point: int,
+    held: NewConnection,
+    worker: str,
+    now_ms: int,
+    former: FormerConnection | None,
 ) -> None:
     """Enter a connection as the one that holds its Charge Point, in place of the former one.
 
@@ -84,7 +89,7 @@ def hold(
         db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", (former.token, former.worker))
 
 
-def contest(db: Database, former: Former) -> None:
+def contest(db: Database, former: FormerConnection) -> None:
     """Ask the worker of a connection to test it, because another one claims its identity.
 
     The caller rings the worker's doorbell after the commit.

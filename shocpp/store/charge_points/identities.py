@@ -27,7 +27,7 @@ def row_of(db: Database, charge_point_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def spelled(db: Database, charge_point: int) -> str:
+def charge_point_id_of(db: Database, charge_point: int) -> str:
     """Return the identity of this row in the spelling of its first connection."""
     row = db.execute("SELECT charge_point_id FROM charge_point WHERE id = ?", (charge_point,))
     return str(row.fetchone()[0])
@@ -60,7 +60,7 @@ def find(db: Database, name: str) -> list[str]:
     return [charge_point_id for (charge_point_id,) in rows]
 
 
-def heard(db: Database, last_seen: dict[int, int]) -> None:
+def record_last_seen(db: Database, last_seen: dict[int, int]) -> None:
     """Store the time of the last frame of each Charge Point: {row id: ms}."""
     db.executemany(
         "UPDATE charge_point SET last_heard_ms = ? WHERE id = ?",
@@ -68,7 +68,7 @@ def heard(db: Database, last_seen: dict[int, int]) -> None:
     )
 
 
-def heard_since(db: Database, charge_point: int, moment_ms: int) -> None:
+def extend_seen(db: Database, charge_point: int, moment_ms: int) -> None:
     """Extend the time in which a Charge Point was seen to a moment of the past."""
     db.execute(
         "UPDATE charge_point SET first_heard_ms = min(first_heard_ms, ?1),"
@@ -86,7 +86,7 @@ def last_seen_ms(db: Database, charge_point_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
-def only(db: Database) -> str | None:
+def only_charge_point_id(db: Database) -> str | None:
     """Return the identity of the only Charge Point, or None if there are none or several."""
     rows = db.execute("SELECT charge_point_id FROM charge_point LIMIT 2").fetchall()
     return str(rows[0][0]) if len(rows) == 1 else None

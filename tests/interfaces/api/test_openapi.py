@@ -24,7 +24,8 @@ from shocpp.interfaces.api.call_schemas import call_schema
 from shocpp.interfaces.api.openapi import openapi_document
 from shocpp.interfaces.api.posted_calls import Refused, posted_call
 from shocpp.interfaces.web.app import AnyPath
-from shocpp.ocpp.fields import TO_CHARGE_POINT, Field, Fields
+from shocpp.ocpp.fields.datatypes import Field, Fields
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.validation import is_date_time, is_uri
 from tests.interfaces.api.test_app import ask
 from tests.world.charging import Charger, now

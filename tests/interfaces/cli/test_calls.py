@@ -18,7 +18,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from shocpp.ocpp.fields import TO_CHARGE_POINT
+from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from tests.central_system.test_switchboard import is_connected
 from tests.world.home import Home
 from tests.world.machine import wait_for

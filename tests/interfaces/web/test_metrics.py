@@ -22,8 +22,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from shocpp.metrics.counter_files import READINGS, CounterFile, add_up, begin_anew
-from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, PLACES, Counters
+from shocpp.metrics.counter_files import READINGS, CounterFile, remove_dead_files, sum_files
+from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, POSITIONS, Counters
 from tests.world.charging import ENERGY_WH, Charger
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, ROOT, wait_for
@@ -374,7 +374,7 @@ def test_counters_are_exposed_even_if_the_database_cannot_be_read(
 
 def heartbeats(folder: Path) -> float:
     """Return the number of Heartbeats in all counter files of a folder."""
-    return add_up(folder).numbers[PLACES["frames", "in", "Heartbeat"]]
+    return sum_files(folder).numbers[POSITIONS["frames", "in", "Heartbeat"]]
 
 
 def counted(folder: Path, times: int) -> CounterFile:
@@ -388,17 +388,17 @@ def counted(folder: Path, times: int) -> CounterFile:
 
 def test_a_file_is_taken_over_only_when_its_worker_is_gone(tmp_path: Path) -> None:
     first, second = counted(tmp_path, 3), counted(tmp_path, 4)
-    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (7, 2)
-    begin_anew(tmp_path)
+    assert (heartbeats(tmp_path), sum_files(tmp_path).healthy) == (7, 2)
+    remove_dead_files(tmp_path)
     assert heartbeats(tmp_path) == 7
     first.close()
-    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (7, 1)
+    assert (heartbeats(tmp_path), sum_files(tmp_path).healthy) == (7, 1)
     third = counted(tmp_path, 5)
-    assert (heartbeats(tmp_path), add_up(tmp_path).healthy) == (12, 2)
+    assert (heartbeats(tmp_path), sum_files(tmp_path).healthy) == (12, 2)
     assert len(list(tmp_path.iterdir())) == 2
     second.close()
     third.close()
-    begin_anew(tmp_path)
+    remove_dead_files(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -435,7 +435,7 @@ def test_a_file_that_is_read_during_a_write_is_complete(tmp_path: Path) -> None:
             wait_for(lambda: heartbeats(tmp_path) > 0)
             before = 0.0
             for _ in range(5 * READINGS):
-                numbers = set(add_up(tmp_path).numbers)
+                numbers = set(sum_files(tmp_path).numbers)
                 assert len(numbers) == 1
                 assert min(numbers) >= before
                 before = min(numbers)
@@ -444,6 +444,6 @@ def test_a_file_that_is_read_during_a_write_is_complete(tmp_path: Path) -> None:
 
 
 def test_every_number_has_a_place_of_its_own() -> None:
-    assert sorted(PLACES.values()) == list(range(len(PLACES)))
-    assert len(PLACES) < LENGTH
-    assert {key[0] for key in PLACES} == {count.name for count in COUNTS}
+    assert sorted(POSITIONS.values()) == list(range(len(POSITIONS)))
+    assert len(POSITIONS) < LENGTH
+    assert {key[0] for key in POSITIONS} == {count.name for count in COUNTS}
