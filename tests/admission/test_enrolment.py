@@ -15,7 +15,7 @@ import pytest
 
 from shocpp.ocpp.passwords import is_password, password_hash, rounds_of
 from tests.admission.test_decision import status_of, write
-from tests.interfaces.cli.test_calls import Charger
+from tests.world.charger import Charger
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from shocpp.ocpp.passwords import password_hash
-from tests.interfaces.cli.test_calls import Charger
 from tests.whole.test_quirks import OCPP16, UPGRADE, RawCharger
+from tests.world.charger import Charger
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shocpp.store.charge_points import frames
 from shocpp.store.database import open_database
-from tests.central_system.test_switchboard import BOOT, START, STOP, ask, connect
+from tests.world.connections import BOOT, START, STOP, ask, connect
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.server import Server

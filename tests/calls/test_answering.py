@@ -29,8 +29,8 @@ from shocpp.language.voice import CARDS, HELD_UP, REASONS, SENTENCES, STATES
 from shocpp.language.voice import moment as spoken_moment
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
-from tests.central_system.test_switchboard import is_connected
-from tests.interfaces.cli.test_calls import Answer, Charger
+from tests.world.charger import Answer, Charger
+from tests.world.connections import is_connected
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server
@@ -89,7 +89,7 @@ def ask(home: Home) -> Ask:
 def charger(town: Server) -> Iterator[Charger]:
     """Connect the only charger; connector 1 is free."""
     box = Charger(town, f"box-{next(numbers)}").boot()
-    box.has("Available")
+    box.report("Available")
     yield box
     box.leave()
 
@@ -101,7 +101,7 @@ def starting(
 
     def start(charger: Charger, unique_id: str, payload: dict[str, Any]) -> None:
         charger.send([3, unique_id, {"status": "Accepted"}])
-        charger.tell(
+        charger.send_call(
             "StartTransaction",
             connectorId=1,
             idTag=id_tag,
@@ -109,9 +109,11 @@ def starting(
             timestamp=f"2026-10-01T05:{next(numbers) % 60:02}:00Z",
         )
         for status in statuses:
-            charger.tell("StatusNotification", connectorId=1, errorCode="NoError", status=status)
+            charger.send_call(
+                "StatusNotification", connectorId=1, errorCode="NoError", status=status
+            )
         if meter is not None:
-            charger.tell("MeterValues", connectorId=1, meterValue=[_value(*meter)])
+            charger.send_call("MeterValues", connectorId=1, meterValue=[_value(*meter)])
 
     return start
 
@@ -130,7 +132,7 @@ def measures(
 ) -> None:
     """Report a power."""
     power = {"value": str(watt), "measurand": "Power.Active.Import", "unit": "W"}
-    charger.say("MeterValues", connectorId=connector_id, meterValue=[_value(power, *also)], **more)
+    charger.ask("MeterValues", connectorId=connector_id, meterValue=[_value(power, *also)], **more)
 
 
 # --- one word ---
@@ -217,7 +219,9 @@ def test_plug_the_cable_in_when_the_connector_prepares_only_since_the_call(
 ) -> None:
     def prepare(charger: Charger, unique_id: str, _: object) -> None:
         charger.send([3, unique_id, {"status": "Accepted"}])
-        charger.tell("StatusNotification", connectorId=1, errorCode="NoError", status="Preparing")
+        charger.send_call(
+            "StatusNotification", connectorId=1, errorCode="NoError", status="Preparing"
+        )
 
     charger.answers["RemoteStartTransaction"] = prepare
     assert "plug the cable in" in ask(HASTY)[1]
@@ -311,7 +315,7 @@ def test_a_charger_last_seen_on_another_day_is_answered_with_the_day(
 def test_rejected_is_explained_by_the_state_of_the_connector(
     ask: Ask, charger: Charger, status: str, german: str, english: str
 ) -> None:
-    charger.has(status)
+    charger.report(status)
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     kind, line = ask(WAITING, "de")
     assert kind == "refused"
@@ -322,7 +326,7 @@ def test_rejected_is_explained_by_the_state_of_the_connector(
 
 
 def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: Charger) -> None:
-    charger.has("Faulted", 2, "GroundFailure")
+    charger.report("Faulted", 2, "GroundFailure")
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     entry = {**WAITING, "payload": {"idTag": "3333", "connectorId": 1}}
     assert "the cable is not plugged in" in ask(entry)[1]
@@ -345,7 +349,7 @@ def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, town: Server
     ],
 )
 def test_accepted_but_not_started(ask: Ask, charger: Charger, language: str, line: str) -> None:
-    charger.has("Preparing")
+    charger.report("Preparing")
     assert ask(HASTY, language) == ("refused", line.format(charger.name))
 
 
@@ -375,7 +379,7 @@ def test_an_earlier_transaction_is_not_taken_for_the_requested_one(
     ask: Ask, charger: Charger
 ) -> None:
     transaction_id = charger.begin("3333", next(numbers) * 100_000)
-    charger.has("Charging")
+    charger.report("Charging")
     time.sleep(0.01)
     assert ask(HASTY) == ("refused", f"{charger.name} is charging already.")
     charger.end(transaction_id, 900_000_000)
@@ -383,7 +387,7 @@ def test_an_earlier_transaction_is_not_taken_for_the_requested_one(
 
 def test_an_earlier_state_is_not_taken_for_the_awaited_one(ask: Ask, charger: Charger) -> None:
     # A state from before: its connection has ended since, perhaps.
-    charger.has("Charging")
+    charger.report("Charging")
     charger.answers["RemoteStartTransaction"] = starting()
     assert ask(HASTY) == ("done", "The transaction has begun, but no power flows yet.")
     charger.answers["RemoteStartTransaction"] = starting("Charging")
@@ -391,17 +395,17 @@ def test_an_earlier_state_is_not_taken_for_the_awaited_one(ask: Ask, charger: Ch
 
 
 def test_of_several_connectors_a_free_connector_is_awaited(ask: Ask, charger: Charger) -> None:
-    charger.has("Charging", 1)
-    charger.has("Available", 2)
+    charger.report("Charging", 1)
+    charger.report("Available", 2)
     assert ask(HASTY)[1] == f"{charger.name} is waiting: please plug the cable in."
-    charger.has("Finishing", 2)
+    charger.report("Finishing", 2)
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     assert "the last transaction has not ended" in ask(WAITING)[1]
 
 
 def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, town: Server) -> None:
     with Charger(town, "quiet") as quiet:
-        quiet.say("Heartbeat")
+        quiet.ask("Heartbeat")
         assert ask(HASTY) == (
             "no_answer",
             "quiet is not ready just now; please try again in a moment.",
@@ -702,13 +706,13 @@ def test_the_power_of_an_offline_charger_is_answered_with_its_time(
 def test_the_state_of_a_connector_in_words(
     ask: Ask, charger: Charger, status: str, german: str, english: str
 ) -> None:
-    charger.has(status)
+    charger.report(status)
     assert ask({"show": "state"}, "de") == ("done", german)
     assert ask({"show": "state"}, "en") == ("done", english)
 
 
 def test_a_faulty_connector_names_its_fault(ask: Ask, charger: Charger) -> None:
-    charger.has("Faulted", error_code="GroundFailure")
+    charger.report("Faulted", error_code="GroundFailure")
     assert ask({"show": "state"}) == ("done", "faulty (GroundFailure)")
     assert ask({"show": "state"}, "de") == ("done", "gestört (GroundFailure)")
 
@@ -717,14 +721,14 @@ def test_a_transaction_is_answered_with_begin_energy_and_power(
     ask: Ask, home: Home, charger: Charger
 ) -> None:
     begun_at = datetime.now(UTC)
-    transaction_id = charger.say(
+    transaction_id = charger.ask(
         "StartTransaction",
         connectorId=1,
         idTag="3333",
         meterStart=60_000_000,
         timestamp=begun_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )["transactionId"]
-    charger.has("Charging")
+    charger.report("Charging")
     register = {"value": "60003200", "unit": "Wh"}
     measures(charger, 7_400, transactionId=transaction_id, also=(register,))
     since = begun_at.astimezone(home.settings.zone)
@@ -732,21 +736,21 @@ def test_a_transaction_is_answered_with_begin_energy_and_power(
     assert ask({"show": "state"}, "de") == ("done", f"lädt seit {since:%H:%M}, 3,2 kWh, 7,4 kW")
     line = ask({"show": "state", "reply": "{account}: {kwh} kWh, {watt} W, {status}"})[1]
     assert line == "family-y: 3.2 kWh, 7400 W, Charging"
-    charger.has("SuspendedEV")
+    charger.report("SuspendedEV")
     assert ask({"show": "state"}) == ("done", "plugged in, the car takes no power, 3.2 kWh")
-    charger.has("Finishing")
+    charger.report("Finishing")
     assert ask({"show": "state"}) == ("done", "finished, cable still plugged in, 3.2 kWh")
     measures(charger, 1_400, transactionId=transaction_id)
     line = f"charging since {since:%H:%M}, 3.2 kWh, 1.4 kW"
     assert ask({"show": "state"}) == ("done", line), "the meter is newer than the state"
-    charger.has("Available")
+    charger.report("Available")
     charger.end(transaction_id, 60_003_200)
     assert ask({"show": "state"}) == ("done", "free")
 
 
 def test_two_connectors_are_answered_one_after_the_other(ask: Ask, charger: Charger) -> None:
-    charger.has("Available", 0)
-    charger.has("Faulted", 2, "OverVoltage")
+    charger.report("Available", 0)
+    charger.report("Faulted", 2, "OverVoltage")
     line = "connector 1: free; connector 2: faulty (OverVoltage)"
     assert ask({"show": "state"}) == ("done", line)
     assert ask({"show": "state"}, "de")[1].startswith("Anschluss 1: frei; Anschluss 2: gestört")
@@ -755,7 +759,7 @@ def test_two_connectors_are_answered_one_after_the_other(ask: Ask, charger: Char
 def test_a_connector_is_answered_by_its_name_if_it_has_one(
     ask: Ask, home: Home, charger: Charger
 ) -> None:
-    charger.has("Available", 0)
+    charger.report("Available", 0)
     by_name = {"show": "state", "reply": "{connector}: {state}"}
     assert ask(by_name)[1] == "1: free"
     listed: dict[str, Any] = {
@@ -765,7 +769,7 @@ def test_a_connector_is_answered_by_its_name_if_it_has_one(
     home.charge_points_file.write_text(json.dumps(listed))
     try:
         assert ask(by_name)[1] == "left: free"
-        charger.has("Charging", 2)
+        charger.report("Charging", 2)
         assert ask({"show": "state"})[1].startswith("left: free; connector 2: ")
         home.charge_points_file.write_text("{")
         assert ask({"show": "state"})[1].startswith("connector 1: free; connector 2: ")
@@ -791,11 +795,11 @@ def test_this_months_energy_of_an_account(ask: Ask, home: Home, charger: Charger
     show = {"show": "energy", "account": "company-x"}
     assert ask(show) == ("done", f"company-x: 0.000 kWh in {month:%B}.")
     now = {"timestamp": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
-    started = charger.say(
+    started = charger.ask(
         "StartTransaction", connectorId=1, idTag="1111", meterStart=70_000_000, **now
     )
     transaction_id = started["transactionId"]
-    charger.say("StopTransaction", transactionId=transaction_id, meterStop=70_033_250, **now)
+    charger.ask("StopTransaction", transactionId=transaction_id, meterStop=70_033_250, **now)
     assert ask(show) == ("done", f"company-x: 33.250 kWh in {month:%B}.")
     german = MONTHS["de"][month.month - 1]
     assert ask(show, "de") == ("done", f"company-x: 33,250 kWh im {german}.")

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from websockets.sync.client import ClientConnection
 
-from tests.central_system.test_switchboard import BOOT, ask, close_code, is_connected
-from tests.central_system.test_switchboard import connect as connect_websocket
-from tests.interfaces.cli.test_calls import Charger, command, refused
+from tests.world.charger import Charger
+from tests.world.commands import command, refused
+from tests.world.connections import BOOT, ask, close_code, is_connected
+from tests.world.connections import connect as connect_websocket
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
@@ -420,7 +421,7 @@ def test_a_caller_that_gives_up_while_queued_is_not_served_later(
         assert "never sent" in refused(command(town.home, "-t", "0.3", "ClearCache"), 1)
         charger.send([3, charger.call_ids[0], {"status": "Accepted"}])
         assert first.result().returncode == 0
-        charger.say("Heartbeat")
+        charger.ask("Heartbeat")
         assert [action for action, _ in charger.calls] == ["Reset"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from shocpp.ocpp.passwords import password_hash
 from shocpp.store.database import version_with_wal_race
-from tests.interfaces.cli.test_calls import Charger
+from tests.world.charger import Charger
 from tests.world.faults import small_disk
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.charging import Charger
+from tests.world.charger import ChargerWithCar
 from tests.world.machine import ROOT, free_port, needs, wait_for
 from tests.world.shipped import (
     CONF,
@@ -54,9 +54,9 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
-def garage(house: House) -> Iterator[Charger]:
+def garage(house: House) -> Iterator[ChargerWithCar]:
     """Yield the only charger, with a car."""
-    with Charger(house.server.url("garage")) as charger:
+    with ChargerWithCar(house.server, "garage") as charger:
         yield charger
 
 
@@ -172,41 +172,41 @@ def test_the_url_of_the_readme_makes_a_charger_behind_nginx_charge(
     house: House, shipped: Door, name: str
 ) -> None:
     url = f"wss://localhost:{shipped.port}/ocpp/garage"
-    with Charger(url, ssl=shipped.tls) as garage:
+    with ChargerWithCar(house.server, url=url, tls=shipped.tls) as garage:
         assert not house.home.query("SELECT 1 FROM open_transactions")
         answer = shipped.ask("/cgi-bin/caller?canned=start-family", basic(PASSWORD))
         assert (answer.status, answer.body) == (200, "garage lädt.\n")
         assert house.home.query("SELECT account FROM open_transactions") == [("family-y",)]
-        assert garage.heard == [("RemoteStartTransaction", {"idTag": "3333"})]
+        assert garage.calls == [("RemoteStartTransaction", {"idTag": "3333"})]
         assert shipped.call("stop-family").body == "Accepted\n"
         wait_for(lambda: not house.home.query("SELECT 1 FROM open_transactions"))
 
 
 def test_a_canned_call_is_answered_in_one_plain_line(
-    door: Door, name: str, garage: Charger
+    door: Door, name: str, garage: ChargerWithCar
 ) -> None:
     answer = door.call(name)
     assert (answer.status, answer.body) == (200, "Accepted\n")
     assert answer.headers["Content-Type"] == OUR_TYPE
     assert answer.headers["Cache-Control"] == "no-store"
-    assert garage.heard == [("ClearCache", {})]
+    assert garage.calls == [("ClearCache", {})]
 
 
-def test_a_form_is_as_good_as_a_query(door: Door, name: str, garage: Charger) -> None:
+def test_a_form_is_as_good_as_a_query(door: Door, name: str, garage: ChargerWithCar) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     answer = door.ask("/cgi-bin/caller", door.allowed | form, "POST", f"canned={name}")
     assert (answer.status, answer.body) == (200, "Accepted\n")
-    assert len(garage.heard) == 1
+    assert len(garage.calls) == 1
 
 
 def test_the_car_charges_before_a_start_is_answered(
-    house: House, door: Door, name: str, garage: Charger
+    house: House, door: Door, name: str, garage: ChargerWithCar
 ) -> None:
     assert door.call("start-family").body == "garage lädt.\n"
     assert house.home.query("SELECT account FROM open_transactions") == [("family-y",)]
     assert door.call("stop-family").body == "Accepted\n"
     wait_for(lambda: not house.home.query("SELECT 1 FROM open_transactions"))
-    assert [action for action, _ in garage.heard] == [
+    assert [action for action, _ in garage.calls] == [
         "RemoteStartTransaction",
         "RemoteStopTransaction",
     ]
@@ -225,13 +225,13 @@ def test_an_unknown_name_is_404(door: Door, name: str) -> None:
 
 @pytest.mark.parametrize("credentials", [{}, basic("wrong"), basic(""), basic(PASSWORD, "root")])
 def test_a_stranger_is_401_and_nothing_is_sent(
-    door: Door, name: str, garage: Charger, credentials: dict[str, str]
+    door: Door, name: str, garage: ChargerWithCar, credentials: dict[str, str]
 ) -> None:
     answer = door.ask(f"/cgi-bin/caller?canned={name}", door.strange | credentials)
     assert answer.status == 401
     assert "Basic" in answer.headers["WWW-Authenticate"]
     assert door.call("state").status == 200
-    assert garage.heard == []
+    assert garage.calls == []
 
 
 def test_a_charger_that_is_away_is_502_and_one_line(door: Door, name: str) -> None:
@@ -244,7 +244,7 @@ def test_a_charger_that_is_away_is_502_and_one_line(door: Door, name: str) -> No
 
 
 def test_nginx_passes_the_user_name_and_not_the_clients_claim(
-    house: House, shipped: Door, name: str, garage: Charger
+    house: House, shipped: Door, name: str, garage: ChargerWithCar
 ) -> None:
     claims = {"X-Remote-User": "root", "X-Forwarded-For": "127.0.0.1"}
     shipped.ask(f"/cgi-bin/caller?canned={name}", basic(PASSWORD) | claims)
@@ -276,10 +276,10 @@ def test_nginx_closes_all_other_paths_to_people(shipped: Door, target: str) -> N
 )
 @pytest.mark.parametrize("upgrade", [{}, {"Upgrade": "websocket", "Connection": "Upgrade"}])
 def test_no_path_bypasses_the_password(
-    shipped: Door, name: str, garage: Charger, target: str, upgrade: dict[str, str]
+    shipped: Door, name: str, garage: ChargerWithCar, target: str, upgrade: dict[str, str]
 ) -> None:
     assert shipped.ask(f"{target}?canned={name}", upgrade).status == 401
-    assert garage.heard == []
+    assert garage.calls == []
 
 
 def test_the_logs_of_nginx_hold_no_secret(house: House, shipped: Door, name: str) -> None:
@@ -324,7 +324,7 @@ if os.geteuid() == 0:
 @pytest.mark.parametrize("lines", CARELESS.values(), ids=CARELESS)
 @pytest.mark.parametrize("host", ["charging.example", "localhost"])
 def test_a_stranger_behind_a_careless_nginx_is_not_this_machine(
-    house: House, name: str, garage: Charger, lines: str, host: str
+    house: House, name: str, garage: ChargerWithCar, lines: str, host: str
 ) -> None:
     port = free_port()
     house.run_nginx(
@@ -335,4 +335,4 @@ def test_a_stranger_behind_a_careless_nginx_is_not_this_machine(
     stranger = Door(port, None, {}, {})
     answer = stranger.ask(f"/cgi-bin/caller?canned={name}", {"Host": host})
     assert answer.status == 401
-    assert garage.heard == []
+    assert garage.calls == []

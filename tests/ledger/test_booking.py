@@ -667,7 +667,7 @@ def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
     [
         (
             10_009_042,
-            {"ledger_born_ms": NOW_MS - RECOVERY_MS},
+            {"ledger_created_ms": NOW_MS - RECOVERY_MS},
             "this id was not issued by this ledger",
         ),
         (10_009_042, {"issued_elsewhere": True}, "this id was issued to another charge point"),
@@ -681,7 +681,7 @@ def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
 def test_a_forged_or_foreign_id_is_under_review(
     sent: int | None, changed: dict[str, object], reason: str
 ) -> None:
-    rows = stop_rows(sent=sent, **({"ledger_born_ms": NOW_MS} | changed))
+    rows = stop_rows(sent=sent, **({"ledger_created_ms": NOW_MS} | changed))
     match = match_stop(stopped(transaction_id=sent), rows, NOW_MS)
     assert match.unmatched == reason
     assert (match.account_index, match.account) == (0, UNASSIGNED)

@@ -14,7 +14,7 @@ import pytest
 from shocpp.clock import now_ms
 from shocpp.store.migrations import migrate
 from tests.bookkeeping.test_review import EVENING, MORNING, say, start, stop, sums
-from tests.world.charging import Charger
+from tests.world.charger import ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
 from tests.world.server import Server
@@ -151,7 +151,7 @@ def test_a_copy_made_while_a_charger_sends_is_of_one_moment(home: Home, server: 
     done = threading.Event()
 
     def charge() -> None:
-        with Charger(server.url("garage")) as charger:
+        with ChargerWithCar(server, "garage") as charger:
             while not done.is_set():
                 charger.start("3333")
                 charger.stop()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.central_system.test_switchboard import close_code
+from tests.world.connections import close_code
 from tests.world.faults import (
     BOOT,
     DAY,

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from shocpp.ocpp.passwords import password_hash
-from tests.interfaces.cli.test_calls import Charger
+from tests.world.charger import Charger
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
@@ -79,7 +79,7 @@ def of_garage(home: Home) -> list[tuple[Any, ...]]:
 def yard(living: Yard) -> Iterator[Yard]:
     """The same; afterwards the honest charger is connected, charges, and is answered."""
     yield living
-    assert "currentTime" in living.garage.say("Heartbeat")
+    assert "currentTime" in living.garage.ask("Heartbeat")
     assert of_garage(living.home) == []
     assert living.home.query(
         "SELECT transaction_id, account FROM open_transactions WHERE charge_point_id = 'garage'"
@@ -89,7 +89,7 @@ def yard(living: Yard) -> Iterator[Yard]:
 
 def stop(charger: Charger, transaction_id: object, meter_wh: int = 9_999_000) -> Any:
     """Stop a transaction, whosever it is."""
-    return charger.say(
+    return charger.ask(
         "StopTransaction", transactionId=transaction_id, meterStop=meter_wh, timestamp=NOON
     )
 
@@ -112,7 +112,7 @@ def test_the_transaction_of_another_is_not_stopped(yard: Yard) -> None:
 
 def test_the_card_of_another_in_a_stop_does_not_make_it_theirs(yard: Yard) -> None:
     before = billed_to(yard.home, "family-y")
-    yard.mallory.say(
+    yard.mallory.ask(
         "StopTransaction",
         transactionId=yard.transaction_id,
         idTag="3333",
@@ -131,7 +131,7 @@ def test_the_start_of_another_told_again_is_a_start_of_ones_own(yard: Yard) -> N
 
 def test_meter_values_for_the_transaction_of_another_are_not_its_own(yard: Yard) -> None:
     sample = {"value": "9999000", "unit": "Wh"}
-    yard.mallory.say(
+    yard.mallory.ask(
         "MeterValues",
         connectorId=1,
         transactionId=yard.transaction_id,
@@ -198,16 +198,16 @@ def test_what_one_fills_up_the_others_do_not_wait_for(yard: Yard) -> None:
     with Charger(yard.server, "mallory", headers=login("mallory")) as mallory:
         sample = {"value": "1", "unit": "Wh"}
         values = [{"timestamp": NOON, "sampledValue": [sample] * 20_000}]
-        asked = mallory.tell("MeterValues", connectorId=1, meterValue=values)
+        asked = mallory.send_call("MeterValues", connectorId=1, meterValue=values)
         for connector_id in range(500):
-            mallory.tell(
+            mallory.send_call(
                 "StatusNotification",
                 connectorId=connector_id,
                 errorCode="NoError",
                 status="Available",
             )
-        assert "currentTime" in yard.garage.say("Heartbeat")
-        assert "currentTime" in mallory.say("Heartbeat")
+        assert "currentTime" in yard.garage.ask("Heartbeat")
+        assert "currentTime" in mallory.ask("Heartbeat")
         assert asked
 
 
@@ -221,7 +221,7 @@ def test_nothing_that_a_charger_asks_tells_a_secret(yard: Yard) -> None:
         ]
         for frame in frames:
             mallory.send(frame)
-        mallory.say("Heartbeat")
+        mallory.ask("Heartbeat")
     answers = str(yard.home.query("SELECT text FROM frame WHERE direction = 'out'"))
     for secret in ("root:", "pbkdf2", "3333", *(key.decode() for key in KEYS.values())):
         assert secret not in answers

@@ -23,7 +23,7 @@ from tests.whole.test_real_client import (
     assert_no_frame_breaks_a_schema,
     whole_day,
 )
-from tests.world.charging import Charger
+from tests.world.charger import ChargerWithCar
 from tests.world.faults import ask, connect
 from tests.world.machine import free_port, wait_for
 from tests.world.shipped import (
@@ -349,11 +349,12 @@ def test_crowds_of_idle_connections_and_half_requests_keep_nobody_out(
             crowd.enter_context(idle)
         crowd.enter_context(half_requests(door, 200))
         wait_for(lambda: inside(house) == 0)
-        with Charger(f"wss://localhost:{door.port}/ocpp/newcomer", ssl=door.tls) as newcomer:
+        url = f"wss://localhost:{door.port}/ocpp/newcomer"
+        with ChargerWithCar(house.server, "newcomer", url=url, tls=door.tls) as newcomer:
             assert inside(house) == 1, "nothing of the crowd may reach the app"
             answer = door.call("clear")
             assert (answer.status, answer.body) == (200, "Accepted\n")
-            assert newcomer.heard == [("ClearCache", {})]
+            assert newcomer.calls == [("ClearCache", {})]
         with connect(house.server.url("beside")) as direct:
             ask(direct, "Heartbeat", {})
 

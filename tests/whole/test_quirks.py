@@ -24,7 +24,7 @@ from wsproto.events import Message, TextMessage
 
 from shocpp.calls.placing import CallOptions, place_call
 from shocpp.ocpp.passwords import password_hash
-from tests.central_system.test_switchboard import ask
+from tests.world.connections import ask
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server

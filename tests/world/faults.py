@@ -21,7 +21,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection
 
-from tests.central_system.test_switchboard import START, STOP, ask, connect
+from tests.world.connections import START, STOP, ask, connect
 from tests.world.home import Home
 from tests.world.machine import NOT_ALLOWED, needs, wait_for
 from tests.world.server import Server

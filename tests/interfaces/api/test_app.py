@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shocpp.interfaces.api.posted_calls import Refused, posted_call
-from tests.world.charging import ENERGY_WH, Charger, now
+from tests.world.charger import ENERGY_WH, ChargerWithCar, now
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.server import Server
@@ -69,13 +69,13 @@ def assert_refused(answer: Answer, status: int, *words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Charger]]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, ChargerWithCar]]:
     """Yield the server and charger of these tests, with four records and an open transaction."""
     home = Home(tmp_path_factory.mktemp("api") / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN)
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
-        charger = until_end.enter_context(Charger(server.url("garage")))
+        charger = until_end.enter_context(ChargerWithCar(server, "garage"))
         for id_tag in ("3333", "1111", "3333", "3333"):
             charger.start(id_tag)
             charger.stop()
@@ -84,14 +84,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Ch
 
 
 @pytest.fixture
-def server(built: tuple[Server, Charger]) -> Server:
+def server(built: tuple[Server, ChargerWithCar]) -> Server:
     return built[0]
 
 
 @pytest.fixture
-def charger(built: tuple[Server, Charger]) -> Charger:
+def charger(built: tuple[Server, ChargerWithCar]) -> ChargerWithCar:
     """Return the charger; it rejects remote starts and stops, and accepts all other Calls."""
-    built[1].heard.clear()
+    built[1].calls.clear()
     built[1].answers = {
         action: {"status": "Rejected"}
         for action in ("RemoteStartTransaction", "RemoteStopTransaction")
@@ -120,7 +120,7 @@ def test_a_charger_that_was_never_here_is_not_found(server: Server) -> None:
         assert_refused(ask(server, path), 404, "'carport'", "shocpp charge-points")
 
 
-def test_transactions_are_those_without_a_stop(server: Server, charger: Charger) -> None:
+def test_transactions_are_those_without_a_stop(server: Server, charger: ChargerWithCar) -> None:
     (transaction,) = ask(server, "/api/transactions").content["transactions"]
     assert transaction["transaction_id"] == charger.transaction_id
     assert (transaction["account"], transaction["consumed_wh"]) == ("company-x", None)
@@ -166,7 +166,7 @@ def test_records_are_chosen_by_account_charger_and_time(server: Server) -> None:
 
 def test_pages_continue_and_new_records_come_on_the_next_page(serve: Any) -> None:
     server = serve()
-    with Charger(server.url("garage")) as charger:
+    with ChargerWithCar(server, "garage") as charger:
 
         def charge(id_tag: str) -> None:
             charger.start(id_tag)
@@ -206,7 +206,7 @@ def values_of(server: Server, query: str) -> list[Any]:
 
 
 def test_every_sample_is_on_one_page(server: Server) -> None:
-    with Charger(server.url("carport"), "219011") as carport:
+    with ChargerWithCar(server, "carport", "219011") as carport:
         meter_value = [samples("1", "2"), samples("3", 4, "5")]
         carport.ask("MeterValues", connectorId=1, meterValue=meter_value)
         empty = [{**now(), "sampledValue": []}] * 1_100
@@ -269,37 +269,41 @@ def test_an_invalid_position_is_refused(server: Server, after: str) -> None:
 
 
 def test_a_call_is_sent_and_its_confirmation_is_the_answer(
-    server: Server, charger: Charger
+    server: Server, charger: ChargerWithCar
 ) -> None:
     charger.answers["GetConfiguration"] = {"configurationKey": [], "unknownKey": ["Volume"]}
     answer = ask(server, CALLS, {"action": "GetConfiguration", "payload": {"key": ["Volume"]}})
     assert answer.status == 200
     assert answer.content["state"] == "answered"
     assert answer.content["confirmation"] == charger.answers["GetConfiguration"]
-    assert charger.heard == [("GetConfiguration", {"key": ["Volume"]})]
+    assert charger.calls == [("GetConfiguration", {"key": ["Volume"]})]
     asked_by = "SELECT asked_by FROM call ORDER BY id DESC LIMIT 1"
     assert server.home.query(asked_by) == [("this machine",)]
 
 
-def test_a_charger_is_called_by_its_serial_too(server: Server, charger: Charger) -> None:
+def test_a_charger_is_called_by_its_serial_too(server: Server, charger: ChargerWithCar) -> None:
     assert ask(server, "/api/charge-points/219010/calls", CLEAR).status == 200
-    assert charger.heard == [("ClearCache", {})]
+    assert charger.calls == [("ClearCache", {})]
 
 
-def test_1_0_is_an_integer_of_json(server: Server, charger: Charger) -> None:
+def test_1_0_is_an_integer_of_json(server: Server, charger: ChargerWithCar) -> None:
     payload = b'{"action": "UnlockConnector", "payload": {"connectorId": 1.0}}'
     assert ask(server, CALLS, payload).status == 200
-    assert charger.heard == [("UnlockConnector", {"connectorId": 1})]
+    assert charger.calls == [("UnlockConnector", {"connectorId": 1})]
 
 
-def test_an_error_of_the_charger_is_502_with_its_code(server: Server, charger: Charger) -> None:
+def test_an_error_of_the_charger_is_502_with_its_code(
+    server: Server, charger: ChargerWithCar
+) -> None:
     charger.answers["ClearCache"] = "NotSupported"
     answer = ask(server, CALLS, CLEAR)
     assert_refused(answer, 502, "garage", "NotSupported")
     assert (answer.content["state"], answer.content["code"]) == ("refused", "NotSupported")
 
 
-def test_a_silent_charger_is_waited_for_as_long_as_asked(server: Server, charger: Charger) -> None:
+def test_a_silent_charger_is_waited_for_as_long_as_asked(
+    server: Server, charger: ChargerWithCar
+) -> None:
     charger.answers["ClearCache"] = None
     answer = ask(server, CALLS, CLEAR | {"timeout_s": 0.3})
     assert_refused(answer, 504, "garage", "0.3 s", "may have been carried out")
@@ -307,12 +311,12 @@ def test_a_silent_charger_is_waited_for_as_long_as_asked(server: Server, charger
 
 
 def test_a_call_has_an_unknown_outcome_when_the_charger_disconnects(server: Server) -> None:
-    with ThreadPoolExecutor() as others, Charger(server.url("leaving"), "219012") as leaving:
+    with ThreadPoolExecutor() as others, ChargerWithCar(server, "leaving", "219012") as leaving:
         leaving.answers["ClearCache"] = None
         path = "/api/charge-points/leaving/calls"
         answer = others.submit(ask, server, path, CLEAR | {"timeout_s": 20})
-        wait_for(lambda: leaving.heard)
-        leaving._wire.close()
+        wait_for(lambda: leaving.calls)
+        leaving.hang_up()
         assert_refused(answer.result(), 504, "outcome unknown")
         assert answer.result().content["state"] == "unknown"
     assert_refused(ask(server, path, CLEAR), 502, "leaving is not connected")
@@ -332,25 +336,27 @@ def test_a_call_to_nobody_is_not_found(server: Server) -> None:
     ],
 )
 def test_a_call_that_ocpp_does_not_allow_is_not_sent(
-    server: Server, charger: Charger, call: Any, words: list[str]
+    server: Server, charger: ChargerWithCar, call: Any, words: list[str]
 ) -> None:
     assert_refused(ask(server, CALLS, call), 422, *words)
-    assert charger.heard == []
+    assert charger.calls == []
 
 
-def test_a_stop_by_account_is_for_this_charger_only(server: Server, charger: Charger) -> None:
+def test_a_stop_by_account_is_for_this_charger_only(
+    server: Server, charger: ChargerWithCar
+) -> None:
     def stop(**payload: str) -> Answer:
         return ask(server, CALLS, {"action": "RemoteStopTransaction", "payload": payload})
 
     assert_refused(stop(account="family-y"), 409, "no transaction is open")
-    with Charger(server.url("third"), "219013") as third:
+    with ChargerWithCar(server, "third", "219013") as third:
         third.start("3333")
         assert_refused(stop(account="family-y"), 409, "no transaction is open")
         assert_refused(stop(charge_point="third"), 422, "another charger")
-        assert (charger.heard, third.heard) == ([], [])
+        assert (charger.calls, third.calls) == ([], [])
         third.stop()
     assert stop(account="company-x").status == 200
-    assert charger.heard == [("RemoteStopTransaction", {"transactionId": charger.transaction_id})]
+    assert charger.calls == [("RemoteStopTransaction", {"transactionId": charger.transaction_id})]
 
 
 @pytest.mark.parametrize(
@@ -383,21 +389,21 @@ def test_a_body_that_is_no_call_is_refused(body: bytes) -> None:
     assert refused.value.status == 400
 
 
-def test_bodies_are_json_and_of_a_sensible_length(server: Server, charger: Charger) -> None:
+def test_bodies_are_json_and_of_a_sensible_length(server: Server, charger: ChargerWithCar) -> None:
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     assert_refused(ask(server, CALLS, CLEAR, headers=form), 415, "application/json")
     assert_refused(ask(server, CALLS, b"", headers={"Content-Type": ""}), 415)
     assert_refused(ask(server, CALLS, b"{"), 400, "not JSON")
     assert_refused(ask(server, CALLS, b" " * 65_537), 413, "65536")
     assert_refused(ask(server, f"{CALLS}?action=Reset", CLEAR), 400, "'action'")
-    assert charger.heard == []
+    assert charger.calls == []
     charset = {"Content-Type": "application/json; charset=utf-8"}
     assert ask(server, CALLS, CLEAR, headers=charset).status == 200
 
 
 @pytest.mark.parametrize(("size", "status"), [(10, 200), (70_000, 413)])
 def test_a_body_in_chunks_is_as_good_as_another(
-    server: Server, charger: Charger, size: int, status: int
+    server: Server, charger: ChargerWithCar, size: int, status: int
 ) -> None:
     body = json.dumps(CLEAR).encode() + b" " * size
     client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
@@ -430,7 +436,7 @@ def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
     server.home.settings.canned_file.write_text(json.dumps(canned))
     path = "/api/charge-points/silent/calls"
     with ThreadPoolExecutor() as others:
-        with Charger(server.url("silent"), "219015") as silent:
+        with ChargerWithCar(server, "silent", "219015") as silent:
             silent.answers["ClearCache"] = None
             long = CLEAR | {"timeout_s": 20}
             waiting = [others.submit(ask, server, path, long) for _ in range(THREADS // 2)]
@@ -444,7 +450,7 @@ def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
             assert spoken.getresponse().status == 503
             assert ask(server, "/api/transactions").status == 200
         # The charger is connected again, and answers the Calls that are still queued.
-        with Charger(server.url("silent"), "219015"):
+        with ChargerWithCar(server, "silent", "219015"):
             assert sorted(answer.result().status for answer in waiting) == [200, 200, 200, 504]
 
 
@@ -462,7 +468,7 @@ def test_only_half_of_the_threads_wait_for_chargers(server: Server) -> None:
     ids=str,
 )
 def test_strangers_get_the_same_401_at_every_path(
-    server: Server, charger: Charger, headers: dict[str, str]
+    server: Server, charger: ChargerWithCar, headers: dict[str, str]
 ) -> None:
     sentences = set()
     for path, method in itertools.product(PATHS, ("GET", "POST", "DELETE")):
@@ -471,7 +477,7 @@ def test_strangers_get_the_same_401_at_every_path(
         assert (answer.status, answer.headers["WWW-Authenticate"][:6]) == (401, "Basic ")
         sentences.add(answer.content["error"])
     assert len(sentences) == 1, "the answer depends on the path"
-    assert charger.heard == []
+    assert charger.calls == []
 
 
 @pytest.mark.parametrize(
@@ -484,7 +490,7 @@ def test_strangers_get_the_same_401_at_every_path(
     ids=["bearer", "basic", "nginx"],
 )
 def test_a_caller_with_the_token_is_authenticated(
-    server: Server, charger: Charger, headers: dict[str, str], name: str
+    server: Server, charger: ChargerWithCar, headers: dict[str, str], name: str
 ) -> None:
     sent = {key: value.encode().decode("latin-1") for key, value in (STRANGER | headers).items()}
     assert ask(server, "/api/openapi.json", headers=sent).status == 200
@@ -499,11 +505,11 @@ def test_a_caller_with_the_token_is_authenticated(
     ids=str,
 )
 def test_a_page_of_another_site_is_refused_even_with_the_token(
-    server: Server, charger: Charger, headers: dict[str, str]
+    server: Server, charger: ChargerWithCar, headers: dict[str, str]
 ) -> None:
     assert_refused(ask(server, CALLS, CLEAR, headers=BEARER | headers), 403, "page")
     assert_refused(ask(server, "/api/accounting", headers=BEARER | headers), 403, "page")
-    assert charger.heard == []
+    assert charger.calls == []
 
 
 # -- paths and methods ----------------------------------------------------------------------------
@@ -538,7 +544,7 @@ def test_head_has_the_headers_of_get(server: Server) -> None:
 
 
 def test_a_charger_may_have_any_path_even_this_one(server: Server) -> None:
-    with Charger(server.url("api/charge-points"), "219014"):
+    with ChargerWithCar(server, "api/charge-points", "219014"):
         assert ask(server, "/api/charge-points/charge-points").content["connected"] == 1
 
 

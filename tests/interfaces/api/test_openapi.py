@@ -28,7 +28,7 @@ from shocpp.ocpp.fields.datatypes import Field, Fields
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.validation import is_date_time, is_uri
 from tests.interfaces.api.test_app import ask
-from tests.world.charging import Charger, now
+from tests.world.charger import ChargerWithCar, now
 from tests.world.home import Home
 from tests.world.server import Server
 
@@ -81,7 +81,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(Home(tmp_path_factory.mktemp("openapi") / "home"), SHOCPP_TOKEN=TOKEN)
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
-        charger = until_end.enter_context(Charger(server.url("garage")))
+        charger = until_end.enter_context(ChargerWithCar(server, "garage"))
         charger.start("3333")
         sample = {"value": "7400", "unit": "W", "measurand": "Power.Active.Import"}
         charger.ask("MeterValues", connectorId=1, meterValue=[{**now(), "sampledValue": [sample]}])

@@ -1,163 +1,19 @@
-"""`shocpp-command` as a process of its own, with a server and a charger on its WebSocket.
+"""`shocpp-command` as a process of its own, with a server and a charger on its WebSocket."""
 
-Other tests of Calls use `Charger` and `refused`, too.
-"""
-
-import contextlib
-import itertools
 import json
 import re
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
-from websockets.sync.client import connect
 
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
-from tests.central_system.test_switchboard import is_connected
+from tests.world.charger import Charger
+from tests.world.commands import command, refused
 from tests.world.home import Home
-from tests.world.machine import wait_for
 from tests.world.server import Server
-
-Answer = dict[str, Any] | str | Callable[["Charger", str, dict[str, Any]], None] | None
-ACCEPTED = {"status": "Accepted"}
-
-
-class Charger:
-    """A Charge Point with an answer for each action; it lists the Calls it received.
-
-    An answer is a confirmation, the code of a CallError, None for silence, or a function that sends
-    the answer itself. An action without an answer is Accepted.
-    """
-
-    def __init__(
-        self,
-        server: Server,
-        name: str,
-        serial: str | None = None,
-        headers: dict[str, str] | None = None,
-        **answers: Answer,
-    ):
-        self.name, self.answers = name, answers
-        self.calls: list[tuple[str, dict[str, Any]]] = []
-        self.call_ids: list[str] = []
-        self._home, self._serial = server.home, serial or f"serial-{name}"
-        self._numbers = itertools.count(1)
-        self._confirmations: dict[str, list[Any]] = {}
-        self._line = contextlib.ExitStack()
-        self._socket = self._line.enter_context(
-            connect(
-                server.url(name),
-                subprotocols=["ocpp1.6"],  # type: ignore[list-item]
-                additional_headers=headers,
-                proxy=None,
-            )
-        )
-        threading.Thread(target=self._live, daemon=True).start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Hang up."""
-        self._line.close()
-
-    def send(self, frame: object) -> None:
-        """Send a frame, or a text as it is."""
-        self._socket.send(frame if isinstance(frame, str) else json.dumps(frame))
-
-    def tell(self, action: str, **payload: Any) -> str:
-        """Send a Call to the Central System, and return its unique id."""
-        unique_id = str(next(self._numbers))
-        self.send([2, unique_id, action, payload])
-        return unique_id
-
-    def say(self, action: str, **payload: Any) -> Any:
-        """Send a Call to the Central System, and return the confirmation."""
-        unique_id = self.tell(action, **payload)
-        kind, _, confirmation = wait_for(lambda: self._confirmations.get(unique_id))[:3]
-        assert kind == 3, confirmation
-        return confirmation
-
-    def boot(self) -> Self:
-        """Send a BootNotification; from then on the charger gets Calls."""
-        self.say(
-            "BootNotification",
-            chargePointVendor="go-e",
-            chargePointModel="V3",
-            chargePointSerialNumber=self._serial,
-        )
-        return self
-
-    def has(self, status: str, connector_id: int = 1, error_code: str = "NoError") -> None:
-        """Send the status of a connector."""
-        self.say(
-            "StatusNotification", connectorId=connector_id, errorCode=error_code, status=status
-        )
-
-    def begin(self, id_tag: str, meter_wh: int, connector_id: int = 1) -> int:
-        """Start a transaction, and return its id."""
-        confirmation = self.say(
-            "StartTransaction",
-            connectorId=connector_id,
-            idTag=id_tag,
-            meterStart=meter_wh,
-            timestamp="2026-10-01T05:00:00Z",
-        )
-        return int(confirmation["transactionId"])
-
-    def end(self, transaction_id: int, meter_wh: int) -> None:
-        """Stop a transaction."""
-        self.say(
-            "StopTransaction",
-            transactionId=transaction_id,
-            meterStop=meter_wh,
-            timestamp="2026-10-01T07:00:00Z",
-        )
-
-    def leave(self) -> None:
-        """Hang up, and wait until the database has the charger as disconnected."""
-        self._line.close()
-        wait_for(lambda: not is_connected(self._home, self.name))
-
-    def _live(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            for text in self._socket:
-                frame = json.loads(text)
-                if frame[0] == 2:
-                    self._answer(*frame[1:])
-                else:
-                    self._confirmations[frame[1]] = frame
-
-    def _answer(self, unique_id: str, action: str, payload: dict[str, Any]) -> None:
-        self.call_ids.append(unique_id)
-        self.calls.append((action, payload))
-        answer = self.answers.get(action, ACCEPTED)
-        if callable(answer):
-            answer(self, unique_id, payload)
-        elif isinstance(answer, str):
-            self.send([4, unique_id, answer, "as the test wants it", {}])
-        elif answer is not None:
-            self.send([3, unique_id, answer])
-
-
-def refused(run: subprocess.CompletedProcess[str], code: int) -> str:
-    """Assert that a command has failed with this code and one line on stderr; return the line."""
-    assert (run.returncode, run.stdout) == (code, ""), run
-    assert run.stderr.endswith("\n"), run.stderr
-    assert len(run.stderr.splitlines()) == 1, run.stderr
-    assert run.stderr.strip(), "the line must not be blank"
-    return run.stderr
-
-
-def command(home: Home, *arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    """Run shocpp-command to its end."""
-    return home.run("shocpp-command", *arguments, **more)
 
 
 def queued(home: Home) -> list[tuple[str, str]]:
@@ -574,7 +430,7 @@ def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
 ) -> None:
     with Charger(town, "mute") as mute:
         # It has not booted, so it gets no Calls.
-        mute.say("Heartbeat")
+        mute.ask("Heartbeat")
         sentence = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
         assert "never sent" in sentence
         mute.leave()
@@ -596,7 +452,7 @@ def test_calls_lists_the_queue_with_states_and_answers(home: Home, garage: Charg
         ("GetLocalListVersion", "expired"),
     ]
     assert {row["charge_point_id"] for row in listed} == {"garage"}
-    assert json.loads(listed[0]["confirmation"]) == ACCEPTED
+    assert json.loads(listed[0]["confirmation"]) == {"status": "Accepted"}
     assert listed[1]["error_code"] == "NotSupported"
     assert listed[0]["asked_by"].startswith("shocpp-command of ")
     assert all(row["queued_at"] <= row["sent_at"] <= row["settled_at"] for row in listed)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shocpp.interfaces.server.start import reachable_host
-from tests.world.charging import Charger
+from tests.world.charger import ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
 class Garage:
     """A server with a token, its only charger, and a new canned call for each test."""
 
-    def __init__(self, home: Home, server: Server, charger: Charger) -> None:
+    def __init__(self, home: Home, server: Server, charger: ChargerWithCar) -> None:
         self.home = home
         self.server = server
         self.charger = charger
@@ -62,7 +62,7 @@ class Garage:
         self.name = f"clear-{next(NUMBERS)}"
         own = {self.name: CLEAR | {"secret": SECRET}, "other": CLEAR | {"secret": OTHER_SECRET}}
         self.write(json.dumps(EXAMPLES | own))
-        self.charger.heard.clear()
+        self.charger.calls.clear()
         self.charger.answers.clear()
         self.charger.has_car = True
 
@@ -125,7 +125,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
     server = Server(home, SHOCPP_TOKEN=TOKEN)
     with ExitStack() as until_end:
         until_end.callback(server.kill)
-        charger = until_end.enter_context(Charger(server.url("garage")))
+        charger = until_end.enter_context(ChargerWithCar(server, "garage"))
         yield Garage(home, server, charger)
 
 
@@ -145,7 +145,7 @@ def assert_sent(garage: Garage, answer: Answer) -> None:
     """Check that the Call was sent, and that its confirmation is the answer."""
     assert (answer.status, answer.body) == (200, "Accepted\n")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert garage.charger.heard == [("ClearCache", {})]
+    assert garage.charger.calls == [("ClearCache", {})]
 
 
 def assert_refused(garage: Garage, answer: Answer, status: int) -> None:
@@ -153,7 +153,7 @@ def assert_refused(garage: Garage, answer: Answer, status: int) -> None:
     assert (answer.status, answer.is_one_line) == (status, True), answer
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
-    assert garage.charger.heard == []
+    assert garage.charger.calls == []
 
 
 # -- this machine ---------------------------------------------------------------------------------
@@ -386,7 +386,7 @@ def test_other_methods_are_405(garage: Garage, method: str) -> None:
 
 def test_a_head_request_of_a_link_preview_does_nothing(garage: Garage) -> None:
     answer = garage.ask(method="HEAD")
-    assert (answer.status, answer.body, garage.charger.heard) == (405, "", [])
+    assert (answer.status, answer.body, garage.charger.calls) == (405, "", [])
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -434,7 +434,7 @@ def test_a_strange_query_is_one_line(garage: Garage, query: str, status: int) ->
 def test_invalid_http_is_refused(garage: Garage, query: str) -> None:
     answer = garage.ask(query=query)
     assert 400 <= answer.status < 500
-    assert garage.charger.heard == []
+    assert garage.charger.calls == []
 
 
 @pytest.mark.parametrize(
@@ -471,7 +471,7 @@ def test_a_name_in_both_query_and_form_is_refused(garage: Garage) -> None:
 def test_a_content_length_that_is_no_number_is_refused(garage: Garage, length: str) -> None:
     header = {"Content-Length": length.encode().decode("latin-1"), **FORM}
     assert 400 <= garage.ask(header, method="POST").status < 500
-    assert garage.charger.heard == []
+    assert garage.charger.calls == []
 
 
 HALF_A_FORM = """\
@@ -495,7 +495,7 @@ def test_half_requests_block_other_clients_only_for_seconds(garage: Garage, begi
         # The threads are free because the server has closed, not because the clients have.
         ends = [connection.makefile("rb").read() for connection in halves]
     assert set(ends) == {b""} or all(end.startswith(b"HTTP/1.1 4") for end in ends)
-    assert garage.charger.heard == []
+    assert garage.charger.calls == []
 
 
 # -- canned.json ----------------------------------------------------------------------------------
@@ -564,7 +564,7 @@ def test_a_start_after_a_stop_is_no_repeat(garage: Garage) -> None:
     charging, stopped = "garage lädt.\n", "Accepted\n"
     assert lines == [charging, charging, stopped, charging, stopped]
     start, stop = "RemoteStartTransaction", "RemoteStopTransaction"
-    assert [action for action, _ in garage.charger.heard] == [start, stop, start, stop]
+    assert [action for action, _ in garage.charger.calls] == [start, stop, start, stop]
 
 
 def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
@@ -576,7 +576,7 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
     garage.write(json.dumps(dict.fromkeys(names, start)))
     with ThreadPoolExecutor(half) as askers:
         waiting = [askers.submit(garage.ask, query=f"?canned={name}") for name in names[:half]]
-        wait_for(lambda: len(garage.charger.heard) == half)
+        wait_for(lambda: len(garage.charger.calls) == half)
         begun = time.monotonic()
         one_too_many = garage.ask(query=f"?canned={names[half]}")
         assert one_too_many.status == 503
@@ -587,7 +587,7 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
         answers = [answer.result() for answer in waiting]
     assert [answer.status for answer in answers] == [200] * half
     assert {answer.body for answer in answers} == {"garage wartet: Bitte das Kabel einstecken.\n"}
-    assert len(garage.charger.heard) == half
+    assert len(garage.charger.calls) == half
 
 
 # -- outcomes of a Call ---------------------------------------------------------------------------
@@ -609,4 +609,4 @@ def test_a_refusal_an_error_and_silence_have_different_answers(
     answer = garage.ask()
     assert (answer.status, answer.body) == (status, line)
     assert answer.headers["Cache-Control"] == "no-store"
-    assert len(garage.charger.heard) == 1
+    assert len(garage.charger.calls) == 1

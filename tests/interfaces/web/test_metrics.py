@@ -24,7 +24,7 @@ from websockets.sync.client import connect
 
 from shocpp.metrics.counter_files import READINGS, CounterFile, remove_dead_files, sum_files
 from shocpp.metrics.counters import ACTIONS, COUNTS, LENGTH, POSITIONS, Counters
-from tests.world.charging import ENERGY_WH, Charger
+from tests.world.charger import ENERGY_WH, ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, ROOT, wait_for
 from tests.world.server import Server
@@ -89,21 +89,23 @@ def workers(serve: Callable[..., Server], home: Home) -> Server:
 
 
 @pytest.fixture
-def chargers(workers: Server, home: Home) -> Iterator[list[Charger]]:
+def chargers(workers: Server, home: Home) -> Iterator[list[ChargerWithCar]]:
     """Yield chargers that are connected to both workers."""
     with contextlib.ExitStack() as stack:
-        connected: list[Charger] = []
+        connected: list[ChargerWithCar] = []
 
         def are_on_both() -> bool:
             name = f"cp{len(connected)}"
-            connected.append(stack.enter_context(Charger(workers.url(name), serial=name)))
+            connected.append(stack.enter_context(ChargerWithCar(workers, name, serial=name)))
             return home.query("SELECT count(DISTINCT worker) FROM connection") == [(2,)]
 
         wait_for(are_on_both)
         yield connected
 
 
-def test_any_worker_answers_with_the_sums_of_all(workers: Server, chargers: list[Charger]) -> None:
+def test_any_worker_answers_with_the_sums_of_all(
+    workers: Server, chargers: list[ChargerWithCar]
+) -> None:
     for charger in chargers:
         for _ in range(10):
             charger.ask("Heartbeat")
@@ -127,7 +129,7 @@ def test_any_worker_answers_with_the_sums_of_all(workers: Server, chargers: list
 def test_no_count_falls_or_doubles_when_a_worker_is_killed_or_all_are_reloaded(
     workers: Server, home: Home
 ) -> None:
-    with Charger(workers.url("a"), serial="a") as charger:
+    with ChargerWithCar(workers, "a", serial="a") as charger:
         for _ in range(50):
             charger.ask("Heartbeat")
     wait_for(lambda: frames_in(scrape(workers)) == 52)
@@ -144,7 +146,7 @@ def test_no_count_falls_or_doubles_when_a_worker_is_killed_or_all_are_reloaded(
     workers.process.send_signal(signal.SIGHUP)
     wait_for(lambda: not old & set(workers.workers()) and len(workers.workers()) == 2)
     wait_for(lambda: is_up(workers) and scrape(workers)["shocpp_workers", "healthy"] == 2)
-    with Charger(workers.url("a"), serial="a") as charger:
+    with ChargerWithCar(workers, "a", serial="a") as charger:
         charger.ask("Heartbeat")
     wait_for(lambda: frames_in(scrape(workers)) >= 55)
     for _ in range(TWICE):
@@ -165,7 +167,7 @@ def is_up(server: Server) -> bool:
 def test_a_start_resets_the_counters_but_not_those_of_a_running_server(
     server: Server, home: Home
 ) -> None:
-    with Charger(server.url("a"), serial="a"):
+    with ChargerWithCar(server, "a", serial="a"):
         wait_for(lambda: frames_in(scrape(server)) == 2)
         port = str(server.port)
         second = [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"]
@@ -186,7 +188,10 @@ def test_a_start_resets_the_counters_but_not_those_of_a_running_server(
 
 
 def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
-    with Charger(server.url("garage")) as charger, Charger(server.url("stranger"), serial="s"):
+    with (
+        ChargerWithCar(server, "garage") as charger,
+        ChargerWithCar(server, "stranger", serial="s"),
+    ):
         charger.start("3333")
         meter = {"value": "7400", "measurand": "Power.Active.Import", "unit": "W"}
         charger.ask(
@@ -230,7 +235,7 @@ def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
 def test_frames_that_are_refused_or_ignored_and_calls_are_counted(
     server: Server, home: Home
 ) -> None:
-    with Charger(server.url("garage")) as charger:
+    with ChargerWithCar(server, "garage") as charger:
         charger.answers["Reset"] = "NotSupported"
         for action in ("ClearCache", "Reset"):
             home.run("shocpp-command", "-c", "garage", action, "{}" if action != "Reset" else HARD)
@@ -266,7 +271,7 @@ HARD = '{"type": "Hard"}'
 
 
 def test_the_histograms_add_up(server: Server) -> None:
-    with Charger(server.url("garage")) as charger:
+    with ChargerWithCar(server, "garage") as charger:
         for _ in range(20):
             charger.ask("Heartbeat")
             charger.report("Available")
@@ -321,7 +326,7 @@ def test_the_accept_header_chooses_the_format(alone: Server) -> None:
 
 
 def test_a_charger_may_be_called_metrics(alone: Server) -> None:
-    with Charger(alone.url("metrics")):
+    with ChargerWithCar(alone, "metrics"):
         assert scrape(alone)["shocpp_charge_point_connected", "metrics"] == 1
 
 
@@ -332,7 +337,7 @@ def test_names_cannot_break_the_text(alone: Server) -> None:
     with contextlib.ExitStack() as stack:
         for name in NAMES[:3]:
             quoted = name.replace("\\", "%5C").replace('"', "%22")
-            stack.enter_context(Charger(alone.url(quoted), serial=name))
+            stack.enter_context(ChargerWithCar(alone, quoted, serial=name))
         # No interface accepts a newline in a name, but the database might hold one nevertheless.
         renamed = "UPDATE charge_point SET charge_point_id = ? WHERE charge_point_id = ?"
         with contextlib.closing(sqlite3.connect(alone.home.database, timeout=10)) as db, db:
