@@ -119,6 +119,7 @@ class Billing:
         id_tag = effective_id_tag(asked.id_tag, frame.entry.default_tag)
         card = self._accounts_in_force().card(id_tag, frame.received_ms)
         status = card.status
+        # At this charger the open transaction may be the one that the charger is about to stop.
         is_single = status == "Accepted" and not card.concurrent
         if is_single and transactions.is_charging(self._db, id_tag_key(id_tag), frame.charge_point):
             status = "ConcurrentTx"
@@ -174,6 +175,7 @@ class Billing:
             accounts.names_by_index,
             frame.received_ms,
         )
+        # `rows` reads from the database only the rows that the decision asks for.
         match = match_stop(stopped, rows, frame.received_ms)
         if match.repeat_of is not None:
             stops.count_repeated_stop(self._db, match.repeat_of)
@@ -235,6 +237,7 @@ class Billing:
             record.consumed_wh,
             record.account,
         )
+        # A human who decides needs the whole message, also after its frame is purged.
         whole_frame = frame.text if record.review else None
         stop_row = stops.record_stop(
             db, frame.charge_point, stopped, match, frame.received_ms, whole_frame
@@ -259,8 +262,8 @@ class Billing:
         if reported.signed:
             row = self._open_row(frame, reported)
             if row is None:
-                # Signed values often follow their stop: the record's file is written again.
-                row = signed_values.newest_transaction_row(
+                # Signed values may follow their stop. The file of its record must hold them, too.
+                row = signed_values.transaction_told(
                     self._db, frame.charge_point, reported.transaction_id
                 )
                 self.awaits_export |= row is not None and records.unmark_first_exported(

@@ -38,7 +38,10 @@ log = logging.getLogger(__name__)
 
 
 class Bookkeeping:
-    """The one writer of a process."""
+    """The write transactions of one worker, on a database that is open.
+
+    `worker` is the name of this worker in the database. Only one thread may use an instance.
+    """
 
     def __init__(
         self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: AllowlistFile
@@ -69,6 +72,7 @@ class Bookkeeping:
         A job that cannot be written gets the result Failed; the others are written.
         Raises StoreUnavailable if nothing can be written.
         """
+        # A savepoint for each job would slow down every transaction for a failure that is rare.
         try:
             return self._write_together(jobs, now_ms, self._write_job)
         except StoreUnavailable:
@@ -125,6 +129,7 @@ class Bookkeeping:
     def _write_together(
         self, jobs: list[Job], now_ms: int, write: Callable[[Job, int], Any]
     ) -> list[Any]:
+        """Write all jobs with this function in one transaction, and return their results."""
         self._batch.begin()
         self._messages.begin()
         self.billing.begin()
@@ -164,6 +169,10 @@ class Bookkeeping:
         return Failed("its message could not be written", unavailable=False)
 
     def _write_for_review(self, job: Job, now_ms: int) -> Any:
+        """Write a job that has failed with as few rows as possible.
+
+        Raises ValueError if there is no such way.
+        """
         if isinstance(job, Receive):
             return self._messages.receive_for_review(job, now_ms)
         raise ValueError("there is no other way to write this job")

@@ -56,7 +56,9 @@ def close(
                 "shocpp review correct"
             )
         posting(db, settings).price_unpriced(name, closed_ms)
-        records.unmark_exported_imported(db, name)
+        # The seed's files lack the account's index and the charger, so a rebuild from them could
+        # give other records than those that are closed here.
+        records.take_back_imported(db, name)
         statement = draft(db, settings, year, month)
         if not unpriced:
             _require_prices(statement)
@@ -68,6 +70,7 @@ def close(
 
 
 def _require_over(settings: Settings, year: int, month: int) -> None:
+    """Raise UsageError if the month is not over in local time."""
     if not is_over(settings, year, month):
         end = month_end(settings, year, month)
         raise UsageError(
@@ -87,6 +90,7 @@ def _require_complete(db: Database, settings: Settings) -> None:
 
 
 def _require_prices(statement: Statement) -> None:
+    """Raise UsageError if an account with prices has energy without one."""
     missing = [
         f"{sums.unpriced_wh} Wh of {sums.account}"
         for sums in statement.accounts

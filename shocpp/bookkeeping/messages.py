@@ -106,6 +106,7 @@ class Messages:
             if self._is_out_of_turn(job, event.fact, now_ms):
                 return Failed("a newer connection has replaced this one", unavailable=False)
             return self._report(job, event, now_ms, self._write_fact_of[type(event.fact)])
+        # Without a fact there is no answer to promise: such frames are taken in any order.
         row = self._sender_row(job, now_ms)
         action = event.action if isinstance(event, Answered) else ""
         self._batch.add_frame(row, "in", action, job.received_ms, job.text)
@@ -146,6 +147,7 @@ class Messages:
         self._batch.add_frame(row, "out", job.action, job.sent_ms, job.text)
 
     def _report(self, job: Receive, event: Reported, now_ms: int, write_fact: WriteFact) -> str:
+        """Store a frame, write its fact, and return the text of the answer."""
         row = self._sender_row(job, now_ms)
         assert row is not None, "facts are written for a named Charge Point only"
         number = self._batch.add_frame(row, "in", event.action, job.received_ms, job.text)

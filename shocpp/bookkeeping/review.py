@@ -53,6 +53,8 @@ class Subject(NamedTuple):
 def owner_named(db: Database, settings: Settings, name: str) -> Owner:
     """Return the account of this name, from tags.json or the books.
 
+    An account that was removed from tags.json can still be billed.
+
     Raises UsageError if there is none.
     """
     known = owners(settings.tags_file, transactions.account_names(db))
@@ -74,6 +76,7 @@ def assign(
     owner = owner_named(db, settings, account)
     with db.writing():
         made = assigned(db, settings, reference, owner, decider)
+    # After the commit: the decision holds even if its files cannot be written now.
     write_files(db, settings)
     return made
 
@@ -143,6 +146,7 @@ def _subject(db: Database, reference: str) -> Subject:
 
 
 def _number_of(db: Database, name: str) -> int:
+    """Return the number of the record with this file name, without `.json`."""
     number = records.number_of(db, f"{name}.json")
     if number is None:
         raise UsageError(f"there is no record {name}; see: shocpp review")
@@ -150,6 +154,7 @@ def _number_of(db: Database, name: str) -> int:
 
 
 def _record(db: Database, number: int) -> Subject:
+    """Return a record as a subject; raises UsageError if it is not in force."""
     # SQLite raises OverflowError for a larger integer.
     stored = records.stored(db, number) if number < 2**63 else None
     if stored is None:
@@ -168,6 +173,7 @@ def _record(db: Database, number: int) -> Subject:
 
 
 def _transaction(db: Database, row: int) -> Subject:
+    """Return an orphaned transaction as a subject, up to its last reading."""
     orphan = transactions.orphan(db, row)
     if orphan is None:
         raise UsageError(
@@ -179,6 +185,7 @@ def _transaction(db: Database, row: int) -> Subject:
 
 
 def _gap(db: Database, reference: str) -> Subject:
+    """Return a gap between two records as a subject."""
     gap = audit.gap(db, reference)
     if gap is None:
         raise UsageError(f"there is no gap {reference}; see: shocpp review")

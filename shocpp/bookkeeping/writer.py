@@ -53,7 +53,11 @@ Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
 
 
 class Writer:
-    """The owner of the writing connection. Its public methods may be called by any thread."""
+    """The owner of the writing connection. Its public methods may be called by any thread.
+
+    `healthy` is False while nothing can be written, and `trouble` says why. `tags` is the file of
+    cards, for its `trouble`.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class Writer:
         self._books: Bookkeeping | None = None
         self._housekeeping_at = 0.0
         self._is_quiet = True
+        # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._begun = threading.Event()
 
@@ -134,6 +139,7 @@ class Writer:
             os._exit(70)
 
     def _work(self) -> None:
+        """Write batches until the thread is to end, with housekeeping between them."""
         try:
             self._open().billing.poll_tags()
         except ShocppError as error:
@@ -187,6 +193,7 @@ class Writer:
         return QUIET_S if has_files else EXPORT_RETRY_S
 
     def _write(self, jobs: list[Job]) -> None:
+        """Write jobs as one transaction, and deliver their results."""
         if not jobs:
             return
         begun = time.monotonic()
@@ -195,6 +202,7 @@ class Writer:
         except ShocppError as error:
             self._become_unhealthy(str(error))
             results = [Failed(str(error), unavailable=True)] * len(jobs)
+            # A stop that comes after the disk has recovered must not overtake its start.
             if self._books is not None:
                 self._books.distrust(jobs)
         else:
@@ -248,6 +256,7 @@ class Writer:
             self._recover()
 
     def _become_unhealthy(self, trouble: str) -> None:
+        # Once, not for every job that fails: the log must stay readable.
         was_healthy, self.healthy, self.trouble = self.healthy, False, trouble
         if was_healthy:
             log.error("%s; chargers are refused until it can be written again", trouble)
@@ -258,6 +267,7 @@ class Writer:
             log.warning("%s can be written again", self._settings.database)
 
     def _run_housekeeping(self) -> None:
+        """Do a slice of the housekeeping, if the database can be written."""
         if self._books is None or self._db is None or not self.healthy:
             return
         try:
@@ -273,6 +283,7 @@ class Writer:
             self._counter_file.close()
         if self._db is None:
             return
+        # The files are not lost if this fails: the next start writes them.
         try:
             if self._books is not None and self.healthy:
                 self._housekeeping.finish(self._db, self._books.billing)

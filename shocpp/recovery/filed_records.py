@@ -83,6 +83,7 @@ def _reason(error: Exception) -> str:
 
 
 def _location(path: Path, values: dict[str, Any]) -> RecordLocation:
+    """Return the month and local time in a file, with the name of the file."""
     local_time = _text(values, "localtime")
     if not _LOCAL_TIME.fullmatch(local_time):
         raise ValueError(f"localtime is {local_time!r}, not YYYY-MM-DD HH:MM:SS")
@@ -226,10 +227,12 @@ def _column(values: dict[str, Any], key: str) -> int | str | None:
 def _optional(
     values: dict[str, Any], key: str, read: Callable[[dict[str, Any], str], _Value]
 ) -> _Value | None:
+    """Return a value as `read` reads it, or None if it is null or missing."""
     return None if values.get(key) is None else read(values, key)
 
 
 def _text(values: dict[str, Any], key: str) -> str:
+    """Return a text; raises ValueError if it cannot be stored."""
     value = values[key]
     if not isinstance(value, str):
         raise ValueError(f"{key} is {value!r}, not a text")
@@ -239,6 +242,7 @@ def _text(values: dict[str, Any], key: str) -> str:
 
 
 def _whole(values: dict[str, Any], key: str) -> int:
+    """Return a whole number that JSON holds as a number."""
     value = values[key]
     # JSON's true is an int to Python.
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_WH:

@@ -219,6 +219,7 @@ class Rederiving:
             entry,
         )
         self._cards.answered(None)
+        # Before each frame: the accounts of the one before hold its answered card.
         self._billing.begin()
         fact, receipt = event.fact, (received.charge_point, received.received_ms)
         if isinstance(fact, TransactionStarted):
