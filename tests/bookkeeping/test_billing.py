@@ -1,6 +1,6 @@
-"""What bad meters, bad clocks and bad neighbours do, and what it must not cost anybody.
+"""Billing with bad meters, bad clocks and chargers that repeat messages.
 
-Each case was found by trying to lose energy or to bill it twice; energies are those that flowed.
+Each case comes from an attempt to lose energy or to bill it twice.
 """
 
 import json
@@ -16,7 +16,7 @@ __all__ = ["desk"]
 
 
 def measure(desk: Desk, sent: int, *registers: float, connector: int = 1, **more: object) -> None:
-    """MeterValues, one message a reading, without a time unless given."""
+    """Send MeterValues, one message a reading, without a time unless `more` has one."""
     for register in registers:
         sample = {"sampledValue": [{"value": str(register)}], **more}
         payload = {"connectorId": connector, "transactionId": sent, "meterValue": [sample]}
@@ -24,12 +24,12 @@ def measure(desk: Desk, sent: int, *registers: float, connector: int = 1, **more
 
 
 def total(desk: Desk) -> int:
-    """All Wh that are booked without a review."""
+    """Return the sum of all Wh that are booked and not under review."""
     return sum(wh for _, wh, review in desk.records() if review is None)
 
 
 def reviews(desk: Desk) -> list[str]:
-    """The reasons of all that waits for a human."""
+    """Return the reasons of all records under review."""
     return [review for *_, review in desk.records() if review is not None]
 
 
@@ -44,7 +44,7 @@ def reviews(desk: Desk) -> list[str]:
         (50_000, [50_500, 500, 51_000, 1_000], 1_000),
     ],
 )
-def test_no_reading_makes_a_stop_come_back_for_ever(
+def test_a_stop_is_answered_whatever_its_readings(
     desk: Desk, begin: int, samples: list[float], end: int
 ) -> None:
     sent = desk.start(begin)
@@ -192,10 +192,10 @@ def test_an_account_that_moves_keeps_its_index_in_the_books(desk: Desk) -> None:
     assert desk.say("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
 
 
-def test_what_follows_an_unwritten_start_waits_too(
+def test_a_stop_is_not_written_after_an_unwritten_start(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its stop would find no transaction; the charger keeps both and sends them again."""
+    """The charger keeps an unanswered start and stop, and sends both again."""
     when = desk.time()
     with monkeypatch.context() as broken:
         break_the_books(broken, desk, "INSERT INTO started_transaction")
@@ -209,7 +209,7 @@ def test_what_follows_an_unwritten_start_waits_too(
     assert desk.records() == [("family-y", 5_000, None)]
 
 
-def test_a_stop_whose_processing_fails_is_kept_for_a_human(
+def test_a_stop_goes_under_review_when_its_processing_fails(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent, when = desk.start(10_000), desk.time()
@@ -225,7 +225,7 @@ def test_a_stop_whose_processing_fails_is_kept_for_a_human(
 
 
 def break_the_books(broken: pytest.MonkeyPatch, desk: Desk, statement: str) -> None:
-    """As if one statement had a mistake in it."""
+    """Let every SQL statement that begins like this raise an error."""
     execute: Callable[..., Any] = desk.db.execute
 
     def fail(sql: str, *values: Any) -> Any:

@@ -1,7 +1,7 @@
-"""The books, with frames as chargers send them and a real database: to the Wh, and only once.
+"""Bookkeeping with frames as chargers send them and a real database: to the Wh, and only once.
 
-`Desk` is the world: chargers with connections of their own, and a clock. The machine at the end
-plays evenings of several chargers and compares the books with what really flowed.
+`Desk` is the simulated world: chargers with their connections, and a clock. The state machine at
+the end plays evenings of several chargers and compares the books with the energy that flowed.
 """
 
 import itertools
@@ -159,7 +159,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def session(desk: Desk, **more: object) -> int:
-    """The evening of the seed: family-y charges 33 kWh."""
+    """Charge 33 kWh for family-y, as in the seed's example, and return the transaction id."""
     sent = desk.start(id_tag="3333", **more)  # type: ignore[arg-type]
     desk.later(2)
     desk.stop(sent, 9_075_000)
@@ -232,7 +232,7 @@ def test_the_month_is_that_of_the_clock_on_the_wall(desk: Desk) -> None:
         ({"expires": "2023-01-01"}, "1111", "Expired"),
     ],
 )
-def test_authorize_and_start_say_the_same_of_a_card(
+def test_authorize_and_start_answer_the_same_status(
     desk: Desk, entry: dict[str, Any], id_tag: str, status: str
 ) -> None:
     desk.tags([ACCOUNTS[0] | entry])
@@ -307,8 +307,8 @@ def test_without_a_clock_each_transaction_is_booked_once(desk: Desk) -> None:
         assert len(desk.records()) == evening + 1
 
 
-def test_two_such_evenings_told_within_a_second_are_two_records(desk: Desk) -> None:
-    """An offline queue is told in a burst."""
+def test_two_equal_evenings_in_one_second_are_two_records(desk: Desk) -> None:
+    """A charger sends its offline queue in a burst."""
     answers = []
     for _ in range(2):
         answers.append(
@@ -342,7 +342,7 @@ def test_a_broken_tags_file_changes_nothing(desk: Desk) -> None:
 def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
     desk: Desk, broken: str | None
 ) -> None:
-    """This one has not looked in the moment in which the file was good."""
+    """This worker has not polled the file while it was good."""
     session(desk)
     db = open_database(desk.path)
     tags = TagsFile(desk.folder / "tags.json")
@@ -379,7 +379,7 @@ def test_an_index_in_the_books_cannot_go_to_another_account(desk: Desk) -> None:
     assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
 
 
-def test_a_tags_file_first_read_by_a_job_that_fails_is_kept_by_the_next(desk: Desk) -> None:
+def test_a_tags_file_is_stored_by_the_job_after_a_failed_one(desk: Desk) -> None:
     text = json.dumps([2, "a", "Authorize", {"idTag": "3333"}])
     event = Connection(55).receive(text, NOON_MS)
     good = Receive("token", "garage", text, NOON_MS, event)
@@ -389,7 +389,7 @@ def test_a_tags_file_first_read_by_a_job_that_fails_is_kept_by_the_next(desk: De
     assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
 
 
-# --- stops that say little, or too much ---
+# --- incomplete and contradictory stops ---
 
 
 def test_a_stop_without_an_id_ends_the_only_open_transaction(desk: Desk) -> None:
@@ -399,7 +399,7 @@ def test_a_stop_without_an_id_ends_the_only_open_transaction(desk: Desk) -> None
 
 
 def test_another_charger_cannot_end_a_transaction(desk: Desk) -> None:
-    """I9."""
+    """Invariant I9."""
     sent = desk.start()
     desk.stop(sent, 9_075_000, "yard")
     ((account, wh, review),) = desk.records()
@@ -412,7 +412,7 @@ def test_another_charger_cannot_end_a_transaction(desk: Desk) -> None:
     assert desk.records()[1] == ("family-y", 33_000, None)
 
 
-def test_what_is_under_review_is_kept_with_its_frame(desk: Desk) -> None:
+def test_a_stop_under_review_has_its_whole_frame(desk: Desk) -> None:
     desk.stop("?", 5_000, remark="a vendor's own")
     assert desk.query("SELECT reason, account FROM review") == [
         ("no transaction matches this stop", UNASSIGNED)
@@ -422,7 +422,7 @@ def test_what_is_under_review_is_kept_with_its_frame(desk: Desk) -> None:
 
 
 def test_an_empty_stop_is_answered_and_under_review(desk: Desk) -> None:
-    """I6."""
+    """Invariant I6."""
     assert desk.say("StopTransaction", {}) == {}
     assert len(desk.query("SELECT * FROM review")) == 1
 
@@ -447,7 +447,7 @@ def test_after_the_database_was_lost_the_id_is_enough(desk: Desk) -> None:
     ) == [("family-y", 9_042_000, 33_000, "decoded", None)]
 
 
-def test_what_is_booked_already_is_not_booked_again_from_an_id(desk: Desk) -> None:
+def test_a_decoded_stop_is_under_review_when_it_overlaps_a_record(desk: Desk) -> None:
     desk.lose_the_database()
     desk.stop(20_009_042, 9_075_000)
     desk.stop(10_009_050, 9_076_000)
@@ -513,7 +513,7 @@ def test_a_stop_that_claims_what_the_next_one_began_with_is_under_review(desk: D
 
 @pytest.mark.parametrize("status", ["SuspendedEVSE", "Available", "Finishing", "Faulted"])
 def test_a_status_ends_nothing(desk: Desk, status: str) -> None:
-    """Go-e says Available before its Stop."""
+    """go-e chargers send Available before the StopTransaction."""
     sent = desk.start()
     payload = {"connectorId": 1, "status": status, "errorCode": "NoError"}
     assert desk.say("StatusNotification", payload) == {}
@@ -522,7 +522,7 @@ def test_a_status_ends_nothing(desk: Desk, status: str) -> None:
 
 
 def test_energy_past_the_books_is_a_gap(desk: Desk) -> None:
-    """Go-e 055.7 charges locally known cards without any message."""
+    """go-e firmware 055.7 charges locally known cards without any message."""
     desk.stop(desk.start(1_000), 2_000)
     desk.stop(desk.start(2_500), 3_000)
     assert desk.query("SELECT from_wh, to_wh, gap_wh FROM gaps") == [(2_000, 2_500, 500)]
@@ -532,7 +532,7 @@ def test_energy_past_the_books_is_a_gap(desk: Desk) -> None:
 
 
 def metered(when: object, *registers: int) -> list[dict[str, Any]]:
-    """A meterValue list."""
+    """Return a `meterValue` list with one reading of the register each."""
     return [
         {"timestamp": when, "sampledValue": [{"value": str(register)}]} for register in registers
     ]
@@ -589,7 +589,7 @@ def test_meter_values_without_a_transaction_belong_to_none(desk: Desk) -> None:
 
 
 def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:
-    """EN+, Ocular."""
+    """EN+ and Ocular chargers send them."""
     sent = session(desk)
     payload = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), 7)}
     assert desk.say("MeterValues", payload) == {}
@@ -597,8 +597,8 @@ def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:
     assert desk.query("SELECT * FROM open_transactions") == []
 
 
-def test_meter_values_are_those_of_whatever_is_open_when_they_come(desk: Desk) -> None:
-    """What was open is remembered; a start and a stop change it."""
+def test_meter_values_belong_to_the_transaction_that_is_open(desk: Desk) -> None:
+    """The open transaction is cached until a start or stop."""
 
     def measure(sent: int, wh: int) -> None:
         values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), wh)}
@@ -621,7 +621,7 @@ def test_meter_values_are_those_of_whatever_is_open_when_they_come(desk: Desk) -
     ]
 
 
-def test_what_another_worker_has_begun_is_open_here_too(desk: Desk) -> None:
+def test_a_transaction_of_another_worker_is_open_here_too(desk: Desk) -> None:
     values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
     desk.say("MeterValues", values)
     here = desk.books
@@ -634,7 +634,7 @@ def test_what_another_worker_has_begun_is_open_here_too(desk: Desk) -> None:
     assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None, 1]
 
 
-def test_what_was_not_written_is_not_open(desk: Desk) -> None:
+def test_a_transaction_is_not_open_after_a_rollback(desk: Desk) -> None:
     desk.stop(desk.start(500, charger="yard"), 1_000, "yard")
     values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
     start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
@@ -657,12 +657,12 @@ def test_what_was_not_written_is_not_open(desk: Desk) -> None:
 
 
 def unwritable() -> Receive:
-    """A job that SQLite refuses: the check of the fields lets none of these through."""
+    """Return a job that SQLite refuses; the validation of frames lets no such job through."""
     fact = StatusReported(2**70, "Available", "NoError", None, None, None, None)
     return Receive("token", "yard", "text", NOON_MS, Reported("StatusNotification", "1", fact, {}))
 
 
-def test_a_job_that_cannot_be_written_does_not_take_the_others_with_it(desk: Desk) -> None:
+def test_a_job_that_cannot_be_written_fails_alone(desk: Desk) -> None:
     text = json.dumps([2, "a", "StartTransaction", {"meterStart": 5, "idTag": "3333"}])
     start = Receive("token", "yard", text, NOON_MS, Connection(55).receive(text, NOON_MS))
     results = desk.books.write([start, unwritable(), start], NOON_MS)
@@ -683,7 +683,7 @@ def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk
     assert result is None
 
 
-def test_every_frame_and_its_answer_are_kept_word_by_word(desk: Desk) -> None:
+def test_every_frame_and_its_answer_are_stored_word_by_word(desk: Desk) -> None:
     text = '[2, "7",\n"StartTransaction",{"meterStart":"5,0"}]'
     answer = desk.hear(text)
     desk.hear("garbage")
@@ -701,12 +701,12 @@ def test_a_chargers_name_is_the_same_in_either_case(desk: Desk) -> None:
     assert desk.query("SELECT id FROM charge_points") == ["Garage"]
 
 
-# --- whole evenings: what flowed is what is booked ---
+# --- whole evenings: the books hold the energy that flowed ---
 
 CARDS = {"1111": "company-x", "3333": "family-y", "44:44": "family-y", "?": UNASSIGNED}
 
 
-TOLD_AGAIN = "overlaps what is booked already"
+OVERLAP = "overlaps what is booked already"
 
 
 class Charger:
@@ -733,7 +733,7 @@ retries = st.lists(st.sampled_from(["same", "-1", "0", "restart"]), max_size=3)
 
 
 class Evenings(RuleBasedStateMachine):
-    """Chargers begin and end; messages come once or again; the process restarts at any time."""
+    """Evenings of chargers that repeat messages, with restarts of the process at any time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -808,7 +808,7 @@ class Evenings(RuleBasedStateMachine):
         again: list[str],
         offline: bool,
     ) -> None:
-        """The same every evening: where the register restarts, all frames are the same as well."""
+        """Charge the same on several evenings; if the register restarts, all frames are equal."""
         charger = self.chargers[number % len(self.chargers)]
         if 1 in charger.open:
             return
@@ -819,12 +819,13 @@ class Evenings(RuleBasedStateMachine):
     def end_at(
         self, charger: Charger, connector: int, wh: int, again: list[str], offline: bool
     ) -> None:
-        """`offline`: the charger has not got the id, where the stop cannot be that of another.
+        """Stop a transaction; with `offline` the charger does not know its id.
 
-        Without id, card and clock, two connectors' stops at one reading cannot be told apart.
+        Without id, card and clock the stops of two connectors at one reading are equal, so such a
+        charger is never offline.
         """
-        distinguishable = charger.connectors == 1 or charger.clock in ("set", "ahead")
-        offline = offline and distinguishable
+        is_unique = charger.connectors == 1 or charger.clock in ("set", "ahead")
+        offline = offline and is_unique
         sent, start_wh, account, id_tag = charger.open.pop(connector)
         charger.registers[connector] = start_wh + wh
         self.desk.later(2)
@@ -853,7 +854,7 @@ class Evenings(RuleBasedStateMachine):
     @precondition(lambda self: any(charger.open for charger in self.chargers))
     @rule(pick=st.integers(0, 5), register=st.integers(0, 100_000))
     def measure(self, pick: int, register: int) -> None:
-        """Meter values of another register: they never decide where the stop has a reading."""
+        """Send a lower register reading, which must not count when the stop has a reading."""
         under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
         charger, connector = under_way[pick % len(under_way)]
         register = min(register, charger.open[connector][1])
@@ -867,7 +868,7 @@ class Evenings(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 2))
     def reboot(self, number: int) -> None:
-        """Its connection is new; a register of the kind that restarts begins again."""
+        """Reconnect a charger; a register of the kind that restarts begins at zero."""
         charger = self.chargers[number % len(self.chargers)]
         self.desk.connections.pop(charger.name, None)
         if charger.meter == "restarts" and not charger.open:
@@ -898,13 +899,11 @@ class Evenings(RuleBasedStateMachine):
 
     @invariant()
     def only_what_is_beyond_the_cap_is_under_review(self) -> None:
-        """And what without a clock may be an ended transaction that is told again."""
+        """Without a clock a stop may also be a repeat of an ended transaction."""
         reviews = [review for _, _, review in self.desk.records() if review]
-        told_again = reviews.count(TOLD_AGAIN)
-        assert told_again <= self.alike
-        assert (
-            sorted(reviews) == ["more than 200 kWh"] * self.beyond_cap + [TOLD_AGAIN] * told_again
-        )
+        overlaps = reviews.count(OVERLAP)
+        assert overlaps <= self.alike
+        assert sorted(reviews) == ["more than 200 kWh"] * self.beyond_cap + [OVERLAP] * overlaps
 
     @invariant()
     def what_is_open_here_is_open_there(self) -> None:
@@ -913,7 +912,7 @@ class Evenings(RuleBasedStateMachine):
         assert there == sorted(here)
 
     def teardown(self) -> None:
-        """The view, the months, the files, and the audit of each month alone tell the same."""
+        """Compare the view, the months, the files and the audit of each single month."""
         try:
             files, rows = self.desk.files(), self.desk.records()
             assert [(f["account"], f["consumed_wh"], f["review"]) for f in files] == rows

@@ -1,4 +1,4 @@
-"""Cards learned at the charger: tags.json changed with care, and what they had charged before."""
+"""The learning of cards: the change of tags.json, and the energy that a card has charged before."""
 
 import json
 import os
@@ -27,12 +27,12 @@ COMMENTED = """\
 
 
 def charger(server: Server) -> ClientConnection:
-    """A charger called garage."""
+    """Connect as the charger garage."""
     return connect(server.url("garage"), subprotocols=[Subprotocol("ocpp1.6")])
 
 
 def call(wire: ClientConnection, action: str, payload: object) -> dict[str, object]:
-    """The confirmation of a Call."""
+    """Send a Call and return its confirmation."""
     wire.send(json.dumps([2, os.urandom(4).hex(), action, payload]))
     answer = json.loads(wire.recv(timeout=10))
     assert answer[0] == 3
@@ -40,13 +40,13 @@ def call(wire: ClientConnection, action: str, payload: object) -> dict[str, obje
 
 
 def start(wire: ClientConnection, id_tag: str, wh: int, when: str) -> object:
-    """The id of a transaction."""
+    """Start a transaction and return its id."""
     payload = {"connectorId": 1, "idTag": id_tag, "meterStart": wh, "timestamp": when}
     return call(wire, "StartTransaction", payload)["transactionId"]
 
 
 def stop(wire: ClientConnection, transaction_id: object, wh: int, when: str) -> None:
-    """End it."""
+    """Stop a transaction."""
     call(
         wire,
         "StopTransaction",
@@ -55,7 +55,7 @@ def stop(wire: ClientConnection, transaction_id: object, wh: int, when: str) -> 
 
 
 def learning(home: Home, *words: str) -> "subprocess.Popen[str]":
-    """`shocpp tags learn`, when it waits for a card."""
+    """Start `shocpp tags learn`, and return it when it waits for a card."""
     process = subprocess.Popen(
         [str(BIN / "shocpp"), "tags", "learn", "--account", "family-y", *words],
         stdout=subprocess.PIPE,
@@ -64,8 +64,8 @@ def learning(home: Home, *words: str) -> "subprocess.Popen[str]":
         env=home.environment,
     )
     assert process.stderr is not None
-    told = process.stderr.readline()
-    assert told.startswith("hold the new card to garage"), told
+    prompt = process.stderr.readline()
+    assert prompt.startswith("hold the new card to garage"), prompt
     return process
 
 
@@ -77,14 +77,14 @@ def test_the_next_unknown_card_is_learned_and_accepted_at_once(home: Home, serve
         process = learning(home, "-c", "garage")
         assert call(wire, "Authorize", {"idTag": "3333"})["idTagInfo"] == {"status": "Accepted"}
         assert call(wire, "Authorize", {"idTag": "04:A2:0B"})["idTagInfo"] == {"status": "Invalid"}
-        told, complaints = process.communicate(timeout=20)
-        assert (process.returncode, told) == (0, "04:A2:0B is family-y's card now\n")
+        output, complaints = process.communicate(timeout=20)
+        assert (process.returncode, output) == (0, "04:A2:0B is family-y's card now\n")
         assert complaints == "3333 already belongs to family-y\n"
         assert call(wire, "Authorize", {"idTag": "04a20b"})["idTagInfo"] == {"status": "Accepted"}
     text = home.tags_file.read_text()
     assert json.loads(text)[1]["ids"] == ["3333", "4444", "04:A2:0B"]
-    for kept in ("the ground floor", "Zählerschrank links", "2099-12-31", "2024.5"):
-        assert kept in text
+    for value in ("the ground floor", "Zählerschrank links", "2099-12-31", "2024.5"):
+        assert value in text
     assert home.tags_file.stat().st_mode & 0o777 == 0o640
     assert [file.name for file in home.tags_file.parent.iterdir()] == ["tags.json"]
 
@@ -97,15 +97,15 @@ def test_no_card_is_too_early_once_it_was_asked_for(home: Home, server: Server) 
         assert next(cards) == ("3333", "family-y")
 
 
-def test_what_the_card_has_charged_before_goes_to_its_account(home: Home, server: Server) -> None:
+def test_a_learned_card_takes_its_earlier_energy_to_its_account(home: Home, server: Server) -> None:
     with charger(server) as wire:
         ended = start(wire, "ABCD", 1_000, "2026-10-01T05:00:00Z")
         stop(wire, ended, 5_000, "2026-10-01T06:00:00Z")
         process = learning(home)
         under_way = start(wire, "ABCD", 5_000, "2026-10-01T07:00:00Z")
-        told, _ = process.communicate(timeout=20)
-        assert "replacement  2026-10-01 08:00:00  4000 Wh of family-y" in told
-        assert "its open transaction will be booked to family-y when it stops" in told
+        output, _ = process.communicate(timeout=20)
+        assert "replacement  2026-10-01 08:00:00  4000 Wh of family-y" in output
+        assert "its open transaction will be booked to family-y when it stops" in output
         stop(wire, under_way, 6_000, "2026-10-01T08:00:00Z")
     assert home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account") == [
         ("family-y", 5_000),
@@ -117,7 +117,7 @@ def test_what_the_card_has_charged_before_goes_to_its_account(home: Home, server
     assert home.query("SELECT * FROM review") == []
 
 
-def test_nobody_holds_a_card_to_it(home: Home, server: Server) -> None:
+def test_learning_ends_when_no_card_comes_in_time(home: Home, server: Server) -> None:
     with charger(server) as wire:
         call(wire, "Heartbeat", {})
         process = learning(home, "-c", "garage", "-t", "0.3")
@@ -134,7 +134,7 @@ def test_nobody_holds_a_card_to_it(home: Home, server: Server) -> None:
         (("--account", "family-y", "-c", "yard"), "no charger that has been here", 2),
     ],
 )
-def test_what_cannot_be_learned_is_refused(
+def test_learning_is_refused_without_such_an_account_or_charger(
     home: Home, server: Server, words: tuple[str, ...], complaint: str, code: int
 ) -> None:
     before = home.tags_file.read_bytes()

@@ -1,4 +1,4 @@
-"""Closing a month: what is frozen, what comes later, and the chain that proves it."""
+"""The closing of months: stored statements, late records, and the chain that proves both."""
 
 import json
 import shutil
@@ -55,36 +55,36 @@ def price(home: Home, ct_per_kwh: object) -> None:
 
 
 def charge(home: Home, begin_wh: int, end_wh: int, day: str = "2026-10-01") -> None:
-    """A morning's session of family-y."""
+    """Charge for family-y in a morning."""
     say(home, start(begin_wh, f"{day}T05:00:00Z"), stop(end_wh, f"{day}T10:00:00Z"))
 
 
 def close(home: Home, month: str = "2026 10", *options: str) -> str:
-    """The answer of `shocpp close`, which must succeed."""
+    """Run `shocpp close`, which must succeed, and return its output."""
     done = home.run("shocpp", "close", *month.split(), "--by", "anna", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def refused(home: Home, *command: str) -> str:
-    """What a command says that must be refused."""
+    """Run a command that must be refused, and return its error."""
     done = home.run(*command)
     assert (done.returncode, done.stdout) == (2, "")
     return done.stderr
 
 
 def statements(home: Home, month: str = "2026 10") -> dict[str, str]:
-    """The month's paper in every form that is a text."""
-    found = {}
+    """Return the month's statement in every format that is a text."""
+    texts = {}
     for form in ("text", "csv", "csv-machine", "json"):
         done = home.run("shocpp-summary", *month.split(), "--format", form)
         assert done.returncode == 0, done.stderr
-        found[form] = done.stdout
-    return found
+        texts[form] = done.stdout
+    return texts
 
 
 def pdf(home: Home, language: str = "de") -> bytes:
-    """family-y's PDF of October."""
+    """Return the PDF statement of family-y for October."""
     target = home.folder / "paper.pdf"
     options = ("--account", "family-y", "--format", "pdf", "--lang", language, "-o", str(target))
     done = home.run("shocpp-summary", "2026", "10", *options)
@@ -93,13 +93,13 @@ def pdf(home: Home, language: str = "de") -> bytes:
 
 
 def verified(home: Home) -> tuple[int, str]:
-    """The exit code of `shocpp verify`, and what it complains of."""
+    """Return the exit code and the error of `shocpp verify`."""
     done = home.run("shocpp", "verify")
     return done.returncode, done.stderr.strip()
 
 
 def change(home: Home, *statements: str) -> None:
-    """Change the database behind its back."""
+    """Change the database with statements that no program of ours would use."""
     with sqlite3.connect(home.database) as db:
         for statement in statements:
             assert db.execute(statement).rowcount != 0, statement
@@ -107,14 +107,13 @@ def change(home: Home, *statements: str) -> None:
 
 
 def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
-    """Across a price change, an import, a decision, a late stop and other accounts and letterheads;
-    every command is a process of its own."""
+    """Changed prices, accounts or letterheads, imports, decisions and late stops change nothing."""
     price(garage, 31.27)
     charge(garage, 1_000_000, 1_033_250)
     say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
-    told = close(garage)
-    assert told.startswith("2026-10 is closed: 2 records, link 1, ")
-    assert "note: 1500 Wh are of unknown cards" in told
+    output = close(garage)
+    assert output.startswith("2026-10 is closed: 2 records, link 1, ")
+    assert "note: 1500 Wh are of unknown cards" in output
     before, printed, english = statements(garage), pdf(garage), pdf(garage, "en")
     price(garage, 99)
     garage.tags_file.write_text('[{"index": 2, "account": "family-y", "ids": ["3333"]}]')
@@ -129,8 +128,8 @@ def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
     assert verified(garage) == (0, "")
 
 
-def test_what_is_late_goes_to_the_open_month_and_says_so(garage: Home) -> None:
-    """At the price of the time in which the energy flowed."""
+def test_a_late_stop_goes_to_the_open_month_and_says_so(garage: Home) -> None:
+    """Its price is that of the time in which the energy flowed."""
     price(garage, 30)
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
@@ -151,12 +150,12 @@ def test_what_is_late_goes_to_the_open_month_and_says_so(garage: Home) -> None:
     assert (garage.folder / "accounting" / f"{NOW:%Y/%m}").is_dir()
     text = garage.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
     assert "Mandant: family-y                       10,000 kWh" in text
-    told = f"  {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
-    assert f"\nNachträge aus abgeschlossenen Monaten:\n{told}\n" in text
+    line = f"  {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
+    assert f"\nNachträge aus abgeschlossenen Monaten:\n{line}\n" in text
 
 
 def test_a_correction_of_a_closed_month_goes_to_the_open_one(garage: Home) -> None:
-    """The reversal takes back what was paid, the replacement costs what it would have then."""
+    """The reversal has the old price, the replacement the price of the time of the energy."""
     price(garage, 30)
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
@@ -171,16 +170,16 @@ def test_a_correction_of_a_closed_month_goes_to_the_open_one(garage: Home) -> No
     ]
 
 
-def test_what_was_closed_without_a_price_is_booked_again_at_its_price(garage: Home) -> None:
+def test_a_correction_prices_a_record_that_was_closed_without_a_price(garage: Home) -> None:
     tariff = {"account": "family-y", "valid_from": "2026-10-02", "ct_per_kwh": 30}
     fee = {"account": "family-y", "valid_from": "2026-10-31", "ct_per_kwh": 30, "base_fee_eur": 5}
     file = garage.folder / "conf" / "tariffs.json"
     file.write_text(json.dumps({"tariffs": [tariff, fee]}))
     charge(garage, 1_000_000, 1_010_000)
-    told = close(garage, "2026 10", "--unpriced")
+    output = close(garage, "2026 10", "--unpriced")
     assert (
         "note: 10000 Wh of accounts with prices have no price and get none any more; write their"
-        in told
+        in output
     )
     file.write_text(json.dumps({"tariffs": [{**tariff, "valid_from": "2026-10-01"}]}))
     review(garage, "correct", "1", "--wh", "10000")
@@ -222,8 +221,8 @@ def test_nothing_comes_into_a_closed_month_whoever_writes(garage: Home) -> None:
         change(garage, "INSERT INTO price VALUES (1, 0, 0, NULL, NULL)")
 
 
-def test_a_price_that_is_told_later_is_frozen_when_the_paper_is_asked_for(garage: Home) -> None:
-    """Only once; and the record's file tells it from then on."""
+def test_a_late_tariff_sets_the_price_once_when_the_statement_is_printed(garage: Home) -> None:
+    """The record's file holds the price from then on."""
     charge(garage, 1_000_000, 1_010_000)
     (file,) = garage.record_files()
     assert json.loads(file.read_text())["price"] is None
@@ -293,16 +292,16 @@ def test_verify_names_the_first_broken_link(garage: Home, tampering: str, compla
         close(garage, f"2026 {month}")
     assert verified(garage) == (0, "")
     change(garage, tampering)
-    code, said = verified(garage)
-    assert (code, said.removeprefix(f"{garage.folder}/")) == (1, complaint)
+    code, error = verified(garage)
+    assert (code, error.removeprefix(f"{garage.folder}/")) == (1, complaint)
 
 
 def test_verify_looks_at_the_files_too(garage: Home) -> None:
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
     file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
-    told = json.loads(file.read_text())
-    assert (told["month"], told["records"], told["previous"]) == ("2026-10", 1, "")
+    closing = json.loads(file.read_text())
+    assert (closing["month"], closing["records"], closing["previous"]) == ("2026-10", 1, "")
     file.write_text(file.read_text().replace("anna", "bert"))
     assert verified(garage)[1].endswith(
         "00_closed_2026_10.json has been changed since it was written"
@@ -312,7 +311,7 @@ def test_verify_looks_at_the_files_too(garage: Home) -> None:
 
 
 def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
-    """From files: the chain, the papers, and what was priced later."""
+    """From files come the chain, the statements, and the prices that were set later."""
     price(garage, 30)
     charge(garage, 1_000_000, 1_010_000)
     say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
@@ -335,7 +334,7 @@ def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
 
 
 def test_a_rebuild_from_frames_leaves_closed_months_alone(garage: Home) -> None:
-    """Also those of a charger without a clock, whose messages look new when they come again."""
+    """A charger without a clock is included: its replayed messages look new."""
     price(garage, 30)
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
@@ -360,7 +359,7 @@ def test_a_rebuild_from_frames_leaves_closed_months_alone(garage: Home) -> None:
 def test_a_record_of_a_closed_month_that_is_imported_later_is_billed_in_the_open_one(
     garage: Home, tmp_path: Path
 ) -> None:
-    """A whole accounting folder of ours, which this database has never seen; and only once."""
+    """The accounting folder is one of ours that this database does not know."""
     other = Home(tmp_path / "other")
     assert other.run("shocpp", "migrate").returncode == 0
     charge(other, 1_000_000, 1_010_000)
@@ -383,7 +382,7 @@ BOOKS = (
 
 
 def rebuilt(home: Home, *options: str) -> None:
-    """Make the database again; all must come back."""
+    """Rebuild the database; no file may be refused."""
     if not options:
         home.database.unlink()
     done = home.run("shocpp", "rebuild", *options)
@@ -392,10 +391,8 @@ def rebuilt(home: Home, *options: str) -> None:
 
 
 @pytest.mark.parametrize("way", [("--frames",), ()], ids=["frames", "files"])
-def test_what_was_decided_or_stopped_late_survives_a_rebuild(
-    garage: Home, way: tuple[str, ...]
-) -> None:
-    """A correction of a correction, the rest of a transaction, an orphan; at the prices of then."""
+def test_late_decisions_and_stops_survive_a_rebuild(garage: Home, way: tuple[str, ...]) -> None:
+    """There are a correction of a correction, the rest of a transaction, and an orphan."""
     price(garage, 30)
     charge(garage, 1_000_000, 1_010_000)
     say(
@@ -425,10 +422,10 @@ def test_what_was_decided_or_stopped_late_survives_a_rebuild(
 
 
 def test_records_of_one_moment_keep_their_order_through_a_rebuild(garage: Home) -> None:
-    """Chargers that stop in the same second, one of them corrected before its month was closed."""
+    """Chargers stop in the same second, and one record is corrected before the closing."""
     for number, name in enumerate("dcba"):
         calls = start(1_000_000 + number, MORNING), stop(1_010_000, NOON)
-        frames = [json.dumps([2, str(place), *call]) for place, call in enumerate(calls)]
+        frames = [json.dumps([2, str(number), *call]) for number, call in enumerate(calls)]
         garage.run("shocpp-backend", "-c", name, stdin="\n".join(frames))
     review(garage, "correct", "2", "--wh", "5")
     close(garage)
@@ -438,7 +435,7 @@ def test_records_of_one_moment_keep_their_order_through_a_rebuild(garage: Home) 
 
 
 def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(garage: Home) -> None:
-    """Also what was priced after the copy was made."""
+    """A price that was set after the copy was made comes back, too."""
     charge(garage, 1_000_000, 1_010_000)
     copy = garage.folder / "copy.sqlite3"
     assert garage.run("shocpp", "backup", str(copy)).returncode == 0
@@ -476,7 +473,7 @@ def test_a_closing_that_does_not_come_back_is_closed_anew_when_a_human_says_so(
 def test_an_import_into_a_closed_month_that_was_cut_off_harms_nothing(
     garage: Home, again: str
 ) -> None:
-    """The file was moved into the open month, and the old one was still there."""
+    """The record has a file in the open month, and its old file is still there."""
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
     old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
@@ -494,10 +491,10 @@ def test_an_import_into_a_closed_month_that_was_cut_off_harms_nothing(
     assert verified(garage) == (0, "")
 
 
-def test_what_was_imported_into_a_month_before_it_was_closed_comes_back_as_it_was(
+def test_a_rebuild_restores_imported_records_of_a_closed_month(
     garage: Home,
 ) -> None:
-    """The seed's file does not tell its charger, nor what tags.json said of its account."""
+    """The seed's file has neither the charger nor the index of the account."""
     old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
     old.parent.mkdir(parents=True)
     old.write_text(json.dumps(SEEDS))
@@ -513,7 +510,7 @@ def test_what_was_imported_into_a_month_before_it_was_closed_comes_back_as_it_wa
 
 
 def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(garage: Home) -> None:
-    """A server has read it without its price, and another process gives it one meanwhile."""
+    """A server reads the record without a price, and meanwhile another process sets one."""
     charge(garage, 1_000_000, 1_010_000)
     change(garage, "UPDATE accounting_record SET exported_ms = NULL")
     price(garage, 30)
@@ -529,20 +526,20 @@ def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(gara
 
 
 def test_a_month_is_not_closed_by_mistake_with_records_without_a_price(garage: Home) -> None:
-    """family-y has a tariff, but none for all the time in which energy flowed."""
+    """family-y has a tariff, but not for all the time in which its energy flowed."""
     (garage.folder / "conf" / "tariffs.json").write_text(
         json.dumps({"tariffs": [{**TARIFFS["tariffs"][0], "valid_from": "2026-10-02"}]})
     )
     charge(garage, 1_000_000, 1_010_000)
     charge(garage, 1_010_000, 1_020_000, "2026-10-02")
-    said = refused(garage, "shocpp", "close", "2026", "10")
-    assert said.startswith("10000 Wh of family-y have no price; write a tariff that holds")
+    error = refused(garage, "shocpp", "close", "2026", "10")
+    assert error.startswith("10000 Wh of family-y have no price; write a tariff that holds")
     assert garage.query("SELECT count(*) FROM closed_month") == [(0,)]
     assert garage.run("shocpp", "close", "2026", "10", "--unpriced").returncode == 0
 
 
-def test_a_record_is_decided_on_by_the_name_that_papers_give_it(garage: Home) -> None:
-    """Numbers change when the database is made again, names do not."""
+def test_a_record_is_decided_on_by_its_file_name(garage: Home) -> None:
+    """Numbers change in a rebuild, file names do not."""
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
     (record,) = json.loads(statements(garage)["json"])["records"]
@@ -554,14 +551,14 @@ def test_a_record_is_decided_on_by_the_name_that_papers_give_it(garage: Home) ->
         ("reversal", -10_000),
         ("replacement", 9_000),
     ]
-    said = refused(
+    error = refused(
         garage, "shocpp", "review", "dismiss", "1790838600-000000000000", "--why", "a slip"
     )
-    assert said == "there is no record 1790838600-000000000000; see: shocpp review\n"
+    assert error == "there is no record 1790838600-000000000000; see: shocpp review\n"
 
 
 def test_the_meters_agree_across_a_correction_of_a_closed_month(garage: Home) -> None:
-    """What the register counted in October stays October's; the open month says what it owes."""
+    """The audit of October keeps its energy; the open month has the correction."""
     charge(garage, 1_000_000, 1_010_000)
     close(garage)
     today = f"{NOW:%Y-%m}"
@@ -576,13 +573,13 @@ def test_the_meters_agree_across_a_correction_of_a_closed_month(garage: Home) ->
     assert "garage: 5,000 abgerechnet + 1,000 Lücken = 6,000 kWh gezählt, dazu -1,000" in text
 
 
-def test_what_a_meter_signs_after_the_stop_comes_back_too(garage: Home) -> None:
-    """The paper of a later correction counts it."""
+def test_a_rebuild_restores_values_that_were_signed_after_the_stop(garage: Home) -> None:
+    """The statement of a later correction counts them."""
     charge(garage, 1_000_000, 1_010_000)
     sampled = {"value": "OCMF|{}|{}", "format": "SignedData", "context": "Transaction.End"}
     signed = {"timestamp": "2026-10-01T10:00:01Z", "sampledValue": [sampled]}
-    told = {"connectorId": 1, "transactionId": 20_001_000, "meterValue": [signed]}
-    say(garage, ("MeterValues", told))
+    payload = {"connectorId": 1, "transactionId": 20_001_000, "meterValue": [signed]}
+    say(garage, ("MeterValues", payload))
     review(garage, "correct", "1", "--wh", "9000")
     close(garage)
     before = statements(garage)

@@ -1,6 +1,6 @@
-"""Ink before voice (invariant I1), seen from outside: system calls in order, and failing ones.
+"""Durable before acknowledged (invariant I1), as system calls: their order, and failing ones.
 
-strace watches and disturbs the real program; nothing in the program knows.
+strace traces the real program and lets its system calls fail.
 """
 
 import re
@@ -24,7 +24,7 @@ DAY = """\
 def backend_under_strace(
     home: Home, trace: Path, *options: str
 ) -> subprocess.CompletedProcess[str]:
-    """The day over stdin, its system calls in `trace`."""
+    """Play the day over stdin, with the system calls written to `trace`."""
     strace = needs("strace")
     assert home.run("shocpp", "migrate").returncode == 0
     return subprocess.run(
@@ -48,7 +48,7 @@ def test_a_stop_is_answered_only_after_it_has_been_synced(home: Home, tmp_path: 
 
 
 @pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=1+", "pwrite64:error=ENOSPC:when=1+"])
-def test_what_cannot_be_written_is_neither_acknowledged_nor_refused(
+def test_a_message_that_cannot_be_written_gets_no_answer(
     home: Home, tmp_path: Path, fault: str
 ) -> None:
     call = fault.partition(":")[0]

@@ -1,4 +1,4 @@
-"""Posting: each record's month, its price, and the name of its file."""
+"""The posting of records: their month, their price, and the name of their file."""
 
 import re
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ BERLIN = ZoneInfo("Europe/Berlin")
 
 
 def ms(moment: str) -> int:
-    """A moment in Berlin."""
+    """Return a local time in Berlin as milliseconds since 1970."""
     return int(datetime.fromisoformat(moment).replace(tzinfo=BERLIN).timestamp() * 1000)
 
 
 def record(stopped: str = "2023-09-03 13:00", **changes: object) -> Record:
-    """An hour of family-y, of which no charger has told."""
+    """Return a record of an hour of family-y that no charger has sent."""
     stopped_ms = ms(stopped)
     made = Record(
         account_index=2,
@@ -47,19 +47,19 @@ def record(stopped: str = "2023-09-03 13:00", **changes: object) -> Record:
     return made._replace(**changes)  # type: ignore[arg-type]
 
 
-def post(office: Office, made: Record, *said: object, **origin: object) -> Posted:
-    """A record put into the books at the office's time; with an origin, by a decision of Anna's."""
+def post(office: Office, made: Record, *name_parts: object, **origin: object) -> Posted:
+    """Post a record at the office's time; with an origin, as a decision of Anna."""
     posting = office.posting(office.db)
     came = Origin(None, None, None)
     if origin:
         decided = {"decided_by": "anna", "decided_why": "so", **origin}
         came = came._replace(**decided)  # type: ignore[arg-type]
     with office.db.writing():
-        return posting.post(came, made, office.now_ms, *said)
+        return posting.post(came, made, office.now_ms, *name_parts)
 
 
 def amounts(office: Office) -> list[int | None]:
-    """What the records cost."""
+    """Return the amounts of all records, in cents."""
     return office.query("SELECT amount_ct FROM accounting ORDER BY number")
 
 
@@ -82,20 +82,21 @@ def test_a_record_gets_its_month_its_price_and_the_name_of_a_file(office: Office
     assert re.fullmatch(r"1693738800-[0-9a-f]{12}\.json", posted.place.file_name)
     assert posted.record == record()
     assert amounts(office) == [300]
-    found = stored(office.db, posted.number)
-    assert found is not None
-    assert (found.record, found.place) == (record(), posted.place)
+    row = stored(office.db, posted.number)
+    assert row is not None
+    assert (row.record, row.place) == (record(), posted.place)
 
 
-def test_the_name_of_a_file_comes_of_what_was_said(office: Office) -> None:
+def test_a_file_name_is_a_hash_of_its_parts(office: Office) -> None:
     names = [
-        post(office, record(), *said).place.file_name for said in (("a",), ("a", 1), ("b", "../x"))
+        post(office, record(), *parts).place.file_name
+        for parts in (("a",), ("a", 1), ("b", "../x"))
     ]
     assert len(set(names)) == 3
     assert not any("/" in name for name in names)
 
 
-def test_what_belongs_to_a_closed_month_goes_into_the_open_one_at_its_own_price(
+def test_a_record_of_a_closed_month_goes_into_the_open_one_at_its_own_price(
     office: Office,
 ) -> None:
     office.later(24 * 40)
@@ -119,7 +120,7 @@ def test_a_reversal_takes_away_what_its_record_costs_and_a_dismissal_costs_nothi
     assert amounts(office) == [300, -300, None]
 
 
-def test_a_reversal_of_what_has_no_price_has_none(office: Office) -> None:
+def test_the_reversal_of_an_unpriced_record_has_no_price(office: Office) -> None:
     office.price()
     first = post(office, record(), "a stop").number
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 99})
@@ -127,8 +128,8 @@ def test_a_reversal_of_what_has_no_price_has_none(office: Office) -> None:
     assert amounts(office) == [None, None]
 
 
-def test_what_has_no_price_gets_it_later_and_its_file_is_written_again(office: Office) -> None:
-    """Only of the month that is asked for, and only of who has a tariff by then."""
+def test_an_unpriced_record_gets_its_price_and_a_new_file_later(office: Office) -> None:
+    """Only records of that month count, and only of accounts that have a tariff by then."""
     office.price()
     charge(office, 1_000, 2_000)
     charge(office, 2_000, 4_000, "1111")
@@ -171,7 +172,7 @@ def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:
     ("zone_name", "month"),
     [("Europe/Berlin", "2026-11"), ("America/New_York", "2026-10"), ("UTC", "2026-10")],
 )
-def test_a_moment_lies_in_the_month_of_the_place(zone_name: str, month: str) -> None:
+def test_a_moment_lies_in_the_month_of_local_time(zone_name: str, month: str) -> None:
     assert month_of(1_793_489_400_000, ZoneInfo(zone_name)) == month  # 2026-10-31T23:30:00Z
 
 

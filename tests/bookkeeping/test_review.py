@@ -1,4 +1,4 @@
-"""What a human decides: entries of their own, and the months as they should be."""
+"""The decisions of humans: their entries, and the sums of the months after them."""
 
 import json
 import re
@@ -21,14 +21,14 @@ def garage(home: Home) -> Home:
 
 
 def say(home: Home, *calls: tuple[str, dict[str, object]]) -> None:
-    """Let the charger `garage` say this, and be answered."""
+    """Send these Calls from the charger `garage`; each must be answered."""
     frames = [json.dumps([2, str(number), *call]) for number, call in enumerate(calls)]
-    told = home.run("shocpp-backend", "-c", "garage", stdin="\n".join(frames))
-    assert len(told.stdout.splitlines()) == len(calls), told.stderr
+    done = home.run("shocpp-backend", "-c", "garage", stdin="\n".join(frames))
+    assert len(done.stdout.splitlines()) == len(calls), done.stderr
 
 
 def start(wh: int, when: str, id_tag: str = "3333") -> tuple[str, dict[str, object]]:
-    """A StartTransaction at connector 1."""
+    """Return a StartTransaction at connector 1."""
     return "StartTransaction", {
         "connectorId": 1,
         "idTag": id_tag,
@@ -38,12 +38,12 @@ def start(wh: int, when: str, id_tag: str = "3333") -> tuple[str, dict[str, obje
 
 
 def stop(wh: int, when: str, transaction_id: int = -1) -> tuple[str, dict[str, object]]:
-    """A StopTransaction without an id that says anything."""
+    """Return a StopTransaction, by default without a valid id."""
     return "StopTransaction", {"transactionId": transaction_id, "meterStop": wh, "timestamp": when}
 
 
 def values(wh: int, when: str, transaction_id: int) -> tuple[str, dict[str, object]]:
-    """A MeterValues of a transaction at connector 1."""
+    """Return a MeterValues of a transaction at connector 1."""
     sampled = {"timestamp": when, "sampledValue": [{"value": str(wh)}]}
     return "MeterValues", {
         "connectorId": 1,
@@ -52,26 +52,26 @@ def values(wh: int, when: str, transaction_id: int) -> tuple[str, dict[str, obje
     }
 
 
-def review(home: Home, *words: str, why: str = "told so") -> str:
-    """The answer of `shocpp review …`, which must succeed."""
+def review(home: Home, *words: str, why: str = "because") -> str:
+    """Run `shocpp review …`, which must succeed, and return its output."""
     done = home.run("shocpp", "review", *words, "--why", why, "--by", "anna")
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def listed(home: Home) -> list[tuple[str, str, int]]:
-    """What waits for a human: number, kind, Wh."""
+    """Return the open cases: number, kind, Wh."""
     rows = json.loads(home.run("shocpp", "review", "list", "--json").stdout)
     return [(row["number"], row["kind"], row["consumed_wh"]) for row in rows]
 
 
 def sums(home: Home) -> dict[str, int]:
-    """The Wh of each account."""
+    """Return the Wh of each account."""
     return dict(home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account"))
 
 
 def balance(home: Home) -> tuple[int, ...]:
-    """Wh that the meter has counted: booked, unassigned, under review, gaps; they must add up."""
+    """Return the Wh of the meter: all, booked, unassigned, under review, gaps. They must add up."""
     ((meter, booked, unassigned, reviewed, gap, overlap, restarts),) = home.query(
         "SELECT meter_wh, booked_wh, unassigned_wh, under_review_wh, gap_wh, overlap_wh, restarts"
         " FROM audit"
@@ -98,7 +98,7 @@ def test_energy_of_an_unknown_card_is_given_to_an_account(garage: Home) -> None:
     ]
 
 
-def test_the_ready_query_counts_what_holds(garage: Home) -> None:
+def test_the_query_energy_by_card_counts_records_in_force(garage: Home) -> None:
     say(garage, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
     review(garage, "assign", "1", "--account", "family-y")
     query = (ROOT / "db" / "reports" / "energy_by_card.sql").read_text()
@@ -118,7 +118,7 @@ def test_a_decision_has_files_of_its_own(garage: Home) -> None:
     }
 
 
-def test_what_was_under_review_is_booked_once_it_is_confirmed(garage: Home) -> None:
+def test_a_record_under_review_is_booked_when_it_is_confirmed(garage: Home) -> None:
     say(garage, start(1_000, MORNING), stop(301_000, EVENING), start(301_000, EVENING))
     assert listed(garage) == [("1", "record", 300_000)]
     review(garage, "assign", "1", "--account", "family-y", why="a lorry")
@@ -135,7 +135,7 @@ def test_a_misreading_is_corrected_and_the_rest_is_a_gap(garage: Home) -> None:
     assert balance(garage) == (20_000, 16_000, 0, 0, 4_000)
 
 
-def test_a_correction_of_what_is_booked_takes_it_away_first(garage: Home) -> None:
+def test_a_correction_of_a_booked_record_reverses_it_first(garage: Home) -> None:
     say(garage, start(1_000, MORNING), stop(5_000, NOON))
     review(garage, "correct", "1", "--end", "4000")
     assert sums(garage) == {"family-y": 3_000}
@@ -161,7 +161,7 @@ def test_a_dismissed_record_is_owed_by_nobody_and_seen_as_a_gap(garage: Home) ->
     )
 
 
-def test_what_was_dismissed_in_error_is_given_to_an_account_with_its_energy(garage: Home) -> None:
+def test_a_correction_gives_a_dismissed_record_its_energy_back(garage: Home) -> None:
     say(garage, start(1_000, MORNING), stop(5_000, NOON))
     review(garage, "dismiss", "1")
     done = garage.run("shocpp", "review", "assign", "3", "--account", "company-x", "--why", "so")
@@ -181,8 +181,8 @@ def test_a_gap_is_given_to_an_account(garage: Home) -> None:
     assert balance(garage) == (2_000, 2_000, 0, 0, 0)
 
 
-def test_a_gap_that_was_given_away_is_not_booked_again_by_who_filled_it(garage: Home) -> None:
-    """The charger was offline, and tells it when the next ones are long in the books."""
+def test_an_assigned_gap_is_not_booked_again_by_its_late_transaction(garage: Home) -> None:
+    """The charger was offline, and sends it when later ones are booked already."""
     say(garage, start(1_000, MORNING), stop(2_000, NOON))
     say(garage, start(2_500, EVENING), stop(3_000, EVENING))
     review(garage, "assign", "G2", "--account", "company-x")
@@ -197,7 +197,7 @@ def test_a_transaction_that_never_stopped_is_booked_up_to_its_last_reading(garag
     assert listed(garage) == [("T1", "transaction", 1_500)]
     review(garage, "assign", "T1", "--account", "family-y")
     assert listed(garage) == [("GT2", "gap", 500)]
-    say(garage, stop(2_800, NOON, 20_000_001))  # it comes all the same
+    say(garage, stop(2_800, NOON, 20_000_001))  # the late stop
     assert sums(garage) == {"family-y": 1_800}
     assert listed(garage) == [("GT2", "gap", 200)]
 
@@ -218,7 +218,7 @@ def test_a_transaction_needs_a_reading_of_a_human_where_it_has_none(garage: Home
 def test_a_transaction_that_never_stopped_belongs_to_the_month_of_its_last_reading(
     garage: Home,
 ) -> None:
-    """An offline queue is told months later."""
+    """A charger sends its offline queue months later."""
     august = "2026-08-03T05:00:00Z"
     say(garage, start(6_000, august), values(6_500, "2026-08-03T06:00:00Z", 20_000_006))
     say(garage, start(7_000, "2026-08-04T05:00:00Z"))
@@ -228,16 +228,16 @@ def test_a_transaction_that_never_stopped_belongs_to_the_month_of_its_last_readi
     ]
 
 
-def test_the_summary_says_who_decided_what_and_why(garage: Home) -> None:
+def test_the_summary_names_decisions_with_author_and_reason(garage: Home) -> None:
     say(garage, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
     say(garage, start(5_500, EVENING), stop(6_000, EVENING))
     review(garage, "assign", "1", "--account", "company-x", why="Besuch")
     statement = garage.run("shocpp-summary", "2026", "10").stdout
     assert "Mandant: company-x                      4,000 kWh" in statement
-    told = (
+    line = (
         r"  2026-10-01 12:00:00 garage: 4,000 kWh zugeordnet zu company-x \(anna, [0-9-]+: Besuch\)"
     )
-    assert re.search(told, statement)
+    assert re.search(line, statement)
     assert "  garage: 4,500 abgerechnet + 0,500 Lücken = 5,000 kWh gezählt" in statement
     assert (
         "    G2: 0,500 kWh nicht zugeordnet, "
@@ -253,7 +253,7 @@ def test_a_meter_that_begins_anew_is_named_as_one_that_cannot_be_audited(garage:
 
 
 def test_the_tenth_record_does_not_look_older_than_the_ninth(garage: Home) -> None:
-    """Both of one transaction: the second stop has the same start."""
+    """Both belong to one transaction: the second stop has the same start."""
     days = [f"2026-10-{day:02}T05:00:00Z" for day in range(1, 11)]
     for number, day in enumerate(days[:8], 1):
         say(garage, start(number * 1_000, day), stop(number * 1_000 + 1_000, day))
@@ -261,10 +261,10 @@ def test_the_tenth_record_does_not_look_older_than_the_ninth(garage: Home) -> No
     assert balance(garage) == (20_000, 20_000, 0, 0, 0)
 
 
-def test_a_register_that_restarted_is_booked_and_shown_until_somebody_has_looked(
+def test_a_restarted_register_is_listed_until_it_is_decided(
     garage: Home,
 ) -> None:
-    """Without meter values nobody knows what it had counted before."""
+    """Without meter values the energy before the restart is unknown."""
     say(garage, start(5_000, MORNING), stop(400, NOON, 20_000_005))
     assert sums(garage) == {"family-y": 400}
     assert listed(garage) == [("1", "register", 400)]
@@ -274,13 +274,13 @@ def test_a_register_that_restarted_is_booked_and_shown_until_somebody_has_looked
     assert listed(garage) == []
 
 
-def test_what_waits_is_listed_for_people(garage: Home) -> None:
+def test_review_lists_open_cases_as_text(garage: Home) -> None:
     assert garage.run("shocpp", "review").stdout == "none\n"
     say(garage, stop(5_000, NOON))
-    told = garage.run("shocpp", "review").stdout
-    assert "1              0 Wh  no transaction matches this stop" in told
-    assert f"garage  5000 to 5000 Wh  ? to {NOON[:-1]}.000Z  id -1  account unassigned" in told
-    assert "shocpp review assign" in told
+    output = garage.run("shocpp", "review").stdout
+    assert "1              0 Wh  no transaction matches this stop" in output
+    assert f"garage  5000 to 5000 Wh  ? to {NOON[:-1]}.000Z  id -1  account unassigned" in output
+    assert "shocpp review assign" in output
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_what_waits_is_listed_for_people(garage: Home) -> None:
         (("correct", "1", "--begin", "1", "--end", "3", "--wh", "9"), "are 2 Wh, not 9"),
     ],
 )
-def test_what_cannot_be_decided_is_refused_with_the_next_step(
+def test_an_impossible_decision_is_refused_with_the_next_step(
     garage: Home, words: tuple[str, ...], complaint: str
 ) -> None:
     say(garage, start(1_000, MORNING), stop(5_000, NOON))
@@ -318,7 +318,7 @@ def test_a_record_is_decided_on_once(garage: Home) -> None:
         assert complaint in done.stderr
 
 
-def test_a_decision_says_why(garage: Home) -> None:
+def test_a_decision_needs_a_reason(garage: Home) -> None:
     done = garage.run("shocpp", "review", "dismiss", "1", "--why", " ")
     assert done.returncode == 2
     assert "--why must not be empty" in done.stderr

@@ -1,4 +1,4 @@
-"""A second connection with a name that is taken: who has the name afterwards."""
+"""Takeovers: a second connection claims the name of a connected charger."""
 
 import base64
 import json
@@ -28,11 +28,11 @@ elsewhere = pytest.mark.parametrize("processes", [1, 2])
 
 @contextmanager
 def garage(
-    server: Server, headers: dict[str, str], told: str = "garage"
+    server: Server, headers: dict[str, str], name: str = "garage"
 ) -> Iterator[ClientConnection]:
-    """A connection that claims to be the garage's, where nothing else is told in its address."""
+    """Connect with this name in the address, by default as the garage."""
     with connect(
-        server.url(told),
+        server.url(name),
         subprotocols=["ocpp1.6"],  # type: ignore[list-item]
         additional_headers=headers,
     ) as client:
@@ -40,13 +40,13 @@ def garage(
 
 
 def heartbeat(client: ClientConnection) -> str:
-    """What it is answered."""
+    """Send a Heartbeat and return the answer."""
     client.send('[2,"h","Heartbeat",{}]')
     return str(client.recv(15))
 
 
 def holder(home: Home) -> str:
-    """The address of the connection that has the name."""
+    """Return the address of the connection that holds the garage."""
     rows = home.query("SELECT remote FROM charge_points WHERE id = 'garage'")
     return str(rows[0][0]).rpartition(":")[0] if rows else ""
 
@@ -54,7 +54,7 @@ def holder(home: Home) -> str:
 def start(
     home: Home, serve: Callable[..., Server], processes: int = 1, *, password: bool = False
 ) -> tuple[Server, Server]:
-    """Two doors of one house behind a proxy, with or without passwords."""
+    """Start one or two servers of one home behind a proxy, with or without passwords."""
     if password:
         entries = {"garage": {"password_hash": password_hash(b"secret12", b"salt", 1)}}
         (home.folder / "conf" / "charge_points.json").write_text(json.dumps(entries))
@@ -81,8 +81,8 @@ def test_without_passwords_a_living_connection_keeps_its_name(
         assert home.run("shocpp-command", "-c", "garage", "ClearCache").returncode == 0
         victim.end(transaction, 9_043_000)
     assert home.query("SELECT consumed_wh FROM accounting") == [(1_000,)]
-    told = wait_for(lambda: home.query("SELECT id, address, reason FROM refused_attempts"))
-    assert told == [("garage", "198.51.100.9", "name taken")]
+    rows = wait_for(lambda: home.query("SELECT id, address, reason FROM refused_attempts"))
+    assert rows == [("garage", "198.51.100.9", "name taken")]
 
 
 @elsewhere
@@ -93,7 +93,7 @@ def test_without_passwords_a_dead_connection_loses_its_name(
     address = "X-Forwarded-For: 192.0.2.7"
     with RawCharger(server, b"/garage", *UPGRADE, OCPP16, address) as dead:
         dead.ask("Heartbeat", {})
-        # Its network is gone: nobody answers a ping, and nobody hangs up.
+        # Its network has failed: no ping is answered, and no connection is closed.
         with garage(other, ELSEWHERE) as new:
             assert "currentTime" in heartbeat(new)
             assert holder(home) == "198.51.100.9"
@@ -143,7 +143,7 @@ def test_with_its_password_a_charger_wins_at_once_from_anywhere(
             assert holder(home) == "198.51.100.9"
 
 
-def test_a_call_that_was_out_is_told_that_the_connection_was_replaced(
+def test_an_outstanding_call_fails_when_its_connection_is_replaced(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve, password=True)
@@ -158,12 +158,12 @@ def test_a_call_that_was_out_is_told_that_the_connection_was_replaced(
         wait_for(lambda: old.calls)
         with garage(server, ELSEWHERE | KEY) as new:
             heartbeat(new)
-            _, told = asking.communicate(timeout=15)
+            _, error = asking.communicate(timeout=15)
     assert asking.returncode == 1
-    assert "replaced by a newer connection" in told
+    assert "replaced by a newer connection" in error
 
 
-def test_of_those_that_wait_for_a_name_only_the_newest_does(
+def test_only_the_newest_connection_of_an_address_waits_for_a_name(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve)
@@ -178,7 +178,7 @@ def test_of_those_that_wait_for_a_name_only_the_newest_does(
         assert "currentTime" in heartbeat(held)
 
 
-def test_one_that_waited_under_another_name_is_not_hung_up_on_for_a_newer_one(
+def test_a_renamed_connection_is_not_closed_for_a_newer_waiting_one(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve)
@@ -186,13 +186,13 @@ def test_one_that_waited_under_another_name_is_not_hung_up_on_for_a_newer_one(
     boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "G-1"}
     with ExitStack() as line:
 
-        def connected(headers: dict[str, str], told: str) -> ClientConnection:
-            one = line.enter_context(garage(server, headers, told))
-            one.send(json.dumps([2, "b", "BootNotification", boot]))
-            return one
+        def connected(headers: dict[str, str], name: str) -> ClientConnection:
+            client = line.enter_context(garage(server, headers, name))
+            client.send(json.dumps([2, "b", "BootNotification", boot]))
+            return client
 
         connected(HOME, "garage").recv(15)
-        # The serial is the garage's: whoever tells no other name goes by its address.
+        # The serial is the garage's, so a charger without a name is named by its address.
         for _ in range(6):
             replaced = connected(ELSEWHERE, "")
             replaced.recv(15)
@@ -205,9 +205,7 @@ def test_one_that_waited_under_another_name_is_not_hung_up_on_for_a_newer_one(
         assert "currentTime" in heartbeat(waited)
 
 
-def test_two_that_replace_each_other_for_ever_are_slowed_down(
-    home: Home, serve: Callable[..., Server]
-) -> None:
+def test_frequent_takeovers_are_slowed_down(home: Home, serve: Callable[..., Server]) -> None:
     server, _ = start(home, serve, password=True)
     with ExitStack() as line:
         for number in range(6):

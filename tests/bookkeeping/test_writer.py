@@ -1,4 +1,4 @@
-"""The bookkeeper and what it does when nobody waits: record files, old frames, a lost database."""
+"""The writer and its housekeeping: record files, old frames, a database that was moved away."""
 
 import json
 import time
@@ -91,7 +91,7 @@ def test_old_frames_go_but_those_with_energy_and_the_newest_stay(home: Home) -> 
     assert home.query("SELECT id FROM frame ORDER BY id") == [(2,), (3,), (4,)]
 
 
-def test_a_database_moved_away_while_in_use_is_noticed_before_the_next_promise(
+def test_no_answer_is_sent_after_the_database_was_moved_away(
     server: Server,
 ) -> None:
     home = server.home
@@ -119,7 +119,7 @@ def _texts(charger) -> list[str]:  # type: ignore[no-untyped-def]
         return texts
 
 
-def test_a_worker_that_was_killed_is_buried_by_its_successor(server: Server) -> None:
+def test_a_killed_worker_is_reaped_by_its_successor(server: Server) -> None:
     import os
     import signal
 

@@ -1,4 +1,4 @@
-"""The database made again, from its files and from its frames: the same books as before."""
+"""The rebuild of the database from files and from frames: the same books as before."""
 
 import contextlib
 import json
@@ -39,7 +39,7 @@ BOTH = pytest.mark.parametrize("way", ["files", "frames"])
 
 
 def at(day: int, hour: int) -> str:
-    """A moment of October 2026."""
+    """Return a time in October 2026."""
     return DAY.format(day, hour)
 
 
@@ -57,7 +57,7 @@ EVENINGS = (
 
 @pytest.fixture
 def garage(home: Home) -> Home:
-    """A home whose charger has had a week of all kinds."""
+    """A home whose charger has charged for a week, in all ways."""
     migrate(home.database, now_ms())
     say(home, *[call for evening in EVENINGS for call in evening])
     return home
@@ -66,8 +66,8 @@ def garage(home: Home) -> Home:
 def decide(home: Home, *decisions: tuple[Any, ...]) -> None:
     """Decide in this process: assign, correct or dismiss, a reference, and the rest."""
     with open_database(home.database) as db:
-        for what, reference, *rest in decisions:
-            getattr(review, what)(db, home.settings, reference, *rest, Decider("anna", "so"))
+        for decision, reference, *rest in decisions:
+            getattr(review, decision)(db, home.settings, reference, *rest, Decider("anna", "so"))
 
 
 DECISIONS = (
@@ -81,7 +81,7 @@ DECISIONS = (
 
 
 def made_again(home: Home, way: str) -> Rebuilt:
-    """Rebuild in this process."""
+    """Rebuild in this process, from files or from frames."""
     how = rebuild.rebuild if way == "files" else rebuild.rebuild_from_frames
     return how(home.settings, progress)
 
@@ -111,23 +111,23 @@ METERS = (
 
 
 def books(home: Home, *more: str) -> list[Counter[Any]]:
-    """All that the books say, but for their numbers, which may change."""
+    """Return all rows of the books without the numbers of records, which may change."""
     return [Counter(home.query(view)) for view in (*BOOKS, *more)]
 
 
 def lose(home: Home) -> None:
-    """The disk with the database is gone."""
+    """Lose the disk with the database."""
     shutil.rmtree(home.database.parent)
 
 
 def replay(home: Home) -> list[Any]:
-    """All that the charger has said, told again; its answers."""
+    """Send all frames of the charger again, and return the answers."""
     frames = [
         json.dumps([2, str(number), *call])
         for number, call in enumerate(call for evening in EVENINGS for call in evening)
     ]
-    told = home.run("shocpp-backend", "-c", "garage", stdin="\n".join(frames))
-    return [json.loads(line) for line in told.stdout.splitlines()]
+    done = home.run("shocpp-backend", "-c", "garage", stdin="\n".join(frames))
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 # --- from the files ---
@@ -152,7 +152,7 @@ def test_a_decision_on_a_decision_comes_back_although_the_clock_was_set_back_bet
 def test_of_two_decisions_on_one_record_the_later_one_holds(
     garage: Home, tmp_path: Path, imported: bool
 ) -> None:
-    """An older copy of the database was in use again: the first one was in none of its tables."""
+    """An older copy of the database was used again, which did not have the first decision."""
     copy = tmp_path / "copy.sqlite3"
     assert garage.run("shocpp", "backup", str(copy)).returncode == 0
     decide(garage, ("assign", "2", "company-z"))
@@ -174,7 +174,7 @@ def test_of_two_decisions_on_one_record_the_later_one_holds(
     assert len(list((garage.folder / "accounting").glob("*/*/*.superseded"))) == 2
 
 
-def test_a_charger_was_last_heard_when_its_last_record_was_booked(garage: Home) -> None:
+def test_a_rebuild_sets_last_seen_to_the_time_of_the_last_record(garage: Home) -> None:
     lose(garage)
     made_again(garage, "files")
     assert garage.query("SELECT last_heard FROM charge_points") == garage.query(
@@ -202,9 +202,7 @@ def test_a_lost_database_comes_back_from_its_files(garage: Home) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"garbage" * 1000, "foreign", "truncated", "overwritten"], ids=str
 )
-def test_what_is_no_database_of_ours_any_more_is_replaced_and_kept(
-    garage: Home, content: bytes | str
-) -> None:
+def test_a_damaged_database_is_replaced_and_renamed(garage: Home, content: bytes | str) -> None:
     before = books(garage)
     path = garage.database
     if isinstance(content, bytes):
@@ -314,7 +312,7 @@ def test_a_rebuild_that_was_killed_goes_on(garage: Home) -> None:
 
 
 def rows_in(path: Path) -> int:
-    """The records of a database that somebody else is making."""
+    """Return the number of records in a database that another process is making."""
     try:
         db = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
         try:
@@ -346,15 +344,15 @@ def test_a_decision_waits_for_the_file_that_it_is_about(garage: Home) -> None:
     before = books(garage)
     ((name,),) = garage.query("SELECT file_name FROM accounting WHERE number = 2")
     (missing,) = (path for path in garage.record_files() if path.name == name)
-    kept = missing.rename(garage.folder / name)
+    moved = missing.rename(garage.folder / name)
     lose(garage)
     rebuilt = made_again(garage, "files")
     assert len(rebuilt.restored.refused) == 2
     assert all(
-        "the record that it decides on is not in the books" in told
-        for told in rebuilt.restored.refused
+        "the record that it decides on is not in the books" in sentence
+        for sentence in rebuilt.restored.refused
     )
-    kept.rename(missing)
+    moved.rename(missing)
     done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
     assert done.returncode == 0
     assert "3 records taken" in done.stdout
@@ -362,7 +360,7 @@ def test_a_decision_waits_for_the_file_that_it_is_about(garage: Home) -> None:
 
 
 def test_the_seeds_files_do_not_go_before_ours(home: Home) -> None:
-    """Their accounts may be known from ours alone, and their twins are told by ours."""
+    """Only our files may name their accounts, and show which of them were booked twice."""
     from tests.recovery.test_restore import file_of, seeds
 
     migrate(home.database, now_ms())
@@ -524,20 +522,20 @@ def test_a_card_that_was_learnt_keeps_its_transactions_also_if_their_rows_are_go
 def test_a_file_that_its_frames_do_not_bear_out_is_superseded(garage: Home) -> None:
     before = books(garage)
     path = garage.record_files()[0]
-    told = json.loads(path.read_text())
-    path.write_text(json.dumps(told | {"consumed_wh": 1}))
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"consumed_wh": 1}))
     done = garage.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
     assert f"the frames do not confirm this file, so it is renamed: {path}" in done.stdout
     assert books(garage) == before
-    assert json.loads(path.read_text()) == told
+    assert json.loads(path.read_text()) == content
     assert json.loads(path.with_name(f"{path.name}.superseded").read_text())["consumed_wh"] == 1
     assert garage.run("shocpp", "import", str(garage.folder / "accounting")).returncode == 0
     assert books(garage) == before
 
 
 @pytest.mark.parametrize("how", ["missing", "damaged"])
-def test_a_decision_about_a_record_whose_file_is_gone_is_decided_again(
+def test_a_decision_is_set_aside_when_the_file_of_its_record_is_lost(
     garage: Home, how: str
 ) -> None:
     decide(garage, ("assign", "2", "family-y"))
@@ -569,7 +567,7 @@ def test_decisions_on_imported_records_hold(home: Home, way: str) -> None:
     assert books(home) == before
 
 
-def test_what_was_refused_before_an_import_is_not_booked_after_it(home: Home) -> None:
+def test_a_rebuild_refuses_an_id_that_was_refused_before_an_import(home: Home) -> None:
     """An id that this ledger did not issue; a later import makes no difference."""
     migrate(home.database, now_ms() - 40 * 86_400_000)
     say(home, stop(9_075_600, at(1, 5), 20_009_042))
@@ -595,15 +593,15 @@ def test_a_damaged_database_is_not_derived_from_its_frames(garage: Home) -> None
     assert not list(garage.database.parent.glob("*.rebuilt*"))
 
 
-def test_nobody_decides_what_a_rebuild_would_not_know(garage: Home) -> None:
+def test_no_decision_is_written_during_a_rebuild_from_frames(garage: Home) -> None:
     tried = []
 
-    def meddling(what: str, how_many: int) -> Any:
-        if what == "frames":
+    def meddling(label: str, count: int) -> Any:
+        if label == "frames":
             tried.append(
                 garage.run("shocpp", "review", "assign", "2", "--account", "family-y", "--why", "x")
             )
-        return progress(what, how_many)
+        return progress(label, count)
 
     rebuild.rebuild_from_frames(garage.settings, meddling)
     assert [done.returncode for done in tried] == [1]
@@ -628,7 +626,7 @@ DECISION = st.tuples(
 
 
 class Evenings:
-    """Evenings at a desk, and all that was told there."""
+    """Evenings at a desk, and all Calls that were sent there."""
 
     def __init__(self, folder: Path) -> None:
         self.desk = Desk(folder)
@@ -642,10 +640,10 @@ class Evenings:
             }
         )
         self.registers: dict[tuple[str, int], int] = {}
-        self.told: list[tuple[str, dict[str, Any], str]] = []
+        self.sent: list[tuple[str, dict[str, Any], str]] = []
 
     def say(self, action: str, payload: dict[str, Any], charger: str) -> dict[str, Any]:
-        self.told.append((action, payload, charger))
+        self.sent.append((action, payload, charger))
         answer = self.desk.say(action, payload, charger)
         assert isinstance(answer, dict)
         return answer
@@ -657,8 +655,8 @@ class Evenings:
         sent = self.say("StartTransaction", meter | {"timestamp": self.desk.time()}, charger)
         self.desk.later(1)
         sampled = {"timestamp": self.desk.time(), "sampledValue": [{"value": str(begin_wh + wh)}]}
-        told = {"connectorId": connector, "transactionId": sent["transactionId"]}
-        self.say("MeterValues", told | {"meterValue": [sampled]}, charger)
+        measured = {"connectorId": connector, "transactionId": sent["transactionId"]}
+        self.say("MeterValues", measured | {"meterValue": [sampled]}, charger)
         self.desk.later(2)
         if how in ("orphaned", "open"):
             return
@@ -676,35 +674,35 @@ class Evenings:
             more = {"meterStop": begin_wh + wh + 500, "timestamp": self.desk.time()}
             self.say("StopTransaction", ended | more, charger)
 
-    def decide(self, what: str, which: int, wh: int) -> None:
-        """Decide on one of what is listed, or on any record, as far as that can be."""
+    def decide(self, decision: str, which: int, wh: int) -> None:
+        """Decide on one of the listed cases or on any record, if that is possible."""
         waiting = [*self.desk.query("SELECT number FROM review")]
         waiting += map(str, self.desk.query("SELECT number FROM accounting WHERE in_force"))
         if not waiting:
             return
         reference = waiting[which % len(waiting)]
         for gap_wh in self.desk.query("SELECT gap_wh FROM gaps WHERE number = ?", reference):
-            wh = min(wh, gap_wh)  # what goes beyond it, a human has to decide again
+            wh = min(wh, gap_wh)  # a human has to decide again on more than the gap
         rest: tuple[Any, ...] = {
             "assign": ("family-y",),
             "correct": (Measured(consumed_wh=wh), "company-x"),
             "dismiss": (),
-        }[what]
+        }[decision]
         self.desk.later(1)
         with (
             contextlib.suppress(UsageError),
             patched_clock(self.desk.now_ms),
         ):
             decider = Decider("anna", "so")
-            getattr(review, what)(self.desk.db, self.settings, reference, *rest, decider)
+            getattr(review, decision)(self.desk.db, self.settings, reference, *rest, decider)
         self.desk.later(1)
 
     def books(self) -> list[Counter[Any]]:
-        """All that the books say, but for their numbers."""
+        """Return all rows of the books without the numbers of records."""
         return [Counter(self.desk.query(view)) for view in BOOKS[:2]]
 
     def balance(self) -> None:
-        """Each meter's month adds up."""
+        """Check that the month of each meter adds up."""
         for meter, booked, nobodys, waits, gap, overlap, restarts in self.desk.query(
             "SELECT meter_wh, booked_wh, unassigned_wh, under_review_wh, gap_wh, overlap_wh,"
             " restarts FROM audit"
@@ -715,7 +713,7 @@ class Evenings:
 
 @contextlib.contextmanager
 def patched_clock(ms: int) -> Iterator[None]:
-    """A human decides at this time."""
+    """Decide at this time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(review, "now_ms", lambda: ms)
         yield
@@ -723,41 +721,41 @@ def patched_clock(ms: int) -> Iterator[None]:
 
 @given(st.lists(EVENING, min_size=1, max_size=8), st.lists(DECISION, max_size=6), st.data())
 @hypothesis.settings(max_examples=12, deadline=None)
-def test_whatever_was_told_and_decided_the_books_are_the_same_again(
+def test_a_rebuild_gives_the_same_books_after_random_evenings(
     evenings: list[tuple[str, int, str, int, int, str]],
     decisions: list[tuple[str, int, int]],
     data: st.DataObject,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="ledger-") as folder:
-        told = Evenings(Path(folder))
+        played = Evenings(Path(folder))
         for evening in evenings:
-            told.play(*evening)
+            played.play(*evening)
             if decisions and data.draw(st.booleans()):
-                told.decide(*decisions.pop())
-            told.balance()
+                played.decide(*decisions.pop())
+            played.balance()
         for decision in decisions:
-            told.decide(*decision)
-            told.balance()
-        told.desk.files()
-        before = told.books()
-        rebuilt = rebuild.rebuild_from_frames(told.settings, progress)
+            played.decide(*decision)
+            played.balance()
+        played.desk.files()
+        before = played.books()
+        rebuilt = rebuild.rebuild_from_frames(played.settings, progress)
         assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-        told.desk.restart()
-        assert told.books() == before
-        told.desk.lose_the_database()
-        told.desk.db.close()
-        told.desk.path.unlink()
-        assert rebuild.rebuild(told.settings, progress).restored.refused == []
-        told.desk.restart()
-        assert told.books() == before
-        for action, payload, charger in told.told:
-            told.desk.say(action, payload, charger)
-        assert told.books() == before
-        told.desk.db.close()
+        played.desk.restart()
+        assert played.books() == before
+        played.desk.lose_the_database()
+        played.desk.db.close()
+        played.desk.path.unlink()
+        assert rebuild.rebuild(played.settings, progress).restored.refused == []
+        played.desk.restart()
+        assert played.books() == before
+        for action, payload, charger in played.sent:
+            played.desk.say(action, payload, charger)
+        assert played.books() == before
+        played.desk.db.close()
 
 
 def local_start(wh: int, when: str, card: dict[str, str]) -> tuple[str, dict[str, object]]:
-    """A StartTransaction with a time of no zone."""
+    """Return a StartTransaction with a time without a zone."""
     return "StartTransaction", {"connectorId": 1, "meterStart": wh, "timestamp": when, **card}
 
 

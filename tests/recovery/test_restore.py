@@ -1,4 +1,4 @@
-"""Accounting files taken into the books: those of the seed's scripts, and our own."""
+"""The import of accounting files: those of the seed's scripts, and our own."""
 
 import json
 import os
@@ -31,7 +31,7 @@ NAME = "1693727530-0326fd891def"
 
 
 def seeds(name: str = NAME, **other: object) -> dict[str, object]:
-    """A file of the seed's scripts: six keys, all of them strings."""
+    """Return the content of a file of the seed's scripts: six keys, all strings."""
     local_time, account, begin, end = SEED[name]
     return {
         "localtime": local_time,
@@ -44,7 +44,7 @@ def seeds(name: str = NAME, **other: object) -> dict[str, object]:
 
 
 def file_of(folder: Path, values: object, name: str = NAME) -> Path:
-    """A file in its month's folder; `values` as JSON, or bytes as they are."""
+    """Write a file in the folder of its month; `values` as JSON, or bytes as they are."""
     month = folder / "2023" / "09"
     month.mkdir(parents=True, exist_ok=True)
     path = month / f"{name}.json"
@@ -63,14 +63,14 @@ def old(home: Home) -> Path:
 
 
 def take(home: Home, path: Path, *options: str, code: int = 0) -> tuple[str, str]:
-    """What `shocpp import` says: its sum, and its complaints."""
+    """Run `shocpp import`, and return its output and its error."""
     done = home.run("shocpp", "import", str(path), *options)
     assert done.returncode == code, (done.stdout, done.stderr)
     return done.stdout.strip(), done.stderr
 
 
 def taken(home: Home, path: Path) -> Restored:
-    """What an import in this process comes to."""
+    """Import in this process, and return the result."""
     with open_database(home.database) as db:
         return import_files(db, home.settings, path, None, progress)
 
@@ -86,7 +86,7 @@ def test_the_seeds_files_become_its_month(home: Home, old: Path) -> None:
     assert "2023-09-03 09:52:10" in statement
 
 
-def test_what_is_imported_gets_a_file_among_ours_with_the_seeds_keys(home: Home, old: Path) -> None:
+def test_an_imported_record_gets_a_file_of_ours_with_the_seeds_keys(home: Home, old: Path) -> None:
     take(home, old)
     written = {path.name: json.loads(path.read_text()) for path in home.record_files()}
     assert sorted(written) == sorted(f"{name}.json" for name in SEED)
@@ -110,7 +110,7 @@ def test_a_second_import_takes_nothing(home: Home, old: Path) -> None:
 
 
 def many(folder: Path, how_many: int) -> None:
-    """A register that goes on, evening after evening."""
+    """Write the files of many evenings with a register that goes on."""
     month = folder / "2023" / "09"
     month.mkdir(parents=True)
     for number in range(how_many):
@@ -124,7 +124,7 @@ def many(folder: Path, how_many: int) -> None:
 
 
 def start_process(home: Home, *command: str) -> subprocess.Popen[bytes]:
-    """One of our commands, under way."""
+    """Start one of our commands."""
     return subprocess.Popen(
         [str(BIN / command[0]), *command[1:]],
         env=home.environment,
@@ -210,7 +210,7 @@ BROKEN: dict[str, tuple[object, str]] = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_what_is_no_record_is_named_and_the_others_are_taken(
+def test_a_file_that_is_no_record_is_named_and_the_others_are_imported(
     home: Home, old: Path, how: str
 ) -> None:
     content, complaint = BROKEN[how]
@@ -223,17 +223,19 @@ def test_what_is_no_record_is_named_and_the_others_are_taken(
     assert taken(home, old) == (1, 2, [])
 
 
-def test_what_is_wrong_is_said_in_one_line_each(home: Home, old: Path) -> None:
+def test_each_refused_file_is_named_in_one_line(home: Home, old: Path) -> None:
     paths = [file_of(old, b"{", NAME), file_of(old, b"[]", "1693688702-6e9c73294697")]
-    told, complaints = take(home, old, code=1)
-    assert told == "1 records taken, 0 were there, 2 refused"
+    output, complaints = take(home, old, code=1)
+    assert output == "1 records taken, 0 were there, 2 refused"
     assert [line.split()[0] for line in sorted(complaints.splitlines())] == sorted(map(str, paths))
 
 
-def test_an_account_that_nobody_knows_is_taken_once_it_is_made(home: Home, old: Path) -> None:
+def test_a_record_of_an_unknown_account_is_imported_once_the_account_exists(
+    home: Home, old: Path
+) -> None:
     file_of(old, seeds(account="aunt"))
-    told, complaints = take(home, old, code=1)
-    assert told == "2 records taken, 0 were there, 1 refused"
+    output, complaints = take(home, old, code=1)
+    assert output == "2 records taken, 0 were there, 1 refused"
     assert "there is no account 'aunt'; add it to tags.json" in complaints
     accounts = json.loads(home.tags_file.read_text())
     accounts.append({"index": 9, "account": "aunt", "ids": []})
@@ -251,7 +253,7 @@ def test_an_account_that_nobody_knows_is_taken_once_it_is_made(home: Home, old: 
         (("old", "-c", ""), "cannot be the name of a charger"),
     ],
 )
-def test_what_cannot_be_imported_is_refused(
+def test_a_path_or_charger_that_cannot_be_imported_is_refused(
     home: Home, old: Path, words: tuple[str, ...], complaint: str
 ) -> None:
     done = home.run("shocpp", "import", *words, cwd=home.folder)
@@ -261,9 +263,7 @@ def test_what_cannot_be_imported_is_refused(
     assert home.query("SELECT count(*) FROM accounting") == [(0,)]
 
 
-def test_a_file_whose_name_is_no_records_is_not_passed_over_in_silence(
-    home: Home, old: Path
-) -> None:
+def test_a_file_with_another_kind_of_name_is_refused(home: Home, old: Path) -> None:
     other = old / "record.json"
     other.write_text(json.dumps(seeds()))
     done = home.run("shocpp", "import", str(other))
@@ -345,7 +345,7 @@ def test_a_server_goes_on_while_files_are_imported(
 
 
 def ours(home: Home) -> Path:
-    """The file of an evening of ours; the books that it came from are gone."""
+    """Return a file of ours whose database is lost."""
     migrate(home.database, now_ms())
     say(home, start(1_000, "2026-10-01T05:00:00Z"), stop(5_000, "2026-10-01T10:00:00Z"))
     (path,) = home.record_files()
@@ -433,7 +433,7 @@ def test_an_index_stays_with_the_account_that_the_books_know(home: Home) -> None
 def test_two_evenings_of_a_charger_without_a_clock_are_two_also_from_their_files(
     home: Home,
 ) -> None:
-    """Told within a millisecond, they differ in nothing but the names of their files."""
+    """Booked within a millisecond, they differ only in the names of their files."""
     path = ours(home)
     values = json.loads(path.read_text())
     values["start"]["has_clock"] = values["stop"]["has_clock"] = 0
@@ -444,8 +444,8 @@ def test_two_evenings_of_a_charger_without_a_clock_are_two_also_from_their_files
     assert sums(home) == {"family-y": 8_000}
 
 
-def test_a_pipe_among_the_files_holds_nothing_up(home: Home, old: Path) -> None:
+def test_a_pipe_among_the_files_does_not_block_an_import(home: Home, old: Path) -> None:
     os.mkfifo(old / "2023" / "1693727999-aaaaaaaaaaaa.json")
-    told, complaints = take(home, old, code=1)
-    assert told == "3 records taken, 0 were there, 1 refused"
+    output, complaints = take(home, old, code=1)
+    assert output == "3 records taken, 0 were there, 1 refused"
     assert "1693727999-aaaaaaaaaaaa.json is not a file" in complaints
