@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from shocpp.bookkeeping.posting import place_in
+from shocpp.bookkeeping.posting import location_in
 from shocpp.ledger.booking import Record
 from shocpp.ledger.tariffs import Price, PricePart
 from shocpp.settings import Settings, read_settings
@@ -85,7 +85,7 @@ def book(
         flags=(),
     )
     name = f"{ended_ms // 1000}-{number:012x}.json"
-    place = place_in(ended_ms, settings.zone, name)
+    place = location_in(ended_ms, settings.zone, name)
     record_number = records.record(
         db, Origin(charge_point, None, None), record, place, ended_ms, ended_ms
     )

@@ -263,7 +263,7 @@ class Billing:
             row = self._open_row(frame, reported)
             if row is None:
                 # Signed values may follow their stop. The file of its record must hold them, too.
-                row = signed_values.transaction_told(
+                row = signed_values.newest_transaction_row(
                     self._db, frame.charge_point, reported.transaction_id
                 )
                 self.awaits_export |= row is not None and records.unmark_first_exported(

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from shocpp.bookkeeping.chain import closing_of, unchained
 from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import missing_in_the_books, write_files
+from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
@@ -58,7 +58,7 @@ def close(
         posting(db, settings).price_unpriced(name, closed_ms)
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.
-        records.take_back_imported(db, name)
+        records.unmark_exported_imported(db, name)
         statement = draft(db, settings, year, month)
         if not unpriced:
             _require_prices(statement)
@@ -81,7 +81,7 @@ def _require_over(settings: Settings, year: int, month: int) -> None:
 def _require_complete(db: Database, settings: Settings) -> None:
     """Raise UsageError if accounting files are not in the database, as after its loss."""
     folder = settings.accounting_folder
-    lost = [*missing_in_the_books(db, folder), *unchained(db, folder)]
+    lost = [*files_without_record(db, folder), *unchained(db, folder)]
     if lost:
         raise UsageError(
             f"{len(lost)} accounting files such as {lost[0]} are not in the books; import them "

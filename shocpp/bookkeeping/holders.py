@@ -122,15 +122,15 @@ class Holders:
         charger that sends a wrong serial must not be billed as another one.
         """
         claimed_id = job.charge_point_id
-        if job.otherwise is None:
+        if job.fallback_id is None:
             return claimed_id, None
         owner = identities.identity_of_serial(self._db, claimed_id)
         if owner is None and self._allowlist_file.allowlist().is_listed(claimed_id):
             owner = claimed_id
         if owner is None:
             return claimed_id, None
-        self._fallback_ids[job.token] = job.otherwise
-        return job.otherwise, (
-            f"the serial {claimed_id} belongs to {owner}: this charger is named {job.otherwise} "
+        self._fallback_ids[job.token] = job.fallback_id
+        return job.fallback_id, (
+            f"the serial {claimed_id} belongs to {owner}: this charger is named {job.fallback_id} "
             f"until it connects to …/{owner}"
         )

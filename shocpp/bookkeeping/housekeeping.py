@@ -45,7 +45,7 @@ class Housekeeping:
             with db.reading():
                 reap_dead_workers(db, self._worker)
             self._files.sweep()
-            if self._files.take_back(db):
+            if self._files.requeue_missing(db):
                 billing.awaits_export = True
             more = self._purge(db, now)
         if billing.awaits_export or now >= self._export_at:

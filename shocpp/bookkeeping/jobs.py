@@ -23,10 +23,10 @@ class Connect(NamedTuple):
     token: str
     charge_point_id: str
     remote: str
-    otherwise: str | None = None
+    fallback_id: str | None = None
     is_sure: bool = False
     password: str | None = None
-    insists: bool = False
+    asks_again: bool = False
 
 
 class Connected(NamedTuple):
@@ -124,7 +124,7 @@ class PollResult(NamedTuple):
     contested: list[str]
 
 
-def may_wait(job: Job) -> bool:
+def may_be_delayed(job: Job) -> bool:
     """Return True if the job may wait for the batch delay, because nobody waits for its result.
 
     These are sent frames, and received ones that are answered already or need no answer.

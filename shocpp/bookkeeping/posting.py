@@ -106,7 +106,7 @@ def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
     return moment_ms
 
 
-def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
+def location_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
     """Return the location of a record at this moment, whose file has this name already."""
     local = local_time(month_ms, zone)
     return RecordLocation(local[:7], local, file_name)
@@ -115,4 +115,4 @@ def place_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
 def _hashed_location(billed_ms: int, zone: ZoneInfo, *name_parts: object) -> RecordLocation:
     # Digits and a hash only: a text from a charger must have no part in a path.
     digest = hashlib.sha256("\n".join(map(str, name_parts)).encode()).hexdigest()
-    return place_in(billed_ms, zone, f"{billed_ms // 1000}-{digest[:12]}.json")
+    return location_in(billed_ms, zone, f"{billed_ms // 1000}-{digest[:12]}.json")

@@ -78,7 +78,7 @@ class RecordFiles:
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
 
-    def take_back(self, db: Database) -> bool:
+    def requeue_missing(self, db: Database) -> bool:
         """Put records and closings without their file back into the outbox.
 
         Returns True if there are any.
@@ -120,7 +120,7 @@ class RecordFiles:
         """
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, parents=True)
-            self.take_back(db)
+            self.requeue_missing(db)
         with db.reading():
             waiting = records.unexported(db, FILES_AT_ONCE)
             closed = closings.unexported(db)
@@ -218,7 +218,7 @@ def _age(path: Path) -> tuple[int, str]:
     return int(path.name.partition("-")[0]), path.name
 
 
-def missing_in_the_books(db: Database, folder: Path) -> list[Path]:
+def files_without_record(db: Database, folder: Path) -> list[Path]:
     """Return the accounting files in a folder that have no record, as after a lost database."""
     if not folder.is_dir():
         return []

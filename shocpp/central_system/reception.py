@@ -91,7 +91,7 @@ class Reception:
         self._wait_no_more(conversation)
 
     def identify(
-        self, conversation: Conversation, charge_point_id: str, otherwise: str | None = None
+        self, conversation: Conversation, charge_point_id: str, fallback_id: str | None = None
     ) -> None:
         """Ask the writer to enter a conversation under an identity; reading waits for the result.
 
@@ -100,7 +100,7 @@ class Reception:
         conversation.name(charge_point_id)
         remote, admitted = conversation.transport.remote, conversation.admitted
         proof = (admitted.is_sure, admitted.password)
-        job = Connect(conversation.token, charge_point_id, remote, otherwise, *proof)
+        job = Connect(conversation.token, charge_point_id, remote, fallback_id, *proof)
         self._submit(job, conversation)
 
     def take(self, conversation: Conversation, job: Connect, result: Connected | Contested) -> None:
@@ -139,7 +139,7 @@ class Reception:
 
         After a second attempt (`insists`) the conversation is closed.
         """
-        if job.insists:
+        if job.asks_again:
             log.warning("%s from %s is refused: %s", job.charge_point_id, job.remote, NAME_TAKEN)
             taken = RefusedAttempts(
                 job.charge_point_id, address_of(job.remote), NAME_TAKEN, "", 1, now_ms()
@@ -155,7 +155,7 @@ class Reception:
                 self._hang_up(earlier, POLICY, NAME_TAKEN)
             self._waiting[claim] = conversation
             due = time.monotonic() + CONTEST_S
-            self._loop.call_at(due, self._insist, conversation, job._replace(insists=True))
+            self._loop.call_at(due, self._insist, conversation, job._replace(asks_again=True))
 
     def _wait_no_more(self, conversation: Conversation) -> None:
         """Take a conversation off the waiting ones.
@@ -209,7 +209,7 @@ class Reception:
             return
         name = conversation.serial_of_boot(event)
         if name is not None:
-            self.identify(conversation, name, otherwise=conversation.address_name())
+            self.identify(conversation, name, fallback_id=conversation.address_name())
         elif is_first:
             assert isinstance(event, Reported)
             self._loop.call_at(time.monotonic() + NAMELESS_S, self.name_by_address, conversation)

@@ -35,7 +35,7 @@ from shocpp.bookkeeping.jobs import (
     PollResult,
     Receive,
     Refuse,
-    may_wait,
+    may_be_delayed,
 )
 from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
@@ -227,7 +227,7 @@ class Switchboard:
         if conversation is not None:
             conversation.unwritten_jobs += 1
         self._handed_over.append((conversation, slot))
-        if not may_wait(job) or len(self._jobs) >= BATCH_SIZE:
+        if not may_be_delayed(job) or len(self._jobs) >= BATCH_SIZE:
             self._batch_is_due = True
         elif not self._batch_timer_set:
             self._batch_timer_set = True

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from shocpp.bookkeeping.chain import unchained
-from shocpp.bookkeeping.record_files import missing_in_the_books
+from shocpp.bookkeeping.record_files import files_without_record
 from shocpp.checks.exposure import (
     check_absent_chargers,
     check_allowlist,
@@ -107,7 +107,7 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Find accounting files and closed months that the database does not have."""
     if db is None:
         return
-    missing = missing_in_the_books(db, settings.accounting_folder)
+    missing = files_without_record(db, settings.accounting_folder)
     if missing:
         yield Finding(
             WRONG,

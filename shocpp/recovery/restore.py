@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from shocpp.bookkeeping.chain import closing_paths
-from shocpp.bookkeeping.posting import open_ms, place_in
+from shocpp.bookkeeping.posting import location_in, open_ms
 from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
@@ -227,7 +227,7 @@ class Restoring:
             return record, filed.place
         self._late.append(filed)
         late = late_record(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
-        return late, place_in(late.billed_ms, self._zone, filed.place.file_name)
+        return late, location_in(late.billed_ms, self._zone, filed.place.file_name)
 
     def _require_bound(self, account_index: int, account: str) -> None:
         """Raise UsageError if another account has this index.

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posted, open_ms, place_in
+from shocpp.bookkeeping.posting import Posted, location_in, open_ms
 from shocpp.language.dates import month_of
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
@@ -186,7 +186,7 @@ def test_the_open_month_is_this_one_or_the_next_that_is_not_closed(office: Offic
 
 
 def test_a_file_that_has_its_name_keeps_it() -> None:
-    assert place_in(ms("2023-10-01 00:00"), BERLIN, "x.json") == (
+    assert location_in(ms("2023-10-01 00:00"), BERLIN, "x.json") == (
         "2023-10",
         "2023-10-01 00:00:00",
         "x.json",

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shocpp.bookkeeping.posting import place_in
+from shocpp.bookkeeping.posting import location_in
 from shocpp.ledger.booking import Record
 from shocpp.store.books import audit, records
 from shocpp.store.books.records import Origin
@@ -52,7 +52,7 @@ class Books:
         self.number += 1
         began_ms = BEGUN_MS + hour * HOUR_MS
         ended_ms = began_ms + 3 * HOUR_MS
-        month = place_in(ended_ms, BERLIN, "").month
+        month = location_in(ended_ms, BERLIN, "").month
         billed_ms = ended_ms + late * 60 * 24 * HOUR_MS
         consumed_wh = max(wh, 0) if counted is None else counted
         booked = Record(
@@ -75,7 +75,7 @@ class Books:
         )
         decided = () if entry == "record" else ("a test", "because")
         origin = Origin(self.rows[row], None, None, entry, replaces, *decided)
-        location = place_in(billed_ms, BERLIN, f"{self.number}.json")
+        location = location_in(billed_ms, BERLIN, f"{self.number}.json")
         return records.record(self.db, origin, booked, location, billed_ms, billed_ms)
 
 

@@ -395,7 +395,7 @@ class PureWire:
         self._connection = connection
         self._token = uuid.uuid4().hex
         self._texts: deque[str | HungUp] = deque()
-        self._write(Connect(self._token, identity, "here", otherwise=None))
+        self._write(Connect(self._token, identity, "here", fallback_id=None))
 
     def _write(self, job: Connect | Disconnect | Receive | Claim) -> str | bool | None:
         (result,) = self._books.bookkeeping.write([job], _now_ms())

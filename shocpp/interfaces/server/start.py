@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from shocpp.bookkeeping.record_files import missing_in_the_books
+from shocpp.bookkeeping.record_files import files_without_record
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
@@ -115,7 +115,7 @@ def _admission_lines(settings: Settings) -> list[str]:
 def _lost_lines(settings: Settings) -> list[str]:
     """Return a line if accounting files exist that the database lacks, as after a restore."""
     with open_database(settings.database) as db:
-        lost = len(missing_in_the_books(db, settings.accounting_folder))
+        lost = len(files_without_record(db, settings.accounting_folder))
     remedy = f"take them in with: shocpp import {settings.accounting_folder}"
     return [f"{lost} files there are not in the books; {remedy}"] if lost else []
 
