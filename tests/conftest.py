@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import NOT_ALLOWED
 from tests.world.server import Server
@@ -38,6 +39,21 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def home(tmp_path: Path) -> Home:
     """A home folder with the example accounts and no database yet."""
     return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def migrated_home(home: Home) -> Home:
+    """A home folder with the example accounts and an empty database."""
+    assert home.run("shocpp", "migrate").returncode == 0
+    return home
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk with the accounts company-x and family-y, on a September noon."""
+    desk = Desk(tmp_path)
+    yield desk
+    desk.db.close()
 
 
 @pytest.fixture

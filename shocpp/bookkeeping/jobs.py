@@ -15,8 +15,8 @@ class Connect(NamedTuple):
     """A connection asks for its Charge Point. The result is Connected, Contested or Failed.
 
     `remote` is the peer's address and port. If `charge_point_id` is a serial that the charger has
-    reported, `otherwise` is the identity to use if the serial belongs to another Charge Point.
-    `is_sure` and `password` are those of `Admitted`. `insists` is True when the connection asks
+    reported, `fallback_id` is the identity to use if the serial belongs to another Charge Point.
+    `is_sure` and `password` are those of `Admitted`. `asks_again` is True when the connection asks
     again, after the connection that it contests had time for a sign of life.
     """
 

@@ -111,13 +111,13 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if missing:
         yield Finding(
             WRONG,
-            f"{len(missing)} accounting files such as {missing[0]} are not in the books; take them "
-            f"in with: shocpp import {settings.accounting_folder}",
+            f"{len(missing)} accounting files such as {missing[0]} are not in the books; import "
+            f"them with: shocpp import {settings.accounting_folder}",
         )
     for path in unchained(db, settings.accounting_folder):
         yield Finding(
             WRONG,
-            f"{path} closes a month that is not closed in the books; take it in with: shocpp "
+            f"{path} closes a month that is not closed in the books; import it with: shocpp "
             f"import {settings.accounting_folder}",
         )
 

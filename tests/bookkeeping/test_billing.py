@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from shocpp.bookkeeping.jobs import Failed
-from tests.bookkeeping.test_bookkeeping import ACCOUNTS, Desk, desk
-
-__all__ = ["desk"]
+from tests.world.desk import ACCOUNTS, Desk
 
 
 def measure(desk: Desk, sent: int, *registers: float, connector: int = 1, **more: object) -> None:
@@ -20,7 +18,7 @@ def measure(desk: Desk, sent: int, *registers: float, connector: int = 1, **more
     for register in registers:
         sample = {"sampledValue": [{"value": str(register)}], **more}
         payload = {"connectorId": connector, "transactionId": sent, "meterValue": [sample]}
-        assert desk.say("MeterValues", payload) == {}
+        assert desk.ask("MeterValues", payload) == {}
 
 
 def total(desk: Desk) -> int:
@@ -189,7 +187,7 @@ def test_an_account_that_moves_keeps_its_index_in_the_books(desk: Desk) -> None:
     desk.tags([ACCOUNTS[0] | {"index": 5}, ACCOUNTS[1]])
     desk.stop(desk.start(9_050_000, "1111"), 9_060_000)
     desk.tags([{"index": 5, "account": "thief", "ids": ["7777"]}])
-    assert desk.say("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.ask("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
 
 
 def test_a_stop_is_not_written_after_an_unwritten_start(
@@ -260,5 +258,5 @@ def test_a_charger_entered_by_a_job_that_failed_is_entered_again(
         break_the_books(broken, desk, "INSERT INTO data_transfer")
         assert isinstance(desk.receive("DataTransfer", payload, "new"), Failed)
     assert desk.query("SELECT id FROM charge_points") == []
-    assert desk.say("DataTransfer", payload, "new") == {"status": "UnknownVendorId"}
+    assert desk.ask("DataTransfer", payload, "new") == {"status": "UnknownVendorId"}
     assert desk.query("SELECT id FROM charge_points") == ["new"]

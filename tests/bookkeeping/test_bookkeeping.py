@@ -1,17 +1,14 @@
 """Bookkeeping with frames as chargers send them and a real database: to the Wh, and only once.
 
-`Desk` is the simulated world: chargers with their connections, and a clock. The state machine at
-the end plays evenings of several chargers and compares the books with the energy that flowed.
+The state machine at the end plays evenings of several chargers and compares the books with the
+energy that flowed.
 """
 
-import itertools
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
@@ -20,142 +17,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Failed, Receive
-from shocpp.bookkeeping.posting import Posting
-from shocpp.bookkeeping.record_files import RecordFiles
-from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
-from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import CAP_WH
 from shocpp.ocpp.connection import Confirmed, Connection, Reported
 from shocpp.ocpp.facts import StatusReported
 from shocpp.ocpp.times import format_timestamp
-from shocpp.store.database import Database, open_database
-from shocpp.store.migrations import migrate
+from shocpp.store.database import open_database
 from tests.world.auditing import assert_months_tell_the_same
-
-NOON_MS = 1_693_735_200_000  # 2023-09-03T10:00:00Z, noon in Berlin
-BERLIN = ZoneInfo("Europe/Berlin")
-ACCOUNTS = [
-    {"index": 1, "account": "company-x", "ids": ["1111", "2222"]},
-    {"index": 2, "account": "family-y", "ids": ["3333", "4444"]},
-]
-
-
-class Desk:
-    """A bookkeeper on a database of its own, and the chargers that talk to it."""
-
-    def __init__(self, folder: Path, born_ms: int = NOON_MS - 365 * 86_400_000) -> None:
-        self.folder = folder
-        self.path = folder / "shocpp.sqlite3"
-        self.now_ms = NOON_MS
-        self.tags(ACCOUNTS)
-        self._born_ms = born_ms
-        self._unique_ids = itertools.count(1)
-        self._open()
-
-    def _open(self) -> None:
-        migrate(self.path, self._born_ms)
-        self.db: Database = open_database(self.path)
-        tags = TagsFile(self.folder / "tags.json")
-        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.allowlist())
-        self.connections: dict[str, Connection] = {}
-
-    def allowlist(self) -> AllowlistFile:
-        """Its charge_points.json, which is not there unless a test writes it."""
-        return AllowlistFile(self.folder / "charge_points.json")
-
-    def posting(self, db: Database) -> Posting:
-        """Where records go; prices are those of its tariffs.json, if there is one."""
-        return Posting(db, BERLIN, TariffsFile(self.folder / "tariffs.json"))
-
-    def tags(self, accounts: object) -> None:
-        """Write another tags.json."""
-        new = self.folder / "tags.json.new"
-        new.write_text(accounts if isinstance(accounts, str) else json.dumps(accounts))
-        new.rename(self.folder / "tags.json")
-
-    def restart(self) -> None:
-        """End the process and start it again."""
-        self.db.close()
-        self._open()
-
-    def lose_the_database(self) -> None:
-        self.db.close()
-        for file in self.folder.glob("shocpp.sqlite3*"):
-            file.unlink()
-        self._born_ms = self.now_ms
-        self._open()
-
-    def receive(self, action: str, payload: object, charger: str = "garage") -> Any:
-        """The result of one frame, under a unique id of its own."""
-        text = json.dumps([2, str(next(self._unique_ids)), action, payload])
-        return self.hear(text, charger)
-
-    def hear(self, text: str, charger: str = "garage") -> Any:
-        """The result of one text."""
-        here = self.connections.setdefault(charger, Connection(heartbeat_s=55))
-        event = here.receive(text, self.now_ms)
-        job = Receive("token", charger, text, self.now_ms, event)
-        (answer,) = self.books.write([job], self.now_ms)
-        if isinstance(event, Reported) and isinstance(answer, str):
-            here.confirmed(event, text, answer)
-        return answer
-
-    def say(self, action: str, payload: object, charger: str = "garage") -> Any:
-        """The confirmation of one Call; a second passes."""
-        answer = self.receive(action, payload, charger)
-        assert isinstance(answer, str), answer
-        self.now_ms += 1000
-        return json.loads(answer)[2]
-
-    def start(
-        self, wh: object = 9_042_000, id_tag: str = "3333", charger: str = "garage", **more: object
-    ) -> int:
-        """The id of a transaction begun now."""
-        plain = {"connectorId": 1, "idTag": id_tag, "meterStart": wh, "timestamp": self.time()}
-        return int(self.say("StartTransaction", plain | more, charger)["transactionId"])
-
-    def stop(self, sent: object, wh: object, charger: str = "garage", **more: object) -> Any:
-        """The confirmation of a stop now."""
-        plain = {"transactionId": sent, "meterStop": wh, "timestamp": self.time()}
-        return self.say("StopTransaction", plain | more, charger)
-
-    def time(self) -> str:
-        return format_timestamp(self.now_ms)
-
-    def later(self, hours: float) -> None:
-        self.now_ms += int(hours * 3_600_000)
-
-    def query(self, sql: str, *values: object) -> list[Any]:
-        """Rows; of one column, its values."""
-        rows = self.db.execute(sql, values).fetchall()
-        return [row[0] if len(row) == 1 else row for row in rows]
-
-    def records(self) -> list[Any]:
-        """(account, Wh, reason of the review) of all records."""
-        return self.query("SELECT account, consumed_wh, review FROM accounting ORDER BY number")
-
-    def files(self) -> list[dict[str, Any]]:
-        """The accounting files, all written, in the order of their records."""
-        exporter = RecordFiles(self.folder / "accounting")
-        while exporter.export(self.db, self.now_ms):
-            pass
-        files = (self.folder / "accounting").glob("*/*/*.json")
-        by_name = {file.name: json.loads(file.read_text()) for file in files}
-        return [
-            by_name.pop(name)
-            for name in self.query("SELECT file_name FROM accounting ORDER BY number")
-        ] + list(by_name.values())
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    """A desk with the accounts company-x and family-y, on a September noon."""
-    desk = Desk(tmp_path)
-    yield desk
-    desk.db.close()
+from tests.world.desk import ACCOUNTS, NOON_MS, Desk
 
 
 def session(desk: Desk, **more: object) -> int:
@@ -236,18 +107,18 @@ def test_authorize_and_start_answer_the_same_status(
     desk: Desk, entry: dict[str, Any], id_tag: str, status: str
 ) -> None:
     desk.tags([ACCOUNTS[0] | entry])
-    assert desk.say("Authorize", {"idTag": id_tag}) == {"idTagInfo": {"status": status}}
+    assert desk.ask("Authorize", {"idTag": id_tag}) == {"idTagInfo": {"status": status}}
     payload = {"connectorId": 1, "idTag": id_tag, "meterStart": 5_000, "timestamp": desk.time()}
-    assert desk.say("StartTransaction", payload)["idTagInfo"] == {"status": status}
+    assert desk.ask("StartTransaction", payload)["idTagInfo"] == {"status": status}
 
 
 def test_a_card_may_be_forbidden_to_charge_at_two_chargers(desk: Desk) -> None:
     desk.tags([ACCOUNTS[0] | {"concurrent": False}])
     sent = desk.start(0, "1111", "garage")
-    assert desk.say("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "ConcurrentTx"
-    assert desk.say("Authorize", {"idTag": "1111"}, "garage")["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "ConcurrentTx"
+    assert desk.ask("Authorize", {"idTag": "1111"}, "garage")["idTagInfo"]["status"] == "Accepted"
     desk.stop(sent, 0, "garage")
-    assert desk.say("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "1111"}, "yard")["idTagInfo"]["status"] == "Accepted"
 
 
 # --- repeats ---
@@ -332,10 +203,10 @@ def test_energy_stays_with_the_account_that_began_it(desk: Desk) -> None:
 def test_a_broken_tags_file_changes_nothing(desk: Desk) -> None:
     session(desk)
     desk.tags("[")
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
     desk.restart()
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
-    assert desk.say("Authorize", {"idTag": "?"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "?"})["idTagInfo"]["status"] == "Invalid"
 
 
 @pytest.mark.parametrize("broken", ["[", None])
@@ -355,8 +226,8 @@ def test_a_card_that_another_worker_knows_to_be_removed_is_not_accepted(
         (desk.folder / "tags.json").unlink()
     else:
         desk.tags(broken)
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
-    assert desk.say("Authorize", {"idTag": "1111"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.ask("Authorize", {"idTag": "1111"})["idTagInfo"]["status"] == "Accepted"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe[]"])
@@ -367,7 +238,7 @@ def test_without_a_readable_tags_file_every_card_is_invalid(
         (desk.folder / "tags.json").unlink()
     else:
         (desk.folder / "tags.json").write_bytes(content)
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Invalid"
     desk.stop(desk.start(1_000), 2_000)
     assert desk.records() == [(UNASSIGNED, 1_000, None)]
 
@@ -375,8 +246,8 @@ def test_without_a_readable_tags_file_every_card_is_invalid(
 def test_an_index_in_the_books_cannot_go_to_another_account(desk: Desk) -> None:
     session(desk)
     desk.tags([{"index": 2, "account": "thief", "ids": ["7777"]}])
-    assert desk.say("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "7777"})["idTagInfo"]["status"] == "Invalid"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
 
 
 def test_a_tags_file_is_stored_by_the_job_after_a_failed_one(desk: Desk) -> None:
@@ -386,7 +257,7 @@ def test_a_tags_file_is_stored_by_the_job_after_a_failed_one(desk: Desk) -> None
     desk.books.write([good, unwritable()], NOON_MS)
     desk.tags("[")
     desk.restart()
-    assert desk.say("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
+    assert desk.ask("Authorize", {"idTag": "3333"})["idTagInfo"]["status"] == "Accepted"
 
 
 # --- incomplete and contradictory stops ---
@@ -423,7 +294,7 @@ def test_a_stop_under_review_has_its_whole_frame(desk: Desk) -> None:
 
 def test_an_empty_stop_is_answered_and_under_review(desk: Desk) -> None:
     """Invariant I6."""
-    assert desk.say("StopTransaction", {}) == {}
+    assert desk.ask("StopTransaction", {}) == {}
     assert len(desk.query("SELECT * FROM review")) == 1
 
 
@@ -489,7 +360,7 @@ def test_a_start_without_a_readable_meter_is_under_review_when_it_stops(desk: De
 def test_a_new_start_orphans_the_old_one_and_the_late_stop_still_wins(desk: Desk) -> None:
     first = desk.start(1_000)
     when = desk.time()
-    desk.say(
+    desk.ask(
         "MeterValues",
         {"connectorId": 1, "transactionId": first, "meterValue": metered(when, 2_500)},
     )
@@ -516,7 +387,7 @@ def test_a_status_ends_nothing(desk: Desk, status: str) -> None:
     """go-e chargers send Available before the StopTransaction."""
     sent = desk.start()
     payload = {"connectorId": 1, "status": status, "errorCode": "NoError"}
-    assert desk.say("StatusNotification", payload) == {}
+    assert desk.ask("StatusNotification", payload) == {}
     desk.stop(sent, 9_075_000)
     assert desk.records() == [("family-y", 33_000, None)]
 
@@ -542,7 +413,7 @@ def test_a_register_that_restarts_meanwhile_is_followed_through_meter_values(des
     sent = desk.start(5_000)
     for register in (5_500, 100, 300):
         values = metered(desk.time(), register)
-        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+        desk.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
     desk.stop(sent, 400)
     assert desk.records() == [("family-y", 500 + 100 + 200 + 100, None)]
 
@@ -551,7 +422,7 @@ def test_meter_values_and_transaction_data_of_the_same_times_count_once(desk: De
     sent, times = desk.start(5_000), []
     for register in (5_500, 100, 300):
         times.append(metered(desk.time(), register)[0])
-        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": times[-1:]})
+        desk.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": times[-1:]})
     desk.stop(sent, 300, transactionData=times)
     assert desk.records() == [("family-y", 800, None)]
 
@@ -562,7 +433,7 @@ def test_meter_values_and_transaction_data_without_times_count_once(desk: Desk) 
     registers = (5_500, 100, 300)
     for register in registers:
         values = metered("1970-01-01T00:00:09Z", register)
-        desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+        desk.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
     desk.stop(sent, 300, transactionData=metered("1970-01-01T00:00:09Z", *registers))
     assert desk.records() == [("family-y", 800, None)]
 
@@ -574,7 +445,7 @@ def test_meter_values_of_an_offline_transaction_belong_to_that_of_their_connecto
     desk.start(5_000, connectorId=1)
     desk.start(1_000, connectorId=2)
     values = metered(desk.time(), 5_500)
-    desk.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    desk.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
     assert desk.query("SELECT consumed_wh FROM open_transactions ORDER BY connector_id") == [
         500,
         None,
@@ -583,7 +454,7 @@ def test_meter_values_of_an_offline_transaction_belong_to_that_of_their_connecto
 
 def test_meter_values_without_a_transaction_belong_to_none(desk: Desk) -> None:
     desk.start(5_000)
-    desk.say("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
+    desk.ask("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
     assert desk.query("SELECT consumed_wh FROM open_transactions") == [None]
     assert desk.query("SELECT register_wh FROM meter_reading") == [5_500]
 
@@ -592,7 +463,7 @@ def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:
     """EN+ and Ocular chargers send them."""
     sent = session(desk)
     payload = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), 7)}
-    assert desk.say("MeterValues", payload) == {}
+    assert desk.ask("MeterValues", payload) == {}
     assert desk.query("SELECT count(*) FROM meter_reading") == [1]
     assert desk.query("SELECT * FROM open_transactions") == []
 
@@ -602,7 +473,7 @@ def test_meter_values_belong_to_the_transaction_that_is_open(desk: Desk) -> None
 
     def measure(sent: int, wh: int) -> None:
         values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), wh)}
-        desk.say("MeterValues", values)
+        desk.ask("MeterValues", values)
 
     measure(-1, 1_000)
     first = desk.start(1_000)
@@ -623,14 +494,14 @@ def test_meter_values_belong_to_the_transaction_that_is_open(desk: Desk) -> None
 
 def test_a_transaction_of_another_worker_is_open_here_too(desk: Desk) -> None:
     values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
-    desk.say("MeterValues", values)
+    desk.ask("MeterValues", values)
     here = desk.books
     with open_database(desk.path) as other:
         tags = TagsFile(desk.folder / "tags.json")
         desk.books = Bookkeeping(other, tags, desk.posting(other), "other", desk.allowlist())
         desk.start(1_000)
         desk.books = here
-    desk.say("MeterValues", values)
+    desk.ask("MeterValues", values)
     assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None, 1]
 
 
@@ -649,7 +520,7 @@ def test_a_transaction_is_not_open_after_a_rollback(desk: Desk) -> None:
     with pytest.raises(StoreUnavailable):
         desk.books.write(jobs, desk.now_ms)
     desk.query("PRAGMA max_page_count = 1000000")
-    assert desk.say("MeterValues", values, "yard") == {}
+    assert desk.ask("MeterValues", values, "yard") == {}
     assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [None]
 
 
@@ -685,8 +556,8 @@ def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk
 
 def test_every_frame_and_its_answer_are_stored_word_by_word(desk: Desk) -> None:
     text = '[2, "7",\n"StartTransaction",{"meterStart":"5,0"}]'
-    answer = desk.hear(text)
-    desk.hear("garbage")
+    answer = desk.receive_text(text)
+    desk.receive_text("garbage")
     assert desk.query("SELECT direction, action, text FROM frame ORDER BY id") == [
         ("in", "StartTransaction", text),
         ("out", "StartTransaction", answer),
@@ -709,7 +580,7 @@ CARDS = {"1111": "company-x", "3333": "family-y", "44:44": "family-y", "?": UNAS
 OVERLAP = "overlaps what is booked already"
 
 
-class Charger:
+class EveningCharger:
     """A Charge Point: meters, a clock or none, and transactions under way by connector."""
 
     def __init__(self, name: str, meter: str, clock: str, connectors: int) -> None:
@@ -720,7 +591,7 @@ class Charger:
         self.ended: set[tuple[int, int, int]] = set()
 
     def time(self, desk: Desk) -> str | None:
-        """What its clock says: the time, an hour more, nothing, or always the same of 1970."""
+        """Return the time of its clock: right, an hour ahead, none, or always the same of 1970."""
         if self.clock in ("set", "ahead"):
             return format_timestamp(desk.now_ms + 3_600_000 * (self.clock == "ahead"))
         return None if self.clock == "none" else "1970-01-01T00:00:09Z"
@@ -742,7 +613,7 @@ class Evenings(RuleBasedStateMachine):
         self.truth: dict[str, int] = defaultdict(int)
         self.ended = 0
         self.beyond_cap = self.alike = 0
-        self.chargers: list[Charger] = []
+        self.chargers: list[EveningCharger] = []
 
     @initialize(
         kinds=st.lists(
@@ -756,7 +627,7 @@ class Evenings(RuleBasedStateMachine):
         )
     )
     def install(self, kinds: list[tuple[str, str, int]]) -> None:
-        self.chargers = [Charger(f"cp{number}", *kind) for number, kind in enumerate(kinds)]
+        self.chargers = [EveningCharger(f"cp{number}", *kind) for number, kind in enumerate(kinds)]
 
     def begin_at(self, number: int, connector: int, id_tag: str, times: int, gap: int) -> None:
         charger = self.chargers[number % len(self.chargers)]
@@ -817,7 +688,7 @@ class Evenings(RuleBasedStateMachine):
             self.end_at(charger, 1, wh, again, offline)
 
     def end_at(
-        self, charger: Charger, connector: int, wh: int, again: list[str], offline: bool
+        self, charger: EveningCharger, connector: int, wh: int, again: list[str], offline: bool
     ) -> None:
         """Stop a transaction; with `offline` the charger does not know its id.
 
@@ -837,13 +708,13 @@ class Evenings(RuleBasedStateMachine):
         }
         if offline:
             del payload["idTag"]
-        self.desk.say("StopTransaction", payload, charger.name)
+        self.desk.ask("StopTransaction", payload, charger.name)
         for how in again:
             if how == "restart":
                 self.desk.restart()
             else:
                 changed = {} if how == "same" else {"transactionId": int(how)}
-                self.desk.say("StopTransaction", payload | changed, charger.name)
+                self.desk.ask("StopTransaction", payload | changed, charger.name)
         self.truth[account] += wh
         self.ended += 1
         self.beyond_cap += wh > CAP_WH
@@ -864,7 +735,7 @@ class Evenings(RuleBasedStateMachine):
             "transactionId": charger.open[connector][0],
             "meterValue": values,
         }
-        assert self.desk.say("MeterValues", payload, charger.name) == {}
+        assert self.desk.ask("MeterValues", payload, charger.name) == {}
 
     @rule(number=st.integers(0, 2))
     def reboot(self, number: int) -> None:

@@ -13,21 +13,8 @@ from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.store.books import records
 from shocpp.store.database import open_database
-from tests.bookkeeping.test_review import (
-    EVENING,
-    MORNING,
-    NOON,
-    garage,
-    listed,
-    review,
-    say,
-    start,
-    stop,
-    values,
-)
 from tests.world.home import Home
-
-__all__ = ["garage"]
+from tests.world.visits import EVENING, MORNING, NOON, listed, review, say, start, stop, values
 
 NOW = datetime.now(ZoneInfo("Europe/Berlin"))
 TARIFFS = {
@@ -106,35 +93,39 @@ def change(home: Home, *statements: str) -> None:
     db.close()
 
 
-def test_a_closed_month_is_printed_the_same_for_ever(garage: Home) -> None:
+def test_a_closed_month_is_printed_the_same_for_ever(migrated_home: Home) -> None:
     """Changed prices, accounts or letterheads, imports, decisions and late stops change nothing."""
-    price(garage, 31.27)
-    charge(garage, 1_000_000, 1_033_250)
-    say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
-    output = close(garage)
+    price(migrated_home, 31.27)
+    charge(migrated_home, 1_000_000, 1_033_250)
+    say(migrated_home, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
+    output = close(migrated_home)
     assert output.startswith("2026-10 is closed: 2 records, link 1, ")
     assert "note: 1500 Wh are of unknown cards" in output
-    before, printed, english = statements(garage), pdf(garage), pdf(garage, "en")
-    price(garage, 99)
-    garage.tags_file.write_text('[{"index": 2, "account": "family-y", "ids": ["3333"]}]')
-    (garage.folder / "conf" / "operator.json").write_text('{"name": "WEG Neu"}')
-    old = garage.folder / SEEDS_NAME
+    before, printed, english = (
+        statements(migrated_home),
+        pdf(migrated_home),
+        pdf(migrated_home, "en"),
+    )
+    price(migrated_home, 99)
+    migrated_home.tags_file.write_text('[{"index": 2, "account": "family-y", "ids": ["3333"]}]')
+    (migrated_home.folder / "conf" / "operator.json").write_text('{"name": "WEG Neu"}')
+    old = migrated_home.folder / SEEDS_NAME
     old.write_text(json.dumps(SEEDS))
-    assert garage.run("shocpp", "import", str(old)).returncode == 0
-    charge(garage, 1_050_000, 1_060_000, "2026-10-03")
-    review(garage, "assign", "2", "--account", "family-y")
-    assert statements(garage) == before
-    assert (pdf(garage), pdf(garage, "en")) == (printed, english)
-    assert verified(garage) == (0, "")
+    assert migrated_home.run("shocpp", "import", str(old)).returncode == 0
+    charge(migrated_home, 1_050_000, 1_060_000, "2026-10-03")
+    review(migrated_home, "assign", "2", "--account", "family-y")
+    assert statements(migrated_home) == before
+    assert (pdf(migrated_home), pdf(migrated_home, "en")) == (printed, english)
+    assert verified(migrated_home) == (0, "")
 
 
-def test_a_late_stop_goes_to_the_open_month_and_says_so(garage: Home) -> None:
+def test_a_late_stop_goes_to_the_open_month_and_says_so(migrated_home: Home) -> None:
     """Its price is that of the time in which the energy flowed."""
-    price(garage, 30)
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    say(garage, start(1_010_000, MORNING), stop(1_020_000, EVENING))
-    rows = garage.query(
+    price(migrated_home, 30)
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    say(migrated_home, start(1_010_000, MORNING), stop(1_020_000, EVENING))
+    rows = migrated_home.query(
         "SELECT month, localtime, flags, stopped_at, consumed_wh, amount_ct FROM accounting"
         " ORDER BY number"
     )
@@ -147,21 +138,21 @@ def test_a_late_stop_goes_to_the_open_month_and_says_so(garage: Home) -> None:
         300,
     )
     assert stopped_at == "2026-10-01T18:00:00.000Z"
-    assert (garage.folder / "accounting" / f"{NOW:%Y/%m}").is_dir()
-    text = garage.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
+    assert (migrated_home.folder / "accounting" / f"{NOW:%Y/%m}").is_dir()
+    text = migrated_home.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
     assert "Mandant: family-y                       10,000 kWh" in text
     line = f"  {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
     assert f"\nNachträge aus abgeschlossenen Monaten:\n{line}\n" in text
 
 
-def test_a_correction_of_a_closed_month_goes_to_the_open_one(garage: Home) -> None:
+def test_a_correction_of_a_closed_month_goes_to_the_open_one(migrated_home: Home) -> None:
     """The reversal has the old price, the replacement the price of the time of the energy."""
-    price(garage, 30)
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    price(garage, 40)
-    review(garage, "correct", "1", "--wh", "9000", why="read off the car")
-    rows = garage.query("SELECT month, entry, consumed_wh, amount_ct, flags FROM accounting")
+    price(migrated_home, 30)
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    price(migrated_home, 40)
+    review(migrated_home, "correct", "1", "--wh", "9000", why="read off the car")
+    rows = migrated_home.query("SELECT month, entry, consumed_wh, amount_ct, flags FROM accounting")
     late = "matched without its id; late: 2026-10 is closed"
     assert rows == [
         ("2026-10", "record", 10_000, 300, "matched without its id"),
@@ -170,46 +161,50 @@ def test_a_correction_of_a_closed_month_goes_to_the_open_one(garage: Home) -> No
     ]
 
 
-def test_a_correction_prices_a_record_that_was_closed_without_a_price(garage: Home) -> None:
+def test_a_correction_prices_a_record_that_was_closed_without_a_price(migrated_home: Home) -> None:
     tariff = {"account": "family-y", "valid_from": "2026-10-02", "ct_per_kwh": 30}
     fee = {"account": "family-y", "valid_from": "2026-10-31", "ct_per_kwh": 30, "base_fee_eur": 5}
-    file = garage.folder / "conf" / "tariffs.json"
+    file = migrated_home.folder / "conf" / "tariffs.json"
     file.write_text(json.dumps({"tariffs": [tariff, fee]}))
-    charge(garage, 1_000_000, 1_010_000)
-    output = close(garage, "2026 10", "--unpriced")
+    charge(migrated_home, 1_000_000, 1_010_000)
+    output = close(migrated_home, "2026 10", "--unpriced")
     assert (
         "note: 10000 Wh of accounts with prices have no price and get none any more; write their"
         in output
     )
     file.write_text(json.dumps({"tariffs": [{**tariff, "valid_from": "2026-10-01"}]}))
-    review(garage, "correct", "1", "--wh", "10000")
-    assert garage.query("SELECT eur FROM accounting ORDER BY number") == [(None,), (None,), (3.0,)]
+    review(migrated_home, "correct", "1", "--wh", "10000")
+    assert migrated_home.query("SELECT eur FROM accounting ORDER BY number") == [
+        (None,),
+        (None,),
+        (3.0,),
+    ]
 
 
-def test_a_month_is_closed_once_and_when_it_is_over(garage: Home) -> None:
-    close(garage)
-    again = garage.run("shocpp", "close", "2026", "10")
+def test_a_month_is_closed_once_and_when_it_is_over(migrated_home: Home) -> None:
+    close(migrated_home)
+    again = migrated_home.run("shocpp", "close", "2026", "10")
     assert again.returncode == 2
     assert again.stderr.startswith("2026-10 is closed since ")
-    early = garage.run("shocpp", "close", str(NOW.year), str(NOW.month))
+    early = migrated_home.run("shocpp", "close", str(NOW.year), str(NOW.month))
     assert early.returncode == 2
     assert "is not over; it can be closed from" in early.stderr
-    assert garage.query("SELECT number, month FROM closed_month") == [(1, "2026-10")]
+    assert migrated_home.query("SELECT number, month FROM closed_month") == [(1, "2026-10")]
 
 
-def test_a_month_without_records_can_be_closed(garage: Home) -> None:
-    assert "2026-09 is closed: 0 records, link 1" in close(garage, "2026 9")
-    text = statements(garage, "2026 9")["text"]
+def test_a_month_without_records_can_be_closed(migrated_home: Home) -> None:
+    assert "2026-09 is closed: 0 records, link 1" in close(migrated_home, "2026 9")
+    text = statements(migrated_home, "2026 9")["text"]
     assert "Gesamt :                                0,000 kWh" in text
-    assert verified(garage) == (0, "")
+    assert verified(migrated_home) == (0, "")
 
 
-def test_nothing_comes_into_a_closed_month_whoever_writes(garage: Home) -> None:
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
+def test_nothing_comes_into_a_closed_month_whoever_writes(migrated_home: Home) -> None:
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
     with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
         change(
-            garage,
+            migrated_home,
             "INSERT INTO accounting_record SELECT 99, entry, replaces, NULL, charge_point,"
             " started_transaction, month, local_time, billed_ms, account_index, account,"
             " connector_id, id_tag, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh,"
@@ -218,20 +213,22 @@ def test_nothing_comes_into_a_closed_month_whoever_writes(garage: Home) -> None:
             " FROM accounting_record",
         )
     with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
-        change(garage, "INSERT INTO price VALUES (1, 0, 0, NULL, NULL)")
+        change(migrated_home, "INSERT INTO price VALUES (1, 0, 0, NULL, NULL)")
 
 
-def test_a_late_tariff_sets_the_price_once_when_the_statement_is_printed(garage: Home) -> None:
+def test_a_late_tariff_sets_the_price_once_when_the_statement_is_printed(
+    migrated_home: Home,
+) -> None:
     """The record's file holds the price from then on."""
-    charge(garage, 1_000_000, 1_010_000)
-    (file,) = garage.record_files()
+    charge(migrated_home, 1_000_000, 1_010_000)
+    (file,) = migrated_home.record_files()
     assert json.loads(file.read_text())["price"] is None
-    price(garage, 30)
-    before = statements(garage)["csv"]
+    price(migrated_home, 30)
+    before = statements(migrated_home)["csv"]
     assert ";3,00;" in before
-    price(garage, 40)
-    assert statements(garage)["csv"] == before
-    (file,) = garage.record_files()
+    price(migrated_home, 40)
+    assert statements(migrated_home)["csv"] == before
+    (file,) = migrated_home.record_files()
     assert json.loads(file.read_text())["price"]["amount_ct"] == 300
 
 
@@ -284,95 +281,97 @@ def test_a_late_tariff_sets_the_price_once_when_the_statement_is_printed(garage:
         ),
     ],
 )
-def test_verify_names_the_first_broken_link(garage: Home, tampering: str, complaint: str) -> None:
-    price(garage, 30)
+def test_verify_names_the_first_broken_link(
+    migrated_home: Home, tampering: str, complaint: str
+) -> None:
+    price(migrated_home, 30)
     for number, month in enumerate(("08", "09", "10")):
         begin_wh = 1_000_000 + number * 10_000
-        charge(garage, begin_wh, begin_wh + 10_000, f"2026-{month}-01")
-        close(garage, f"2026 {month}")
-    assert verified(garage) == (0, "")
-    change(garage, tampering)
-    code, error = verified(garage)
-    assert (code, error.removeprefix(f"{garage.folder}/")) == (1, complaint)
+        charge(migrated_home, begin_wh, begin_wh + 10_000, f"2026-{month}-01")
+        close(migrated_home, f"2026 {month}")
+    assert verified(migrated_home) == (0, "")
+    change(migrated_home, tampering)
+    code, error = verified(migrated_home)
+    assert (code, error.removeprefix(f"{migrated_home.folder}/")) == (1, complaint)
 
 
-def test_verify_looks_at_the_files_too(garage: Home) -> None:
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
+def test_verify_looks_at_the_files_too(migrated_home: Home) -> None:
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    file = migrated_home.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
     closing = json.loads(file.read_text())
     assert (closing["month"], closing["records"], closing["previous"]) == ("2026-10", 1, "")
     file.write_text(file.read_text().replace("anna", "bert"))
-    assert verified(garage)[1].endswith(
+    assert verified(migrated_home)[1].endswith(
         "00_closed_2026_10.json has been changed since it was written"
     )
     file.unlink()
-    assert verified(garage) == (0, "")
+    assert verified(migrated_home) == (0, "")
 
 
-def test_a_rebuild_brings_closed_months_back(garage: Home) -> None:
+def test_a_rebuild_brings_closed_months_back(migrated_home: Home) -> None:
     """From files come the chain, the statements, and the prices that were set later."""
-    price(garage, 30)
-    charge(garage, 1_000_000, 1_010_000)
-    say(garage, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
-    close(garage)
-    review(garage, "assign", "2", "--account", "family-y")
-    before, printed = statements(garage), pdf(garage)
-    accounting = garage.query(
+    price(migrated_home, 30)
+    charge(migrated_home, 1_000_000, 1_010_000)
+    say(migrated_home, start(1_040_000, EVENING, "?"), stop(1_041_500, "2026-10-01T19:00:00Z"))
+    close(migrated_home)
+    review(migrated_home, "assign", "2", "--account", "family-y")
+    before, printed = statements(migrated_home), pdf(migrated_home)
+    accounting = migrated_home.query(
         "SELECT month, account, consumed_wh, amount_ct, flags FROM accounting"
     )
-    price(garage, 99)
-    garage.database.rename(garage.folder / "lost.sqlite3")
-    done = garage.run("shocpp", "rebuild")
+    price(migrated_home, 99)
+    migrated_home.database.rename(migrated_home.folder / "lost.sqlite3")
+    done = migrated_home.run("shocpp", "rebuild")
     assert done.returncode == 0, done.stderr
-    assert (statements(garage), pdf(garage)) == (before, printed)
-    assert verified(garage) == (0, "")
+    assert (statements(migrated_home), pdf(migrated_home)) == (before, printed)
+    assert verified(migrated_home) == (0, "")
     assert (
-        garage.query("SELECT month, account, consumed_wh, amount_ct, flags FROM accounting")
+        migrated_home.query("SELECT month, account, consumed_wh, amount_ct, flags FROM accounting")
         == accounting
     )
 
 
-def test_a_rebuild_from_frames_leaves_closed_months_alone(garage: Home) -> None:
+def test_a_rebuild_from_frames_leaves_closed_months_alone(migrated_home: Home) -> None:
     """A charger without a clock is included: its replayed messages look new."""
-    price(garage, 30)
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
+    price(migrated_home, 30)
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
     say(
-        garage,
+        migrated_home,
         start(1_010_000, "1970-01-01T00:00:10Z"),
         stop(1_011_000, "1970-01-01T00:10:10Z"),
         start(1_020_000, NOON),
     )
-    before = statements(garage)
+    before = statements(migrated_home)
     every = "SELECT month, consumed_wh, amount_ct, stopped_at FROM accounting ORDER BY number"
-    accounting = garage.query(every)
-    price(garage, 99)
-    done = garage.run("shocpp", "rebuild", "--frames")
+    accounting = migrated_home.query(every)
+    price(migrated_home, 99)
+    done = migrated_home.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
-    assert statements(garage) == before
-    assert garage.query(every) == accounting
-    assert garage.query("SELECT count(*) FROM open_transactions") == [(1,)]
-    assert verified(garage) == (0, "")
+    assert statements(migrated_home) == before
+    assert migrated_home.query(every) == accounting
+    assert migrated_home.query("SELECT count(*) FROM open_transactions") == [(1,)]
+    assert verified(migrated_home) == (0, "")
 
 
 def test_a_record_of_a_closed_month_that_is_imported_later_is_billed_in_the_open_one(
-    garage: Home, tmp_path: Path
+    migrated_home: Home, tmp_path: Path
 ) -> None:
     """The accounting folder is one of ours that this database does not know."""
     other = Home(tmp_path / "other")
     assert other.run("shocpp", "migrate").returncode == 0
     charge(other, 1_000_000, 1_010_000)
-    close(garage)
+    close(migrated_home)
     for _ in range(2):
-        done = garage.run("shocpp", "import", str(other.folder / "accounting"))
+        done = migrated_home.run("shocpp", "import", str(other.folder / "accounting"))
         assert done.returncode == 0, done.stderr
-    rows = garage.query("SELECT month, consumed_wh, flags FROM accounting")
+    rows = migrated_home.query("SELECT month, consumed_wh, flags FROM accounting")
     assert rows == [
         (f"{NOW:%Y-%m}", 10_000, "matched without its id; late: 2026-10 is closed"),
     ]
-    assert verified(garage) == (0, "")
-    assert listed(garage) == []
+    assert verified(migrated_home) == (0, "")
+    assert listed(migrated_home) == []
 
 
 BOOKS = (
@@ -391,198 +390,208 @@ def rebuilt(home: Home, *options: str) -> None:
 
 
 @pytest.mark.parametrize("way", [("--frames",), ()], ids=["frames", "files"])
-def test_late_decisions_and_stops_survive_a_rebuild(garage: Home, way: tuple[str, ...]) -> None:
+def test_late_decisions_and_stops_survive_a_rebuild(
+    migrated_home: Home, way: tuple[str, ...]
+) -> None:
     """There are a correction of a correction, the rest of a transaction, and an orphan."""
-    price(garage, 30)
-    charge(garage, 1_000_000, 1_010_000)
+    price(migrated_home, 30)
+    charge(migrated_home, 1_000_000, 1_010_000)
     say(
-        garage,
+        migrated_home,
         start(1_010_000, "2026-10-02T05:00:00Z"),
         values(1_011_000, "2026-10-02T06:00:00Z", 20_001_010),
         start(1_012_000, "2026-10-03T05:00:00Z"),
         stop(1_020_000, "2026-10-03T09:00:00Z", 20_001_012),
     )
-    review(garage, "assign", "T2", "--account", "company-x")
-    close(garage)
-    review(garage, "correct", "1", "--wh", "9000")
-    review(garage, "correct", "5", "--wh", "8000")
-    say(garage, stop(1_022_000, "2026-10-03T12:00:00Z", 20_001_012))
-    before, books = statements(garage), garage.query(BOOKS)
-    (late,) = garage.query(
+    review(migrated_home, "assign", "T2", "--account", "company-x")
+    close(migrated_home)
+    review(migrated_home, "correct", "1", "--wh", "9000")
+    review(migrated_home, "correct", "5", "--wh", "8000")
+    say(migrated_home, stop(1_022_000, "2026-10-03T12:00:00Z", 20_001_012))
+    before, books = statements(migrated_home), migrated_home.query(BOOKS)
+    (late,) = migrated_home.query(
         "SELECT consumed_wh, amount_ct, flags FROM accounting WHERE flags LIKE 'second stop%'"
     )
     assert late == (2_000, 60, "second stop of its transaction; late: 2026-10 is closed")
-    price(garage, 99)
-    rebuilt(garage, *way)
-    assert garage.query(BOOKS) == books
-    assert statements(garage) == before
-    assert verified(garage) == (0, "")
-    rebuilt(garage)
-    assert garage.query(BOOKS) == books
+    price(migrated_home, 99)
+    rebuilt(migrated_home, *way)
+    assert migrated_home.query(BOOKS) == books
+    assert statements(migrated_home) == before
+    assert verified(migrated_home) == (0, "")
+    rebuilt(migrated_home)
+    assert migrated_home.query(BOOKS) == books
 
 
-def test_records_of_one_moment_keep_their_order_through_a_rebuild(garage: Home) -> None:
+def test_records_of_one_moment_keep_their_order_through_a_rebuild(migrated_home: Home) -> None:
     """Chargers stop in the same second, and one record is corrected before the closing."""
     for number, name in enumerate("dcba"):
         calls = start(1_000_000 + number, MORNING), stop(1_010_000, NOON)
         frames = [json.dumps([2, str(number), *call]) for number, call in enumerate(calls)]
-        garage.run("shocpp-backend", "-c", name, stdin="\n".join(frames))
-    review(garage, "correct", "2", "--wh", "5")
-    close(garage)
-    before = statements(garage)
-    rebuilt(garage)
-    assert statements(garage) == before
+        migrated_home.run("shocpp-backend", "-c", name, stdin="\n".join(frames))
+    review(migrated_home, "correct", "2", "--wh", "5")
+    close(migrated_home)
+    before = statements(migrated_home)
+    rebuilt(migrated_home)
+    assert statements(migrated_home) == before
 
 
-def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(garage: Home) -> None:
+def test_an_older_copy_and_the_files_make_the_closed_month_whole_again(migrated_home: Home) -> None:
     """A price that was set after the copy was made comes back, too."""
-    charge(garage, 1_000_000, 1_010_000)
-    copy = garage.folder / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
-    price(garage, 30)
-    close(garage)
-    before = statements(garage)
-    copy.replace(garage.database)
-    done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+    charge(migrated_home, 1_000_000, 1_010_000)
+    copy = migrated_home.folder / "copy.sqlite3"
+    assert migrated_home.run("shocpp", "backup", str(copy)).returncode == 0
+    price(migrated_home, 30)
+    close(migrated_home)
+    before = statements(migrated_home)
+    copy.replace(migrated_home.database)
+    done = migrated_home.run("shocpp", "import", str(migrated_home.folder / "accounting"))
     assert (done.returncode, done.stderr) == (0, "")
-    assert statements(garage) == before
-    assert verified(garage) == (0, "")
+    assert statements(migrated_home) == before
+    assert verified(migrated_home) == (0, "")
 
 
 def test_a_closing_that_does_not_come_back_is_closed_anew_when_a_human_says_so(
-    garage: Home,
+    migrated_home: Home,
 ) -> None:
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    (record,) = garage.record_files()
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    (record,) = migrated_home.record_files()
     record.unlink()
-    garage.database.unlink()
-    done = garage.run("shocpp", "rebuild")
+    migrated_home.database.unlink()
+    done = migrated_home.run("shocpp", "rebuild")
     assert done.returncode == 1
     assert "1 records were closed, and there are 0; import it again once that is" in done.stderr
-    again = garage.run("shocpp", "close", "2026", "10")
+    again = migrated_home.run("shocpp", "close", "2026", "10")
     assert again.returncode == 2
     assert "it names the reason for each file that it refuses" in again.stderr
-    file = garage.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
-    file.rename(garage.folder / file.name)
-    assert "2026-10 is closed: 0 records, link 1, " in close(garage)
-    assert verified(garage) == (0, "")
+    file = migrated_home.folder / "accounting" / "2026" / "10" / "00_closed_2026_10.json"
+    file.rename(migrated_home.folder / file.name)
+    assert "2026-10 is closed: 0 records, link 1, " in close(migrated_home)
+    assert verified(migrated_home) == (0, "")
 
 
 @pytest.mark.parametrize("again", ["import", "rebuild"])
 def test_an_import_into_a_closed_month_that_was_cut_off_harms_nothing(
-    garage: Home, again: str
+    migrated_home: Home, again: str
 ) -> None:
     """The record has a file in the open month, and its old file is still there."""
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    old = migrated_home.folder / "accounting" / "2026" / "10" / SEEDS_NAME
     old.write_text(json.dumps(SEEDS))
-    folder = str(garage.folder / "accounting")
-    assert garage.run("shocpp", "import", folder).returncode == 0
+    folder = str(migrated_home.folder / "accounting")
+    assert migrated_home.run("shocpp", "import", folder).returncode == 0
     aside = old.with_name(f"{old.name}.superseded")
     shutil.copy(aside, old)
-    books = garage.query(BOOKS)
+    books = migrated_home.query(BOOKS)
     if again == "import":
-        assert garage.run("shocpp", "import", folder).returncode == 0
+        assert migrated_home.run("shocpp", "import", folder).returncode == 0
         assert not old.exists()
-    rebuilt(garage)
-    assert garage.query(BOOKS) == books
-    assert verified(garage) == (0, "")
+    rebuilt(migrated_home)
+    assert migrated_home.query(BOOKS) == books
+    assert verified(migrated_home) == (0, "")
 
 
 def test_a_rebuild_restores_imported_records_of_a_closed_month(
-    garage: Home,
+    migrated_home: Home,
 ) -> None:
     """The seed's file has neither the charger nor the index of the account."""
-    old = garage.folder / "accounting" / "2026" / "10" / SEEDS_NAME
+    old = migrated_home.folder / "accounting" / "2026" / "10" / SEEDS_NAME
     old.parent.mkdir(parents=True)
     old.write_text(json.dumps(SEEDS))
-    folder = str(garage.folder / "accounting")
-    assert garage.run("shocpp", "import", folder, "-c", "garage").returncode == 0
+    folder = str(migrated_home.folder / "accounting")
+    assert migrated_home.run("shocpp", "import", folder, "-c", "garage").returncode == 0
     assert json.loads(old.read_text()) == SEEDS
-    close(garage)
-    before = statements(garage)
-    garage.tags_file.unlink()
-    rebuilt(garage)
-    assert statements(garage) == before
-    assert verified(garage) == (0, "")
+    close(migrated_home)
+    before = statements(migrated_home)
+    migrated_home.tags_file.unlink()
+    rebuilt(migrated_home)
+    assert statements(migrated_home) == before
+    assert verified(migrated_home) == (0, "")
 
 
-def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(garage: Home) -> None:
+def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(
+    migrated_home: Home,
+) -> None:
     """A server reads the record without a price, and meanwhile another process sets one."""
-    charge(garage, 1_000_000, 1_010_000)
-    change(garage, "UPDATE accounting_record SET exported_ms = NULL")
-    price(garage, 30)
-    with open_database(garage.database) as db:
+    charge(migrated_home, 1_000_000, 1_010_000)
+    change(migrated_home, "UPDATE accounting_record SET exported_ms = NULL")
+    price(migrated_home, 30)
+    with open_database(migrated_home.database) as db:
         waiting = records.unexported(db, 9)
         with db.writing():
-            posting(db, garage.settings).price_unpriced("2026-10", 1_790_000_000_000)
+            posting(db, migrated_home.settings).price_unpriced("2026-10", 1_790_000_000_000)
         with db.writing():
             records.mark_exported(db, waiting, 1_790_000_000_000)
-        write_files(db, garage.settings)
-    (file,) = garage.record_files()
+        write_files(db, migrated_home.settings)
+    (file,) = migrated_home.record_files()
     assert json.loads(file.read_text())["price"]["amount_ct"] == 300
 
 
-def test_a_month_is_not_closed_by_mistake_with_records_without_a_price(garage: Home) -> None:
+def test_a_month_is_not_closed_by_mistake_with_records_without_a_price(migrated_home: Home) -> None:
     """family-y has a tariff, but not for all the time in which its energy flowed."""
-    (garage.folder / "conf" / "tariffs.json").write_text(
+    (migrated_home.folder / "conf" / "tariffs.json").write_text(
         json.dumps({"tariffs": [{**TARIFFS["tariffs"][0], "valid_from": "2026-10-02"}]})
     )
-    charge(garage, 1_000_000, 1_010_000)
-    charge(garage, 1_010_000, 1_020_000, "2026-10-02")
-    error = refused(garage, "shocpp", "close", "2026", "10")
+    charge(migrated_home, 1_000_000, 1_010_000)
+    charge(migrated_home, 1_010_000, 1_020_000, "2026-10-02")
+    error = refused(migrated_home, "shocpp", "close", "2026", "10")
     assert error.startswith("10000 Wh of family-y have no price; write a tariff that holds")
-    assert garage.query("SELECT count(*) FROM closed_month") == [(0,)]
-    assert garage.run("shocpp", "close", "2026", "10", "--unpriced").returncode == 0
+    assert migrated_home.query("SELECT count(*) FROM closed_month") == [(0,)]
+    assert migrated_home.run("shocpp", "close", "2026", "10", "--unpriced").returncode == 0
 
 
-def test_a_record_is_decided_on_by_its_file_name(garage: Home) -> None:
+def test_a_record_is_decided_on_by_its_file_name(migrated_home: Home) -> None:
     """Numbers change in a rebuild, file names do not."""
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
-    (record,) = json.loads(statements(garage)["json"])["records"]
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
+    (record,) = json.loads(statements(migrated_home)["json"])["records"]
     name = record["file_name"].removesuffix(".json")
-    assert f";{name}\r\n" in statements(garage)["csv"].replace("\n", "\r\n").replace("\r\r", "\r")
-    review(garage, "correct", name, "--wh", "9000")
-    assert garage.query("SELECT entry, consumed_wh FROM accounting ORDER BY number") == [
+    assert f";{name}\r\n" in statements(migrated_home)["csv"].replace("\n", "\r\n").replace(
+        "\r\r", "\r"
+    )
+    review(migrated_home, "correct", name, "--wh", "9000")
+    assert migrated_home.query("SELECT entry, consumed_wh FROM accounting ORDER BY number") == [
         ("record", 10_000),
         ("reversal", -10_000),
         ("replacement", 9_000),
     ]
     error = refused(
-        garage, "shocpp", "review", "dismiss", "1790838600-000000000000", "--why", "a slip"
+        migrated_home, "shocpp", "review", "dismiss", "1790838600-000000000000", "--why", "a slip"
     )
     assert error == "there is no record 1790838600-000000000000; see: shocpp review\n"
 
 
-def test_the_meters_agree_across_a_correction_of_a_closed_month(garage: Home) -> None:
+def test_the_meters_agree_across_a_correction_of_a_closed_month(migrated_home: Home) -> None:
     """The audit of October keeps its energy; the open month has the correction."""
-    charge(garage, 1_000_000, 1_010_000)
-    close(garage)
+    charge(migrated_home, 1_000_000, 1_010_000)
+    close(migrated_home)
     today = f"{NOW:%Y-%m}"
-    say(garage, start(1_010_000, f"{today}-01T05:00:00Z"), stop(1_015_000, f"{today}-01T06:00:00Z"))
-    review(garage, "correct", "1", "--wh", "9000")
-    audited = garage.query(
+    say(
+        migrated_home,
+        start(1_010_000, f"{today}-01T05:00:00Z"),
+        stop(1_015_000, f"{today}-01T06:00:00Z"),
+    )
+    review(migrated_home, "correct", "1", "--wh", "9000")
+    audited = migrated_home.query(
         "SELECT month, meter_wh, booked_wh, gap_wh FROM audit ORDER BY year, month"
     )
     assert audited == [(10, 9_000, 9_000, 0), (NOW.month, 6_000, 5_000, 1_000)]
-    text = garage.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
+    text = migrated_home.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
     assert "Gesamt :                                4,000 kWh" in text
     assert "garage: 5,000 abgerechnet + 1,000 Lücken = 6,000 kWh gezählt, dazu -1,000" in text
 
 
-def test_a_rebuild_restores_values_that_were_signed_after_the_stop(garage: Home) -> None:
+def test_a_rebuild_restores_values_that_were_signed_after_the_stop(migrated_home: Home) -> None:
     """The statement of a later correction counts them."""
-    charge(garage, 1_000_000, 1_010_000)
+    charge(migrated_home, 1_000_000, 1_010_000)
     sampled = {"value": "OCMF|{}|{}", "format": "SignedData", "context": "Transaction.End"}
     signed = {"timestamp": "2026-10-01T10:00:01Z", "sampledValue": [sampled]}
     payload = {"connectorId": 1, "transactionId": 20_001_000, "meterValue": [signed]}
-    say(garage, ("MeterValues", payload))
-    review(garage, "correct", "1", "--wh", "9000")
-    close(garage)
-    before = statements(garage)
+    say(migrated_home, ("MeterValues", payload))
+    review(migrated_home, "correct", "1", "--wh", "9000")
+    close(migrated_home)
+    before = statements(migrated_home)
     assert [row["signed"] for row in json.loads(before["json"])["records"]] == [0, 1, 1]
-    rebuilt(garage)
-    assert statements(garage) == before
+    rebuilt(migrated_home)
+    assert statements(migrated_home) == before

@@ -13,7 +13,7 @@ from shocpp.bookkeeping.posting import Posted, location_in, open_ms
 from shocpp.language.dates import month_of
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
-from tests.reports.test_month import Office, charge
+from tests.world.desk import Office, charge
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -158,7 +158,7 @@ def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:
     sent = office.start(1_000)
     office.later(1 - 1 / 3600)
     read = {"timestamp": office.time(), "sampledValue": [{"value": "9000"}]}
-    office.say("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": [read]})
+    office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": [read]})
     office.later(0.5)
     office.stop(sent, 11_000)
     assert office.query("SELECT rate, wh, amount_ct FROM prices ORDER BY part") == [

@@ -13,8 +13,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from shocpp.ocpp.passwords import password_hash
-from tests.whole.test_quirks import OCPP16, UPGRADE, RawCharger
 from tests.world.charger import Charger
+from tests.world.connections import OCPP16, UPGRADE, RawCharger
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
@@ -27,7 +27,7 @@ elsewhere = pytest.mark.parametrize("processes", [1, 2])
 
 
 @contextmanager
-def garage(
+def connected(
     server: Server, headers: dict[str, str], name: str = "garage"
 ) -> Iterator[ClientConnection]:
     """Connect with this name in the address, by default as the garage."""
@@ -70,7 +70,7 @@ def test_without_passwords_a_living_connection_keeps_its_name(
     with Charger(server, "garage", headers=HOME) as victim:
         victim.boot()
         transaction = victim.begin("3333", 9_042_000)
-        with garage(other, ELSEWHERE) as thief:
+        with connected(other, ELSEWHERE) as thief:
             stop = {"transactionId": transaction, "meterStop": 9_999_000, "timestamp": "2026-10-02"}
             thief.send(json.dumps([2, "1", "StopTransaction", stop]))
             with pytest.raises(ConnectionClosed) as closed:
@@ -94,7 +94,7 @@ def test_without_passwords_a_dead_connection_loses_its_name(
     with RawCharger(server, b"/garage", *UPGRADE, OCPP16, address) as dead:
         dead.ask("Heartbeat", {})
         # Its network has failed: no ping is answered, and no connection is closed.
-        with garage(other, ELSEWHERE) as new:
+        with connected(other, ELSEWHERE) as new:
             assert "currentTime" in heartbeat(new)
             assert holder(home) == "198.51.100.9"
 
@@ -103,13 +103,13 @@ def test_a_connection_whose_end_could_not_be_written_keeps_no_name(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve)
-    with garage(server, HOME) as lost:
+    with connected(server, HOME) as lost:
         heartbeat(lost)
         with closing(sqlite3.connect(home.database)) as db, db:
             db.execute("UPDATE connection SET token = 'lost'")
     wait_for(lambda: "garage is disconnected" in server.log())
     assert holder(home) == "192.0.2.7"
-    with garage(server, ELSEWHERE) as new:
+    with connected(server, ELSEWHERE) as new:
         assert "currentTime" in heartbeat(new)
         assert holder(home) == "198.51.100.9"
 
@@ -119,9 +119,9 @@ def test_from_the_same_address_the_newest_wins_at_once(
     home: Home, serve: Callable[..., Server], processes: int
 ) -> None:
     server, other = start(home, serve, processes)
-    with garage(server, HOME) as old:
+    with connected(server, HOME) as old:
         heartbeat(old)
-        with garage(other, HOME) as new:
+        with connected(other, HOME) as new:
             assert "currentTime" in heartbeat(new)
             with pytest.raises(ConnectionClosed) as closed:
                 old.recv(10)
@@ -134,10 +134,10 @@ def test_with_its_password_a_charger_wins_at_once_from_anywhere(
     home: Home, serve: Callable[..., Server], processes: int
 ) -> None:
     server, other = start(home, serve, processes, password=True)
-    with garage(server, HOME | KEY) as old:
+    with connected(server, HOME | KEY) as old:
         heartbeat(old)
         begun = time.monotonic()
-        with garage(other, ELSEWHERE | KEY) as new:
+        with connected(other, ELSEWHERE | KEY) as new:
             assert "currentTime" in heartbeat(new)
             assert time.monotonic() - begun < 5
             assert holder(home) == "198.51.100.9"
@@ -156,7 +156,7 @@ def test_an_outstanding_call_fails_when_its_connection_is_replaced(
             env=home.environment,
         )
         wait_for(lambda: old.calls)
-        with garage(server, ELSEWHERE | KEY) as new:
+        with connected(server, ELSEWHERE | KEY) as new:
             heartbeat(new)
             _, error = asking.communicate(timeout=15)
     assert asking.returncode == 1
@@ -167,11 +167,11 @@ def test_only_the_newest_connection_of_an_address_waits_for_a_name(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve)
-    with garage(server, HOME) as held, ExitStack() as line:
+    with connected(server, HOME) as held, ExitStack() as line:
         heartbeat(held)
-        first = line.enter_context(garage(server, ELSEWHERE))
+        first = line.enter_context(connected(server, ELSEWHERE))
         begun = time.monotonic()
-        line.enter_context(garage(server, ELSEWHERE))
+        line.enter_context(connected(server, ELSEWHERE))
         with pytest.raises(ConnectionClosed):
             first.recv(15)
         assert time.monotonic() - begun < 4
@@ -186,21 +186,21 @@ def test_a_renamed_connection_is_not_closed_for_a_newer_waiting_one(
     boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "G-1"}
     with ExitStack() as line:
 
-        def connected(headers: dict[str, str], name: str) -> ClientConnection:
-            client = line.enter_context(garage(server, headers, name))
+        def booted(headers: dict[str, str], name: str) -> ClientConnection:
+            client = line.enter_context(connected(server, headers, name))
             client.send(json.dumps([2, "b", "BootNotification", boot]))
             return client
 
-        connected(HOME, "garage").recv(15)
+        booted(HOME, "garage").recv(15)
         # The serial is the garage's, so a charger without a name is named by its address.
         for _ in range(6):
-            replaced = connected(ELSEWHERE, "")
+            replaced = booted(ELSEWHERE, "")
             replaced.recv(15)
-        waited = connected(ELSEWHERE, "")
+        waited = booted(ELSEWHERE, "")
         time.sleep(0.5)
         replaced.close()
         assert "Accepted" in waited.recv(15)
-        connected(ELSEWHERE, "")
+        booted(ELSEWHERE, "")
         time.sleep(1)
         assert "currentTime" in heartbeat(waited)
 
@@ -210,10 +210,10 @@ def test_frequent_takeovers_are_slowed_down(home: Home, serve: Callable[..., Ser
     with ExitStack() as line:
         for number in range(6):
             headers = ELSEWHERE if number % 2 else HOME
-            newest = line.enter_context(garage(server, headers | KEY))
+            newest = line.enter_context(connected(server, headers | KEY))
             heartbeat(newest)
         begun = time.monotonic()
-        with garage(server, ELSEWHERE | KEY) as next_one, pytest.raises(ConnectionClosed):
+        with connected(server, ELSEWHERE | KEY) as next_one, pytest.raises(ConnectionClosed):
             next_one.recv(15)
         assert time.monotonic() - begun > 4
         assert "currentTime" in heartbeat(newest)

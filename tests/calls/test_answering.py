@@ -51,7 +51,7 @@ TIME = r"\d\d:\d\d"
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Start one server for all tests of this file."""
     home = Home(tmp_path_factory.mktemp("town") / "home")
     accounts = json.loads(home.tags_file.read_text())
@@ -62,9 +62,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def home(town: Server) -> Home:
+def home(shared_server: Server) -> Home:
     """Return the server's home."""
-    return town.home
+    return shared_server.home
 
 
 numbers = itertools.count(1)
@@ -86,9 +86,9 @@ def ask(home: Home) -> Ask:
 
 
 @pytest.fixture
-def charger(town: Server) -> Iterator[Charger]:
+def charger(shared_server: Server) -> Iterator[Charger]:
     """Connect the only charger; connector 1 is free."""
-    box = Charger(town, f"box-{next(numbers)}").boot()
+    box = Charger(shared_server, f"box-{next(numbers)}").boot()
     box.report("Available")
     yield box
     box.leave()
@@ -176,8 +176,10 @@ def test_a_charger_that_never_connected_is_a_usage_error(ask: Ask) -> None:
         ask({**START, "charge_point": "nobody"})
 
 
-def test_one_of_two_chargers_must_be_named(ask: Ask, town: Server, charger: Charger) -> None:
-    with Charger(town, "second").boot() as second:
+def test_one_of_two_chargers_must_be_named(
+    ask: Ask, shared_server: Server, charger: Charger
+) -> None:
+    with Charger(shared_server, "second").boot() as second:
         line = "Several chargers are connected, and this call names none."
         assert ask(START) == ask({"show": "power"}) == ("refused", line)
         assert ask(START, "de")[1].startswith("Mehrere Wallboxen sind verbunden")
@@ -254,9 +256,9 @@ def test_card_refused(ask: Ask, charger: Charger, id_tag: str, language: str, re
     ],
 )
 def test_card_refused_because_it_charges_elsewhere(
-    ask: Ask, town: Server, charger: Charger, language: str, line: str
+    ask: Ask, shared_server: Server, charger: Charger, language: str, line: str
 ) -> None:
-    with Charger(town, "elsewhere").boot() as elsewhere:
+    with Charger(shared_server, "elsewhere").boot() as elsewhere:
         transaction_id = elsewhere.begin("one-at-a-time", next(numbers) * 100_000)
         charger.answers["RemoteStartTransaction"] = starting(id_tag="ONE-at-a-time")
         entry = {**WAITING, "payload": {"idTag": "one-at-a-time"}, "charge_point": charger.name}
@@ -273,7 +275,7 @@ def test_card_refused_because_it_charges_elsewhere(
     ],
 )
 def test_charger_offline(
-    ask: Ask, town: Server, charger: Charger, language: str, pattern: str
+    ask: Ask, shared_server: Server, charger: Charger, language: str, pattern: str
 ) -> None:
     charger.leave()
     kind, line = ask({**WAITING, "charge_point": charger.name}, language)
@@ -335,8 +337,10 @@ def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: C
     assert "the cable is not plugged in" in ask(WAITING)[1], "the usable connector"
 
 
-def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, town: Server) -> None:
-    with Charger(town, "terse", RemoteStartTransaction={"status": "Rejected"}).boot() as terse:
+def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, shared_server: Server) -> None:
+    with Charger(
+        shared_server, "terse", RemoteStartTransaction={"status": "Rejected"}
+    ).boot() as terse:
         assert ask(WAITING) == ("refused", "terse refused: it gives no reason.")
         terse.leave()
 
@@ -403,8 +407,8 @@ def test_of_several_connectors_a_free_connector_is_awaited(ask: Ask, charger: Ch
     assert "the last transaction has not ended" in ask(WAITING)[1]
 
 
-def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, town: Server) -> None:
-    with Charger(town, "quiet") as quiet:
+def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, shared_server: Server) -> None:
+    with Charger(shared_server, "quiet") as quiet:
         quiet.ask("Heartbeat")
         assert ask(HASTY) == (
             "no_answer",
@@ -553,7 +557,7 @@ def test_there_is_nothing_to_stop(ask: Ask, charger: Charger, language: str, lin
 
 
 def test_a_go_echarger_is_started_by_its_canned_call_and_stopped_by_another(
-    town: Server, home: Home
+    shared_server: Server, home: Home
 ) -> None:
     (home.folder / "conf" / "canned.json").write_text(
         json.dumps(
@@ -568,7 +572,7 @@ def test_a_go_echarger_is_started_by_its_canned_call_and_stopped_by_another(
         run = home.run("shocpp-caller", name)
         return run.returncode, run.stdout
 
-    with ChargePoint("go-e", town.port, now=lambda: datetime.now(UTC)) as charger:
+    with ChargePoint("go-e", shared_server.port, now=lambda: datetime.now(UTC)) as charger:
         assert charger.wait_until_idle(10)
         charger.plug_in()
         assert charger.wait_until_idle(10)
@@ -784,8 +788,10 @@ def test_a_connector_is_answered_by_its_name_if_it_has_one(
         ("en", "silent-en has not reported its state yet."),
     ],
 )
-def test_a_state_that_was_never_reported(ask: Ask, town: Server, language: str, line: str) -> None:
-    with Charger(town, f"silent-{language}").boot() as silent:
+def test_a_state_that_was_never_reported(
+    ask: Ask, shared_server: Server, language: str, line: str
+) -> None:
+    with Charger(shared_server, f"silent-{language}").boot() as silent:
         assert ask({"show": "state"}, language) == ("done", line)
         silent.leave()
 

@@ -42,7 +42,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def town(shared: Server) -> Server:
+def shared_server(shared: Server) -> Server:
     """Return the shared server, without a charger and without a Call."""
     home = shared.home
     wait_for(lambda: not home.query("SELECT id FROM charge_points WHERE connected"))
@@ -52,7 +52,7 @@ def town(shared: Server) -> Server:
 
 
 @contextlib.contextmanager
-def garage(server: Server, name: str = "garage") -> Iterator[ClientConnection]:
+def booted(server: Server, name: str = "garage") -> Iterator[ClientConnection]:
     """Open the bare connection of a charger that has booted; the test sends all frames."""
     with connect_websocket(server.url(name)) as charger:
         ask(charger, "BootNotification", BOOT)
@@ -90,37 +90,39 @@ def is_out(home: Home) -> bool:
 # --- strange answers ---
 
 
-def test_a_late_answer_settles_nothing(town: Server, callers: Callable[..., Future[Run]]) -> None:
-    with garage(town) as charger:
-        late = callers(town.home, "-t", "0.4", "Reset", SOFT)
+def test_a_late_answer_settles_nothing(
+    shared_server: Server, callers: Callable[..., Future[Run]]
+) -> None:
+    with booted(shared_server) as charger:
+        late = callers(shared_server.home, "-t", "0.4", "Reset", SOFT)
         late_id, _ = asked(charger)
         refused(late.result(), 1)
         answer(charger, late_id, status="Accepted")
-        current = callers(town.home, "ClearCache")
+        current = callers(shared_server.home, "ClearCache")
         current_id, action = asked(charger)
         answer(charger, late_id, status="Accepted")
         answer(charger, current_id, status="Rejected")
         assert (action, current.result().stdout) == ("ClearCache", '{"status": "Rejected"}\n')
-    assert states(town.home) == ["expired", "answered"]
+    assert states(shared_server.home) == ["expired", "answered"]
 
 
 def test_an_answer_counts_by_its_unique_id_only_and_only_once(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(town) as charger:
-        first = callers(town.home, "Reset", SOFT)
+    with booted(shared_server) as charger:
+        first = callers(shared_server.home, "Reset", SOFT)
         unique_id, _ = asked(charger)
         answer(charger, "another", status="Rejected")
         charger.send(json.dumps([4, 7, "InternalError", "", {}]))
         answer(charger, unique_id, status="Accepted")
         answer(charger, unique_id, status="Rejected")
         assert first.result().stdout == '{"status": "Accepted"}\n'
-        second = callers(town.home, "ClearCache")
+        second = callers(shared_server.home, "ClearCache")
         second_id, _ = asked(charger)
         answer(charger, unique_id, status="Rejected")
         answer(charger, second_id, status="Accepted", note="second")
         assert json.loads(second.result().stdout)["note"] == "second"
-        answers = town.home.query("SELECT confirmation ->> 'status' FROM call")
+        answers = shared_server.home.query("SELECT confirmation ->> 'status' FROM call")
         assert answers == [("Accepted",), ("Accepted",)]
 
 
@@ -140,13 +142,13 @@ def test_an_answer_counts_by_its_unique_id_only_and_only_once(
     ],
 )
 def test_an_unreadable_answer_is_reported_in_one_line(
-    town: Server, callers: Callable[..., Future[Run]], frame: str
+    shared_server: Server, callers: Callable[..., Future[Run]], frame: str
 ) -> None:
-    with garage(town) as charger:
-        waiting = callers(town.home, "-t", "0.3", "Reset", SOFT)
+    with booted(shared_server) as charger:
+        waiting = callers(shared_server.home, "-t", "0.3", "Reset", SOFT)
         charger.send(frame.replace("ID", asked(charger)[0]))
         refused(waiting.result(), 1)
-        assert states(town.home)[-1] in ("refused", "expired")
+        assert states(shared_server.home)[-1] in ("refused", "expired")
         assert_nothing_else_comes(charger, "still there")
 
 
@@ -154,10 +156,10 @@ def test_an_unreadable_answer_is_reported_in_one_line(
     "value", ['"\\ud800"', '"\\u0000\\n\\u001b[2J"', "9" * 5_000, "1e400", "[" * 80 + "]" * 80]
 )
 def test_a_strange_value_in_a_confirmation_is_printed_as_json_on_one_line(
-    town: Server, callers: Callable[..., Future[Run]], value: str
+    shared_server: Server, callers: Callable[..., Future[Run]], value: str
 ) -> None:
-    with garage(town) as charger:
-        waiting = callers(town.home, "-t", "0.3", "GetConfiguration")
+    with booted(shared_server) as charger:
+        waiting = callers(shared_server.home, "-t", "0.3", "GetConfiguration")
         charger.send(f'[3,"{asked(charger)[0]}",{{"strange":{value}}}]')
         run = waiting.result()
         if run.returncode == 0:
@@ -175,7 +177,7 @@ def test_a_strange_value_in_a_confirmation_is_printed_as_json_on_one_line(
 def test_a_worker_killed_while_a_call_is_outstanding_leaves_it_unknown_and_wakes_the_caller(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         waiting = callers(server.home, "-t", "20", "Reset", SOFT)
         unique_id, _ = asked(charger)
         (worker,) = server.workers()
@@ -186,7 +188,7 @@ def test_a_worker_killed_while_a_call_is_outstanding_leaves_it_unknown_and_wakes
     assert "outcome unknown" in error_text
     assert states(server.home) == ["unknown"]
     wait_for(lambda: [pid for pid in server.workers() if pid != worker])
-    with garage(server) as charger:
+    with booted(server) as charger:
         answer(charger, unique_id, status="Accepted")
         assert_nothing_else_comes(charger, "not sent again")
         time.sleep(1.1)  # one poll of the switchboard
@@ -197,7 +199,7 @@ def test_a_worker_killed_while_a_call_is_outstanding_leaves_it_unknown_and_wakes
 def test_a_server_killed_while_a_call_is_outstanding_never_sends_it_again(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         waiting = callers(server.home, "-t", "20", "Reset", SOFT)
         asked(charger)
         killed_at = time.monotonic()
@@ -208,7 +210,7 @@ def test_a_server_killed_while_a_call_is_outstanding_never_sends_it_again(
         "OCPP unreachable."
     )
     server.restart()
-    with garage(server) as charger:
+    with booted(server) as charger:
         assert_nothing_else_comes(charger, "not sent again")
     assert states(server.home) == ["unknown"]
 
@@ -216,7 +218,7 @@ def test_a_server_killed_while_a_call_is_outstanding_never_sends_it_again(
 def test_a_server_killed_with_the_caller_settles_the_call_after_its_restart(
     server: Server,
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         caller = subprocess.Popen(
             [BIN / "shocpp-command", "-t", "60", "Reset", SOFT],
             env=server.home.environment,
@@ -229,42 +231,42 @@ def test_a_server_killed_with_the_caller_settles_the_call_after_its_restart(
     assert states(server.home) == ["sent"]
     server.restart()
     wait_for(lambda: states(server.home) == ["unknown"])
-    with garage(server) as charger:
+    with booted(server) as charger:
         assert_nothing_else_comes(charger, "not sent again")
 
 
 def test_a_charger_that_disconnects_while_a_call_is_outstanding_leaves_it_unknown(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(town) as charger:
-        waiting = callers(town.home, "-t", "20", "Reset", SOFT)
+    with booted(shared_server) as charger:
+        waiting = callers(shared_server.home, "-t", "20", "Reset", SOFT)
         unique_id, _ = asked(charger)
     error_text = refused(waiting.result(), 1)
     assert error_text.startswith("outcome unknown: it was sent, then the connection ended")
-    with garage(town) as charger:
+    with booted(shared_server) as charger:
         answer(charger, unique_id, status="Accepted")
         assert_nothing_else_comes(charger, "not sent again")
-    assert states(town.home) == ["unknown"]
+    assert states(shared_server.home) == ["unknown"]
 
 
 def test_a_newer_connection_does_not_settle_a_call_of_the_older_one(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(town) as older:
-        waiting = callers(town.home, "-t", "20", "Reset", SOFT)
+    with booted(shared_server) as older:
+        waiting = callers(shared_server.home, "-t", "20", "Reset", SOFT)
         unique_id, _ = asked(older)
-        with garage(town) as newer:
+        with booted(shared_server) as newer:
             answer(newer, unique_id, status="Accepted")
             assert close_code(older) == 1008
             assert "outcome unknown" in refused(waiting.result(), 1)
             assert_nothing_else_comes(newer, "not sent again")
-    assert states(town.home) == ["unknown"]
+    assert states(shared_server.home) == ["unknown"]
 
 
 def test_a_stopped_server_does_not_keep_callers_waiting(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger, connect_websocket(server.url("mute")) as mute:
+    with booted(server) as charger, connect_websocket(server.url("mute")) as mute:
         ask(mute, "Heartbeat", {})
         out = callers(server.home, "-t", "20", "-c", "garage", "Reset", SOFT)
         asked(charger)
@@ -281,7 +283,7 @@ def test_a_stopped_server_does_not_keep_callers_waiting(
 def test_a_hanging_worker_costs_the_caller_its_timeout_and_sends_nothing_afterwards(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         # A worker that is stopped in the middle of a write would keep the database locked.
         time.sleep(0.3)
         (worker,) = server.workers()
@@ -302,7 +304,7 @@ def test_a_hanging_worker_costs_the_caller_its_timeout_and_sends_nothing_afterwa
 def test_a_locked_database_is_reported_in_one_line(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         out = callers(server.home, "-t", "1", "Reset", SOFT)
         unique_id, _ = asked(charger)
         with contextlib.closing(sqlite3.connect(server.home.database)) as other:
@@ -323,24 +325,24 @@ def test_a_locked_database_is_reported_in_one_line(
 
 
 def test_a_call_for_a_charger_that_has_not_booted_expires_and_is_not_sent_later(
-    town: Server,
+    shared_server: Server,
 ) -> None:
-    with connect_websocket(town.url("garage")) as charger:
+    with connect_websocket(shared_server.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
-        error_text = refused(command(town.home, "-t", "0.5", "Reset", SOFT), 1)
+        error_text = refused(command(shared_server.home, "-t", "0.5", "Reset", SOFT), 1)
         assert error_text.startswith("OCPP unreachable. No answer in 0.5 s: it was never sent")
         ask(charger, "BootNotification", BOOT, "2")
         assert_nothing_else_comes(charger, "not sent later")
-    assert states(town.home) == ["expired"]
+    assert states(shared_server.home) == ["expired"]
 
 
 def test_a_call_waits_for_the_answer_to_the_boot_notification(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with connect_websocket(town.url("garage")) as charger:
+    with connect_websocket(shared_server.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
-        waiting = callers(town.home, "Reset", SOFT)
-        wait_for(lambda: states(town.home) == ["queued"])
+        waiting = callers(shared_server.home, "Reset", SOFT)
+        wait_for(lambda: states(shared_server.home) == ["queued"])
         assert_nothing_else_comes(charger, "still quiet")
         ask(charger, "BootNotification", BOOT, "2")
         answer(charger, asked(charger)[0], status="Accepted")
@@ -348,18 +350,18 @@ def test_a_call_waits_for_the_answer_to_the_boot_notification(
 
 
 def test_each_of_several_callers_gets_its_own_answer_in_the_order_of_the_calls(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(town) as charger:
+    with booted(shared_server) as charger:
         waiting = []
         for number in range(4):
             key = json.dumps({"key": [f"key {number}"]})
-            waiting.append(callers(town.home, "-t", "20", "GetConfiguration", key))
-            wait_for(lambda: len(states(town.home)) == len(waiting))
+            waiting.append(callers(shared_server.home, "-t", "20", "GetConfiguration", key))
+            wait_for(lambda: len(states(shared_server.home)) == len(waiting))
         for number in range(4):
             unique_id, _ = asked(charger)
             assert_nothing_else_comes(charger, f"only one at a time {number}")
-            assert states(town.home)[number:] == ["sent"] + ["queued"] * (3 - number)
+            assert states(shared_server.home)[number:] == ["sent"] + ["queued"] * (3 - number)
             answer(charger, unique_id, unknownKey=[f"answer {number}"])
         for number, caller in enumerate(waiting):
             assert json.loads(caller.result().stdout) == {"unknownKey": [f"answer {number}"]}
@@ -368,7 +370,7 @@ def test_each_of_several_callers_gets_its_own_answer_in_the_order_of_the_calls(
 def test_calls_of_one_poll_go_out_in_the_order_they_were_queued(
     server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with garage(server) as charger:
+    with booted(server) as charger:
         # A worker that is stopped in the middle of a write would keep the database locked.
         time.sleep(0.3)
         (worker,) = server.workers()
@@ -389,36 +391,39 @@ def test_calls_of_one_poll_go_out_in_the_order_they_were_queued(
 
 
 def test_a_silent_charger_does_not_delay_the_calls_of_others(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with Charger(town, "silent", Reset=None).boot() as silent, Charger(town, "quick").boot():
-        out = callers(town.home, "-t", "20", "-c", "silent", "Reset", SOFT)
-        wait_for(lambda: is_out(town.home))
-        assert command(town.home, "-c", "quick", "Reset", SOFT).returncode == 0
-        assert is_out(town.home)
+    with (
+        Charger(shared_server, "silent", Reset=None).boot() as silent,
+        Charger(shared_server, "quick").boot(),
+    ):
+        out = callers(shared_server.home, "-t", "20", "-c", "silent", "Reset", SOFT)
+        wait_for(lambda: is_out(shared_server.home))
+        assert command(shared_server.home, "-c", "quick", "Reset", SOFT).returncode == 0
+        assert is_out(shared_server.home)
         silent.send([3, silent.call_ids[0], {"status": "Accepted"}])
         assert out.result().returncode == 0
 
 
 def test_a_call_behind_an_unanswered_one_goes_out_when_that_has_expired(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with Charger(town, "garage", Reset=None).boot() as charger:
-        first = callers(town.home, "-t", "0.7", "Reset", SOFT)
-        wait_for(lambda: is_out(town.home))
-        assert command(town.home, "ClearCache").returncode == 0
+    with Charger(shared_server, "garage", Reset=None).boot() as charger:
+        first = callers(shared_server.home, "-t", "0.7", "Reset", SOFT)
+        wait_for(lambda: is_out(shared_server.home))
+        assert command(shared_server.home, "ClearCache").returncode == 0
         refused(first.result(), 1)
         assert [action for action, _ in charger.calls] == ["Reset", "ClearCache"]
-    assert states(town.home) == ["expired", "answered"]
+    assert states(shared_server.home) == ["expired", "answered"]
 
 
 def test_a_caller_that_gives_up_while_queued_is_not_served_later(
-    town: Server, callers: Callable[..., Future[Run]]
+    shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with Charger(town, "garage", Reset=None).boot() as charger:
-        first = callers(town.home, "-t", "20", "Reset", SOFT)
-        wait_for(lambda: is_out(town.home))
-        assert "never sent" in refused(command(town.home, "-t", "0.3", "ClearCache"), 1)
+    with Charger(shared_server, "garage", Reset=None).boot() as charger:
+        first = callers(shared_server.home, "-t", "20", "Reset", SOFT)
+        wait_for(lambda: is_out(shared_server.home))
+        assert "never sent" in refused(command(shared_server.home, "-t", "0.3", "ClearCache"), 1)
         charger.send([3, charger.call_ids[0], {"status": "Accepted"}])
         assert first.result().returncode == 0
         charger.ask("Heartbeat")

@@ -25,7 +25,7 @@ from tests.world.home import Home
 from tests.world.machine import wait_for
 
 
-class Charger:
+class SocketCharger:
     """A charger on the other end of an adopted socket."""
 
     def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
@@ -72,7 +72,7 @@ def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchb
 def test_a_silent_charger_is_pinged_and_dropped_after_three_intervals(
     home: Home, switchboard: Switchboard
 ) -> None:
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     events = list(charger.events(5))
     assert len([event for event in events if isinstance(event, Ping)]) == 3
     assert events[-1] == "gone"
@@ -80,14 +80,14 @@ def test_a_silent_charger_is_pinged_and_dropped_after_three_intervals(
 
 
 def test_a_charger_that_never_pongs_but_talks_stays(switchboard: Switchboard) -> None:
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     for number in range(10):
         charger.send(f'[2,"{number}","Heartbeat",{{}}]')
         assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
 
 
 def test_a_charger_that_does_not_read_its_answers_is_closed(switchboard: Switchboard) -> None:
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     charger.socket.settimeout(0.2)
     begun = time.monotonic()
     while time.monotonic() - begun < 20:
@@ -122,7 +122,7 @@ def test_a_charger_without_identity_and_serial_is_named_by_its_address(
 
 
 def test_a_close_of_the_charger_is_answered(switchboard: Switchboard) -> None:
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     charger.socket.sendall(charger.wire.send(CloseConnection(code=1000)))
     events = list(charger.events(5))
     assert isinstance(events[0], CloseConnection)
@@ -137,7 +137,7 @@ def test_a_bug_in_an_action_is_answered_internal_error_and_for_energy_closes(
 
     for action in ("DataTransfer", "StopTransaction"):
         monkeypatch.setitem(ACTIONS, action, mistaken)
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     charger.send('[2,"1","DataTransfer",{"vendorId":"x"}]')
     (answer,) = [event for event in charger.events(0.3) if isinstance(event, TextMessage)]
     assert answer.data == '[4,"1","InternalError","",{}]'
@@ -149,7 +149,7 @@ def test_a_bug_in_an_action_is_answered_internal_error_and_for_energy_closes(
 def test_reading_a_flood_pauses_while_the_database_is_locked(
     home: Home, switchboard: Switchboard
 ) -> None:
-    charger = Charger(switchboard, "garage")
+    charger = SocketCharger(switchboard, "garage")
     charger.send('[2,"0","Heartbeat",{}]')
     assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
     heartbeats = 100_000

@@ -124,9 +124,9 @@ def test_records_of_a_lost_database_are_reported_and_imported(
             file.unlink()
     server = serve()
     remedy = f"shocpp import {home.folder / 'accounting'}"
-    assert f"1 files there are not in the books; take them in with: {remedy}" in server.log()
+    assert f"1 files there are not in the books; import them with: {remedy}" in server.log()
     (sentence,) = wrong(home)
-    assert sentence.endswith(f"are not in the books; take them in with: {remedy}")
+    assert sentence.endswith(f"are not in the books; import them with: {remedy}")
     assert home.run(*remedy.split()).returncode == 0
     assert wrong(home) == []
     assert home.query("SELECT account, consumed_wh FROM accounting") == [("unassigned", 4_000)]

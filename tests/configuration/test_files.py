@@ -13,10 +13,8 @@ from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
-from tests.bookkeeping.test_review import MORNING, NOON, garage, say, start, stop
 from tests.world.home import Home
-
-__all__ = ["garage"]
+from tests.world.visits import MORNING, NOON, say, start, stop
 
 READERS: dict[str, Callable[[Path], object]] = {
     "tariffs.json": load_tariffs,
@@ -43,14 +41,14 @@ def test_a_file_that_never_ends_is_not_read(tmp_path: Path) -> None:
         conf_text(path)
 
 
-def test_a_stop_is_booked_while_the_prices_file_is_a_pipe(garage: Home) -> None:
+def test_a_stop_is_booked_while_the_prices_file_is_a_pipe(migrated_home: Home) -> None:
     """The record has no price until there is a file, and the charger does not wait for it."""
-    path = garage.folder / "conf" / "tariffs.json"
+    path = migrated_home.folder / "conf" / "tariffs.json"
     os.mkfifo(path)
-    say(garage, start(1_000_000, MORNING), stop(1_010_000, NOON))
-    assert garage.query("SELECT consumed_wh, amount_ct FROM accounting") == [(10_000, None)]
+    say(migrated_home, start(1_000_000, MORNING), stop(1_010_000, NOON))
+    assert migrated_home.query("SELECT consumed_wh, amount_ct FROM accounting") == [(10_000, None)]
     path.unlink()
     tariff = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 30}
     path.write_text(json.dumps({"tariffs": [tariff]}))
-    assert garage.run("shocpp-summary", "2026", "10").returncode == 0
-    assert garage.query("SELECT amount_ct FROM accounting") == [(300,)]
+    assert migrated_home.run("shocpp-summary", "2026", "10").returncode == 0
+    assert migrated_home.query("SELECT amount_ct FROM accounting") == [(300,)]

@@ -28,11 +28,11 @@ from shocpp.recovery.rebuild import Rebuilt
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
-from tests.bookkeeping.test_bookkeeping import Desk
-from tests.bookkeeping.test_review import listed, say, start, stop, sums, values
+from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
+from tests.world.visits import listed, say, start, stop, sums, values
 
 DAY = "2026-10-{:02}T{:02}:00:00Z"
 BOTH = pytest.mark.parametrize("way", ["files", "frames"])
@@ -56,7 +56,7 @@ EVENINGS = (
 
 
 @pytest.fixture
-def garage(home: Home) -> Home:
+def charged_home(home: Home) -> Home:
     """A home whose charger has charged for a week, in all ways."""
     migrate(home.database, now_ms())
     say(home, *[call for evening in EVENINGS for call in evening])
@@ -134,77 +134,79 @@ def replay(home: Home) -> list[Any]:
 
 
 def test_a_decision_on_a_decision_comes_back_although_the_clock_was_set_back_between_them(
-    garage: Home, monkeypatch: pytest.MonkeyPatch
+    charged_home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tomorrow_ms = now_ms() + 86_400_000
     with monkeypatch.context() as clock:
         clock.setattr(review, "now_ms", lambda: tomorrow_ms)
-        decide(garage, ("assign", "2", "family-y"))
-    ((last,),) = garage.query("SELECT max(number) FROM accounting")
-    decide(garage, ("correct", str(last), Measured(consumed_wh=700), None))
-    before = Counter(garage.query(BOOKS[0]))
-    lose(garage)
-    assert made_again(garage, "files").restored.refused == []
-    assert Counter(garage.query(BOOKS[0])) == before
+        decide(charged_home, ("assign", "2", "family-y"))
+    ((last,),) = charged_home.query("SELECT max(number) FROM accounting")
+    decide(charged_home, ("correct", str(last), Measured(consumed_wh=700), None))
+    before = Counter(charged_home.query(BOOKS[0]))
+    lose(charged_home)
+    assert made_again(charged_home, "files").restored.refused == []
+    assert Counter(charged_home.query(BOOKS[0])) == before
 
 
 @pytest.mark.parametrize("imported", [True, False])
 def test_of_two_decisions_on_one_record_the_later_one_holds(
-    garage: Home, tmp_path: Path, imported: bool
+    charged_home: Home, tmp_path: Path, imported: bool
 ) -> None:
     """An older copy of the database was used again, which did not have the first decision."""
     copy = tmp_path / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
-    decide(garage, ("assign", "2", "company-z"))
-    lose(garage)
-    garage.database.parent.mkdir()
-    shutil.copy(copy, garage.database)
-    decide(garage, ("assign", "2", "family-y"))
-    before = books(garage)[:2]
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
+    decide(charged_home, ("assign", "2", "company-z"))
+    lose(charged_home)
+    charged_home.database.parent.mkdir()
+    shutil.copy(copy, charged_home.database)
+    decide(charged_home, ("assign", "2", "family-y"))
+    before = books(charged_home)[:2]
     if imported:
-        done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+        done = charged_home.run("shocpp", "import", str(charged_home.folder / "accounting"))
         assert done.returncode == 1
         assert "was decided in another way since" in done.stderr
         assert "Traceback" not in done.stderr
-        assert books(garage)[:2] == before
-    lose(garage)
-    rebuilt = made_again(garage, "files")
+        assert books(charged_home)[:2] == before
+    lose(charged_home)
+    rebuilt = made_again(charged_home, "files")
     assert bool(rebuilt.restored.refused) is not imported
-    assert books(garage)[:2] == before
-    assert len(list((garage.folder / "accounting").glob("*/*/*.superseded"))) == 2
+    assert books(charged_home)[:2] == before
+    assert len(list((charged_home.folder / "accounting").glob("*/*/*.superseded"))) == 2
 
 
-def test_a_rebuild_sets_last_seen_to_the_time_of_the_last_record(garage: Home) -> None:
-    lose(garage)
-    made_again(garage, "files")
-    assert garage.query("SELECT last_heard FROM charge_points") == garage.query(
+def test_a_rebuild_sets_last_seen_to_the_time_of_the_last_record(charged_home: Home) -> None:
+    lose(charged_home)
+    made_again(charged_home, "files")
+    assert charged_home.query("SELECT last_heard FROM charge_points") == charged_home.query(
         "SELECT max(booked_at) FROM accounting"
     )
 
 
-def test_a_lost_database_comes_back_from_its_files(garage: Home) -> None:
-    decide(garage, *DECISIONS)
-    say(garage, stop(312_000, at(7, 9)))
-    before = books(garage, *METERS)
-    lose(garage)
-    done = garage.run("shocpp", "rebuild")
+def test_a_lost_database_comes_back_from_its_files(charged_home: Home) -> None:
+    decide(charged_home, *DECISIONS)
+    say(charged_home, stop(312_000, at(7, 9)))
+    before = books(charged_home, *METERS)
+    lose(charged_home)
+    done = charged_home.run("shocpp", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"{garage.database} is rebuilt\n"
+        f"{charged_home.database} is rebuilt\n"
         "frames and Calls are lost; open transactions are booked when they stop\n"
         "17 records taken, 0 were there, 0 refused\n"
     )
-    assert books(garage, *METERS) == before
-    assert replay(garage)
-    assert books(garage, *METERS)[:2] == before[:2]
+    assert books(charged_home, *METERS) == before
+    assert replay(charged_home)
+    assert books(charged_home, *METERS)[:2] == before[:2]
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"garbage" * 1000, "foreign", "truncated", "overwritten"], ids=str
 )
-def test_a_damaged_database_is_replaced_and_renamed(garage: Home, content: bytes | str) -> None:
-    before = books(garage)
-    path = garage.database
+def test_a_damaged_database_is_replaced_and_renamed(
+    charged_home: Home, content: bytes | str
+) -> None:
+    before = books(charged_home)
+    path = charged_home.database
     if isinstance(content, bytes):
         path.write_bytes(content)
     elif content == "foreign":
@@ -218,42 +220,42 @@ def test_a_damaged_database_is_replaced_and_renamed(garage: Home, content: bytes
         whole = path.read_bytes()
         path.write_bytes(whole[:8192] + b"\xee" * (len(whole) - 8192))
     damaged = path.read_bytes()
-    done = garage.run("shocpp", "rebuild")
+    done = charged_home.run("shocpp", "rebuild")
     assert done.returncode == 0, done.stderr
     (aside,) = path.parent.glob("shocpp.sqlite3.2*")
     assert f"the old database is {aside}" in done.stdout
     assert aside.read_bytes() == damaged
-    assert books(garage)[:2] == before[:2]
+    assert books(charged_home)[:2] == before[:2]
 
 
-def test_a_whole_database_is_not_made_again(garage: Home) -> None:
-    before = garage.database.read_bytes()
-    done = garage.run("shocpp", "rebuild")
+def test_a_whole_database_is_not_made_again(charged_home: Home) -> None:
+    before = charged_home.database.read_bytes()
+    done = charged_home.run("shocpp", "rebuild")
     assert done.returncode == 2
     assert "is whole, and nothing is to be rebuilt" in done.stderr
     assert len(done.stderr.splitlines()) == 1
-    assert garage.database.read_bytes() == before
+    assert charged_home.database.read_bytes() == before
 
 
-def test_a_whole_database_of_another_version_is_not_made_again(garage: Home) -> None:
-    with sqlite3.connect(garage.database) as db:
+def test_a_whole_database_of_another_version_is_not_made_again(charged_home: Home) -> None:
+    with sqlite3.connect(charged_home.database) as db:
         db.execute("PRAGMA user_version=2")
     db.close()
-    done = garage.run("shocpp", "rebuild")
+    done = charged_home.run("shocpp", "rebuild")
     assert done.returncode == 2
-    assert not list(garage.database.parent.glob("shocpp.sqlite3.2*"))
+    assert not list(charged_home.database.parent.glob("shocpp.sqlite3.2*"))
 
 
 @pytest.mark.parametrize("options", [(), ("--frames",)])
 def test_while_a_server_runs_nothing_is_made_again(
-    garage: Home, serve: Callable[..., Server], options: tuple[str, ...]
+    charged_home: Home, serve: Callable[..., Server], options: tuple[str, ...]
 ) -> None:
     server = serve()
-    done = garage.run("shocpp", "rebuild", *options)
+    done = charged_home.run("shocpp", "rebuild", *options)
     assert done.returncode == 2
     assert "stop the server, and begin again" in done.stderr
     assert server.stop() == 0
-    done = garage.run("shocpp", "rebuild", "--frames")
+    done = charged_home.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
 
 
@@ -264,51 +266,51 @@ def test_without_any_file_an_empty_database_is_made(home: Home) -> None:
     assert home.query("SELECT count(*) FROM accounting") == [(0,)]
 
 
-def test_ids_are_the_same_after_a_rebuild_and_nothing_is_booked_again(garage: Home) -> None:
-    before, answers = books(garage), replay(garage)
-    assert books(garage) == before
-    lose(garage)
-    made_again(garage, "files")
-    assert replay(garage) == answers
-    assert replay(garage) == answers
-    assert books(garage) == before
-    say(garage, stop(312_000, at(7, 9), 20_000_311))
-    assert sums(garage)["family-y"] == 5_000 - 1_000 + 1_500 + 1_000
+def test_ids_are_the_same_after_a_rebuild_and_nothing_is_booked_again(charged_home: Home) -> None:
+    before, answers = books(charged_home), replay(charged_home)
+    assert books(charged_home) == before
+    lose(charged_home)
+    made_again(charged_home, "files")
+    assert replay(charged_home) == answers
+    assert replay(charged_home) == answers
+    assert books(charged_home) == before
+    say(charged_home, stop(312_000, at(7, 9), 20_000_311))
+    assert sums(charged_home)["family-y"] == 5_000 - 1_000 + 1_500 + 1_000
 
 
-def test_an_open_transaction_of_a_lost_database_is_booked_from_its_id(garage: Home) -> None:
-    lose(garage)
-    made_again(garage, "files")
-    say(garage, stop(312_000, at(7, 9), 20_000_311))
-    assert garage.query("SELECT provenance, consumed_wh FROM accounting ORDER BY number DESC")[
-        0
-    ] == ("decoded", 1_000)
+def test_an_open_transaction_of_a_lost_database_is_booked_from_its_id(charged_home: Home) -> None:
+    lose(charged_home)
+    made_again(charged_home, "files")
+    say(charged_home, stop(312_000, at(7, 9), 20_000_311))
+    assert charged_home.query(
+        "SELECT provenance, consumed_wh FROM accounting ORDER BY number DESC"
+    )[0] == ("decoded", 1_000)
 
 
-def test_a_rebuild_that_was_killed_goes_on(garage: Home) -> None:
+def test_a_rebuild_that_was_killed_goes_on(charged_home: Home) -> None:
     from tests.recovery.test_restore import many
 
-    many(garage.folder / "accounting", 700)
-    before = sums(garage)
-    lose(garage)
+    many(charged_home.folder / "accounting", 700)
+    before = sums(charged_home)
+    lose(charged_home)
     process = subprocess.Popen(
         [str(BIN / "shocpp"), "rebuild"],
-        env=garage.environment,
+        env=charged_home.environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    new = garage.database.with_name("shocpp.sqlite3.rebuilt")
+    new = charged_home.database.with_name("shocpp.sqlite3.rebuilt")
     try:
         wait_for(lambda: process.poll() is not None or (new.exists() and rows_in(new) > 200))
     finally:
         process.kill()
         process.wait()
     assert process.returncode == -signal.SIGKILL
-    assert not garage.database.exists()
-    done = garage.run("shocpp", "rebuild")
+    assert not charged_home.database.exists()
+    done = charged_home.run("shocpp", "rebuild")
     assert done.returncode == 0, done.stderr
-    assert sums(garage) == before | {"family-y": before["family-y"] + 700_000}
-    assert not list(garage.database.parent.glob("*.rebuilt*"))
+    assert sums(charged_home) == before | {"family-y": before["family-y"] + 700_000}
+    assert not list(charged_home.database.parent.glob("*.rebuilt*"))
 
 
 def rows_in(path: Path) -> int:
@@ -323,40 +325,40 @@ def rows_in(path: Path) -> int:
         return 0
 
 
-def test_a_damaged_file_is_named_and_imported_once_it_is_mended(garage: Home) -> None:
-    before = books(garage)
-    damaged = garage.record_files()[0]
+def test_a_damaged_file_is_named_and_imported_once_it_is_mended(charged_home: Home) -> None:
+    before = books(charged_home)
+    damaged = charged_home.record_files()[0]
     whole = damaged.read_bytes()
     damaged.write_bytes(whole[:100])
-    lose(garage)
-    done = garage.run("shocpp", "rebuild")
+    lose(charged_home)
+    done = charged_home.run("shocpp", "rebuild")
     assert done.returncode == 1
     assert done.stderr.startswith(str(damaged))
     damaged.write_bytes(whole)
-    done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+    done = charged_home.run("shocpp", "import", str(charged_home.folder / "accounting"))
     assert done.returncode == 0
     assert "1 records taken" in done.stdout
-    assert books(garage)[:2] == before[:2]
+    assert books(charged_home)[:2] == before[:2]
 
 
-def test_a_decision_waits_for_the_file_that_it_is_about(garage: Home) -> None:
-    decide(garage, *DECISIONS)
-    before = books(garage)
-    ((name,),) = garage.query("SELECT file_name FROM accounting WHERE number = 2")
-    (missing,) = (path for path in garage.record_files() if path.name == name)
-    moved = missing.rename(garage.folder / name)
-    lose(garage)
-    rebuilt = made_again(garage, "files")
+def test_a_decision_waits_for_the_file_that_it_is_about(charged_home: Home) -> None:
+    decide(charged_home, *DECISIONS)
+    before = books(charged_home)
+    ((name,),) = charged_home.query("SELECT file_name FROM accounting WHERE number = 2")
+    (missing,) = (path for path in charged_home.record_files() if path.name == name)
+    moved = missing.rename(charged_home.folder / name)
+    lose(charged_home)
+    rebuilt = made_again(charged_home, "files")
     assert len(rebuilt.restored.refused) == 2
     assert all(
         "the record that it decides on is not in the books" in sentence
         for sentence in rebuilt.restored.refused
     )
     moved.rename(missing)
-    done = garage.run("shocpp", "import", str(garage.folder / "accounting"))
+    done = charged_home.run("shocpp", "import", str(charged_home.folder / "accounting"))
     assert done.returncode == 0
     assert "3 records taken" in done.stdout
-    assert books(garage)[:2] == before[:2]
+    assert books(charged_home)[:2] == before[:2]
 
 
 def test_the_seeds_files_do_not_go_before_ours(home: Home) -> None:
@@ -379,22 +381,22 @@ def test_the_seeds_files_do_not_go_before_ours(home: Home) -> None:
 
 
 @BOTH
-def test_decisions_hold_in_books_that_are_made_again(garage: Home, way: str) -> None:
-    decide(garage, *DECISIONS)
-    before = books(garage, *METERS)
-    files = {path: path.read_bytes() for path in garage.record_files()}
+def test_decisions_hold_in_books_that_are_made_again(charged_home: Home, way: str) -> None:
+    decide(charged_home, *DECISIONS)
+    before = books(charged_home, *METERS)
+    files = {path: path.read_bytes() for path in charged_home.record_files()}
     if way == "files":
-        lose(garage)
-    rebuilt = made_again(garage, way)
+        lose(charged_home)
+    rebuilt = made_again(charged_home, way)
     assert rebuilt.restored.refused == []
     assert rebuilt.superseded == ()
-    after = books(garage, *METERS)
+    after = books(charged_home, *METERS)
     assert after[:2] == before[:2]
     if way == "frames":
         assert after == before
-    assert {path: path.read_bytes() for path in garage.record_files()} == files
-    assert replay(garage)
-    assert books(garage)[:2] == before[:2]
+    assert {path: path.read_bytes() for path in charged_home.record_files()} == files
+    assert replay(charged_home)
+    assert books(charged_home)[:2] == before[:2]
 
 
 DAMAGE = {
@@ -410,31 +412,31 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-def test_a_ledger_damaged_by_hand_is_derived_again(garage: Home, how: str) -> None:
-    decide(garage, *DECISIONS)
-    before, answers = books(garage, *METERS), replay(garage)
-    with sqlite3.connect(garage.database) as db:
+def test_a_ledger_damaged_by_hand_is_derived_again(charged_home: Home, how: str) -> None:
+    decide(charged_home, *DECISIONS)
+    before, answers = books(charged_home, *METERS), replay(charged_home)
+    with sqlite3.connect(charged_home.database) as db:
         db.executescript(DAMAGE[how])
     db.close()
-    rebuilt = made_again(garage, "frames")
+    rebuilt = made_again(charged_home, "frames")
     assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-    assert books(garage, *METERS) == before
-    assert replay(garage) == answers
-    assert books(garage)[:2] == before[:2]
+    assert books(charged_home, *METERS) == before
+    assert replay(charged_home) == answers
+    assert books(charged_home)[:2] == before[:2]
 
 
-def test_accounts_and_ids_are_those_that_were_answered(garage: Home) -> None:
-    before, answers = books(garage), replay(garage)
+def test_accounts_and_ids_are_those_that_were_answered(charged_home: Home) -> None:
+    before, answers = books(charged_home), replay(charged_home)
     accounts = [
         {"index": 1, "account": "company-x", "ids": ["3333", "ABCD"]},
         {"index": 2, "account": "family-y", "ids": ["1111"]},
         {"index": 3, "account": "company-z", "ids": []},
     ]
-    garage.tags_file.write_text(json.dumps(accounts))
-    rebuilt = made_again(garage, "frames")
+    charged_home.tags_file.write_text(json.dumps(accounts))
+    rebuilt = made_again(charged_home, "frames")
     assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-    assert books(garage) == before
-    assert replay(garage) == answers
+    assert books(charged_home) == before
+    assert replay(charged_home) == answers
 
 
 def test_two_open_transactions_of_one_kwh_keep_their_ids(home: Home) -> None:
@@ -519,35 +521,38 @@ def test_a_card_that_was_learnt_keeps_its_transactions_also_if_their_rows_are_go
     assert books(home) == before
 
 
-def test_a_file_that_its_frames_do_not_bear_out_is_superseded(garage: Home) -> None:
-    before = books(garage)
-    path = garage.record_files()[0]
+def test_a_file_that_its_frames_do_not_bear_out_is_superseded(charged_home: Home) -> None:
+    before = books(charged_home)
+    path = charged_home.record_files()[0]
     content = json.loads(path.read_text())
     path.write_text(json.dumps(content | {"consumed_wh": 1}))
-    done = garage.run("shocpp", "rebuild", "--frames")
+    done = charged_home.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 0, done.stderr
     assert f"the frames do not confirm this file, so it is renamed: {path}" in done.stdout
-    assert books(garage) == before
+    assert books(charged_home) == before
     assert json.loads(path.read_text()) == content
     assert json.loads(path.with_name(f"{path.name}.superseded").read_text())["consumed_wh"] == 1
-    assert garage.run("shocpp", "import", str(garage.folder / "accounting")).returncode == 0
-    assert books(garage) == before
+    assert (
+        charged_home.run("shocpp", "import", str(charged_home.folder / "accounting")).returncode
+        == 0
+    )
+    assert books(charged_home) == before
 
 
 @pytest.mark.parametrize("how", ["missing", "damaged"])
 def test_a_decision_is_set_aside_when_the_file_of_its_record_is_lost(
-    garage: Home, how: str
+    charged_home: Home, how: str
 ) -> None:
-    decide(garage, ("assign", "2", "family-y"))
-    ((name,),) = garage.query("SELECT file_name FROM accounting WHERE number = 2")
-    (path,) = (path for path in garage.record_files() if path.name == name)
+    decide(charged_home, ("assign", "2", "family-y"))
+    ((name,),) = charged_home.query("SELECT file_name FROM accounting WHERE number = 2")
+    (path,) = (path for path in charged_home.record_files() if path.name == name)
     path.unlink() if how == "missing" else path.write_text("{")
-    done = garage.run("shocpp", "rebuild", "--frames")
+    done = charged_home.run("shocpp", "rebuild", "--frames")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "decide again: shocpp review" in done.stderr
-    assert sum(sums(garage).values()) == 4_000 + 1_500 + 1_000 + 500 + 1_000
-    assert "2" in {number for number, *_ in listed(garage)}
+    assert sum(sums(charged_home).values()) == 4_000 + 1_500 + 1_000 + 500 + 1_000
+    assert "2" in {number for number, *_ in listed(charged_home)}
 
 
 @BOTH
@@ -579,34 +584,36 @@ def test_a_rebuild_refuses_an_id_that_was_refused_before_an_import(home: Home) -
     assert books(home) == before
 
 
-def test_two_rebuilds_in_a_second_keep_both_old_databases(garage: Home) -> None:
-    asides = {made_again(garage, "frames").aside for _ in range(3)}
+def test_two_rebuilds_in_a_second_keep_both_old_databases(charged_home: Home) -> None:
+    asides = {made_again(charged_home, "frames").aside for _ in range(3)}
     assert len(asides) == 3
     assert all(aside is not None and aside.exists() for aside in asides)
 
 
-def test_a_damaged_database_is_not_derived_from_its_frames(garage: Home) -> None:
-    garage.database.write_bytes(garage.database.read_bytes()[:20_000])
-    done = garage.run("shocpp", "rebuild", "--frames")
+def test_a_damaged_database_is_not_derived_from_its_frames(charged_home: Home) -> None:
+    charged_home.database.write_bytes(charged_home.database.read_bytes()[:20_000])
+    done = charged_home.run("shocpp", "rebuild", "--frames")
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1
-    assert not list(garage.database.parent.glob("*.rebuilt*"))
+    assert not list(charged_home.database.parent.glob("*.rebuilt*"))
 
 
-def test_no_decision_is_written_during_a_rebuild_from_frames(garage: Home) -> None:
+def test_no_decision_is_written_during_a_rebuild_from_frames(charged_home: Home) -> None:
     tried = []
 
     def meddling(label: str, count: int) -> Any:
         if label == "frames":
             tried.append(
-                garage.run("shocpp", "review", "assign", "2", "--account", "family-y", "--why", "x")
+                charged_home.run(
+                    "shocpp", "review", "assign", "2", "--account", "family-y", "--why", "x"
+                )
             )
         return progress(label, count)
 
-    rebuild.rebuild_from_frames(garage.settings, meddling)
+    rebuild.rebuild_from_frames(charged_home.settings, meddling)
     assert [done.returncode for done in tried] == [1]
     assert "cannot be written" in tried[0].stderr
-    assert len(garage.query("SELECT * FROM accounting")) == 8
+    assert len(charged_home.query("SELECT * FROM accounting")) == 8
 
 
 # --- whole evenings: the same books from the files, and from the frames ---
@@ -644,7 +651,7 @@ class Evenings:
 
     def say(self, action: str, payload: dict[str, Any], charger: str) -> dict[str, Any]:
         self.sent.append((action, payload, charger))
-        answer = self.desk.say(action, payload, charger)
+        answer = self.desk.ask(action, payload, charger)
         assert isinstance(answer, dict)
         return answer
 
@@ -749,7 +756,7 @@ def test_a_rebuild_gives_the_same_books_after_random_evenings(
         played.desk.restart()
         assert played.books() == before
         for action, payload, charger in played.sent:
-            played.desk.say(action, payload, charger)
+            played.desk.ask(action, payload, charger)
         assert played.books() == before
         played.desk.db.close()
 

@@ -17,10 +17,10 @@ from shocpp.interfaces.cli.upkeep import progress
 from shocpp.recovery.restore import Restored, import_files
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
-from tests.bookkeeping.test_review import listed, say, start, stop, sums
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
+from tests.world.visits import listed, say, start, stop, sums
 
 SEED = {
     "1693673985-cb298fc7f419": ("2023-09-02 18:59:45", "company-x", 9_003, 9_021),

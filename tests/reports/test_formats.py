@@ -18,8 +18,8 @@ from shocpp.reports.formats import (
     write_text_file,
 )
 from shocpp.reports.month import month_statement, of_account
-from tests.reports.test_month import Office, charge
 from tests.reports.test_year import year_of
+from tests.world.desk import Office, charge
 from tests.world.statements import statement, sums
 
 

@@ -21,75 +21,24 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posting
-from shocpp.bookkeeping.review import Decider, assign, correct, dismiss
-from shocpp.configuration.tariffs import TariffsFile
+from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.language.dates import month_of
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
-from shocpp.reports.formats import chunks
 from shocpp.reports.month import (
     decided_or_late_rows,
     draft,
-    month_statement,
     month_sums,
     name_of,
     of_account,
-    rows_of_statement,
 )
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Statement
-from shocpp.settings import Settings, read_settings
 from shocpp.store.books.statement_records import StatementRow
-from shocpp.store.database import Database
-from tests.bookkeeping.test_bookkeeping import ACCOUNTS, Desk
-
-ANNA = Decider("anna", "told so")
-FORMATS = ("text", "csv", "csv-machine", "json")
-
-
-class Office(Desk):
-    """A desk in a time zone, with prices, that makes statements of its months."""
-
-    def __init__(self, folder: Path, zone_name: str = "Europe/Berlin") -> None:
-        self.zone_name = zone_name
-        super().__init__(folder)
-
-    def posting(self, db: Database) -> Posting:
-        return Posting(db, ZoneInfo(self.zone_name), TariffsFile(self.folder / "tariffs.json"))
-
-    @property
-    def settings(self) -> Settings:
-        """Return the settings of a command in this office."""
-        return read_settings(
-            {
-                "SHOCPP_HOME": str(self.folder),
-                "SHOCPP_DATABASE": str(self.path),
-                "SHOCPP_TAGSFILE": str(self.folder / "tags.json"),
-                "SHOCPP_TARIFFSFILE": str(self.folder / "tariffs.json"),
-                "TZ": self.zone_name,
-            }
-        )
-
-    def price(self, *tariffs: dict[str, Any], flat: dict[str, Any] | None = None) -> None:
-        """Write another tariffs.json."""
-        content = {"tariffs": tariffs, "flat_prices": flat or {}}
-        (self.folder / "tariffs.json").write_text(json.dumps(content))
-
-    def statement(self, year: int = 2023, month: int = 9) -> Statement:
-        """Return the statement of a month."""
-        return month_statement(self.db, self.settings, year, month)
-
-    def rows(self, statement: Statement) -> list[StatementRow]:
-        """Return the records of a statement."""
-        return list(rows_of_statement(self.db, statement))
-
-    def printed(self, statement: Statement) -> dict[str, bytes]:
-        """Return a statement in all formats that are texts."""
-        return {name: b"".join(chunks(self.db, statement, name, "de")) for name in FORMATS}
+from tests.world.desk import ACCOUNTS, ANNA, Office, charge
 
 
 @pytest.fixture
@@ -98,13 +47,6 @@ def office(tmp_path: Path) -> Iterator[Office]:
     office = Office(tmp_path)
     yield office
     office.db.close()
-
-
-def charge(office: Office, begin_wh: int, end_wh: int, id_tag: str = "3333") -> None:
-    """Send a transaction of two hours; the default card is one of family-y."""
-    sent = office.start(begin_wh, id_tag)
-    office.later(2)
-    office.stop(sent, end_wh)
 
 
 # --- the plain cases ---
@@ -246,9 +188,9 @@ def test_the_chargers_have_their_configured_names(office: Office) -> None:
     known = {"auth": "none", "name": "Platz 4", "note": "MID", "connectors": {"2": "left"}}
     (office.folder / "conf" / "charge_points.json").write_text(json.dumps({"GARAGE": known}))
     boot = {"chargePointVendor": "v", "chargePointModel": "m", "meterSerialNumber": "M1"}
-    office.say("BootNotification", boot)
+    office.ask("BootNotification", boot)
     charge(office, 1_000, 2_000)
-    office.say("BootNotification", boot, "idle")
+    office.ask("BootNotification", boot, "idle")
     statement = office.statement()
     assert [tuple(charger) for charger in statement.chargers] == [
         ("garage", "Platz 4", None, "M1", "MID", {"2": "left"})
@@ -391,7 +333,7 @@ def live(office: Office, life: Life) -> None:
             sample = {"value": str(begin_wh + session.wh * number // session.readings)}
             values = {"timestamp": office.time(), "sampledValue": [sample]}
             payload = {"connectorId": 1, "transactionId": sent, "meterValue": [values]}
-            office.say("MeterValues", payload, session.charger)
+            office.ask("MeterValues", payload, session.charger)
         office.later(session.charging_h / (session.readings + 1))
         end_wh = registers[session.charger] = begin_wh + session.wh
         for late_sent, late_wh, charger, when in late:

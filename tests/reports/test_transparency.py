@@ -19,11 +19,11 @@ from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import open_database
 from shocpp.store.migrations import migrate
-from tests.bookkeeping.test_review import EVENING, MORNING, NOON, review, say, start, stop
 from tests.recovery.test_rebuild import lose
 from tests.recovery.test_restore import taken
 from tests.world.home import Home
 from tests.world.machine import ROOT
+from tests.world.visits import EVENING, MORNING, NOON, review, say, start, stop
 
 KEY = "3056301006072A8648CE3D020106052B8104000A0342000446"
 BEGIN = (
@@ -66,7 +66,7 @@ def charged(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 @pytest.fixture
-def garage(home: Home, charged: Home) -> Home:
+def signed_home(home: Home, charged: Home) -> Home:
     """Return a home of the test's own with a copy of `charged`."""
     for name in ("db", "accounting"):
         source, own = charged.folder / name, home.folder / name
@@ -101,9 +101,9 @@ def stored(home: Home) -> list[tuple[Any, ...]]:
 # --- shocpp transactions --signed ---
 
 
-def test_a_record_is_exported_with_the_exact_begin_and_end(garage: Home) -> None:
+def test_a_record_is_exported_with_the_exact_begin_and_end(signed_home: Home) -> None:
     plain = {"format": "OCMF", "encoding": "plain"}
-    assert exported(garage) == [
+    assert exported(signed_home) == [
         (
             {"transactionId": "20000001", "context": "Transaction.Begin"},
             {"signedData": (plain, BEGIN)},
@@ -112,38 +112,38 @@ def test_a_record_is_exported_with_the_exact_begin_and_end(garage: Home) -> None
     ]
 
 
-def test_the_file_has_the_same_content_as_the_output(garage: Home, tmp_path: Path) -> None:
+def test_the_file_has_the_same_content_as_the_output(signed_home: Home, tmp_path: Path) -> None:
     path = tmp_path / "1.xml"
-    done = garage.run("shocpp", "transactions", "--signed", "1", "-o", str(path))
+    done = signed_home.run("shocpp", "transactions", "--signed", "1", "-o", str(path))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert path.read_text() == garage.run("shocpp", "transactions", "--signed", "1").stdout
+    assert path.read_text() == signed_home.run("shocpp", "transactions", "--signed", "1").stdout
     assert path.read_text().startswith('<?xml version="1.0" encoding="UTF-8"?>\n<values>\n')
 
 
-def test_a_decision_about_a_record_has_the_signed_values_of_the_record(garage: Home) -> None:
-    review(garage, "correct", "1", "--account", "company-x")
-    assert [row[0] for row in garage.query("SELECT number FROM accounting")] == [1, 2, 3]
-    assert exported(garage, 3) == exported(garage, 2) == exported(garage, 1)
+def test_a_decision_about_a_record_has_the_signed_values_of_the_record(signed_home: Home) -> None:
+    review(signed_home, "correct", "1", "--account", "company-x")
+    assert [row[0] for row in signed_home.query("SELECT number FROM accounting")] == [1, 2, 3]
+    assert exported(signed_home, 3) == exported(signed_home, 2) == exported(signed_home, 1)
 
 
-def test_an_unmatched_stop_has_its_own_signed_values(garage: Home) -> None:
-    say(garage, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
-    say(garage, with_samples(stop(9, EVENING, 2**70), sample(END, "End")))
-    assert [attributes["transactionId"] for attributes, _ in exported(garage, 2)] == ["7"]
-    assert exported(garage, 2)[0][1]["signedData"][0]["format"] == "ALFEN"
-    assert exported(garage, 3)[0][0]["transactionId"] == str(2**70)
-    assert garage.query("SELECT number, context FROM signed_values WHERE number > 1") == [
+def test_an_unmatched_stop_has_its_own_signed_values(signed_home: Home) -> None:
+    say(signed_home, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(signed_home, with_samples(stop(9, EVENING, 2**70), sample(END, "End")))
+    assert [attributes["transactionId"] for attributes, _ in exported(signed_home, 2)] == ["7"]
+    assert exported(signed_home, 2)[0][1]["signedData"][0]["format"] == "ALFEN"
+    assert exported(signed_home, 3)[0][0]["transactionId"] == str(2**70)
+    assert signed_home.query("SELECT number, context FROM signed_values WHERE number > 1") == [
         (2, "Transaction.End"),
         (3, "Transaction.End"),
     ]
-    review(garage, "assign", "2", "--account", "family-y")
-    ((newest,),) = garage.query("SELECT max(number) FROM accounting")
+    review(signed_home, "assign", "2", "--account", "family-y")
+    ((newest,),) = signed_home.query("SELECT max(number) FROM accounting")
     assert newest > 3
-    assert exported(garage, newest) == exported(garage, 2)
+    assert exported(signed_home, newest) == exported(signed_home, 2)
 
 
-def test_an_impossible_export_is_refused_in_one_line(garage: Home) -> None:
-    say(garage, start(5_000, EVENING), stop(6_000, EVENING))
+def test_an_impossible_export_is_refused_in_one_line(signed_home: Home) -> None:
+    say(signed_home, start(5_000, EVENING), stop(6_000, EVENING))
     for words, complaint in (
         (("--signed", "2"), "record 2 has no signed values; its charger has sent none"),
         (("--signed", "3"), "there is no record 3; numbers are those of the view accounting"),
@@ -151,31 +151,31 @@ def test_an_impossible_export_is_refused_in_one_line(garage: Home) -> None:
         (("-o", "x"), "-o is the file of signed values; name their record: --signed 12"),
         (("--signed", "1", "--json"), "signed values are XML; leave out --json"),
     ):
-        done = garage.run("shocpp", "transactions", *words)
+        done = signed_home.run("shocpp", "transactions", *words)
         assert done.returncode == 2
         assert done.stderr.startswith(complaint)
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_ready_query_counts_the_signed_values_of_records(garage: Home) -> None:
-    say(garage, start(5_000, EVENING), stop(6_000, EVENING))
+def test_the_ready_query_counts_the_signed_values_of_records(signed_home: Home) -> None:
+    say(signed_home, start(5_000, EVENING), stop(6_000, EVENING))
     query = (ROOT / "db" / "reports" / "signed_values.sql").read_text()
-    assert [(row[0], *row[-3:]) for row in garage.query(query)] == [(1, 3, 2, 1), (2, 0, 0, 0)]
+    assert [(row[0], *row[-3:]) for row in signed_home.query(query)] == [(1, 3, 2, 1), (2, 0, 0, 0)]
 
 
 # --- stored values, and their recovery ---
 
 
-def test_a_repeated_value_is_stored_once(garage: Home) -> None:
-    before = stored(garage)
+def test_a_repeated_value_is_stored_once(signed_home: Home) -> None:
+    before = stored(signed_home)
     assert len(before) == 3
     again = signed(MORNING, 20_000_001, sample(BEGIN, "Begin", unit="kWh"))
-    say(garage, again, with_samples(stop(5_000, NOON), sample(END, "End")), again)
-    assert stored(garage) == before
+    say(signed_home, again, with_samples(stop(5_000, NOON), sample(END, "End")), again)
+    assert stored(signed_home) == before
 
 
-def test_a_record_file_has_the_values_unchanged(garage: Home) -> None:
-    (path,) = garage.record_files()
+def test_a_record_file_has_the_values_unchanged(signed_home: Home) -> None:
+    (path,) = signed_home.record_files()
     values = json.loads(path.read_text())["signed"]
     assert [
         (value["connector_id"], value["sampled_text"], value["context"], value["with_stop"])
@@ -189,23 +189,23 @@ def test_a_record_file_has_the_values_unchanged(garage: Home) -> None:
     assert list(json.loads(values[0]["sample"])) == ["value", "format", "context", "unit"]
 
 
-def test_a_rebuild_from_the_files_restores_the_values(garage: Home) -> None:
-    say(garage, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
-    say(garage, with_samples(stop(5_500, EVENING, 20_000_001), sample("OCMF|second", "End")))
-    review(garage, "correct", "1", "--account", "company-x")
-    before, xml = stored(garage), exported(garage)
-    files = in_files(garage)
+def test_a_rebuild_from_the_files_restores_the_values(signed_home: Home) -> None:
+    say(signed_home, with_samples(stop(9, EVENING, 7), sample("AP;0;3;X", "End")))
+    say(signed_home, with_samples(stop(5_500, EVENING, 20_000_001), sample("OCMF|second", "End")))
+    review(signed_home, "correct", "1", "--account", "company-x")
+    before, xml = stored(signed_home), exported(signed_home)
+    files = in_files(signed_home)
     assert sum(len(signed) for signed in files.values()) == 5
-    lose(garage)
-    done = garage.run("shocpp", "rebuild")
+    lose(signed_home)
+    done = signed_home.run("shocpp", "rebuild")
     assert (done.returncode, done.stderr) == (0, "")
-    assert stored(garage) == before
-    assert exported(garage) == xml
-    shutil.rmtree(garage.folder / "accounting")
-    with open_database(garage.database) as db:
-        RecordFiles(garage.settings.accounting_folder).take_back(db)
-        write_files(db, garage.settings)
-    assert in_files(garage) == files
+    assert stored(signed_home) == before
+    assert exported(signed_home) == xml
+    shutil.rmtree(signed_home.folder / "accounting")
+    with open_database(signed_home.database) as db:
+        RecordFiles(signed_home.settings.accounting_folder).requeue_missing(db)
+        write_files(db, signed_home.settings)
+    assert in_files(signed_home) == files
 
 
 def in_files(home: Home) -> dict[str, list[dict[str, Any]]]:
@@ -213,40 +213,40 @@ def in_files(home: Home) -> dict[str, list[dict[str, Any]]]:
     return {path.name: json.loads(path.read_text())["signed"] for path in home.record_files()}
 
 
-def test_a_rebuild_from_the_frames_derives_the_values_again(garage: Home) -> None:
-    say(garage, signed(EVENING, 20_000_001, sample("late", "End")))
-    before, xml = stored(garage), exported(garage)
+def test_a_rebuild_from_the_frames_derives_the_values_again(signed_home: Home) -> None:
+    say(signed_home, signed(EVENING, 20_000_001, sample("late", "End")))
+    before, xml = stored(signed_home), exported(signed_home)
     assert len(before) == 4
-    done = garage.run("shocpp", "rebuild", "--frames")
+    done = signed_home.run("shocpp", "rebuild", "--frames")
     assert (done.returncode, done.stderr) == (0, "")
-    assert stored(garage) == before
-    assert exported(garage) == xml
+    assert stored(signed_home) == before
+    assert exported(signed_home) == xml
 
 
-def test_an_import_restores_the_values_and_accepts_older_files(garage: Home) -> None:
-    before = stored(garage)
-    ours = garage.folder / "copy"
-    shutil.copytree(garage.folder / "accounting", ours)
-    lose(garage)
-    migrate(garage.database, now_ms())
-    assert garage.run("shocpp", "import", str(ours)).returncode == 0
-    assert stored(garage) == before
-    lose(garage)
-    migrate(garage.database, now_ms())
+def test_an_import_restores_the_values_and_accepts_older_files(signed_home: Home) -> None:
+    before = stored(signed_home)
+    ours = signed_home.folder / "copy"
+    shutil.copytree(signed_home.folder / "accounting", ours)
+    lose(signed_home)
+    migrate(signed_home.database, now_ms())
+    assert signed_home.run("shocpp", "import", str(ours)).returncode == 0
+    assert stored(signed_home) == before
+    lose(signed_home)
+    migrate(signed_home.database, now_ms())
     (path,) = ours.glob("*/*/*.json")
     record = json.loads(path.read_text())
     del record["signed"]
     path.write_text(json.dumps(record))
-    assert garage.run("shocpp", "import", str(ours)).returncode == 0
-    assert stored(garage) == []
+    assert signed_home.run("shocpp", "import", str(ours)).returncode == 0
+    assert stored(signed_home) == []
 
 
-def test_a_file_with_invalid_values_is_refused_by_name(garage: Home) -> None:
-    (path,) = garage.record_files()
+def test_a_file_with_invalid_values_is_refused_by_name(signed_home: Home) -> None:
+    (path,) = signed_home.record_files()
     record = json.loads(path.read_text())
     good = record["signed"][0]
-    shutil.rmtree(garage.folder / "db")
-    migrate(garage.database, now_ms())
+    shutil.rmtree(signed_home.folder / "db")
+    migrate(signed_home.database, now_ms())
     for odd in (
         *({"x": 1}, [5], [{}], [{"sample": "{}"}]),
         *([good | {"sample": text}] for text in ("x", "[]", '{"x":NaN}', "[" * 100_000, None)),
@@ -254,10 +254,10 @@ def test_a_file_with_invalid_values_is_refused_by_name(garage: Home) -> None:
         *([good | {"received_ms": "x"}], [good | {"context": ["x"]}], [good | {"with_stop": 2}]),
     ):
         path.write_text(json.dumps(record | {"signed": odd}))
-        restored, _, (refused,) = taken(garage, path)
+        restored, _, (refused,) = taken(signed_home, path)
         assert (restored, refused.startswith(str(path))) == (0, True), odd
     path.write_text(json.dumps(record))
-    assert taken(garage, path) == (1, 0, [])
+    assert taken(signed_home, path) == (1, 0, [])
 
 
 def test_a_full_record_file_still_has_begin_and_end(home: Home) -> None:

@@ -19,7 +19,7 @@ from shocpp.reports.year import (
     text_of_year,
     year_statement,
 )
-from tests.reports.test_month import Office, charge
+from tests.world.desk import Office, charge
 
 NOBODY = Operator("", (), (), "", "", "")
 

@@ -13,15 +13,15 @@ import pytest
 
 from shocpp.clock import now_ms
 from shocpp.store.migrations import migrate
-from tests.bookkeeping.test_review import EVENING, MORNING, say, start, stop, sums
 from tests.world.charger import ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
 from tests.world.server import Server
+from tests.world.visits import EVENING, MORNING, say, start, stop, sums
 
 
 @pytest.fixture
-def garage(home: Home) -> Home:
+def charged_home(home: Home) -> Home:
     """A home with one record."""
     migrate(home.database, now_ms())
     say(home, start(1_000, MORNING), stop(5_000, EVENING))
@@ -43,65 +43,70 @@ def refused(home: Home, to: Path | str) -> str:
     return done.stderr
 
 
-def test_a_copy_is_one_file_with_all_rows(garage: Home) -> None:
-    copy = garage.folder / "copy.sqlite3"
-    done = garage.run("shocpp", "backup", str(copy))
+def test_a_copy_is_one_file_with_all_rows(charged_home: Home) -> None:
+    copy = charged_home.folder / "copy.sqlite3"
+    done = charged_home.run("shocpp", "backup", str(copy))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{copy} is a complete copy of {garage.database}\n"
+    assert done.stdout == f"{copy} is a complete copy of {charged_home.database}\n"
     assert copy.stat().st_mode & 0o777 == 0o600
     assert query(copy, "PRAGMA journal_mode") == [("delete",)]
-    assert query(copy, "SELECT * FROM accounting") == garage.query("SELECT * FROM accounting")
-    assert not list(garage.folder.glob("*copy.sqlite3?*"))
+    assert query(copy, "SELECT * FROM accounting") == charged_home.query("SELECT * FROM accounting")
+    assert not list(charged_home.folder.glob("*copy.sqlite3?*"))
 
 
-def test_a_copy_works_in_place_of_the_database(garage: Home) -> None:
-    copy = garage.folder / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
-    say(garage, start(5_000, EVENING, "1111"))
-    shutil.rmtree(garage.database.parent)
-    garage.database.parent.mkdir()
-    shutil.move(copy, garage.database)
-    assert garage.run("shocpp", "migrate").returncode == 0
-    say(garage, start(1_000, MORNING), stop(5_000, EVENING))
-    say(garage, start(5_000, EVENING, "1111"), stop(6_000, "2026-10-02T05:00:00Z"))
-    assert sums(garage) == {"family-y": 4_000, "company-x": 1_000}
+def test_a_copy_works_in_place_of_the_database(charged_home: Home) -> None:
+    copy = charged_home.folder / "copy.sqlite3"
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
+    say(charged_home, start(5_000, EVENING, "1111"))
+    shutil.rmtree(charged_home.database.parent)
+    charged_home.database.parent.mkdir()
+    shutil.move(copy, charged_home.database)
+    assert charged_home.run("shocpp", "migrate").returncode == 0
+    say(charged_home, start(1_000, MORNING), stop(5_000, EVENING))
+    say(charged_home, start(5_000, EVENING, "1111"), stop(6_000, "2026-10-02T05:00:00Z"))
+    assert sums(charged_home) == {"family-y": 4_000, "company-x": 1_000}
 
 
-def test_a_newer_copy_replaces_an_older_one(garage: Home) -> None:
-    copy = garage.folder / "copy.sqlite3"
+def test_a_newer_copy_replaces_an_older_one(charged_home: Home) -> None:
+    copy = charged_home.folder / "copy.sqlite3"
     for records in (1, 2):
-        assert garage.run("shocpp", "backup", "copy.sqlite3", cwd=garage.folder).returncode == 0
+        assert (
+            charged_home.run("shocpp", "backup", "copy.sqlite3", cwd=charged_home.folder).returncode
+            == 0
+        )
         assert query(copy, "SELECT count(*) FROM accounting") == [(records,)]
-        say(garage, start(5_000, EVENING), stop(6_000, "2026-10-02T05:00:00Z"))
+        say(charged_home, start(5_000, EVENING), stop(6_000, "2026-10-02T05:00:00Z"))
 
 
-def test_a_copy_replaces_no_other_file(garage: Home) -> None:
-    text = garage.folder / "text"
+def test_a_copy_replaces_no_other_file(charged_home: Home) -> None:
+    text = charged_home.folder / "text"
     text.write_text("mine")
-    foreign = garage.folder / "foreign.sqlite3"
+    foreign = charged_home.folder / "foreign.sqlite3"
     with contextlib.closing(sqlite3.connect(foreign)) as db:
         db.execute("CREATE TABLE t (x)")
-    link = garage.folder / "link"
-    link.symlink_to(garage.database)
-    for path in (text, foreign, garage.folder, garage.tags_file):
-        assert "exists and is no copy made by shocpp; name another file" in refused(garage, path)
-    for path in (garage.database, link):
-        assert "is the database itself" in refused(garage, path)
-    assert "does not exist; make it first" in refused(garage, "missing/copy.sqlite3")
+    link = charged_home.folder / "link"
+    link.symlink_to(charged_home.database)
+    for path in (text, foreign, charged_home.folder, charged_home.tags_file):
+        assert "exists and is no copy made by shocpp; name another file" in refused(
+            charged_home, path
+        )
+    for path in (charged_home.database, link):
+        assert "is the database itself" in refused(charged_home, path)
+    assert "does not exist; make it first" in refused(charged_home, "missing/copy.sqlite3")
     assert text.read_text() == "mine"
     assert query(foreign, "SELECT * FROM t") == []
-    assert sums(garage) == {"family-y": 4_000}
+    assert sums(charged_home) == {"family-y": 4_000}
 
 
-def test_a_copy_replaces_no_database_in_use(garage: Home) -> None:
+def test_a_copy_replaces_no_database_in_use(charged_home: Home) -> None:
     """SQLite would read the -wal of that database as one of the copy, and damage it."""
-    copy = garage.folder / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    copy = charged_home.folder / "copy.sqlite3"
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
     with contextlib.closing(sqlite3.connect(copy)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("INSERT INTO property VALUES ('x', 'y')")
         db.commit()
-        assert "in use" in refused(garage, copy)
+        assert "in use" in refused(charged_home, copy)
     assert query(copy, "SELECT value FROM property WHERE name = 'x'") == [("y",)]
 
 
@@ -112,18 +117,18 @@ def test_a_backup_without_a_database_names_the_next_step(home: Home) -> None:
     assert not (home.folder / "copy").exists()
 
 
-def test_a_damaged_database_is_not_copied(garage: Home) -> None:
-    copy = garage.folder / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+def test_a_damaged_database_is_not_copied(charged_home: Home) -> None:
+    copy = charged_home.folder / "copy.sqlite3"
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
     before = copy.read_bytes()
-    whole = garage.database.read_bytes()
+    whole = charged_home.database.read_bytes()
     page = 4096 * (len(whole) // 4096 // 2)
-    garage.database.write_bytes(whole[:page] + b"\xee" * 4096 + whole[page + 4096 :])
-    done = garage.run("shocpp", "backup", str(copy))
+    charged_home.database.write_bytes(whole[:page] + b"\xee" * 4096 + whole[page + 4096 :])
+    done = charged_home.run("shocpp", "backup", str(copy))
     assert done.returncode != 0
     assert len(done.stderr.splitlines()) == 1
     assert copy.read_bytes() == before
-    assert [path.name for path in garage.folder.glob("*copy*")] == ["copy.sqlite3"]
+    assert [path.name for path in charged_home.folder.glob("*copy*")] == ["copy.sqlite3"]
 
 
 # Queries that return 0 for a copy of one moment.
@@ -176,22 +181,25 @@ def test_a_copy_made_while_a_charger_sends_is_of_one_moment(home: Home, server: 
         thread.join()
 
 
-def test_a_backup_that_was_killed_keeps_the_older_copy(garage: Home) -> None:
-    copy = garage.folder / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+def test_a_backup_that_was_killed_keeps_the_older_copy(charged_home: Home) -> None:
+    copy = charged_home.folder / "copy.sqlite3"
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
     before = copy.read_bytes()
-    with contextlib.closing(sqlite3.connect(garage.database)) as db:
+    with contextlib.closing(sqlite3.connect(charged_home.database)) as db:
         db.execute("PRAGMA synchronous=OFF")
         db.execute(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000)"
             " INSERT INTO frame SELECT i + 1000, 1, 'in', '', 0, printf('%01000d', i) FROM n"
         )
         db.commit()
-    process = subprocess.Popen([str(BIN / "shocpp"), "backup", str(copy)], env=garage.environment)
+    process = subprocess.Popen(
+        [str(BIN / "shocpp"), "backup", str(copy)], env=charged_home.environment
+    )
     try:
         wait_for(
             lambda: any(
-                path.stat().st_size > 1_000_000 for path in garage.folder.glob(".copy.sqlite3.*")
+                path.stat().st_size > 1_000_000
+                for path in charged_home.folder.glob(".copy.sqlite3.*")
             )
         )
     finally:
@@ -199,7 +207,7 @@ def test_a_backup_that_was_killed_keeps_the_older_copy(garage: Home) -> None:
         process.wait()
     assert process.returncode == -signal.SIGKILL
     assert copy.read_bytes() == before
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
     assert query(copy, "SELECT count(*) > 60000 FROM frame") == [(1,)]
 
 
@@ -217,15 +225,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run([needs("umount"), str(folder)], check=True)
 
 
-def test_a_full_disk_keeps_the_older_copy_and_nothing_else(garage: Home, small_disk: Path) -> None:
+def test_a_full_disk_keeps_the_older_copy_and_nothing_else(
+    charged_home: Home, small_disk: Path
+) -> None:
     copy = small_disk / "copy.sqlite3"
-    assert garage.run("shocpp", "backup", str(copy)).returncode == 0
+    assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0
     before = copy.read_bytes()
     (small_disk / "filler").write_bytes(b"x" * (1_048_576 - len(before) - 100_000))
-    done = garage.run("shocpp", "backup", str(copy))
+    done = charged_home.run("shocpp", "backup", str(copy))
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert "Traceback" not in done.stderr
     assert copy.read_bytes() == before
     assert sorted(path.name for path in small_disk.iterdir()) == ["copy.sqlite3", "filler"]
-    assert sums(garage) == {"family-y": 4_000}
+    assert sums(charged_home) == {"family-y": 4_000}

@@ -1,10 +1,7 @@
 """Tests of query plans: statements for each frame and each Call use indices, not table scans."""
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
+from collections.abc import Callable
 
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
 from shocpp.calls.addressing import address
@@ -13,7 +10,7 @@ from shocpp.store.books import audit, statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
-from tests.bookkeeping.test_bookkeeping import Desk
+from tests.world.desk import Desk
 
 GROWING = (
     *("accounting_record", "call", "charge_point", "connection", "connector", "frame"),
@@ -27,28 +24,21 @@ OF_FEW = (
 """Indices of rows that wait or run at present: there are never many."""
 
 
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.db.close()
-
-
 def evening(desk: Desk, charger: str) -> None:
     """Play the connection of a charger with all kinds of frames and one Call."""
     connect = Connect(charger, charger, "192.0.2.1:5000")
     (connected,) = desk.books.write([connect], desk.now_ms)
     assert isinstance(connected, Connected)
     boot = {"chargePointVendor": "v", "chargePointModel": "m", "chargePointSerialNumber": "Sn"}
-    desk.say("BootNotification", boot, charger)
+    desk.ask("BootNotification", boot, charger)
     desk.receive("Heartbeat", {}, charger)
     status = {"connectorId": 1, "status": "Charging", "errorCode": "NoError"}
-    desk.say("StatusNotification", status, charger)
-    desk.say("Authorize", {"idTag": "3333"}, charger)
+    desk.ask("StatusNotification", status, charger)
+    desk.ask("Authorize", {"idTag": "3333"}, charger)
     transaction_id = desk.start(1_000, charger=charger)
     value = {"timestamp": desk.time(), "sampledValue": [{"value": "1500"}]}
     values = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value]}
-    desk.say("MeterValues", values, charger)
+    desk.ask("MeterValues", values, charger)
     assert charging.open_at(desk.db, charger)
     # No worker has entered itself.
     assert connections.holder(desk.db, charger) is None

@@ -31,8 +31,8 @@ from tests.world.machine import free_port, wait_for
 from tests.world.shipped import (
     PASSWORD,
     TOKEN,
-    Door,
-    House,
+    Deployment,
+    Endpoint,
     basic,
     built,
     certificate,
@@ -115,16 +115,16 @@ class Honest(threading.Thread):
 class Stack(NamedTuple):
     """The whole stack: server, nginx for people and chargers, and one honest charger."""
 
-    house: House
-    app: Door
-    cgi: Door
+    deployment: Deployment
+    app: Endpoint
+    cgi: Endpoint
     url: str
     tls: ssl.SSLContext
     honest: Honest
 
     def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the database."""
-        return self.house.home.query(sql, *values)
+        return self.deployment.home.query(sql, *values)
 
     @contextlib.contextmanager
     def charger(self, name: str, key: str | None = None, **more: str) -> Iterator[ClientConnection]:
@@ -154,25 +154,25 @@ class Stack(NamedTuple):
 def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """It all, until the honest charger's bills have been looked at."""
     environment = {"SHOCPP_TRUSTED_PROXIES": "127.0.0.1", "GUNICORN_CMD_ARGS": "--workers 2"}
-    with built(tmp_path_factory.mktemp("attacks"), **environment) as house:
+    with built(tmp_path_factory.mktemp("attacks"), **environment) as deployment:
         entries = {
             name: {"password_hash": password_hash(key.encode(), b"salt", 1)}
             for name, key in KEYS.items()
         }
-        house.home.charge_points_file.write_text(json.dumps(entries))
-        house.home.settings.canned_file.write_text(json.dumps(CANNED))
-        tls, port = certificate(house), free_port()
-        house.run_nginx(shipped_site(house, port))
-        app, cgi = Door(port, tls, basic(PASSWORD), {}), nginx_and_fcgiwrap(house)
+        deployment.home.charge_points_file.write_text(json.dumps(entries))
+        deployment.home.settings.canned_file.write_text(json.dumps(CANNED))
+        tls, port = certificate(deployment), free_port()
+        deployment.run_nginx(shipped_site(deployment, port))
+        app, cgi = Endpoint(port, tls, basic(PASSWORD), {}), nginx_and_fcgiwrap(deployment)
         url = f"wss://localhost:{port}/ocpp/"
         honest = Honest(f"{url}garage", tls)
         honest.start()
         wait_for(lambda: honest.failure or honest.transactions)
-        yield Stack(house, app, cgi, url, tls, honest)
+        yield Stack(deployment, app, cgi, url, tls, honest)
         honest.ended.set()
         honest.join(20)
         assert honest.failure is None
-        billed = house.home.query(
+        billed = deployment.home.query(
             "SELECT count(*), sum(consumed_wh) FROM accounting"
             " WHERE charge_point_id = 'garage' AND account = 'family-y' AND review IS NULL"
         )
@@ -182,14 +182,14 @@ def living(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def stack(living: Stack) -> Iterator[Stack]:
     """The same; the honest charger lives through each attack."""
-    honest, workers = living.honest, living.house.server.workers()
+    honest, workers = living.honest, living.deployment.server.workers()
     before, honest.worst_s = honest.answers, 0.0
     yield living
     wait_for(lambda: honest.failure or honest.answers > before + 2)
     assert honest.failure is None
     assert honest.worst_s < 5
-    assert living.house.server.workers() == workers
-    assert "Traceback" not in living.house.server.log()
+    assert living.deployment.server.workers() == workers
+    assert "Traceback" not in living.deployment.server.log()
 
 
 def say(wire: ClientConnection, *frames: str | bytes) -> None:
@@ -233,7 +233,7 @@ def test_whoever_guesses_passwords_gets_none_and_keeps_nobody_out(stack: Stack) 
     assert statuses <= {401, 429}
     assert 429 in statuses
     told = "yard from 127.0.0.1: wrong password"  # a second later: they are written together
-    wait_for(lambda: told in stack.house.home.run("shocpp", "charge-points").stdout)
+    wait_for(lambda: told in stack.deployment.home.run("shocpp", "charge-points").stdout)
 
 
 def test_a_second_socket_without_the_key_does_not_disturb_the_first(stack: Stack) -> None:
@@ -268,7 +268,7 @@ def test_absurd_times_do_not_break_a_summary(stack: Stack) -> None:
             stop = {"transactionId": started["transactionId"], "meterStop": 10_000 * number}
             assert ask(mallory, "StopTransaction", timestamp=moment, **stop)[0] == 3
     for year, month in (("2026", "10"), ("2026", "11")):
-        assert stack.house.home.run("shocpp-summary", year, month).returncode == 0
+        assert stack.deployment.home.run("shocpp-summary", year, month).returncode == 0
 
 
 @pytest.mark.parametrize("sign", ["x", "ä"])
@@ -280,7 +280,7 @@ def test_a_frame_that_is_too_large_is_closed_by_its_bytes(stack: Stack, sign: st
             say(mallory, sign * too_many)
         # Whoever still sends when it is closed may not hear the word.
         assert close_code(mallory) in (1009, 1006)
-    wait_for(lambda: "bytes is over the limit of 8388608" in stack.house.server.log())
+    wait_for(lambda: "bytes is over the limit of 8388608" in stack.deployment.server.log())
 
 
 def test_compression_is_not_negotiated_and_not_understood(stack: Stack) -> None:
@@ -387,16 +387,18 @@ def test_words_of_a_charger_stay_words(stack: Stack) -> None:
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert stack.query("SELECT id_tag FROM accounting WHERE id_tag = ?", card) == [(card,)]
-    for line in stack.house.server.log().splitlines():
+    for line in stack.deployment.server.log().splitlines():
         assert line.isprintable()
         assert not line.startswith("2026-01-01")
-    names = [str(path.relative_to(stack.house.home.folder / "accounting")) for path in files(stack)]
+    names = [
+        str(path.relative_to(stack.deployment.home.folder / "accounting")) for path in files(stack)
+    ]
     assert all(re.fullmatch(r"\d{4}/\d\d/\d+-[0-9a-f]{12}\.json", name) for name in names)
 
 
 def files(stack: Stack) -> list[Any]:
     """The accounting files."""
-    return stack.house.home.record_files()
+    return stack.deployment.home.record_files()
 
 
 def asked(stack: Stack) -> int:
@@ -414,21 +416,21 @@ PREVIEWS = [
 ]
 
 
-@pytest.mark.parametrize("door", ["app", "cgi"])
+@pytest.mark.parametrize("endpoint", ["app", "cgi"])
 @pytest.mark.parametrize("headers", PREVIEWS, ids=lambda headers: next(iter(headers)))
 def test_a_preview_or_a_foreign_page_sends_nothing(
-    stack: Stack, door: str, headers: dict[str, str]
+    stack: Stack, endpoint: str, headers: dict[str, str]
 ) -> None:
     before = asked(stack)
-    way: Door = getattr(stack, door)
+    way: Endpoint = getattr(stack, endpoint)
     answer = way.ask("/cgi-bin/caller?canned=clear", way.allowed | headers)
     assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")
     assert asked(stack) == before
 
 
-@pytest.mark.parametrize("door", ["app", "cgi"])
-def test_people_come_in_with_their_password_only(stack: Stack, door: str) -> None:
-    way: Door = getattr(stack, door)
+@pytest.mark.parametrize("endpoint", ["app", "cgi"])
+def test_people_come_in_with_their_password_only(stack: Stack, endpoint: str) -> None:
+    way: Endpoint = getattr(stack, endpoint)
     before = asked(stack)
     for headers in ({}, basic("wrong"), {"Authorization": f"Bearer {TOKEN}x"}):
         assert way.ask("/cgi-bin/caller?canned=clear", headers).status in (401, 429)
@@ -453,11 +455,13 @@ def test_a_web_page_cannot_speak_for_a_charger(stack: Stack) -> None:
 def test_no_secret_is_in_a_log_or_in_the_books(stack: Stack) -> None:
     new_key = "73656372657473656372657473656372"
     value = json.dumps({"key": "AuthorizationKey", "value": new_key})
-    stack.house.home.run("shocpp-command", "-c", "garage", "ChangeConfiguration", value)
+    stack.deployment.home.run("shocpp-command", "-c", "garage", "ChangeConfiguration", value)
     stack.app.ask("/cgi-bin/caller?canned=open&secret=open-sesame-123", {})
     secrets = [TOKEN, PASSWORD, "open-sesame-123", new_key, *KEYS.values()]
     secrets += [shown(name, key)["Authorization"].split()[1] for name, key in KEYS.items()]
-    logs = {path: path.read_text(errors="replace") for path in stack.house.folder.glob("*log*")}
+    logs = {
+        path: path.read_text(errors="replace") for path in stack.deployment.folder.glob("*log*")
+    }
     assert len(logs) >= 3
     books = "\n".join(_dump(stack))
     for secret in secrets:
@@ -466,5 +470,5 @@ def test_no_secret_is_in_a_log_or_in_the_books(stack: Stack) -> None:
 
 
 def _dump(stack: Stack) -> Iterator[str]:
-    with contextlib.closing(sqlite3.connect(stack.house.home.database)) as db:
+    with contextlib.closing(sqlite3.connect(stack.deployment.home.database)) as db:
         yield from db.iterdump()

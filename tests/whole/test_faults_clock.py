@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interfaces.stdio.test_backend import Charger, wire_of
+from tests.interfaces.stdio.test_backend import TextCharger, wire_of
 from tests.world.faults import BOOT, START, STOP, assert_booked_once, frame
 from tests.world.home import Home
 from tests.world.machine import needs, wait_for
@@ -57,7 +57,7 @@ def clock(tmp_path: Path) -> Clock:
 
 
 @pytest.fixture
-def charger(clock: Clock, home: Home) -> Iterator[Charger]:
+def charger(clock: Clock, home: Home) -> Iterator[TextCharger]:
     """The charger `garage`, at a process that has this clock."""
     with home.backend("garage", **clock.environment) as process:
         yield wire_of(process)
@@ -76,7 +76,7 @@ def charger(clock: Clock, home: Home) -> Iterator[Charger]:
     ],
 )
 def test_a_clock_that_jumps_changes_neither_ids_nor_keys_nor_month(
-    clock: Clock, home: Home, charger: Charger, at_the_start: str, at_the_stop: str
+    clock: Clock, home: Home, charger: TextCharger, at_the_start: str, at_the_stop: str
 ) -> None:
     clock.set(at_the_start)
     told = charger.ask("BootNotification", **BOOT)["currentTime"]
@@ -96,7 +96,7 @@ def test_a_clock_that_jumps_changes_neither_ids_nor_keys_nor_month(
 
 
 def test_a_stop_that_is_days_ahead_of_our_clock_is_booked_and_flagged(
-    clock: Clock, home: Home, charger: Charger
+    clock: Clock, home: Home, charger: TextCharger
 ) -> None:
     charger.ask("StartTransaction", **START)
     clock.set("2026-09-27 09:30:00")
@@ -109,7 +109,7 @@ def test_a_stop_that_is_days_ahead_of_our_clock_is_booked_and_flagged(
 
 @pytest.mark.parametrize("jump", [UNSET, "2026-09-27 09:30:00", "2031-01-01 09:30:00"])
 def test_a_charger_is_called_and_heard_as_before_after_a_jump(
-    clock: Clock, home: Home, charger: Charger, jump: str
+    clock: Clock, home: Home, charger: TextCharger, jump: str
 ) -> None:
     charger.ask("BootNotification", **BOOT)
     clock.set(jump)

@@ -107,17 +107,20 @@ def test_whatever_step_it_is_killed_at_the_energy_is_booked_once(
 
     def is_killed_at(step: tuple[int, str]) -> bool:
         number, fault = step
-        town = copy_of(home, tmp_path / f"{number}")
-        killed = town.run(*strace("-o", os.devnull, "-e", f"inject={fault}"), stdin=text)
+        shared_server = copy_of(home, tmp_path / f"{number}")
+        killed = shared_server.run(*strace("-o", os.devnull, "-e", f"inject={fault}"), stdin=text)
         heard = answers(killed.stdout)
         # Of every other run also the last answer is lost on its way.
         rest = DAY[said + max(len(heard) - number % 2, 0) :]
         retried = "".join(frame(f"again-{n}", call) for n, call in enumerate(rest))
-        heard += answers(town.run(*BACKEND, stdin=retried).stdout)
+        heard += answers(shared_server.run(*BACKEND, stdin=retried).stdout)
         ids = [told["transactionId"] for told in heard if "transactionId" in told]
         assert set(ids) <= {20_009_042}, fault
-        assert_booked_once(town)
-        assert town.query("SELECT worker FROM worker UNION SELECT worker FROM connection") == []
+        assert_booked_once(shared_server)
+        assert (
+            shared_server.query("SELECT worker FROM worker UNION SELECT worker FROM connection")
+            == []
+        )
         return killed.returncode == -signal.SIGKILL
 
     with ThreadPoolExecutor(2) as pool:
@@ -185,12 +188,12 @@ def test_whatever_step_it_is_killed_at_a_call_is_sent_once_at_most(
 
     def is_killed_at(step: tuple[int, str]) -> bool:
         number, fault = step
-        town = copy_of(home, tmp_path / f"{number}")
+        shared_server = copy_of(home, tmp_path / f"{number}")
         injected = strace("-o", os.devnull, "-e", f"inject={fault}")
-        before, status = boot_and_answer(town, injected, "first")
-        queue(town, "second")
-        after, _ = boot_and_answer(town, BACKEND, "second")
-        states = town.query("SELECT state FROM call ORDER BY id")
+        before, status = boot_and_answer(shared_server, injected, "first")
+        queue(shared_server, "second")
+        after, _ = boot_and_answer(shared_server, BACKEND, "second")
+        states = shared_server.query("SELECT state FROM call ORDER BY id")
         assert (before + after).count("first") <= 1, fault
         assert after[-1:] == ["second"], fault
         ended = "answered" if "first" in after or status == 0 else "unknown"

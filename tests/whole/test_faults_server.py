@@ -80,16 +80,16 @@ class PatientCharger(LivingCharger):
 @contextlib.contextmanager
 def chargers(url: str) -> Iterator[list[PatientCharger]]:
     """Chargers that charge all the time; at the end of the block each has once more."""
-    town = [PatientCharger(url, number) for number in range(1, 7)]
-    with living(town):
-        yield town
+    shared_server = [PatientCharger(url, number) for number in range(1, 7)]
+    with living(shared_server):
+        yield shared_server
 
 
-def assert_all_is_booked(home: Home, town: list[PatientCharger]) -> None:
+def assert_all_is_booked(home: Home, shared_server: list[PatientCharger]) -> None:
     """Each charger's energy to the Wh, and each transaction once."""
     told = "charge_point_id, count(*), sum(consumed_wh), count(review)"
     assert sorted(home.query(f"SELECT {told} FROM accounting GROUP BY 1")) == sorted(
-        (charger.name, charger.transactions, charger.energy_wh, 0) for charger in town
+        (charger.name, charger.transactions, charger.energy_wh, 0) for charger in shared_server
     )
     assert home.query("PRAGMA integrity_check") == [("ok",)]
     assert home.query("SELECT 1 FROM started_transaction WHERE state <> 'stopped'") == []
@@ -132,28 +132,30 @@ def test_chargers_in_the_middle_of_transactions_come_back_and_nothing_is_lost(
 ) -> None:
     server = serve(GUNICORN_CMD_ARGS=f"--workers {workers}")
     wait_for(lambda: server.home.query("SELECT count(*) FROM worker") == [(workers,)])
-    with chargers(server.url()) as town:
+    with chargers(server.url()) as shared_server:
         disturb(server)
-    assert max(charger.connections for charger in town) > 1
-    assert_all_is_booked(server.home, town)
+    assert max(charger.connections for charger in shared_server) > 1
+    assert_all_is_booked(server.home, shared_server)
 
 
 def test_two_workers_share_the_chargers_and_keep_one_set_of_books(serve: Serve) -> None:
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
     wait_for(lambda: server.home.query("SELECT count(*) FROM worker") == [(2,)])
-    town = [PatientCharger(server.url(), number) for number in range(1, 17)]
+    shared_server = [PatientCharger(server.url(), number) for number in range(1, 17)]
     held = "SELECT count(*) FROM connection"
     # Which worker takes a connection is the kernel's choice: here, the one that is awake.
-    for asleep, part in zip(server.workers(), (town[:8], town[8:]), strict=True):
+    for asleep, part in zip(server.workers(), (shared_server[:8], shared_server[8:]), strict=True):
         os.kill(asleep, signal.SIGSTOP)
         for charger in part:
             charger.connected()
         os.kill(asleep, signal.SIGCONT)
-        wait_for(lambda: server.home.query(held) == [(sum(one.connections for one in town),)])
-    with living(town):
+        wait_for(
+            lambda: server.home.query(held) == [(sum(one.connections for one in shared_server),)]
+        )
+    with living(shared_server):
         assert server.home.query(f"{held} GROUP BY worker") == [(8,), (8,)]
-    assert [charger.connections for charger in town] == [1] * 16
-    assert_all_is_booked(server.home, town)
+    assert [charger.connections for charger in shared_server] == [1] * 16
+    assert_all_is_booked(server.home, shared_server)
 
 
 # --- the way between ---
@@ -204,12 +206,12 @@ def nginx(server: Server, tmp_path: Path) -> Iterator[Nginx]:
 def test_chargers_come_back_when_the_nginx_between_is_restarted(
     server: Server, nginx: Nginx
 ) -> None:
-    with chargers(nginx.url) as town:
+    with chargers(nginx.url) as shared_server:
         nginx.kill()
         wait_for(lambda: server.home.query("SELECT count(*) FROM connection") == [(0,)])
         nginx.start()
-    assert [charger.connections for charger in town] == [2] * 6
-    assert_all_is_booked(server.home, town)
+    assert [charger.connections for charger in shared_server] == [2] * 6
+    assert_all_is_booked(server.home, shared_server)
 
 
 def test_what_was_asked_on_a_connection_that_is_dead_is_answered_on_the_newer_one(

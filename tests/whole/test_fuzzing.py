@@ -106,7 +106,7 @@ class Wire:
         self.sent.append(text)
 
 
-class Town:
+class FuzzedBooks:
     """The books of a town whose chargers say anything."""
 
     def __init__(self, home: Home) -> None:
@@ -129,12 +129,12 @@ class Town:
         return call
 
 
-class Charger:
+class FuzzingCharger:
     """A charger that says anything: its conversation, and the answers that it is owed."""
 
-    def __init__(self, town: Town, name: str) -> None:
+    def __init__(self, books_under_test: FuzzedBooks, name: str) -> None:
         self.name = name
-        self._town = town
+        self._town = books_under_test
         self._owed: list[tuple[str, Wanted]] = []
         self._waiting: list[tuple[Receive, Slot | None]] = []
         self._connect()
@@ -240,17 +240,17 @@ def test_every_mutated_frame_is_answered_as_it_should_be_and_the_books_stay_whol
 
 def play(home: Home) -> tuple[list[float], int]:
     """Have chargers say it all; the memory held on the way, and the number of answers."""
-    town, mutator = Town(home), Mutator(SEED)
+    books_under_test, mutator = FuzzedBooks(home), Mutator(SEED)
     begun, held = time.monotonic(), [memory_mib()]
     for begin in range(0, IN_THE_BOOKS, FRAMES_A_CHARGER):
-        charger = Charger(town, f"c{begin // FRAMES_A_CHARGER}")
+        charger = FuzzingCharger(books_under_test, f"c{begin // FRAMES_A_CHARGER}")
         for _ in range(0, FRAMES_A_CHARGER, AT_ONCE):
             charger.say([mutator.frame() for _ in range(AT_ONCE)])
         charger.leave()
         held.append(memory_mib())
-    town.books.db.close()
-    tell("the books", mutator.number / (time.monotonic() - begun), town.answers, held)
-    return held, town.answers
+    books_under_test.books.db.close()
+    tell("the books", mutator.number / (time.monotonic() - begun), books_under_test.answers, held)
+    return held, books_under_test.answers
 
 
 def tell(what: str, frames_a_second: float, answers: int, held: list[float]) -> None:
@@ -467,14 +467,14 @@ def test_over_real_sockets_nothing_that_is_sent_troubles_the_server_or_an_honest
 ) -> None:
     print(f"\nSHOCPP_FUZZ_SEED={SEED}")
     workers, dice = server.workers(), random.Random(SEED)
-    town = [MadCharger(server, number) for number in range(CHARGERS)]
+    books_under_test = [MadCharger(server, number) for number in range(CHARGERS)]
     with honest_charger(server) as honest:
         begun, before = time.monotonic(), load_of(server)
-        for charger in town:
+        for charger in books_under_test:
             charger.start()
         for _ in range(OVER_SOCKETS // 10):
             assert_closed_as_wsproto_would(server, spoiled_frames(dice))
-        for charger in town:
+        for charger in books_under_test:
             charger.join(20 + OVER_SOCKETS / 20)
             assert not charger.is_alive(), "it still waits for an answer"
             if charger.failure is not None:
@@ -485,7 +485,7 @@ def test_over_real_sockets_nothing_that_is_sent_troubles_the_server_or_an_honest
         f" {took:.1f} s; {before}, {after} after; {honest.answers} honest answers, worst"
         f" {honest.worst_ms:.0f} ms"
     )
-    assert sum(charger.answers for charger in town) > OVER_SOCKETS / 4
+    assert sum(charger.answers for charger in books_under_test) > OVER_SOCKETS / 4
     assert after.mib - before.mib < 64
     assert (server.workers(), after.threads) == (workers, max(before.threads, after.threads))
     assert "Traceback" not in server.log()

@@ -27,7 +27,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from shocpp.bookkeeping.jobs import Connect, Failed, Receive
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.connection import Connection
-from tests.bookkeeping.test_bookkeeping import Desk
+from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.money import CAP_WH, WALLBOX_W, Message, World
@@ -143,7 +143,7 @@ def test_a_start_without_a_time_that_its_successors_overtook_opens_nothing(tmp_p
     told = ("StartTransaction", {"connectorId": 1, "idTag": "3333", "meterStart": 5_000})
     text = json.dumps([2, "slow", *told])
     desk.books.write([Connect(token, "garage", "", None) for token in ("slow", "token")], 0)
-    desk.stop(desk.say(*told)["transactionId"], 9_000, timestamp=None)
+    desk.stop(desk.ask(*told)["transactionId"], 9_000, timestamp=None)
     event = Connection(55).receive(text, desk.now_ms)
     late = Receive("slow", "garage", text, desk.now_ms, event)
     (answer,) = desk.books.write([late], desk.now_ms)
@@ -401,7 +401,7 @@ class Queues(RuleBasedStateMachine):
 
     def take(self, told: Told, payload: dict[str, Any]) -> Any:
         """It arrives: if for the first time, it is a fact from now on."""
-        answer = self.desk.say(told.action, payload, told.flow.box.name)
+        answer = self.desk.ask(told.action, payload, told.flow.box.name)
         flow = told.flow
         if told.action == "StartTransaction":
             if flow.account is None:
@@ -466,7 +466,7 @@ class Queues(RuleBasedStateMachine):
         sent = told.flow.known_id
         if any(abs(sent - own) <= 64 for own in other.ids):
             return
-        self.desk.say("StopTransaction", told.payload | {"transactionId": sent}, other.name)
+        self.desk.ask("StopTransaction", told.payload | {"transactionId": sent}, other.name)
         self.foreign.add((other.name, told.payload["timestamp"]))
 
     # -- the house ---------------------------------------------------------------------------------
@@ -479,7 +479,7 @@ class Queues(RuleBasedStateMachine):
                 for index, name in ACCOUNTS.items()
             ]
         )
-        self.desk.say("Authorize", {"idTag": "?"})
+        self.desk.ask("Authorize", {"idTag": "?"})
 
     @rule(card=st.sampled_from(CARDS), index=st.sampled_from([0, 1, 2]), broken=st.booleans())
     def edit_the_tags(self, card: str, index: int, broken: bool) -> None:

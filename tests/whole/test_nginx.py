@@ -30,8 +30,8 @@ from tests.world.shipped import (
     PASSWORD,
     TOKEN,
     USER,
-    Door,
-    House,
+    Deployment,
+    Endpoint,
     basic,
     built,
     certificate,
@@ -51,19 +51,19 @@ SECRET = "open-sesame-123"
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """A server that has a token and two canned calls."""
-    with built(tmp_path_factory.mktemp("nginx")) as house:
-        house.home.settings.canned_file.write_text(json.dumps(CANNED))
-        yield house
+    with built(tmp_path_factory.mktemp("nginx")) as deployment:
+        deployment.home.settings.canned_file.write_text(json.dumps(CANNED))
+        yield deployment
 
 
 @pytest.fixture(scope="module")
-def door(house: House) -> Door:
+def endpoint(deployment: Deployment) -> Endpoint:
     """The shipped nginx before the server."""
-    tls, port = certificate(house), free_port()
-    house.run_nginx(shipped_site(house, port))
-    return Door(port, tls, basic(PASSWORD), {})
+    tls, port = certificate(deployment), free_port()
+    deployment.run_nginx(shipped_site(deployment, port))
+    return Endpoint(port, tls, basic(PASSWORD), {})
 
 
 class Listener(threading.Thread):
@@ -102,17 +102,17 @@ class Listener(threading.Thread):
 class Before(NamedTuple):
     """An nginx, and who listens behind it."""
 
-    door: Door
+    endpoint: Endpoint
     listener: Listener
 
 
 @pytest.fixture(scope="module")
-def nginx_alone(house: House) -> Iterator[Before]:
+def nginx_alone(deployment: Deployment) -> Iterator[Before]:
     """The shipped nginx before somebody who only listens."""
-    tls, port, listener = certificate(house), free_port(), Listener()
+    tls, port, listener = certificate(deployment), free_port(), Listener()
     listener.start()
-    house.run_nginx(shipped_site(house, port, app_port=listener.port))
-    yield Before(Door(port, tls, basic(PASSWORD), {}), listener)
+    deployment.run_nginx(shipped_site(deployment, port, app_port=listener.port))
+    yield Before(Endpoint(port, tls, basic(PASSWORD), {}), listener)
     listener.close()
 
 
@@ -127,12 +127,12 @@ def before(nginx_alone: Before) -> Before:
 
 
 def test_a_real_charger_with_a_password_charges_through_tls_and_is_booked(
-    house: House, door: Door
+    deployment: Deployment, endpoint: Endpoint
 ) -> None:
     async def day() -> int:
         async with connect_async(
-            f"wss://localhost:{door.port}/ocpp/wall",
-            ssl=door.tls,
+            f"wss://localhost:{endpoint.port}/ocpp/wall",
+            ssl=endpoint.tls,
             subprotocols=[Subprotocol("ocpp1.6")],
             additional_headers=basic("0123456789abcdef", "wall"),
         ) as connection:
@@ -145,16 +145,16 @@ def test_a_real_charger_with_a_password_charges_through_tls_and_is_booked(
                 listening.cancel()
 
     assert asyncio.run(day()) == 20_009_042
-    assert_no_frame_breaks_a_schema(house.home)
-    assert house.home.query("SELECT charge_point_id, account, consumed_wh FROM accounting") == [
-        ("wall", "family-y", 33_000)
-    ]
+    assert_no_frame_breaks_a_schema(deployment.home)
+    assert deployment.home.query(
+        "SELECT charge_point_id, account, consumed_wh FROM accounting"
+    ) == [("wall", "family-y", 33_000)]
 
 
 def test_a_chargers_password_is_handed_on_unchanged_and_its_claims_are_not(before: Before) -> None:
     own = basic("0123456789abcdef", "garage")
     claims = {"X-Forwarded-For": "10.1.2.3", "X-Remote-User": "root"}
-    before.door.ask("/ocpp/garage", UPGRADE | own | claims)
+    before.endpoint.ask("/ocpp/garage", UPGRADE | own | claims)
     ((head, _),) = before.listener.heard
     assert head.startswith("GET /garage HTTP/1.1\r\n")
     assert f"\r\nAuthorization: {own['Authorization']}\r\n" in head
@@ -165,18 +165,18 @@ def test_a_chargers_password_is_handed_on_unchanged_and_its_claims_are_not(befor
 
 
 def test_a_charger_without_a_password_gets_none_of_ours(before: Before) -> None:
-    before.door.ask("/ocpp/garage", UPGRADE)
+    before.endpoint.ask("/ocpp/garage", UPGRADE)
     ((head, _),) = before.listener.heard
     assert "Authorization" not in head
 
 
 def test_a_hundred_chargers_come_back_from_one_address_at_once_and_none_is_refused(
-    house: House, door: Door
+    deployment: Deployment, endpoint: Endpoint
 ) -> None:
     async def boot(number: int) -> str:
         async with connect_async(
-            f"wss://localhost:{door.port}/ocpp/of-many-{number}",
-            ssl=door.tls,
+            f"wss://localhost:{endpoint.port}/ocpp/of-many-{number}",
+            ssl=endpoint.tls,
             subprotocols=[Subprotocol("ocpp1.6")],
             open_timeout=20,
         ) as charger:
@@ -198,13 +198,13 @@ BETTER = ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"]
 BROKEN = ["AES128-SHA", "AES256-SHA256", "ECDHE-RSA-AES128-SHA"]
 
 
-def suite(house: House, door: Door, offered: str, version: ssl.TLSVersion) -> str:
+def suite(deployment: Deployment, endpoint: Endpoint, offered: str, version: ssl.TLSVersion) -> str:
     """The suite that nginx chooses of those offered in that version."""
-    client = ssl.create_default_context(cafile=house.folder / "nginx.pem")
+    client = ssl.create_default_context(cafile=deployment.folder / "nginx.pem")
     client.set_ciphers(offered)
     client.minimum_version = client.maximum_version = version
     with (
-        socket.create_connection(("127.0.0.1", door.port), timeout=20) as wire,
+        socket.create_connection(("127.0.0.1", endpoint.port), timeout=20) as wire,
         client.wrap_socket(wire, server_hostname="localhost") as encrypted,
     ):
         cipher = encrypted.cipher()
@@ -213,29 +213,33 @@ def suite(house: House, door: Door, offered: str, version: ssl.TLSVersion) -> st
 
 
 @pytest.mark.parametrize("name", [*PROFILE_2, *BETTER])
-def test_the_suites_of_security_profile_2_are_spoken(house: House, door: Door, name: str) -> None:
-    assert suite(house, door, name, ssl.TLSVersion.TLSv1_2) == name
+def test_the_suites_of_security_profile_2_are_spoken(
+    deployment: Deployment, endpoint: Endpoint, name: str
+) -> None:
+    assert suite(deployment, endpoint, name, ssl.TLSVersion.TLSv1_2) == name
 
 
-def test_a_charger_that_knows_better_suites_gets_one(house: House, door: Door) -> None:
+def test_a_charger_that_knows_better_suites_gets_one(
+    deployment: Deployment, endpoint: Endpoint
+) -> None:
     offered = ":".join([*PROFILE_2, *BETTER])
-    assert suite(house, door, offered, ssl.TLSVersion.TLSv1_2) in BETTER
+    assert suite(deployment, endpoint, offered, ssl.TLSVersion.TLSv1_2) in BETTER
 
 
-def test_tls_1_3_is_spoken_to_who_knows_it(house: House, door: Door) -> None:
-    assert suite(house, door, "ALL", ssl.TLSVersion.TLSv1_3).startswith("TLS_")
+def test_tls_1_3_is_spoken_to_who_knows_it(deployment: Deployment, endpoint: Endpoint) -> None:
+    assert suite(deployment, endpoint, "ALL", ssl.TLSVersion.TLSv1_3).startswith("TLS_")
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_no_older_suite_is_spoken(house: House, door: Door, name: str) -> None:
+def test_no_older_suite_is_spoken(deployment: Deployment, endpoint: Endpoint, name: str) -> None:
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
-        suite(house, door, name, ssl.TLSVersion.TLSv1_2)
+        suite(deployment, endpoint, name, ssl.TLSVersion.TLSv1_2)
 
 
 @pytest.mark.filterwarnings("ignore:.*TLSv1_1 is deprecated")
-def test_nothing_older_than_tls_1_2_is_spoken(house: House, door: Door) -> None:
+def test_nothing_older_than_tls_1_2_is_spoken(deployment: Deployment, endpoint: Endpoint) -> None:
     with pytest.raises((ssl.SSLError, ConnectionResetError)):
-        suite(house, door, "ALL:@SECLEVEL=0", ssl.TLSVersion.TLSv1_1)
+        suite(deployment, endpoint, "ALL:@SECLEVEL=0", ssl.TLSVersion.TLSv1_1)
 
 
 # -- people's programs ----------------------------------------------------------------------------
@@ -246,7 +250,7 @@ def test_a_program_with_a_password_is_handed_on_with_the_token_and_its_users_nam
     before: Before, target: str
 ) -> None:
     claims = {"X-Remote-User": "root", "X-Forwarded-For": "10.1.2.3"}
-    answer = before.door.ask(target, basic(PASSWORD) | claims)
+    answer = before.endpoint.ask(target, basic(PASSWORD) | claims)
     assert (answer.status, answer.body) == (200, "ok\n")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     ((head, _),) = before.listener.heard
@@ -268,22 +272,22 @@ def test_a_program_with_a_password_is_handed_on_with_the_token_and_its_users_nam
 def test_a_stranger_is_401_and_never_reaches_the_app(
     before: Before, target: str, who: dict[str, str]
 ) -> None:
-    assert before.door.ask(target, who).status == 401
-    assert before.door.ask("/elsewhere", {}).status == 404
+    assert before.endpoint.ask(target, who).status == 401
+    assert before.endpoint.ask("/elsewhere", {}).status == 404
     assert before.listener.heard == []
 
 
 @pytest.mark.parametrize("target", ["/api", "/metrics/", "/metrics.json", "/API/", "/healthz"])
 def test_what_is_nobodys_stays_404(before: Before, target: str) -> None:
-    assert before.door.ask(target, basic(PASSWORD)).status == 404
+    assert before.endpoint.ask(target, basic(PASSWORD)).status == 404
     assert before.listener.heard == []
 
 
 def test_a_body_of_64_kib_is_handed_on_and_a_longer_one_is_not(before: Before) -> None:
     most = "x" * 64 * 1024
-    assert before.door.ask("/api/x", basic(PASSWORD), "POST", most).status == 200
+    assert before.endpoint.ask("/api/x", basic(PASSWORD), "POST", most).status == 200
     assert before.listener.heard[0][1].decode() == most
-    assert before.door.ask("/api/x", basic(PASSWORD), "POST", f"{most}x").status == 413
+    assert before.endpoint.ask("/api/x", basic(PASSWORD), "POST", f"{most}x").status == 413
     assert len(before.listener.heard) == 1
 
 
@@ -291,7 +295,7 @@ def test_people_who_take_all_their_connections_leave_the_chargers_theirs(before:
     answers: list[int] = []
 
     def wait_long() -> None:
-        answers.append(before.door.ask("/metrics", basic(PASSWORD)).status)
+        answers.append(before.endpoint.ask("/metrics", basic(PASSWORD)).status)
 
     waiting = [threading.Thread(target=wait_long) for _ in range(20)]
     before.listener.may_answer.clear()
@@ -299,10 +303,10 @@ def test_people_who_take_all_their_connections_leave_the_chargers_theirs(before:
         for person in waiting:
             person.start()
         wait_for(lambda: len(before.listener.heard) == 20)
-        assert before.door.ask("/api/x", basic(PASSWORD)).status == 503
+        assert before.endpoint.ask("/api/x", basic(PASSWORD)).status == 503
         assert len(before.listener.heard) == 20
         before.listener.may_answer.set()
-        assert before.door.ask("/ocpp/garage", UPGRADE).status == 200
+        assert before.endpoint.ask("/ocpp/garage", UPGRADE).status == 200
     finally:
         before.listener.may_answer.set()
         for person in waiting:
@@ -319,50 +323,52 @@ BEGUN = (
 
 
 @contextlib.contextmanager
-def half_requests(door: Door, number: int) -> Iterator[list[ssl.SSLSocket]]:
+def half_requests(endpoint: Endpoint, number: int) -> Iterator[list[ssl.SSLSocket]]:
     """TLS connections whose requests have begun and do not go on."""
-    assert door.tls
+    assert endpoint.tls
     with contextlib.ExitStack() as stack:
         connections = []
         for _ in range(number):
-            wire = socket.create_connection(("127.0.0.1", door.port), timeout=20)
-            encrypted = door.tls.wrap_socket(stack.enter_context(wire), server_hostname="localhost")
+            wire = socket.create_connection(("127.0.0.1", endpoint.port), timeout=20)
+            encrypted = endpoint.tls.wrap_socket(
+                stack.enter_context(wire), server_hostname="localhost"
+            )
             connections.append(stack.enter_context(encrypted))
             encrypted.sendall(BEGUN.encode())
         yield connections
 
 
-def inside(house: House) -> int:
+def inside(deployment: Deployment) -> int:
     """Return the number of connections to the app."""
-    needle = f":{house.server.port:04X}"
+    needle = f":{deployment.server.port:04X}"
     with open("/proc/net/tcp", encoding="ascii") as table:
         rows = [line.split() for line in table]
     return sum(1 for row in rows if row[1].endswith(needle) and row[3] == "01")
 
 
 def test_crowds_of_idle_connections_and_half_requests_keep_nobody_out(
-    house: House, door: Door
+    deployment: Deployment, endpoint: Endpoint
 ) -> None:
     with contextlib.ExitStack() as crowd:
         for _ in range(500):
-            idle = socket.create_connection(("127.0.0.1", door.port), timeout=20)
+            idle = socket.create_connection(("127.0.0.1", endpoint.port), timeout=20)
             crowd.enter_context(idle)
-        crowd.enter_context(half_requests(door, 200))
-        wait_for(lambda: inside(house) == 0)
-        url = f"wss://localhost:{door.port}/ocpp/newcomer"
-        with ChargerWithCar(house.server, "newcomer", url=url, tls=door.tls) as newcomer:
-            assert inside(house) == 1, "nothing of the crowd may reach the app"
-            answer = door.call("clear")
+        crowd.enter_context(half_requests(endpoint, 200))
+        wait_for(lambda: inside(deployment) == 0)
+        url = f"wss://localhost:{endpoint.port}/ocpp/newcomer"
+        with ChargerWithCar(deployment.server, "newcomer", url=url, tls=endpoint.tls) as newcomer:
+            assert inside(deployment) == 1, "nothing of the crowd may reach the app"
+            answer = endpoint.call("clear")
             assert (answer.status, answer.body) == (200, "Accepted\n")
             assert newcomer.calls == [("ClearCache", {})]
-        with connect(house.server.url("beside")) as direct:
+        with connect(deployment.server.url("beside")) as direct:
             ask(direct, "Heartbeat", {})
 
 
-def test_who_sends_a_header_byte_by_byte_is_hung_up_on(house: House) -> None:
-    port, tls = free_port(), certificate(house)
+def test_who_sends_a_header_byte_by_byte_is_hung_up_on(deployment: Deployment) -> None:
+    port, tls = free_port(), certificate(deployment)
     seconds = {"client_header_timeout 10s": "client_header_timeout 1s"}
-    house.run_nginx(put_in(shipped_site(house, port), seconds))
+    deployment.run_nginx(put_in(shipped_site(deployment, port), seconds))
 
     def is_hung_up_on(slow: ssl.SSLSocket) -> bool:
         try:
@@ -373,24 +379,26 @@ def test_who_sends_a_header_byte_by_byte_is_hung_up_on(house: House) -> None:
         except OSError:
             return True
 
-    with half_requests(Door(port, tls, {}, {}), 1) as (slow,):
+    with half_requests(Endpoint(port, tls, {}, {}), 1) as (slow,):
         slow.settimeout(0.1)
         wait_for(lambda: is_hung_up_on(slow))
 
 
 def test_the_logs_of_nginx_hold_no_secret_of_whole_or_half_requests(
-    house: House, door: Door
+    deployment: Deployment, endpoint: Endpoint
 ) -> None:
-    with half_requests(door, 3):
+    with half_requests(endpoint, 3):
         pass
-    with half_requests(door, 1) as (broken,):
+    with half_requests(endpoint, 1) as (broken,):
         broken.sendall(b"\0: \0\r\n\r\n")
         assert b" 400 " in broken.recv(100)
     long = {"Cookie": "x" * 40_000}
-    assert door.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", long).status == 400
-    door.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", basic(SECRET))
-    door.ask(f"/ocpp/garage?secret={SECRET}", {})
-    logged = "".join(log.read_text(errors="replace") for log in house.folder.glob("nginx-*.log"))
+    assert endpoint.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", long).status == 400
+    endpoint.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", basic(SECRET))
+    endpoint.ask(f"/ocpp/garage?secret={SECRET}", {})
+    logged = "".join(
+        log.read_text(errors="replace") for log in deployment.folder.glob("nginx-*.log")
+    )
     assert " /cgi-bin/caller 4" in logged
     for secret in (SECRET, basic(SECRET)["Authorization"][6:], TOKEN, PASSWORD):
         assert secret not in logged
@@ -400,29 +408,33 @@ def test_the_logs_of_nginx_hold_no_secret_of_whole_or_half_requests(
 
 
 @pytest.fixture(scope="module")
-def plain(house: House) -> Door:
+def plain(deployment: Deployment) -> Endpoint:
     """Port 80 of the shipped nginx."""
-    certificate(house)
+    certificate(deployment)
     port = free_port()
-    house.run_nginx(shipped_site(house, free_port(), plain_port=port))
-    return Door(port, None, {}, {})
+    deployment.run_nginx(shipped_site(deployment, free_port(), plain_port=port))
+    return Endpoint(port, None, {}, {})
 
 
-def test_a_person_without_tls_is_sent_to_it_under_our_own_name(plain: Door) -> None:
+def test_a_person_without_tls_is_sent_to_it_under_our_own_name(plain: Endpoint) -> None:
     answer = plain.ask("/cgi-bin/caller?canned=clear", {"Host": "evil.example"})
     assert answer.status == 301
     assert answer.headers["Location"] == "https://localhost/cgi-bin/caller?canned=clear"
 
 
-def test_a_charger_without_tls_is_told_what_to_change_and_not_sent_on(plain: Door) -> None:
+def test_a_charger_without_tls_is_told_what_to_change_and_not_sent_on(plain: Endpoint) -> None:
     answer = plain.ask("/ocpp/garage", UPGRADE | basic("0123456789abcdef", "garage"))
     assert answer.status == 403
     assert "wss://" in answer.body
     assert "Location" not in answer.headers
 
 
-def test_what_a_plain_request_gives_away_is_not_logged_as_well(house: House, plain: Door) -> None:
+def test_what_a_plain_request_gives_away_is_not_logged_as_well(
+    deployment: Deployment, plain: Endpoint
+) -> None:
     plain.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", basic(SECRET))
-    logged = "".join(log.read_text(errors="replace") for log in house.folder.glob("nginx-*.log"))
+    logged = "".join(
+        log.read_text(errors="replace") for log in deployment.folder.glob("nginx-*.log")
+    )
     assert " GET /cgi-bin/caller 301 " in logged
     assert SECRET not in logged

@@ -19,12 +19,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
-from wsproto.connection import Connection, ConnectionType
-from wsproto.events import Message, TextMessage
 
 from shocpp.calls.placing import CallOptions, place_call
 from shocpp.ocpp.passwords import password_hash
-from tests.world.connections import ask
+from tests.world.connections import KEY, OCPP16, UPGRADE, RawCharger, ask
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server
@@ -167,56 +165,6 @@ def connect(url: str, *offered: str) -> Iterator[ClientConnection]:
         yield charger
 
 
-class RawCharger:
-    """A charger that writes its handshake itself."""
-
-    def __init__(self, server: Server, target: bytes, *headers: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-        lines = ["Host: garage.example", "Sec-WebSocket-Version: 13", *headers]
-        head = "".join(f"{line}\r\n" for line in lines).encode()
-        self.socket.sendall(b"GET " + target + b" HTTP/1.1\r\n" + head + b"\r\n")
-        received = b""
-        while b"\r\n\r\n" not in received:
-            got = self.socket.recv(4096)
-            assert got, received
-            received += got
-        answered, _, rest = received.partition(b"\r\n\r\n")
-        self.answered = answered.decode().splitlines()
-        self.status = int(self.answered[0].split()[1])
-        self._wire = Connection(ConnectionType.CLIENT)
-        self._wire.receive_data(rest)
-
-    def __enter__(self) -> "RawCharger":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.socket.close()
-
-    def header(self, name: str) -> str | None:
-        """A header of the answer."""
-        found = [line for line in self.answered if line.lower().startswith(f"{name.lower()}:")]
-        return found[0].partition(":")[2].strip() if found else None
-
-    def send(self, text: str) -> None:
-        """Send a text as one message."""
-        self.socket.sendall(self._wire.send(Message(data=text)))
-
-    def receive(self) -> str:
-        """The next message."""
-        while True:
-            for event in self._wire.events():
-                if isinstance(event, TextMessage):
-                    return str(event.data)
-            self._wire.receive_data(self.socket.recv(65_536))
-
-    def ask(self, action: str, payload: object) -> Any:
-        """The confirmation's payload of one Call."""
-        self.send(json.dumps([2, "1", action, payload]))
-        frame = json.loads(self.receive())
-        assert frame[:2] == [3, "1"], frame
-        return frame[2]
-
-
 class Backend:
     """A `shocpp-backend` of one charger."""
 
@@ -254,10 +202,6 @@ def backend(home: Home, identity: str) -> Iterator[Backend]:
     with home.backend(identity) as process:
         yield Backend(process)
 
-
-KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", KEY)
-OCPP16 = "Sec-WebSocket-Protocol: ocpp1.6"
 
 GRIZZL_E = (
     *UPGRADE,

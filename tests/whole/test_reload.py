@@ -31,7 +31,7 @@ from tests.world.faults import (
 )
 from tests.world.home import Home
 from tests.world.machine import free_port, wait_for
-from tests.world.shipped import House, built, certificate, shipped_site
+from tests.world.shipped import Deployment, built, certificate, shipped_site
 
 RESTARTS = 1012
 READINGS = """
@@ -123,32 +123,34 @@ def talking(
     url: str, tls: ssl.SSLContext | None = None, first: int = 1
 ) -> Iterator[list[TalkingCharger]]:
     """Six chargers that talk during the block, and go on after it."""
-    town = [TalkingCharger(url, number, tls) for number in range(first, first + 6)]
-    with living(town):
-        yield town
+    shared_server = [TalkingCharger(url, number, tls) for number in range(first, first + 6)]
+    with living(shared_server):
+        yield shared_server
 
 
-def assert_the_books_have_what_was_acknowledged(home: Home, town: list[TalkingCharger]) -> None:
+def assert_the_books_have_what_was_acknowledged(
+    home: Home, shared_server: list[TalkingCharger]
+) -> None:
     """Each acknowledged frame and its answer once, each transaction once, each Wh once."""
-    assert [charger.troubles for charger in town] == [[]] * len(town)
+    assert [charger.troubles for charger in shared_server] == [[]] * len(shared_server)
     frames = Counter(
         (direction, json.loads(text)[1])
         for direction, text in home.query("SELECT direction, text FROM frame")
     )
-    told = [said for charger in town for said in charger.acknowledged]
+    told = [said for charger in shared_server for said in charger.acknowledged]
     assert [frames["in", said.unique_id] for said in told] == [1] * len(told)
     assert [frames["out", said.unique_id] for said in told] == [1] * len(told)
     records = "charge_point_id, count(*), sum(consumed_wh), count(review)"
     assert sorted(home.query(f"SELECT {records} FROM accounting GROUP BY 1")) == sorted(
-        (charger.name, charger.transactions, charger.energy_wh, 0) for charger in town
+        (charger.name, charger.transactions, charger.energy_wh, 0) for charger in shared_server
     )
     assert booked_ids(home) == Counter(
         (charger.name, said.transaction_id)
-        for charger in town
+        for charger in shared_server
         for said in charger.acknowledged
         if said.action == "StopTransaction"
     )
-    for charger in town:
+    for charger in shared_server:
         kept = home.query(READINGS, charger.name)
         assert set(charger.readings) <= {register_wh for (register_wh,) in kept}
     assert home.query("SELECT 1 FROM started_transaction WHERE state <> 'stopped'") == []
@@ -164,78 +166,80 @@ def booked_ids(home: Home) -> Counter[tuple[str, int]]:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """A server, and a folder for nginx."""
-    with built(tmp_path) as house:
-        yield house
+    with built(tmp_path) as deployment:
+        yield deployment
 
 
-def three_reloads(house: House, town: list[TalkingCharger]) -> None:
+def three_reloads(deployment: Deployment, shared_server: list[TalkingCharger]) -> None:
     """As `systemctl reload` does, before the chargers have all come back as well."""
     for _ in range(3):
-        reload(house.server)
-        wait_for(lambda: house.server.home.query("SELECT 1 FROM connection"))
+        reload(deployment.server)
+        wait_for(lambda: deployment.server.home.query("SELECT 1 FROM connection"))
 
 
-def two_restarts(house: House, town: list[TalkingCharger]) -> None:
+def two_restarts(deployment: Deployment, shared_server: list[TalkingCharger]) -> None:
     """As `systemctl restart` does."""
     for _ in range(2):
-        stop_and_start(house.server)
-        go_on(town)
+        stop_and_start(deployment.server)
+        go_on(shared_server)
 
 
 @pytest.mark.parametrize("disturb", [three_reloads, two_restarts])
 def test_chargers_are_told_that_the_server_restarts_and_lose_nothing(
-    house: House, disturb: Callable[[House, list[TalkingCharger]], None]
+    deployment: Deployment, disturb: Callable[[Deployment, list[TalkingCharger]], None]
 ) -> None:
-    with talking(house.server.url()) as town:
-        disturb(house, town)
-    closings = [code for charger in town for code in charger.closings]
+    with talking(deployment.server.url()) as shared_server:
+        disturb(deployment, shared_server)
+    closings = [code for charger in shared_server for code in charger.closings]
     assert set(closings) == {RESTARTS}
-    assert all(len(charger.closings) > 1 for charger in town)
-    assert_the_books_have_what_was_acknowledged(house.home, town)
+    assert all(len(charger.closings) > 1 for charger in shared_server)
+    assert_the_books_have_what_was_acknowledged(deployment.home, shared_server)
 
 
 @pytest.mark.parametrize("disturb", [three_reloads, two_restarts])
 def test_chargers_behind_nginx_are_told_so_too(
-    house: House, disturb: Callable[[House, list[TalkingCharger]], None]
+    deployment: Deployment, disturb: Callable[[Deployment, list[TalkingCharger]], None]
 ) -> None:
-    tls, port = certificate(house), free_port()
-    house.run_nginx(shipped_site(house, port))
-    with talking(f"wss://localhost:{port}/ocpp/", tls) as town:
-        disturb(house, town)
-    closings = [code for charger in town for code in charger.closings]
+    tls, port = certificate(deployment), free_port()
+    deployment.run_nginx(shipped_site(deployment, port))
+    with talking(f"wss://localhost:{port}/ocpp/", tls) as shared_server:
+        disturb(deployment, shared_server)
+    closings = [code for charger in shared_server for code in charger.closings]
     assert set(closings) == {RESTARTS}
-    assert_the_books_have_what_was_acknowledged(house.home, town)
+    assert_the_books_have_what_was_acknowledged(deployment.home, shared_server)
 
 
-def test_a_reload_of_nginx_hangs_up_on_nobody(house: House) -> None:
-    tls, port = certificate(house), free_port()
-    nginx = house.run_nginx(shipped_site(house, port))
-    with talking(f"wss://localhost:{port}/ocpp/", tls) as town:
+def test_a_reload_of_nginx_hangs_up_on_nobody(deployment: Deployment) -> None:
+    tls, port = certificate(deployment), free_port()
+    nginx = deployment.run_nginx(shipped_site(deployment, port))
+    with talking(f"wss://localhost:{port}/ocpp/", tls) as shared_server:
         former = children(nginx)
         for _ in range(3):
             nginx.send_signal(signal.SIGHUP)
         wait_for(lambda: set(children(nginx)) - set(former))
         with talking(f"wss://localhost:{port}/ocpp/", tls, 7) as newcomers:
-            go_on(town)
-    assert [charger.closings for charger in [*town, *newcomers]] == [[]] * 12
-    assert_the_books_have_what_was_acknowledged(house.home, [*town, *newcomers])
+            go_on(shared_server)
+    assert [charger.closings for charger in [*shared_server, *newcomers]] == [[]] * 12
+    assert_the_books_have_what_was_acknowledged(deployment.home, [*shared_server, *newcomers])
 
 
-def test_chargers_come_back_from_a_restart_of_nginx_and_lose_nothing(house: House) -> None:
-    tls, port = certificate(house), free_port()
-    site = shipped_site(house, port)
-    nginx = house.run_nginx(site)
-    with talking(f"wss://localhost:{port}/ocpp/", tls) as town:
+def test_chargers_come_back_from_a_restart_of_nginx_and_lose_nothing(
+    deployment: Deployment,
+) -> None:
+    tls, port = certificate(deployment), free_port()
+    site = shipped_site(deployment, port)
+    nginx = deployment.run_nginx(site)
+    with talking(f"wss://localhost:{port}/ocpp/", tls) as shared_server:
         for _ in range(2):
             nginx.terminate()
             nginx.wait(20)
-            wait_for(lambda: house.home.query("SELECT count(*) FROM connection") == [(0,)])
-            nginx = house.run_nginx(site)
-            go_on(town)
-    assert all(len(charger.closings) >= 2 for charger in town)
-    assert_the_books_have_what_was_acknowledged(house.home, town)
+            wait_for(lambda: deployment.home.query("SELECT count(*) FROM connection") == [(0,)])
+            nginx = deployment.run_nginx(site)
+            go_on(shared_server)
+    assert all(len(charger.closings) >= 2 for charger in shared_server)
+    assert_the_books_have_what_was_acknowledged(deployment.home, shared_server)
 
 
 def children(process: subprocess.Popen[bytes]) -> list[int]:

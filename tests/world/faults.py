@@ -170,26 +170,26 @@ class LivingCharger(threading.Thread):
         raise NotImplementedError
 
 
-Town = TypeVar("Town", bound=Sequence[LivingCharger])
+Chargers = TypeVar("Chargers", bound=Sequence[LivingCharger])
 
 
 @contextlib.contextmanager
-def living(town: Town) -> Iterator[Town]:
+def living(chargers: Chargers) -> Iterator[Chargers]:
     """Chargers that charge all through the block; at its end each has done so once more."""
-    for charger in town:
+    for charger in chargers:
         charger.start()
     try:
-        go_on(town)
-        yield town
-        go_on(town)
+        go_on(chargers)
+        yield chargers
+        go_on(chargers)
     finally:
-        for charger in town:
+        for charger in chargers:
             charger.ended.set()
-        for charger in town:
+        for charger in chargers:
             charger.join(20)
 
 
-def go_on(town: Sequence[LivingCharger]) -> None:
+def go_on(chargers: Sequence[LivingCharger]) -> None:
     """Wait until every charger has begun and ended another transaction."""
-    before = [charger.transactions for charger in town]
-    wait_for(lambda: all(c.transactions > n + 1 for c, n in zip(town, before, strict=True)))
+    before = [charger.transactions for charger in chargers]
+    wait_for(lambda: all(c.transactions > n + 1 for c, n in zip(chargers, before, strict=True)))

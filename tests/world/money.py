@@ -244,7 +244,7 @@ class World:
         self.over = False
         self.happened: Counter[str] = Counter()
         self.chargers = [
-            Charger(self, f"{number}-{kind.meter.split()[0]}", kind)
+            FleetCharger(self, f"{number}-{kind.meter.split()[0]}", kind)
             for number, kind in zip(
                 range(fleet(transactions)), itertools.cycle(KINDS), strict=False
             )
@@ -392,7 +392,7 @@ def fleet(transactions: int) -> int:
     return 16 if transactions < 5_000 else 96
 
 
-class Charger:
+class FleetCharger:
     """A Charge Point with a plan, a queue and a wire."""
 
     def __init__(self, world: World, name: str, kind: Kind) -> None:

@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     headers: Mapping[str, str]
 
 
-class Door(NamedTuple):
+class Endpoint(NamedTuple):
     """A way to the canned calls: its port, and what distinguishes who may from who may not."""
 
     port: int
@@ -85,7 +85,7 @@ def put_in(text: str, replacements: Mapping[str, object]) -> str:
 
 
 @dataclass(frozen=True, eq=False)
-class House:
+class Deployment:
     """A server with web servers in front; they end with it."""
 
     home: Home
@@ -139,13 +139,13 @@ class House:
 
 
 @contextlib.contextmanager
-def built(folder: Path, **environment: str) -> Iterator[House]:
+def built(folder: Path, **environment: str) -> Iterator[Deployment]:
     """Start a server that has a token."""
     home = Home(folder / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN, **environment)
     with contextlib.ExitStack() as until_end:
         until_end.callback(server.kill)
-        yield House(home, server, until_end)
+        yield Deployment(home, server, until_end)
 
 
 def _listens(port: int) -> bool:
@@ -164,9 +164,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @functools.cache
-def certificate(house: House) -> ssl.SSLContext:
+def certificate(deployment: Deployment) -> ssl.SSLContext:
     """Makes the certificate of nginx, and passwords; what a client that trusts it needs."""
-    openssl, folder = needs("openssl"), house.folder
+    openssl, folder = needs("openssl"), deployment.folder
     subprocess.run(
         [
             *(openssl, "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"),
@@ -194,13 +194,13 @@ def certificate(house: House) -> ssl.SSLContext:
 
 
 def shipped_site(
-    house: House, port: int, *, plain_port: int | None = None, app_port: int | None = None
+    deployment: Deployment, port: int, *, plain_port: int | None = None, app_port: int | None = None
 ) -> str:
     """conf/nginx/shocpp.conf, installed; the token's file is written as its comment says."""
     text = (CONF / "nginx" / "shocpp.conf").read_text()
     command = re.search(r"echo '(.*)' > /etc/nginx/shocpp-token\.conf", text)
     assert command is not None
-    token_file = house.folder / "token.conf"
+    token_file = deployment.folder / "token.conf"
     token_file.write_text(put_in(command[1], {"<SHOCPP_TOKEN>": TOKEN}) + "\n")
     return put_in(
         text,
@@ -210,11 +210,11 @@ def shipped_site(
             "[::]:80;": f"127.0.0.1:{free_port()};",
             "listen 80;": f"listen 127.0.0.1:{plain_port or free_port()};",
             "charging.example.org": "localhost",
-            "127.0.0.1:8080": f"127.0.0.1:{app_port or house.server.port}",
-            "/etc/ssl/certs/shocpp.pem": house.folder / "nginx.pem",
-            "/etc/ssl/private/shocpp.key": house.folder / "nginx.key",
+            "127.0.0.1:8080": f"127.0.0.1:{app_port or deployment.server.port}",
+            "/etc/ssl/certs/shocpp.pem": deployment.folder / "nginx.pem",
+            "/etc/ssl/private/shocpp.key": deployment.folder / "nginx.key",
             "/etc/nginx/shocpp-token.conf": token_file,
-            "/etc/nginx/shocpp.htpasswd": house.folder / "htpasswd",
-            "/var/log/nginx/": f"{house.folder}/nginx-",
+            "/etc/nginx/shocpp.htpasswd": deployment.folder / "htpasswd",
+            "/var/log/nginx/": f"{deployment.folder}/nginx-",
         },
     )

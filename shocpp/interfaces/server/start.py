@@ -116,7 +116,7 @@ def _lost_lines(settings: Settings) -> list[str]:
     """Return a line if accounting files exist that the database lacks, as after a restore."""
     with open_database(settings.database) as db:
         lost = len(files_without_record(db, settings.accounting_folder))
-    remedy = f"take them in with: shocpp import {settings.accounting_folder}"
+    remedy = f"import them with: shocpp import {settings.accounting_folder}"
     return [f"{lost} files there are not in the books; {remedy}"] if lost else []
 
 

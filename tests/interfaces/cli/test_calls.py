@@ -22,7 +22,7 @@ def queued(home: Home) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server for all tests of this file."""
     server = Server(Home(tmp_path_factory.mktemp("town") / "home"))
     yield server
@@ -30,17 +30,17 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def garage(town: Server) -> Iterator[Charger]:
+def charger(shared_server: Server) -> Iterator[Charger]:
     """The only connected charger; it has not received a Call yet."""
-    charger = Charger(town, "garage", serial="219010").boot()
+    charger = Charger(shared_server, "garage", serial="219010").boot()
     yield charger
     charger.leave()
 
 
 @pytest.fixture
-def home(town: Server) -> Home:
+def home(shared_server: Server) -> Home:
     """The server's home."""
-    return town.home
+    return shared_server.home
 
 
 # --- the seed's examples ---
@@ -71,41 +71,41 @@ def home(town: Server) -> Home:
     ],
 )
 def test_the_seeds_examples_reach_the_charger_and_print_its_confirmation(
-    home: Home, garage: Charger, action: str, payload: str, sent: dict[str, Any]
+    home: Home, charger: Charger, action: str, payload: str, sent: dict[str, Any]
 ) -> None:
-    garage.answers[action] = {"status": "Accepted", "note": "grüß dich"}
+    charger.answers[action] = {"status": "Accepted", "note": "grüß dich"}
     run = command(home, action, payload)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == '{"status": "Accepted", "note": "grüß dich"}\n'
-    assert garage.calls == [(action, sent)]
+    assert charger.calls == [(action, sent)]
 
 
 @pytest.mark.parametrize("name", ["garage", "GARAGE", "219010"])
 def test_a_charger_is_named_by_its_identity_or_serial(
-    home: Home, town: Server, garage: Charger, name: str
+    home: Home, shared_server: Server, charger: Charger, name: str
 ) -> None:
-    with Charger(town, "carport").boot() as carport:
+    with Charger(shared_server, "carport").boot() as carport:
         assert command(home, "-c", name, "ClearCache").returncode == 0
-        assert garage.calls == [("ClearCache", {})]
+        assert charger.calls == [("ClearCache", {})]
         assert carport.calls == []
         carport.leave()
 
 
 def test_the_payload_may_come_from_the_input_and_may_be_left_out(
-    home: Home, garage: Charger
+    home: Home, charger: Charger
 ) -> None:
     assert command(home, "Reset", "-", stdin='{"type":\n "Soft"}\n').returncode == 0
     assert command(home, "GetLocalListVersion").returncode == 0
-    assert garage.calls == [("Reset", {"type": "Soft"}), ("GetLocalListVersion", {})]
+    assert charger.calls == [("Reset", {"type": "Soft"}), ("GetLocalListVersion", {})]
 
 
 @pytest.mark.parametrize(("value", "text"), [("false", "false"), ("50", "50"), ("1.5", "1.5")])
 def test_a_configuration_value_is_sent_as_a_string(
-    home: Home, garage: Charger, value: str, text: str
+    home: Home, charger: Charger, value: str, text: str
 ) -> None:
     payload = f'{{"key": "LightIntensity", "value": {value}}}'
     assert command(home, "ChangeConfiguration", payload).returncode == 0
-    assert garage.calls[0][1]["value"] == text
+    assert charger.calls[0][1]["value"] == text
 
 
 # --- every action ---
@@ -180,22 +180,24 @@ def test_there_are_26_actions_that_a_charger_can_be_asked() -> None:
 
 
 @pytest.mark.parametrize("action", PAYLOADS)
-def test_every_action_reaches_the_charger(home: Home, garage: Charger, action: str) -> None:
+def test_every_action_reaches_the_charger(home: Home, charger: Charger, action: str) -> None:
     run = command(home, action, json.dumps(PAYLOADS[action]))
     assert (run.returncode, run.stdout) == (0, '{"status": "Accepted"}\n'), run.stderr
-    assert garage.calls == [(action, PAYLOADS[action])]
+    assert charger.calls == [(action, PAYLOADS[action])]
 
 
 # --- the charger ---
 
 
-def test_with_two_chargers_one_must_be_named(home: Home, town: Server, garage: Charger) -> None:
-    with Charger(town, "carport").boot() as carport:
+def test_with_two_chargers_one_must_be_named(
+    home: Home, shared_server: Server, charger: Charger
+) -> None:
+    with Charger(shared_server, "carport").boot() as carport:
         sentence = refused(command(home, "ClearCache"), 2)
         assert "garage" in sentence
         assert "carport" in sentence
         carport.leave()
-        assert garage.calls == carport.calls == []
+        assert charger.calls == carport.calls == []
 
 
 def test_without_a_charger_it_is_unreachable(home: Home) -> None:
@@ -205,26 +207,26 @@ def test_without_a_charger_it_is_unreachable(home: Home) -> None:
 
 
 def test_a_charger_that_has_left_is_unreachable_and_named(
-    home: Home, town: Server, garage: Charger
+    home: Home, shared_server: Server, charger: Charger
 ) -> None:
-    with Charger(town, "carport").boot() as carport:
+    with Charger(shared_server, "carport").boot() as carport:
         carport.leave()
     sentence = refused(command(home, "-c", "carport", "ClearCache"), 1)
     assert sentence.startswith("OCPP unreachable. carport is not connected")
-    assert garage.calls == []
+    assert charger.calls == []
 
 
 @pytest.mark.parametrize("name", ["nobody", "21901", "a\nb", b"\xff", "x" * 10_000])
-def test_an_unknown_charger_is_wrong_usage(home: Home, garage: Charger, name: Any) -> None:
+def test_an_unknown_charger_is_wrong_usage(home: Home, charger: Charger, name: Any) -> None:
     before = queued(home)
     refused(command(home, "-c", name, "ClearCache"), 2)
-    assert (queued(home), garage.calls) == (before, [])
+    assert (queued(home), charger.calls) == (before, [])
 
 
-def test_one_serial_at_two_chargers_is_ambiguous(home: Home, town: Server) -> None:
+def test_one_serial_at_two_chargers_is_ambiguous(home: Home, shared_server: Server) -> None:
     with (
-        Charger(town, "left", serial="twin").boot() as left,
-        Charger(town, "right", serial="twin").boot() as right,
+        Charger(shared_server, "left", serial="twin").boot() as left,
+        Charger(shared_server, "right", serial="twin").boot() as right,
     ):
         sentence = refused(command(home, "-c", "twin", "ClearCache"), 2)
         assert "left, right" in sentence
@@ -268,63 +270,63 @@ def test_one_serial_at_two_chargers_is_ambiguous(home: Home, town: Server) -> No
     ],
 )
 def test_an_invalid_payload_is_refused_with_its_reason_and_not_sent(
-    home: Home, garage: Charger, action: str, payload: str, reason: str
+    home: Home, charger: Charger, action: str, payload: str, reason: str
 ) -> None:
     before = queued(home)
     assert reason in refused(command(home, action, payload), 2)
-    assert (queued(home), garage.calls) == (before, [])
+    assert (queued(home), charger.calls) == (before, [])
 
 
-def test_force_sends_an_invalid_payload(home: Home, garage: Charger) -> None:
+def test_force_sends_an_invalid_payload(home: Home, charger: Charger) -> None:
     run = command(home, "--force", "Reset", '{"type": "Warm"}')
     assert (run.returncode, run.stdout) == (0, '{"status": "Accepted"}\n')
     # An action of a vendor, or a typing mistake.
     run = command(home, "-t", "1", "--force", 'Say "hello"\n', "{}")
     assert run.returncode == 0, run.stderr
-    assert garage.calls == [("Reset", {"type": "Warm"}), ('Say "hello"\n', {})]
+    assert charger.calls == [("Reset", {"type": "Warm"}), ('Say "hello"\n', {})]
 
 
-def test_force_does_not_send_invalid_json(home: Home, garage: Charger) -> None:
+def test_force_does_not_send_invalid_json(home: Home, charger: Charger) -> None:
     before = queued(home)
     refused(command(home, "--force", "DataTransfer", '{"vendorId": NaN}'), 2)
-    assert (queued(home), garage.calls) == (before, [])
+    assert (queued(home), charger.calls) == (before, [])
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "nan", "inf", "3601"])
-def test_an_invalid_timeout_is_wrong_usage(home: Home, garage: Charger, seconds: str) -> None:
+def test_an_invalid_timeout_is_wrong_usage(home: Home, charger: Charger, seconds: str) -> None:
     run = command(home, "-t", seconds, "ClearCache")
     assert (run.returncode, run.stdout) == (2, ""), run.stderr
     assert "Traceback" not in run.stderr
-    assert garage.calls == []
+    assert charger.calls == []
 
 
 # --- outcomes ---
 
 
-def test_a_call_error_ends_with_its_code(home: Home, garage: Charger) -> None:
-    garage.answers["ClearCache"] = "NotSupported"
+def test_a_call_error_ends_with_its_code(home: Home, charger: Charger) -> None:
+    charger.answers["ClearCache"] = "NotSupported"
     assert refused(command(home, "ClearCache"), 1) == "NotSupported as the test wants it\n"
 
 
-def test_a_call_error_with_control_characters_is_one_line(home: Home, garage: Charger) -> None:
+def test_a_call_error_with_control_characters_is_one_line(home: Home, charger: Charger) -> None:
     def send_control_characters(charger: Charger, unique_id: str, _: object) -> None:
         charger.send([4, unique_id, "Generic\nError", "a\nb\x1b[31m", {}])
 
-    garage.answers["ClearCache"] = send_control_characters
+    charger.answers["ClearCache"] = send_control_characters
     assert "\x1b" not in refused(command(home, "ClearCache"), 1)
-    garage.answers["ClearCache"] = lambda charger, unique_id, _: charger.send([4, unique_id])
+    charger.answers["ClearCache"] = lambda charger, unique_id, _: charger.send([4, unique_id])
     refused(command(home, "ClearCache"), 1)
 
 
 def test_a_charger_that_does_not_answer_is_unreachable_after_the_timeout(
-    home: Home, garage: Charger
+    home: Home, charger: Charger
 ) -> None:
-    garage.answers["ClearCache"] = None
+    charger.answers["ClearCache"] = None
     begun_at = time.monotonic()
     sentence = refused(command(home, "-t", "1", "ClearCache"), 1)
     assert 1 <= time.monotonic() - begun_at < 2
     assert sentence.startswith("OCPP unreachable. No answer in 1 s")
-    assert garage.calls == [("ClearCache", {})]
+    assert charger.calls == [("ClearCache", {})]
     assert queued(home)[-1] == ("ClearCache", "expired")
 
 
@@ -332,17 +334,17 @@ def test_a_charger_that_does_not_answer_is_unreachable_after_the_timeout(
 
 
 def test_the_transaction_to_stop_is_looked_up_on_that_charger_only(
-    home: Home, town: Server, garage: Charger
+    home: Home, shared_server: Server, charger: Charger
 ) -> None:
-    with Charger(town, "carport", serial="330011").boot() as carport:
-        here = garage.begin("3333", 9_042_000)
+    with Charger(shared_server, "carport", serial="330011").boot() as carport:
+        here = charger.begin("3333", 9_042_000)
         there = carport.begin("1111", 5_001_000)
         for payload in ('{"charge_point": "garage"}', '{"account": "family-y"}'):
             assert command(home, "RemoteStopTransaction", payload).returncode == 0
         for payload in ('{"charge_point": "330011"}', '{"account": "company-x"}'):
             assert command(home, "RemoteStopTransaction", payload).returncode == 0
         assert command(home, "-c", "garage", "RemoteStopTransaction", "{}").returncode == 0
-        assert garage.calls == [("RemoteStopTransaction", {"transactionId": here})] * 3
+        assert charger.calls == [("RemoteStopTransaction", {"transactionId": here})] * 3
         assert carport.calls == [("RemoteStopTransaction", {"transactionId": there})] * 2
         before = queued(home)
         payload = '{"charge_point": "garage", "account": "company-x"}'
@@ -350,43 +352,43 @@ def test_the_transaction_to_stop_is_looked_up_on_that_charger_only(
             command(home, "RemoteStopTransaction", payload), 2
         )
         assert queued(home) == before
-        garage.end(here, 9_043_000)
+        charger.end(here, 9_043_000)
         carport.end(there, 5_002_000)
         carport.leave()
 
 
-def test_the_only_open_transaction_is_stopped_without_a_name(home: Home, garage: Charger) -> None:
-    transaction_id = garage.begin("3333", 9_043_000)
+def test_the_only_open_transaction_is_stopped_without_a_name(home: Home, charger: Charger) -> None:
+    transaction_id = charger.begin("3333", 9_043_000)
     assert command(home, "RemoteStopTransaction").returncode == 0
-    assert garage.calls == [("RemoteStopTransaction", {"transactionId": transaction_id})]
-    garage.end(transaction_id, 9_044_000)
+    assert charger.calls == [("RemoteStopTransaction", {"transactionId": transaction_id})]
+    charger.end(transaction_id, 9_044_000)
 
 
-def test_of_several_open_transactions_one_must_be_named(home: Home, garage: Charger) -> None:
-    first, second = garage.begin("3333", 9_044_000, 1), garage.begin("1111", 5_000_000, 2)
+def test_of_several_open_transactions_one_must_be_named(home: Home, charger: Charger) -> None:
+    first, second = charger.begin("3333", 9_044_000, 1), charger.begin("1111", 5_000_000, 2)
     sentence = refused(command(home, "RemoteStopTransaction", "{}"), 2)
     assert f"{first} (garage, connector 1, family-y)" in sentence
     assert f"{second} (garage, connector 2, company-x)" in sentence
-    assert garage.calls == []
+    assert charger.calls == []
     for payload in ('{"connectorId": 2}', '{"account": "company-x"}'):
         assert command(home, "RemoteStopTransaction", payload).returncode == 0
-    assert garage.calls == [("RemoteStopTransaction", {"transactionId": second})] * 2
-    garage.end(first, 9_045_000)
-    garage.end(second, 5_001_000)
+    assert charger.calls == [("RemoteStopTransaction", {"transactionId": second})] * 2
+    charger.end(first, 9_045_000)
+    charger.end(second, 5_001_000)
 
 
 def test_an_accounts_transactions_at_two_chargers_are_both_named(
-    home: Home, town: Server, garage: Charger
+    home: Home, shared_server: Server, charger: Charger
 ) -> None:
-    with Charger(town, "carport").boot() as carport:
-        first, second = garage.begin("3333", 9_045_000), carport.begin("4444", 1_000_000)
+    with Charger(shared_server, "carport").boot() as carport:
+        first, second = charger.begin("3333", 9_045_000), carport.begin("4444", 1_000_000)
         sentence = refused(command(home, "RemoteStopTransaction", '{"account": "family-y"}'), 2)
         assert f"{first} (garage" in sentence
         assert f"{second} (carport" in sentence
         payload = '{"account": "family-y", "charge_point": "carport"}'
         assert command(home, "RemoteStopTransaction", payload).returncode == 0
-        assert (garage.calls, len(carport.calls)) == ([], 1)
-        garage.end(first, 9_046_000)
+        assert (charger.calls, len(carport.calls)) == ([], 1)
+        charger.end(first, 9_046_000)
         carport.end(second, 1_001_000)
         carport.leave()
 
@@ -404,11 +406,11 @@ def test_an_accounts_transactions_at_two_chargers_are_both_named(
     ],
 )
 def test_a_stop_without_an_open_transaction_is_wrong_usage(
-    home: Home, garage: Charger, payload: str
+    home: Home, charger: Charger, payload: str
 ) -> None:
     before = queued(home)
     refused(command(home, "RemoteStopTransaction", payload), 2)
-    assert (queued(home), garage.calls) == (before, [])
+    assert (queued(home), charger.calls) == (before, [])
 
 
 # --- stored Calls ---
@@ -417,18 +419,18 @@ NEW_KEY = '{"key": "AuthorizationKey", "value": "do-not-keep-me"}'
 
 
 def test_a_new_authorization_key_reaches_the_charger_and_does_not_stay(
-    home: Home, garage: Charger
+    home: Home, charger: Charger
 ) -> None:
     assert command(home, "ChangeConfiguration", NEW_KEY).returncode == 0
-    assert garage.calls == [("ChangeConfiguration", json.loads(NEW_KEY))]
+    assert charger.calls == [("ChangeConfiguration", json.loads(NEW_KEY))]
     assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
     assert "do-not-keep-me" not in home.run("shocpp", "calls", "--json").stdout
 
 
 def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
-    home: Home, town: Server
+    home: Home, shared_server: Server
 ) -> None:
-    with Charger(town, "mute") as mute:
+    with Charger(shared_server, "mute") as mute:
         # It has not booted, so it gets no Calls.
         mute.ask("Heartbeat")
         sentence = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
@@ -439,8 +441,8 @@ def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
     assert "do-not-keep-me" not in home.run("shocpp", "calls", "--json").stdout
 
 
-def test_calls_lists_the_queue_with_states_and_answers(home: Home, garage: Charger) -> None:
-    garage.answers = {"ClearCache": "NotSupported", "GetLocalListVersion": None}
+def test_calls_lists_the_queue_with_states_and_answers(home: Home, charger: Charger) -> None:
+    charger.answers = {"ClearCache": "NotSupported", "GetLocalListVersion": None}
     command(home, "Reset", '{"type": "Soft"}')
     command(home, "ClearCache")
     command(home, "-t", "0.3", "GetLocalListVersion")
@@ -462,7 +464,7 @@ def test_calls_lists_the_queue_with_states_and_answers(home: Home, garage: Charg
 
 
 def test_a_canned_call_prints_one_word_and_ends_with_the_right_code(
-    home: Home, garage: Charger
+    home: Home, charger: Charger
 ) -> None:
     (home.folder / "conf" / "canned.json").write_text(
         json.dumps(
@@ -473,14 +475,14 @@ def test_a_canned_call_prints_one_word_and_ends_with_the_right_code(
             }
         )
     )
-    garage.answers["ClearCache"] = {"status": "Rejected"}
+    charger.answers["ClearCache"] = {"status": "Rejected"}
     run = home.run("shocpp-caller", "restart")
     assert (run.returncode, run.stdout, run.stderr) == (0, "Accepted\n", "")
     run = home.run("shocpp-caller", "clear")
     assert (run.returncode, run.stdout, run.stderr) == (1, "Rejected\n", "")
     assert "'nobody'" in refused(home.run("shocpp-caller", "away"), 2)
     assert "'no such'" in refused(home.run("shocpp-caller", "no such"), 2)
-    assert garage.calls == [("Reset", {"type": "Soft"}), ("ClearCache", {})]
+    assert charger.calls == [("Reset", {"type": "Soft"}), ("ClearCache", {})]
 
 
 def test_the_only_charger_is_named_when_it_is_not_connected(tmp_path: Path) -> None:
@@ -499,8 +501,8 @@ def test_the_only_charger_is_named_when_it_is_not_connected(tmp_path: Path) -> N
         server.kill()
 
 
-def test_a_canned_call_asked_twice_in_a_row_is_sent_once(home: Home, garage: Charger) -> None:
+def test_a_canned_call_asked_twice_in_a_row_is_sent_once(home: Home, charger: Charger) -> None:
     (home.folder / "conf" / "canned.json").write_text('{"twice": {"action": "ClearCache"}}')
     runs = [home.run("shocpp-caller", "twice") for _ in range(2)]
     assert [run.stdout for run in runs] == ["Accepted\n"] * 2
-    assert garage.calls == [("ClearCache", {})]
+    assert charger.calls == [("ClearCache", {})]

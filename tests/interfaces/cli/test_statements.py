@@ -5,10 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.bookkeeping.test_closing import charge
-from tests.bookkeeping.test_review import garage
 from tests.world.home import Home
-
-__all__ = ["garage"]
 
 
 @pytest.mark.parametrize(
@@ -21,26 +18,28 @@ __all__ = ["garage"]
     ids=["pdf", "csv", "year"],
 )
 def test_a_file_in_a_missing_folder_is_refused_with_the_next_step(
-    garage: Home, tmp_path: Path, words: tuple[str, ...]
+    migrated_home: Home, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
-    charge(garage, 1_000_000, 1_033_250)
+    charge(migrated_home, 1_000_000, 1_033_250)
     missing = tmp_path / "missing" / "statement"
-    done = garage.run("shocpp-summary", *words, "-o", str(missing))
+    done = migrated_home.run("shocpp-summary", *words, "-o", str(missing))
     sentence = f"there is no folder {missing.parent}; make it first: mkdir -p {missing.parent}\n"
     assert (done.returncode, done.stderr) == (2, sentence)
 
 
 def test_an_accounts_statement_goes_into_a_folder_under_its_own_name(
-    garage: Home, tmp_path: Path
+    migrated_home: Home, tmp_path: Path
 ) -> None:
-    charge(garage, 1_000_000, 1_033_250)
+    charge(migrated_home, 1_000_000, 1_033_250)
     words = ("2026", "10", "--account", "family-y", "--format", "csv", "-o", str(tmp_path))
-    assert garage.run("shocpp-summary", *words).returncode == 0
+    assert migrated_home.run("shocpp-summary", *words).returncode == 0
     assert (tmp_path / "2026-10_002_family-y.csv").is_file()
 
 
-def test_a_year_needs_a_file(garage: Home, tmp_path: Path) -> None:
-    charge(garage, 1_000_000, 1_033_250)
-    done = garage.run("shocpp-summary", "--year", "2026", "--format", "csv", "-o", str(tmp_path))
+def test_a_year_needs_a_file(migrated_home: Home, tmp_path: Path) -> None:
+    charge(migrated_home, 1_000_000, 1_033_250)
+    done = migrated_home.run(
+        "shocpp-summary", "--year", "2026", "--format", "csv", "-o", str(tmp_path)
+    )
     sentence = f"{tmp_path} is a folder; name a file in it: -o {tmp_path}/FILE\n"
     assert (done.returncode, done.stderr) == (2, sentence)

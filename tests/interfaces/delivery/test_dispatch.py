@@ -12,7 +12,6 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.bookkeeping.test_review import MORNING, NOON, say, start, stop
 from tests.world.home import Home
 from tests.world.machine import ROOT, free_port, needs
 from tests.world.receiving import (
@@ -26,6 +25,7 @@ from tests.world.receiving import (
     open_office,
     open_web,
 )
+from tests.world.visits import MORNING, NOON, say, start, stop
 
 __all__ = ["certificate", "office", "open_office", "open_web"]
 

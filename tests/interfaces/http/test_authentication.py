@@ -48,7 +48,7 @@ class Answer(NamedTuple):
         return self.body.endswith("\n") and self.body[:-1].isprintable() and len(self.body) > 1
 
 
-class Garage:
+class Site:
     """A server with a token, its only charger, and a new canned call for each test."""
 
     def __init__(self, home: Home, server: Server, charger: ChargerWithCar) -> None:
@@ -119,18 +119,18 @@ class Garage:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Garage]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield the server and charger of all these tests."""
     home = Home(tmp_path_factory.mktemp("callers") / "home")
     server = Server(home, SHOCPP_TOKEN=TOKEN)
     with ExitStack() as until_end:
         until_end.callback(server.kill)
         charger = until_end.enter_context(ChargerWithCar(server, "garage"))
-        yield Garage(home, server, charger)
+        yield Site(home, server, charger)
 
 
 @pytest.fixture
-def garage(built: Garage) -> Garage:
+def site(built: Site) -> Site:
     """Return the garage, with a new canned call."""
     built.prepare()
     return built
@@ -141,19 +141,19 @@ def basic(password: str, user: str = "anybody") -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def assert_sent(garage: Garage, answer: Answer) -> None:
+def assert_sent(site: Site, answer: Answer) -> None:
     """Check that the Call was sent, and that its confirmation is the answer."""
     assert (answer.status, answer.body) == (200, "Accepted\n")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert garage.charger.calls == [("ClearCache", {})]
+    assert site.charger.calls == [("ClearCache", {})]
 
 
-def assert_refused(garage: Garage, answer: Answer, status: int) -> None:
+def assert_refused(site: Site, answer: Answer, status: int) -> None:
     """Check the status and the single line, and that no Call was sent."""
     assert (answer.status, answer.is_one_line) == (status, True), answer
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.headers["Cache-Control"] == "no-store"
-    assert garage.charger.calls == []
+    assert site.charger.calls == []
 
 
 # -- this machine ---------------------------------------------------------------------------------
@@ -162,10 +162,10 @@ def assert_refused(garage: Garage, answer: Answer, status: int) -> None:
 @pytest.mark.parametrize(
     "host", ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8080"]
 )
-def test_the_machine_itself_needs_no_password(garage: Garage, host: str) -> None:
-    assert_sent(garage, garage.ask({"Host": host}))
+def test_the_machine_itself_needs_no_password(site: Site, host: str) -> None:
+    assert_sent(site, site.ask({"Host": host}))
     asked_by = "SELECT asked_by FROM call WHERE canned = ?"
-    assert garage.home.query(asked_by, garage.name) == [("this machine",)]
+    assert site.home.query(asked_by, site.name) == [("this machine",)]
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_the_machine_itself_needs_no_password(garage: Garage, host: str) -> None
     ],
     ids=str,
 )
-def test_a_forwarded_request_is_not_of_this_machine(garage: Garage, trace: dict[str, str]) -> None:
-    assert_refused(garage, garage.ask(trace), 401)
+def test_a_forwarded_request_is_not_of_this_machine(site: Site, trace: dict[str, str]) -> None:
+    assert_refused(site, site.ask(trace), 401)
 
 
-def test_a_request_in_http_1_0_is_not_of_this_machine(garage: Garage) -> None:
-    assert_refused(garage, garage.ask(version="1.0"), 401)
+def test_a_request_in_http_1_0_is_not_of_this_machine(site: Site) -> None:
+    assert_refused(site, site.ask(version="1.0"), 401)
 
 
 @pytest.mark.parametrize(
@@ -202,15 +202,15 @@ def test_a_request_in_http_1_0_is_not_of_this_machine(garage: Garage) -> None:
         "",
     ],
 )
-def test_a_page_that_has_rebound_its_name_is_not_this_machine(garage: Garage, host: str) -> None:
-    assert_refused(garage, garage.ask({"Host": host}), 401)
+def test_a_page_that_has_rebound_its_name_is_not_this_machine(site: Site, host: str) -> None:
+    assert_refused(site, site.ask({"Host": host}), 401)
 
 
-def test_another_address_is_not_this_machine_whatever_host_it_names(garage: Garage) -> None:
+def test_another_address_is_not_this_machine_whatever_host_it_names(site: Site) -> None:
     address = reachable_host("0.0.0.0")
     if address.startswith("127.") or not address[0].isdigit():
         pytest.skip("this machine has no other address than its loopback")
-    assert_refused(garage, garage.ask(wire=garage.connect(from_address=address)), 401)
+    assert_refused(site, site.ask(wire=site.connect(from_address=address)), 401)
 
 
 # -- the token ------------------------------------------------------------------------------------
@@ -220,8 +220,8 @@ def test_another_address_is_not_this_machine_whatever_host_it_names(garage: Gara
     "authorization",
     [f"Bearer {TOKEN}", f"bearer  {TOKEN}", basic(TOKEN), basic(TOKEN, ""), basic(TOKEN, "ü")],
 )
-def test_the_token_lets_a_stranger_in(garage: Garage, authorization: str) -> None:
-    assert_sent(garage, garage.ask(STRANGER | {"Authorization": authorization}))
+def test_the_token_lets_a_stranger_in(site: Site, authorization: str) -> None:
+    assert_sent(site, site.ask(STRANGER | {"Authorization": authorization}))
 
 
 @pytest.mark.parametrize(
@@ -247,27 +247,27 @@ def test_the_token_lets_a_stranger_in(garage: Garage, authorization: str) -> Non
         f"Negotiate, Bearer {TOKEN}",
     ],
 )
-def test_any_other_authorization_is_refused(garage: Garage, authorization: str) -> None:
-    answer = garage.ask(STRANGER | {"Authorization": authorization})
-    assert_refused(garage, answer, 401)
+def test_any_other_authorization_is_refused(site: Site, authorization: str) -> None:
+    answer = site.ask(STRANGER | {"Authorization": authorization})
+    assert_refused(site, answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
-def test_a_proxy_with_the_token_names_the_caller(garage: Garage) -> None:
+def test_a_proxy_with_the_token_names_the_caller(site: Site) -> None:
     proxy = {"Authorization": f"Bearer {TOKEN}", "X-Forwarded-For": "203.0.113.7"}
-    assert_sent(garage, garage.ask(STRANGER | proxy | {"X-Remote-User": "family"}))
+    assert_sent(site, site.ask(STRANGER | proxy | {"X-Remote-User": "family"}))
     asked_by = "SELECT asked_by FROM call WHERE canned = ?"
-    assert garage.home.query(asked_by, garage.name) == [("family",)]
+    assert site.home.query(asked_by, site.name) == [("family",)]
 
 
 @pytest.mark.parametrize("header", ["X-Remote-User", "Remote-User", "REMOTE_USER", "X_Remote_User"])
-def test_a_user_without_the_token_is_a_claim(garage: Garage, header: str) -> None:
-    assert_refused(garage, garage.ask(STRANGER | {header: "family"}), 401)
+def test_a_user_without_the_token_is_a_claim(site: Site, header: str) -> None:
+    assert_refused(site, site.ask(STRANGER | {header: "family"}), 401)
 
 
-def test_without_a_token_no_password_is_right(garage: Garage, serve: Any) -> None:
+def test_without_a_token_no_password_is_right(site: Site, serve: Any) -> None:
     server = serve()
-    other = Garage(server.home, server, garage.charger)
+    other = Site(server.home, server, site.charger)
     other.prepare()
     for authorization in ("Bearer", "Bearer None", basic(""), basic("None"), "Bearer  "):
         assert_refused(other, other.ask(STRANGER | {"Authorization": authorization}), 401)
@@ -276,38 +276,38 @@ def test_without_a_token_no_password_is_right(garage: Garage, serve: Any) -> Non
 # -- the secret of one canned call ----------------------------------------------------------------
 
 
-def test_a_secret_authorizes_its_canned_call(garage: Garage) -> None:
-    assert_sent(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": SECRET}))
+def test_a_secret_authorizes_its_canned_call(site: Site) -> None:
+    assert_sent(site, site.ask(STRANGER | {"X-Shocpp-Secret": SECRET}))
 
 
-def test_a_secret_may_be_in_the_query(garage: Garage) -> None:
-    query = f"?canned={garage.name}&secret={SECRET}"
-    assert_sent(garage, garage.ask(STRANGER, query=query))
+def test_a_secret_may_be_in_the_query(site: Site) -> None:
+    query = f"?canned={site.name}&secret={SECRET}"
+    assert_sent(site, site.ask(STRANGER, query=query))
 
 
-def test_a_secret_may_be_in_a_form(garage: Garage) -> None:
-    body = f"canned={garage.name}&secret={SECRET}".encode()
-    assert_sent(garage, garage.ask(STRANGER, method="POST", query="", body=body))
+def test_a_secret_may_be_in_a_form(site: Site) -> None:
+    body = f"canned={site.name}&secret={SECRET}".encode()
+    assert_sent(site, site.ask(STRANGER, method="POST", query="", body=body))
 
 
 @pytest.mark.parametrize("secret", ["wrong", "", OTHER_SECRET, SECRET[:-1], SECRET.upper(), TOKEN])
-def test_a_wrong_secret_is_refused(garage: Garage, secret: str) -> None:
-    query = f"?canned={garage.name}&secret={secret}"
-    assert_refused(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": secret}), 401)
-    assert_refused(garage, garage.ask(STRANGER, query=query), 401)
+def test_a_wrong_secret_is_refused(site: Site, secret: str) -> None:
+    query = f"?canned={site.name}&secret={secret}"
+    assert_refused(site, site.ask(STRANGER | {"X-Shocpp-Secret": secret}), 401)
+    assert_refused(site, site.ask(STRANGER, query=query), 401)
 
 
 @pytest.mark.parametrize("name", ["start-family", "state", "start-nobody", ""])
-def test_a_secret_does_not_authorize_other_canned_calls(garage: Garage, name: str) -> None:
+def test_a_secret_does_not_authorize_other_canned_calls(site: Site, name: str) -> None:
     secret = {"X-Shocpp-Secret": SECRET}
-    assert_refused(garage, garage.ask(STRANGER | secret, query=f"?canned={name}"), 401)
+    assert_refused(site, site.ask(STRANGER | secret, query=f"?canned={name}"), 401)
 
 
-def test_a_stranger_does_not_learn_which_names_there_are(garage: Garage) -> None:
-    names = (garage.name, "other", "start-family", "state", "start-nobody", "")
-    answers = [garage.ask(STRANGER, query=f"?canned={name}") for name in names]
-    garage.write("{")
-    answers.append(garage.ask(STRANGER))
+def test_a_stranger_does_not_learn_which_names_there_are(site: Site) -> None:
+    names = (site.name, "other", "start-family", "state", "start-nobody", "")
+    answers = [site.ask(STRANGER, query=f"?canned={name}") for name in names]
+    site.write("{")
+    answers.append(site.ask(STRANGER))
     comparable = [
         ({**answer.headers, "Date": ""}, answer._replace(headers={})) for answer in answers
     ]
@@ -315,17 +315,17 @@ def test_a_stranger_does_not_learn_which_names_there_are(garage: Garage) -> None
     assert comparable == comparable[:1] * len(comparable)
 
 
-def test_the_log_holds_neither_token_nor_secret(garage: Garage) -> None:
-    query = f"?canned={garage.name}&secret="
+def test_the_log_holds_neither_token_nor_secret(site: Site) -> None:
+    query = f"?canned={site.name}&secret="
     for secret in (SECRET, OTHER_SECRET):
-        garage.ask(STRANGER, query=query + secret)
-        garage.ask(STRANGER | {"X-Shocpp-Secret": secret})
-        garage.ask(STRANGER, method="PUT", query=query + secret)
-        garage.ask(STRANGER, method="POST", query=query + secret, body=b"canned=")
+        site.ask(STRANGER, query=query + secret)
+        site.ask(STRANGER | {"X-Shocpp-Secret": secret})
+        site.ask(STRANGER, method="PUT", query=query + secret)
+        site.ask(STRANGER, method="POST", query=query + secret, body=b"canned=")
     for authorization in (f"Bearer {TOKEN}", basic(TOKEN), TOKEN):
-        garage.ask(STRANGER | {"Authorization": authorization})
-    log = garage.server.log()
-    assert f"canned call '{garage.name}' of 'secret': done, Accepted" in log
+        site.ask(STRANGER | {"Authorization": authorization})
+    log = site.server.log()
+    assert f"canned call '{site.name}' of 'secret': done, Accepted" in log
     hidden = (TOKEN, SECRET, OTHER_SECRET, basic(TOKEN).removeprefix("Basic "))
     assert [secret for secret in hidden if secret in log] == []
 
@@ -342,8 +342,8 @@ def test_the_log_holds_neither_token_nor_secret(garage: Garage) -> None:
     ],
     ids=str,
 )
-def test_a_person_may_ask_with_a_browser(garage: Garage, headers: dict[str, str]) -> None:
-    assert_sent(garage, garage.ask(headers))
+def test_a_person_may_ask_with_a_browser(site: Site, headers: dict[str, str]) -> None:
+    assert_sent(site, site.ask(headers))
 
 
 @pytest.mark.parametrize(
@@ -370,23 +370,23 @@ def test_a_person_may_ask_with_a_browser(garage: Garage, headers: dict[str, str]
     "proof", [{}, {"Authorization": f"Bearer {TOKEN}"}], ids=["local", "token"]
 )
 def test_a_page_or_a_preview_may_not(
-    garage: Garage, headers: dict[str, str], proof: dict[str, str]
+    site: Site, headers: dict[str, str], proof: dict[str, str]
 ) -> None:
-    assert_refused(garage, garage.ask(headers | proof), 403)
-    body = f"canned={garage.name}".encode()
-    assert_refused(garage, garage.ask(headers | proof, method="POST", query="", body=body), 403)
+    assert_refused(site, site.ask(headers | proof), 403)
+    body = f"canned={site.name}".encode()
+    assert_refused(site, site.ask(headers | proof, method="POST", query="", body=body), 403)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"])
-def test_other_methods_are_405(garage: Garage, method: str) -> None:
-    answer = garage.ask(method=method)
-    assert_refused(garage, answer, 405)
+def test_other_methods_are_405(site: Site, method: str) -> None:
+    answer = site.ask(method=method)
+    assert_refused(site, answer, 405)
     assert answer.headers["Allow"] == "GET, POST"
 
 
-def test_a_head_request_of_a_link_preview_does_nothing(garage: Garage) -> None:
-    answer = garage.ask(method="HEAD")
-    assert (answer.status, answer.body, garage.charger.calls) == (405, "", [])
+def test_a_head_request_of_a_link_preview_does_nothing(site: Site) -> None:
+    answer = site.ask(method="HEAD")
+    assert (answer.status, answer.body, site.charger.calls) == (405, "", [])
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -419,9 +419,9 @@ def test_a_head_request_of_a_link_preview_does_nothing(garage: Garage) -> None:
         ("?canned=state;canned=x", 404),
     ],
 )
-def test_a_strange_query_is_one_line(garage: Garage, query: str, status: int) -> None:
-    answer = garage.ask(query=query)
-    assert_refused(garage, answer, status)
+def test_a_strange_query_is_one_line(site: Site, query: str, status: int) -> None:
+    answer = site.ask(query=query)
+    assert_refused(site, answer, status)
     assert len(answer.body) < 300
     assert "Set-Cookie" not in answer.headers
 
@@ -431,10 +431,10 @@ def test_a_strange_query_is_one_line(garage: Garage, query: str, status: int) ->
     ["?canned=" + "x" * 10_000, "?canned=state" + "&x=1" * 5_000, "?canned=\xff", "?canned=a\0b"],
     ids=["10 000 characters", "5000 parameters", "a raw byte", "a raw NUL"],
 )
-def test_invalid_http_is_refused(garage: Garage, query: str) -> None:
-    answer = garage.ask(query=query)
+def test_invalid_http_is_refused(site: Site, query: str) -> None:
+    answer = site.ask(query=query)
     assert 400 <= answer.status < 500
-    assert garage.charger.calls == []
+    assert site.charger.calls == []
 
 
 @pytest.mark.parametrize(
@@ -455,23 +455,23 @@ def test_invalid_http_is_refused(garage: Garage, query: str) -> None:
     ids=lambda value: str(value)[:40],
 )
 def test_a_strange_form_is_one_line(
-    garage: Garage, headers: dict[str, str], body: bytes, status: int
+    site: Site, headers: dict[str, str], body: bytes, status: int
 ) -> None:
-    answer = garage.ask(headers, method="POST", query="", body=body)
-    assert_refused(garage, answer, status)
+    answer = site.ask(headers, method="POST", query="", body=body)
+    assert_refused(site, answer, status)
     assert len(answer.body) < 300
 
 
-def test_a_name_in_both_query_and_form_is_refused(garage: Garage) -> None:
-    body = f"canned={garage.name}".encode()
-    assert_refused(garage, garage.ask(method="POST", body=body), 400)
+def test_a_name_in_both_query_and_form_is_refused(site: Site) -> None:
+    body = f"canned={site.name}".encode()
+    assert_refused(site, site.ask(method="POST", body=body), 400)
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1e3", "0x10", "\u0661", "4, 5"])
-def test_a_content_length_that_is_no_number_is_refused(garage: Garage, length: str) -> None:
+def test_a_content_length_that_is_no_number_is_refused(site: Site, length: str) -> None:
     header = {"Content-Length": length.encode().decode("latin-1"), **FORM}
-    assert 400 <= garage.ask(header, method="POST").status < 500
-    assert garage.charger.calls == []
+    assert 400 <= site.ask(header, method="POST").status < 500
+    assert site.charger.calls == []
 
 
 HALF_A_FORM = """\
@@ -484,110 +484,110 @@ canned="""
 
 
 @pytest.mark.parametrize("beginning", ["GET / HTTP/1.1\nHo", HALF_A_FORM], ids=["headers", "form"])
-def test_half_requests_block_other_clients_only_for_seconds(garage: Garage, beginning: str) -> None:
+def test_half_requests_block_other_clients_only_for_seconds(site: Site, beginning: str) -> None:
     half = beginning.replace("\n", "\r\n").encode()
     with ExitStack() as until_end:
-        halves = [until_end.enter_context(garage.connect()) for _ in range(THREADS)]
+        halves = [until_end.enter_context(site.connect()) for _ in range(THREADS)]
         for connection in halves:
             connection.sendall(half)
         time.sleep(0.2)
-        wait_for(garage.is_healthy_at_once, timeout_s=5)
+        wait_for(site.is_healthy_at_once, timeout_s=5)
         # The threads are free because the server has closed, not because the clients have.
         ends = [connection.makefile("rb").read() for connection in halves]
     assert set(ends) == {b""} or all(end.startswith(b"HTTP/1.1 4") for end in ends)
-    assert garage.charger.calls == []
+    assert site.charger.calls == []
 
 
 # -- canned.json ----------------------------------------------------------------------------------
 
 
-def test_without_a_canned_json_there_is_no_name(garage: Garage) -> None:
-    garage.home.settings.canned_file.unlink()
-    answer = garage.ask()
-    assert_refused(garage, answer, 404)
+def test_without_a_canned_json_there_is_no_name(site: Site) -> None:
+    site.home.settings.canned_file.unlink()
+    answer = site.ask()
+    assert_refused(site, answer, 404)
     assert "canned.json does not exist" in answer.body
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "\xff", "[" * 100_000, '{"a": {}, "a": {}}'])
-def test_a_canned_json_that_cannot_be_used_is_500_and_says_why(garage: Garage, text: str) -> None:
-    garage.home.settings.canned_file.write_bytes(text.encode("latin-1"))
-    answer = garage.ask()
-    assert_refused(garage, answer, 500)
+def test_a_canned_json_that_cannot_be_used_is_500_and_says_why(site: Site, text: str) -> None:
+    site.home.settings.canned_file.write_bytes(text.encode("latin-1"))
+    answer = site.ask()
+    assert_refused(site, answer, 500)
     assert "canned.json" in answer.body
 
 
-def test_a_canned_json_that_cannot_be_read_is_500_and_says_why(garage: Garage) -> None:
-    file = garage.home.settings.canned_file
+def test_a_canned_json_that_cannot_be_read_is_500_and_says_why(site: Site) -> None:
+    file = site.home.settings.canned_file
     file.unlink()
     file.mkdir()
-    answer = garage.ask()
+    answer = site.ask()
     file.rmdir()
-    assert_refused(garage, answer, 500)
+    assert_refused(site, answer, 500)
     assert "cannot be read" in answer.body
 
 
-def test_an_entry_that_cannot_be_used_stops_no_other(garage: Garage) -> None:
-    garage.write(json.dumps({garage.name: CLEAR, "broken": {"action": "Explode"}}))
-    assert_refused(garage, garage.ask(query="?canned=broken"), 500)
-    assert_sent(garage, garage.ask())
+def test_an_entry_that_cannot_be_used_stops_no_other(site: Site) -> None:
+    site.write(json.dumps({site.name: CLEAR, "broken": {"action": "Explode"}}))
+    assert_refused(site, site.ask(query="?canned=broken"), 500)
+    assert_sent(site, site.ask())
 
 
 # -- repeats and waiting --------------------------------------------------------------------------
 
 
-def test_a_repeat_gets_the_first_answer_and_no_second_call(garage: Garage) -> None:
-    assert_sent(garage, garage.ask())
-    garage.charger.answers["ClearCache"] = {"status": "Rejected"}
-    assert_sent(garage, garage.ask())
-    assert_sent(garage, garage.ask(STRANGER | {"X-Shocpp-Secret": SECRET}))
+def test_a_repeat_gets_the_first_answer_and_no_second_call(site: Site) -> None:
+    assert_sent(site, site.ask())
+    site.charger.answers["ClearCache"] = {"status": "Rejected"}
+    assert_sent(site, site.ask())
+    assert_sent(site, site.ask(STRANGER | {"X-Shocpp-Secret": SECRET}))
 
 
-def test_of_many_requests_at_once_one_is_sent_and_all_are_answered(garage: Garage) -> None:
-    with ThreadPoolExecutor(6) as askers, closing(sqlite3.connect(garage.home.database)) as db:
+def test_of_many_requests_at_once_one_is_sent_and_all_are_answered(site: Site) -> None:
+    with ThreadPoolExecutor(6) as askers, closing(sqlite3.connect(site.home.database)) as db:
         # Until the lock is released, every request has looked for an earlier one without success.
         db.execute("BEGIN IMMEDIATE")
-        answers = [askers.submit(garage.ask) for _ in range(6)]
+        answers = [askers.submit(site.ask) for _ in range(6)]
         time.sleep(0.3)
         db.rollback()
         for answer in answers:
-            assert_sent(garage, answer.result())
+            assert_sent(site, answer.result())
 
 
-def test_a_start_after_a_stop_is_no_repeat(garage: Garage) -> None:
-    garage.write(json.dumps(EXAMPLES | {"start-again": EXAMPLES["start-family"]}))
+def test_a_start_after_a_stop_is_no_repeat(site: Site) -> None:
+    site.write(json.dumps(EXAMPLES | {"start-again": EXAMPLES["start-family"]}))
     names = ("start-again", "start-again", "stop-family", "start-again", "stop-family")
     lines = []
     for name in names:
-        lines.append(garage.ask(query=f"?canned={name}").body)
+        lines.append(site.ask(query=f"?canned={name}").body)
         if name == "stop-family":
-            wait_for(lambda: not garage.home.query("SELECT 1 FROM open_transactions"))
+            wait_for(lambda: not site.home.query("SELECT 1 FROM open_transactions"))
     charging, stopped = "garage lädt.\n", "Accepted\n"
     assert lines == [charging, charging, stopped, charging, stopped]
     start, stop = "RemoteStartTransaction", "RemoteStopTransaction"
-    assert [action for action, _ in garage.charger.calls] == [start, stop, start, stop]
+    assert [action for action, _ in site.charger.calls] == [start, stop, start, stop]
 
 
-def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
-    garage.charger.has_car = False
-    garage.charger.report("Available")
+def test_no_more_than_half_of_the_threads_wait_for_cars(site: Site) -> None:
+    site.charger.has_car = False
+    site.charger.report("Available")
     start = EXAMPLES["start-family"] | {"timeout_s": 2}
     half = THREADS // 2
-    names = [f"{garage.name}-{number}" for number in range(half + 1)]
-    garage.write(json.dumps(dict.fromkeys(names, start)))
+    names = [f"{site.name}-{number}" for number in range(half + 1)]
+    site.write(json.dumps(dict.fromkeys(names, start)))
     with ThreadPoolExecutor(half) as askers:
-        waiting = [askers.submit(garage.ask, query=f"?canned={name}") for name in names[:half]]
-        wait_for(lambda: len(garage.charger.calls) == half)
+        waiting = [askers.submit(site.ask, query=f"?canned={name}") for name in names[:half]]
+        wait_for(lambda: len(site.charger.calls) == half)
         begun = time.monotonic()
-        one_too_many = garage.ask(query=f"?canned={names[half]}")
+        one_too_many = site.ask(query=f"?canned={names[half]}")
         assert one_too_many.status == 503
         assert one_too_many.is_one_line
         assert int(one_too_many.headers["Retry-After"]) > 0
-        assert garage.is_healthy_at_once()
+        assert site.is_healthy_at_once()
         assert time.monotonic() - begun < 1
         answers = [answer.result() for answer in waiting]
     assert [answer.status for answer in answers] == [200] * half
     assert {answer.body for answer in answers} == {"garage wartet: Bitte das Kabel einstecken.\n"}
-    assert len(garage.charger.calls) == half
+    assert len(site.charger.calls) == half
 
 
 # -- outcomes of a Call ---------------------------------------------------------------------------
@@ -602,11 +602,11 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(garage: Garage) -> None:
     ],
 )
 def test_a_refusal_an_error_and_silence_have_different_answers(
-    garage: Garage, confirmed: dict[str, str] | str | None, status: int, line: str
+    site: Site, confirmed: dict[str, str] | str | None, status: int, line: str
 ) -> None:
-    garage.write(json.dumps({garage.name: CLEAR | {"timeout_s": 0.5}}))
-    garage.charger.answers["ClearCache"] = confirmed
-    answer = garage.ask()
+    site.write(json.dumps({site.name: CLEAR | {"timeout_s": 0.5}}))
+    site.charger.answers["ClearCache"] = confirmed
+    answer = site.ask()
     assert (answer.status, answer.body) == (status, line)
     assert answer.headers["Cache-Control"] == "no-store"
-    assert len(garage.charger.calls) == 1
+    assert len(site.charger.calls) == 1

@@ -32,7 +32,7 @@ OCPP = Subprotocol("ocpp1.6")
 PATIENCE_S = 5.0
 
 
-class Charger:
+class TextCharger:
     """A charger over any transport; `send` sends one text, and `receive` returns one."""
 
     def __init__(self, send: Callable[[str], Any], receive: Callable[[], Any]) -> None:
@@ -70,17 +70,17 @@ class Charger:
         assert booted["status"] == "Accepted"
 
 
-def in_lines(writer: IO[str], reader: IO[str]) -> Charger:
+def in_lines(writer: IO[str], reader: IO[str]) -> TextCharger:
     """Return a charger that sends and receives lines."""
 
     def send(text: str) -> None:
         writer.write(text + "\n")
         writer.flush()
 
-    return Charger(send, reader.readline)
+    return TextCharger(send, reader.readline)
 
 
-def charge_at_once(home: Home, chargers: dict[str, Charger]) -> None:
+def charge_at_once(home: Home, chargers: dict[str, TextCharger]) -> None:
     """Charge with all chargers at the same time, and check that each account's energy is booked."""
     for serial, charger in chargers.items():
         charger.boot(serial)
@@ -128,7 +128,7 @@ def running(command: Sequence[str], home: Home) -> Iterator[None]:
         process.wait(PATIENCE_S)
 
 
-def wire_of(backend: subprocess.Popen[str]) -> Charger:
+def wire_of(backend: subprocess.Popen[str]) -> TextCharger:
     """Return a charger at the pipes of a backend."""
     assert backend.stdin
     assert backend.stdout
@@ -136,7 +136,7 @@ def wire_of(backend: subprocess.Popen[str]) -> Charger:
 
 
 @contextlib.contextmanager
-def by_tcp(port: int) -> Iterator[Charger]:
+def by_tcp(port: int) -> Iterator[TextCharger]:
     """Yield a charger over a plain TCP connection, as inetd passes it on."""
 
     def try_to_connect() -> socket.socket | None:
@@ -148,9 +148,9 @@ def by_tcp(port: int) -> Iterator[Charger]:
         yield in_lines(stream, stream)
 
 
-def by_websocket(wire: ClientConnection) -> Charger:
+def by_websocket(wire: ClientConnection) -> TextCharger:
     """Return a charger over a WebSocket."""
-    return Charger(wire.send, lambda: wire.recv(PATIENCE_S))
+    return TextCharger(wire.send, lambda: wire.recv(PATIENCE_S))
 
 
 @pytest.fixture

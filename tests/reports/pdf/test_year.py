@@ -4,11 +4,9 @@ from pathlib import Path
 
 from shocpp.reports.pdf.year import pdf_of_year
 from shocpp.reports.year import Line, Year
-from tests.bookkeeping.test_review import garage, say, start, stop
 from tests.world.home import Home
 from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of
-
-__all__ = ["garage"]
+from tests.world.visits import say, start, stop
 
 
 def line(month: int, account: str = "family-y", **changed: int | None) -> Line:
@@ -87,11 +85,15 @@ def test_the_months_of_an_account_stay_on_one_page(tmp_path: Path) -> None:
         assert "Jahresabrechnung 2026" in page
 
 
-def test_the_command_writes_the_pdf_of_a_year(garage: Home) -> None:
-    say(garage, start(1_000_000, "2026-10-01T05:00:00Z"), stop(1_033_250, "2026-10-01T10:00:00Z"))
-    file = garage.folder / "year.pdf"
+def test_the_command_writes_the_pdf_of_a_year(migrated_home: Home) -> None:
+    say(
+        migrated_home,
+        start(1_000_000, "2026-10-01T05:00:00Z"),
+        stop(1_033_250, "2026-10-01T10:00:00Z"),
+    )
+    file = migrated_home.folder / "year.pdf"
     options = ("--year", "2026", "--account", "family-y", "--format", "pdf", "-o", str(file))
-    done = garage.run("shocpp-summary", *options)
+    done = migrated_home.run("shocpp-summary", *options)
     assert (done.returncode, done.stderr) == (0, "")
     words = words_of(pages_of(file))
     assert "Oktober 1 33,250 offen November 0 0,000 offen" in words
