@@ -240,10 +240,10 @@ def connected(url: str, name: str) -> socket.socket:
     while not head.endswith(b"\r\n\r\n"):
         byte = sock.recv(1)
         if not byte:
-            sys.exit(f"{name} was not let in: {head!r}")
+            sys.exit(f"{name} was refused: {head!r}")
         head += byte
     if not head.startswith(b"HTTP/1.1 101"):
-        sys.exit(f"{name} was not let in: {head!r}")
+        sys.exit(f"{name} was refused: {head!r}")
     sock.setblocking(False)
     return sock
 

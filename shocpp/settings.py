@@ -103,7 +103,7 @@ VARIABLES = (
     Variable("SHOCPP_CANNEDFILE", "conf/canned.json", "canned calls"),
     Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, mail addresses"),
     Variable("SHOCPP_TARIFFSFILE", "conf/tariffs.json", "prices"),
-    Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that are let in"),
+    Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that may connect"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),

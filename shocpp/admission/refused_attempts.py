@@ -89,7 +89,7 @@ class Refusals:
             name = kind.charge_point_id or "a charger without a name"
             often = f", {kind.attempts} times" if kind.attempts > 1 else ""
             reason = f"{kind.reason} {kind.told!r}" if kind.told else kind.reason
-            log.warning("%r from %s is not let in: %s%s", name, kind.address, reason, often)
+            log.warning("%r from %s may not connect: %s%s", name, kind.address, reason, often)
         if unlisted:
             log.warning("%d more connection attempts were refused", unlisted)
         self._report(waiting)

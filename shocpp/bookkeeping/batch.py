@@ -34,7 +34,7 @@ class WriteBatch:
         self.begin()
 
     def begin(self) -> None:
-        """Forget the uncommitted rest of the transaction before."""
+        """Discard the uncommitted rest of the previous transaction."""
         self._frames: list[frames.FrameRow] = []
         self._new_last_seen_ms: dict[int, int] = {}
         self._new_rows: dict[str, int] = {}

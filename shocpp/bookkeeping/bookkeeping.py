@@ -79,12 +79,12 @@ class Bookkeeping:
             raise
         except Exception:
             log.exception(
-                "a transaction of %d jobs has failed; each job is tried on its own now", len(jobs)
+                "a transaction of %d jobs has failed; each job is now retried separately", len(jobs)
             )
         return self._write_together(jobs, now_ms, self._write_apart)
 
     def distrust(self, jobs: Iterable[Job]) -> None:
-        """Write no more facts of the connections of these jobs, whose facts were not written."""
+        """Stop writing facts of the connections of these jobs, because these were not written."""
         for job in jobs:
             if is_energy(job):
                 self._messages.distrust(job.token)

@@ -51,7 +51,7 @@ def close(
         former = closings.of_month(db, name)
         if former is not None:
             raise UsageError(
-                f"{name} is closed since {format_timestamp(former.closed_ms)}, by "
+                f"{name} was closed on {format_timestamp(former.closed_ms)}, by "
                 f"{former.closed_by} (link {former.number}); corrections go to the open month: "
                 "shocpp review correct"
             )

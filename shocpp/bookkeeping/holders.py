@@ -18,7 +18,7 @@ from shocpp.store.database import Database
 from shocpp.store.workers import is_alive
 
 MOST_TAKEOVERS, WITHIN_MS = 5, 60_000
-"""At most so many takeovers at once of one Charge Point in this time.
+"""At most MOST_TAKEOVERS immediate takeovers of one Charge Point within WITHIN_MS.
 
 Two chargers with one identity would otherwise replace each other for ever.
 """

@@ -64,7 +64,7 @@ class Housekeeping:
         except OSError as error:
             # The records are safe in the database: chargers are still served.
             billing.awaits_export = False
-            log.warning("record files are written later; they cannot be written now: %s", error)
+            log.warning("record files cannot be written now and will be retried: %s", error)
 
     def _purge(self, db: Database, now: float) -> bool:
         """Delete some frames and Calls older than SHOCPP_FRAME_DAYS; return True if there were."""

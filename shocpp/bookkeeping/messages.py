@@ -80,7 +80,7 @@ class Messages:
         self._allowlist = None
 
     def distrust(self, token: str) -> None:
-        """Write no facts of this connection any more: an earlier one was not written.
+        """Stop writing facts of this connection, because an earlier one was not written.
 
         A StopTransaction must not be written without the StartTransaction before it.
         """
@@ -170,10 +170,10 @@ class Messages:
         return row
 
     def _is_out_of_turn(self, job: Receive, fact: object, now_ms: int) -> bool:
-        """Return True if a newer connection may have sent this start or stop already.
+        """Return True if a newer connection may have sent this start or stop before.
 
-        Only a fact without a plausible time depends on the order: the time of any other one tells
-        a repeat from a new transaction. The charger repeats an unanswered message (OCPP 1.6
+        Only a fact without a plausible time depends on the order: any other time distinguishes a
+        repeat from a new transaction. The charger repeats an unanswered message (OCPP 1.6
         §3.7.1).
         """
         if isinstance(fact, TransactionStarted):

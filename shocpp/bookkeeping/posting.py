@@ -29,7 +29,7 @@ class Posted(NamedTuple):
 
 
 class Posting:
-    """The posting of records into one database, inside the caller's write transactions.
+    """Post records into one database, inside the caller's write transactions.
 
     `zone` is the local time that months follow.
     """

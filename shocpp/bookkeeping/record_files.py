@@ -171,7 +171,7 @@ def write_files(db: Database, settings: Settings) -> None:
         while files.export(db, now_ms()):
             pass
     except OSError as error:
-        log.warning("record files are written later; they cannot be written now: %s", error)
+        log.warning("record files cannot be written now and will be retried: %s", error)
 
 
 def _private(path: str, flags: int) -> int:

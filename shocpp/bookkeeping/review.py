@@ -142,7 +142,10 @@ def _subject(db: Database, reference: str) -> Subject:
         return _transaction(db, int(reference[1:]))
     if reference[:1] in ("G", "g"):
         return _gap(db, reference.upper())
-    raise UsageError(f"{reference!r} is none of 12 (a record), T5, G12; see: shocpp review")
+    raise UsageError(
+        f"{reference!r} is not a case; give a record (12), a transaction (T5) or a gap (G12); see: "
+        "shocpp review"
+    )
 
 
 def _number_of(db: Database, name: str) -> int:

@@ -106,7 +106,7 @@ class Writer:
         return self._begun.is_set()
 
     def submit(self, jobs: Sequence[Job]) -> None:
-        """Hand over jobs; their results come through `deliver`, in order."""
+        """Queue jobs for the writer; `deliver` receives their results in the same order."""
         self._inbox.put(jobs)
 
     def poll(self, *, rung: bool) -> None:
@@ -290,5 +290,5 @@ class Writer:
             with self._db.writing(durable=False):
                 connections.forget_worker(self._db, self._worker, now_ms())
         except ShocppError as error:
-            log.warning("%s", error)
+            log.warning("the writer could not finish its last work: %s", error)
         self._db.close()

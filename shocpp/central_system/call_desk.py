@@ -6,6 +6,7 @@ A Call is claimed only when its conversation can send it at once: a Call that wa
 may still be withdrawn or taken by another worker. A connection has one outstanding Call (OCPP-J
 §4.1.1), and the Calls of a charger go out in the order of the queue. Each claimed Call is settled,
 also if its connection ends. A Call is never sent twice: two RemoteStarts are two transactions.
+`ocpp/connection.py` matches confirmations to Calls.
 """
 
 import time
@@ -49,7 +50,7 @@ class CallDesk:
         self.next_call(conversation)
 
     def next_call(self, conversation: Conversation) -> None:
-        """Claim the next Call if one may go out now; otherwise try again when one may."""
+        """Claim the next Call if it may be sent now; otherwise set a timer."""
         if not conversation.calls or conversation.claiming is not None or conversation.closed:
             return
         moment_ms = now_ms()
@@ -94,7 +95,7 @@ class CallDesk:
 
     def _give_up(self, conversation: Conversation, call: QueuedCall) -> None:
         """Settle a Call whose deadline has passed; a late answer will settle nothing."""
-        # The timer of a Call that was answered in time comes here, too.
+        # This timer also fires for a Call that was answered in time.
         if conversation.closed or conversation.outstanding is not call:
             return
         conversation.outstanding = None

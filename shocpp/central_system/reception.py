@@ -6,7 +6,7 @@ so. Two rules:
     identity held already  A newer connection replaces the older one at once if its password proves
                            who it is, or if it comes from the same address. Otherwise the older one
                            is pinged and keeps its identity if it is alive. The writer decides:
-                           `bookkeeping/takeovers.py`.
+                           `bookkeeping/holders.py`.
     no identity in the URL The serial of the BootNotification becomes the identity. Frames before it
                            wait; after NAMELESS_S the address becomes the identity.
 """
@@ -135,9 +135,9 @@ class Reception:
             self._hang_up(former, POLICY, REPLACED)
 
     def _wait(self, conversation: Conversation, job: Connect) -> None:
-        """Let a conversation wait while the connection that holds its identity is pinged.
+        """Keep a conversation waiting while the holder of its identity is pinged.
 
-        After a second attempt (`insists`) the conversation is closed.
+        After a second attempt (`asks_again`) the conversation is closed.
         """
         if job.asks_again:
             log.warning("%s from %s is refused: %s", job.charge_point_id, job.remote, NAME_TAKEN)
@@ -158,7 +158,7 @@ class Reception:
             self._loop.call_at(due, self._insist, conversation, job._replace(asks_again=True))
 
     def _wait_no_more(self, conversation: Conversation) -> None:
-        """Take a conversation off the waiting ones.
+        """Remove a conversation from the waiting ones.
 
         Call this before its identity changes: the identity is part of the key.
         """

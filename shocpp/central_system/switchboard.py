@@ -210,7 +210,7 @@ class Switchboard:
         for conversation in list(self._conversations.values()):
             name = conversation.charge_point_id
             if conversation.identified and not may_stay(conversation.admitted, newest.entry(name)):
-                self._hang_up(conversation, POLICY, "charge_points.json no longer lets it in")
+                self._hang_up(conversation, POLICY, "charge_points.json no longer admits it")
 
     def _deliver(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
         self._loop.call_soon(lambda: self._take_results(jobs, results))
@@ -307,7 +307,7 @@ class Switchboard:
                 return  # this frame has closed it: the rest is not answered
 
     def _fail(self, conversation: Conversation, text: str) -> None:
-        """Answer InternalError after a bug of ours; close if it was about energy."""
+        """Answer InternalError after a bug; close if the message is about energy."""
         call = parse(text)
         if isinstance(call, Call) and call.action not in NEVER_REFUSED:
             answer = error_text(call.unique_id, "InternalError", "")
@@ -352,18 +352,19 @@ class Switchboard:
                     self._calls.next_call(conversation)
             elif isinstance(job, Connect):
                 self._reception.take(conversation, job, result)
-                # As if rung: other polls look for Calls only after somebody else has written.
+                # As if rung: an ordinary poll reads Calls only after another process has written.
                 self._writer.poll(rung=True)
 
     def _take_failure(
         self, conversation: Conversation, job: Job, slot: Slot | None, failed: Failed
     ) -> None:
-        """Close instead of answering what is not on disk; refuse what the charger may lose."""
+        """Close after an unwritten message about energy; refuse any other one."""
         if isinstance(job, Receive) and isinstance(job.event, Reported):
             assert slot is not None
             if failed.unavailable or job.event.action in NEVER_REFUSED:
-                log.warning("%s is not answered: %s", conversation.charge_point_id, failed.reason)
-                self._hang_up(conversation, TRY_AGAIN, "cannot be written just now")
+                name = conversation.charge_point_id
+                log.warning("%s: a message cannot be written: %s", name, failed.reason)
+                self._hang_up(conversation, TRY_AGAIN, "the database cannot be written now")
             else:
                 refusal = error_text(job.event.unique_id, "InternalError", "")
                 conversation.refuse(slot, refusal, time.monotonic())

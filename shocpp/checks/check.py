@@ -153,7 +153,7 @@ def _check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Fin
     if settings.token is None and any(call.action and not call.secret for call in good):
         yield Finding(
             NOTE,
-            "canned calls work from this machine, and for clients that a web server lets in; other "
+            "canned calls work from this machine, and for clients that a web server admits; other "
             "clients need SHOCPP_TOKEN",
         )
 

@@ -47,10 +47,10 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
             yield Finding(
                 WRONG,
                 f"{path} is gone, and the list that was read last stays in force; put it back, or "
-                'let any charger in with {"*": {"auth": "none"}} in it',
+                'admit any charger with {"*": {"auth": "none"}} in it',
             )
     except ConfigError as error:
-        yield Finding(WRONG, f"{error}; until then a server that starts lets no charger in")
+        yield Finding(WRONG, f"{error}; until then a server that starts admits no charger")
         return
     if allowlist.others is not None and not allowlist.others.hashes:
         yield _open_to_all(settings, allowlist)
@@ -104,7 +104,7 @@ def _open_to_all(settings: Settings, allowlist: Allowlist) -> Finding:
         any_charger = "any charger without an entry"
         remedy = f'give yours entries ({ADD} NAME), and then take "*" out of {path}'
     sentence = (
-        f"{any_charger} that {reaches} is let in, and can book energy to any card that it names; "
+        f"{any_charger} that {reaches} may connect, and can book energy to any card that it names; "
         f"{remedy}"
     )
     # Only programs of this machine reach a loopback address without a proxy.
@@ -118,7 +118,7 @@ def _check_connected(allowlist: Allowlist, path: Path, db: Database) -> Iterator
         if row["connected"] and allowlist.entry(row["id"]) is None:
             yield Finding(
                 RISKY,
-                f"{row['id']} is connected and not in {path}: it will not be let in again; if it "
+                f"{row['id']} is connected and not in {path}: it may not connect again; if it "
                 f"is yours: {ADD} {row['id']}",
             )
 

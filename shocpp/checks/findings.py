@@ -33,4 +33,4 @@ def lines_of(findings: Sequence[Finding]) -> Iterator[str]:
         word = finding.level if finding.level == NOTE else finding.level.upper()
         yield f"{word:7}{finding.sentence}"
     if is_fine(findings):
-        yield "fine: nothing has to be mended"
+        yield "fine: nothing has to be corrected"

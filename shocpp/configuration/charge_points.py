@@ -1,16 +1,16 @@
-"""conf/charge_points.json: the chargers that are let in, and their properties.
+"""conf/charge_points.json: the chargers that may connect, and their properties.
 
     {"garage": {"password_hash": "pbkdf2-sha256$…", "name": "Stellplatz 4"},
      "yard":   {"auth": "none", "reply_delay_ms": 1000, "tz": "Europe/Berlin"},
      "*":      {"auth": "none"}}
 
 Each key is the name of a charger, in any case. `*` stands for every charger without an entry of its
-own, and for chargers that send no name. Without the file, every charger is let in. With the file, a
-charger is refused if it has no entry or does not present its password.
+own, and for chargers that send no name. Without the file, every charger may connect. With the file,
+a charger is refused if it has no entry or does not present its password.
 
     password_hash    a hash that `shocpp charge-points add` writes; while a password is changed, a
                      list of hashes, the newest last
-    auth             "none": the charger is let in without a password; if it also has a
+    auth             "none": the charger may connect without a password; if it also has a
                      password_hash, only until it presents the password for the first time
     username         the user name that the charger presents, if it is not its own name
     origin           the Origin header of its library, if it is taken for a web page
@@ -26,8 +26,8 @@ When a charger has presented a password, the hashes before it in the list are no
 `cap_kwh` take effect with its next frame.
 
 The file is an access control. So if it vanishes or has an error, the last good list stays in force,
-also in a new process: the database stores its text. If there is no last good list, no charger is
-let in. To let in all chargers again, write the entry `*`.
+also in a new process: the database stores its text. If there is no last good list, no charger
+may connect. To admit all chargers again, write the entry `*`.
 """
 
 import logging
@@ -98,14 +98,14 @@ class Entry(NamedTuple):
 class Allowlist(NamedTuple):
     """The entries of the file by `identity_key`, and the entry `*` for all other chargers.
 
-    `others` is None if no other charger is let in.
+    `others` is None if no other charger may connect.
     """
 
     entries: Mapping[str, Entry]
     others: Entry | None
 
     def entry(self, charge_point_id: str | None) -> Entry | None:
-        """Return the entry of a charger, or None if it is not let in."""
+        """Return the entry of a charger, or None if it may not connect."""
         key = identity_key(charge_point_id or "")
         return self.entries.get(key, self.others)
 
@@ -128,10 +128,10 @@ OPEN_TO_ALL = Entry(OTHERS, needs_no_password=True)
 """The entry of every charger if there is no file: no password, and all defaults."""
 
 NO_ALLOWLIST = Allowlist({}, OPEN_TO_ALL)
-"""The list if there is no file: every charger is let in."""
+"""The list if there is no file: every charger may connect."""
 
 CLOSED = Allowlist({}, None)
-"""The list if the file cannot be used and no last good one exists: no charger is let in."""
+"""The list if the file cannot be used and no last good one exists: no charger may connect."""
 
 
 def load_allowlist(path: Path) -> Allowlist:
@@ -143,7 +143,7 @@ def load_allowlist(path: Path) -> Allowlist:
 
 
 def load_allowlist_or_none(path: Path) -> Allowlist:
-    """Return the list of the file; without a file, the one that lets in every charger."""
+    """Return the list of the file; without a file, the one that admits every charger."""
     try:
         return load_allowlist(path)
     except FileNotFoundError:
@@ -190,7 +190,7 @@ def _entry(charge_point_id: str, value: object, location: str) -> Entry:
     needs_no_password = "auth" in keys
     if needs_no_password and keys["auth"] != "none":
         raise UsageError(f'{location}: auth can only be "none", not {quoted(keys["auth"])}')
-    # An entry without both would let a charger in without a password, because of a forgotten key.
+    # An entry without both would admit a charger without a password, because of a forgotten key.
     if not (hashes or needs_no_password):
         add = f"shocpp charge-points add {shlex.quote(charge_point_id)}"
         raise UsageError(
@@ -318,16 +318,18 @@ class AllowlistFile:
             self._keep(str(error))
         else:
             self._allowlist, self.text, self.trouble = allowlist, text, None
-            log.info("%s: chargers %s", self.path, ", ".join(self._names(allowlist)) or "none")
+            log.info(
+                "%s was read: chargers %s", self.path, ", ".join(self._names(allowlist)) or "none"
+            )
 
     def _keep(self, trouble: str) -> None:
         """Keep the last good list in force, and log the reason."""
-        # NO_ALLOWLIST lets in every charger. With an erroneous file it must not stay in force.
+        # NO_ALLOWLIST admits every charger. With an erroneous file it must not stay in force.
         if self._allowlist in (None, NO_ALLOWLIST):
             self._allowlist = self._stored_allowlist()
         names = ", ".join(self._names(self._allowlist))
         self.trouble = f"{trouble}; " + (
-            f"the list read before stays in force: {names}" if names else "no charger is let in"
+            f"the list read before stays in force: {names}" if names else "no charger may connect"
         )
         log.warning("%s", self.trouble)
 

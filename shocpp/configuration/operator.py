@@ -119,7 +119,7 @@ def _operator_file(entries: object) -> OperatorFile:
         raise UsageError(
             "meters are now in conf/charge_points.json, as name, meter_serial and note of each "
             'charger, beside its password_hash or "auth": "none"; that file also lists the '
-            'chargers that are let in, and "*": {"auth": "none"} lets in all others; see '
+            'chargers that may connect, and "*": {"auth": "none"} admits all others; see '
             "conf/charge_points.json.example"
         )
     keys = members(entries, "the file", _KEYS)

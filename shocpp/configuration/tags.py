@@ -141,7 +141,9 @@ class TagsFile:
             self._warn(str(error))
         else:
             self.text, self.trouble = text, None
-            log.info("%s: accounts %s", self.path, ", ".join(self._accounts.names()) or "none")
+            log.info(
+                "%s was read: accounts %s", self.path, ", ".join(self._accounts.names()) or "none"
+            )
 
     def _text(self) -> str:
         """Return the file's text; wait once if an editor is just replacing the file."""

@@ -57,4 +57,4 @@ class TariffsFile:
             log.warning("%s; new records have no price until it is corrected", error)
         else:
             accounts = ", ".join(sorted(self._tariffs.by_account))
-            log.info("%s: prices of %s", self.path, accounts or "none")
+            log.info("%s was read: prices of %s", self.path, accounts or "none")

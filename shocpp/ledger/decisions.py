@@ -157,13 +157,13 @@ def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
         consumed_wh = end_wh - begin_wh
     if not (0 <= consumed_wh <= MOST_WH and 0 <= begin_wh <= MOST_WH and 0 <= end_wh <= MOST_WH):
         raise UsageError(
-            f"from {begin_wh} Wh to {end_wh} Wh it cannot be {consumed_wh} Wh; give --begin, --end "
-            "or --wh as whole Wh"
+            f"the energy from {begin_wh} Wh to {end_wh} Wh cannot be {consumed_wh} Wh; correct "
+            "--begin, --end or --wh"
         )
     # Below its begin, the register restarted: then any energy is possible.
     if end_wh >= begin_wh and end_wh - begin_wh != consumed_wh:
         raise UsageError(
-            f"from {begin_wh} Wh to {end_wh} Wh are {end_wh - begin_wh} Wh, not {consumed_wh}; "
-            "leave one of --begin, --end and --wh out"
+            f"{begin_wh} Wh to {end_wh} Wh is {end_wh - begin_wh} Wh, not {consumed_wh}; leave out "
+            "one of --begin, --end and --wh"
         )
     return begin_wh, end_wh, consumed_wh

@@ -82,7 +82,7 @@ def sample_text(sample: dict[str, Any]) -> str:
 
 
 def sample_of(text: str) -> dict[str, Any]:
-    """Return the sample of a text that `kept_sample` wrote.
+    """Return the sample of a text that `sample_text` wrote.
 
     Raises ValueError if the text is no JSON object, is nested too deeply or cannot be stored.
     """

@@ -29,8 +29,8 @@ def restore_closings(db: Database, folder: Path, paths: Iterable[Path]) -> list[
             trouble = _restore_closing(db, closing, is_in_folder)
         if trouble is not None:
             refused.append(
-                f"{path}: {trouble}; import it again once that is mended, or move this file out of "
-                "the folder and close the month again: shocpp close"
+                f"{path}: {trouble}; import it again once that is corrected, or move this file out "
+                "of the folder and close the month again: shocpp close"
             )
     return refused
 

@@ -110,7 +110,7 @@ class Database:
                 self.execute("ROLLBACK TO part")
                 self.execute("RELEASE part")
             if isinstance(error, sqlite3.IntegrityError):
-                raise UsageError(f"it does not fit into the books: {error}") from error
+                raise UsageError(f"the value cannot be stored: {error}") from error
             if isinstance(error, sqlite3.Error):
                 raise translated(error, self.path) from error
             raise

@@ -197,7 +197,7 @@ def show_metrics(scratch: Scratch) -> None:
 
 
 def show_refused_charger(scratch: Scratch, name: str) -> None:
-    """Print what a charger gets that is not let in."""
+    """Print what a charger gets that may not connect."""
     try:
         connect(f"ws://127.0.0.1:{scratch.port}/{name}", subprotocols=[Subprotocol("ocpp1.6")])
     except InvalidStatus as refused:

@@ -185,7 +185,7 @@ def test_a_month_is_closed_once_and_when_it_is_over(migrated_home: Home) -> None
     close(migrated_home)
     again = migrated_home.run("shocpp", "close", "2026", "10")
     assert again.returncode == 2
-    assert again.stderr.startswith("2026-10 is closed since ")
+    assert again.stderr.startswith("2026-10 was closed on ")
     early = migrated_home.run("shocpp", "close", str(NOW.year), str(NOW.month))
     assert early.returncode == 2
     assert "is not over; it can be closed from" in early.stderr

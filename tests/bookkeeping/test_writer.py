@@ -51,7 +51,7 @@ def test_a_file_that_could_not_be_written_is_written_at_the_next_start(server: S
     with connect(server.url("garage")) as charger:
         ask(charger, "StartTransaction", START)
         assert ask(charger, "StopTransaction", STOP) == {}
-    wait_for(lambda: "record files are written later" in server.log())
+    wait_for(lambda: "record files cannot be written now" in server.log())
     assert server.stop() == 0
     accounting.unlink()
     server.restart()

@@ -31,7 +31,7 @@ def wrong(home: Home) -> list[str]:
 def test_a_home_without_defects_is_fine(server: Server) -> None:
     assert wrong(server.home) == []
     ended = server.home.run("shocpp", "check")
-    assert "fine: nothing has to be mended" in ended.stdout
+    assert "fine: nothing has to be corrected" in ended.stdout
     assert f"SHOCPP_DATABASE           {server.home.database}" in ended.stdout
     assert "no server is running" not in ended.stdout
 
@@ -153,7 +153,7 @@ def chargers(home: Home, **entries: object) -> None:
 
 def test_a_server_that_lets_any_charger_of_its_network_in_is_risky(home: Home) -> None:
     home.run("shocpp", "migrate")
-    open_to_all = "so any charger that reaches 0.0.0.0:8080 is let in"
+    open_to_all = "so any charger that reaches 0.0.0.0:8080 may connect"
     findings = levels(home, WS_ADDRESS="0.0.0.0")
     assert [level for level, _ in findings] == sorted(
         (level for level, _ in findings), key=["wrong", "risky", "note"].index
@@ -175,7 +175,7 @@ def test_a_server_that_lets_any_charger_of_its_proxy_in_is_risky(
     ((level, sentence),) = [
         (level, sentence)
         for level, sentence in levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
-        if "comes through the proxy is let in" in sentence
+        if "comes through the proxy may connect" in sentence
     ]
     assert level == "risky"
     assert str(home.charge_points_file) in sentence
@@ -205,7 +205,7 @@ def test_with_passwords_and_a_proxy_nothing_is_risky(home: Home) -> None:
     chargers(home, garage={"password_hash": PASSWORD})
     findings = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
     assert [sentence for level, sentence in findings if level != "note"] == []
-    assert not any("is let in" in sentence for _, sentence in findings)
+    assert not any("may connect, and can book" in sentence for _, sentence in findings)
     findings = levels(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1", WS_ADDRESS="0.0.0.0")
     risky = [sentence for level, sentence in findings if level == "risky"]
     assert any("can be reached without it" in sentence for sentence in risky)

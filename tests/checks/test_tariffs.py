@@ -78,7 +78,7 @@ def test_every_account_is_printed_with_its_prices(books: Home) -> None:
         "family-y",
         f"  2026-01-01 to 2026-06-30  {terms}",
         "  2026-07-01 on             30 ct/kWh, VAT 7.5 % excluded",
-        "fine: nothing has to be mended",
+        "fine: nothing has to be corrected",
     ]
     assert ended.returncode == 0
 

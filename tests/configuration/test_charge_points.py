@@ -1,4 +1,4 @@
-"""The parser and the file of charge_points.json: an error in it never lets in a charger."""
+"""The parser and the file of charge_points.json: an error in it never admits a charger."""
 
 import json
 from collections.abc import Callable
@@ -290,10 +290,10 @@ def test_no_charger_is_let_in_when_the_first_file_has_an_error(
     file = AllowlistFile(path)
     assert file.allowlist().entry("garage") is file.allowlist().entry(None) is None
     assert file.trouble is not None
-    assert file.trouble.endswith("; no charger is let in")
+    assert file.trouble.endswith("; no charger may connect")
     path.unlink()
     assert file.allowlist().entry("garage") is None, "a file that was there is not taken for none"
-    assert file.trouble.endswith("is not there any more; no charger is let in")
+    assert file.trouble.endswith("is not there any more; no charger may connect")
     write(GOOD)
     assert file.allowlist().entry("garage") == Entry("garage", needs_no_password=True)
     assert file.trouble is None
@@ -306,10 +306,10 @@ def test_the_log_names_the_listed_chargers(
     file = AllowlistFile(path)
     write('{"garage": {"auth": "none"}, "*": {"auth": "none"}}')
     file.allowlist()
-    assert f"{path}: chargers garage, *" in caplog.text
+    assert f"{path} was read: chargers garage, *" in caplog.text
     write("{}")
     file.allowlist()
-    assert f"{path}: chargers none" in caplog.text
+    assert f"{path} was read: chargers none" in caplog.text
 
 
 def test_the_stored_list_is_in_force_when_there_is_no_file(tmp_path: Path) -> None:

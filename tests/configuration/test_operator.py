@@ -116,7 +116,7 @@ def test_an_error_is_reported_with_its_location(entries: object, expected: str) 
 def test_the_meters_of_an_older_file_are_refused_with_their_new_file(meters: object) -> None:
     sentence = refusal({"name": "WEG", "meters": meters})
     assert "meters are now in conf/charge_points.json, as name, meter_serial and note" in sentence
-    assert '"*": {"auth": "none"} lets in all others; see conf/charge_points' in sentence
+    assert '"*": {"auth": "none"} admits all others; see conf/charge_points' in sentence
 
 
 def test_a_key_that_is_there_twice_is_refused() -> None:

@@ -116,20 +116,20 @@ def test_a_register_that_restarted_keeps_its_readings_when_only_the_energy_is_kn
 @pytest.mark.parametrize(
     ("measured", "complaint"),
     [
-        (Measured(end_wh=100), "from 1500 Wh to 100 Wh it cannot be -1400 Wh"),
-        (Measured(consumed_wh=-1), "from 1500 Wh to 1499 Wh it cannot be -1 Wh"),
-        (Measured(end_wh=50, consumed_wh=100), "from -50 Wh to 50 Wh it cannot be 100 Wh"),
-        (Measured(0, -3, 0), "from 0 Wh to -3 Wh it cannot be 0 Wh"),
+        (Measured(end_wh=100), "the energy from 1500 Wh to 100 Wh cannot be -1400 Wh"),
+        (Measured(consumed_wh=-1), "the energy from 1500 Wh to 1499 Wh cannot be -1 Wh"),
+        (Measured(end_wh=50, consumed_wh=100), "the energy from -50 Wh to 50 Wh cannot be 100 Wh"),
+        (Measured(0, -3, 0), "the energy from 0 Wh to -3 Wh cannot be 0 Wh"),
         (
             Measured(MOST_WH + 1, consumed_wh=0),
-            f"from {MOST_WH + 1} Wh to 4900 Wh it cannot be 0 Wh",
+            f"the energy from {MOST_WH + 1} Wh to 4900 Wh cannot be 0 Wh",
         ),
     ],
 )
 def test_impossible_readings_are_refused(measured: Measured, complaint: str) -> None:
     with pytest.raises(UsageError) as refusal:
         correct(record(), FAMILY, measured)
-    assert str(refusal.value) == f"{complaint}; give --begin, --end or --wh as whole Wh"
+    assert str(refusal.value) == f"{complaint}; correct --begin, --end or --wh"
 
 
 @pytest.mark.parametrize("consumed_wh", [1, 999])
@@ -138,8 +138,8 @@ def test_readings_that_do_not_agree_are_refused(consumed_wh: int) -> None:
     with pytest.raises(UsageError) as refusal:
         correct(record(), FAMILY, Measured(1_000, end_wh, consumed_wh))
     assert str(refusal.value) == (
-        f"from 1000 Wh to {end_wh} Wh are {end_wh - 1_000} Wh, not {consumed_wh}; "
-        "leave one of --begin, --end and --wh out"
+        f"1000 Wh to {end_wh} Wh is {end_wh - 1_000} Wh, not {consumed_wh}; "
+        "leave out one of --begin, --end and --wh"
     )
 
 

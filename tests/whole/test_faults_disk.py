@@ -139,7 +139,7 @@ def test_a_full_accounting_disk_stops_nobody_and_its_files_are_written_later(
     with full(disk), connect(server.url("garage")) as charger:
         ask(charger, "StartTransaction", START)
         assert ask(charger, "StopTransaction", STOP) == {}
-        wait_for(lambda: "record files are written later" in server.log())
+        wait_for(lambda: "record files cannot be written now" in server.log())
         assert healthz(server) == (200, "ok\n")
         assert home.record_files() == []
     with connect(server.url("garage")) as charger:

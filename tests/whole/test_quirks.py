@@ -273,7 +273,7 @@ def test_quirk_01_grizzl_e_offers_no_subprotocol(server: Server) -> None:
         assert charger.status == 101, charger.answered
         assert charger.header("Sec-WebSocket-Protocol") is None
         assert charger.ask("BootNotification", GRIZZL_E_BOOT)["status"] == "Accepted"
-    assert "GRS-4011002b9c offers no subprotocol: taken for ocpp1.6" in server.log()
+    assert "GRS-4011002b9c offers no subprotocol; ocpp1.6 is assumed" in server.log()
 
 
 LIBRARIES = ["https://github.com/gilmaimon/TinyWebsockets", "file://", "http://garage.example"]
@@ -508,7 +508,7 @@ FOR_EVER_MS = 10_000
 
 
 def keep_back(home: Home, delay_ms: int) -> None:
-    """From now on free2move's starts are answered so late, and all chargers are let in."""
+    """From now on free2move's starts are answered so late, and all chargers may connect."""
     listed = {"free2move": {"auth": "none", "reply_delay_ms": delay_ms}, "*": {"auth": "none"}}
     home.charge_points_file.write_text(json.dumps(listed))
 

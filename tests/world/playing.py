@@ -378,7 +378,7 @@ class Books:
     def dial(self, identity: str) -> "PureWire":
         """A charger's connection."""
         entry = self._chargers.allowlist().entry(identity)
-        assert entry is not None, f"{identity} is not let in"
+        assert entry is not None, f"{identity} may not connect"
         return PureWire(self, identity, connection_of(entry, self._settings.heartbeat_s))
 
     def export(self) -> None:

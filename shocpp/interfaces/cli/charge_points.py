@@ -1,4 +1,4 @@
-"""The command `charge-points`: list chargers, and let them in."""
+"""The command `charge-points`: list chargers, and admit them."""
 
 import json
 import shlex
@@ -33,13 +33,13 @@ ROTATION_TIMEOUT_S = 40.0
 
 @click.group("charge-points", context_settings=HELP, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
-@click.option("--refused", is_flag=True, help="Only the chargers that were not let in.")
+@click.option("--refused", is_flag=True, help="Only the refused chargers.")
 @click.pass_context
 @one_line_errors
 def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
-    """List all known chargers with their state, and those that were not let in.
+    """List all known chargers with their state, and the refused ones.
 
-    `add` lets a charger in: it writes conf/charge_points.json.
+    `add` admits a charger: it writes conf/charge_points.json.
 
     \b
     Example: shocpp charge-points
@@ -91,7 +91,7 @@ def _remaining_remedy(row: Mapping[str, Any], last_seen: str, allowlist: "Allowl
     reason = row["reason"]
     # After "name taken" these messages come from the other charger, which holds the name.
     if last_seen > row["last_at"] and reason != "name taken":
-        return "a charger with its name has been let in since"
+        return "a charger with its name has connected since"
     if reason == "not listed" and allowlist is not None and allowlist.entry(row["id"]) is not None:
         return "it is listed now, and has not connected again yet"
     return remedy(row)
@@ -103,7 +103,7 @@ def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
         if not quiet:
             click.echo("none")
         return
-    click.echo("not let in, the newest first:")
+    click.echo("refused, the newest first:")
     for row in rows:
         reason = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
         count = f", {row['attempts']} times" if row["attempts"] > 1 else ""
@@ -113,7 +113,7 @@ def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
 
 
 def remedy(row: Mapping[str, Any]) -> str:
-    """Return the next step that lets a refused charger in, mostly a command.
+    """Return the next step that admits a refused charger, mostly a command.
 
     `row` is a row of the view `refused_attempts`. Its `told` is the presented user name or Origin.
     The command is quoted for a shell.
@@ -128,7 +128,7 @@ def remedy(row: Mapping[str, Any]) -> str:
         if row["id"]
         else ADD_A_NAME,
         "wrong user name": f"if this is its user name: {add} --username={presented} {name}",
-        "not listed": f"let it in: {add} {name}",
+        "not listed": f"admit it: {add} {name}",
         "no name": ADD_A_NAME,
         "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
         "Origin": f"if it is no web page: {add} --origin={presented} {name}",
@@ -164,9 +164,9 @@ def add(
     username: str | None,
     origin: str | None,
 ) -> None:
-    """Let the charger ID in: create its entry and password, and print its settings.
+    """Admit the charger ID: create its entry and password, and print its settings.
 
-    As soon as one entry exists, chargers without an entry are not let in. ID "*" is the entry for
+    As soon as one entry exists, chargers without an entry may not connect. ID "*" is the entry for
     all of them. --rotate keeps the old password valid until the charger has used the new one.
 
     \b
@@ -281,4 +281,6 @@ def _print_unlisted(settings: Settings) -> None:
         unlisted = enrolment.unlisted_chargers(db, settings.charge_points_file)
     for name in unlisted[:MAX_LISTED]:
         add = f"shocpp charge-points add {_quoted(name)}"
-        click.echo(one_line(f"{name} is known but not listed, so it is kept out; let it in: {add}"))
+        click.echo(
+            one_line(f"{name} is known but not listed, so it may not connect; admit it: {add}")
+        )

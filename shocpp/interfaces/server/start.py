@@ -105,9 +105,9 @@ def _admission_lines(settings: Settings) -> list[str]:
         )
     names = [entry.charge_point_id for entry in allowlist.entries.values()]
     if allowlist.others is None or allowlist.others.hashes:
-        return [f"let in:     {', '.join(names) or 'none'} ({settings.charge_points_file})"]
+        return [f"admitted:   {', '.join(names) or 'none'} ({settings.charge_points_file})"]
     return [
-        "open:       any charger that reaches this address is let in, without a password; give",
+        "open:       any charger that reaches this address may connect without a password; give",
         "            yours passwords with shocpp charge-points add NAME, and see shocpp check",
     ]
 

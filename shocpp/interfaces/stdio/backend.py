@@ -153,7 +153,7 @@ def admit_on_stdio(
             with db.writing(durable=False):
                 admissions.record_refused(db, [attempts])
             raise UsageError(
-                f"{name or 'a charger without a name'} from {address} is not let in: "
+                f"{name or 'a charger without a name'} from {address} may not connect: "
                 f"{refused.reason}; see: shocpp charge-points"
             ) from None
 

@@ -135,7 +135,7 @@ class Upgrades:
             return Adopted()
         if not offered:
             name = admitted.charge_point_id or "a charger without a name"
-            log.warning("%s offers no subprotocol: taken for %s", name, SUBPROTOCOL)
+            log.warning("%s offers no subprotocol; %s is assumed", name, SUBPROTOCOL)
         remote = f"{attempt.address}:{request.environ.get('REMOTE_PORT', '')}"
         self._switchboard.adopt(WebSocketTransport(adopted, remote), admitted)
         return Adopted()
@@ -152,7 +152,7 @@ class Upgrades:
         # Without passwords there is nothing to guess, and OCPP-J §3.2 asks for 404.
         elif not self._switchboard.chargers.allowlist().has_passwords():
             status = 404
-            sentence = "a charger of this name is not let in; see: shocpp charge-points"
+            sentence = "a charger of this name may not connect; see: shocpp charge-points"
         else:
             status = 429 if too_many else 401
             sentence = "not authenticated: send the charger's name and password (HTTP basic auth)"

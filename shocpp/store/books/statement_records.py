@@ -43,8 +43,8 @@ def of_month(
 ) -> Iterator[StatementRow]:
     """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
-    They are those of one account, or of all. `told_apart` restricts them to decisions of humans and
-    to late records.
+    They are those of one account, or of all. `decided_or_late` restricts them to decisions of
+    humans and to late records.
     """
     chosen = "" if account is None else " AND account = :account"
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""

@@ -313,7 +313,7 @@ def test_a_name_on_the_command_line_needs_no_password(home: Home) -> None:
     assert "currentTime" in home.run("shocpp-backend", "-c", "left", stdin=heartbeat).stdout
     done = home.run("shocpp-backend", stdin=heartbeat)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "is not let in: no name" in done.stderr
+    assert "may not connect: no name" in done.stderr
 
 
 def test_systemd_serves_two_chargers_at_once_by_their_serials(home: Home) -> None:
