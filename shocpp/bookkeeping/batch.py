@@ -37,6 +37,7 @@ class WriteBatch:
         """Discard the uncommitted rest of the previous transaction."""
         self._frames: list[frames.FrameRow] = []
         self._new_last_seen_ms: dict[int, int] = {}
+        # Apart from `_rows`: a rollback deletes these rows, so their numbers must not stay cached.
         self._new_rows: dict[str, int] = {}
         self._doorbells: list[str] = []
         self._next_frame: int | None = None
@@ -96,6 +97,7 @@ class WriteBatch:
 
     def committed(self) -> None:
         """Cache the committed rows, and ring the doorbells."""
+        # Only now: after a rollback the caches would name rows that do not exist.
         self._last_seen_ms.update(self._new_last_seen_ms)
         self._rows.update(self._new_rows)
         for doorbell in self._doorbells:

@@ -138,6 +138,7 @@ class Bookkeeping:
             results = [write(job, now_ms) for job in jobs]
             self.billing.write()
             self._batch.write()
+        # After the commit: what a rollback undoes must not stay in a cache.
         self.billing.committed()
         self._batch.committed()
         return results
@@ -156,8 +157,11 @@ class Bookkeeping:
             try:
                 with self._db.savepoint():
                     result = write(job, now_ms)
+                    # Inside the savepoint: readings that cannot be written fail with their own job,
+                    # not with all.
                     self.billing.write()
                     return result
+            # A full disk or a lock is no fault of this job, and must not put its stop under review.
             except StoreUnavailable:
                 raise
             except Exception:

@@ -55,6 +55,7 @@ def close(
                 f"{former.closed_by} (link {former.number}); corrections go to the open month: "
                 "shocpp review correct"
             )
+        # Records of a closed month get no price any more.
         posting(db, settings).price_unpriced(name, closed_ms)
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.

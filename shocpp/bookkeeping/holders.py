@@ -85,9 +85,13 @@ class Holders:
             if former.doorbell is not None and not (may_replace and former.worker == self._worker):
                 self._batch.ring_after_commit(former.doorbell)
             if not may_replace:
+                # Without passwords a stranger could otherwise replace any charger by claiming its
+                # identity.
                 connections.contest(self._db, former)
                 return Contested(charge_point_id)
             self._takeovers.note(row, now_ms)
+        # Several chargers open a new socket before they close the old one, or without closing it.
+        # So the newest connection wins.
         held = connections.NewConnection(job.token, job.remote, job.is_sure)
         connections.hold(self._db, row, held, self._worker, now_ms, former)
         if job.password is not None:

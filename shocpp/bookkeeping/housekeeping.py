@@ -70,6 +70,7 @@ class Housekeeping:
         """Delete some frames and Calls older than SHOCPP_FRAME_DAYS; return True if there were."""
         before_ms = now_ms() - self._frame_days * DAY_MS
         with db.writing(durable=False):
+            # `|` and not `or`, which would purge no Calls as long as there are old frames.
             has_purged = bool(frames.purge(db, before_ms)) | calls.purge(db, before_ms)
         self._purge_at = now if has_purged else now + PURGE_EVERY_S
         return has_purged

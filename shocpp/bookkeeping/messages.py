@@ -99,6 +99,7 @@ class Messages:
         """
         event = job.event
         if isinstance(event, Reported):
+            # An earlier job may have failed while this one was already queued.
             if job.token in self._distrusted:
                 return Failed(
                     "an earlier message of this connection could not be written", unavailable=False
@@ -113,6 +114,8 @@ class Messages:
         if isinstance(event, Answered):
             self._batch.add_frame(row, "out", action, now_ms, event.text)
         elif isinstance(event, Confirmed):
+            # Careless chargers confirm a GetConfiguration with their AuthorizationKey (OCPP-J
+            # errata 3.10).
             outcome = CallOutcome(
                 "answered", redacted(lenient_text(event.confirmation)), None, None
             )
@@ -157,6 +160,7 @@ class Messages:
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
+        # Directly after its frame: a rebuild from frames looks for the answer at the next number.
         self._batch.add_frame(row, "out", event.action, now_ms, answer)
         return answer
 
@@ -235,6 +239,7 @@ class Messages:
 
     def settle(self, job: Settle, now_ms: int) -> None:
         """Write the outcome of a Call, and wake the process that waits for it."""
+        # With the token: a newer connection must not settle a Call of the older one.
         doorbell = calls.settle(self._db, job.call_id, job.token, job.outcome, now_ms)
         if doorbell is not None:
             self._batch.ring_after_commit(doorbell)

@@ -45,9 +45,13 @@ class Posting:
         The file name is a hash of `name_parts`: the same parts always give the same name.
         """
         location = _hashed_location(record.billed_ms, self._zone, *name_parts)
+        # Stops of offline transactions come days later (Enercab, Eledio), and a closed month is
+        # printed the same for ever.
         if closings.is_closed(self._db, location.month):
             record = late_record(record, location.month, open_ms(self._db, posted_ms, self._zone))
             location = _hashed_location(record.billed_ms, self._zone, *name_parts)
+        # In the caller's transaction, with its stop: a crash leaves both or neither, and a repeat
+        # finds the stop (invariant I2).
         number = records.record(self._db, origin, record, location, posted_ms)
         price = self._price(origin, record)
         if price is not None:

@@ -118,6 +118,7 @@ class RecordFiles:
 
         Raises OSError if the folder cannot be written; the records stay in the outbox.
         """
+        # Somebody may have deleted the folder: all its files come back from the database.
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, parents=True)
             self.requeue_missing(db)
@@ -126,6 +127,8 @@ class RecordFiles:
             closed = closings.unexported(db)
         if not waiting and not closed:
             return False
+        # Outside a transaction: an fsync of a file must not hold the lock that other workers wait
+        # for.
         for record in waiting:
             self._write_record(record)
         for closing in closed:

@@ -85,6 +85,7 @@ def assigned(
     db: Database, settings: Settings, reference: str, owner: Owner, decider: Decider
 ) -> list[Made]:
     """Book the energy of a subject to an account, inside the caller's write transaction."""
+    # Read inside the transaction: two people may decide on one record at the same moment.
     subject = _subject(db, reference)
     if subject.origin.entry == "dismissal":
         raise UsageError(

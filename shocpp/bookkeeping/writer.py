@@ -180,6 +180,7 @@ class Writer:
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
+        # Writing the jobs that wait shows as well if the database can be written.
         if not jobs and not self.healthy:
             self._probe()
         self._write(jobs)
@@ -201,6 +202,7 @@ class Writer:
             results: Sequence[Any] = self._open().write(jobs, now_ms())
         except ShocppError as error:
             self._become_unhealthy(str(error))
+            # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
             results = [Failed(str(error), unavailable=True)] * len(jobs)
             # A stop that comes after the disk has recovered must not overtake its start.
             if self._books is not None:

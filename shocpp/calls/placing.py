@@ -118,6 +118,7 @@ def place(
     queued_ms = now_ms()
     deadline_ms = queued_ms + int(asked.timeout_s * 1000)
     call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms)
+    # Before the Call is queued: its worker may settle it and ring at once.
     doorbell = Doorbell(doorbells_folder(settings.database))
     try:
         # The second check, inside the transaction: two callers may come at the same moment.
@@ -197,6 +198,7 @@ def _wait(
         outcome = _outcome(db, call.call_id)
         if outcome.state in ENDED:
             return outcome
+        # A worker that was killed rings nobody: its end is found here only.
         if not rung and not workers.is_alive(holder[1]):
             _release_dead_holder(db, holder, call)
     return _give_up(db, call.call_id)

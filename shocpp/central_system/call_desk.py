@@ -68,8 +68,12 @@ class CallDesk:
         The claim is committed, so a worker that dies now leaves a row that is not sent again.
         """
         call = claim.call
+        # Also if the claim failed: a Call whose claim could not be written is still queued, and the
+        # next poll returns it.
         self._queued_ids.discard(call.call_id)
         conversation.claiming = None
+        # The connection may end while the claim is being committed, and `leave` settles only the
+        # outstanding Call.
         if conversation.closed:
             if claimed:
                 description = "the connection ended before it was sent"
@@ -99,6 +103,8 @@ class CallDesk:
         if conversation.closed or conversation.outstanding is not call:
             return
         conversation.outstanding = None
+        # Some chargers send Heartbeats and ignore all Calls until they reconnect. The next Call
+        # must not wait for them.
         conversation.connection.give_up(call.call_id)
         self._settle(conversation.token, call, "expired", "the charger has not answered in time")
         self.next_call(conversation)
@@ -111,6 +117,7 @@ class CallDesk:
         for call in conversation.calls or ():
             self._queued_ids.discard(call.call_id)
         if conversation.outstanding is not None:
+            # Unknown, not failed: the charger may have carried it out before its connection ended.
             description = f"the connection ended: {reason}"
             self._settle(conversation.token, conversation.outstanding, "unknown", description)
 

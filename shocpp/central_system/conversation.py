@@ -42,6 +42,8 @@ RESUME_AT = 32
 BACKLOG_BYTES = 256 * 1024
 """Unsent bytes above which reading pauses."""
 
+# Reported of eProWallbox 2.9.3: 77 of 89 fast answers ended the connection 0.8 s later. A delay of
+# about 1 s prevents it.
 DELAYED_ACTION = "StartTransaction"
 """The only action with a reply delay: Free2move drops its socket after a fast answer to it."""
 
@@ -163,6 +165,8 @@ class Conversation:
 
         Every other answer is sent here, or takes its place behind older ones.
         """
+        # Calls of both directions may cross (OCPP-J §4.1.1), so an outstanding Call of ours delays
+        # no answer.
         event = self.connection.receive(text, now_ms)
         if isinstance(event, Reported):
             self.counters.received(event.action)
@@ -170,6 +174,7 @@ class Conversation:
             self.slots.append(slot)
             return event, slot
         if isinstance(event, Answered):
+            # A repeated StartTransaction is answered from memory, and needs its delay all the same.
             delay_s = self._delay_s(event)
             # An answer that needs no commit may still not overtake an older one.
             if self.slots or delay_s:
@@ -239,6 +244,7 @@ class Conversation:
         # The message limit depends on whether the database knows the charger: wait for that.
         if self.key is not None and not self.identified:
             return False
+        # Alfen Eve Pro sends its whole backlog of MeterValues when it first connects.
         waiting = max(len(self.slots), self.unwritten_jobs)
         if self.transport.backlog > BACKLOG_BYTES:
             self.paused = True

@@ -86,6 +86,7 @@ class Reception:
     def leave(self, conversation: Conversation) -> None:
         """Forget a conversation that has ended; a newer one with its identity stays."""
         key = conversation.key
+        # The end of an old socket may come after a new one has taken the identity.
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
         self._wait_no_more(conversation)
@@ -95,7 +96,7 @@ class Reception:
     ) -> None:
         """Ask the writer to enter a conversation under an identity; reading waits for the result.
 
-        `otherwise` is the identity to use if the first one is a serial of another Charge Point.
+        `fallback_id` is the identity to use if the first one is a serial of another Charge Point.
         """
         conversation.name(charge_point_id)
         remote, admitted = conversation.transport.remote, conversation.admitted
@@ -116,6 +117,8 @@ class Reception:
         log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
         conversation.identified = True
         self._touch(conversation)
+        # A charger that was here before may send a large StopTransaction. Refused for its size, it
+        # would block the charger's queue for ever.
         if result.known:
             conversation.transport.trust()
         held_jobs, conversation.held_jobs = conversation.held_jobs, None
@@ -210,6 +213,8 @@ class Reception:
         name = conversation.serial_of_boot(event)
         if name is not None:
             self.identify(conversation, name, fallback_id=conversation.address_name())
+        # Once only: MG and StarCharge reconnect in a loop after a TriggerMessage for a
+        # BootNotification.
         elif is_first:
             assert isinstance(event, Reported)
             self._loop.call_at(time.monotonic() + NAMELESS_S, self.name_by_address, conversation)

@@ -423,6 +423,7 @@ class Switchboard:
             return
         now = time.monotonic()
         due = conversation.last_seen + PING_AFTER_S
+        # Some chargers never answer a ping, but they send frames.
         if due > now:
             conversation.silent_intervals = 0
         else:
@@ -431,6 +432,7 @@ class Switchboard:
             if conversation.silent_intervals > SILENT_INTERVALS:
                 self._drop(conversation, "silent for three intervals")
                 return
+            # Without pings (stdin) silence proves nothing.
             if not conversation.transport.ping():
                 conversation.silent_intervals = 0
             self._touched.add(conversation)

@@ -74,6 +74,7 @@ def boot_notification(payload: Payload, context: CallContext) -> Answer:
         firmware=payload.get("firmwareVersion"),
         meter_serial=payload.get("meterSerialNumber"),
     )
+    # Admission is decided before the upgrade, so a charger that can send this is accepted.
     confirmation = {
         "status": "Accepted",
         "currentTime": format_timestamp(context.now_ms),
@@ -89,6 +90,7 @@ def data_transfer(payload: Payload, _: CallContext) -> Answer:
         message_id=payload.get("messageId"),
         content=payload.get("data"),
     )
+    # OCPP 1.6 §4.3 has this status for it. EVBox sends its own messages every few seconds.
     return Answer(fact, {"status": "UnknownVendorId"})
 
 
@@ -125,6 +127,7 @@ def start_transaction(payload: Payload, context: CallContext) -> Answer:
         connector_id=connector_id,
         id_tag=id_tag or "",
         meter_start_wh=meter_start_wh,
+        # None is no reason to refuse: MicroOcpp sends starts without a timestamp.
         started_ms=parse_timestamp(started_text, context.zone),
         started_text=started_text,
         reservation_id=reservation_id if is_integer(reservation_id) else None,
@@ -142,6 +145,7 @@ def status_notification(payload: Payload, context: CallContext) -> Answer:
         info=payload.get("info"),
         vendor_id=payload.get("vendorId"),
         vendor_error_code=payload.get("vendorErrorCode"),
+        # ABB sends no timestamp here: the time of receipt is stored beside it.
         reported_ms=parse_timestamp(payload.get("timestamp"), context.zone),
     )
     return Answer(fact, {})
@@ -153,6 +157,7 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
     Takes any payload: a StopTransaction is never refused, and flags name unreadable members. A
     missing reason is Local, as the specification has it.
     """
+    # Wallbox sends an empty idTag here, which must not count as a card.
     id_tag, flags = _id_tag(payload)
     meter_stop_wh, meter_flags = _meter_wh(payload, "meterStop")
     stopped_text = _text(payload.get("timestamp"))
@@ -163,6 +168,8 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
         flags += ("transaction id unusual",)
     fact = TransactionStopped(
         transaction_id=transaction_id,
+        # Alfen 5.4 sends 9223372036854775807, others -1 or 0. A human who decides needs the
+        # charger's own text.
         transaction_id_text=_as_text(raw_id),
         id_tag=id_tag,
         meter_stop_wh=meter_stop_wh,

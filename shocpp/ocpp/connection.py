@@ -138,6 +138,7 @@ class Connection:
         frame = frames.parse(text)
         if isinstance(frame, frames.Unreadable):
             return self._receive_garbage(frame, now_ms)
+        # Only texts in a row count: Grizzl-E 5.x truncates some of its CallResults.
         self._garbage_ms = ()
         if isinstance(frame, frames.Call):
             return self._receive_call(frame, text, now_ms)
@@ -148,6 +149,7 @@ class Connection:
         if isinstance(frame, frames.Malformed):
             answer = frames.error_text(frame.unique_id, frame.code, frame.description)
             return Answered("", frame.unique_id, answer)
+        # Other types are to be ignored (OCPP-J §4.1.3), so they never count as unreadable texts.
         return Ignored(f"message type {frame.message_type} is not OCPP 1.6")
 
     def confirmed(self, reported: Reported, text: str, answer: str) -> None:
@@ -155,9 +157,11 @@ class Connection:
 
         An answered BootNotification also ends the quiet time.
         """
+        # Wallbox 6.x disconnects if a Call comes before the answer to its BootNotification.
         if reported.action == "BootNotification":
             self.booted = True
         if self._answers is not None:
+            # The entry may have been dropped meanwhile, and its id used again by another Call.
             known = self._answers.get(reported.unique_id)
             if known is not None and known[0] == hash(text):
                 self._answers[reported.unique_id] = (known[0], answer)
@@ -175,8 +179,12 @@ class Connection:
 
     def placeable_from_ms(self, now_ms: int) -> int:
         """Return the first moment for Calls of ours, in ms, as far as it is known now."""
+        # The state of the connection, not of the charger: it may have booted and reconnected
+        # meanwhile.
         if self.booted:
             return now_ms
+        # A reconnect needs no BootNotification (OCPP-J §5.4), so a charger that sends none gets its
+        # Calls too.
         return (self._first_frame_ms or now_ms) + QUIET_MS
 
     def place(self, call_id: str, action: str, payload_text: str) -> str:
@@ -198,8 +206,11 @@ class Connection:
         action = ACTIONS.get(call.action)
         if action is None:
             return self._refuse_action(call)
+        # Free-vend chargers and EVBox with AutoStart send no idTag, or a placeholder.
         if self.has_card and call.action == "Authorize" and call.payload.get("idTag") is None:
             call = call._replace(payload={**call.payload, "idTag": ""})
+        # OpenEVSE's queue stalls for ever after a CallError to a StopTransaction. Elsewhere a
+        # refused fractional meterStop stranded eight transactions.
         if call.action not in NEVER_REFUSED:
             violation = first_violation(FROM_CHARGE_POINT[call.action], call.payload, strict=False)
             # A null in an optional member is tried again as an absent member. If that fails too,
@@ -212,6 +223,7 @@ class Connection:
                 answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
                 return Answered(call.action, call.unique_id, answer)
         fact, confirmation = action(call.payload, CallContext(now_ms, self.heartbeat_s, self.zone))
+        # Before `_repeat`: Heartbeats would displace the remembered answers of Calls about energy.
         if fact is None:
             assert confirmation is not None
             answer = frames.result_text(call.unique_id, confirmation)
@@ -238,7 +250,10 @@ class Connection:
             return None
         if self._answers is None:
             self._answers = {}
+        # The hash, not the text: a StopTransaction may have megabytes, and memory per connection is
+        # bounded (invariant I11).
         text_hash = hash(text)
+        # Within one connection only: the ids of go-e, Alfen and MicroOcpp restart at every boot.
         known = self._answers.get(unique_id)
         if known is None:
             # A dict keeps the order of insertion: its first key is the oldest.
@@ -253,17 +268,21 @@ class Connection:
             self._reuses_ids = True
             self._answers = None
             return None
+        # MicroOcpp sends a Call again before its own time-out.
         if answer is None:
             return Repeated("", unique_id)
         return Answered("", unique_id, answer)
 
     def _receive_confirmation(self, frame: frames.CallResult) -> Event:
+        # A late answer, or one that comes twice, must not settle the next Call (invariant I10).
         if self.outstanding is None or frame.unique_id != self.outstanding:
             return Ignored("an answer to no outstanding Call")
         self.outstanding = None
         return Confirmed(str(frame.unique_id), frame.payload)
 
     def _receive_refusal(self, frame: frames.CallError) -> Event:
+        # Phihong puts a digit before the id of its CallErrors. It settles nothing: a foreign answer
+        # must never satisfy another Call (invariant I10).
         if self.outstanding is None or frame.unique_id != self.outstanding:
             return Ignored("a CallError to no outstanding Call")
         self.outstanding = None

@@ -84,6 +84,7 @@ def parse(text: str) -> Frame:
     """Return the frame of a received text. Never raises, whatever the text is."""
     try:
         frame = _decode(text)
+    # Deep nesting raises RecursionError, which is no ValueError.
     except (ValueError, RecursionError) as error:
         return Unreadable(f"not JSON: {str(error)[:100]}")
     if not isinstance(frame, list):
@@ -93,6 +94,7 @@ def parse(text: str) -> Frame:
         return _call(frame)
     if not frame or not _is_number(frame[0]):
         return Unreadable("no message type")
+    # The type comes before the id: an unknown type is ignored whatever follows it (OCPP-J §4.1.3).
     if frame[0] not in (2, 3, 4):
         return Unsupported(str(frame[0])[:20])
     if len(frame) < 2 or not _is_readable_id(frame[1]):
@@ -101,6 +103,7 @@ def parse(text: str) -> Frame:
         return _call(frame)
     if frame[0] == 3:
         return _call_result(frame)
+    # Simpson & Partners sends the details as a string, so all that follows the id may be any value.
     return CallError(
         frame[1], _text_at(frame, 2), _text_at(frame, 3), frame[4] if len(frame) > 4 else None
     )
@@ -117,6 +120,7 @@ def _call(frame: list[Any]) -> Call | Malformed:
     action, payload = frame[2], frame[3]
     if not isinstance(action, str):
         return Malformed(unique_id, "FormationViolation", "the action is not a string")
+    # Several chargers send null instead of an empty object.
     if payload is None:
         payload = {}
     if not isinstance(payload, dict):
@@ -159,6 +163,7 @@ def _decode(text: str) -> Any:
     """Return the JSON value of a text, cleaned; raises ValueError or RecursionError."""
     try:
         decoded = _LENIENT.decode(text.lstrip(BYTE_ORDER_MARK))
+    # A JSONDecodeError is a ValueError too, but no second attempt helps against it.
     except json.JSONDecodeError:
         raise
     except ValueError:
@@ -199,6 +204,7 @@ def call_text(unique_id: str, action: str, payload_text: str) -> str:
 
 def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:
     """Return the text of a CallResult."""
+    # Ids are echoed as they came: Legrand sends 20 digits, StarCharge 36 random characters.
     return f"[3,{to_text(unique_id)},{to_text(confirmation) if confirmation else '{}'}]"
 
 

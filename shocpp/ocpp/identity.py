@@ -16,6 +16,7 @@ def last_segment(path: str) -> str:
     The result is still percent-encoded. Seen in the field: `//name`, `/name/`, `/4/name`,
     `/name?query`, and `/` alone.
     """
+    # SETEC inserts a segment, and SAP's simulator doubles the slash.
     segments = [segment for segment in path.partition("?")[0].split("/") if segment.strip()]
     return segments[-1].strip() if segments else ""
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+# RFC 8259 §6 permits neither NaN nor Infinity.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 

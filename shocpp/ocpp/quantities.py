@@ -36,6 +36,7 @@ def number(value: object) -> Decimal | int | None:
     """Return the exact number of a JSON value: a number, or a string that spells one; else None."""
     if isinstance(value, bool):
         return None
+    # OpenEVSE and ArduinoOCPP send a number where OCPP 1.6 §7.43 has a string.
     if isinstance(value, int):
         return value
     if isinstance(value, float):
@@ -44,6 +45,7 @@ def number(value: object) -> Decimal | int | None:
     if isinstance(value, Decimal):
         return value
     if isinstance(value, str):
+        # MicroOcpp before 1.1 puts blanks around its numbers.
         text = value.strip()
         # isascii: isdigit alone is also True for full-width digits and for ².
         if text.isascii() and text.isdigit() and len(text) < 30:
@@ -67,6 +69,8 @@ def whole_number(value: object, scale: int = 1) -> int | None:
     exact = number(value)
     if exact is None or (isinstance(exact, Decimal) and exact.adjusted() > MOST_DIGITS):
         return None
+    # The range is checked after the scale: a reading in kWh can leave it by its unit alone. A
+    # Zaptec Go 2 has reported more than 2^32 Wh.
     exact *= scale
     if not -BIGGEST < exact < BIGGEST:
         return None
@@ -138,6 +142,7 @@ def _wh(sample: Mapping[str, Any]) -> int | None:
     # Alfen names no measurand for its amperes: the default would make a register of them.
     if unit in _UNITS_OF_NO_ENERGY and not sample.get("measurand"):
         return None
+    # Autel sends no unit at all. Everything but kWh is Wh, the default (OCPP 1.6 §7.43).
     return whole_number(sample.get("value"), 1000 if unit == "kWh" else 1)
 
 

@@ -29,6 +29,7 @@ def redacted(text: str) -> str:
         public = _without_secrets(decoded)
         return text if public == decoded else lenient_text(public)
     except (ValueError, RecursionError):
+        # A truncated frame is no JSON, and may still hold the secret.
         names_secret = _SECRET in text.casefold()
         return f"{REDACTED} (unreadable, and it names a secret)" if names_secret else text
 

@@ -24,6 +24,7 @@ def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
         return None
     try:
         moment = _parse(text)
+        # Growatt THOR sends local time without an offset.
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone or UTC)
         ms = (moment - _EPOCH) // _MILLISECOND

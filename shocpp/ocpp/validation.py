@@ -103,6 +103,7 @@ def _check(field: Field, strict: bool) -> Check:
 def _object(fields: Fields, strict: bool) -> Check:
     """Return the check of an object; only the strict one refuses unknown members."""
     check = _members(fields, strict)
+    # Chargers send members that OCPP 1.6 does not have, such as the connectorId of an Authorize.
     return _refusing_unknown(fields, check) if strict else check
 
 
@@ -156,6 +157,7 @@ def _is_free(field: Field, strict: bool) -> bool:
 def _array(field: Field, strict: bool) -> Check:
     """Return the check of an array and its items; only the strict one counts them."""
     check_item = _check(field.items or Field("object"), strict)
+    # Vestel EVC04 sends `sampledValue: []`.
     min_items = field.min_items if strict else 0
 
     def check(value: Any) -> Flaw | None:
@@ -175,6 +177,7 @@ def _string(field: Field, strict: bool) -> Check:
     """Return the check of a string: its length in characters and, if strict, its format."""
     longest = field.max_length
     numbers = (int, float) if field.number_too and not strict else ()
+    # Legrand reports the errorCode `Error`, and Growatt THOR sends times without a zone.
     check_format = _check_of_format(field) if strict else None
 
     def check(value: Any) -> Flaw | None:

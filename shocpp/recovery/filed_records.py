@@ -63,6 +63,7 @@ def read_filed(path: Path) -> Filed:
     Raises UsageError with the path and the reason if it cannot be read.
     """
     try:
+        # The reading of a named pipe would block for ever.
         if not path.is_file():
             raise UsageError(f"{path} is not a file")
         if path.stat().st_size > _MOST_BYTES:

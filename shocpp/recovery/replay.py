@@ -211,6 +211,8 @@ class Rederiving:
     def _replay(self, frame: EnergyFrame) -> None:
         """Write the fact of a frame again, unless it belongs to a closed month."""
         entry = self._allowlist.entry(frame.charge_point_id) or OPEN_TO_ALL
+        # A connection for each frame: message ids recur, and one with a memory would return
+        # Repeated.
         event = connection_of(entry, 0).receive(frame.text, frame.moment_ms)
         if not isinstance(event, Reported):
             return
@@ -243,6 +245,7 @@ class Rederiving:
             id_tag = effective or started.id_tag
             self._cards.answered(id_tag, self._account(issued_id, id_tag, answer))
         derived_id = self._billing.start(frame, started)["transactionId"]
+        # The charger knows the issued id only, and its MeterValues and stop carry that one.
         if isinstance(issued_id, int) and issued_id != derived_id:
             restored.reissue(self._db, frame.charge_point, derived_id, issued_id)
         assigned = self._assigned.get(key)

@@ -214,6 +214,8 @@ class Restoring:
         )
         record, location = self._in_open_month(record, filed)
         month = self._folder / location.month.replace("-", "/")
+        # A file that lies in its place is not written again: the seed's own files stay as they
+        # were.
         is_in_folder = filed.path.parent.resolve() == month.resolve()
         number = records.record(
             db, origin, record, location, filed.booked_ms, now_ms() if is_in_folder else None

@@ -30,6 +30,8 @@ class ReadingRow(NamedTuple):
 
 def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
     """Return the meter readings of the transaction with this row id, in the order of receipt."""
+    # By receipt, not by time: Alfen sends 2014-01-01 and MicroOcpp 1970 before their clocks are
+    # set.
     rows = db.execute(
         "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
         " ORDER BY id",

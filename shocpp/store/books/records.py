@@ -88,6 +88,7 @@ def record(
         "booked_ms": booked_ms,
         "decided_by": origin.decided_by,
         "decided_why": origin.decided_why,
+        # NULL queues the file: it is written after the commit, so that no answer waits for it.
         "exported_ms": exported_ms,
     }
     return db.insert("accounting_record", values)

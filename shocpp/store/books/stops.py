@@ -64,11 +64,14 @@ class RowsForStop:
     @cached_property
     def known(self) -> tuple[StopOnFile, ...]:
         """The earlier stops of which this one may be a repeat."""
+        # By natural key: in a simulation of 1000 transactions, repeats recognised by their id alone
+        # lost 489 kWh of a cumulative meter.
         return stops_alike(self._db, self._charge_point, self._stopped)
 
     @cached_property
     def same_id(self) -> tuple[Transaction, ...]:
         """The transactions of this Charge Point with the id of the stop."""
+        # Of this Charge Point only (invariant I9). Short transactions within one kWh share an id.
         where, sent = "charge_point = ? AND transaction_id = ?", self._stopped.transaction_id
         return (
             select_transactions(self._db, where, self._charge_point, sent) if self._is_ours else ()
@@ -130,6 +133,7 @@ def stops_alike(
 
 def count_repeated_stop(db: Database, row: int) -> None:
     """Count a repeat of the stop with this row id."""
+    # Repeats may come late: one charger (110A42BL0102) sent a rejected stop again 20 days later.
     db.execute("UPDATE received_stop SET repeats = repeats + 1 WHERE id = ?", (row,))
 
 
@@ -208,6 +212,8 @@ def record_stop(
     # `last_start` is the newest transaction of the Charge Point. Messages come in order (OCPP 1.6
     # §3.7), so a stop after a later start is no repeat; the order of rows needs no clock.
     transaction = match.closes or match.follows
+    # The unique index received_stop_once refuses a second row of one key, also from another worker
+    # (invariant I2). Without a clock equal stops recur, so it leaves those out.
     cursor = db.execute(
         "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"
         " meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms, last_start,"

@@ -92,6 +92,7 @@ def rows_for_start(
     )
     # No other card can be refused because it charges elsewhere, so this query is saved.
     elsewhere = is_single and is_charging(db, id_tag_key(id_tag), charge_point)
+    # The newest: a charger without a clock sends equal starts of different transactions.
     return StartRows(
         same_key=same_key[-1] if same_key else None,
         unstopped=unstopped_transactions(db, charge_point),
@@ -101,6 +102,7 @@ def rows_for_start(
 
 def count_repeated_start(db: Database, row: int) -> None:
     """Count a repeat of the start of the transaction with this row id."""
+    # After a loss of connection ABB Terra sends its start again, with the time of the first one.
     db.execute("UPDATE started_transaction SET repeats = repeats + 1 WHERE id = ?", (row,))
 
 
@@ -112,10 +114,13 @@ def record_start(
     now_ms: int,
 ) -> None:
     """Write a new transaction as decided, and mark those as orphaned that it supersedes."""
+    # At the end of charging Schneider EVlink sends a start instead of the stop. A late stop of an
+    # orphan is still booked.
     db.executemany(
         "UPDATE started_transaction SET state = 'orphaned' WHERE id = ?",
         [(row,) for row in decision.orphaned],
     )
+    # In the transaction of the start: an id must never leave with an index that is not bound.
     bind_account(db, decision.account_index, decision.account)
     # Without a start reading the column is 0 and `start_known` is 0. `last_record` is the newest
     # record: its stop must not book again what was booked on the connector since.
@@ -134,6 +139,7 @@ def record_start(
             decision.account_index,
             decision.account,
             decision.status,
+            # The exact reading: by the whole kWh of the id, 9999 to 10001 Wh would be 1 kWh.
             started.meter_start_wh or 0,
             started.meter_start_wh is not None,
             started.started_ms,
@@ -218,12 +224,15 @@ def open_transaction_row(
     connector: the newest open one, else the newest orphaned one. A stopped transaction is never
     returned: later values do not reopen it.
     """
+    # Many chargers send MeterValues with the transactionId 0.
     if transaction_id is not None and transaction_id > 0:
         where, value = "transaction_id = ?", transaction_id
     elif transaction_id is not None:
         where, value = "connector_id = ?", connector_id
     else:
         return None
+    # EN+ sends the id of a transaction that has ended, and Ocular sends closing values after the
+    # stop.
     unstopped = db.execute(
         f"SELECT id FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
         " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 1",

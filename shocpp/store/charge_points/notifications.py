@@ -37,6 +37,8 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
 
     The connector's `since_ms` changes only with its status.
     """
+    # No status ends a transaction: go-e sends SuspendedEVSE before the start, and Available before
+    # the stop.
     columns = (
         charge_point,
         status.connector_id,
