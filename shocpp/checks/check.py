@@ -53,6 +53,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
         "SHOCPP_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",
+        # SHOCPP_SMTP may have a password, and the path of a webhook may be one.
         "SHOCPP_SMTP": "set" if settings.mail_server else "none",
         "SHOCPP_WEBHOOK": "set" if settings.webhook else "none",
         "SHOCPP_LANG": settings.language,
@@ -86,6 +87,7 @@ def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding
     """Find a tags.json that is missing or wrong, and keys in it that have no effect."""
     try:
         accounts = load_accounts(settings.tags_file, _account_names(db))
+        # Risky: with a misspelled `blocked`, a lost card stays valid.
         for ignored in accounts.ignored:
             yield Finding(RISKY, f"{settings.tags_file}: {ignored} means nothing here; remove it")
     except FileNotFoundError:
@@ -169,6 +171,7 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
     # _check_accounts reports a tags.json that is wrong.
     with suppress(ConfigError):
         known = owners(settings.tags_file, _account_names(db))
+        # Nobody gets the statement of an account whose name is misspelled here.
         for account in sorted(set(file.mail.to) - set(known)):
             sentence = f"{path}, mail: there is no account {account!r}; see {settings.tags_file}"
             yield Finding(WRONG, sentence)

@@ -137,6 +137,7 @@ def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
             # check_owners reports it, if it is a file of ours.
             continue
         if status.st_mode & stat.S_IRWXO and _holds_secrets(path):
+            # 640, because nginx reads its token and passwords by its group.
             mode = "700" if path.is_dir() else "640" if path in SECRETS_OF_OTHERS else "600"
             yield Finding(WRONG, f"everybody can read {path}; mend it with: chmod {mode} {path}")
 
@@ -144,6 +145,7 @@ def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
 def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find files and folders that all users can change, though they decide access and prices."""
     files = (settings.tags_file, settings.canned_file, settings.charge_points_file)
+    # Write access to a folder is enough to replace its files, whatever their own rights.
     folders = {file.parent for file in (*files, settings.database)}
     for path in (*files, *sorted(folders), settings.accounting_folder):
         with suppress(OSError):
@@ -196,6 +198,7 @@ def _check_owner(path: Path, rights: int) -> Iterator[Finding]:
     if os.access(path, rights):
         return
     try:
+        # The password database may lack the owner, as in some containers.
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:
         owner = f"user {status.st_uid}"

@@ -19,6 +19,7 @@ class Finding(NamedTuple):
 
 def by_importance(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings with the worst first; those of one level stay in their order."""
+    # `sorted` is stable, so the order of the checks holds within a level.
     return sorted(findings, key=lambda finding: LEVELS.index(finding.level))
 
 

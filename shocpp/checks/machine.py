@@ -68,6 +68,7 @@ def _is_synchronized() -> bool:
     if not sys.platform.startswith("linux"):
         return True
     # All bytes are zero, and so is `modes`: adjtimex only reads.
+    # By ctypes, because the standard library has no adjtimex.
     buffer = ctypes.create_string_buffer(LARGEST_TIMEX)
     return int(ctypes.CDLL(None).adjtimex(buffer)) != NOT_SYNCHRONIZED
 

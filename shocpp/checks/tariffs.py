@@ -79,6 +79,7 @@ def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[st
     except ConfigError as error:
         findings.append(Finding(WRONG, str(error)))
         known = set(booked.values())
+    # Nobody pays for unassigned energy, so it needs no price.
     return sorted(known - {UNASSIGNED})
 
 
@@ -99,6 +100,7 @@ def _check_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iter
             )
         for price in _prices_below_a_cent(tariffs.periods(account)):
             yield Finding(NOTE, f"{account} pays {price} ct/kWh; prices are in cents, not in euros")
+        # German payroll allows one kind of price in a calendar year (BMF, 11 November 2025).
         for year in tariffs.years_of_both(account):
             yield Finding(
                 NOTE,

@@ -144,6 +144,7 @@ def all_canned_calls(path: Path) -> dict[str, CannedCall | ConfigError]:
 
 def filled(template: str, values: Mapping[str, str]) -> str:
     """Return a reply with its fields filled in, on one line; fields without a value are empty."""
+    # One pass, and not `str.format`: braces in a charger's text must not be filled in again.
     text = _FIELD.sub(lambda field: values.get(field[1], ""), template)
     return " ".join(text.split())
 
@@ -283,6 +284,7 @@ def _timeout(value: float | None, *, waits: bool) -> float:
 
 def _secret(value: str | None) -> str | None:
     """Return a secret of at least 12 printable ASCII characters, or None."""
+    # A header may present it, and header values should be US-ASCII (RFC 7230 §3.2.4).
     if value is not None and not (len(value) >= 12 and value.isascii() and value.isprintable()):
         raise UsageError('"secret" must have at least 12 ASCII characters: openssl rand -hex 16')
     return value

@@ -30,6 +30,7 @@ def conf_text(path: Path) -> str:
                 raise ConfigError(
                     f"{path} cannot be read: it is no plain file; put one in its place"
                 )
+            # Limited while reading, because a file may grow after any check of its size.
             content = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         raise
@@ -54,6 +55,7 @@ def stamp_of(path: Path) -> Stamp | None:
         status = os.stat(path)
     except OSError:
         return None
+    # The inode, too: a file that replaces another may have the same time and size.
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
@@ -74,6 +76,7 @@ def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         status = (path if stamp else path.parent).stat()
+        # `x` refuses an existing file or link, so a change by root never follows a link.
         with open(partial, "x", encoding="utf-8", opener=_private) as file:
             # Only root may change an owner. Another user becomes the owner of the new file.
             with contextlib.suppress(PermissionError):

@@ -37,6 +37,7 @@ LONGEST_LOCAL_PART = 64
 
 # ASCII only: addresses with other characters would need a mail server with SMTPUTF8.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+# A label of a domain has at most 63 octets (RFC 1035 §2.3.4).
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@{_LABEL}(?:\.{_LABEL})*")
 

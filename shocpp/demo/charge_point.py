@@ -245,6 +245,7 @@ class ChargePoint:
         payload = {
             "chargePointVendor": "go-e",
             "chargePointModel": "go-eCharger",
+            # OCPP 1.6 allows 25 characters here.
             "chargePointSerialNumber": self._serial[:25],
             "firmwareVersion": "055.5",
         }

@@ -92,6 +92,7 @@ class Connection:
     ) -> None:
         self.heartbeat_s = 300.0
         self._address = ("127.0.0.1", port)
+        # The identity is percent-encoded in the URL (OCPP-J §3.1.1).
         self._path = "/" + quote(identity, safe="")
         self._behaviour = behaviour
         self._condition = condition

@@ -33,4 +33,5 @@ class Meter:
 
 
 def _sampled(context: str, measurand: str, unit: str, value: Any) -> dict[str, str]:
+    # A sampled value is a string (OCPP 1.6 §7.43).
     return {"value": str(value), "context": context, "measurand": measurand, "unit": unit}

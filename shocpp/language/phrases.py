@@ -61,6 +61,7 @@ GERMAN = {
     "Anfangsstand, den die Vorgangsnummer nennt",
     "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
     "Anfangsstand, ist aber nicht niedrig",
+    # Databases store this text, so its wording cannot change.
     "no card told: default tag": "keine Karte genannt: Standardkarte",
     # Decisions of people, and files
     "assigned by {}": "zugeordnet von {}",
@@ -169,4 +170,5 @@ def entry(kind: str, language: str) -> str:
 
 def masked(id_tag: str) -> str:
     """Return a card's id as statements show it, with its last four characters: `…20B1`."""
+    # A whole id is as good as the card: a charger that sends it books energy to the account.
     return f"…{id_tag[-4:]}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shocpp.language.dates import MONTHS
 
+# Importing zoneinfo costs a CGI process 7 ms.
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -178,4 +179,5 @@ def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:
         return f"{then:%H:%M}"
     if language == "de":
         return f"{then:%d.%m. %H:%M}"
+    # `%b` would depend on the locale of the process.
     return f"{then.day} {MONTHS['en'][then.month - 1][:3]} {then:%H:%M}"

@@ -103,6 +103,8 @@ def sum_files(folder: Path) -> Totals:
 
 def remove_dead_files(folder: Path) -> None:
     """Remove the files of dead workers, at the start of the server before its first worker."""
+    # Files of other versions, too: no worker would ever add them up. Counters begin at 0 again,
+    # which Prometheus' rate() recognises as a reset.
     for path in folder.glob("*-*"):
         with contextlib.suppress(OSError):
             descriptor = _locked(path, os.O_RDWR)
@@ -156,6 +158,7 @@ def _is_in_place(descriptor: int, path: Path) -> bool:
 def _read(descriptor: int) -> "array[float] | None":
     """Return the numbers of a file, or None if it is empty or damaged."""
     for _ in range(READINGS):
+        # One byte more than the size reveals a file that is too long.
         content = os.pread(descriptor, _BYTES + 1, 0)
         if not content:
             return None

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 
+# Each label value is a time series in Prometheus, so texts of strangers share one value.
 OTHER = "other"
 ACTIONS = (*sorted({*FROM_CHARGE_POINT, *TO_CHARGE_POINT}), OTHER)
 ERROR_CODES = (
@@ -23,6 +24,7 @@ ERROR_CODES = (
     "InternalError",
     "NotImplemented",
     "NotSupported",
+    # OCPP-J 1.6 §4.2.3 spells the code with one r.
     "OccurenceConstraintViolation",
     "PropertyConstraintViolation",
     "ProtocolError",

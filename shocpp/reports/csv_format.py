@@ -96,6 +96,7 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
     It always has all columns; a cell is empty if its value is not known.
     """
     line = csv_lines(",")
+    # No byte order mark: programs would read it as part of the first column's name.
     yield with_newline(line(MACHINE_COLUMNS))
     for number, row in enumerate(rows, 1):
         yield with_newline(line(_machine_cells(statement, number, row)))
@@ -123,6 +124,7 @@ class _Line:
 
 def csv_lines(delimiter: str) -> Callable[[Iterable[object]], str]:
     """Return a function that turns the cells of a row into one line, ended by CR LF."""
+    # RFC 4180 §2 ends every line with CR LF.
     return csv.writer(_Line(), delimiter=delimiter, lineterminator="\r\n").writerow
 
 
@@ -169,6 +171,8 @@ class _PeopleColumns:
             "" if row.connector_id is None else str(row.connector_id),
             defused(self._cards.get(id_tag_key(id_tag))) if id_tag else "",
             defused(masked(id_tag)) if id_tag else "",
+            # Figures are not defused: with an apostrophe, a spreadsheet cannot add the negative
+            # energy of a reversal.
             kwh(row.begin_wh, language),
             kwh(row.end_wh, language),
             kwh(row.consumed_wh, language),
@@ -201,6 +205,7 @@ class _PeopleColumns:
         return (
             "" if price is None else ct_per_kwh(price, language),
             "" if amount_ct is None else euro(amount_ct, language),
+            # The parts of a reversal begin with a minus sign, which would start a formula.
             defused(parts),
         )
 
@@ -223,6 +228,7 @@ def _clock(seconds: int | None) -> str:
 
 def _machine_cells(statement: Statement, number: int, statement_row: StatementRow) -> list[object]:
     """Return the cells of a record in the order of MACHINE_COLUMNS."""
+    # Texts stay verbatim: programs compare them with the database, and run no formulas.
     row, amount_ct = statement_row.row, statement_row.amount_ct
     return [
         *(number, row.localtime, row.unixtime, row.account_index, row.account),

@@ -27,6 +27,7 @@ from shocpp.reports.year import (
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
+# An account may have any name: `../../etc/passwd` must not lead out of the folder.
 _UNFIT_FOR_FILE_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -79,6 +80,8 @@ def _pdf(db: Database, statement: Statement, language: str) -> Iterable[bytes]:
 
 
 FORMATS = {
+    # Plain text without a charset is US-ASCII (RFC 2046 §4.1.2). JSON is always UTF-8, and has no
+    # such parameter (RFC 8259 §8.1, §11).
     "text": Format(".txt", "text/plain; charset=utf-8", _text),
     "csv": Format(".csv", "text/csv; charset=utf-8", _csv),
     "csv-machine": Format(".csv", "text/csv; charset=utf-8", _csv_machine),
@@ -120,6 +123,7 @@ def file_name(statement: Statement, format_name: str) -> str:
     into a file name become `_`, and the account's name has at most 60 characters.
     """
     name = name_of(statement.year, statement.month)
+    # Two names may become the same text here; the index keeps their files apart.
     for sums in statement.accounts if statement.only is not None else ():
         name += f"_{sums.account_index:03}_{_UNFIT_FOR_FILE_NAME.sub('_', sums.account)[:60]}"
     return name + FORMATS[format_name].suffix
@@ -134,6 +138,7 @@ def write(target: Path, content: Iterable[bytes]) -> None:
     # The process id keeps two commands from writing the same partial file.
     partial = target.with_name(f".{target.name}.{os.getpid()}")
     try:
+        # The mode is set at creation: a later chmod would leave a moment in which others can read.
         with open(partial, "wb", opener=_private) as file:
             file.writelines(content)
         partial.replace(target)

@@ -63,6 +63,7 @@ def _frame(statement: Statement) -> dict[str, object]:
 def _total(statement: Statement) -> dict[str, object]:
     """Return the sums over the accounts; `total_ct` is None if none of them has a price."""
     wh = sum(sums.wh for sums in statement.accounts)
+    # Without any price the total is null; 0 would mean that charging was free.
     owed = [sums.total_ct for sums in statement.accounts if sums.total_ct is not None]
     total_ct = sum(owed) if owed else None
     return {

@@ -147,6 +147,8 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
         month=month,
         only=None,
         zone_name=settings.zone_name,
+        # Time and version become part of the snapshot: reprints of a closed month keep those of its
+        # closing, also in a newer program.
         created_at=format_timestamp(now_ms()),
         version=__version__,
         operator=conf.operator.operator,
@@ -198,6 +200,7 @@ def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple
             used.get(name, ()),
             conf.tariffs.fees(name, year, month) if has_begun else (),
         )
+        # The seed's statement is in the order of names.
         for name in sorted(consumed)
     )
 
@@ -206,6 +209,7 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
     """Return the sums of an account, with VAT; `total_ct` is None if nothing has a price."""
     amounts = [Taxable(price.amount_ct, price.vat_bp, price.vat_included) for price in used]
     amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in fees]
+    # A record's amount was rounded when its price was set. VAT is rounded once for each rate.
     taxes, total_ct = taxes_of(amounts)
     return Sums(
         account_index=row.account_index,
@@ -240,9 +244,11 @@ def _chargers(db: Database, allowlist: Allowlist, involved: set[str]) -> tuple[C
             meter = allowlist.meter(row["id"])
             # The operator's entry wins over the serial that the charger reports.
             serial = meter.meter_serial or row["meter_serial"]
+            # Keys of JSON are strings, and a snapshot must come back as it was.
             connectors = {str(number): name for number, name in meter.connectors.items()}
             named = (row["id"], meter.name, row["serial"], serial, meter.note)
             chargers.append(Charger(*named, connectors))
+    # The order is part of the snapshot, which is hashed as text.
     return tuple(sorted(chargers))
 
 
@@ -261,6 +267,7 @@ def of_account(statement: Statement, account: str) -> Statement:
         accounts=chosen,
         # Unassigned energy belongs to no account.
         unassigned_wh=0,
+        # The statement goes to the account, which must not learn when others have charged.
         under_review=tuple(row for row in statement.under_review if row.account == account),
         unfinished=tuple(
             transaction for transaction in statement.unfinished if transaction.account == account

@@ -40,6 +40,7 @@ def _plain(value: Any) -> Any:
 def _typed(kind: Any, value: Any) -> Any:
     """Return a value of JSON as a value of this type, at every level."""
     inner = typing.get_args(kind)
+    # There are no floats: energy and money are integers, which come back from JSON exactly.
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(kind, types.UnionType):

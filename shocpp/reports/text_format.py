@@ -100,6 +100,7 @@ class _Blocks:
         total = self._kwh(sum(sums.wh for sums in self._accounts))
         width = max(len(total), 4)
         accounts = [
+            # Padded by characters and not by bytes, so that names with umlauts stay aligned.
             f"{words['account']} {sums.account:<{WIDTH}} {self._kwh(sums.wh):>{width}} kWh"
             for sums in self._accounts
         ]
@@ -125,6 +126,7 @@ class _Blocks:
         if len(owing) > 1:
             total_ct = sum(total_ct for _, total_ct in owing)
             lines.append(f"  {self._label('together', amount=self._euro(total_ct))}")
+        # All energy times the price may differ by cents from the sum of rounded records.
         return [*lines, f"  {self.words['rounded']}"]
 
     def _owed(self, sums: Sums) -> Iterator[str]:

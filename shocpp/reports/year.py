@@ -73,6 +73,7 @@ def year_statement(db: Database, settings: Settings, year: int, only: str | None
         name = name_of(year, month)
         # A month before the first record may be closed, too: its base fees count.
         if closings.is_closed(db, name) or (first is not None and first <= name <= last):
+            # Months are added, not computed again: a closed month keeps prices and rounding.
             accounts, closed = month_sums(db, settings, year, month)
             lines += [_line(name, sums, closed) for sums in accounts]
     chosen = tuple(

@@ -118,6 +118,7 @@ class Api:
                 response = _refused(
                     HTTPStatus.METHOD_NOT_ALLOWED, f"this path only has the methods {allowed}"
                 )
+                # RFC 7231 §6.5.5 requires it.
                 response.headers["Allow"] = allowed
                 return response
             return _json(HTTPStatus.OK, view(**names))
@@ -198,6 +199,7 @@ class Api:
                 outcome = place(db, self._settings, addressed, action, options).outcome
         finally:
             self._slots.release()
+        # Without the payload, which may have a password (AuthorizationKey).
         log.info("%s to %s of %r: %s", action, identity, g.user_name, outcome.state)
         return confirmed(identity, outcome, timeout_s)
 
@@ -290,5 +292,7 @@ def _json(status: int, content: Content) -> Response:
     # infinity, so it becomes null.
     except ValueError:
         text = to_text(json.loads(json.dumps(content), parse_constant=lambda _: None))
+    # Answers have cards and times of people, which no proxy may store. No browser may take the
+    # texts of chargers in them for HTML.
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(f"{text}\n", status=status, mimetype="application/json", headers=headers)

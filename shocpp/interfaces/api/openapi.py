@@ -84,6 +84,7 @@ NAME = {
 def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document, which callers must not change."""
     return {
+        # 3.1 takes JSON Schema unchanged: columns that may be null need a list of types (§4.8.24).
         "openapi": "3.1.0",
         "info": {
             "title": "shocpp",
@@ -92,7 +93,9 @@ def openapi_document() -> dict[str, Any]:
             "description": ABOUT,
             "license": {"name": "ISC", "identifier": "ISC"},
         },
+        # Relative, because the host name is not known here (OpenAPI 3.1 §4.8.5).
         "servers": [{"url": "/"}],
+        # Entries of this list are alternatives (OpenAPI 3.1 §4.8.30).
         "security": [{"bearer": []}, {"basic": []}],
         "paths": _paths(),
         "components": {
@@ -300,6 +303,8 @@ def _schemas() -> dict[str, Schema]:
         },
         "Call": {
             "oneOf": [_ref(name) for name in calls],
+            # Explicit, because the schema of Reset is `ResetCall`; the implicit mapping would look
+            # for `Reset` (OpenAPI 3.1 §4.8.25).
             "discriminator": {
                 "propertyName": "action",
                 "mapping": {

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 LARGEST = 2**63 - 1
 """The largest INTEGER of SQLite."""
 
+# ASCII, because `\d` in the document's pattern (ECMA-262) has no digits of other scripts.
 _DIGITS = re.compile(r"\d{1,19}", re.ASCII)
 _POSITION = re.compile(r"\d{1,18}(\.\d{1,18}\.\d{1,18})?", re.ASCII)
 

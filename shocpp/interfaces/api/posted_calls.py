@@ -64,6 +64,7 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _refuse(text: str) -> NoReturn:
+    # RFC 8259 §6 permits neither NaN nor Infinity, but Python's json accepts both.
     raise ValueError(f"JSON has no number {text}")
 
 
@@ -81,7 +82,8 @@ def _number(text: str) -> int | float:
 def confirmed(identity: str, outcome: CallOutcome, timeout_s: float) -> dict[str, Any]:
     """Return the API's answer to a Call that was confirmed.
 
-    Raises Refused if it was not: 502 after a CallError, 504 without an answer.
+    `timeout_s` is the time that its caller has waited, in seconds. Raises Refused if it was not
+    confirmed: 502 after a CallError, 504 without an answer.
     """
     state, reason = outcome.state, outcome.error_description or ""
     if state == "answered":

@@ -33,6 +33,7 @@ CHARGE_POINTS = (
     Column("model", "string?", "Model.", "go-eCharger"),
     Column("firmware", "string?", "Version of its firmware.", "041.0"),
     Column("connected", "integer", "1 while it is connected, else 0.", 1),
+    # The views are an interface, so this column keeps its name.
     Column("last_heard", "time", "Time of its last message.", "2026-10-01T07:10:00.000Z"),
     Column("meter_serial", "string?", "Serial number of its meter.", None),
     Column("remote", "string?", "Network address and port of the charger.", "192.168.1.20:49152"),
@@ -113,6 +114,7 @@ METER_VALUES = (
     Column("connector_id", "integer", "The connector.", 1),
     Column("transaction_id", "integer?", "Id of the transaction, if there was one.", 20009042),
     Column(
+        # Not `date-time`: RFC 3339 §5.6 requires an offset, and some chargers send none.
         "sampled_at",
         "string",
         "Time of measurement, as the charger sent it.",

@@ -49,6 +49,7 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
             read_settings(), charge_point, call, _json_object(text), options, forced=force
         )
     except Unreachable as error:
+        # The seed's words and exit code, which scripts compare.
         _fail(f"OCPP unreachable. {error}")
     if outcome.state == "answered":
         click.echo(json.dumps(confirmation_of(outcome), ensure_ascii=False))
@@ -81,6 +82,7 @@ def caller(name: str) -> None:
         with open_database(settings.database) as db:
             answer = answer_canned(db, settings, canned, f"shocpp-caller of {user_name()}")
     except Unreachable:
+        # On stdout and without the reason, as the seed's script prints it.
         click.echo(UNREACHABLE)
         sys.exit(1)
     click.echo(one_line(answer.line))

@@ -146,6 +146,7 @@ def _quoted(name: str) -> str:
 @click.argument("charge_point", metavar="ID")
 @click.option("--rotate", is_flag=True, help="A new password, sent by OCPP (AuthorizationKey).")
 @click.option("--replace", is_flag=True, help="A new password; the old one is revoked at once.")
+# A flag without a value: other users can see the arguments of a process, and shells store them.
 @click.option(
     "--password", "is_prompted", is_flag=True, help="The password it already has; you type it in."
 )

@@ -41,6 +41,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
         # A month may be larger than memory.
         db.sort_on_disk()
         closing, notes = close(db, settings, year, month, by, unpriced=unpriced)
+        # Made from the snapshot, so that the file has the bytes of every later reprint.
         write_text_file(db, settings, closed_statement(closing))
     click.echo(
         f"{closing.month} is closed: {closing.records} records, link {closing.number}, "

@@ -27,6 +27,7 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # The first matching class counts, so a subclass with a code of its own must come first.
 EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
+    # conf/systemd does not restart the server after 78: it would only fail again.
     (ConfigError, 78),
     (UsageError, 2),
     (StoreUnavailable, 1),
@@ -73,6 +74,7 @@ def one_line_errors(command: _Command) -> _Command:
             click.echo(one_line(str(error)), err=True)
             sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
         except OSError as error:
+            # The reader of a pipe, such as head, may end early: that needs no sentence.
             if not isinstance(error, BrokenPipeError):
                 click.echo(f"{error.filename or 'the output'}: {error.strerror}", err=True)
             # The interpreter flushes stdout at exit. Buffered text would fail there once more,

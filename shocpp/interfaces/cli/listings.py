@@ -44,6 +44,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
                 click.echo(json.dumps({**row, "text": text}))
             else:
                 arrow = ">" if direction == "in" else "<"
+                # A charger's frame must not begin lines of its own or control the terminal.
                 click.echo(f"{moment} {name} {arrow} {one_line(text)}")
 
 

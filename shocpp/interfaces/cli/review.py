@@ -108,6 +108,7 @@ def _decision(command: Callable[..., Any]) -> Callable[..., Any]:
             help="The person who decides; by default you.",
         ),
         click.option(
+            # Decisions change what somebody pays, so the statement prints their reasons.
             "--why",
             required=True,
             callback=_stripped,

@@ -47,6 +47,7 @@ def backend(charge_point: str | None) -> None:
     )
 
     settings = read_settings()
+    # inetd starts a process for each charger: only the listener checks the whole database.
     prepare(settings, thorough=False)
     log_to_stderr()
     name = identity_of_stdio(charge_point, os.environ)

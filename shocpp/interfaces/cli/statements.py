@@ -152,6 +152,7 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
         _require(folder.is_dir(), f"there is no folder {folder}; make it first: mkdir -p {folder}")
         write(output, content)
         return
+    # As bytes: a PDF is no text, and the encoding of stdout may lack umlauts.
     for chunk in content:
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
@@ -220,6 +221,7 @@ class _Statements:
             f"{order.year:04}-{order.month:02} is not over, so its statements will change; to "
             "print them, leave out --send",
         )
+        # Before any PDF is made: a missing setting or a wrong address ends the command at once.
         delivery = Delivery(self._settings, order)
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
         statements = []

@@ -48,6 +48,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
         name = resolve_identity(db, charge_point) if charge_point else only_connected(db)
         if name not in connected(db):
             raise Unreachable(f"{name} is not connected; {SEE}")
+        # Before the wait, so that nobody holds a card to the charger for a misspelled account.
         require_account(db, settings, account)
         cards = unknown_cards(db, settings, name, timeout)
         click.echo(f"hold the new card to {name} now ({timeout:g} s)", err=True)

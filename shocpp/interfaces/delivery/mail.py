@@ -125,6 +125,7 @@ def messages_for(
 def _signature(operator: Operator) -> str:
     """Return the operator's note and signature; `-- ` on its own line begins a signature."""
     note = f"\n{operator.note}\n" if operator.note else ""
+    # The line `-- `, with its blank, begins a signature (RFC 3676 §4.3).
     lines = [line for line in (operator.name, *operator.address, *operator.contact) if line]
     return note + ("\n-- \n" + "\n".join(lines) + "\n" if lines else "")
 
@@ -168,8 +169,10 @@ def _encode(sender: Sender, message: Message) -> bytes:
         raise UsageError(f"the mail {message.subject!r} has no recipient; give it an address")
     head = {
         "From": f"{_encoded_words(sender.name)} <{sender.address}>".lstrip(),
+        # One address a line, because a line has at most 998 octets (RFC 5322 §2.1.1).
         "To": ",\r\n ".join(message.to),
         "Subject": _encoded_words(message.subject),
+        # RFC 5322 §3.6 requires Date and recommends Message-ID; smtplib adds neither.
         "Date": format_datetime(datetime.now(UTC)),
         "Message-ID": make_msgid(domain=sender.address.rpartition("@")[2]),
         # Suppresses absence notes and other automatic answers (RFC 3834 §5).
@@ -267,6 +270,7 @@ class _Connection:
         with ExitStack() as failed:
             failed.callback(smtp.close)
             if server.security == "STARTTLS":
+                # Raises if the server offers no TLS, so that no password leaves unencrypted.
                 smtp.starttls(context=trusted)
             smtp.ehlo_or_helo_if_needed()
             if server.user is not None and server.password is not None:

@@ -81,11 +81,13 @@ def to_webhook(
     url = urlsplit(settings.webhook)
     headers = _headers(document, filing)
     status = _answer(url, document.content, headers, timeout_s)
+    # Not after a 4xx: the request itself is wrong (RFC 7231 §6.5), so a repetition cannot help.
     if status is None or status >= 500:
         time.sleep(pause_s)
         status = _answer(url, document.content, headers, timeout_s)
     if status is None:
         raise Unanswered(f"the webhook {url.netloc} did not answer within {timeout_s:g} s, twice")
+    # A statement must not go to a host that the operator has not chosen.
     if 300 <= status < 400:
         raise Unsent(
             f"the webhook {url.netloc} answers {status}, a redirect, which is not followed; "

@@ -28,12 +28,16 @@ class AnyPath(BaseConverter):
     """The converter for any rest of a path: also `//`, line breaks and the empty path."""
 
     regex = "(?s:.*?)"
+    # Werkzeug matches each part of a path alone, unless a converter spans several parts.
     part_isolating = False
 
 
 def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Flask:
     """Return the WSGI application of one worker; `threads` is the number of its threads."""
+    # A charger may have any path, also one below /static.
     app = Flask("shocpp", static_folder=None)
+    # Otherwise Werkzeug redirects paths with `//`, and WebSocket clients need not follow it
+    # (RFC 6455 §4.1).
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["any_path"] = AnyPath
@@ -104,6 +108,7 @@ def metrics() -> Response:
         raise Refused(401, UNAUTHENTICATED)
     if request.method not in ("GET", "HEAD"):
         response = _line(405, "this method is not allowed here; use GET")
+        # RFC 7231 §6.5.5 requires it.
         response.headers["Allow"] = "GET, HEAD"
         return response
     # Imported here, so that only a worker that is scraped loads the client library.

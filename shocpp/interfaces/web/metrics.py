@@ -44,6 +44,7 @@ def exposition(
     totals: Totals, database: AbstractContextManager[Database], accept: str
 ) -> tuple[bytes, str]:
     """Return the metrics in the best format for an Accept header, and their content type."""
+    # The library's default registry would add process metrics of the one worker that answers.
     registry = CollectorRegistry()
     registry.register(_Families([*_of_processes(totals), *_of_database(database)]))
     encoder, content_type = choose_encoder(accept)
@@ -72,12 +73,14 @@ def _of_processes(totals: Totals) -> Iterator[Metric]:
         "shocpp_workers",
         "Running workers by state; ill means unable to write the database.",
         ["state"],
+        # Dashboards use the value `ill`, so it keeps its spelling.
         {("healthy",): totals.healthy, ("ill",): totals.unhealthy},
     )
     for count in COUNTS:
         yield _counter(count, totals)
     for name, help_text in DURATIONS.items():
         cumulated, seconds = buckets(totals.numbers, name)
+        # Prometheus' text format requires the bucket +Inf.
         bounds = [*map(str, BOUNDS_S), "+Inf"]
         family = HistogramMetricFamily(f"shocpp_{name}_seconds", help_text)
         family.add_metric([], list(zip(bounds, cumulated, strict=True)), seconds)
@@ -127,6 +130,7 @@ def _sums(db: Database) -> Iterator[Metric]:
         {(): gauges.open_transactions(db)},
     )
     yield _gauge(
+        # A gauge: rate() takes the fall of a counter for a reset, and corrections lower this sum.
         "shocpp_booked_energy_watt_hours",
         "Energy booked to each account over all time; a correction can lower it.",
         ["account"],
@@ -136,6 +140,8 @@ def _sums(db: Database) -> Iterator[Metric]:
         "shocpp_review_cases",
         "Open review cases by kind, without unbooked energy; see: shocpp review.",
         ["kind"],
+        # Also with 0: an alert cannot compare a series that is missing (Prometheus,
+        # Instrumentation, “Avoid missing metrics”).
         {(kind,): of_kind.get(kind, 0) for kind in CASES},
     )
     yield _gauge(
@@ -167,6 +173,7 @@ def _of_charge_points(db: Database) -> Iterator[Metric]:
             (
                 charge_points[row].charge_point_id,
                 str(connector_id),
+                # A charger may send any text, and each would be a new time series.
                 status if status in CONNECTOR_STATUSES else OTHER,
             ): 1
             for row, connector_id, status in gauges.connector_states(db)

@@ -2,7 +2,7 @@
 
 The fonts are those of the package ttf-opensans. They have Latin, Greek and Cyrillic, and all digits
 have the same width. A character without a glyph is printed as its base letter, or as U+FFFD. No
-text is refused.
+text is refused. Widths and sizes are in points.
 """
 
 import unicodedata
@@ -25,6 +25,7 @@ class Face(StrEnum):
 
 _UNKNOWN = "\ufffd"
 _FILES = resources.files("ttf_opensans") / "ttf"
+# The standard fonts of PDF lack Greek, Cyrillic and many Latin letters, so fonts are embedded.
 _FONTS = [TTFont(face.value, str(_FILES / f"{face}.ttf")) for face in Face]
 # The characters of both fonts, because every text may be printed in either.
 _GLYPHS = frozenset.intersection(*(frozenset(font.face.charToGlyph) for font in _FONTS))

@@ -302,6 +302,7 @@ def _end(sheet: Sheet, subject: Subject) -> None:
     if operator.note:
         sheet.y -= 9
         sheet.paragraph(operator.note)
+    # Figures come from operator and charger, so the note claims no legal conformity.
     draw_end(
         sheet, operator, subject.label("neutral", zone=subject.statement.zone_name), subject.label
     )

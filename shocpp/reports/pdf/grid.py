@@ -1,7 +1,7 @@
 """The columns of a table on a PDF page: drawing their titles and cells.
 
 The title of a column is the label of its key in `labels.py`. The columns themselves, with their
-keys and widths, are in `table.py` for a month and in `year.py` for a year.
+keys and widths, are in `table.py` for a month and in `year.py` for a year. Lengths are in points.
 """
 
 from typing import NamedTuple

@@ -60,6 +60,7 @@ def charger_text(charger: Charger, subject: Subject) -> str:
     """Return a charger's name and id with all that is known about it and its meter."""
     name, known = charger.name, charger.charge_point_id
     parts = [f"{name} ({known})" if name and name != known else known]
+    # Payroll accepts measured energy only, so the meter is named (BMF, 11 November 2025).
     for key, value in (
         ("serial", charger.serial),
         ("meter_serial", charger.meter_serial),
@@ -101,6 +102,7 @@ def _status(subject: Subject, statement: Statement) -> str:
 
 def basis_text(price: PriceUsed, subject: Subject) -> str:
     """Return the basis of a price: own or flat price, its rate, and the date it is valid from."""
+    # German payroll needs the kind of price and its first day (BMF, 11 November 2025).
     valid_from = subject.label("valid_from", date_text(price.valid_from, subject))
     return ", ".join(filter(None, (subject.label(price.basis), price.rate, valid_from)))
 
@@ -114,6 +116,7 @@ def price_text(price: PriceUsed, subject: Subject) -> str:
 
 def vat_text(price: PriceUsed, subject: Subject) -> str:
     """Return a price's VAT and if it is net or gross; empty if the tariff has no VAT."""
+    # Without VAT the statement names no tax, because stating one can make it due (§ 14c UStG).
     if price.vat_bp is None:
         return ""
     kind = subject.label("gross" if price.vat_included else "net")

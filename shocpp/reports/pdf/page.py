@@ -200,12 +200,14 @@ def _canvas(info: DocumentInfo) -> Canvas:
         invariant=1,
         # Otherwise every file would refer to Helvetica.
         initialFontName=Face.PLAIN,
+        # The language in which screen readers pronounce the texts (PDF 1.7 §14.9.2).
         lang=info.language,
     )
     canvas.setTitle(_encodable(info.title))
     canvas.setAuthor(_encodable(info.author))
     canvas.setSubject(_encodable(info.subject))
     canvas.setCreator(info.creator)
+    # Viewers then show the title in place of the file's name (PDF 1.7 §12.2).
     canvas.setViewerPreference("DisplayDocTitle", "true")
     moment = "".join(character for character in info.created_at[:19] if character.isdigit())
     # The date of creation is that of the statement and not that of the printing.

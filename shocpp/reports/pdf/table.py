@@ -180,6 +180,7 @@ class Table:
             "charged_": hours(row.charging_s),
             "place_": self._charger(statement_row),
             "card_": self._subject.card(row.id_tag) if row.id_tag else "–",
+            # All three have the decimals of whole Wh: readers can subtract the readings themselves.
             "begin_kwh_": grouped_kwh(row.begin_wh, language),
             "end_kwh_": grouped_kwh(row.end_wh, language),
             "kwh_": grouped_kwh(row.consumed_wh, language),

@@ -105,6 +105,7 @@ class _Months:
 
     def draw(self) -> None:
         """Draw everything between the head and the end of the statement."""
+        # groupby joins neighbours only; the lines of a year are sorted by account.
         accounts = [list(lines) for _, lines in groupby(self._statement.lines, _account)]
         for lines in accounts:
             self._account(lines)
