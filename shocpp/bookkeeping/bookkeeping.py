@@ -11,7 +11,6 @@ from typing import Any
 
 from shocpp.bookkeeping.batch import WriteBatch
 from shocpp.bookkeeping.billing import Billing
-from shocpp.bookkeeping.holders import Holders
 from shocpp.bookkeeping.jobs import (
     Claim,
     Connect,
@@ -27,6 +26,7 @@ from shocpp.bookkeeping.jobs import (
 )
 from shocpp.bookkeeping.messages import Messages
 from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.takeovers import Holders
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
@@ -83,11 +83,11 @@ class Bookkeeping:
             )
         return self._write_together(jobs, now_ms, self._write_apart)
 
-    def distrust(self, jobs: Iterable[Job]) -> None:
+    def stop_writing_facts(self, jobs: Iterable[Job]) -> None:
         """Stop writing facts of the connections of these jobs, because these were not written."""
         for job in jobs:
             if is_energy(job):
-                self._messages.distrust(job.token)
+                self._messages.stop_writing_facts(job.token)
 
     def poll(self, now_ms: int, *, rung: bool) -> PollResult:
         """Return the Calls and superseded connections that wait for this worker.
@@ -169,7 +169,7 @@ class Bookkeeping:
                 # The savepoint has undone the rows of this job. The caches must forget them too.
                 self._batch.return_to(mark)
                 self.billing.begin()
-        self.distrust([job])
+        self.stop_writing_facts([job])
         return Failed("its message could not be written", unavailable=False)
 
     def _write_for_review(self, job: Job, now_ms: int) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp.bookkeeping.record_files import write_files
-from shocpp.bookkeeping.review import Decider, Made, assigned, owner_named
+from shocpp.bookkeeping.review import Decider, DecisionEntry, assigned, owner_named
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import add_card, load_accounts
 from shocpp.errors import Unreachable, UsageError
@@ -39,7 +39,7 @@ class Learned(NamedTuple):
     that will be booked to the account.
     """
 
-    made: list[Made]
+    made: list[DecisionEntry]
     open_transactions: int
 
 
@@ -109,7 +109,7 @@ def learn_card(
     add_card(settings.tags_file, transactions.account_names(db), account, id_tag)
     owner = owner_named(db, settings, account)
     key = id_tag_key(id_tag)
-    made: list[Made] = []
+    made: list[DecisionEntry] = []
     with db.writing():
         assigned_by = f"{decider.by}: {decider.why}"
         open_transactions = transactions.reassign_open(db, key, owner, assigned_by)

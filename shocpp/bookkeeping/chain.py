@@ -58,14 +58,14 @@ def _hash(closing: Closing) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Proved(NamedTuple):
+class VerifiedLink(NamedTuple):
     """A link of the chain, and a sentence on the change that breaks it; None if it is whole."""
 
     closing: Closing
     broken: str | None
 
 
-def prove(db: Database, folder: Path) -> Iterator[Proved]:
+def verify_links(db: Database, folder: Path) -> Iterator[VerifiedLink]:
     """Yield each link, from the first to the last, compared with its records and its file.
 
     `folder` is the accounting folder. A whole link after a broken one vouches only for its own
@@ -73,7 +73,7 @@ def prove(db: Database, folder: Path) -> Iterator[Proved]:
     """
     previous_hash = ""
     for number, closing in enumerate(closings.chain(db), 1):
-        yield Proved(closing, _broken(db, folder, closing, number, previous_hash))
+        yield VerifiedLink(closing, _broken(db, folder, closing, number, previous_hash))
         previous_hash = closing.hash
 
 
@@ -109,7 +109,7 @@ def difference(db: Database, closing: Closing) -> str | None:
     return None
 
 
-def unchained(db: Database, folder: Path) -> list[Path]:
+def files_outside_chain(db: Database, folder: Path) -> list[Path]:
     """Return the closings' files that are not links of this chain.
 
     Where there are any, the end of the chain was cut off or lost.

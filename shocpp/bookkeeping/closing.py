@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shocpp.bookkeeping.chain import closing_of, unchained
+from shocpp.bookkeeping.chain import closing_of, files_outside_chain
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
@@ -82,7 +82,7 @@ def _require_over(settings: Settings, year: int, month: int) -> None:
 def _require_complete(db: Database, settings: Settings) -> None:
     """Raise UsageError if accounting files are not in the database, as after its loss."""
     folder = settings.accounting_folder
-    lost = [*files_without_record(db, folder), *unchained(db, folder)]
+    lost = [*files_without_record(db, folder), *files_outside_chain(db, folder)]
     if lost:
         raise UsageError(
             f"{len(lost)} accounting files such as {lost[0]} are not in the books; import them "

@@ -10,8 +10,8 @@ from typing import Any
 
 from shocpp.bookkeeping.batch import WriteBatch
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
-from shocpp.bookkeeping.holders import Holders
 from shocpp.bookkeeping.jobs import Claim, Failed, Receive, Send, Settle
+from shocpp.bookkeeping.takeovers import Holders
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, AllowlistFile, Entry
 from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
@@ -60,7 +60,7 @@ class Messages:
         self._holders = holders
         self._worker = worker
         self._allowlist_file = allowlist_file
-        self._distrusted: set[str] = set()
+        self._stopped_tokens: set[str] = set()
         self._allowlist: Allowlist | None = None
         self._write_fact_of: dict[type, WriteFact] = {
             AuthorizationRequested: billing.authorize,
@@ -79,16 +79,16 @@ class Messages:
         """Read the allowlist again in the transaction that begins."""
         self._allowlist = None
 
-    def distrust(self, token: str) -> None:
+    def stop_writing_facts(self, token: str) -> None:
         """Stop writing facts of this connection, because an earlier one was not written.
 
         A StopTransaction must not be written without the StartTransaction before it.
         """
-        self._distrusted.add(token)
+        self._stopped_tokens.add(token)
 
     def forget(self, token: str) -> None:
         """Forget a connection that has ended."""
-        self._distrusted.discard(token)
+        self._stopped_tokens.discard(token)
 
     # -- frames -----------------------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class Messages:
         event = job.event
         if isinstance(event, Reported):
             # An earlier job may have failed while this one was already queued.
-            if job.token in self._distrusted:
+            if job.token in self._stopped_tokens:
                 return Failed(
                     "an earlier message of this connection could not be written", unavailable=False
                 )

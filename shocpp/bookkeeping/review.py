@@ -32,7 +32,7 @@ class Decider(NamedTuple):
     why: str
 
 
-class Made(NamedTuple):
+class DecisionEntry(NamedTuple):
     """An entry that a decision has written: `reversal`, `replacement` or `dismissal`."""
 
     entry: str
@@ -68,7 +68,7 @@ def owner_named(db: Database, settings: Settings, name: str) -> Owner:
 
 def assign(
     db: Database, settings: Settings, reference: str, account: str, decider: Decider
-) -> list[Made]:
+) -> list[DecisionEntry]:
     """Book the energy of a record, a transaction or a gap to an account.
 
     Returns the entries. Raises UsageError if there is no such account or subject.
@@ -83,7 +83,7 @@ def assign(
 
 def assigned(
     db: Database, settings: Settings, reference: str, owner: Owner, decider: Decider
-) -> list[Made]:
+) -> list[DecisionEntry]:
     """Book the energy of a subject to an account, inside the caller's write transaction."""
     # Read inside the transaction: two people may decide on one record at the same moment.
     subject = _subject(db, reference)
@@ -102,7 +102,7 @@ def correct(
     measured: Measured,
     account: str | None,
     decider: Decider,
-) -> list[Made]:
+) -> list[DecisionEntry]:
     """Book a record, a transaction or a gap with other readings, and with an account if given.
 
     Returns the entries. Raises UsageError if the readings do not agree with each other.
@@ -121,7 +121,9 @@ def correct(
     return made
 
 
-def dismiss(db: Database, settings: Settings, reference: str, decider: Decider) -> list[Made]:
+def dismiss(
+    db: Database, settings: Settings, reference: str, decider: Decider
+) -> list[DecisionEntry]:
     """Decide that nobody owes the energy of a record, a transaction or a gap.
 
     Returns the entries. Raises UsageError if there is no such subject.
@@ -205,7 +207,7 @@ def _write(
     subject: Subject,
     entries: tuple[Entry, ...],
     decider: Decider,
-) -> list[Made]:
+) -> list[DecisionEntry]:
     """Post the entries of a decision, and end an orphaned transaction that it is about."""
     decided_ms = now_ms()
     books = posting(db, settings)
@@ -215,7 +217,7 @@ def _write(
             entry=entry, decided_by=decider.by, decided_why=decider.why
         )
         name_parts = (subject.name_part, entry, decided_ms)
-        made.append(Made(entry, books.post(origin, record, decided_ms, *name_parts)))
+        made.append(DecisionEntry(entry, books.post(origin, record, decided_ms, *name_parts)))
     if subject.origin.replaces is None and subject.origin.started_transaction is not None:
         transactions.end_orphan(db, subject.origin.started_transaction, _covered_to_wh(entries[-1]))
     return made

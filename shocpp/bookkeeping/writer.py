@@ -206,7 +206,7 @@ class Writer:
             results = [Failed(str(error), unavailable=True)] * len(jobs)
             # A stop that comes after the disk has recovered must not overtake its start.
             if self._books is not None:
-                self._books.distrust(jobs)
+                self._books.stop_writing_facts(jobs)
         else:
             self._counters.committed(time.monotonic() - begun)
             if not self.healthy:

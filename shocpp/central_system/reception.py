@@ -6,7 +6,7 @@ so. Two rules:
     identity held already  A newer connection replaces the older one at once if its password proves
                            who it is, or if it comes from the same address. Otherwise the older one
                            is pinged and keeps its identity if it is alive. The writer decides:
-                           `bookkeeping/holders.py`.
+                           `bookkeeping/takeovers.py`.
     no identity in the URL The serial of the BootNotification becomes the identity. Frames before it
                            wait; after NAMELESS_S the address becomes the identity.
 """
@@ -158,7 +158,7 @@ class Reception:
                 self._hang_up(earlier, POLICY, NAME_TAKEN)
             self._waiting[claim] = conversation
             due = time.monotonic() + CONTEST_S
-            self._loop.call_at(due, self._insist, conversation, job._replace(asks_again=True))
+            self._loop.call_at(due, self._ask_again, conversation, job._replace(asks_again=True))
 
     def _wait_no_more(self, conversation: Conversation) -> None:
         """Remove a conversation from the waiting ones.
@@ -168,21 +168,21 @@ class Reception:
         if self._waiting.get(_claim_of(conversation)) is conversation:
             del self._waiting[_claim_of(conversation)]
 
-    def _insist(self, conversation: Conversation, job: Connect) -> None:
+    def _ask_again(self, conversation: Conversation, job: Connect) -> None:
         """Ask for the identity again, after the time for a sign of life."""
         if not conversation.closed:
             self._submit(job, conversation)
 
-    def challenge(self, conversation: Conversation) -> None:
+    def ping_holder(self, conversation: Conversation) -> None:
         """Ping a conversation whose identity another connection claims."""
         # Without a ping (stdin) silence proves nothing, so the conversation keeps its identity.
         if conversation.closed or not conversation.transport.ping():
             return
         asked = time.monotonic()
         self._touch(conversation)
-        self._loop.call_at(asked + SIGN_OF_LIFE_S, self._check_sign, conversation, asked)
+        self._loop.call_at(asked + SIGN_OF_LIFE_S, self._check_pong, conversation, asked)
 
-    def _check_sign(self, conversation: Conversation, asked: float) -> None:
+    def _check_pong(self, conversation: Conversation, asked: float) -> None:
         """Close a conversation that has sent nothing since it was pinged at `asked`."""
         # While reading pauses, the pong waits unread behind other frames: that is no silence.
         if not (conversation.closed or conversation.paused) and conversation.last_seen < asked:

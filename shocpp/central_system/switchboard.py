@@ -395,7 +395,7 @@ class Switchboard:
         for token in result.contested:
             contested = self._conversations.get(token)
             if contested is not None:
-                self._reception.challenge(contested)
+                self._reception.ping_holder(contested)
             else:  # its end could not be written
                 self._submit(Disconnect(token), None)
         for call in result.calls:

@@ -7,7 +7,7 @@ hidden energy first, then access of the wrong people, then mistakes in configura
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from shocpp.bookkeeping.chain import unchained
+from shocpp.bookkeeping.chain import files_outside_chain
 from shocpp.bookkeeping.record_files import files_without_record
 from shocpp.checks.exposure import (
     check_absent_chargers,
@@ -116,7 +116,7 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
             f"{len(missing)} accounting files such as {missing[0]} are not in the books; import "
             f"them with: shocpp import {settings.accounting_folder}",
         )
-    for path in unchained(db, settings.accounting_folder):
+    for path in files_outside_chain(db, settings.accounting_folder):
         yield Finding(
             WRONG,
             f"{path} closes a month that is not closed in the books; import it with: shocpp "

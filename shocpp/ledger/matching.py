@@ -221,7 +221,9 @@ def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | No
     if sent is not None and 0 < sent <= INT32_MAX:
         # A positive id may be forged or belong to another transaction. It closes one only if it
         # decodes to the same account and nearly the same start.
-        near = [t for t in rows.unstopped if _is_bent(sent, t) and _fits(t, stopped, rows)]
+        near = [
+            t for t in rows.unstopped if _is_float32_rounding(sent, t) and _fits(t, stopped, rows)
+        ]
         if len(near) == 1:
             slip = sent - near[0].transaction_id
             return Match(closes=near[0], flags=(f"id off by {slip}",))
@@ -292,7 +294,7 @@ def _in_time(transaction: Transaction, stopped: TransactionStopped) -> bool:
     return started_ms is None or stopped_ms is None or started_ms <= stopped_ms
 
 
-def _is_bent(sent: int, transaction: Transaction) -> bool:
+def _is_float32_rounding(sent: int, transaction: Transaction) -> bool:
     """Return True if a float32 can have made `sent` from the id of this transaction."""
     # The account must agree: 64 kWh across the end of a share would bill another account.
     issued = transaction.transaction_id

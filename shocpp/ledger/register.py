@@ -44,7 +44,7 @@ def growth(begin_wh: int, registers: Iterable[int], end_wh: int, most_wh: int = 
             wh, level = wh + sample - level, sample
         # The register restarted at zero, so all of this sample is new energy. Without the second
         # condition one low glitch would count the whole register once more.
-        elif _lies_low(sample, begin_wh, level) and highest < level - TOLERANCE_WH:
+        elif _can_be_restart(sample, begin_wh, level) and highest < level - TOLERANCE_WH:
             wh, level, restarts = wh + sample, sample, restarts + 1
         elif sample < level - TOLERANCE_WH:
             contradictions += 1
@@ -52,7 +52,7 @@ def growth(begin_wh: int, registers: Iterable[int], end_wh: int, most_wh: int = 
     return Growth(wh, restarts, contradictions)
 
 
-def _lies_low(sample: int, begin_wh: int, level: int) -> bool:
+def _can_be_restart(sample: int, begin_wh: int, level: int) -> bool:
     """Return True if a fall to this sample can be a restart.
 
     A register that restarts at zero is below the start of the transaction or far below its level.

@@ -31,7 +31,7 @@ QUIET_MS = 30_000
 REMEMBERED_ANSWERS = 8
 """The answers of one connection that are kept for repeated Calls."""
 
-GARBAGE_LIMIT = 3
+UNREADABLE_LIMIT = 3
 GARBAGE_WITHIN_MS = 10_000
 """So many unreadable texts in a row, within this time, end the connection."""
 
@@ -137,7 +137,7 @@ class Connection:
             self._first_frame_ms = now_ms
         frame = frames.parse(text)
         if isinstance(frame, frames.Unreadable):
-            return self._receive_garbage(frame, now_ms)
+            return self._receive_unreadable(frame, now_ms)
         # Only texts in a row count: Grizzl-E 5.x truncates some of its CallResults.
         self._garbage_ms = ()
         if isinstance(frame, frames.Call):
@@ -288,10 +288,10 @@ class Connection:
         self.outstanding = None
         return Refused(str(frame.unique_id), frame.code, frame.description, frame.details)
 
-    def _receive_garbage(self, frame: frames.Unreadable, now_ms: int) -> Ignored:
-        self._garbage_ms = (*self._garbage_ms, now_ms)[-GARBAGE_LIMIT:]
+    def _receive_unreadable(self, frame: frames.Unreadable, now_ms: int) -> Ignored:
+        self._garbage_ms = (*self._garbage_ms, now_ms)[-UNREADABLE_LIMIT:]
         hang_up = (
-            len(self._garbage_ms) == GARBAGE_LIMIT
+            len(self._garbage_ms) == UNREADABLE_LIMIT
             and now_ms - self._garbage_ms[0] <= GARBAGE_WITHIN_MS
         )
         return Ignored(frame.reason, hang_up)

@@ -16,8 +16,8 @@ from shocpp.bookkeeping.chain import closing_paths
 from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UnusableDatabase, UsageError
-from shocpp.recovery.replay import Rederiving
-from shocpp.recovery.restore import Progress, Restored, Restoring
+from shocpp.recovery.replay import LedgerReplay
+from shocpp.recovery.restore import Importer, Progress, Restored
 from shocpp.settings import Settings
 from shocpp.store import doorbells
 from shocpp.store.backups import beside, copy, pages, require_whole
@@ -61,7 +61,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     paths = record_paths(folder) if folder.exists() else []
     closed = closing_paths(folder)
     with open_database(new) as db, progress("accounting files", len(paths)) as advance:
-        restored = Restoring(db, settings).restore(paths, closed, advance)
+        restored = Importer(db, settings).restore(paths, closed, advance)
     # Again: a server may have been started during the long work.
     _require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))
@@ -90,11 +90,11 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
     return Rebuilt(restored, aside, superseded)
 
 
-def _derive(new: Path, settings: Settings, progress: Progress) -> tuple[Rederiving, Restored]:
+def _derive(new: Path, settings: Settings, progress: Progress) -> tuple[LedgerReplay, Restored]:
     """Derive the ledger again in a copy of the database."""
     migrate(new, now_ms(), thorough=False)
     with open_database(new) as db:
-        rederiving = Rederiving(db, settings)
+        rederiving = LedgerReplay(db, settings)
         with progress("frames", frames.count_with_energy(db)) as advance:
             return rederiving, rederiving.run(advance)
 

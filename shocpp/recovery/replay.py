@@ -24,7 +24,7 @@ from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.recovery.filed_records import Filed, read_filed
-from shocpp.recovery.restore import Advance, Restored, Restoring
+from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
 from shocpp.store.books.restored import Assigned, Remaining
@@ -36,7 +36,7 @@ FRAMES_AT_ONCE = 500
 """The number of frames in a write transaction."""
 
 
-class AnsweredCards(TagsFile):
+class TagsWithOverride(TagsFile):
     """The accounts of tags.json, except for one card with the account that its answer named."""
 
     def __init__(self, path: Path) -> None:
@@ -62,7 +62,7 @@ class AnsweredCards(TagsFile):
         return Accounts(listed.by_index, others | card)
 
 
-class Rederiving:
+class LedgerReplay:
     """The derivation of one ledger in a copy of its database.
 
     Raises ConfigError if charge_points.json cannot be read: it has the time zones and caps.
@@ -71,9 +71,9 @@ class Rederiving:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._allowlist = load_allowlist_or_none(settings.charge_points_file)
-        self._cards = AnsweredCards(settings.tags_file)
+        self._cards = TagsWithOverride(settings.tags_file)
         self._billing = Billing(db, self._cards, posting(db, settings))
-        self._restoring = Restoring(db, settings)
+        self._restoring = Importer(db, settings)
         self._names = transactions.account_names(db)
         # By Charge Point, time of receipt and key of the start.
         self._assigned = {assigned[:3]: assigned for assigned in restored.assigned(db)}

@@ -52,7 +52,7 @@ Progress = Callable[[str, int], AbstractContextManager[Advance]]
 """Shows the progress of a long piece of work; takes its name and its number of items."""
 
 
-class Restoring:
+class Importer:
     """The restoring of files into one database.
 
     `charge_point_id` is the Charge Point of the seed's files, which do not name it. `refused` has a
@@ -258,7 +258,7 @@ class Restoring:
                 "had and an empty list of ids, and import again"
             )
         record = record._replace(account_index=self._owners[record.account].account_index)
-        twin = records.twin_of(self._db, record)
+        twin = records.record_with_same_readings(self._db, record)
         if twin is None or record.review is not None:
             return record
         return record._replace(review=f"{twin} has the same account and readings")
@@ -305,7 +305,7 @@ def import_files(
     with db.writing():
         properties.remember_import(db, now_ms())
     with progress("accounting files", len(paths)) as advance:
-        restored = Restoring(db, settings, charge_point_id).restore(
+        restored = Importer(db, settings, charge_point_id).restore(
             paths, closing_paths(path), advance
         )
     write_files(db, settings)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from shocpp.store.database import Database
 
-MOST_STRANGERS = 100
+MAX_UNBILLED_CHARGERS = 100
 """Connected chargers that were never billed and get metrics: a stranger can invent such names."""
 
 MOST_CONNECTORS = 100
@@ -38,7 +38,7 @@ def listed_charge_points(db: Database) -> list[ListedChargePoint]:
         " SELECT id, charge_point_id, is_there FROM known WHERE is_billed UNION ALL"
         " SELECT id, charge_point_id, is_there FROM (SELECT * FROM known"
         "  WHERE is_there AND NOT is_billed ORDER BY id LIMIT ?)",
-        (MOST_STRANGERS,),
+        (MAX_UNBILLED_CHARGERS,),
     )
     return [ListedChargePoint(row, name, bool(is_there)) for row, name, is_there in rows]
 

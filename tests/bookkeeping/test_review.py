@@ -251,10 +251,10 @@ def test_review_lists_open_cases_as_text(migrated_home: Home) -> None:
         (("assign", "9", "--account", "family-y"), "there is no record 9"),
         (("assign", "T9", "--account", "family-y"), "T9 is no orphaned transaction"),
         (("assign", "G9", "--account", "family-y"), "there is no gap G9"),
-        (("assign", "x", "--account", "family-y"), "'x' is none of"),
+        (("assign", "x", "--account", "family-y"), "'x' is not a case"),
         (("assign", "1", "--account", "nobody"), "there is no account 'nobody'; one of: company-x"),
         (("correct", "1", "--end", "0"), "the energy from 1000 Wh to 0 Wh cannot be -1000 Wh"),
-        (("correct", "1", "--begin", "1", "--end", "3", "--wh", "9"), "are 2 Wh, not 9"),
+        (("correct", "1", "--begin", "1", "--end", "3", "--wh", "9"), "is 2 Wh, not 9"),
     ],
 )
 def test_an_impossible_decision_is_refused_with_the_next_step(

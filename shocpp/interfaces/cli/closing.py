@@ -62,12 +62,12 @@ def verify(as_json: bool) -> None:
     \b
     Example: shocpp verify
     """
-    from shocpp.bookkeeping.chain import prove, unchained
+    from shocpp.bookkeeping.chain import files_outside_chain, verify_links
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        links = list(prove(db, settings.accounting_folder))
-        unlinked = unchained(db, settings.accounting_folder)
+        links = list(verify_links(db, settings.accounting_folder))
+        unlinked = files_outside_chain(db, settings.accounting_folder)
     if as_json:
         rows = [
             {

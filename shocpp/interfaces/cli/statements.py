@@ -15,7 +15,7 @@ from shocpp.settings import LANGUAGES, Settings, read_settings
 from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
-    from shocpp.interfaces.delivery.dispatch import Order
+    from shocpp.interfaces.delivery.dispatch import DeliveryOptions
     from shocpp.interfaces.delivery.documents import Document
     from shocpp.reports.statement import Statement
 
@@ -98,10 +98,10 @@ def summary(
             raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
         statements = _Statements(db, settings, year, month, language)
         if send:
-            from shocpp.interfaces.delivery.dispatch import Order
+            from shocpp.interfaces.delivery.dispatch import DeliveryOptions
 
             _require(output is None, "--send and -o exclude each other; use one of them")
-            order = Order(year, month, account, format_name, lang, to)
+            order = DeliveryOptions(year, month, account, format_name, lang, to)
             sys.exit(0 if statements.send(order) else 1)
         elif account is None and (format_name == "pdf" or (output is not None and output.is_dir())):
             statements.write_all(format_name or "text", output)
@@ -208,7 +208,7 @@ class _Statements:
                 advance(1)
         click.echo(one_line(f"{len(self._whole.accounts)} statements are in {folder}"))
 
-    def send(self, order: "Order") -> bool:
+    def send(self, order: "DeliveryOptions") -> bool:
         """Send each account's statement to its addresses and to the webhook.
 
         Returns True if every recipient has accepted. Raises UsageError if the month is not over.

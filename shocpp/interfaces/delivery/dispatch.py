@@ -14,7 +14,7 @@ from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.delivery.documents import Document
 from shocpp.interfaces.delivery.mail import Message, messages_for, send_all, sender_of
-from shocpp.interfaces.delivery.webhook import Filing, post_all
+from shocpp.interfaces.delivery.webhook import DocumentDescription, post_all
 from shocpp.interfaces.lines import one_line
 from shocpp.reports.month import name_of
 from shocpp.settings import Settings
@@ -23,7 +23,7 @@ WEBHOOK = "webhook"
 """The word for the webhook in `--to`; it has no @, so it is never a mail address."""
 
 
-class Order(NamedTuple):
+class DeliveryOptions(NamedTuple):
     """The options of a delivery; None and an empty `to` are options that were not given."""
 
     year: int
@@ -68,7 +68,7 @@ class Delivery:
     in `to` that operator.json does not have. Nothing has been sent by then.
     """
 
-    def __init__(self, settings: Settings, order: Order) -> None:
+    def __init__(self, settings: Settings, order: DeliveryOptions) -> None:
         self._settings = settings
         self._order = order
         addresses = [recipient for recipient in order.to if recipient != WEBHOOK]
@@ -141,13 +141,18 @@ class Delivery:
         month = name_of(self._order.year, self._order.month)
         format_name = self._order.format_name or "pdf"
         filed = [
-            (document, Filing(month, account, format_name)) for account, document in statements
+            (document, DocumentDescription(month, account, format_name))
+            for account, document in statements
         ]
-        for (document, filing), trouble in zip(filed, post_all(self._settings, filed), strict=True):
-            to = (filing.account or "",)
+        for (document, description), trouble in zip(
+            filed, post_all(self._settings, filed), strict=True
+        ):
+            to = (description.account or "",)
             yield Outcome(document.file_name, to, trouble, () if trouble is None else to)
 
-    def _rest(self, mailed: Sequence[Outcome], posted: Sequence[Outcome]) -> Iterator[Order]:
+    def _rest(
+        self, mailed: Sequence[Outcome], posted: Sequence[Outcome]
+    ) -> Iterator[DeliveryOptions]:
         """Yield the orders that send the missed deliveries and nothing else.
 
         One order names all missed mail addresses. The webhook needs an order for each account,

@@ -23,7 +23,7 @@ PAUSE_S = 3.0
 """The pause before the second attempt, in seconds."""
 
 
-class Filing(NamedTuple):
+class DocumentDescription(NamedTuple):
     """The description of a document: month such as 2026-10, account (None is all), format."""
 
     month: str
@@ -37,7 +37,7 @@ class Unanswered(Unsent):
 
 def post_all(
     settings: Settings,
-    statements: Iterable[tuple[Document, Filing]],
+    statements: Iterable[tuple[Document, DocumentDescription]],
     *,
     timeout_s: float = TIMEOUT_S,
     pause_s: float = PAUSE_S,
@@ -48,11 +48,11 @@ def post_all(
     sentence.
     """
     unanswered, trouble = 0, None
-    for document, filing in statements:
+    for document, description in statements:
         # Each silent document costs two timeouts: a dead webhook must not hold up a hundred.
         if unanswered < 2:
             try:
-                to_webhook(settings, document, filing, timeout_s=timeout_s, pause_s=pause_s)
+                to_webhook(settings, document, description, timeout_s=timeout_s, pause_s=pause_s)
                 unanswered, trouble = 0, None
             except Unanswered as error:
                 unanswered, trouble = unanswered + 1, str(error)
@@ -64,7 +64,7 @@ def post_all(
 def to_webhook(
     settings: Settings,
     document: Document,
-    filing: Filing,
+    description: DocumentDescription,
     *,
     timeout_s: float = TIMEOUT_S,
     pause_s: float = PAUSE_S,
@@ -79,7 +79,7 @@ def to_webhook(
             "SHOCPP_WEBHOOK is not set, so nothing can be posted; see the README's settings"
         )
     url = urlsplit(settings.webhook)
-    headers = _headers(document, filing)
+    headers = _headers(document, description)
     status = _answer(url, document.content, headers, timeout_s)
     # Not after a 4xx: the request itself is wrong (RFC 7231 §6.5), so a repetition cannot help.
     if status is None or status >= 500:
@@ -97,23 +97,23 @@ def to_webhook(
         raise Unsent(f"the webhook {url.netloc} answers {status}; see its log and SHOCPP_WEBHOOK")
 
 
-def _headers(document: Document, filing: Filing) -> dict[str, str]:
+def _headers(document: Document, description: DocumentDescription) -> dict[str, str]:
     """Return the headers of a POST.
 
     The Idempotency-Key depends on month, account, format and content only. A later run therefore
     sends the same document under the same key.
     """
-    name = "\0".join((filing.month, filing.account or "", filing.format_name, ""))
+    name = "\0".join((description.month, description.account or "", description.format_name, ""))
     headers = {
         "Content-Type": document.media_type,
         # Names of accounts may have any character, so they are percent-encoded (RFC 8187).
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(document.file_name, safe='')}",
         "User-Agent": f"shocpp/{__version__}",
-        "X-Shocpp-Month": filing.month,
+        "X-Shocpp-Month": description.month,
         "Idempotency-Key": hashlib.sha256(name.encode() + document.content).hexdigest(),
     }
-    if filing.account is not None:
-        headers["X-Shocpp-Account"] = quote(filing.account, safe="")
+    if description.account is not None:
+        headers["X-Shocpp-Account"] = quote(description.account, safe="")
     return headers
 
 

@@ -89,15 +89,15 @@ def used(db: Database, month: str) -> dict[str, tuple[PriceUsed, ...]]:
     return prices
 
 
-def replace(db: Database, number: int, frozen: RecordPrice | None) -> None:
+def replace(db: Database, number: int, former_price: RecordPrice | None) -> None:
     """Replace the price of a record that a rebuild has booked again; None deletes it.
 
-    The record keeps the price it had before the rebuild, whatever the tariffs are now.
+    The record keeps the price it had before the rebuild, even if the tariffs have changed.
     """
     db.execute("DELETE FROM price_part WHERE record = ?", (number,))
     db.execute("DELETE FROM price WHERE record = ?", (number,))
-    if frozen is not None:
-        record(db, number, frozen.price, frozen.priced_ms)
+    if former_price is not None:
+        record(db, number, former_price.price, former_price.priced_ms)
 
 
 # Dismissals have no energy to price, and index 0 is not billed.

@@ -315,7 +315,7 @@ def file_names(db: Database) -> set[str]:
     return {name for (name,) in rows}
 
 
-def twin_of(db: Database, record: Record) -> str | None:
+def record_with_same_readings(db: Database, record: Record) -> str | None:
     """Return the file name of a record in force with the same account and readings in kWh, or None.
 
     Records that begin at 0 kWh have no twins: a register that restarts each session repeats them.

@@ -9,7 +9,7 @@ import pytest
 
 from shocpp import __version__
 from shocpp.errors import ConfigError, Unsent
-from shocpp.interfaces.delivery.webhook import Filing, post_all, to_webhook
+from shocpp.interfaces.delivery.webhook import DocumentDescription, post_all, to_webhook
 from shocpp.settings import Settings, read_settings
 from tests.world.machine import free_port
 from tests.world.receiving import (
@@ -27,7 +27,7 @@ from tests.world.receiving import (
 
 __all__ = ["certificate", "office", "open_office", "open_web", "trusted"]
 
-FILING = Filing("2026-10", "Müller & Söhne\r\n", "pdf")
+FILING = DocumentDescription("2026-10", "Müller & Söhne\r\n", "pdf")
 
 
 def unposted(settings: Settings, timeout_s: float = 5) -> str:
@@ -65,7 +65,7 @@ def test_a_statement_is_posted_with_its_description(
 
 def test_the_statement_of_all_accounts_names_no_account(open_web: Callable[..., WebServer]) -> None:
     web = open_web(200)
-    to_webhook(web.settings(path=""), CSV, Filing("2026-10", None, "csv"))
+    to_webhook(web.settings(path=""), CSV, DocumentDescription("2026-10", None, "csv"))
     ((path, headers, _),) = web.received
     assert path == "/"
     assert "X-Shocpp-Account" not in headers
@@ -79,7 +79,7 @@ def test_the_idempotency_key_is_the_same_for_the_same_statement_only(
     other = (
         FILING._replace(month="2026-11"),
         FILING._replace(format_name="csv"),
-        Filing("2", None, ""),
+        DocumentDescription("2", None, ""),
     )
     for filing in (FILING, FILING, *other):
         to_webhook(web.settings(), PDF, filing)

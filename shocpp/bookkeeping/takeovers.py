@@ -30,7 +30,9 @@ class Takeovers:
     def __init__(self) -> None:
         self._moments_ms: dict[int, deque[int]] = {}
 
-    def may_replace(self, former: FormerConnection, newest: Connect, row: int, now_ms: int) -> bool:
+    def replaces_at_once(
+        self, former: FormerConnection, newest: Connect, row: int, now_ms: int
+    ) -> bool:
         """Return True if the newest connection replaces the former one at once.
 
         If not, the former one must be asked for a sign of life.
@@ -80,11 +82,13 @@ class Holders:
         row = self._batch.charge_point_row(charge_point_id, now_ms)
         former = connections.former(self._db, row)
         if former is not None and former.token != job.token:
-            may_replace = self._takeovers.may_replace(former, job, row, now_ms)
+            replaces_at_once = self._takeovers.replaces_at_once(former, job, row, now_ms)
             # This worker learns of its own superseded connection by the result of the job.
-            if former.doorbell is not None and not (may_replace and former.worker == self._worker):
+            if former.doorbell is not None and not (
+                replaces_at_once and former.worker == self._worker
+            ):
                 self._batch.ring_after_commit(former.doorbell)
-            if not may_replace:
+            if not replaces_at_once:
                 # Without passwords a stranger could otherwise replace any charger by claiming its
                 # identity.
                 connections.contest(self._db, former)
