@@ -53,14 +53,14 @@ ROWS: dict[int, tuple[str, ...]] = {
     13: ("test_quirk_13_everest_key_in_hex",),
     14: ("test_quirk_14_a_password_of_any_bytes",),
     16: (
-        f"{SWITCHBOARD}::test_the_newest_connection_wins_and_the_older_ones_end_does_not_remove_it",
+        f"{SWITCHBOARD}::test_a_newer_connection_replaces_an_older_one_whose_end_does_not_remove_it",
         f"{SWITCHBOARD}::test_a_call_reaches_the_newest_connection",
     ),
     17: ("tests/central_system/test_liveness.py::test_a_charger_that_never_pongs_but_talks_stays",),
     18: ("test_quirk_18_teison_and_foxess_find_a_restarted_server_at_once",),
     19: (
-        f"{SWITCHBOARD}::test_a_reload_says_goodbye_and_serves_on",
-        f"{SWITCHBOARD}::test_a_stop_says_goodbye_to_all_and_ends_within_two_seconds",
+        f"{SWITCHBOARD}::test_a_reload_closes_with_1012_and_the_new_workers_serve",
+        f"{SWITCHBOARD}::test_a_stop_closes_all_connections_with_1012_within_two_seconds",
     ),
     20: ("test_quirk_20_starcharge_is_sent_nothing_unasked",),
     21: (
@@ -144,7 +144,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     92: ("quirk_92_wallbox_sends_no_meter_values.txt",),
     94: (
         "quirk_94_microocpp_gives_up_after_three_attempts.txt",
-        f"{SWITCHBOARD}::test_nobody_is_acknowledged_while_the_database_is_locked_and_everybody_afterwards",
+        f"{SWITCHBOARD}::test_a_stop_is_not_acknowledged_while_the_database_is_locked_but_afterwards",
     ),
 }
 
