@@ -90,7 +90,7 @@ def test_add_names_the_chargers_that_are_refused_from_now_on(
     server = serve()
     assert status_of(server, "my yard") == 101
     done = add(home, "garage")
-    assert "my yard is known but not listed, so it is kept out" in done.stdout
+    assert "my yard is known but not listed, so it may not connect" in done.stdout
     assert "shocpp charge-points add 'my yard'" in done.stdout
     assert "is known but not listed" not in add(home, "*", "--no-password").stdout
 
