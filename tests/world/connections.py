@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import Message, TextMessage
+from wsproto.events import CloseConnection, Message, TextMessage
 
 from tests.world.home import Home
 from tests.world.server import Server
@@ -60,8 +61,17 @@ def is_connected(home: Home, charge_point_id: str) -> bool:
 class RawCharger:
     """A charger that writes its handshake itself."""
 
-    def __init__(self, server: Server, target: bytes, *headers: str) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    def __init__(
+        self,
+        server: Server,
+        target: bytes,
+        *headers: str,
+        port: int | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        """Connect to the server, or to `port` with TLS: a proxy in front of it."""
+        wire = socket.create_connection(("127.0.0.1", port or server.port), timeout=10)
+        self.socket = tls.wrap_socket(wire, server_hostname="localhost") if tls else wire
         lines = ["Host: garage.example", "Sec-WebSocket-Version: 13", *headers]
         head = "".join(f"{line}\r\n" for line in lines).encode()
         self.socket.sendall(b"GET " + target + b" HTTP/1.1\r\n" + head + b"\r\n")
@@ -98,6 +108,14 @@ class RawCharger:
                 if isinstance(event, TextMessage):
                     return str(event.data)
             self._wire.receive_data(self.socket.recv(65_536))
+
+    def close_code(self) -> int | None:
+        """Return the code with which the server closes."""
+        while True:
+            for event in self._wire.events():
+                if isinstance(event, CloseConnection):
+                    return event.code
+            self._wire.receive_data(self.socket.recv(65_536) or None)
 
     def ask(self, action: str, payload: object) -> Any:
         """The confirmation's payload of one Call."""
