@@ -85,7 +85,7 @@ def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[s
     number = 0
     for row in rows:
         # A dismissed record is billed to nobody. It has no number, as in the PDF.
-        is_billed = row.row.entry != "dismissal"
+        is_billed = row.entry != "dismissal"
         number += is_billed
         yield line(columns.cells(str(number) if is_billed else "", row))
 
@@ -152,12 +152,12 @@ class _PeopleColumns:
         """Return the names of the columns, in their order."""
         return self._with_money(_HEADERS[self._language], _MONEY_HEADERS[self._language])
 
-    def cells(self, number: str, statement_row: StatementRow) -> list[str]:
+    def cells(self, number: str, row: StatementRow) -> list[str]:
         """Return the cells of a record, in the order of the headers.
 
         `number` is empty for a record that nobody owes.
         """
-        row, language = statement_row.row, self._language
+        language = self._language
         charger, id_tag = row.charge_point_id or "", row.id_tag or ""
         cells = (
             number,
@@ -177,16 +177,16 @@ class _PeopleColumns:
             kwh(row.end_wh, language),
             kwh(row.consumed_wh, language),
             defused(stop_reason(row.stop_reason, language)),
-            defused(self._remarks(row.flags, statement_row.price_note)),
-            str(statement_row.signed),
+            defused(self._remarks(row.flags, row.price_note)),
+            str(row.signed),
             entry(row.entry, language),
             defused(row.decided_by),
             self._local(row.booked_at if row.decided_by else None),
             defused(row.decided_why),
             # The file's name stays the same for ever; the record's number may change in a rebuild.
-            statement_row.file_name.removesuffix(".json"),
+            row.file_name.removesuffix(".json"),
         )
-        return self._with_money(cells, self._money(statement_row))
+        return self._with_money(cells, self._money(row))
 
     def _with_money(self, cells: tuple[str, ...], money: tuple[str, ...]) -> list[str]:
         """Return the cells with those of money in their place, if the statement has prices."""
@@ -226,25 +226,18 @@ def _clock(seconds: int | None) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _machine_cells(statement: Statement, number: int, statement_row: StatementRow) -> list[object]:
+def _machine_cells(statement: Statement, number: int, row: StatementRow) -> list[object]:
     """Return the cells of a record in the order of MACHINE_COLUMNS."""
     # Texts stay verbatim: programs compare them with the database, and run no formulas.
-    row, amount_ct = statement_row.row, statement_row.amount_ct
     return [
         *(number, row.localtime, row.unixtime, row.account_index, row.account),
         *(row.charge_point_id, row.connector_id, row.id_tag),
         statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
         *(row.transaction_id, row.started_at, row.stopped_at, row.booked_at, row.duration_s),
         *(row.charging_s, row.begin_wh, row.end_wh, row.consumed_wh, kwh(row.consumed_wh, "en")),
-        *(statement_row.microeuro_per_kwh, amount_ct),
-        None if amount_ct is None else euro(amount_ct, "en"),
-        " ".join(f"{wh}@{price}" for wh, price in statement_row.parts),
-        *(
-            statement_row.price_note,
-            statement_row.signed,
-            row.stop_reason,
-            row.provenance,
-            row.flags,
-        ),
-        *(row.entry, row.replaces_file, row.decided_by, row.decided_why, statement_row.file_name),
+        *(row.microeuro_per_kwh, row.amount_ct),
+        None if row.amount_ct is None else euro(row.amount_ct, "en"),
+        " ".join(f"{wh}@{price}" for wh, price in row.parts),
+        *(row.price_note, row.signed, row.stop_reason, row.provenance, row.flags, row.entry),
+        *(row.replaces_file, row.decided_by, row.decided_why, row.file_name),
     ]

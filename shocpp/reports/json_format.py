@@ -9,6 +9,7 @@ month may be larger than memory.
 
 import json
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any
 
 from shocpp.language.figures import euro, kwh
@@ -19,8 +20,18 @@ from shocpp.store.books.audit import Gap
 from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
-_WHOLE_KWH = ("begin_kwh", "end_kwh", "consumed_kwh")
-"""The fields of the seed with whole kWh. Their sums are wrong, so only the text format has them."""
+_RECORD_KEYS = (
+    *("localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh", "account_index"),
+    *("charge_point_id", "connector_id", "id_tag", "transaction_id", "started_at", "stopped_at"),
+    *("booked_at", "duration_s", "charging_s", "stop_reason", "provenance", "review", "flags"),
+    *("entry", "replaces_file", "decided_by", "decided_why"),
+)
+"""The keys of a record, also of one under review.
+
+The seed's whole kWh are not among them: their sums are wrong, so only the text format has them.
+"""
+
+_record_values = attrgetter(*_RECORD_KEYS)
 
 
 def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
@@ -109,30 +120,24 @@ def _charger(charger: Charger) -> dict[str, object]:
     return fields
 
 
-def _accounting(row: AccountingRow) -> dict[str, object]:
-    """Return the fields of a record without those with whole kWh."""
-    fields = row._asdict()
-    for field in _WHOLE_KWH:
-        del fields[field]
-    return fields
+def _accounting(row: AccountingRow | StatementRow) -> dict[str, object]:
+    """Return the fields of a record without its price."""
+    return dict(zip(_RECORD_KEYS, _record_values(row), strict=True))
 
 
-def _record(statement: Statement, statement_row: StatementRow) -> dict[str, object]:
+def _record(statement: Statement, row: StatementRow) -> dict[str, object]:
     """Return a record with its price, its card's name and its file's name."""
-    row, amount_ct = statement_row.row, statement_row.amount_ct
     return {
         **_accounting(row),
         "card_name": statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
         "kwh": kwh(row.consumed_wh, "en"),
-        "microeuro_per_kwh": statement_row.microeuro_per_kwh,
-        "price_parts": [
-            {"wh": wh, "microeuro_per_kwh": price} for wh, price in statement_row.parts
-        ],
-        "price_note": statement_row.price_note,
-        "amount_ct": amount_ct,
-        "eur": _eur(amount_ct),
-        "signed": statement_row.signed,
-        "file_name": statement_row.file_name,
+        "microeuro_per_kwh": row.microeuro_per_kwh,
+        "price_parts": [{"wh": wh, "microeuro_per_kwh": price} for wh, price in row.parts],
+        "price_note": row.price_note,
+        "amount_ct": row.amount_ct,
+        "eur": _eur(row.amount_ct),
+        "signed": row.signed,
+        "file_name": row.file_name,
     }
 
 

@@ -216,7 +216,7 @@ class _Blocks:
         lines = [
             f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
             f"{row.account}, {self._label('stopped', at=local_time(row.stopped_at, self._zone))}"
-            for row, *_ in rows
+            for row in rows
             if row.entry == "record"
         ]
         return [self.words["late"], *lines] if lines else []
@@ -227,7 +227,7 @@ class _Blocks:
             f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
             f"{self.words[row.entry]} {row.account} "
             f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: {row.decided_why})"
-            for row, *_ in rows
+            for row in rows
             if row.entry != "record"
         ]
         return [self.words["decided"], *lines] if lines else []
@@ -296,7 +296,7 @@ class _Blocks:
         link = self._label("closed", number=closed.number, day=day, by=closed.closed_by)
         return [link, f"  {closed.hash}"]
 
-    def _charge_point(self, row: AccountingRow) -> str:
+    def _charge_point(self, row: AccountingRow | StatementRow) -> str:
         """Return the id of the charger; imported records have none."""
         return row.charge_point_id or self.words["imported"]
 

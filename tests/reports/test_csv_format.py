@@ -48,14 +48,12 @@ def machine(frame: Statement, *rows: StatementRow) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, "")))
 
 
-SPLIT = StatementRow(
-    statement_row(flags="matched without its id").row,
+SPLIT = statement_row(
     1_040,
-    None,
-    "split by meter values",
-    ((20_000, PRICE), (13_250, 250_000)),
-    2,
-    FILE,
+    flags="matched without its id",
+    price_note="split by meter values",
+    parts=((20_000, PRICE), (13_250, 250_000)),
+    signed=2,
 )
 
 
@@ -192,13 +190,13 @@ def test_the_records_for_people_add_up_to_the_sums(month: Month, language: str) 
     records = people(month.statement, *month.rows, language=language)
     point = "," if language == "de" else "."
     wh = [int(record["kWh"].replace(point, "")) for record in records]
-    assert wh == [row.row.consumed_wh for row in month.rows]
+    assert wh == [row.consumed_wh for row in month.rows]
     assert sum(wh) == sum(a.wh for a in month.statement.accounts) + month.statement.unassigned_wh
     ct = [int(record.get("EUR", "").replace(point, "") or 0) for record in records]
     assert sum(ct) == sum(account.amount_ct or 0 for account in month.statement.accounts)
     reach = [tuple(record.values())[11:13] for record in records]
     assert [tuple(int(kwh.replace(point, "")) for kwh in both) for both in reach] == [
-        (row.row.begin_wh, row.row.end_wh) for row in month.rows
+        (row.begin_wh, row.end_wh) for row in month.rows
     ]
 
 
@@ -221,10 +219,9 @@ def test_programs_read_plain_names_and_units() -> None:
 
 
 def test_the_columns_for_programs_are_those_of_the_view() -> None:
-    view = set(statement_row().row._fields)
-    ours = {"row", "card_name", "kwh", "microeuro_per_kwh", "amount_ct", "eur", "price_parts"}
-    assert set(MACHINE_COLUMNS) - view == ours | {"price_note", "signed", "file_name"}
-    assert view - set(MACHINE_COLUMNS) == {"begin_kwh", "end_kwh", "consumed_kwh", "review"}
+    fields = set(StatementRow._fields)
+    assert set(MACHINE_COLUMNS) - fields == {"row", "card_name", "kwh", "eur", "price_parts"}
+    assert fields - set(MACHINE_COLUMNS) == {"parts", "review"}
     assert all(name.isascii() for name in MACHINE_COLUMNS)
 
 
@@ -240,12 +237,12 @@ def test_programs_get_every_text_verbatim(formula: str) -> None:
 def test_the_records_for_programs_read_back_to_the_same_figures(month: Month) -> None:
     records = machine(month.statement, *month.rows)
     for record, row in zip(records, month.rows, strict=True):
-        assert int(record["consumed_wh"]) == row.row.consumed_wh
-        assert int(record["kwh"].replace(".", "")) == row.row.consumed_wh
+        assert int(record["consumed_wh"]) == row.consumed_wh
+        assert int(record["kwh"].replace(".", "")) == row.consumed_wh
         assert record["amount_ct"] == ("" if row.amount_ct is None else str(row.amount_ct))
         assert record["eur"].replace(".", "").lstrip("-0") == record["amount_ct"].lstrip("-0")
-        assert record["flags"] == row.row.flags
-        assert record["id_tag"] == (row.row.id_tag or "")
+        assert record["flags"] == row.flags
+        assert record["id_tag"] == (row.id_tag or "")
     for account in month.statement.accounts:
         mine = [record for record in records if record["account"] == account.account]
         assert sum(int(record["consumed_wh"]) for record in mine) == account.wh

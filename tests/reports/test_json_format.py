@@ -147,7 +147,7 @@ def test_the_records_add_up_to_the_sums(month: Month) -> None:
     assert frame["total"]["wh"] == sum(account.wh for account in month.statement.accounts)
     everything = sum(record["consumed_wh"] for record in frame["records"])
     assert everything == frame["total"]["wh"] + frame["unassigned_wh"]
-    assert [record["flags"] for record in frame["records"]] == [row.row.flags for row in month.rows]
+    assert [record["flags"] for record in frame["records"]] == [row.flags for row in month.rows]
 
 
 def test_a_large_month_needs_no_memory() -> None:

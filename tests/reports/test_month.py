@@ -108,7 +108,7 @@ def test_a_record_of_the_seed_costs_the_price_of_its_stop(office: Office) -> Non
     import_files(office.db, office.settings, file, "garage", progress)
     statement = office.statement()
     (row,) = office.rows(statement)
-    assert (row.row.started_at, row.row.consumed_wh, row.amount_ct) == (None, 21_000, 210)
+    assert (row.started_at, row.consumed_wh, row.amount_ct) == (None, 21_000, 210)
     assert (statement.imported_wh, statement.audited) == ((("garage", 21_000),), ())
     assert [charger.charge_point_id for charger in statement.chargers] == ["garage"]
 
@@ -121,7 +121,7 @@ def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Offic
     assert [row.amount_ct for row in office.rows(statement)] == [60, -60, 30]
     (family,) = [sums for sums in statement.accounts if sums.wh]
     assert (family.transactions, family.wh, family.amount_ct) == (1, 1_000, 30)
-    assert [row.row.entry for row in decided_or_late_rows(office.db, statement)] == [
+    assert [row.entry for row in decided_or_late_rows(office.db, statement)] == [
         "reversal",
         "replacement",
     ]
@@ -139,7 +139,7 @@ def test_a_statement_of_one_account_has_only_meter_sums_of_others(office: Office
         ["family-y"],
     )
     assert (statement.unassigned_wh, statement.under_review, statement.unfinished) == (0, (), ())
-    assert [row.row.account for row in office.rows(statement)] == ["family-y"]
+    assert [row.account for row in office.rows(statement)] == ["family-y"]
     assert statement.audited == whole.audited != ()
     other = of_account(whole, "company-x")
     assert (len(other.under_review), len(other.unfinished)) == (1, 1)
@@ -176,7 +176,7 @@ def test_a_month_begins_and_ends_at_local_midnight(
         office.stop(sent, begin_wh + 1_000, timestamp=f"{moment}{offset}")
     assert [row.amount_ct for row in office.rows(office.statement(2023, 10))] == [30]
     assert [row.amount_ct for row in office.rows(office.statement(2023, 11))] == [30]
-    assert [row.row.localtime for row in office.rows(office.statement(2023, 11))] == [
+    assert [row.localtime for row in office.rows(office.statement(2023, 11))] == [
         "2023-11-01 00:00:00"
     ]
     office.db.close()
@@ -392,9 +392,7 @@ def test_rows_totals_views_and_formats_agree(folder: Path, life: Life) -> None:
         views_have_the_same_figures(office, statement)
         formats_have_the_same_figures(office.printed(statement), statement, rows)
         for row in rows:
-            assert month_of(row.row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(
-                year, month
-            )
+            assert month_of(row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(year, month)
         statements_of_accounts_have_all_rows(office, statement, rows)
     parts_add_up_to_their_records(office)
     assert office.query(
@@ -409,11 +407,11 @@ def test_rows_totals_views_and_formats_agree(folder: Path, life: Life) -> None:
 def rows_add_up_to_the_sums(statement: Statement, rows: list[StatementRow]) -> None:
     """Assert that the sums of each account and of unassigned energy are those of the rows."""
     for sums in statement.accounts:
-        own = [row for row in rows if row.row.account == sums.account]
+        own = [row for row in rows if row.account == sums.account]
         amounts = [row.amount_ct for row in own if row.amount_ct is not None]
-        assert sums.wh == sum(row.row.consumed_wh for row in own)
+        assert sums.wh == sum(row.consumed_wh for row in own)
         assert sums.amount_ct == (sum(amounts) if amounts else None)
-        unpriced_wh = sum(row.row.consumed_wh for row in own if row.amount_ct is None)
+        unpriced_wh = sum(row.consumed_wh for row in own if row.amount_ct is None)
         assert sums.unpriced_wh == unpriced_wh
         assert sum(price.wh for price in sums.prices) == sums.wh - unpriced_wh
         assert sum(price.amount_ct for price in sums.prices) == (sums.amount_ct or 0)
@@ -424,10 +422,10 @@ def rows_add_up_to_the_sums(statement: Statement, rows: list[StatementRow]) -> N
         assert (sums.total_ct or 0) == (sums.amount_ct or 0) + fees_ct + net_vat_ct
         if all(item.vat_included for item in (*sums.prices, *sums.fees)):
             assert net_vat_ct == 0
-    unassigned = [row for row in rows if row.row.account == UNASSIGNED]
-    assert statement.unassigned_wh == sum(row.row.consumed_wh for row in unassigned)
+    unassigned = [row for row in rows if row.account == UNASSIGNED]
+    assert statement.unassigned_wh == sum(row.consumed_wh for row in unassigned)
     assert all(row.amount_ct is None for row in unassigned)
-    assert {row.row.account for row in rows} <= {UNASSIGNED} | {
+    assert {row.account for row in rows} <= {UNASSIGNED} | {
         sums.account for sums in statement.accounts
     }
 
@@ -456,7 +454,7 @@ def formats_have_the_same_figures(
     printed: dict[str, bytes], statement: Statement, rows: list[StatementRow]
 ) -> None:
     """Assert that JSON, both CSV formats and the lines of the seed have these figures."""
-    energy = [row.row.consumed_wh for row in rows]
+    energy = [row.consumed_wh for row in rows]
     amounts = [row.amount_ct for row in rows]
     content = json.loads(printed["json"])
     assert [row["consumed_wh"] for row in content["records"]] == energy
@@ -496,7 +494,7 @@ def statements_of_accounts_have_all_rows(
         for sums in statement.accounts
         for row in office.rows(of_account(statement, sums.account))
     ]
-    assert sorted(own_rows) == sorted(row for row in rows if row.row.account != UNASSIGNED)
+    assert sorted(own_rows) == sorted(row for row in rows if row.account != UNASSIGNED)
 
 
 def parts_add_up_to_their_records(office: Office) -> None:

@@ -29,7 +29,7 @@ GARAGE = Charger("garage", "Stellplatz 4", "219010", "1EMH0012345", "MID")
 
 
 def record(number: int = 0, **changed: Any) -> StatementRow:
-    """Return a record of 33.250 kWh for 10.40 EUR; `changed` are fields of it or of its row."""
+    """Return a record of 33.250 kWh for 10.40 EUR; `changed` are fields of it."""
     started = datetime(2026, 10, 1, 5, 0, tzinfo=UTC) + timedelta(hours=number % 700)
     stopped = started + timedelta(minutes=130)
     begin_wh = 9_042_000 + 40_000 * number
@@ -44,8 +44,7 @@ def record(number: int = 0, **changed: Any) -> StatementRow:
         booked_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
         charging_s=6000,
     )
-    of_record = {key: changed.pop(key) for key in StatementRow._fields if key in changed}
-    return made._replace(row=made.row._replace(**changed), **of_record)
+    return made._replace(**changed)
 
 
 def without_price(row: StatementRow) -> StatementRow:
@@ -55,7 +54,7 @@ def without_price(row: StatementRow) -> StatementRow:
 
 def sums(rows: list[StatementRow], **changed: Any) -> Sums:
     """Return the sums of these rows; `changed` are fields of Sums."""
-    wh = sum(row.row.consumed_wh for row in rows)
+    wh = sum(row.consumed_wh for row in rows)
     amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
     price = PriceUsed("own", "", "2026-01-01", statements.PRICE, wh, sum(amounts), None, False)
     made = statements.sums(

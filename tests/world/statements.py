@@ -54,18 +54,28 @@ def accounting_row(**changes: object) -> AccountingRow:
     return row._replace(**changes)  # type: ignore[arg-type]
 
 
-def seed_row(row: AccountingRow) -> SeedRow:
+def seed_row(row: StatementRow) -> SeedRow:
     """Return the fields of a record that the seed wrote."""
-    return SeedRow._make(getattr(row, field) for field in SeedRow._fields)
+    kwh = (row.begin_wh // 1000, row.end_wh // 1000, row.consumed_wh // 1000)
+    return SeedRow(row.localtime, row.unixtime, row.account, *kwh)
 
 
 def statement_row(
     amount_ct: int | None = None, microeuro: int | None = None, **changes: object
 ) -> StatementRow:
     """Return a record of a statement; without a price unless one is given."""
-    row = accounting_row(**changes)
-    parts = () if microeuro is None else ((row.consumed_wh, microeuro),)
-    return StatementRow(row, amount_ct, microeuro, None, parts, 0, FILE)
+    record = accounting_row()._asdict()
+    of_record = {key: record[key] for key in StatementRow._fields if key in record}
+    row = StatementRow(
+        **of_record,
+        amount_ct=amount_ct,
+        microeuro_per_kwh=microeuro,
+        price_note=None,
+        signed=0,
+        file_name=FILE,
+        parts=(),
+    )._replace(**changes)  # type: ignore[arg-type]
+    return row if microeuro is None else row._replace(parts=((row.consumed_wh, microeuro),))
 
 
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
@@ -167,7 +177,6 @@ def _rows(draw: st.DrawFn, accounts: list[str]) -> StatementRow:
         account_index=index,
         account=accounts[index - 1] if index else UNASSIGNED,
         consumed_wh=consumed_wh,
-        consumed_kwh=consumed_wh // 1000,
         begin_wh=begin_wh,
         end_wh=begin_wh + consumed_wh,
         id_tag=draw(st.none() | _TEXT),
@@ -185,8 +194,8 @@ def months(draw: st.DrawFn) -> Month:
     rows = draw(st.lists(_rows(accounts), max_size=12))
     by_account: dict[str, list[StatementRow]] = defaultdict(list)
     for row in rows:
-        by_account[row.row.account].append(row)
-    unassigned_wh = sum(row.row.consumed_wh for row in by_account[UNASSIGNED])
+        by_account[row.account].append(row)
+    unassigned_wh = sum(row.consumed_wh for row in by_account[UNASSIGNED])
     frame = statement(
         *(_summed(index, account, by_account[account]) for index, account in enumerate(accounts, 1))
     )
@@ -196,7 +205,7 @@ def months(draw: st.DrawFn) -> Month:
 def _summed(index: int, account: str, rows: list[StatementRow]) -> Sums:
     amounts = [row.amount_ct for row in rows if row.amount_ct is not None]
     amount_ct = sum(amounts) if amounts else None
-    wh = sum(row.row.consumed_wh for row in rows)
-    unpriced_wh = sum(row.row.consumed_wh for row in rows if row.amount_ct is None)
+    wh = sum(row.consumed_wh for row in rows)
+    unpriced_wh = sum(row.consumed_wh for row in rows if row.amount_ct is None)
     made = Sums(index, account, len(rows), wh, amount_ct, unpriced_wh, (), (), (), amount_ct)
     return made._replace(unpriced_wh=unpriced_wh if amounts else 0)

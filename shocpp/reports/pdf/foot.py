@@ -172,11 +172,11 @@ def _under_review(subject: Subject) -> list[str]:
     return sentences
 
 
-def _end_time(row: AccountingRow, subject: Subject) -> str:
+def _end_time(row: AccountingRow | StatementRow, subject: Subject) -> str:
     return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
-def _charger(row: AccountingRow | Unfinished, subject: Subject) -> str:
+def _charger(row: AccountingRow | StatementRow | Unfinished, subject: Subject) -> str:
     return subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
 
@@ -199,12 +199,12 @@ def _unfinished(subject: Subject) -> list[str]:
     return sentences
 
 
-def _decision(number: int | None, statement_row: StatementRow, subject: Subject) -> str:
+def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
     """Return the sentence of a decision: its row, its energy, its time, its author and reason.
 
     A dismissed record has no row: `number` is None, and its end and its readings name it.
     """
-    row, language = statement_row.row, subject.language
+    language = subject.language
     energy = grouped_kwh(row.consumed_wh, language)
     # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
     if number is None:

@@ -124,7 +124,7 @@ class Table:
         sheet, waiting = self._sheet, deque[_Row]()
         for row in rows:
             self._note(row)
-            if row.row.entry != "dismissal":
+            if row.entry != "dismissal":
                 waiting.append(self._row(row))
             # A row is drawn when LAST_ROWS others follow; the last ones wait for the sums.
             if len(waiting) > LAST_ROWS:
@@ -167,55 +167,51 @@ class Table:
             self._sheet.y -= PRICE_LINE if index else 0
             self._grid.row({"price_": words}, HEAD_PT if prices[1:] else SMALL_PT)
 
-    def _row(self, statement_row: StatementRow) -> _Row:
+    def _row(self, row: StatementRow) -> _Row:
         """Return the cells of a record and count its row."""
-        row, language = statement_row.row, self._subject.language
+        language = self._subject.language
         self.foot_content.rows += 1
-        start, end = _times(statement_row, self._subject)
+        start, end = _times(row, self._subject)
         cells = {
             "number_": str(self.foot_content.rows),
             "start_": start,
             "end_": end,
             "plugged_": hours(row.duration_s),
             "charged_": hours(row.charging_s),
-            "place_": self._charger(statement_row),
+            "place_": self._subject.charger_and_connector(row.charge_point_id, row.connector_id),
             "card_": self._subject.card(row.id_tag) if row.id_tag else "–",
             # All three have the decimals of whole Wh: readers can subtract the readings themselves.
             "begin_kwh_": grouped_kwh(row.begin_wh, language),
             "end_kwh_": grouped_kwh(row.end_wh, language),
             "kwh_": grouped_kwh(row.consumed_wh, language),
             "reason_": stop_reason(row.stop_reason, language),
-            "marks_": " ".join(self._marks(statement_row)),
+            "marks_": " ".join(self._marks(row)),
         }
         prices: list[str] = []
         # The columns of money are there if another record has a price.
-        if statement_row.amount_ct is None:
+        if row.amount_ct is None:
             cells |= {"price_": "–", "eur_": "–"}
         else:
-            cells["eur_"] = grouped_euro(statement_row.amount_ct, language)
-            prices = _prices(statement_row, language)
+            cells["eur_"] = grouped_euro(row.amount_ct, language)
+            prices = _prices(row, language)
         return _Row(cells, prices)
 
-    def _charger(self, statement_row: StatementRow) -> str:
-        row = statement_row.row
-        return self._subject.charger_and_connector(row.charge_point_id, row.connector_id)
-
-    def _note(self, statement_row: StatementRow) -> None:
+    def _note(self, row: StatementRow) -> None:
         """Store the charger and the decision of a record for the foot.
 
         It is called before the row is counted, and also for records without a row.
         """
-        row, content = statement_row.row, self.foot_content
+        content = self.foot_content
         if row.charge_point_id is not None:
             content.charge_points.add(row.charge_point_id)
         if row.entry != "record":
             number = None if row.entry == "dismissal" else content.rows + 1
-            content.decisions.append((number, statement_row))
+            content.decisions.append((number, row))
 
-    def _marks(self, statement_row: StatementRow) -> Iterator[str]:
+    def _marks(self, row: StatementRow) -> Iterator[str]:
         """Yield the marks of a row and note their meanings for the legend."""
-        row, subject = statement_row.row, self._subject
-        if is_late(statement_row):
+        subject = self._subject
+        if is_late(row):
             yield self._mark("late", subject.label("late"))
         if row.entry in ("reversal", "replacement"):
             yield self._mark(row.entry, entry(row.entry, subject.language))
@@ -223,14 +219,12 @@ class Table:
             yield self._mark("decoded", subject.label("decoded"))
         if row.provenance == "imported":
             yield self._mark("imported", subject.label("imported_row"))
-        if statement_row.signed:
+        if row.signed:
             yield self._mark("signed", subject.label("signed"))
         # Without any price there is no price that the note could explain.
-        if statement_row.price_note and subject.account.amount_ct is not None:
-            note = phrase(statement_row.price_note, subject.language)
-            kind = (
-                "split" if statement_row.price_note == "split by meter values" else "split_by_time"
-            )
+        if row.price_note and subject.account.amount_ct is not None:
+            note = phrase(row.price_note, subject.language)
+            kind = "split" if row.price_note == "split by meter values" else "split_by_time"
             yield self._mark(kind, subject.label("split", note))
         yield from map(self._remark, _remarks(row.flags))
 
@@ -268,9 +262,8 @@ class Table:
         sheet.rule(LEFT, RIGHT, 0.4)
 
 
-def is_late(statement_row: StatementRow) -> bool:
+def is_late(row: StatementRow) -> bool:
     """Return True if a charger reported a transaction's end more than LATE after it."""
-    row = statement_row.row
     # Decisions and imported records are always booked after the end.
     if row.entry != "record" or row.provenance in ("imported", "decided"):
         return False
@@ -283,9 +276,9 @@ def _remarks(flags: str) -> list[str]:
     return [flag for flag in flags.split("; ") if flag and flag != DECODED_FLAG]
 
 
-def _times(statement_row: StatementRow, subject: Subject) -> tuple[str, str]:
+def _times(row: StatementRow, subject: Subject) -> tuple[str, str]:
     """Return start and end; the end has no date, but `+1` if it is on the next day."""
-    row, language, zone = statement_row.row, subject.language, subject.zone
+    language, zone = subject.language, subject.zone
     ended = local_datetime(row.stopped_at, zone)
     if row.started_at is None:
         return f"{day(ended, language)} –", clock_time(ended)
@@ -296,16 +289,16 @@ def _times(statement_row: StatementRow, subject: Subject) -> tuple[str, str]:
     )
 
 
-def _prices(statement_row: StatementRow, language: str) -> list[str]:
+def _prices(row: StatementRow, language: str) -> list[str]:
     """Return the price of a record, or each of its prices with the kWh charged at it.
 
     A record with more than MOST_PRICES prices ends with an ellipsis.
     """
-    if statement_row.microeuro_per_kwh is not None:
-        return [grouped_ct_per_kwh(statement_row.microeuro_per_kwh, language)]
+    if row.microeuro_per_kwh is not None:
+        return [grouped_ct_per_kwh(row.microeuro_per_kwh, language)]
     # Parts with the same price become one line, even if another price was valid between them.
     sums: dict[int, int] = {}
-    for wh, microeuro in statement_row.parts:
+    for wh, microeuro in row.parts:
         sums[microeuro] = sums.get(microeuro, 0) + wh
     lines = [
         f"{grouped_kwh(wh, language)} × {grouped_ct_per_kwh(price, language)}"

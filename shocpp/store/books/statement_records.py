@@ -22,20 +22,49 @@ def under_review(db: Database, month: str) -> list[AccountingRow]:
 
 
 class StatementRow(NamedTuple):
-    """A record with its price, for a statement.
+    """A record with its price, as every format of a statement prints it.
 
-    `amount_ct` is None without a price. `microeuro_per_kwh` is None also if its parts have several
-    prices; then `parts` are (Wh, microeuro per kWh). `signed` counts its signed values.
-    `file_name` identifies the record for ever, since its number may change with a rebuild.
+    Fields that end in `_at` are texts in UTC, `localtime` is one in local time; `unixtime` is in
+    seconds, `duration_s` and `charging_s` too. `amount_ct` is None without a price.
+    `microeuro_per_kwh` is None also if its parts have several prices; then `parts` are (Wh,
+    microeuro per kWh). `signed` counts its signed values. `file_name` identifies the record for
+    ever, since its number may change with a rebuild.
     """
 
-    row: AccountingRow
+    localtime: str
+    unixtime: int
+    account: str
+    consumed_wh: int
+    begin_wh: int
+    end_wh: int
+    account_index: int
+    charge_point_id: str | None
+    connector_id: int | None
+    id_tag: str | None
+    transaction_id: int | str | None
+    started_at: str | None
+    stopped_at: str
+    booked_at: str
+    duration_s: int | None
+    charging_s: int | None
+    stop_reason: str
+    provenance: str
+    review: str | None
+    flags: str
+    entry: str
+    replaces_file: str | None
+    decided_by: str | None
+    decided_why: str | None
     amount_ct: int | None
     microeuro_per_kwh: int | None
     price_note: str | None
-    parts: tuple[tuple[int, int], ...]
     signed: int
     file_name: str
+    parts: tuple[tuple[int, int], ...] = ()
+
+
+_COLUMNS = ", ".join(StatementRow._fields[:-1])
+"""The columns of the view `accounting`; the parts of a price are rows of their own."""
 
 
 def of_month(
@@ -49,21 +78,18 @@ def of_month(
     chosen = "" if account is None else " AND account = :account"
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
     rows = db.execute(
-        "SELECT number, amount_ct, microeuro_per_kwh, price_note, signed, file_name,"
-        f" {ACCOUNTING_COLUMNS}"
+        f"SELECT number, {_COLUMNS}"
         f" FROM accounting WHERE month = :month AND review IS NULL{chosen}"
         f" ORDER BY {_ORDER}",
         {"month": month, "account": account},
     )
     # No fetchall(): a month may have more records than fit into memory.
-    for number, amount_ct, microeuro, note, signed, file_name, *row in rows:
+    for number, *columns in rows:
+        row = StatementRow(*columns)
         # Nearly all records have one price, so only the others cost a query of their own.
-        parts: tuple[tuple[int, int], ...] = ()
-        if amount_ct is not None and microeuro is None:
-            parts = prices.parts_of(db, number)
-        yield StatementRow(
-            AccountingRow(*row), amount_ct, microeuro, note, parts, signed, file_name
-        )
+        if row.amount_ct is not None and row.microeuro_per_kwh is None:
+            row = row._replace(parts=prices.parts_of(db, number))
+        yield row
 
 
 class SeedRow(NamedTuple):

@@ -157,7 +157,7 @@ def test_no_text_is_refused(first: str, second: str, third: str) -> None:
 @given(months())
 def test_any_month_has_a_statement_for_each_account(month: Month) -> None:
     for account in month.statement.accounts:
-        rows = [row for row in month.rows if row.row.account == account.account]
+        rows = [row for row in month.rows if row.account == account.account]
         for language in ("de", "en"):
             file = pdf_of(month.statement, account, rows, language)
             assert b"/Count 1 " in file
