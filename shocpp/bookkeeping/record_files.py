@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import time
+from operator import attrgetter
 from pathlib import Path
 
 from shocpp.bookkeeping.chain import file_name, file_text
@@ -20,7 +21,7 @@ from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
 from shocpp.store.books import closings, records
 from shocpp.store.books.prices import RecordPrice
-from shocpp.store.books.records import AccountingRow, Unexported
+from shocpp.store.books.records import Unexported
 from shocpp.store.database import Database
 from shocpp.unique_ids import random_uuid
 
@@ -34,11 +35,13 @@ LEFTOVER_S = 600.0
 
 _NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
+_PART_KEYS = (
+    *("began_ms", "ended_ms", "wh", "basis", "rate", "valid_from", "microeuro_per_kwh", "vat_bp"),
+    *("vat_included", "amount_ct"),
+)
+"""The keys of a part of a record's price, in their order."""
 
-
-def seed_format(row: AccountingRow) -> dict[str, str]:
-    """Return the seed's six keys in the seed's spelling, all as strings."""
-    return {key: str(getattr(row, key)) for key in _SEED_KEYS}
+_part_values = attrgetter(*_PART_KEYS)
 
 
 def file_content(record: Unexported) -> dict[str, object]:
@@ -47,11 +50,10 @@ def file_content(record: Unexported) -> dict[str, object]:
     First come the seed's keys as strings, then ours with their types, then the price and the
     columns that `rebuild` makes the transaction and its stop from.
     """
-    row = record.row
-    typed = {key: value for key, value in row._asdict().items() if key not in _SEED_KEYS}
+    seeds = {key: str(record.columns[key]) for key in _SEED_KEYS}
     price = None if record.price is None else price_content(record.price)
     nested = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
-    return {**seed_format(row), **typed, **nested}
+    return {**record.columns, **seeds, **nested}
 
 
 def price_content(priced: RecordPrice) -> dict[str, object]:
@@ -61,7 +63,7 @@ def price_content(priced: RecordPrice) -> dict[str, object]:
         "priced_at": format_timestamp(priced_ms),
         "amount_ct": amount_ct,
         "note": note,
-        "parts": [part._asdict() for part in parts],
+        "parts": [dict(zip(_PART_KEYS, _part_values(part), strict=True)) for part in parts],
     }
 
 
@@ -145,7 +147,7 @@ class RecordFiles:
         # The content has changed only if the record has got its price or signed values since, or
         # if the file is one of the seed's.
         priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
-        again = priced_since or bool(record.signed) or record.row.provenance == "imported"
+        again = priced_since or bool(record.signed) or record.columns["provenance"] == "imported"
         if again or not path.exists():
             text = json.dumps(file_content(record), ensure_ascii=False, indent=2) + "\n"
             self._write(path, text, again=again)

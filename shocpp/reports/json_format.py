@@ -15,9 +15,9 @@ from typing import Any
 from shocpp.language.figures import euro, kwh
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.statement import Charger, Rows, Statement, Sums
+from shocpp.reports.snapshot import plain
+from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.audit import Gap
-from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
 _RECORD_KEYS = (
@@ -50,24 +50,25 @@ def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
 
 def _frame(statement: Statement) -> dict[str, object]:
     """Return everything but the records."""
+    version = statement.snapshot_version
     return {
         "period": f"{statement.year:04}-{statement.month:02}",
         "account": statement.only,
         "zone": statement.zone_name,
         "created_at": statement.created_at,
         "version": statement.version,
-        "closed": _typed(statement.closed),
-        "operator": _typed(statement.operator),
+        "closed": plain(statement.closed, version),
+        "operator": plain(statement.operator, version),
         "total": _total(statement),
-        "accounts": [_sums(sums) for sums in statement.accounts],
+        "accounts": [_sums(sums) for sums in plain(statement.accounts, version)],
         "unassigned_wh": statement.unassigned_wh,
         "under_review": [_accounting(row) for row in statement.under_review],
-        "unfinished": _typed(statement.unfinished),
-        "audit": _typed(statement.audited),
+        "unfinished": plain(statement.unfinished, version),
+        "audit": plain(statement.audited, version),
         "gaps": [_gap(gap) for gap in statement.gaps],
         "imported_wh": dict(statement.imported_wh),
         "decided_later_wh": dict(statement.decided_later_wh),
-        "chargers": [_charger(charger) for charger in statement.chargers],
+        "chargers": [_charger(charger) for charger in plain(statement.chargers, version)],
     }
 
 
@@ -86,9 +87,9 @@ def _total(statement: Statement) -> dict[str, object]:
     }
 
 
-def _sums(sums: Sums) -> dict[str, object]:
-    """Return the sums of an account, with texts of its energy and its amount to pay."""
-    return {**_typed(sums), "kwh": kwh(sums.wh, "en"), "eur": _eur(sums.total_ct)}
+def _sums(sums: dict[str, Any]) -> dict[str, object]:
+    """Return the sums of an account with texts of its energy and its amount to pay."""
+    return {**sums, "kwh": kwh(sums["wh"], "en"), "eur": _eur(sums["total_ct"])}
 
 
 def _eur(amount_ct: int | None) -> str | None:
@@ -111,16 +112,13 @@ def _gap(gap: Gap) -> dict[str, object]:
     }
 
 
-def _charger(charger: Charger) -> dict[str, object]:
-    """Return a charger, without `connectors` if none of them has a name."""
-    fields = dict(_typed(charger))
+def _charger(charger: dict[str, object]) -> dict[str, object]:
+    """Return a charger without `connectors` if none of them has a name."""
     # Months that were closed before connectors had names print the same bytes as ever.
-    if not charger.connectors:
-        del fields["connectors"]
-    return fields
+    return {key: value for key, value in charger.items() if key != "connectors" or value}
 
 
-def _accounting(row: AccountingRow | StatementRow) -> dict[str, object]:
+def _accounting(row: StatementRow) -> dict[str, object]:
     """Return the fields of a record without its price."""
     return dict(zip(_RECORD_KEYS, _record_values(row), strict=True))
 
@@ -139,10 +137,3 @@ def _record(statement: Statement, row: StatementRow) -> dict[str, object]:
         "signed": row.signed,
         "file_name": row.file_name,
     }
-
-
-def _typed(value: Any) -> Any:
-    """Return named tuples as dictionaries at every level; `json` would make lists of them."""
-    if hasattr(value, "_asdict"):
-        return {name: _typed(part) for name, part in value._asdict().items()}
-    return [_typed(part) for part in value] if isinstance(value, tuple) else value

@@ -25,7 +25,7 @@ from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.snapshot import from_snapshot
+from shocpp.reports.snapshot import VERSION, from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, statement_records, transactions
@@ -143,6 +143,7 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
         *(meter.charge_point_id for meter in audited),
     }
     return Statement(
+        snapshot_version=VERSION,
         year=year,
         month=month,
         only=None,

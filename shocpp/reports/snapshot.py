@@ -1,40 +1,138 @@
 """The snapshot of a closed month: its statement, without the records, as JSON and back.
 
-The field names of the types in `statement.py` are the keys, and a snapshot is read by these types,
-field by field. So there is only one description of a statement. Two rules follow for these types:
+A snapshot is stored for ever, and the chain of closings hashes its text. So its keys are listed
+here, with the version since which a snapshot has them, and do not follow the fields of the types. A
+closed month prints only the keys of its version: one that was closed before a key existed prints
+the same bytes as ever.
 
-- A field is never renamed or removed, because snapshots of closed months contain its name.
-- A new field has a default value, because older snapshots do not contain it.
+Three rules follow:
+
+- A key is never renamed or removed.
+- A new key belongs to a new VERSION, and a function like `_complete_version_1` adds its value to
+  older snapshots.
+- A format prints what a version adds only if `snapshot_version` of the statement has it.
 """
 
 import json
 import types
 import typing
+from functools import cache
 from typing import Any
 
-from shocpp.reports.statement import Statement
+from shocpp.configuration.operator import Operator
+from shocpp.errors import UsageError
+from shocpp.ledger.tariffs import Fee
+from shocpp.ledger.taxes import Tax
+from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
+from shocpp.store.books.audit import Audited, Gap
+from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.statement_records import StatementRow
+
+VERSION = 2
+"""The version of the snapshots that are written."""
+
+
+def _since(version: int, *keys: str) -> dict[str, int]:
+    return dict.fromkeys(keys, version)
+
+
+_KEYS: dict[type, dict[str, int]] = {
+    Operator: _since(1, "name", "address", "contact", "tax_number", "signed_by", "note"),
+    Closed: _since(1, "number", "closed_at", "closed_by", "hash"),
+    PriceUsed: _since(
+        *(1, "basis", "rate", "valid_from", "microeuro_per_kwh", "wh", "amount_ct", "vat_bp"),
+        "vat_included",
+    ),
+    Fee: _since(1, "valid_from", "days", "of_days", "amount_ct", "vat_bp", "vat_included"),
+    Tax: _since(1, "vat_bp", "net_ct", "vat_ct", "gross_ct"),
+    Sums: _since(
+        *(1, "account_index", "account", "transactions", "wh", "amount_ct", "unpriced_wh"),
+        *("prices", "fees", "taxes", "total_ct"),
+    ),
+    StatementRow: _since(
+        *(1, "localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh"),
+        *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
+        *("started_at", "stopped_at", "booked_at", "duration_s", "charging_s", "stop_reason"),
+        *("provenance", "review", "flags", "entry", "replaces_file", "decided_by", "decided_why"),
+    )
+    | _since(2, "amount_ct", "microeuro_per_kwh", "price_note", "signed", "file_name", "parts"),
+    Unfinished: _since(
+        1, "charge_point_id", "connector_id", "id_tag", "account", "started_at", "consumed_wh"
+    ),
+    Audited: _since(
+        *(1, "charge_point_id", "meter_wh", "booked_wh", "unassigned_wh", "under_review_wh"),
+        *("gap_wh", "overlap_wh", "restarts"),
+    ),
+    Gap: _since(
+        *(1, "number", "charge_point", "charge_point_id", "connector_id", "from_wh", "to_wh"),
+        *("after_ms", "before_ms", "dismissed"),
+    ),
+    Charger: _since(
+        1, "charge_point_id", "name", "serial", "meter_serial", "meter_note", "connectors"
+    ),
+    Statement: _since(2, "snapshot_version")
+    | _since(
+        *(1, "year", "month", "only", "zone_name", "created_at", "version", "operator", "closed"),
+        *("accounts", "unassigned_wh", "under_review", "unfinished", "audited", "gaps"),
+        *("imported_wh", "decided_later_wh", "chargers", "cards"),
+    ),
+}
+"""The keys of each type in their order, with the version since which snapshots have them."""
 
 
 def snapshot(statement: Statement) -> str:
     """Return the statement as JSON in the one spelling that is hashed."""
-    return content_text(_plain(statement))
+    return content_text(plain(statement, VERSION))
 
 
 def from_snapshot(text: str) -> Statement:
-    """Return the statement of a text that `snapshot` has made."""
-    statement = _typed(Statement, json.loads(text))
+    """Return the statement of a text that `snapshot` has made, in this or an older version.
+
+    Raises UsageError if a newer program has made it.
+    """
+    content = json.loads(text)
+    # Version 1 does not name itself.
+    version = content.setdefault("snapshot_version", 1)
+    if version > VERSION:
+        raise UsageError(
+            f"the month was closed by a newer shocpp (its snapshot has version {version}, this one "
+            f"reads up to {VERSION}); install the newer one"
+        )
+    if version == 1:
+        _complete_version_1(content)
+    statement = _typed(Statement, content)
     assert isinstance(statement, Statement)
     return statement
 
 
-def _plain(value: Any) -> Any:
-    """Return named tuples as dictionaries and other tuples as lists, at every level."""
-    if isinstance(value, tuple):
-        names = getattr(value, "_fields", None)
-        if names is None:
-            return [_plain(item) for item in value]
-        return {name: _plain(item) for name, item in zip(names, value, strict=True)}
-    return value
+def _complete_version_1(content: dict[str, Any]) -> None:
+    """Add to the content of a snapshot of version 1 the keys of version 2.
+
+    It also has the whole kWh of records under review, which no format prints and nobody reads.
+    """
+    for charger in content["chargers"]:
+        # The first programs closed months before connectors had names.
+        charger.setdefault("connectors", {})
+    for row in content["under_review"]:
+        # No record under review has a price. The other two keys are in no format of such a record.
+        row |= {"amount_ct": None, "microeuro_per_kwh": None, "price_note": None, "parts": []}
+        row |= {"signed": 0, "file_name": ""}
+
+
+def plain(value: Any, version: int) -> Any:
+    """Return a value of a statement as JSON has it, with the keys of a version.
+
+    Types become dictionaries and tuples become lists, at every level.
+    """
+    if not isinstance(value, tuple):
+        return value
+    if not hasattr(value, "_fields"):
+        return [plain(item, version) for item in value]
+    return {
+        key: plain(getattr(value, key), version)
+        for key, since in _KEYS[type(value)].items()
+        if since <= version
+    }
 
 
 def _typed(kind: Any, value: Any) -> Any:
@@ -49,12 +147,15 @@ def _typed(kind: Any, value: Any) -> Any:
     if isinstance(value, list):
         kinds = [inner[0]] * len(value) if inner[1:] == (...,) else inner
         return tuple(_typed(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
-    if hasattr(kind, "_fields"):
-        hints = typing.get_type_hints(kind)
-        # A field that the snapshot does not have gets its default.
-        return kind(**{name: _typed(hints[name], item) for name, item in value.items()})
+    if kind in _KEYS:
+        return kind(**{key: _typed(_hints(kind)[key], value[key]) for key in _KEYS[kind]})
     # A mapping of texts, such as the names of cards, is the same in JSON.
     return value
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def content_text(content: object) -> str:

@@ -5,7 +5,7 @@ closed month stores it as a snapshot (`snapshot.py`). The records never change a
 one, because there may be many. Every format (text, CSV, JSON, PDF) prints these two parts and
 nothing else, so all formats agree.
 
-The field names are keys of stored snapshots. They must not change; a new field needs a default.
+`snapshot.py` lists the fields that a snapshot has: a new field of these types goes there, too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,6 @@ from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
 
@@ -78,7 +77,6 @@ class Charger(NamedTuple):
     serial: str | None
     meter_serial: str | None
     meter_note: str | None
-    # The default is for snapshots from before connectors had names.
     connectors: Mapping[str, str] = {}
 
 
@@ -88,11 +86,13 @@ class Statement(NamedTuple):
     `only` is the account that the statement is for, or None for all accounts. `accounts` are in the
     order of their names. They include accounts that charged nothing, and exclude `unassigned`.
     `closed` is None while the month is open. `created_at` is UTC; `zone_name` is the time zone of
-    the month. `imported_wh` and `decided_later_wh` are energies in Wh by Charge Point: booked in
-    this month, but not counted by the meter in this month. `cards` has the names of cards by
-    `id_tag_key`.
+    the month. `version` is that of the program. `snapshot_version` is that of the snapshot
+    (`snapshot.py`): formats print nothing that a later version has added. `imported_wh` and
+    `decided_later_wh` are energies in Wh by Charge Point: booked in this month, but not counted by
+    the meter in this month. `cards` has the names of cards by `id_tag_key`.
     """
 
+    snapshot_version: int
     year: int
     month: int
     only: str | None
@@ -103,7 +103,7 @@ class Statement(NamedTuple):
     closed: Closed | None
     accounts: tuple[Sums, ...]
     unassigned_wh: int
-    under_review: tuple[AccountingRow, ...]
+    under_review: tuple[StatementRow, ...]
     unfinished: tuple[Unfinished, ...]
     audited: tuple[Audited, ...]
     gaps: tuple[Gap, ...]

@@ -11,7 +11,6 @@ from shocpp.reports.statement import Statement, StatementRow
 from tests.world.statements import (
     FILE,
     Month,
-    accounting_row,
     eventful,
     months,
     statement,
@@ -132,7 +131,7 @@ def test_a_missing_price_and_a_missing_card_are_null() -> None:
 
 
 def test_the_whole_kwh_of_the_seed_are_left_out() -> None:
-    frame = parsed(statement(under_review=(accounting_row(),)), statement_row())
+    frame = parsed(statement(under_review=(statement_row(),)), statement_row())
     for record in (*frame["records"], *frame["under_review"]):
         assert not {"begin_kwh", "end_kwh", "consumed_kwh"} & set(record)
 

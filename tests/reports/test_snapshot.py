@@ -6,15 +6,16 @@ import pytest
 from hypothesis import given
 
 from shocpp.configuration.operator import Operator
-from shocpp.reports.snapshot import from_snapshot, snapshot
+from shocpp.errors import UsageError
+from shocpp.reports.snapshot import VERSION, from_snapshot, plain, snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
 from tests.world.statements import (
     Month,
-    accounting_row,
     eventful,
     months,
     statement,
+    statement_row,
     sums,
     sums_with_prices,
 )
@@ -35,7 +36,7 @@ def test_unknown_values_stay_unknown() -> None:
     bare = statement(
         sums("family-y"),
         only="family-y",
-        under_review=(accounting_row(charge_point_id=None, transaction_id="x y"),),
+        under_review=(statement_row(charge_point_id=None, transaction_id="x y"),),
         chargers=(Charger("garage", None, None, None, None),),
         cards={},
     )
@@ -70,11 +71,32 @@ def test_any_statement_comes_back(month: Month) -> None:
     assert repr(back) == repr(month.statement)
 
 
-def test_a_snapshot_from_before_names_of_connectors_is_read() -> None:
+def test_a_snapshot_of_version_1_is_read() -> None:
+    """The first ones have no names of connectors either."""
     content = json.loads(snapshot(eventful()))
+    assert content.pop("snapshot_version") == VERSION
     for charger in content["chargers"]:
         del charger["connectors"]
-    assert from_snapshot(json.dumps(content)) == eventful()
+    for row in content["under_review"]:
+        for key in ("amount_ct", "microeuro_per_kwh", "price_note", "parts", "signed", "file_name"):
+            del row[key]
+        row |= {"begin_kwh": 9042, "end_kwh": 9075, "consumed_kwh": 200}
+    (row,) = eventful().under_review
+    assert from_snapshot(json.dumps(content)) == eventful()._replace(
+        snapshot_version=1, under_review=(row._replace(file_name=""),)
+    )
+
+
+def test_a_snapshot_of_a_newer_program_is_refused_with_the_next_step() -> None:
+    content = json.loads(snapshot(eventful())) | {"snapshot_version": VERSION + 1}
+    with pytest.raises(UsageError, match=r"closed by a newer shocpp .+; install the newer one"):
+        from_snapshot(json.dumps(content))
+
+
+def test_a_key_of_a_later_version_is_not_in_an_older_one() -> None:
+    (row,) = eventful().under_review
+    assert "file_name" in plain(row, 2)
+    assert "file_name" not in plain(row, 1)
 
 
 def test_names_of_connectors_come_back() -> None:

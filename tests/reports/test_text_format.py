@@ -13,7 +13,6 @@ from shocpp.reports.text_format import seed_array, text_of
 from shocpp.store.books.statement_records import SeedRow, StatementRow
 from tests.world.statements import (
     Month,
-    accounting_row,
     eventful,
     months,
     seed_row,
@@ -235,7 +234,7 @@ def test_the_sums_are_those_of_the_statement(month: Month) -> None:
 
 
 def test_a_large_month_needs_no_memory() -> None:
-    frame, row = statement(sums("family-y", 33_250)), seed_row(accounting_row())
+    frame, row = statement(sums("family-y", 33_250)), seed_row(statement_row())
     tracemalloc.start()
     length = sum(map(len, text_of(frame, (), (row for _ in range(10_000)))))
     assert length > 1_700_000
@@ -246,7 +245,7 @@ def test_a_large_month_needs_no_memory() -> None:
 
 @pytest.mark.parametrize("name", ['a"b', "Bäcker & Söhne", "\\", "日本"])
 def test_a_name_is_escaped_as_json_wants_it(name: str) -> None:
-    (record,) = json.loads("".join(seed_array([seed_row(accounting_row(account=name))])))
+    (record,) = json.loads("".join(seed_array([seed_row(statement_row(account=name))])))
     assert record["account"] == name
 
 

@@ -9,10 +9,10 @@ from shocpp.configuration.operator import Operator
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
+from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import SeedRow, StatementRow
 
 PRICE = 312_700
@@ -20,15 +20,17 @@ FILE = "1790838600-0326fd891def.json"
 CLOSED = Closed(3, "2026-11-02T23:30:00.000Z", "anna", "5f" * 32)
 
 
-def accounting_row(**changes: object) -> AccountingRow:
-    """Return a record of family-y with 33.250 kWh; `changes` are its fields."""
-    row = AccountingRow(
+def statement_row(
+    amount_ct: int | None = None, microeuro: int | None = None, **changes: object
+) -> StatementRow:
+    """Return a record of family-y with 33.250 kWh, by default without a price.
+
+    `changes` are its fields.
+    """
+    row = StatementRow(
         localtime="2026-10-01 09:10:00",
         unixtime=1790838600,
         account="family-y",
-        begin_kwh=9042,
-        end_kwh=9075,
-        consumed_kwh=33,
         consumed_wh=33_250,
         begin_wh=9_042_000,
         end_wh=9_075_250,
@@ -50,24 +52,6 @@ def accounting_row(**changes: object) -> AccountingRow:
         replaces_file=None,
         decided_by=None,
         decided_why=None,
-    )
-    return row._replace(**changes)  # type: ignore[arg-type]
-
-
-def seed_row(row: StatementRow) -> SeedRow:
-    """Return the fields of a record that the seed wrote."""
-    kwh = (row.begin_wh // 1000, row.end_wh // 1000, row.consumed_wh // 1000)
-    return SeedRow(row.localtime, row.unixtime, row.account, *kwh)
-
-
-def statement_row(
-    amount_ct: int | None = None, microeuro: int | None = None, **changes: object
-) -> StatementRow:
-    """Return a record of a statement; without a price unless one is given."""
-    record = accounting_row()._asdict()
-    of_record = {key: record[key] for key in StatementRow._fields if key in record}
-    row = StatementRow(
-        **of_record,
         amount_ct=amount_ct,
         microeuro_per_kwh=microeuro,
         price_note=None,
@@ -76,6 +60,12 @@ def statement_row(
         parts=(),
     )._replace(**changes)  # type: ignore[arg-type]
     return row if microeuro is None else row._replace(parts=((row.consumed_wh, microeuro),))
+
+
+def seed_row(row: StatementRow) -> SeedRow:
+    """Return the fields of a record that the seed wrote."""
+    kwh = (row.begin_wh // 1000, row.end_wh // 1000, row.consumed_wh // 1000)
+    return SeedRow(row.localtime, row.unixtime, row.account, *kwh)
 
 
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
@@ -87,6 +77,7 @@ def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: obj
 def statement(*accounts: Sums, **changes: object) -> Statement:
     """Return the frame of October 2026, with these accounts and nothing to report."""
     made = Statement(
+        snapshot_version=VERSION,
         year=2026,
         month=10,
         only=None,
@@ -133,7 +124,7 @@ def eventful() -> Statement:
         closed=CLOSED,
         unassigned_wh=500,
         under_review=(
-            accounting_row(review="never stopped; more than 200 kWh", consumed_wh=200_001),
+            statement_row(review="never stopped; more than 200 kWh", consumed_wh=200_001),
         ),
         unfinished=(
             Unfinished("garage", 2, "04A20B3333", "family-y", "2026-10-31T21:14:00.000Z", 3_200),

@@ -14,7 +14,6 @@ from shocpp.reports.pdf.subject import Subject
 from shocpp.reports.pdf.table import FootContent, Table
 from shocpp.reports.statement import Unfinished
 from shocpp.store.books.audit import Audited, Gap
-from shocpp.store.books.records import AccountingRow
 from shocpp.store.books.statement_records import StatementRow
 
 SUM_LINE = 12.0
@@ -172,11 +171,11 @@ def _under_review(subject: Subject) -> list[str]:
     return sentences
 
 
-def _end_time(row: AccountingRow | StatementRow, subject: Subject) -> str:
+def _end_time(row: StatementRow, subject: Subject) -> str:
     return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
-def _charger(row: AccountingRow | StatementRow | Unfinished, subject: Subject) -> str:
+def _charger(row: StatementRow | Unfinished, subject: Subject) -> str:
     return subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
 

@@ -12,13 +12,18 @@ from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.database import Database
 
-ACCOUNTING_COLUMNS = (
-    "localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, consumed_wh, begin_wh, end_wh,"
-    " account_index, charge_point_id, connector_id, id_tag, transaction_id, started_at, stopped_at,"
-    " booked_at, duration_s, charging_s, stop_reason, provenance, review, flags, entry,"
-    " replaces_file, decided_by, decided_why"
+RECORD_COLUMNS = (
+    *("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh", "consumed_wh"),
+    *("begin_wh", "end_wh", "account_index", "charge_point_id", "connector_id", "id_tag"),
+    *("transaction_id", "started_at", "stopped_at", "booked_at", "duration_s", "charging_s"),
+    *("stop_reason", "provenance", "review", "flags", "entry", "replaces_file", "decided_by"),
+    "decided_why",
 )
-"""The columns of the view `accounting` that make an AccountingRow, in its order."""
+"""The columns of the view `accounting` in a record's file, in their order there.
+
+The six of the seed come first. A column that the view gets later is in no file, unless it is added
+here; `rebuild` reads older files without it.
+"""
 
 START_COLUMNS = (
     *("transaction_id", "connector_id", "id_tag", "id_tag_key", "account_index", "account"),
@@ -94,52 +99,17 @@ def record(
     return db.insert("accounting_record", values)
 
 
-class AccountingRow(NamedTuple):
-    """A row of the view `accounting`: the six columns of the seed first, then typed columns.
-
-    Columns that end in `_at` are texts in UTC, `localtime` is one in local time; `unixtime` is in
-    seconds, `duration_s` and `charging_s` too.
-    """
-
-    localtime: str
-    unixtime: int
-    account: str
-    begin_kwh: int
-    end_kwh: int
-    consumed_kwh: int
-    consumed_wh: int
-    begin_wh: int
-    end_wh: int
-    account_index: int
-    charge_point_id: str | None
-    connector_id: int | None
-    id_tag: str | None
-    transaction_id: int | str | None
-    started_at: str | None
-    stopped_at: str
-    booked_at: str
-    duration_s: int | None
-    charging_s: int | None
-    stop_reason: str
-    provenance: str
-    review: str | None
-    flags: str
-    entry: str
-    replaces_file: str | None
-    decided_by: str | None
-    decided_why: str | None
-
-
 class Unexported(NamedTuple):
     """A record whose file is still to be written, with all that the file holds.
 
-    `start` and `stop` are the columns of its transaction and of its stop, None if it has none.
+    `columns` are RECORD_COLUMNS. `start` and `stop` are the columns of its transaction and of its
+    stop, None if it has none.
     """
 
     number: int
     month: str
     file_name: str
-    row: AccountingRow
+    columns: dict[str, Any]
     booked_ms: int
     price: RecordPrice | None
     start: dict[str, Any] | None
@@ -152,7 +122,7 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
     # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
     # the view, which joins six tables.
     rows = db.execute(
-        f"SELECT number, month, file_name, booked_ms, {ACCOUNTING_COLUMNS} FROM accounting"
+        f"SELECT number, month, file_name, booked_ms, {', '.join(RECORD_COLUMNS)} FROM accounting"
         " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
         " ORDER BY id LIMIT ?) ORDER BY number",
         (limit,),
@@ -162,14 +132,14 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
             number,
             month,
             file_name,
-            AccountingRow(*row),
+            dict(zip(RECORD_COLUMNS, columns, strict=True)),
             booked_ms,
             prices.of_record(db, number),
             _columns_of(db, START_COLUMNS, "started_transaction", number),
             _columns_of(db, STOP_COLUMNS, "received_stop", number),
             signed_values.in_file(db, number),
         )
-        for number, month, file_name, booked_ms, *row in rows.fetchall()
+        for number, month, file_name, booked_ms, *columns in rows.fetchall()
     ]
 
 

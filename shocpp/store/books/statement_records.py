@@ -4,21 +4,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from shocpp.store.books import prices
-from shocpp.store.books.records import ACCOUNTING_COLUMNS, AccountingRow
 from shocpp.store.database import Database
 
 _ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
 """The order of a statement, by columns that a rebuild does not change; `number` is not one."""
-
-
-def under_review(db: Database, month: str) -> list[AccountingRow]:
-    """Return the records in force of a month (YYYY-MM) that are under review."""
-    rows = db.execute(
-        f"SELECT {ACCOUNTING_COLUMNS} FROM accounting"
-        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
-        (month,),
-    )
-    return [AccountingRow(*row) for row in rows.fetchall()]
 
 
 class StatementRow(NamedTuple):
@@ -65,6 +54,16 @@ class StatementRow(NamedTuple):
 
 _COLUMNS = ", ".join(StatementRow._fields[:-1])
 """The columns of the view `accounting`; the parts of a price are rows of their own."""
+
+
+def under_review(db: Database, month: str) -> list[StatementRow]:
+    """Return the records in force of a month (YYYY-MM) that are under review."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM accounting"
+        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
+        (month,),
+    )
+    return [StatementRow(*row) for row in rows.fetchall()]
 
 
 def of_month(
