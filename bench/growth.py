@@ -29,6 +29,7 @@ from shocpp.bookkeeping.posting import posting
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
+from shocpp.language.month import Month
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.json_text import to_text
@@ -151,7 +152,7 @@ def queries(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[]
     at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
 
     def statement() -> list[object]:
-        drafted = month.month_statement(db, settings, at.year, at.month)
+        drafted = month.month_statement(db, settings, Month(at.year, at.month))
         return list(month.rows_of_statement(db, drafted))
 
     yield f"the statement of {at:%Y-%m}, {len(statement()):,} records", statement

@@ -7,8 +7,9 @@ from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
+from shocpp.language.month import Month
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.month import draft, is_over, month_end, name_of
+from shocpp.reports.month import draft
 from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
@@ -32,8 +33,7 @@ class Done(NamedTuple):
 def close(
     db: Database,
     settings: Settings,
-    year: int,
-    month: int,
+    month: Month,
     closed_by: str,
     *,
     unpriced: bool = False,
@@ -43,8 +43,8 @@ def close(
     Raises UsageError if the month is not over, is closed already, lacks prices, or if accounting
     files are not in the books; ConfigError if a file in conf/ cannot be read.
     """
-    name, closed_ms = name_of(year, month), now_ms()
-    _require_over(settings, year, month)
+    name, closed_ms = month.name, now_ms()
+    _require_over(settings, month, closed_ms)
     _require_complete(db, settings)
     # One transaction: a record that is booked meanwhile is in the statement or in the next month.
     with db.writing():
@@ -60,23 +60,21 @@ def close(
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.
         records.unmark_exported_imported(db, name)
-        statement = draft(db, settings, year, month)
+        statement = draft(db, settings, month)
         if not unpriced:
             _require_prices(statement)
         closing = closing_of(db, name, snapshot(statement), closed_ms, closed_by)
         closings.record(db, closing)
-        left = (*_left(statement), *_open_before(db, year, month))
+        left = (*_left(statement), *_open_before(db, month))
     write_files(db, settings)
     return Done(closing, left)
 
 
-def _require_over(settings: Settings, year: int, month: int) -> None:
+def _require_over(settings: Settings, month: Month, moment_ms: int) -> None:
     """Raise UsageError if the month is not over in local time."""
-    if not is_over(settings, year, month):
-        end = month_end(settings, year, month)
-        raise UsageError(
-            f"{name_of(year, month)} is not over; it can be closed from {end:%Y-%m-%d} on"
-        )
+    if not month.is_over(moment_ms, settings.zone):
+        first = month.next().first_day
+        raise UsageError(f"{month.name} is not over; it can be closed from {first} on")
 
 
 def _require_complete(db: Database, settings: Settings) -> None:
@@ -116,11 +114,11 @@ def _left(statement: Statement) -> list[str]:
     return [f"{count} {rest}" for count, rest in counts if count]
 
 
-def _open_before(db: Database, year: int, month: int) -> list[str]:
+def _open_before(db: Database, month: Month) -> list[str]:
     """Return a sentence about earlier months of the year that are open, if there are any."""
     before = [
-        name_of(year, other)
-        for other in statement_records.months(db, year)
-        if other < month and not closings.is_closed(db, name_of(year, other))
+        other.name
+        for other in statement_records.months(db, month.year)
+        if other < month and not closings.is_closed(db, other.name)
     ]
     return [f"{', '.join(before)} are still open"] if before else []

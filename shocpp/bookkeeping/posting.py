@@ -6,12 +6,12 @@ the energy flowed.
 """
 
 import hashlib
-from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp.configuration.tariffs import TariffsFile
-from shocpp.language.dates import local_time, month_of
+from shocpp.language.dates import local_datetime, local_time
+from shocpp.language.month import Month
 from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.tariffs import Price, reversed_price
 from shocpp.settings import Settings
@@ -99,21 +99,23 @@ def posting(db: Database, settings: Settings) -> Posting:
 
 
 def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:
-    """Return this moment, or the start of the next open month if its own month is closed.
+    """Return this moment, or the first day of the next open month if its own month is closed.
 
     The present month can be closed if the clock was wrong when somebody closed it.
     """
-    while closings.is_closed(db, month_of(moment_ms, zone)):
-        first = datetime.fromtimestamp(moment_ms / 1000, zone).replace(day=1)
-        # 32 days after the first of a month are in the next one, whatever its length.
-        moment_ms = int((first + timedelta(days=32)).replace(day=1).timestamp() * 1000)
-    return moment_ms
+    month = Month.of_moment(moment_ms, zone)
+    if not closings.is_closed(db, month.name):
+        return moment_ms
+    while closings.is_closed(db, month.name):
+        month = month.next()
+    local = local_datetime(moment_ms, zone)
+    first = local.replace(year=month.year, month=month.number, day=1)
+    return int(first.timestamp() * 1000)
 
 
 def location_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation:
     """Return the location of a record at this moment, whose file has this name already."""
-    local = local_time(month_ms, zone)
-    return RecordLocation(local[:7], local, file_name)
+    return RecordLocation.at(local_time(month_ms, zone), file_name)
 
 
 def _hashed_location(billed_ms: int, zone: ZoneInfo, *name_parts: object) -> RecordLocation:

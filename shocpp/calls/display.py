@@ -1,14 +1,13 @@
 """The voice answers of canned calls that send nothing: power, state, and a month's energy."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
-from shocpp.language.dates import MONTHS
 from shocpp.language.figures import number
+from shocpp.language.month import Month
 from shocpp.language.voice import SENTENCES, STATES, moment
 from shocpp.settings import Settings
 from shocpp.store.charge_points import charging
@@ -129,15 +128,15 @@ def _of_connector(
 
 def energy(db: Database, settings: Settings, account: str) -> VoiceAnswer:
     """Return the energy booked for an account this month; raises ConfigError for an unknown one."""
-    now = datetime.fromtimestamp(now_ms() / 1000, UTC).astimezone(settings.zone)
-    wh = charging.month_wh(db, account, now.year, now.month)
+    month = Month.of_moment(now_ms(), settings.zone)
+    wh = charging.month_wh(db, account, month)
     if wh is None:
         wh = 0
         _check_account(settings, account)
     values = {
         "account": account,
         "kwh": number(wh / 1000, 3, settings.language),
-        "month": MONTHS[settings.language][now.month - 1],
+        "month": month.spelled(settings.language),
     }
     return VoiceAnswer(SENTENCES[settings.language]["energy"].format(**values), values)
 

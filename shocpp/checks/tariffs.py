@@ -9,6 +9,7 @@ from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
 from shocpp.configuration.tags import owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
+from shocpp.language.month import Month
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.periods import Period
 from shocpp.ledger.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
@@ -55,8 +56,7 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     tariffs, names = NO_TARIFFS, _names(db, settings, findings)
     # Set missing prices first: the report lists only records that stay without one.
     for row in prices.unpriced_by_month(db):
-        year, _, month = row.month.partition("-")
-        price_unpriced(db, settings, int(year), int(month))
+        price_unpriced(db, settings, Month.parse(row.month))
     unpriced = prices.unpriced_by_month(db)
     try:
         tariffs = load_tariffs(settings.tariffs_file)

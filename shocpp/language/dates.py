@@ -1,4 +1,4 @@
-"""Local times, dates and months as the two languages write them (pure).
+"""Local times and dates as the two languages write them (pure).
 
 `moment_ms` is in milliseconds since 1970. The caller has read the time zone. This module imports
 zoneinfo for the types only, because a CGI process pays for every import.
@@ -9,28 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
-
-MONTHS = {
-    "de": (
-        *("Januar", "Februar", "März", "April", "Mai", "Juni"),
-        *("Juli", "August", "September", "Oktober", "November", "Dezember"),
-    ),
-    "en": (
-        *("January", "February", "March", "April", "May", "June"),
-        *("July", "August", "September", "October", "November", "December"),
-    ),
-}
-"""The names of the months, January first."""
-
-
-def month_name(month: int, language: str) -> str:
-    """Return a month's name: 10 is `Oktober` or `October`."""
-    return MONTHS[language][month - 1]
-
-
-def month_of(moment_ms: int, zone: "ZoneInfo") -> str:
-    """Return the month of local time, YYYY-MM, that contains a moment."""
-    return local_time(moment_ms, zone)[:7]
 
 
 def local_datetime(moment: str | int, zone: "ZoneInfo") -> datetime:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shocpp.language.dates import MONTHS
+from shocpp.language.month import MONTH_NAMES
 
 # Importing zoneinfo costs a CGI process 7 ms.
 if TYPE_CHECKING:
@@ -180,4 +180,4 @@ def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:
     if language == "de":
         return f"{then:%d.%m. %H:%M}"
     # `%b` would depend on the locale of the process.
-    return f"{then.day} {MONTHS['en'][then.month - 1][:3]} {then:%H:%M}"
+    return f"{then.day} {MONTH_NAMES['en'][then.month - 1][:3]} {then:%H:%M}"

@@ -62,7 +62,7 @@ gets its price when the file has one; `shocpp tariffs check` lists such records.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta, tzinfo
+from datetime import date, tzinfo
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED
@@ -188,10 +188,11 @@ class Tariffs(NamedTuple):
             return _price([_Share(began_ms, record.stopped_ms, record.consumed_wh, rate)], note)
         return _split_price(record, changes, readings())
 
-    def fees(self, account: str, year: int, month: int) -> tuple[Fee, ...]:
-        """Return an account's base fees of a month, each for the days on which its tariff holds."""
-        first = date(year, month, 1)
-        last = date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)
+    def fees(self, account: str, first: date, last: date) -> tuple[Fee, ...]:
+        """Return an account's base fees of the month from its first to its last day.
+
+        Each of them is for the days on which its tariff holds.
+        """
         fees = []
         for period in self.periods(account):
             # The number of days, not of tariffs: a fee that changes within a month is split.

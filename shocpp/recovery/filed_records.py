@@ -88,7 +88,7 @@ def _location(path: Path, values: dict[str, Any]) -> RecordLocation:
     local_time = _text(values, "localtime")
     if not _LOCAL_TIME.fullmatch(local_time):
         raise ValueError(f"localtime is {local_time!r}, not YYYY-MM-DD HH:MM:SS")
-    return RecordLocation(local_time[:7], local_time, path.name)
+    return RecordLocation.at(local_time, path.name)
 
 
 def _seeds(path: Path, values: dict[str, Any]) -> Filed:

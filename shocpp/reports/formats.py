@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 from shocpp.reports.month import (
     decided_or_late_rows,
-    name_of,
     rows_of_statement,
     seed_rows_of_statement,
 )
@@ -122,7 +121,7 @@ def file_name(statement: Statement, format_name: str) -> str:
     A statement of one account has the account's index and name in it. Characters that do not fit
     into a file name become `_`, and the account's name has at most 60 characters.
     """
-    name = name_of(statement.year, statement.month)
+    name = statement.period.name
     # Two names may become the same text here; the index keeps their files apart.
     for sums in statement.accounts if statement.only is not None else ():
         name += f"_{sums.account_index:03}_{_UNFIT_FOR_FILE_NAME.sub('_', sums.account)[:60]}"
@@ -162,8 +161,8 @@ def write_text_file(db: Database, settings: Settings, statement: Statement) -> N
     A month has that folder if it has records or is closed; else nothing is written.
     Raises OSError.
     """
-    year, month = f"{statement.year:04}", f"{statement.month:02}"
-    folder = settings.accounting_folder / year / month
+    month = statement.period
+    folder = settings.accounting_folder / month.slashed
     if folder.is_dir():
         text = chunks(db, statement, "text", settings.language)
-        write(folder / f"00_abrechnung_{year}_{month}.txt", text)
+        write(folder / f"00_abrechnung_{month.name.replace('-', '_')}.txt", text)

@@ -52,7 +52,7 @@ def _frame(statement: Statement) -> dict[str, object]:
     """Return everything but the records."""
     version = statement.snapshot_version
     return {
-        "period": f"{statement.year:04}-{statement.month:02}",
+        "period": statement.period.name,
         "account": statement.only,
         "zone": statement.zone_name,
         "created_at": statement.created_at,

@@ -5,7 +5,6 @@ them by now. Such a price is fixed from then on, like any other.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,7 @@ from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import UsageError
-from shocpp.language.dates import month_of
+from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of
@@ -46,54 +45,38 @@ class Configuration(NamedTuple):
     zone: ZoneInfo
 
 
-def month_statement(db: Database, settings: Settings, year: int, month: int) -> Statement:
+def month_statement(db: Database, settings: Settings, month: Month) -> Statement:
     """Return the statement of a month for all accounts.
 
     It sets missing prices of an open month first. Raises ConfigError if a file in conf/ cannot be
     read.
     """
-    closing = closings.of_month(db, name_of(year, month))
+    closing = closings.of_month(db, month.name)
     if closing is not None:
         return closed_statement(closing)
-    price_unpriced(db, settings, year, month)
-    return draft(db, settings, year, month)
+    price_unpriced(db, settings, month)
+    return draft(db, settings, month)
 
 
 def rows_of_statement(db: Database, statement: Statement) -> Iterator[StatementRow]:
     """Yield the records of a statement, in the order of their times."""
-    return statement_records.of_month(db, name_of(statement.year, statement.month), statement.only)
+    return statement_records.of_month(db, statement.period.name, statement.only)
 
 
 def seed_rows_of_statement(db: Database, statement: Statement) -> Iterator[SeedRow]:
     """Yield the records of a statement that have energy, with the fields of the seed."""
-    return statement_records.seed_rows(db, name_of(statement.year, statement.month), statement.only)
+    return statement_records.seed_rows(db, statement.period.name, statement.only)
 
 
 def decided_or_late_rows(db: Database, statement: Statement) -> list[StatementRow]:
     """Return the records of a statement that are decisions of a human, or that came late."""
-    month = name_of(statement.year, statement.month)
+    month = statement.period.name
     return list(statement_records.of_month(db, month, statement.only, decided_or_late=True))
 
 
-def month_end(settings: Settings, year: int, month: int) -> datetime:
-    """Return the end of a month, which is the beginning of the next one, in local time."""
-    # The month after December is January of the next year.
-    return datetime(year + month // 12, month % 12 + 1, 1, tzinfo=settings.zone)
-
-
-def is_over(settings: Settings, year: int, month: int) -> bool:
-    """Return True if the month has ended in local time."""
-    return now_ms() >= month_end(settings, year, month).timestamp() * 1000
-
-
-def name_of(year: int, month: int) -> str:
-    """Return the name of a month, YYYY-MM."""
-    return f"{year:04}-{month:02}"
-
-
-def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> None:
+def price_unpriced(db: Database, settings: Settings, month: Month) -> None:
     """Set the price of records that had no tariff when they were booked and have one now."""
-    name, books = name_of(year, month), posting(db, settings)
+    name, books = month.name, posting(db, settings)
     if books.accounts_to_price(name):
         with db.writing():
             # Another process may have closed the month since the caller looked.
@@ -104,18 +87,18 @@ def price_unpriced(db: Database, settings: Settings, year: int, month: int) -> N
 
 
 def month_sums(
-    db: Database, settings: Settings, year: int, month: int
+    db: Database, settings: Settings, month: Month
 ) -> tuple[tuple[Sums, ...], int | None]:
     """Return the sums of the accounts in a month, and the number of its closing.
 
     The number is None while the month is open; missing prices are set first, as by
     `month_statement`.
     """
-    closing = closings.of_month(db, name_of(year, month))
+    closing = closings.of_month(db, month.name)
     if closing is not None:
         return closed_statement(closing).accounts, closing.number
-    price_unpriced(db, settings, year, month)
-    return _accounts(db, _configuration(db, settings), year, month), None
+    price_unpriced(db, settings, month)
+    return _accounts(db, _configuration(db, settings), month), None
 
 
 def closed_statement(closing: Closing) -> Statement:
@@ -127,13 +110,13 @@ def closed_statement(closing: Closing) -> Statement:
     return from_snapshot(closing.content)._replace(closed=link)
 
 
-def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
+def draft(db: Database, settings: Settings, month: Month) -> Statement:
     """Return the statement of an open month from the present state of the books.
 
     It is also the statement that `close` makes a snapshot of. It only reads.
     """
-    name, conf = name_of(year, month), _configuration(db, settings)
-    month_audit = audit.MonthAudit(db, year, month)
+    name, conf = month.name, _configuration(db, settings)
+    month_audit = audit.MonthAudit(db, month)
     audited = month_audit.charge_points()
     # The query for gaps costs as much as the audit itself.
     has_gaps = any(meter.gap_wh for meter in audited)
@@ -144,8 +127,8 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
     }
     return Statement(
         snapshot_version=VERSION,
-        year=year,
-        month=month,
+        year=month.year,
+        month=month.number,
         only=None,
         zone_name=settings.zone_name,
         # Time and version become part of the snapshot: reprints of a closed month keep those of its
@@ -154,10 +137,10 @@ def draft(db: Database, settings: Settings, year: int, month: int) -> Statement:
         version=__version__,
         operator=conf.operator.operator,
         closed=None,
-        accounts=_accounts(db, conf, year, month),
+        accounts=_accounts(db, conf, month),
         unassigned_wh=statement_records.unassigned_wh(db, name),
         under_review=tuple(statement_records.under_review(db, name)),
-        unfinished=_unfinished(db, settings, year, month),
+        unfinished=_unfinished(db, settings, month),
         audited=tuple(audited),
         gaps=tuple(gaps),
         imported_wh=tuple(statement_records.imported_wh(db, name)),
@@ -186,20 +169,20 @@ def _configuration(db: Database, settings: Settings) -> Configuration:
     )
 
 
-def _accounts(db: Database, conf: Configuration, year: int, month: int) -> tuple[Sums, ...]:
+def _accounts(db: Database, conf: Configuration, month: Month) -> tuple[Sums, ...]:
     """Return the sums of each account that has charged or that tags.json has, by name."""
-    consumed = {row.account: row for row in statement_records.consumption(db, name_of(year, month))}
+    consumed = {row.account: row for row in statement_records.consumption(db, month.name)}
     for index, account in conf.accounts.by_index.items():
         nothing = Consumption(account.name, index, 0, 0, None, 0)
         consumed.setdefault(account.name, nothing)
-    used = prices.used(db, name_of(year, month))
+    used = prices.used(db, month.name)
     # A month of the future costs no base fee yet.
-    has_begun = name_of(year, month) <= month_of(now_ms(), conf.zone)
+    has_begun = month <= Month.of_moment(now_ms(), conf.zone)
     return tuple(
         _sums(
             consumed[name],
             used.get(name, ()),
-            conf.tariffs.fees(name, year, month) if has_begun else (),
+            conf.tariffs.fees(name, month.first_day, month.last_day) if has_begun else (),
         )
         # The seed's statement is in the order of names.
         for name in sorted(consumed)
@@ -226,10 +209,10 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
     )
 
 
-def _unfinished(db: Database, settings: Settings, year: int, month: int) -> tuple[Unfinished, ...]:
+def _unfinished(db: Database, settings: Settings, month: Month) -> tuple[Unfinished, ...]:
     """Return the transactions that started before the month's end and have no stop."""
     # Timestamps of one format sort as texts in the order of their times.
-    end = format_timestamp(int(month_end(settings, year, month).timestamp() * 1000))
+    end = format_timestamp(int(month.end(settings.zone).timestamp() * 1000))
     return tuple(
         Unfinished(**{field: row[field] for field in Unfinished._fields})
         for row in rows_of(db, "open_transactions")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator
+from shocpp.language.month import Month
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
@@ -111,6 +112,11 @@ class Statement(NamedTuple):
     decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
+
+    @property
+    def period(self) -> Month:
+        """Return the month of the statement."""
+        return Month(self.year, self.month)
 
     def connector(self, charge_point_id: str | None, connector_id: int) -> str | None:
         """Return the name of a connector, or None if it has no name."""

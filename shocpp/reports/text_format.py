@@ -104,7 +104,7 @@ class _Blocks:
             for sums in self._accounts
         ]
         return [
-            f"{words['title']} {statement.year:04}/{statement.month:02}",
+            f"{words['title']} {statement.period.slashed}",
             "",
             *accounts,
             # "Mandant: " has nine characters: the total is aligned with the accounts.

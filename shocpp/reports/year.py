@@ -12,11 +12,11 @@ from shocpp import __version__
 from shocpp.clock import now_ms
 from shocpp.configuration.operator import Operator, load_operator
 from shocpp.errors import UsageError
-from shocpp.language.dates import month_of
 from shocpp.language.figures import euro, kwh
+from shocpp.language.month import Month, months_of
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
-from shocpp.reports.month import month_sums, name_of
+from shocpp.reports.month import month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.text_format import WIDTH
 from shocpp.settings import Settings
@@ -68,14 +68,13 @@ def year_statement(db: Database, settings: Settings, year: int, only: str | None
     """
     lines: list[Line] = []
     now = now_ms()
-    first, last = statement_records.first_month(db), month_of(now, settings.zone)
-    for month in range(1, 13):
-        name = name_of(year, month)
+    first, last = statement_records.first_month(db), Month.of_moment(now, settings.zone)
+    for month in months_of(year):
         # A month before the first record may be closed, too: its base fees count.
-        if closings.is_closed(db, name) or (first is not None and first <= name <= last):
+        if closings.is_closed(db, month.name) or (first is not None and first <= month <= last):
             # Months are added, not computed again: a closed month keeps prices and rounding.
-            accounts, closed = month_sums(db, settings, year, month)
-            lines += [_line(name, sums, closed) for sums in accounts]
+            accounts, closed = month_sums(db, settings, month)
+            lines += [_line(month, sums, closed) for sums in accounts]
     chosen = tuple(
         line for line in sorted(lines, key=_account_and_month) if only in (None, line.account)
     )
@@ -97,10 +96,10 @@ def _account_and_month(line: Line) -> tuple[str, str]:
     return line.account, line.month
 
 
-def _line(name: str, sums: Sums, closed: int | None) -> Line:
+def _line(month: Month, sums: Sums, closed: int | None) -> Line:
     """Return the line of an account; `closed` is the number of the month's closing."""
     return Line(
-        *(name, sums.account_index, sums.account, sums.transactions, sums.wh, sums.amount_ct),
+        *(month.name, sums.account_index, sums.account, sums.transactions, sums.wh, sums.amount_ct),
         *(sum(fee.amount_ct for fee in sums.fees), sum(tax.vat_ct for tax in sums.taxes)),
         *(sums.total_ct, closed),
     )

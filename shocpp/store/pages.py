@@ -6,6 +6,7 @@
 import json
 from typing import Any, NamedTuple
 
+from shocpp.language.month import Month
 from shocpp.store import blocks
 from shocpp.store.database import Database
 
@@ -57,9 +58,9 @@ def _terms(wanted: Wanted) -> tuple[list[str], list[object]]:
     terms: list[str] = []
     values: list[object] = []
     if year is not None and month is not None:
-        terms, values = ["month = ?"], [f"{year:04}-{month:02}"]
+        terms, values = ["month = ?"], [Month(year, month).name]
     elif year is not None:
-        terms, values = ["month BETWEEN ? AND ?"], [f"{year:04}-01", f"{year:04}-12"]
+        terms, values = ["month BETWEEN ? AND ?"], [Month(year, 1).name, Month(year, 12).name]
     elif month is not None:
         terms, values = ["substr(month, 6) = ?"], [f"{month:02}"]
     for column, value in (("account", account), ("charge_point", charge_point)):

@@ -10,7 +10,7 @@ import pytest
 
 from shocpp.bookkeeping.closing import close
 from shocpp.bookkeeping.posting import Posted, location_in, open_ms
-from shocpp.language.dates import month_of
+from shocpp.language.month import Month
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
 from tests.world.desk import Office, charge
@@ -100,7 +100,7 @@ def test_a_record_of_a_closed_month_goes_into_the_open_one_at_its_own_price(
     office: Office,
 ) -> None:
     office.later(24 * 40)
-    close(office.db, office.settings, 2023, 9, "anna")
+    close(office.db, office.settings, Month(2023, 9), "anna")
     posted = post(office, record(), "a stop")
     assert posted.place.month == "2023-10"
     assert posted.record.billed_ms == office.now_ms
@@ -168,20 +168,12 @@ def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:
     assert office.query("SELECT price_note FROM accounting") == ["split by meter values"]
 
 
-@pytest.mark.parametrize(
-    ("zone_name", "month"),
-    [("Europe/Berlin", "2026-11"), ("America/New_York", "2026-10"), ("UTC", "2026-10")],
-)
-def test_a_moment_lies_in_the_month_of_local_time(zone_name: str, month: str) -> None:
-    assert month_of(1_793_489_400_000, ZoneInfo(zone_name)) == month  # 2026-10-31T23:30:00Z
-
-
 def test_the_open_month_is_this_one_or_the_next_that_is_not_closed(office: Office) -> None:
     now_ms = ms("2023-11-30 18:30")
     assert open_ms(office.db, now_ms, BERLIN) == now_ms
-    close(office.db, office.settings, 2023, 11, "anna")
+    close(office.db, office.settings, Month(2023, 11), "anna")
     assert open_ms(office.db, now_ms, BERLIN) == ms("2023-12-01 18:30")
-    close(office.db, office.settings, 2023, 12, "anna")
+    close(office.db, office.settings, Month(2023, 12), "anna")
     assert open_ms(office.db, now_ms, BERLIN) == ms("2024-01-01 18:30")
 
 

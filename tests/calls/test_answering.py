@@ -24,7 +24,7 @@ from shocpp.calls.answering import answer_canned
 from shocpp.configuration.canned_calls import parse_canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.errors import ConfigError, UsageError
-from shocpp.language.dates import MONTHS
+from shocpp.language.month import Month
 from shocpp.language.voice import CARDS, HELD_UP, REASONS, SENTENCES, STATES
 from shocpp.language.voice import moment as spoken_moment
 from shocpp.settings import read_settings
@@ -807,7 +807,7 @@ def test_this_months_energy_of_an_account(ask: Ask, home: Home, charger: Charger
     transaction_id = started["transactionId"]
     charger.ask("StopTransaction", transactionId=transaction_id, meterStop=70_033_250, **now)
     assert ask(show) == ("done", f"company-x: 33.250 kWh in {month:%B}.")
-    german = MONTHS["de"][month.month - 1]
+    german = Month(month.year, month.month).spelled("de")
     assert ask(show, "de") == ("done", f"company-x: 33,250 kWh im {german}.")
     assert ask({**show, "reply": "{kwh}"}) == ("done", "33.250")
     assert ask({**show, "account": "company-z"})[1].startswith("company-z: 0.000 kWh")

@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from shocpp.language.dates import day_and_time, local_datetime, month_name
+from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
 from shocpp.reports.pdf.labels import WORDS
 
@@ -51,8 +51,3 @@ def test_moments_are_written_in_local_time() -> None:
     assert local_datetime(1_790_838_600_000, berlin) == local
     assert day_and_time(local, "de") == "01.10.2026 09:10"
     assert day_and_time(local, "en") == "2026-10-01 09:10"
-
-
-def test_months_have_names() -> None:
-    assert [month_name(month, "de") for month in (1, 3, 12)] == ["Januar", "März", "Dezember"]
-    assert month_name(10, "en") == "October"

@@ -1,6 +1,7 @@
 """The price of a record to the cent, and the files that are refused."""
 
 import json
+from calendar import monthrange
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -320,9 +321,14 @@ def test_a_reversal_subtracts_the_exact_price_of_the_record() -> None:
 # --- base fees ---
 
 
+def days_of(month: int) -> tuple[date, date]:
+    """Return the first and the last day of a month of 2026."""
+    return date(2026, month, 1), date(2026, month, monthrange(2026, month)[1])
+
+
 def test_a_base_fee_is_due_each_month() -> None:
     vat = {"percent": 19, "included": True}
-    assert tariffs(Y | {"base_fee_eur": 4.5, "vat": vat}).fees("family-y", 2026, 12) == (
+    assert tariffs(Y | {"base_fee_eur": 4.5, "vat": vat}).fees("family-y", *days_of(12)) == (
         Fee("2026-01-01", 31, 31, 450, 1900, vat_included=True),
     )
 
@@ -333,27 +339,27 @@ def test_a_base_fee_is_divided_by_the_days_on_which_it_holds() -> None:
         Y | {"base_fee_eur": 4.5, "valid_until": "2026-06-16"},
         Y | {"base_fee_eur": 6, "valid_from": "2026-06-17"},
     )
-    assert both.fees("family-y", 2026, 6) == (
+    assert both.fees("family-y", *days_of(6)) == (
         Fee("2026-01-01", 16, 30, 240, None, vat_included=False),
         Fee("2026-06-17", 14, 30, 280, None, vat_included=False),
     )
-    assert [fee.amount_ct for fee in both.fees("family-y", 2026, 7)] == [600]
+    assert [fee.amount_ct for fee in both.fees("family-y", *days_of(7))] == [600]
 
 
 def test_half_a_cent_of_a_base_fee_is_rounded_up() -> None:
     """One of 30 days of 0.15 EUR is half a cent."""
     some = tariffs(Y | {"base_fee_eur": 0.15, "valid_from": "2026-06-30"})
-    assert [fee.amount_ct for fee in some.fees("family-y", 2026, 6)] == [1]
+    assert [fee.amount_ct for fee in some.fees("family-y", *days_of(6))] == [1]
 
 
 def test_there_may_be_no_base_fee() -> None:
     star = tariffs(
         {"account": "*", "valid_from": "2026-03-01", "ct_per_kwh": 50, "base_fee_eur": 1}
     )
-    assert star.fees("anybody", 2026, 2) == ()
-    assert len(star.fees("anybody", 2026, 3)) == 1
-    assert star.fees("unassigned", 2026, 3) == ()
-    assert tariffs(Y).fees("family-y", 2026, 3) == ()
+    assert star.fees("anybody", *days_of(2)) == ()
+    assert len(star.fees("anybody", *days_of(3))) == 1
+    assert star.fees("unassigned", *days_of(3)) == ()
+    assert tariffs(Y).fees("family-y", *days_of(3)) == ()
 
 
 # --- findings of `tariffs check` ---

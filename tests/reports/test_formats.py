@@ -9,6 +9,7 @@ import pytest
 from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.statements import FORMAT_NAMES
+from shocpp.language.month import Month
 from shocpp.reports.formats import (
     FORMATS,
     chunks,
@@ -118,14 +119,16 @@ def test_the_text_is_written_if_there_are_records_or_a_closing(office: Office) -
     office.files()
     settings = office.settings
     for month in (8, 9):
-        write_text_file(office.db, settings, month_statement(office.db, settings, 2023, month))
+        statement = month_statement(office.db, settings, Month(2023, month))
+        write_text_file(office.db, settings, statement)
     folder = settings.accounting_folder / "2023"
     (file,) = folder.glob("*/00_abrechnung_*")
     assert file == folder / "09" / "00_abrechnung_2023_09.txt"
     text = file.read_bytes()
     assert text == b"".join(chunks(office.db, office.statement(), "text", "de"))
-    close(office.db, settings, 2023, 8, "anna")
-    write_text_file(office.db, settings, month_statement(office.db, settings, 2023, 8))
+    close(office.db, settings, Month(2023, 8), "anna")
+    statement = month_statement(office.db, settings, Month(2023, 8))
+    write_text_file(office.db, settings, statement)
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 

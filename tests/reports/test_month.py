@@ -24,7 +24,7 @@ from shocpp.bookkeeping.closing import close
 from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.cli.upkeep import progress
-from shocpp.language.dates import month_of
+from shocpp.language.month import Month
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
@@ -32,7 +32,6 @@ from shocpp.reports.month import (
     decided_or_late_rows,
     draft,
     month_sums,
-    name_of,
     of_account,
 )
 from shocpp.reports.snapshot import from_snapshot, snapshot
@@ -213,11 +212,11 @@ def test_an_unreadable_file_prevents_the_statement(office: Office) -> None:
 def test_month_sums_are_those_of_the_statement(office: Office) -> None:
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     charge(office, 1_000, 2_000)
-    assert month_sums(office.db, office.settings, 2023, 9) == (office.statement().accounts, None)
     accounts = office.statement().accounts
-    close(office.db, office.settings, 2023, 9, "anna")
+    assert month_sums(office.db, office.settings, Month(2023, 9)) == (accounts, None)
+    close(office.db, office.settings, Month(2023, 9), "anna")
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 1})
-    assert month_sums(office.db, office.settings, 2023, 9) == (accounts, 1)
+    assert month_sums(office.db, office.settings, Month(2023, 9)) == (accounts, 1)
 
 
 # --- any month ---
@@ -367,10 +366,10 @@ def decide(office: Office, decision: Decision) -> None:
         pass
 
 
-def months_of(office: Office) -> list[tuple[int, int]]:
-    """Return year and month of each month with records."""
+def months_of(office: Office) -> list[Month]:
+    """Return the months with records."""
     names = office.query("SELECT DISTINCT month FROM accounting ORDER BY month")
-    return [(int(name[:4]), int(name[5:])) for name in names]
+    return [Month.parse(name) for name in names]
 
 
 @pytest.fixture(scope="module")
@@ -385,14 +384,15 @@ def folder() -> Iterator[Path]:
 def test_rows_totals_views_and_formats_agree(folder: Path, life: Life) -> None:
     office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
     live(office, life)
-    for year, month in months_of(office):
-        statement = office.statement(year, month)
+    for month in months_of(office):
+        statement = office.statement(*month)
         rows = office.rows(statement)
         rows_add_up_to_the_sums(statement, rows)
         views_have_the_same_figures(office, statement)
         formats_have_the_same_figures(office.printed(statement), statement, rows)
         for row in rows:
-            assert month_of(row.unixtime * 1000, ZoneInfo(life.zone_name)) == name_of(year, month)
+            moment_ms = row.unixtime * 1000
+            assert Month.of_moment(moment_ms, ZoneInfo(life.zone_name)) == month
         statements_of_accounts_have_all_rows(office, statement, rows)
     parts_add_up_to_their_records(office)
     assert office.query(
@@ -443,8 +443,7 @@ def views_have_the_same_figures(office: Office, statement: Statement) -> None:
         assert by_account.pop(sums.account, (0, 0, None)) == expected
         parts = "SELECT coalesce(sum(wh), 0), coalesce(sum(amount_ct), 0) FROM prices"
         of_account = " WHERE month = ? AND account = ?"
-        month = name_of(statement.year, statement.month)
-        assert office.query(parts + of_account, month, sums.account) == [
+        assert office.query(parts + of_account, statement.period.name, sums.account) == [
             (sums.wh - sums.unpriced_wh, sums.amount_ct or 0)
         ]
     assert by_account == {}
@@ -530,11 +529,11 @@ def test_a_closed_month_prints_the_same_bytes_for_ever(
     office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
     live(office, life)
     closed = months_of(office)
-    for year, month in closed:
-        before = draft(office.db, office.settings, year, month)
-        done = close(office.db, office.settings, year, month, "anna", unpriced=True)
-        frame = office.statement(year, month)
-        assert frame._replace(closed=None, created_at="") == office.statement(year, month)._replace(
+    for month in closed:
+        before = draft(office.db, office.settings, month)
+        done = close(office.db, office.settings, month, "anna", unpriced=True)
+        frame = office.statement(*month)
+        assert frame._replace(closed=None, created_at="") == office.statement(*month)._replace(
             closed=None, created_at=""
         )
         assert from_snapshot(snapshot(frame)) == frame
@@ -550,10 +549,8 @@ def test_a_closed_month_prints_the_same_bytes_for_ever(
         decide(office, decision)
     office.restart()
     assert [office.printed(office.statement(*each)) for each in closed] == printed
-    for year, month in closed:
-        rows_add_up_to_the_sums(
-            office.statement(year, month), office.rows(office.statement(year, month))
-        )
+    for month in closed:
+        rows_add_up_to_the_sums(office.statement(*month), office.rows(office.statement(*month)))
     for each in set(months_of(office)) - set(closed):
         rows_add_up_to_the_sums(office.statement(*each), office.rows(office.statement(*each)))
     parts_add_up_to_their_records(office)

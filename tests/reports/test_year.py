@@ -10,6 +10,7 @@ import pytest
 from shocpp.bookkeeping.closing import close
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
+from shocpp.language.month import Month
 from shocpp.reports.year import (
     Line,
     Year,
@@ -84,8 +85,8 @@ def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
 
 def test_a_closed_month_counts_as_it_was_closed(office: Office) -> None:
     """So does a month without records, for its base fees. Other prices do not change it."""
-    close(office.db, office.settings, 2023, 9, "anna")
-    close(office.db, office.settings, 2023, 10, "anna")
+    close(office.db, office.settings, Month(2023, 9), "anna")
+    close(office.db, office.settings, Month(2023, 10), "anna")
     office.price()
     assert lines(office, "family-y") == [
         ("2023-09", "family-y", 10_000, 714, 1),

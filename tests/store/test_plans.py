@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
 from shocpp.calls.addressing import address
+from shocpp.language.month import Month
 from shocpp.store import calls
 from shocpp.store.books import audit, statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
@@ -78,12 +79,13 @@ def test_a_connection_with_transactions_and_calls_scans_no_table(desk: Desk) -> 
 
 def test_the_sums_of_a_month_are_read_without_other_months(desk: Desk) -> None:
     evening(desk, "garage")
-    assert len(audit.MonthAudit(desk.db, 2023, 9).charge_points()) == 1
-    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).charge_points()) == []
-    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, 2023, 9).gaps()) == []
+    month = Month(2023, 9)
+    assert len(audit.MonthAudit(desk.db, month).charge_points()) == 1
+    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).charge_points()) == []
+    assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).gaps()) == []
     assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09")) == []
     assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09"))) == []
-    assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", 2023, 9)) == []
+    assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", month)) == []
 
 
 def _scanned(step: str) -> str | None:

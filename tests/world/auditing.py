@@ -1,5 +1,6 @@
 """The audit of one month beside the views that look at everything."""
 
+from shocpp.language.month import Month
 from shocpp.store.books import audit
 from shocpp.store.database import Database
 
@@ -14,12 +15,12 @@ def assert_months_tell_the_same(db: Database) -> None:
             " ORDER BY charge_point_id",
             (year, month),
         ).fetchall()
-        alone = audit.MonthAudit(db, year, month)
+        alone = audit.MonthAudit(db, Month(year, month))
         assert alone.charge_points() == told, (year, month)
         gaps = db.execute(
             "SELECT uncovered.gap, from_wh, to_wh, after_ms, before_ms, dismissed FROM uncovered"
             " WHERE month = ?",
-            (f"{year:04}-{month:02}",),
+            (Month(year, month).name,),
         ).fetchall()
         found = [
             (gap.number, gap.from_wh, gap.to_wh, gap.after_ms, gap.before_ms, gap.dismissed)

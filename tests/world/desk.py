@@ -17,6 +17,7 @@ from shocpp.bookkeeping.review import Decider
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
+from shocpp.language.month import Month
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.formats import chunks
@@ -182,7 +183,7 @@ class Office(Desk):
 
     def statement(self, year: int = 2023, month: int = 9) -> Statement:
         """Return the statement of a month."""
-        return month_statement(self.db, self.settings, year, month)
+        return month_statement(self.db, self.settings, Month(year, month))
 
     def rows(self, statement: Statement) -> list[StatementRow]:
         """Return the records of a statement."""

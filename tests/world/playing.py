@@ -59,6 +59,7 @@ from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
+from shocpp.language.month import Month
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
 from shocpp.reports.formats import chunks
 from shocpp.reports.month import month_statement
@@ -266,8 +267,8 @@ class Play:
             return self._count_files, fact[7:], fact[7:].__eq__
         if fact.startswith("summary "):
             line = " ".join(fact[17:].split())
-            year, month = int(fact[8:12]), int(fact[13:15])
-            return lambda: self._summary(year, month), line, lambda text: line in text.split("\n")
+            month = Month.parse(fact[8:15].replace(" ", "-"))
+            return lambda: self._summary(month), line, lambda text: line in text.split("\n")
         sql, _, rows = (filled(fact, self._captured)).rpartition(" => ")
         expected = "none" if rows == "none" else "\n".join(_compact_rows(rows))
         pattern = pattern_of(expected, {})
@@ -284,9 +285,9 @@ class Play:
         records = [json.loads(file.read_text()) for file in self._home.record_files()]
         return str([record["charge_point_id"] for record in records].count(self._identity))
 
-    def _summary(self, year: int, month: int) -> str:
+    def _summary(self, month: Month) -> str:
         with open_database(self._home.database) as db:
-            statement = month_statement(db, self._home.settings, year, month)
+            statement = month_statement(db, self._home.settings, month)
             text = b"".join(chunks(db, statement, "text", "de")).decode()
         return "\n".join(" ".join(line.split()) for line in text.splitlines())
 

@@ -5,15 +5,16 @@ import sys
 
 import click
 
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
+from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors, user_name
 from shocpp.interfaces.lines import one_line
+from shocpp.language.month import Month
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 
 
 @click.command(context_settings=HELP)
-@click.argument("year", type=click.IntRange(2000, 2099))
-@click.argument("month", type=click.IntRange(1, 12))
+@click.argument("year", type=YEAR)
+@click.argument("month", type=MONTH_NUMBER)
 @click.option(
     "--by", default=user_name, metavar="NAME", help="The person who closes it; by default you."
 )
@@ -40,7 +41,7 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     with open_database(settings.database) as db:
         # A month may be larger than memory.
         db.sort_on_disk()
-        closing, notes = close(db, settings, year, month, by, unpriced=unpriced)
+        closing, notes = close(db, settings, Month(year, month), by, unpriced=unpriced)
         # Made from the snapshot, so that the file has the bytes of every later reprint.
         write_text_file(db, settings, closed_statement(closing))
     click.echo(

@@ -36,6 +36,10 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
 )
 """The exit code of each error: 78 is EX_CONFIG of sysexits.h, 2 is wrong usage as in click."""
 
+YEAR = click.IntRange(2000, 2099)
+MONTH_NUMBER = click.IntRange(1, 12)
+"""The types of the arguments YEAR and MONTH of a command."""
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 charger_option = click.option(

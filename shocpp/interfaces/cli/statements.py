@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shocpp.clock import now_ms
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.interfaces.lines import one_line
+from shocpp.language.month import Month
 from shocpp.settings import LANGUAGES, Settings, read_settings
 from shocpp.store.database import Database, open_database
 
@@ -23,13 +25,11 @@ if TYPE_CHECKING:
 # test compares the two.
 FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 
-_YEAR = click.IntRange(2000, 2099)
-
 
 @click.command(context_settings=HELP)
-@click.argument("year", type=_YEAR, required=False)
-@click.argument("month", type=click.IntRange(1, 12), required=False)
-@click.option("--year", "whole_year", type=_YEAR, metavar="YEAR", help="All months of a year.")
+@click.argument("year", type=YEAR, required=False)
+@click.argument("month", type=MONTH_NUMBER, required=False)
+@click.option("--year", "whole_year", type=YEAR, metavar="YEAR", help="All months of a year.")
 @click.option("--account", metavar="NAME", help="Only this account.")
 @click.option(
     "--format",
@@ -96,12 +96,12 @@ def summary(
             return
         if year is None or month is None:
             raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
-        statements = _Statements(db, settings, year, month, language)
+        statements = _Statements(db, settings, Month(year, month), language)
         if send:
             from shocpp.interfaces.delivery.dispatch import DeliveryOptions
 
             _require(output is None, "--send and -o exclude each other; use one of them")
-            order = DeliveryOptions(year, month, account, format_name, lang, to)
+            order = DeliveryOptions(Month(year, month), account, format_name, lang, to)
             sys.exit(0 if statements.send(order) else 1)
         elif account is None and (format_name == "pdf" or (output is not None and output.is_dir())):
             statements.write_all(format_name or "text", output)
@@ -161,15 +161,13 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
 class _Statements:
     """The statements of one month: the one of all accounts, and one of each account."""
 
-    def __init__(
-        self, db: Database, settings: Settings, year: int, month: int, language: str
-    ) -> None:
+    def __init__(self, db: Database, settings: Settings, month: Month, language: str) -> None:
         from shocpp.reports.month import month_statement
 
         self._db = db
         self._settings = settings
         self._language = language
-        self._whole = month_statement(db, settings, year, month)
+        self._whole = month_statement(db, settings, month)
 
     def print(self, account: str | None, format_name: str, output: Path | None) -> None:
         """Write one statement to a file or to stdout.
@@ -190,9 +188,7 @@ class _Statements:
         """Write a statement for each account into a folder, by default the accounting folder."""
         from shocpp.reports.formats import chunks, file_name, write
 
-        folder = folder or self._settings.accounting_folder.joinpath(
-            f"{self._whole.year:04}", f"{self._whole.month:02}"
-        )
+        folder = folder or self._settings.accounting_folder / self._whole.period.slashed
         _require(
             not folder.exists() or folder.is_dir(),
             f"{folder} is a file, but each account gets a PDF; name a folder, or use --account",
@@ -214,11 +210,10 @@ class _Statements:
         Returns True if every recipient has accepted. Raises UsageError if the month is not over.
         """
         from shocpp.interfaces.delivery.dispatch import Delivery
-        from shocpp.reports.month import is_over
 
         _require(
-            is_over(self._settings, order.year, order.month),
-            f"{order.year:04}-{order.month:02} is not over, so its statements will change; to "
+            order.month.is_over(now_ms(), self._settings.zone),
+            f"{order.month.name} is not over, so its statements will change; to "
             "print them, leave out --send",
         )
         # Before any PDF is made: a missing setting or a wrong address ends the command at once.

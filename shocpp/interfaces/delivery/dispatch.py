@@ -16,7 +16,7 @@ from shocpp.interfaces.delivery.documents import Document
 from shocpp.interfaces.delivery.mail import Message, messages_for, send_all, sender_of
 from shocpp.interfaces.delivery.webhook import DocumentDescription, post_all
 from shocpp.interfaces.lines import one_line
-from shocpp.reports.month import name_of
+from shocpp.language.month import Month
 from shocpp.settings import Settings
 
 WEBHOOK = "webhook"
@@ -26,8 +26,7 @@ WEBHOOK = "webhook"
 class DeliveryOptions(NamedTuple):
     """The options of a delivery; None and an empty `to` are options that were not given."""
 
-    year: int
-    month: int
+    month: Month
     account: str | None
     format_name: str | None
     language: str | None
@@ -42,9 +41,7 @@ class DeliveryOptions(NamedTuple):
             *(("--to", recipient) for recipient in self.to),
         )
         words = [word for option, value in options if value is not None for word in (option, value)]
-        return shlex.join(
-            ["shocpp-summary", f"{self.year:04}", f"{self.month:02}", *words, "--send"]
-        )
+        return shlex.join(["shocpp-summary", *self.month.name.split("-"), *words, "--send"])
 
 
 class Outcome(NamedTuple):
@@ -115,7 +112,7 @@ class Delivery:
 
         Raises ConfigError if there is no mail, and no webhook either.
         """
-        month = f"{self._order.year:04}/{self._order.month:02}"
+        month = self._order.month.slashed
         every = () if whole is None else (whole, *(document for _, document in statements))
         own = [(account, (document,)) for account, document in statements]
         messages, without_address = messages_for(self._file, month, own, every, language)
@@ -138,7 +135,7 @@ class Delivery:
         """Post statements to the webhook if it is wanted, and yield the outcome of each."""
         if not self._by_webhook:
             return
-        month = name_of(self._order.year, self._order.month)
+        month = self._order.month.name
         format_name = self._order.format_name or "pdf"
         filed = [
             (document, DocumentDescription(month, account, format_name))

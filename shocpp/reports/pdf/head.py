@@ -4,9 +4,9 @@ The texts of prices and chargers are also used by the foot.
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
-from shocpp.language.dates import day, day_and_time, local_datetime, month_name
+from shocpp.language.dates import day, day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, percent
 from shocpp.reports.pdf.layout import Fact, draw_facts, draw_letterhead
 from shocpp.reports.pdf.page import Sheet
@@ -25,7 +25,7 @@ def title_of(subject: Subject) -> str:
     """Return the title of a statement, with its month and year."""
     statement = subject.statement
     return subject.label(
-        "title", month=month_name(statement.month, subject.language), year=f"{statement.year:04}"
+        "title", month=statement.period.spelled(subject.language), year=f"{statement.year:04}"
     )
 
 
@@ -42,10 +42,7 @@ def _period_and_chargers(subject: Subject) -> Iterator[Fact]:
     More than MOST_CHARGERS chargers are described in the foot instead.
     """
     statement, language = subject.statement, subject.language
-    first = date(statement.year, statement.month, 1)
-    last = date(statement.year + statement.month // 12, statement.month % 12 + 1, 1) - timedelta(
-        days=1
-    )
+    first, last = statement.period.first_day, statement.period.last_day
     period = subject.label("from_to", first=day(first, language), last=day(last, language))
     yield subject.label("period"), [period]
     chargers = statement.chargers

@@ -8,8 +8,9 @@ from functools import partial
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from shocpp.language.dates import day_and_time, local_datetime, month_name
+from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
+from shocpp.language.month import Month
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
 from shocpp.reports.pdf.labels import Label, label_in
@@ -137,7 +138,7 @@ class _Months:
 
     def _month_cells(self, line: Line) -> dict[str, str]:
         """Return the cells with the name of a month and the number of its closing."""
-        month = month_name(int(line.month[5:]), self._language)
+        month = Month.parse(line.month).spelled(self._language)
         number = line.closed
         closing = self._label("closing_open") if number is None else self._label("closing", number)
         return {"month_": month, "closing_": closing}

@@ -11,6 +11,7 @@ import json
 import re
 from typing import NamedTuple
 
+from shocpp.language.month import Month
 from shocpp.store.database import Database
 
 
@@ -60,11 +61,10 @@ _GAP = (
 class MonthAudit:
     """The audit of a month of local time."""
 
-    def __init__(self, db: Database, year: int, month: int) -> None:
+    def __init__(self, db: Database, month: Month) -> None:
         """Find the first claims that the month depends on; the methods then read from these."""
-        self._db, self._year, self._month = db, year, month
-        self._name = f"{year:04}-{month:02}"
-        self._since = json.dumps(list(since(db, self._name).items()))
+        self._db, self._month = db, month
+        self._since = json.dumps(list(since(db, month.name).items()))
 
     def charge_points(self) -> list[Audited]:
         """Return the audit of each Charge Point with claims in the month."""
@@ -72,7 +72,7 @@ class MonthAudit:
             f"{_views_since(self._db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
             " under_review_wh, gap_wh, overlap_wh, restarts FROM audit"
             " WHERE year = ? AND month = ? ORDER BY charge_point_id",
-            (self._since, self._year, self._month),
+            (self._since, *self._month),
         )
         return [Audited(*row) for row in rows.fetchall()]
 
@@ -80,7 +80,7 @@ class MonthAudit:
         """Return the gaps of the month by Charge Point, in the order of their times."""
         rows = self._db.execute(
             f"{_views_since(self._db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
-            (self._since, self._name),
+            (self._since, self._month.name),
         )
         return [Gap(*row) for row in rows.fetchall()]
 

@@ -4,7 +4,7 @@ A record is never changed, except for the time its file was written (`exported_m
 human is a record of its own, which names the one it replaces.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.booking import Record
 from shocpp.store.books import prices, signed_values
@@ -46,6 +46,11 @@ class RecordLocation(NamedTuple):
     month: str
     local_time: str
     file_name: str
+
+    @classmethod
+    def at(cls, local_time: str, file_name: str) -> Self:
+        """Return the location of a record at a local time such as `2026-10-01 09:10:00`."""
+        return cls(local_time[:7], local_time, file_name)
 
 
 class Origin(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shocpp.language.month import Month
 from shocpp.store.books import prices
 from shocpp.store.database import Database
 
@@ -184,17 +185,16 @@ def charge_points_of(db: Database, month: str) -> list[str]:
     return [name for (name,) in rows.fetchall()]
 
 
-def first_month(db: Database) -> str | None:
-    """Return the first month (YYYY-MM) that has a record, or None."""
+def first_month(db: Database) -> Month | None:
+    """Return the first month that has a record, or None."""
     (month,) = db.execute("SELECT min(month) FROM accounting_record").fetchone()
-    return None if month is None else str(month)
+    return None if month is None else Month.parse(month)
 
 
-def months(db: Database, year: int) -> list[int]:
-    """Return the months (1..12) of a year that have records."""
+def months(db: Database, year: int) -> list[Month]:
+    """Return the months of a year that have records, in order."""
     rows = db.execute(
-        "SELECT DISTINCT CAST(substr(month, 6) AS INTEGER) FROM accounting_record"
-        " WHERE month BETWEEN ? AND ? ORDER BY 1",
-        (f"{year:04}-01", f"{year:04}-12"),
+        "SELECT DISTINCT month FROM accounting_record WHERE month BETWEEN ? AND ? ORDER BY 1",
+        (Month(year, 1).name, Month(year, 12).name),
     )
-    return [month for (month,) in rows.fetchall()]
+    return [Month.parse(month) for (month,) in rows.fetchall()]

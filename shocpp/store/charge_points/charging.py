@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from shocpp.language.month import Month
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
@@ -135,11 +136,11 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
     return [power for _, power in sorted(latest.items())]
 
 
-def month_wh(db: Database, account: str, year: int, month: int) -> int | None:
+def month_wh(db: Database, account: str, month: Month) -> int | None:
     """Return the Wh booked to an account in a month, 0 without any; None for an unknown account."""
     row = db.execute(
         "SELECT wh FROM monthly_consumption WHERE account = ? AND period = ?",
-        (account, f"{year:04}-{month:02}"),
+        (account, month.name),
     ).fetchone()
     if row is not None:
         return int(row[0])
