@@ -10,17 +10,15 @@ from typing import NamedTuple
 from shocpp.bookkeeping.posting import Posting
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Entry
 from shocpp.configuration.tags import TagsFile
-from shocpp.ledger.accounts import Accounts, effective_id_tag, id_tag_key
+from shocpp.ledger.accounts import Accounts, effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
-from shocpp.ledger.matching import Match, match_stop, stop_key
+from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ledger.transactions import decide_start
+from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import (
     AuthorizationRequested,
     MeterValuesReported,
     Reading,
-    TransactionStarted,
-    TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.identity import identity_key
@@ -116,33 +114,30 @@ class Billing:
 
     def authorize(self, frame: ReceivedFrame, asked: AuthorizationRequested) -> Payload:
         """Return the confirmation of an Authorize (OCPP 1.6 §4.1)."""
-        id_tag = effective_id_tag(asked.id_tag, frame.entry.default_tag)
+        id_tag = effective_id_tag(id_tag_of(asked.id_tag), frame.entry.default_tag)
         card = self._accounts_in_force().card(id_tag, frame.received_ms)
         status = card.status
         # At this charger the open transaction may be the one that the charger is about to stop.
         is_single = status == "Accepted" and not card.concurrent
-        if is_single and transactions.is_charging(self._db, id_tag_key(id_tag), frame.charge_point):
+        if is_single and transactions.is_charging(self._db, id_tag.key, frame.charge_point):
             status = "ConcurrentTx"
         return {"idTagInfo": {"status": status}}
 
-    def start(self, frame: ReceivedFrame, started: TransactionStarted) -> Payload:
+    def start(self, frame: ReceivedFrame, start: KeyedStart) -> Payload:
         """Write a new transaction, or count a repeated start (OCPP 1.6 §4.8).
 
         Returns the confirmation. A repeat gets the transaction id of the first one.
         """
         self._open_rows.clear()
-        default_tag = frame.entry.default_tag
-        id_tag = effective_id_tag(started.id_tag, default_tag)
-        card = self._accounts_in_force().card(id_tag, frame.received_ms)
-        rows = transactions.rows_for_start(
-            self._db, frame.charge_point, started, id_tag, is_single=not card.concurrent
-        )
-        decision = decide_start(started, card, rows, default_tag)
+        start = start.with_default_tag(frame.entry.default_tag)
+        card = self._accounts_in_force().card(start.id_tag, frame.received_ms)
+        rows = transactions.rows_for_start(self._db, frame.charge_point, start, card)
+        decision = decide_start(start, card, rows)
         if decision.repeat_of is not None:
             transactions.count_repeated_start(self._db, decision.repeat_of)
         else:
             transactions.record_start(
-                self._db, frame.charge_point, started, decision, frame.received_ms
+                self._db, frame.charge_point, start, decision, frame.received_ms
             )
             log.info(
                 "%s: transaction %d begins, %s (%s): card %s of %s",
@@ -158,38 +153,39 @@ class Billing:
             "transactionId": decision.transaction_id,
         }
 
-    def stop(self, frame: ReceivedFrame, stopped: TransactionStopped) -> Payload:
+    def stop(self, frame: ReceivedFrame, stop: KeyedStop) -> Payload:
         """Book a stop, count a repeat, or put it under review (OCPP 1.6 §4.10).
 
         Returns the confirmation; a stop is never refused. With an idTag it holds the status of the
         card.
         """
         accounts = self._accounts_in_force()
-        card = accounts.card(stopped.id_tag, frame.received_ms) if stopped.id_tag else None
+        id_tag = stop.id_tag
+        card = accounts.card(id_tag, frame.received_ms) if id_tag and id_tag.text else None
         is_known = card is not None and card.account_index != UNASSIGNED_INDEX
         rows = stops.RowsForStop(
             self._db,
             frame.charge_point,
-            stopped,
+            stop,
             card.account_index if card and is_known else None,
             accounts.names_by_index,
             frame.received_ms,
         )
         # `rows` reads from the database only the rows that the decision asks for.
-        match = match_stop(stopped, rows, frame.received_ms)
+        match = match_stop(stop, rows, frame.received_ms)
         if match.repeat_of is not None:
             stops.count_repeated_stop(self._db, match.repeat_of)
         else:
-            self._book(frame, stopped, match, len(rows.known))
+            self._book(frame, stop, match, len(rows.known))
         return {} if card is None else {"idTagInfo": {"status": card.status}}
 
-    def stop_for_review(self, frame: ReceivedFrame, stopped: TransactionStopped) -> Payload:
+    def stop_for_review(self, frame: ReceivedFrame, stop: KeyedStop) -> Payload:
         """Put a stop that cannot be booked under review, with its whole frame.
 
         Its transaction stays open. This is the last resort, so it reads as few rows as possible.
         """
         # Readings and signed values may be why the booking failed: they stay in the frame's text.
-        bare = stopped._replace(meter_stop_wh=None, readings=(), signed=())
+        bare = keyed_stop(stop.fact._replace(meter_stop_wh=None, readings=(), signed=()))
         known = stops.stops_alike(self._db, frame.charge_point, bare)
         if known:
             stops.count_repeated_stop(self._db, known[-1].row)
@@ -198,14 +194,12 @@ class Billing:
             self._book(frame, bare, match, 0)
         return {}
 
-    def _book(
-        self, frame: ReceivedFrame, stopped: TransactionStopped, match: Match, alike: int
-    ) -> None:
+    def _book(self, frame: ReceivedFrame, stop: KeyedStop, match: Match, alike: int) -> None:
         """Write a stop and its accounting record.
 
         `alike` is the number of earlier stops with the same key that are not repeats.
         """
-        db = self._db
+        db, stopped = self._db, stop.fact
         transaction = match.closes or match.follows
         row = transaction.row if transaction else None
         connector_id = transaction.connector_id if transaction else 0
@@ -220,10 +214,10 @@ class Billing:
         self._add_readings(frame, connector_id, row, stopped.readings)
         self._readings.write()
         record = book_stop(
-            stopped,
+            stop,
             match,
             readings=samples,
-            overlapping=stops.overlapping(db, frame.charge_point, stopped, match),
+            overlapping=stops.overlapping(db, frame.charge_point, stop, match),
             cap_wh=frame.entry.cap_wh,
             now_ms=frame.received_ms,
         )
@@ -240,7 +234,7 @@ class Billing:
         # A human who decides needs the whole message, also after its frame is purged.
         whole_frame = frame.text if record.review else None
         stop_row = stops.record_stop(
-            db, frame.charge_point, stopped, match, frame.received_ms, whole_frame
+            db, frame.charge_point, stop, match, frame.received_ms, whole_frame
         )
         signed_at = Attachment(frame.charge_point, connector_id, row, stop_row)
         signed_values.record(db, signed_at, stopped.signed, frame.received_ms)
@@ -248,7 +242,7 @@ class Billing:
             transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
         # The same stop must always give the same file name, also in a rebuilt database. A charger
         # without a clock sends equal stops that are no repeats: their number tells them apart.
-        name_parts = (stop_key(stopped), alike) if alike else (stop_key(stopped),)
+        name_parts = (stop.natural_key, alike) if alike else (stop.natural_key,)
         identity = identity_key(frame.charge_point_id)
         origin = Origin(frame.charge_point, stop_row, row)
         self._posting.post(origin, record, frame.received_ms, identity, *name_parts)

@@ -3,12 +3,19 @@
 A `token` identifies a connection: a Charge Point that connects again gets another one.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple, TypeGuard
 
+from shocpp.ledger.matching import KeyedStop, keyed_stop
+from shocpp.ledger.transactions import KeyedStart, keyed_start
 from shocpp.ocpp.connection import Answered, Event, Ignored, Repeated, Reported
-from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
+from shocpp.ocpp.facts import Fact, MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points.admissions import RefusedAttempts
+
+KeyedFact = KeyedStart | KeyedStop | Fact
+"""A fact with the keys that its writing needs: those of a start or a stop are computed once."""
 
 
 class Connect(NamedTuple):
@@ -59,7 +66,8 @@ class Disconnect(NamedTuple):
     token: str
 
 
-class Receive(NamedTuple):
+@dataclass(frozen=True)
+class Receive:
     """A frame was received. The result is the text of the answer, None without one, or Failed.
 
     `charge_point_id` is None until the connection has an identity. `event` is the parsed frame.
@@ -70,6 +78,14 @@ class Receive(NamedTuple):
     text: str
     received_ms: int
     event: Event
+
+    @cached_property
+    def fact(self) -> KeyedFact | None:
+        """The fact that the frame reports, a start or a stop with its keys; None without one."""
+        fact = self.event.fact if isinstance(self.event, Reported) else None
+        if isinstance(fact, TransactionStarted):
+            return keyed_start(fact)
+        return keyed_stop(fact) if isinstance(fact, TransactionStopped) else fact
 
 
 class Send(NamedTuple):
@@ -136,10 +152,6 @@ def may_be_delayed(job: Job) -> bool:
 
 def is_energy(job: Job) -> TypeGuard[Receive]:
     """Return True if the result of a job promises that energy is on disk (fsync)."""
-    return (
-        isinstance(job, Receive)
-        and isinstance(job.event, Reported)
-        and isinstance(
-            job.event.fact, TransactionStarted | TransactionStopped | MeterValuesReported
-        )
+    return isinstance(job, Receive) and isinstance(
+        job.fact, KeyedStart | KeyedStop | MeterValuesReported
     )

@@ -13,7 +13,8 @@ from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.jobs import Claim, Failed, Receive, Send, Settle
 from shocpp.bookkeeping.takeovers import Holders
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, AllowlistFile, Entry
-from shocpp.ledger.transactions import has_clock
+from shocpp.ledger.matching import KeyedStop
+from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
     AuthorizationRequested,
@@ -24,8 +25,6 @@ from shocpp.ocpp.facts import (
     ProgressReported,
     SecurityEventReported,
     StatusReported,
-    TransactionStarted,
-    TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.identity import identity_key
@@ -64,8 +63,8 @@ class Messages:
         self._allowlist: Allowlist | None = None
         self._write_fact_of: dict[type, WriteFact] = {
             AuthorizationRequested: billing.authorize,
-            TransactionStarted: billing.start,
-            TransactionStopped: billing.stop,
+            KeyedStart: billing.start,
+            KeyedStop: billing.stop,
             MeterValuesReported: billing.meter_values,
             Booted: self._boot,
             StatusReported: self._notification(notifications.record_status),
@@ -104,9 +103,9 @@ class Messages:
                 return Failed(
                     "an earlier message of this connection could not be written", unavailable=False
                 )
-            if self._is_out_of_turn(job, event.fact, now_ms):
+            if self._is_out_of_turn(job, now_ms):
                 return Failed("a newer connection has replaced this one", unavailable=False)
-            return self._report(job, event, now_ms, self._write_fact_of[type(event.fact)])
+            return self._report(job, event, now_ms, self._write_fact_of[type(job.fact)])
         # Without a fact there is no answer to promise: such frames are taken in any order.
         row = self._sender_row(job, now_ms)
         action = event.action if isinstance(event, Answered) else ""
@@ -136,9 +135,9 @@ class Messages:
         # A CallError burns one of the charger's few attempts (OCPP 1.6 §3.7.1), and a hang-up
         # makes it send the same message again for ever. So both of these are acknowledged.
         if isinstance(job.event, Reported):
-            if isinstance(job.event.fact, TransactionStopped):
+            if isinstance(job.fact, KeyedStop):
                 return self._report(job, job.event, now_ms, self._billing.stop_for_review)
-            if isinstance(job.event.fact, MeterValuesReported):
+            if isinstance(job.fact, MeterValuesReported):
                 return self._report(job, job.event, now_ms, lambda _frame, _fact: None)
         raise ValueError("there is no other way to write this message")
 
@@ -156,7 +155,7 @@ class Messages:
         number = self._batch.add_frame(row, "in", event.action, job.received_ms, job.text)
         name = self._holders.charge_point_id(job.token, job.charge_point_id) or ""
         frame = ReceivedFrame(row, name, number, job.text, job.received_ms, self._entry(name))
-        decided = write_fact(frame, event.fact)
+        decided = write_fact(frame, job.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
@@ -173,20 +172,15 @@ class Messages:
         self._batch.note_last_seen(row, job.received_ms)
         return row
 
-    def _is_out_of_turn(self, job: Receive, fact: object, now_ms: int) -> bool:
+    def _is_out_of_turn(self, job: Receive, now_ms: int) -> bool:
         """Return True if a newer connection may have sent this start or stop before.
 
         Only a fact without a plausible time depends on the order: any other time distinguishes a
         repeat from a new transaction. The charger repeats an unanswered message (OCPP 1.6
         §3.7.1).
         """
-        if isinstance(fact, TransactionStarted):
-            is_timed = has_clock(fact.started_ms)
-        elif isinstance(fact, TransactionStopped):
-            is_timed = has_clock(fact.stopped_ms)
-        else:
-            return False
-        if is_timed:
+        fact = job.fact
+        if not isinstance(fact, KeyedStart | KeyedStop) or fact.has_clock:
             return False
         name = self._holders.charge_point_id(job.token, job.charge_point_id) or ""
         row = self._batch.charge_point_row(name, now_ms)

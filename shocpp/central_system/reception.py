@@ -14,6 +14,7 @@ so. Two rules:
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 from shocpp.admission.decision import NAME_TAKEN
@@ -124,7 +125,7 @@ class Reception:
         held_jobs, conversation.held_jobs = conversation.held_jobs, None
         # In the order of receipt, and before any frame that is read from now on.
         for slot, held_job in held_jobs or ():
-            identified_job = held_job._replace(charge_point_id=result.charge_point_id)
+            identified_job = replace(held_job, charge_point_id=result.charge_point_id)
             self._submit(identified_job, conversation, slot)
 
     def _name(self, conversation: Conversation, charge_point_id: str) -> None:

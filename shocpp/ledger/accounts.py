@@ -39,9 +39,21 @@ def id_tag_key(id_tag: str) -> str:
     return id_tag.translate(_SEPARATORS).casefold()
 
 
-def effective_id_tag(id_tag: str, default_tag: str | None) -> str:
+class IdTag(NamedTuple):
+    """An id tag as a charger or a file spells it, and its `id_tag_key`."""
+
+    text: str
+    key: str
+
+
+def id_tag_of(text: str) -> IdTag:
+    """Return an id tag with its key."""
+    return IdTag(text, id_tag_key(text))
+
+
+def effective_id_tag(sent: IdTag, default_tag: str | None) -> IdTag:
     """Return the id tag that a charger sent, or its default tag if it sent none and has one."""
-    return id_tag if default_tag is None or id_tag_key(id_tag) else default_tag
+    return sent if default_tag is None or sent.key else id_tag_of(default_tag)
 
 
 class Account(NamedTuple):
@@ -81,15 +93,14 @@ class Accounts(NamedTuple):
     ignored: tuple[str, ...] = ()
     """The unknown keys, each with its account: perhaps a misspelled "expires"."""
 
-    def card(self, id_tag: str, now_ms: int) -> Card:
+    def card(self, id_tag: IdTag, now_ms: int) -> Card:
         """Return the account and the status of an id tag at this time."""
-        key = id_tag_key(id_tag)
-        account = self.by_id_tag.get(key)
+        account = self.by_id_tag.get(id_tag.key)
         # Not refused: the charger may charge all the same, and then its energy must be booked.
         if account is None:
             return UNKNOWN_CARD
         status = "Accepted"
-        if key in account.blocked:
+        if id_tag.key in account.blocked:
             status = "Blocked"
         elif account.expires_ms is not None and account.expires_ms <= now_ms:
             status = "Expired"

@@ -1,8 +1,8 @@
 """The accounting record of a StopTransaction (pure).
 
-    start    transactions.decide_start(fact, card, rows)    a repeat, or a new transaction
-    stop     matching.match_stop(fact, rows)                the transaction that it ends
-             book_stop(fact, match, readings, …)            the record, booked or under review
+    start    transactions.decide_start(start, card, rows)    a repeat, or a new transaction
+    stop     matching.match_stop(stop, rows, now_ms)         the transaction that it ends
+             book_stop(stop, match, readings, …)             the record, booked or under review
 
 The writer reads the rows for a decision and writes the decision in one BEGIN IMMEDIATE. The
 confirmation leaves after its commit (invariant I1). Energy is never negative and never dropped
@@ -12,7 +12,7 @@ confirmation leaves after its commit (invariant I1). Energy is never negative an
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shocpp.ledger.matching import Match
+from shocpp.ledger.matching import KeyedStop, Match
 from shocpp.ledger.meter_values import charging_s, power_wh
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
 from shocpp.ledger.transaction_id import unpack
@@ -92,7 +92,7 @@ class Record(NamedTuple):
 
 
 def book_stop(
-    stopped: TransactionStopped,
+    stop: KeyedStop,
     match: Match,
     *,
     readings: Iterable[Reading] = (),
@@ -107,7 +107,7 @@ def book_stop(
     cap_wh         the energy above which the record waits for a review
     now_ms         the time of receipt
     """
-    overlapping, readings = tuple(overlapping), tuple(readings)
+    stopped, overlapping, readings = stop.fact, tuple(overlapping), tuple(readings)
     transaction = match.closes or match.follows
     flags = [*match.flags, *stopped.flags]
     if transaction and DEFAULT_TAG_USED in transaction.flags:
@@ -135,7 +135,7 @@ def book_stop(
     duration_s = _duration_s(stopped, started_ms)
     if duration_s is not None and consumed_wh > MOST_W * max(duration_s, SHORTEST_S) // 3600:
         reviews.append("more than a charger can deliver in the time")
-    stopped_ms = _stop_time(stopped, started_ms, now_ms, flags)
+    stopped_ms = _stop_time(stop, started_ms, now_ms, flags)
     return Record(
         account_index=transaction.account_index if transaction else match.account_index,
         account=transaction.account if transaction else match.account,
@@ -281,12 +281,10 @@ def _energy(
     return end_wh, grown.wh
 
 
-def _stop_time(
-    stopped: TransactionStopped, started_ms: int | None, now_ms: int, flags: list[str]
-) -> int:
+def _stop_time(stop: KeyedStop, started_ms: int | None, now_ms: int, flags: list[str]) -> int:
     """Return the charger's stop time if it is plausible, else the time of receipt."""
-    stopped_ms = stopped.stopped_ms
-    if stopped_ms is not None and has_clock(stopped_ms):
+    stopped_ms = stop.fact.stopped_ms
+    if stopped_ms is not None and stop.has_clock:
         after_start = started_ms is None or started_ms <= stopped_ms
         # Our own clock may be unset too. Then the charger's time counts.
         not_ahead = stopped_ms <= now_ms + CLOCK_AHEAD_MS or not has_clock(now_ms)

@@ -15,7 +15,7 @@ All rows are of the stop's own Charge Point, so no other one can close a transac
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
-from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
+from shocpp.ledger.accounts import UNASSIGNED, IdTag, id_tag_key, id_tag_of
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ledger.transaction_id import INT32_MAX, SHARE, UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import Transaction, has_clock, natural_key
@@ -101,69 +101,82 @@ class Match(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
-def stop_key(stopped: TransactionStopped) -> str:
-    """Return the natural key of a stop at its Charge Point: id, timestamp, meter reading.
+class KeyedStop(NamedTuple):
+    """A StopTransaction with its keys, which are computed once and go with it to the store.
 
-    The id is the number if it is one, else the text as sent.
+    natural_key      its natural key at its Charge Point
+    anonymous_key    the natural key without the id
+    is_anonymous     True if its id names no transaction (-1 or 0)
+    id_tag           the id tag of the card that stopped it, or None
+    has_clock        True if its time comes from a clock that was set
+    """
+
+    fact: TransactionStopped
+    natural_key: str
+    anonymous_key: str
+    is_anonymous: bool
+    id_tag: IdTag | None
+    has_clock: bool
+
+
+def keyed_stop(stopped: TransactionStopped) -> KeyedStop:
+    """Return a stop with its keys.
+
+    The natural key holds the id, the timestamp and the meter reading. The id is the number if it is
+    one, else the text as sent.
     """
     sent_id = stopped.transaction_id
-    parts = (
-        stopped.transaction_id_text if sent_id is None else str(sent_id),
-        stopped.stopped_text,
-        stopped.meter_stop_wh,
-    )
+    id_tag = None if stopped.id_tag is None else id_tag_of(stopped.id_tag)
+    is_anonymous = sent_id in (-1, 0)
+    # MicroOcpp sends the same stop first with its id and then with -1.
+    without_id = (stopped.stopped_text, stopped.meter_stop_wh)
     # Two connectors may be stopped offline in one second at one reading. If both send -1, only
     # their cards differ.
-    if is_anonymous(stopped) and stopped.id_tag is not None:
-        return natural_key(*parts, id_tag_key(stopped.id_tag))
-    return natural_key(*parts)
+    card = (id_tag.key,) if is_anonymous and id_tag is not None else ()
+    return KeyedStop(
+        stopped,
+        natural_key(
+            stopped.transaction_id_text if sent_id is None else str(sent_id), *without_id, *card
+        ),
+        natural_key(*without_id),
+        is_anonymous,
+        id_tag,
+        has_clock(stopped.stopped_ms),
+    )
 
 
-def anonymous_stop_key(stopped: TransactionStopped) -> str:
-    """Return the natural key without the id.
-
-    MicroOcpp sends the same stop first with its id and then with -1.
-    """
-    return natural_key(stopped.stopped_text, stopped.meter_stop_wh)
-
-
-def is_anonymous(stopped: TransactionStopped) -> bool:
-    """Return True if the stop's id names no transaction (-1 or 0)."""
-    return stopped.transaction_id in (-1, 0)
-
-
-def match_stop(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Match:
+def match_stop(stop: KeyedStop, rows: StopRows, now_ms: int) -> Match:
     """Return the transaction that a StopTransaction ends, by the first rule with an answer.
 
     `now_ms` is the time of receipt.
     """
     return (
-        _match_known(stopped, rows)
-        or _match_same_id(stopped, rows)
-        or _match_without_id(stopped, rows)
-        or _match_decoded(stopped, rows, now_ms)
+        _match_known(stop, rows)
+        or _match_same_id(stop, rows)
+        or _match_without_id(stop, rows)
+        or _match_decoded(stop, rows, now_ms)
         or Match(unmatched="no transaction matches this stop")
     )
 
 
-def _match_known(stopped: TransactionStopped, rows: StopRows) -> Match | None:
+def _match_known(stop: KeyedStop, rows: StopRows) -> Match | None:
     """Return the stop on file that this one repeats.
 
     A charger without a clock sends equal stops of different transactions. If a later start fits
     this stop, it is no repeat: the next rules find its transaction.
     """
     # The last one, because a charger repeats its newest stop until it is answered.
-    known = next((stop for stop in reversed(rows.known) if _same_stop(stop, stopped)), None)
+    known = next((former for former in reversed(rows.known) if _is_same(former, stop)), None)
     if known is None:
         return None
-    if not has_clock(stopped.stopped_ms):
+    if not stop.has_clock:
         # Transaction messages come in order (OCPP 1.6 §3.7). So a stop after a later start with its
         # id, or on its connector, is not the old stop again. The row ids give the order: our own
         # clock may be set back between the two.
         later = [t for t in rows.unstopped if t.row > known.last_start]
         if any(transaction in rows.same_id for transaction in later):
             return None
-        fitting = [transaction for transaction in later if _fits(transaction, stopped, rows)]
+        fitting = [transaction for transaction in later if _fits(transaction, stop, rows)]
         if any(known.connector_id in (None, t.connector_id) for t in fitting):
             return None
         # The later start is on another connector. Both readings are possible, and each would lose
@@ -173,17 +186,17 @@ def _match_known(stopped: TransactionStopped, rows: StopRows) -> Match | None:
     return Match(repeat_of=known.row)
 
 
-def _same_stop(known: StopOnFile, stopped: TransactionStopped) -> bool:
+def _is_same(former: StopOnFile, stop: KeyedStop) -> bool:
     """Return True if a stop with the same natural key can be the same stop.
 
     Without an id, two connectors stopped in one second at one reading differ by their cards only.
     """
-    if not is_anonymous(stopped) or known.id_tag is None or stopped.id_tag is None:
+    if not stop.is_anonymous or former.id_tag is None or stop.id_tag is None:
         return True
-    return id_tag_key(known.id_tag) == id_tag_key(stopped.id_tag)
+    return id_tag_key(former.id_tag) == stop.id_tag.key
 
 
-def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
+def _match_same_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     """Return the open transaction with this id, or the ended one whose second stop this is.
 
     Several transactions share an id if they are shorter than a kWh, or if the register restarts.
@@ -193,16 +206,16 @@ def _match_same_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
     unstopped = [transaction for transaction in rows.same_id if transaction.state != "stopped"]
     ended = [transaction for transaction in rows.same_id if transaction.state == "stopped"]
     if len(unstopped) > 1:
-        unstopped = [t for t in unstopped if _fits(t, stopped, rows) and _in_time(t, stopped)]
+        unstopped = [t for t in unstopped if _fits(t, stop, rows) and _in_time(t, stop)]
         if len(unstopped) != 1:
             return Match(unmatched="several open transactions have this id")
     # A stop not later than the stop of an ended transaction belongs to that one, unless the open
     # one had begun by then. Without an ended transaction the times decide nothing: go-e sends stop
     # times before the start.
-    is_old = any(_no_later(stopped.stopped_ms, t.stopped_ms) for t in ended)
-    if unstopped and (not is_old or _in_time(unstopped[0], stopped)):
+    is_old = any(_no_later(stop.fact.stopped_ms, t.stopped_ms) for t in ended)
+    if unstopped and (not is_old or _in_time(unstopped[0], stop)):
         return Match(closes=unstopped[0])
-    in_time = [t for t in ended if _in_time(t, stopped)]
+    in_time = [t for t in ended if _in_time(t, stop)]
     return Match(follows=(in_time or ended)[-1], flags=("second stop of its transaction",))
 
 
@@ -211,26 +224,24 @@ def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:
     return moment_ms is not None and other_ms is not None and moment_ms <= other_ms
 
 
-def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | None:
+def _match_without_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     """Return the only transaction that fits a stop whose id names none.
 
     Chargers send -1 or 0 for offline transactions, ids of their own beyond int32, and ids that a
     float32 has rounded.
     """
-    sent = stopped.transaction_id
+    sent = stop.fact.transaction_id
     if sent is not None and 0 < sent <= INT32_MAX:
         # A positive id may be forged or belong to another transaction. It closes one only if it
         # decodes to the same account and nearly the same start.
-        near = [
-            t for t in rows.unstopped if _is_float32_rounding(sent, t) and _fits(t, stopped, rows)
-        ]
+        near = [t for t in rows.unstopped if _is_float32_rounding(sent, t) and _fits(t, stop, rows)]
         if len(near) == 1:
             slip = sent - near[0].transaction_id
             return Match(closes=near[0], flags=(f"id off by {slip}",))
         return None
     # A StopTransaction is the stop of the current transaction rather than of an orphaned one.
     for state in ("open", "orphaned"):
-        fitting = [t for t in rows.unstopped if t.state == state and _fits(t, stopped, rows)]
+        fitting = [t for t in rows.unstopped if t.state == state and _fits(t, stop, rows)]
         if len(fitting) > 1:
             return Match(unmatched="several open transactions fit a stop without an id")
         if fitting:
@@ -238,13 +249,13 @@ def _match_without_id(stopped: TransactionStopped, rows: StopRows) -> Match | No
     return None
 
 
-def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> Match | None:
+def _match_decoded(stop: KeyedStop, rows: StopRows, now_ms: int) -> Match | None:
     """Return account and start of an id that this database does not know.
 
     This is the recovery after a lost database: the id alone holds the account and the start.
     Every condition below protects against billing a forged or foreign id.
     """
-    unpacked = unpack(stopped.transaction_id or 0)
+    unpacked = unpack(stop.fact.transaction_id or 0)
     if unpacked is None:
         return None
     if rows.issued_elsewhere:
@@ -254,7 +265,7 @@ def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> 
         return Match(unmatched="this id was not issued by this ledger")
     start_wh = unpacked.start_kwh * 1000
     # The energy would be booked twice: now by this stop, later by the open transaction's own.
-    if any(start_wh <= t.meter_start_wh <= (stopped.meter_stop_wh or 0) for t in rows.unstopped):
+    if any(start_wh <= t.meter_start_wh <= (stop.fact.meter_stop_wh or 0) for t in rows.unstopped):
         return Match(unmatched="an open transaction lies in what this id claims")
     if rows.card_account not in (None, unpacked.account_index):
         return Match(unmatched="the card belongs to another account than the id")
@@ -269,17 +280,17 @@ def _match_decoded(stopped: TransactionStopped, rows: StopRows, now_ms: int) -> 
     )
 
 
-def _fits(transaction: Transaction, stopped: TransactionStopped, rows: StopRows) -> bool:
+def _fits(transaction: Transaction, stop: KeyedStop, rows: StopRows) -> bool:
     """Return True if the card and the reading of the stop agree with this transaction.
 
     Another card of the same account may stop it (OCPP 1.6 §3.10).
     """
     same_card = (
-        stopped.id_tag is None
-        or id_tag_key(stopped.id_tag) == id_tag_key(transaction.id_tag)
+        stop.id_tag is None
+        or stop.id_tag.key == id_tag_key(transaction.id_tag)
         or rows.card_account == transaction.account_index
     )
-    meter_stop = stopped.meter_stop_wh
+    meter_stop = stop.fact.meter_stop_wh
     grown = (
         meter_stop is None
         or not transaction.start_known
@@ -288,9 +299,9 @@ def _fits(transaction: Transaction, stopped: TransactionStopped, rows: StopRows)
     return same_card and grown
 
 
-def _in_time(transaction: Transaction, stopped: TransactionStopped) -> bool:
+def _in_time(transaction: Transaction, stop: KeyedStop) -> bool:
     """Return True if the transaction began before the stop, or a time is missing."""
-    started_ms, stopped_ms = transaction.started_ms, stopped.stopped_ms
+    started_ms, stopped_ms = transaction.started_ms, stop.fact.stopped_ms
     return started_ms is None or stopped_ms is None or started_ms <= stopped_ms
 
 

@@ -5,10 +5,9 @@ every boot of many chargers and change on every retry of others.
 """
 
 import json
-from functools import lru_cache
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import Card, effective_id_tag, id_tag_key
+from shocpp.ledger.accounts import Card, IdTag, effective_id_tag, id_tag_of
 from shocpp.ledger.transaction_id import pack
 from shocpp.ocpp.facts import TransactionStarted
 
@@ -88,39 +87,53 @@ def has_clock(moment_ms: int | None) -> bool:
     return moment_ms is not None and moment_ms >= CLOCK_SET_SINCE_MS
 
 
-def start_key(started: TransactionStarted) -> str:
-    """Return the natural key of a start at its Charge Point.
+class KeyedStart(NamedTuple):
+    """A StartTransaction with its keys, which are computed once and go with it to the store.
 
-    It holds connector, id tag, meter start and the timestamp as the charger wrote it.
+    natural_key    its natural key at its Charge Point
+    id_tag         the effective id tag: the charger's, or its default tag if it sent none
+    has_clock      True if its time comes from a clock that was set
     """
+
+    fact: TransactionStarted
+    natural_key: str
+    id_tag: IdTag
+    has_clock: bool
+
+    def with_default_tag(self, default_tag: str | None) -> "KeyedStart":
+        """Return this start with the default tag of its Charge Point, if it has no id tag."""
+        id_tag = effective_id_tag(self.id_tag, default_tag)
+        return self if id_tag is self.id_tag else self._replace(id_tag=id_tag)
+
+
+def keyed_start(started: TransactionStarted) -> KeyedStart:
+    """Return a start with its keys.
+
+    The natural key holds connector, id tag, meter start and the timestamp as the charger wrote it.
+    """
+    id_tag = id_tag_of(started.id_tag)
     # The id tag as sent, not the effective one: a changed default tag must not make a repeat new.
-    return natural_key(
-        started.connector_id,
-        id_tag_key(started.id_tag),
-        started.meter_start_wh,
-        started.started_text,
+    key = natural_key(
+        started.connector_id, id_tag.key, started.meter_start_wh, started.started_text
     )
+    return KeyedStart(started, key, id_tag, has_clock(started.started_ms))
 
 
-# A stop needs its keys six times. The cache is typed, because 1 == 1.0 == True in Python.
-@lru_cache(typed=True)
 def natural_key(*parts: object) -> str:
     """Return the parts as one JSON text; equal parts always make an equal key."""
     return _KEYS.encode(parts)
 
 
-def decide_start(
-    started: TransactionStarted, card: Card, rows: StartRows, default_tag: str | None = None
-) -> StartDecision:
+def decide_start(start: KeyedStart, card: Card, rows: StartRows) -> StartDecision:
     """Decide if a StartTransaction is a repeat, and return its id, account and status.
 
     `card` is the card of the effective id tag (OCPP 1.6 §4.8). A repeat gets the id, account and
     status of the first start, even if tags.json has changed since (invariant I7).
     """
-    same = rows.same_key
+    started, same = start.fact, rows.same_key
     # A charger without a clock sends the same key for different transactions. There it is a repeat
     # only while the first one is open.
-    if same is not None and (has_clock(started.started_ms) or same.state == "open"):
+    if same is not None and (start.has_clock or same.state == "open"):
         return StartDecision(
             repeat_of=same.row,
             id_tag=same.id_tag,
@@ -133,10 +146,10 @@ def decide_start(
         )
     taken = {transaction.transaction_id for transaction in rows.unstopped}
     packed = pack(card.account_index, started.meter_start_wh or 0, taken)
-    id_tag, flags = effective_id_tag(started.id_tag, default_tag), list(started.flags)
+    id_tag, flags = start.id_tag.text, list(started.flags)
     if id_tag != started.id_tag:
         flags.append(DEFAULT_TAG_USED)
-    if not has_clock(started.started_ms):
+    if not start.has_clock:
         flags.append("start time implausible")
     if packed.clamped:
         flags.append("start reading does not fit the transaction id")

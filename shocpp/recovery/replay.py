@@ -16,10 +16,10 @@ from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_none
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import UsageError
-from shocpp.ledger.accounts import Account, Accounts, id_tag_key
-from shocpp.ledger.matching import stop_key
+from shocpp.ledger.accounts import Account, Accounts
+from shocpp.ledger.matching import keyed_stop
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import DEFAULT_TAG_USED, start_key
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, KeyedStart, keyed_start
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
@@ -44,13 +44,12 @@ class TagsWithOverride(TagsFile):
         self._key: str | None = None
         self._account: Account | None = None
 
-    def answered(self, id_tag: str | None, account: Account | None = None) -> None:
-        """Give this card this account, or no account, until the next call.
+    def answered(self, key: str | None, account: Account | None = None) -> None:
+        """Give the card with this key this account, or no account, until the next call.
 
-        Without an `id_tag` all cards are as in tags.json.
+        Without a key all cards are as in tags.json.
         """
-        self._key = None if id_tag is None else id_tag_key(id_tag)
-        self._account = account
+        self._key, self._account = key, account
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
         """Return the accounts of tags.json with the answered card."""
@@ -225,26 +224,28 @@ class LedgerReplay:
         self._billing.begin()
         fact, receipt = event.fact, (received.charge_point, received.received_ms)
         if isinstance(fact, TransactionStarted):
-            if (*receipt, start_key(fact)) not in self._closed.starts:
-                self._start(received, fact, _confirmation(frame.answer))
+            start = keyed_start(fact)
+            if (*receipt, start.natural_key) not in self._closed.starts:
+                self._start(received, start, _confirmation(frame.answer))
         elif isinstance(fact, TransactionStopped):
-            if (*receipt, stop_key(fact)) not in self._closed.stops:
-                self._billing.stop(received, fact)
+            stop = keyed_stop(fact)
+            if (*receipt, stop.natural_key) not in self._closed.stops:
+                self._billing.stop(received, stop)
         elif isinstance(fact, MeterValuesReported) and frame.id not in self._closed.frames:
             self._billing.meter_values(received, fact)
         self._billing.write()
 
-    def _start(self, frame: ReceivedFrame, started: TransactionStarted, answer: Payload) -> None:
+    def _start(self, frame: ReceivedFrame, start: KeyedStart, answer: Payload) -> None:
         """Begin a transaction again, with the id, account and status of the stored answer."""
         issued_id = answer.get("transactionId")
-        key = (frame.charge_point, frame.received_ms, start_key(started))
+        key = (frame.charge_point, frame.received_ms, start.natural_key)
         # Not the default tag of today's charge_points.json, but the one of that time.
         effective = self._effective_id_tags.get(key)
         frame = frame._replace(entry=frame.entry._replace(default_tag=effective))
         if isinstance(issued_id, int):
-            id_tag = effective or started.id_tag
-            self._cards.answered(id_tag, self._account(issued_id, id_tag, answer))
-        derived_id = self._billing.start(frame, started)["transactionId"]
+            card_key = start.with_default_tag(effective).id_tag.key
+            self._cards.answered(card_key, self._account(issued_id, card_key, answer))
+        derived_id = self._billing.start(frame, start)["transactionId"]
         # The charger knows the issued id only, and its MeterValues and stop carry that one.
         if isinstance(issued_id, int) and issued_id != derived_id:
             restored.reissue(self._db, frame.charge_point, derived_id, issued_id)
@@ -252,7 +253,7 @@ class LedgerReplay:
         if assigned is not None:
             restored.assign_again(self._db, assigned)
 
-    def _account(self, issued_id: int, id_tag: str, answer: Payload) -> Account | None:
+    def _account(self, issued_id: int, card_key: str, answer: Payload) -> Account | None:
         """Return the account in an issued id, so that the card gets the status of the answer."""
         unpacked = unpack(issued_id)
         if unpacked is None or unpacked.account_index == UNASSIGNED_INDEX:
@@ -261,7 +262,7 @@ class LedgerReplay:
         return Account(
             index,
             self._names.get(index, f"account {index}"),
-            blocked=frozenset({id_tag_key(id_tag)} if status == "Blocked" else ()),
+            blocked=frozenset({card_key} if status == "Blocked" else ()),
             expires_ms=0 if status == "Expired" else None,
             concurrent=status != "ConcurrentTx",
         )

@@ -17,6 +17,7 @@ from shocpp.ledger.accounts import (
     Card,
     effective_id_tag,
     id_tag_key,
+    id_tag_of,
     parse_accounts,
 )
 from tests.world.machine import ROOT
@@ -71,9 +72,9 @@ def test_the_seeds_tags_file_is_read_unchanged() -> None:
     seed = parse_accounts(SEED, "tags.json")
     assert seed.names() == ["company-x", "family-y", "company-z"]
     assert seed.names_by_index() == {1: "company-x", 2: "family-y", 3: "company-z"}
-    assert seed.card("1111", NOW_MS) == Card(1, "company-x", "Accepted", concurrent=True)
-    assert seed.card("4444", NOW_MS) == Card(2, "family-y", "Accepted", concurrent=True)
-    assert seed.card("9999", NOW_MS) == Card(3, "company-z", "Accepted", concurrent=True)
+    assert seed.card(id_tag_of("1111"), NOW_MS) == Card(1, "company-x", "Accepted", concurrent=True)
+    assert seed.card(id_tag_of("4444"), NOW_MS) == Card(2, "family-y", "Accepted", concurrent=True)
+    assert seed.card(id_tag_of("9999"), NOW_MS) == Card(3, "company-z", "Accepted", concurrent=True)
 
 
 def test_the_example_in_the_checkout_is_the_seeds() -> None:
@@ -82,10 +83,10 @@ def test_the_example_in_the_checkout_is_the_seeds() -> None:
 
 
 def test_an_unknown_card_is_invalid_and_its_energy_unassigned() -> None:
-    assert parse_accounts(SEED, "").card("0000", NOW_MS) == UNKNOWN_CARD
+    assert parse_accounts(SEED, "").card(id_tag_of("0000"), NOW_MS) == UNKNOWN_CARD
     assert Card(0, UNASSIGNED, "Invalid", concurrent=True) == UNKNOWN_CARD
-    assert NO_ACCOUNTS.card("1111", NOW_MS) == UNKNOWN_CARD
-    assert parse_accounts(SEED, "").card("", NOW_MS) == UNKNOWN_CARD
+    assert NO_ACCOUNTS.card(id_tag_of("1111"), NOW_MS) == UNKNOWN_CARD
+    assert parse_accounts(SEED, "").card(id_tag_of(""), NOW_MS) == UNKNOWN_CARD
 
 
 def test_accounts_are_listed_by_their_index() -> None:
@@ -98,11 +99,11 @@ def test_there_may_be_no_account_and_no_card() -> None:
 
 
 def test_the_last_index_is_214() -> None:
-    assert accounts(x(index=214)).card("1111", NOW_MS).account_index == 214
+    assert accounts(x(index=214)).card(id_tag_of("1111"), NOW_MS).account_index == 214
 
 
 def test_unknown_keys_are_ignored() -> None:
-    assert accounts(x(remark="the blue car")).card("1111", NOW_MS).status == "Accepted"
+    assert accounts(x(remark="the blue car")).card(id_tag_of("1111"), NOW_MS).status == "Accepted"
 
 
 # --- how cards are compared ---
@@ -120,7 +121,7 @@ def test_unknown_keys_are_ignored() -> None:
 )
 def test_case_blanks_and_separators_do_not_matter(listed: str, sent: str) -> None:
     """ABB writes `20:69:C0:21`, MicroOcpp ` F6 CA 0C C5`."""
-    assert accounts(x(ids=[listed])).card(sent, NOW_MS).account == "company-x"
+    assert accounts(x(ids=[listed])).card(id_tag_of(sent), NOW_MS).account == "company-x"
 
 
 def test_a_card_listed_twice_in_its_account_is_one_card() -> None:
@@ -131,15 +132,15 @@ def test_a_card_listed_twice_in_its_account_is_one_card() -> None:
 
 
 def test_a_blocked_account_blocks_its_cards() -> None:
-    assert accounts(x(blocked=True)).card("1111", NOW_MS).status == "Blocked"
-    assert accounts(x(blocked=False)).card("1111", NOW_MS).status == "Accepted"
+    assert accounts(x(blocked=True)).card(id_tag_of("1111"), NOW_MS).status == "Blocked"
+    assert accounts(x(blocked=False)).card(id_tag_of("1111"), NOW_MS).status == "Accepted"
 
 
 def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
     here = accounts(x(ids=["AA:BB", "2222"], blocked=["aabb"]))
-    assert here.card("AABB", NOW_MS) == Card(1, "company-x", "Blocked", concurrent=True)
-    assert here.card("2222", NOW_MS).status == "Accepted"
-    assert accounts(x(blocked=[])).card("1111", NOW_MS).status == "Accepted"
+    assert here.card(id_tag_of("AABB"), NOW_MS) == Card(1, "company-x", "Blocked", concurrent=True)
+    assert here.card(id_tag_of("2222"), NOW_MS).status == "Accepted"
+    assert accounts(x(blocked=[])).card(id_tag_of("1111"), NOW_MS).status == "Accepted"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
     ],
 )
 def test_an_account_is_expired_from_its_date_on(expires: object, status: str) -> None:
-    assert accounts(x(expires=expires)).card("1111", NOW_MS).status == status
+    assert accounts(x(expires=expires)).card(id_tag_of("1111"), NOW_MS).status == status
 
 
 def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
@@ -170,11 +171,14 @@ def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
 
 
 def test_blocked_has_precedence_over_expired() -> None:
-    assert accounts(x(blocked=True, expires="2020-01-01")).card("1111", 0).status == "Blocked"
+    assert (
+        accounts(x(blocked=True, expires="2020-01-01")).card(id_tag_of("1111"), 0).status
+        == "Blocked"
+    )
 
 
 def test_an_account_may_forbid_its_cards_to_charge_twice_at_once() -> None:
-    assert not accounts(x(concurrent=False)).card("1111", NOW_MS).concurrent
+    assert not accounts(x(concurrent=False)).card(id_tag_of("1111"), NOW_MS).concurrent
 
 
 # --- refusals: the file, the entry and the next step ---
@@ -366,4 +370,4 @@ def test_unknown_keys_are_reported_with_their_account() -> None:
 def test_the_default_tag_is_effective_when_no_id_tag_is_sent(
     sent: str, default_tag: str | None, effective: str
 ) -> None:
-    assert effective_id_tag(sent, default_tag) == effective
+    assert effective_id_tag(id_tag_of(sent), default_tag) == id_tag_of(effective)

@@ -15,20 +15,20 @@ from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
 from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, book_stop, late_record
 from shocpp.ledger.matching import (
     RECOVERY_MS,
+    KeyedStop,
     Match,
     StopOnFile,
-    anonymous_stop_key,
-    is_anonymous,
+    keyed_stop,
     match_stop,
-    stop_key,
 )
 from shocpp.ledger.transactions import (
     DEFAULT_TAG_USED,
+    KeyedStart,
     StartRows,
     Transaction,
     decide_start,
     has_clock,
-    start_key,
+    keyed_start,
 )
 from shocpp.ocpp.facts import Reading, TransactionStarted, TransactionStopped
 from shocpp.ocpp.times import format_timestamp
@@ -40,7 +40,7 @@ X = Card(1, "company-x", "Accepted", concurrent=True)
 NAMES = {0: UNASSIGNED, 1: "company-x", 2: "family-y"}
 
 
-def started(**changed: object) -> TransactionStarted:
+def started(**changed: object) -> KeyedStart:
     """Return a start with card 1111 at 9042 kWh, an hour before now."""
     plain = TransactionStarted(
         connector_id=1,
@@ -51,10 +51,10 @@ def started(**changed: object) -> TransactionStarted:
         reservation_id=None,
         flags=(),
     )
-    return plain._replace(**changed)  # type: ignore[arg-type]
+    return keyed_start(plain._replace(**changed))  # type: ignore[arg-type]
 
 
-def stopped(**changed: object) -> TransactionStopped:
+def stopped(**changed: object) -> KeyedStop:
     """Return the stop of that start, at 9075 kWh and now."""
     plain = TransactionStopped(
         transaction_id=10_009_042,
@@ -69,7 +69,7 @@ def stopped(**changed: object) -> TransactionStopped:
     )
     if "transaction_id" in changed:
         changed.setdefault("transaction_id_text", str(changed["transaction_id"]))
-    return plain._replace(**changed)  # type: ignore[arg-type]
+    return keyed_stop(plain._replace(**changed))  # type: ignore[arg-type]
 
 
 def transaction(row: int = 1, **changed: object) -> Transaction:
@@ -130,7 +130,7 @@ def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: o
     return plain._replace(**changed)  # type: ignore[arg-type]
 
 
-def book(stop: TransactionStopped, match: Match, *registers: int | None, **more: object) -> Record:
+def book(stop: KeyedStop, match: Match, *registers: int | None, **more: object) -> Record:
     """Return the record of a stop; `registers` are the transaction's readings."""
     given_to = {"now_ms": NOW_MS, **more}
     readings = [Reading(None, register, None) for register in registers]
@@ -141,10 +141,10 @@ def book(stop: TransactionStopped, match: Match, *registers: int | None, **more:
 
 
 def test_a_start_is_known_by_connector_card_reading_and_time() -> None:
-    key = start_key(started())
+    key = started().natural_key
     assert key == '[1,"1111",9042100,"2023-09-03T06:52:10.000Z"]'
-    assert start_key(started(id_tag="AB:CD")) == start_key(started(id_tag="abcd"))
-    assert start_key(started(id_tag="Ä1")) == '[1,"ä1",9042100,"2023-09-03T06:52:10.000Z"]'
+    assert started(id_tag="AB:CD").natural_key == started(id_tag="abcd").natural_key
+    assert started(id_tag="Ä1").natural_key == '[1,"ä1",9042100,"2023-09-03T06:52:10.000Z"]'
     for other in (
         started(connector_id=2),
         started(id_tag="2222"),
@@ -152,43 +152,43 @@ def test_a_start_is_known_by_connector_card_reading_and_time() -> None:
         started(started_text="2023-09-03T06:52:10Z"),
         started(started_text=None),
     ):
-        assert start_key(other) != key
+        assert other.natural_key != key
 
 
 def test_a_stop_is_known_by_id_time_and_reading() -> None:
-    key = stop_key(stopped())
+    key = stopped().natural_key
     assert key == '["10009042","2023-09-03T07:52:10.000Z",9075000]'
     same = stopped(id_tag="2222", reason="Remote", readings=(Reading(None, 1, None),))
-    assert stop_key(same) == key
+    assert same.natural_key == key
     for other in (
         stopped(transaction_id=10_009_043),
         stopped(meter_stop_wh=9_075_001),
         stopped(meter_stop_wh=None),
         stopped(stopped_text=None),
     ):
-        assert stop_key(other) != key
+        assert other.natural_key != key
 
 
 def test_the_stop_key_has_the_number_of_the_id_or_its_text_when_unreadable() -> None:
-    assert stop_key(stopped(transaction_id_text="10009042.0")) == stop_key(stopped())
+    assert stopped(transaction_id_text="10009042.0").natural_key == stopped().natural_key
     unreadable = stopped(transaction_id=None, transaction_id_text="9223372036854775807")
-    assert stop_key(unreadable).startswith('["9223372036854775807",')
+    assert unreadable.natural_key.startswith('["9223372036854775807",')
 
 
 @pytest.mark.parametrize("sent", [-1, 0])
 def test_the_stop_key_has_the_card_when_the_id_names_no_transaction(sent: int) -> None:
     """Two connectors may be stopped offline in one second at one reading."""
     stop = stopped(transaction_id=sent)
-    assert stop_key(stop) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000]'
+    assert stop.natural_key == f'["{sent}","2023-09-03T07:52:10.000Z",9075000]'
     with_card = stopped(transaction_id=sent, id_tag="AB:CD")
-    assert stop_key(with_card) == f'["{sent}","2023-09-03T07:52:10.000Z",9075000,"abcd"]'
+    assert with_card.natural_key == f'["{sent}","2023-09-03T07:52:10.000Z",9075000,"abcd"]'
 
 
 def test_the_anonymous_key_is_the_same_with_and_without_an_id() -> None:
     """MicroOcpp sends a stop first with its id and then with -1."""
-    assert anonymous_stop_key(stopped()) == '["2023-09-03T07:52:10.000Z",9075000]'
-    assert anonymous_stop_key(stopped()) == anonymous_stop_key(stopped(transaction_id=-1))
-    assert [is_anonymous(stopped(transaction_id=sent)) for sent in (-1, 0, -2, 5, None)] == [
+    assert stopped().anonymous_key == '["2023-09-03T07:52:10.000Z",9075000]'
+    assert stopped().anonymous_key == stopped(transaction_id=-1).anonymous_key
+    assert [stopped(transaction_id=sent).is_anonymous for sent in (-1, 0, -2, 5, None)] == [
         *(True, True),
         *(False, False, False),
     ]
@@ -232,7 +232,7 @@ def test_the_same_start_again_gets_the_same_answer(state: str) -> None:
 
 @pytest.mark.parametrize("id_tag", ["", " ", "-"])
 def test_a_start_without_a_card_has_the_default_tag_and_a_flag(id_tag: str) -> None:
-    decision = decide_start(started(id_tag=id_tag), X, start_rows(), "1111")
+    decision = decide_start(started(id_tag=id_tag).with_default_tag("1111"), X, start_rows())
     assert decision == (
         *(None, "1111", 10_009_042, "Accepted", 1, "company-x", ()),
         (DEFAULT_TAG_USED,),
@@ -241,7 +241,7 @@ def test_a_start_without_a_card_has_the_default_tag_and_a_flag(id_tag: str) -> N
 
 
 def test_a_start_with_a_card_ignores_the_default_tag() -> None:
-    decision = decide_start(started(), X, start_rows(), "3333")
+    decision = decide_start(started().with_default_tag("3333"), X, start_rows())
     assert (decision.id_tag, decision.flags) == ("1111", ())
 
 
@@ -250,7 +250,8 @@ def test_a_repeated_start_is_the_same_start_when_the_default_tag_changed(
     default_tag: str | None, state: str
 ) -> None:
     first = transaction(7, state=state, id_tag="3333")
-    again = decide_start(started(id_tag=""), UNKNOWN_CARD, start_rows(first), default_tag)
+    start = started(id_tag="").with_default_tag(default_tag)
+    again = decide_start(start, UNKNOWN_CARD, start_rows(first))
     assert (again.repeat_of, again.id_tag, again.flags) == (7, "3333", ())
 
 
@@ -1045,14 +1046,14 @@ transactions = st.builds(
     st.lists(st.tuples(readings_wh, readings_wh), max_size=2),
 )
 def test_every_stop_is_booked_or_under_review_and_never_negative(
-    stop: TransactionStopped,
+    stop: KeyedStop,
     on_file: list[Transaction],
     young: bool,
     registers: list[int | None],
     overlapping: list[tuple[int, int]],
 ) -> None:
     born_ms = NOW_MS if young else BORN_MS
-    rows = stop_rows(*on_file, sent=stop.transaction_id, ledger_created_ms=born_ms)
+    rows = stop_rows(*on_file, sent=stop.fact.transaction_id, ledger_created_ms=born_ms)
     match = match_stop(stop, rows, NOW_MS)
     assert match.repeat_of is None
     chosen = [match.closes, match.follows, match.decoded_start_wh, match.unmatched]
@@ -1067,16 +1068,18 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
         assert record.begin_wh == match.closes.meter_start_wh
     if record.review is None and record.flags == ():
         assert record.consumed_wh <= CAP_WH
-        assert record.end_wh == stop.meter_stop_wh
+        assert record.end_wh == stop.fact.meter_stop_wh
 
 
 @given(stops, st.lists(transactions, max_size=3))
 def test_a_known_stop_with_a_clock_is_always_a_repeat(
-    stop: TransactionStopped, on_file: list[Transaction]
+    stop: KeyedStop, on_file: list[Transaction]
 ) -> None:
     known = (StopOnFile(9, None, 1, 9),)
-    match = match_stop(stop, stop_rows(*on_file, sent=stop.transaction_id, known=known), NOW_MS)
-    if has_clock(stop.stopped_ms):
+    match = match_stop(
+        stop, stop_rows(*on_file, sent=stop.fact.transaction_id, known=known), NOW_MS
+    )
+    if stop.has_clock:
         assert match == Match(repeat_of=9)
 
 

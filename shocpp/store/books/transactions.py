@@ -5,17 +5,10 @@ All of it runs inside the one write transaction of the caller.
 
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import UNASSIGNED, id_tag_key
+from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import Owner
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ledger.transactions import (
-    StartDecision,
-    StartRows,
-    Transaction,
-    has_clock,
-    start_key,
-)
-from shocpp.ocpp.facts import TransactionStarted
+from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
 from shocpp.store.database import Database
 
 _TRANSACTION = (
@@ -75,23 +68,17 @@ def is_charging(db: Database, tag_key: str, besides: int) -> bool:
     return row is not None
 
 
-def rows_for_start(
-    db: Database, charge_point: int, started: TransactionStarted, id_tag: str, *, is_single: bool
-) -> StartRows:
-    """Return the rows on which `decide_start` decides.
-
-    `id_tag` is the effective id tag, `is_single` True if it may charge at only one Charge Point at
-    a time.
-    """
+def rows_for_start(db: Database, charge_point: int, start: KeyedStart, card: Card) -> StartRows:
+    """Return the rows on which `decide_start` decides; `card` is the card of its id tag."""
     same_key = select_transactions(
         db,
         # A literal and not a parameter: there is a partial index for each of the two values.
-        f"charge_point = ? AND start_key = ? AND has_clock = {has_clock(started.started_ms):d}",
+        f"charge_point = ? AND start_key = ? AND has_clock = {start.has_clock:d}",
         charge_point,
-        start_key(started),
+        start.natural_key,
     )
     # No other card can be refused because it charges elsewhere, so this query is saved.
-    elsewhere = is_single and is_charging(db, id_tag_key(id_tag), charge_point)
+    elsewhere = not card.concurrent and is_charging(db, start.id_tag.key, charge_point)
     # The newest: a charger without a clock sends equal starts of different transactions.
     return StartRows(
         same_key=same_key[-1] if same_key else None,
@@ -109,11 +96,12 @@ def count_repeated_start(db: Database, row: int) -> None:
 def record_start(
     db: Database,
     charge_point: int,
-    started: TransactionStarted,
+    start: KeyedStart,
     decision: StartDecision,
     now_ms: int,
 ) -> None:
     """Write a new transaction as decided, and mark those as orphaned that it supersedes."""
+    started = start.fact
     # At the end of charging Schneider EVlink sends a start instead of the stop. A late stop of an
     # orphan is still booked.
     db.executemany(
@@ -135,7 +123,7 @@ def record_start(
             decision.transaction_id,
             started.connector_id,
             decision.id_tag,
-            id_tag_key(decision.id_tag),
+            start.id_tag.key,
             decision.account_index,
             decision.account,
             decision.status,
@@ -146,8 +134,8 @@ def record_start(
             started.started_text,
             now_ms,
             started.reservation_id,
-            start_key(started),
-            has_clock(started.started_ms),
+            start.natural_key,
+            start.has_clock,
             "; ".join(decision.flags),
         ),
     )
