@@ -39,7 +39,7 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store import pages
 from shocpp.store.books import readings
 from shocpp.store.charge_points import charging, frames, identities
-from shocpp.store.charge_points.frames import FrameRow
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
 
@@ -87,16 +87,15 @@ class Books:
 
     def _put_values(self, begun_ms: int, begin_wh: int) -> None:
         rows, taken = [], readings.Batch(self._db)
-        first = frames.next_id(self._db)
         last = self._db.execute("SELECT max(id) FROM started_transaction").fetchone()[0]
         for number in range(A_ROUND):
             turn, charger = divmod(number, CHARGERS)
             at_ms, wh = begun_ms + turn * EVERY_MS, begin_wh + turn * WH_A_VALUE
             row, transaction = self._rows[charger], last - CHARGERS + 1 + charger
             text = self._meter_values(f"{self._values:08d}", 1, at_ms, wh)
-            rows.append(FrameRow(first + number, row, "in", "MeterValues", at_ms, text))
-            reading = Reading(at_ms, wh, 11_000)
-            taken.add(row, 1, transaction, (reading,), first + number, at_ms)
+            frame = Frame(row, "in", "MeterValues", at_ms, text)
+            rows.append(frame)
+            taken.add(frame, 1, transaction, (Reading(at_ms, wh, 11_000),))
             self._values += 1
         frames.record(self._db, rows)
         taken.write()

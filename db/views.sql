@@ -215,9 +215,10 @@ JOIN json_each(frame.text, iif(frame.action = 'StopTransaction',
                                '$[3].transactionData', '$[3].meterValue')) AS entry
 JOIN json_each(entry.value, '$.sampledValue') AS sample
 WHERE entry.type = 'object' AND sample.type = 'object'
-  -- Only the first reading of each frame: the readings of a frame have consecutive ids.
-  AND NOT EXISTS (SELECT 1 FROM meter_reading AS before
-                  WHERE before.id = reading.id - 1 AND before.frame = reading.frame);
+  -- Only the first reading of each frame. Old readings have no position, but consecutive ids.
+  AND coalesce(reading.position = 0,
+               NOT EXISTS (SELECT 1 FROM meter_reading AS before
+                           WHERE before.id = reading.id - 1 AND before.frame = reading.frame));
 
 CREATE VIEW signed_values AS
 -- Signed meter values as they came. `number` is the accounting record, NULL until there is one.

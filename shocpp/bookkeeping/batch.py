@@ -3,22 +3,14 @@
 Frames and last-seen times are written in few statements instead of one statement a frame.
 """
 
-from typing import NamedTuple
-
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import doorbells
 from shocpp.store.charge_points import frames, identities
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database
 
 LAST_SEEN_EVERY_MS = 5_000
 """The smallest time between two writes of one Charge Point's last-seen time."""
-
-
-class Mark(NamedTuple):
-    """A state of a batch to go back to: its number of frames, and its new Charge Points."""
-
-    frames: int
-    new_rows: dict[str, int]
 
 
 class WriteBatch:
@@ -35,12 +27,11 @@ class WriteBatch:
 
     def begin(self) -> None:
         """Discard the uncommitted rest of the previous transaction."""
-        self._frames: list[frames.FrameRow] = []
+        self._frames: list[Frame] = []
         self._new_last_seen_ms: dict[int, int] = {}
         # Apart from `_rows`: a rollback deletes these rows, so their numbers must not stay cached.
         self._new_rows: dict[str, int] = {}
         self._doorbells: list[str] = []
-        self._next_frame: int | None = None
 
     def charge_point_row(self, charge_point_id: str, now_ms: int) -> int:
         """Return the row number of a Charge Point; a new identity gets a row."""
@@ -52,21 +43,15 @@ class WriteBatch:
 
     def add_frame(
         self, charge_point: int | None, direction: str, action: str, moment_ms: int, text: str
-    ) -> int:
-        """Add a frame without its secrets, and return the number that its row will have.
+    ) -> Frame:
+        """Add a frame without its secrets, and return it; `charge_point` is a row number."""
+        frame = Frame(charge_point, direction, action, moment_ms, redacted(text))
+        self._frames.append(frame)
+        return frame
 
-        `direction` is `in` or `out`, seen from here. `charge_point` is a row number.
-        """
-        # Only this thread writes while the transaction is open, so the numbers are known before
-        # the rows are inserted together.
-        if self._next_frame is None:
-            self._next_frame = frames.next_id(self._db)
-        number = self._next_frame
-        self._next_frame += 1
-        self._frames.append(
-            frames.FrameRow(number, charge_point, direction, action, moment_ms, redacted(text))
-        )
-        return number
+    def add_answer(self, frame: Frame, answer: str, answered_ms: int) -> None:
+        """Add our answer without its secrets to a frame of this transaction."""
+        frame.answer, frame.answered_ms = redacted(answer), answered_ms
 
     def note_last_seen(self, charge_point: int, received_ms: int) -> None:
         """Note that a Charge Point has sent a frame at this time."""
@@ -79,19 +64,22 @@ class WriteBatch:
         # A worker that is woken before the commit would not see the rows it is woken for.
         self._doorbells.append(doorbell)
 
-    def mark(self) -> Mark:
-        """Return the present state, for `return_to`."""
-        return Mark(len(self._frames), dict(self._new_rows))
+    def mark(self) -> dict[str, int]:
+        """Return the new Charge Points, for `return_to`; all frames are written."""
+        return dict(self._new_rows)
 
-    def return_to(self, mark: Mark) -> None:
+    def return_to(self, mark: dict[str, int]) -> None:
         """Drop the frames and new rows since a mark, because the database has undone them."""
-        del self._frames[mark.frames :]
-        self._new_rows = mark.new_rows
+        self._frames = []
+        self._new_rows = mark
 
-    def write(self) -> None:
-        """Write the frames and last-seen times, inside the transaction."""
-        if self._frames:
-            frames.record(self._db, self._frames)
+    def write_frames(self) -> None:
+        """Write the frames, inside the transaction and before the rows that refer to them."""
+        frames.record(self._db, self._frames)
+        self._frames = []
+
+    def write_last_seen(self) -> None:
+        """Write the last-seen times, inside the transaction."""
         if self._new_last_seen_ms:
             identities.record_last_seen(self._db, self._new_last_seen_ms)
 

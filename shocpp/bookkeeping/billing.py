@@ -15,17 +15,14 @@ from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
-from shocpp.ocpp.facts import (
-    AuthorizationRequested,
-    MeterValuesReported,
-    Reading,
-)
+from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import properties
 from shocpp.store.books import readings, records, signed_values, stops, transactions
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -37,13 +34,13 @@ MOST_OPEN = 10_000
 class ReceivedFrame(NamedTuple):
     """A frame that reports a fact.
 
-    `charge_point` is the row number of the Charge Point, `number` that of the frame itself, and
-    `entry` the entry of the Charge Point in the allowlist.
+    `charge_point` is the row number of the Charge Point, `stored` the frame without its secrets,
+    and `entry` the entry of the Charge Point in the allowlist.
     """
 
     charge_point: int
     charge_point_id: str
-    number: int
+    stored: Frame
     text: str
     received_ms: int
     entry: Entry = OPEN_TO_ALL
@@ -207,12 +204,10 @@ class Billing:
         # The readings come from one source: MeterValues in the order of receipt, or else the
         # stop's transactionData. Most chargers send the same samples in both, and not always with
         # a time that tells them apart.
-        self._readings.write()
-        samples = readings.of_transaction(db, row) if row is not None else []
+        samples = self._readings.of_transaction(row) if row is not None else []
         if not any(reading.register_wh is not None for reading in samples):
             samples = list(stopped.readings)
-        self._add_readings(frame, connector_id, row, stopped.readings)
-        self._readings.write()
+        self._readings.add(frame.stored, connector_id, row, stopped.readings)
         record = book_stop(
             stop,
             match,
@@ -245,14 +240,17 @@ class Billing:
         name_parts = (stop.natural_key, alike) if alike else (stop.natural_key,)
         identity = identity_key(frame.charge_point_id)
         origin = Origin(frame.charge_point, stop_row, row)
-        self._posting.post(origin, record, frame.received_ms, identity, *name_parts)
+        self._posting.post(
+            *(origin, record, frame.received_ms, identity, *name_parts),
+            readings_of=self._readings.of_transaction,
+        )
         self.awaits_export = True
 
     def meter_values(self, frame: ReceivedFrame, reported: MeterValuesReported) -> None:
         """Write the readings and signed values of a MeterValues (OCPP 1.6 §4.7)."""
         if reported.readings:
             row = self._open_row(frame, reported)
-            self._add_readings(frame, reported.connector_id, row, reported.readings)
+            self._readings.add(frame.stored, reported.connector_id, row, reported.readings)
         if reported.signed:
             row = self._open_row(frame, reported)
             if row is None:
@@ -284,14 +282,3 @@ class Billing:
         if key not in open_rows:
             open_rows[key] = transactions.open_transaction_row(db, *key)
         return open_rows[key]
-
-    def _add_readings(
-        self,
-        frame: ReceivedFrame,
-        connector_id: int,
-        row: int | None,
-        samples: tuple[Reading, ...],
-    ) -> None:
-        self._readings.add(
-            frame.charge_point, connector_id, row, samples, frame.number, frame.received_ms
-        )

@@ -136,8 +136,9 @@ class Bookkeeping:
         # Only the answers about energy promise that it is on disk; other jobs need no fsync.
         with self._db.writing(durable=any(map(is_energy, jobs))):
             results = [write(job, now_ms) for job in jobs]
+            self._batch.write_frames()
             self.billing.write()
-            self._batch.write()
+            self._batch.write_last_seen()
         # After the commit: what a rollback undoes must not stay in a cache.
         self.billing.committed()
         self._batch.committed()
@@ -157,8 +158,9 @@ class Bookkeeping:
             try:
                 with self._db.savepoint():
                     result = write(job, now_ms)
-                    # Inside the savepoint: readings that cannot be written fail with their own job,
-                    # not with all.
+                    # Inside the savepoint: rows that cannot be written fail with their own job, not
+                    # with all.
+                    self._batch.write_frames()
                     self.billing.write()
                     return result
             # A full disk or a lock is no fault of this job, and must not put its stop under review.

@@ -109,9 +109,9 @@ class Messages:
         # Without a fact there is no answer to promise: such frames are taken in any order.
         row = self._sender_row(job, now_ms)
         action = event.action if isinstance(event, Answered) else ""
-        self._batch.add_frame(row, "in", action, job.received_ms, job.text)
+        frame = self._batch.add_frame(row, "in", action, job.received_ms, job.text)
         if isinstance(event, Answered):
-            self._batch.add_frame(row, "out", action, now_ms, event.text)
+            self._batch.add_answer(frame, event.text, now_ms)
         elif isinstance(event, Confirmed):
             # Careless chargers confirm a GetConfiguration with their AuthorizationKey (OCPP-J
             # errata 3.10).
@@ -152,15 +152,14 @@ class Messages:
         """Store a frame, write its fact, and return the text of the answer."""
         row = self._sender_row(job, now_ms)
         assert row is not None, "facts are written for a named Charge Point only"
-        number = self._batch.add_frame(row, "in", event.action, job.received_ms, job.text)
+        stored = self._batch.add_frame(row, "in", event.action, job.received_ms, job.text)
         name = self._holders.charge_point_id(job.token, job.charge_point_id) or ""
-        frame = ReceivedFrame(row, name, number, job.text, job.received_ms, self._entry(name))
+        frame = ReceivedFrame(row, name, stored, job.text, job.received_ms, self._entry(name))
         decided = write_fact(frame, job.fact)
         confirmation = event.confirmation if decided is None else decided
         assert confirmation is not None
         answer = result_text(event.unique_id, confirmation)
-        # Directly after its frame: a rebuild from frames looks for the answer at the next number.
-        self._batch.add_frame(row, "out", event.action, now_ms, answer)
+        self._batch.add_answer(stored, answer, now_ms)
         return answer
 
     def _sender_row(self, job: Receive, now_ms: int) -> int | None:

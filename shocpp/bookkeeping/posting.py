@@ -6,6 +6,8 @@ the energy flowed.
 """
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,10 +16,14 @@ from shocpp.language.dates import local_datetime, local_time
 from shocpp.language.month import Month
 from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.tariffs import Price, reversed_price
+from shocpp.ocpp.facts import Reading
 from shocpp.settings import Settings
 from shocpp.store.books import closings, prices, readings, records
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
+
+ReadingsOf = Callable[[int], list[Reading]]
+"""Returns the readings of the transaction with this row id."""
 
 
 class Posted(NamedTuple):
@@ -39,10 +45,18 @@ class Posting:
         self._zone = zone
         self._tariffs = tariffs
 
-    def post(self, origin: Origin, record: Record, posted_ms: int, *name_parts: object) -> Posted:
+    def post(
+        self,
+        origin: Origin,
+        record: Record,
+        posted_ms: int,
+        *name_parts: object,
+        readings_of: ReadingsOf | None = None,
+    ) -> Posted:
         """Write a record and its price, and return it as it was written.
 
-        The file name is a hash of `name_parts`: the same parts always give the same name.
+        The file name is a hash of `name_parts`: the same parts always give the same name. The price
+        follows the readings that are on disk, or those that `readings_of` returns.
         """
         location = _hashed_location(record.billed_ms, self._zone, *name_parts)
         # Stops of offline transactions come days later (Enercab, Eledio), and a closed month is
@@ -53,7 +67,7 @@ class Posting:
         # In the caller's transaction, with its stop: a crash leaves both or neither, and a repeat
         # finds the stop (invariant I2).
         number = records.record(self._db, origin, record, location, posted_ms)
-        price = self._price(origin, record)
+        price = self._price(origin, record, readings_of)
         if price is not None:
             prices.record(self._db, number, price, posted_ms)
         return Posted(number, record, location)
@@ -79,7 +93,9 @@ class Posting:
                     priced.append(number)
         records.unmark_exported(self._db, priced)
 
-    def _price(self, origin: Origin, record: Record) -> Price | None:
+    def _price(
+        self, origin: Origin, record: Record, readings_of: ReadingsOf | None = None
+    ) -> Price | None:
         """Return the price of a record, or None if it has no energy to pay for or no tariff."""
         if origin.entry == "dismissal":
             return None
@@ -87,9 +103,10 @@ class Posting:
             # Not by today's tariffs: a reversal and its record must come to zero.
             original = prices.of_record(self._db, origin.replaces or 0)
             return None if original is None else reversed_price(original.price)
-        row, db = origin.started_transaction, self._db
+        row = origin.started_transaction
+        read = readings_of or partial(readings.of_transaction, self._db)
         return self._tariffs.tariffs().price(
-            record, lambda: [] if row is None else readings.of_transaction(db, row), self._zone
+            record, lambda: [] if row is None else read(row), self._zone
         )
 
 

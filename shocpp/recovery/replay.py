@@ -29,7 +29,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
 from shocpp.store.books.restored import Assigned, Remaining
 from shocpp.store.charge_points import frames, identities
-from shocpp.store.charge_points.frames import EnergyFrame
+from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database
 
 FRAMES_AT_ONCE = 500
@@ -215,8 +215,10 @@ class LedgerReplay:
         event = connection_of(entry, 0).receive(frame.text, frame.moment_ms)
         if not isinstance(event, Reported):
             return
+        stored = Frame(frame.charge_point, "in", frame.action, frame.moment_ms, frame.text)
+        stored.id = frame.id
         received = ReceivedFrame(
-            *(frame.charge_point, frame.charge_point_id, frame.id, frame.text, frame.moment_ms),
+            *(frame.charge_point, frame.charge_point_id, stored, frame.text, frame.moment_ms),
             entry,
         )
         self._cards.answered(None)

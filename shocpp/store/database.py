@@ -19,7 +19,7 @@ from shocpp.store.sqlite_errors import damaged, translated, unusable
 APPLICATION_ID = 0x73686F63
 """`shoc` in ASCII, in the header of each database of shocpp; no other file is opened."""
 
-VERSION = 6
+VERSION = 7
 """The number of the newest migration in db/migrations; a test compares them."""
 
 BUSY_S = 5.0
@@ -133,17 +133,27 @@ class Database:
         cursor = self.execute(sql, tuple(values.values()))
         return int(cursor.lastrowid or 0)
 
-    def insert_rows(self, table: str, rows: Sequence[Sequence[object]]) -> None:
-        """Insert whole rows with few statements; the values are in the order of the columns."""
+    def insert_rows(
+        self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]
+    ) -> list[int]:
+        """Insert rows with few statements, and return their row ids in the same order.
+
+        The values of each row are in the order of `columns`. The engine assigns the row ids.
+        """
         # Each statement releases Python's lock to other threads and waits to get it back, so fewer
         # statements make a batch of frames faster.
-        start = 0
+        row_ids: list[int] = []
         for number in ROWS_AT_ONCE:
-            while len(rows) - start >= number:
-                chunk = rows[start : start + number]
-                sql = _insertion(table, len(chunk[0]), number)
-                self.execute(sql, [*chain.from_iterable(chunk)])
-                start += number
+            while len(rows) - len(row_ids) >= number:
+                chunk = rows[len(row_ids) : len(row_ids) + number]
+                cursor = self.execute(
+                    _insertion(table, columns, number), [*chain.from_iterable(chunk)]
+                )
+                # No other connection can write meanwhile, so the row ids of a statement are
+                # consecutive. RETURNING would copy all rows into a temporary table.
+                last = int(cursor.lastrowid or 0)
+                row_ids += range(last - number + 1, last + 1)
+        return row_ids
 
     def remember(self, key: object) -> None:
         """Remember that a row that is never deleted has been written; `key` names it.
@@ -257,9 +267,9 @@ def connect(path: Path) -> Database:
 
 
 @lru_cache
-def _insertion(table: str, columns: int, rows: int) -> str:
-    row = f"({','.join('?' * columns)})"
-    return f"INSERT INTO {table} VALUES {','.join([row] * rows)}"
+def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
+    row = f"({','.join('?' * len(columns))})"
+    return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * rows)}"
 
 
 _header_lock = allocate_lock()

@@ -196,7 +196,7 @@ def test_a_rotation_keeps_both_passwords_until_the_new_one_was_presented(
     assert status_of(server, "garage", b"old-one!") == 401
     # Neither the log nor the database has the password.
     assert sent["value"] not in server.log() + str(home.query("SELECT * FROM calls"))
-    assert sent["value"] not in str(home.query("SELECT text FROM frame"))
+    assert sent["value"] not in str(home.query("SELECT text, answer FROM frame"))
 
 
 def test_a_rotation_gives_a_charger_its_first_password_when_there_is_no_file(

@@ -418,6 +418,26 @@ def test_a_register_that_restarts_meanwhile_is_followed_through_meter_values(des
     assert desk.records() == [("family-y", 500 + 100 + 200 + 100, None)]
 
 
+def test_readings_of_the_same_batch_count_for_its_stop(desk: Desk) -> None:
+    sent = desk.start(5_000)
+    values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), 5_500)}
+    desk.ask("MeterValues", values)
+    stop = {"transactionId": sent, "meterStop": 400, "timestamp": desk.time()}
+    texts = [
+        json.dumps(
+            [2, "a", "MeterValues", values | {"meterValue": metered(desk.time(), 100, 300)}]
+        ),
+        json.dumps([2, "b", "StopTransaction", stop]),
+    ]
+    here = Connection(55)
+    jobs = [Receive("t", "garage", text, NOON_MS, here.receive(text, NOON_MS)) for text in texts]
+    assert None not in desk.books.write(jobs, desk.now_ms)
+    assert desk.records() == [("family-y", 500 + 100 + 200 + 100, None)]
+    assert desk.query("SELECT register_wh, position FROM meter_reading ORDER BY id") == [
+        *((5_500, 0), (100, 0), (300, 1)),
+    ]
+
+
 def test_meter_values_and_transaction_data_of_the_same_times_count_once(desk: Desk) -> None:
     sent, times = desk.start(5_000), []
     for register in (5_500, 100, 300):
@@ -558,10 +578,9 @@ def test_every_frame_and_its_answer_are_stored_word_by_word(desk: Desk) -> None:
     text = '[2, "7",\n"StartTransaction",{"meterStart":"5,0"}]'
     answer = desk.receive_text(text)
     desk.receive_text("garbage")
-    assert desk.query("SELECT direction, action, text FROM frame ORDER BY id") == [
-        ("in", "StartTransaction", text),
-        ("out", "StartTransaction", answer),
-        ("in", "", "garbage"),
+    assert desk.query("SELECT action, text, answer, answered_ms FROM frame ORDER BY id") == [
+        ("StartTransaction", text, answer, desk.now_ms),
+        ("", "garbage", None, None),
     ]
 
 

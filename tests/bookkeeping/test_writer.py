@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shocpp.store.charge_points import frames
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import open_database
 from tests.world.connections import BOOT, START, STOP, ask, connect
 from tests.world.home import Home
@@ -80,13 +81,10 @@ def test_old_frames_go_but_those_with_energy_and_the_newest_stay(home: Home) -> 
     day_ms = 86_400_000
     now_ms = time.time_ns() // 1_000_000
     with open_database(home.database) as db, db.writing():
-        rows = [
-            frames.FrameRow(1, None, "in", "Heartbeat", now_ms - 91 * day_ms, "[]"),
-            frames.FrameRow(2, None, "in", "StopTransaction", now_ms - 91 * day_ms, "[]"),
-            frames.FrameRow(3, None, "in", "Heartbeat", now_ms - 89 * day_ms, "[]"),
-            frames.FrameRow(4, None, "in", "Heartbeat", now_ms - 91 * day_ms, "[]"),
-        ]
-        frames.record(db, rows)
+        old = (("Heartbeat", 91), ("StopTransaction", 91), ("Heartbeat", 89), ("Heartbeat", 91))
+        frames.record(
+            db, [Frame(None, "in", action, now_ms - days * day_ms, "[]") for action, days in old]
+        )
     home.run("shocpp-backend", "-c", "garage", stdin="")
     assert home.query("SELECT id FROM frame ORDER BY id") == [(2,), (3,), (4,)]
 

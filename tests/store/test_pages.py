@@ -13,6 +13,7 @@ from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks, calls
 from shocpp.store.books import readings
 from shocpp.store.charge_points import identities
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
 from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
@@ -44,6 +45,13 @@ def db(home: Home) -> Iterator[Database]:
                 reading = {"charge_point": 1, "connector_id": connector_id, "frame": 1}
                 db.insert("meter_reading", {**reading, "received_ms": 1})
         yield db
+
+
+def stored_frame(charge_point: int) -> Frame:
+    """Return a frame of this row of a Charge Point, as if it were written."""
+    frame = Frame(charge_point, "in", "MeterValues", 1, "[]")
+    frame.id = 1
+    return frame
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -85,7 +93,7 @@ def test_readings_of_a_charger_are_searched_only_in_its_blocks(db: Database) -> 
         for number in range(3 * blocks.SIZE):
             is_its = number % blocks.SIZE < 3 and number < 2 * blocks.SIZE
             row = charger if is_its else other
-            batch.add(row, 1, None, [Reading(1, number, 100)], 1, 1)
+            batch.add(stored_frame(row), 1, None, (Reading(1, number, 100),))
         batch.write()
     numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
     of_charger = [number for (number,) in numbers.fetchall()]
@@ -106,7 +114,7 @@ def test_a_block_is_entered_again_after_a_rollback(db: Database) -> None:
 
     def record() -> None:
         batch = readings.Batch(db)
-        batch.add(1, 1, None, [Reading(1, 1, 1)], 1, 1)
+        batch.add(stored_frame(1), 1, None, (Reading(1, 1, 1),))
         batch.write()
 
     def record_and_fail() -> None:

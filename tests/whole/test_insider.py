@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from shocpp.ocpp.passwords import password_hash
 from tests.world.charger import Charger
-from tests.world.home import Home
+from tests.world.home import FRAMES, Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
 
@@ -222,6 +222,6 @@ def test_nothing_that_a_charger_asks_tells_a_secret(yard: Yard) -> None:
         for frame in frames:
             mallory.send(frame)
         mallory.ask("Heartbeat")
-    answers = str(yard.home.query("SELECT text FROM frame WHERE direction = 'out'"))
+    answers = str(yard.home.query(f"SELECT text FROM {FRAMES} WHERE direction = 'out'"))
     for secret in ("root:", "pbkdf2", "3333", *(key.decode() for key in KEYS.values())):
         assert secret not in answers

@@ -34,7 +34,7 @@ from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
 from shocpp.calls.placing import place_call
-from tests.world.home import Home
+from tests.world.home import FRAMES, Home
 from tests.world.machine import wait_for
 from tests.world.server import Server
 
@@ -185,7 +185,7 @@ async def whole_day(charger: RealCharger) -> int:
 
 def assert_no_frame_breaks_a_schema(home: Home) -> set[str]:
     """Check all that went over the wires, in both directions; the actions seen."""
-    frames = home.query("SELECT charge_point, direction, text FROM frame ORDER BY id")
+    frames = home.query(f"SELECT charge_point, direction, text FROM {FRAMES} ORDER BY id")
     actions, answered = {}, set()
     for charge_point, direction, frame_text in frames:
         kind, unique_id, *rest = json.loads(frame_text)

@@ -29,7 +29,7 @@ from tests.world.faults import (
     go_on,
     living,
 )
-from tests.world.home import Home
+from tests.world.home import FRAMES, Home
 from tests.world.machine import free_port, wait_for
 from tests.world.shipped import Deployment, built, certificate, shipped_site
 
@@ -135,7 +135,7 @@ def assert_the_books_have_what_was_acknowledged(
     assert [charger.troubles for charger in shared_server] == [[]] * len(shared_server)
     frames = Counter(
         (direction, json.loads(text)[1])
-        for direction, text in home.query("SELECT direction, text FROM frame")
+        for direction, text in home.query(f"SELECT direction, text FROM {FRAMES}")
     )
     told = [said for charger in shared_server for said in charger.acknowledged]
     assert [frames["in", said.unique_id] for said in told] == [1] * len(told)

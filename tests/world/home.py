@@ -13,6 +13,12 @@ from typing import Any
 from shocpp.settings import Settings, read_settings
 from tests.world.machine import BIN, PATIENCE_S, ROOT
 
+FRAMES = """(
+    SELECT id, charge_point, direction, action, moment_ms, text FROM frame UNION ALL
+    SELECT id + 0.5, charge_point, 'out', action, answered_ms, answer FROM frame
+    WHERE answer IS NOT NULL)"""
+"""The frames as a table with one row for each, answers too; ordered by id."""
+
 
 class Home:
     """A home folder: configuration, database and accounting files of one test."""

@@ -3,29 +3,15 @@
 All samples stay in the stored frame, where the view `meter_values` reads them.
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
 from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks
+from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database
 
-
-class ReadingRow(NamedTuple):
-    """A row of the table `meter_reading`, its columns in their order.
-
-    `charge_point`, `started_transaction` and `frame` are row ids.
-    """
-
-    id: int
-    charge_point: int
-    connector_id: int
-    started_transaction: int | None
-    sampled_ms: int | None
-    received_ms: int
-    register_wh: int | None
-    power_w: int | None
-    frame: int
+_COLUMNS = (
+    *("charge_point", "connector_id", "started_transaction", "sampled_ms", "received_ms"),
+    *("register_wh", "power_w", "frame", "position"),
+)
 
 
 def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
@@ -46,46 +32,38 @@ class Batch:
     def __init__(self, db: Database) -> None:
         """Begin a batch; the caller is in a write transaction when it adds and writes."""
         self._db = db
-        self._rows: list[ReadingRow] = []
-        self._next_id: int | None = None
+        self._waiting: list[tuple[Frame, int, int | None, tuple[Reading, ...]]] = []
+        self._waiting_of: dict[int, list[Reading]] = {}
 
     def add(
         self,
-        charge_point: int,
+        frame: Frame,
         connector_id: int,
         started_transaction: int | None,
-        readings: Iterable[Reading],
-        frame: int,
-        now_ms: int,
+        readings: tuple[Reading, ...],
     ) -> None:
-        """Add the readings of one frame, whose row id is `frame`, with consecutive ids."""
-        # The view `meter_values` depends on ids that are consecutive within a frame. They are
-        # counted here, because no other process writes during this transaction.
-        number = self._next_id
-        if number is None:
-            row = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM meter_reading")
-            number = int(row.fetchone()[0])
-        for sampled_ms, register_wh, power_w in readings:
-            self._rows.append(
-                ReadingRow(
-                    number,
-                    charge_point,
-                    connector_id,
-                    started_transaction,
-                    sampled_ms,
-                    now_ms,
-                    register_wh,
-                    power_w,
-                    frame,
-                )
-            )
-            number += 1
-        self._next_id = number
+        """Add the readings of one frame of a known Charge Point."""
+        self._waiting.append((frame, connector_id, started_transaction, readings))
+        if started_transaction is not None:
+            self._waiting_of.setdefault(started_transaction, []).extend(readings)
+
+    def of_transaction(self, started_transaction: int) -> list[Reading]:
+        """Return the readings of a transaction in the order of receipt, the waiting ones too."""
+        waiting = self._waiting_of.get(started_transaction, ())
+        return [*of_transaction(self._db, started_transaction), *waiting]
 
     def write(self) -> None:
-        """Write the readings; call it before any of them is read and before the commit."""
-        if self._rows:
-            self._db.insert_rows("meter_reading", self._rows)
-            for row in self._rows:
-                blocks.enter(self._db, "meter_reading", row.charge_point, row.id)
-            self._rows = []
+        """Write the readings; their frames must be written before."""
+        rows = [
+            (
+                *(frame.charge_point, connector_id, started_transaction, reading.sampled_ms),
+                *(frame.moment_ms, reading.register_wh, reading.power_w, frame.id, position),
+            )
+            for frame, connector_id, started_transaction, readings in self._waiting
+            for position, reading in enumerate(readings)
+        ]
+        row_ids = self._db.insert_rows("meter_reading", _COLUMNS, rows)
+        for (charge_point, *_), row_id in zip(rows, row_ids, strict=True):
+            assert charge_point is not None
+            blocks.enter(self._db, "meter_reading", charge_point, row_id)
+        self._waiting, self._waiting_of = [], {}

@@ -1,6 +1,12 @@
-"""Raw frames, stored to look into problems and to derive the ledger again."""
+"""Raw frames, stored to look into problems and to derive the ledger again.
 
-from collections.abc import Iterator
+A frame of a Charge Point and our answer are one row, an exchange. A Call of ours and its
+confirmation, which comes later, are a row each. So are a frame and its answer in the rows of
+databases before version 7: there the answer is the next row.
+"""
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from shocpp.store import blocks
@@ -11,32 +17,42 @@ PURGED_AT_ONCE = 2_000
 """Frames that one write transaction deletes at most, so that it stays short."""
 
 
-class FrameRow(NamedTuple):
-    """A row of the table `frame`, its columns in their order.
+class Frame:
+    """A frame to be written, and our answer to it, if there is one.
 
-    `charge_point` is a row id or None; `direction` is `in` or `out`.
-    `moment_ms` is the time of receipt or of sending.
+    `id` is the row id, None until the frame is written. `charge_point` is a row id or None;
+    `direction` is `in` or `out`, seen from here. `moment_ms` is the time of receipt or of sending.
     """
 
-    id: int
-    charge_point: int | None
-    direction: str
-    action: str
-    moment_ms: int
-    text: str
+    __slots__ = (
+        *("id", "charge_point", "direction", "action", "moment_ms", "text"),
+        *("answer", "answered_ms"),
+    )
+
+    def __init__(
+        self, charge_point: int | None, direction: str, action: str, moment_ms: int, text: str
+    ) -> None:
+        self.id: int | None = None
+        self.charge_point = charge_point
+        self.direction = direction
+        self.action = action
+        self.moment_ms = moment_ms
+        self.text = text
+        self.answer: str | None = None
+        self.answered_ms: int | None = None
 
 
-def next_id(db: Database) -> int:
-    """Return the row id for the next frame; valid within the caller's write transaction."""
-    return int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM frame").fetchone()[0])
+_COLUMNS = Frame.__slots__[1:]
+_values = attrgetter(*_COLUMNS)
 
 
-def record(db: Database, rows: list[FrameRow]) -> None:
-    """Write frames, whose ids follow `next_id`, and enter their blocks."""
-    db.insert_rows("frame", rows)
-    for row in rows:
-        if row.charge_point is not None:
-            blocks.enter(db, "frame", row.charge_point, row.id)
+def record(db: Database, written: Sequence[Frame]) -> None:
+    """Write frames in this order, give them their row ids, and enter their blocks."""
+    row_ids = db.insert_rows("frame", _COLUMNS, [_values(frame) for frame in written])
+    for frame, row_id in zip(written, row_ids, strict=True):
+        frame.id = row_id
+        if frame.charge_point is not None:
+            blocks.enter(db, "frame", frame.charge_point, row_id)
 
 
 def purge(db: Database, before_ms: int) -> int:
@@ -45,7 +61,8 @@ def purge(db: Database, before_ms: int) -> int:
     Frames of transactions and meter values stay: the ledger can be derived from them.
     """
     # The condition is spelled as in the partial index frame_to_purge. Without this index each call
-    # would read all the frames that stay. The newest frame stays too: `next_id` counts from it.
+    # would read all the frames that stay. The newest frame stays too: SQLite would assign its row
+    # id again, and `with_card` would miss that frame.
     cursor = db.execute(
         "DELETE FROM frame WHERE id IN (SELECT id FROM frame WHERE moment_ms < ?"
         " AND action NOT IN ('StartTransaction', 'StopTransaction', 'MeterValues')"
@@ -60,9 +77,8 @@ def of_charge_point(
 ) -> Iterator[tuple[str, str, int, str]]:
     """Return the last frames of one Charge Point or of all, the oldest of them first.
 
-    Each is (charge point id or `?`, direction, ms, text).
+    Each is (charge point id or `?`, direction, ms, text); an answer counts as a frame.
     """
-    rows: list[tuple[str, str, int, str]]
     if charge_point_id is None:
         rows = db.execute(f"{_FRAMES} ORDER BY frame.id DESC LIMIT ?", (limit,)).fetchall()
     else:
@@ -75,18 +91,23 @@ def of_charge_point(
             blocks.newest_first(db, "frame", row),
             limit,
         )
-    return reversed(rows)
+    newest_first: list[tuple[str, str, int, str]] = []
+    for name, direction, moment_ms, text, answer, answered_ms in rows:
+        if answer is not None:
+            newest_first.append((name, "out", answered_ms, answer))
+        newest_first.append((name, direction, moment_ms, text))
+    return reversed(newest_first[:limit])
 
 
 _FRAMES = (
-    "SELECT coalesce(charge_point_id, '?'), direction, moment_ms, text"
+    "SELECT coalesce(charge_point_id, '?'), direction, moment_ms, text, answer, answered_ms"
     " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"
 )
 
 
 def newest(db: Database) -> int:
     """Return the row id of the newest frame, 0 without any."""
-    return next_id(db) - 1
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM frame").fetchone()[0])
 
 
 def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int, str]]:
@@ -121,13 +142,14 @@ _OF_ENERGY = (
 
 def with_energy(db: Database, after: int, limit: int) -> list[EnergyFrame]:
     """Return the next frames with energy after a row id, in the order of receipt."""
-    # The answer to a frame is stored directly after it.
+    # Before version 7 the answer to a frame was the row directly after it.
     rows = db.execute(
         "SELECT frame.id, frame.charge_point, charge_point_id, frame.action, frame.moment_ms,"
-        f" frame.text, answer.text FROM (SELECT * {_OF_ENERGY} AND id > ? ORDER BY id LIMIT ?)"
+        " frame.text, coalesce(frame.answer, next.text)"
+        f" FROM (SELECT * {_OF_ENERGY} AND id > ? ORDER BY id LIMIT ?)"
         " AS frame JOIN charge_point ON charge_point.id = frame.charge_point"
-        " LEFT JOIN frame AS answer ON answer.id = frame.id + 1 AND answer.direction = 'out'"
-        " AND answer.charge_point = frame.charge_point ORDER BY frame.id",
+        " LEFT JOIN frame AS next ON frame.answer IS NULL AND next.id = frame.id + 1"
+        " AND next.direction = 'out' AND next.charge_point = frame.charge_point ORDER BY frame.id",
         (after, limit),
     )
     return [EnergyFrame(*row) for row in rows.fetchall()]
