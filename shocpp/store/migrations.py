@@ -1,15 +1,17 @@
 """Migrations: they make the database, or bring it to the version of this program.
 
 A new database is made under another name and then renamed, so that there is never an incomplete
-one. A file that is no database of shocpp stays as it is.
+one. A file that is no database of shocpp stays as it is. An index of ours that somebody has dropped
+is made again; indexes of others stay.
 """
 # Only this module switches WAL on, under a lock on the folder. Measured: several workers that do
 # so on a new file end in "database is locked", because this PRAGMA ignores the busy timeout.
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
@@ -25,10 +27,15 @@ from shocpp.store.database import (
 from shocpp.store.locks import one_at_a_time
 from shocpp.store.sqlite_errors import damaged, unusable
 
+log = logging.getLogger(__name__)
+
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
-_QUICK_CHECK_BYTES = 256 * 1024 * 1024
-"""The size up to which each start also checks all pages of the file (about one second)."""
+_LARGE_BYTES = 256 * 1024 * 1024
+"""The size up to which each start also checks all pages of the file (about one second).
+
+Work on a larger file is announced in the log.
+"""
 
 
 def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
@@ -89,6 +96,7 @@ def _create(path: Path, now_ms: int) -> None:
         _apply(database, 0)
         with database.writing():
             database.execute("INSERT INTO property VALUES ('born_ms', ?)", (str(now_ms),))
+            _remember_schema(database)
         # The mode is stored in the file, so that every later connection uses it.
         database.execute("PRAGMA journal_mode=WAL")
         database.close()
@@ -115,7 +123,10 @@ def _upgrade(path: Path, thorough: bool) -> None:
             )
         if thorough:
             _quick_check(database)
+        if version < VERSION and (size := _large_size(path)):
+            log.warning("%s (%s) gets version %d; this may take a minute", path, size, VERSION)
         _apply(database, version)
+        _mend_indexes(database)
         database.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
         raise unusable(path, error) from error
@@ -123,9 +134,15 @@ def _upgrade(path: Path, thorough: bool) -> None:
         database.close()
 
 
+def _large_size(path: Path) -> str | None:
+    """Return the size of a large file for the log, None for a smaller one."""
+    size = path.stat().st_size
+    return f"{size / 1e9:.1f} GB" if size > _LARGE_BYTES else None
+
+
 def _quick_check(database: Database) -> None:
     """Raise UnusableDatabase if a page of the file is damaged; larger files are not checked."""
-    if database.path.stat().st_size > _QUICK_CHECK_BYTES:
+    if _large_size(database.path):
         return
     (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
@@ -173,3 +190,55 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
+
+
+def _mend_indexes(database: Database) -> None:
+    """Make the indexes of the migrations that the database lacks.
+
+    Raises UnusableDatabase if rows that were written meanwhile break a unique index.
+    """
+    # Nearly every start ends here. SQLite changes this number with every index that is made or
+    # dropped, by whomever.
+    known = database.execute("SELECT value FROM property WHERE name = 'schema_version'").fetchone()
+    if known == (_schema_version(database),):
+        return
+    names = database.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
+    missing = {name: sql for name, sql in _indexes().items() if (name,) not in names}
+    for name in missing:
+        size = _large_size(database.path)
+        hint = f"; in a database of {size} this may take minutes" if size else ""
+        log.warning("%s lacks the index %s, which is now made again%s", database.path, name, hint)
+    with database.writing():
+        for name, sql in missing.items():
+            try:
+                database.execute(sql)
+            except sqlite3.IntegrityError as error:
+                raise UnusableDatabase(
+                    f"{database.path} lacks the index {name}, and has rows that it forbids "
+                    f"({error}); restore a backup, or delete one of these rows with sqlite3"
+                ) from None
+        _remember_schema(database)
+
+
+def _indexes() -> dict[str, str]:
+    """Return the statements of the indexes that all migrations together make, by name."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
+        for file in _migration_files():
+            for statement in _statements(file.read_text()):
+                scratch.execute(statement)
+        rows = scratch.execute(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> ''"
+        )
+        return dict(rows.fetchall())
+
+
+def _schema_version(database: Database) -> str:
+    return str(database.execute("PRAGMA schema_version").fetchone()[0])
+
+
+def _remember_schema(database: Database) -> None:
+    """Note that this schema has all indexes, in the caller's write transaction."""
+    database.execute(
+        "INSERT OR REPLACE INTO property VALUES ('schema_version', ?)",
+        (_schema_version(database),),
+    )

@@ -47,9 +47,9 @@ def backend(charge_point: str | None) -> None:
     )
 
     settings = read_settings()
+    log_to_stderr()
     # inetd starts a process for each charger: only the listener checks the whole database.
     prepare(settings, thorough=False)
-    log_to_stderr()
     name = identity_of_stdio(charge_point, os.environ)
     address, port = os.environ.get("REMOTE_ADDR"), os.environ.get("REMOTE_PORT", "")
     remote = f"{address}:{port}" if address else "stdin"
