@@ -4,7 +4,6 @@ What identifies a transaction, and how long it took, is the charger's own; our c
 we heard of it. faketime gives the real process another clock, which may be set while it runs.
 """
 
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,48 +11,19 @@ from pathlib import Path
 import pytest
 
 from tests.interfaces.stdio.test_backend import TextCharger, wire_of
+from tests.world.clock import Clock
 from tests.world.faults import BOOT, START, STOP, assert_booked_once, frame
 from tests.world.home import Home
-from tests.world.machine import needs, wait_for
+from tests.world.machine import wait_for
 
 UNSET = "1970-01-01 01:00:05"
 THAT_DAY = "2026-10-01 09:30:00"
 
 
-class Clock:
-    """Our clock, as `environment` gives it to a process; monotonic time stays the real one."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.set("2026-10-01 06:00:00")
-        command = [needs("faketime"), "-m", "-f", "+0", "env"]
-        for _ in range(3):
-            # It names its shared memory by its pid; a process that was killed may have left one.
-            asked = subprocess.run(command, capture_output=True, text=True)
-            if asked.returncode == 0:
-                break
-        assert asked.returncode == 0, asked.stderr
-        variables = dict(line.partition("=")[::2] for line in asked.stdout.splitlines())
-        self.environment = {
-            "LD_PRELOAD": variables["LD_PRELOAD"],
-            "FAKETIME_TIMESTAMP_FILE": str(file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-            "NO_FAKE_STAT": "1",
-        }
-
-    def set(self, local_time: str) -> None:
-        """From now on it is this time, and goes on."""
-        new = self.file.with_name("new")
-        new.write_text(f"@{local_time}\n")
-        new.replace(self.file)
-
-
 @pytest.fixture
 def clock(tmp_path: Path) -> Clock:
     """The clock of that day."""
-    return Clock(tmp_path / "clock")
+    return Clock(tmp_path / "clock", "2026-10-01 06:00:00")
 
 
 @pytest.fixture

@@ -1,0 +1,158 @@
+"""Databases and closed months of every release: today's program prints them to the byte.
+
+Each folder here is a release; README.md tells what is in it and how the next one is made.
+"""
+
+import json
+import lzma
+import re
+import shutil
+import zlib
+from pathlib import Path
+
+import pytest
+
+from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.clock import now_ms
+from shocpp.reports import formats
+from shocpp.reports.month import month_statement, of_account
+from shocpp.store.database import open_database
+from tests.released.make import FOLDER, PRINTED
+from tests.reports.test_golden import output_of, say, stop
+from tests.world.home import Home
+
+RELEASES = sorted(file.parent for file in FOLDER.glob("*/database.sqlite3.xz"))
+STREAM = re.compile(rb"stream\r\n(.*?)endstream", re.DOTALL)
+
+
+def migrated(release: Path, folder: Path) -> Home:
+    """Return a home with the files of a release, after `shocpp migrate`."""
+    home = Home(folder)
+    for name in ("conf", "accounting"):
+        shutil.copytree(release / name, folder / name, dirs_exist_ok=True)
+    home.database.parent.mkdir()
+    home.database.touch(mode=0o600)
+    home.database.write_bytes(lzma.decompress((release / "database.sqlite3.xz").read_bytes()))
+    output_of(home, "shocpp", "migrate")
+    return home
+
+
+@pytest.fixture(scope="module", params=RELEASES, ids=[release.name for release in RELEASES])
+def release(request: pytest.FixtureRequest) -> Path:
+    """The folder of a release."""
+    assert isinstance(request.param, Path)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def read_only(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The home of a release, for tests that change nothing in it."""
+    return migrated(release, tmp_path_factory.mktemp("released") / "home")
+
+
+@pytest.fixture
+def changing(release: Path, tmp_path: Path) -> Home:
+    """A home of a release for one test."""
+    return migrated(release, tmp_path / "home")
+
+
+def printed(home: Home, release: Path) -> dict[str, bytes]:
+    """Return what today's program prints of the closed months, by file."""
+    printed = {}
+    with open_database(home.database) as db:
+        for month in (folder.name for folder in (release / "printed").iterdir()):
+            whole = month_statement(db, home.settings, *map(int, month.split("-")))
+            each = [of_account(whole, sums.account) for sums in whole.accounts]
+            for folder, (name, language) in PRINTED.items():
+                for statement in each if name == "pdf" else (whole, *each):
+                    file = f"{month}/{folder}/{formats.file_name(statement, name)}"
+                    printed[file] = b"".join(formats.chunks(db, statement, name, language))
+    return printed
+
+
+def assert_printed_the_same(home: Home, release: Path) -> None:
+    """Assert that the closed months are printed as the release printed them."""
+    folder, today = release / "printed", printed(home, release)
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    assert sorted(today) == sorted(str(file.relative_to(folder)) for file in files)
+    for file in files:
+        content, at_release = today[str(file.relative_to(folder))], file.read_bytes()
+        if file.suffix == ".pdf":
+            assert inflated(content) == inflated(at_release), file
+            # Another zlib packs the same content into other bytes.
+            if not packs_alike(at_release):
+                continue
+        assert content == at_release, file
+
+
+def inflated(pdf: bytes) -> list[bytes]:
+    """Return the contents of the streams of a PDF file: its pages and fonts."""
+    return [zlib.decompress(stream) for stream in STREAM.findall(pdf)]
+
+
+def packs_alike(pdf: bytes) -> bool:
+    """Return True if the zlib of this machine makes the streams of a PDF file."""
+    return all(
+        stream.startswith(zlib.compress(zlib.decompress(stream))) for stream in STREAM.findall(pdf)
+    )
+
+
+def assert_whole(home: Home, release: Path) -> None:
+    """Assert that `shocpp verify` finds the chain of closed months whole."""
+    count = len(list((release / "printed").iterdir()))
+    assert output_of(home, "shocpp", "verify").endswith(f"\nwhole: {count} closed months\n")
+
+
+def test_closed_months_are_printed_to_the_byte(read_only: Home, release: Path) -> None:
+    assert_printed_the_same(read_only, release)
+    json_file = release / "printed" / "2026-10" / "json" / "2026-10.json"
+    command = ("shocpp-summary", "2026", "10", "--format", "json")
+    assert output_of(read_only, *command) == json_file.read_text(encoding="utf-8")
+
+
+def test_the_chain_is_whole_and_nothing_is_wrong(read_only: Home, release: Path) -> None:
+    assert_whole(read_only, release)
+    assert "cases wait for somebody to decide" in output_of(read_only, "shocpp", "check")
+
+
+def test_the_frames_are_printed_to_the_byte(read_only: Home, release: Path) -> None:
+    frames = output_of(read_only, "shocpp", "frames", "-n", "1000")
+    assert frames == (release / "frames.txt").read_text(encoding="utf-8")
+
+
+def test_lost_accounting_files_are_written_again(changing: Home, release: Path) -> None:
+    """They may have more keys by now; those of the release have their values and their order."""
+    folder = changing.settings.accounting_folder
+    shutil.rmtree(folder)
+    with open_database(changing.database) as db:
+        while RecordFiles(folder).export(db, now_ms()):
+            pass
+    for file in (release / "accounting").rglob("*.json"):
+        old = json.loads(file.read_text(encoding="utf-8"))
+        new = json.loads((folder / file.relative_to(release / "accounting")).read_text("utf-8"))
+        assert [(key, new.get(key)) for key in new if key in old] == list(old.items())
+
+
+def test_a_lost_database_is_rebuilt_from_the_files(changing: Home, release: Path) -> None:
+    changing.database.unlink()
+    output_of(changing, "shocpp", "rebuild")
+    assert_whole(changing, release)
+    assert_printed_the_same(changing, release)
+
+
+def test_open_transactions_are_stopped_and_booked(changing: Home, release: Path) -> None:
+    """The one of the court is late, because its month is closed."""
+    say(changing, "carport", (stop("2026-11-07T05:00:00", 9_490_250, 10_009_480),))
+    say(changing, "yard", (stop("2026-11-07T05:00:00", 9_000, 20_000_007),))
+    say(changing, "court", (stop("2026-10-11T07:00:00", 70_000, 20_000_062),))
+    booked = changing.query(
+        "SELECT charge_point_id, account, consumed_wh, amount_ct, review, flags FROM accounting"
+        " ORDER BY number DESC LIMIT 3"
+    )
+    assert booked == [
+        ("court", "family-y", 8_000, 250, None, "late: 2026-10 is closed"),
+        ("yard", "family-y", 2_000, 60, None, ""),
+        ("carport", "company-x", 10_000, 300, None, ""),
+    ]
+    assert_whole(changing, release)
+    assert_printed_the_same(changing, release)
