@@ -140,13 +140,18 @@ class PollResult(NamedTuple):
     contested: list[str]
 
 
+# A tuple: a union of types would be built anew for every frame.
+EVENTS_WITHOUT_DUTY = (Answered, Ignored, Repeated)
+"""Events whose job leaves nothing to do when it is written."""
+
+
 def may_be_delayed(job: Job) -> bool:
     """Return True if the job may wait for the batch delay, because nobody waits for its result.
 
     These are sent frames, and received ones that are answered already or need no answer.
     """
     return isinstance(job, Send) or (
-        isinstance(job, Receive) and isinstance(job.event, Answered | Ignored | Repeated)
+        isinstance(job, Receive) and isinstance(job.event, EVENTS_WITHOUT_DUTY)
     )
 
 

@@ -10,43 +10,37 @@ also if its connection ends. A Call is never sent twice: two RemoteStarts are tw
 """
 
 import time
-from collections import deque
-from collections.abc import Callable
 
-from shocpp.bookkeeping.jobs import Claim, Job, Send, Settle
+from shocpp.bookkeeping.jobs import Claim, Send, Settle
+from shocpp.central_system.connections import Connections
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.clock import now_ms
 from shocpp.metrics.counters import Counters
 from shocpp.store.calls import CallOutcome, QueuedCall
 
-Submit = Callable[[Job, Conversation | None], None]
-"""Hands a job to the writer; its result comes back to the conversation."""
-
 
 class CallDesk:
     """The Calls of one switchboard; everything here runs in its loop, so it needs no lock."""
 
-    def __init__(
-        self, loop: Loop, submit: Submit, touch: Callable[[Conversation], None], counters: Counters
-    ) -> None:
+    def __init__(self, loop: Loop, connections: Connections, counters: Counters) -> None:
         self._loop = loop
+        self._connections = connections
         self._counters = counters
-        self._submit = submit
-        self._touch = touch
-        self._queued_ids: set[str] = set()
 
     def take(self, call: QueuedCall, conversation: Conversation) -> None:
         """Queue a Call for a conversation, unless it is queued here already.
 
         Every poll of the database returns all waiting Calls again.
         """
-        if call.call_id in self._queued_ids:
+        claiming = conversation.claiming
+        if claiming is not None and claiming.call_id == call.call_id:
             return
-        self._queued_ids.add(call.call_id)
         if conversation.calls is None:
-            conversation.calls = deque()
-        conversation.calls.append(call)
+            conversation.calls = {}
+        if call.call_id in conversation.calls:
+            return
+        conversation.calls[call.call_id] = call
         self.next_call(conversation)
 
     def next_call(self, conversation: Conversation) -> None:
@@ -55,8 +49,10 @@ class CallDesk:
             return
         moment_ms = now_ms()
         if conversation.connection.may_place(moment_ms):
-            conversation.claiming = conversation.calls.popleft()
-            self._submit(Claim(conversation.token, conversation.claiming), conversation)
+            # A dict keeps the order of insertion: its first key is the oldest Call.
+            oldest = conversation.calls.pop(next(iter(conversation.calls)))
+            conversation.claiming = oldest
+            self._connections.submit(Claim(conversation.token, oldest), conversation)
         elif conversation.outstanding is None:
             wait_ms = conversation.connection.placeable_from_ms(moment_ms) - moment_ms
             due = time.monotonic() + max(wait_ms, 10) / 1000
@@ -70,30 +66,28 @@ class CallDesk:
         call = claim.call
         # Also if the claim failed: a Call whose claim could not be written is still queued, and the
         # next poll returns it.
-        self._queued_ids.discard(call.call_id)
         conversation.claiming = None
-        # The connection may end while the claim is being committed, and `leave` settles only the
+        # The connection may end while the claim is being committed, and its end settles only the
         # outstanding Call.
         if conversation.closed:
             if claimed:
                 description = "the connection ended before it was sent"
                 self._settle(claim.token, call, "unknown", description)
         elif claimed:
-            self._send(conversation, call)
+            self.send(conversation, call)
         else:
             self.next_call(conversation)
 
-    def ask(self, conversation: Conversation, call: QueuedCall) -> None:
-        """Send a Call of the Central System itself, which is not in the queue."""
-        self._send(conversation, call)
-
-    def _send(self, conversation: Conversation, call: QueuedCall) -> None:
+    def send(self, conversation: Conversation, call: QueuedCall) -> None:
+        """Send a claimed Call, or one of the Central System itself, which needs no claim."""
         text = conversation.connection.place(call.call_id, call.action, call.payload)
-        conversation.place(call, text)
-        self._touch(conversation)
+        conversation.outstanding = call
+        conversation.transport.send(text)
+        self._connections.touched.add(conversation)
+        self._counters.sent(call.action)
         moment_ms = now_ms()
         # This job only records the frame, so it may wait; the Claim is committed already.
-        self._submit(Send(conversation.charge_point_id, call.action, text, moment_ms), None)
+        self._connections.submit(Send(conversation.charge_point_id, call.action, text, moment_ms))
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000
         self._loop.call_at(due, self._give_up, conversation, call)
 
@@ -109,19 +103,7 @@ class CallDesk:
         self._settle(conversation.token, call, "expired", "the charger has not answered in time")
         self.next_call(conversation)
 
-    def leave(self, conversation: Conversation, reason: str) -> None:
-        """Settle the outstanding Call of a conversation that has ended, as `unknown`.
-
-        Its queued Calls stay in the database for the charger's next connection.
-        """
-        for call in conversation.calls or ():
-            self._queued_ids.discard(call.call_id)
-        if conversation.outstanding is not None:
-            # Unknown, not failed: the charger may have carried it out before its connection ended.
-            description = f"the connection ended: {reason}"
-            self._settle(conversation.token, conversation.outstanding, "unknown", description)
-
     def _settle(self, token: str, call: QueuedCall, state: str, description: str) -> None:
         self._counters.call_ended(state)
         outcome = CallOutcome(state, None, None, description)
-        self._submit(Settle(token, call.call_id, outcome), None)
+        self._connections.submit(Settle(token, call.call_id, outcome))

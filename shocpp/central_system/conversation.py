@@ -1,6 +1,7 @@
 """The conversation with one Charge Point: protocol state, answers in order, and our Calls.
 
-It does not know which transport carries it. Everything here runs in the switchboard's loop.
+A frame, a result or a timer goes in; one `Turn` comes out, and the switchboard executes it. The
+conversation does not know which transport carries it. Everything here runs in the loop.
 
 Rules of the answers:
 
@@ -8,76 +9,52 @@ Rules of the answers:
     durable   the answer to a Call with a fact leaves after the fact is committed
     delay     the answer to a StartTransaction leaves after the charger's `reply_delay_ms`
     direct    a Call without a fact (Heartbeat) waits only for older answers of its own charger
+    identity  a charger without one in its URL is named by the serial of its BootNotification, or
+              after NAMELESS_S by its address; facts before that wait
 """
 
+import logging
 from collections import deque
+from dataclasses import replace
 
 from shocpp.admission.decision import Admitted
-from shocpp.bookkeeping.jobs import Receive
-from shocpp.central_system.transport import Transport
+from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle
+from shocpp.central_system.transport import INTERNAL, PROTOCOL_ERROR, TRY_AGAIN, Transport
+from shocpp.central_system.turn import NO_DUTY, Slot, Turn
 from shocpp.configuration.charge_points import Entry
 from shocpp.metrics.counters import Counters
+from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.connection import (
     Answered,
     Confirmed,
     Connection,
     Event,
-    Ignored,
     Refused,
     Repeated,
     Reported,
 )
 from shocpp.ocpp.facts import Booted
+from shocpp.ocpp.frames import Call, error_text, parse
 from shocpp.ocpp.identity import identity_key, is_identity
-from shocpp.store.calls import QueuedCall
+from shocpp.ocpp.json_text import to_text
+from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points.connections import address_of
 from shocpp.unique_ids import random_uuid
 
-PAUSE_AT = 64
-"""Waiting answers or unwritten jobs above which reading from this charger pauses."""
-
-RESUME_AT = 32
-"""Waiting answers or unwritten jobs at which reading goes on."""
-
-BACKLOG_BYTES = 256 * 1024
-"""Unsent bytes above which reading pauses."""
+log = logging.getLogger(__name__)
 
 # Reported of eProWallbox 2.9.3: 77 of 89 fast answers ended the connection 0.8 s later. A delay of
 # about 1 s prevents it.
 DELAYED_ACTION = "StartTransaction"
 """The only action with a reply delay: Free2move drops its socket after a fast answer to it."""
 
+NAMELESS_S = 10.0
+"""Seconds that a charger without an identity has to send its serial."""
+
 IGNORED_A_MINUTE = 10
 """Frames that are no OCPP and are recorded, per minute and charger."""
 
 MINUTE_MS = 60_000
-
-
-class Slot:
-    """The place of one answer in the order of answers.
-
-    received_text  the text of the Call
-    event          the event that the Call made
-    received       the receipt of the Call, in seconds of the monotonic clock
-    text           the answer; None until its fact is committed
-    due            the earliest moment to send the answer, by the same clock
-    """
-
-    __slots__ = ("due", "event", "received", "received_text", "text")
-
-    def __init__(
-        self,
-        received_text: str,
-        event: Reported | Answered,
-        received: float,
-        text: str | None = None,
-        due: float = 0.0,
-    ) -> None:
-        self.received_text = received_text
-        self.event = event
-        self.received = received
-        self.text = text
-        self.due = due
 
 
 class Conversation:
@@ -86,14 +63,12 @@ class Conversation:
     token            names this connection in the database, so that an older one cannot act for it
     charge_point_id  the identity; None while a charger without one has not sent its serial
     identified       True once the database holds this connection under its identity
-    held_jobs        jobs that wait for the identity; None once it is known
+    held_jobs        jobs with a fact that wait for the identity
     slots            the answers that wait, in order
-    calls            Calls of the queue that wait for this charger; None before the first one
+    calls            Calls of the queue that wait for this charger, by id; None before the first one
     claiming         the Call that the writer is claiming for this connection
     outstanding      the Call that was sent and is not answered (at most one, OCPP-J §4.1.1)
     unwritten_jobs   jobs that the writer has not returned
-    watched_mask     the events that the loop watches; 0 for none
-    stuck_since      the moment when the peer stopped reading our answers, else None
     """
 
     __slots__ = (
@@ -109,28 +84,18 @@ class Conversation:
         "ignored",
         "ignored_since_ms",
         "key",
-        "last_seen",
         "outstanding",
         "paused",
-        "silent_intervals",
         "slots",
-        "stuck_since",
         "token",
         "transport",
         "unwritten_jobs",
         "wake_up_set",
-        "watched_mask",
     )
 
     def __init__(
-        self,
-        transport: Transport,
-        admitted: Admitted,
-        heartbeat_s: int,
-        now: float,
-        counters: Counters,
+        self, transport: Transport, admitted: Admitted, heartbeat_s: int, counters: Counters
     ) -> None:
-        """Begin a conversation at `now`, in seconds of the monotonic clock."""
         self.admitted = admitted
         self.token = random_uuid()
         self.transport = transport
@@ -141,49 +106,44 @@ class Conversation:
         self.identified = False
         self.closed = False
         self.paused = False
-        self.watched_mask = 0
-        self.last_seen = now
-        self.silent_intervals = 0
-        self.stuck_since: float | None = None
         self.unwritten_jobs = 0
         self.wake_up_set = False
         self.ignored = 0
         self.ignored_since_ms = 0
         self.slots: deque[Slot] = deque()
-        self.held_jobs: list[tuple[Slot, Receive]] | None = []
-        self.calls: deque[QueuedCall] | None = None
+        self.held_jobs: list[tuple[Receive, Slot]] | None = None
+        self.calls: dict[str, QueuedCall] | None = None
         self.claiming: QueuedCall | None = None
         self.outstanding: QueuedCall | None = None
 
-    def name(self, charge_point_id: str) -> None:
-        """Set the identity of the Charge Point; `identified` stays as it is."""
-        self.charge_point_id = charge_point_id
-        self.key = identity_key(charge_point_id)
+    # -- frames ------------------------------------------------------------------------------------
 
-    def receive(self, text: str, now_ms: int) -> tuple[Event, Slot | None]:
-        """Return the event that a received text makes, and its slot if the writer answers it.
+    def receive(self, text: str, now_ms: int, now: float) -> Turn:
+        """Take a received text; send its answer, or give it its place behind older ones.
 
-        Every other answer is sent here, or takes its place behind older ones.
+        `now` is the same moment as `now_ms`, in seconds of the monotonic clock.
         """
         # Calls of both directions may cross (OCPP-J §4.1.1), so an outstanding Call of ours delays
         # no answer.
         event = self.connection.receive(text, now_ms)
+        # A frame without a fact changes no account: it is recorded without an identity.
+        name = self.charge_point_id if self.identified else None
+        job = Receive(self.token, name, text, now_ms, event)
         if isinstance(event, Reported):
             self.counters.received(event.action)
-            slot = Slot(text, event, self.last_seen)
+            slot = Slot(text, event, now)
             self.slots.append(slot)
-            return event, slot
+            return Turn(job, slot) if self.identified else self._hold(job, slot)
         if isinstance(event, Answered):
             # A repeated StartTransaction is answered from memory, and needs its delay all the same.
             delay_s = self._delay_s(event)
             # An answer that needs no commit may still not overtake an older one.
             if self.slots or delay_s:
                 self.counters.received(event.action)
-                due = self.last_seen + delay_s
-                self.slots.append(Slot(text, event, self.last_seen, event.text, due))
-            else:
-                self.transport.send(event.text)
-                self.counters.exchanged(event.action, event.text, self.last_seen)
+                self.slots.append(Slot(text, event, now, event.text, now + delay_s))
+                return Turn(job, wake_at=self._next_wake_up())
+            self.transport.send(event.text)
+            self.counters.exchanged(event.action, event.text, now)
         elif isinstance(event, Repeated):
             self.counters.received(event.action)
             first = next((slot for slot in self.slots if slot.received_text == text), None)
@@ -195,7 +155,9 @@ class Conversation:
             self._end_call("answered" if isinstance(event, Confirmed) else "refused")
         else:
             self.counters.ignored()
-        return event, None
+            close = (PROTOCOL_ERROR, "not OCPP-J") if event.hang_up else None
+            return Turn(job if self._should_record_ignored(now_ms) else None, close=close)
+        return Turn(job)
 
     def _end_call(self, outcome: str) -> None:
         """Count our outstanding Call as ended; `outcome` is a label value of the metric."""
@@ -204,21 +166,107 @@ class Conversation:
         self.counters.call_ended(outcome)
         self.outstanding = None
 
-    def answer(self, slot: Slot, text: str, now: float) -> None:
-        """Take the answer of a slot whose fact is committed; send all answers that may leave."""
-        if isinstance(slot.event, Reported):
-            self.connection.confirmed(slot.event, slot.received_text, text)
-            slot.due = now + self._delay_s(slot.event)
-        slot.text = text
-        self.release(now)
+    def _should_record_ignored(self, now_ms: int) -> bool:
+        """Return True if a frame that is no OCPP is to be recorded.
 
-    def refuse(self, slot: Slot, text: str, now: float) -> None:
-        """Take a CallError for a fact that was not written; the charger may send the Call again."""
-        if isinstance(slot.event, Reported):
+        Only a few a minute are, so that a flood cannot fill the disk.
+        """
+        if now_ms - self.ignored_since_ms >= MINUTE_MS:
+            self.ignored_since_ms, self.ignored = now_ms, 0
+        self.ignored += 1
+        return self.ignored <= IGNORED_A_MINUTE
+
+    def fail(self, text: str, now: float) -> Turn:
+        """Answer InternalError after a bug of ours; close if the message is about energy."""
+        call = parse(text)
+        if not isinstance(call, Call) or call.action in NEVER_REFUSED:
+            return Turn(close=(INTERNAL, "internal error"))
+        answer = error_text(call.unique_id, "InternalError", "")
+        self.transport.send(answer)
+        self.counters.exchanged(call.action, answer, now)
+        return NO_DUTY
+
+    # -- the identity ------------------------------------------------------------------------------
+
+    def connect(self, charge_point_id: str, fallback_id: str | None = None) -> Connect:
+        """Return the job that asks for an identity; reading waits for its result.
+
+        `fallback_id` is the identity to use if the first one is a serial of another Charge Point.
+        """
+        self._name(charge_point_id)
+        admitted = self.admitted
+        proof = (admitted.is_sure, admitted.password)
+        return Connect(self.token, charge_point_id, self.transport.remote, fallback_id, *proof)
+
+    def connect_by_address(self) -> Connect:
+        """Return the job that names a charger by its address, to keep its frames."""
+        return self.connect(_address_name(self.transport))
+
+    def identify(self, charge_point_id: str) -> list[tuple[Receive, Slot]]:
+        """Take the identity that the database has assigned; return the jobs that waited for it."""
+        self._name(charge_point_id)
+        self.identified = True
+        held_jobs, self.held_jobs = self.held_jobs or [], None
+        return [(replace(job, charge_point_id=charge_point_id), slot) for job, slot in held_jobs]
+
+    def _name(self, charge_point_id: str) -> None:
+        self.charge_point_id = charge_point_id
+        self.key = identity_key(charge_point_id)
+
+    def _hold(self, job: Receive, slot: Slot) -> Turn:
+        """Hold a job until the identity is known; after the first one, ask the charger to boot."""
+        is_first = self.held_jobs is None
+        self.held_jobs = self.held_jobs or []
+        self.held_jobs.append((job, slot))
+        # The writer has been asked for the identity already.
+        if self.key is not None:
+            return NO_DUTY
+        serial = _serial_of_boot(slot.event)
+        if serial is not None:
+            return Turn(self.connect(serial, fallback_id=_address_name(self.transport)))
+        # Once only: MG and StarCharge reconnect in a loop after a TriggerMessage for a
+        # BootNotification.
+        if not is_first:
+            return NO_DUTY
+        # A BootNotification without a usable serial: asking again would bring the same one.
+        if slot.event.action == "BootNotification":
+            return Turn(self.connect_by_address())
+        return Turn(wake_at=slot.received + NAMELESS_S, call=_boot_request(job.received_ms))
+
+    # -- answers -----------------------------------------------------------------------------------
+
+    def answer(self, slot: Slot, result: str | Failed, now: float) -> Turn:
+        """Take the result of a slot's job, and send all answers that may leave.
+
+        A message about energy that is not written stays unanswered: the charger sends it again.
+        """
+        event, text = slot.event, result
+        if isinstance(text, Failed):
+            if text.unavailable or event.action in NEVER_REFUSED:
+                name = self.charge_point_id
+                log.warning("%s: a message cannot be written: %s", name, text.reason)
+                return Turn(close=(TRY_AGAIN, "the database cannot be written now"))
+            text = error_text(event.unique_id, "InternalError", "")
             # A repeat is then a new Call, and is not answered with this error from memory.
-            self.connection.forget(slot.event, slot.received_text)
+            if isinstance(event, Reported):
+                self.connection.forget(event, slot.received_text)
+        elif isinstance(event, Reported):
+            self.connection.confirmed(event, slot.received_text, text)
+            slot.due = now + self._delay_s(event)
         slot.text = text
         self.release(now)
+        return Turn(wake_at=self._next_wake_up()) if self.slots else NO_DUTY
+
+    def wake(self, now: float) -> Turn:
+        """Send the answers that are due; name a charger whose time to send its serial is over."""
+        self.wake_up_set = False
+        self.release(now)
+        job = None
+        if self.held_jobs and self.key is None:
+            _, oldest = self.held_jobs[0]
+            if oldest.received + NAMELESS_S <= now:
+                job = self.connect_by_address()
+        return Turn(job, wake_at=self._next_wake_up())
 
     def release(self, now: float) -> None:
         """Send the oldest answers, as long as they are complete and due at `now` (monotonic)."""
@@ -228,72 +276,37 @@ class Conversation:
             self.transport.send(answer)
             self.counters.answered(first.event.action, answer, first.received)
 
-    def due(self) -> float | None:
-        """Return the moment (monotonic) when the oldest answer is due; None if it has no text."""
-        return self.slots[0].due if self.slots and self.slots[0].text is not None else None
+    def _next_wake_up(self) -> float | None:
+        """Return when the oldest answer is due if only its delay holds it back, once; else None."""
+        if self.wake_up_set or not self.slots or self.slots[0].text is None:
+            return None
+        self.wake_up_set = True
+        return self.slots[0].due
 
     def _delay_s(self, event: Answered | Reported) -> float:
         """Return the delay of the answer to this Call, in seconds."""
         return self.admitted.entry.reply_delay_ms / 1000 if event.action == DELAYED_ACTION else 0.0
 
-    def may_read(self) -> bool:
-        """Return True if more frames of this charger are to be read now.
-
-        A pause drops nothing: frames wait in the kernel's buffers, and TCP slows the sender down.
-        """
-        # The message limit depends on whether the database knows the charger: wait for that.
-        if self.key is not None and not self.identified:
-            return False
-        # Alfen Eve Pro sends its whole backlog of MeterValues when it first connects.
-        waiting = max(len(self.slots), self.unwritten_jobs)
-        if self.transport.backlog > BACKLOG_BYTES:
-            self.paused = True
-        # Two limits, so that reading does not pause and resume with every single answer.
-        elif self.paused:
-            self.paused = waiting > RESUME_AT
-        else:
-            self.paused = waiting > PAUSE_AT
-        return not self.paused
-
-    def place(self, call: QueuedCall, text: str) -> None:
-        """Send a Call of ours; it is outstanding from now on."""
-        self.outstanding = call
-        self.transport.send(text)
-        self.counters.sent(call.action)
-
-    def address_name(self) -> str:
-        """Return the identity for a charger that sends none: `unidentified-` and its address."""
-        return f"unidentified-{address_of(self.transport.remote)}"
-
-    def serial_of_boot(self, event: Event) -> str | None:
-        """Return the serial of a BootNotification if it can be an identity, else None."""
-        if isinstance(event, Reported) and isinstance(event.fact, Booted):
-            serial = (event.fact.serial or "").strip()
-            if is_identity(serial):
-                return serial
-        return None
-
-    def hold(self, slot: Slot, job: Receive) -> int:
-        """Hold a job until the identity is known; return the number of held jobs."""
-        assert self.held_jobs is not None
-        self.held_jobs.append((slot, job))
-        return len(self.held_jobs)
-
-    def should_record(self, event: Event, now_ms: int) -> bool:
-        """Return True if a frame is to be recorded.
-
-        Of frames that are no OCPP only a few a minute are, so that a flood cannot fill the disk.
-        """
-        if not isinstance(event, Ignored):
-            return True
-        if now_ms - self.ignored_since_ms >= MINUTE_MS:
-            self.ignored_since_ms, self.ignored = now_ms, 0
-        self.ignored += 1
-        return self.ignored <= IGNORED_A_MINUTE
+    # -- the end -----------------------------------------------------------------------------------
 
     def answers_wait(self) -> bool:
         """Return True if the peer sends nothing more but still waits for answers."""
         return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
+
+    def end(self, reason: str) -> list[Job]:
+        """End the conversation; return the jobs that record its end, in their order.
+
+        Its queued Calls stay in the database for the charger's next connection.
+        """
+        self.closed = True
+        # Last: it must follow all other jobs of this token.
+        jobs: list[Job] = [Disconnect(self.token)]
+        if self.outstanding is not None:
+            # Unknown, not failed: the charger may have carried it out before its connection ended.
+            outcome = CallOutcome("unknown", None, None, f"the connection ended: {reason}")
+            jobs.insert(0, Settle(self.token, self.outstanding.call_id, outcome))
+            self.counters.call_ended("unknown")
+        return jobs
 
 
 def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
@@ -301,6 +314,21 @@ def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
     return Connection(heartbeat_s, entry.zone, has_card=entry.default_tag is not None)
 
 
-def must_hang_up(event: Event) -> bool:
-    """Return True if too many unreadable texts have come: the connection must be closed."""
-    return isinstance(event, Ignored) and event.hang_up
+def _address_name(transport: Transport) -> str:
+    """Return the identity of a charger that sends none: `unidentified-` and its address."""
+    return f"unidentified-{address_of(transport.remote)}"
+
+
+def _serial_of_boot(event: Event) -> str | None:
+    """Return the serial of a BootNotification if it can be an identity, else None."""
+    if isinstance(event, Reported) and isinstance(event.fact, Booted):
+        serial = (event.fact.serial or "").strip()
+        if is_identity(serial):
+            return serial
+    return None
+
+
+def _boot_request(now_ms: int) -> QueuedCall:
+    """Return a TriggerMessage for a BootNotification (OCPP 1.6 §5.17)."""
+    payload = to_text({"requestedMessage": "BootNotification"})
+    return QueuedCall(random_uuid(), "", "TriggerMessage", payload, now_ms + int(NAMELESS_S * 1000))

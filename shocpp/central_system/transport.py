@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+PROTOCOL_ERROR, POLICY, INTERNAL, RESTART, TRY_AGAIN = 1002, 1008, 1011, 1012, 1013
+"""The close codes that the switchboard sends (RFC 6455 §7.4.1, and IANA's registry)."""
+
 
 class Transport(Protocol):
     """A Charge Point's connection: a WebSocket, or stdin and stdout. It never blocks the loop.

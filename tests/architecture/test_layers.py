@@ -126,13 +126,10 @@ MOST_FILES, MOST_LINES, MOST_LINES_OF_A_CLASS = 15, 350, 250
 
 ONE_WAY_THROUGH = 'the issue "One way through"'
 THE_PAGE = 'the issue "The page"'
-LARGE_FILES = {
-    "shocpp/central_system/switchboard.py": (500, ONE_WAY_THROUGH),
-}
+LARGE_FILES: dict[str, tuple[int, str]] = {}
 """Files above the limit, with their own limit and the issue that brings them below it."""
 
 LARGE_CLASSES = {
-    ("shocpp/central_system/switchboard.py", "Switchboard"): (410, ONE_WAY_THROUGH),
     ("shocpp/demo/charge_point.py", "ChargePoint"): (300, THE_PAGE),
 }
 """Classes above the limit, likewise."""

@@ -15,8 +15,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
-from shocpp.central_system import reception
-from shocpp.central_system import switchboard as switchboard_module
+from shocpp.central_system import conversation, liveness
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.websocket.transport import WebSocketTransport
@@ -60,9 +59,9 @@ class SocketCharger:
 def switchboard(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Switchboard]:
     """Start a switchboard whose intervals are fifty times shorter."""
     assert home.run("shocpp", "migrate").returncode == 0
-    monkeypatch.setattr(switchboard_module, "PING_AFTER_S", 0.6)
-    monkeypatch.setattr(switchboard_module, "STUCK_S", 0.6)
-    monkeypatch.setattr(reception, "NAMELESS_S", 0.6)
+    monkeypatch.setattr(liveness, "PING_AFTER_S", 0.6)
+    monkeypatch.setattr(liveness, "STUCK_S", 0.6)
+    monkeypatch.setattr(conversation, "NAMELESS_S", 0.6)
     switchboard = Switchboard(home.settings)
     switchboard.start()
     yield switchboard

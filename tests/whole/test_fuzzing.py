@@ -23,8 +23,9 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection
 
 from shocpp.admission.decision import Admitted
-from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job, Receive
-from shocpp.central_system.conversation import Conversation, Slot, must_hang_up
+from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job
+from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.turn import Slot
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.server.logs import OneLine
 from shocpp.metrics.counters import Counters
@@ -136,14 +137,14 @@ class FuzzingCharger:
         self.name = name
         self._town = books_under_test
         self._owed: list[tuple[str, Wanted]] = []
-        self._waiting: list[tuple[Receive, Slot | None]] = []
+        self._waiting: list[tuple[Job, Slot | None]] = []
         self._connect()
 
     def _connect(self) -> None:
         self._wire = Wire()
         admitted = Admitted(self.name, OPEN_TO_ALL)
-        self._conversation = Conversation(self._wire, admitted, 55, 0.0, Counters())  # type: ignore[arg-type]
-        self._conversation.name(self.name)
+        self._conversation = Conversation(self._wire, admitted, 55, Counters())  # type: ignore[arg-type]
+        self._conversation.identify(self.name)
         self._conversation.connection.booted = True
         self._town.write([Connect(self._conversation.token, self.name, self._wire.remote, None)])
 
@@ -161,13 +162,12 @@ class FuzzingCharger:
     def _say_one(self, text: str) -> None:
         self._town.now_ms += 10
         here = self._conversation
-        event, slot = here.receive(text, self._town.now_ms)
+        turn = here.receive(text, self._town.now_ms, 0.0)
         if owed := wanted(text):
             self._owed.append((text, owed))
-        job = Receive(here.token, self.name, text, self._town.now_ms, event)
-        if here.should_record(event, self._town.now_ms):
-            self._waiting.append((job, slot))
-        if must_hang_up(event):
+        if turn.job is not None:
+            self._waiting.append((turn.job, turn.slot))
+        if turn.close is not None:
             self._settle()
             self.leave()
             self._connect()
@@ -186,7 +186,7 @@ class FuzzingCharger:
         waiting, self._waiting = self._waiting, []
         results = self._town.write([job for job, _ in waiting])
         for (job, slot), result in zip(waiting, results, strict=True):
-            assert not isinstance(result, Failed), f"{result.reason}: {job.text!r}"
+            assert not isinstance(result, Failed), f"{result.reason}: {job!r}"
             if slot is not None:
                 self._conversation.answer(slot, result, 0.0)
         assert_answered(self._owed, self._wire.sent)

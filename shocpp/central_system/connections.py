@@ -1,0 +1,284 @@
+"""The connections of one process: their conversations, jobs, watches and ends.
+
+Reception, call desk and polling act on a conversation through this object: they submit a job, hang
+up, or add it to `touched`. Everything here runs in the loop.
+
+    results  come back in the order of the jobs
+    batches  a job that no charger waits for may be delayed, so that one commit takes many
+    flushes  come once a turn, for the conversations in `touched`
+"""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from shocpp.bookkeeping.jobs import Job, may_be_delayed
+from shocpp.bookkeeping.writer import Writer
+from shocpp.central_system.closing_handshakes import ClosingHandshakes
+from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.liveness import Liveness
+from shocpp.central_system.loop import READ, WRITE, Loop
+from shocpp.central_system.transport import POLICY
+from shocpp.central_system.turn import Slot
+from shocpp.metrics.counters import Counters
+from shocpp.ocpp.identity import identity_key
+
+log = logging.getLogger(__name__)
+
+BATCH_DELAY_S = 0.1
+"""Seconds that a job without a waiting charger may be delayed, so that one commit takes many."""
+
+BATCH_SIZE = 32
+"""Jobs at which a batch is handed over without the delay."""
+
+PAUSE_AT = 64
+"""Waiting answers or unwritten jobs above which reading from a charger pauses."""
+
+RESUME_AT = 32
+"""Waiting answers or unwritten jobs at which reading goes on."""
+
+BACKLOG_BYTES = 256 * 1024
+"""Unsent bytes above which reading pauses."""
+
+REPLACED = "replaced by a newer connection"
+
+
+Delivery = tuple[Conversation, Slot | None, Job, Any]
+"""A job and its result, with the conversation and the slot that wait for it."""
+
+
+class Connections:
+    """All conversations of one switchboard, by token and by identity.
+
+    `touched` are the conversations to flush at the end of this turn.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        writer: Writer,
+        counters: Counters,
+        read: Callable[[Conversation, float], None],
+    ) -> None:
+        """Create an empty set; `read` is called when frames of a conversation have arrived."""
+        self._loop = loop
+        self._writer = writer
+        self._counters = counters
+        self._read = read
+        self.closing_handshakes = ClosingHandshakes(loop)
+        self._by_token: dict[str, Liveness] = {}
+        self._by_identity: dict[str, Conversation] = {}
+        self.touched: set[Conversation] = set()
+        self._jobs: list[Job] = []
+        self._batch_is_due = False
+        self._batch_timer_set = False
+        # One entry for each job without a result; the writer returns results in the same order.
+        self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
+
+    def __len__(self) -> int:
+        """Return the number of connections; for any thread."""
+        return len(self._by_token)
+
+    def all(self) -> list[Conversation]:
+        """Return all conversations."""
+        return [liveness.conversation for liveness in self._by_token.values()]
+
+    def of_token(self, token: str) -> Conversation | None:
+        """Return the conversation of this token, or None if it has ended."""
+        liveness = self._by_token.get(token)
+        return None if liveness is None else liveness.conversation
+
+    def holder(self, charge_point_id: str) -> Conversation | None:
+        """Return the conversation with this Charge Point, or None if this process has none."""
+        return self._by_identity.get(identity_key(charge_point_id))
+
+    def last_seen(self, conversation: Conversation) -> float:
+        """Return the moment of the last sign of life (monotonic) of an open conversation."""
+        return self._by_token[conversation.token].last_seen
+
+    def begin(self, conversation: Conversation) -> None:
+        """Add a conversation, and watch its transport from the end of this turn on."""
+        self._counters.opened()
+        liveness = Liveness(conversation, time.monotonic())
+        self._by_token[conversation.token] = liveness
+        self._check_life(liveness)
+
+    def identify(self, conversation: Conversation, charge_point_id: str) -> None:
+        """Enter a conversation under its identity; close an older one with the same identity.
+
+        The jobs that have waited for the identity are submitted.
+        """
+        held_jobs = conversation.identify(charge_point_id)
+        key = identity_key(charge_point_id)
+        former = self._by_identity.get(key)
+        self._by_identity[key] = conversation
+        if former is not None and former is not conversation:
+            log.info("%s has connected again: the older connection is closed", charge_point_id)
+            self.hang_up(former, POLICY, REPLACED)
+        # In the order of receipt, and before any frame that is read from now on.
+        for job, slot in held_jobs:
+            self.submit(job, conversation, slot)
+        self.touched.add(conversation)
+
+    # -- jobs --------------------------------------------------------------------------------------
+
+    def submit(
+        self, job: Job, conversation: Conversation | None = None, slot: Slot | None = None
+    ) -> None:
+        """Queue a job for the writer, with the batch delay if no charger waits for its result.
+
+        The result comes back for this conversation and slot; without a conversation it is dropped.
+        """
+        self._jobs.append(job)
+        if conversation is not None:
+            conversation.unwritten_jobs += 1
+        self._handed_over.append((conversation, slot))
+        if not may_be_delayed(job) or len(self._jobs) >= BATCH_SIZE:
+            self._batch_is_due = True
+        elif not self._batch_timer_set:
+            self._batch_timer_set = True
+            self._loop.call_at(time.monotonic() + BATCH_DELAY_S, self._end_batch_delay)
+
+    def _end_batch_delay(self) -> None:
+        self._batch_timer_set, self._batch_is_due = False, True
+
+    def hand_over(self, *, at_once: bool = False) -> None:
+        """Hand all queued jobs to the writer if one is urgent or the batch delay is over."""
+        if self._jobs and (self._batch_is_due or at_once):
+            self._writer.submit(self._jobs)
+            self._jobs = []
+        self._batch_is_due = False
+
+    def has_jobs(self) -> bool:
+        """Return True if the result of a job has not come back."""
+        return bool(self._handed_over)
+
+    def deliveries(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Delivery]:
+        """Return the results of these jobs with the conversations that wait for them."""
+        deliveries: list[Delivery] = []
+        for job, result in zip(jobs, results, strict=True):
+            conversation, slot = self._handed_over.popleft()
+            if conversation is not None:
+                conversation.unwritten_jobs -= 1
+                # With this result fewer jobs wait: reading may go on.
+                if conversation.paused:
+                    self.touched.add(conversation)
+                deliveries.append((conversation, slot, job, result))
+        return deliveries
+
+    # -- watches -----------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Send what the touched conversations have to send, and update their watches."""
+        touched, self.touched = self.touched, set()
+        for conversation in touched:
+            if not conversation.closed:
+                self._update_watch(conversation, conversation.transport.flush())
+        self._counters.left()
+
+    def _update_watch(self, conversation: Conversation, flushed: bool) -> None:
+        """Watch for frames unless reading pauses, and for room to send if something is left."""
+        liveness, transport = self._by_token[conversation.token], conversation.transport
+        if not flushed or liveness.stuck_since is not None:
+            due = liveness.next_stuck_check(time.monotonic(), flushed=flushed)
+            if due is not None:
+                self._loop.call_at(due, self._check_stuck, liveness)
+        ended = transport.ended is not None
+        if ended and self._close_ended(conversation):
+            return
+        reads = not ended and _may_read(conversation)
+        mask = (READ if reads else 0) | (0 if flushed else WRITE)
+        if mask != liveness.watched_mask:
+            if mask:
+                self._loop.watch(transport, mask, lambda events: self._ready(liveness, events))
+            else:
+                self._loop.unwatch(transport)
+            liveness.watched_mask = mask
+
+    def _ready(self, liveness: Liveness, events: int) -> None:
+        conversation = liveness.conversation
+        if events & READ and not conversation.closed:
+            liveness.last_seen = now = time.monotonic()
+            self._read(conversation, now)
+        self.touched.add(conversation)
+
+    def _close_ended(self, conversation: Conversation) -> bool:
+        """Close a conversation whose peer has ended; return False while it waits for answers."""
+        transport = conversation.transport
+        is_nameless = conversation.key is None
+        if is_nameless and conversation.held_jobs and transport.takes_answers:
+            self.submit(conversation.connect_by_address(), conversation)
+        if conversation.answers_wait():
+            return False
+        if transport.violation is None:
+            self.drop(conversation, transport.ended or "")
+        else:
+            self.hang_up(conversation, transport.violation, transport.ended or "")
+        return True
+
+    def _check_life(self, liveness: Liveness) -> None:
+        """Ping a silent charger, or drop it."""
+        conversation = liveness.conversation
+        if conversation.closed:
+            return
+        due = liveness.next_check(time.monotonic())
+        if due is None:
+            self.drop(conversation, "silent for three intervals")
+        else:
+            self._loop.call_at(due, self._check_life, liveness)
+            self.touched.add(conversation)
+
+    def _check_stuck(self, liveness: Liveness) -> None:
+        if not liveness.conversation.closed and liveness.is_stuck(time.monotonic()):
+            self.hang_up(liveness.conversation, POLICY, "answers are not read")
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def hang_up(self, conversation: Conversation, code: int, reason: str) -> None:
+        """Close a conversation with a close code; answers that are on disk leave before."""
+        if conversation.closed:
+            return
+        conversation.release(math.inf)
+        self._forget(conversation, reason)
+        self.closing_handshakes.close(conversation.transport, code, reason)
+
+    def drop(self, conversation: Conversation, reason: str) -> None:
+        """End a conversation without a Close: its peer has gone or is silent."""
+        self._forget(conversation, reason)
+        conversation.transport.destroy()
+
+    def _forget(self, conversation: Conversation, reason: str) -> None:
+        if self._by_token.pop(conversation.token).watched_mask:
+            self._loop.unwatch(conversation.transport)
+        self._counters.closed()
+        # The end of an old socket may come after a new one has taken the identity.
+        key = conversation.key
+        if key is not None and self._by_identity.get(key) is conversation:
+            del self._by_identity[key]
+        if conversation.identified:
+            log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
+        for job in conversation.end(reason):
+            self.submit(job)
+
+
+def _may_read(conversation: Conversation) -> bool:
+    """Return True if more frames of this charger are to be read now.
+
+    A pause drops nothing: frames wait in the kernel's buffers, and TCP slows the sender down.
+    """
+    # The message limit depends on whether the database knows the charger: wait for that.
+    if conversation.key is not None and not conversation.identified:
+        return False
+    # Alfen Eve Pro sends its whole backlog of MeterValues when it first connects.
+    waiting = max(len(conversation.slots), conversation.unwritten_jobs)
+    if conversation.transport.backlog > BACKLOG_BYTES:
+        conversation.paused = True
+    # Two limits, so that reading does not pause and resume with every single answer.
+    elif conversation.paused:
+        conversation.paused = waiting > RESUME_AT
+    else:
+        conversation.paused = waiting > PAUSE_AT
+    return not conversation.paused
