@@ -255,12 +255,17 @@ WORDS: dict[str, dict[str, str]] = {
 """The labels by language and key; a column title with two lines has a newline in it."""
 
 Label = Callable[..., str]
-"""The function `label_in` for one language: it takes a key and values, and returns a label."""
+"""A function that takes a key and values, and returns a label in one language."""
 
 
-def label_in(language: str, key: str, *values: object, **named: object) -> str:
-    """Return a label with these values in its braces.
+def label_of(language: str) -> Label:
+    """Return the function for the labels of a language; raises KeyError for any other language.
 
-    Raises KeyError if the language or the key does not exist.
+    It puts the values into the braces of the label, and raises KeyError for an unknown key.
     """
-    return WORDS[language][key].format(*values, **named)
+    words = WORDS[language]
+
+    def label(key: str, *values: object, **named: object) -> str:
+        return words[key].format(*values, **named)
+
+    return label

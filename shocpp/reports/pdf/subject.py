@@ -5,25 +5,23 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.phrases import masked
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.pdf.labels import label_in
+from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
 
 
 class Subject(NamedTuple):
     """The statement of one account in one language.
 
-    `names` has the names of chargers by `charge_point_id`, only of those that have a name.
+    `label` returns a label of `labels.py` in this language. `names` has the names of chargers by
+    `charge_point_id`, only of those that have a name.
     """
 
     statement: Statement
     account: Sums
     language: str
+    label: Label
     zone: ZoneInfo
     names: dict[str, str]
-
-    def label(self, key: str, *values: object, **named: object) -> str:
-        """Return a label of `labels.py` in the language of the statement."""
-        return label_in(self.language, key, *values, **named)
 
     def charge_point(self, charge_point_id: str | None) -> str:
         """Return the name of a charger, or its id; imported records have no charger."""
@@ -50,4 +48,5 @@ def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
     names = {
         charger.charge_point_id: charger.name for charger in statement.chargers if charger.name
     }
-    return Subject(statement, account, language, ZoneInfo(statement.zone_name), names)
+    zone = ZoneInfo(statement.zone_name)
+    return Subject(statement, account, language, label_of(language), zone, names)

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Iterable
-from functools import partial
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,7 @@ from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
-from shocpp.reports.pdf.labels import Label, label_in
+from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.pdf.layout import (
     Fact,
     draw_end,
@@ -48,7 +47,7 @@ _CLOSING = Column("closing_", 90, indent=14)
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
     """Return the PDF file of a year, for one account or for all of them with their total."""
-    label = partial(label_in, language)
+    label = label_of(language)
     title = (
         f"{label('year_title', f'{statement.year:04}')} – {statement.only or label('all_accounts')}"
     )
@@ -99,7 +98,7 @@ class _Months:
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
         """Choose the columns; those of money are left out if no month has a price."""
         self._sheet, self._statement, self._language = sheet, statement, language
-        self._label = partial(label_in, language)
+        self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
         columns = (*_COLUMNS, *(_MONEY if has_money else ()), _CLOSING)
         self._grid = Grid(sheet, columns, self._label)
