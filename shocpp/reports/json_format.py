@@ -26,7 +26,7 @@ _RECORD_KEYS = (
     *("booked_at", "duration_s", "charging_s", "stop_reason", "provenance", "review", "flags"),
     *("entry", "replaces_file", "decided_by", "decided_why"),
 )
-"""The keys of a record, also of one under review.
+"""The first keys of a record.
 
 The seed's whole kWh are not among them: their sums are wrong, so only the text format has them.
 """
@@ -62,7 +62,7 @@ def _frame(statement: Statement) -> dict[str, object]:
         "total": _total(statement),
         "accounts": [_sums(sums) for sums in plain(statement.accounts, version)],
         "unassigned_wh": statement.unassigned_wh,
-        "under_review": [_accounting(row) for row in statement.under_review],
+        "under_review": plain(statement.under_review, version),
         "unfinished": plain(statement.unfinished, version),
         "audit": plain(statement.audited, version),
         "gaps": [_gap(gap) for gap in statement.gaps],
@@ -118,15 +118,10 @@ def _charger(charger: dict[str, object]) -> dict[str, object]:
     return {key: value for key, value in charger.items() if key != "connectors" or value}
 
 
-def _accounting(row: StatementRow) -> dict[str, object]:
-    """Return the fields of a record without its price."""
-    return dict(zip(_RECORD_KEYS, _record_values(row), strict=True))
-
-
 def _record(statement: Statement, row: StatementRow) -> dict[str, object]:
     """Return a record with its price, its card's name and its file's name."""
     return {
-        **_accounting(row),
+        **dict(zip(_RECORD_KEYS, _record_values(row), strict=True)),
         "card_name": statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
         "kwh": kwh(row.consumed_wh, "en"),
         "microeuro_per_kwh": row.microeuro_per_kwh,

@@ -26,7 +26,7 @@ from shocpp.ledger.taxes import Tax
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview
 
 VERSION = 2
 """The version of the snapshots that are written."""
@@ -49,13 +49,12 @@ _KEYS: dict[type, dict[str, int]] = {
         *(1, "account_index", "account", "transactions", "wh", "amount_ct", "unpriced_wh"),
         *("prices", "fees", "taxes", "total_ct"),
     ),
-    StatementRow: _since(
+    RecordUnderReview: _since(
         *(1, "localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh"),
         *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
         *("started_at", "stopped_at", "booked_at", "duration_s", "charging_s", "stop_reason"),
         *("provenance", "review", "flags", "entry", "replaces_file", "decided_by", "decided_why"),
-    )
-    | _since(2, "amount_ct", "microeuro_per_kwh", "price_note", "signed", "file_name", "parts"),
+    ),
     Unfinished: _since(
         1, "charge_point_id", "connector_id", "id_tag", "account", "started_at", "consumed_wh"
     ),
@@ -106,17 +105,13 @@ def from_snapshot(text: str) -> Statement:
 
 
 def _complete_version_1(content: dict[str, Any]) -> None:
-    """Add to the content of a snapshot of version 1 the keys of version 2.
+    """Add to the content of a snapshot of version 1 what version 2 always has.
 
     It also has the whole kWh of records under review, which no format prints and nobody reads.
     """
     for charger in content["chargers"]:
         # The first programs closed months before connectors had names.
         charger.setdefault("connectors", {})
-    for row in content["under_review"]:
-        # No record under review has a price. The other two keys are in no format of such a record.
-        row |= {"amount_ct": None, "microeuro_per_kwh": None, "price_note": None, "parts": []}
-        row |= {"signed": 0, "file_name": ""}
 
 
 def plain(value: Any, version: int) -> Any:

@@ -17,7 +17,7 @@ from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 
 
 class Sums(NamedTuple):
@@ -104,7 +104,7 @@ class Statement(NamedTuple):
     closed: Closed | None
     accounts: tuple[Sums, ...]
     unassigned_wh: int
-    under_review: tuple[StatementRow, ...]
+    under_review: tuple[RecordUnderReview, ...]
     unfinished: tuple[Unfinished, ...]
     audited: tuple[Audited, ...]
     gaps: tuple[Gap, ...]

@@ -20,7 +20,7 @@ from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import SeedRow, StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
 
 WIDTH = 30
 """The characters that an account's name is padded to, as in the seed."""
@@ -179,9 +179,9 @@ class _Blocks:
             lines += [f"  {self._under_review(row)}" for row in waiting]
         return lines
 
-    def _under_review(self, row: StatementRow) -> str:
+    def _under_review(self, row: RecordUnderReview) -> str:
         """Return a record under review with the reason."""
-        reason = phrase(row.review or "", self._language)
+        reason = phrase(row.review, self._language)
         return f"{row.localtime} {self._charge_point(row)}: {reason}"
 
     def unfinished(self) -> list[str]:
@@ -295,7 +295,7 @@ class _Blocks:
         link = self._label("closed", number=closed.number, day=day, by=closed.closed_by)
         return [link, f"  {closed.hash}"]
 
-    def _charge_point(self, row: StatementRow) -> str:
+    def _charge_point(self, row: StatementRow | RecordUnderReview) -> str:
         """Return the id of the charger; imported records have none."""
         return row.charge_point_id or self.words["imported"]
 

@@ -13,6 +13,7 @@ from tests.world.statements import (
     Month,
     eventful,
     months,
+    record_under_review,
     statement,
     statement_row,
     sums,
@@ -131,7 +132,7 @@ def test_a_missing_price_and_a_missing_card_are_null() -> None:
 
 
 def test_the_whole_kwh_of_the_seed_are_left_out() -> None:
-    frame = parsed(statement(under_review=(statement_row(),)), statement_row())
+    frame = parsed(statement(under_review=(record_under_review(),)), statement_row())
     for record in (*frame["records"], *frame["under_review"]):
         assert not {"begin_kwh", "end_kwh", "consumed_kwh"} & set(record)
 

@@ -13,7 +13,7 @@ from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import SeedRow, StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
 
 PRICE = 312_700
 FILE = "1790838600-0326fd891def.json"
@@ -60,6 +60,12 @@ def statement_row(
         parts=(),
     )._replace(**changes)  # type: ignore[arg-type]
     return row if microeuro is None else row._replace(parts=((row.consumed_wh, microeuro),))
+
+
+def record_under_review(**changes: object) -> RecordUnderReview:
+    """Return a record of family-y under review; `changes` are its fields."""
+    row = statement_row(**{"review": "more than 200 kWh", **changes})
+    return RecordUnderReview(*(getattr(row, field) for field in RecordUnderReview._fields))
 
 
 def seed_row(row: StatementRow) -> SeedRow:
@@ -124,7 +130,7 @@ def eventful() -> Statement:
         closed=CLOSED,
         unassigned_wh=500,
         under_review=(
-            statement_row(review="never stopped; more than 200 kWh", consumed_wh=200_001),
+            record_under_review(review="never stopped; more than 200 kWh", consumed_wh=200_001),
         ),
         unfinished=(
             Unfinished("garage", 2, "04A20B3333", "family-y", "2026-10-31T21:14:00.000Z", 3_200),

@@ -14,7 +14,7 @@ from shocpp.reports.pdf.subject import Subject
 from shocpp.reports.pdf.table import FootContent, Table
 from shocpp.reports.statement import Unfinished
 from shocpp.store.books.audit import Audited, Gap
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 
 SUM_LINE = 12.0
 """The height of a line of sums and prices."""
@@ -165,17 +165,17 @@ def _under_review(subject: Subject) -> list[str]:
     sentences = []
     for row in subject.statement.under_review:
         if row.account == subject.account.account:
-            energy, reason = grouped_kwh(row.consumed_wh, subject.language), row.review or ""
+            energy = grouped_kwh(row.consumed_wh, subject.language)
             record = f"{_end_time(row, subject)}, {_charger(row, subject)}"
-            sentences.append(f"{record}: {energy} kWh, {phrase(reason, subject.language)}")
+            sentences.append(f"{record}: {energy} kWh, {phrase(row.review, subject.language)}")
     return sentences
 
 
-def _end_time(row: StatementRow, subject: Subject) -> str:
+def _end_time(row: StatementRow | RecordUnderReview, subject: Subject) -> str:
     return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
-def _charger(row: StatementRow | Unfinished, subject: Subject) -> str:
+def _charger(row: StatementRow | RecordUnderReview | Unfinished, subject: Subject) -> str:
     return subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
 

@@ -57,16 +57,6 @@ _COLUMNS = ", ".join(StatementRow._fields[:-1])
 """The columns of the view `accounting`; the parts of a price are rows of their own."""
 
 
-def under_review(db: Database, month: str) -> list[StatementRow]:
-    """Return the records in force of a month (YYYY-MM) that are under review."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM accounting"
-        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
-        (month,),
-    )
-    return [StatementRow(*row) for row in rows.fetchall()]
-
-
 def of_month(
     db: Database, month: str, account: str | None = None, *, decided_or_late: bool = False
 ) -> Iterator[StatementRow]:
@@ -90,6 +80,49 @@ def of_month(
         if row.amount_ct is not None and row.microeuro_per_kwh is None:
             row = row._replace(parts=prices.parts_of(db, number))
         yield row
+
+
+class RecordUnderReview(NamedTuple):
+    """A record under review; its fields are those of the same names of a StatementRow.
+
+    It has a type of its own because the snapshot of a closed month contains it: no later change of
+    the records may change it there.
+    """
+
+    localtime: str
+    unixtime: int
+    account: str
+    consumed_wh: int
+    begin_wh: int
+    end_wh: int
+    account_index: int
+    charge_point_id: str | None
+    connector_id: int | None
+    id_tag: str | None
+    transaction_id: int | str | None
+    started_at: str | None
+    stopped_at: str
+    booked_at: str
+    duration_s: int | None
+    charging_s: int | None
+    stop_reason: str
+    provenance: str
+    review: str
+    flags: str
+    entry: str
+    replaces_file: str | None
+    decided_by: str | None
+    decided_why: str | None
+
+
+def under_review(db: Database, month: str) -> list[RecordUnderReview]:
+    """Return the records in force of a month (YYYY-MM) that are under review."""
+    rows = db.execute(
+        f"SELECT {', '.join(RecordUnderReview._fields)} FROM accounting"
+        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
+        (month,),
+    )
+    return [RecordUnderReview(*row) for row in rows.fetchall()]
 
 
 class SeedRow(NamedTuple):

@@ -13,6 +13,7 @@ from tests.world.pdf_statements import (
     without_price,
     words_of,
 )
+from tests.world.statements import record_under_review
 
 OCTOBER_2 = 1_790_920_800_000
 
@@ -55,7 +56,9 @@ def test_each_price_used_has_its_energy_and_its_amount(tmp_path: Path) -> None:
 
 
 def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) -> None:
-    under_review_row = record(review="unknown card; more than 200 kWh")
+    under_review_row = record_under_review(
+        id_tag="04A20B1C", review="unknown card; more than 200 kWh"
+    )
     unfinished = (
         Unfinished("garage", 2, "04A20B1C", "family-y", "2026-10-30T20:00:00.000Z", 4200),
         Unfinished("hof", 1, "7777", "family-y", "2026-10-31T20:00:00.000Z", None),
