@@ -14,6 +14,7 @@ import pytest
 
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.clock import now_ms
+from shocpp.language.month import Month
 from shocpp.reports import formats
 from shocpp.reports.month import month_statement, of_account
 from shocpp.store.database import open_database
@@ -61,7 +62,7 @@ def printed(home: Home, release: Path) -> dict[str, bytes]:
     printed = {}
     with open_database(home.database) as db:
         for month in (folder.name for folder in (release / "printed").iterdir()):
-            whole = month_statement(db, home.settings, *map(int, month.split("-")))
+            whole = month_statement(db, home.settings, Month.parse(month))
             each = [of_account(whole, sums.account) for sums in whole.accounts]
             for folder, (name, language) in PRINTED.items():
                 for statement in each if name == "pdf" else (whole, *each):
