@@ -8,3 +8,8 @@ ALTER TABLE frame ADD COLUMN answered_ms INTEGER;
 -- not have consecutive ids.
 
 ALTER TABLE meter_reading ADD COLUMN position INTEGER;  -- in its frame, from 0; NULL in old rows
+
+-- The workers of one database must have the same files in force: their cards, chargers and prices.
+
+ALTER TABLE worker ADD COLUMN conf TEXT;            -- digests by name of the file, as JSON
+ALTER TABLE worker ADD COLUMN conf_ms INTEGER;      -- since when these are in force

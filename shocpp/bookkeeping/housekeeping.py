@@ -1,19 +1,24 @@
 """Housekeeping: the writer's work that nobody waits for.
 
-It writes accounting files, purges old frames and Calls, and reaps dead workers.
+It writes accounting files, purges old frames and Calls, reaps dead workers, and enters which files
+of conf/ are in force.
 """
 
+import hashlib
 import logging
 import time
+from typing import NamedTuple
 
 from shocpp.bookkeeping.billing import Billing
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.clock import now_ms
+from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.tags import TagsFile
+from shocpp.configuration.tariffs import TariffsFile
 from shocpp.settings import Settings
-from shocpp.store import calls
+from shocpp.store import calls, workers
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
-from shocpp.store.workers import reap_dead_workers
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +31,31 @@ PURGE_EVERY_S = 3_600.0
 DAY_MS = 86_400_000
 
 
+class FilesInForce(NamedTuple):
+    """The files of conf/ that a worker follows."""
+
+    tags: TagsFile
+    chargers: AllowlistFile
+    tariffs: TariffsFile
+
+    def texts(self) -> dict[str, str | None]:
+        """Return the text that is in force of each file, by the name of its setting."""
+        # The writer's polls follow the other two.
+        self.tariffs.tariffs()
+        return {
+            "SHOCPP_TAGSFILE": self.tags.text,
+            "SHOCPP_CHARGEPOINTSFILE": self.chargers.in_force,
+            "SHOCPP_TARIFFSFILE": self.tariffs.text,
+        }
+
+
 class Housekeeping:
     """The housekeeping of one worker, done in slices so that jobs do not wait long for it."""
 
-    def __init__(self, settings: Settings, worker: str) -> None:
+    def __init__(self, settings: Settings, worker: str, files: FilesInForce) -> None:
         self._worker = worker
+        self._files_in_force = files
+        self._entered: tuple[Database, dict[str, str | None]] | None = None
         self._frame_days = settings.frame_days
         self._files = RecordFiles(settings.accounting_folder)
         self._export_at = self._purge_at = 0.0
@@ -43,14 +68,29 @@ class Housekeeping:
         now, more = time.monotonic(), False
         if now >= self._purge_at:
             with db.reading():
-                reap_dead_workers(db, self._worker)
+                workers.reap_dead_workers(db, self._worker)
             self._files.sweep()
             if self._files.requeue_missing(db):
                 billing.awaits_export = True
             more = self._purge(db, now)
+        self._enter_digests(db)
         if billing.awaits_export or now >= self._export_at:
             self._export(db, billing, now)
         return more or billing.awaits_export
+
+    def _enter_digests(self, db: Database) -> None:
+        """Enter the digests of the files in force, if another text is in force than before."""
+        # The texts are compared, so a digest is computed only of new ones. Another database does
+        # not have this worker's digests yet.
+        entered = db, self._files_in_force.texts()
+        if entered != self._entered:
+            digests = {
+                name: None if text is None else hashlib.sha256(text.encode()).hexdigest()[:12]
+                for name, text in entered[1].items()
+            }
+            with db.writing(durable=False):
+                workers.enter_digests(db, self._worker, digests, now_ms())
+            self._entered = entered
 
     def finish(self, db: Database, billing: Billing) -> None:
         """Write all accounting files that wait. Raises StoreUnavailable."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
-from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, Housekeeping
+from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housekeeping
 from shocpp.bookkeeping.jobs import Failed, Job, PollResult
 from shocpp.bookkeeping.posting import Posting
 from shocpp.clock import now_ms
@@ -72,12 +72,12 @@ class Writer:
         self.healthy = True
         self.trouble: str | None = None
         self.tags = TagsFile(settings.tags_file)
-        self._tariffs = TariffsFile(settings.tariffs_file)
+        tariffs = TariffsFile(settings.tariffs_file)
+        self._files = FilesInForce(self.tags, chargers, tariffs)
         self._settings = settings
-        self._chargers = chargers
         self._worker, self._doorbell, self._pid = worker, doorbell, pid
         self._counters, self._counter_file = counters, counter_file
-        self._housekeeping = Housekeeping(settings, worker)
+        self._housekeeping = Housekeeping(settings, worker, self._files)
         # A None ends the thread; a function runs between two transactions, in order with the jobs.
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
@@ -241,8 +241,9 @@ class Writer:
                 reap_dead_workers(db, self._worker)
                 with db.writing(durable=False):
                     connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
-                posting = Posting(db, self._settings.zone, self._tariffs)
-                self._books = Bookkeeping(db, self.tags, posting, self._worker, self._chargers)
+                tags, chargers, tariffs = self._files
+                posting = Posting(db, self._settings.zone, tariffs)
+                self._books = Bookkeeping(db, tags, posting, self._worker, chargers)
         return self._books
 
     def _probe(self) -> None:

@@ -19,6 +19,7 @@ from shocpp.checks.exposure import (
 )
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.checks.machine import check_clock, check_disk, check_environment
+from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
@@ -29,7 +30,7 @@ from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database, open_database, version_with_wal_race
 from shocpp.store.views import rows_of
-from shocpp.store.workers import is_alive
+from shocpp.store.workers import differing, is_alive
 
 
 def settings_table(settings: Settings) -> list[tuple[str, str]]:
@@ -195,6 +196,22 @@ def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
         )
 
 
+def _check_files_in_force(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find workers with different texts of a file in force, such as one that cannot read it."""
+    if db is None:
+        return
+    paths = dict(settings_table(settings))
+    for name, groups in differing(db, now_ms()).items():
+        processes = " and ".join(
+            f"process{'es' if len(pids) > 1 else ''} {', '.join(map(str, pids))}" for pids in groups
+        )
+        yield Finding(
+            WRONG,
+            f"{processes} serve chargers with different texts of {paths[name]}; compare their "
+            f"{name}, their rights to the file and their logs, and restart those with the old text",
+        )
+
+
 def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find a tariffs.json that is wrong; no file means no prices."""
     try:
@@ -221,5 +238,6 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_tariffs,
     _check_review,
     _check_workers,
+    _check_files_in_force,
 )
 """All checks, the most important first; check_environment runs after them."""

@@ -273,12 +273,14 @@ class AllowlistFile:
     """The list in force, which follows the file; any thread may use it.
 
     text       the text of the list, as far as this process has read it from the file
+    in_force   the text of the list, empty if no charger may connect, None if each may
     trouble    the reason why the present content of the file is not in force, or None
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.text: str | None = None
+        self.in_force: str | None = None
         self.trouble: str | None = None
         self._stored_text: str | None = None
         self._allowlist: Allowlist | None = None
@@ -317,17 +319,16 @@ class AllowlistFile:
         except ConfigError as error:
             self._keep(str(error))
         else:
-            self._allowlist, self.text, self.trouble = allowlist, text, None
-            log.info(
-                "%s was read: chargers %s", self.path, ", ".join(self._names(allowlist)) or "none"
-            )
+            self._allowlist, self.text, self.trouble, self.in_force = allowlist, text, None, text
+            log.info("%s was read: chargers %s", self.path, self._names(allowlist) or "none")
 
     def _keep(self, trouble: str) -> None:
         """Keep the last good list in force, and log the reason."""
         # NO_ALLOWLIST admits every charger. With an erroneous file it must not stay in force.
         if self._allowlist in (None, NO_ALLOWLIST):
             self._allowlist = self._stored_allowlist()
-        names = ", ".join(self._names(self._allowlist))
+            self.in_force = "" if self._allowlist is CLOSED else self._stored_text
+        names = self._names(self._allowlist)
         self.trouble = f"{trouble}; " + (
             f"the list read before stays in force: {names}" if names else "no charger may connect"
         )
@@ -344,6 +345,6 @@ class AllowlistFile:
             return CLOSED
 
     @staticmethod
-    def _names(allowlist: Allowlist) -> list[str]:
-        others = [OTHERS] if allowlist.others else []
-        return [entry.charge_point_id for entry in allowlist.entries.values()] + others
+    def _names(allowlist: Allowlist) -> str:
+        names = [entry.charge_point_id for entry in allowlist.entries.values()]
+        return ", ".join([*names, OTHERS] if allowlist.others else names)

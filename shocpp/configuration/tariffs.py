@@ -27,11 +27,13 @@ def load_tariffs(path: Path) -> Tariffs:
 class TariffsFile:
     """The prices in force, which follow the file.
 
-    `trouble` is the reason why the present content of the file is not in force, or None.
+    text       the text of the prices in force, None if there is none
+    trouble    the reason why the present content of the file is not in force, or None
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.text: str | None = None
         self.trouble: str | None = None
         self._tariffs = NO_TARIFFS
         self._stamp: Stamp | None = None
@@ -47,14 +49,16 @@ class TariffsFile:
 
     def _load(self) -> None:
         """Read the file; without a usable one, no prices are in force."""
-        self._tariffs, self.trouble = NO_TARIFFS, None
+        self._tariffs, self.text, self.trouble = NO_TARIFFS, None, None
         try:
-            self._tariffs = load_tariffs(self.path)
+            text = conf_text(self.path)
+            self._tariffs = parse_tariffs(text, str(self.path))
         except FileNotFoundError:
             return
         except ConfigError as error:
             self.trouble = str(error)
             log.warning("%s; new records have no price until it is corrected", error)
         else:
+            self.text = text
             accounts = ", ".join(sorted(self._tariffs.by_account))
             log.info("%s was read: prices of %s", self.path, accounts or "none")

@@ -1,7 +1,9 @@
 """Tests of `shocpp check`: each defect has a finding with its remedy, and nothing else has."""
 
+import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import Callable
 
@@ -100,6 +102,37 @@ def test_several_workers_with_an_old_sqlite_are_noted(serve: Callable[..., Serve
     wait_for(lambda: home.query("SELECT count(*) FROM worker") == [(2,)])
     is_warned = "2 processes serve chargers with SQLite" in home.run("shocpp", "check").stdout
     assert is_warned is (version_with_wal_race() is not None)
+
+
+def test_workers_with_different_texts_of_a_file_in_force_are_wrong(server: Server) -> None:
+    home = server.home
+    other = home.tags_file.with_name("other.json")
+    other.write_text(home.tags_file.read_text())
+
+    def moved(by_s: int) -> list[str]:
+        """Return what is wrong after the workers have entered their digests earlier or later."""
+        with contextlib.closing(sqlite3.connect(home.database, isolation_level=None)) as db:
+            db.execute("UPDATE worker SET conf_ms = conf_ms + ?", (by_s * 1_000,))
+        return wrong(home)
+
+    texts = "SELECT count(DISTINCT conf), count(conf) FROM worker"
+    with home.backend("garage", SHOCPP_TAGSFILE=str(other)) as backend:
+        wait_for(lambda: home.query(texts) == [(1, 2)])
+        home.tags_file.write_text(home.tags_file.read_text() + "\n")
+        wait_for(lambda: home.query(texts) == [(2, 2)])
+        # Workers do not read a changed file at the same moment.
+        assert moved(60) == []
+        (sentence,) = moved(-120)
+        processes = " and ".join(
+            f"process {pid}" for pid in sorted([*server.workers(), backend.pid])
+        )
+        assert sentence.startswith(
+            f"{processes} serve chargers with different texts of {home.tags_file}; compare their "
+            "SHOCPP_TAGSFILE"
+        )
+        other.write_text(home.tags_file.read_text())
+        wait_for(lambda: home.query(texts) == [(1, 2)])
+        assert moved(-60) == []
 
 
 EVENING = """\

@@ -145,7 +145,10 @@ def take_contested(db: Database, worker: str) -> list[str]:
 
 def enter_worker(db: Database, worker: str, doorbell: str, pid: int, now_ms: int) -> None:
     """Enter this process as a worker, with the path of its doorbell."""
-    db.execute("INSERT OR REPLACE INTO worker VALUES (?, ?, ?, ?)", (worker, doorbell, pid, now_ms))
+    db.execute(
+        "INSERT OR REPLACE INTO worker (worker, bell, pid, started_ms) VALUES (?, ?, ?, ?)",
+        (worker, doorbell, pid, now_ms),
+    )
 
 
 def workers(db: Database) -> list[tuple[str, str]]:
