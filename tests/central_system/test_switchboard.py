@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
 
 from shocpp.calls.placing import place_call
 from shocpp.central_system.switchboard import Switchboard
@@ -37,10 +38,18 @@ def test_health_is_good_once_the_cards_are_read(
         board.stop()
 
 
+@contextlib.contextmanager
+def served(server: Server, charge_point_id: str) -> Iterator[ClientConnection]:
+    """Connect a charger, and wait until the loop has adopted its socket."""
+    with connect(server.url(charge_point_id)) as charger:
+        ask(charger, "Heartbeat", {})
+        yield charger
+
+
 def test_a_newer_connection_replaces_an_older_one_whose_end_does_not_remove_it(
     server: Server,
 ) -> None:
-    with connect(server.url("garage")) as older, connect(server.url("GARAGE")) as newer:
+    with served(server, "garage") as older, connect(server.url("GARAGE")) as newer:
         assert close_code(older) == 1008
         older.close()
         assert ask(newer, "BootNotification", BOOT)["status"] == "Accepted"
@@ -49,7 +58,7 @@ def test_a_newer_connection_replaces_an_older_one_whose_end_does_not_remove_it(
 
 
 def test_a_call_reaches_the_newest_connection(server: Server) -> None:
-    with connect(server.url("garage")) as older, connect(server.url("garage")) as newer:
+    with served(server, "garage") as older, connect(server.url("garage")) as newer:
         assert close_code(older) == 1008
         ask(newer, "BootNotification", BOOT)
         with ThreadPoolExecutor(1) as caller:
