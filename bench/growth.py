@@ -38,9 +38,11 @@ from shocpp.reports import month
 from shocpp.settings import Settings, read_settings
 from shocpp.store import pages
 from shocpp.store.books import readings
+from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import charging, frames, identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 
 CHARGERS = 100
@@ -68,7 +70,7 @@ class Books:
         self._begun_ms = now_ms() - DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
         self._values = self._sent = 0
         self._connections = [Connection(55) for _ in range(CHARGERS)]
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             self._rows = [
                 identities.enter(db, f"charger-{n}", self._begun_ms) for n in range(CHARGERS)
             ]
@@ -79,14 +81,14 @@ class Books:
             begun_ms = self._begun_ms + number * VALUES_A_SESSION * EVERY_MS
             begin_wh = number * VALUES_A_SESSION * WH_A_VALUE
             ids = self._start(begun_ms, begin_wh, {})
-            with self._db.writing(durable=False):
+            with self._db.writing(keys=EVERYTHING, durable=False):
                 self._put_values(begun_ms, begin_wh)
             self._stop(ids, begun_ms + VALUES_A_SESSION * EVERY_MS, begin_wh, {})
-        with self._db.writing():
+        with self._db.writing(keys=EVERYTHING):
             self._db.execute("UPDATE accounting_record SET exported_ms = 0")
 
     def _put_values(self, begun_ms: int, begin_wh: int) -> None:
-        rows, taken = [], readings.Batch(self._db)
+        rows, waiting = [], []
         last = self._db.execute("SELECT max(id) FROM started_transaction").fetchone()[0]
         for number in range(A_ROUND):
             turn, charger = divmod(number, CHARGERS)
@@ -95,10 +97,11 @@ class Books:
             text = self._meter_values(f"{self._values:08d}", 1, at_ms, wh)
             frame = Frame(row, "in", "MeterValues", at_ms, text)
             rows.append(frame)
-            taken.add(frame, 1, transaction, (Reading(at_ms, wh, 11_000),))
+            its_readings = (Reading(at_ms, wh, 11_000),)
+            waiting.append(FrameReadings(frame, 1, transaction, its_readings))
             self._values += 1
         frames.record(self._db, rows)
-        taken.write()
+        readings.record(self._db, waiting)
 
     def _meter_values(self, unique_id: str, transaction_id: int, at_ms: int, wh: int) -> str:
         sample = {"value": str(wh), "measurand": "Energy.Active.Import.Register", "unit": "Wh"}

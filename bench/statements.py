@@ -21,6 +21,7 @@ from shocpp.store.books import prices, records
 from shocpp.store.books.records import Origin
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 
 BEGAN_MS = 1_790_805_600_000
@@ -50,7 +51,7 @@ def _filled(folder: Path, size: int) -> Settings:
     settings.tags_file.parent.mkdir()
     settings.tags_file.write_text('[{"index": 1, "account": "account-0", "ids": ["1111"]}]')
     migrate(settings.database, BEGAN_MS)
-    with open_database(settings.database) as db, db.writing():
+    with open_database(settings.database) as db, db.writing(keys=EVERYTHING):
         rows = [identities.enter(db, f"charger-{number}", BEGAN_MS) for number in range(CHARGERS)]
         for number in range(size):
             # The sessions of a charger follow each other and fill half of the month.

@@ -7,9 +7,9 @@ has no thread and no socket; `writer` gives it the thread.
 
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
-from shocpp.bookkeeping.batch import WriteBatch
 from shocpp.bookkeeping.billing import Billing
 from shocpp.bookkeeping.jobs import (
     Claim,
@@ -27,12 +27,15 @@ from shocpp.bookkeeping.jobs import (
 from shocpp.bookkeeping.messages import Messages
 from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.takeovers import Holders
+from shocpp.bookkeeping.unit_of_work import Caches, UnitOfWork, keys_of
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.store import calls, properties
+from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
+from shocpp.store.keys import NO_KEYS, UndeclaredKey
 
 log = logging.getLogger(__name__)
 
@@ -46,21 +49,19 @@ class Bookkeeping:
     def __init__(
         self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: AllowlistFile
     ) -> None:
-        self.billing = Billing(db, tags, posting)
+        self.caches = Caches(db, tags, chargers)
         self._db = db
         self._worker = worker
-        self._allowlist_file = chargers
-        self._batch = WriteBatch(db)
-        self._holders = Holders(db, self._batch, worker, chargers)
-        self._messages = Messages(db, self._batch, self.billing, self._holders, worker, chargers)
+        self._holders = Holders(worker)
+        self._messages = Messages(Billing(posting), worker)
         self._stored_allowlist = properties.stored_allowlist(db)
         chargers.fall_back_to(self._stored_allowlist)
         self._data_version: int | None = None
-        self._write_job_of: dict[type, Callable[[Any, int], Any]] = {
+        self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
             Connect: self._holders.connect,
             Disconnect: self._disconnect,
             Receive: self._messages.receive,
-            Refuse: lambda job, _now_ms: self._holders.refuse(job),
+            Refuse: self._holders.refuse,
             Send: self._messages.send,
             Claim: self._messages.claim,
             Settle: self._messages.settle,
@@ -73,21 +74,33 @@ class Bookkeeping:
         Raises StoreUnavailable if nothing can be written.
         """
         # A savepoint for each job would slow down every transaction for a failure that is rare.
-        try:
-            return self._write_together(jobs, now_ms, self._write_job)
-        except StoreUnavailable:
-            raise
-        except Exception:
-            log.exception(
-                "a transaction of %d jobs has failed; each job is now retried separately", len(jobs)
-            )
-        return self._write_together(jobs, now_ms, self._write_apart)
+        write, cards = self._write_together, set[str]()
+        while True:
+            try:
+                return write(jobs, now_ms, cards)
+            except StoreUnavailable:
+                raise
+            except UndeclaredKey as undeclared:
+                # tags.json has changed since the keys were declared.
+                cards.add(undeclared.card)
+            except Exception:
+                if write == self._write_each:
+                    raise
+                log.exception(
+                    "a transaction of %d jobs has failed; each job is now retried separately",
+                    len(jobs),
+                )
+                write = self._write_each
 
     def stop_writing_facts(self, jobs: Iterable[Job]) -> None:
         """Stop writing facts of the connections of these jobs, because these were not written."""
         for job in jobs:
             if is_energy(job):
                 self._messages.stop_writing_facts(job.token)
+
+    def poll_tags(self) -> None:
+        """Read a changed tags.json now, so that the health page reports errors in it at once."""
+        self.caches.tags.accounts(transactions.account_names(self._db))
 
     def poll(self, now_ms: int, *, rung: bool) -> PollResult:
         """Return the Calls and superseded connections that wait for this worker.
@@ -100,7 +113,7 @@ class Bookkeeping:
 
     def _poll(self, now_ms: int, rung: bool) -> PollResult:
         db = self._db
-        self.billing.poll_tags()
+        self.poll_tags()
         self._poll_allowlist()
         # data_version costs less than a query, and nearly every poll ends here.
         version = db.version_of_others()
@@ -111,7 +124,7 @@ class Bookkeeping:
         contested: list[str] = []
         # Read first: a write transaction for nothing would make other workers wait.
         if connections.has_notices(db, self._worker) or calls.overdue(db, now_ms):
-            with db.writing(durable=False):
+            with db.writing(keys=NO_KEYS, durable=False):
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
@@ -119,70 +132,73 @@ class Bookkeeping:
 
     def _poll_allowlist(self) -> None:
         """Store a changed allowlist in the database, for the case that its file is lost."""
-        self._allowlist_file.allowlist()
-        text = self._allowlist_file.text
+        self.caches.allowlist_file.allowlist()
+        text = self.caches.allowlist_file.text
         if text is not None and text != self._stored_allowlist:
-            with self._db.writing(durable=False):
+            with self._db.writing(keys=NO_KEYS, durable=False):
                 properties.store_allowlist(self._db, text)
             self._stored_allowlist = text
 
-    def _write_together(
-        self, jobs: list[Job], now_ms: int, write: Callable[[Job, int], Any]
-    ) -> list[Any]:
-        """Write all jobs with this function in one transaction, and return their results."""
-        self._batch.begin()
-        self._messages.begin()
-        self.billing.begin()
-        # Only the answers about energy promise that it is on disk; other jobs need no fsync.
-        with self._db.writing(durable=any(map(is_energy, jobs))):
-            results = [write(job, now_ms) for job in jobs]
-            self._batch.write_frames()
-            self.billing.write()
-            self._batch.write_last_seen()
-        # After the commit: what a rollback undoes must not stay in a cache.
-        self.billing.committed()
-        self._batch.committed()
+    def _write_together(self, jobs: list[Job], now_ms: int, cards: set[str]) -> list[Any]:
+        """Write all jobs in one transaction as one unit of work, and return their results."""
+        unit = UnitOfWork(self._db, self.caches, now_ms)
+        with self._writing(jobs, cards):
+            results = [self._write_job_of[type(job)](unit, job) for job in jobs]
+            unit.write_rows()
+        unit.after_commit()
         return results
 
-    def _write_job(self, job: Job, now_ms: int) -> Any:
-        return self._write_job_of[type(job)](job, now_ms)
+    def _write_each(self, jobs: list[Job], now_ms: int, cards: set[str]) -> list[Any]:
+        """Write each job in one transaction as a unit of work of its own; return their results."""
+        units: list[UnitOfWork] = []
+        # A unit does not know what the one before has begun or ended.
+        self.caches.open_rows.clear()
+        with self._writing(jobs, cards):
+            results = [self._write_apart(units, job, now_ms) for job in jobs]
+        for unit in units:
+            unit.after_commit()
+        return results
 
-    def _write_apart(self, job: Job, now_ms: int) -> Any:
-        """Write a job so that its failure undoes no other job.
+    def _writing(self, jobs: list[Job], cards: set[str]) -> AbstractContextManager[None]:
+        """Return the write transaction of these jobs; `cards` are more keys of cards."""
+        # Only the answers about energy promise that it is on disk; other jobs need no fsync.
+        durable = any(map(is_energy, jobs))
+        return self._db.writing(keys=keys_of(jobs, self.caches, cards), durable=durable)
+
+    def _write_apart(self, units: list[UnitOfWork], job: Job, now_ms: int) -> Any:
+        """Write a job so that its failure undoes no other job, and add its unit if it is written.
 
         A StopTransaction that cannot be decided on is put under review: a charger would repeat an
         unanswered one for ever.
         """
-        for write in (self._write_job, self._write_for_review):
-            mark = self._batch.mark()
+        for write in (self._write_job_of[type(job)], self._write_for_review):
+            unit = UnitOfWork(self._db, self.caches, now_ms)
             try:
                 with self._db.savepoint():
-                    result = write(job, now_ms)
+                    result = write(unit, job)
                     # Inside the savepoint: rows that cannot be written fail with their own job, not
                     # with all.
-                    self._batch.write_frames()
-                    self.billing.write()
-                    return result
+                    unit.write_rows()
             # A full disk or a lock is no fault of this job, and must not put its stop under review.
-            except StoreUnavailable:
+            except (StoreUnavailable, UndeclaredKey):
                 raise
             except Exception:
                 log.exception("a job cannot be written: %.200r", job)
-                # The savepoint has undone the rows of this job. The caches must forget them too.
-                self._batch.return_to(mark)
-                self.billing.begin()
+            else:
+                units.append(unit)
+                return result
         self.stop_writing_facts([job])
         return Failed("its message could not be written", unavailable=False)
 
-    def _write_for_review(self, job: Job, now_ms: int) -> Any:
+    def _write_for_review(self, unit: UnitOfWork, job: Job) -> Any:
         """Write a job that has failed with as few rows as possible.
 
         Raises ValueError if there is no such way.
         """
         if isinstance(job, Receive):
-            return self._messages.receive_for_review(job, now_ms)
+            return self._messages.receive_for_review(unit, job)
         raise ValueError("there is no other way to write this job")
 
-    def _disconnect(self, job: Disconnect, _now_ms: int) -> None:
+    def _disconnect(self, unit: UnitOfWork, job: Disconnect) -> None:
         self._messages.forget(job.token)
-        self._holders.disconnect(job.token)
+        self._holders.disconnect(unit, job)

@@ -20,6 +20,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import records, transactions
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
+from shocpp.store.keys import EVERYTHING
 
 POLL_EVERY_S = 0.1
 """The time between two polls for new frames."""
@@ -110,7 +111,8 @@ def learn_card(
     owner = owner_named(db, settings, account)
     key = id_tag_key(id_tag)
     made: list[DecisionEntry] = []
-    with db.writing():
+    # Its transactions may be at any Charge Point.
+    with db.writing(keys=EVERYTHING):
         assigned_by = f"{decider.by}: {decider.why}"
         open_transactions = transactions.reassign_open(db, key, owner, assigned_by)
         for number in records.unassigned_of(db, key):

@@ -16,6 +16,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import closings, records, statement_records
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
+from shocpp.store.keys import Keys
 
 _UNPRICED = (
     "Wh of accounts with prices have no price and get none any more; write their tariff, and book "
@@ -47,7 +48,7 @@ def close(
     _require_over(settings, month, closed_ms)
     _require_complete(db, settings)
     # One transaction: a record that is booked meanwhile is in the statement or in the next month.
-    with db.writing():
+    with db.writing(keys=Keys(months=frozenset({name}), chain=True)):
         former = closings.of_month(db, name)
         if former is not None:
             raise UsageError(

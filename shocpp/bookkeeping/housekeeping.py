@@ -9,8 +9,8 @@ import logging
 import time
 from typing import NamedTuple
 
-from shocpp.bookkeeping.billing import Billing
 from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import AllowlistFile
 from shocpp.configuration.tags import TagsFile
@@ -19,6 +19,7 @@ from shocpp.settings import Settings
 from shocpp.store import calls, workers
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
+from shocpp.store.keys import NO_KEYS
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Housekeeping:
         self._files = RecordFiles(settings.accounting_folder)
         self._export_at = self._purge_at = 0.0
 
-    def run(self, db: Database, billing: Billing) -> bool:
+    def run(self, db: Database, caches: Caches) -> bool:
         """Do a slice of the work that is due; return True if more of it waits.
 
         Raises StoreUnavailable.
@@ -71,12 +72,12 @@ class Housekeeping:
                 workers.reap_dead_workers(db, self._worker)
             self._files.sweep()
             if self._files.requeue_missing(db):
-                billing.awaits_export = True
+                caches.awaits_export = True
             more = self._purge(db, now)
         self._enter_digests(db)
-        if billing.awaits_export or now >= self._export_at:
-            self._export(db, billing, now)
-        return more or billing.awaits_export
+        if caches.awaits_export or now >= self._export_at:
+            self._export(db, caches, now)
+        return more or caches.awaits_export
 
     def _enter_digests(self, db: Database) -> None:
         """Enter the digests of the files in force, if another text is in force than before."""
@@ -88,28 +89,28 @@ class Housekeeping:
                 name: None if text is None else hashlib.sha256(text.encode()).hexdigest()[:12]
                 for name, text in entered[1].items()
             }
-            with db.writing(durable=False):
+            with db.writing(keys=NO_KEYS, durable=False):
                 workers.enter_digests(db, self._worker, digests, now_ms())
             self._entered = entered
 
-    def finish(self, db: Database, billing: Billing) -> None:
+    def finish(self, db: Database, caches: Caches) -> None:
         """Write all accounting files that wait. Raises StoreUnavailable."""
-        while billing.awaits_export:
-            self._export(db, billing, time.monotonic())
+        while caches.awaits_export:
+            self._export(db, caches, time.monotonic())
 
-    def _export(self, db: Database, billing: Billing, now: float) -> None:
+    def _export(self, db: Database, caches: Caches, now: float) -> None:
         self._export_at = now + EXPORT_RETRY_S
         try:
-            billing.awaits_export = self._files.export(db, now_ms())
+            caches.awaits_export = self._files.export(db, now_ms())
         except OSError as error:
             # The records are safe in the database: chargers are still served.
-            billing.awaits_export = False
+            caches.awaits_export = False
             log.warning("record files cannot be written now and will be retried: %s", error)
 
     def _purge(self, db: Database, now: float) -> bool:
         """Delete some frames and Calls older than SHOCPP_FRAME_DAYS; return True if there were."""
         before_ms = now_ms() - self._frame_days * DAY_MS
-        with db.writing(durable=False):
+        with db.writing(keys=NO_KEYS, durable=False):
             # `|` and not `or`, which would purge no Calls as long as there are old frames.
             has_purged = bool(frames.purge(db, before_ms)) | calls.purge(db, before_ms)
         self._purge_at = now if has_purged else now + PURGE_EVERY_S

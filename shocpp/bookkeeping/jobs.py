@@ -3,8 +3,7 @@
 A `token` identifies a connection: a Charge Point that connects again gets another one.
 """
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
 from shocpp.ledger.matching import KeyedStop, keyed_stop
@@ -66,11 +65,12 @@ class Disconnect(NamedTuple):
     token: str
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Receive:
     """A frame was received. The result is the text of the answer, None without one, or Failed.
 
-    `charge_point_id` is None until the connection has an identity. `event` is the parsed frame.
+    `charge_point_id` is None until the connection has an identity. `event` is the parsed frame, and
+    `fact` the fact that it reports, with its keys; None without one.
     """
 
     token: str
@@ -79,13 +79,16 @@ class Receive:
     received_ms: int
     event: Event
 
-    @cached_property
-    def fact(self) -> KeyedFact | None:
-        """The fact that the frame reports, a start or a stop with its keys; None without one."""
+    fact: KeyedFact | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
         fact = self.event.fact if isinstance(self.event, Reported) else None
         if isinstance(fact, TransactionStarted):
-            return keyed_start(fact)
-        return keyed_stop(fact) if isinstance(fact, TransactionStopped) else fact
+            self.fact = keyed_start(fact)
+        elif isinstance(fact, TransactionStopped):
+            self.fact = keyed_stop(fact)
+        else:
+            self.fact = fact
 
 
 class Send(NamedTuple):

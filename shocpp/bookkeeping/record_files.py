@@ -23,6 +23,7 @@ from shocpp.store.books import closings, records
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Unexported
 from shocpp.store.database import Database
+from shocpp.store.keys import BOOKS
 from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class RecordFiles:
         count = len(missing) + len(missing_closings)
         if count:
             log.warning("%d files are missing in %s and are written again", count, self.folder)
-            with db.writing(durable=False):
+            with db.writing(keys=BOOKS, durable=False):
                 records.unmark_exported(db, missing)
                 closings.mark_exported(db, missing_closings, None)
         return bool(count)
@@ -136,7 +137,7 @@ class RecordFiles:
         for closing in closed:
             self._write(self.folder / file_name(closing.month), file_text(closing))
         # After the files: a process that is killed in between writes them a second time.
-        with db.writing(durable=False):
+        with db.writing(keys=BOOKS, durable=False):
             records.mark_exported(db, waiting, exported_ms)
             closings.mark_exported(db, [closing.number for closing in closed], exported_ms)
         return len(waiting) == FILES_AT_ONCE

@@ -20,7 +20,9 @@ from shocpp.ledger.decisions import Entry, Measured, Owner
 from shocpp.settings import Settings
 from shocpp.store.books import audit, records, transactions
 from shocpp.store.books.records import Origin
+from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
+from shocpp.store.keys import BOOKS, Keys
 
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
 
@@ -74,7 +76,7 @@ def assign(
     Returns the entries. Raises UsageError if there is no such account or subject.
     """
     owner = owner_named(db, settings, account)
-    with db.writing():
+    with db.writing(keys=_keys(db, reference)):
         made = assigned(db, settings, reference, owner, decider)
     # After the commit: the decision holds even if its files cannot be written now.
     write_files(db, settings)
@@ -108,7 +110,7 @@ def correct(
     Returns the entries. Raises UsageError if the readings do not agree with each other.
     """
     owner = owner_named(db, settings, account) if account is not None else None
-    with db.writing():
+    with db.writing(keys=_keys(db, reference)):
         subject = _subject(db, reference)
         record = subject.record
         present_owner = Owner(record.account_index, record.account)
@@ -128,11 +130,20 @@ def dismiss(
 
     Returns the entries. Raises UsageError if there is no such subject.
     """
-    with db.writing():
+    with db.writing(keys=_keys(db, reference)):
         subject = _subject(db, reference)
         made = _write(db, settings, subject, decisions.dismiss(subject.record), decider)
     write_files(db, settings)
     return made
+
+
+def _keys(db: Database, reference: str) -> Keys:
+    """Return the keys of a decision about a subject, whose Charge Point never changes.
+
+    Raises UsageError if there is no such subject.
+    """
+    row = _subject(db, reference).origin.charge_point
+    return BOOKS.at(None if row is None else identities.charge_point_id_of(db, row))
 
 
 def _subject(db: Database, reference: str) -> Subject:

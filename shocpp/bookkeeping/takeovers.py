@@ -8,13 +8,11 @@ failed. Otherwise the older connection keeps the identity if it shows a sign of 
 from collections import deque
 
 from shocpp.admission.decision import is_revoked
-from shocpp.bookkeeping.batch import WriteBatch
-from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, Refuse
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Disconnect, Failed, Refuse
+from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.ocpp.identity import identity_key
 from shocpp.store.charge_points import admissions, connections, identities
 from shocpp.store.charge_points.connections import FormerConnection, address_of
-from shocpp.store.database import Database
 from shocpp.store.workers import is_alive
 
 MOST_TAKEOVERS, WITHIN_MS = 5, 60_000
@@ -58,87 +56,75 @@ class Holders:
     Its methods run inside a write transaction.
     """
 
-    def __init__(
-        self, db: Database, batch: WriteBatch, worker: str, allowlist_file: AllowlistFile
-    ) -> None:
-        self._db = db
-        self._batch = batch
+    def __init__(self, worker: str) -> None:
         self._worker = worker
-        self._allowlist_file = allowlist_file
         self._takeovers = Takeovers()
-        self._fallback_ids: dict[str, str] = {}
 
-    def connect(self, job: Connect, now_ms: int) -> Connected | Contested | Failed:
+    def connect(self, unit: UnitOfWork, job: Connect) -> Connected | Contested | Failed:
         """Enter a connection as the holder of its Charge Point.
 
         Returns Contested if a living connection holds it, Failed if the password was revoked.
         """
-        charge_point_id, notice = self._identify(job)
+        db, now_ms = unit.db, unit.now_ms
+        charge_point_id, notice = _identify(unit, job)
         # The password was valid at the handshake. Since then the charger may have presented a
         # newer one on another connection, or charge_points.json may have changed.
-        if job.password is not None and self._is_revoked(charge_point_id, job.password):
+        key = identity_key(charge_point_id)
+        if job.password is not None and _is_revoked(unit, key, job.password):
             return Failed("its password was revoked", unavailable=False)
-        known = bool(identities.find(self._db, charge_point_id))
-        row = self._batch.charge_point_row(charge_point_id, now_ms)
-        former = connections.former(self._db, row)
+        known = bool(identities.find(db, charge_point_id))
+        row = unit.charge_point(charge_point_id).row
+        former = connections.former(db, row)
         if former is not None and former.token != job.token:
             replaces_at_once = self._takeovers.replaces_at_once(former, job, row, now_ms)
             # This worker learns of its own superseded connection by the result of the job.
             if former.doorbell is not None and not (
                 replaces_at_once and former.worker == self._worker
             ):
-                self._batch.ring_after_commit(former.doorbell)
+                unit.ring_after_commit(former.doorbell)
             if not replaces_at_once:
                 # Without passwords a stranger could otherwise replace any charger by claiming its
                 # identity.
-                connections.contest(self._db, former)
+                connections.contest(db, former)
                 return Contested(charge_point_id)
             self._takeovers.note(row, now_ms)
         # Several chargers open a new socket before they close the old one, or without closing it.
         # So the newest connection wins.
         held = connections.NewConnection(job.token, job.remote, job.is_sure)
-        connections.hold(self._db, row, held, self._worker, now_ms, former)
+        connections.hold(db, row, held, self._worker, now_ms, former)
         if job.password is not None:
-            admissions.record_presented_password(
-                self._db, identity_key(charge_point_id), job.password, now_ms
-            )
-        return Connected(identities.charge_point_id_of(self._db, row), known, notice)
+            admissions.record_presented_password(db, key, job.password, now_ms)
+        return Connected(identities.charge_point_id_of(db, row), known, notice)
 
-    def disconnect(self, token: str) -> None:
+    def disconnect(self, unit: UnitOfWork, job: Disconnect) -> None:
         """Release the Charge Point of a connection that has ended."""
-        self._fallback_ids.pop(token, None)
-        connections.release(self._db, token)
+        connections.release(unit.db, job.token)
 
-    def refuse(self, job: Refuse) -> None:
+    def refuse(self, unit: UnitOfWork, job: Refuse) -> None:
         """Record attempts to connect that were refused."""
-        admissions.record_refused(self._db, job.refused)
+        admissions.record_refused(unit.db, job.refused)
 
-    def charge_point_id(self, token: str, claimed_id: str | None) -> str | None:
-        """Return the identity of a connection: its fallback identity, or the one it claims."""
-        return self._fallback_ids.get(token, claimed_id)
 
-    def _is_revoked(self, charge_point_id: str, password: str) -> bool:
-        presented = admissions.presented_password(self._db, identity_key(charge_point_id))
-        return is_revoked(
-            self._allowlist_file.allowlist().entry(charge_point_id), password, presented
-        )
+def _is_revoked(unit: UnitOfWork, key: str, password: str) -> bool:
+    presented = admissions.presented_password(unit.db, key)
+    return is_revoked(unit.allowlist().entry_of(key), password, presented)
 
-    def _identify(self, job: Connect) -> tuple[str, str | None]:
-        """Return the identity that a connection gets, and a warning if it is not the one claimed.
 
-        A serial that belongs to another Charge Point is replaced by the fallback identity: a
-        charger that sends a wrong serial must not be billed as another one.
-        """
-        claimed_id = job.charge_point_id
-        if job.fallback_id is None:
-            return claimed_id, None
-        owner = identities.identity_of_serial(self._db, claimed_id)
-        if owner is None and self._allowlist_file.allowlist().is_listed(claimed_id):
-            owner = claimed_id
-        if owner is None:
-            return claimed_id, None
-        self._fallback_ids[job.token] = job.fallback_id
-        return job.fallback_id, (
-            f"the serial {claimed_id} belongs to {owner}: this charger is named {job.fallback_id} "
-            f"until it connects to …/{owner}"
-        )
+def _identify(unit: UnitOfWork, job: Connect) -> tuple[str, str | None]:
+    """Return the identity that a connection gets, and a warning if it is not the one claimed.
+
+    A serial that belongs to another Charge Point is replaced by the fallback identity: a charger
+    that sends a wrong serial must not be billed as another one.
+    """
+    claimed_id = job.charge_point_id
+    if job.fallback_id is None:
+        return claimed_id, None
+    owner = identities.identity_of_serial(unit.db, claimed_id)
+    if owner is None and unit.allowlist().is_listed(claimed_id):
+        owner = claimed_id
+    if owner is None:
+        return claimed_id, None
+    return job.fallback_id, (
+        f"the serial {claimed_id} belongs to {owner}: this charger is named {job.fallback_id} "
+        f"until it connects to …/{owner}"
+    )

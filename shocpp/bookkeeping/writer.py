@@ -29,6 +29,7 @@ from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import NO_KEYS
 from shocpp.store.workers import reap_dead_workers
 
 log = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ class Writer:
     def _work(self) -> None:
         """Write batches until the thread is to end, with housekeeping between them."""
         try:
-            self._open().billing.poll_tags()
+            self._open().poll_tags()
         except ShocppError as error:
             self._become_unhealthy(str(error))
         self._publish()
@@ -190,7 +191,7 @@ class Writer:
         """Return how long to wait for jobs before other work is due."""
         if not self.healthy:
             return PROBE_EVERY_S
-        has_files = self._books is not None and self._books.billing.awaits_export
+        has_files = self._books is not None and self._books.caches.awaits_export
         return QUIET_S if has_files else EXPORT_RETRY_S
 
     def _write(self, jobs: list[Job]) -> None:
@@ -239,7 +240,7 @@ class Writer:
             self._db = db = open_database(self._settings.database)
             with db.reading():
                 reap_dead_workers(db, self._worker)
-                with db.writing(durable=False):
+                with db.writing(keys=NO_KEYS, durable=False):
                     connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
                 tags, chargers, tariffs = self._files
                 posting = Posting(db, self._settings.zone, tariffs)
@@ -251,7 +252,7 @@ class Writer:
         try:
             self._open()
             assert self._db is not None
-            with self._db.writing():
+            with self._db.writing(keys=NO_KEYS):
                 properties.probe(self._db, now_ms())
         except ShocppError as error:
             self._become_unhealthy(str(error))
@@ -274,7 +275,7 @@ class Writer:
         if self._books is None or self._db is None or not self.healthy:
             return
         try:
-            if self._housekeeping.run(self._db, self._books.billing):
+            if self._housekeeping.run(self._db, self._books.caches):
                 self._inbox.put(MORE_HOUSEKEEPING)
         except ShocppError as error:
             self._become_unhealthy(str(error))
@@ -289,8 +290,8 @@ class Writer:
         # The files are not lost if this fails: the next start writes them.
         try:
             if self._books is not None and self.healthy:
-                self._housekeeping.finish(self._db, self._books.billing)
-            with self._db.writing(durable=False):
+                self._housekeeping.finish(self._db, self._books.caches)
+            with self._db.writing(keys=NO_KEYS, durable=False):
                 connections.forget_worker(self._db, self._worker, now_ms())
         except ShocppError as error:
             log.warning("the writer could not finish its last work: %s", error)

@@ -22,6 +22,7 @@ from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.doorbells import Doorbell, doorbells_folder, ring
+from shocpp.store.keys import NO_KEYS
 from shocpp.unique_ids import random_uuid
 
 POLL_EVERY_S = 0.5
@@ -122,7 +123,7 @@ def place(
     doorbell = Doorbell(doorbells_folder(settings.database))
     try:
         # The second check, inside the transaction: two callers may come at the same moment.
-        with db.writing(durable=False):
+        with db.writing(keys=NO_KEYS.at(charge_point_id), durable=False):
             first = first_of_repeat(db, asked.canned, action, same)
             if first is None:
                 calls.queue(
@@ -182,7 +183,7 @@ def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
 def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
     """Release all that a dead worker holds, and withdraw a Call that it has not sent."""
     workers.release_dead_worker(db, *holder)
-    with db.writing(durable=False):
+    with db.writing(keys=NO_KEYS, durable=False):
         calls.withdraw(db, call.call_id, now_ms())
 
 
@@ -206,7 +207,7 @@ def _wait(
 
 def _give_up(db: Database, call_id: str) -> CallOutcome:
     """Withdraw a Call if it is still queued: no caller waits for it, so it must not be sent."""
-    with db.writing(durable=False):
+    with db.writing(keys=NO_KEYS, durable=False):
         calls.withdraw(db, call_id, now_ms())
     outcome = _outcome(db, call_id)
     return outcome if outcome.state in ENDED else outcome._replace(state="expired")

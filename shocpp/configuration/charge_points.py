@@ -57,10 +57,7 @@ MOST_HASHES = 8
 """The highest number of hashes of one charger."""
 
 _TEXTS = ("username", "origin", "default_tag", "name", "meter_serial", "note")
-_KEYS = (
-    *("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", "comment"),
-    *_TEXTS,
-)
+_KEYS = ("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", COMMENT, *_TEXTS)
 
 
 class Meter(NamedTuple):
@@ -106,7 +103,10 @@ class Allowlist(NamedTuple):
 
     def entry(self, charge_point_id: str | None) -> Entry | None:
         """Return the entry of a charger, or None if it may not connect."""
-        key = identity_key(charge_point_id or "")
+        return self.entry_of(identity_key(charge_point_id or ""))
+
+    def entry_of(self, key: str) -> Entry | None:
+        """Return the entry of the charger with this `identity_key`, or None."""
         return self.entries.get(key, self.others)
 
     def has_passwords(self) -> bool:

@@ -106,6 +106,11 @@ class TagsFile:
         self._stamp: Stamp | None = None
         self._read = False
 
+    @property
+    def newest(self) -> Accounts:
+        """The accounts of the last `accounts()` call; it never waits for a disk."""
+        return self._accounts
+
     def fall_back_to(self, stored_text: str | None) -> None:
         """Set the last good text that any process has read, used while the file has an error."""
         self._stored_text = stored_text

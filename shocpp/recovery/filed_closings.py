@@ -9,6 +9,7 @@ from shocpp.errors import UsageError
 from shocpp.store.books import closings
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
+from shocpp.store.keys import Keys
 
 
 def restore_closings(db: Database, folder: Path, paths: Iterable[Path]) -> list[str]:
@@ -25,7 +26,7 @@ def restore_closings(db: Database, folder: Path, paths: Iterable[Path]) -> list[
     # By their numbers: the chain grows link by link.
     for closing, path in sorted(filed):
         is_in_folder = path == folder / file_name(closing.month)
-        with db.writing():
+        with db.writing(keys=Keys(months=frozenset({closing.month}), chain=True)):
             trouble = _restore_closing(db, closing, is_in_folder)
         if trouble is not None:
             refused.append(

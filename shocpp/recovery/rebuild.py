@@ -23,6 +23,7 @@ from shocpp.store import doorbells
 from shocpp.store.backups import beside, copy, pages, require_whole
 from shocpp.store.charge_points import frames
 from shocpp.store.database import check_ours, connect, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate, put_in_place
 
 
@@ -78,7 +79,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
     with open_database(settings.database) as db, open_database(settings.database) as locking:
         require_whole(db)
         # An open write transaction keeps others from writing rows that the copy would not have.
-        with locking.writing(durable=False):
+        with locking.writing(keys=EVERYTHING, durable=False):
             with progress("pages", pages(db)) as advance:
                 copy(db, new, advance)
             rederiving, restored = _derive(new, settings, progress)

@@ -12,8 +12,13 @@ from pathlib import Path
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import record_paths
+from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
 from shocpp.central_system.conversation import connection_of
-from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_none
+from shocpp.configuration.charge_points import (
+    OPEN_TO_ALL,
+    AllowlistFile,
+    load_allowlist_or_none,
+)
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts
@@ -23,6 +28,7 @@ from shocpp.ledger.transactions import DEFAULT_TAG_USED, KeyedStart, keyed_start
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
+from shocpp.ocpp.identity import identity_key
 from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
@@ -31,6 +37,7 @@ from shocpp.store.books.restored import Assigned, Remaining
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database
+from shocpp.store.keys import EVERYTHING
 
 FRAMES_AT_ONCE = 500
 """The number of frames in a write transaction."""
@@ -71,7 +78,9 @@ class LedgerReplay:
         self._db = db
         self._allowlist = load_allowlist_or_none(settings.charge_points_file)
         self._cards = TagsWithOverride(settings.tags_file)
-        self._billing = Billing(db, self._cards, posting(db, settings))
+        allowlist_file = AllowlistFile(settings.charge_points_file)
+        self._caches = Caches(db, self._cards, allowlist_file)
+        self._billing = Billing(posting(db, settings))
         self._restoring = Importer(db, settings)
         self._names = transactions.account_names(db)
         # By Charge Point, time of receipt and key of the start.
@@ -91,7 +100,7 @@ class LedgerReplay:
         Raises StoreUnavailable.
         """
         db = self._db
-        with db.writing(durable=False):
+        with db.writing(keys=EVERYTHING, durable=False):
             restored.forget_all(db)
             # Closed months are not derived again: `forget_all` has left their rows.
             self._closed = restored.remaining(db)
@@ -100,17 +109,17 @@ class LedgerReplay:
         decisions = self._restoring.decisions()[::-1]
         last = 0
         while some := frames.with_energy(db, last, FRAMES_AT_ONCE):
-            with db.writing(durable=False):
+            with db.writing(keys=EVERYTHING, durable=False):
                 for frame in some:
                     while decisions and decisions[-1].booked_ms <= frame.moment_ms:
                         self._decide(decisions.pop())
                     self._replay(frame)
             last = some[-1].id
             advance(len(some))
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             while decisions:
                 self._decide(decisions.pop())
-        with db.writing(durable=False):
+        with db.writing(keys=EVERYTHING, durable=False):
             for path in self._derived:
                 if self._is_derived(path):
                     self._restore_price(path)
@@ -217,40 +226,42 @@ class LedgerReplay:
             return
         stored = Frame(frame.charge_point, "in", frame.action, frame.moment_ms, frame.text)
         stored.id = frame.id
-        received = ReceivedFrame(
-            *(frame.charge_point, frame.charge_point_id, stored, frame.text, frame.moment_ms),
-            entry,
+        sender = ChargePoint(
+            frame.charge_point, frame.charge_point_id, identity_key(frame.charge_point_id)
         )
+        received = ReceivedFrame(sender, stored, frame.moment_ms, entry)
         self._cards.answered(None)
-        # Before each frame: the accounts of the one before hold its answered card.
-        self._billing.begin()
-        fact, receipt = event.fact, (received.charge_point, received.received_ms)
+        # For each frame: the accounts of the one before hold its answered card.
+        unit = UnitOfWork(self._db, self._caches, frame.moment_ms)
+        fact, receipt = event.fact, (frame.charge_point, frame.moment_ms)
         if isinstance(fact, TransactionStarted):
             start = keyed_start(fact)
             if (*receipt, start.natural_key) not in self._closed.starts:
-                self._start(received, start, _confirmation(frame.answer))
+                self._start(unit, received, start, _confirmation(frame.answer))
         elif isinstance(fact, TransactionStopped):
             stop = keyed_stop(fact)
             if (*receipt, stop.natural_key) not in self._closed.stops:
-                self._billing.stop(received, stop)
+                self._billing.stop(unit, received, stop)
         elif isinstance(fact, MeterValuesReported) and frame.id not in self._closed.frames:
-            self._billing.meter_values(received, fact)
-        self._billing.write()
+            self._billing.meter_values(unit, received, fact)
+        unit.write_rows()
 
-    def _start(self, frame: ReceivedFrame, start: KeyedStart, answer: Payload) -> None:
+    def _start(
+        self, unit: UnitOfWork, frame: ReceivedFrame, start: KeyedStart, answer: Payload
+    ) -> None:
         """Begin a transaction again, with the id, account and status of the stored answer."""
         issued_id = answer.get("transactionId")
-        key = (frame.charge_point, frame.received_ms, start.natural_key)
+        key = (frame.sender.row, frame.received_ms, start.natural_key)
         # Not the default tag of today's charge_points.json, but the one of that time.
         effective = self._effective_id_tags.get(key)
         frame = frame._replace(entry=frame.entry._replace(default_tag=effective))
         if isinstance(issued_id, int):
             card_key = start.with_default_tag(effective).id_tag.key
             self._cards.answered(card_key, self._account(issued_id, card_key, answer))
-        derived_id = self._billing.start(frame, start)["transactionId"]
+        derived_id = self._billing.start(unit, frame, start)["transactionId"]
         # The charger knows the issued id only, and its MeterValues and stop carry that one.
         if isinstance(issued_id, int) and issued_id != derived_id:
-            restored.reissue(self._db, frame.charge_point, derived_id, issued_id)
+            restored.reissue(self._db, frame.sender.row, derived_id, issued_id)
         assigned = self._assigned.get(key)
         if assigned is not None:
             restored.assign_again(self._db, assigned)

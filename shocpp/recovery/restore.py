@@ -30,6 +30,7 @@ from shocpp.store.books import closings, prices, records, restored, signed_value
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
+from shocpp.store.keys import BOOKS, NO_KEYS, Keys
 
 _Item = TypeVar("_Item")
 
@@ -80,7 +81,7 @@ class Importer:
         """
         self.restore_records(paths, advance)
         for decisions in _slices(self.decisions(), FILES_AT_ONCE):
-            with self._db.writing():
+            with self._db.writing(keys=self._keys(decisions)):
                 for decision in decisions:
                     self.restore_one(decision)
         self.refused += restore_closings(self._db, self._folder, closed)
@@ -103,7 +104,7 @@ class Importer:
             some = [filed for filed in map(self._read, some_paths) if filed is not None]
             self._decisions += [filed for filed in some if filed.entry != "record"]
             seeds += [filed for filed in some if filed.account_index is None]
-            with self._db.writing():
+            with self._db.writing(keys=self._keys(some)):
                 for filed in some:
                     is_ours = filed.entry == "record" and filed.account_index is not None
                     if is_ours and wanted(filed):
@@ -112,7 +113,7 @@ class Importer:
         if seeds:
             self._owners = owners(self._tags_file, transactions.account_names(self._db))
         for some_seeds in _slices(seeds, FILES_AT_ONCE):
-            with self._db.writing():
+            with self._db.writing(keys=self._keys(some_seeds)):
                 for filed in some_seeds:
                     if wanted(filed):
                         self.restore_one(filed)
@@ -182,11 +183,18 @@ class Importer:
             if wh == stored.record.consumed_wh and not closings.is_closed(db, stored.place.month):
                 prices.record(db, number, filed.price.price, filed.price.priced_ms)
 
+    def _keys(self, some: Iterable[Filed]) -> Keys:
+        """Return the keys of a transaction that restores these files."""
+        return BOOKS.at(*map(self._name, some))
+
+    def _name(self, filed: Filed) -> str | None:
+        """Return the identity of a file's Charge Point, or None if it is not known."""
+        is_of_the_seed = filed.charge_point_id is None and filed.account_index is None
+        return self._charge_point_id if is_of_the_seed else filed.charge_point_id
+
     def _row(self, filed: Filed) -> int | None:
         """Return the row number of a file's Charge Point, or None if it is not known."""
-        name = filed.charge_point_id
-        if name is None and filed.account_index is None:
-            name = self._charge_point_id
+        name = self._name(filed)
         if name is None:
             return None
         row = identities.enter(self._db, name, filed.booked_ms)
@@ -302,7 +310,7 @@ def import_files(
     if charge_point_id is not None and not is_identity(charge_point_id):
         raise UsageError(f"{charge_point_id!r} cannot be the name of a charger")
     paths = record_paths(path)
-    with db.writing():
+    with db.writing(keys=NO_KEYS):
         properties.remember_import(db, now_ms())
     with progress("accounting files", len(paths)) as advance:
         restored = Importer(db, settings, charge_point_id).restore(

@@ -32,6 +32,7 @@ from shocpp.store.books.closings import Closing
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import Consumption, SeedRow, StatementRow
 from shocpp.store.database import Database
+from shocpp.store.keys import Keys
 from shocpp.store.views import rows_of
 
 
@@ -78,7 +79,7 @@ def price_unpriced(db: Database, settings: Settings, month: Month) -> None:
     """Set the price of records that had no tariff when they were booked and have one now."""
     name, books = month.name, posting(db, settings)
     if books.accounts_to_price(name):
-        with db.writing():
+        with db.writing(keys=Keys(months=frozenset({name}))):
             # Another process may have closed the month since the caller looked.
             if not closings.is_closed(db, name):
                 books.price_unpriced(name, now_ms())

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from shocpp.errors import UnusableDatabase, UsageError
+from shocpp.store.keys import NO_KEYS, Keys
 from shocpp.store.sqlite_errors import damaged, translated, unusable
 
 APPLICATION_ID = 0x73686F63
@@ -39,7 +40,7 @@ class Database:
     """An open database of shocpp, for one thread at a time.
 
     `execute` and `executemany` are those of the sqlite3 connection. The caller reads rows as tuples
-    and keeps to `writing()` for all that it writes.
+    and keeps to `writing()` for all that it writes. `keys` are those of the newest transaction.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Database:
         "connection",
         "execute",
         "executemany",
+        "keys",
         "path",
     )
 
@@ -57,19 +59,22 @@ class Database:
         self.connection = connection
         self.execute = connection.execute
         self.executemany = connection.executemany
+        self.keys = NO_KEYS
         self._durable: bool | None = None
         self._remembered: set[object] = set()
         status = os.stat(path)
         self._file = (status.st_dev, status.st_ino)
 
     @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[None]:
+    def writing(self, *, keys: Keys, durable: bool = True) -> Iterator[None]:
         """Run a block as one write transaction, and commit it when the block ends.
 
+        What the block writes must lie within `keys`; SQLite lets all transactions take turns.
         With `durable` the commit is on disk when this returns; an answer that promises anything to
         a charger may leave only after that. An exception undoes all that the block has written.
         Raises StoreUnavailable if SQLite cannot begin or commit; then nothing is written.
         """
+        self.keys = keys
         try:
             # Measured: WAL with synchronous=NORMAL does not fsync a commit, FULL does.
             # SQLite refuses to change it within a transaction. It costs a statement, so not always.

@@ -24,6 +24,7 @@ from shocpp.store.database import (
     check_ours,
     connect,
 )
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.locks import one_at_a_time
 from shocpp.store.sqlite_errors import damaged, unusable
 
@@ -94,7 +95,7 @@ def _create(path: Path, now_ms: int) -> None:
         database = connect(new)
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         _apply(database, 0)
-        with database.writing():
+        with database.writing(keys=EVERYTHING):
             database.execute("INSERT INTO property VALUES ('born_ms', ?)", (str(now_ms),))
             _remember_schema(database)
         # The mode is stored in the file, so that every later connection uses it.
@@ -161,7 +162,7 @@ def _apply(database: Database, version: int) -> None:
     for file in _migration_files():
         number = int(file.name[:4])
         if number > version:
-            with database.writing():
+            with database.writing(keys=EVERYTHING):
                 for statement in _statements(file.read_text()):
                     database.execute(statement)
                 database.execute(f"PRAGMA user_version={number}")
@@ -173,7 +174,7 @@ def _apply(database: Database, version: int) -> None:
 
 def _replace_views(database: Database, views: str) -> None:
     """Drop all views, and make those of this text in the same transaction."""
-    with database.writing():
+    with database.writing(keys=EVERYTHING):
         names = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
         for (name,) in names:
             database.execute(f'DROP VIEW "{name}"')
@@ -208,7 +209,7 @@ def _mend_indexes(database: Database) -> None:
         size = _large_size(database.path)
         hint = f"; in a database of {size} this may take minutes" if size else ""
         log.warning("%s lacks the index %s, which is now made again%s", database.path, name, hint)
-    with database.writing():
+    with database.writing(keys=EVERYTHING):
         for name, sql in missing.items():
             try:
                 database.execute(sql)

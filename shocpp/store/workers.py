@@ -11,6 +11,7 @@ from shocpp.clock import now_ms
 from shocpp.store import doorbells
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
+from shocpp.store.keys import NO_KEYS
 
 SETTLED_MS = 3_000
 """The time after which all workers have read a changed file: they poll once a second."""
@@ -27,7 +28,7 @@ def release_dead_worker(db: Database, worker: str, doorbell: str) -> None:
     It rings the doorbells of the processes that wait for these Calls.
     """
     # Not durable: if this commit is lost, the next process notices the dead worker again.
-    with db.writing(durable=False):
+    with db.writing(keys=NO_KEYS, durable=False):
         waiting = connections.forget_worker(db, worker, now_ms())
     doorbells.remove_doorbell(doorbell)
     for other in waiting:

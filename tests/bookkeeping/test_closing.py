@@ -13,6 +13,7 @@ from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.store.books import records
 from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from tests.world.home import Home
 from tests.world.visits import EVENING, MORNING, NOON, listed, review, say, start, stop, values
 
@@ -519,9 +520,9 @@ def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(
     price(migrated_home, 30)
     with open_database(migrated_home.database) as db:
         waiting = records.unexported(db, 9)
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             posting(db, migrated_home.settings).price_unpriced("2026-10", 1_790_000_000_000)
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             records.mark_exported(db, waiting, 1_790_000_000_000)
         write_files(db, migrated_home.settings)
     (file,) = migrated_home.record_files()

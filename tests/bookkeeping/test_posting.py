@@ -13,6 +13,7 @@ from shocpp.bookkeeping.posting import Posted, location_in, open_ms
 from shocpp.language.month import Month
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
+from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office, charge
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -54,7 +55,7 @@ def post(office: Office, made: Record, *name_parts: object, **origin: object) ->
     if origin:
         decided = {"decided_by": "anna", "decided_why": "so", **origin}
         came = came._replace(**decided)  # type: ignore[arg-type]
-    with office.db.writing():
+    with office.db.writing(keys=EVERYTHING):
         return posting.post(came, made, office.now_ms, *name_parts)
 
 
@@ -138,7 +139,7 @@ def test_an_unpriced_record_gets_its_price_and_a_new_file_later(office: Office) 
     assert [file["price"] for file in office.files()] == [None] * 4
     office.price({"account": "family-y", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     posting = office.posting(office.db)
-    with office.db.writing():
+    with office.db.writing(keys=EVERYTHING):
         posting.price_unpriced("2023-09", office.now_ms)
         posting.price_unpriced("2023-09", office.now_ms)
     assert amounts(office) == [30, None, None, None]

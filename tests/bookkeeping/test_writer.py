@@ -8,6 +8,7 @@ from pathlib import Path
 from shocpp.store.charge_points import frames
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from tests.world.connections import BOOT, START, STOP, ask, connect
 from tests.world.home import Home
 from tests.world.machine import wait_for
@@ -68,7 +69,7 @@ def test_a_file_that_is_there_already_is_not_written_again(server: Server) -> No
     wait_for(lambda: not home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL"))
     server.kill()
     before = (file.stat().st_mtime_ns, file.read_bytes())
-    with open_database(home.database) as db, db.writing():
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
         db.execute("UPDATE accounting_record SET exported_ms = NULL")
     server.restart()
     wait_for(lambda: not home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL"))
@@ -80,7 +81,7 @@ def test_old_frames_go_but_those_with_energy_and_the_newest_stay(home: Home) -> 
     assert home.run("shocpp", "migrate").returncode == 0
     day_ms = 86_400_000
     now_ms = time.time_ns() // 1_000_000
-    with open_database(home.database) as db, db.writing():
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
         old = (("Heartbeat", 91), ("StopTransaction", 91), ("Heartbeat", 89), ("Heartbeat", 91))
         frames.record(
             db, [Frame(None, "in", action, now_ms - days * day_ms, "[]") for action, days in old]

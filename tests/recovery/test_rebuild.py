@@ -27,6 +27,7 @@ from shocpp.recovery import rebuild
 from shocpp.recovery.rebuild import Rebuilt
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from tests.world.desk import Desk
 from tests.world.home import Home
@@ -502,7 +503,7 @@ def test_a_card_that_was_learnt_keeps_its_transactions_also_if_their_rows_are_go
 ) -> None:
     migrate(home.database, now_ms())
     say(home, start(1_000, at(1, 5), "ABCD"))
-    with open_database(home.database) as db, db.writing():
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
         from shocpp.ledger.accounts import id_tag_key
         from shocpp.ledger.decisions import Owner
         from shocpp.store.books import transactions

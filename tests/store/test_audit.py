@@ -13,6 +13,7 @@ from shocpp.store.books import audit, records
 from shocpp.store.books.records import Origin
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from tests.world.auditing import assert_months_tell_the_same
 
@@ -124,7 +125,7 @@ def test_the_audit_of_a_month_equals_the_view_over_all_months(history: list) -> 
     with tempfile.TemporaryDirectory(prefix="audit-") as folder:
         path = Path(folder) / "shocpp.sqlite3"
         migrate(path, BEGUN_MS)
-        with open_database(path) as db, db.writing(durable=False):
+        with open_database(path) as db, db.writing(keys=EVERYTHING, durable=False):
             books, hour, register = Books(db), 400, 100_000
             for later, gap, wh, kinds, decided, late in history:
                 hour, begin_wh = max(0, hour + later), max(0, register + gap)
@@ -143,7 +144,7 @@ def test_the_audit_of_a_month_reads_from_the_last_claim_before_it(tmp_path: Path
     """A register that was lower later needs all claims."""
     path = tmp_path / "shocpp.sqlite3"
     migrate(path, BEGUN_MS)
-    with open_database(path) as db, db.writing(durable=False):
+    with open_database(path) as db, db.writing(keys=EVERYTHING, durable=False):
         books = Books(db)
         for day in range(120):
             books.put(day * 24, day * 5_000, 5_000, row=0, connector_id=1 + day % 2)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from tests.world.home import Home
 
@@ -19,7 +20,7 @@ def test_a_second_connection_leaves_the_locks_of_the_first_one(home: Home) -> No
     """Once it dropped them: another process removed the -wal, and an acknowledged stop was lost."""
     migrate(home.database, 1)
     with open_database(home.database) as first:
-        with first.writing():
+        with first.writing(keys=EVERYTHING):
             first.execute("INSERT INTO property VALUES ('before', 1)")
         with open_database(home.database) as second:
             second.execute("SELECT * FROM property").fetchall()
@@ -31,7 +32,7 @@ def test_a_second_connection_leaves_the_locks_of_the_first_one(home: Home) -> No
             )
             rows = first.execute("SELECT 1 FROM property WHERE name = ?", (name,)).fetchall()
             assert rows == [(1,)], "it reads the commits of other processes"
-        with first.writing():
+        with first.writing(keys=EVERYTHING):
             first.execute("INSERT INTO property VALUES ('acknowledged', 1)")
         with contextlib.closing(sqlite3.connect(home.database)) as other:
             names = other.execute("SELECT name FROM property WHERE name = 'acknowledged'")

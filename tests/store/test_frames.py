@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.json_text import to_text
 from shocpp.store.books import readings
+from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 
 CHARGERS = ("garage", "yard")
@@ -52,7 +54,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     path: Path = tmp_path_factory.mktemp("frames") / "shocpp.sqlite3"
     migrate(path, 1)
     with open_database(path) as db:
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             for name in CHARGERS:
                 identities.enter(db, name, 1)
         yield db
@@ -61,7 +63,7 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @contextlib.contextmanager
 def rolled_back(db: Database) -> Iterator[None]:
     """Run a block as a write transaction that is undone at its end."""
-    with contextlib.suppress(ZeroDivisionError), db.writing():
+    with contextlib.suppress(ZeroDivisionError), db.writing(keys=EVERYTHING):
         yield
         raise ZeroDivisionError
 
@@ -131,11 +133,12 @@ def test_samples_of_a_frame_are_listed_once_when_writers_interleave(undone: Data
 def test_readings_have_their_position_in_their_frame(undone: Database) -> None:
     first, second = (Frame(1, "in", "MeterValues", 5, "[]") for _ in range(2))
     frames.record(undone, [first, second])
-    batch = readings.Batch(undone)
     sampled = [Reading(None, wh, None) for wh in range(3)]
-    batch.add(first, 1, None, tuple(sampled[:2]))
-    batch.add(second, 1, None, tuple(sampled[2:]))
-    batch.write()
+    waiting = [
+        FrameReadings(first, 1, None, tuple(sampled[:2])),
+        FrameReadings(second, 1, None, tuple(sampled[2:])),
+    ]
+    readings.record(undone, waiting)
     rows = undone.execute("SELECT frame, position, register_wh FROM meter_reading ORDER BY id")
     assert rows.fetchall() == [(first.id, 0, 0), (first.id, 1, 1), (second.id, 0, 2)]
 

@@ -16,6 +16,7 @@ from shocpp.store import properties
 from shocpp.store.charge_points import charging, frames
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from tests.world.machine import ROOT
 
@@ -137,7 +138,7 @@ def test_a_new_database_is_in_wal_mode(made: Path) -> None:
 
 def test_the_files_of_a_database_are_readable_by_their_owner_only(made: Path) -> None:
     assert made.stat().st_mode & 0o777 == 0o600
-    with open_database(made) as db, db.writing():
+    with open_database(made) as db, db.writing(keys=EVERYTHING):
         properties.probe(db, NOW_MS)
         assert {file.stat().st_mode & 0o777 for file in made.parent.iterdir()} == {0o600}
 

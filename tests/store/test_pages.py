@@ -12,9 +12,11 @@ import pytest
 from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks, calls
 from shocpp.store.books import readings
+from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
 from tests.world.home import Home
@@ -38,7 +40,7 @@ def db(home: Home) -> Iterator[Database]:
     """Open a database with a charger that has sent readings of two connectors."""
     migrate(home.database, 1)
     with open_database(home.database) as db:
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             named = {"charge_point_id": "garage", "identity_key": "garage"}
             db.insert("charge_point", {**named, "first_heard_ms": 1, "last_heard_ms": 1})
             for connector_id in (0, 1):
@@ -88,13 +90,14 @@ def test_queued_calls_are_found_without_reading_all_connections(db: Database) ->
 def test_readings_of_a_charger_are_searched_only_in_its_blocks(db: Database) -> None:
     """The readings that other chargers have sent since are not read."""
     charger, other = 1, identities.enter(db, "other", 1)
-    batch = readings.Batch(db)
-    with db.writing():
+    waiting = []
+    with db.writing(keys=EVERYTHING):
         for number in range(3 * blocks.SIZE):
             is_its = number % blocks.SIZE < 3 and number < 2 * blocks.SIZE
             row = charger if is_its else other
-            batch.add(stored_frame(row), 1, None, (Reading(1, number, 100),))
-        batch.write()
+            its_readings = (Reading(1, number, 100),)
+            waiting.append(FrameReadings(stored_frame(row), 1, None, its_readings))
+        readings.record(db, waiting)
     numbers = db.execute("SELECT id FROM meter_reading WHERE charge_point = ?", (charger,))
     of_charger = [number for (number,) in numbers.fetchall()]
     its_blocks = list(blocks.beginning_with(db, "meter_reading", charger, of_charger[1]))
@@ -113,18 +116,16 @@ def test_a_block_is_entered_again_after_a_rollback(db: Database) -> None:
         return int(count)
 
     def record() -> None:
-        batch = readings.Batch(db)
-        batch.add(stored_frame(1), 1, None, (Reading(1, 1, 1),))
-        batch.write()
+        readings.record(db, [FrameReadings(stored_frame(1), 1, None, (Reading(1, 1, 1),))])
 
     def record_and_fail() -> None:
         record()
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), db.writing():
+    with pytest.raises(ZeroDivisionError), db.writing(keys=EVERYTHING):
         record_and_fail()
     assert entered() == 0
-    with db.writing():
+    with db.writing(keys=EVERYTHING):
         with pytest.raises(ZeroDivisionError), db.savepoint():
             record_and_fail()
         assert entered() == 0

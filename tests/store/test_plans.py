@@ -11,6 +11,7 @@ from shocpp.store.books import audit, statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
+from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Desk
 
 GROWING = (
@@ -46,7 +47,7 @@ def evening(desk: Desk, charger: str) -> None:
     request = {"transactionId": transaction_id}
     addressed = address(desk.db, charger, "RemoteStopTransaction", request)
     call = QueuedCall("id", addressed.charge_point_id, "Reset", "{}", desk.now_ms + 5_000)
-    with desk.db.writing():
+    with desk.db.writing(keys=EVERYTHING):
         calls.queue(desk.db, call, "bell", desk.now_ms, asked_by="a test", canned=None)
     desk.books.poll(desk.now_ms, rung=True)
     assert desk.books.write([Claim(charger, call)], desk.now_ms) == [True]

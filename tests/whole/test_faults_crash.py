@@ -25,6 +25,7 @@ from shocpp.clock import now_ms
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
 from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from tests.world.faults import (
     BOOT,
     DAY,
@@ -133,7 +134,7 @@ def test_whatever_step_it_is_killed_at_the_energy_is_booked_once(
 
 def queue(home: Home, call_id: str) -> None:
     """Put a Call into the queue, as shocpp-command does for a charger that is connected."""
-    with open_database(home.database) as db, db.writing():
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
         call = QueuedCall(call_id, "garage", "Reset", '{"type":"Soft"}', now_ms() + 60_000)
         calls.queue(db, call, "", now_ms(), asked_by="a test", canned=None)
 

@@ -34,6 +34,7 @@ from shocpp.ocpp.connection import Answered, Connection, Reported
 from shocpp.ocpp.frames import result_text
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
+from shocpp.store.keys import EVERYTHING
 from tests.interfaces.websocket.test_frames import (
     MIB,
     by_wsproto,
@@ -125,7 +126,7 @@ class FuzzedBooks:
         self._calls += 1
         deadline_ms = self.now_ms + 60_000
         call = QueuedCall(f"{OUR_CALL}{self._calls}", name, "GetConfiguration", "{}", deadline_ms)
-        with self.books.db.writing(durable=False):
+        with self.books.db.writing(keys=EVERYTHING, durable=False):
             calls.queue(self.books.db, call, "", self.now_ms, asked_by="a test", canned=None)
         return call
 

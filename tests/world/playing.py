@@ -68,6 +68,7 @@ from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points import connections
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import ring
+from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT
@@ -347,7 +348,7 @@ def queue_call(home: Home, identity: str, action: str, payload: str) -> None:
     now = _now_ms()
     call = QueuedCall(str(uuid.uuid4()), identity, action, payload, now + 60_000)
     with open_database(home.database) as db:
-        with db.writing():
+        with db.writing(keys=EVERYTHING):
             calls.queue(db, call, "", now, asked_by="a test", canned=None)
         holder = connections.holder(db, identity)
     if holder is not None:

@@ -29,6 +29,7 @@ from shocpp.store.charge_points import admissions
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import address_of
 from shocpp.store.database import open_database
+from shocpp.store.keys import NO_KEYS
 
 READ_BYTES = 65_536
 """The number of bytes that one read takes from the input, at most."""
@@ -150,7 +151,7 @@ def admit_on_stdio(
             attempts = RefusedAttempts(
                 name, address, refused.reason, refused.presented, 1, now_ms()
             )
-            with db.writing(durable=False):
+            with db.writing(keys=NO_KEYS, durable=False):
                 admissions.record_refused(db, [attempts])
             raise UsageError(
                 f"{name or 'a charger without a name'} from {address} may not connect: "

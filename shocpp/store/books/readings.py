@@ -3,6 +3,9 @@
 All samples stay in the stored frame, where the view `meter_values` reads them.
 """
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks
 from shocpp.store.charge_points.frames import Frame
@@ -26,44 +29,29 @@ def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
     return [Reading(*row) for row in rows.fetchall()]
 
 
-class Batch:
-    """The readings of one write transaction, until they are written together."""
+class FrameReadings(NamedTuple):
+    """The readings of one frame, which wait until they are written.
 
-    def __init__(self, db: Database) -> None:
-        """Begin a batch; the caller is in a write transaction when it adds and writes."""
-        self._db = db
-        self._waiting: list[tuple[Frame, int, int | None, tuple[Reading, ...]]] = []
-        self._waiting_of: dict[int, list[Reading]] = {}
+    `connector_id` and the row id `started_transaction` are those that the readings belong to.
+    """
 
-    def add(
-        self,
-        frame: Frame,
-        connector_id: int,
-        started_transaction: int | None,
-        readings: tuple[Reading, ...],
-    ) -> None:
-        """Add the readings of one frame of a known Charge Point."""
-        self._waiting.append((frame, connector_id, started_transaction, readings))
-        if started_transaction is not None:
-            self._waiting_of.setdefault(started_transaction, []).extend(readings)
+    frame: Frame
+    connector_id: int
+    started_transaction: int | None
+    readings: tuple[Reading, ...]
 
-    def of_transaction(self, started_transaction: int) -> list[Reading]:
-        """Return the readings of a transaction in the order of receipt, the waiting ones too."""
-        waiting = self._waiting_of.get(started_transaction, ())
-        return [*of_transaction(self._db, started_transaction), *waiting]
 
-    def write(self) -> None:
-        """Write the readings; their frames must be written before."""
-        rows = [
-            (
-                *(frame.charge_point, connector_id, started_transaction, reading.sampled_ms),
-                *(frame.moment_ms, reading.register_wh, reading.power_w, frame.id, position),
-            )
-            for frame, connector_id, started_transaction, readings in self._waiting
-            for position, reading in enumerate(readings)
-        ]
-        row_ids = self._db.insert_rows("meter_reading", _COLUMNS, rows)
-        for (charge_point, *_), row_id in zip(rows, row_ids, strict=True):
-            assert charge_point is not None
-            blocks.enter(self._db, "meter_reading", charge_point, row_id)
-        self._waiting, self._waiting_of = [], {}
+def record(db: Database, waiting: Iterable[FrameReadings]) -> None:
+    """Write the readings of frames of known Charge Points, which must be written before."""
+    rows = [
+        (
+            *(frame.charge_point, connector_id, started_transaction, reading.sampled_ms),
+            *(frame.moment_ms, reading.register_wh, reading.power_w, frame.id, position),
+        )
+        for frame, connector_id, started_transaction, readings in waiting
+        for position, reading in enumerate(readings)
+    ]
+    row_ids = db.insert_rows("meter_reading", _COLUMNS, rows)
+    for (charge_point, *_), row_id in zip(rows, row_ids, strict=True):
+        assert charge_point is not None
+        blocks.enter(db, "meter_reading", charge_point, row_id)

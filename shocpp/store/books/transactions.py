@@ -69,7 +69,10 @@ def is_charging(db: Database, tag_key: str, besides: int) -> bool:
 
 
 def rows_for_start(db: Database, charge_point: int, start: KeyedStart, card: Card) -> StartRows:
-    """Return the rows on which `decide_start` decides; `card` is the card of its id tag."""
+    """Return the rows on which `decide_start` decides; `card` is the card of its id tag.
+
+    Raises UndeclaredKey if the transaction must not decide on this card.
+    """
     same_key = select_transactions(
         db,
         # A literal and not a parameter: there is a partial index for each of the two values.
@@ -77,8 +80,11 @@ def rows_for_start(db: Database, charge_point: int, start: KeyedStart, card: Car
         charge_point,
         start.natural_key,
     )
+    elsewhere = False
     # No other card can be refused because it charges elsewhere, so this query is saved.
-    elsewhere = not card.concurrent and is_charging(db, start.id_tag.key, charge_point)
+    if not card.concurrent:
+        db.keys.require_card(start.id_tag.key)
+        elsewhere = is_charging(db, start.id_tag.key, charge_point)
     # The newest: a charger without a clock sends equal starts of different transactions.
     return StartRows(
         same_key=same_key[-1] if same_key else None,

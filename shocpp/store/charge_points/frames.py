@@ -6,9 +6,9 @@ databases before version 7: there the answer is the next row.
 """
 
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
+from shocpp.ocpp.redaction import redacted
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -18,7 +18,7 @@ PURGED_AT_ONCE = 2_000
 
 
 class Frame:
-    """A frame to be written, and our answer to it, if there is one.
+    """A frame to be written, as it was sent, and our answer to it, if there is one.
 
     `id` is the row id, None until the frame is written. `charge_point` is a row id or None;
     `direction` is `in` or `out`, seen from here. `moment_ms` is the time of receipt or of sending.
@@ -43,12 +43,20 @@ class Frame:
 
 
 _COLUMNS = Frame.__slots__[1:]
-_values = attrgetter(*_COLUMNS)
 
 
 def record(db: Database, written: Sequence[Frame]) -> None:
-    """Write frames in this order, give them their row ids, and enter their blocks."""
-    row_ids = db.insert_rows("frame", _COLUMNS, [_values(frame) for frame in written])
+    """Write frames in this order without their secrets, and give them their row ids."""
+    rows = [
+        (
+            *(frame.charge_point, frame.direction, frame.action, frame.moment_ms),
+            redacted(frame.text),
+            None if frame.answer is None else redacted(frame.answer),
+            frame.answered_ms,
+        )
+        for frame in written
+    ]
+    row_ids = db.insert_rows("frame", _COLUMNS, rows)
     for frame, row_id in zip(written, row_ids, strict=True):
         frame.id = row_id
         if frame.charge_point is not None:

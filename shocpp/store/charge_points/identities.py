@@ -9,13 +9,14 @@ from shocpp.store.database import Database
 
 def enter(db: Database, charge_point_id: str, now_ms: int) -> int:
     """Return the row id of this identity; make the row if the identity is new."""
-    row = row_of(db, charge_point_id)
+    key = identity_key(charge_point_id)
+    row = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
     if row is not None:
-        return row
+        return int(row[0])
     cursor = db.execute(
         "INSERT INTO charge_point"
         " (charge_point_id, identity_key, first_heard_ms, last_heard_ms) VALUES (?, ?, ?, ?)",
-        (charge_point_id, identity_key(charge_point_id), now_ms, now_ms),
+        (charge_point_id, key, now_ms, now_ms),
     )
     return int(cursor.lastrowid or 0)
 
