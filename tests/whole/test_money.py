@@ -32,6 +32,7 @@ from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.money import CAP_WH, WALLBOX_W, Message, World
 from tests.world.server import Server
+from tests.world.written_keys import GuardedOffice
 
 TRANSACTIONS = int(os.environ.get("SHOCPP_MONEY") or 400)
 SEED = int(os.environ.get("SHOCPP_MONEY_SEED") or random.randrange(1_000_000))
@@ -225,7 +226,7 @@ class Queues(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.home = tempfile.TemporaryDirectory(prefix="money-")
-        self.desk = Desk(Path(self.home.name))
+        self.desk = GuardedOffice(Path(self.home.name))
         self.boxes: list[Box] = []
         self.flows: list[Flow] = []
         self.foreign: set[tuple[str, str]] = set()
@@ -516,6 +517,10 @@ class Queues(RuleBasedStateMachine):
         there = self.desk.query("SELECT charge_point_id, meter_start_wh FROM open_transactions")
         here = [f for f in self.flows if f.account is not None and not f.is_booked]
         assert Counter(there) == Counter((flow.box.name, flow.begin_wh) for flow in here)
+
+    @invariant()
+    def every_row_lies_within_the_declared_keys(self) -> None:
+        assert self.desk.outside == []
 
     def teardown(self) -> None:
         """Send the rest of the queues: then all energy is booked, and in the files."""
