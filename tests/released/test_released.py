@@ -31,6 +31,8 @@ def migrated(release: Path, folder: Path) -> Home:
     home = Home(folder)
     for name in ("conf", "accounting"):
         shutil.copytree(release / name, folder / name, dirs_exist_ok=True)
+    # Git keeps no such rights.
+    home.settings.accounting_folder.chmod(0o700)
     home.database.parent.mkdir()
     home.database.touch(mode=0o600)
     home.database.write_bytes(lzma.decompress((release / "database.sqlite3.xz").read_bytes()))
