@@ -8,6 +8,7 @@ JOBS ?= 2
 UPGRADE ?=
 MONEY ?= 100000
 FUZZ ?= 1000000
+LARGE_GB ?= 5
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -41,6 +42,10 @@ money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); M
 .PHONY: fuzz
 fuzz: $(DEVELOPING) ## a million mutated frames and the whole floods (10 minutes); FUZZ=100000 for fewer
 	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/whole/test_fuzzing.py tests/whole/test_floods.py -s $(ARGS)
+
+.PHONY: large
+large: $(DEVELOPING) ## upgrade an older database of 5 GB (5 minutes, 6 GB of disk); LARGE_GB=1 for less
+	@SHOCPP_LARGE_GB=$(LARGE_GB) $(BIN)/python -m pytest tests/store/test_upgrade.py -s --timeout=1800 $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types
