@@ -135,8 +135,11 @@ class Database:
     def insert(self, table: str, values: Mapping[str, object]) -> int:
         """Insert one row, given as values by column name, and return its row id."""
         sql = f"INSERT INTO {table} ({','.join(values)}) VALUES (?{',?' * (len(values) - 1)})"
-        cursor = self.execute(sql, tuple(values.values()))
-        return int(cursor.lastrowid or 0)
+        return self.insert_by(sql, tuple(values.values()))
+
+    def insert_by(self, sql: str, values: Sequence[object]) -> int:
+        """Run the INSERT of one row, and return its row id."""
+        return int(self.execute(sql, values).lastrowid or 0)
 
     def insert_rows(
         self, table: str, columns: tuple[str, ...], rows: Sequence[Sequence[object]]

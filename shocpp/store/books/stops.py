@@ -205,7 +205,7 @@ def record_stop(
     stopped, transaction = stop.fact, match.closes or match.follows
     # The unique index received_stop_once refuses a second row of one key, also from another worker
     # (invariant I2). Without a clock equal stops recur, so it leaves those out.
-    cursor = db.execute(
+    return db.insert_by(
         "INSERT INTO received_stop (charge_point, started_transaction, transaction_id_text,"
         " meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms, last_start,"
         " stop_key, anonymous_key, has_clock, frame_text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,"
@@ -227,4 +227,3 @@ def record_stop(
             frame_text,
         ),
     )
-    return int(cursor.lastrowid or 0)

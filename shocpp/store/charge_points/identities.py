@@ -13,12 +13,10 @@ def enter(db: Database, charge_point_id: str, now_ms: int) -> int:
     row = db.execute("SELECT id FROM charge_point WHERE identity_key = ?", (key,)).fetchone()
     if row is not None:
         return int(row[0])
-    cursor = db.execute(
-        "INSERT INTO charge_point"
-        " (charge_point_id, identity_key, first_heard_ms, last_heard_ms) VALUES (?, ?, ?, ?)",
-        (charge_point_id, key, now_ms, now_ms),
+    identity = {"charge_point_id": charge_point_id, "identity_key": key}
+    return db.insert(
+        "charge_point", {**identity, "first_heard_ms": now_ms, "last_heard_ms": now_ms}
     )
-    return int(cursor.lastrowid or 0)
 
 
 def row_of(db: Database, charge_point_id: str) -> int | None:
