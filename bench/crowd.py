@@ -100,7 +100,7 @@ def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
             name = f"charger-{random_.randrange(chargers)}"
             begun = time.perf_counter()
             addressed = address(db, name, "DataTransfer", payload)
-            placed = place(db, server.settings, addressed, "DataTransfer", BY_A_PROGRAM)
+            placed = place(db, addressed, "DataTransfer", BY_A_PROGRAM)
             times.append((time.perf_counter() - begun) * 1e3)
             assert placed.outcome.confirmation == '{"status":"Accepted"}', placed
     times.sort()

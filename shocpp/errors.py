@@ -3,15 +3,15 @@
     ShocppError                 its sentence has the thing, the error and the next step
     ├── UsageError              the request names something that does not exist: exit 2, HTTP 404
     │   ├── Ambiguous           several chargers are connected, and the request names none
-    │   └── NotCharging         there is no open transaction to stop
+    │   └── NotCharging         there is no open transaction to stop: exit 1, HTTP 409
     ├── ConfigError             a setting or a file of conf/ cannot be used: exit 78
     │   └── UnusableDatabase    a foreign, newer or damaged database; it is not changed
     ├── StoreUnavailable        the database cannot be written now: close, 503, Retry-After
     ├── Unreachable             the charger is not connected: exit 1, HTTP 502
     └── Unsent                  a mail or a statement was not accepted: exit 1
 
-Each interface has one table from these errors to exit codes or HTTP statuses; no other code maps
-them.
+Each interface has one table from these errors to exit codes or HTTP statuses, with the codes of
+`calls/outcomes.py` for those about Calls; no other code maps them.
 """
 
 

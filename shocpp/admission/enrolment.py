@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.admission.decision import in_force
-from shocpp.calls.placing import CallOptions, confirmation_of, is_refusal, place_call
+from shocpp.calls.outcomes import confirmation_of, is_refusal
+from shocpp.calls.placing import CallOptions, place_call
 from shocpp.configuration.charge_points import (
     NO_ALLOWLIST,
     OTHERS,

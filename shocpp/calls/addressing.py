@@ -11,7 +11,6 @@ from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
 from shocpp.ocpp.outgoing import check_stop_by, names_no_transaction
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database
-from shocpp.store.workers import reap_dead_workers
 
 if TYPE_CHECKING:
     from shocpp.store.charge_points.charging import OpenTransaction
@@ -64,6 +63,9 @@ def only_connected(db: Database) -> str:
     """
     names = connections.connected(db)
     if len(names) > 1:
+        # No other Call needs it, and a CGI process pays for its imports.
+        from shocpp.store.workers import reap_dead_workers
+
         # A killed worker leaves its connections behind: these must not make it ambiguous.
         reap_dead_workers(db)
         names = connections.connected(db)

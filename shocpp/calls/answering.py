@@ -16,32 +16,33 @@ from typing import NamedTuple
 
 from shocpp.calls import placing
 from shocpp.calls.addressing import address, only_connected, resolve_identity
+from shocpp.calls.outcomes import (
+    REPORTS,
+    UNREACHABLE,
+    confirmation_of,
+    outcome_of,
+    outcome_of_error,
+    values_of,
+)
 from shocpp.calls.placing import CallOptions, PlacedCall
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, filled
 from shocpp.errors import Ambiguous, NotCharging, Unreachable
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
-from shocpp.store.calls import NEVER_SENT, CallOutcome
+from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database
 
-UNREACHABLE = "OCPP unreachable"
-"""The line that scripts of the first version compare with: it must not change."""
-
 
 class Answer(NamedTuple):
-    """A voice answer: the line, and the kind of result.
+    """A voice answer: the line, and the outcome, a key of REPORTS.
 
-    done       the charger has done it, or the line shows a value
-    refused    the charger or the check of the card has refused, or the call was ambiguous
-    error      the charger has answered with a CallError
-    offline    the charger is not connected
-    no_answer  the charger has not answered in time
-    unknown    the connection ended while the Call was outstanding
+    The outcome is also `done` if the line shows a value, and `refused` if a remote start was
+    accepted and came to nothing.
     """
 
-    kind: str
+    outcome: str
     line: str
 
 
@@ -68,11 +69,8 @@ class _Answering:
         """Return the voice answer; an unreachable charger is an answer, not an error."""
         try:
             return self._show() if self._canned.shows else self._act(asked_by)
-        except Unreachable:
-            word = None if self._canned.shows else UNREACHABLE
-            return self._answer_unconfirmed("offline", "offline", word, {})
-        except Ambiguous:
-            return self._answer_unconfirmed("refused", "which", None, {})
+        except (Unreachable, Ambiguous, NotCharging) as error:
+            return self._answer_unconfirmed(outcome_of_error(error))
 
     def _show(self) -> Answer:
         """Return the voice answer of an entry that sends nothing."""
@@ -91,7 +89,7 @@ class _Answering:
             elif is_there:
                 voice_answer = display.state(db, settings, named)
             else:
-                return self._answer_unconfirmed("offline", "offline", None, {})
+                return self._answer_unconfirmed("offline")
         template = canned.replies.get("") or "{sentence}"
         return Answer("done", self._filled(template, voice_answer.sentence, voice_answer.values))
 
@@ -102,9 +100,10 @@ class _Answering:
         except NotCharging:
             # A second tap on "stop": the first one has ended the transaction, so no transaction is
             # open. Its answer belongs to the second tap too.
-            first = placing.first_of_repeat(self._db, self._canned.name, self._canned.action, None)
+            name, action = self._canned.name, self._canned.action
+            first = placing.first_of_repeat(self._db, name, action, None, now_ms())
             if first is None:
-                return self._answer_unconfirmed("refused", "not_charging", None, {})
+                raise
             placed = placing.watch(self._db, first, self._deadline)
         self._charge_point = placed.charge_point_id
         return self._answer_to(placed.outcome, placed.queued_ms)
@@ -114,29 +113,25 @@ class _Answering:
         addressed = address(self._db, canned.charge_point, canned.action, canned.payload)
         self._charge_point = addressed.charge_point_id
         asked = CallOptions(asked_by, canned.timeout_s, canned.name)
-        return placing.place(self._db, self._settings, addressed, canned.action, asked)
+        return placing.place(self._db, addressed, canned.action, asked)
 
-    def _answer_to(self, outcome: CallOutcome, asked_ms: int) -> Answer:
-        """Return the voice answer to an outcome; `asked_ms` is the moment of the Call."""
-        if outcome.state == "refused":
-            code = outcome.error_code or "GenericError"
-            return self._answer_unconfirmed("error", "error", code, {"status": code})
-        if outcome.state == "expired":
-            key = "not_ready" if outcome.error_description == NEVER_SENT else "no_answer"
-            return self._answer_unconfirmed("no_answer", key, UNREACHABLE, {})
-        if outcome.state == "unknown":
-            return self._answer_unconfirmed("unknown", "unknown", None, {})
-        confirmation = placing.confirmation_of(outcome)
+    def _answer_to(self, call: CallOutcome, asked_ms: int) -> Answer:
+        """Return the voice answer to a Call that has ended, and was asked for at `asked_ms`."""
+        outcome = outcome_of(call)
+        if call.state != "answered":
+            return self._answer_unconfirmed(outcome, values_of(call)["code"])
+        confirmation = confirmation_of(call)
         status = confirmation.get("status")
         # A charger may send anything as its status.
         status = status if isinstance(status, str) else ""
+        template = self._canned.reply(status)
+        if status and template is None and not self._canned.waits:
+            return Answer(outcome, status)
         values = {"status": status, "confirmation": to_text(confirmation)}
         if self._canned.waits:
             return self._answer_start(status, asked_ms, values)
-        kind = "refused" if placing.is_refusal(outcome) else "done"
         word = status or values["confirmation"]
-        template = self._canned.reply(status)
-        return Answer(kind, word if template is None else self._filled(template, word, values))
+        return Answer(outcome, word if template is None else self._filled(template, word, values))
 
     def _answer_start(self, status: str, asked_ms: int, values: Mapping[str, str]) -> Answer:
         """Return the voice answer about the result of a remote start, in a sentence."""
@@ -151,7 +146,7 @@ class _Answering:
             result = await_start(self._db, start, self._deadline)
         else:
             result = rejection_of(self._db, start)
-        kind = "done" if result.outcome in ("charging", "started") else "refused"
+        outcome = "done" if result.outcome in ("charging", "started") else "refused"
         values = {
             **values,
             "charge_point": self._charge_point,
@@ -159,29 +154,27 @@ class _Answering:
         }
         line = sentence(result.outcome, values, language)
         template = self._canned.reply(result.outcome, status)
-        return Answer(kind, line if template is None else self._filled(template, line, values))
+        return Answer(outcome, line if template is None else self._filled(template, line, values))
 
-    def _answer_unconfirmed(
-        self, kind: str, outcome: str, word: str | None, values: Mapping[str, str]
-    ) -> Answer:
+    def _answer_unconfirmed(self, outcome: str, code: str = "") -> Answer:
         """Return the voice answer if the charger has not confirmed: one word, or a sentence.
 
-        `outcome` is a key of SENTENCES and of the replies in canned.json. Without a `word` the
-        answer is always a sentence.
+        `outcome` is a key of REPORTS, of SENTENCES and of the replies in canned.json.
         """
-        template = self._canned.replies.get(outcome)
-        if word is not None and template is None and not self._canned.waits:
-            return Answer(kind, word)
+        canned, word = self._canned, REPORTS[outcome].word
+        template = canned.replies.get(outcome)
+        if word is not None and template is None and not (canned.waits or canned.shows):
+            return Answer(outcome, word.format(code=code))
         from shocpp.language.voice import sentence
 
         charge_point = self._charge_point or identities.only_charge_point_id(self._db) or ""
         since = self._last_seen(charge_point)
-        values = {**values, "charge_point": charge_point, "since": since}
+        values = {"status": code, "charge_point": charge_point, "since": since}
         if outcome == "offline" and not since:
             line = UNREACHABLE
         else:
             line = sentence(outcome, values, self._settings.language)
-        return Answer(kind, line if template is None else self._filled(template, line, values))
+        return Answer(outcome, line if template is None else self._filled(template, line, values))
 
     def _last_seen(self, charge_point: str) -> str:
         """Return the time of the charger's last message in words; empty if it never connected."""

@@ -5,19 +5,19 @@ Point; that worker rings the caller's doorbell at the end. Both rings only short
 one costs time, never a Call.
 """
 
-import json
 import select
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shocpp.calls.addressing import SEE, Addressed, address
+from shocpp.calls.outcomes import is_refusal
 from shocpp.clock import now_ms
 from shocpp.errors import Unreachable
 from shocpp.ocpp.outgoing import allowed_payload, payload_text
 from shocpp.ocpp.redaction import redacted
 from shocpp.settings import Settings
-from shocpp.store import calls, workers
+from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
@@ -56,9 +56,6 @@ class CallOptions(NamedTuple):
 
 BY_A_PROGRAM = CallOptions("a program")
 
-REFUSING = ("Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted")
-"""Statuses of confirmations by which a charger says no (OCPP 1.6 §7)."""
-
 
 class PlacedCall(NamedTuple):
     """A Call that has ended, or whose caller has waited long enough; for a repeat, the first Call.
@@ -91,19 +88,10 @@ def place_call(
         payload = allowed_payload(action, payload)
     with open_database(settings.database) as db:
         addressed = address(db, charge_point, action, payload)
-        return place(db, settings, addressed, action, asked).outcome
+        return place(db, addressed, action, asked).outcome
 
 
-def confirmation_of(outcome: CallOutcome) -> dict[str, Any]:
-    """Return the payload of a CallResult; NaN and Infinity, which are no JSON, become None."""
-    confirmation = json.loads(outcome.confirmation or "{}", parse_constant=lambda _: None)
-    assert isinstance(confirmation, dict)
-    return confirmation
-
-
-def place(
-    db: Database, settings: Settings, addressed: Addressed, action: str, asked: CallOptions
-) -> PlacedCall:
+def place(db: Database, addressed: Addressed, action: str, asked: CallOptions) -> PlacedCall:
     """Queue a Call and wait for its end; a repeat of a canned call waits for the first one.
 
     Raises Unreachable if the charge point is not connected; nothing is queued then.
@@ -111,21 +99,24 @@ def place(
     deadline = time.monotonic() + asked.timeout_s
     charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
     same = (charge_point_id, payload)
-    if (first := first_of_repeat(db, asked.canned, action, same)) is not None:
-        return watch(db, first, deadline)
     holder = connections.holder(db, charge_point_id)
     if holder is None:
-        raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
-    queued_ms = now_ms()
-    deadline_ms = queued_ms + int(asked.timeout_s * 1000)
-    call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms)
+        # The first one may have made the charger disconnect, such as a Reset.
+        first = first_of_repeat(db, asked.canned, action, same, now_ms())
+        if first is None:
+            raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
+        return watch(db, first, deadline)
     # Before the Call is queued: its worker may settle it and ring at once.
-    doorbell = Doorbell(doorbells_folder(settings.database))
+    call_id = random_uuid()
+    doorbell = Doorbell(doorbells_folder(db.path), call_id)
     try:
-        # The second check, inside the transaction: two callers may come at the same moment.
         with db.writing(keys=NO_KEYS.at(charge_point_id), durable=False):
-            first = first_of_repeat(db, asked.canned, action, same)
+            # Inside the transaction, because two callers may come at the same moment.
+            queued_ms = now_ms()
+            first = first_of_repeat(db, asked.canned, action, same, queued_ms)
             if first is None:
+                deadline_ms = queued_ms + int(asked.timeout_s * 1000)
+                call = QueuedCall(call_id, charge_point_id, action, payload, deadline_ms)
                 calls.queue(
                     db, call, doorbell.path, queued_ms, asked_by=asked.by, canned=asked.canned
                 )
@@ -141,15 +132,14 @@ def place(
 
 
 def first_of_repeat(
-    db: Database, canned: str | None, action: str, same: tuple[str, str] | None
+    db: Database, canned: str | None, action: str, same: tuple[str, str] | None, moment_ms: int
 ) -> Repeatable | None:
-    """Return the earlier Call that a canned call would repeat, or None.
+    """Return the earlier Call that a canned call would repeat at this moment, or None.
 
     `same` is the charge point and the payload that it must have had; None accepts any.
     """
     if canned is None:
         return None
-    moment_ms = now_ms()
     first = calls.latest_repeatable(db, canned, moment_ms - REPEATED_WITHIN_MS, moment_ms)
     # A refused Call has changed nothing, so it may be tried again at once.
     if first is None or first.action != action or is_refusal(first.outcome):
@@ -160,13 +150,6 @@ def first_of_repeat(
     # The queue redacts a payload when it is sent.
     was_same = first.payload in (payload, redacted(payload))
     return first if was_same and first.charge_point_id == charge_point_id else None
-
-
-def is_refusal(outcome: CallOutcome) -> bool:
-    """Return True if the charger has refused: a CallError, or a status in REFUSING."""
-    return outcome.state == "refused" or (
-        outcome.state == "answered" and confirmation_of(outcome).get("status") in REFUSING
-    )
 
 
 def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
@@ -182,6 +165,9 @@ def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
 
 def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:
     """Release all that a dead worker holds, and withdraw a Call that it has not sent."""
+    # Workers die rarely, and a CGI process pays for its imports.
+    from shocpp.store import workers
+
     workers.release_dead_worker(db, *holder)
     with db.writing(keys=NO_KEYS, durable=False):
         calls.withdraw(db, call.call_id, now_ms())
@@ -200,7 +186,7 @@ def _wait(
         if outcome.state in ENDED:
             return outcome
         # A worker that was killed rings nobody: its end is found here only.
-        if not rung and not workers.is_alive(holder[1]):
+        if not rung and not ring(holder[1]):
             _release_dead_holder(db, holder, call)
     return _give_up(db, call.call_id)
 

@@ -63,7 +63,7 @@ class Switchboard:
         self._settings = settings
         self.counters = Counters() if counter_file is None else counter_file.counters
         self._loop = Loop(selector)
-        self._doorbell = Doorbell(doorbells_folder(settings.database))
+        self._doorbell = Doorbell(doorbells_folder(settings.database), random_uuid())
         self.chargers = AllowlistFile(settings.charge_points_file)
         worker = (random_uuid(), self._doorbell.path, os.getpid())
         self._writer = Writer(settings, self.chargers, *worker, self.counters, counter_file)

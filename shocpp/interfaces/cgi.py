@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from shocpp.calls.answering import Answer, answer_canned
+from shocpp.calls.outcomes import REPORTS
 from shocpp.configuration.canned_calls import CannedCall, canned_call
-from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, Unreachable, UsageError
+from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, UsageError
 from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
@@ -56,18 +57,7 @@ STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
     (UsageError, 404),
     (ConfigError, 500),
     (StoreUnavailable, 503),
-    (Unreachable, 502),
 )
-
-# A refusal by the charger is a valid answer to the caller, so its status is 200.
-STATUS_OF_ANSWER = {
-    "done": 200,
-    "refused": 200,
-    "error": 502,
-    "offline": 502,
-    "no_answer": 504,
-    "unknown": 504,
-}
 
 
 def serve_cgi(application: "WSGIApplication") -> None:
@@ -151,8 +141,8 @@ class CannedCaller:
         else:
             answer = self._send(settings, canned, user_name)
         line = answer.line[:LONGEST_LINE]
-        self._log(f"canned call {canned.name!r} of {user_name!r}: {answer.kind}, {line}")
-        return STATUS_OF_ANSWER[answer.kind], line
+        self._log(f"canned call {canned.name!r} of {user_name!r}: {answer.outcome}, {line}")
+        return REPORTS[answer.outcome].canned, line
 
     def _send_in_slot(
         self, settings: Settings, canned: CannedCall, user_name: str, slots: "Semaphore"

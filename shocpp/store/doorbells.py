@@ -12,18 +12,17 @@ import os
 from pathlib import Path
 
 from shocpp.errors import StoreUnavailable
-from shocpp.unique_ids import random_uuid
 
 
 class Doorbell:
     """The doorbell of this process; its descriptor becomes readable when another one rings."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make a doorbell in this folder, which is made if need be.
+    def __init__(self, folder: Path, name: str) -> None:
+        """Make a doorbell of this name, which is random, in a folder, which is made if need be.
 
         Raises StoreUnavailable if this process may not write there.
         """
-        self.path = f"{folder}/{random_uuid()}"
+        self.path = f"{folder}/{name}"
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.mkfifo(self.path, 0o600)

@@ -46,7 +46,7 @@ scripts of an older checkout; it goes with the next release."""
 
 NEIGHBOURS = {
     "ledger": {"ocpp"},
-    "store": {"clock", "settings", "unique_ids"},
+    "store": {"clock", "settings"},
     "configuration": {"store"},
     "admission": {"calls"},
     "bookkeeping": {"admission", "calls", "reports"},

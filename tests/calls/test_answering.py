@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from shocpp.calls import answering
 from shocpp.calls.answering import answer_canned
+from shocpp.calls.outcomes import UNREACHABLE
 from shocpp.configuration.canned_calls import parse_canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.errors import ConfigError, UsageError
@@ -35,8 +35,8 @@ from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for
 from tests.world.server import Server
 
-KindAndLine = tuple[str, str]
-Ask = Callable[..., KindAndLine]
+OutcomeAndLine = tuple[str, str]
+Ask = Callable[..., OutcomeAndLine]
 
 START = {"action": "RemoteStartTransaction", "payload": {"idTag": "3333"}}
 WAITING = {**START, "wait_for": "charging", "timeout_s": 1.5}
@@ -72,15 +72,15 @@ numbers = itertools.count(1)
 
 @pytest.fixture
 def ask(home: Home) -> Ask:
-    """Return a function that asks for a canned call under a new name: kind and line."""
+    """Return a function that asks for a canned call under a new name: outcome and line."""
 
-    def asked(entry: dict[str, Any], language: str = "en") -> KindAndLine:
+    def asked(entry: dict[str, Any], language: str = "en") -> OutcomeAndLine:
         settings = read_settings(home.environment | {"SHOCPP_LANG": language})
         canned = parse_canned_call(f"call {next(numbers)}", entry, settings.canned_file)
         with open_database(settings.database) as db:
             answer = answer_canned(db, settings, canned, "the test")
         assert answer.line.isprintable()
-        return answer.kind, answer.line
+        return answer.outcome, answer.line
 
     return asked
 
@@ -181,7 +181,7 @@ def test_one_of_two_chargers_must_be_named(
 ) -> None:
     with Charger(shared_server, "second").boot() as second:
         line = "Several chargers are connected, and this call names none."
-        assert ask(START) == ask({"show": "power"}) == ("refused", line)
+        assert ask(START) == ask({"show": "power"}) == ("which", line)
         assert ask(START, "de")[1].startswith("Mehrere Wallboxen sind verbunden")
         assert ask({**START, "charge_point": "second"}) == ("done", "Accepted")
         second.leave()
@@ -411,10 +411,10 @@ def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, shared_server:
     with Charger(shared_server, "quiet") as quiet:
         quiet.ask("Heartbeat")
         assert ask(HASTY) == (
-            "no_answer",
+            "not_ready",
             "quiet is not ready just now; please try again in a moment.",
         )
-        assert ask({**START, "timeout_s": 0.3}) == ("no_answer", "OCPP unreachable")
+        assert ask({**START, "timeout_s": 0.3}) == ("not_ready", "OCPP unreachable")
         quiet.leave()
 
 
@@ -422,11 +422,11 @@ def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, shared_server:
 
 
 @pytest.fixture
-def again(home: Home) -> Callable[[dict[str, Any]], KindAndLine]:
+def again(home: Home) -> Callable[[dict[str, Any]], OutcomeAndLine]:
     """Return a function that asks for a canned call, each time under the same name."""
     name = f"call {next(numbers)}"
 
-    def asked(entry: dict[str, Any]) -> KindAndLine:
+    def asked(entry: dict[str, Any]) -> OutcomeAndLine:
         canned = parse_canned_call(name, entry, home.settings.canned_file)
         with open_database(home.database) as db:
             return tuple(answer_canned(db, home.settings, canned, "the test"))  # type: ignore[return-value]
@@ -552,7 +552,7 @@ def test_no_answer_to_a_start_that_waits(
 )
 def test_there_is_nothing_to_stop(ask: Ask, charger: Charger, language: str, line: str) -> None:
     entry = {"action": "RemoteStopTransaction", "payload": {"charge_point": charger.name}}
-    assert ask(entry, language) == ("refused", line)
+    assert ask(entry, language) == ("not_charging", line)
     assert charger.calls == []
 
 
@@ -849,4 +849,4 @@ def test_a_moment_is_short() -> None:
 
 
 def test_the_word_of_the_first_version_stays() -> None:
-    assert answering.UNREACHABLE == "OCPP unreachable"
+    assert UNREACHABLE == "OCPP unreachable"

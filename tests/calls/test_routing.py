@@ -35,7 +35,8 @@ from ocpp.v16.enums import Action, DataTransferStatus
 from websockets import Subprotocol
 from websockets.asyncio.client import connect
 
-from shocpp.calls.placing import CallOptions, confirmation_of, place_call
+from shocpp.calls.outcomes import confirmation_of
+from shocpp.calls.placing import CallOptions, place_call
 from shocpp.errors import ShocppError
 from shocpp.settings import read_settings
 from tests.world.home import Home

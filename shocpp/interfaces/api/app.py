@@ -18,13 +18,12 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shocpp.calls.addressing import address, resolve_identity
+from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, place
 from shocpp.errors import (
     ConfigError,
-    NotCharging,
     ShocppError,
     StoreUnavailable,
-    Unreachable,
     UnusableDatabase,
     UsageError,
 )
@@ -51,13 +50,12 @@ The longest text of OCPP, a certificate chain, has 10 000 characters.
 """
 
 # The first class that matches counts, so a subclass stands before its base.
-STATUS_OF_ERROR: tuple[tuple[type[ShocppError], HTTPStatus], ...] = (
-    (NotCharging, HTTPStatus.CONFLICT),
+STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
+    *((kind, REPORTS[outcome].api) for kind, outcome in OUTCOME_OF_ERROR),
     (UsageError, HTTPStatus.NOT_FOUND),
     (UnusableDatabase, HTTPStatus.SERVICE_UNAVAILABLE),
     (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (Unreachable, HTTPStatus.BAD_GATEWAY),
 )
 
 Content = dict[str, Any]
@@ -196,7 +194,7 @@ class Api:
                     sentence = f"the payload belongs to another charger than {identity}; correct it"
                     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
                 options = CallOptions(g.user_name, timeout_s)
-                outcome = place(db, self._settings, addressed, action, options).outcome
+                outcome = place(db, addressed, action, options).outcome
         finally:
             self._slots.release()
         # Without the payload, which may have a password (AuthorizationKey).

@@ -7,13 +7,13 @@ import json
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
-from shocpp.calls.placing import confirmation_of
+from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
 from shocpp.configuration.entries import once
 from shocpp.errors import UsageError
 from shocpp.interfaces.api.call_schemas import DEFAULT_S, LONGEST_S
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.ocpp.outgoing import allowed_payload
-from shocpp.store.calls import NEVER_SENT, CallOutcome
+from shocpp.store.calls import CallOutcome
 
 
 class PostedCall(NamedTuple):
@@ -79,24 +79,17 @@ def _number(text: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
-def confirmed(identity: str, outcome: CallOutcome, timeout_s: float) -> dict[str, Any]:
+def confirmed(identity: str, call: CallOutcome, timeout_s: float) -> dict[str, Any]:
     """Return the API's answer to a Call that was confirmed.
 
     `timeout_s` is the time that its caller has waited, in seconds. Raises Refused if it was not
-    confirmed: 502 after a CallError, 504 without an answer.
+    confirmed, with the status and the sentence of the outcome.
     """
-    state, reason = outcome.state, outcome.error_description or ""
-    if state == "answered":
-        return {"state": state, "confirmation": confirmation_of(outcome)}
-    if state == "refused":
-        code = outcome.error_code or "GenericError"
-        sentence = f"{identity} has answered with an error: {code} {reason}".strip()
-        raise Refused(HTTPStatus.BAD_GATEWAY, sentence, state=state, code=code, description=reason)
-    if state == "unknown":
-        reason = reason or "the process that held the charger has died"
-        sentence = f"outcome unknown: it was sent, then {reason}; see: shocpp transactions"
-    else:
-        is_sent = reason != NEVER_SENT
-        explanation = "it was sent, and may have been carried out" if is_sent else reason
-        sentence = f"{identity} has not answered in {timeout_s:g} s: {explanation}"
-    raise Refused(HTTPStatus.GATEWAY_TIMEOUT, sentence, state=state)
+    if call.state == "answered":
+        return {"state": call.state, "confirmation": confirmation_of(call)}
+    report, values = REPORTS[outcome_of(call)], values_of(call)
+    sentence = report.sentence.format(charge_point=identity, timeout_s=timeout_s, **values).strip()
+    refused = Refused(report.api, sentence, state=call.state)
+    if call.state == "refused":
+        refused.more |= {"code": values["code"], "description": values["reason"]}
+    raise refused

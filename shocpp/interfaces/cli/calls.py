@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
@@ -37,7 +37,8 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     \b
     Example: shocpp-command -c garage ChangeConfiguration '{"key": "LightIntensity", "value": 50}'
     """
-    from shocpp.calls.placing import CallOptions, confirmation_of, place_call
+    from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
+    from shocpp.calls.placing import CallOptions, place_call
 
     # click's FloatRange accepts NaN: each of its comparisons with NaN is False.
     if not timeout <= MAX_TIMEOUT_S:
@@ -50,17 +51,15 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
         )
     except Unreachable as error:
         # The seed's words and exit code, which scripts compare.
-        _fail(f"OCPP unreachable. {error}")
-    if outcome.state == "answered":
-        click.echo(json.dumps(confirmation_of(outcome), ensure_ascii=False))
-    elif outcome.state == "refused":
-        _fail(f"{outcome.error_code or 'GenericError'} {outcome.error_description or ''}")
-    elif outcome.state == "unknown":
-        reason = outcome.error_description or "the process that held the charger has died"
-        _fail(f"outcome unknown: it was sent, then {reason}; see: shocpp transactions")
+        report, values = REPORTS["offline"], {"reason": str(error)}
     else:
-        reason = outcome.error_description or "it was sent, and may have been carried out"
-        _fail(f"OCPP unreachable. No answer in {timeout:g} s: {reason}")
+        report, values = REPORTS[outcome_of(outcome)], values_of(outcome)
+        if outcome.state == "answered":
+            click.echo(json.dumps(confirmation_of(outcome), ensure_ascii=False))
+            sys.exit(report.command)
+    line = report.line.format(**values, timeout_s=timeout)
+    click.echo(one_line(line.strip()), err=True)
+    sys.exit(report.command)
 
 
 @click.command(context_settings=HELP)
@@ -72,21 +71,17 @@ def caller(name: str) -> None:
     \b
     Example: shocpp-caller start-family
     """
-    from shocpp.calls.answering import UNREACHABLE, answer_canned
+    from shocpp.calls.answering import answer_canned
+    from shocpp.calls.outcomes import REPORTS
     from shocpp.configuration.canned_calls import canned_call
     from shocpp.store.database import open_database
 
     settings = read_settings()
     canned = canned_call(settings.canned_file, name)
-    try:
-        with open_database(settings.database) as db:
-            answer = answer_canned(db, settings, canned, f"shocpp-caller of {user_name()}")
-    except Unreachable:
-        # On stdout and without the reason, as the seed's script prints it.
-        click.echo(UNREACHABLE)
-        sys.exit(1)
+    with open_database(settings.database) as db:
+        answer = answer_canned(db, settings, canned, f"shocpp-caller of {user_name()}")
     click.echo(one_line(answer.line))
-    sys.exit(0 if answer.kind == "done" else 1)
+    sys.exit(REPORTS[answer.outcome].caller)
 
 
 @click.command(context_settings=HELP)
@@ -119,9 +114,3 @@ def _json_object(text: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise UsageError('the payload must be a JSON object such as {"type": "Soft"}')
     return payload
-
-
-def _fail(sentence: str) -> NoReturn:
-    """Print the sentence as one line on stderr, and exit with code 1."""
-    click.echo(one_line(sentence.strip()), err=True)
-    sys.exit(1)

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import click
 
+from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.errors import (
     ConfigError,
     ShocppError,
     StoreUnavailable,
-    Unreachable,
     Unsent,
     UsageError,
 )
@@ -27,11 +27,11 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 # The first matching class counts, so a subclass with a code of its own must come first.
 EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
+    *((kind, REPORTS[outcome].command) for kind, outcome in OUTCOME_OF_ERROR),
     # conf/systemd does not restart the server after 78: it would only fail again.
     (ConfigError, 78),
     (UsageError, 2),
     (StoreUnavailable, 1),
-    (Unreachable, 1),
     (Unsent, 1),
 )
 """The exit code of each error: 78 is EX_CONFIG of sysexits.h, 2 is wrong usage as in click."""
