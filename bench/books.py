@@ -22,7 +22,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import RecordFiles
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection
 from shocpp.ocpp.times import format_timestamp

@@ -27,7 +27,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.language.month import Month
 from shocpp.ocpp.connection import Connection, Reported

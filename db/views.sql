@@ -184,6 +184,32 @@ SELECT charge_point.charge_point_id,
 FROM connector
 JOIN charge_point ON charge_point.id = connector.charge_point;
 
+CREATE VIEW requested_availability AS
+-- The availability that was requested and confirmed; connector 0 is the whole Charge Point.
+SELECT charge_point.charge_point_id,
+       availability.connector_id,
+       availability.requested                                                        AS availability,
+       availability.status,
+       strftime('%Y-%m-%dT%H:%M:%fZ', availability.confirmed_ms / 1000.0, 'unixepoch') AS confirmed_at
+FROM availability
+JOIN charge_point ON charge_point.id = availability.charge_point;
+
+CREATE VIEW configuration_values AS
+-- The configuration keys of Charge Points, as they were last read and set. Secrets are ***.
+SELECT charge_point.charge_point_id,
+       configuration.key,
+       configuration.value,
+       configuration.readonly,
+       configuration.known,
+       strftime('%Y-%m-%dT%H:%M:%fZ', configuration.read_ms / 1000.0, 'unixepoch') AS read_at,
+       configuration.set_value,
+       strftime('%Y-%m-%dT%H:%M:%fZ', configuration.set_ms / 1000.0, 'unixepoch')  AS set_at,
+       -- A BootNotification since then ends it.
+       coalesce(configuration.needs_reboot, 0)
+           AND coalesce(charge_point.booted_ms, 0) < configuration.set_ms          AS reboot_required
+FROM configuration_value AS configuration
+JOIN charge_point ON charge_point.id = configuration.charge_point;
+
 CREATE VIEW meter_values AS
 -- All samples of MeterValues and transactionData, read from the stored frames. Members that are
 -- missing in a sample have the defaults of OCPP 1.6 §7.43.

@@ -1,7 +1,7 @@
 """Housekeeping: the writer's work that nobody waits for.
 
-It writes accounting files, purges old frames and Calls, reaps dead workers, and enters which files
-of conf/ are in force.
+It writes accounting files, purges old frames and Calls, reaps dead workers, enters which files of
+conf/ are in force, and writes new passwords into charge_points.json.
 """
 
 import hashlib
@@ -9,12 +9,14 @@ import logging
 import time
 from typing import NamedTuple
 
+from shocpp.admission.rotation import file_new_passwords
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
+from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import calls, workers
 from shocpp.store.charge_points import frames
@@ -24,7 +26,10 @@ from shocpp.store.keys import NO_KEYS
 log = logging.getLogger(__name__)
 
 EXPORT_RETRY_S = 30.0
-"""The time after which accounting files that could not be written are tried again."""
+"""The time after which files that could not be written are tried again."""
+
+CALLER_FIRST_S = 1.0
+"""The time that a caller has to write the password of its Call before the server does it."""
 
 PURGE_EVERY_S = 3_600.0
 """The time between two searches for old frames, dead workers and missing accounting files."""
@@ -57,6 +62,9 @@ class Housekeeping:
         self._worker = worker
         self._files_in_force = files
         self._entered: tuple[Database, dict[str, str | None]] | None = None
+        self._waiting_state: tuple[object, ...] = ()
+        self._reported_state: tuple[object, ...] = ()
+        self._passwords_at = 0.0
         self._frame_days = settings.frame_days
         self._files = RecordFiles(settings.accounting_folder)
         self._export_at = self._purge_at = 0.0
@@ -77,6 +85,7 @@ class Housekeeping:
         self._enter_digests(db)
         if caches.awaits_export or now >= self._export_at:
             self._export(db, caches, now)
+        self._file_new_passwords(db, now)
         return more or caches.awaits_export
 
     def _enter_digests(self, db: Database) -> None:
@@ -106,6 +115,25 @@ class Housekeeping:
             # The records are safe in the database: chargers are still served.
             caches.awaits_export = False
             log.warning("record files cannot be written now and will be retried: %s", error)
+
+    def _file_new_passwords(self, db: Database, now: float) -> None:
+        """Write the new passwords into charge_points.json whose callers have not done so."""
+        chargers = self._files_in_force.chargers
+        if not chargers.waiting:
+            return
+        state = chargers.waiting, chargers.text
+        if state != self._waiting_state:
+            self._waiting_state, self._passwords_at = state, now + CALLER_FIRST_S
+        if now < self._passwords_at:
+            return
+        self._passwords_at = now + EXPORT_RETRY_S
+        try:
+            chargers.waiting = file_new_passwords(db, chargers.path)
+        except ConfigError as error:
+            # They are in force all the same.
+            if state != self._reported_state:
+                log.warning("a new password cannot be written now and will be retried: %s", error)
+            self._reported_state = state
 
     def _purge(self, db: Database, now: float) -> bool:
         """Delete some frames and Calls older than SHOCPP_FRAME_DAYS; return True if there were."""

@@ -11,6 +11,7 @@ from typing import Any
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.jobs import Claim, Failed, Receive, Send, Settle
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
+from shocpp.calls import effects
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
@@ -157,10 +158,10 @@ class Messages:
         return calls.claim(unit.db, call_id, self._worker, job.token, payload, unit.now_ms)
 
     def settle(self, unit: UnitOfWork, job: Settle) -> None:
-        """Write the outcome of a Call, and wake the process that waits for it."""
+        """Write the outcome of a Call and its effects, and wake the process that waits for it."""
         # With the token: a newer connection must not settle a Call of the older one.
-        doorbell = calls.settle(unit.db, job.call_id, job.token, job.outcome, unit.now_ms)
-        if doorbell is not None:
+        doorbells = effects.settle(unit.db, job.call_id, job.token, job.outcome, unit.now_ms)
+        for doorbell in doorbells:
             unit.ring_after_commit(doorbell)
 
 

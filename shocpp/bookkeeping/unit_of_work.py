@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.bookkeeping.jobs import Connect, Job, Receive, Send
-from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, AllowlistFile, Entry
+from shocpp.configuration.allowlist_file import AllowlistFile
+from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, Entry
 from shocpp.configuration.tags import TagsFile
 from shocpp.ledger.accounts import Accounts, effective_id_tag
 from shocpp.ledger.matching import KeyedStop

@@ -19,7 +19,7 @@ from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housek
 from shocpp.bookkeeping.jobs import Failed, Job, PollResult
 from shocpp.bookkeeping.posting import Posting
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ShocppError

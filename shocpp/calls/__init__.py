@@ -1,1 +1,1 @@
-"""Calls to Charge Points: addressing, placing, canned calls and their answers."""
+"""Calls to Charge Points: addressing, placing, outcomes, effects, canned calls and answers."""

@@ -7,7 +7,7 @@ one costs time, never a Call.
 
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shocpp.calls.addressing import SEE, Addressed, address
@@ -91,10 +91,17 @@ def place_call(
         return place(db, addressed, action, asked).outcome
 
 
-def place(db: Database, addressed: Addressed, action: str, asked: CallOptions) -> PlacedCall:
+def place(
+    db: Database,
+    addressed: Addressed,
+    action: str,
+    asked: CallOptions,
+    beside: Callable[[str], None] | None = None,
+) -> PlacedCall:
     """Queue a Call and wait for its end; a repeat of a canned call waits for the first one.
 
-    Raises Unreachable if the charge point is not connected; nothing is queued then.
+    `beside` gets the id of the Call, and writes rows of its effect in the transaction that queues
+    it. Raises Unreachable if the charge point is not connected; nothing is queued then.
     """
     deadline = time.monotonic() + asked.timeout_s
     charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
@@ -110,7 +117,8 @@ def place(db: Database, addressed: Addressed, action: str, asked: CallOptions) -
     call_id = random_uuid()
     doorbell = Doorbell(doorbells_folder(db.path), call_id)
     try:
-        with db.writing(keys=NO_KEYS.at(charge_point_id), durable=False):
+        # A power cut must not lose what an effect needs: the charger may have the Call already.
+        with db.writing(keys=NO_KEYS.at(charge_point_id), durable=beside is not None):
             # Inside the transaction, because two callers may come at the same moment.
             queued_ms = now_ms()
             first = first_of_repeat(db, asked.canned, action, same, queued_ms)
@@ -120,6 +128,8 @@ def place(db: Database, addressed: Addressed, action: str, asked: CallOptions) -
                 calls.queue(
                     db, call, doorbell.path, queued_ms, asked_by=asked.by, canned=asked.canned
                 )
+                if beside is not None:
+                    beside(call_id)
         if first is not None:
             return watch(db, first, deadline)
         # Nobody reads the doorbell: the worker is dead, and its connections are gone with it.

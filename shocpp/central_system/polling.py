@@ -14,7 +14,8 @@ from shocpp.central_system.connections import REPLACED, Connections
 from shocpp.central_system.loop import READ, Loop
 from shocpp.central_system.reception import Reception
 from shocpp.central_system.transport import POLICY
-from shocpp.configuration.charge_points import Allowlist, AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
+from shocpp.configuration.charge_points import Allowlist
 from shocpp.store.doorbells import Doorbell
 
 POLL_EVERY_S = 1.0

@@ -36,7 +36,7 @@ from shocpp.central_system.reception import Reception
 from shocpp.central_system.transport import RESTART, Transport
 from shocpp.central_system.turn import Turn
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.metrics.counter_files import CounterFile
 from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings

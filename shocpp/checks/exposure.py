@@ -2,8 +2,9 @@
 
 import os
 import pwd
+import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from shocpp.ocpp.identity import identity_key
 from shocpp.settings import CHECKOUT, Settings, is_loopback
 from shocpp.store import properties
 from shocpp.store.charge_points import admissions, identities
+from shocpp.store.charge_points.admissions import NewPassword
 from shocpp.store.database import Database
 from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.views import rows_of
@@ -54,6 +56,9 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
         return
     if allowlist.others is not None and not allowlist.others.hashes:
         yield _open_to_all(settings, allowlist)
+    has_list, waiting = allowlist is not NO_ALLOWLIST, admissions.new_passwords(db) if db else ()
+    yield from _check_new_passwords(allowlist, path, waiting)
+    allowlist = allowlist.with_new_passwords(waiting)
     names = [e.charge_point_id for e in allowlist.entries.values() if _needs_no_password(e, db)]
     if names:
         yield Finding(
@@ -61,8 +66,24 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
             f"{path}: {', '.join(names)} {'needs' if len(names) == 1 else 'need'} no password, so "
             "anybody who knows the name can connect with it",
         )
-    if db is not None and allowlist is not NO_ALLOWLIST:
+    if db is not None and has_list:
         yield from _check_connected(allowlist, path, db)
+
+
+def _check_new_passwords(
+    allowlist: Allowlist, path: Path, waiting: Iterable[NewPassword]
+) -> Iterator[Finding]:
+    """Find passwords that chargers got by OCPP and that the file does not have yet."""
+    in_force = allowlist.with_new_passwords(waiting)
+    for new in waiting:
+        entry = in_force.entry(new.charge_point_id)
+        if new.has_ended and entry is not None and entry.hashes[-1:] == (new.stored_hash,):
+            yield Finding(
+                NOTE,
+                f"the new password of {new.charge_point_id} is in the database only; if the "
+                f"server cannot write {path}, run as a user who can: {ADD} "
+                f"{shlex.quote(new.charge_point_id)}",
+            )
 
 
 def _needs_no_password(entry: Entry, db: Database | None) -> bool:

@@ -25,19 +25,17 @@ When a charger has presented a password, the hashes before it in the list are no
 `tz` and `reply_delay_ms` take effect with the charger's next connection. `default_tag` and
 `cap_kwh` take effect with its next frame.
 
-The file is an access control. So if it vanishes or has an error, the last good list stays in force,
-also in a new process: the database stores its text. If there is no last good list, no charger
-may connect. To admit all chargers again, write the entry `*`.
+The file is an access control. So if it vanishes or has an error, the last good list stays in force
+(`allowlist_file.py`). To admit all chargers again, write the entry `*`.
 """
 
-import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
-from shocpp.configuration.files import Stamp, conf_text, stamp_of
+from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ledger.register import CAP_WH
 from shocpp.ocpp.identity import ANY, identity_key, is_identity
@@ -46,7 +44,7 @@ from shocpp.ocpp.passwords import is_password_hash
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-log = logging.getLogger(__name__)
+    from shocpp.store.charge_points.admissions import NewPassword
 
 EXAMPLE = "conf/charge_points.json.example"
 OTHERS, COMMENT = ANY, "comment"
@@ -92,6 +90,13 @@ class Entry(NamedTuple):
     meter: Meter = Meter()
 
 
+def newest_hash(entry: Entry | None) -> str:
+    """Return the newest hash of an entry; `none` if it has none, `unlisted` without an entry."""
+    if entry is None:
+        return "unlisted"
+    return entry.hashes[-1] if entry.hashes else "none"
+
+
 class Allowlist(NamedTuple):
     """The entries of the file by `identity_key`, and the entry `*` for all other chargers.
 
@@ -117,6 +122,24 @@ class Allowlist(NamedTuple):
     def is_listed(self, charge_point_id: str) -> bool:
         """Return True if a charger has an entry of its own; then no other one can use its name."""
         return identity_key(charge_point_id) in self.entries
+
+    def with_new_passwords(self, waiting: "Iterable[NewPassword]") -> "Allowlist":
+        """Return the list with the passwords that wait in the database, the oldest first.
+
+        A password is in force only as long as its charger has the one here that it replaces:
+        whoever writes another one later means that one.
+        """
+        entries = dict(self.entries)
+        for new in waiting:
+            key = identity_key(new.charge_point_id)
+            former = entries.get(key, self.others)
+            if newest_hash(former) == new.replaces:
+                # Its own entry is now what the one for all others was, but for the description.
+                entry = entries.get(key) or (former or Entry(OTHERS))._replace(meter=Meter())
+                entries[key] = entry._replace(
+                    charge_point_id=new.charge_point_id, hashes=(*entry.hashes, new.stored_hash)
+                )
+        return Allowlist(entries, self.others)
 
     def meter(self, charge_point_id: str) -> Meter:
         """Return the descriptions of a charger and its meter."""
@@ -267,84 +290,3 @@ def _connectors(value: object, location: str) -> dict[int, str]:
         if number != str(int(number)):
             raise UsageError(f"{location}, {number} is {int(number)}; leave the zeros out")
     return {int(number): _text(name, f"{location}, {number}") for number, name in names.items()}
-
-
-class AllowlistFile:
-    """The list in force, which follows the file; any thread may use it.
-
-    text       the text of the list, as far as this process has read it from the file
-    in_force   the text of the list, empty if no charger may connect, None if each may
-    trouble    the reason why the present content of the file is not in force, or None
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.text: str | None = None
-        self.in_force: str | None = None
-        self.trouble: str | None = None
-        self._stored_text: str | None = None
-        self._allowlist: Allowlist | None = None
-        self._stamp: Stamp | None = None
-        self._read = False
-
-    def fall_back_to(self, stored_text: str | None) -> None:
-        """Set the last good text that any process has read, used while there is no better one."""
-        self._stored_text, self._read = stored_text, False
-
-    @property
-    def newest(self) -> Allowlist | None:
-        """The list of the last `allowlist()` call, or None; it never waits for a disk."""
-        return self._allowlist
-
-    def allowlist(self) -> Allowlist:
-        """Return the list in force; read the file if it has changed (one stat)."""
-        stamp = stamp_of(self.path)
-        if not self._read or stamp != self._stamp or self._allowlist is None:
-            self._load()
-            self._read, self._stamp = True, stamp
-        assert self._allowlist is not None
-        return self._allowlist
-
-    def _load(self) -> None:
-        """Read the file, or keep the list before it."""
-        try:
-            text = conf_text(self.path)
-            allowlist = parse_allowlist(text, str(self.path))
-        except FileNotFoundError:
-            # A file that was there once and is gone is an error; one that never was is none.
-            if self._allowlist in (None, NO_ALLOWLIST) and self._stored_text is None:
-                self._allowlist, self.trouble = NO_ALLOWLIST, None
-                return
-            self._keep(f"{self.path} is not there any more")
-        except ConfigError as error:
-            self._keep(str(error))
-        else:
-            self._allowlist, self.text, self.trouble, self.in_force = allowlist, text, None, text
-            log.info("%s was read: chargers %s", self.path, self._names(allowlist) or "none")
-
-    def _keep(self, trouble: str) -> None:
-        """Keep the last good list in force, and log the reason."""
-        # NO_ALLOWLIST admits every charger. With an erroneous file it must not stay in force.
-        if self._allowlist in (None, NO_ALLOWLIST):
-            self._allowlist = self._stored_allowlist()
-            self.in_force = "" if self._allowlist is CLOSED else self._stored_text
-        names = self._names(self._allowlist)
-        self.trouble = f"{trouble}; " + (
-            f"the list read before stays in force: {names}" if names else "no charger may connect"
-        )
-        log.warning("%s", self.trouble)
-
-    def _stored_allowlist(self) -> Allowlist:
-        """Return the list that the database stores, or CLOSED."""
-        if self._stored_text is None:
-            return CLOSED
-        try:
-            return parse_allowlist(self._stored_text, str(self.path))
-        # An older version accepted this text, and its rules were others.
-        except ConfigError:
-            return CLOSED
-
-    @staticmethod
-    def _names(allowlist: Allowlist) -> str:
-        names = [entry.charge_point_id for entry in allowlist.entries.values()]
-        return ", ".join([*names, OTHERS] if allowlist.others else names)

@@ -59,12 +59,13 @@ def stamp_of(path: Path) -> Stamp | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def changing(path: Path) -> contextlib.AbstractContextManager[None]:
+def changing(path: Path, *, waits: bool = True) -> contextlib.AbstractContextManager[None]:
     """Return a lock: one program at a time changes files of this folder.
 
-    Editors do not use it, so `replace_text` compares stamps as well.
+    With `waits` False, ConfigError is raised while another program has it. Editors do not use it,
+    so `replace_text` compares stamps as well.
     """
-    return one_at_a_time(path.parent, ConfigError)
+    return one_at_a_time(path.parent, ConfigError, waits=waits)
 
 
 def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:

@@ -14,11 +14,8 @@ from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import record_paths
 from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
 from shocpp.central_system.conversation import connection_of
-from shocpp.configuration.charge_points import (
-    OPEN_TO_ALL,
-    AllowlistFile,
-    load_allowlist_or_none,
-)
+from shocpp.configuration.allowlist_file import AllowlistFile
+from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_none
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts

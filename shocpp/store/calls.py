@@ -117,10 +117,10 @@ def withdraw(db: Database, call_id: str, now_ms: int) -> None:
     """Expire a Call if it is still queued, so that no worker sends it."""
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
-        " WHERE call_id = ? AND state = 'queued' RETURNING id, payload",
+        " WHERE call_id = ? AND state = 'queued' RETURNING call_id, payload",
         (now_ms, NEVER_SENT, call_id),
     )
-    _redact(db, rows.fetchall())
+    _forget_secrets(db, rows.fetchall())
 
 
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
@@ -154,19 +154,33 @@ def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now
     return cursor.rowcount == 1
 
 
-def settle(db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int) -> str | None:
-    """End a Call that was sent on the connection `token`.
+class SettledCall(NamedTuple):
+    """A Call that has just ended: its row of the Charge Point, and the doorbell of its caller.
 
-    Return the path of the doorbell to ring, or None. The token keeps a confirmation on another
-    connection from settling this Call.
+    `payload` is JSON text without secrets. `doorbell` is None if nobody waits.
+    """
+
+    charge_point: int
+    action: str
+    payload: str
+    doorbell: str | None
+
+
+def settle(
+    db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int
+) -> SettledCall | None:
+    """End a Call that was sent on the connection `token`; return it, or None if it is another's.
+
+    The token keeps a confirmation on another connection from settling this Call.
     """
     # All rows of RETURNING are fetched: the commit fails while a statement is still in progress.
-    row = db.execute(
+    rows = db.execute(
         "UPDATE call SET state = ?, confirmation = ?, error_code = ?, error_description = ?,"
-        " settled_ms = ? WHERE call_id = ? AND token = ? AND state = 'sent' RETURNING bell",
+        " settled_ms = ? WHERE call_id = ? AND token = ? AND state = 'sent'"
+        " RETURNING charge_point, action, payload, bell",
         (*outcome, now_ms, call_id, token),
     ).fetchall()
-    return row[0][0] if row else None
+    return SettledCall(*rows[0]) if rows else None
 
 
 def overdue(db: Database, now_ms: int) -> bool:
@@ -183,17 +197,22 @@ def expire(db: Database, now_ms: int) -> None:
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?1,"
         " error_description = iif(state = 'queued', ?2, error_description)"
-        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING id, payload",
+        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING call_id, payload",
         (now_ms, NEVER_SENT),
     )
-    _redact(db, rows.fetchall())
+    _forget_secrets(db, rows.fetchall())
 
 
-def _redact(db: Database, ended: list[tuple[int, str]]) -> None:
-    """Remove the secrets from payloads that were never sent; `claim` removes them when it sends."""
-    for row, payload in ended:
+def _forget_secrets(db: Database, ended: list[tuple[str, str]]) -> None:
+    """Remove the secrets of Calls that were never sent; `claim` removes them when it sends."""
+    for call_id, payload in ended:
+        # A payload without secrets was redacted by `claim`, or never had any.
         if (redacted_payload := redacted(payload)) != payload:
-            db.execute("UPDATE call SET payload = ? WHERE id = ?", (redacted_payload, row))
+            db.execute("UPDATE call SET payload = ? WHERE call_id = ?", (redacted_payload, call_id))
+            # Few Calls have secrets, and a CGI process pays for its imports.
+            from shocpp.store.charge_points import admissions
+
+            admissions.withdraw_new_password(db, call_id)
 
 
 def outcome(db: Database, call_id: str) -> CallOutcome | None:

@@ -108,6 +108,7 @@ ONLY_IN = {
 NAMES_WITHOUT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "handler", "data", "misc"}
 
 BROAD = {
+    ("shocpp/calls/effects.py", "settle"): "a failed effect must not undo the end of its Call",
     ("shocpp/bookkeeping/writer.py", "_run"): "a process without its writer has to end",
     ("shocpp/bookkeeping/bookkeeping.py", "write"): "one job must not take the others with it",
     ("shocpp/bookkeeping/bookkeeping.py", "_write_apart"): "nor its own stop with it",

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import (
     CLOSED,
     NO_ALLOWLIST,
     OPEN_TO_ALL,
     Allowlist,
-    AllowlistFile,
     Entry,
     Meter,
     load_allowlist,

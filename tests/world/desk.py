@@ -14,7 +14,7 @@ from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.bookkeeping.review import Decider
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.month import Month
@@ -56,7 +56,8 @@ class Desk:
         migrate(self.path, self._born_ms)
         self.db: Database = open_database(self.path)
         tags = TagsFile(self.folder / "tags.json")
-        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.allowlist())
+        self.chargers = self.allowlist()
+        self.books = Bookkeeping(self.db, tags, self.posting(self.db), "worker", self.chargers)
         self.connections: dict[str, Connection] = {}
 
     def allowlist(self) -> AllowlistFile:

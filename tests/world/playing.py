@@ -57,7 +57,7 @@ from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.central_system.conversation import connection_of
-from shocpp.configuration.charge_points import AllowlistFile
+from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.language.month import Month
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported

@@ -173,7 +173,7 @@ def add(
     \b
     Example: shocpp charge-points add garage
     """
-    from shocpp.admission import enrolment
+    from shocpp.admission import enrolment, rotation
 
     if rotate + replace + is_prompted + no_password > 1 or (rotate and (username or origin)):
         raise UsageError("choose one of --rotate, --replace, --password and --no-password")
@@ -182,8 +182,13 @@ def add(
         _rotate(settings, charge_point)
         return
     path, password = settings.charge_points_file, None
+    is_changed = replace or is_prompted or no_password or username or origin
+    if not is_changed and _is_rotated(settings, charge_point):
+        click.echo(f"{charge_point} is listed in {path}, with the password that it got by OCPP")
+        _print_unlisted(settings)
+        return
     is_new = not enrolment.is_listed(path, charge_point)
-    if not (is_new or replace or is_prompted or no_password or username or origin):
+    if not (is_new or is_changed):
         raise UsageError(
             f"{charge_point} is listed already; for a new password use --rotate (sent by OCPP) or "
             "--replace (typed in at the charger)"
@@ -196,9 +201,19 @@ def add(
         change = change._replace(stored_hash=enrolment.hash_of_generated(password))
     enrolment.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
+    if settings.database.exists() and (change.stored_hash or no_password):
+        with open_database(settings.database) as db:
+            rotation.void_new_passwords(db, charge_point)
     if password is not None:
         _print_login(settings, charge_point, password)
     _print_unlisted(settings)
+
+
+def _is_rotated(settings: Settings, charge_point: str) -> bool:
+    """Return True if a password that the charger got by OCPP waited, and is now in the file."""
+    from shocpp.admission.rotation import file_new_password_of
+
+    return settings.database.exists() and file_new_password_of(settings, charge_point)
 
 
 def _rotate(settings: Settings, name: str) -> None:
@@ -206,7 +221,7 @@ def _rotate(settings: Settings, name: str) -> None:
 
     `name` is an identity or a serial number.
     """
-    from shocpp.admission import enrolment
+    from shocpp.admission import enrolment, rotation
     from shocpp.calls.addressing import resolve_identity
     from shocpp.calls.placing import CallOptions
 
@@ -215,7 +230,7 @@ def _rotate(settings: Settings, name: str) -> None:
     options = CallOptions(f"shocpp charge-points of {user_name()}", ROTATION_TIMEOUT_S)
     password = enrolment.generated_password()
     try:
-        rotated = enrolment.rotate(settings, charge_point, password, options)
+        rotated = rotation.rotate(settings, charge_point, password, options)
     # The charger may have the new password already: the user must see it in any case.
     except KeyboardInterrupt:
         click.echo("interrupted: the charger may have the new password; both passwords are valid")
@@ -230,6 +245,8 @@ def _rotate(settings: Settings, name: str) -> None:
     else:
         click.echo(f"{charge_point} was sent a new password, but its answer is not known")
     click.echo("the old password is valid until the charger has used the new one")
+    if rotated.trouble:
+        click.echo(f"the new one is in the database only: {rotated.trouble}; see: shocpp check")
     _print_login(settings, charge_point, password)
     _print_unlisted(settings)
 
@@ -243,11 +260,11 @@ def _read_password() -> str:
 
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """Print the settings to enter in the charger: address, user name and password."""
-    from shocpp.configuration.charge_points import load_allowlist
+    from shocpp.configuration.charge_points import load_allowlist_or_none
     from shocpp.ocpp.passwords import authorization_key
 
     click.echo("enter in the charger:")
-    entry = load_allowlist(settings.charge_points_file).entry(charge_point)
+    entry = load_allowlist_or_none(settings.charge_points_file).entry(charge_point)
     user = entry.username if entry and entry.username else charge_point
     if charge_point != WILDCARD:
         click.echo(f"  address    {_address(settings)}{quote(charge_point, safe='')}")

@@ -143,7 +143,7 @@ def admit_on_stdio(
     with open_database(settings.database) as db:
         allowlist = allowlist_or_stored(
             settings.charge_points_file, properties.stored_allowlist(db)
-        )
+        ).with_new_passwords(admissions.new_passwords(db))
         try:
             return admit(allowlist, attempt, lambda key: admissions.presented_password(db, key))
         except NotAdmitted as refused:

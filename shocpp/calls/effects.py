@@ -1,0 +1,159 @@
+"""The effects of Calls: what their ends change, written in the transaction that settles them.
+
+An action without a row in EFFECTS changes nothing here. An effect tolerates any confirmation that a
+charger may send: careless ones have wrong types and miss members. Its rows are those of the newest
+confirmation, so that a repeat changes nothing.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from shocpp.calls.outcomes import confirmation_of, is_refusal
+from shocpp.errors import StoreUnavailable
+from shocpp.ocpp.json_text import lenient_text
+from shocpp.store import calls
+from shocpp.store.calls import CallOutcome
+from shocpp.store.charge_points import admissions, confirmations, connections
+from shocpp.store.charge_points.confirmations import ValueRead
+from shocpp.store.database import Database
+
+log = logging.getLogger(__name__)
+
+LONGEST_KEY, LONGEST_VALUE = 100, 2_000
+"""Characters of a configuration key and its value that are stored; OCPP 1.6 §7.37 has 50, 500."""
+
+
+class EndedCall(NamedTuple):
+    """A Call that has just been settled.
+
+    `charge_point` is a row id. `payload` and `confirmation` are JSON objects without secrets; the
+    confirmation is empty if the charger has sent none.
+    """
+
+    call_id: str
+    charge_point: int
+    payload: Mapping[str, Any]
+    outcome: CallOutcome
+    confirmation: Mapping[str, Any]
+    ended_ms: int
+
+    def has_status(self, *statuses: str) -> bool:
+        """Return True if the charger has confirmed with one of these statuses."""
+        return self.confirmation.get("status") in statuses
+
+
+Effect = Callable[[Database, EndedCall], Sequence[str]]
+"""Writes the effect of a Call. Returns the doorbells to ring after the commit."""
+
+
+def settle(
+    db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int
+) -> Sequence[str]:
+    """End a Call that was sent on the connection `token`, and write its effects.
+
+    Returns the doorbells to ring after the commit: of its caller, and of all that must know.
+    """
+    settled = calls.settle(db, call_id, token, outcome, now_ms)
+    if settled is None:
+        return ()
+    doorbells = [settled.doorbell] if settled.doorbell is not None else []
+    for effect in EFFECTS.get(settled.action, ()):
+        # A savepoint, because the end of the Call is written whatever becomes of its effect.
+        try:
+            with db.savepoint():
+                payload, confirmation = json.loads(settled.payload), confirmation_of(outcome)
+                doorbells += effect(
+                    db,
+                    EndedCall(
+                        call_id, settled.charge_point, payload, outcome, confirmation, now_ms
+                    ),
+                )
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("the effect of a %s cannot be written", settled.action)
+    return doorbells
+
+
+def _store_availability(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Store the availability that a ChangeAvailability has requested (OCPP 1.6 §5.2)."""
+    connector_id, requested = ended.payload.get("connectorId"), ended.payload.get("type")
+    # A Call that was sent with --force may have any payload.
+    if (
+        ended.has_status("Accepted", "Scheduled")
+        and type(connector_id) is int
+        and requested in ("Operative", "Inoperative")
+    ):
+        status = ended.confirmation["status"]
+        confirmations.record_availability(
+            db, ended.charge_point, connector_id, requested, status, ended.ended_ms
+        )
+    return ()
+
+
+def _store_values_read(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Store the values of a GetConfiguration's confirmation, and the unknown keys in it."""
+    known, unknown = (ended.confirmation.get(name) for name in ("configurationKey", "unknownKey"))
+    values = [_value_read(item) for item in known] if isinstance(known, list) else []
+    if isinstance(unknown, list):
+        values += [ValueRead(_text(key)[:LONGEST_KEY], False, None, None) for key in unknown]
+    named = [value for value in values if value.key][: confirmations.MOST_KEYS]
+    if named:
+        confirmations.record_values_read(db, ended.charge_point, named, ended.ended_ms)
+    return ()
+
+
+def _value_read(item: object) -> ValueRead:
+    """Return one member of `configurationKey`; its key is empty if it has none."""
+    members = item if isinstance(item, dict) else {}
+    value, readonly = members.get("value"), members.get("readonly")
+    # Careless chargers send "true" and "False".
+    is_readonly = {"true": True, "false": False}.get(_text(readonly).lower())
+    key, text = _text(members.get("key")), _text(value)[:LONGEST_VALUE]
+    return ValueRead(key[:LONGEST_KEY], True, None if value is None else text, is_readonly)
+
+
+def _store_value_set(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Store the value that a ChangeConfiguration has set (OCPP 1.6 §5.3)."""
+    key, value = _text(ended.payload.get("key")), _text(ended.payload.get("value"))
+    if key and ended.has_status("Accepted", "RebootRequired"):
+        confirmations.record_value_set(
+            db,
+            ended.charge_point,
+            key[:LONGEST_KEY],
+            value[:LONGEST_VALUE],
+            ended.ended_ms,
+            needs_reboot=ended.has_status("RebootRequired"),
+        )
+    return ()
+
+
+def _decide_on_password(db: Database, ended: EndedCall) -> Sequence[str]:
+    """Withdraw the new password of a ChangeConfiguration if the charger has refused it.
+
+    All workers must know at once: the charger may come back to any of them.
+    """
+    if not admissions.is_new_password(db, ended.call_id):
+        return ()
+    if is_refusal(ended.outcome):
+        admissions.withdraw_new_password(db, ended.call_id)
+    return [doorbell for _, doorbell in connections.workers(db)]
+
+
+def _text(value: object) -> str:
+    """Return a value of a charger as a text that the database takes; empty for null."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else lenient_text(value)
+    # JSON may hold a lone surrogate, which SQLite refuses.
+    return text.encode(errors="replace").decode()
+
+
+EFFECTS: Mapping[str, Sequence[Effect]] = {
+    "ChangeAvailability": (_store_availability,),
+    "ChangeConfiguration": (_store_value_set, _decide_on_password),
+    "GetConfiguration": (_store_values_read,),
+}
+"""The effects of each action that has any."""
