@@ -161,5 +161,5 @@ def may_be_delayed(job: Job) -> bool:
 def is_energy(job: Job) -> TypeGuard[Receive]:
     """Return True if the result of a job promises that energy is on disk (fsync)."""
     return isinstance(job, Receive) and isinstance(
-        job.fact, KeyedStart | KeyedStop | MeterValuesReported
+        job.fact, (KeyedStart, KeyedStop, MeterValuesReported)
     )

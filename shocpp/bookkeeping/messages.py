@@ -136,7 +136,7 @@ class Messages:
         # distinguishes a repeat from a new transaction. The charger repeats an unanswered message
         # (OCPP 1.6 §3.7.1), so a newer connection may have sent this one before.
         if (
-            isinstance(job.fact, KeyedStart | KeyedStop)
+            isinstance(job.fact, (KeyedStart, KeyedStop))
             and not job.fact.has_clock
             and connections.is_replaced(unit.db, sender.row, job.token)
         ):

@@ -81,19 +81,25 @@ def keys_of(jobs: Iterable[Job], caches: Caches, cards: Iterable[str] = ()) -> K
     """
     charge_points, all_cards, books = set[str](), set(cards), False
     for job in jobs:
-        if isinstance(job, Connect):
+        if isinstance(job, Receive):
+            if job.charge_point_id is None:
+                continue
+            charge_points.add(caches.key_of(job.charge_point_id))
+            fact = job.fact
+            if isinstance(fact, KeyedStart):
+                all_cards |= _single_cards(fact, job.charge_point_id, caches)
+            elif isinstance(fact, KeyedStop):
+                books = True
+            elif isinstance(fact, MeterValuesReported) and fact.signed:
+                # Signed values that follow their stop go into the file of its record.
+                books = True
+        elif isinstance(job, Send) and job.charge_point_id is not None:
+            charge_points.add(caches.key_of(job.charge_point_id))
+        elif isinstance(job, Connect):
             # The transaction decides which of the two identities the connection gets.
             charge_points.add(caches.key_of(job.charge_point_id))
             if job.fallback_id is not None:
                 charge_points.add(caches.key_of(job.fallback_id))
-        elif isinstance(job, Receive | Send) and job.charge_point_id is not None:
-            charge_points.add(caches.key_of(job.charge_point_id))
-            fact = job.fact if isinstance(job, Receive) else None
-            if isinstance(fact, KeyedStart):
-                all_cards |= _single_cards(fact, job.charge_point_id, caches)
-            elif isinstance(fact, KeyedStop | MeterValuesReported):
-                # Signed values that follow their stop go into the file of its record.
-                books |= isinstance(fact, KeyedStop) or bool(fact.signed)
     return Keys(books=books, cards=frozenset(all_cards), charge_points=frozenset(charge_points))
 
 
