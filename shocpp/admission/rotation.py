@@ -16,9 +16,8 @@ from typing import NamedTuple
 
 from shocpp.admission.decision import in_force
 from shocpp.admission.enrolment import drop, edit_file, hash_of_generated, listed_name
-from shocpp.calls.addressing import Addressed
 from shocpp.calls.outcomes import confirmation_of, is_refusal
-from shocpp.calls.placing import CallOptions, place
+from shocpp.calls.placing import Addressed, CallOptions, place
 from shocpp.configuration.charge_points import (
     MOST_HASHES,
     OTHERS,
@@ -34,10 +33,9 @@ from shocpp.errors import ConfigError, Unreachable
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import authorization_key
 from shocpp.settings import Settings
-from shocpp.store import properties
-from shocpp.store.calls import NEVER_SENT, CallOutcome
+from shocpp.store import calls, properties
+from shocpp.store.calls import NEVER_SENT, CallOutcome, NewPassword
 from shocpp.store.charge_points import admissions
-from shocpp.store.charge_points.admissions import NewPassword
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
 
@@ -74,15 +72,13 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
 
         def add(call_id: str) -> None:
             # Inside the transaction, because two rotations of a charger may come at the same time.
-            former = listed.with_new_passwords(admissions.new_passwords(db)).entry(charge_point_id)
+            former = listed.with_new_passwords(calls.new_passwords(db)).entry(charge_point_id)
             if former is not None and len(former.hashes) >= MOST_HASHES:
                 raise ConfigError(
                     f"{charge_point_id} has {len(former.hashes)} passwords; it has to connect with "
                     "the newest one before it gets another"
                 )
-            admissions.add_new_password(
-                db, call_id, charge_point_id, stored_hash, newest_hash(former)
-            )
+            calls.add_new_password(db, call_id, charge_point_id, stored_hash, newest_hash(former))
 
         addressed = Addressed(charge_point_id, key)
         outcome = place(db, addressed, "ChangeConfiguration", asked, add).outcome
@@ -103,7 +99,7 @@ def file_new_passwords(
     `may_create` is True if a human waits, who sees that other chargers may not connect any more as
     soon as there is a file. Raises ConfigError if the file cannot be written now.
     """
-    waiting = admissions.new_passwords(db)
+    waiting = calls.new_passwords(db)
     ended = [new for new in waiting if new.has_ended]
     if not ended:
         return waiting
@@ -136,7 +132,7 @@ def file_new_passwords(
             decided.append(new.call_id)
             log.warning("%s was given another password for %s since; that one holds", path, name)
     with db.writing(keys=NO_KEYS, durable=False):
-        admissions.delete_new_passwords(db, decided)
+        calls.delete_new_passwords(db, decided)
     return tuple(new for new in waiting if new.call_id not in decided)
 
 
@@ -157,12 +153,12 @@ def void_new_passwords(db: Database, charge_point_id: str) -> None:
     void = [new.call_id for new in _waiting_for(db, charge_point_id)]
     if void:
         with db.writing(keys=NO_KEYS, durable=False):
-            admissions.delete_new_passwords(db, void)
+            calls.delete_new_passwords(db, void)
 
 
 def _waiting_for(db: Database, charge_point_id: str) -> list[NewPassword]:
     key = identity_key(charge_point_id)
-    return [new for new in admissions.new_passwords(db) if identity_key(new.charge_point_id) == key]
+    return [new for new in calls.new_passwords(db) if identity_key(new.charge_point_id) == key]
 
 
 def _hashes(allowlist: Allowlist, charge_point_id: str) -> tuple[str, ...]:

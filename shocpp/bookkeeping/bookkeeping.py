@@ -33,7 +33,7 @@ from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.store import calls, properties
 from shocpp.store.books import transactions
-from shocpp.store.charge_points import admissions, connections
+from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS, UndeclaredKey
 
@@ -56,7 +56,7 @@ class Bookkeeping:
         self._messages = Messages(Billing(posting), worker)
         self._stored_allowlist = properties.stored_allowlist(db)
         chargers.fall_back_to(self._stored_allowlist)
-        chargers.waiting = admissions.new_passwords(db)
+        chargers.waiting = calls.new_passwords(db)
         self._data_version: int | None = None
         self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
             Connect: self._holders.connect,
@@ -129,7 +129,7 @@ class Bookkeeping:
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
-        self.caches.allowlist_file.waiting = admissions.new_passwords(db)
+        self.caches.allowlist_file.waiting = calls.new_passwords(db)
         return PollResult(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
 
     def _poll_allowlist(self) -> None:

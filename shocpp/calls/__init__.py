@@ -1,1 +1,1 @@
-"""Calls to Charge Points: addressing, placing, outcomes, effects, canned calls and answers."""
+"""Calls to Charge Points: placing, outcomes, effects, canned calls and their answers."""

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from shocpp.calls import placing
-from shocpp.calls.addressing import address, only_connected, resolve_identity
 from shocpp.calls.outcomes import (
     REPORTS,
     UNREACHABLE,
@@ -24,7 +23,7 @@ from shocpp.calls.outcomes import (
     outcome_of_error,
     values_of,
 )
-from shocpp.calls.placing import CallOptions, PlacedCall
+from shocpp.calls.placing import CallOptions, PlacedCall, address, only_connected, resolve_identity
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, filled
 from shocpp.errors import Ambiguous, NotCharging, Unreachable

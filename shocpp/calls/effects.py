@@ -15,7 +15,7 @@ from shocpp.errors import StoreUnavailable
 from shocpp.ocpp.json_text import lenient_text
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome
-from shocpp.store.charge_points import admissions, confirmations, connections
+from shocpp.store.charge_points import confirmations, connections
 from shocpp.store.charge_points.confirmations import ValueRead
 from shocpp.store.database import Database
 
@@ -135,10 +135,10 @@ def _decide_on_password(db: Database, ended: EndedCall) -> Sequence[str]:
 
     All workers must know at once: the charger may come back to any of them.
     """
-    if not admissions.is_new_password(db, ended.call_id):
+    if not calls.is_new_password(db, ended.call_id):
         return ()
     if is_refusal(ended.outcome):
-        admissions.withdraw_new_password(db, ended.call_id)
+        calls.withdraw_new_password(db, ended.call_id)
     return [doorbell for _, doorbell in connections.workers(db)]
 
 

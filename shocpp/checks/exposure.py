@@ -21,9 +21,9 @@ from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 from shocpp.settings import CHECKOUT, Settings, is_loopback
-from shocpp.store import properties
+from shocpp.store import calls, properties
+from shocpp.store.calls import NewPassword
 from shocpp.store.charge_points import admissions, identities
-from shocpp.store.charge_points.admissions import NewPassword
 from shocpp.store.database import Database
 from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.views import rows_of
@@ -56,7 +56,7 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
         return
     if allowlist.others is not None and not allowlist.others.hashes:
         yield _open_to_all(settings, allowlist)
-    has_list, waiting = allowlist is not NO_ALLOWLIST, admissions.new_passwords(db) if db else ()
+    has_list, waiting = allowlist is not NO_ALLOWLIST, calls.new_passwords(db) if db else ()
     yield from _check_new_passwords(allowlist, path, waiting)
     allowlist = allowlist.with_new_passwords(waiting)
     names = [e.charge_point_id for e in allowlist.entries.values() if _needs_no_password(e, db)]

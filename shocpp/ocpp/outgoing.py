@@ -1,7 +1,7 @@
 """Payloads of our own Calls, checked against OCPP 1.6 §6 before they are queued (pure).
 
 RemoteStopTransaction may name a Charge Point or an account instead of a transaction id. The
-addressing (`shocpp.calls.addressing`) replaces them by the id of the open transaction.
+placing (`shocpp.calls.placing`) replaces them by the id of the open transaction.
 """
 
 from collections.abc import Mapping

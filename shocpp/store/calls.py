@@ -7,8 +7,11 @@ Each step is one conditional UPDATE: of many workers and callers exactly one tak
 waits past its deadline expires, because a RemoteStart of last night must not start a car in the
 morning. A Call that was sent is never sent again. Its state is `unknown` if its worker died before
 the confirmation came.
+
+Beside a Call waits the hash of the new password in it, until charge_points.json has it.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.ocpp.identity import identity_key
@@ -209,10 +212,71 @@ def _forget_secrets(db: Database, ended: list[tuple[str, str]]) -> None:
         # A payload without secrets was redacted by `claim`, or never had any.
         if (redacted_payload := redacted(payload)) != payload:
             db.execute("UPDATE call SET payload = ? WHERE call_id = ?", (redacted_payload, call_id))
-            # Few Calls have secrets, and a CGI process pays for its imports.
-            from shocpp.store.charge_points import admissions
+            withdraw_new_password(db, call_id)
 
-            admissions.withdraw_new_password(db, call_id)
+
+class NewPassword(NamedTuple):
+    """A password that was queued for a Charge Point and is not in charge_points.json yet.
+
+    `stored_hash` is its hash. `replaces` is the newest hash that the Charge Point had before, or a
+    word (`configuration.charge_points.newest_hash`). `has_ended` is True if its Call has.
+    """
+
+    call_id: str
+    charge_point_id: str
+    stored_hash: str
+    replaces: str
+    has_ended: bool
+
+
+def add_new_password(
+    db: Database, call_id: str, charge_point_id: str, stored_hash: str, replaces: str
+) -> None:
+    """Store the new password of a Call, in the transaction that queues it."""
+    db.execute(
+        "INSERT INTO new_password (call_id, charge_point, password_hash, replaces)"
+        " SELECT ?, id, ?, ? FROM charge_point WHERE identity_key = ?",
+        (call_id, stored_hash, replaces, identity_key(charge_point_id)),
+    )
+
+
+def new_passwords(db: Database) -> tuple[NewPassword, ...]:
+    """Return the new passwords that Charge Points have, or may have, the oldest first."""
+    rows = db.execute(
+        "SELECT new.call_id, charge_point_id, password_hash, replaces,"
+        " coalesce(state NOT IN ('queued', 'sent'), 1) FROM new_password AS new"
+        " JOIN charge_point ON charge_point.id = new.charge_point"
+        " LEFT JOIN call ON call.call_id = new.call_id ORDER BY new.id"
+    )
+    return tuple(NewPassword(*row) for row in rows.fetchall())
+
+
+def withdraw_new_password(db: Database, call_id: str) -> None:
+    """Delete the new password of a Call, because the Charge Point has certainly not taken it."""
+    rows = db.execute(
+        "DELETE FROM new_password WHERE call_id = ?"
+        " RETURNING charge_point, password_hash, replaces",
+        (call_id,),
+    ).fetchall()
+    # A later one that was to replace this one replaces the one before it.
+    for charge_point, stored_hash, replaces in rows:
+        db.execute(
+            "UPDATE new_password SET replaces = ? WHERE charge_point = ? AND replaces = ?",
+            (replaces, charge_point, stored_hash),
+        )
+
+
+def is_new_password(db: Database, call_id: str) -> bool:
+    """Return True if this Call has a new password that waits."""
+    row = db.execute("SELECT 1 FROM new_password WHERE call_id = ?", (call_id,)).fetchone()
+    return row is not None
+
+
+def delete_new_passwords(db: Database, call_ids: Iterable[str]) -> None:
+    """Delete the new passwords of these Calls, because charge_points.json decides now."""
+    db.executemany(
+        "DELETE FROM new_password WHERE call_id = ?", [(call_id,) for call_id in call_ids]
+    )
 
 
 def outcome(db: Database, call_id: str) -> CallOutcome | None:

@@ -16,7 +16,7 @@ from shocpp.configuration.charge_points import parse_allowlist
 from shocpp.ocpp.passwords import is_password, password_hash
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
-from shocpp.store.charge_points import admissions
+from shocpp.store.keys import NO_KEYS
 from tests.admission.test_decision import status_of, write
 from tests.admission.test_enrolment import OLD, add, listed, printed
 from tests.world.charger import Charger
@@ -181,10 +181,10 @@ def test_the_database_serves_as_long_as_nobody_can_write_the_file(
 def give_password(desk: Desk, call_id: str, stored_hash: str, replaces: str) -> None:
     """Queue a Call that gives the garage a new password, which ends as confirmed."""
     desk.receive("Heartbeat", {})
-    with desk.db.writing():
+    with desk.db.writing(keys=NO_KEYS.at("garage")):
         call = QueuedCall(call_id, "garage", "ChangeConfiguration", "{}", desk.now_ms + 1)
         calls.queue(desk.db, call, "", desk.now_ms, asked_by="a test", canned=None)
-        admissions.add_new_password(desk.db, call_id, "garage", stored_hash, replaces)
+        calls.add_new_password(desk.db, call_id, "garage", stored_hash, replaces)
         calls.claim(desk.db, call_id, "worker", "token", "{}", desk.now_ms)
     outcome = CallOutcome("answered", '{"status":"Accepted"}', None, None)
     desk.books.write([Settle("token", call_id, outcome)], desk.now_ms)
@@ -214,8 +214,8 @@ def test_a_password_replaces_the_one_before_if_the_one_between_is_refused(desk: 
     give_password(desk, "first", NEW, OLD)
     give_password(desk, "second", NEWEST, NEW)
     assert hashes_in_force(desk) == (OLD, NEW, NEWEST)
-    with desk.db.writing():
-        admissions.withdraw_new_password(desk.db, "first")
+    with desk.db.writing(keys=NO_KEYS.at("garage")):
+        calls.withdraw_new_password(desk.db, "first")
     desk.books.poll(desk.now_ms, rung=True)
     assert hashes_in_force(desk) == (OLD, NEWEST)
 

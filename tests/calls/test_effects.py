@@ -16,6 +16,7 @@ from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.store import calls
 from shocpp.store.calls import QueuedCall
 from shocpp.store.charge_points.confirmations import MOST_KEYS
+from shocpp.store.keys import NO_KEYS
 from tests.world.desk import Desk
 
 NUMBERS = itertools.count(1)
@@ -32,7 +33,7 @@ def end(desk: Desk, action: str, payload: object, confirmation: Any) -> str:
     """
     call_id = f"call-{next(NUMBERS)}"
     desk.receive("Heartbeat", {})
-    with desk.db.writing(durable=False):
+    with desk.db.writing(keys=NO_KEYS.at("garage"), durable=False):
         call = QueuedCall(call_id, "garage", action, json.dumps(payload), desk.now_ms + 1)
         calls.queue(desk.db, call, "", desk.now_ms, asked_by="a test", canned=None)
         calls.claim(desk.db, call_id, "worker", "token", call.payload, desk.now_ms)

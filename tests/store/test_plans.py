@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
-from shocpp.calls.addressing import address
+from shocpp.calls.placing import address
 from shocpp.language.month import Month
 from shocpp.store import calls
 from shocpp.store.books import audit, statement_records

@@ -17,9 +17,8 @@ from typing import Any, NoReturn
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from shocpp.calls.addressing import address, resolve_identity
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
-from shocpp.calls.placing import CallOptions, place
+from shocpp.calls.placing import CallOptions, address, place, resolve_identity
 from shocpp.errors import (
     ConfigError,
     ShocppError,

@@ -30,7 +30,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     \b
     Example: shocpp frames -c garage -n 20
     """
-    from shocpp.calls.addressing import resolve_identity
+    from shocpp.calls.placing import resolve_identity
     from shocpp.ocpp.times import format_timestamp
     from shocpp.store.charge_points.frames import of_charge_point
 
