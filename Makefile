@@ -18,6 +18,9 @@ LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
 DEVELOPING := $(VENV)/.developing
 
+# The tests start thousands of processes: without bytecode, each would compile all its modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 # check is lint, then test, with -j too.
