@@ -27,6 +27,7 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store.books.statement_records import StatementRow
 from shocpp.store.database import Database, open_database
 from shocpp.store.migrations import migrate
+from tests.world.databases import make_database
 
 NOON_MS = 1_693_735_200_000  # 2023-09-03T10:00:00Z, noon in Berlin
 
@@ -53,7 +54,10 @@ class Desk:
         self._open()
 
     def _open(self) -> None:
-        migrate(self.path, self._born_ms)
+        if self.path.exists():
+            migrate(self.path, self._born_ms)
+        else:
+            make_database(self.path, self._born_ms)
         self.db: Database = open_database(self.path)
         tags = TagsFile(self.folder / "tags.json")
         self.chargers = self.allowlist()
