@@ -17,7 +17,10 @@ def number(value: float, decimals: int, language: str) -> str:
 
 def decimal(units: int, decimals: int, language: str) -> str:
     """Return an integer in units of 10^-decimals without groups: `1234,567` or `1234.567`."""
-    return grouped_decimal(units, decimals, language).replace("." if language == "de" else ",", "")
+    # See `grouped_decimal`; without groups, which would cost every figure of a CSV file 0.5 µs.
+    whole, rest = divmod(abs(units), 10**decimals)
+    point = "," if language == "de" else "."
+    return f"{'-' if units < 0 else ''}{whole}{point}{rest:0{decimals}}"
 
 
 def grouped_decimal(units: int, decimals: int, language: str) -> str:

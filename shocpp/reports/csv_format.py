@@ -7,7 +7,8 @@ and Britons read that date alike. Texts from chargers and users never run as a f
 apostrophe in front of them prevents it. Ids of cards are masked and begin with `…`, which also
 preserves leading zeros.
 
-The format for programs has the column names of the view `accounting`, UTC and unchanged texts.
+The format for programs has the column names of the view `accounting`, UTC and unchanged texts. The
+columns of both are in `columns.py`.
 
 There is no row of totals, because a spreadsheet would sort, filter and add it with the others. VAT
 is computed for an account's month and not for a record, so it has no column; JSON has it.
@@ -21,9 +22,9 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
 from shocpp.language.phrases import entry, masked, phrase, stop_reason
-from shocpp.ledger.accounts import id_tag_key
+from shocpp.reports.cells import columns_of, values_of
+from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
-from shocpp.store.books.statement_records import StatementRow
 
 BYTE_ORDER_MARK = "\ufeff"
 """The first character of a CSV file for people."""
@@ -33,46 +34,6 @@ _FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
 _CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
 """The control characters of Unicode, which become blanks in a cell."""
 
-_MONEY_HEADERS = {
-    "de": ("ct/kWh", "EUR", "Preisteile (kWh × ct)"),
-    "en": ("ct/kWh", "EUR", "Price parts (kWh × ct)"),
-}
-
-_HEADERS = {
-    "de": (
-        *("Nr.", "Mandant", "Beginn", "Ende", "Abgerechnet", "Dauer", "Ladedauer"),
-        *("Ladepunkt", "Anschluss", "Karte", "Kartennummer"),
-        *("Zähler Beginn kWh", "Zähler Ende kWh", "kWh"),
-        *("Grund", "Hinweise", "Signierte Werte", "Art"),
-        *("Entschieden von", "Entschieden am", "Begründung", "Datensatz"),
-    ),
-    "en": (
-        *("No.", "Account", "Start", "End", "Billed", "Duration", "Charging"),
-        *("Charger", "Connector", "Card", "Card number"),
-        *("Meter start kWh", "Meter end kWh", "kWh"),
-        *("Reason", "Remarks", "Signed values", "Kind", "Decided by", "Decided at", "Why"),
-        "Record",
-    ),
-}
-
-"""The columns for people without those of money, in the order of `_PeopleColumns.cells`."""
-
-_MONEY_INDEX = _HEADERS["en"].index("kWh") + 1
-"""The position at which the columns of money are inserted, in every language."""
-
-MACHINE_COLUMNS = (
-    *("row", "localtime", "unixtime", "account_index", "account", "charge_point_id"),
-    *("connector_id", "id_tag", "card_name", "transaction_id", "started_at", "stopped_at"),
-    *("booked_at", "duration_s", "charging_s", "begin_wh", "end_wh", "consumed_wh", "kwh"),
-    *("microeuro_per_kwh", "amount_ct", "eur", "price_parts", "price_note", "signed"),
-    *("stop_reason", "provenance", "flags", "entry", "replaces_file", "decided_by"),
-    *("decided_why", "file_name"),
-)
-"""The columns for programs, in their order.
-
-`row` counts from 1; `price_parts` are Wh and microeuro per kWh, as in `20000@312700 …`.
-"""
-
 
 def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[str]:
     """Yield the file for people, line by line.
@@ -80,14 +41,20 @@ def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[s
     It has columns of money only if an account of the statement has a price.
     """
     line = csv_lines(";" if language == "de" else ",")
-    columns = _PeopleColumns(statement, language)
-    yield BYTE_ORDER_MARK + line(columns.headers())
+    has_prices = any(sums.amount_ct is not None for sums in statement.accounts)
+    columns = columns_of(CSV, statement, has_prices=has_prices)
+    parts = [column.csv for column in columns if column.csv]
+    yield BYTE_ORDER_MARK + line(part.titles[language] for part in parts)
+    texts = Texts(statement, language)
+    text_of = [getattr(texts, part.text) for part in parts]
+    values = values_of(columns, statement)
     number = 0
     for row in rows:
         # A dismissed record is billed to nobody. It has no number, as in the PDF.
         is_billed = row.entry != "dismissal"
         number += is_billed
-        yield line(columns.cells(str(number) if is_billed else "", row))
+        cells = zip(text_of, values((number if is_billed else None, row, *row)), strict=True)
+        yield line([text(value) for text, value in cells])
 
 
 def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
@@ -95,11 +62,13 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
 
     It always has all columns; a cell is empty if its value is not known.
     """
-    line = csv_lines(",")
+    line, columns = csv_lines(","), columns_of(CSV_MACHINE, statement)
     # No byte order mark: programs would read it as part of the first column's name.
-    yield with_newline(line(MACHINE_COLUMNS))
+    yield with_newline(line(column.key for column in columns))
+    # Texts stay verbatim: programs compare them with the database, and run no formulas.
+    values = values_of(columns, statement)
     for number, row in enumerate(rows, 1):
-        yield with_newline(line(_machine_cells(statement, number, row)))
+        yield with_newline(line(values((number, row, *row))))
 
 
 # Accounts, chargers and cards repeat in nearly every row.
@@ -135,109 +104,84 @@ def with_newline(line: str) -> str:
     return line.removesuffix("\r\n") + "\n"
 
 
-class _PeopleColumns:
-    """The headers and cells of the file for people, in one language."""
+class Texts:
+    """The texts of the file for people, in one language; unknown values are empty."""
 
     def __init__(self, statement: Statement, language: str) -> None:
         self._language = language
         self._zone = ZoneInfo(statement.zone_name)
-        self._cards = statement.cards
         self._names = {
             charger.charge_point_id: charger.name or charger.charge_point_id
             for charger in statement.chargers
         }
-        self._has_prices = any(sums.amount_ct is not None for sums in statement.accounts)
 
-    def headers(self) -> list[str]:
-        """Return the names of the columns, in their order."""
-        return self._with_money(_HEADERS[self._language], _MONEY_HEADERS[self._language])
+    text = staticmethod(defused)
 
-    def cells(self, number: str, row: StatementRow) -> list[str]:
-        """Return the cells of a record, in the order of the headers.
+    def number(self, number: int | None) -> str:
+        """Return a number."""
+        return "" if number is None else str(number)
 
-        `number` is empty for a record that nobody owes.
-        """
-        language = self._language
-        charger, id_tag = row.charge_point_id or "", row.id_tag or ""
-        cells = (
-            number,
-            defused(row.account),
-            self._local(row.started_at),
-            self._local(row.stopped_at),
-            spelled(row.localtime, language),
-            _clock(row.duration_s),
-            _clock(row.charging_s),
-            defused(self._names.get(charger, charger)),
-            "" if row.connector_id is None else str(row.connector_id),
-            defused(self._cards.get(id_tag_key(id_tag))) if id_tag else "",
-            defused(masked(id_tag)) if id_tag else "",
-            # Figures are not defused: with an apostrophe, a spreadsheet cannot add the negative
-            # energy of a reversal.
-            kwh(row.begin_wh, language),
-            kwh(row.end_wh, language),
-            kwh(row.consumed_wh, language),
-            defused(stop_reason(row.stop_reason, language)),
-            defused(self._remarks(row.flags, row.price_note)),
-            str(row.signed),
-            entry(row.entry, language),
-            defused(row.decided_by),
-            self._local(row.booked_at if row.decided_by else None),
-            defused(row.decided_why),
-            # The file's name stays the same for ever; the record's number may change in a rebuild.
-            row.file_name.removesuffix(".json"),
-        )
-        return self._with_money(cells, self._money(row))
+    def local_time(self, local_time: str) -> str:
+        """Return a local time in the language."""
+        return spelled(local_time, self._language)
 
-    def _with_money(self, cells: tuple[str, ...], money: tuple[str, ...]) -> list[str]:
-        """Return the cells with those of money in their place, if the statement has prices."""
-        priced_cells = money if self._has_prices else ()
-        return [*cells[:_MONEY_INDEX], *priced_cells, *cells[_MONEY_INDEX:]]
-
-    def _money(self, row: StatementRow) -> tuple[str, str, str]:
-        """Return the price, the amount, and the parts if the record has several prices."""
-        language, price, amount_ct = self._language, row.microeuro_per_kwh, row.amount_ct
-        # A record without one price for all of its energy has several, one for each part.
-        parts = ""
-        if price is None:
-            parts = "; ".join(
-                f"{kwh(wh, language)} × {ct_per_kwh(part, language)}" for wh, part in row.parts
-            )
-        return (
-            "" if price is None else ct_per_kwh(price, language),
-            "" if amount_ct is None else euro(amount_ct, language),
-            # The parts of a reversal begin with a minus sign, which would start a formula.
-            defused(parts),
-        )
-
-    def _remarks(self, flags: str, price_note: str | None) -> str:
-        """Return the flags and the note on the price as words of the language."""
-        remarks = "; ".join(filter(None, (flags, price_note)))
-        return phrase(remarks, self._language)
-
-    def _local(self, moment: str | None) -> str:
-        """Return a UTC timestamp as local time in the language; empty for None."""
+    def moment(self, moment: str | None) -> str:
+        """Return a UTC timestamp as local time in the language."""
         return "" if moment is None else spelled(local_time(moment, self._zone), self._language)
 
+    def duration(self, seconds: int | None) -> str:
+        """Return a duration as h:mm:ss, which every spreadsheet reads; hours may exceed 24."""
+        if seconds is None:
+            return ""
+        return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
-def _clock(seconds: int | None) -> str:
-    """Return a duration as h:mm:ss, which every spreadsheet reads; hours may exceed 24."""
-    if seconds is None:
-        return ""
-    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    def charge_point(self, charge_point_id: str | None) -> str:
+        """Return the name of a charger, or its id."""
+        return defused(self._names.get(charge_point_id or "", charge_point_id))
 
+    def card_number(self, id_tag: str | None) -> str:
+        """Return the last characters of a card's id."""
+        return defused(masked(id_tag)) if id_tag else ""
 
-def _machine_cells(statement: Statement, number: int, row: StatementRow) -> list[object]:
-    """Return the cells of a record in the order of MACHINE_COLUMNS."""
-    # Texts stay verbatim: programs compare them with the database, and run no formulas.
-    return [
-        *(number, row.localtime, row.unixtime, row.account_index, row.account),
-        *(row.charge_point_id, row.connector_id, row.id_tag),
-        statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
-        *(row.transaction_id, row.started_at, row.stopped_at, row.booked_at, row.duration_s),
-        *(row.charging_s, row.begin_wh, row.end_wh, row.consumed_wh, kwh(row.consumed_wh, "en")),
-        *(row.microeuro_per_kwh, row.amount_ct),
-        None if row.amount_ct is None else euro(row.amount_ct, "en"),
-        " ".join(f"{wh}@{price}" for wh, price in row.parts),
-        *(row.price_note, row.signed, row.stop_reason, row.provenance, row.flags, row.entry),
-        *(row.replaces_file, row.decided_by, row.decided_why, row.file_name),
-    ]
+    # Figures are not defused: with an apostrophe, a spreadsheet cannot add the negative energy of a
+    # reversal.
+
+    def kwh(self, wh: int) -> str:
+        """Return an energy."""
+        return kwh(wh, self._language)
+
+    def euro(self, ct: int | None) -> str:
+        """Return an amount."""
+        return "" if ct is None else euro(ct, self._language)
+
+    def ct_per_kwh(self, microeuro: int | None) -> str:
+        """Return a price; a record with several has none for all of its energy."""
+        return "" if microeuro is None else ct_per_kwh(microeuro, self._language)
+
+    def parts(self, parts: tuple[dict[str, int], ...]) -> str:
+        """Return the parts of a price."""
+        if not parts:
+            return ""
+        language = self._language
+        texts = (
+            f"{kwh(part['wh'], language)} × {ct_per_kwh(part['microeuro_per_kwh'], language)}"
+            for part in parts
+        )
+        # The parts of a reversal begin with a minus sign, which would start a formula.
+        return defused("; ".join(texts))
+
+    def stop_reason(self, reason: str) -> str:
+        """Return the reason of a stop as a phrase."""
+        return defused(stop_reason(reason, self._language))
+
+    def phrase(self, remarks: str) -> str:
+        """Return flags and notes as words."""
+        return defused(phrase(remarks, self._language))
+
+    def entry(self, entry_: str) -> str:
+        """Return the kind of a record as a word."""
+        return entry(entry_, self._language)
+
+    def record(self, file_name: str) -> str:
+        """Return the name of a record, which is that of its file."""
+        return file_name.removesuffix(".json")

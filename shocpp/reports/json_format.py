@@ -4,34 +4,20 @@ Every figure is a whole number in the unit of its name (`_wh`, `_ct`, `microeuro
 a rate, `_s`). It is exact in every programming language and programs can add it up. Energies and
 amounts also exist as texts for people, `"kwh": "33.250"` and `"eur": "10.40"`. Times are UTC, but
 for `localtime`; an unknown value is null. `records` come last, each on a line of its own, because a
-month may be larger than memory.
+month may be larger than memory. Their columns are in `columns.py`.
 """
 
 import json
 from collections.abc import Iterator
-from operator import attrgetter
 from typing import Any
 
 from shocpp.language.figures import euro, kwh
-from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.cells import columns_of, values_of
+from shocpp.reports.columns import JSON
 from shocpp.reports.snapshot import plain
 from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.audit import Gap
-from shocpp.store.books.statement_records import StatementRow
-
-_RECORD_KEYS = (
-    *("localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh", "account_index"),
-    *("charge_point_id", "connector_id", "id_tag", "transaction_id", "started_at", "stopped_at"),
-    *("booked_at", "duration_s", "charging_s", "stop_reason", "provenance", "review", "flags"),
-    *("entry", "replaces_file", "decided_by", "decided_why"),
-)
-"""The first keys of a record.
-
-The seed's whole kWh are not among them: their sums are wrong, so only the text format has them.
-"""
-
-_record_values = attrgetter(*_RECORD_KEYS)
 
 
 def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
@@ -42,8 +28,10 @@ def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
     # `json.dumps` with this option would make an encoder for each record.
     encode = json.JSONEncoder(ensure_ascii=False).encode
     before = "\n    "
+    columns = columns_of(JSON, statement)
+    names, values = [column.key for column in columns], values_of(columns, statement)
     for row in rows:
-        yield before + encode(_record(statement, row))
+        yield before + encode(dict(zip(names, values((None, row, *row)), strict=True)))
         before = ",\n    "
     yield "\n  ]\n}\n"
 
@@ -116,19 +104,3 @@ def _charger(charger: dict[str, object]) -> dict[str, object]:
     """Return a charger without `connectors` if none of them has a name."""
     # Months that were closed before connectors had names print the same bytes as ever.
     return {key: value for key, value in charger.items() if key != "connectors" or value}
-
-
-def _record(statement: Statement, row: StatementRow) -> dict[str, object]:
-    """Return a record with its price, its card's name and its file's name."""
-    return {
-        **dict(zip(_RECORD_KEYS, _record_values(row), strict=True)),
-        "card_name": statement.cards.get(id_tag_key(row.id_tag)) if row.id_tag else None,
-        "kwh": kwh(row.consumed_wh, "en"),
-        "microeuro_per_kwh": row.microeuro_per_kwh,
-        "price_parts": [{"wh": wh, "microeuro_per_kwh": price} for wh, price in row.parts],
-        "price_note": row.price_note,
-        "amount_ct": row.amount_ct,
-        "eur": _eur(row.amount_ct),
-        "signed": row.signed,
-        "file_name": row.file_name,
-    }

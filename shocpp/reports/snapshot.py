@@ -8,9 +8,10 @@ the same bytes as ever.
 Three rules follow:
 
 - A key is never renamed or removed.
-- A new key belongs to a new VERSION, and a function like `_complete_version_1` adds its value to
+- A new key belongs to the next version, and a function like `_complete_version_1` adds its value to
   older snapshots.
-- A format prints what a version adds only if `snapshot_version` of the statement has it.
+- A format prints what a version adds only if `snapshot_version` of the statement has it. So a new
+  column of a format (`columns.py`) belongs to the next version, too.
 """
 
 import json
@@ -23,60 +24,60 @@ from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
+from shocpp.reports.cells import since
+from shocpp.reports.columns import FORMATS
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview
 
-VERSION = 2
-"""The version of the snapshots that are written."""
-
-
-def _since(version: int, *keys: str) -> dict[str, int]:
-    return dict.fromkeys(keys, version)
-
-
 _KEYS: dict[type, dict[str, int]] = {
-    Operator: _since(1, "name", "address", "contact", "tax_number", "signed_by", "note"),
-    Closed: _since(1, "number", "closed_at", "closed_by", "hash"),
-    PriceUsed: _since(
+    Operator: since(1, "name", "address", "contact", "tax_number", "signed_by", "note"),
+    Closed: since(1, "number", "closed_at", "closed_by", "hash"),
+    PriceUsed: since(
         *(1, "basis", "rate", "valid_from", "microeuro_per_kwh", "wh", "amount_ct", "vat_bp"),
         "vat_included",
     ),
-    Fee: _since(1, "valid_from", "days", "of_days", "amount_ct", "vat_bp", "vat_included"),
-    Tax: _since(1, "vat_bp", "net_ct", "vat_ct", "gross_ct"),
-    Sums: _since(
+    Fee: since(1, "valid_from", "days", "of_days", "amount_ct", "vat_bp", "vat_included"),
+    Tax: since(1, "vat_bp", "net_ct", "vat_ct", "gross_ct"),
+    Sums: since(
         *(1, "account_index", "account", "transactions", "wh", "amount_ct", "unpriced_wh"),
         *("prices", "fees", "taxes", "total_ct"),
     ),
-    RecordUnderReview: _since(
+    RecordUnderReview: since(
         *(1, "localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh"),
         *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
         *("started_at", "stopped_at", "booked_at", "duration_s", "charging_s", "stop_reason"),
         *("provenance", "review", "flags", "entry", "replaces_file", "decided_by", "decided_why"),
     ),
-    Unfinished: _since(
+    Unfinished: since(
         1, "charge_point_id", "connector_id", "id_tag", "account", "started_at", "consumed_wh"
     ),
-    Audited: _since(
+    Audited: since(
         *(1, "charge_point_id", "meter_wh", "booked_wh", "unassigned_wh", "under_review_wh"),
         *("gap_wh", "overlap_wh", "restarts"),
     ),
-    Gap: _since(
+    Gap: since(
         *(1, "number", "charge_point", "charge_point_id", "connector_id", "from_wh", "to_wh"),
         *("after_ms", "before_ms", "dismissed"),
     ),
-    Charger: _since(
+    Charger: since(
         1, "charge_point_id", "name", "serial", "meter_serial", "meter_note", "connectors"
     ),
-    Statement: _since(2, "snapshot_version")
-    | _since(
+    Statement: since(2, "snapshot_version")
+    | since(
         *(1, "year", "month", "only", "zone_name", "created_at", "version", "operator", "closed"),
         *("accounts", "unassigned_wh", "under_review", "unfinished", "audited", "gaps"),
         *("imported_wh", "decided_later_wh", "chargers", "cards"),
     ),
 }
 """The keys of each type in their order, with the version since which snapshots have them."""
+
+VERSION = max(
+    *(version for keys in _KEYS.values() for version in keys.values()),
+    *(version for columns in FORMATS for _, version in columns),
+)
+"""The version of the snapshots that are written: the newest of a key or of a format's column."""
 
 
 def snapshot(statement: Statement) -> str:
@@ -125,8 +126,8 @@ def plain(value: Any, version: int) -> Any:
         return [plain(item, version) for item in value]
     return {
         key: plain(getattr(value, key), version)
-        for key, since in _KEYS[type(value)].items()
-        if since <= version
+        for key, first_version in _KEYS[type(value)].items()
+        if first_version <= version
     }
 
 

@@ -28,7 +28,8 @@ def parsed(frame: Statement, *rows: StatementRow) -> dict[str, Any]:
 
 
 def test_a_record_is_one_line_with_typed_figures() -> None:
-    row = statement_row(1_040, 312_700)._replace(price_note="split by time", signed=2)
+    parts = ((20_000, 312_700), (13_250, 250_000))
+    row = statement_row(1_040, parts=parts, price_note="split by time", signed=2)
     text = "".join(json_of(statement(sums("family-y", 33_250, 1_040)), iter([row, row])))
     assert text.endswith("}\n  ]\n}\n")
     lines = text.splitlines()
@@ -61,8 +62,11 @@ def test_a_record_is_one_line_with_typed_figures() -> None:
         "decided_why": None,
         "card_name": "Tessa",
         "kwh": "33.250",
-        "microeuro_per_kwh": 312_700,
-        "price_parts": [{"wh": 33_250, "microeuro_per_kwh": 312_700}],
+        "microeuro_per_kwh": None,
+        "price_parts": [
+            {"wh": 20_000, "microeuro_per_kwh": 312_700},
+            {"wh": 13_250, "microeuro_per_kwh": 250_000},
+        ],
         "price_note": "split by time",
         "amount_ct": 1_040,
         "eur": "10.40",

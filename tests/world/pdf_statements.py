@@ -49,7 +49,7 @@ def record(number: int = 0, **changed: Any) -> StatementRow:
 
 def without_price(row: StatementRow) -> StatementRow:
     """Return the same record for an account without a price."""
-    return row._replace(amount_ct=None, microeuro_per_kwh=None, parts=())
+    return row._replace(amount_ct=None, microeuro_per_kwh=None)
 
 
 def sums(rows: list[StatementRow], **changed: Any) -> Sums:

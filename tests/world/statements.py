@@ -27,7 +27,7 @@ def statement_row(
 
     `changes` are its fields.
     """
-    row = StatementRow(
+    return StatementRow(
         localtime="2026-10-01 09:10:00",
         unixtime=1790838600,
         account="family-y",
@@ -57,9 +57,9 @@ def statement_row(
         price_note=None,
         signed=0,
         file_name=FILE,
+        # Only a record with several prices has parts.
         parts=(),
     )._replace(**changes)  # type: ignore[arg-type]
-    return row if microeuro is None else row._replace(parts=((row.consumed_wh, microeuro),))
 
 
 def record_under_review(**changes: object) -> RecordUnderReview:

@@ -1,10 +1,13 @@
 """The rows in the API's answers, as JSON schemas.
 
 The columns have the names of the database's views; a test compares both. In a column's kind, a
-question mark means that the value may be null, and `time` means UTC in ISO 8601.
+question mark means that the value may be null, and `time` means UTC in ISO 8601. The columns of
+accounting records are in `reports/columns.py`.
 """
 
 from typing import Any, NamedTuple
+
+from shocpp.reports.columns import COLUMNS
 
 
 class Column(NamedTuple):
@@ -65,49 +68,8 @@ TRANSACTIONS = (
     Column("started_at", "time", "Time of the start.", "2026-10-01T05:00:00.000Z"),
 )
 
-ACCOUNTING = (
-    Column("localtime", "string", "Billing time, local time.", "2026-10-01 09:10:00"),
-    Column("unixtime", "integer", "Billing time in seconds since 1970.", 1790838600),
-    Column("account", "string", "The account that pays; `unassigned`: none yet.", "family-y"),
-    Column("begin_kwh", "integer", "Register at the start, whole kWh.", 9042),
-    Column("end_kwh", "integer", "Register at the end, whole kWh.", 9075),
-    Column("consumed_kwh", "integer", "Energy in whole kWh.", 33),
-    Column("consumed_wh", "integer", "Energy in Wh; negative in a reversal.", 33250),
-    Column("begin_wh", "integer", "Register at the start, in Wh.", 9042000),
-    Column("end_wh", "integer", "Register at the end, in Wh.", 9075250),
-    Column("account_index", "integer", "The account's index.", 2),
-    Column("charge_point_id", "string?", "The charger's identity.", "garage"),
-    Column("connector_id", "integer?", "The connector.", 1),
-    Column("id_tag", "string?", "The card.", "3333"),
-    Column("transaction_id", "any", "Id of the transaction, or an invalid id as text.", 20009042),
-    Column("started_at", "time?", "Time of the start.", "2026-10-01T05:00:00.000Z"),
-    Column("stopped_at", "time", "Time of the stop.", "2026-10-01T07:10:00.000Z"),
-    Column("booked_at", "time", "Time of booking on this server.", "2026-10-01T07:10:00.250Z"),
-    Column("duration_s", "integer?", "Seconds from start to end.", 7800),
-    Column("charging_s", "integer?", "Seconds in which energy flowed.", 7200),
-    Column("stop_reason", "string", "Reason of the stop, as OCPP names it.", "Local"),
-    Column("provenance", "string", "started, decoded, unmatched, imported or decided.", "started"),
-    Column("review", "string?", "Reason why a person must decide; null: booked.", None),
-    Column("flags", "string", "Remarks on the record.", ""),
-    Column("entry", "string", "record, reversal, replacement or dismissal.", "record"),
-    Column("replaces_file", "string?", "The file of the record it replaces.", None),
-    Column("decided_by", "string?", "The person who decided.", None),
-    Column("decided_why", "string?", "Reason of the decision.", None),
-    Column("month", "string", "Billing month, YYYY-MM.", "2026-10"),
-    Column("repeats", "integer?", "Number of repeated stops of the charger.", 0),
-    Column("file_name", "string", "Its file below accounting/.", "1790838600-0123456789ab.json"),
-    Column("replaces", "integer?", "The number of the record it replaces.", None),
-    Column("in_force", "integer", "0 if a decision has replaced it, else 1.", 1),
-    Column("eur", "number?", "Price in EUR; null: no price yet.", 10.4),
-    Column("ct_per_kwh", "number?", "Price per kWh in ct; null: several.", 31.27),
-    Column("amount_ct", "integer?", "Price in ct.", 1040),
-    Column("microeuro_per_kwh", "integer?", "Price per kWh in millionths of a EUR.", 312700),
-    Column("price_note", "string?", "Parts of the energy with different prices.", None),
-    Column("signed", "integer", "Number of values that its meter has signed.", 0),
-    Column("billed_ms", "integer", "`unixtime` in milliseconds.", 1790838600000),
-    Column("booked_ms", "integer", "`booked_at` in milliseconds since 1970.", 1790838600250),
-    Column("number", "integer", "Number of the record; later ones are higher.", 1),
-)
+ACCOUNTING = tuple(Column(column.key, *column.api) for column in COLUMNS if column.api)
+"""The view's columns, also those that statements do not print."""
 
 METER_VALUES = (
     Column("charge_point_id", "string", "The charger's identity.", "garage"),

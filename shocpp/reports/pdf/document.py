@@ -5,10 +5,10 @@ machine and at any time.
 
     document    the month's statement, from head to foot    year      the statement of a year
     head        the facts above the table                   layout    parts that both have
-    table       the rows, and their columns                 grid      columns, titles and cells
+    table       the rows of the records                     grid      columns, titles and cells
     foot        sums, legend, notes, audit                  page      pages, texts and lines
-    labels      column titles and sentences, by language    font      glyphs and widths
-    subject     the account, its language and names
+    labels      labels and sentences, by language           font      glyphs and widths
+    subject     the account, its language, names and texts
 """
 
 from collections.abc import Iterable

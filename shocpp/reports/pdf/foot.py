@@ -10,8 +10,8 @@ from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LINE, RIGHT, SMALL_PT, Sheet
-from shocpp.reports.pdf.subject import Subject
-from shocpp.reports.pdf.table import FootContent, Table
+from shocpp.reports.pdf.subject import FootContent, Subject
+from shocpp.reports.pdf.table import Table
 from shocpp.reports.statement import Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow

@@ -1,13 +1,12 @@
 """The columns of a table on a PDF page: drawing their titles and cells.
 
-The title of a column is the label of its key in `labels.py`. The columns themselves, with their
-keys and widths, are in `table.py` for a month and in `year.py` for a year. Lengths are in points.
+The columns of a month are in `reports/columns.py`, those of a year in `year.py`. Lengths are in
+points.
 """
 
 from typing import NamedTuple
 
 from shocpp.reports.pdf.font import Face
-from shocpp.reports.pdf.labels import Label
 from shocpp.reports.pdf.page import LEFT, LINE, PALE, RIGHT, SMALL_PT, Sheet
 
 PAD = 3.0
@@ -21,25 +20,24 @@ HEAD_HEIGHT = 24.0
 class Column(NamedTuple):
     """A column of a table, with its width in points.
 
-    `key` names its title in `labels.py` and its cell in a row. With `right` a cell is a figure that
-    ends at the right side; otherwise it is a text that begins `indent` points from the left side.
+    `key` names its cell in a row. `title` has one or two lines. With `right` a cell is a figure
+    that ends at the right side; otherwise it is a text that begins `indent` points from the left
+    side.
     """
 
     key: str
+    title: str
     width: float
     right: bool = False
     indent: float = PAD
 
 
 class Grid:
-    """Columns side by side across the page.
+    """Columns side by side across the page."""
 
-    `label` returns a label in the language of the statement.
-    """
-
-    def __init__(self, sheet: Sheet, columns: tuple[Column, ...], label: Label) -> None:
-        """Place the columns from the left margin on; `label` is that of the language."""
-        self._sheet, self._label = sheet, label
+    def __init__(self, sheet: Sheet, columns: tuple[Column, ...]) -> None:
+        """Place the columns from the left margin on."""
+        self._sheet = sheet
         self._columns: list[tuple[Column, float]] = []
         x = LEFT
         for column in columns:
@@ -54,7 +52,7 @@ class Grid:
         sheet.rule(LEFT, RIGHT, 0.7)
         base = sheet.y
         for column, x in self._columns:
-            lines = self._label(column.key).split("\n")
+            lines = column.title.split("\n")
             # From the last line up, so that titles of one and of two lines share their base line.
             for index, line in enumerate(reversed(lines)):
                 sheet.y = base + 6 + index * HEAD_PT * LINE

@@ -1,7 +1,7 @@
 """The labels and sentences of the PDF files, in German and English.
 
-The titles of table columns are here: they are the labels whose keys end in `_`, such as `start_`.
-The columns with their widths are in `table.py` and `year.py`; `grid.py` draws titles and cells.
+The titles of the columns of a year are the labels whose keys end in `_`, such as `month_`. Those of
+a month are in `reports/columns.py`.
 
 They are printed text: a closed month must print the same bytes for ever.
 """
@@ -37,20 +37,6 @@ WORDS: dict[str, dict[str, str]] = {
         "closed": "abgeschlossen am {at} von {by}, Abschluss Nr. {number}",
         "checksum": "Prüfsumme",
         "page": "Seite {page} von {pages}",
-        "number_": "Nr.",
-        "start_": "Beginn",
-        "end_": "Ende",
-        "plugged_": "angesteckt\nh:mm",
-        "charged_": "geladen\nh:mm",
-        "place_": "Ladepunkt /\nAnschluss",
-        "card_": "Karte",
-        "begin_kwh_": "Zählerstand\nBeginn kWh",
-        "end_kwh_": "Zählerstand\nEnde kWh",
-        "kwh_": "Energie\nkWh",
-        "price_": "Preis\nct/kWh",
-        "eur_": "Betrag\nEUR",
-        "reason_": "Beendet",
-        "marks_": "Ver-\nmerk",
         "imported": "importiert",
         "nothing": "In diesem Monat gibt es keine Ladevorgänge.",
         "sum": "Summe: {} Ladevorgänge",
@@ -158,20 +144,6 @@ WORDS: dict[str, dict[str, str]] = {
         "closed": "closed {at} by {by}, closing no. {number}",
         "checksum": "Checksum",
         "page": "Page {page} of {pages}",
-        "number_": "No.",
-        "start_": "Start",
-        "end_": "End",
-        "plugged_": "plugged in\nh:mm",
-        "charged_": "charging\nh:mm",
-        "place_": "Charger /\nconnector",
-        "card_": "Card",
-        "begin_kwh_": "Meter start\nkWh",
-        "end_kwh_": "Meter end\nkWh",
-        "kwh_": "Energy\nkWh",
-        "price_": "Price\nct/kWh",
-        "eur_": "Amount\nEUR",
-        "reason_": "Ended",
-        "marks_": "Marks",
         "imported": "imported",
         "nothing": "There are no transactions in this month.",
         "sum": "Total: {} transactions",

@@ -1,12 +1,30 @@
-"""The subject of a PDF statement: its account and language, and the names that it prints."""
+"""The subject of a PDF statement: its account and language, the names and texts that it prints."""
 
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shocpp.language.phrases import masked
+from shocpp.language.dates import clock_time, day, local_datetime
+from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
+from shocpp.language.phrases import entry, masked, phrase, stop_reason
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
+from shocpp.store.books.statement_records import StatementRow
+
+LATE = timedelta(minutes=15)
+"""A record booked so long after its stop was stored by the charger while it was offline."""
+
+DECODED_FLAG = "start known from the id, within 1 kWh"
+"""The flag that needs no remark, because the mark `decoded` says the same."""
+
+MOST_PRICES = 8
+"""The most lines of prices in a row."""
+
+MOST_REMARKS = 30
+"""The most remarks with a number of their own."""
 
 
 class Subject(NamedTuple):
@@ -50,3 +68,138 @@ def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
     }
     zone = ZoneInfo(statement.zone_name)
     return Subject(statement, account, language, label_of(language), zone, names)
+
+
+class FootContent:
+    """The facts of the rows that the foot prints.
+
+    `rows` counts the rows. `marks` has the meanings of marks, `remarks` the numbers of flags.
+    `decisions` are records with the number of their row, None for a dismissal. `charge_points` are
+    the ids of the chargers.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any row."""
+        self.rows = 0
+        self.marks: dict[str, str] = {}
+        self.remarks: dict[str, str] = {}
+        self.decisions: list[tuple[int | None, StatementRow]] = []
+        self.charge_points: set[str] = set()
+
+
+class Texts:
+    """The texts of a statement's rows; `foot_content` gets the meanings of their marks."""
+
+    duration = staticmethod(hours)
+
+    def __init__(self, subject: Subject, foot_content: FootContent) -> None:
+        self._subject, self._foot_content = subject, foot_content
+        self._language = subject.language
+        # All have the decimals of whole Wh: readers can subtract the readings themselves.
+        self.kwh = partial(grouped_kwh, language=subject.language)
+        self.stop_reason = partial(stop_reason, language=subject.language)
+
+    def text(self, value: str | int | None) -> str:
+        """Return a text or a number unchanged."""
+        return "–" if value is None else str(value)
+
+    def euro(self, ct: int | None) -> str:
+        """Return an amount."""
+        return "–" if ct is None else grouped_euro(ct, self._language)
+
+    def card(self, id_tag: str | None) -> str:
+        """Return the name and number of a card."""
+        return self._subject.card(id_tag) if id_tag else "–"
+
+    def charger_and_connector(self, row: StatementRow) -> str:
+        """Return the charger and its connector."""
+        return self._subject.charger_and_connector(row.charge_point_id, row.connector_id)
+
+    def start(self, row: StatementRow) -> str:
+        """Return date and time of the start, or the date of the end if the start is not known."""
+        zone = self._subject.zone
+        if row.started_at is None:
+            return f"{day(local_datetime(row.stopped_at, zone), self._language)} –"
+        started = local_datetime(row.started_at, zone)
+        return f"{day(started, self._language)} {clock_time(started)}"
+
+    def end(self, row: StatementRow) -> str:
+        """Return the time of the end; it has no date, but `+1` if it is on the next day."""
+        ended = local_datetime(row.stopped_at, self._subject.zone)
+        if row.started_at is None:
+            return clock_time(ended)
+        days = (ended.date() - local_datetime(row.started_at, self._subject.zone).date()).days
+        return clock_time(ended) + f" {days:+}" * bool(days)
+
+    def prices(self, row: StatementRow) -> str:
+        """Return the price of a record, or a line for each of its prices with its kWh.
+
+        A record with more than MOST_PRICES prices ends with an ellipsis.
+        """
+        language = self._language
+        if row.amount_ct is None:
+            return "–"
+        if row.microeuro_per_kwh is not None:
+            return grouped_ct_per_kwh(row.microeuro_per_kwh, language)
+        # Parts with the same price become one line, even if another price was valid between them.
+        sums: dict[int, int] = {}
+        for wh, microeuro in row.parts:
+            sums[microeuro] = sums.get(microeuro, 0) + wh
+        lines = [
+            f"{grouped_kwh(wh, language)} × {grouped_ct_per_kwh(price, language)}"
+            for price, wh in sums.items()
+        ]
+        return "\n".join(lines if len(lines) <= MOST_PRICES else [*lines[: MOST_PRICES - 1], "…"])
+
+    def marks(self, row: StatementRow) -> str:
+        """Return the marks of a row, and note their meanings for the legend."""
+        return " ".join(self._marks(row))
+
+    def _marks(self, row: StatementRow) -> Iterator[str]:
+        """Yield each mark."""
+        subject = self._subject
+        if is_late(row):
+            yield self._mark("late", subject.label("late"))
+        if row.entry in ("reversal", "replacement"):
+            yield self._mark(row.entry, entry(row.entry, subject.language))
+        if row.provenance == "decoded":
+            yield self._mark("decoded", subject.label("decoded"))
+        if row.provenance == "imported":
+            yield self._mark("imported", subject.label("imported_row"))
+        if row.signed:
+            yield self._mark("signed", subject.label("signed"))
+        # Without any price there is no price that the note could explain.
+        if row.price_note and subject.account.amount_ct is not None:
+            note = phrase(row.price_note, subject.language)
+            kind = "split" if row.price_note == "split by meter values" else "split_by_time"
+            yield self._mark(kind, subject.label("split", note))
+        yield from map(self._remark, _remarks(row.flags))
+
+    def _mark(self, kind: str, meaning: str) -> str:
+        """Return a mark; the legend joins its meanings if it has several."""
+        mark, known = self._subject.label(f"mark_{kind}"), self._foot_content.marks
+        # The mark of a split price has one meaning for each way of splitting.
+        if meaning not in known.get(mark, "").split("; "):
+            known[mark] = f"{known[mark]}; {meaning}" if mark in known else meaning
+        return mark
+
+    def _remark(self, flag: str) -> str:
+        """Return the number of a flag; flags after the first MOST_REMARKS share one mark."""
+        known = self._foot_content.remarks
+        if flag not in known and len(known) >= MOST_REMARKS:
+            return self._mark("other", self._subject.label("other"))
+        return known.setdefault(flag, str(len(known) + 1))
+
+
+def is_late(row: StatementRow) -> bool:
+    """Return True if a charger reported a transaction's end more than LATE after it."""
+    # Decisions and imported records are always booked after the end.
+    if row.entry != "record" or row.provenance in ("imported", "decided"):
+        return False
+    booked_at, stopped_at = map(datetime.fromisoformat, (row.booked_at, row.stopped_at))
+    return booked_at - stopped_at > LATE
+
+
+def _remarks(flags: str) -> list[str]:
+    """Return the flags of a record that no mark explains."""
+    return [flag for flag in flags.split("; ") if flag and flag != DECODED_FLAG]

@@ -1,6 +1,6 @@
 """The yearly statement as a PDF file: one table of months for each account.
 
-`_COLUMNS`, `_MONEY` and `_CLOSING` are the columns of the tables; their titles are in `labels.py`.
+The titles of its columns are in `labels.py`, below keys that end in `_`.
 """
 
 from collections.abc import Iterable
@@ -34,15 +34,6 @@ from shocpp.reports.pdf.page import (
 from shocpp.reports.year import Line, Year
 
 ROW_HEIGHT = 12.5
-
-_COLUMNS = (
-    Column("month_", 120),
-    Column("transactions_", 100, right=True),
-    Column("energy_", 110, right=True),
-)
-_MONEY = tuple(Column(key, 85, right=True) for key in ("amount_", "fees_", "vat_", "total_"))
-_CLOSING = Column("closing_", 90, indent=14)
-"""The last column of the tables: the number of the month's closing."""
 
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
@@ -100,8 +91,7 @@ class _Months:
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
-        columns = (*_COLUMNS, *(_MONEY if has_money else ()), _CLOSING)
-        self._grid = Grid(sheet, columns, self._label)
+        self._grid = Grid(sheet, _columns(self._label, has_money=has_money))
 
     def draw(self) -> None:
         """Draw everything between the head and the end of the statement."""
@@ -169,6 +159,18 @@ class _Months:
             key: grouped_euro(ct, self._language) if priced else "–" for key, ct in money.items()
         }
         return cells | amounts
+
+
+def _columns(label: Label, *, has_money: bool) -> tuple[Column, ...]:
+    """Return the columns of the tables; the last one has the number of the month's closing."""
+    money = ("amount_", "fees_", "vat_", "total_") if has_money else ()
+    return (
+        Column("month_", label("month_"), 120),
+        Column("transactions_", label("transactions_"), 100, right=True),
+        Column("energy_", label("energy_"), 110, right=True),
+        *(Column(key, label(key), 85, right=True) for key in money),
+        Column("closing_", label("closing_"), 90, indent=14),
+    )
 
 
 def _account(line: Line) -> str:

@@ -7,12 +7,15 @@ from shocpp.reports.pdf.page import BOTTOM, LEFT, DocumentInfo, Sheet
 from tests.world.pdf_statements import boxes_of
 
 INFO = DocumentInfo("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")
-COLUMNS = (Column("name", 100, indent=7), Column("kwh", 60, right=True))
+COLUMNS = (
+    Column("name", "Upper\nLower", 100, indent=7),
+    Column("kwh", "Energy", 60, right=True),
+)
 
 
 def test_titles_and_cells_are_in_their_columns(tmp_path: Path) -> None:
     sheet = Sheet(INFO)
-    grid = Grid(sheet, COLUMNS, {"name": "Upper\nLower", "kwh": "Energy"}.__getitem__)
+    grid = Grid(sheet, COLUMNS)
     grid.head()
     sheet.y = BOTTOM
     grid.row({"kwh": "1,000", "name": "x", "unknown": "?"})

@@ -2,8 +2,14 @@
 
 from pathlib import Path
 
-from shocpp.reports.pdf.table import columns_of, is_late
+import pytest
+
+from shocpp.reports.cells import columns_of
+from shocpp.reports.columns import PDF
+from shocpp.reports.pdf.subject import is_late
+from shocpp.reports.pdf.table import grid_columns
 from tests.world.pdf_statements import GARAGE, printed, record, sums, without_price, words_of
+from tests.world.statements import statement
 
 
 def test_an_end_on_another_day_has_the_number_of_days(tmp_path: Path) -> None:
@@ -77,9 +83,10 @@ def test_a_statement_without_prices_has_no_columns_of_money(tmp_path: Path) -> N
     assert "33,250" in text
 
 
-def test_the_columns_are_as_wide_as_the_page() -> None:
-    for rows in ([record()], [without_price(record())]):
-        assert abs(sum(column.width for column in columns_of(sums(rows))) - 769.89) < 0.01
+@pytest.mark.parametrize("has_prices", [True, False])
+def test_the_columns_are_as_wide_as_the_page(has_prices: bool) -> None:
+    columns = grid_columns(columns_of(PDF, statement(), has_prices=has_prices), "de")
+    assert abs(sum(column.width for column in columns) - 769.89) < 0.01
 
 
 def test_every_mark_is_explained(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""A column of a month's records, and the function that makes the values of a record.
+
+The columns themselves are in `columns.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from shocpp.reports.statement import Statement
+from shocpp.store.books.statement_records import StatementRow
+
+
+class Api(NamedTuple):
+    """A column of the view `accounting`, in the document of the API.
+
+    `kind` is a JSON type, or `time` for UTC in ISO 8601; with a question mark it may be null.
+    """
+
+    kind: str
+    description: str
+    example: Any
+
+
+class Csv(NamedTuple):
+    """A column of the CSV file for people.
+
+    `text` is the method of `csv_format.Texts` that writes its values; `titles` are by language.
+    """
+
+    text: str
+    titles: dict[str, str]
+
+
+class Pdf(NamedTuple):
+    """A column of the PDF, with its width in points.
+
+    `text` is the method of `pdf.subject.Texts` that writes its values; `titles` are by language,
+    and have at most two lines. With `right` a cell is a figure that ends at the right side;
+    otherwise it is a text, `indent` points further to the right than others. Columns with
+    `stretches` share the width that the page has left.
+    """
+
+    text: str
+    titles: dict[str, str]
+    width: float
+    right: bool = False
+    indent: float = 0
+    stretches: bool = False
+
+
+class Column(NamedTuple):
+    """A column of a month's records.
+
+    Formats for programs print its value: `value` returns it, or it is the field of StatementRow
+    that is named `field`, by default `key`. The field `record` is all of it. Formats for people
+    print a text of the value. They omit a column with `is_money` if nothing in the statement has a
+    price.
+    """
+
+    key: str
+    api: Api | None = None
+    csv: Csv | None = None
+    pdf: Pdf | None = None
+    field: str = ""
+    value: Callable[[StatementRow, Statement], Any] | None = None
+    is_money: bool = False
+
+
+def since(version: int, *keys: str) -> dict[str, int]:
+    """Return these keys, each with the first version of a snapshot that has it."""
+    return dict.fromkeys(keys, version)
+
+
+Format = tuple[tuple[Column, int], ...]
+"""The columns of a format in their order, each with the first version of a snapshot that has it."""
+
+
+def columns_of(
+    format_: Format, statement: Statement, *, has_prices: bool = True
+) -> tuple[Column, ...]:
+    """Return a statement's columns in a format, without those of money unless it has prices."""
+    return tuple(
+        [
+            column
+            for column, version in format_
+            if version <= statement.snapshot_version and (has_prices or not column.is_money)
+        ]
+    )
+
+
+_FIELDS = ("row", "record", *StatementRow._fields)
+"""The number of a record's row, the record, and its fields."""
+
+
+def values_of(
+    columns: tuple[Column, ...], statement: Statement
+) -> Callable[[tuple[Any, ...]], Sequence[Any]]:
+    """Return a function that returns the values of a record, in the order of the columns.
+
+    Its argument is `(number, record, *record)`: the number of the row, None for a row that has
+    none, the record, and its fields.
+    """
+    # A month may have 100 000 records: the columns are looked up once, and nearly all values of a
+    # record are picked at once.
+    pick = itemgetter(*(_index(column) for column in columns))
+    computed = [(index, column.value) for index, column in enumerate(columns) if column.value]
+
+    def values(row: tuple[Any, ...]) -> list[Any]:
+        picked = [*pick(row)]
+        for index, value in computed:
+            picked[index] = value(row[1], statement)
+        return picked
+
+    return values if computed else pick
+
+
+def _index(column: Column) -> int:
+    """Return the index of a column's field in _FIELDS; any, if its value is computed."""
+    return 0 if column.value else _FIELDS.index(column.field or column.key)
