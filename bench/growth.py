@@ -34,7 +34,7 @@ from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports import month
+from shocpp.reports import month as reports
 from shocpp.settings import Settings, read_settings
 from shocpp.store import pages
 from shocpp.store.books import readings
@@ -154,8 +154,8 @@ def queries(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[]
     at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
 
     def statement() -> list[object]:
-        drafted = month.month_statement(db, settings, Month(at.year, at.month))
-        return list(month.rows_of_statement(db, drafted))
+        readable = reports.Books(db, settings)
+        return list(readable.rows(reports.month_statement(readable, Month(at.year, at.month))))
 
     yield f"the statement of {at:%Y-%m}, {len(statement()):,} records", statement
     yield "the power of a charger", lambda: charging.powers(db, "charger-7")

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 from shocpp.bookkeeping.chain import closing_of, files_outside_chain
-from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.posting import set_prices
 from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.month import draft
+from shocpp.reports.month import Books, draft
 from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
@@ -31,20 +31,13 @@ class Done(NamedTuple):
     left: tuple[str, ...]
 
 
-def close(
-    db: Database,
-    settings: Settings,
-    month: Month,
-    closed_by: str,
-    *,
-    unpriced: bool = False,
-) -> Done:
+def close(books: Books, month: Month, closed_by: str, *, unpriced: bool = False) -> Done:
     """Close a month; with `unpriced` also if an account with prices has records without one.
 
     Raises UsageError if the month is not over, is closed already, lacks prices, or if accounting
     files are not in the books; ConfigError if a file in conf/ cannot be read.
     """
-    name, closed_ms = month.name, now_ms()
+    db, settings, name, closed_ms = books.db, books.settings, month.name, now_ms()
     _require_over(settings, month, closed_ms)
     _require_complete(db, settings)
     # One transaction: a record that is booked meanwhile is in the statement or in the next month.
@@ -57,11 +50,11 @@ def close(
                 "shocpp review correct"
             )
         # Records of a closed month get no price any more.
-        posting(db, settings).price_unpriced(name, closed_ms)
+        set_prices(books.provisional_prices(name), closed_ms)
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.
         records.unmark_exported_imported(db, name)
-        statement = draft(db, settings, month)
+        statement = draft(books, month)
         if not unpriced:
             _require_prices(statement)
         closing = closing_of(db, name, snapshot(statement), closed_ms, closed_by)

@@ -6,21 +6,26 @@ the energy flowed.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from shocpp.bookkeeping.record_files import write_files
+from shocpp.clock import now_ms
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_datetime, local_time
 from shocpp.language.month import Month
 from shocpp.ledger.booking import Record, late_record
-from shocpp.ledger.tariffs import Price, reversed_price
+from shocpp.ledger.tariffs import Price, entry_price
 from shocpp.ocpp.facts import Reading
+from shocpp.reports.month import Books
+from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import closings, prices, readings, records
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
+from shocpp.store.keys import Keys
 
 ReadingsOf = Callable[[int], list[Reading]]
 """Returns the readings of the transaction with this row id."""
@@ -72,47 +77,57 @@ class Posting:
             prices.record(self._db, number, price, posted_ms)
         return Posted(number, record, location)
 
-    def accounts_to_price(self, month: str) -> list[str]:
-        """Return the accounts that have a tariff, and unpriced records in a month (YYYY-MM)."""
-        tariffs = self._tariffs.tariffs()
-        unpriced = prices.unpriced_accounts(self._db, month) if tariffs.by_account else []
-        return [account for account in unpriced if tariffs.periods(account)]
-
-    def price_unpriced(self, month: str, priced_ms: int) -> None:
-        """Set the prices of records in a month (YYYY-MM) that had no tariff when they were booked.
-
-        A price that was set once never changes. The files of these records are written again.
-        """
-        priced = []
-        for account in self.accounts_to_price(month):
-            for number in prices.unpriced(self._db, month, account):
-                stored = records.stored(self._db, number)
-                price = stored and self._price(stored.origin, stored.record)
-                if price:
-                    prices.record(self._db, number, price, priced_ms)
-                    priced.append(number)
-        records.unmark_exported(self._db, priced)
-
     def _price(
-        self, origin: Origin, record: Record, readings_of: ReadingsOf | None = None
+        self, origin: Origin, record: Record, readings_of: ReadingsOf | None
     ) -> Price | None:
         """Return the price of a record, or None if it has no energy to pay for or no tariff."""
-        if origin.entry == "dismissal":
-            return None
-        if origin.entry == "reversal":
-            # Not by today's tariffs: a reversal and its record must come to zero.
-            original = prices.of_record(self._db, origin.replaces or 0)
-            return None if original is None else reversed_price(original.price)
-        row = origin.started_transaction
-        read = readings_of or partial(readings.of_transaction, self._db)
-        return self._tariffs.tariffs().price(
-            record, lambda: [] if row is None else read(row), self._zone
+        original, row, db = origin.replaces or 0, origin.started_transaction, self._db
+        read = readings_of or partial(readings.of_transaction, db)
+
+        def original_price() -> Price | None:
+            priced = prices.of_record(db, original)
+            return None if priced is None else priced.price
+
+        return entry_price(
+            self._tariffs.tariffs(),
+            origin.entry,
+            record,
+            original_price,
+            lambda: [] if row is None else read(row),
+            self._zone,
         )
 
 
 def posting(db: Database, settings: Settings) -> Posting:
     """Return the posting of a process that is not a server, with its own tariffs.json."""
     return Posting(db, settings.zone, TariffsFile(settings.tariffs_file))
+
+
+def apply_tariffs(books: Books, months: Sequence[Month]) -> int:
+    """Set the provisional prices of these months for ever, and return their number.
+
+    A month that is closed by now is left out. The files of the records are written again.
+    """
+    count, names = 0, frozenset(month.name for month in months)
+    with books.db.writing(keys=Keys(months=names)):
+        for month in months:
+            if not closings.is_closed(books.db, month.name):
+                count += set_prices(books.provisional_prices(month.name), now_ms())
+    write_files(books.db, books.settings)
+    return count
+
+
+def set_prices(provisional: ProvisionalPrices, priced_ms: int) -> int:
+    """Write the provisional prices of an open month, and return their number.
+
+    The caller is in a write transaction. It writes the files of these records again.
+    """
+    priced = []
+    for stored, price in provisional.each():
+        prices.record(provisional.db, stored.number, price, priced_ms)
+        priced.append(stored.number)
+    records.unmark_exported(provisional.db, priced)
+    return len(priced)
 
 
 def open_ms(db: Database, moment_ms: int, zone: ZoneInfo) -> int:

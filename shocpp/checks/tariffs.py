@@ -1,19 +1,20 @@
 """The command `shocpp tariffs check`: the prices of each account by date, and missing prices."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import NamedTuple
 
 from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
 from shocpp.configuration.tags import owners
-from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
-from shocpp.language.month import Month
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.periods import Period
 from shocpp.ledger.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
-from shocpp.reports.month import price_unpriced
+from shocpp.reports.month import Books
+from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import prices, transactions
 from shocpp.store.books.prices import Unpriced
@@ -35,9 +36,9 @@ class AccountTariff(NamedTuple):
 
 
 class TariffsReport(NamedTuple):
-    """The prices in force, the records without a price, and the findings, the worst first.
+    """The prices in force, the records that have none, and the findings, the worst first.
 
-    `flat_prices` are microeuro per kWh by year.
+    `flat_prices` are microeuro per kWh by year. `unpriced` are records without a provisional price.
     """
 
     flat_prices: dict[int, int]
@@ -47,28 +48,25 @@ class TariffsReport(NamedTuple):
 
 
 def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsReport:
-    """Return the prices of all accounts of tags.json and the database, with their findings.
-
-    Records without a price get one first, if the tariffs have one by now. Raises FileNotFoundError
-    if there is no tariffs.json.
-    """
+    """Return the prices of all accounts of tags.json and the database, with their findings."""
     findings: list[Finding] = []
     tariffs, names = NO_TARIFFS, _names(db, settings, findings)
-    # Set missing prices first: the report lists only records that stay without one.
-    for row in prices.unpriced_by_month(db):
-        price_unpriced(db, settings, Month.parse(row.month))
-    unpriced = prices.unpriced_by_month(db)
+    without_price, books = prices.unpriced_by_month(db), Books(db, settings)
     try:
-        tariffs = load_tariffs(settings.tariffs_file)
+        tariffs = books.tariffs
     except ConfigError as error:
         findings.append(Finding(WRONG, str(error)))
     else:
         findings += _check_accounts(tariffs, names, today)
         findings += _check_unknown_accounts(tariffs, names, settings)
-    findings += _check_unpriced(tariffs, unpriced)
+        without_price, provisional = _divided(books, without_price)
+        findings += _check_provisional(provisional)
+    findings += _check_unpriced(tariffs, without_price)
     findings = by_importance(findings)
     accounts = [_account_tariff(tariffs, name) for name in names]
-    return TariffsReport(dict(sorted(tariffs.flat_prices.items())), accounts, unpriced, findings)
+    return TariffsReport(
+        dict(sorted(tariffs.flat_prices.items())), accounts, without_price, findings
+    )
 
 
 def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[str]:
@@ -130,12 +128,57 @@ def _check_unknown_accounts(
         )
 
 
+def _divided(books: Books, unpriced: Iterable[Unpriced]) -> tuple[list[Unpriced], list[Unpriced]]:
+    """Return the records without any price, and those that have a provisional one."""
+    without_price: list[Unpriced] = []
+    provisional: list[Unpriced] = []
+    for (name, is_closed), rows in groupby(unpriced, key=_month_of):
+        # Records of a closed month get no price any more.
+        if is_closed:
+            without_price += rows
+            continue
+        records, energies_wh = _provisional(books.provisional_prices(name))
+        for row in rows:
+            count, wh = records[row.account], energies_wh[row.account]
+            if count:
+                provisional.append(row._replace(records=count, wh=wh))
+            if count < row.records:
+                without_price.append(row._replace(records=row.records - count, wh=row.wh - wh))
+    return without_price, provisional
+
+
+def _month_of(row: Unpriced) -> tuple[str, bool]:
+    return row.month, row.is_closed
+
+
+def _provisional(provisional: ProvisionalPrices) -> tuple[Counter[str], Counter[str]]:
+    """Return count and Wh of the records with a provisional price, by account.
+
+    As in `unpriced_by_month`, reversals and records without energy do not count.
+    """
+    records: Counter[str] = Counter()
+    energies_wh: Counter[str] = Counter()
+    for stored, _ in provisional.each():
+        if stored.origin.entry != "reversal" and stored.record.consumed_wh:
+            records[stored.record.account] += 1
+            energies_wh[stored.record.account] += stored.record.consumed_wh
+    return records, energies_wh
+
+
+def _check_provisional(provisional: Iterable[Unpriced]) -> Iterator[Finding]:
+    """Find records that get the price of their tariff for ever later."""
+    for month, account, records, wh, _ in provisional:
+        yield Finding(
+            NOTE,
+            f"{_records_text(month, account, records, wh)} with a provisional price; the closing "
+            "of the month sets it, and so does: shocpp tariffs apply",
+        )
+
+
 def _check_unpriced(tariffs: Tariffs, unpriced: Iterable[Unpriced]) -> Iterator[Finding]:
     """Find records without a price."""
     for month, account, records, wh, is_closed in unpriced:
-        unpriced_records = (
-            f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"
-        )
+        unpriced_records = _records_text(month, account, records, wh)
         if is_closed:
             yield Finding(
                 NOTE, f"{unpriced_records} without a price; the month is closed, so it stays so"
@@ -147,3 +190,7 @@ def _check_unpriced(tariffs: Tariffs, unpriced: Iterable[Unpriced]) -> Iterator[
                 f"{unpriced_records} without a price; give {account} a tariff that holds in all "
                 "that time",
             )
+
+
+def _records_text(month: str, account: str, records: int, wh: int) -> str:
+    return f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"

@@ -57,8 +57,9 @@ booked; a later change of this file does not change it.
 
 An account with a tariff of its own never pays by `*`, not even on days without a tariff. The
 account `unassigned` has no price. If some energy of a record flowed on a day without a tariff, the
-record has no price. The same holds for a `flat` tariff in a year without a flat price. The record
-gets its price when the file has one; `shocpp tariffs check` lists such records.
+record has no price. The same holds for a `flat` tariff in a year without a flat price.
+`shocpp tariffs check` lists such records. When the file has their price, statements of their open
+month print it; `shocpp tariffs apply` sets it for ever, and so does the closing of the month.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -127,6 +128,12 @@ class Price(NamedTuple):
     parts: tuple[PricePart, ...]
     note: str | None
 
+    @property
+    def microeuro_per_kwh(self) -> int | None:
+        """Return the price of a kWh, or None if the parts have several."""
+        prices = {part.microeuro_per_kwh for part in self.parts}
+        return prices.pop() if len(prices) == 1 else None
+
 
 class _Share(NamedTuple):
     """Energy at one price, before it is rounded to cents."""
@@ -160,7 +167,7 @@ class Tariffs(NamedTuple):
 
         It has none if it is under review or unassigned, or if a part of its energy has no price.
         `readings` returns the transaction's meter values. It is called only if the price changes
-        between start and stop. A reversal has the price of its original: see `reversed_price`.
+        between start and stop. The record is no reversal and no dismissal: see `entry_price`.
         """
         if record.account_index == UNASSIGNED_INDEX or record.review is not None:
             return None
@@ -216,6 +223,28 @@ class Tariffs(NamedTuple):
 
 
 NO_TARIFFS = Tariffs({}, {})
+
+
+def entry_price(
+    tariffs: Tariffs,
+    entry: str,
+    record: Record,
+    original: Callable[[], Price | None],
+    readings: Callable[[], Iterable[Reading]],
+    zone: tzinfo,
+) -> Price | None:
+    """Return the price of an entry of the books, or None if it has none.
+
+    `entry` is record, reversal, replacement or dismissal. `original` returns the price of the
+    record that a reversal is about; `readings` is that of `Tariffs.price`.
+    """
+    if entry == "dismissal":
+        return None
+    if entry == "reversal":
+        # Not by the present tariffs: a reversal and its record must come to zero.
+        price = original()
+        return None if price is None else reversed_price(price)
+    return tariffs.price(record, readings, zone)
 
 
 def reversed_price(price: Price) -> Price:

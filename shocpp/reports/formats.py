@@ -10,11 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from shocpp.reports.month import (
-    decided_or_late_rows,
-    rows_of_statement,
-    seed_rows_of_statement,
-)
+from shocpp.reports.month import Books
 from shocpp.reports.statement import Statement
 from shocpp.reports.year import (
     Year,
@@ -23,8 +19,6 @@ from shocpp.reports.year import (
     json_of_year,
     text_of_year,
 )
-from shocpp.settings import Settings
-from shocpp.store.database import Database
 
 # An account may have any name: `../../etc/passwd` must not lead out of the folder.
 _UNFIT_FOR_FILE_NAME = re.compile(r"[^\w.-]+")
@@ -34,48 +28,48 @@ class Format(NamedTuple):
     """A format of a statement.
 
     `suffix` is that of its files, with the dot. `chunks` yields the statement in chunks; its
-    arguments are the database, the statement and the language.
+    arguments are the books, the statement and the language.
     """
 
     suffix: str
     media_type: str
-    chunks: Callable[[Database, Statement, str], Iterable[str | bytes]]
+    chunks: Callable[[Books, Statement, str], Iterable[str | bytes]]
 
 
 # The functions below have the arguments of `Format.chunks`, also where they need no language.
 
 
-def _text(db: Database, statement: Statement, language: str) -> Iterable[str]:
+def _text(books: Books, statement: Statement, language: str) -> Iterable[str]:
     from shocpp.reports.text_format import text_of
 
-    rows = seed_rows_of_statement(db, statement)
-    return text_of(statement, decided_or_late_rows(db, statement), rows, language)
+    decided_or_late = list(books.rows(statement, decided_or_late=True))
+    return text_of(statement, decided_or_late, books.seed_rows(statement), language)
 
 
-def _csv(db: Database, statement: Statement, language: str) -> Iterable[str]:
+def _csv(books: Books, statement: Statement, language: str) -> Iterable[str]:
     from shocpp.reports.csv_format import csv_of
 
-    return csv_of(statement, rows_of_statement(db, statement), language)
+    return csv_of(statement, books.rows(statement), language)
 
 
-def _csv_machine(db: Database, statement: Statement, _language: str) -> Iterable[str]:
+def _csv_machine(books: Books, statement: Statement, _language: str) -> Iterable[str]:
     from shocpp.reports.csv_format import csv_machine_of
 
-    return csv_machine_of(statement, rows_of_statement(db, statement))
+    return csv_machine_of(statement, books.rows(statement))
 
 
-def _json(db: Database, statement: Statement, _language: str) -> Iterable[str]:
+def _json(books: Books, statement: Statement, _language: str) -> Iterable[str]:
     from shocpp.reports.json_format import json_of
 
-    return json_of(statement, rows_of_statement(db, statement))
+    return json_of(statement, books.rows(statement))
 
 
-def _pdf(db: Database, statement: Statement, language: str) -> Iterable[bytes]:
+def _pdf(books: Books, statement: Statement, language: str) -> Iterable[bytes]:
     from shocpp.reports.pdf.document import pdf_of
 
     # A PDF is of one account; callers reduce the statement with `of_account` first.
     (sums,) = statement.accounts
-    return [pdf_of(statement, sums, rows_of_statement(db, statement), language)]
+    return [pdf_of(statement, sums, books.rows(statement), language)]
 
 
 FORMATS = {
@@ -90,9 +84,9 @@ FORMATS = {
 """Every format by its name; a PDF needs a statement of one account (`month.of_account`)."""
 
 
-def chunks(db: Database, statement: Statement, format_name: str, language: str) -> Iterator[bytes]:
+def chunks(books: Books, statement: Statement, format_name: str, language: str) -> Iterator[bytes]:
     """Yield a month's statement in a format of FORMATS, in chunks."""
-    for chunk in FORMATS[format_name].chunks(db, statement, language):
+    for chunk in FORMATS[format_name].chunks(books, statement, language):
         yield chunk.encode() if isinstance(chunk, str) else chunk
 
 
@@ -155,14 +149,14 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def write_text_file(db: Database, settings: Settings, statement: Statement) -> None:
+def write_text_file(books: Books, statement: Statement) -> None:
     """Write a month's statement as text into the folder of its record files.
 
     A month has that folder if it has records or is closed; else nothing is written.
     Raises OSError.
     """
     month = statement.period
-    folder = settings.accounting_folder / month.slashed
+    folder = books.settings.accounting_folder / month.slashed
     if folder.is_dir():
-        text = chunks(db, statement, "text", settings.language)
+        text = chunks(books, statement, "text", books.settings.language)
         write(folder / f"00_abrechnung_{month.name.replace('-', '_')}.txt", text)

@@ -1,18 +1,15 @@
 """The statement of a month: read from the snapshot of a closed month, or made from the books.
 
-Before the statement of an open month is made, records without a price get one, if a tariff covers
-them by now. Such a price is fixed from then on, like any other.
+The records of an open month may have no price in the books although a tariff covers them by now.
+Its statement prints their provisional prices.
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from shocpp import __version__
-
-# Reports use no other service. These two imports are the listed exception: they set missing prices.
-from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import Allowlist, load_allowlist_or_none
 from shocpp.configuration.operator import OperatorFile, load_operator
@@ -24,6 +21,7 @@ from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
 from shocpp.reports.snapshot import VERSION, from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.settings import Settings
@@ -32,74 +30,105 @@ from shocpp.store.books.closings import Closing
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import Consumption, SeedRow, StatementRow
 from shocpp.store.database import Database
-from shocpp.store.keys import Keys
 from shocpp.store.views import rows_of
 
 
 class Configuration(NamedTuple):
-    """The contents of conf/ that a statement needs, and the time zone of its month."""
+    """The contents of conf/ that a statement needs."""
 
-    accounts: Accounts
     tariffs: Tariffs
+    accounts: Accounts
     operator: OperatorFile
     allowlist: Allowlist
-    zone: ZoneInfo
 
 
-def month_statement(db: Database, settings: Settings, month: Month) -> Statement:
+class Books:
+    """The records of one database and the prices in force, for one or more statements.
+
+    The files of conf/ are read once, and only if an open month needs them. Nothing is written.
+    """
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self.db = db
+        self.settings = settings
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of the months; raises ConfigError if it is unknown."""
+        return self.settings.zone
+
+    @cached_property
+    def tariffs(self) -> Tariffs:
+        """Return the prices of tariffs.json, which may be missing; raises ConfigError."""
+        try:
+            return load_tariffs(self.settings.tariffs_file)
+        except FileNotFoundError:
+            return NO_TARIFFS
+
+    @cached_property
+    def configuration(self) -> Configuration:
+        """Return the configuration; tags.json and tariffs.json may be missing.
+
+        Raises ConfigError if a file cannot be read.
+        """
+        settings = self.settings
+        try:
+            accounts = load_accounts(settings.tags_file, transactions.account_names(self.db))
+        except FileNotFoundError:
+            accounts = NO_ACCOUNTS
+        return Configuration(
+            self.tariffs,
+            accounts,
+            load_operator(settings.operator_file),
+            load_allowlist_or_none(settings.charge_points_file),
+        )
+
+    def provisional_prices(self, month: str) -> ProvisionalPrices:
+        """Return the prices of the records of an open month (YYYY-MM) that have none yet."""
+        # Without any tariff nothing is read.
+        names = prices.unpriced_accounts(self.db, month) if self.tariffs.by_account else []
+        accounts = tuple(filter(self.tariffs.periods, names))
+        return ProvisionalPrices(self.db, self.tariffs, self.zone, month, accounts)
+
+    def rows(
+        self, statement: Statement, *, decided_or_late: bool = False
+    ) -> Iterator[StatementRow]:
+        """Yield the records of a statement, in the order of their times.
+
+        `decided_or_late` restricts them to decisions of a human, and to records that came late.
+        """
+        month, price_of = statement.period.name, None
+        # Records of a closed month get no price any more.
+        if statement.closed is None:
+            provisional = self.provisional_prices(month)
+            price_of = provisional.of_record if provisional.accounts else None
+        return statement_records.of_month(
+            self.db, month, statement.only, price_of, decided_or_late=decided_or_late
+        )
+
+    def seed_rows(self, statement: Statement) -> Iterator[SeedRow]:
+        """Return the records of a statement that have energy, with the fields of the seed."""
+        return statement_records.seed_rows(self.db, statement.period.name, statement.only)
+
+
+def month_statement(books: Books, month: Month) -> Statement:
     """Return the statement of a month for all accounts.
 
-    It sets missing prices of an open month first. Raises ConfigError if a file in conf/ cannot be
-    read.
+    Raises ConfigError if a file in conf/ cannot be read.
     """
-    closing = closings.of_month(db, month.name)
-    if closing is not None:
-        return closed_statement(closing)
-    price_unpriced(db, settings, month)
-    return draft(db, settings, month)
+    closing = closings.of_month(books.db, month.name)
+    return draft(books, month) if closing is None else closed_statement(closing)
 
 
-def rows_of_statement(db: Database, statement: Statement) -> Iterator[StatementRow]:
-    """Yield the records of a statement, in the order of their times."""
-    return statement_records.of_month(db, statement.period.name, statement.only)
-
-
-def seed_rows_of_statement(db: Database, statement: Statement) -> Iterator[SeedRow]:
-    """Yield the records of a statement that have energy, with the fields of the seed."""
-    return statement_records.seed_rows(db, statement.period.name, statement.only)
-
-
-def decided_or_late_rows(db: Database, statement: Statement) -> list[StatementRow]:
-    """Return the records of a statement that are decisions of a human, or that came late."""
-    month = statement.period.name
-    return list(statement_records.of_month(db, month, statement.only, decided_or_late=True))
-
-
-def price_unpriced(db: Database, settings: Settings, month: Month) -> None:
-    """Set the price of records that had no tariff when they were booked and have one now."""
-    name, books = month.name, posting(db, settings)
-    if books.accounts_to_price(name):
-        with db.writing(keys=Keys(months=frozenset({name}))):
-            # Another process may have closed the month since the caller looked.
-            if not closings.is_closed(db, name):
-                books.price_unpriced(name, now_ms())
-        # A record's file has its price, so it is written again.
-        write_files(db, settings)
-
-
-def month_sums(
-    db: Database, settings: Settings, month: Month
-) -> tuple[tuple[Sums, ...], int | None]:
+def month_sums(books: Books, month: Month) -> tuple[tuple[Sums, ...], int | None]:
     """Return the sums of the accounts in a month, and the number of its closing.
 
-    The number is None while the month is open; missing prices are set first, as by
-    `month_statement`.
+    The number is None while the month is open.
     """
-    closing = closings.of_month(db, month.name)
-    if closing is not None:
-        return closed_statement(closing).accounts, closing.number
-    price_unpriced(db, settings, month)
-    return _accounts(db, _configuration(db, settings), month), None
+    closing = closings.of_month(books.db, month.name)
+    if closing is None:
+        return _accounts(books, month), None
+    return closed_statement(closing).accounts, closing.number
 
 
 def closed_statement(closing: Closing) -> Statement:
@@ -111,12 +140,12 @@ def closed_statement(closing: Closing) -> Statement:
     return from_snapshot(closing.content)._replace(closed=link)
 
 
-def draft(db: Database, settings: Settings, month: Month) -> Statement:
+def draft(books: Books, month: Month) -> Statement:
     """Return the statement of an open month from the present state of the books.
 
     It is also the statement that `close` makes a snapshot of. It only reads.
     """
-    name, conf = month.name, _configuration(db, settings)
+    db, conf, name = books.db, books.configuration, month.name
     month_audit = audit.MonthAudit(db, month)
     audited = month_audit.charge_points()
     # The query for gaps costs as much as the audit itself.
@@ -131,17 +160,17 @@ def draft(db: Database, settings: Settings, month: Month) -> Statement:
         year=month.year,
         month=month.number,
         only=None,
-        zone_name=settings.zone_name,
+        zone_name=books.settings.zone_name,
         # Time and version become part of the snapshot: reprints of a closed month keep those of its
         # closing, also in a newer program.
         created_at=format_timestamp(now_ms()),
         version=__version__,
         operator=conf.operator.operator,
         closed=None,
-        accounts=_accounts(db, conf, month),
+        accounts=_accounts(books, month),
         unassigned_wh=statement_records.unassigned_wh(db, name),
         under_review=tuple(statement_records.under_review(db, name)),
-        unfinished=_unfinished(db, settings, month),
+        unfinished=_unfinished(books, month),
         audited=tuple(audited),
         gaps=tuple(gaps),
         imported_wh=tuple(statement_records.imported_wh(db, name)),
@@ -151,42 +180,37 @@ def draft(db: Database, settings: Settings, month: Month) -> Statement:
     )
 
 
-def _configuration(db: Database, settings: Settings) -> Configuration:
-    """Return the configuration; tags.json and tariffs.json may be missing."""
-    try:
-        accounts = load_accounts(settings.tags_file, transactions.account_names(db))
-    except FileNotFoundError:
-        accounts = NO_ACCOUNTS
-    try:
-        tariffs = load_tariffs(settings.tariffs_file)
-    except FileNotFoundError:
-        tariffs = NO_TARIFFS
-    return Configuration(
-        accounts,
-        tariffs,
-        load_operator(settings.operator_file),
-        load_allowlist_or_none(settings.charge_points_file),
-        settings.zone,
-    )
-
-
-def _accounts(db: Database, conf: Configuration, month: Month) -> tuple[Sums, ...]:
+def _accounts(books: Books, month: Month) -> tuple[Sums, ...]:
     """Return the sums of each account that has charged or that tags.json has, by name."""
-    consumed = {row.account: row for row in statement_records.consumption(db, month.name)}
+    db, conf, period = books.db, books.configuration, month.name
+    provisional = books.provisional_prices(period)
+    consumed = {row.account: row for row in statement_records.consumption(db, period)}
     for index, account in conf.accounts.by_index.items():
         nothing = Consumption(account.name, index, 0, 0, None, 0)
         consumed.setdefault(account.name, nothing)
-    used = prices.used(db, month.name)
+    used = prices.used(db, period)
+    sums = provisional.by_account() if provisional.accounts else {}
+    # A server may have booked for another account since the first query.
+    for name in sums.keys() & consumed.keys():
+        consumed[name] = _with_provisional(consumed[name], sums[name])
+        used[name] = merged(used.get(name, ()), sums[name].prices)
+    fees: dict[str, tuple[Fee, ...]] = {}
     # A month of the future costs no base fee yet.
-    has_begun = month <= Month.of_moment(now_ms(), conf.zone)
+    if month <= Month.of_moment(now_ms(), books.zone):
+        first, last = month.first_day, month.last_day
+        fees = {name: conf.tariffs.fees(name, first, last) for name in consumed}
     return tuple(
-        _sums(
-            consumed[name],
-            used.get(name, ()),
-            conf.tariffs.fees(name, month.first_day, month.last_day) if has_begun else (),
-        )
+        _sums(row, used.get(name, ()), fees.get(name, ()))
         # The seed's statement is in the order of names.
-        for name in sorted(consumed)
+        for name, row in sorted(consumed.items())
+    )
+
+
+def _with_provisional(row: Consumption, provisional: ProvisionalSums) -> Consumption:
+    """Return the consumption of an account with the amounts of its provisional prices."""
+    return row._replace(
+        amount_ct=(row.amount_ct or 0) + provisional.amount_ct,
+        unpriced_wh=row.unpriced_wh - provisional.wh,
     )
 
 
@@ -210,13 +234,13 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
     )
 
 
-def _unfinished(db: Database, settings: Settings, month: Month) -> tuple[Unfinished, ...]:
+def _unfinished(books: Books, month: Month) -> tuple[Unfinished, ...]:
     """Return the transactions that started before the month's end and have no stop."""
     # Timestamps of one format sort as texts in the order of their times.
-    end = format_timestamp(int(month.end(settings.zone).timestamp() * 1000))
+    end = format_timestamp(int(month.end(books.zone).timestamp() * 1000))
     return tuple(
         Unfinished(**{field: row[field] for field in Unfinished._fields})
-        for row in rows_of(db, "open_transactions")
+        for row in rows_of(books.db, "open_transactions")
         if row["started_at"] < end
     )
 

@@ -16,12 +16,10 @@ from shocpp.language.figures import euro, kwh
 from shocpp.language.month import Month, months_of
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
-from shocpp.reports.month import month_sums
+from shocpp.reports.month import Books, month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.text_format import WIDTH
-from shocpp.settings import Settings
 from shocpp.store.books import closings, statement_records
-from shocpp.store.database import Database
 
 
 class Line(NamedTuple):
@@ -60,20 +58,20 @@ class Year(NamedTuple):
     operator: Operator
 
 
-def year_statement(db: Database, settings: Settings, year: int, only: str | None = None) -> Year:
+def year_statement(books: Books, year: int, only: str | None = None) -> Year:
     """Return the statement of a year, for all accounts or `only` one.
 
     It has the months from the first one in the books to the present one, and closed months.
-    It sets missing prices of open months first. Raises UsageError if no month has the account.
+    Raises UsageError if no month has the account.
     """
     lines: list[Line] = []
-    now = now_ms()
+    db, settings, now = books.db, books.settings, now_ms()
     first, last = statement_records.first_month(db), Month.of_moment(now, settings.zone)
     for month in months_of(year):
         # A month before the first record may be closed, too: its base fees count.
         if closings.is_closed(db, month.name) or (first is not None and first <= month <= last):
             # Months are added, not computed again: a closed month keeps prices and rounding.
-            accounts, closed = month_sums(db, settings, month)
+            accounts, closed = month_sums(books, month)
             lines += [_line(month, sums, closed) for sums in accounts]
     chosen = tuple(
         line for line in sorted(lines, key=_account_and_month) if only in (None, line.account)

@@ -96,7 +96,7 @@ def _create(path: Path, now_ms: int) -> None:
         ) from None
     try:
         database = connect(new)
-        with database.writing():
+        with database.writing(keys=EVERYTHING):
             database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         # One fsync at the end instead of forty: nobody opens the file before its rename. It is set
         # after the first transaction, which sets FULL.

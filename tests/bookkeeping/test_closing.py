@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from shocpp.bookkeeping.posting import posting
+from shocpp.bookkeeping.posting import set_prices
 from shocpp.bookkeeping.record_files import write_files
+from shocpp.reports.month import Books
 from shocpp.store.books import records
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING
@@ -217,20 +218,20 @@ def test_nothing_comes_into_a_closed_month_whoever_writes(migrated_home: Home) -
         change(migrated_home, "INSERT INTO price VALUES (1, 0, 0, NULL, NULL)")
 
 
-def test_a_late_tariff_sets_the_price_once_when_the_statement_is_printed(
-    migrated_home: Home,
-) -> None:
-    """The record's file holds the price from then on."""
+def test_the_closing_sets_the_price_of_a_late_tariff(migrated_home: Home) -> None:
+    """Until then, statements follow the file; from then on, the record's file holds the price."""
     charge(migrated_home, 1_000_000, 1_010_000)
+    price(migrated_home, 30)
+    assert ";3,00;" in statements(migrated_home)["csv"]
+    price(migrated_home, 40)
+    assert ";4,00;" in statements(migrated_home)["csv"]
     (file,) = migrated_home.record_files()
     assert json.loads(file.read_text())["price"] is None
-    price(migrated_home, 30)
-    before = statements(migrated_home)["csv"]
-    assert ";3,00;" in before
-    price(migrated_home, 40)
-    assert statements(migrated_home)["csv"] == before
+    close(migrated_home)
+    price(migrated_home, 50)
+    assert ";4,00;" in statements(migrated_home)["csv"]
     (file,) = migrated_home.record_files()
-    assert json.loads(file.read_text())["price"]["amount_ct"] == 300
+    assert json.loads(file.read_text())["price"]["amount_ct"] == 400
 
 
 @pytest.mark.parametrize(
@@ -519,9 +520,9 @@ def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(
     change(migrated_home, "UPDATE accounting_record SET exported_ms = NULL")
     price(migrated_home, 30)
     with open_database(migrated_home.database) as db:
-        waiting = records.unexported(db, 9)
+        waiting, books = records.unexported(db, 9), Books(db, migrated_home.settings)
         with db.writing(keys=EVERYTHING):
-            posting(db, migrated_home.settings).price_unpriced("2026-10", 1_790_000_000_000)
+            set_prices(books.provisional_prices("2026-10"), 1_790_000_000_000)
         with db.writing(keys=EVERYTHING):
             records.mark_exported(db, waiting, 1_790_000_000_000)
         write_files(db, migrated_home.settings)

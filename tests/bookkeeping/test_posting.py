@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posted, location_in, open_ms
+from shocpp.bookkeeping.posting import Posted, apply_tariffs, location_in, open_ms
 from shocpp.language.month import Month
 from shocpp.ledger.booking import Record
 from shocpp.store.books.records import Origin, stored
@@ -101,7 +101,7 @@ def test_a_record_of_a_closed_month_goes_into_the_open_one_at_its_own_price(
     office: Office,
 ) -> None:
     office.later(24 * 40)
-    close(office.db, office.settings, Month(2023, 9), "anna")
+    close(office.open_books(), Month(2023, 9), "anna")
     posted = post(office, record(), "a stop")
     assert posted.place.month == "2023-10"
     assert posted.record.billed_ms == office.now_ms
@@ -138,10 +138,8 @@ def test_an_unpriced_record_gets_its_price_and_a_new_file_later(office: Office) 
     post(office, record("2023-10-01 00:00"), "in October")
     assert [file["price"] for file in office.files()] == [None] * 4
     office.price({"account": "family-y", "valid_from": "2023-01-01", "ct_per_kwh": 30})
-    posting = office.posting(office.db)
-    with office.db.writing(keys=EVERYTHING):
-        posting.price_unpriced("2023-09", office.now_ms)
-        posting.price_unpriced("2023-09", office.now_ms)
+    september = [Month(2023, 9)]
+    assert [apply_tariffs(office.open_books(), september) for _ in range(2)] == [1, 0]
     assert amounts(office) == [30, None, None, None]
     prices = [file["price"] for file in office.files()]
     assert [price and price["amount_ct"] for price in prices] == [30, None, None, None]
@@ -172,9 +170,9 @@ def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:
 def test_the_open_month_is_this_one_or_the_next_that_is_not_closed(office: Office) -> None:
     now_ms = ms("2023-11-30 18:30")
     assert open_ms(office.db, now_ms, BERLIN) == now_ms
-    close(office.db, office.settings, Month(2023, 11), "anna")
+    close(office.open_books(), Month(2023, 11), "anna")
     assert open_ms(office.db, now_ms, BERLIN) == ms("2023-12-01 18:30")
-    close(office.db, office.settings, Month(2023, 12), "anna")
+    close(office.open_books(), Month(2023, 12), "anna")
     assert open_ms(office.db, now_ms, BERLIN) == ms("2024-01-01 18:30")
 
 

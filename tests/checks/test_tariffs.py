@@ -133,16 +133,20 @@ def test_a_record_without_a_price_is_wrong(books: Home) -> None:
     assert "unassigned" not in ended.stdout
 
 
-def test_a_record_older_than_its_tariff_gets_its_price(books: Home) -> None:
-    """Printing the statement does the same."""
+def test_a_record_older_than_its_tariff_has_a_provisional_price(books: Home) -> None:
     books.run("shocpp-backend", "-c", "garage", stdin=DAY)
     save(books, Y | {"valid_from": "2027-01-01"}, X, y2026=34)
     (unpriced,) = report(books).unpriced
     assert unpriced == ("2026-10", "family-y", 1, 4_000, False)
     save(books, Y, X, y2026=34)
     assert report(books).unpriced == []
-    assert report(books).findings == []
-    assert books.query("SELECT count(*) FROM price") == [(1,)]
+    (finding,) = report(books).findings
+    assert finding.level == NOTE
+    assert finding.sentence == (
+        "1 record of family-y in 2026-10 (4000 Wh) with a provisional price; the closing of the "
+        "month sets it, and so does: shocpp tariffs apply"
+    )
+    assert books.query("SELECT count(*) FROM price") == [(0,)]
 
 
 def test_a_record_of_an_account_without_any_tariff_is_a_note(books: Home) -> None:

@@ -22,6 +22,7 @@ from shocpp.ledger.tariffs import (
     Price,
     PricePart,
     Tariffs,
+    entry_price,
     reversed_price,
 )
 from shocpp.ocpp.facts import Reading
@@ -316,6 +317,35 @@ def test_a_reversal_subtracts_the_exact_price_of_the_record() -> None:
     assert parts_of(taken) == [(rate, -wh, -ct) for rate, wh, ct in parts_of(price)]
     assert taken.amount_ct == -price.amount_ct
     assert reversed_price(taken) == price
+
+
+def test_an_entry_has_the_price_of_its_kind() -> None:
+    """Only a record and its replacement have the price of the tariffs."""
+    known = tariffs(Y)
+    charged = record(10_000, "2026-06-01T10:00", "2026-06-01T11:00")
+    price = known.price(charged, never, BERLIN)
+    assert price is not None
+    other = price._replace(amount_ct=99)
+
+    def of(entry: str, original: Price | None) -> Price | None:
+        return entry_price(known, entry, charged, lambda: original, never, BERLIN)
+
+    assert of("record", other) == of("replacement", other) == price
+    assert of("reversal", other) == reversed_price(other)
+    assert of("reversal", None) is None
+    assert of("dismissal", other) is None
+
+
+def test_a_price_of_several_parts_has_a_price_of_a_kwh_if_they_agree() -> None:
+    charged = record(10_000, "2026-06-30T21:00", "2026-06-30T23:00")
+    of_one, of_two = (
+        tariffs(Y, Y | {"valid_from": "2026-07-01", "ct_per_kwh": ct}).price(charged, none, BERLIN)
+        for ct in (31.27, 30)
+    )
+    assert of_one is not None
+    assert of_two is not None
+    assert len(of_one.parts) == len(of_two.parts) == 2
+    assert (of_one.microeuro_per_kwh, of_two.microeuro_per_kwh) == (312_700, None)
 
 
 # --- base fees ---

@@ -16,7 +16,7 @@ from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.clock import now_ms
 from shocpp.language.month import Month
 from shocpp.reports import formats
-from shocpp.reports.month import month_statement, of_account
+from shocpp.reports.month import Books, month_statement, of_account
 from shocpp.store.database import open_database
 from tests.released.make import FOLDER, PRINTED
 from tests.reports.test_golden import output_of, say, stop
@@ -64,12 +64,13 @@ def printed(home: Home, release: Path) -> dict[str, bytes]:
     printed = {}
     with open_database(home.database) as db:
         for month in (folder.name for folder in (release / "printed").iterdir()):
-            whole = month_statement(db, home.settings, Month.parse(month))
+            books = Books(db, home.settings)
+            whole = month_statement(books, Month.parse(month))
             each = [of_account(whole, sums.account) for sums in whole.accounts]
             for folder, (name, language) in PRINTED.items():
                 for statement in each if name == "pdf" else (whole, *each):
                     file = f"{month}/{folder}/{formats.file_name(statement, name)}"
-                    printed[file] = b"".join(formats.chunks(db, statement, name, language))
+                    printed[file] = b"".join(formats.chunks(books, statement, name, language))
     return printed
 
 

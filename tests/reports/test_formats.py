@@ -37,7 +37,9 @@ def office(tmp_path: Path) -> Iterator[Office]:
 def september(office: Office, format_name: str, language: str = "de") -> bytes:
     """Return the statement of family-y for September in a format."""
     whole = office.statement()
-    return b"".join(chunks(office.db, of_account(whole, "family-y"), format_name, language))
+    return b"".join(
+        chunks(office.open_books(), of_account(whole, "family-y"), format_name, language)
+    )
 
 
 def test_every_format_prints_the_same_month(office: Office) -> None:
@@ -119,16 +121,16 @@ def test_the_text_is_written_if_there_are_records_or_a_closing(office: Office) -
     office.files()
     settings = office.settings
     for month in (8, 9):
-        statement = month_statement(office.db, settings, Month(2023, month))
-        write_text_file(office.db, settings, statement)
+        statement = month_statement(office.open_books(), Month(2023, month))
+        write_text_file(office.open_books(), statement)
     folder = settings.accounting_folder / "2023"
     (file,) = folder.glob("*/00_abrechnung_*")
     assert file == folder / "09" / "00_abrechnung_2023_09.txt"
     text = file.read_bytes()
-    assert text == b"".join(chunks(office.db, office.statement(), "text", "de"))
-    close(office.db, settings, Month(2023, 8), "anna")
-    statement = month_statement(office.db, settings, Month(2023, 8))
-    write_text_file(office.db, settings, statement)
+    assert text == b"".join(chunks(office.open_books(), office.statement(), "text", "de"))
+    close(office.open_books(), Month(2023, 8), "anna")
+    statement = month_statement(office.open_books(), Month(2023, 8))
+    write_text_file(office.open_books(), statement)
     assert "Abgeschlossen: Glied 1" in (folder / "08" / "00_abrechnung_2023_08.txt").read_text()
 
 

@@ -21,6 +21,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.posting import apply_tariffs
 from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.cli.upkeep import progress
@@ -29,13 +30,13 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
 from shocpp.reports.month import (
-    decided_or_late_rows,
     draft,
     month_sums,
     of_account,
 )
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Statement
+from shocpp.reports.year import year_statement
 from shocpp.store.books.statement_records import StatementRow
 from tests.world.desk import ACCOUNTS, ANNA, Office, charge
 
@@ -77,8 +78,8 @@ def test_an_account_with_records_stays_without_tags_json(office: Office) -> None
     assert [sums.account for sums in office.statement().accounts] == ["family-y"]
 
 
-def test_a_record_without_tariff_gets_its_price_with_the_statement(office: Office) -> None:
-    """The price is set once; unassigned energy never gets one."""
+def test_a_record_without_a_price_is_printed_at_that_of_the_present_tariff(office: Office) -> None:
+    """Its price is not set by that; unassigned energy never gets one."""
     charge(office, 1_000, 2_000)
     charge(office, 2_000, 3_500, "?")
     assert [row.amount_ct for row in office.rows(office.statement())] == [None, None]
@@ -86,8 +87,9 @@ def test_a_record_without_tariff_gets_its_price_with_the_statement(office: Offic
     assert [row.amount_ct for row in office.rows(office.statement())] == [30, None]
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40})
     statement = office.statement()
-    assert [row.amount_ct for row in office.rows(statement)] == [30, None]
+    assert [row.amount_ct for row in office.rows(statement)] == [40, None]
     assert statement.unassigned_wh == 1_500
+    assert office.query("SELECT count(*) FROM price") == [0]
 
 
 def test_a_record_of_the_seed_costs_the_price_of_its_stop(office: Office) -> None:
@@ -120,7 +122,8 @@ def test_a_reversal_takes_back_the_price_that_its_record_got_later(office: Offic
     assert [row.amount_ct for row in office.rows(statement)] == [60, -60, 30]
     (family,) = [sums for sums in statement.accounts if sums.wh]
     assert (family.transactions, family.wh, family.amount_ct) == (1, 1_000, 30)
-    assert [row.entry for row in decided_or_late_rows(office.db, statement)] == [
+    decided = office.open_books().rows(statement, decided_or_late=True)
+    assert [row.entry for row in decided] == [
         "reversal",
         "replacement",
     ]
@@ -213,10 +216,10 @@ def test_month_sums_are_those_of_the_statement(office: Office) -> None:
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
     charge(office, 1_000, 2_000)
     accounts = office.statement().accounts
-    assert month_sums(office.db, office.settings, Month(2023, 9)) == (accounts, None)
-    close(office.db, office.settings, Month(2023, 9), "anna")
+    assert month_sums(office.open_books(), Month(2023, 9)) == (accounts, None)
+    close(office.open_books(), Month(2023, 9), "anna")
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 1})
-    assert month_sums(office.db, office.settings, Month(2023, 9)) == (accounts, 1)
+    assert month_sums(office.open_books(), Month(2023, 9)) == (accounts, 1)
 
 
 # --- any month ---
@@ -520,6 +523,38 @@ def parts_add_up_to_their_records(office: Office) -> None:
     ) == [0]
 
 
+@examples(max_examples=25, deadline=None)
+@given(_lives(), st.integers(0, 2))
+def test_a_provisional_price_is_the_one_that_is_set_later(
+    folder: Path, life: Life, known: int
+) -> None:
+    """Only some of the tariffs are known when the records are booked."""
+    office = Office(Path(tempfile.mkdtemp(dir=folder)), life.zone_name)
+    live(office, life._replace(tariffs=life.tariffs[:known]))
+    office.price(*life.tariffs, flat={"2023": "34.5"})
+    months = months_of(office)
+
+    def printed() -> list[object]:
+        drafts = [office.statement(*month)._replace(created_at="") for month in months]
+        year = year_statement(office.open_books(), 2023)._replace(created_at="")
+        return [year, *(office.printed(statement) for statement in drafts)]
+
+    before = printed()
+    count = sum(
+        sums.records
+        for month in months
+        for sums in office.open_books().provisional_prices(month.name).by_account().values()
+    )
+    for month in months:
+        rows_add_up_to_the_sums(office.statement(*month), office.rows(office.statement(*month)))
+    assert apply_tariffs(office.open_books(), months) == count
+    assert printed() == before
+    for month in months:
+        views_have_the_same_figures(office, office.statement(*month))
+    parts_add_up_to_their_records(office)
+    office.db.close()
+
+
 @examples(max_examples=20, deadline=None)
 @given(_lives(), st.lists(_DECISIONS, min_size=1, max_size=3))
 def test_a_closed_month_prints_the_same_bytes_for_ever(
@@ -530,8 +565,8 @@ def test_a_closed_month_prints_the_same_bytes_for_ever(
     live(office, life)
     closed = months_of(office)
     for month in closed:
-        before = draft(office.db, office.settings, month)
-        done = close(office.db, office.settings, month, "anna", unpriced=True)
+        before = draft(office.open_books(), month)
+        done = close(office.open_books(), month, "anna", unpriced=True)
         frame = office.statement(*month)
         assert frame._replace(closed=None, created_at="") == office.statement(*month)._replace(
             closed=None, created_at=""

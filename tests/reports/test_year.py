@@ -63,7 +63,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 def lines(office: Office, only: str | None = None) -> list[tuple[object, ...]]:
     """Return month, account, Wh, amount to pay and closing of each line of 2023."""
-    year = year_statement(office.db, office.settings, 2023, only)
+    year = year_statement(office.open_books(), 2023, only)
     return [(line.month, line.account, line.wh, line.total_ct, line.closed) for line in year.lines]
 
 
@@ -79,14 +79,14 @@ def test_a_year_has_all_months_since_the_first_record(office: Office) -> None:
         ("2023-11", "family-y", 2_000, 428, None),
         ("2023-12", "family-y", 0, 357, None),
     ]
-    (first, *_) = year_statement(office.db, office.settings, 2023, "family-y").lines
+    (first, *_) = year_statement(office.open_books(), 2023, "family-y").lines
     assert first == Line("2023-09", 2, "family-y", 1, 10_000, 300, 300, 114, 714, None)
 
 
 def test_a_closed_month_counts_as_it_was_closed(office: Office) -> None:
     """So does a month without records, for its base fees. Other prices do not change it."""
-    close(office.db, office.settings, Month(2023, 9), "anna")
-    close(office.db, office.settings, Month(2023, 10), "anna")
+    close(office.open_books(), Month(2023, 9), "anna")
+    close(office.open_books(), Month(2023, 10), "anna")
     office.price()
     assert lines(office, "family-y") == [
         ("2023-09", "family-y", 10_000, 714, 1),
@@ -101,11 +101,11 @@ def test_a_year_of_one_account_is_its_own(office: Office) -> None:
     with pytest.raises(UsageError, match="no account 'x' in 2023; one of: company-x, family-y"):
         lines(office, "x")
     with pytest.raises(UsageError, match="no account 'x' in 2022; one of: none"):
-        year_statement(office.db, office.settings, 2022, "x")
+        year_statement(office.open_books(), 2022, "x")
 
 
 def test_a_year_without_records_is_empty(office: Office) -> None:
-    assert year_statement(office.db, office.settings, 2022).lines == ()
+    assert year_statement(office.open_books(), 2022).lines == ()
     assert "Gesamt :                                       0,000 kWh\n" in "".join(
         text_of_year(year_of(), "de")
     )

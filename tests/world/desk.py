@@ -21,7 +21,7 @@ from shocpp.language.month import Month
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.formats import chunks
-from shocpp.reports.month import month_statement, rows_of_statement
+from shocpp.reports.month import Books, month_statement
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings, read_settings
 from shocpp.store.books.statement_records import StatementRow
@@ -186,17 +186,22 @@ class Office(Desk):
         content = {"tariffs": tariffs, "flat_prices": flat or {}}
         (self.folder / "tariffs.json").write_text(json.dumps(content))
 
+    def open_books(self) -> Books:
+        """Return the books as a command reads them, with the present files of conf/."""
+        return Books(self.db, self.settings)
+
     def statement(self, year: int = 2023, month: int = 9) -> Statement:
         """Return the statement of a month."""
-        return month_statement(self.db, self.settings, Month(year, month))
+        return month_statement(self.open_books(), Month(year, month))
 
     def rows(self, statement: Statement) -> list[StatementRow]:
         """Return the records of a statement."""
-        return list(rows_of_statement(self.db, statement))
+        return list(self.open_books().rows(statement))
 
     def printed(self, statement: Statement) -> dict[str, bytes]:
         """Return a statement in all formats that are texts."""
-        return {name: b"".join(chunks(self.db, statement, name, "de")) for name in FORMATS}
+        books = self.open_books()
+        return {name: b"".join(chunks(books, statement, name, "de")) for name in FORMATS}
 
 
 def charge(office: Office, begin_wh: int, end_wh: int, id_tag: str = "3333") -> None:

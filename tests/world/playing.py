@@ -61,6 +61,7 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.language.month import Month
 from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
+from shocpp.reports import month as month_reports
 from shocpp.reports.formats import chunks
 from shocpp.reports.month import month_statement
 from shocpp.store import calls
@@ -288,8 +289,9 @@ class Play:
 
     def _summary(self, month: Month) -> str:
         with open_database(self._home.database) as db:
-            statement = month_statement(db, self._home.settings, month)
-            text = b"".join(chunks(db, statement, "text", "de")).decode()
+            readable = month_reports.Books(db, self._home.settings)
+            statement = month_statement(readable, month)
+            text = b"".join(chunks(readable, statement, "text", "de")).decode()
         return "\n".join(" ".join(line.split()) for line in text.splitlines())
 
 

@@ -35,15 +35,16 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     """
     from shocpp.bookkeeping.closing import close
     from shocpp.reports.formats import write_text_file
-    from shocpp.reports.month import closed_statement
+    from shocpp.reports.month import Books, closed_statement
 
     settings = read_settings()
     with open_database(settings.database) as db:
         # A month may be larger than memory.
         db.sort_on_disk()
-        closing, notes = close(db, settings, Month(year, month), by, unpriced=unpriced)
+        books = Books(db, settings)
+        closing, notes = close(books, Month(year, month), by, unpriced=unpriced)
         # Made from the snapshot, so that the file has the bytes of every later reprint.
-        write_text_file(db, settings, closed_statement(closing))
+        write_text_file(books, closed_statement(closing))
     click.echo(
         f"{closing.month} is closed: {closing.records} records, link {closing.number}, "
         f"{closing.hash}"

@@ -13,12 +13,13 @@ from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
-from shocpp.settings import LANGUAGES, Settings, read_settings
-from shocpp.store.database import Database, open_database
+from shocpp.settings import LANGUAGES, read_settings
+from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.interfaces.delivery.dispatch import DeliveryOptions
     from shocpp.interfaces.delivery.documents import Document
+    from shocpp.reports.month import Books
     from shocpp.reports.statement import Statement
 
 # A copy of the keys of reports.formats.FORMATS, which would load the reports for every command. A
@@ -83,20 +84,23 @@ def summary(
     Example: shocpp-summary 2026 09 --send
     """
     _require(send or not to, "--to chooses the recipients of --send; use both options")
+    from shocpp.reports.month import Books
+
     settings = read_settings()
     language = lang or settings.language
     with open_database(settings.database) as db:
         # A month may be larger than memory.
         db.sort_on_disk()
+        books = Books(db, settings)
         if whole_year is not None:
             _require(year is None and not send, "--year takes neither a month nor --send")
             _refuse_terminal(format_name, output)
-            content = _year(db, settings, whole_year, account, format_name or "text", language)
+            content = _year(books, whole_year, account, format_name or "text", language)
             _print(content, output)
             return
         if year is None or month is None:
             raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
-        statements = _Statements(db, settings, Month(year, month), language)
+        statements = _Statements(books, Month(year, month), language)
         if send:
             from shocpp.interfaces.delivery.dispatch import DeliveryOptions
 
@@ -125,18 +129,13 @@ def _refuse_terminal(format_name: str | None, output: Path | None) -> None:
 
 
 def _year(
-    db: Database,
-    settings: Settings,
-    year: int,
-    account: str | None,
-    format_name: str,
-    language: str,
+    books: "Books", year: int, account: str | None, format_name: str, language: str
 ) -> Iterable[bytes]:
     """Return the statement of a year in chunks; `account` None is all accounts."""
     from shocpp.reports.formats import chunks_of_year
     from shocpp.reports.year import year_statement
 
-    return chunks_of_year(year_statement(db, settings, year, account), format_name, language)
+    return chunks_of_year(year_statement(books, year, account), format_name, language)
 
 
 def _print(content: Iterable[bytes], output: Path | None) -> None:
@@ -161,13 +160,13 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
 class _Statements:
     """The statements of one month: the one of all accounts, and one of each account."""
 
-    def __init__(self, db: Database, settings: Settings, month: Month, language: str) -> None:
+    def __init__(self, books: "Books", month: Month, language: str) -> None:
         from shocpp.reports.month import month_statement
 
-        self._db = db
-        self._settings = settings
+        self._books = books
+        self._settings = books.settings
         self._language = language
-        self._whole = month_statement(db, settings, month)
+        self._whole = month_statement(books, month)
 
     def print(self, account: str | None, format_name: str, output: Path | None) -> None:
         """Write one statement to a file or to stdout.
@@ -180,9 +179,9 @@ class _Statements:
         if output is not None and output.is_dir():
             output /= file_name(statement, format_name)
         _refuse_terminal(format_name, output)
-        _print(chunks(self._db, statement, format_name, self._language), output)
+        _print(chunks(self._books, statement, format_name, self._language), output)
         if account is None and format_name == "text":
-            write_text_file(self._db, self._settings, self._whole)
+            write_text_file(self._books, self._whole)
 
     def write_all(self, format_name: str, folder: Path | None) -> None:
         """Write a statement for each account into a folder, by default the accounting folder."""
@@ -199,7 +198,7 @@ class _Statements:
             for statement in self._each():
                 write(
                     folder / file_name(statement, format_name),
-                    chunks(self._db, statement, format_name, self._language),
+                    chunks(self._books, statement, format_name, self._language),
                 )
                 advance(1)
         click.echo(one_line(f"{len(self._whole.accounts)} statements are in {folder}"))
@@ -233,7 +232,7 @@ class _Statements:
         from shocpp.interfaces.delivery.documents import Document
         from shocpp.reports.formats import FORMATS, chunks, file_name
 
-        content = b"".join(chunks(self._db, statement, format_name, self._language))
+        content = b"".join(chunks(self._books, statement, format_name, self._language))
         media_type = FORMATS[format_name].media_type
         return Document(file_name(statement, format_name), media_type, content)
 

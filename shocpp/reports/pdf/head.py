@@ -42,7 +42,8 @@ def _period_and_chargers(subject: Subject) -> Iterator[Fact]:
     More than MOST_CHARGERS chargers are described in the foot instead.
     """
     statement, language = subject.statement, subject.language
-    first, last = statement.period.first_day, statement.period.last_day
+    month = statement.period
+    first, last = month.first_day, month.last_day
     period = subject.label("from_to", first=day(first, language), last=day(last, language))
     yield subject.label("period"), [period]
     chargers = statement.chargers

@@ -13,12 +13,11 @@ _PART = (
 
 def record(db: Database, number: int, price: Price, priced_ms: int) -> None:
     """Write the price of the record with this number; a record gets only one."""
-    prices_per_kwh = {part.microeuro_per_kwh for part in price.parts}
     values = {
         "record": number,
         "priced_ms": priced_ms,
         "amount_ct": price.amount_ct,
-        "microeuro_per_kwh": prices_per_kwh.pop() if len(prices_per_kwh) == 1 else None,
+        "microeuro_per_kwh": price.microeuro_per_kwh,
         "note": price.note,
     }
     db.insert("price", values)
@@ -72,13 +71,28 @@ class PriceUsed(NamedTuple):
     vat_bp: int | None
     vat_included: bool
 
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Return the key that the prices of an account are sorted by; equal keys are one price."""
+        # None comes first, as NULL in SQL.
+        vat_bp = -1 if self.vat_bp is None else self.vat_bp
+        kind = self.valid_from, self.basis, self.rate
+        return (*kind, self.microeuro_per_kwh, vat_bp, self.vat_included)
+
+
+_KIND = "account, valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_included"
+"""The columns of `PriceUsed.order`, with the account before them."""
+
 
 def used(db: Database, month: str) -> dict[str, tuple[PriceUsed, ...]]:
-    """Return the prices that the records of a month (YYYY-MM) have, by account."""
+    """Return the prices that the records of a month (YYYY-MM) have, by account.
+
+    They are in the order of `PriceUsed.order`.
+    """
     rows = db.execute(
         "SELECT account, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
         " vat_bp, vat_included FROM prices WHERE month = ?"
-        " GROUP BY account, valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_included",
+        f" GROUP BY {_KIND} ORDER BY {_KIND}",
         (month,),
     )
     prices: dict[str, tuple[PriceUsed, ...]] = {}
@@ -101,25 +115,28 @@ def replace(db: Database, number: int, former_price: RecordPrice | None) -> None
 
 
 # Dismissals have no energy to price, and index 0 is not billed.
-_UNPRICED = (
+UNPRICED = (
     "FROM accounting_record AS record LEFT JOIN price ON price.record = record.id"
-    " WHERE month = ? AND price.record IS NULL AND review IS NULL AND account_index > 0"
+    " WHERE price.record IS NULL AND review IS NULL AND account_index > 0"
     " AND entry <> 'dismissal'"
 )
+"""The records that get a price as soon as a tariff covers them."""
+
+
+def unpriced_months(db: Database) -> list[str]:
+    """Return the open months (YYYY-MM) that have records without a price, in order."""
+    rows = db.execute(
+        f"SELECT DISTINCT month {UNPRICED}"
+        " AND NOT EXISTS (SELECT 1 FROM closed_month WHERE closed_month.month = record.month)"
+        " ORDER BY month"
+    )
+    return [month for (month,) in rows.fetchall()]
 
 
 def unpriced_accounts(db: Database, month: str) -> list[str]:
     """Return the accounts with records of this month (YYYY-MM) that have no price."""
-    rows = db.execute(f"SELECT DISTINCT account {_UNPRICED}", (month,))
+    rows = db.execute(f"SELECT DISTINCT account {UNPRICED} AND month = ?", (month,))
     return [account for (account,) in rows.fetchall()]
-
-
-def unpriced(db: Database, month: str, account: str) -> list[int]:
-    """Return the numbers of an account's records of this month that have no price."""
-    rows = db.execute(
-        f"SELECT record.id {_UNPRICED} AND account = ? ORDER BY record.id", (month, account)
-    )
-    return [number for (number,) in rows.fetchall()]
 
 
 class Unpriced(NamedTuple):

@@ -4,6 +4,7 @@ A record is never changed, except for the time its file was written (`exported_m
 human is a record of its own, which names the one it replaces.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.booking import Record
@@ -38,6 +39,10 @@ STOP_COLUMNS = (
     *("received_ms", "stop_key", "anonymous_key", "has_clock", "frame_text"),
 )
 """The columns of its stop in a record's file, likewise."""
+
+
+UNPRICED_AT_ONCE = 500
+"""Records without a price that are read at once."""
 
 
 class RecordLocation(NamedTuple):
@@ -229,26 +234,50 @@ class Stored(NamedTuple):
     replaced_by: int | None
 
 
+_STORED = (
+    "record.id, charge_point, received_stop, started_transaction, entry, replaces, decided_by,"
+    f" decided_why, {', '.join(Record._fields)}, month, local_time, file_name,"
+    " (SELECT id FROM accounting_record AS later WHERE later.replaces = record.id"
+    " AND later.entry <> 'reversal')"
+)
+"""The columns of a Stored, from `accounting_record AS record`."""
+
+
 def stored(db: Database, number: int) -> Stored | None:
     """Return the record with this number, or None."""
-    fields = Record._fields
     row = db.execute(
-        f"SELECT {', '.join(fields)}, month, local_time, file_name, charge_point, received_stop,"
-        " started_transaction, entry, replaces, decided_by, decided_why,"
-        " (SELECT id FROM accounting_record AS later WHERE later.replaces = record.id"
-        " AND later.entry <> 'reversal')"
-        " FROM accounting_record AS record WHERE id = ?",
-        (number,),
+        f"SELECT {_STORED} FROM accounting_record AS record WHERE id = ?", (number,)
     ).fetchone()
-    if row is None:
-        return None
-    *of_record, month, local_time, file_name = row[: len(fields) + 3]
-    *of_origin, replaced_by = row[len(fields) + 3 :]
-    record_ = Record(*of_record)
+    return None if row is None else _stored(row)
+
+
+def unpriced(db: Database, month: str, account: str) -> Iterator[Stored]:
+    """Yield the records of a month (YYYY-MM) and an account that have no price, by number.
+
+    The caller may set the price of each before it takes the next one.
+    """
+    # In slices: a month may have more records than fit into memory, and one query over all of them
+    # would read what the caller writes.
+    after = 0
+    while True:
+        rows = db.execute(
+            f"SELECT {_STORED} {prices.UNPRICED} AND month = ? AND account = ? AND record.id > ?"
+            " ORDER BY record.id LIMIT ?",
+            (month, account, after, UNPRICED_AT_ONCE),
+        ).fetchall()
+        yield from map(_stored, rows)
+        if len(rows) < UNPRICED_AT_ONCE:
+            return
+        after = rows[-1][0]
+
+
+def _stored(row: Sequence[Any]) -> Stored:
+    """Return the record of a row with the columns _STORED."""
+    record_ = Record(*row[8:-4])
     # The column holds the flags as one text.
     flags = tuple(filter(None, str(record_.flags).split("; ")))
-    location = RecordLocation(month, local_time, file_name)
-    return Stored(number, Origin(*of_origin), record_._replace(flags=flags), location, replaced_by)
+    location = RecordLocation(*row[-4:-1])
+    return Stored(row[0], Origin(*row[1:8]), record_._replace(flags=flags), location, row[-1])
 
 
 def unassigned_of(db: Database, tag_key: str) -> list[int]:

@@ -1,9 +1,10 @@
 """Records and sums of a month for its statement."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from shocpp.language.month import Month
+from shocpp.ledger.tariffs import Price
 from shocpp.store.books import prices
 from shocpp.store.database import Database
 
@@ -58,12 +59,18 @@ _COLUMNS = ", ".join(StatementRow._fields[:-1])
 
 
 def of_month(
-    db: Database, month: str, account: str | None = None, *, decided_or_late: bool = False
+    db: Database,
+    month: str,
+    account: str | None = None,
+    price_of: Callable[[int, str], Price | None] | None = None,
+    *,
+    decided_or_late: bool = False,
 ) -> Iterator[StatementRow]:
     """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
-    They are those of one account, or of all. `decided_or_late` restricts them to decisions of
-    humans and to late records.
+    They are those of one account, or of all. `price_of` returns the price of a record without one,
+    by its number and account. `decided_or_late` restricts the records to decisions of humans and
+    to late ones.
     """
     chosen = "" if account is None else " AND account = :account"
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
@@ -77,9 +84,24 @@ def of_month(
     for number, *columns in rows:
         row = StatementRow(*columns)
         # Nearly all records have one price, so only the others cost a query of their own.
-        if row.amount_ct is not None and row.microeuro_per_kwh is None:
+        if row.amount_ct is None:
+            price = None if price_of is None else price_of(number, row.account)
+            row = row if price is None else _with_price(row, price)
+        elif row.microeuro_per_kwh is None:
             row = row._replace(parts=prices.parts_of(db, number))
         yield row
+
+
+def _with_price(row: StatementRow, price: Price) -> StatementRow:
+    """Return a row with a price that is not in the books."""
+    microeuro_per_kwh = price.microeuro_per_kwh
+    parts = tuple((part.wh, part.microeuro_per_kwh) for part in price.parts)
+    return row._replace(
+        amount_ct=price.amount_ct,
+        microeuro_per_kwh=microeuro_per_kwh,
+        price_note=price.note,
+        parts=parts if microeuro_per_kwh is None else (),
+    )
 
 
 class RecordUnderReview(NamedTuple):
