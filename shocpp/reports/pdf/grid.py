@@ -7,7 +7,7 @@ points.
 from typing import NamedTuple
 
 from shocpp.reports.pdf.font import Face
-from shocpp.reports.pdf.page import LEFT, LINE, PALE, RIGHT, SMALL_PT, Sheet
+from shocpp.reports.pdf.page import LEFT, LINE, PALE, RIGHT, SMALL_PT, Cell, Sheet
 
 PAD = 3.0
 """The distance between a cell and the sides of its column."""
@@ -38,10 +38,13 @@ class Grid:
     def __init__(self, sheet: Sheet, columns: tuple[Column, ...]) -> None:
         """Place the columns from the left margin on."""
         self._sheet = sheet
-        self._columns: list[tuple[Column, float]] = []
+        self._columns: list[tuple[Column, Cell]] = []
         x = LEFT
         for column in columns:
-            self._columns.append((column, x))
+            begin, end = x + column.indent, x + column.width - PAD
+            width = column.width - column.indent - PAD
+            cell = Cell(end if column.right else begin, width, column.right)
+            self._columns.append((column, cell))
             x += column.width
 
     def head(self) -> None:
@@ -51,23 +54,15 @@ class Grid:
         sheet.area(LEFT, RIGHT, HEAD_HEIGHT, PALE)
         sheet.rule(LEFT, RIGHT, 0.7)
         base = sheet.y
-        for column, x in self._columns:
+        for column, cell in self._columns:
             lines = column.title.split("\n")
             # From the last line up, so that titles of one and of two lines share their base line.
             for index, line in enumerate(reversed(lines)):
                 sheet.y = base + 6 + index * HEAD_PT * LINE
-                self._cell(column, x, line, HEAD_PT, Face.STRONG)
+                sheet.cells([(cell, line)], HEAD_PT, Face.STRONG)
         sheet.y = base
 
-    def row(self, cells: dict[str, str], size: float = SMALL_PT, face: Face = Face.PLAIN) -> None:
-        """Draw a row at the present height; `cells` are texts by the keys of their columns."""
-        for column, x in self._columns:
-            if words := cells.get(column.key):
-                self._cell(column, x, words, size, face)
-
-    def _cell(self, column: Column, x: float, words: str, size: float, face: Face) -> None:
-        width = column.width - column.indent - PAD
-        if column.right:
-            self._sheet.figure(x + column.width - PAD, words, width, size, face)
-        else:
-            self._sheet.text(x + column.indent, words, width, size, face)
+    def row(self, texts: dict[str, str], size: float = SMALL_PT, face: Face = Face.PLAIN) -> None:
+        """Draw a row at the present height; `texts` are those of cells, by key of their columns."""
+        cells = [(cell, texts[column.key]) for column, cell in self._columns if column.key in texts]
+        self._sheet.cells(cells, size, face)

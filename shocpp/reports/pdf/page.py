@@ -7,7 +7,7 @@ reportlab writes 100,000 rows in 18 s, fpdf2 needs 50 s. A writer of our own too
 is maintained by others and spares 400 lines about the file format.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -41,6 +41,17 @@ class DocumentInfo(NamedTuple):
     creator: str
     created_at: str
     language: str
+
+
+class Cell(NamedTuple):
+    """A cell of a row.
+
+    With `right` it holds a figure that ends at `x`, otherwise a text that begins there.
+    """
+
+    x: float
+    width: float
+    right: bool
 
 
 class Sheet:
@@ -91,6 +102,13 @@ class Sheet:
         self._words.setHorizScale(width * 100 / words_width)
         self._draw(x - width, words, size, face, grey)
         self._words.setHorizScale(100)
+
+    def cells(self, cells: Iterable[tuple[Cell, str]], size: float, face: Face) -> None:
+        """Draw the words of the cells of a row at the present height; empty words draw nothing."""
+        for cell, words in cells:
+            if words:
+                draw = self.figure if cell.right else self.text
+                draw(cell.x, words, cell.width, size, face)
 
     def _draw(self, x: float, words: str, size: float, face: Face, grey: float) -> None:
         # Font and colour are written only when they change, which keeps the file small.
