@@ -91,16 +91,16 @@ class Billing:
         Returns the confirmation; a stop is never refused. With an idTag it holds the status of the
         card.
         """
-        accounts = unit.accounts()
-        id_tag = stop.id_tag
-        card = accounts.card(id_tag, frame.received_ms) if id_tag and id_tag.text else None
+        id_tag, card = stop.id_tag, None
+        if id_tag is not None and id_tag.text:
+            card = unit.accounts().card(id_tag, frame.received_ms)
         is_known = card is not None and card.account_index != UNASSIGNED_INDEX
         rows = stops.RowsForStop(
             unit.db,
             frame.sender.row,
             stop,
             card.account_index if card and is_known else None,
-            accounts.names_by_index,
+            lambda: unit.accounts().names_by_index(),
             frame.received_ms,
         )
         # `rows` reads from the database only the rows that the decision asks for.

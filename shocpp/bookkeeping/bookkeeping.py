@@ -143,8 +143,8 @@ class Bookkeeping:
 
     def _write_together(self, jobs: list[Job], now_ms: int, cards: set[str]) -> list[Any]:
         """Write all jobs in one transaction as one unit of work, and return their results."""
-        unit = UnitOfWork(self._db, self.caches, now_ms)
         with self._writing(jobs, cards):
+            unit = UnitOfWork(self._db, self.caches, now_ms)
             results = [self._write_job_of[type(job)](unit, job) for job in jobs]
             unit.write_rows()
         unit.after_commit()

@@ -6,6 +6,7 @@ databases before version 7: there the answer is the next row.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from shocpp.ocpp.redaction import redacted
@@ -17,6 +18,7 @@ PURGED_AT_ONCE = 2_000
 """Frames that one write transaction deletes at most, so that it stays short."""
 
 
+@dataclass(slots=True, eq=False)
 class Frame:
     """A frame to be written, as it was sent, and our answer to it, if there is one.
 
@@ -24,25 +26,17 @@ class Frame:
     `direction` is `in` or `out`, seen from here. `moment_ms` is the time of receipt or of sending.
     """
 
-    __slots__ = (
-        *("id", "charge_point", "direction", "action", "moment_ms", "text"),
-        *("answer", "answered_ms"),
-    )
-
-    def __init__(
-        self, charge_point: int | None, direction: str, action: str, moment_ms: int, text: str
-    ) -> None:
-        self.id: int | None = None
-        self.charge_point = charge_point
-        self.direction = direction
-        self.action = action
-        self.moment_ms = moment_ms
-        self.text = text
-        self.answer: str | None = None
-        self.answered_ms: int | None = None
+    charge_point: int | None
+    direction: str
+    action: str
+    moment_ms: int
+    text: str
+    answer: str | None = None
+    answered_ms: int | None = None
+    id: int | None = None
 
 
-_COLUMNS = Frame.__slots__[1:]
+_COLUMNS = tuple(field.name for field in fields(Frame))[:-1]
 
 
 def record(db: Database, written: Sequence[Frame]) -> None:
