@@ -122,12 +122,20 @@ def test_samples_of_a_frame_are_listed_once_when_writers_interleave(undone: Data
     both = [Frame(row, "in", "MeterValues", 5, text) for row in (1, 2)]
     frames.record(db, both)
     reading = {"connector_id": 1, "received_ms": 5}
+    # Readings of older versions have no position, but consecutive row ids.
+    old = Frame(1, "in", "MeterValues", 4, text.replace('"a"', '"old"'))
+    frames.record(db, [old])
+    for _ in range(2):
+        db.insert("meter_reading", reading | {"charge_point": 1, "frame": old.id})
     for position in (0, 1):
         for frame in both:
             its = {"charge_point": frame.charge_point, "frame": frame.id, "position": position}
             db.insert("meter_reading", reading | its)
     samples = db.execute("SELECT charge_point_id, value FROM meter_values ORDER BY 1, 2").fetchall()
-    assert samples == [(name, value) for name in CHARGERS for value in ("a", "b")]
+    assert samples == [
+        *(("garage", value) for value in ("a", "b", "b", "old")),
+        *(("yard", value) for value in ("a", "b")),
+    ]
 
 
 def test_readings_have_their_position_in_their_frame(undone: Database) -> None:
