@@ -73,7 +73,7 @@ def definitions(tree: ast.Module) -> Iterator[tuple[str, Definition]]:
             if isinstance(child, Function | ast.ClassDef):
                 yield f"{prefix}{child.name}", child
                 yield from below(child, f"{prefix}{child.name}.")
-            else:
+            elif not isinstance(child, ast.expr):  # most nodes, and no definition is below them
                 yield from below(child, prefix)
 
     yield "", tree

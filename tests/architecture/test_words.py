@@ -2,10 +2,12 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from tests.architecture.shape import (
     QUESTION_WORDS,
+    Shape,
     begins_with_question_word,
     docstrings,
     is_weak_name,
@@ -20,7 +22,11 @@ LEAST_DOCSTRINGS, LEAST_COMMENTS = 0.18, 0.03
 IMAGES = ("a room", "a door", "memory floor", "ground floor", "cellar", "the house", "ink")
 """Images of an older vocabulary that no docstring uses any more."""
 
-SHAPE = shape_of(ROOT)
+
+@cache
+def shape() -> Shape:
+    """Return the counts of this checkout."""
+    return shape_of(ROOT)
 
 
 def every_file() -> Iterator[Path]:
@@ -30,11 +36,14 @@ def every_file() -> Iterator[Path]:
     yield from sorted(ROOT.glob("*.py"))
 
 
-def every_docstring() -> Iterator[tuple[str, str]]:
-    """Yield each docstring with its file and qualified name."""
-    for path in every_file():
-        for docstring in docstrings(ast.parse(path.read_text(encoding="utf-8"))):
-            yield f"{path.relative_to(ROOT)}: {docstring.qualified_name}", docstring.text
+@cache
+def every_docstring() -> list[tuple[str, str]]:
+    """Return each docstring with its file and qualified name."""
+    return [
+        (f"{path.relative_to(ROOT)}: {docstring.qualified_name}", docstring.text)
+        for path in every_file()
+        for docstring in docstrings(ast.parse(path.read_text(encoding="utf-8")))
+    ]
 
 
 def test_no_docstring_begins_with_a_question_word() -> None:
@@ -44,7 +53,9 @@ def test_no_docstring_begins_with_a_question_word() -> None:
 
 
 def test_docstrings_of_the_product_hardly_ever_say_what() -> None:
-    spoken = [word for file in SHAPE.files for text in file.docstrings for word in words(text.text)]
+    spoken = [
+        word for file in shape().files for text in file.docstrings for word in words(text.text)
+    ]
     assert 1000 * spoken.count("what") / len(spoken) < MOST_WHATS
 
 
@@ -59,13 +70,13 @@ def test_no_docstring_uses_an_image_of_the_older_vocabulary() -> None:
 
 
 def test_no_definition_of_the_product_has_a_participle_for_a_name() -> None:
-    assert [name for file in SHAPE.files for name in file.weak_names] == []
+    assert [name for file in shape().files for name in file.weak_names] == []
 
 
 def test_the_product_explains_itself() -> None:
-    lines = sum(file.nonblank_lines for file in SHAPE.files)
-    assert sum(file.docstring_lines for file in SHAPE.files) / lines >= LEAST_DOCSTRINGS
-    assert sum(file.comment_lines for file in SHAPE.files) / lines >= LEAST_COMMENTS
+    lines = sum(file.nonblank_lines for file in shape().files)
+    assert sum(file.docstring_lines for file in shape().files) / lines >= LEAST_DOCSTRINGS
+    assert sum(file.comment_lines for file in shape().files) / lines >= LEAST_COMMENTS
 
 
 def test_a_riddle_would_be_found() -> None:
