@@ -181,6 +181,7 @@ def modules_of(node: ast.AST) -> list[str]:
     return []
 
 
+@cache
 def is_module(name: str) -> bool:
     return (ROOT / Path(*name.split("."))).with_suffix(".py").is_file()
 
@@ -198,18 +199,22 @@ def package_of_file(file: str, depth: int = 1) -> str:
 
 FILES = source_files()
 IN_SHOCPP = [file for file in FILES if file.startswith("shocpp/")]
-OURS = [
-    imported
-    for file in FILES
-    for imported in imports_of(file)
-    if package(imported.module, 0) == "shocpp"
-]
-THEIRS = [
-    imported
-    for file in FILES
-    for imported in imports_of(file)
-    if package(imported.module, 0) != "shocpp"
-]
+
+
+@cache
+def all_imports() -> list[Import]:
+    """Return the imports of all files; not while tests are collected, which each worker does."""
+    return [imported for file in FILES for imported in imports_of(file)]
+
+
+def ours() -> list[Import]:
+    """Return the imports of our own modules."""
+    return [one for one in all_imports() if package(one.module, 0) == "shocpp"]
+
+
+def theirs() -> list[Import]:
+    """Return the imports of all other modules."""
+    return [one for one in all_imports() if package(one.module, 0) != "shocpp"]
 
 
 def is_allowed(imported: Import) -> bool:
@@ -227,13 +232,13 @@ def test_every_package_has_a_layer() -> None:
 
 
 def test_imports_point_down_only() -> None:
-    assert [str(one) for one in OURS if not is_allowed(one)] == []
+    assert [str(one) for one in ours() if not is_allowed(one)] == []
 
 
 def test_interfaces_use_only_the_neighbours_that_the_table_names() -> None:
     assert [
         str(one)
-        for one in OURS
+        for one in ours()
         if package_of_file(one.file) == package(one.module) == "interfaces"
         and package_of_file(one.file, 2) != package(one.module, 2)
         and package(one.module, 2)
@@ -244,7 +249,7 @@ def test_interfaces_use_only_the_neighbours_that_the_table_names() -> None:
 def test_the_simulated_charge_point_imports_nothing_of_the_product() -> None:
     assert [
         str(one)
-        for one in OURS
+        for one in ours()
         if package_of_file(one.file) == "demo"
         and Path(one.file).stem in SIMULATED
         and package(one.module) != "demo"
@@ -254,7 +259,7 @@ def test_the_simulated_charge_point_imports_nothing_of_the_product() -> None:
 def test_the_ledger_imports_only_the_facts_of_the_protocol() -> None:
     assert {
         one.module
-        for one in OURS
+        for one in ours()
         if package_of_file(one.file) == "ledger" and package(one.module) == "ocpp"
     } == {"shocpp.ocpp.facts"}
 
@@ -264,7 +269,7 @@ def test_the_base_imports_nothing() -> None:
 
 
 def test_the_domain_imports_only_pure_modules() -> None:
-    domain = [one for one in THEIRS if LAYERS.get(package_of_file(one.file)) == DOMAIN]
+    domain = [one for one in theirs() if LAYERS.get(package_of_file(one.file)) == DOMAIN]
     assert domain
     assert [str(one) for one in domain if one.module.split(".")[0] not in PURE] == []
 
@@ -287,7 +292,7 @@ def test_the_domain_asks_no_clock_and_opens_no_file() -> None:
 def test_a_library_is_imported_only_where_the_table_names_it(library: str) -> None:
     assert [
         str(one)
-        for one in THEIRS
+        for one in theirs()
         if one.module.split(".")[0] == library and not one.file.startswith(ONLY_IN[library])
     ] == []
 
@@ -348,7 +353,7 @@ def test_a_folder_has_at_most_15_files_unless_they_do_not_import_each_other() ->
     for folder, count in files_of.items():
         inner = folder.replace("/", ".") + "."
         related = any(
-            one.module.startswith(inner) for one in OURS if str(Path(one.file).parent) == folder
+            one.module.startswith(inner) for one in ours() if str(Path(one.file).parent) == folder
         )
         if count > MOST_FILES and related:
             crowded.append(f"{folder}: {count}")
