@@ -36,13 +36,13 @@ from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports import month as reports
 from shocpp.settings import Settings, read_settings
-from shocpp.store import pages
 from shocpp.store.books import readings
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import charging, frames, identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
+from shocpp.store.listings import pages
 from shocpp.store.migrations import migrate
 
 CHARGERS = 100

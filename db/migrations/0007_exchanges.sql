@@ -47,3 +47,17 @@ CREATE TABLE availability (
     confirmed_ms INTEGER NOT NULL,
     PRIMARY KEY (charge_point, connector_id)
 ) STRICT, WITHOUT ROWID;
+
+-- The feed: which workers publish changes to subscribers, and the changes of other processes that
+-- they have yet to publish. Nothing is 0, -1 or '': NULLs would not be equal in the primary key.
+
+ALTER TABLE worker ADD COLUMN watching INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE change_notice (
+    worker       TEXT NOT NULL,
+    kind         TEXT NOT NULL,
+    charge_point INTEGER NOT NULL,
+    connector_id INTEGER NOT NULL,
+    key          TEXT NOT NULL,
+    PRIMARY KEY (worker, kind, charge_point, connector_id, key)
+) STRICT, WITHOUT ROWID;

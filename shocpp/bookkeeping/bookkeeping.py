@@ -35,7 +35,7 @@ from shocpp.store import calls, properties
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
-from shocpp.store.keys import NO_KEYS, UndeclaredKey
+from shocpp.store.keys import EVERYTHING, NO_KEYS, UndeclaredKey
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +58,7 @@ class Bookkeeping:
         chargers.fall_back_to(self._stored_allowlist)
         chargers.waiting = calls.new_passwords(db)
         self._data_version: int | None = None
+        self._watching = False
         self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
             Connect: self._holders.connect,
             Disconnect: self._disconnect,
@@ -103,14 +104,23 @@ class Bookkeeping:
         """Read a changed tags.json now, so that the health page reports errors in it at once."""
         self.caches.tags.accounts(transactions.account_names(self._db))
 
-    def poll(self, now_ms: int, *, rung: bool) -> PollResult:
-        """Return the Calls and superseded connections that wait for this worker.
+    def poll(self, now_ms: int, *, rung: bool, watching: bool) -> PollResult:
+        """Return the Calls, superseded connections and changes that wait for this worker.
 
         Without a ring of the doorbell, poll only if another connection has written since the last
-        poll. Raises StoreUnavailable.
+        poll. `watching` is True if somebody watches the changes. Raises StoreUnavailable.
         """
         with self._db.reading():
+            if watching is not self._watching:
+                self._watch(watching=watching)
             return self._poll(now_ms, rung)
+
+    def _watch(self, *, watching: bool) -> None:
+        """Have all processes send their changes to this worker from now on, or no longer."""
+        # With all keys: a transaction that has begun before does not see that this worker watches.
+        with self._db.writing(keys=EVERYTHING, durable=False):
+            self._db.changes.watch(watching=watching)
+        self._watching = watching
 
     def _poll(self, now_ms: int, rung: bool) -> PollResult:
         db = self._db
@@ -119,7 +129,7 @@ class Bookkeeping:
         # data_version costs less than a query, and nearly every poll ends here.
         version = db.version_of_others()
         if version == self._data_version and not rung:
-            return PollResult([], [], [])
+            return PollResult(db.changes.take())
         self._data_version = version
         superseded: list[str] = []
         contested: list[str] = []
@@ -129,8 +139,10 @@ class Bookkeeping:
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
                 calls.expire(db, now_ms)
+                db.changes.take_notices()
         self.caches.allowlist_file.waiting = calls.new_passwords(db)
-        return PollResult(calls.waiting_for(db, self._worker, now_ms), superseded, contested)
+        waiting = calls.waiting_for(db, self._worker, now_ms)
+        return PollResult(db.changes.take(), waiting, superseded, contested)
 
     def _poll_allowlist(self) -> None:
         """Store a changed allowlist in the database, for the case that its file is lost."""

@@ -3,6 +3,7 @@
 A `token` identifies a connection: a Charge Point that connects again gets another one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeGuard
 
@@ -11,6 +12,7 @@ from shocpp.ledger.transactions import KeyedStart, keyed_start
 from shocpp.ocpp.connection import Answered, Event, Ignored, Repeated, Reported
 from shocpp.ocpp.facts import Fact, MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.store.calls import CallOutcome, QueuedCall
+from shocpp.store.changes import Change
 from shocpp.store.charge_points.admissions import RefusedAttempts
 
 KeyedFact = KeyedStart | KeyedStop | Fact
@@ -134,13 +136,15 @@ Job = Connect | Disconnect | Receive | Refuse | Send | Claim | Settle
 class PollResult(NamedTuple):
     """The result of a poll: rows that wait for this worker.
 
-    `calls` are Calls to its Charge Points. `superseded` are the tokens of connections to close, and
-    `contested` those of connections that must show a sign of life.
+    `changes` are to be published. `calls` are Calls to its Charge Points. `superseded` are the
+    tokens of connections to close, and `contested` those of connections that must show a sign of
+    life.
     """
 
-    calls: list[QueuedCall]
-    superseded: list[str]
-    contested: list[str]
+    changes: list[Change]
+    calls: Sequence[QueuedCall] = ()
+    superseded: Sequence[str] = ()
+    contested: Sequence[str] = ()
 
 
 # A tuple: a union of types would be built anew for every frame.

@@ -27,6 +27,7 @@ from shocpp.metrics.counter_files import CounterFile
 from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
 from shocpp.store import properties
+from shocpp.store.changes import Change
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
@@ -49,8 +50,8 @@ HOUSEKEEPING_EVERY_S = 0.5
 MORE_HOUSEKEEPING: Sequence[Job] = ()
 """Put into the inbox so that the writer does not wait for jobs: housekeeping is unfinished."""
 
-Deliver = Callable[[Sequence[Job], Sequence[Any]], None]
-"""Takes jobs and their results, in the same order."""
+Deliver = Callable[[Sequence[Job], Sequence[Any], Sequence[Change]], None]
+"""Takes jobs and their results, in the same order, and the committed changes to publish."""
 
 
 class Writer:
@@ -83,7 +84,7 @@ class Writer:
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
         )
-        self._deliver: Deliver = lambda _jobs, _results: None
+        self._deliver: Deliver = lambda _jobs, _results, _changes: None
         self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
@@ -110,12 +111,13 @@ class Writer:
         """Queue jobs for the writer; `deliver` receives their results in the same order."""
         self._inbox.put(jobs)
 
-    def poll(self, *, rung: bool) -> None:
+    def poll(self, *, rung: bool, watching: bool) -> None:
         """Poll the database for rows that wait for this worker.
 
-        The result comes through `deliver_poll`. `rung` is True if the doorbell was rung.
+        The result comes through `deliver_poll`. `rung` is True if the doorbell was rung, `watching`
+        if somebody watches the changes.
         """
-        self._inbox.put(lambda: self._poll(rung=rung))
+        self._inbox.put(lambda: self._poll(rung=rung, watching=watching))
 
     def finish(self, timeout_s: float) -> None:
         """Wait until the results of all submitted jobs are delivered."""
@@ -214,11 +216,14 @@ class Writer:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
         # The commit comes before the answers (invariant I1).
-        self._deliver(jobs, results)
+        changes: Sequence[Change] = ()
+        if self._db is not None and self._db.changes.committed:
+            changes = self._db.changes.take()
+        self._deliver(jobs, results, changes)
 
-    def _poll(self, *, rung: bool) -> None:
+    def _poll(self, *, rung: bool, watching: bool) -> None:
         try:
-            self._deliver_poll(self._open().poll(now_ms(), rung=rung))
+            self._deliver_poll(self._open().poll(now_ms(), rung=rung, watching=watching))
         except ShocppError as error:
             self._become_unhealthy(str(error))
         self._publish()
@@ -238,6 +243,7 @@ class Writer:
             self._db = self._books = None
         if self._books is None or self._db is None:
             self._db = db = open_database(self._settings.database)
+            db.changes.worker = self._worker
             with db.reading():
                 reap_dead_workers(db, self._worker)
                 with db.writing(keys=NO_KEYS, durable=False):

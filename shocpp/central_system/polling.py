@@ -11,6 +11,7 @@ from shocpp.bookkeeping.jobs import Disconnect, PollResult
 from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.connections import REPLACED, Connections
+from shocpp.central_system.feed import Feed
 from shocpp.central_system.loop import READ, Loop
 from shocpp.central_system.reception import Reception
 from shocpp.central_system.transport import POLICY
@@ -22,7 +23,10 @@ POLL_EVERY_S = 1.0
 
 
 class Polling:
-    """The polls of one switchboard; everything but `deliver` runs in its loop."""
+    """The polls of one switchboard; all but `deliver` and `poll_now` runs in its loop.
+
+    `feed` publishes the changes of other processes; a poll also says whether it has subscribers.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class Polling:
         self._reception = reception
         self._calls = calls
         self._chargers = chargers
+        self.feed = Feed(self.poll_now)
         self._checked_allowlist: Allowlist | None = None
 
     def start(self) -> None:
@@ -48,12 +53,17 @@ class Polling:
         self._loop.watch(self._doorbell, READ, self._answer_doorbell)
         self._poll()
 
+    def poll_now(self) -> None:
+        """Poll as if the doorbell had rung; for any thread."""
+        # An ordinary poll reads rows only after another process has written.
+        self._writer.poll(rung=True, watching=self.feed.is_watched())
+
     def _answer_doorbell(self, _mask: int) -> None:
         self._doorbell.clear()
-        self._writer.poll(rung=True)
+        self.poll_now()
 
     def _poll(self) -> None:
-        self._writer.poll(rung=False)
+        self._writer.poll(rung=False, watching=self.feed.is_watched())
         self._poll_allowlist()
         self._loop.call_at(time.monotonic() + POLL_EVERY_S, self._poll)
 
@@ -71,7 +81,7 @@ class Polling:
 
     def deliver(self, result: PollResult) -> None:
         """Take the result of a poll; for the writer's thread."""
-        if result.calls or result.superseded or result.contested:
+        if any(result):
             self._loop.call_soon(lambda: self._take(result))
 
     def _take(self, result: PollResult) -> None:
@@ -89,3 +99,5 @@ class Polling:
             conversation = self._connections.holder(call.charge_point_id)
             if conversation is not None:
                 self._calls.take(call, conversation)
+        if result.changes:
+            self.feed.publish(result.changes)

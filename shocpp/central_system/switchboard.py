@@ -40,6 +40,7 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.metrics.counter_files import CounterFile
 from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
+from shocpp.store.changes import Change
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.doorbells import Doorbell, doorbells_folder
 from shocpp.unique_ids import random_uuid
@@ -51,7 +52,10 @@ START_TIMEOUT_S = 2.0
 
 
 class Switchboard:
-    """All conversations of this process; the first section is for any thread."""
+    """All conversations of this process; the first section is for any thread.
+
+    `feed` publishes what is committed, in this process and in others.
+    """
 
     def __init__(
         self,
@@ -79,6 +83,7 @@ class Switchboard:
             self._calls,
             self.chargers,
         )
+        self.feed = self._polling.feed
         self._adopted: set[Transport] = set()
         self._most_chargers = _max_chargers()
         self._stopping = False
@@ -218,10 +223,14 @@ class Switchboard:
             self._execute(conversation.wake(time.monotonic()), conversation)
             self._connections.touched.add(conversation)
 
-    def _deliver(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
-        self._loop.call_soon(lambda: self._take_results(jobs, results))
+    def _deliver(
+        self, jobs: Sequence[Job], results: Sequence[Any], changes: Sequence[Change]
+    ) -> None:
+        self._loop.call_soon(lambda: self._take_results(jobs, results, changes))
 
-    def _take_results(self, jobs: Sequence[Job], results: Sequence[Any]) -> None:
+    def _take_results(
+        self, jobs: Sequence[Job], results: Sequence[Any], changes: Sequence[Change]
+    ) -> None:
         for conversation, slot, job, result in self._connections.deliveries(jobs, results):
             # Also if the conversation is closed: a claimed Call must be settled.
             if isinstance(job, Claim):
@@ -233,8 +242,9 @@ class Switchboard:
                 self._connections.touched.add(conversation)
             elif isinstance(job, Connect):
                 self._reception.take(conversation, job, result)
-                # As if rung: an ordinary poll reads Calls only after another process has written.
-                self._writer.poll(rung=True)
+                self._polling.poll_now()
+        if changes:
+            self.feed.publish(changes)
 
 
 def _max_chargers() -> int:

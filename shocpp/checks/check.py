@@ -29,7 +29,7 @@ from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections, identities
 from shocpp.store.database import Database, open_database, version_with_wal_race
-from shocpp.store.views import rows_of
+from shocpp.store.listings.views import rows_of
 from shocpp.store.workers import differing, is_alive
 
 

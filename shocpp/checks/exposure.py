@@ -26,7 +26,7 @@ from shocpp.store.calls import NewPassword
 from shocpp.store.charge_points import admissions, identities
 from shocpp.store.database import Database
 from shocpp.store.doorbells import doorbells_folder
-from shocpp.store.views import rows_of
+from shocpp.store.listings.views import rows_of
 
 ADD = "shocpp charge-points add"
 """The remedy for chargers without an entry or a password."""

@@ -30,7 +30,7 @@ from shocpp.store.books.closings import Closing
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import Consumption, SeedRow, StatementRow
 from shocpp.store.database import Database
-from shocpp.store.views import rows_of
+from shocpp.store.listings.views import rows_of
 
 
 class Configuration(NamedTuple):

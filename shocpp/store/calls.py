@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.redaction import redacted
+from shocpp.store.changes import CALL
 from shocpp.store.database import Database
 
 _CHANGING = (
@@ -26,6 +27,9 @@ _CHANGING = (
 
 After one of these the same canned call asks for something new; it is no repeat.
 """
+
+_ENDED = "charge_point, call_id, payload"
+"""The columns of a Call that `_end` needs."""
 
 NEVER_SENT = "it was never sent"
 """The error description of a Call that ended while it was queued."""
@@ -120,10 +124,10 @@ def withdraw(db: Database, call_id: str, now_ms: int) -> None:
     """Expire a Call if it is still queued, so that no worker sends it."""
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
-        " WHERE call_id = ? AND state = 'queued' RETURNING call_id, payload",
+        f" WHERE call_id = ? AND state = 'queued' RETURNING {_ENDED}",
         (now_ms, NEVER_SENT, call_id),
     )
-    _forget_secrets(db, rows.fetchall())
+    _end(db, rows.fetchall())
 
 
 def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
@@ -183,7 +187,11 @@ def settle(
         " RETURNING charge_point, action, payload, bell",
         (*outcome, now_ms, call_id, token),
     ).fetchall()
-    return SettledCall(*rows[0]) if rows else None
+    if not rows:
+        return None
+    settled = SettledCall(*rows[0])
+    db.changes.note(CALL, settled.charge_point, key=call_id)
+    return settled
 
 
 def overdue(db: Database, now_ms: int) -> bool:
@@ -200,15 +208,19 @@ def expire(db: Database, now_ms: int) -> None:
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?1,"
         " error_description = iif(state = 'queued', ?2, error_description)"
-        " WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING call_id, payload",
+        f" WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING {_ENDED}",
         (now_ms, NEVER_SENT),
     )
-    _forget_secrets(db, rows.fetchall())
+    _end(db, rows.fetchall())
 
 
-def _forget_secrets(db: Database, ended: list[tuple[str, str]]) -> None:
-    """Remove the secrets of Calls that were never sent; `claim` removes them when it sends."""
-    for call_id, payload in ended:
+def _end(db: Database, ended: list[tuple[int, str, str]]) -> None:
+    """Note the ends of Calls, and remove the secrets of those that were never sent.
+
+    `claim` removes the secrets of the others when it sends them.
+    """
+    for charge_point, call_id, payload in ended:
+        db.changes.note(CALL, charge_point, key=call_id)
         # A payload without secrets was redacted by `claim`, or never had any.
         if (redacted_payload := redacted(payload)) != payload:
             db.execute("UPDATE call SET payload = ? WHERE call_id = ?", (redacted_payload, call_id))

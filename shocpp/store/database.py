@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from shocpp.errors import UnusableDatabase, UsageError
+from shocpp.store.changes import PendingChanges
 from shocpp.store.keys import NO_KEYS, Keys
 from shocpp.store.sqlite_errors import damaged, translated, unusable
 
@@ -39,14 +40,15 @@ _WRITE_VERSION = 2
 class Database:
     """An open database of shocpp, for one thread at a time.
 
-    `execute` and `executemany` are those of the sqlite3 connection. The caller reads rows as tuples
-    and keeps to `writing()` for all that it writes. `keys` are those of the newest transaction.
+    `execute` and `executemany` are those of the sqlite3 connection; rows are tuples. The caller
+    writes within `writing()` only. `keys` and `changes` are those of the newest transaction.
     """
 
     __slots__ = (
         "_durable",
         "_file",
         "_remembered",
+        "changes",
         "connection",
         "execute",
         "executemany",
@@ -60,6 +62,7 @@ class Database:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.keys = NO_KEYS
+        self.changes = PendingChanges(connection.execute)
         self._durable: bool | None = None
         self._remembered: set[object] = set()
         status = os.stat(path)
@@ -86,14 +89,19 @@ class Database:
             self.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                if self.changes.notes:
+                    self.changes.announce()
                 self.execute("COMMIT")
             except BaseException:
                 # The rows remembered in this transaction are not in the database any more.
                 self._remembered.clear()
+                self.changes.end(is_committed=False)
                 # After a full disk or an I/O error SQLite has rolled back by itself.
                 if self.connection.in_transaction:
                     self.execute("ROLLBACK")
                 raise
+            if self.changes.notes or self.changes.notices:
+                self.changes.end(is_committed=True)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
 
@@ -106,10 +114,12 @@ class Database:
         the whole transaction.
         """
         self.execute("SAVEPOINT part")
+        mark = self.changes.mark()
         try:
             yield
         except BaseException as error:
             self._remembered.clear()
+            self.changes.return_to(mark)
             # After a full disk the transaction is gone, and the savepoint with it.
             if self.connection.in_transaction:
                 self.execute("ROLLBACK TO part")
@@ -212,10 +222,7 @@ class Database:
 
 
 def version_with_wal_race() -> str | None:
-    """Return SQLite's version if it may lose a race of processes that restart the WAL, or None.
-
-    The race is rare. SQLite reports it as fixed in 3.51.3.
-    """
+    """Return SQLite's version if it has a rare race of WAL restarts, fixed in 3.51.3, or None."""
     return sqlite3.sqlite_version if sqlite3.sqlite_version_info < (3, 51, 3) else None
 
 

@@ -49,7 +49,7 @@ def evening(desk: Desk, charger: str) -> None:
     call = QueuedCall("id", addressed.charge_point_id, "Reset", "{}", desk.now_ms + 5_000)
     with desk.db.writing(keys=EVERYTHING):
         calls.queue(desk.db, call, "bell", desk.now_ms, asked_by="a test", canned=None)
-    desk.books.poll(desk.now_ms, rung=True)
+    desk.books.poll(desk.now_ms, rung=True, watching=False)
     assert desk.books.write([Claim(charger, call)], desk.now_ms) == [True]
     ended = CallOutcome("expired", None, None, None)
     desk.books.write([Settle(charger, "id", ended)], desk.now_ms)

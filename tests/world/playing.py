@@ -426,7 +426,7 @@ class PureWire:
         return self._texts.popleft() if self._texts else None
 
     def _place_calls(self) -> None:
-        for call in self._books.bookkeeping.poll(_now_ms(), rung=True).calls:
+        for call in self._books.bookkeeping.poll(_now_ms(), rung=True, watching=False).calls:
             if call.charge_point_id != self._identity or not self._connection.may_place(_now_ms()):
                 continue
             if self._write(Claim(self._token, call)):

@@ -37,8 +37,8 @@ from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
-from shocpp.store.pages import Sample, Wanted, accounting_after, meter_values_after
-from shocpp.store.views import rows_of
+from shocpp.store.listings.pages import Sample, Wanted, accounting_after, meter_values_after
+from shocpp.store.listings.views import rows_of
 
 log = logging.getLogger(__name__)
 

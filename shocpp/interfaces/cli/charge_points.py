@@ -58,7 +58,7 @@ def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
 
 def _refused_attempts() -> list[dict[str, Any]]:
     """Return the refused attempts to connect, newest first, each with its `remedy`."""
-    from shocpp.store.views import rows_of
+    from shocpp.store.listings.views import rows_of
 
     settings = read_settings()
     with open_database(settings.database) as db:

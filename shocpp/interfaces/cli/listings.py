@@ -98,7 +98,7 @@ def print_view(name: str, as_json: bool, last: int | None = None) -> None:
     `last` limits the number of rows; None prints all. Columns without a value are left out of
     the lines, but not out of the JSON.
     """
-    from shocpp.store.views import rows_of
+    from shocpp.store.listings.views import rows_of
 
     with open_database(read_settings().database) as db:
         rows = rows_of(db, name, last)

@@ -41,7 +41,7 @@ def list_(as_json: bool) -> None:
     Example: shocpp review list --json
     """
     from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_none
-    from shocpp.store.views import rows_of
+    from shocpp.store.listings.views import rows_of
 
     settings = read_settings()
     with open_database(settings.database) as db:

@@ -3,11 +3,12 @@
 All samples stay in the stored frame, where the view `meter_values` reads them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks
+from shocpp.store.changes import POWER
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database
 
@@ -41,7 +42,7 @@ class FrameReadings(NamedTuple):
     readings: tuple[Reading, ...]
 
 
-def record(db: Database, waiting: Iterable[FrameReadings]) -> None:
+def record(db: Database, waiting: Sequence[FrameReadings]) -> None:
     """Write the readings of frames of known Charge Points, which must be written before."""
     rows = [
         (
@@ -55,3 +56,6 @@ def record(db: Database, waiting: Iterable[FrameReadings]) -> None:
     for (charge_point, *_), row_id in zip(rows, row_ids, strict=True):
         assert charge_point is not None
         blocks.enter(db, "meter_reading", charge_point, row_id)
+    for frame, connector_id, _, readings in waiting:
+        if readings:
+            db.changes.note(POWER, frame.charge_point, connector_id)

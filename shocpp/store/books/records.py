@@ -11,6 +11,7 @@ from shocpp.ledger.booking import Record
 from shocpp.store.books import prices, signed_values
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.transactions import bind_account
+from shocpp.store.changes import RECORD, REVIEW
 from shocpp.store.database import Database
 
 RECORD_COLUMNS = (
@@ -106,7 +107,12 @@ def record(
         # NULL queues the file: it is written after the commit, so that no answer waits for it.
         "exported_ms": exported_ms,
     }
-    return db.insert("accounting_record", values)
+    number = db.insert("accounting_record", values)
+    db.changes.note(RECORD, origin.charge_point, booked.connector_id, number)
+    if booked.review is not None or origin.replaces is not None:
+        # A decision ends the case of the record that it replaces.
+        db.changes.note(REVIEW, origin.charge_point, booked.connector_id, origin.replaces or number)
+    return number
 
 
 class Unexported(NamedTuple):

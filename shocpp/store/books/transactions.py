@@ -9,6 +9,7 @@ from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import Owner
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
+from shocpp.store.changes import TRANSACTION
 from shocpp.store.database import Database
 
 _TRANSACTION = (
@@ -17,6 +18,8 @@ _TRANSACTION = (
     " FROM started_transaction"
 )
 
+
+_CHANGED = "charge_point, connector_id, id"
 
 _UNSTOPPED = "INDEXED BY started_transaction_unstopped"
 """The index of the few transactions without a stop.
@@ -118,7 +121,7 @@ def record_start(
     bind_account(db, decision.account_index, decision.account)
     # Without a start reading the column is 0 and `start_known` is 0. `last_record` is the newest
     # record: its stop must not book again what was booked on the connector since.
-    db.execute(
+    number = db.insert_by(
         "INSERT INTO started_transaction (charge_point, transaction_id, connector_id, id_tag,"
         " id_tag_key, account_index, account, status, state, meter_start_wh, start_known,"
         " started_ms, started_text, received_ms, reservation_id, start_key, has_clock, flags,"
@@ -145,6 +148,8 @@ def record_start(
             "; ".join(decision.flags),
         ),
     )
+    for row in (*decision.orphaned, number):
+        db.changes.note(TRANSACTION, charge_point, started.connector_id, row)
 
 
 def close_transaction(
@@ -154,12 +159,13 @@ def close_transaction(
 
     Another stop of the same transaction can raise its end, and never lowers it.
     """
-    db.execute(
+    cursor = db.execute(
         "UPDATE started_transaction SET state = 'stopped',"
         " meter_stop_wh = max(coalesce(meter_stop_wh, ?1), ?1),"
-        " stopped_ms = max(coalesce(stopped_ms, ?2), ?2) WHERE id = ?3",
+        f" stopped_ms = max(coalesce(stopped_ms, ?2), ?2) WHERE id = ?3 RETURNING {_CHANGED}",
         (end_wh, stopped_ms, transaction.row),
     )
+    _note(db, cursor.fetchall())
 
 
 class Orphan(NamedTuple):
@@ -189,10 +195,12 @@ def orphan(db: Database, row: int) -> Orphan | None:
 
 def end_orphan(db: Database, row: int, end_wh: int) -> None:
     """Mark an orphaned transaction as stopped at the reading up to which a human has booked it."""
-    db.execute(
-        "UPDATE started_transaction SET state = 'stopped', meter_stop_wh = ? WHERE id = ?",
+    cursor = db.execute(
+        "UPDATE started_transaction SET state = 'stopped', meter_stop_wh = ? WHERE id = ?"
+        f" RETURNING {_CHANGED}",
         (end_wh, row),
     )
+    _note(db, cursor.fetchall())
 
 
 def reassign_open(db: Database, tag_key: str, owner: Owner, assigned_by: str) -> int:
@@ -203,10 +211,18 @@ def reassign_open(db: Database, tag_key: str, owner: Owner, assigned_by: str) ->
     bind_account(db, owner.account_index, owner.account)
     cursor = db.execute(
         "UPDATE started_transaction SET account_index = ?, account = ?, assigned_by = ?"
-        " WHERE id_tag_key = ? AND account_index = ? AND state <> 'stopped'",
+        f" WHERE id_tag_key = ? AND account_index = ? AND state <> 'stopped' RETURNING {_CHANGED}",
         (*owner, assigned_by, tag_key, UNASSIGNED_INDEX),
     )
-    return cursor.rowcount
+    rows = cursor.fetchall()
+    _note(db, rows)
+    return len(rows)
+
+
+def _note(db: Database, changed: list[tuple[int, int, int]]) -> None:
+    """Note changes of transactions, each given by its columns of _CHANGED."""
+    for charge_point, connector_id, row in changed:
+        db.changes.note(TRANSACTION, charge_point, connector_id, row)
 
 
 def open_transaction_row(

@@ -7,6 +7,7 @@ so that an older connection of a Charge Point cannot act for a newer one.
 from typing import NamedTuple
 
 from shocpp.ocpp.identity import identity_key
+from shocpp.store.changes import CALL, CHARGER
 from shocpp.store.database import Database
 
 
@@ -87,6 +88,7 @@ def hold(
     # This worker closes its own former connection without a notice.
     if former is not None and former.worker != worker:
         db.execute("INSERT OR IGNORE INTO superseded VALUES (?, ?)", (former.token, former.worker))
+    db.changes.note(CHARGER, charge_point)
 
 
 def contest(db: Database, former: FormerConnection) -> None:
@@ -99,9 +101,17 @@ def contest(db: Database, former: FormerConnection) -> None:
 
 def release(db: Database, token: str) -> None:
     """Delete a connection that has ended; a newer one of the same Charge Point stays."""
+    _release(db, "token", token)
+
+
+def _release(db: Database, column: str, value: str) -> None:
+    """Delete connections by their token or worker, with the notices about them."""
+    rows = db.execute(f"DELETE FROM connection WHERE {column} = ? RETURNING charge_point", (value,))
+    for (charge_point,) in rows.fetchall():
+        db.changes.note(CHARGER, charge_point)
     # Notices about a connection are void once it has ended.
-    for table in ("connection", "superseded", "contested"):
-        db.execute(f"DELETE FROM {table} WHERE token = ?", (token,))
+    for table in ("superseded", "contested"):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (value,))
 
 
 def is_replaced(db: Database, charge_point: int, token: str) -> bool:
@@ -113,13 +123,15 @@ def is_replaced(db: Database, charge_point: int, token: str) -> bool:
 
 
 def has_notices(db: Database, worker: str) -> bool:
-    """Return True if `take_superseded` or `take_contested` has tokens for this worker.
+    """Return True if connections or changes of other processes wait for this worker.
 
-    It is a read, so that a worker begins no write transaction for nothing.
+    `take_superseded`, `take_contested` and `PendingChanges.take_notices` take them. This is a read,
+    so that a worker begins no write transaction for nothing.
     """
     row = db.execute(
         "SELECT 1 FROM superseded WHERE worker = ?1 UNION ALL"
-        " SELECT 1 FROM contested WHERE worker = ?1 LIMIT 1",
+        " SELECT 1 FROM contested WHERE worker = ?1 UNION ALL"
+        " SELECT 1 FROM change_notice WHERE worker = ?1 LIMIT 1",
         (worker,),
     ).fetchone()
     return row is not None
@@ -164,12 +176,15 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
     # They are not sent again: the Charge Point may have carried them out.
     rows = db.execute(
         "UPDATE call SET state = 'unknown', settled_ms = ? WHERE state = 'sent' AND worker = ?"
-        " RETURNING bell",
+        " RETURNING charge_point, call_id, bell",
         (now_ms, worker),
     ).fetchall()
-    for table in ("connection", "superseded", "contested", "worker"):
-        db.execute(f"DELETE FROM {table} WHERE worker = ?", (worker,))
-    return [doorbell for (doorbell,) in rows if doorbell]
+    for charge_point, call_id, _ in rows:
+        db.changes.note(CALL, charge_point, key=call_id)
+    _release(db, "worker", worker)
+    db.changes.forget(worker)
+    db.execute("DELETE FROM worker WHERE worker = ?", (worker,))
+    return [doorbell for _, _, doorbell in rows if doorbell]
 
 
 def address_of(remote: str) -> str:

@@ -8,6 +8,7 @@ from shocpp.ocpp.facts import (
     SecurityEventReported,
     StatusReported,
 )
+from shocpp.store.changes import CHARGER, CONNECTOR
 from shocpp.store.database import Database
 
 
@@ -30,6 +31,7 @@ def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) ->
             charge_point,
         ),
     )
+    db.changes.note(CHARGER, charge_point)
 
 
 def record_status(db: Database, charge_point: int, status: StatusReported, now_ms: int) -> None:
@@ -62,6 +64,7 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
         " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
         (*columns, now_ms),
     )
+    db.changes.note(CONNECTOR, charge_point, status.connector_id)
 
 
 def record_data_transfer(

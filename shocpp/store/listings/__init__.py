@@ -1,0 +1,1 @@
+"""Rows of views for listings: whole views, and pages of long ones."""
