@@ -82,13 +82,12 @@ class Housekeeping:
             if self._files.requeue_missing(db):
                 caches.awaits_export = True
             more = self._purge(db, now)
-        self._enter_digests(db)
         if caches.awaits_export or now >= self._export_at:
             self._export(db, caches, now)
         self._file_new_passwords(db, now)
         return more or caches.awaits_export
 
-    def _enter_digests(self, db: Database) -> None:
+    def enter_digests(self, db: Database) -> None:
         """Enter the digests of the files in force, if another text is in force than before."""
         # The texts are compared, so a digest is computed only of new ones. Another database does
         # not have this worker's digests yet.

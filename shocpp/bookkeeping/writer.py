@@ -224,6 +224,8 @@ class Writer:
     def _poll(self, *, rung: bool, watching: bool) -> None:
         try:
             self._deliver_poll(self._open().poll(now_ms(), rung=rung, watching=watching))
+            if not rung and self._db is not None:
+                self._housekeeping.enter_digests(self._db)
         except ShocppError as error:
             self._become_unhealthy(str(error))
         self._publish()

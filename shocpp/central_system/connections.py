@@ -136,7 +136,9 @@ class Connections:
         if conversation is not None:
             conversation.unwritten_jobs += 1
         self._handed_over.append((conversation, slot))
-        if not may_be_delayed(job) or len(self._jobs) >= BATCH_SIZE:
+        # A job with a slot has a charger that waits for its answer.
+        is_urgent = slot is not None or not may_be_delayed(job)
+        if is_urgent or len(self._jobs) >= BATCH_SIZE:
             self._batch_is_due = True
         elif not self._batch_timer_set:
             self._batch_timer_set = True
@@ -169,6 +171,14 @@ class Connections:
                 deliveries.append((conversation, slot, job, result))
         return deliveries
 
+    def end_turn(self) -> None:
+        """Hand over the jobs of a turn of the loop, and send the answers."""
+        # The jobs first: the writer begins while the answers leave.
+        self.hand_over()
+        self.flush()
+        # The Disconnect jobs of sockets that failed while sending.
+        self.hand_over()
+
     # -- watches -----------------------------------------------------------------------------------
 
     def flush(self) -> None:
@@ -176,8 +186,10 @@ class Connections:
         touched, self.touched = self.touched, set()
         for conversation in touched:
             if not conversation.closed:
-                self._update_watch(conversation, conversation.transport.flush())
-        self._counters.left()
+                transport = conversation.transport
+                self._update_watch(conversation, not transport.backlog or transport.flush())
+        if touched:
+            self._counters.left()
 
     def _update_watch(self, conversation: Conversation, flushed: bool) -> None:
         """Watch for frames unless reading pauses, and for room to send if something is left."""

@@ -141,17 +141,14 @@ class Switchboard:
 
     # -- the loop ----------------------------------------------------------------------------------
 
-    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+    def run(self, until: Callable[[], bool] | None = None) -> None:
         """Serve until `stop`, or until no job is left and `until` returns True; not twice."""
         self._writer.start(self._deliver, self._polling.deliver)
         self._polling.start()
         try:
-            while not self._stopping and not (until() and self._is_idle()):
+            while not self._stopping and not (until and until() and self._is_idle()):
                 self._loop.turn()
-                self._connections.hand_over()
-                self._connections.flush()
-                # The Disconnect jobs of sockets that failed while sending.
-                self._connections.hand_over()
+                self._connections.end_turn()
             self._end()
         except BaseException:
             # A process without its loop would keep its chargers' sockets and serve none of them.

@@ -85,7 +85,9 @@ class StdioTransport:
 
     def send(self, text: str) -> None:
         """Append a text to the output; the next flush writes it."""
-        self._out.append(text.encode() + b"\n")
+        line = text.encode() + b"\n"
+        self._out.append(line)
+        self.backlog += len(line)
 
     def ping(self) -> bool:
         """Return False: pipes have no ping, and end when the other end closes."""
@@ -94,7 +96,7 @@ class StdioTransport:
     def flush(self) -> bool:
         """Write the whole output, and return True."""
         # This may block: the process serves only one charger.
-        waiting, self._out = b"".join(self._out), []
+        waiting, self._out, self.backlog = b"".join(self._out), [], 0
         try:
             while waiting:
                 waiting = waiting[os.write(self._writer, waiting) :]
