@@ -125,9 +125,10 @@ def month_sums(books: Books, month: Month) -> tuple[tuple[Sums, ...], int | None
 
     The number is None while the month is open.
     """
-    closing = closings.of_month(books.db, month.name)
+    name = month.name
+    closing = closings.of_month(books.db, name)
     if closing is None:
-        return _accounts(books, month), None
+        return _accounts(books, month, name), None
     return closed_statement(closing).accounts, closing.number
 
 
@@ -167,22 +168,25 @@ def draft(books: Books, month: Month) -> Statement:
         version=__version__,
         operator=conf.operator.operator,
         closed=None,
-        accounts=_accounts(books, month),
+        accounts=_accounts(books, month, name),
         unassigned_wh=statement_records.unassigned_wh(db, name),
         under_review=tuple(statement_records.under_review(db, name)),
-        unfinished=_unfinished(books, month),
         audited=tuple(audited),
         gaps=tuple(gaps),
         imported_wh=tuple(statement_records.imported_wh(db, name)),
         decided_later_wh=tuple(statement_records.decided_later_wh(db, name)),
+        unfinished=_unfinished(books, month),
         chargers=_chargers(db, conf.allowlist, involved),
         cards=conf.accounts.card_names(),
     )
 
 
-def _accounts(books: Books, month: Month) -> tuple[Sums, ...]:
-    """Return the sums of each account that has charged or that tags.json has, by name."""
-    db, conf, period = books.db, books.configuration, month.name
+def _accounts(books: Books, month: Month, period: str) -> tuple[Sums, ...]:
+    """Return the sums of each account that has charged or that tags.json has, by name.
+
+    `period` is the name of the month, YYYY-MM.
+    """
+    db, conf = books.db, books.configuration
     provisional = books.provisional_prices(period)
     consumed = {row.account: row for row in statement_records.consumption(db, period)}
     for index, account in conf.accounts.by_index.items():
@@ -219,7 +223,7 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
     amounts = [Taxable(price.amount_ct, price.vat_bp, price.vat_included) for price in used]
     amounts += [Taxable(fee.amount_ct, fee.vat_bp, fee.vat_included) for fee in fees]
     # A record's amount was rounded when its price was set. VAT is rounded once for each rate.
-    taxes, total_ct = taxes_of(amounts)
+    taxes, total_ct = taxes_of(amounts) if amounts else ((), None)
     return Sums(
         account_index=row.account_index,
         account=row.account,
@@ -230,7 +234,7 @@ def _sums(row: Consumption, used: tuple[PriceUsed, ...], fees: tuple[Fee, ...]) 
         prices=used,
         fees=fees,
         taxes=taxes,
-        total_ct=total_ct if amounts else None,
+        total_ct=total_ct,
     )
 
 

@@ -23,10 +23,8 @@ MOST_PRICES = 4
 
 def title_of(subject: Subject) -> str:
     """Return the title of a statement, with its month and year."""
-    statement = subject.statement
-    return subject.label(
-        "title", month=statement.period.spelled(subject.language), year=f"{statement.year:04}"
-    )
+    month = subject.month
+    return subject.label("title", month=month.spelled(subject.language), year=f"{month.year:04}")
 
 
 def draw_head(sheet: Sheet, subject: Subject) -> None:
@@ -42,7 +40,7 @@ def _period_and_chargers(subject: Subject) -> Iterator[Fact]:
     More than MOST_CHARGERS chargers are described in the foot instead.
     """
     statement, language = subject.statement, subject.language
-    month = statement.period
+    month = subject.month
     first, last = month.first_day, month.last_day
     period = subject.label("from_to", first=day(first, language), last=day(last, language))
     yield subject.label("period"), [period]

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import clock_time, day, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
+from shocpp.language.month import Month
 from shocpp.language.phrases import entry, masked, phrase, stop_reason
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.pdf.labels import Label, label_of
@@ -35,6 +36,7 @@ class Subject(NamedTuple):
     """
 
     statement: Statement
+    month: Month
     account: Sums
     language: str
     label: Label
@@ -67,7 +69,7 @@ def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
         charger.charge_point_id: charger.name for charger in statement.chargers if charger.name
     }
     zone = ZoneInfo(statement.zone_name)
-    return Subject(statement, account, language, label_of(language), zone, names)
+    return Subject(statement, statement.period, account, language, label_of(language), zone, names)
 
 
 class FootContent:

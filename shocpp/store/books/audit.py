@@ -63,8 +63,8 @@ class MonthAudit:
 
     def __init__(self, db: Database, month: Month) -> None:
         """Find the first claims that the month depends on; the methods then read from these."""
-        self._db, self._month = db, month
-        self._since = json.dumps(list(since(db, month.name).items()))
+        self._db, self._month, self._name = db, month, month.name
+        self._since = json.dumps(list(since(db, self._name).items()))
 
     def charge_points(self) -> list[Audited]:
         """Return the audit of each Charge Point with claims in the month."""
@@ -80,7 +80,7 @@ class MonthAudit:
         """Return the gaps of the month by Charge Point, in the order of their times."""
         rows = self._db.execute(
             f"{_views_since(self._db)} {_GAP} WHERE month = ? ORDER BY charge_point_id, before_ms",
-            (self._since, self._month.name),
+            (self._since, self._name),
         )
         return [Gap(*row) for row in rows.fetchall()]
 
