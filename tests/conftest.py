@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from shocpp.clock import now_ms
+from tests.world.databases import make_database
 from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import NOT_ALLOWED
 from tests.world.server import Server
+
+BEGUN_MS = now_ms()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -44,7 +48,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def migrated_home(home: Home) -> Home:
     """A home folder with the example accounts and an empty database."""
-    assert home.run("shocpp", "migrate").returncode == 0
+    make_database(home.database, BEGUN_MS)
     return home
 
 

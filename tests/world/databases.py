@@ -17,7 +17,7 @@ def make_database(path: Path, born_ms: int) -> None:
     path.write_bytes(_bytes_of_database(born_ms))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=8)
 def _bytes_of_database(born_ms: int) -> bytes:
     with tempfile.TemporaryDirectory(prefix="database-") as folder:
         path = Path(folder) / "shocpp.sqlite3"
