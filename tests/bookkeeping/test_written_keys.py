@@ -18,9 +18,10 @@ from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
+from shocpp.reports.month import Books
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import NO_KEYS, Keys
-from tests.world.desk import ACCOUNTS, ANNA, Desk, charge
+from tests.world.desk import ACCOUNTS, ANNA, Desk, Office, charge
 from tests.world.written_keys import GuardedOffice
 
 LEDGER = {
@@ -42,7 +43,7 @@ def silent(_label: str, _length: int) -> Iterator[object]:
     yield lambda _steps: None
 
 
-def spend_a_month(office: GuardedOffice) -> None:
+def spend_a_month(office: Office) -> None:
     """Let chargers charge, decide on what is left, close the month and import its files."""
     db, settings = office.db, office.settings
     office.price({"account": "family-y", "valid_from": "2023-01-01", "ct_per_kwh": 30})
@@ -68,7 +69,7 @@ def spend_a_month(office: GuardedOffice) -> None:
     learn_card(db, settings, "unknown", "family-y", ANNA)
     dismiss(db, settings, orphan, ANNA)
     correct(db, settings, "1", Measured(consumed_wh=1_500, end_wh=11_500), None, ANNA)
-    close(db, settings, Month(2023, 9), "anna", unpriced=True)
+    close(Books(db, settings), Month(2023, 9), "anna", unpriced=True)
     office.later(24 * 30)
     charge(office, 950_000, 960_000)
     write_files(db, settings)
