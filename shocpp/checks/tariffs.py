@@ -170,8 +170,8 @@ def _check_provisional(provisional: Iterable[Unpriced]) -> Iterator[Finding]:
     for month, account, records, wh, _ in provisional:
         yield Finding(
             NOTE,
-            f"{_records_text(month, account, records, wh)} with a provisional price; the closing "
-            "of the month sets it, and so does: shocpp tariffs apply",
+            f"{_records_text(month, account, records, wh)} with a provisional price; to set it: "
+            "shocpp tariffs apply, or shocpp close",
         )
 
 

@@ -51,15 +51,14 @@ class ProvisionalPrices(NamedTuple):
         return None if stored is None else self._price(stored)
 
     def each(self) -> Iterator[PricedRecord]:
-        """Yield all records that have a provisional price, by account and number.
+        """Yield all records that have a provisional price, by time.
 
         The caller may set the price of each before it takes the next one.
         """
-        for account in self.accounts:
-            for stored in records.unpriced(self.db, self.month, account):
-                price = self._price(stored)
-                if price is not None:
-                    yield PricedRecord(stored, price)
+        for stored in records.unpriced(self.db, self.month, self.accounts):
+            price = self._price(stored)
+            if price is not None:
+                yield PricedRecord(stored, price)
 
     def by_account(self) -> dict[str, ProvisionalSums]:
         """Return the sums of each account that has records with a provisional price, by name."""

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.posting import Posted, apply_tariffs, location_in, open_ms
+from shocpp.bookkeeping.posting import Posted, apply_tariffs, location_in, open_ms, set_prices
 from shocpp.language.month import Month
 from shocpp.ledger.booking import Record
-from shocpp.store.books.records import Origin, stored
+from shocpp.store.books.records import UNPRICED_AT_ONCE, Origin, stored
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office, charge
 
@@ -143,6 +143,20 @@ def test_an_unpriced_record_gets_its_price_and_a_new_file_later(office: Office) 
     assert amounts(office) == [30, None, None, None]
     prices = [file["price"] for file in office.files()]
     assert [price and price["amount_ct"] for price in prices] == [30, None, None, None]
+
+
+def test_each_price_is_set_once_where_many_records_have_one_moment(office: Office) -> None:
+    """They are read in slices, which must neither leave out a record nor repeat one."""
+    office.price()
+    count = 2 * UNPRICED_AT_ONCE
+    with office.db.writing(keys=EVERYTHING):
+        posting = office.posting(office.db)
+        for number in range(count):
+            posting.post(Origin(None, None, None), record(), office.now_ms, number)
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 30})
+    with office.db.writing(keys=EVERYTHING):
+        assert set_prices(office.open_books().provisional_prices("2023-09"), 1) == count
+    assert amounts(office) == [300] * count
 
 
 def test_the_readings_of_its_transaction_split_a_record(office: Office) -> None:

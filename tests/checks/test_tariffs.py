@@ -143,8 +143,8 @@ def test_a_record_older_than_its_tariff_has_a_provisional_price(books: Home) -> 
     (finding,) = report(books).findings
     assert finding.level == NOTE
     assert finding.sentence == (
-        "1 record of family-y in 2026-10 (4000 Wh) with a provisional price; the closing of the "
-        "month sets it, and so does: shocpp tariffs apply"
+        "1 record of family-y in 2026-10 (4000 Wh) with a provisional price; to set it: "
+        "shocpp tariffs apply, or shocpp close"
     )
     assert books.query("SELECT count(*) FROM price") == [(0,)]
 

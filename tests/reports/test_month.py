@@ -523,7 +523,7 @@ def parts_add_up_to_their_records(office: Office) -> None:
     ) == [0]
 
 
-@examples(max_examples=25, deadline=None)
+@examples(max_examples=12, deadline=None)
 @given(_lives(), st.integers(0, 2))
 def test_a_provisional_price_is_the_one_that_is_set_later(
     folder: Path, life: Life, known: int

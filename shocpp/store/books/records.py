@@ -4,7 +4,8 @@ A record is never changed, except for the time its file was written (`exported_m
 human is a record of its own, which names the one it replaces.
 """
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.booking import Record
@@ -257,24 +258,26 @@ def stored(db: Database, number: int) -> Stored | None:
     return None if row is None else _stored(row)
 
 
-def unpriced(db: Database, month: str, account: str) -> Iterator[Stored]:
-    """Yield the records of a month (YYYY-MM) and an account that have no price, by number.
+def unpriced(db: Database, month: str, accounts: Iterable[str]) -> Iterator[Stored]:
+    """Yield the records of a month (YYYY-MM) and of accounts that have no price, by time.
 
     The caller may set the price of each before it takes the next one.
     """
     # In slices: a month may have more records than fit into memory, and one query over all of them
-    # would read what the caller writes.
-    after = 0
+    # would read what the caller writes. The index of month and time finds the begin of each slice.
+    after, chosen = (-1, 0), json.dumps([*accounts])
     while True:
         rows = db.execute(
-            f"SELECT {_STORED} {prices.UNPRICED} AND month = ? AND account = ? AND record.id > ?"
-            " ORDER BY record.id LIMIT ?",
-            (month, account, after, UNPRICED_AT_ONCE),
+            f"SELECT {_STORED} {prices.UNPRICED} AND month = ? AND (billed_ms, record.id) > (?, ?)"
+            " AND account IN (SELECT value FROM json_each(?))"
+            " ORDER BY billed_ms, record.id LIMIT ?",
+            (month, *after, chosen, UNPRICED_AT_ONCE),
         ).fetchall()
-        yield from map(_stored, rows)
-        if len(rows) < UNPRICED_AT_ONCE:
+        slice_ = [_stored(row) for row in rows]
+        yield from slice_
+        if len(slice_) < UNPRICED_AT_ONCE:
             return
-        after = rows[-1][0]
+        after = slice_[-1].record.billed_ms, slice_[-1].number
 
 
 def _stored(row: Sequence[Any]) -> Stored:
