@@ -148,7 +148,7 @@ class PollResult(NamedTuple):
 
 
 # A tuple: a union of types would be built anew for every frame.
-EVENTS_WITHOUT_DUTY = (Answered, Ignored, Repeated)
+ANSWERED_EVENTS = (Answered, Ignored, Repeated)
 """Events whose job leaves nothing to do when it is written."""
 
 
@@ -158,7 +158,7 @@ def may_be_delayed(job: Job) -> bool:
     These are sent frames, and received ones that are answered already or need no answer.
     """
     return isinstance(job, Send) or (
-        isinstance(job, Receive) and isinstance(job.event, EVENTS_WITHOUT_DUTY)
+        isinstance(job, Receive) and isinstance(job.event, ANSWERED_EVENTS)
     )
 
 

@@ -20,7 +20,7 @@ from dataclasses import replace
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle
 from shocpp.central_system.transport import INTERNAL, PROTOCOL_ERROR, TRY_AGAIN, Transport
-from shocpp.central_system.turn import NO_DUTY, Slot, Turn
+from shocpp.central_system.turn import EMPTY_TURN, Slot, Turn
 from shocpp.configuration.charge_points import Entry
 from shocpp.metrics.counters import Counters
 from shocpp.ocpp.actions import NEVER_REFUSED
@@ -184,7 +184,7 @@ class Conversation:
         answer = error_text(call.unique_id, "InternalError", "")
         self.transport.send(answer)
         self.counters.exchanged(call.action, answer, now)
-        return NO_DUTY
+        return EMPTY_TURN
 
     # -- the identity ------------------------------------------------------------------------------
 
@@ -220,14 +220,14 @@ class Conversation:
         self.held_jobs.append((job, slot))
         # The writer has been asked for the identity already.
         if self.key is not None:
-            return NO_DUTY
+            return EMPTY_TURN
         serial = _serial_of_boot(slot.event)
         if serial is not None:
             return Turn(self.connect(serial, fallback_id=_address_name(self.transport)))
         # Once only: MG and StarCharge reconnect in a loop after a TriggerMessage for a
         # BootNotification.
         if not is_first:
-            return NO_DUTY
+            return EMPTY_TURN
         # A BootNotification without a usable serial: asking again would bring the same one.
         if slot.event.action == "BootNotification":
             return Turn(self.connect_by_address())
@@ -255,7 +255,7 @@ class Conversation:
             slot.due = now + self._delay_s(event)
         slot.text = text
         self.release(now)
-        return Turn(wake_at=self._next_wake_up()) if self.slots else NO_DUTY
+        return Turn(wake_at=self._next_wake_up()) if self.slots else EMPTY_TURN
 
     def wake(self, now: float) -> Turn:
         """Send the answers that are due; name a charger whose time to send its serial is over."""

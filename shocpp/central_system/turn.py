@@ -1,4 +1,4 @@
-"""The values that a conversation returns: the place of an answer, and the duties of the loop."""
+"""The values that a conversation returns: the place of an answer, and the work for the loop."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Slot:
 
 
 class Turn(NamedTuple):
-    """The duties of the loop after a frame, a result or a timer of one conversation.
+    """The work of the loop after a frame, a result or a timer of one conversation.
 
     job      the job to hand to the writer
     slot     the slot that the result of the job answers
@@ -43,4 +43,5 @@ class Turn(NamedTuple):
     close: tuple[int, str] | None = None
 
 
-NO_DUTY = Turn()
+EMPTY_TURN = Turn()
+"""No work for the loop."""
