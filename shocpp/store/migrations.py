@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
-from shocpp.errors import UnusableDatabase
+from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
 from shocpp.store.backups import beside, sync
 from shocpp.store.database import (
@@ -53,10 +53,14 @@ def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
     except OSError as error:
         raise UnusableDatabase(f"the folder {path.parent} cannot be made: {error}") from None
     with _turn(path):
-        if path.exists():
-            _upgrade(path, thorough)
-        else:
-            _create(path, now_ms)
+        # A disk may fill up here, too. Nobody waits for it to recover: there is no server yet.
+        try:
+            if path.exists():
+                _upgrade(path, thorough)
+            else:
+                _create(path, now_ms)
+        except StoreUnavailable as error:
+            raise UnusableDatabase(str(error)) from error
 
 
 def _turn(path: Path) -> AbstractContextManager[None]:

@@ -50,5 +50,6 @@ def test_a_stop_is_booked_while_the_prices_file_is_a_pipe(migrated_home: Home) -
     path.unlink()
     tariff = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 30}
     path.write_text(json.dumps({"tariffs": [tariff]}))
-    assert migrated_home.run("shocpp-summary", "2026", "10").returncode == 0
+    assert "3,00 EUR" in migrated_home.run("shocpp-summary", "2026", "10").stdout
+    assert migrated_home.run("shocpp", "tariffs", "apply", "--yes").returncode == 0
     assert migrated_home.query("SELECT amount_ct FROM accounting") == [(300,)]
