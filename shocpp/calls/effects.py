@@ -58,22 +58,19 @@ def settle(
     settled = calls.settle(db, call_id, token, outcome, now_ms)
     if settled is None:
         return ()
-    doorbells = [settled.doorbell] if settled.doorbell is not None else []
-    for effect in EFFECTS.get(settled.action, ()):
+    charge_point, action, payload, doorbell = settled
+    doorbells = [doorbell] if doorbell is not None else []
+    for effect in EFFECTS.get(action, ()):
         # A savepoint, because the end of the Call is written whatever becomes of its effect.
         try:
             with db.savepoint():
-                payload, confirmation = json.loads(settled.payload), confirmation_of(outcome)
-                doorbells += effect(
-                    db,
-                    EndedCall(
-                        call_id, settled.charge_point, payload, outcome, confirmation, now_ms
-                    ),
-                )
+                sent, confirmation = json.loads(payload), confirmation_of(outcome)
+                ended = EndedCall(call_id, charge_point, sent, outcome, confirmation, now_ms)
+                doorbells += effect(db, ended)
         except StoreUnavailable:
             raise
         except Exception:
-            log.exception("the effect of a %s cannot be written", settled.action)
+            log.exception("the effect of a %s cannot be written", action)
     return doorbells
 
 

@@ -10,7 +10,6 @@ import stat
 from pathlib import Path
 
 from shocpp.errors import ConfigError
-from shocpp.store.locks import one_at_a_time
 
 MOST_BYTES = 2 * 1024 * 1024
 """The largest file, in bytes. Parsing it takes half a second, in which no charger is answered."""
@@ -65,6 +64,9 @@ def changing(path: Path, *, waits: bool = True) -> contextlib.AbstractContextMan
     With `waits` False, ConfigError is raised while another program has it. Editors do not use it,
     so `replace_text` compares stamps as well.
     """
+    # Only commands change files, and a CGI process pays for its imports.
+    from shocpp.store.locks import one_at_a_time
+
     return one_at_a_time(path.parent, ConfigError, waits=waits)
 
 

@@ -161,24 +161,14 @@ def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now
     return cursor.rowcount == 1
 
 
-class SettledCall(NamedTuple):
-    """A Call that has just ended: its row of the Charge Point, and the doorbell of its caller.
-
-    `payload` is JSON text without secrets. `doorbell` is None if nobody waits.
-    """
-
-    charge_point: int
-    action: str
-    payload: str
-    doorbell: str | None
-
-
 def settle(
     db: Database, call_id: str, token: str, outcome: CallOutcome, now_ms: int
-) -> SettledCall | None:
-    """End a Call that was sent on the connection `token`; return it, or None if it is another's.
+) -> tuple[int, str, str, str | None] | None:
+    """End a Call that was sent on the connection `token`.
 
-    The token keeps a confirmation on another connection from settling this Call.
+    Return the row id of its Charge Point, its action, its payload as JSON text without secrets, and
+    the doorbell of its caller, if there is one. Return None if the Call is not outstanding there:
+    a confirmation on another connection must not settle it.
     """
     # All rows of RETURNING are fetched: the commit fails while a statement is still in progress.
     rows = db.execute(
@@ -189,9 +179,9 @@ def settle(
     ).fetchall()
     if not rows:
         return None
-    settled = SettledCall(*rows[0])
-    db.changes.note(CALL, settled.charge_point, key=call_id)
-    return settled
+    charge_point, action, payload, doorbell = rows[0]
+    db.changes.note(CALL, charge_point, key=call_id)
+    return charge_point, action, payload, doorbell
 
 
 def overdue(db: Database, now_ms: int) -> bool:
