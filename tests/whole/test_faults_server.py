@@ -221,6 +221,8 @@ def test_what_was_asked_on_a_connection_that_is_dead_is_answered_on_the_newer_on
     with connect(server.url("garage")) as dead, connect(server.url("other")) as other:
         ask(dead, "BootNotification", BOOT)
         ask(dead, "StartTransaction", START)
+        # The lock would also hold up the entry of a connection that has just been made.
+        ask(other, "Heartbeat", {})
         with contextlib.closing(sqlite3.connect(server.home.database)) as lock:
             lock.execute("BEGIN IMMEDIATE")  # so that its answer is not out yet
             dead.send(json.dumps([2, "dead", "StopTransaction", STOP]))
