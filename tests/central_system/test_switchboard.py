@@ -192,6 +192,8 @@ def test_a_stop_is_not_acknowledged_while_the_database_is_locked_but_afterwards(
 ) -> None:
     with connect(server.url("a")) as charger, connect(server.url("b")) as other:
         assert ask(charger, "StartTransaction", START)["transactionId"] == 20_009_042
+        # The lock would also hold up the entry of a connection that has just been made.
+        ask(other, "Heartbeat", {})
         with contextlib.closing(sqlite3.connect(server.home.database)) as lock:
             lock.execute("BEGIN IMMEDIATE")
             charger.send(json.dumps([2, "2", "StopTransaction", STOP]))
