@@ -27,6 +27,8 @@ class CallDesk:
         self._loop = loop
         self._connections = connections
         self._counters = counters
+        # One timer each: without this limit every frame before a BootNotification would set one.
+        self._with_timer: set[Conversation] = set()
 
     def take(self, call: QueuedCall, conversation: Conversation) -> None:
         """Queue a Call for a conversation, unless it is queued here already.
@@ -53,10 +55,15 @@ class CallDesk:
             oldest = conversation.calls.pop(next(iter(conversation.calls)))
             conversation.claiming = oldest
             self._connections.submit(Claim(conversation.token, oldest), conversation)
-        elif conversation.outstanding is None:
+        elif conversation.outstanding is None and conversation not in self._with_timer:
+            self._with_timer.add(conversation)
             wait_ms = conversation.connection.placeable_from_ms(moment_ms) - moment_ms
             due = time.monotonic() + max(wait_ms, 10) / 1000
-            self._loop.call_at(due, self.next_call, conversation)
+            self._loop.call_at(due, self._try_again, conversation)
+
+    def _try_again(self, conversation: Conversation) -> None:
+        self._with_timer.discard(conversation)
+        self.next_call(conversation)
 
     def take_claim(self, conversation: Conversation, claim: Claim, *, claimed: bool) -> None:
         """Send a Call that the writer has claimed; if it could not claim it, try the next one.

@@ -17,9 +17,14 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 from shocpp.admission.decision import Admitted
 from shocpp.central_system import conversation, liveness
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.websocket.transport import WebSocketTransport
 from shocpp.ocpp.actions import ACTIONS
+from shocpp.store import calls
+from shocpp.store.calls import QueuedCall
+from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
 from tests.world.adopted import SocketCharger
 from tests.world.home import Home
 from tests.world.machine import wait_for
@@ -113,6 +118,24 @@ def test_a_bug_in_an_action_is_answered_internal_error_and_for_energy_closes(
     charger.send('[2,"2","StopTransaction",{}]')
     (close,) = [event for event in charger.events(5) if isinstance(event, CloseConnection)]
     assert close.code == 1011
+
+
+def test_frames_before_a_boot_set_no_timers_for_a_waiting_call(
+    home: Home, switchboard: Switchboard
+) -> None:
+    charger = SocketCharger(switchboard, "garage")
+    charger.send('[2,"0","Heartbeat",{}]')
+    assert any(isinstance(event, TextMessage) for event in charger.events(0.3))
+    call = QueuedCall("a call", "garage", "ClearCache", "{}", now_ms() + 60_000)
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
+        calls.queue(db, call, "", now_ms(), asked_by="a test", canned=None)
+    time.sleep(1.1)  # one poll of the switchboard
+    timers = len(switchboard._loop._timers)
+    for _ in range(50):
+        charger.send('[2,"1","Heartbeat",{}]')
+    list(charger.events(0.3))
+    # A few are those of the polls.
+    assert len(switchboard._loop._timers) < timers + 10
 
 
 def test_reading_a_flood_pauses_while_the_database_is_locked(
