@@ -39,6 +39,9 @@ from shocpp.store.keys import EVERYTHING, NO_KEYS, UndeclaredKey
 
 log = logging.getLogger(__name__)
 
+Written = tuple[list[Any], list[UnitOfWork]]
+"""The results of jobs, in their order, and the units of work that are committed."""
+
 
 class Bookkeeping:
     """The write transactions of one worker, on a database that is open.
@@ -79,7 +82,8 @@ class Bookkeeping:
         write, cards = self._write_together, set[str]()
         while True:
             try:
-                return write(jobs, now_ms, cards)
+                results, units = write(jobs, now_ms, cards)
+                break
             except StoreUnavailable:
                 raise
             except UndeclaredKey as undeclared:
@@ -93,6 +97,10 @@ class Bookkeeping:
                     len(jobs),
                 )
                 write = self._write_each
+        # Not before: whatever fails here must not write the jobs a second time.
+        for unit in units:
+            unit.after_commit()
+        return results
 
     def stop_writing_facts(self, jobs: Iterable[Job]) -> None:
         """Stop writing facts of the connections of these jobs, because these were not written."""
@@ -153,25 +161,22 @@ class Bookkeeping:
                 properties.store_allowlist(self._db, text)
             self._stored_allowlist = text
 
-    def _write_together(self, jobs: list[Job], now_ms: int, cards: set[str]) -> list[Any]:
-        """Write all jobs in one transaction as one unit of work, and return their results."""
+    def _write_together(self, jobs: list[Job], now_ms: int, cards: set[str]) -> Written:
+        """Write all jobs in one transaction as one unit of work."""
         with self._writing(jobs, cards):
             unit = UnitOfWork(self._db, self.caches, now_ms)
             results = [self._write_job_of[type(job)](unit, job) for job in jobs]
             unit.write_rows()
-        unit.after_commit()
-        return results
+        return results, [unit]
 
-    def _write_each(self, jobs: list[Job], now_ms: int, cards: set[str]) -> list[Any]:
-        """Write each job in one transaction as a unit of work of its own; return their results."""
+    def _write_each(self, jobs: list[Job], now_ms: int, cards: set[str]) -> Written:
+        """Write each job in one transaction as a unit of work of its own."""
         units: list[UnitOfWork] = []
         # A unit does not know what the one before has begun or ended.
         self.caches.open_rows.clear()
         with self._writing(jobs, cards):
             results = [self._write_apart(units, job, now_ms) for job in jobs]
-        for unit in units:
-            unit.after_commit()
-        return results
+        return results, units
 
     def _writing(self, jobs: list[Job], cards: set[str]) -> AbstractContextManager[None]:
         """Return the write transaction of these jobs; `cards` are more keys of cards."""
@@ -214,5 +219,5 @@ class Bookkeeping:
         raise ValueError("there is no other way to write this job")
 
     def _disconnect(self, unit: UnitOfWork, job: Disconnect) -> None:
-        self._messages.forget(job.token)
+        unit.once_committed(lambda: self._messages.forget(job.token))
         self._holders.disconnect(unit, job)

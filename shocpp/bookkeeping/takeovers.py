@@ -87,7 +87,7 @@ class Holders:
                 # identity.
                 connections.contest(db, former)
                 return Contested(charge_point_id)
-            self._takeovers.note(row, now_ms)
+            unit.once_committed(lambda: self._takeovers.note(row, now_ms))
         # Several chargers open a new socket before they close the old one, or without closing it.
         # So the newest connection wins.
         held = connections.NewConnection(job.token, job.remote, job.is_sure)

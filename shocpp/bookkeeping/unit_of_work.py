@@ -5,7 +5,7 @@ the worker's caches learn the new rows, and the doorbells ring: what a rollback 
 in a cache, and a worker that is woken too early would not see the rows it is woken for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from shocpp.bookkeeping.jobs import Connect, Job, Receive, Send
@@ -128,6 +128,7 @@ class UnitOfWork:
         self._readings: list[FrameReadings] = []
         self._readings_of: dict[int, list[Reading]] = {}
         self._doorbells: list[str] = []
+        self._actions: list[Callable[[], None]] = []
         self._accounts: Accounts | None = None
         self._allowlist: Allowlist | None = None
         # Apart from the caches, which learn them after the commit.
@@ -243,6 +244,10 @@ class UnitOfWork:
         """Ring this doorbell when the transaction is committed."""
         self._doorbells.append(doorbell)
 
+    def once_committed(self, action: Callable[[], None]) -> None:
+        """Call a function after the commit; it changes what a worker remembers of its rows."""
+        self._actions.append(action)
+
     # -- its end ----------------------------------------------------------------------------------
 
     def write_rows(self) -> None:
@@ -261,5 +266,7 @@ class UnitOfWork:
         caches.last_seen_ms.update(self._last_seen_ms)
         caches.open_rows.update(self._open_rows)
         caches.awaits_export |= self.has_records
+        for action in self._actions:
+            action()
         for doorbell in self._doorbells:
             doorbells.ring(doorbell)

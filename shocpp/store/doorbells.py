@@ -70,6 +70,9 @@ def ring(path: str) -> bool:
         os.write(descriptor, b"!")
     except BlockingIOError:
         pass
+    # Its owner has gone since the FIFO was opened.
+    except BrokenPipeError:
+        return False
     finally:
         os.close(descriptor)
     return True

@@ -211,6 +211,9 @@ def _execute(database: Database, statement: str) -> None:
         # Other connections read the schema again when this number differs.
         database.execute(f"PRAGMA schema_version={version + 1}")
     except sqlite3.OperationalError:
+        # After a full disk SQLite has rolled back by itself, and nothing more may be written.
+        if not database.connection.in_transaction:
+            raise
         # The SQLite of macOS lets nobody write the schema.
         database.execute(statement)
     finally:
