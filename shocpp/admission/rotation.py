@@ -68,10 +68,10 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
     stored_hash, path = hash_of_generated(password), settings.charge_points_file
     key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
     with open_database(settings.database) as db:
-        listed = allowlist_or_stored(path, properties.stored_allowlist(db))
 
         def add(call_id: str) -> None:
             # Inside the transaction, because two rotations of a charger may come at the same time.
+            listed = allowlist_or_stored(path, properties.stored_allowlist(db))
             former = listed.with_new_passwords(calls.new_passwords(db)).entry(charge_point_id)
             if former is not None and len(former.hashes) >= MOST_HASHES:
                 raise ConfigError(
@@ -84,7 +84,9 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
         outcome = place(db, addressed, "ChangeConfiguration", asked, add).outcome
         status, trouble = _status_of(outcome), None
         try:
-            file_new_passwords(db, path, may_create=True)
+            waiting = file_new_passwords(db, path, may_create=True)
+            if any(new.stored_hash == stored_hash for new in waiting):
+                trouble = "the charger has not answered yet"
         except ConfigError as error:
             trouble = str(error)
         return Rotated(status, outcome.state == "answered", trouble)
@@ -107,11 +109,17 @@ def file_new_passwords(
         raise ConfigError(f"{path} does not exist")
 
     filed: set[str] = set()
+    is_new = not path.exists()
 
     def edit(entries: Members, allowlist: Allowlist) -> bool:
         filed.clear()
+        before, edited = allowlist, set[str]()
         for new in ended:
-            former = allowlist.entry(new.charge_point_id)
+            # By the list before: without a file every charger is admitted, and the entry of the
+            # first one ends that for all others.
+            key = identity_key(new.charge_point_id)
+            former = (allowlist if key in edited else before).entry(new.charge_point_id)
+            edited.add(key)
             if newest_hash(former) == new.replaces:
                 presented = admissions.presented_password(db, identity_key(new.charge_point_id))
                 _add_password(entries, new, former, presented)
@@ -133,6 +141,10 @@ def file_new_passwords(
             log.warning("%s was given another password for %s since; that one holds", path, name)
     with db.writing(keys=NO_KEYS, durable=False):
         calls.delete_new_passwords(db, decided)
+        if is_new:
+            # Their Calls are under way. The file that came to be excludes these chargers, and was
+            # not made to do so.
+            calls.replace_none(db)
     return tuple(new for new in waiting if new.call_id not in decided)
 
 

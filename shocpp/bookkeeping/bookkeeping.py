@@ -138,7 +138,6 @@ class Bookkeeping:
         version = db.version_of_others()
         if version == self._data_version and not rung:
             return PollResult(db.changes.take())
-        self._data_version = version
         superseded: list[str] = []
         contested: list[str] = []
         # Read first: a write transaction for nothing would make other workers wait.
@@ -150,6 +149,8 @@ class Bookkeeping:
                 db.changes.take_notices()
         self.caches.allowlist_file.waiting = calls.new_passwords(db)
         waiting = calls.waiting_for(db, self._worker, now_ms)
+        # Last, so that the next poll repeats one that has failed half-way.
+        self._data_version = version
         return PollResult(db.changes.take(), waiting, superseded, contested)
 
     def _poll_allowlist(self) -> None:

@@ -281,6 +281,12 @@ def delete_new_passwords(db: Database, call_ids: Iterable[str]) -> None:
     )
 
 
+def replace_none(db: Database) -> None:
+    """Let waiting passwords hold for chargers that a new charge_points.json does not list."""
+    # The two words are those of `newest_hash` for an entry without a password, and for none.
+    db.execute("UPDATE new_password SET replaces = 'unlisted' WHERE replaces = 'none'")
+
+
 def outcome(db: Database, call_id: str) -> CallOutcome | None:
     """Return the outcome of a Call so far, or None if there is no such Call."""
     row = db.execute(

@@ -12,11 +12,13 @@ import pytest
 
 from shocpp.admission.rotation import file_new_passwords
 from shocpp.bookkeeping.jobs import Settle
-from shocpp.configuration.charge_points import parse_allowlist
+from shocpp.configuration.charge_points import load_allowlist, parse_allowlist
 from shocpp.ocpp.passwords import is_password, password_hash
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall
-from shocpp.store.keys import NO_KEYS
+from shocpp.store.charge_points import identities
+from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING, NO_KEYS
 from tests.admission.test_decision import status_of, write
 from tests.admission.test_enrolment import OLD, add, listed, printed
 from tests.world.charger import Charger
@@ -232,3 +234,28 @@ def test_a_charger_keeps_the_properties_of_all_others_when_it_gets_its_own_entry
         "*": others,
         "garage": {"username": "box", "cap_kwh": 90, "password_hash": [OLD, NEW]},
     }
+
+
+def test_the_first_file_has_the_passwords_of_all_rotated_chargers(migrated_home: Home) -> None:
+    """The entry of the first charger ends what held for the others without a file."""
+    path = migrated_home.settings.charge_points_file
+    names = ("garage", "yard", "carport")
+    stored = [password_hash(name.encode(), b"salt", 1) for name in names]
+    with open_database(migrated_home.database) as db:
+        with db.writing(keys=EVERYTHING):
+            for name, stored_hash in zip(names, stored, strict=True):
+                identities.enter(db, name, 0)
+                calls.add_new_password(db, f"call of {name}", name, stored_hash, "none")
+            under_way = QueuedCall("call of carport", "carport", "Reset", "{}", 2**60)
+            calls.queue(db, under_way, "", 0, asked_by="a test", canned=None)
+        (waiting,) = file_new_passwords(db, path, may_create=True)
+        assert (waiting.charge_point_id, waiting.has_ended) == ("carport", False)
+        listed = load_allowlist(path)
+        assert [listed.entries[name].hashes for name in names[:2]] == [(stored[0],), (stored[1],)]
+        # Its password is in force all the same, and gets into the file when its Call has ended.
+        in_force = listed.with_new_passwords(calls.new_passwords(db))
+        assert in_force.entries["carport"].hashes == (stored[2],)
+        with db.writing(keys=EVERYTHING):
+            db.execute("UPDATE call SET state = 'answered'")
+        assert file_new_passwords(db, path) == ()
+    assert load_allowlist(path).entries["carport"].hashes == (stored[2],)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from shocpp.errors import ConfigError, UsageError
+from shocpp.errors import ConfigError, StoreUnavailable, UsageError
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
 from shocpp.interfaces.cli.listings import print_view
 from shocpp.interfaces.lines import one_line
@@ -231,8 +231,9 @@ def _rotate(settings: Settings, name: str) -> None:
     try:
         rotated = rotation.rotate(settings, charge_point, password, options)
     # The charger may have the new password already: the user must see it in any case.
-    except KeyboardInterrupt:
-        click.echo("interrupted: the charger may have the new password; both passwords are valid")
+    except (KeyboardInterrupt, StoreUnavailable) as error:
+        begin = "interrupted" if isinstance(error, KeyboardInterrupt) else "not finished"
+        click.echo(f"{begin}: the charger may have the new password; both passwords are valid")
         _print_login(settings, charge_point, password)
         raise
     if rotated.is_known:
