@@ -203,24 +203,28 @@ def switching_often() -> Iterator[None]:
 @pytest.mark.usefixtures("switching_often")
 def test_subscribers_in_other_threads_reach_the_last_state_without_a_poll() -> None:
     state, feed = dict.fromkeys(CHANGES, 0), Feed(size=64)
-    last, watchers = 20_000, list[Watcher]()
+    last, watchers, has_passed = 20_000, list[Watcher](), threading.Event()
 
-    def watch(pause_s: float) -> None:
+    def watch(pause_s: float, *, is_slow: bool = False) -> None:
         woken = threading.Event()
         watcher = Watcher(feed, state)
         watcher.subscription.close()
         watcher.subscription = feed.subscribe(woken.set)
+        watcher.take()
         watchers.append(watcher)
+        if is_slow:
+            assert has_passed.wait(20)
         while True:
             watcher.take()
             if max(watcher.copy.values(), default=0) == last:
                 return
             # A lost wake-up would last for ever.
-            assert woken.wait(5)
+            assert woken.wait(20)
             woken.clear()
             time.sleep(pause_s)
 
-    threads = [threading.Thread(target=watch, args=(pause_s,)) for pause_s in (0, 0, 0.0002, 0.01)]
+    threads = [threading.Thread(target=watch, args=(pause_s,)) for pause_s in (0, 0, 0.0002)]
+    threads.append(threading.Thread(target=watch, args=(0,), kwargs={"is_slow": True}))
     for thread in threads:
         thread.start()
     while len(watchers) < len(threads):
@@ -229,6 +233,8 @@ def test_subscribers_in_other_threads_reach_the_last_state_without_a_poll() -> N
         change = CHANGES[version % len(CHANGES)]
         state[change] = version
         feed.publish([change])
+        if version == 2 * len(feed.ring):
+            has_passed.set()
     for thread in threads:
         thread.join(30)
     assert [watcher.copy for watcher in watchers] == [state] * len(threads)
