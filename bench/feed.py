@@ -10,7 +10,6 @@ tmpfs if there is one. `asleep` subscribers take nothing; `awake` ones take each
 import json
 import logging
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -19,21 +18,16 @@ from collections.abc import Callable
 from contextlib import closing
 from statistics import median, quantiles
 
-from wsproto.connection import Connection as Wire
-from wsproto.connection import ConnectionType
-from wsproto.events import Message, TextMessage
+from wsproto.events import TextMessage
 
 from bench.machine import machine
-from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.central_system.feed import SIZE, Feed, Subscription
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.configuration.allowlist_file import AllowlistFile
-from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.configuration.tags import TagsFile
-from shocpp.interfaces.websocket.transport import WebSocketTransport
 from shocpp.ocpp.connection import Connection
 from shocpp.settings import Settings, read_settings
 from shocpp.store.changes import CONNECTOR, Change
@@ -41,6 +35,7 @@ from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.migrations import migrate
+from tests.world.adopted import SocketCharger
 
 TURNS = 7
 MANY = 1_000
@@ -163,25 +158,12 @@ def _print_memory() -> None:
     )
 
 
-class SocketCharger:
-    """A charger on the other end of a socket that a switchboard has adopted."""
-
-    def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
-        self.socket, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        self._wire = Wire(ConnectionType.CLIENT)
-        admitted = Admitted(charge_point_id, OPEN_TO_ALL)
-        switchboard.adopt(WebSocketTransport(theirs, "127.0.0.1:1"), admitted)
-
-    def ask(self, action: str, payload: dict[str, object]) -> float:
-        """Send a Call, and return the time until its answer, in seconds."""
-        begun = time.perf_counter()
-        call = json.dumps([2, "1", action, payload])
-        self.socket.sendall(self._wire.send(Message(data=call)))
-        while True:
-            self._wire.receive_data(self.socket.recv(65_536))
-            if any(isinstance(event, TextMessage) for event in self._wire.events()):
-                return time.perf_counter() - begun
+def ask(charger: SocketCharger, action: str, payload: dict[str, object]) -> float:
+    """Send a Call, and return the time until its answer, in seconds."""
+    begun = time.perf_counter()
+    charger.send(json.dumps([2, "1", action, payload]))
+    next(event for event in charger.events(10) if isinstance(event, TextMessage))
+    return time.perf_counter() - begun
 
 
 def _print_delays(settings: Settings, frames: int) -> None:
@@ -200,8 +182,8 @@ def _print_delays(settings: Settings, frames: int) -> None:
                 subscriptions = begin()
                 for number in range(frames // TURNS):
                     state = {"connectorId": turn, "status": str(number), "errorCode": "NoError"}
-                    changing.ask("StatusNotification", state)
-                    delays_s[mode].append(other.ask("Heartbeat", {}))
+                    ask(changing, "StatusNotification", state)
+                    delays_s[mode].append(ask(other, "Heartbeat", {}))
                 for subscription in subscriptions:
                     subscription.close()
     switchboard.stop()

@@ -20,6 +20,8 @@ from shocpp.calls.outcomes import confirmation_of, is_refusal
 from shocpp.calls.placing import Addressed, CallOptions, place
 from shocpp.configuration.charge_points import (
     MOST_HASHES,
+    NO_ALLOWLIST,
+    OPEN_TO_ALL,
     OTHERS,
     Allowlist,
     Entry,
@@ -109,9 +111,10 @@ def file_new_passwords(
         raise ConfigError(f"{path} does not exist")
 
     filed: set[str] = set()
-    is_new = not path.exists()
+    before = NO_ALLOWLIST
 
     def edit(entries: Members, allowlist: Allowlist) -> bool:
+        nonlocal before
         filed.clear()
         before, edited = allowlist, set[str]()
         for new in ended:
@@ -121,7 +124,7 @@ def file_new_passwords(
             former = (allowlist if key in edited else before).entry(new.charge_point_id)
             edited.add(key)
             if newest_hash(former) == new.replaces:
-                presented = admissions.presented_password(db, identity_key(new.charge_point_id))
+                presented = admissions.presented_password(db, key)
                 _add_password(entries, new, former, presented)
                 allowlist = parse_allowlist(spelled(entries), str(path))
                 filed.add(new.call_id)
@@ -141,10 +144,10 @@ def file_new_passwords(
             log.warning("%s was given another password for %s since; that one holds", path, name)
     with db.writing(keys=NO_KEYS, durable=False):
         calls.delete_new_passwords(db, decided)
-        if is_new:
-            # Their Calls are under way. The file that came to be excludes these chargers, and was
-            # not made to do so.
-            calls.replace_none(db)
+        if before is NO_ALLOWLIST:
+            # Chargers whose Calls are under way: this edit has made the file, which excludes them
+            # without anybody's decision. Their passwords get into it later.
+            calls.rebase_new_passwords(db, newest_hash(OPEN_TO_ALL), newest_hash(None))
     return tuple(new for new in waiting if new.call_id not in decided)
 
 

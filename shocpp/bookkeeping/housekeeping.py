@@ -1,7 +1,7 @@
 """Housekeeping: the writer's work that nobody waits for.
 
-It writes accounting files, purges old frames and Calls, reaps dead workers, enters which files of
-conf/ are in force, and writes new passwords into charge_points.json.
+It writes accounting files, purges old frames and Calls, and reaps dead workers. It also enters
+which files of conf/ are in force, and writes new passwords into charge_points.json.
 """
 
 import hashlib

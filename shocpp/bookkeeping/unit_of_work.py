@@ -1,8 +1,8 @@
 """The unit of work of a write transaction: rows that it collects, and rows that it reads once.
 
 Rows that no decision reads are collected and written together before the commit. After the commit
-the worker's caches learn the new rows, and the doorbells ring: what a rollback undoes must not stay
-in a cache, and a worker that is woken too early would not see the rows it is woken for.
+the worker's caches learn the new rows, and the doorbells ring. What a rollback undoes must not stay
+in a cache. A worker that is woken too early would not see the rows it is woken for.
 """
 
 from collections.abc import Callable, Iterable
@@ -186,8 +186,8 @@ class UnitOfWork:
     ) -> int | None:
         """Return the row id of the open transaction that MeterValues belong to, or None.
 
-        MeterValues are the most frequent messages, so the answer is cached until a transaction of
-        the Charge Point begins or ends here, or another connection writes.
+        MeterValues are the most frequent messages, so the answer is cached. A transaction of the
+        Charge Point that begins or ends here clears it, and so does a write of another connection.
         """
         if not self._has_polled_others:
             # Once is enough: while this transaction is open no other connection can write.

@@ -166,9 +166,9 @@ def settle(
 ) -> tuple[int, str, str, str | None] | None:
     """End a Call that was sent on the connection `token`.
 
-    Return the row id of its Charge Point, its action, its payload as JSON text without secrets, and
-    the doorbell of its caller, if there is one. Return None if the Call is not outstanding there:
-    a confirmation on another connection must not settle it.
+    Return the row id of its Charge Point, its action, its payload, and its caller's doorbell or
+    None; the payload is JSON text without secrets. Return None if the Call is not outstanding
+    there: a confirmation on another connection must not settle it.
     """
     # All rows of RETURNING are fetched: the commit fails while a statement is still in progress.
     rows = db.execute(
@@ -281,10 +281,9 @@ def delete_new_passwords(db: Database, call_ids: Iterable[str]) -> None:
     )
 
 
-def replace_none(db: Database) -> None:
-    """Let waiting passwords hold for chargers that a new charge_points.json does not list."""
-    # The two words are those of `newest_hash` for an entry without a password, and for none.
-    db.execute("UPDATE new_password SET replaces = 'unlisted' WHERE replaces = 'none'")
+def rebase_new_passwords(db: Database, former: str, present: str) -> None:
+    """Let all waiting passwords that replace `former` replace `present` instead."""
+    db.execute("UPDATE new_password SET replaces = ? WHERE replaces = ?", (present, former))
 
 
 def outcome(db: Database, call_id: str) -> CallOutcome | None:

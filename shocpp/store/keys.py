@@ -2,8 +2,8 @@
 
 A storage engine lets transactions that share a key take turns. SQLite has one write lock, takes it
 for every transaction and ignores the keys. An engine with several writers locks the keys before the
-first read, in the order of the fields of `Keys` and sorted within each, so that no two transactions
-wait for each other in a circle.
+first read. It locks them in the order of the fields of `Keys`, and sorted within each. So no two
+transactions wait for each other in a circle.
 
 What one conditional statement decides needs no key: the state of a Call, the release of a
 connection, a counter. What is only a hint needs none either, such as the answer to an Authorize.
