@@ -5,6 +5,7 @@ energy that flowed.
 """
 
 import json
+import sqlite3
 import tempfile
 from collections import defaultdict
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
-from shocpp.bookkeeping.jobs import Failed, Receive
+from shocpp.bookkeeping.jobs import Disconnect, Failed, Receive
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.ledger.accounts import UNASSIGNED
@@ -562,6 +563,51 @@ def test_a_job_that_cannot_be_written_fails_alone(desk: Desk) -> None:
     assert results[1] == Failed("its message could not be written", unavailable=False)
     assert len(desk.query("SELECT * FROM started_transaction")) == 1
     assert desk.query("SELECT account FROM account") == ["family-y"]
+
+
+def received(desk: Desk, action: str, payload: object, charger: str = "garage") -> Receive:
+    """Return the job of a frame of a connection of its own."""
+    text = json.dumps([2, "a", action, payload])
+    return Receive("token", charger, text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
+
+
+def test_a_failed_commit_leaves_nothing_in_the_caches(desk: Desk) -> None:
+    """The new charger and its transaction are not in the database."""
+    # SQLite finds at the commit that a row refers to no other.
+    late = "REFERENCES charge_point (id) DEFERRABLE INITIALLY DEFERRED"
+    desk.query(f"CREATE TABLE broken (id INTEGER {late})")
+    into = "INSERT INTO broken VALUES (-1)"
+    desk.query(f"CREATE TRIGGER fail AFTER INSERT ON frame BEGIN {into}; END")
+    start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
+    with pytest.raises(sqlite3.IntegrityError):
+        desk.books.write([received(desk, "StartTransaction", start, "yard")], desk.now_ms)
+    desk.query("DROP TRIGGER fail")
+    # Another charger gets the row id that was undone.
+    desk.start(5_000, charger="carport")
+    desk.start(1_000, charger="yard")
+    names = "SELECT charge_point_id FROM open_transactions ORDER BY meter_start_wh"
+    assert desk.query(names) == ["yard", "carport"]
+
+
+def test_a_stop_after_an_unwritten_start_fails_in_a_batch_that_is_retried_too(desk: Desk) -> None:
+    """The connection ends in the same batch, which must not let its stop through."""
+    start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
+    stop = {"transactionId": 20_000_001, "meterStop": 2_000, "timestamp": desk.time()}
+    desk.books.stop_writing_facts([received(desk, "StartTransaction", start)])
+    jobs = [received(desk, "StopTransaction", stop), Disconnect("token"), unwritable()]
+    assert isinstance(desk.books.write(jobs, desk.now_ms)[0], Failed)
+    assert desk.records() == []
+
+
+def test_readings_after_the_stop_belong_to_none_in_a_batch_that_is_retried(desk: Desk) -> None:
+    sent = desk.start(1_000)
+    values = {"connectorId": 1, "transactionId": sent, "meterValue": metered(desk.time(), 1_500)}
+    desk.ask("MeterValues", values)
+    stop = {"transactionId": sent, "meterStop": 2_000, "timestamp": desk.time()}
+    late = values | {"meterValue": metered(desk.time(), 2_000)}
+    jobs = [received(desk, "StopTransaction", stop), received(desk, "MeterValues", late)]
+    desk.books.write([*jobs, unwritable()], desk.now_ms)
+    assert desk.query("SELECT started_transaction FROM meter_reading ORDER BY id") == [1, None]
 
 
 def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk) -> None:

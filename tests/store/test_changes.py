@@ -176,6 +176,7 @@ def test_nothing_is_announced_that_was_rolled_back(watched: Desk) -> None:
 
     with suppress(ZeroDivisionError), db.writing(keys=EVERYTHING):
         note_new("undone", CHARGER)
+        note_new("undone", CALL)
         # As at the end of a transaction whose commit fails.
         db.changes.announce()
         raise ZeroDivisionError
