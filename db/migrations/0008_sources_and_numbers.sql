@@ -1,0 +1,14 @@
+-- Each reading says where its values come from, each record keeps its number for ever, and a human
+-- may end a transaction that its charger has forgotten.
+
+-- Readings: the location and phases of the samples, by the table in shocpp/ocpp/quantities.py. NULL
+-- in old rows.
+
+ALTER TABLE meter_reading ADD COLUMN register_source TEXT;
+ALTER TABLE meter_reading ADD COLUMN power_source TEXT;
+
+-- Transactions that have lapsed or are ended by hand:
+
+-- The numbers of records:
+
+-- Accounts and cards:
