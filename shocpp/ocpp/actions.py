@@ -24,7 +24,8 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
-from shocpp.ocpp.quantities import is_integer, readings, whole_number
+from shocpp.ocpp.numbers import is_integer, quantity, whole_number
+from shocpp.ocpp.quantities import begin_of, readings
 from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
@@ -179,6 +180,7 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
         readings=readings(payload.get("transactionData"), context.zone),
         flags=flags + meter_flags,
         signed=signed_values(payload.get("transactionData")),
+        begin=begin_of(payload.get("transactionData"), context.zone),
     )
     return Answer(fact, None)
 
@@ -278,9 +280,10 @@ def _transaction_id(value: object) -> int | None:
 def _meter_wh(payload: Payload, member: str) -> tuple[int | None, tuple[str, ...]]:
     """Return a register reading in Wh, and a flag if it is unreadable or no integer."""
     value = payload.get(member)
-    meter_wh = whole_number(value)
-    if meter_wh is None:
+    meter = quantity(value)
+    # A comma with two meanings is left to a human.
+    if meter is None or meter.or_else is not None:
         return None, (f"{member} unreadable",)
     if not is_integer(value):
-        return meter_wh, (f"{member} not an integer",)
-    return meter_wh, ()
+        return meter.value, (f"{member} not an integer",)
+    return meter.value, ()

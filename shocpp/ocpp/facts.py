@@ -12,13 +12,18 @@ from typing import NamedTuple
 class Reading(NamedTuple):
     """The values of one meterValue entry that the ledger and the live display need.
 
-    `register_wh` is the total of the energy register, `power_w` the active power drawn by the car;
-    each is None if the entry has no such sample.
+    register_wh        the energy register, None without one
+    power_w            the active power drawn by the car, None without one
+    register_source    the source of the register by the rule of `ocpp.quantities`, as power_source
+    or_else_wh         the other meaning of a register such as "162,440", until its course decides
     """
 
     sampled_ms: int | None
     register_wh: int | None
     power_w: int | None
+    register_source: str | None = None
+    power_source: str | None = None
+    or_else_wh: int | None = None
 
 
 class SignedValue(NamedTuple):
@@ -81,7 +86,8 @@ class TransactionStopped(NamedTuple):
     """StopTransaction (OCPP 1.6 §4.10).
 
     `transaction_id` is None if it is no integer; `transaction_id_text` is always the charger's
-    spelling. `readings` and `signed` are those of its transactionData.
+    spelling. `readings` and `signed` are those of its transactionData, and `begin` is the register
+    at the start that it holds.
     """
 
     transaction_id: int | None
@@ -94,6 +100,7 @@ class TransactionStopped(NamedTuple):
     readings: tuple[Reading, ...]
     flags: tuple[str, ...]
     signed: tuple[SignedValue, ...] = ()
+    begin: Reading | None = None
 
 
 class MeterValuesReported(NamedTuple):

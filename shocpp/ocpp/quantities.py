@@ -1,87 +1,78 @@
-"""Numbers and meter readings as chargers write them, read exactly and without trust (pure).
+"""The rule that selects a meter reading among the samples of a meterValue (pure).
 
-JSON `true` is an int in Python, `int()` takes `1_000` and full-width digits, and floats may be
-infinite: none of them is a number here. A value that deviates from the specification but has one
-plain meaning is read. The caller flags the deviation.
+Chargers label one and the same register in many ways. The samples of an entry are ranked, and the
+best one is its reading:
+
+    1  context     any before Transaction.Begin, which repeats the start
+    2  location    Outlet or none, Cable, EV, Body, any other word, and Inlet as the last resort:
+                   a DC charger measures at its Inlet what it takes, and at its Outlet what it sells
+    3  phases      a total, else the sum of L1, L2 and L3, else of two phases, else one phase
+    4  position    the first of two that are alike
+
+Location and phases are the *source* of a reading: "Outlet", "Inlet L1+L2+L3", "Body L1". A
+transaction uses one source, the best one that its readings have. Values without a transaction id
+are the source of last resort (" without id"): they may be of another register. Power has the same
+rule. Without a power, current times voltage is one (" from current").
+
+Case and blanks of measurand, location, phase, context and unit do not matter.
 """
 
-import math
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
-from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from functools import lru_cache
+from itertools import product
+from typing import Any, NamedTuple, TypeVar
 
 from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.numbers import Quantity, quantity, whole_number
 from shocpp.ocpp.signed_values import is_signed
 from shocpp.ocpp.times import parse_timestamp
 
-BIGGEST = 2**62
-"""The limit of a quantity: beyond any meter, and a sum of a few still fits SQLite's 64 bits."""
+LOCATIONS = ("Outlet", "Cable", "EV", "Body", "other", "Inlet")
+"""The words of OCPP 1.6 §7.22 and "other" for a vendor's word, the best one first."""
 
-MOST_DIGITS = 30
-"""The limit of an exponent: Decimals of a million digits overflow when they are multiplied."""
+PHASES = ("", "L1+L2+L3", "L1+L2", "L1+L3", "L2+L3", "L1", "L2", "L3")
+"""The phases that a reading consists of, the best first; "" is a total."""
 
-_SHORT = 15
-"""Nearly all numbers are strings of at most so many characters. They are read by their digits: a
-Decimal takes six times as long."""
+WITHOUT_ID, FROM_CURRENT = " without id", " from current"
 
-_SHIFTS = {1: 0, 1000: 3}
-"""The decimals by which each scale moves the point."""
+BEST_SOURCE = LOCATIONS[0]
+"""The total at the outlet, which is also the default (OCPP 1.6 §7.43)."""
 
-_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?")
+SOURCE_RANKS = {
+    f"{location} {phases}".strip() + last_resort: rank
+    for rank, (last_resort, location, phases) in enumerate(
+        product(("", FROM_CURRENT, WITHOUT_ID, FROM_CURRENT + WITHOUT_ID), LOCATIONS, PHASES)
+    )
+}
+"""The ranks of all sources; 0 is the best."""
 
+_REGISTER, _POWER, _CURRENT, _VOLTAGE = "register", "power", "current", "voltage"
+_MEASURANDS = {
+    "energy.active.import.register": _REGISTER,
+    "power.active.import": _POWER,
+    "current.import": _CURRENT,
+    "voltage": _VOLTAGE,
+}
+_UNITS_OF_NO_ENERGY = frozenset({"a", "v", "w", "kw", "va", "kva", "var", "kvar"})
 
-def number(value: object) -> Decimal | int | None:
-    """Return the exact number of a JSON value: a number, or a string that spells one; else None."""
-    if isinstance(value, bool):
-        return None
-    # OpenEVSE and ArduinoOCPP send a number where OCPP 1.6 §7.43 has a string.
-    if isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        # By way of its shortest text, 1.1 is exactly 1.1.
-        return Decimal(str(value)) if math.isfinite(value) else None
-    if isinstance(value, Decimal):
-        return value
-    if isinstance(value, str):
-        # MicroOcpp before 1.1 puts blanks around its numbers.
-        text = value.strip()
-        # isascii: isdigit alone is also True for full-width digits and for ².
-        if text.isascii() and text.isdigit() and len(text) < 30:
-            return int(text)
-        return Decimal(text) if _NUMBER.fullmatch(text) else None
-    return None
+_ONE_PHASE = PHASES[-3:]
+
+_Value = TypeVar("_Value")
 
 
-def whole_number(value: object, scale: int = 1) -> int | None:
-    """Return `value` times `scale` (1 or 1000), rounded half up to an integer.
+class _Label(NamedTuple):
+    """The labels of a sample that rank it: context, location, and the phase, "" for a total."""
 
-    None if the value is no number, or if the result is not within ±BIGGEST.
-    """
-    # The fast way of nearly all values. It does the same as the exact way below.
-    if isinstance(value, str) and len(value) <= _SHORT and value.isascii():
-        units, point, decimals = value.partition(".")
-        if units.isdigit() and (decimals.isdigit() or not point):
-            shift = _SHIFTS[scale]
-            scaled = int(units + decimals[:shift].ljust(shift, "0"))
-            return scaled + (decimals[shift : shift + 1] >= "5")
-    exact = number(value)
-    if exact is None or (isinstance(exact, Decimal) and exact.adjusted() > MOST_DIGITS):
-        return None
-    # The range is checked after the scale: a reading in kWh can leave it by its unit alone. A
-    # Zaptec Go 2 has reported more than 2^32 Wh.
-    exact *= scale
-    if not -BIGGEST < exact < BIGGEST:
-        return None
-    if isinstance(exact, Decimal):
-        return int(exact.to_integral_value(ROUND_HALF_UP))
-    return exact
+    is_begin: bool
+    location: str
+    phase: str
 
 
-def is_integer(value: object) -> bool:
-    """Return True if a JSON value is an integer, as the specification asks, and within ±BIGGEST."""
-    return isinstance(value, int) and not isinstance(value, bool) and -BIGGEST < value < BIGGEST
+_PLAIN = _Label(is_begin=False, location=BEST_SOURCE, phase="")
+
+_Labelled = tuple[_Label, Mapping[str, Any]]
+"""A sample with its labels."""
 
 
 def readings(meter_values: object, zone: tzinfo | None = None) -> tuple[Reading, ...]:
@@ -95,73 +86,168 @@ def readings(meter_values: object, zone: tzinfo | None = None) -> tuple[Reading,
     return tuple(_reading(entry, zone) for entry in meter_values if isinstance(entry, dict))
 
 
-_REGISTER = "Energy.Active.Import.Register"
-_POWER = "Power.Active.Import"
-_UNITS_OF_NO_ENERGY = frozenset({"A", "V", "W", "kW", "VA", "kVA", "var", "kvar"})
+def begin_of(meter_values: object, zone: tzinfo | None = None) -> Reading | None:
+    """Return the register at the start of a transaction, as its transactionData holds it, or None.
 
-
-def _usable_samples(samples: object) -> list[dict[str, Any]]:
-    """Return the unsigned samples of register or power at the outlet, in their order.
-
-    A sample without measurand is one of the register, without location one at the outlet
-    (OCPP 1.6 §7.43).
+    It is the reading of the first entry with samples of the context Transaction.Begin, which
+    `readings` may pass over.
     """
-    return [
-        sample
-        for sample in (samples if isinstance(samples, list) else ())
-        if isinstance(sample, dict)
-        and (sample.get("measurand") or _REGISTER) in (_REGISTER, _POWER)
-        and sample.get("location", "Outlet") == "Outlet"
-        and not is_signed(sample)
-    ]
+    for entry in meter_values if isinstance(meter_values, list) else ():
+        samples = entry.get("sampledValue") if isinstance(entry, dict) else None
+        at_begin = [sample for sample in _objects(samples) if _label_of(sample).is_begin]
+        if at_begin:
+            reading = _reading({**entry, "sampledValue": at_begin}, zone)
+            if reading.register_wh is not None:
+                return reading
+    return None
+
+
+def is_better_source(source: str, than: str | None) -> bool:
+    """Return True if a source has a better rank; any is better than None."""
+    return than is None or SOURCE_RANKS[source] < SOURCE_RANKS[than]
 
 
 def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
-    """Return the first readable totals of an entry.
+    """Return the values of the best sources in an entry."""
+    samples: dict[str, list[_Labelled]] = {}
+    for sample in _objects(entry.get("sampledValue")):
+        kind = _kind_of(sample.get("measurand"))
+        if kind is not None and not is_signed(sample):
+            samples.setdefault(kind, []).append((_label_of(sample), sample))
+    wh, or_else_wh, source = _register(samples.get(_REGISTER, ()))
+    watt, power_source = _power(samples.get(_POWER, ())) or _power_from_current(samples)
+    sampled_ms = parse_timestamp(entry.get("timestamp"), zone)
+    return Reading(sampled_ms, wh, watt, source, power_source, or_else_wh)
 
-    A register of a single phase is ignored. Powers of single phases are added if no total exists:
-    some chargers send three phases and no total.
+
+def _objects(samples: object) -> list[dict[str, Any]]:
+    """Return the objects in a list; nothing of any other value."""
+    return [s for s in samples if isinstance(s, dict)] if isinstance(samples, list) else []
+
+
+# -- labels ---------------------------------------------------------------------------------------
+
+
+def _kind_of(measurand: object) -> str | None:
+    """Return the kind of a measurand, or None; without a measurand it is the register."""
+    if isinstance(measurand, str):
+        return _kind_of_text(measurand)
+    return _REGISTER if measurand is None else None
+
+
+@lru_cache(maxsize=256)
+def _kind_of_text(measurand: str) -> str | None:
+    name = measurand.strip().casefold()
+    return _MEASURANDS.get(name) if name else _REGISTER
+
+
+def _label_of(sample: Mapping[str, Any]) -> _Label:
+    context, location, phase = sample.get("context"), sample.get("location"), sample.get("phase")
+    # Nearly all samples have the labels of the best source.
+    if phase is None and location in (None, BEST_SOURCE) and context in (None, "Sample.Periodic"):
+        return _PLAIN
+    return _label(str(context or ""), str(location or ""), str(phase or ""))
+
+
+@lru_cache(maxsize=256)
+def _label(context: str, location: str, phase: str) -> _Label:
+    word = location.strip().casefold() or BEST_SOURCE.casefold()
+    known = next((known for known in LOCATIONS if known.casefold() == word), "other")
+    is_begin = context.strip().casefold() == "transaction.begin"
+    return _Label(is_begin, known, phase.strip().upper())
+
+
+def _best_group(
+    samples: Iterable[_Labelled], value_of: Callable[[Mapping[str, Any]], _Value | None]
+) -> tuple[str, dict[str, _Value]]:
+    """Return the best location, and the values of its samples by phase.
+
+    The phases are "L1", "L2" and "L3": L1-N is L1, and any word for all phases is "".
     """
-    register_wh = power_w = None
-    phases = []
-    for sample in _usable_samples(entry.get("sampledValue")):
-        if sample.get("measurand") == _POWER:
-            if sample.get("phase"):
-                phases.append(sample)
-            elif power_w is None:
-                power_w = _watt(sample)
-        elif register_wh is None and not sample.get("phase"):
-            register_wh = _wh(sample)
-    if power_w is None and phases:
-        power_w = _watt_of_phases(phases)
-    return Reading(parse_timestamp(entry.get("timestamp"), zone), register_wh, power_w)
+    groups: dict[tuple[bool, int], dict[str, _Value]] = {}
+    for label, sample in samples:
+        phase = label.phase[:2] if label.phase[:2] in _ONE_PHASE else ""
+        value = None if label.phase == "N" else value_of(sample)
+        if value is not None:
+            # Nothing is better than this one.
+            if label == _PLAIN:
+                return BEST_SOURCE, {"": value}
+            key = (label.is_begin, LOCATIONS.index(label.location))
+            groups.setdefault(key, {}).setdefault(phase, value)
+    if not groups:
+        return BEST_SOURCE, {}
+    best = min(groups)
+    return LOCATIONS[best[1]], groups[best]
 
 
-def _wh(sample: Mapping[str, Any]) -> int | None:
+def _source(location: str, phases: Iterable[str]) -> str:
+    return f"{location} {'+'.join(sorted(phases))}".strip()
+
+
+# -- values ---------------------------------------------------------------------------------------
+
+
+def _register(samples: Iterable[_Labelled]) -> tuple[int | None, int | None, str | None]:
+    """Return the register in Wh, its other meaning in Wh, and its source; None for what is not."""
+    location, group = _best_group(samples, _wh)
+    if not group:
+        return None, None, None
+    # A total, or the sum of the phases.
+    summed = [group[""]] if "" in group else list(group.values())
+    or_else = None
+    if any(quantity.or_else is not None for quantity in summed):
+        or_else = sum(q.value if q.or_else is None else q.or_else for q in summed)
+    source = _source(location, [""] if "" in group else group)
+    return sum(quantity.value for quantity in summed), or_else, source
+
+
+def _power(samples: Iterable[_Labelled]) -> tuple[int, str] | None:
+    """Return the power in W, a total or the sum of the phases, and its source."""
+    location, group = _best_group(samples, _watt)
+    if "" in group:
+        return group[""], location
+    return (sum(group.values()), _source(location, group)) if group else None
+
+
+def _power_from_current(samples: Mapping[str, list[_Labelled]]) -> tuple[int | None, str | None]:
+    """Return the product of current and voltage in W, and its source."""
+    currents_in = samples.get(_CURRENT, [])
+    # Beside currents of phases, one without a phase may be their sum or one of them.
+    of_phases = [sample for sample in currents_in if sample[0].phase]
+    location, currents = _best_group(of_phases or currents_in, _thousandths)
+    # The voltage between two phases (L1-L2) is not that of a phase.
+    to_neutral = [s for s in samples.get(_VOLTAGE, ()) if s[0].phase.count("L") < 2]
+    _, voltages = _best_group(to_neutral, _thousandths)
+    if not currents or not voltages:
+        return None, None
+    # A phase without a voltage of its own has that of another one.
+    other_mv = next(iter(voltages.values()))
+    microwatt = sum(currents[phase] * voltages.get(phase, other_mv) for phase in currents)
+    power_w = whole_number((microwatt + 500_000) // 1_000_000)
+    source = _source(location, currents) + FROM_CURRENT
+    return (None, None) if power_w is None else (power_w, source)
+
+
+def _wh(sample: Mapping[str, Any]) -> Quantity | None:
     unit = _unit(sample)
     # Alfen names no measurand for its amperes: the default would make a register of them.
     if unit in _UNITS_OF_NO_ENERGY and not sample.get("measurand"):
         return None
     # Autel sends no unit at all. Everything but kWh is Wh, the default (OCPP 1.6 §7.43).
-    return whole_number(sample.get("value"), 1000 if unit == "kWh" else 1)
+    return quantity(sample.get("value"), 1000 if unit == "kwh" else 1)
 
 
 def _watt(sample: Mapping[str, Any]) -> int | None:
-    return whole_number(sample.get("value"), 1000 if _unit(sample).casefold() == "kw" else 1)
+    power = quantity(sample.get("value"), 1000 if _unit(sample) == "kw" else 1)
+    # Unlike a register, a power has no course that could decide.
+    return None if power is None or power.or_else is not None else power.value
+
+
+def _thousandths(sample: Mapping[str, Any]) -> int | None:
+    """Return a current in mA, or a voltage in mV."""
+    value = quantity(sample.get("value"), 1000)
+    return None if value is None else value.value
 
 
 def _unit(sample: Mapping[str, Any]) -> str:
-    return str(sample.get("unit") or "").strip()
-
-
-def _watt_of_phases(samples: Iterable[Mapping[str, Any]]) -> int | None:
-    """Return the sum of the phases' powers in W, or None if none is readable.
-
-    L1 and L1-N are the same phase: the last sample of a phase counts.
-    """
-    watts: dict[str, int] = {}
-    for sample in samples:
-        phase, watt = str(sample["phase"])[:2], _watt(sample)
-        if watt is not None and phase in ("L1", "L2", "L3"):
-            watts[phase] = watt
-    return sum(watts.values()) if watts else None
+    return str(sample.get("unit") or "").strip().casefold()

@@ -140,7 +140,7 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
         (
             "MeterValues",
             METER_VALUES,
-            MeterValuesReported(1, 20_009_042, (Reading(NOW_MS, 9_050_000, None),)),
+            MeterValuesReported(1, 20_009_042, (Reading(NOW_MS, 9_050_000, None, "Outlet"),)),
             "{}",
         ),
         (
@@ -192,7 +192,7 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
                 stopped_ms=NOW_MS,
                 stopped_text=NOW,
                 reason="EVDisconnected",
-                readings=(Reading(NOW_MS, 9_075_000, None),),
+                readings=(Reading(NOW_MS, 9_075_000, None, "Outlet"),),
                 flags=(),
             ),
             None,

@@ -1,6 +1,6 @@
-"""Tests of numbers and readings: read exactly, without trust, and without an exception."""
+"""Tests of the rule that selects readings: each label of one register gives the same reading."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -8,11 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import BIGGEST, is_integer, number, readings, whole_number
+from shocpp.ocpp.quantities import (
+    LOCATIONS,
+    PHASES,
+    SOURCE_RANKS,
+    begin_of,
+    is_better_source,
+    readings,
+)
 
 MORNING_MS = 1_693_727_530_000
 MORNING = "2023-09-03T07:52:10Z"
-ENDLESS = Decimal("9" * 1_000_001)
 
 
 def entry(*samples: object, timestamp: object = MORNING) -> dict[str, Any]:
@@ -20,145 +26,14 @@ def entry(*samples: object, timestamp: object = MORNING) -> dict[str, Any]:
     return {"timestamp": timestamp, "sampledValue": list(samples)}
 
 
-# --- numbers ---
-
-
-@pytest.mark.parametrize(
-    ("value", "exact"),
-    [
-        (9042000, 9042000),
-        (-1, -1),
-        (1.1, Decimal("1.1")),
-        (9_042_000.0, Decimal("9042000.0")),
-        ("9042000", 9042000),
-        ("9042000.5", Decimal("9042000.5")),
-        ("-12.5e3", -12500),
-        ("  7 ", 7),
-        ("007", 7),
-        (Decimal("1.5"), Decimal("1.5")),
-    ],
-)
-def test_a_number_or_a_string_that_spells_one_is_read_exactly(value: object, exact: Any) -> None:
-    """OpenEVSE sends numbers, MicroOcpp put blanks around them."""
-    assert number(value) == exact
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        None,
-        True,
-        False,
-        "",
-        " ",
-        "1_000",
-        "\uff11\uff12",
-        "²",
-        "0x10",
-        "1,5",
-        "+5",
-        ".5",
-        "5.",
-        "1e",
-        "1e400",
-        "NaN",
-        "Infinity",
-        "--1",
-        "1" * 31,
-        float("nan"),
-        float("inf"),
-        float("-inf"),
-        [],
-        [5],
-        {},
-        {"value": 5},
-    ],
-)
-def test_a_value_that_only_looks_like_a_number_is_none(value: object) -> None:
-    assert number(value) is None
-    assert whole_number(value) is None
-
-
-@pytest.mark.parametrize(
-    ("value", "scale", "wh"),
-    [
-        (9042, 1, 9042),
-        ("9042.4", 1, 9042),
-        ("9042.5", 1, 9043),
-        ("-9042.5", 1, -9043),
-        ("1.234", 1000, 1234),
-        ("1.2345", 1000, 1235),
-        (0.1, 1000, 100),
-        (2**62 - 1, 1, 2**62 - 1),
-        (-(2**62) + 1, 1, -(2**62) + 1),
-    ],
-)
-def test_a_quantity_is_rounded_half_up(value: object, scale: int, wh: int) -> None:
-    assert whole_number(value, scale) == wh
-
-
-@pytest.mark.parametrize(
-    "value", [2**62, -(2**62), 2**63 - 1, 2**200, "1e30", "9" * 29, 1e300, Decimal("9" * 5000)]
-)
-def test_a_quantity_beyond_64_bits_is_none(value: object) -> None:
-    assert whole_number(value) is None
-
-
-def test_a_quantity_that_leaves_the_range_only_by_its_unit_is_none() -> None:
-    assert whole_number(2**61, 1000) is None
-
-
-def test_a_number_of_a_million_digits_is_none() -> None:
-    """It fits into one frame; a context of `decimal` traps exponents above 999 999."""
-    assert whole_number(ENDLESS) is None
-
-
-@pytest.mark.parametrize("value", [0, -1, 2**62 - 1, -(2**62) + 1])
-def test_an_integer_is_an_integer(value: object) -> None:
-    assert is_integer(value)
-
-
-@pytest.mark.parametrize("value", [True, 1.0, "1", None, 2**62, -(2**62), 2**63, [1]])
-def test_a_boolean_a_float_a_string_and_a_giant_are_no_integers(value: object) -> None:
-    assert not is_integer(value)
-
-
-@given(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.decimals(allow_nan=False, allow_infinity=False)
-    | st.from_regex(r"\s*-?[0-9]{0,31}\.?[0-9]{0,31}(e[0-9]{1,3})?\s*", fullmatch=True),
-    st.sampled_from([1, 1000]),
-)
-def test_whole_number_never_raises_and_stays_within_sqlites_integers(
-    value: object, scale: int
-) -> None:
-    quantity = whole_number(value, scale)
-    assert quantity is None or -BIGGEST <= quantity <= BIGGEST
-
-
-@given(st.integers(-(10**15), 10**15), st.integers(0, 999))
-def test_kwh_with_three_decimals_are_exact_wh(kwh: int, wh: int) -> None:
-    text = f"{kwh}.{wh:03}"
-    sign = -1 if text.startswith("-") else 1
-    assert whole_number(text, 1000) == kwh * 1000 + sign * wh
-
-
-@given(st.from_regex(r"[0-9]{1,15}(\.[0-9]{1,15})?", fullmatch=True), st.sampled_from([1, 1000]))
-def test_digits_are_rounded_as_decimals_are(text: str, scale: int) -> None:
-    assert whole_number(text, scale) == int(
-        (Decimal(text) * scale).to_integral_value(ROUND_HALF_UP)
-    )
-
-
-# --- readings ---
+def outlet(wh: int | None, watt: int | None = None) -> Reading:
+    """Return a reading whose values are totals at the outlet."""
+    source = "Outlet" if wh is not None else None
+    return Reading(MORNING_MS, wh, watt, source, "Outlet" if watt is not None else None)
 
 
 def test_a_register_in_wh_is_the_default() -> None:
-    assert readings([entry({"value": "9042000"})]) == (Reading(MORNING_MS, 9_042_000, None),)
+    assert readings([entry({"value": "9042000"})]) == (outlet(9_042_000),)
 
 
 def test_register_and_power_come_in_one_entry() -> None:
@@ -167,7 +42,7 @@ def test_register_and_power_come_in_one_entry() -> None:
         {"value": "9042.5", "measurand": "Energy.Active.Import.Register", "unit": "kWh"},
         {"value": "11.04", "measurand": "Power.Active.Import", "unit": "kW"},
     )
-    assert readings([entry(*samples)]) == (Reading(MORNING_MS, 9_042_500, 11_040),)
+    assert readings([entry(*samples)]) == (outlet(9_042_500, 11_040),)
 
 
 def test_several_entries_are_several_readings() -> None:
@@ -183,15 +58,15 @@ def test_the_first_total_counts() -> None:
         {"value": "3", "measurand": "Power.Active.Import"},
         {"value": "4", "measurand": "Power.Active.Import"},
     )
-    assert readings([entry(*samples)]) == (Reading(MORNING_MS, 1, 3),)
+    assert readings([entry(*samples)]) == (outlet(1, 3),)
 
 
 def test_an_unreadable_total_gives_way_to_a_readable_one() -> None:
-    assert readings([entry({"value": "?"}, {"value": "5"})]) == (Reading(MORNING_MS, 5, None),)
+    assert readings([entry({"value": "?"}, {"value": "5"})]) == (outlet(5),)
 
 
-@pytest.mark.parametrize("unit", ["kWh", " kWh "])
-def test_blanks_around_a_unit_do_not_matter(unit: str) -> None:
+@pytest.mark.parametrize("unit", ["kWh", " kWh ", "kwh", "KWH"])
+def test_blanks_and_case_of_a_unit_do_not_matter(unit: str) -> None:
     assert readings([entry({"value": "1", "unit": unit})])[0].register_wh == 1000
 
 
@@ -204,9 +79,7 @@ def test_any_other_unit_counts_as_wh(unit: object) -> None:
 @pytest.mark.parametrize(
     "sample",
     [
-        {"value": "1", "phase": "L1"},
-        {"value": "1", "location": "Inlet"},
-        {"value": "1", "location": None},
+        {"value": "1", "phase": "N"},
         {"value": "1", "format": "SignedData"},
         {"value": "1", "measurand": "Energy.Active.Export.Register"},
         {"value": "1", "measurand": "Energy.Active.Import.Interval"},
@@ -217,14 +90,14 @@ def test_any_other_unit_counts_as_wh(unit: object) -> None:
         None,
     ],
 )
-def test_a_sample_that_is_no_total_at_the_outlet_is_ignored(sample: object) -> None:
-    assert readings([entry(sample)]) == (Reading(MORNING_MS, None, None),)
+def test_a_sample_that_is_no_import_register_is_ignored(sample: object) -> None:
+    assert readings([entry(sample)]) == (outlet(None),)
 
 
 def test_a_total_is_read_after_an_ignored_sample() -> None:
     total = {"value": "9042100"}
     for other in ({"value": "1", "location": "Inlet"}, {"value": "1", "format": "SignedData"}):
-        assert readings([entry(other, total)]) == (Reading(MORNING_MS, 9_042_100, None),)
+        assert readings([entry(other, total)]) == (outlet(9_042_100),)
 
 
 @pytest.mark.parametrize("samples", [None, {}, "1", 5, []])
@@ -261,9 +134,221 @@ def test_power_without_a_total_is_that_of_its_phases() -> None:
 @pytest.mark.parametrize("unit", ["A", "V", "W", "kW", "VA", "kVA", "var", "kvar", " A "])
 def test_a_sample_without_measurand_and_with_another_unit_is_no_register(unit: str) -> None:
     """Alfen names no measurand for its amperes."""
-    assert readings([entry({"value": "16", "unit": unit})]) == (Reading(MORNING_MS, None, None),)
+    assert readings([entry({"value": "16", "unit": unit})]) == (outlet(None),)
     beside = [{"value": "16", "unit": unit}, {"value": "5000", "unit": "Wh"}]
-    assert readings([entry(*beside)]) == (Reading(MORNING_MS, 5_000, None),)
+    assert readings([entry(*beside)]) == (outlet(5_000),)
     named = {"value": "16", "unit": unit, "measurand": "Energy.Active.Import.Register"}
     (reading,) = readings([entry(named)])
     assert reading.register_wh is not None
+
+
+# --- the table ---
+
+
+@pytest.mark.parametrize(
+    ("labels", "source"),
+    [
+        ({}, "Outlet"),
+        ({"location": None, "phase": "", "context": None}, "Outlet"),
+        ({"location": "OUTLET", "measurand": "energy.active.import.register "}, "Outlet"),
+        ({"location": "Inlet"}, "Inlet"),
+        ({"location": "inlet ", "context": "Sample.Clock"}, "Inlet"),
+        ({"location": "Body", "phase": "L1-N"}, "Body L1"),
+        ({"location": "Cable", "phase": "l2"}, "Cable L2"),
+        ({"location": "EV"}, "EV"),
+        ({"location": "Socket"}, "other"),
+        ({"phase": "L3"}, "Outlet L3"),
+        ({"phase": "Total"}, "Outlet"),
+        ({"context": "Transaction.Begin"}, "Outlet"),
+        ({"measurand": ""}, "Outlet"),
+    ],
+)
+def test_a_register_is_read_under_each_of_its_labels(labels: dict[str, Any], source: str) -> None:
+    """FoxESS says Inlet, Grizzl-E Body and L1-N."""
+    (reading,) = readings([entry({"value": "13500", **labels})])
+    assert reading == Reading(MORNING_MS, 13_500, None, source)
+
+
+def test_the_order_of_the_sources_is_that_of_the_table() -> None:
+    assert LOCATIONS[0] == "Outlet"
+    assert LOCATIONS[-1] == "Inlet"
+    ordered = ["Outlet", "Outlet L1+L2+L3", "Outlet L1", "Cable", "EV", "Body", "other", "Inlet"]
+    ordered += ["Inlet L3", "Outlet from current", "Outlet without id", "Inlet L3 without id"]
+    assert sorted(ordered, key=SOURCE_RANKS.__getitem__) == ordered
+    for better, worse in pairwise(ordered):
+        assert is_better_source(better, worse)
+        assert not is_better_source(worse, better)
+        assert is_better_source(worse, None)
+    assert len(SOURCE_RANKS) == 4 * len(LOCATIONS) * len(PHASES)
+
+
+@given(st.permutations(["", "L1", "L2", "L3"]), st.permutations(["Outlet", "Body", "Inlet"]))
+def test_the_best_source_of_an_entry_counts_in_any_order(
+    phases: list[str], locations: list[str]
+) -> None:
+    samples = [
+        {"value": f"{100 * (1 + LOCATIONS.index(location)) + len(phase)}", "location": location}
+        | ({"phase": phase} if phase else {})
+        for location in locations
+        for phase in phases
+    ]
+    assert readings([entry(*samples)]) == (Reading(MORNING_MS, 100, None, "Outlet"),)
+    without_total = [sample for sample in samples if "phase" in sample]
+    (summed,) = readings([entry(*without_total)])
+    assert (summed.register_wh, summed.register_source) == (306, "Outlet L1+L2+L3")
+    inlet = [sample for sample in without_total if sample["location"] == "Inlet"]
+    (last,) = readings([entry(*inlet)])
+    assert (last.register_wh, last.register_source) == (1806, "Inlet L1+L2+L3")
+
+
+def test_phases_without_a_total_are_added() -> None:
+    """Sino sends L1, L2 and L3 and no total."""
+    samples = [{"value": f"{wh}", "phase": f"L{n}"} for n, wh in enumerate((4500, 4000, 5000), 1)]
+    assert readings([entry(*samples)])[0].register_wh == 13_500
+    assert readings([entry(*samples[1:])])[0].register_source == "Outlet L2+L3"
+    comma = [{"value": "1,500", "phase": "L1"}, {"value": "900", "phase": "L2"}]
+    (reading,) = readings([entry(*comma)])
+    assert (reading.register_wh, reading.or_else_wh) == (902, 2_400)
+
+
+def test_the_begin_never_wins_over_another_context() -> None:
+    begin = {"value": "9000", "context": "Transaction.Begin"}
+    for other in (
+        {"value": "13500", "context": "Sample.Periodic"},
+        {"value": "13500", "context": "Transaction.End", "location": "Inlet"},
+        {"value": "13500", "phase": "L1"},
+    ):
+        for samples in ((begin, other), (other, begin)):
+            assert readings([entry(*samples)])[0].register_wh == 13_500
+    assert readings([entry(begin)])[0].register_wh == 9_000
+
+
+def test_the_begin_of_transaction_data_is_found_beside_other_samples() -> None:
+    begin = {"value": "110", "unit": "kWh", "context": "transaction.begin"}
+    end = {"value": "125", "unit": "kWh", "context": "Transaction.End"}
+    expected = Reading(MORNING_MS, 110_000, None, "Outlet")
+    assert begin_of([entry(end, begin)]) == expected
+    assert begin_of(
+        [None, entry({"value": "x", "context": "Transaction.Begin"}), entry(begin)]
+    ) == (expected)
+    for without in (
+        None,
+        {},
+        [5],
+        [{"sampledValue": 5}],
+        [entry(end)],
+        [entry({**begin, **SIGNED})],
+    ):
+        assert begin_of(without) is None
+
+
+SIGNED = {"format": "SignedData", "value": "OCMF|{}"}
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "wh", "or_else_wh"),
+    [
+        ("162,44", "Wh", 162, None),
+        ("162,5", "kWh", 162_500, None),
+        ("162,440", "kWh", 162_440, None),
+        ("162,440", "Wh", 162, 162_440),
+        ("162,440", None, 162, 162_440),
+        ("0,440", "Wh", 0, None),
+        ("1,234,567", "Wh", 1_234_567, None),
+        ("1.234,5", "Wh", 1_235, None),
+        ("162,", "Wh", None, None),
+    ],
+)
+def test_a_comma_is_read_as_far_as_it_has_one_meaning(
+    value: str, unit: str | None, wh: int | None, or_else_wh: int | None
+) -> None:
+    (reading,) = readings([entry({"value": value, "unit": unit})])
+    assert (reading.register_wh, reading.or_else_wh) == (wh, or_else_wh)
+
+
+def test_a_power_with_an_ambiguous_comma_is_none() -> None:
+    assert power_of(("7,36", "kW", "")) == 7_360
+    assert power_of(("7,360", "W", "")) is None
+
+
+# --- power from current and voltage ---
+
+
+def sampled(measurand: str, value: str, phase: str = "") -> dict[str, str]:
+    """Return a sample of a measurand, with a phase if it is given."""
+    return {"measurand": measurand, "value": value} | ({"phase": phase} if phase else {})
+
+
+@pytest.mark.parametrize(
+    ("samples", "watt", "source"),
+    [
+        (
+            [
+                *(sampled("Current.Import", "16.0", f"L{n}") for n in (1, 2, 3)),
+                *(sampled("Voltage", "230.5", f"L{n}-N") for n in (1, 2, 3)),
+            ],
+            11_064,
+            "Outlet L1+L2+L3 from current",
+        ),
+        (
+            [sampled("Current.Import", "10,5"), sampled("Voltage", "230")],
+            2_415,
+            "Outlet from current",
+        ),
+        (
+            [
+                sampled("Current.Import", "6", "L1"),
+                sampled("Current.Import", "6", "L2"),
+                sampled("Current.Import", "6"),
+                sampled("voltage", "230", "L1"),
+                sampled("Voltage", "400", "L1-L2"),
+            ],
+            2_760,
+            "Outlet L1+L2 from current",
+        ),
+        ([sampled("Current.Import", "6"), sampled("Voltage", "400", "L1-L2")], None, None),
+        ([sampled("Current.Import", "6")], None, None),
+        ([sampled("Voltage", "230")], None, None),
+        ([sampled("Current.Import", "x"), sampled("Voltage", "230")], None, None),
+        (
+            [sampled("Current.Import", "4000000000000"), sampled("Voltage", "4000000000000")],
+            None,
+            None,
+        ),
+        (
+            [
+                sampled("Current.Import", "6"),
+                sampled("Voltage", "230"),
+                sampled("Power.Active.Import", "1379"),
+            ],
+            1_379,
+            "Outlet",
+        ),
+    ],
+)
+def test_a_power_follows_from_current_and_voltage_without_one(
+    samples: list[dict[str, str]], watt: int | None, source: str | None
+) -> None:
+    (reading,) = readings([entry(*samples)])
+    assert (reading.power_w, reading.power_source) == (watt, source)
+
+
+SAMPLES = st.fixed_dictionaries(
+    {},
+    optional={
+        key: st.sampled_from(
+            ["", "L1", "L2-N", "Inlet", "Transaction.Begin", "kWh", "5", "1,5", None, 7, []]
+        )
+        | st.text(max_size=5)
+        for key in ("value", "measurand", "location", "phase", "context", "unit", "format")
+    },
+)
+
+
+@given(st.lists(SAMPLES, max_size=5))
+def test_no_sample_raises_and_each_source_is_in_the_table(samples: list[dict[str, Any]]) -> None:
+    (reading,) = readings([entry(*samples)])
+    assert (reading.register_wh is None) == (reading.register_source is None)
+    assert (reading.power_w is None) == (reading.power_source is None)
+    assert {reading.register_source, reading.power_source} - {None} <= set(SOURCE_RANKS)
+    begin_of([entry(*samples)])

@@ -75,7 +75,7 @@ def test_a_plain_reading_is_not_signed(value: object, format_: Any) -> None:
 
 def test_a_signed_sample_is_no_reading() -> None:
     signed = {"value": "5000", "format": "signedData"}
-    assert readings([entry(signed, {"value": "7"})])[0][1:] == (7, None)
+    assert readings([entry(signed, {"value": "7"})])[0][1:3] == (7, None)
 
 
 # --- storage ---
