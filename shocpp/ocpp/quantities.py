@@ -71,8 +71,9 @@ class _Label(NamedTuple):
 
 _PLAIN = _Label(is_begin=False, location=BEST_SOURCE, phase="")
 
-_Labelled = tuple[_Label, Mapping[str, Any]]
-"""A sample with its labels."""
+_Sample = Mapping[str, Any]
+_Samples = dict[str, list[_Sample]]
+"""The samples of an entry by their kind, in their order."""
 
 
 def readings(meter_values: object, zone: tzinfo | None = None) -> tuple[Reading, ...]:
@@ -109,13 +110,14 @@ def is_better_source(source: str, than: str | None) -> bool:
 
 def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
     """Return the values of the best sources in an entry."""
-    samples: dict[str, list[_Labelled]] = {}
+    samples: _Samples = {_REGISTER: [], _POWER: [], _CURRENT: [], _VOLTAGE: []}
     for sample in _objects(entry.get("sampledValue")):
-        kind = _kind_of(sample.get("measurand"))
-        if kind is not None and not is_signed(sample):
-            samples.setdefault(kind, []).append((_label_of(sample), sample))
-    wh, or_else_wh, source = _register(samples.get(_REGISTER, ()))
-    watt, power_source = _power(samples.get(_POWER, ())) or _power_from_current(samples)
+        measurand = sample.get("measurand", "")
+        kind = _kind_of("" if measurand is None else measurand)
+        if kind is not None:
+            samples[kind].append(sample)
+    wh, or_else_wh, source = _register(samples[_REGISTER])
+    watt, power_source = _power(samples[_POWER]) or _power_from_current(samples)
     sampled_ms = parse_timestamp(entry.get("timestamp"), zone)
     return Reading(sampled_ms, wh, watt, source, power_source, or_else_wh)
 
@@ -130,9 +132,7 @@ def _objects(samples: object) -> list[dict[str, Any]]:
 
 def _kind_of(measurand: object) -> str | None:
     """Return the kind of a measurand, or None; without a measurand it is the register."""
-    if isinstance(measurand, str):
-        return _kind_of_text(measurand)
-    return _REGISTER if measurand is None else None
+    return _kind_of_text(measurand) if isinstance(measurand, str) else None
 
 
 @lru_cache(maxsize=256)
@@ -141,7 +141,7 @@ def _kind_of_text(measurand: str) -> str | None:
     return _MEASURANDS.get(name) if name else _REGISTER
 
 
-def _label_of(sample: Mapping[str, Any]) -> _Label:
+def _label_of(sample: _Sample) -> _Label:
     context, location, phase = sample.get("context"), sample.get("location"), sample.get("phase")
     # Nearly all samples have the labels of the best source.
     if phase is None and location in (None, BEST_SOURCE) and context in (None, "Sample.Periodic"):
@@ -158,20 +158,21 @@ def _label(context: str, location: str, phase: str) -> _Label:
 
 
 def _best_group(
-    samples: Iterable[_Labelled], value_of: Callable[[Mapping[str, Any]], _Value | None]
+    samples: Iterable[_Sample], value_of: Callable[[_Sample], _Value | None]
 ) -> tuple[str, dict[str, _Value]]:
     """Return the best location, and the values of its samples by phase.
 
     The phases are "L1", "L2" and "L3": L1-N is L1, and any word for all phases is "".
     """
     groups: dict[tuple[bool, int], dict[str, _Value]] = {}
-    for label, sample in samples:
-        phase = label.phase[:2] if label.phase[:2] in _ONE_PHASE else ""
-        value = None if label.phase == "N" else value_of(sample)
+    for sample in samples:
+        label = _label_of(sample)
+        value = None if label.phase == "N" or is_signed(sample) else value_of(sample)
         if value is not None:
             # Nothing is better than this one.
             if label == _PLAIN:
                 return BEST_SOURCE, {"": value}
+            phase = label.phase[:2] if label.phase[:2] in _ONE_PHASE else ""
             key = (label.is_begin, LOCATIONS.index(label.location))
             groups.setdefault(key, {}).setdefault(phase, value)
     if not groups:
@@ -187,7 +188,7 @@ def _source(location: str, phases: Iterable[str]) -> str:
 # -- values ---------------------------------------------------------------------------------------
 
 
-def _register(samples: Iterable[_Labelled]) -> tuple[int | None, int | None, str | None]:
+def _register(samples: Iterable[_Sample]) -> tuple[int | None, int | None, str | None]:
     """Return the register in Wh, its other meaning in Wh, and its source; None for what is not."""
     location, group = _best_group(samples, _wh)
     if not group:
@@ -201,7 +202,7 @@ def _register(samples: Iterable[_Labelled]) -> tuple[int | None, int | None, str
     return sum(quantity.value for quantity in summed), or_else, source
 
 
-def _power(samples: Iterable[_Labelled]) -> tuple[int, str] | None:
+def _power(samples: Iterable[_Sample]) -> tuple[int, str] | None:
     """Return the power in W, a total or the sum of the phases, and its source."""
     location, group = _best_group(samples, _watt)
     if "" in group:
@@ -209,14 +210,15 @@ def _power(samples: Iterable[_Labelled]) -> tuple[int, str] | None:
     return (sum(group.values()), _source(location, group)) if group else None
 
 
-def _power_from_current(samples: Mapping[str, list[_Labelled]]) -> tuple[int | None, str | None]:
+def _power_from_current(samples: _Samples) -> tuple[int | None, str | None]:
     """Return the product of current and voltage in W, and its source."""
-    currents_in = samples.get(_CURRENT, [])
+    if not samples[_CURRENT] or not samples[_VOLTAGE]:
+        return None, None
     # Beside currents of phases, one without a phase may be their sum or one of them.
-    of_phases = [sample for sample in currents_in if sample[0].phase]
-    location, currents = _best_group(of_phases or currents_in, _thousandths)
+    of_phases = [sample for sample in samples[_CURRENT] if sample.get("phase")]
+    location, currents = _best_group(of_phases or samples[_CURRENT], _thousandths)
     # The voltage between two phases (L1-L2) is not that of a phase.
-    to_neutral = [s for s in samples.get(_VOLTAGE, ()) if s[0].phase.count("L") < 2]
+    to_neutral = [s for s in samples[_VOLTAGE] if _label_of(s).phase.count("L") < 2]
     _, voltages = _best_group(to_neutral, _thousandths)
     if not currents or not voltages:
         return None, None
@@ -228,7 +230,7 @@ def _power_from_current(samples: Mapping[str, list[_Labelled]]) -> tuple[int | N
     return (None, None) if power_w is None else (power_w, source)
 
 
-def _wh(sample: Mapping[str, Any]) -> Quantity | None:
+def _wh(sample: _Sample) -> Quantity | None:
     unit = _unit(sample)
     # Alfen names no measurand for its amperes: the default would make a register of them.
     if unit in _UNITS_OF_NO_ENERGY and not sample.get("measurand"):
@@ -237,17 +239,17 @@ def _wh(sample: Mapping[str, Any]) -> Quantity | None:
     return quantity(sample.get("value"), 1000 if unit == "kwh" else 1)
 
 
-def _watt(sample: Mapping[str, Any]) -> int | None:
+def _watt(sample: _Sample) -> int | None:
     power = quantity(sample.get("value"), 1000 if _unit(sample) == "kw" else 1)
     # Unlike a register, a power has no course that could decide.
     return None if power is None or power.or_else is not None else power.value
 
 
-def _thousandths(sample: Mapping[str, Any]) -> int | None:
+def _thousandths(sample: _Sample) -> int | None:
     """Return a current in mA, or a voltage in mV."""
     value = quantity(sample.get("value"), 1000)
     return None if value is None else value.value
 
 
-def _unit(sample: Mapping[str, Any]) -> str:
+def _unit(sample: _Sample) -> str:
     return str(sample.get("unit") or "").strip().casefold()
