@@ -59,8 +59,10 @@ GERMAN = {
     "dazwischen: der Zähler hat vielleicht neu begonnen",
     "the stop reading lies below the start that its id names": "der Endstand liegt unter dem "
     "Anfangsstand, den die Vorgangsnummer nennt",
-    "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
-    "Anfangsstand, ist aber nicht niedrig",
+    "the register ends below its start, and no reading shows a restart": "der Zähler endet unter "
+    "seinem Anfangsstand, und kein Zählerstand zeigt einen Neubeginn",
+    "readings outside its times show more energy": "Zählerstände außerhalb seiner Zeiten zeigen "
+    "mehr Energie",
     # Databases store this text, so its wording cannot change.
     "no card told: default tag": "keine Karte genannt: Standardkarte",
     # Decisions of people, and files
@@ -80,6 +82,12 @@ GERMAN = {
 }
 """The German form of each reason and flag; `{}` is a number or a name. A test collects all reasons
 from the sources, so that none is forgotten."""
+
+FORMER = {
+    "the stop reading lies below the start, but not low": "der Endstand liegt unter dem "
+    "Anfangsstand, ist aber nicht niedrig",
+}
+"""The German form of texts that only databases of older versions have."""
 
 STOP_REASONS = {
     "de": {
@@ -150,8 +158,9 @@ def phrase(english: str, language: str) -> str:
 
 
 def _german(part: str) -> str:
-    if part in GERMAN:
-        return GERMAN[part]
+    known = GERMAN.get(part) or FORMER.get(part)
+    if known is not None:
+        return known
     for pattern, german in _PATTERNS:
         if match := pattern.fullmatch(part):
             return german.format(match[1])

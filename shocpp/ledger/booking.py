@@ -14,19 +14,19 @@ from typing import NamedTuple
 
 from shocpp.ledger.matching import KeyedStop, Match
 from shocpp.ledger.meter_values import charging_s, power_wh
-from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, growth
+from shocpp.ledger.own_readings import (
+    CLOCK_AHEAD_MS,
+    MOST_W,
+    SHORTEST_S,
+    Selection,
+    grown,
+    registers_of,
+    select,
+)
+from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
 from shocpp.ledger.transaction_id import unpack
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
 from shocpp.ocpp.facts import Reading, TransactionStopped
-
-CLOCK_AHEAD_MS = 5 * 60_000
-"""The largest lead of a charger's clock over ours, in milliseconds, at which its times count."""
-
-MOST_W = 400_000
-"""The highest power that a charger delivers, in W."""
-
-SHORTEST_S = 300
-"""The seconds that a shorter transaction counts as: there the clock is wrong, not the register."""
 
 MUCH_WH = 500
 """The energy of the power readings, in Wh, from which the register is compared with them."""
@@ -102,36 +102,37 @@ def book_stop(
 ) -> Record:
     """Return the accounting record of a stop that is no repeat.
 
-    readings       the transaction's meter values, in the order of their receipt
+    readings       the transaction's meter values, in the order of receipt
     overlapping    the intervals in Wh that other records or later starts cover (invariant I3)
     cap_wh         the energy above which the record waits for a review
     now_ms         the time of receipt
     """
-    stopped, overlapping, readings = stop.fact, tuple(overlapping), tuple(readings)
+    stopped, overlapping = stop.fact, tuple(overlapping)
     transaction = match.closes or match.follows
+    started_ms = transaction.started_ms if transaction else None
+    if not has_clock(started_ms):
+        started_ms = None
+    selection = select(readings, started_ms, stopped.stopped_ms, now_ms)
     flags = [*match.flags, *stopped.flags]
     if transaction and DEFAULT_TAG_USED in transaction.flags:
         flags.append(DEFAULT_TAG_USED)
     if transaction and transaction.assigned_by:
         flags.append(f"assigned by {transaction.assigned_by}")
     reviews = [match.unmatched] if match.unmatched else []
-    registers = [reading.register_wh for reading in readings if reading.register_wh is not None]
+    registers = registers_of(selection.readings)
     # A large battery may exceed the usual cap. A small cap is a wish of the owner: readings above
     # it are real, and only the record waits.
     most_wh = max(cap_wh, CAP_WH)
     begin_wh = _begin_wh(stopped, match, registers, overlapping, reviews, most_wh)
-    end_wh, consumed_wh = _energy(stopped, begin_wh, registers, match, flags, reviews, most_wh)
+    end_wh, consumed_wh = _energy(stopped, begin_wh, selection, match, flags, reviews, most_wh)
     # Several reasons may apply. The record keeps all of them for the reviewer.
     if _overlaps(begin_wh, end_wh, overlapping):
         reviews.append("overlaps what is booked already")
     if consumed_wh > cap_wh:
         reviews.append(f"more than {cap_wh // 1000} kWh")
-    by_power_wh = power_wh(readings)
+    by_power_wh = power_wh(selection.readings)
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
-    started_ms = transaction.started_ms if transaction else None
-    if not has_clock(started_ms):
-        started_ms = None
     duration_s = _duration_s(stopped, started_ms)
     if duration_s is not None and consumed_wh > MOST_W * max(duration_s, SHORTEST_S) // 3600:
         reviews.append("more than a charger can deliver in the time")
@@ -148,7 +149,7 @@ def book_stop(
         stopped_ms=stopped_ms,
         billed_ms=stopped_ms,
         duration_s=duration_s,
-        charging_s=charging_s(begin_wh, started_ms, readings, stopped.stopped_ms, end_wh),
+        charging_s=charging_s(begin_wh, started_ms, selection.readings, stopped.stopped_ms, end_wh),
         stop_reason=stopped.reason,
         provenance=_provenance(match),
         review="; ".join(reviews) or None,
@@ -238,7 +239,7 @@ def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[s
 def _energy(
     stopped: TransactionStopped,
     begin_wh: int,
-    registers: list[int],
+    selection: Selection,
     match: Match,
     flags: list[str],
     reviews: list[str],
@@ -251,6 +252,7 @@ def _energy(
     end_wh = stopped.meter_stop_wh
     if end_wh is None:
         reviews.append("the stop has no readable meter reading")
+        registers = registers_of(selection.readings)
         end_wh = registers[-1] if registers else begin_wh
     if begin_wh < 0 or end_wh < -TOLERANCE_WH:
         reviews.append("a negative meter reading")
@@ -261,24 +263,38 @@ def _energy(
         if match.decoded_start_wh is not None and end_wh < begin_wh:
             reviews.append("the stop reading lies below the start that its id names")
         return end_wh, max(end_wh - begin_wh, 0)
-    grown = growth(begin_wh, registers, end_wh, most_wh)
+    return end_wh, _energy_of_restarts(begin_wh, end_wh, selection, flags, reviews, most_wh)
+
+
+def _energy_of_restarts(
+    begin_wh: int,
+    end_wh: int,
+    selection: Selection,
+    flags: list[str],
+    reviews: list[str],
+    most_wh: int,
+) -> int:
+    """Return the energy between two readings in Wh, also if the register restarted in between."""
+    growth, is_doubtful = grown(selection, begin_wh, end_wh, most_wh)
+    if is_doubtful:
+        reviews.append("readings outside its times show more energy")
     if begin_wh - TOLERANCE_WH <= end_wh:
         if end_wh < begin_wh:
             flags.append(f"stopped {begin_wh - end_wh} Wh below its start")
         # Without a restart the two ends decide. Readings may be of another register: MicroOcpp
         # sends MeterValues from zero beside a cumulative meterStart.
-        if not grown.restarts:
-            return end_wh, max(end_wh - begin_wh, 0)
+        if not growth.restarts:
+            return max(end_wh - begin_wh, 0)
         reviews.append("the readings fall in between: the register may have restarted")
-    else:
-        flags.append("register restarted")
-        # A stop a little below the start is rather a misreading. As a restart it would bill all
-        # that the meter has ever counted.
-        if not registers and 2 * end_wh >= begin_wh:
-            reviews.append("the stop reading lies below the start, but not low")
-        if grown.restarts != 1 or grown.contradictions:
-            reviews.append("the readings contradict each other")
-    return end_wh, grown.wh
+        return growth.wh
+    flags.append("register restarted")
+    # A stop a little below the start is rather a misreading. As a restart it would bill all that
+    # the meter has ever counted.
+    if not registers_of(selection.readings) and 2 * end_wh >= begin_wh:
+        reviews.append("the register ends below its start, and no reading shows a restart")
+    if growth.restarts != 1 or growth.contradictions:
+        reviews.append("the readings contradict each other")
+    return growth.wh
 
 
 def _stop_time(stop: KeyedStop, started_ms: int | None, now_ms: int, flags: list[str]) -> int:

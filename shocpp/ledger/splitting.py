@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from shocpp.ledger.booking import Record
+from shocpp.ledger.own_readings import of_best_source
 from shocpp.ocpp.facts import Reading
 
 CLOSE_MS = 3_600_000
@@ -86,7 +87,7 @@ def _points(record: Record, began_ms: int, readings: Iterable[Reading]) -> list[
         return [first, last]
     samples = sorted(
         _Point(reading.sampled_ms, reading.register_wh - record.begin_wh, is_reading=True)
-        for reading in readings
+        for reading in of_best_source(readings)
         if reading.sampled_ms is not None
         and reading.register_wh is not None
         and began_ms < reading.sampled_ms < record.stopped_ms

@@ -39,7 +39,7 @@ WITHOUT_ID, FROM_CURRENT = " without id", " from current"
 BEST_SOURCE = LOCATIONS[0]
 """The total at the outlet, which is also the default (OCPP 1.6 §7.43)."""
 
-SOURCE_RANKS = {
+_RANKS: dict[str | None, int] = {
     f"{location} {phases}".strip() + last_resort: rank
     for rank, (last_resort, location, phases) in enumerate(
         product(("", FROM_CURRENT, WITHOUT_ID, FROM_CURRENT + WITHOUT_ID), LOCATIONS, PHASES)
@@ -103,9 +103,9 @@ def begin_of(meter_values: object, zone: tzinfo | None = None) -> Reading | None
     return None
 
 
-def is_better_source(source: str, than: str | None) -> bool:
-    """Return True if a source has a better rank; any is better than None."""
-    return than is None or SOURCE_RANKS[source] < SOURCE_RANKS[than]
+def source_rank(source: str | None) -> int:
+    """Return the rank of a source, 0 for the best; None and unknown words come last."""
+    return _RANKS.get(source, len(_RANKS))
 
 
 def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
-from shocpp.language.phrases import GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
+from shocpp.language.phrases import FORMER, GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
 from shocpp.ledger.transactions import DEFAULT_TAG_USED
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from tests.world.machine import ROOT
@@ -94,6 +94,11 @@ def test_every_reason_and_flag_of_the_sources_has_a_german_form() -> None:
 def test_no_german_form_is_of_a_reason_that_no_longer_exists() -> None:
     reasons = set().union(*reasons_by_file().values())
     assert set(GERMAN) - reasons - FROM_ELSEWHERE == set()
+    assert set(FORMER) & reasons == set()
+
+
+def test_a_reason_of_an_older_version_has_its_german_form() -> None:
+    assert [phrase(english, "de") for english in FORMER] == list(FORMER.values())
 
 
 def test_the_collection_finds_reasons_of_each_form_of_code() -> None:

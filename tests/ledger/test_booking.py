@@ -825,7 +825,7 @@ def test_a_stop_a_little_below_its_start_is_under_review() -> None:
     """It may be a misreading, and would bill the energy of the meter's whole life."""
     for stop_wh, waits in ((9_042_000, True), (4_521_050, True), (4_521_049, False)):
         record = book(stopped(meter_stop_wh=stop_wh), CLOSED)
-        reason = "the stop reading lies below the start, but not low"
+        reason = "the register ends below its start, and no reading shows a restart"
         assert (str(record.review).partition("; ")[0] == reason) is waits
         assert record.flags == ("register restarted",)
 
@@ -1152,7 +1152,10 @@ def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
     [
         (metered(11_000, 11_000), "far below the 11000 Wh of its power readings"),
         (metered(11_000, 400), None),
-        (metered(11_000, None, 500), "far below the 1000 Wh of its power readings"),
+        (
+            metered(11_000, None, 500, every_ms=HOUR_MS // 2),
+            "far below the 500 Wh of its power readings",
+        ),
         (metered(499, 499), None),
         (metered(500, 500), "far below the 500 Wh of its power readings"),
         (
@@ -1160,7 +1163,10 @@ def metered(*watts: int | None, every_ms: int = HOUR_MS) -> list[Reading]:
             "far below the 11000 Wh of its power readings",
         ),
         ([Reading(None, None, 11_000), *metered(400, 400)], None),
-        (metered(330, 330, 330), "far below the 660 Wh of its power readings"),
+        (
+            metered(660, 660, 660, every_ms=HOUR_MS // 2),
+            "far below the 660 Wh of its power readings",
+        ),
         (metered(11_000, -11_000), None),
         (metered(-9_000, 11_000, 11_000, every_ms=-HOUR_MS), None),
         ([], None),
@@ -1211,7 +1217,8 @@ def test_power_readings_do_not_flag_a_decoded_stop() -> None:
         ([(600, 9_042_100), (660, 9_075_000)], 60),
         # The car is full for a while, and charges again until the stop.
         ([(60, 9_042_300), (120, 9_042_300), (3_540, 9_042_300)], 120),
-        ([(60, 9_042_200), (0, 9_042_300), (30, 9_042_400), (60, 9_075_000)], 120),
+        ([(60, 9_042_200), (0, 9_042_300), (30, 9_042_400), (60, 9_075_000)], 30),
+        ([(None, 9_042_100), (60, 9_042_200), (0, 9_042_300), (60, 9_075_000)], 120),
     ],
 )
 def test_charging_time_is_the_time_in_which_the_register_rose(
@@ -1225,6 +1232,25 @@ def test_charging_time_is_the_time_in_which_the_register_rose(
     stop = stopped(readings=())
     record = book_stop(stop, Match(closes=transaction()), readings=readings, now_ms=NOW_MS)
     assert record.charging_s == charging_s
+
+
+def test_a_restart_that_only_readings_outside_the_times_show_is_under_review() -> None:
+    """What they show is in the record that a human decides on: nothing is lost."""
+    course = ((-30, 9_050_000), (30, 9_060_000), (50, 1_500))
+    readings = [Reading(NOW_MS + minute * 60_000, wh, None) for minute, wh in course]
+    late = {"readings": readings, "now_ms": NOW_MS + HOUR_MS}
+    record = book_stop(stopped(meter_stop_wh=3_000), CLOSED, **late)  # type: ignore[arg-type]
+    assert record.consumed_wh == 17_900 + 3_000
+    assert record.review == "readings outside its times show more energy"
+
+
+def test_a_sample_after_the_stop_bills_nothing() -> None:
+    """An outage put thousands of sessions under review, with 4.7 times their energy."""
+    readings = [Reading(NOW_MS + minute * 60_000, 372 - minute, None) for minute in (-50, 10)]
+    zero = Match(closes=transaction(meter_start_wh=0))
+    late = {"readings": readings, "now_ms": NOW_MS + HOUR_MS}
+    record = book_stop(stopped(meter_stop_wh=422), zero, **late)  # type: ignore[arg-type]
+    assert (record.consumed_wh, record.review) == (422, None)
 
 
 def test_a_late_record_is_billed_at_a_whole_second() -> None:

@@ -1,0 +1,234 @@
+"""The readings that belong to a transaction and count for its energy (pure).
+
+Three rules choose among the readings that name a transaction:
+
+    source    one source counts, the best one that they have (`ocpp.quantities`)
+    time      the charger's clock says which readings lie between start and stop, and in which order
+    range     a value without a transaction id counts only if the register can have reached it
+
+The clock decides only if start, stop and all registers share one that is plausible. Otherwise the
+order of receipt counts: Alfen sends 2014-01-01 and MicroOcpp 1970 before their clocks are set, and
+Chago sends local time at first.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, Growth, growth
+from shocpp.ledger.transactions import has_clock
+from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.quantities import BEST_SOURCE, WITHOUT_ID, source_rank
+
+CLOCK_AHEAD_MS = 5 * 60_000
+"""The largest lead of a charger's clock over ours, in milliseconds, at which its times count."""
+
+MOST_W = 400_000
+"""The highest power that a charger delivers, in W."""
+
+SHORTEST_S = 300
+"""The seconds that a shorter time counts as: there the clock is wrong, not the register."""
+
+SECOND_MS = 1_000
+"""Starts and stops may have whole seconds where samples have milliseconds."""
+
+
+class Running(NamedTuple):
+    """The transaction that readings may belong to.
+
+    row                its key in the database
+    meter_start_wh     its start reading, None if it is unreadable
+    began_ms           its start by the charger's clock, or else the time of receipt
+    register_source    the best source of its registers so far, None without one
+    """
+
+    row: int
+    meter_start_wh: int | None
+    began_ms: int
+    register_source: str | None
+
+
+class Selection(NamedTuple):
+    """The readings of a transaction that count, in their order.
+
+    `received` are all readings of its best source in the order of receipt, and `later_wh` the
+    registers that the charger sampled after the stop.
+    """
+
+    readings: tuple[Reading, ...]
+    received: tuple[Reading, ...]
+    later_wh: tuple[int, ...] = ()
+
+
+def attributed(
+    reported: Iterable[Reading], running: Running, received_ms: int, *, has_id: bool
+) -> tuple[Reading, ...] | None:
+    """Return readings as those of a transaction, or None if they cannot be of it.
+
+    With `has_id` their message names it. Without, they are of the source of last resort, and every
+    register must be one that a charger can have reached since the start.
+    """
+    readings = resolved(reported, running.meter_start_wh)
+    if has_id:
+        return readings
+    for reading in readings:
+        sampled_ms = reading.sampled_ms
+        at_ms = sampled_ms if has_clock(sampled_ms) and sampled_ms is not None else received_ms
+        if not _in_reach(reading.register_wh, running, at_ms):
+            return None
+    return tuple(_without_id(reading) for reading in readings)
+
+
+def resolved(readings: Iterable[Reading], begin_wh: int | None) -> tuple[Reading, ...]:
+    """Return readings without ambiguous commas; `begin_wh` is the register at the start, or None.
+
+    "162,440" is the meaning that fits the course of the register. If both or none do, it is none.
+    """
+    return tuple(
+        reading if reading.or_else_wh is None else _resolved(reading, begin_wh)
+        for reading in readings
+    )
+
+
+def of_best_source(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Return the readings without the registers and powers of all but the best source.
+
+    A reading without a source is one of an older version: a total at the outlet.
+    """
+    readings = tuple(readings)
+    registers = {_register_source(reading) for reading in readings} - {None}
+    powers = {_power_source(reading) for reading in readings} - {None}
+    # Nearly all chargers have one source.
+    if len(registers) <= 1 and len(powers) <= 1:
+        return readings
+    register, power = (
+        min(sources, key=source_rank, default=None) for sources in (registers, powers)
+    )
+    return tuple(
+        reading._replace(
+            register_wh=reading.register_wh if _register_source(reading) == register else None,
+            power_w=reading.power_w if _power_source(reading) == power else None,
+        )
+        for reading in readings
+    )
+
+
+def has_own_register(readings: Iterable[Reading]) -> bool:
+    """Return True if a register came with the id of its transaction."""
+    return any(
+        source is not None and not source.endswith(WITHOUT_ID)
+        for source in map(_register_source, readings)
+    )
+
+
+def select(
+    readings: Iterable[Reading], started_ms: int | None, stopped_ms: int | None, now_ms: int
+) -> Selection:
+    """Return the readings that count for a transaction between these times.
+
+    `readings` are in the order of receipt, and `now_ms` is the time of receipt of the stop.
+    """
+    received = of_best_source(readings)
+    if not _share_clock(received, started_ms, stopped_ms, now_ms):
+        return Selection(received, received)
+    assert started_ms is not None
+    assert stopped_ms is not None
+    timed = sorted(
+        (reading.sampled_ms, at, reading)
+        for at, reading in enumerate(received)
+        if reading.sampled_ms is not None
+    )
+    own, later_wh = [], []
+    for sampled_ms, _, reading in timed:
+        if started_ms - SECOND_MS <= sampled_ms <= stopped_ms + SECOND_MS:
+            own.append(reading)
+        elif sampled_ms > stopped_ms and reading.register_wh is not None:
+            later_wh.append(reading.register_wh)
+    return Selection(tuple(own), received, tuple(later_wh))
+
+
+def grown(
+    selection: Selection, begin_wh: int, end_wh: int, most_wh: int = CAP_WH
+) -> tuple[Growth, bool]:
+    """Return the growth of the register, and True if readings that are left out contradict it.
+
+    They do if a register restarted, and with them it has counted more energy.
+    """
+    own = growth(begin_wh, registers_of(selection.readings), end_wh, most_wh)
+    # Values without an id that fall between two ends that do not are those of another register.
+    if (
+        own.restarts
+        and begin_wh - TOLERANCE_WH <= end_wh
+        and not has_own_register(selection.received)
+    ):
+        return growth(begin_wh, (), end_wh, most_wh), False
+    received = registers_of(selection.received)
+    if len(received) == len(registers_of(selection.readings)):
+        return own, False
+    every = growth(begin_wh, received, end_wh, most_wh)
+    course = [*registers_of(selection.readings), end_wh, *selection.later_wh]
+    restarts = own.restarts or growth(begin_wh, course[:-1], course[-1], most_wh).restarts
+    if restarts and every.wh > own.wh + TOLERANCE_WH:
+        return every, True
+    return own, False
+
+
+def registers_of(readings: Iterable[Reading]) -> list[int]:
+    """Return the registers of readings, in Wh."""
+    return [reading.register_wh for reading in readings if reading.register_wh is not None]
+
+
+def _resolved(reading: Reading, begin_wh: int | None) -> Reading:
+    """Return a reading with the one meaning of its comma that fits, or without a register."""
+    fitting = [
+        wh
+        for wh in (reading.register_wh, reading.or_else_wh)
+        if wh is not None
+        and begin_wh is not None
+        and begin_wh - TOLERANCE_WH <= wh <= begin_wh + CAP_WH
+    ]
+    if len(fitting) == 1:
+        return reading._replace(register_wh=fitting[0], or_else_wh=None)
+    return reading._replace(register_wh=None, register_source=None, or_else_wh=None)
+
+
+def _in_reach(register_wh: int | None, running: Running, at_ms: int) -> bool:
+    """Return True if a register can have this value at a time, also after a restart at zero."""
+    if register_wh is None or running.meter_start_wh is None:
+        return True
+    seconds = max((at_ms - running.began_ms) // 1000, SHORTEST_S)
+    rise_wh = register_wh - running.meter_start_wh
+    counted_wh = rise_wh if rise_wh >= -TOLERANCE_WH else register_wh
+    return register_wh >= 0 and counted_wh <= min(MOST_W * seconds // 3600, CAP_WH)
+
+
+def _without_id(reading: Reading) -> Reading:
+    register, power = reading.register_source, reading.power_source
+    return reading._replace(
+        register_source=None if register is None else register + WITHOUT_ID,
+        power_source=None if power is None else power + WITHOUT_ID,
+    )
+
+
+def _share_clock(
+    readings: Iterable[Reading], started_ms: int | None, stopped_ms: int | None, now_ms: int
+) -> bool:
+    """Return True if start, stop and all registers have times of one plausible clock."""
+    if started_ms is None or stopped_ms is None or started_ms > stopped_ms:
+        return False
+    times = [started_ms, stopped_ms]
+    for reading in readings:
+        if reading.register_wh is not None:
+            if reading.sampled_ms is None:
+                return False
+            times.append(reading.sampled_ms)
+    # Our own clock may be unset, too.
+    not_ahead = max(times) <= now_ms + CLOCK_AHEAD_MS or not has_clock(now_ms)
+    return not_ahead and has_clock(min(times))
+
+
+def _register_source(reading: Reading) -> str | None:
+    return None if reading.register_wh is None else reading.register_source or BEST_SOURCE
+
+
+def _power_source(reading: Reading) -> str | None:
+    return None if reading.power_w is None else reading.power_source or BEST_SOURCE

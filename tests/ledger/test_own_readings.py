@@ -1,0 +1,236 @@
+"""Tests of the readings that count for a transaction: their source, times and range."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shocpp.ledger.own_readings import (
+    CLOCK_AHEAD_MS,
+    Running,
+    attributed,
+    grown,
+    has_own_register,
+    of_best_source,
+    registers_of,
+    resolved,
+    select,
+)
+from shocpp.ocpp.facts import Reading
+
+BEGAN_MS = 1_793_509_200_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+STOPPED_MS = BEGAN_MS + HOUR_MS
+
+
+def at(minutes: float | None, wh: int | None, source: str = "Outlet", **more: Any) -> Reading:
+    """Return a register reading some minutes after the start, None for no time."""
+    sampled_ms = None if minutes is None else BEGAN_MS + int(minutes * MINUTE_MS)
+    return Reading(sampled_ms, wh, None, source if wh is not None else None, **more)
+
+
+# --- the source ---
+
+
+def test_the_best_source_counts_and_the_others_are_left_out() -> None:
+    mixed = [at(1, 5, "Inlet"), at(2, 100), at(3, 6, "Inlet"), at(4, None), at(5, 200)]
+    chosen = of_best_source(mixed)
+    assert [reading.register_wh for reading in chosen] == [None, 100, None, None, 200]
+    assert [reading.sampled_ms for reading in chosen] == [reading.sampled_ms for reading in mixed]
+    alike = tuple(mixed[0::2][:2])
+    assert of_best_source(alike) == alike, "a source that is alone counts"
+
+
+def test_a_reading_of_an_older_version_is_a_total_at_the_outlet() -> None:
+    chosen = of_best_source([Reading(BEGAN_MS, 7, 70), at(1, 5, "Body"), at(2, 8)])
+    assert registers_of(chosen) == [7, 8]
+
+
+def test_a_power_has_a_source_of_its_own() -> None:
+    measured = Reading(BEGAN_MS, None, 1_380, None, "Inlet")
+    derived = Reading(BEGAN_MS, 5, 1_400, "Body", "Outlet from current")
+    assert [reading.power_w for reading in of_best_source([measured, derived])] == [1_380, None]
+
+
+def test_an_own_register_is_one_that_came_with_the_id() -> None:
+    assert has_own_register([at(1, 5)])
+    assert has_own_register([Reading(BEGAN_MS, 5, None)])
+    assert not has_own_register([at(1, 5, "Outlet without id"), at(1, None)])
+
+
+# --- values without an id ---
+
+
+RUNNING = Running(1, 100_000, BEGAN_MS, None)
+
+
+@pytest.mark.parametrize(
+    ("wh", "minutes", "counts"),
+    [
+        (100_000, 0, True),
+        (110_000, 60, True),
+        (99_998, 60, True),
+        (1_500, 60, True),
+        (0, 60, True),
+        (-1, 60, False),
+        # More than a charger delivers in the time, also after a restart at zero.
+        (133_333, 5, True),
+        (133_334, 5, False),
+        (33_333, 1, True),
+        (33_334, 1, False),
+        (300_000, 600, True),
+        (300_001, 600, False),
+        (5_000_000, 60, False),
+        (None, 60, True),
+    ],
+)
+def test_values_without_an_id_count_if_the_register_can_reach_them(
+    wh: int | None, minutes: int, counts: bool
+) -> None:
+    reading = at(minutes, wh)
+    made = attributed([reading], RUNNING, BEGAN_MS, has_id=False)
+    source = None if wh is None else "Outlet without id"
+    assert made == ((reading._replace(register_source=source),) if counts else None)
+    assert attributed([reading], RUNNING, BEGAN_MS, has_id=True) == (reading,)
+
+
+def test_one_value_out_of_reach_leaves_out_all_of_its_message() -> None:
+    assert attributed([at(1, 100_000), at(1, 9_000_000)], RUNNING, BEGAN_MS, has_id=False) is None
+
+
+def test_values_without_id_and_clock_are_checked_by_their_receipt() -> None:
+    reading = Reading(5, 150_000, 1_380, "Body L1", "Body L1")
+    assert attributed([reading], RUNNING, BEGAN_MS, has_id=False) is None
+    (made,) = attributed([reading], RUNNING, STOPPED_MS, has_id=False) or ()
+    assert made[3:5] == ("Body L1 without id", "Body L1 without id")
+    timeless = reading._replace(sampled_ms=None)
+    assert attributed([timeless], RUNNING, STOPPED_MS, has_id=False) is not None
+
+
+def test_a_start_without_a_reading_leaves_the_range_open() -> None:
+    unread = RUNNING._replace(meter_start_wh=None)
+    assert attributed([at(1, 9_000_000)], unread, BEGAN_MS, has_id=False) is not None
+
+
+# --- an ambiguous comma ---
+
+
+@pytest.mark.parametrize(
+    ("begin_wh", "wh"), [(162_000, 162_440), (100, None), (0, None), (500_000, None), (None, None)]
+)
+def test_an_ambiguous_comma_is_read_as_the_course_decides(
+    begin_wh: int | None, wh: int | None
+) -> None:
+    (reading,) = resolved([at(1, 162, or_else_wh=162_440)], begin_wh)
+    assert reading == at(1, wh)
+
+
+def test_an_ambiguous_comma_may_be_a_decimal_comma() -> None:
+    small = at(1, 900, or_else_wh=900_400)
+    assert resolved([small, at(2, 5)], 899) == (at(1, 900), at(2, 5))
+    assert attributed([small], RUNNING, BEGAN_MS, has_id=True) == (at(1, None),)
+
+
+# --- times ---
+
+
+def chosen(*readings: Reading, begin_wh: int = 0, end_wh: int, **times: int | None) -> Any:
+    """Return the registers that count, the energy, and True if it is doubtful."""
+    span = {
+        "started_ms": BEGAN_MS,
+        "stopped_ms": STOPPED_MS,
+        "now_ms": STOPPED_MS + HOUR_MS,
+    } | times
+    selection = select(readings, **span)  # type: ignore[arg-type]
+    growth, is_doubtful = grown(selection, begin_wh, end_wh)
+    return registers_of(selection.readings), growth.wh, is_doubtful
+
+
+def test_a_sample_after_the_stop_is_not_of_the_transaction() -> None:
+    """A charger sends buffered readings before its buffered stop."""
+    later = (at(10, 100), at(20, 372))
+    stop = {"stopped_ms": BEGAN_MS + 11 * MINUTE_MS}
+    assert chosen(*later, end_wh=100, **stop) == ([100], 100, False)
+    assert chosen(*later[::-1], end_wh=100, **stop) == ([100], 100, False)
+
+
+def test_a_sample_before_the_start_is_not_of_the_transaction() -> None:
+    assert chosen(at(-5, 9_000), at(5, 100), end_wh=200) == ([100], 200, False)
+
+
+def test_a_second_before_the_start_and_after_the_stop_is_rounding() -> None:
+    assert chosen(at(-1 / 60, 0), at(61 / 60 + 59, 200), end_wh=200)[0] == [0, 200]
+    assert chosen(at(-1.1 / 60, 0), at(61.1 / 60 + 59, 200), end_wh=200)[0] == []
+
+
+@given(st.permutations([at(10, 13_500), at(20, 18_000), at(30, 1_500)]))
+def test_the_order_of_receipt_does_not_matter_with_a_clock(readings: list[Reading]) -> None:
+    expected = ([13_500, 18_000, 1_500], 12_000, False)
+    assert chosen(*readings, begin_wh=9_000, end_wh=3_000) == expected
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        {"started_ms": None},
+        {"stopped_ms": None},
+        {"started_ms": 5},
+        {"stopped_ms": BEGAN_MS - 1},
+        {"now_ms": STOPPED_MS - CLOCK_AHEAD_MS - 1},
+    ],
+)
+def test_the_order_of_receipt_counts_without_a_clock(times: dict[str, int | None]) -> None:
+    readings = (at(20, 18_000), at(10, 13_500), at(70, 1_500))
+    assert chosen(*readings, begin_wh=9_000, end_wh=3_000, **times)[0] == [18_000, 13_500, 1_500]
+
+
+@pytest.mark.parametrize("odd", [at(None, 13_500), Reading(5, 13_500, None, "Outlet")])
+def test_one_register_without_a_time_leaves_the_order_of_receipt(odd: Reading) -> None:
+    readings = (at(20, 18_000), odd, at(70, 1_500))
+    assert chosen(*readings, begin_wh=9_000, end_wh=3_000)[0] == [18_000, 13_500, 1_500]
+    power = Reading(None, None, 1_380)
+    assert chosen(at(20, 18_000), power, at(10, 13_500), end_wh=20_000)[0] == [13_500, 18_000]
+
+
+def test_an_unset_clock_of_ours_does_not_deny_the_chargers() -> None:
+    assert chosen(at(20, 2), at(10, 1), end_wh=2, now_ms=5)[0] == [1, 2]
+
+
+# --- restarts that lie outside the times ---
+
+
+def test_a_restart_outside_the_times_is_doubtful() -> None:
+    """The stop has another clock than its samples."""
+    early_stop = {"stopped_ms": BEGAN_MS + 15 * MINUTE_MS}
+    course = (at(10, 13_500), at(20, 18_000), at(40, 1_500))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000, **early_stop) == (
+        [13_500],
+        4_500 + 4_500 + 3_000,
+        True,
+    )
+    # The stop lies above the start, and only the samples after it restart.
+    course = (at(10, 5_000), at(20, 9_000), at(30, 200))
+    assert chosen(*course, begin_wh=1_000, end_wh=3_000, **early_stop)[1:] == (11_000, True)
+
+
+def test_a_restart_within_the_times_is_not_doubtful() -> None:
+    course = (at(10, 13_500), at(20, 1_500), at(70, 2_900))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000) == ([13_500, 1_500], 7_500, False)
+
+
+# --- values without an id and restarts ---
+
+
+def test_values_without_id_never_show_a_restart_between_two_rising_ends() -> None:
+    """They are those of another register: a session's start and stop, and a lifetime between."""
+    lifetime = (at(10, 150_000, "Outlet without id"), at(20, 151_000, "Outlet without id"))
+    assert chosen(*lifetime, end_wh=8_000)[1:] == (8_000, False)
+    assert chosen(at(10, 150_000), at(20, 151_000), end_wh=8_000)[1] > 8_000
+
+
+def test_values_without_id_follow_a_register_that_restarted() -> None:
+    source = "Outlet without id"
+    course = (at(10, 13_500, source), at(20, 18_000, source), at(30, 1_500, source))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000)[1:] == (12_000, False)
