@@ -125,26 +125,88 @@ SELECT CAST(substr(closed.month, 1, 4) AS INTEGER)                          AS y
 FROM closed_month AS closed
 JOIN json_each(closed.content, '$.accounts') AS sums;
 
-CREATE VIEW open_transactions AS
--- Transactions without a stop, orphaned ones too, with the energy of their latest reading.
-SELECT started.transaction_id,
-       charge_point.charge_point_id,
-       started.connector_id,
-       started.id_tag,
-       started.account,
-       started.status,
-       started.state,
-       started.meter_start_wh,
-       iif(latest.register_wh >= started.meter_start_wh,
-           latest.register_wh - started.meter_start_wh, NULL)                    AS consumed_wh,
-       latest.power_w,
-       strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(started.started_ms, started.received_ms) / 1000.0,
-                'unixepoch')                                                     AS started_at
+CREATE VIEW timed_readings AS
+-- Meter readings with the time that orders them: by the charger's clock if that is set (2020 or
+-- later), else by their receipt.
+SELECT *, iif(sampled_ms >= 1577836800000, sampled_ms, received_ms) AS moment_ms
+FROM meter_reading;
+
+CREATE VIEW latest_readings AS
+-- The latest readings of each transaction without a stop: of its register, by its best source, and
+-- of its power, measured before derived from current. Latest among the last hundred received: a
+-- charger may send old readings late.
+SELECT started.id AS started_transaction,
+       (SELECT id
+        FROM (SELECT id, moment_ms
+              FROM timed_readings
+              WHERE started_transaction = started.id AND register_wh IS NOT NULL
+                AND register_source IS started.register_source
+              ORDER BY id DESC LIMIT 100)
+        ORDER BY moment_ms DESC, id DESC
+        LIMIT 1) AS register,
+       (SELECT max(id)
+        FROM (SELECT id, moment_ms
+              FROM timed_readings
+              WHERE started_transaction = started.id AND register_wh IS NOT NULL
+                AND register_source IS started.register_source
+              ORDER BY id DESC LIMIT 100)
+        GROUP BY moment_ms
+        ORDER BY moment_ms DESC
+        LIMIT 1 OFFSET 1) AS register_before,
+       (SELECT id
+        FROM (SELECT id, power_w, power_source, moment_ms
+              FROM timed_readings
+              WHERE started_transaction = started.id
+              ORDER BY id DESC LIMIT 100)
+        WHERE power_w IS NOT NULL
+        ORDER BY coalesce(power_source LIKE '% from current%', 0), moment_ms DESC, id DESC
+        LIMIT 1) AS power
 FROM started_transaction AS started
-JOIN charge_point ON charge_point.id = started.charge_point
-LEFT JOIN meter_reading AS latest ON latest.id = (
-    SELECT max(id) FROM meter_reading WHERE started_transaction = started.id)
 WHERE started.state <> 'stopped';
+
+CREATE VIEW live_transactions AS
+-- Transactions without a stop, up to their latest register. Where no reading has their power, it
+-- follows from the two latest registers, or from the start and the only one.
+SELECT started.*,
+       max(coalesce(latest.register_wh, 0), started.meter_start_wh)             AS end_wh,
+       latest.moment_ms                                                         AS last_ms,
+       iif(latest.register_wh >= started.meter_start_wh,
+           latest.register_wh - started.meter_start_wh, NULL)                   AS consumed_wh,
+       coalesce(max(power.power_w, 0), max(0,
+           (latest.register_wh
+            - iif(before.id IS NULL, started.meter_start_wh, before.register_wh)) * 3600000
+           / nullif(latest.moment_ms - coalesce(
+               before.moment_ms, iif(started.started_ms >= 1577836800000, started.started_ms,
+                                     started.received_ms)), 0)))                AS power_w,
+       CASE WHEN power.id IS NULL THEN 'register'
+            WHEN power.power_source LIKE '% from current%' THEN 'current'
+            ELSE 'measured' END                                                 AS power_basis,
+       iif(power.id IS NULL, latest.received_ms, power.received_ms)             AS power_ms
+FROM started_transaction AS started
+JOIN latest_readings ON latest_readings.started_transaction = started.id
+LEFT JOIN timed_readings AS latest ON latest.id = latest_readings.register
+LEFT JOIN timed_readings AS before ON before.id = latest_readings.register_before
+LEFT JOIN timed_readings AS power ON power.id = latest_readings.power
+WHERE started.state <> 'stopped';
+
+CREATE VIEW open_transactions AS
+-- Transactions without a stop, orphaned ones too, with the energy and power of their latest
+-- readings. power_basis is measured, or how the power was derived: from current or register.
+SELECT live.transaction_id,
+       charge_point.charge_point_id,
+       live.connector_id,
+       live.id_tag,
+       live.account,
+       live.status,
+       live.state,
+       live.meter_start_wh,
+       live.consumed_wh,
+       live.power_w,
+       strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(live.started_ms, live.received_ms) / 1000.0,
+                'unixepoch')                                                     AS started_at,
+       iif(live.power_w IS NULL, NULL, live.power_basis)                         AS power_basis
+FROM live_transactions AS live
+JOIN charge_point ON charge_point.id = live.charge_point;
 
 CREATE VIEW charge_points AS
 SELECT charge_point.charge_point_id                                                 AS id,
@@ -319,7 +381,8 @@ WHERE entry <> 'reversal'
 CREATE VIEW claims AS
 -- The claims on the register of a connector, in the order of time: the intervals of booked records,
 -- and the start readings of what is not booked, as intervals of length 0.
--- A register that falls below half of its reading has restarted, and a new epoch begins.
+-- A register that falls below half of its reading has restarted, and a new epoch begins. `fell` is 1
+-- where a record under review ends below its start: nobody knows yet what the register has counted.
 SELECT *,
        sum(restarted) OVER (
            PARTITION BY charge_point, connector_id ORDER BY moment_ms, begin_wh, end_wh) AS epoch
@@ -335,7 +398,8 @@ FROM (SELECT *,
                    max(begin_wh, end_wh)            AS end_wh,
                    consumed_wh,
                    coalesce(started_ms, stopped_ms) AS moment_ms,
-                   stopped_ms                       AS until_ms
+                   stopped_ms                       AS until_ms,
+                   0                                AS fell
             FROM entries AS entry
             WHERE review IS NULL
               AND entry <> 'dismissal'
@@ -349,7 +413,9 @@ FROM (SELECT *,
                    entry.begin_wh,
                    0,
                    coalesce(entry.started_ms, entry.stopped_ms),
-                   coalesce(entry.started_ms, entry.stopped_ms)
+                   coalesce(entry.started_ms, entry.stopped_ms),
+                   -- Chargers round by up to 2 Wh.
+                   entry.review IS NOT NULL AND entry.end_wh < entry.begin_wh - 2
             FROM entries AS entry
             JOIN started_transaction AS started ON started.id = entry.started_transaction
             WHERE (entry.review IS NOT NULL OR entry.entry = 'dismissal')
@@ -364,7 +430,8 @@ FROM (SELECT *,
                    meter_start_wh,
                    0,
                    coalesce(started_ms, received_ms),
-                   coalesce(started_ms, received_ms)
+                   coalesce(started_ms, received_ms),
+                   0
             FROM started_transaction
             WHERE state <> 'stopped'
               AND start_known));
@@ -379,18 +446,10 @@ WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_w
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
 
 CREATE VIEW estimates AS
--- Orphaned transactions up to their last reading. A time before 2020 comes from a clock that was
--- never set; then the time of receipt counts.
-SELECT started.*,
-       max(coalesce(latest.register_wh, 0), started.meter_start_wh) AS end_wh,
-       CASE WHEN latest.sampled_ms >= 1577836800000 THEN latest.sampled_ms
-            ELSE latest.received_ms END                             AS last_ms
-FROM started_transaction AS started
-LEFT JOIN meter_reading AS latest ON latest.id = (
-    SELECT max(id) FROM meter_reading
-    WHERE started_transaction = started.id AND register_wh IS NOT NULL)
-WHERE started.state <> 'stopped'            -- as in the index started_transaction_unstopped
-  AND started.state = 'orphaned';
+-- Orphaned transactions up to their latest reading.
+SELECT *
+FROM live_transactions
+WHERE state = 'orphaned';
 
 CREATE VIEW counted AS
 -- The energy that registers have counted. Rows of kind claim are its claims, rows of kind gap the
@@ -399,7 +458,7 @@ CREATE VIEW counted AS
 -- Both kinds are in one view, because reading the claims is the expensive part.
 WITH claim AS MATERIALIZED (
     SELECT number, charge_point, connector_id, month, begin_wh, end_wh, consumed_wh, moment_ms,
-           restarted, reached_wh, reached_ms
+           restarted OR fell AS restarted, reached_wh, reached_ms
     FROM covered),
 waived AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh, decided_why

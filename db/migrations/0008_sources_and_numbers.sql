@@ -6,6 +6,7 @@
 
 ALTER TABLE meter_reading ADD COLUMN register_source TEXT;
 ALTER TABLE meter_reading ADD COLUMN power_source TEXT;
+ALTER TABLE started_transaction ADD COLUMN register_source TEXT;    -- the best one so far
 
 -- Transactions that have lapsed or are ended by hand:
 

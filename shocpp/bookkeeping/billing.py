@@ -13,6 +13,12 @@ from shocpp.configuration.charge_points import Entry
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
+from shocpp.ledger.own_readings import (
+    attributed,
+    has_own_register,
+    registers_of,
+    resolved,
+)
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
@@ -62,7 +68,7 @@ class Billing:
 
         Returns the confirmation. A repeat gets the transaction id of the first one.
         """
-        unit.forget_open_transactions(frame.sender)
+        unit.forget_running(frame.sender)
         start = start.with_default_tag(frame.entry.default_tag)
         card = unit.accounts().card(start.id_tag, frame.received_ms)
         rows = transactions.rows_for_start(unit.db, frame.sender.row, start, card)
@@ -137,14 +143,16 @@ class Billing:
         transaction = match.closes or match.follows
         row = transaction.row if transaction else None
         connector_id = transaction.connector_id if transaction else 0
-        unit.forget_open_transactions(sender)
-        # The readings come from one source: MeterValues in the order of receipt, or else the
-        # stop's transactionData. Most chargers send the same samples in both, and not always with
-        # a time that tells them apart.
+        unit.forget_running(sender)
+        begin_wh = transaction.meter_start_wh if transaction and transaction.start_known else None
+        in_stop = resolved(stopped.readings, begin_wh)
         samples = unit.readings_of(row) if row is not None else []
-        if not any(reading.register_wh is not None for reading in samples):
-            samples = list(stopped.readings)
-        unit.add_readings(FrameReadings(frame.stored, connector_id, row, stopped.readings))
+        # MeterValues with the id, or else the stop's transactionData, or else MeterValues without
+        # the id. Most chargers send the same samples in both, and not always with a time that
+        # tells them apart.
+        if not has_own_register(samples) and (registers_of(in_stop) or not registers_of(samples)):
+            samples = list(in_stop)
+        unit.add_readings(FrameReadings(frame.stored, connector_id, row, in_stop))
         record = book_stop(
             stop,
             match,
@@ -186,11 +194,21 @@ class Billing:
     ) -> None:
         """Write the readings and signed values of a MeterValues (OCPP 1.6 §4.7)."""
         sender, connector_id = frame.sender, reported.connector_id
-        row = None
-        if reported.readings or reported.signed:
-            row = unit.open_transaction_row(sender, connector_id, reported.transaction_id)
-        if reported.readings:
-            unit.add_readings(FrameReadings(frame.stored, connector_id, row, reported.readings))
+        row, readings = None, reported.readings
+        if readings or reported.signed:
+            running = unit.running(sender, connector_id, reported.transaction_id)
+            own = None
+            if running is not None:
+                sent_id, received_ms = reported.transaction_id, frame.received_ms
+                own = attributed(readings, sent_id, running, received_ms)
+            if running is not None and own is not None:
+                row, readings = running.row, own
+                if transactions.improve_source(unit.db, running, own):
+                    unit.forget_running(sender)
+            else:
+                readings = resolved(readings, None)
+        if readings:
+            unit.add_readings(FrameReadings(frame.stored, connector_id, row, readings))
         if reported.signed:
             if row is None:
                 # Signed values may follow their stop. The file of its record must hold them, too.

@@ -174,7 +174,7 @@ class Bookkeeping:
         """Write each job in one transaction as a unit of work of its own."""
         units: list[UnitOfWork] = []
         # A unit does not know what the one before has begun or ended.
-        self.caches.open_rows.clear()
+        self.caches.running.clear()
         with self._writing(jobs, cards):
             results = [self._write_apart(units, job, now_ms) for job in jobs]
         return results, units

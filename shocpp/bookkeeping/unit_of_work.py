@@ -14,6 +14,7 @@ from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, Entry
 from shocpp.configuration.tags import TagsFile
 from shocpp.ledger.accounts import Accounts, effective_id_tag
 from shocpp.ledger.matching import KeyedStop
+from shocpp.ledger.own_readings import Running
 from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.ocpp.identity import identity_key
@@ -28,7 +29,7 @@ from shocpp.store.keys import Keys
 LAST_SEEN_EVERY_MS = 5_000
 """The smallest time between two writes of one Charge Point's last-seen time."""
 
-MOST_CHARGE_POINTS, MOST_OPEN = 10_000, 16
+MOST_CHARGE_POINTS, MOST_RUNNING = 10_000, 16
 """The number of Charge Points whose open transactions are cached, and that of transactions each."""
 
 
@@ -40,8 +41,8 @@ class ChargePoint(NamedTuple):
     key: str
 
 
-OpenRows = dict[tuple[int, int | None], int | None]
-"""Row ids of open transactions of a Charge Point, by connector and transaction id."""
+RunningOf = dict[tuple[int, int | None], Running | None]
+"""The transactions of a Charge Point that readings belong to, by connector and transaction id."""
 
 
 class Caches:
@@ -58,14 +59,14 @@ class Caches:
         self.awaits_export = False
         self.charge_points: dict[str, ChargePoint] = {}
         self.last_seen_ms: dict[int, int] = {}
-        self.open_rows: dict[int, OpenRows] = {}
+        self.running: dict[int, RunningOf] = {}
         self._data_version: int | None = None
 
-    def drop_open_rows_of_others(self, db: Database) -> None:
+    def drop_running_of_others(self, db: Database) -> None:
         """Drop the open transactions if another connection may have begun or ended one."""
         version = db.version_of_others()
-        if version != self._data_version or len(self.open_rows) > MOST_CHARGE_POINTS:
-            self.open_rows.clear()
+        if version != self._data_version or len(self.running) > MOST_CHARGE_POINTS:
+            self.running.clear()
         self._data_version = version
 
     def key_of(self, charge_point_id: str) -> str:
@@ -135,7 +136,7 @@ class UnitOfWork:
         self._stored_tags = caches.stored_tags
         self._charge_points: dict[str, ChargePoint] = {}
         self._last_seen_ms: dict[int, int] = {}
-        self._open_rows: dict[int, OpenRows] = {}
+        self._running: dict[int, RunningOf] = {}
         self._has_polled_others = False
 
     # -- rows that it reads once ------------------------------------------------------------------
@@ -181,10 +182,10 @@ class UnitOfWork:
                 self._stored_tags = tags.text
         return self._accounts
 
-    def open_transaction_row(
+    def running(
         self, charge_point: ChargePoint, connector_id: int, transaction_id: int | None
-    ) -> int | None:
-        """Return the row id of the open transaction that MeterValues belong to, or None.
+    ) -> Running | None:
+        """Return the transaction that MeterValues may belong to, or None.
 
         MeterValues are the most frequent messages, so the answer is cached. A transaction of the
         Charge Point that begins or ends here clears it, and so does a write of another connection.
@@ -192,21 +193,21 @@ class UnitOfWork:
         if not self._has_polled_others:
             # Once is enough: while this transaction is open no other connection can write.
             self._has_polled_others = True
-            self._caches.drop_open_rows_of_others(self.db)
+            self._caches.drop_running_of_others(self.db)
         row, key = charge_point.row, (connector_id, transaction_id)
-        rows = self._open_rows.get(row)
-        if rows is None:
-            rows = self._open_rows[row] = dict(self._caches.open_rows.get(row, ()))
-        if key not in rows:
+        known = self._running.get(row)
+        if known is None:
+            known = self._running[row] = dict(self._caches.running.get(row, ()))
+        if key not in known:
             # A charger may send any id, and must not fill the memory.
-            if len(rows) >= MOST_OPEN:
-                rows.clear()
-            rows[key] = transactions.open_transaction_row(self.db, row, *key)
-        return rows[key]
+            if len(known) >= MOST_RUNNING:
+                known.clear()
+            known[key] = transactions.running(self.db, row, *key)
+        return known[key]
 
-    def forget_open_transactions(self, charge_point: ChargePoint) -> None:
-        """Read the open transactions of a Charge Point again, because one begins or ends."""
-        self._open_rows[charge_point.row] = {}
+    def forget_running(self, charge_point: ChargePoint) -> None:
+        """Read the transactions of a Charge Point again, because one begins, ends or changes."""
+        self._running[charge_point.row] = {}
 
     # -- rows that it collects --------------------------------------------------------------------
 
@@ -264,7 +265,7 @@ class UnitOfWork:
         caches.stored_tags = self._stored_tags
         caches.charge_points.update(self._charge_points)
         caches.last_seen_ms.update(self._last_seen_ms)
-        caches.open_rows.update(self._open_rows)
+        caches.running.update(self._running)
         caches.awaits_export |= self.has_records
         for action in self._actions:
             action()

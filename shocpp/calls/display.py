@@ -41,7 +41,9 @@ def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: b
     measured_ms, moment_ms = min(power.measured_ms for power in delivering), now_ms()
     since = moment(measured_ms, moment_ms, settings.zone, settings.language)
     is_stale = watt > 0 and not (is_there and moment_ms - measured_ms <= STALE_MS)
-    sentence = words["power_then"].format(watt=watt, since=since) if is_stale else f"{watt} Watt"
+    is_derived = any(power.is_derived for power in delivering)
+    spoken = words["derived"].format(power=f"{watt} Watt") if is_derived else f"{watt} Watt"
+    sentence = words["power_then"].format(power=spoken, since=since) if is_stale else spoken
     kw = number(watt / 1000, 1, settings.language)
     values = {"charge_point": charge_point_id, "watt": str(watt), "kw": kw, "since": since}
     return VoiceAnswer(sentence, values)
@@ -122,7 +124,8 @@ def _of_connector(
         parts.append(f"{values['kwh']} kWh")
     if power is not None and flows:
         values["watt"], values["kw"] = str(power.power_w), number(power.power_w / 1000, 1, language)
-        parts.append(f"{values['kw']} kW")
+        kw = f"{values['kw']} kW"
+        parts.append(SENTENCES[language]["derived"].format(power=kw) if power.is_derived else kw)
     return ", ".join(parts)
 
 

@@ -13,13 +13,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.ledger.matching import KeyedStop, Match
-from shocpp.ledger.meter_values import charging_s, power_wh
 from shocpp.ledger.own_readings import (
     CLOCK_AHEAD_MS,
     MOST_W,
     SHORTEST_S,
     Selection,
+    charging_s,
     grown,
+    power_wh,
     registers_of,
     select,
 )

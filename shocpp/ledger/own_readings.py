@@ -12,6 +12,7 @@ Chago sends local time at first.
 """
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, Growth, growth
@@ -60,15 +61,15 @@ class Selection(NamedTuple):
 
 
 def attributed(
-    reported: Iterable[Reading], running: Running, received_ms: int, *, has_id: bool
+    reported: Iterable[Reading], sent_id: int | None, running: Running, received_ms: int
 ) -> tuple[Reading, ...] | None:
-    """Return readings as those of a transaction, or None if they cannot be of it.
+    """Return reported readings as those of a transaction, or None if they cannot be of it.
 
-    With `has_id` their message names it. Without, they are of the source of last resort, and every
-    register must be one that a charger can have reached since the start.
+    `sent_id` is the transaction id of their message. Without one, or with an id of 0 or below, they
+    are of the source of last resort, and a charger must be able to reach every register.
     """
     readings = resolved(reported, running.meter_start_wh)
-    if has_id:
+    if sent_id is not None and sent_id > 0:
         return readings
     for reading in readings:
         sampled_ms = reading.sampled_ms
@@ -89,20 +90,24 @@ def resolved(readings: Iterable[Reading], begin_wh: int | None) -> tuple[Reading
     )
 
 
-def of_best_source(readings: Iterable[Reading]) -> tuple[Reading, ...]:
-    """Return the readings without the registers and powers of all but the best source.
+def best_source(readings: Iterable[Reading]) -> str | None:
+    """Return the best source of the registers of readings, None without a register.
 
-    A reading without a source is one of an older version: a total at the outlet.
+    A register without a source is one of an older version: a total at the outlet.
     """
+    return min(filter(None, map(_register_source, readings)), key=source_rank, default=None)
+
+
+def of_best_source(readings: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Return the readings without the registers and powers of all but the best source."""
     readings = tuple(readings)
     registers = {_register_source(reading) for reading in readings} - {None}
     powers = {_power_source(reading) for reading in readings} - {None}
     # Nearly all chargers have one source.
     if len(registers) <= 1 and len(powers) <= 1:
         return readings
-    register, power = (
-        min(sources, key=source_rank, default=None) for sources in (registers, powers)
-    )
+    register = min(registers, key=source_rank, default=None)
+    power = min(powers, key=source_rank, default=None)
     return tuple(
         reading._replace(
             register_wh=reading.register_wh if _register_source(reading) == register else None,
@@ -170,6 +175,53 @@ def grown(
     if restarts and every.wh > own.wh + TOLERANCE_WH:
         return every, True
     return own, False
+
+
+def charging_s(
+    begin_wh: int,
+    started_ms: int | None,
+    readings: tuple[Reading, ...],
+    stopped_ms: int | None,
+    end_wh: int,
+) -> int | None:
+    """Return the seconds in which energy flowed, or None if no reading shows it.
+
+    They are the times from each reading to the next if its register is higher. Start and stop count
+    as readings, but at least one reading between them must have a time and a register.
+    """
+    every = (
+        Reading(started_ms, begin_wh, None),
+        *readings,
+        Reading(stopped_ms, end_wh, None),
+    )
+    samples = [
+        (reading.sampled_ms, reading.register_wh)
+        for reading in every
+        if reading.sampled_ms is not None and reading.register_wh is not None
+    ]
+    if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
+        return None
+    # A clock that was set back gives a negative time, which counts as none.
+    flowed_ms = sum(
+        max(later_ms - earlier_ms, 0)
+        for (earlier_ms, earlier_wh), (later_ms, later_wh) in pairwise(samples)
+        if later_wh > earlier_wh
+    )
+    return flowed_ms // 1000
+
+
+def power_wh(readings: tuple[Reading, ...]) -> int:
+    """Return the energy, in Wh, that the power readings prove at least.
+
+    Between two readings the lower power counts.
+    """
+    watt_ms = before_ms = before_w = 0
+    for reading in readings:
+        if reading.sampled_ms is not None and reading.power_w is not None:
+            lower_w = max(min(before_w, reading.power_w), 0)
+            watt_ms += lower_w * max(reading.sampled_ms - before_ms, 0)
+            before_ms, before_w = reading.sampled_ms, reading.power_w
+    return watt_ms // 3_600_000
 
 
 def registers_of(readings: Iterable[Reading]) -> list[int]:

@@ -11,13 +11,14 @@ import logging
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
 from shocpp.store.backups import beside, sync
+from shocpp.store.books.rereading import reread_running
 from shocpp.store.database import (
     APPLICATION_ID,
     VERSION,
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
 _ADD_COLUMN = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN ", re.MULTILINE)
+
+_THEN: dict[int, Callable[[Database], None]] = {8: reread_running}
+"""The functions that complete a migration, in its transaction."""
 
 _LARGE_BYTES = 256 * 1024 * 1024
 """The size up to which each start also checks all pages of the file (about one second).
@@ -180,6 +184,8 @@ def _apply(database: Database, version: int) -> None:
             with database.writing(keys=EVERYTHING):
                 for statement in _statements(file.read_text()):
                     _execute(database, statement)
+                if number in _THEN:
+                    _THEN[number](database)
                 database.execute(f"PRAGMA user_version={number}")
     views = _VIEWS.read_text()
     known = database.execute("SELECT value FROM property WHERE name = 'views'").fetchone()

@@ -256,12 +256,12 @@ def test_the_simulated_charge_point_imports_nothing_of_the_product() -> None:
     ] == []
 
 
-def test_the_ledger_imports_only_the_facts_of_the_protocol() -> None:
+def test_the_ledger_imports_only_facts_and_the_ranks_of_their_sources() -> None:
     assert {
         one.module
         for one in ours()
         if package_of_file(one.file) == "ledger" and package(one.module) == "ocpp"
-    } == {"shocpp.ocpp.facts"}
+    } == {"shocpp.ocpp.facts", "shocpp.ocpp.quantities"}
 
 
 def test_the_base_imports_nothing() -> None:

@@ -473,11 +473,23 @@ def test_meter_values_of_an_offline_transaction_belong_to_that_of_their_connecto
     ]
 
 
-def test_meter_values_without_a_transaction_belong_to_none(desk: Desk) -> None:
+def test_meter_values_without_an_id_belong_to_the_only_transaction_of_their_connector(
+    desk: Desk,
+) -> None:
+    """OCPP 1.6 §6.31: the transactionId is optional."""
     desk.start(5_000)
-    desk.ask("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
+    desk.ask("MeterValues", {"connectorId": 0, "meterValue": metered(desk.time(), 5_400)})
+    desk.ask("MeterValues", {"connectorId": 2, "meterValue": metered(desk.time(), 5_400)})
     assert desk.query("SELECT consumed_wh FROM open_transactions") == [None]
-    assert desk.query("SELECT register_wh FROM meter_reading") == [5_500]
+    desk.ask("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
+    assert desk.query("SELECT consumed_wh FROM open_transactions") == [500]
+    assert desk.query("SELECT register_wh FROM meter_reading") == [5_400, 5_400, 5_500]
+
+
+def test_meter_values_without_an_id_and_a_transaction_belong_to_none(desk: Desk) -> None:
+    session(desk)
+    desk.ask("MeterValues", {"connectorId": 1, "meterValue": metered(desk.time(), 5_500)})
+    assert desk.query("SELECT count(*) FROM meter_reading WHERE started_transaction IS NULL") == [1]
 
 
 def test_meter_values_after_the_stop_reopen_nothing(desk: Desk) -> None:

@@ -1235,7 +1235,7 @@ def test_charging_time_is_the_time_in_which_the_register_rose(
 
 
 def test_a_restart_that_only_readings_outside_the_times_show_is_under_review() -> None:
-    """What they show is in the record that a human decides on: nothing is lost."""
+    """Nothing is lost: the record that a human decides on has their energy."""
     course = ((-30, 9_050_000), (30, 9_060_000), (50, 1_500))
     readings = [Reading(NOW_MS + minute * 60_000, wh, None) for minute, wh in course]
     late = {"readings": readings, "now_ms": NOW_MS + HOUR_MS}

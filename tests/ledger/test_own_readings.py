@@ -90,28 +90,29 @@ def test_values_without_an_id_count_if_the_register_can_reach_them(
     wh: int | None, minutes: int, counts: bool
 ) -> None:
     reading = at(minutes, wh)
-    made = attributed([reading], RUNNING, BEGAN_MS, has_id=False)
+    made = attributed([reading], None, RUNNING, BEGAN_MS)
+    assert attributed([reading], 0, RUNNING, BEGAN_MS) == made, "an id of no transaction"
     source = None if wh is None else "Outlet without id"
     assert made == ((reading._replace(register_source=source),) if counts else None)
-    assert attributed([reading], RUNNING, BEGAN_MS, has_id=True) == (reading,)
+    assert attributed([reading], 7, RUNNING, BEGAN_MS) == (reading,)
 
 
 def test_one_value_out_of_reach_leaves_out_all_of_its_message() -> None:
-    assert attributed([at(1, 100_000), at(1, 9_000_000)], RUNNING, BEGAN_MS, has_id=False) is None
+    assert attributed([at(1, 100_000), at(1, 9_000_000)], None, RUNNING, BEGAN_MS) is None
 
 
 def test_values_without_id_and_clock_are_checked_by_their_receipt() -> None:
     reading = Reading(5, 150_000, 1_380, "Body L1", "Body L1")
-    assert attributed([reading], RUNNING, BEGAN_MS, has_id=False) is None
-    (made,) = attributed([reading], RUNNING, STOPPED_MS, has_id=False) or ()
+    assert attributed([reading], None, RUNNING, BEGAN_MS) is None
+    (made,) = attributed([reading], None, RUNNING, STOPPED_MS) or ()
     assert made[3:5] == ("Body L1 without id", "Body L1 without id")
     timeless = reading._replace(sampled_ms=None)
-    assert attributed([timeless], RUNNING, STOPPED_MS, has_id=False) is not None
+    assert attributed([timeless], None, RUNNING, STOPPED_MS) is not None
 
 
 def test_a_start_without_a_reading_leaves_the_range_open() -> None:
     unread = RUNNING._replace(meter_start_wh=None)
-    assert attributed([at(1, 9_000_000)], unread, BEGAN_MS, has_id=False) is not None
+    assert attributed([at(1, 9_000_000)], None, unread, BEGAN_MS) is not None
 
 
 # --- an ambiguous comma ---
@@ -130,7 +131,7 @@ def test_an_ambiguous_comma_is_read_as_the_course_decides(
 def test_an_ambiguous_comma_may_be_a_decimal_comma() -> None:
     small = at(1, 900, or_else_wh=900_400)
     assert resolved([small, at(2, 5)], 899) == (at(1, 900), at(2, 5))
-    assert attributed([small], RUNNING, BEGAN_MS, has_id=True) == (at(1, None),)
+    assert attributed([small], 7, RUNNING, BEGAN_MS) == (at(1, None),)
 
 
 # --- times ---

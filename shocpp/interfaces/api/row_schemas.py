@@ -64,8 +64,14 @@ TRANSACTIONS = (
     Column("state", "string", "open, or orphaned: another one has begun.", "open"),
     Column("meter_start_wh", "integer", "The register at the start, in Wh.", 9042000),
     Column("consumed_wh", "integer?", "Energy until the last meter value, in Wh.", 3200),
-    Column("power_w", "integer?", "Power at the last meter value, in W.", 7400),
+    Column("power_w", "integer?", "Power at the last meter value, in W; see power_basis.", 7400),
     Column("started_at", "time", "Time of the start.", "2026-10-01T05:00:00.000Z"),
+    Column(
+        "power_basis",
+        "string?",
+        "measured, or derived from: current (times voltage), register.",
+        "measured",
+    ),
 )
 
 ACCOUNTING = tuple(Column(column.key, *column.api) for column in COLUMNS if column.api)

@@ -26,6 +26,7 @@ from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, POSITIONS, Coun
 from shocpp.ocpp.fields.from_charge_point import CONNECTOR_STATUSES
 from shocpp.store import gauges
 from shocpp.store.charge_points import charging
+from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -180,22 +181,30 @@ def _of_charge_points(db: Database) -> Iterator[Metric]:
             if row in charge_points
         },
     )
+    powers = _powers(
+        db, [row.charge_point_id for row in charge_points.values() if row.is_connected]
+    )
     yield _gauge(
         "shocpp_charge_point_power_watts",
         "Power of a connected Charge Point, from its last MeterValues.",
         ["charge_point_id"],
-        _powers(db, [row.charge_point_id for row in charge_points.values() if row.is_connected]),
+        {labels: sum(power.power_w for power in each) for labels, each in powers.items()},
+    )
+    yield _gauge(
+        "shocpp_charge_point_power_derived",
+        "1 if this power is derived from currents or a register, 0 if it is measured.",
+        ["charge_point_id"],
+        {labels: any(power.is_derived for power in each) for labels, each in powers.items()},
     )
 
 
-def _powers(db: Database, connected: list[str]) -> dict[tuple[str, ...], float]:
-    """Return the power in W by label values; Charge Points without a power are left out."""
-    powers: dict[tuple[str, ...], float] = {}
-    for charge_point_id in connected:
-        of_each_connector = of_connectors(charging.powers(db, charge_point_id))
-        if of_each_connector:
-            powers[(charge_point_id,)] = sum(power.power_w for power in of_each_connector)
-    return powers
+def _powers(db: Database, connected: list[str]) -> dict[tuple[str, ...], list[Power]]:
+    """Return the powers to add up by label values; Charge Points without any are left out."""
+    of_each = {
+        (charge_point_id,): of_connectors(charging.powers(db, charge_point_id))
+        for charge_point_id in connected
+    }
+    return {labels: powers for labels, powers in of_each.items() if powers}
 
 
 def _gauge(

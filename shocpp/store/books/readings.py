@@ -14,7 +14,7 @@ from shocpp.store.database import Database
 
 _COLUMNS = (
     *("charge_point", "connector_id", "started_transaction", "sampled_ms", "received_ms"),
-    *("register_wh", "power_w", "frame", "position"),
+    *("register_wh", "power_w", "register_source", "power_source", "frame", "position"),
 )
 
 
@@ -23,8 +23,8 @@ def of_transaction(db: Database, started_transaction: int) -> list[Reading]:
     # By receipt, not by time: Alfen sends 2014-01-01 and MicroOcpp 1970 before their clocks are
     # set.
     rows = db.execute(
-        "SELECT sampled_ms, register_wh, power_w FROM meter_reading WHERE started_transaction = ?"
-        " ORDER BY id",
+        "SELECT sampled_ms, register_wh, power_w, register_source, power_source"
+        " FROM meter_reading WHERE started_transaction = ? ORDER BY id",
         (started_transaction,),
     )
     return [Reading(*row) for row in rows.fetchall()]
@@ -47,7 +47,8 @@ def record(db: Database, waiting: Sequence[FrameReadings]) -> None:
     rows = [
         (
             *(frame.charge_point, connector_id, started_transaction, reading.sampled_ms),
-            *(frame.moment_ms, reading.register_wh, reading.power_w, frame.id, position),
+            *(frame.moment_ms, reading.register_wh, reading.power_w, reading.register_source),
+            *(reading.power_source, frame.id, position),
         )
         for frame, connector_id, started_transaction, readings in waiting
         for position, reading in enumerate(readings)

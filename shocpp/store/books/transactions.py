@@ -3,12 +3,16 @@
 All of it runs inside the one write transaction of the caller.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import Owner
+from shocpp.ledger.own_readings import Running, best_source
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
+from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.quantities import source_rank
 from shocpp.store.changes import TRANSACTION
 from shocpp.store.database import Database
 
@@ -225,27 +229,47 @@ def _note(db: Database, changed: list[tuple[int, int, int]]) -> None:
         db.changes.note(TRANSACTION, charge_point, connector_id, row)
 
 
-def open_transaction_row(
+def running(
     db: Database, charge_point: int, connector_id: int, transaction_id: int | None
-) -> int | None:
-    """Return the row id of the transaction that MeterValues belong to, or None.
+) -> Running | None:
+    """Return the transaction that MeterValues may belong to, or None.
 
-    Without an id there is none. An id of 0 or below is that of an offline transaction, found by its
-    connector: the newest open one, else the newest orphaned one. A stopped transaction is never
-    returned: later values do not reopen it.
+    Values without an id belong to a connector's only open transaction (OCPP 1.6 §6.31), and never
+    to one if they are of the main meter, connector 0. An id of 0 or below is that of an offline
+    transaction, found by its connector: the newest open one, else the newest orphaned one. A
+    stopped transaction is never returned: later values do not reopen it.
     """
     # Many chargers send MeterValues with the transactionId 0.
-    if transaction_id is not None and transaction_id > 0:
+    if transaction_id is None:
+        where, value = "connector_id = ? AND connector_id > 0 AND state = 'open'", connector_id
+    elif transaction_id > 0:
         where, value = "transaction_id = ?", transaction_id
-    elif transaction_id is not None:
-        where, value = "connector_id = ?", connector_id
     else:
-        return None
+        where, value = "connector_id = ?", connector_id
     # EN+ sends the id of a transaction that has ended, and Ocular sends closing values after the
     # stop.
-    unstopped = db.execute(
-        f"SELECT id FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
-        " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 1",
+    rows = db.execute(
+        "SELECT id, iif(start_known, meter_start_wh, NULL),"
+        " iif(has_clock, started_ms, received_ms), register_source"
+        f" FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
+        " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 2",
         (charge_point, value),
-    ).fetchone()
-    return int(unstopped[0]) if unstopped else None
+    ).fetchall()
+    if not rows or (transaction_id is None and len(rows) > 1):
+        return None
+    return Running(*rows[0])
+
+
+def improve_source(db: Database, running: Running, readings: Iterable[Reading]) -> bool:
+    """Store the best source of these readings with their transaction, if it is better than before.
+
+    Return True if it is.
+    """
+    source = best_source(readings)
+    # Views read the latest register of a transaction by its best source.
+    if source is None or source_rank(source) >= source_rank(running.register_source):
+        return False
+    db.execute(
+        "UPDATE started_transaction SET register_source = ? WHERE id = ?", (source, running.row)
+    )
+    return True

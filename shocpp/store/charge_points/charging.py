@@ -47,19 +47,21 @@ class OpenTransaction(NamedTuple):
 
 
 class Power(NamedTuple):
-    """The power that a connector reported last, in W, and the time of receipt."""
+    """The present power of a connector, in W, and the time of receipt of its reading.
+
+    `is_derived` is True if it follows from current and voltage, or from the register.
+    """
 
     connector_id: int
     power_w: int
     measured_ms: int
+    is_derived: bool = False
 
 
 _OPEN = (
-    "SELECT started.id, transaction_id, charge_point_id, connector_id, id_tag, account, status,"
-    " coalesce(started_ms, received_ms),"
-    " (SELECT register_wh - meter_start_wh FROM meter_reading"
-    "  WHERE started_transaction = started.id AND register_wh IS NOT NULL ORDER BY id DESC LIMIT 1)"
-    " FROM started_transaction AS started JOIN charge_point ON charge_point.id = charge_point"
+    "SELECT live.id, transaction_id, charge_point_id, connector_id, id_tag, account, status,"
+    " coalesce(started_ms, received_ms), consumed_wh"
+    " FROM live_transactions AS live JOIN charge_point ON charge_point.id = charge_point"
     " WHERE state = 'open'"
 )
 
@@ -80,13 +82,13 @@ def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
 def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
     """Return the open transactions of a Charge Point, the oldest first."""
     key = identity_key(charge_point_id)
-    rows = db.execute(f"{_OPEN} AND identity_key = ? ORDER BY started.id", (key,))
+    rows = db.execute(f"{_OPEN} AND identity_key = ? ORDER BY live.id", (key,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
 def open_of(db: Database, account: str) -> list[OpenTransaction]:
     """Return the open transactions of an account at all Charge Points, the oldest first."""
-    rows = db.execute(f"{_OPEN} AND account = ? ORDER BY started.id", (account,))
+    rows = db.execute(f"{_OPEN} AND account = ? ORDER BY live.id", (account,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
@@ -111,28 +113,44 @@ def newest_start(
 
 
 def powers(db: Database, charge_point_id: str) -> list[Power]:
-    """Return the last power of each connector, by connector id.
+    """Return the present power of each connector, by connector id.
 
-    It is 0 W once the transaction of that reading has ended. A connector without a power in the
-    newest readings of the Charge Point is missing.
+    While a transaction is open, it is that of its latest reading, or derived. Else it is the last
+    one that was measured, or 0 W: once its transaction has ended, and for a charger that reports a
+    register or currents only. A connector without any of these in the newest readings is missing.
     """
     # No row has the id 0.
     charge_point = identities.row_of(db, charge_point_id) or 0
+    running = db.execute(
+        "SELECT connector_id, power_w, power_ms, power_basis <> 'measured'"
+        " FROM live_transactions WHERE charge_point = ? AND state = 'open' ORDER BY id",
+        (charge_point,),
+    ).fetchall()
     rows = blocks.rows_of(
         db,
         "SELECT reading.connector_id, iif(started.state <> 'open', 0, max(power_w, 0)),"
-        " reading.received_ms, power_w IS NOT NULL FROM meter_reading AS reading"
+        " reading.received_ms, power_w IS NOT NULL"
+        "  AND coalesce(power_source, '') NOT LIKE '% from current%'"
+        " FROM meter_reading AS reading"
         " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
         " WHERE reading.charge_point = ? AND reading.id BETWEEN ? AND ?"
-        " ORDER BY reading.id DESC LIMIT ?",
+        " AND (power_w IS NOT NULL OR register_wh IS NOT NULL) ORDER BY reading.id DESC LIMIT ?",
         charge_point,
         blocks.newest_first(db, "meter_reading", charge_point),
         LATEST_READINGS,
     )
     latest: dict[int, Power] = {}
-    for connector_id, power_w, measured_ms, has_power in rows:
-        if has_power:
-            latest.setdefault(connector_id, Power(connector_id, power_w, measured_ms))
+    for connector_id, power_w, received_ms, is_measured in rows:
+        if is_measured:
+            latest.setdefault(connector_id, Power(connector_id, power_w, received_ms))
+    # Without a transaction nothing is charged, so these connectors have 0 W.
+    charging = {connector_id for connector_id, *_ in running}
+    for connector_id, _, received_ms, _ in rows:
+        if connector_id not in charging:
+            latest.setdefault(connector_id, Power(connector_id, 0, received_ms))
+    for connector_id, power_w, power_ms, is_derived in running:
+        if power_w is not None:
+            latest[connector_id] = Power(connector_id, power_w, power_ms, bool(is_derived))
     return [power for _, power in sorted(latest.items())]
 
 

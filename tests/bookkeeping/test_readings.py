@@ -1,0 +1,431 @@
+"""Tests that every measured kWh is booked, however a charger labels and orders its readings.
+
+One physical session is told in many ways: it must always give the same energy and amount.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shocpp.ocpp.times import format_timestamp
+from shocpp.store.books.rereading import reread_running
+from shocpp.store.charge_points import charging
+from shocpp.store.charge_points.charging import Power
+from shocpp.store.keys import EVERYTHING
+from tests.world.desk import Office
+
+HOUR_MS = 3_600_000
+EVENING_MS = 1_794_340_800_000  # 2026-11-10T20:00:00Z, 21:00 in Berlin
+
+TARIFF = {
+    "account": "*",
+    "valid_from": "2026-01-01",
+    "ct_per_kwh": 40,
+    "windows": [{"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 20}],
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """Return an office in the evening, with a dear rate until 22:00 and a cheap one after it."""
+    with_prices = Office(tmp_path)
+    with_prices.price(TARIFF)
+    with_prices.now_ms = EVENING_MS
+    yield with_prices
+    with_prices.db.close()
+
+
+class Course(NamedTuple):
+    """One physical session: the register, in Wh, by minutes since its start.
+
+    `ends` are the readings of its start and stop, whose times are those of the course.
+    """
+
+    ends: tuple[int, int]
+    minutes: int
+    samples: tuple[tuple[int, int], ...]
+    wh: int
+    euro_ct: int
+
+
+RESTARTED = Course((9_000, 3_000), 120, ((20, 13_500), (40, 18_000), (80, 1_500)), 12_000, 360)
+"""Its register restarts after 18 000 Wh; without readings in between, 3 000 Wh would be left."""
+
+FULL_EARLY = Course(
+    (553_810, 557_500), 480, ((0, 553_820), (60, 557_490), (120, 557_500)), 3_690, 147
+)
+"""The car is full after an hour, in the dear time, and stays plugged in for the night."""
+
+PHASES = {"L1": 5, "L2": 3, "L3": 2}
+
+
+class Telling(NamedTuple):
+    """A charger's way to tell of its register."""
+
+    labels: Mapping[str, str] = MappingProxyType({})
+    phases: tuple[str, ...] = ("",)
+    spelling: str = "{wh}"
+    unit: str | None = "Wh"
+    sent_id: str = "own"
+    begin_first: bool = False
+    in_stop: bool = False
+
+    def samples(self, wh: int, begin_wh: int) -> list[dict[str, Any]]:
+        """Return the samples of a register of `wh`."""
+        parts, rest = [], wh
+        for phase in self.phases[1:]:
+            share = wh * PHASES[phase[:2]] // 10
+            parts.append((phase, share))
+            rest -= share
+        parts.append((self.phases[0], rest))
+        made = [self._sample(part, phase) for phase, part in parts]
+        begin = self._sample(begin_wh, self.phases[0]) | {"context": "Transaction.Begin"}
+        return [begin, *made] if self.begin_first else made
+
+    def _sample(self, wh: int, phase: str) -> dict[str, Any]:
+        value = self.spelling.format(wh=wh, whole=wh // 1000, rest=wh % 1000)
+        unit = {} if self.unit is None else {"unit": self.unit}
+        return {"value": value, **self.labels, **unit} | ({"phase": phase} if phase else {})
+
+
+TELLINGS = {
+    "plain": Telling(),
+    "no unit (Autel)": Telling(unit=None),
+    "FoxESS: all is Inlet": Telling({"location": "Inlet"}),
+    "Grizzl-E: Body and L1-N": Telling({"location": "Body"}, ("L1-N",)),
+    "Sino: three phases, no total": Telling({}, ("L1", "L2", "L3")),
+    "a cable": Telling({"location": "Cable"}),
+    "a car": Telling({"location": "EV"}),
+    "a vendor's word": Telling({"location": "Socket 1"}),
+    "kwh": Telling(spelling="{whole}.{rest:03}", unit="kwh"),
+    "KWH with a comma": Telling(spelling="{whole},{rest:03}", unit="KWH"),
+    "Wh with a decimal comma": Telling(spelling="{wh},0"),
+    "blanks": Telling(spelling=" {wh} ", unit=" Wh "),
+    "case": Telling({"measurand": "ENERGY.active.import.REGISTER", "location": "outlet"}),
+    "clock": Telling({"context": "Sample.Clock"}),
+    "Begin first": Telling({"context": "Sample.Periodic"}, begin_first=True),
+    "Inlet and Begin": Telling({"location": "Inlet"}, begin_first=True),
+    "no id (OCPP 1.6 §6.31)": Telling(sent_id="none"),
+    "id 0": Telling(sent_id="zero"),
+    "no id, three phases at the Inlet": Telling(
+        {"location": "Inlet"}, ("L1", "L2", "L3"), sent_id="none"
+    ),
+    "transactionData": Telling(in_stop=True),
+    "transactionData, Inlet": Telling({"location": "Inlet"}, in_stop=True, begin_first=True),
+}
+
+
+def tell(office: Office, course: Course, telling: Telling, order: tuple[int, ...]) -> None:
+    """Send a session as a charger tells it, its samples in this order of receipt."""
+    began_ms = office.now_ms
+    begin_wh, end_wh = course.ends
+    sent = office.start(begin_wh)
+    entries = [
+        {
+            "timestamp": format_timestamp(began_ms + minute * 60_000 + 10_000),
+            "sampledValue": telling.samples(wh, begin_wh),
+        }
+        for minute, wh in course.samples
+    ]
+    entries = [entries[at] for at in order]
+    more: dict[str, Any] = {}
+    if telling.in_stop:
+        more["transactionData"] = entries
+    else:
+        ids = {"own": {"transactionId": sent}, "zero": {"transactionId": 0}, "none": {}}
+        for minute, entry in zip((minute for minute, _ in course.samples), entries, strict=True):
+            # Messages come when the last of the samples that they may hold is taken.
+            office.now_ms = max(office.now_ms, began_ms + max(course.samples)[0] * 60_000 + 20_000)
+            assert minute >= 0
+            office.ask(
+                "MeterValues", {"connectorId": 1, **ids[telling.sent_id], "meterValue": [entry]}
+            )
+    office.now_ms = began_ms + course.minutes * 60_000
+    office.stop(sent, end_wh, **more)
+
+
+def booked(office: Office) -> list[Any]:
+    """Return energy, amount and review of all records."""
+    return office.query("SELECT consumed_wh, amount_ct, review FROM accounting")
+
+
+@pytest.mark.parametrize("course", [RESTARTED, FULL_EARLY], ids=["restarted", "full early"])
+@pytest.mark.parametrize("name", TELLINGS)
+def test_one_session_is_booked_alike_however_it_is_told(
+    office: Office, name: str, course: Course
+) -> None:
+    tell(office, course, TELLINGS[name], tuple(range(len(course.samples))))
+    assert booked(office) == [(course.wh, course.euro_ct, None)]
+
+
+@pytest.mark.parametrize("course", [RESTARTED, FULL_EARLY], ids=["restarted", "full early"])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[1:])
+def test_one_session_is_booked_alike_in_every_order_of_receipt(
+    office: Office, course: Course, order: tuple[int, ...]
+) -> None:
+    tell(office, course, TELLINGS["plain"], order)
+    assert booked(office) == [(course.wh, course.euro_ct, None)]
+
+
+WAYS = st.builds(
+    Telling,
+    labels=st.fixed_dictionaries(
+        {},
+        optional={
+            "location": st.sampled_from(["Outlet", "inlet", "Body", "Cable", "EV", "Socket"]),
+            "measurand": st.sampled_from(
+                ["Energy.Active.Import.Register", " energy.active.import.register", ""]
+            ),
+            "context": st.sampled_from(["Sample.Periodic", "Sample.Clock", "Trigger", "Other"]),
+            "format": st.just("Raw"),
+        },
+    ),
+    phases=st.sampled_from([("",), ("L1",), ("L3-N",), ("L1", "L2"), ("L1-N", "L2-N", "L3-N")]),
+    spelling=st.sampled_from(["{wh}", "{wh}.0", " {wh} ", "{wh},00"]),
+    unit=st.sampled_from(["Wh", "wh", None]),
+    sent_id=st.sampled_from(["own", "zero", "none"]),
+    begin_first=st.booleans(),
+    in_stop=st.booleans(),
+) | st.builds(
+    Telling,
+    labels=st.just({}),
+    phases=st.just(("",)),
+    spelling=st.sampled_from(["{whole}.{rest:03}", "{whole},{rest:03}"]),
+    unit=st.sampled_from(["kWh", "kwh", "KWH ", "Kwh"]),
+    sent_id=st.sampled_from(["own", "zero", "none"]),
+    begin_first=st.booleans(),
+    in_stop=st.just(value=False),
+)
+
+
+@st.composite
+def courses(draw: st.DrawFn) -> Course:
+    """Return a session with up to one restart of its register."""
+    begin_wh = draw(st.integers(0, 10**7))
+    steps = draw(st.lists(st.integers(0, 4_000), min_size=2, max_size=6))
+    # A register that restarts lies well below its start, as the rule for restarts asks.
+    restart_at = (
+        draw(st.integers(1, len(steps) - 1)) if begin_wh > 50_000 and draw(st.booleans()) else 0
+    )
+    register_wh, samples = begin_wh, []
+    for number, step in enumerate(steps):
+        if number and number == restart_at:
+            register_wh = 0
+        register_wh += step
+        samples.append((10 * number + 5, register_wh))
+    return Course((begin_wh, register_wh), 10 * len(steps), tuple(samples), sum(steps), 0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(course=courses(), telling=WAYS, data=st.data())
+def test_any_session_is_booked_alike_in_any_way(
+    tmp_path_factory: pytest.TempPathFactory, course: Course, telling: Telling, data: st.DataObject
+) -> None:
+    order = data.draw(st.permutations(range(len(course.samples))))
+    plainly = list(range(len(course.samples)))
+    energies, amounts = [], set()
+    for way, in_order in ((Telling(), plainly), (telling, order)):
+        desk = Office(tmp_path_factory.mktemp("office"))
+        desk.price(TARIFF)
+        desk.now_ms = EVENING_MS
+        tell(desk, course, way, tuple(in_order))
+        ((wh, amount_ct, review),) = booked(desk)
+        energies.append((wh, review))
+        amounts.add(amount_ct)
+        desk.db.close()
+    assert energies == [(course.wh, None)] * 2
+    assert len(amounts) == 1
+
+
+# --- readings that are not of the transaction ---
+
+
+def measured(minute: int, wh: int, **labels: str) -> list[dict[str, Any]]:
+    """Return a meterValue list with one register, some minutes after the evening began."""
+    when = format_timestamp(EVENING_MS + minute * 60_000)
+    return [{"timestamp": when, "sampledValue": [{"value": str(wh), **labels}]}]
+
+
+def test_buffered_readings_before_a_buffered_stop_bill_nothing(office: Office) -> None:
+    """One outage put 1008 of 4717 sessions under review, with 4.7 times their energy."""
+    sent = office.start(0)
+    office.later(0.5)
+    for minute, wh in ((10, 100), (20, 372)):
+        values = measured(minute, wh)
+        office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    office.stop(sent, 100, timestamp=format_timestamp(EVENING_MS + 11 * 60_000))
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [(100, None)]
+
+
+def test_lifetime_values_without_id_are_never_mixed_with_those_of_the_session(
+    office: Office,
+) -> None:
+    sent = office.start(0)
+    for minute, wh in ((20, 2_000), (40, 4_000), (60, 100)):
+        office.later(1 / 3)
+        lifetime = measured(minute, 5_000_000 + wh)
+        office.ask("MeterValues", {"connectorId": 1, "meterValue": lifetime})
+        near = measured(minute, 20_000 + wh)
+        office.ask("MeterValues", {"connectorId": 1, "meterValue": near})
+        session = measured(minute, wh)
+        office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": session})
+        assert office.query("SELECT consumed_wh FROM open_transactions") == [wh]
+    office.later(0.5)
+    office.stop(sent, 500)
+    assert office.query("SELECT consumed_wh FROM accounting") == [4_000 + 500]
+
+
+# --- live energy and power ---
+
+
+def power_of(office: Office) -> list[Power]:
+    """Return the powers of the charger's connectors."""
+    return charging.powers(office.db, "garage")
+
+
+def report(office: Office, *samples: dict[str, str], **more: object) -> None:
+    """Report samples now, and let a minute pass."""
+    value = {"timestamp": office.time(), "sampledValue": list(samples)}
+    office.ask("MeterValues", {"connectorId": 1, "meterValue": [value], **more})
+    office.now_ms += 59_000
+
+
+REGISTER = {"unit": "Wh"}
+AMPERES = {"measurand": "Current.Import", "unit": "A"}
+VOLTS = {"measurand": "Voltage", "unit": "V"}
+
+
+def test_a_power_follows_from_the_register_while_a_transaction_runs(office: Office) -> None:
+    report(office, {"value": "1000"})
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(0, False)]
+    sent = office.start(1_000)
+    assert power_of(office) == [], "nobody knows yet"
+    office.now_ms += 59_000
+    report(office, {"value": "1060"}, transactionId=sent)
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(3_600, True)]
+    report(office, {"value": "1150"}, transactionId=sent)
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(5_400, True)]
+    view = "SELECT power_w, power_basis, consumed_wh FROM open_transactions"
+    assert office.query(view) == [(5_400, "register", 150)]
+    report(office, {"value": "1150"}, transactionId=sent)
+    assert [power.power_w for power in power_of(office)] == [0], "the car is full"
+    office.stop(sent, 1_150)
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(0, False)]
+
+
+def test_a_power_follows_from_current_and_voltage_while_a_transaction_runs(
+    office: Office,
+) -> None:
+    amperes, volts = {"value": "10", **AMPERES}, {"value": "230", **VOLTS}
+    report(office, amperes, volts)
+    assert [power.power_w for power in power_of(office)] == [0]
+    sent = office.start(1_000)
+    report(office, amperes, volts)
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(2_300, True)]
+    assert office.query("SELECT power_basis FROM open_transactions") == ["current"]
+    measured_w = {"value": "2250", "measurand": "Power.Active.Import"}
+    report(office, measured_w, transactionId=sent)
+    report(office, amperes, volts, transactionId=sent)
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(2_250, False)]
+    assert office.query("SELECT power_basis FROM open_transactions") == ["measured"]
+
+
+def test_a_measured_power_without_a_transaction_stays_visible(office: Office) -> None:
+    """Energy may flow past the books, as with cards that only the charger knows (go-e)."""
+    report(office, {"value": "7400", "measurand": "Power.Active.Import"}, {"value": "1000"})
+    assert [(power.power_w, power.is_derived) for power in power_of(office)] == [(7_400, False)]
+
+
+def test_old_readings_that_come_late_do_not_show_the_present(office: Office) -> None:
+    sent = office.start(1_000)
+    then = office.time()
+    office.later(1)
+    power = {"measurand": "Power.Active.Import"}
+    report(office, {"value": "9000"}, {"value": "7400", **power}, transactionId=sent)
+    old = [{"timestamp": then, "sampledValue": [{"value": "1200"}, {"value": "1400", **power}]}]
+    office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": old})
+    assert office.query("SELECT consumed_wh, power_w FROM open_transactions") == [(8_000, 7_400)]
+
+
+def test_the_best_source_of_a_transaction_shows_its_energy(office: Office) -> None:
+    sent = office.start(1_000)
+    for location, wh in (("Inlet", 1_500), ("Outlet", 1_400), ("Inlet", 1_900)):
+        report(office, {"value": f"{wh}", "location": location}, transactionId=sent)
+    assert office.query("SELECT consumed_wh, register_source FROM live_transactions") == [
+        (400, "Outlet")
+    ]
+    assert office.query("SELECT register_source FROM meter_reading") == [
+        "Inlet",
+        "Outlet",
+        "Inlet",
+    ]
+    office.start(5_000)
+    orphan = "SELECT consumed_wh FROM review WHERE kind = 'transaction'"
+    assert office.query(orphan) == [400], "and the estimate of one that was never stopped"
+
+
+# --- an upgrade with transactions under way ---
+
+
+def downgrade(office: Office) -> None:
+    """Leave the readings as version 7 would have: no sources, only totals at the outlet."""
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute(
+            "UPDATE meter_reading SET power_source = NULL,"
+            " register_wh = iif(register_source = 'Outlet', register_wh, NULL),"
+            " started_transaction = iif(register_source LIKE '%without id%', NULL,"
+            " started_transaction), register_source = NULL"
+        )
+        office.db.execute("UPDATE started_transaction SET register_source = NULL")
+    office.books.caches.running.clear()
+
+
+def test_an_upgrade_reads_running_transactions_again(office: Office) -> None:
+    report(office, {"value": "8000"})
+    sent = office.start(9_000)
+    other = office.start(4_000, connectorId=2)
+    inlet = {"location": "Inlet"}
+    for wh in (9_500, 13_500):
+        report(office, {"value": f"{wh}", **inlet}, transactionId=sent)
+    two = {"timestamp": office.time(), "sampledValue": [{"value": "18000", **inlet}]}
+    empty = {"timestamp": office.time(), "sampledValue": []}
+    office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": [empty, two]})
+    report(office, {"value": "4700"}, connectorId=2)
+    report(office, {"value": "9000000"}, connectorId=2)
+    columns = "SELECT started_transaction, register_wh, power_w, register_source, power_source"
+    own = f"{columns} FROM meter_reading WHERE started_transaction IS NOT NULL ORDER BY id"
+    now = office.query(own)
+    live = office.query("SELECT consumed_wh, register_source FROM live_transactions")
+    assert live == [(9_000, "Inlet"), (700, "Outlet without id")]
+    downgrade(office)
+    assert office.query(own) != now
+    with office.db.writing(keys=EVERYTHING):
+        reread_running(office.db)
+    assert office.query(own) == now
+    assert office.query("SELECT consumed_wh, register_source FROM live_transactions") == live
+    report(office, {"value": "1500", **inlet}, transactionId=sent)
+    office.stop(sent, 3_000)
+    office.stop(other, 4_700)
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [
+        (12_000, None),
+        (700, None),
+    ]
+
+
+def test_an_upgrade_leaves_readings_without_their_frame(office: Office) -> None:
+    sent = office.start(9_000)
+    for wh in (9_500, 9_900):
+        report(office, {"value": f"{wh}"}, transactionId=sent)
+    downgrade(office)
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute("DELETE FROM frame WHERE action = 'MeterValues' AND id % 2 = 0")
+        office.db.execute("UPDATE frame SET text = 'not JSON' WHERE action = 'MeterValues'")
+        reread_running(office.db)
+    assert office.query("SELECT register_wh FROM meter_reading") == [9_500, 9_900]
+    assert office.query("SELECT consumed_wh FROM open_transactions") == [900]
