@@ -73,7 +73,7 @@ class Writer:
     ) -> None:
         self.healthy = True
         self.trouble: str | None = None
-        self.tags = TagsFile(settings.tags_file)
+        self.tags = TagsFile(settings.tags_file, settings.zone)
         tariffs = TariffsFile(settings.tariffs_file)
         self._files = FilesInForce(self.tags, chargers, tariffs)
         self._settings = settings

@@ -9,7 +9,6 @@ reads the file again, so a change is in force at once. An entry with an error do
 others. The server's log at start and `shocpp check` report it.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
 from shocpp.ocpp.outgoing import allowed_payload
+from shocpp.texts import parse_unique, printable_line, without_unseen
 
 ASSISTANT_S = 7.5
 """The longest wait for a charge to begin, in seconds: voice assistants give up after 8 s."""
@@ -64,6 +64,7 @@ FIELDS = (
     "kwh",
     "month",
     "reason",
+    "running_kwh",
     "sentence",
     "since",
     "state",
@@ -85,6 +86,7 @@ _KEYS = {
     "account": str,
     "comment": object,
 }
+_NAMES = ("account", "charge_point")
 _SHOWS_ONLY = {"account"}
 _ACTS_ONLY = {"payload", "wait_for", "timeout_s"}
 
@@ -152,24 +154,13 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 def _entries(path: Path) -> dict[str, Any]:
     """Return the entries of the file, unchecked."""
     try:
-        entries = json.loads(conf_text(path), object_pairs_hook=_unique_names)
+        entries = parse_unique(conf_text(path))
     except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}; see conf/canned.json.example") from None
     if not isinstance(entries, dict):
         raise ConfigError(f"{path} is not an object of names; see conf/canned.json.example")
-    return entries
-
-
-def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; ValueError if a key is there twice."""
-    # json would keep the last one, and somebody would edit the other.
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{_quoted(twice)} is there twice")
     return entries
 
 
@@ -201,7 +192,7 @@ def _parsed(name: str, entry: object) -> CannedCall:
     return CannedCall(
         name=name,
         action=action,
-        payload=allowed_payload(action, keys.get("payload", {})) if action else {},
+        payload=allowed_payload(action, _payload(keys.get("payload", {}))) if action else {},
         shows=shows,
         charge_point=keys.get("charge_point"),
         account=keys.get("account"),
@@ -222,9 +213,19 @@ def _checked_keys(entry: object) -> dict[str, Any]:
         # JSON's true is an int in Python, and no key is boolean.
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):  # type: ignore[arg-type]
             raise UsageError(f'"{key}" cannot be {str(value)[:40]!r}')
-        if key in ("account", "charge_point") and not value.isprintable():
+        if key in _NAMES and printable_line(value) is None:
             raise UsageError(f'"{key}" must be printable, not {_quoted(value)}')
-    return entry
+    return entry | {key: printable_line(entry[key]) for key in _NAMES if key in entry}
+
+
+def _payload(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a payload with its card and its account as tags.json has them."""
+    # A pasted no-break blank would not be seen, and no charger expects one.
+    cleaned = {"idTag": without_unseen, "account": printable_line}
+    return {
+        key: cleaned[key](value) or value if key in cleaned and isinstance(value, str) else value
+        for key, value in payload.items()
+    }
 
 
 def _check_show(shows: str, keys: Mapping[str, Any]) -> None:

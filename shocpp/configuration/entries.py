@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from shocpp.errors import ConfigError, UsageError
+from shocpp.texts import parse_unique, printable_line
 
 
 def parse_json(text: str, source: str, example: str) -> object:
@@ -17,7 +18,7 @@ def parse_json(text: str, source: str, example: str) -> object:
     Raises ConfigError with file and example if it is no JSON, or if a key is there twice.
     """
     try:
-        return json.loads(text, object_pairs_hook=once)
+        return parse_unique(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} is not JSON: {error}; see {example}") from None
 
@@ -33,30 +34,26 @@ def members(value: object, location: str, known: Sequence[str] | None = None) ->
 
 
 def line_of_text(value: object, location: str) -> str:
-    """Return a text that fits on one line of a mail header, a statement or a log."""
+    """Return a text that fits on one line of a mail header, a statement or a log.
+
+    A no-break blank becomes a plain one.
+    """
     # A line break would let a text of the file add headers to a mail.
-    if not isinstance(value, str) or not value.isprintable():
+    line = value if isinstance(value, str) else None
+    if line is not None and not line.isprintable():
+        line = printable_line(line)
+    if line is None:
         raise UsageError(
-            f"{location} must be a text on one line, without control characters or no-break "
-            f"spaces, not {quoted(value)}"
+            f"{location} must be a text on one line, without control characters, not "
+            f"{quoted(value)}"
         )
-    return value
+    return line
 
 
 def quoted(value: object) -> str:
     """Return a value in quotes, shortened to fit into a sentence."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
-
-
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; ValueError if a key other than `comment` is there twice."""
-    # json would keep the last one: of two entries of one charger the first would vanish unseen.
-    names = [name for name, _ in pairs]
-    twice = [name for name in names if names.count(name) > 1 and name != "comment"]
-    if twice:
-        raise ValueError(f"{quoted(twice[0])} is there twice")
-    return dict(pairs)
 
 
 class Members(dict[str, Any]):

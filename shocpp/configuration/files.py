@@ -37,10 +37,18 @@ def conf_text(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
     if len(content) > MOST_BYTES:
         raise ConfigError(f"{path} cannot be read: it is larger than 2 MiB; shorten it")
+    # Each ASCII character of UTF-16 has a NUL beside it, which JSON never has.
+    if b"\0" in content:
+        raise ConfigError(f"{path} cannot be read: it is UTF-16, or no text; save it as UTF-8")
     try:
-        return content.decode()
-    except UnicodeError as error:
-        raise ConfigError(f"{path} cannot be read: {error}; save it as UTF-8") from None
+        # Editors on Windows write a byte order mark.
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path} cannot be read: the byte 0x{error.object[error.start]:02X} in line {line} is "
+            "no UTF-8; save it as UTF-8"
+        ) from None
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -28,6 +28,7 @@ from typing import NamedTuple
 from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError, UsageError
+from shocpp.texts import printable_line
 
 LONGEST_ADDRESS = 254
 """The octets of a mail address (RFC 5321 §4.5.3.1.3, less its angle brackets)."""
@@ -150,7 +151,9 @@ def _mail(value: object) -> Mail:
     return Mail(
         sender=_mail_address(keys["from"], "mail, from"),
         to={
-            account: _mail_addresses(addresses, f"mail, to {quoted(account)}")
+            printable_line(account) or account: _mail_addresses(
+                addresses, f"mail, to {quoted(account)}"
+            )
             for account, addresses in members(keys.get("to", {}), "mail, to").items()
         },
         all=_mail_addresses(keys["all"], "mail, all") if "all" in keys else (),

@@ -8,6 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 from shocpp.configuration.entries import Members, spelled
@@ -19,7 +20,7 @@ from shocpp.configuration.files import (
     stamp_of,
 )
 from shocpp.errors import ConfigError, UsageError
-from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, parse_accounts
+from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, account_name, parse_accounts
 from shocpp.ledger.decisions import Owner
 
 log = logging.getLogger(__name__)
@@ -28,12 +29,21 @@ REPLACING_S = 0.1
 """The time, in seconds, in which an editor replaces a file that it has removed."""
 
 
-def load_accounts(path: Path, bound: Mapping[int, str]) -> Accounts:
+def load_accounts(
+    path: Path, bound: Mapping[int, str], zone: tzinfo | None = None, stored: str | None = None
+) -> Accounts:
     """Return the accounts of the file; `bound` are the account names by index in the database.
 
-    Raises FileNotFoundError, or ConfigError with the file, the location and the remedy.
+    With `stored`, the last good text that the database has, its accounts take the place of those of
+    a file with an error, as in a server. Raises FileNotFoundError, or ConfigError with the file,
+    the location and the remedy.
     """
-    return _checked(conf_text(path), path, bound)
+    try:
+        return _checked(conf_text(path), path, bound, zone)
+    except ConfigError:
+        if stored is None:
+            raise
+        return _accounts_of_stored(stored, path, zone)
 
 
 def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
@@ -64,7 +74,8 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
                 raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
             _checked(text, path, bound)
             entries = json.loads(text, object_pairs_hook=Members)
-            entry = next((entry for entry in entries if entry["account"] == account), None)
+            named = (entry for entry in entries if account_name(entry["account"]) == account)
+            entry = next(named, None)
             if entry is None:
                 raise UsageError(f"{path} has no account {account!r} any more; add it there")
             entry["ids"].append(id_tag)
@@ -75,11 +86,23 @@ def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) ->
                 return
 
 
-def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
+def _accounts_of_stored(text: str, path: Path, zone: tzinfo | None) -> Accounts:
+    """Return the accounts of a text that was good when it was stored."""
+    try:
+        # An older version accepted a key twice, and the last one held.
+        return _checked(json.dumps(json.loads(text)), path, {}, zone)
+    # Its other rules were others, too.
+    except ConfigError:
+        return NO_ACCOUNTS
+
+
+def _checked(
+    text: str, path: Path, bound: Mapping[int, str], zone: tzinfo | None = None
+) -> Accounts:
     """Return the accounts of a text, if no index changed its account."""
     # A transaction id holds the index. If another account got it, a late stop would be billed to
     # the wrong one.
-    accounts = parse_accounts(text, str(path))
+    accounts = parse_accounts(text, str(path), zone)
     for index, account in accounts.by_index.items():
         former = bound.get(index, account.name)
         if former != account.name:
@@ -91,14 +114,15 @@ def _checked(text: str, path: Path, bound: Mapping[int, str]) -> Accounts:
 
 
 class TagsFile:
-    """The accounts in force, which follow the file.
+    """The accounts in force, which follow the file; days end in `zone`, None is UTC.
 
     text       the text of the accounts in force, None if there is none
     trouble    the reason why the present content of the file is not in force, or None
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, zone: tzinfo | None = None) -> None:
         self.path = path
+        self._zone = zone
         self.text: str | None = None
         self.trouble: str | None = None
         self._accounts = NO_ACCOUNTS
@@ -123,7 +147,7 @@ class TagsFile:
         """Put the accounts that the database stores in force."""
         if self._stored_text is not None:
             self.text = self._stored_text
-            self._accounts = _checked(self._stored_text, self.path, {})
+            self._accounts = _accounts_of_stored(self._stored_text, self.path, self._zone)
 
     def accounts(self, bound: Mapping[int, str]) -> Accounts:
         """Return the accounts in force; read the file if it has changed (one stat)."""
@@ -137,7 +161,7 @@ class TagsFile:
         """Read the file, or keep the accounts before it."""
         try:
             text = self._text()
-            self._accounts = _checked(text, self.path, bound)
+            self._accounts = _checked(text, self.path, bound, self._zone)
         except FileNotFoundError:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
         except ConfigError as error:

@@ -6,29 +6,37 @@
     account       the name of the account
     ids           the id tags of its cards
     blocked       optional: true, or a list of those ids that are Blocked
-    expires       optional: an ISO date or time (UTC) from which all its cards are Expired
+    expires       optional: the last day on which its cards are valid, an ISO date (local time); or
+                  an ISO time (without an offset UTC) from which they are Expired
     concurrent    optional: false refuses a card with ConcurrentTx while it charges elsewhere
     names         optional: an object with names of cards for the statement, by id
     comment       optional: any text
 
-Unknown keys are ignored, and `shocpp check` reports them.
+Unknown keys are ignored. `shocpp check` reports them, and ids that no charger can send.
 """
 
-import json
+import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any, NamedTuple
 
 from shocpp.errors import ConfigError
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
+from shocpp.texts import parse_unique, printable_line, without_blanks
 
 UNASSIGNED = "unassigned"
 """The account of energy that belongs to no account of tags.json, such as that of unknown cards."""
 
+ID_TAG_CHARACTERS = 20
+"""The characters of an id tag (CiString20Type, OCPP 1.6 §7.29)."""
+
 _KNOWN = frozenset(
     ("index", "account", "ids", "blocked", "expires", "concurrent", "names", "comment")
 )
-_SEPARATORS = str.maketrans("", "", ":- \t\r\n")
+# Word processors turn a hyphen into one of these.
+_SEPARATORS = str.maketrans("", "", ":- \u2010\u2011\u2012\u2013\u2014")
+_HEX = re.compile(r"0x[0-9a-f]*")
+_SCIENTIFIC = re.compile(r"[0-9]+([.,][0-9]+e\+?|e\+)[0-9]+")
 
 
 def id_tag_key(id_tag: str) -> str:
@@ -36,7 +44,33 @@ def id_tag_key(id_tag: str) -> str:
 
     CiString20 is case-insensitive (OCPP 1.6 §3.14, errata 3.73). ABB writes `20:69:C0:21`.
     """
+    # Nearly all id tags are printable ASCII.
+    if not (id_tag.isascii() and id_tag.isprintable()):
+        id_tag = without_blanks(id_tag)
     return id_tag.translate(_SEPARATORS).casefold()
+
+
+def trouble_of(id_tag: str) -> str | None:
+    """Return the reason why no charger can send this id tag, with the next step, or None."""
+    key = id_tag_key(id_tag)
+    if _SCIENTIFIC.fullmatch(key):
+        return "a spreadsheet has shortened it; write all its digits, as text"
+    if _HEX.fullmatch(key):
+        return "chargers send no 0x; remove it"
+    if len(key) > ID_TAG_CHARACTERS:
+        return f"an id tag has at most {ID_TAG_CHARACTERS} characters; write what the charger sends"
+    return None
+
+
+def account_name(value: object) -> str | None:
+    """Return the name of an account in a file of conf/ as the books have it, or None if it is none.
+
+    Any letter may be in it. A no-break blank becomes a plain one.
+    """
+    name = value if isinstance(value, str) else None
+    if name is not None and not name.isprintable():
+        name = printable_line(name)
+    return name if name and name.strip() else None
 
 
 class IdTag(NamedTuple):
@@ -92,6 +126,8 @@ class Accounts(NamedTuple):
     by_id_tag: Mapping[str, Account]
     ignored: tuple[str, ...] = ()
     """The unknown keys, each with its account: perhaps a misspelled "expires"."""
+    unmatchable: tuple[str, ...] = ()
+    """The ids that no charger can send, each with its account, the reason and the next step."""
 
     def card(self, id_tag: IdTag, now_ms: int) -> Card:
         """Return the account and the status of an id tag at this time."""
@@ -122,17 +158,19 @@ class Accounts(NamedTuple):
 NO_ACCOUNTS = Accounts({}, {})
 
 
-def parse_accounts(text: str, source: str) -> Accounts:
+def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accounts:
     """Return the accounts of a tags.json; `source` names the file in errors.
 
-    Raises ConfigError if the file has another form, an index outside 1..214, an index or a name
-    that is used twice, or an id in two accounts. Then none of it is used.
+    Days end in `zone`; None is UTC. Raises ConfigError if the file has another form, an index
+    outside 1..214, an index or a name that is used twice, or an id in two accounts. Then none of it
+    is used.
     """
     by_index: dict[int, Account] = {}
     by_id_tag: dict[str, Account] = {}
     ignored: list[str] = []
+    unmatchable: list[str] = []
     for location, entry in _entries(text, source):
-        account, keys = _account(entry, f"{source}, {location}")
+        account, keys = _account(entry, f"{source}, {location}", zone)
         if account.account_index in by_index:
             raise ConfigError(
                 f"{source}, {location}: index {account.account_index} is already that of "
@@ -154,13 +192,15 @@ def parse_accounts(text: str, source: str) -> Accounts:
                     "a card can only be billed to one account"
                 )
         ignored += [f"{key!r} of {account.name}" for key in entry if key not in _KNOWN]
-    return Accounts(by_index, by_id_tag, tuple(ignored))
+        troubles = ((id_tag, trouble_of(id_tag)) for id_tag in keys.values())
+        unmatchable += [f"{id_tag!r} of {account.name}: {why}" for id_tag, why in troubles if why]
+    return Accounts(by_index, by_id_tag, tuple(ignored), tuple(unmatchable))
 
 
 def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each entry with its location in the file."""
     try:
-        entries = json.loads(text)
+        entries = parse_unique(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{source} is not JSON: {error}; see conf/tags.json.example") from None
     if not isinstance(entries, list):
@@ -171,16 +211,18 @@ def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"entry {number}", entry
 
 
-def _account(entry: dict[str, Any], location: str) -> tuple[Account, dict[str, str]]:
+def _account(
+    entry: dict[str, Any], location: str, zone: tzinfo | None
+) -> tuple[Account, dict[str, str]]:
     """Return the account of an entry, and its ids by their keys."""
-    index, name = entry.get("index"), entry.get("account")
+    index, name = entry.get("index"), account_name(entry.get("account"))
     # JSON's true is an int in Python.
     if not isinstance(index, int) or isinstance(index, bool) or not 1 <= index <= LAST_INDEX:
         raise ConfigError(
             f"{location}: index must be a whole number 1..{LAST_INDEX}, not {index!r}"
         )
-    if not isinstance(name, str) or not name.strip() or not name.isprintable():
-        raise ConfigError(f"{location}: account must be a name, not {name!r}")
+    if name is None:
+        raise ConfigError(f"{location}: account must be a name, not {entry.get('account')!r}")
     # Its bill would contain the energy of all unknown cards.
     if name == UNASSIGNED:
         raise ConfigError(
@@ -191,7 +233,7 @@ def _account(entry: dict[str, Any], location: str) -> tuple[Account, dict[str, s
         index,
         name,
         _blocked(entry.get("blocked", False), keys, f"{location} ({name}): blocked"),
-        _expires_ms(entry.get("expires"), f"{location} ({name}): expires"),
+        _expires_ms(entry.get("expires"), f"{location} ({name}): expires", zone),
         _flag(entry.get("concurrent", True), f"{location} ({name}): concurrent"),
         _names(entry.get("names", {}), keys, f"{location} ({name}): names"),
     )
@@ -231,18 +273,23 @@ def _names(value: object, keys: Mapping[str, str], location: str) -> tuple[tuple
             raise ConfigError(
                 f"{location} names {id_tag!r}, which is not in ids; correct one of them"
             )
-        if not isinstance(name, str) or not name.isprintable():
+        if not isinstance(name, str) or printable_line(name) is None:
             raise ConfigError(f"{location}: the name of {id_tag!r} must be a text, not {name!r}")
-    return tuple((id_tag_key(id_tag), name) for id_tag, name in value.items())
+    return tuple((id_tag_key(id_tag), printable_line(name) or "") for id_tag, name in value.items())
 
 
-def _expires_ms(value: object, location: str) -> int | None:
-    """Return an ISO date or time in milliseconds since 1970; without an offset it is UTC."""
+def _expires_ms(value: object, location: str, zone: tzinfo | None) -> int | None:
+    """Return the end of a day in `zone`, or an ISO time (UTC), in milliseconds since 1970."""
     if value is None:
         return None
     try:
         if not isinstance(value, str):
             raise ValueError
+        day = _day(value)
+        if day is not None:
+            # fold: where a clock is set back at midnight, the last second comes twice.
+            last = datetime.combine(day, time(23, 59, 59, fold=1), zone or UTC)
+            return int(last.timestamp() + 1) * 1000
         moment = datetime.fromisoformat(value)
     except ValueError:
         raise ConfigError(
@@ -251,6 +298,14 @@ def _expires_ms(value: object, location: str) -> int | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return int(moment.timestamp() * 1000)
+
+
+def _day(value: str) -> date | None:
+    """Return an ISO date, or None if the text is something else, such as a date with a time."""
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        return None
 
 
 def _flag(value: object, location: str) -> bool:

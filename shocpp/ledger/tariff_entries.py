@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Any
 
 from shocpp.errors import ConfigError
-from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.accounts import UNASSIGNED, account_name
 from shocpp.ledger.periods import Period, Rate, Window, day_of
+from shocpp.texts import printable_line
 
 EXAMPLE = "see conf/tariffs.json.example"
 """The end of sentences about the form of the file."""
@@ -73,11 +74,12 @@ def known_keys(entry: object, known: tuple[str, ...], location: str) -> dict[str
 
 def _account(value: object, location: str) -> str:
     """Return an account name or `*`."""
-    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+    name = account_name(value)
+    if name is None:
         raise ConfigError(f"{location}: account must be a name of tags.json or *, not {value!r}")
-    if value == UNASSIGNED:
+    if name == UNASSIGNED:
         raise ConfigError(f"{location}: {UNASSIGNED} never has a price; remove this tariff")
-    return value
+    return name
 
 
 def _period(keys: Mapping[str, Any], location: str) -> Period:
@@ -133,10 +135,10 @@ def _window(entry: object, outside: Rate, location: str) -> Window:
 
 
 def _name(value: object, location: str) -> str:
-    is_name = isinstance(value, str) and value.strip() and value.isprintable()
-    if not isinstance(value, str) or not is_name or len(value) > _LONGEST_NAME:
+    name = printable_line(value) if isinstance(value, str) else None
+    if name is None or not name.strip() or len(name) > _LONGEST_NAME:
         raise ConfigError(f"{location}: name must be a short name such as NT, not {value!r}")
-    return value
+    return name
 
 
 def _minute(value: object, location: str) -> int:

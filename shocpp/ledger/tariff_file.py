@@ -3,7 +3,6 @@
 `tariff_entries` parses one tariff; `tariffs` explains every key.
 """
 
-import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,6 +12,7 @@ from shocpp.errors import ConfigError
 from shocpp.ledger.periods import Period
 from shocpp.ledger.tariff_entries import EXAMPLE, known_keys, parse_flat_prices, parse_tariff
 from shocpp.ledger.tariffs import Tariffs
+from shocpp.texts import parse_unique
 
 _KEYS = ("flat_prices", "tariffs")
 
@@ -42,10 +42,8 @@ def parse_tariffs(text: str, source: str) -> Tariffs:
 def _content(text: str, source: str) -> dict[str, Any]:
     """Return the file's object, its numbers as int or Decimal."""
     try:
-        # json would keep the last of two equal keys, make 0.1 a binary fraction and accept NaN.
-        content = json.loads(
-            text, object_pairs_hook=_unique_keys, parse_float=Decimal, parse_constant=_refuse
-        )
+        # json would make 0.1 a binary fraction and accept NaN.
+        content = parse_unique(text, parse_float=Decimal, parse_constant=_refuse)
     except (ValueError, ArithmeticError, RecursionError) as error:
         comma = "; is there a comma in a number? It takes a point, such as 31.27"
         error_text = f"{error}{comma if _DECIMAL_COMMA.search(text) else ''}"
@@ -53,16 +51,6 @@ def _content(text: str, source: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ConfigError(f"{source} is not an object with flat_prices and tariffs; {EXAMPLE}")
     return known_keys(content, _KEYS, source)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object; ValueError if a key other than `comment` is there twice."""
-    members: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in members and key != "comment":
-            raise ValueError(f"{key!r} is there twice")
-        members[key] = value
-    return members
 
 
 def _refuse(constant: str) -> None:

@@ -7,6 +7,7 @@ decision holds if its subject is derived again as it was.
 
 import json
 from collections.abc import Mapping
+from datetime import tzinfo
 from pathlib import Path
 
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
@@ -43,8 +44,8 @@ FRAMES_AT_ONCE = 500
 class TagsWithOverride(TagsFile):
     """The accounts of tags.json, except for one card with the account that its answer named."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
+    def __init__(self, path: Path, zone: tzinfo) -> None:
+        super().__init__(path, zone)
         self._key: str | None = None
         self._account: Account | None = None
 
@@ -74,7 +75,7 @@ class LedgerReplay:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._allowlist = load_allowlist_or_none(settings.charge_points_file)
-        self._cards = TagsWithOverride(settings.tags_file)
+        self._cards = TagsWithOverride(settings.tags_file, settings.zone)
         allowlist_file = AllowlistFile(settings.charge_points_file)
         self._caches = Caches(db, self._cards, allowlist_file)
         self._billing = Billing(posting(db, settings))

@@ -21,6 +21,7 @@ BASE, DOMAIN, INFRASTRUCTURE, SERVICES, INTERFACES, ENTRY_POINTS = range(6)
 
 LAYERS = {
     "errors": BASE,
+    "texts": BASE,
     "ocpp": DOMAIN,
     "ledger": DOMAIN,
     "language": DOMAIN,
@@ -264,8 +265,10 @@ def test_the_ledger_imports_only_facts_and_the_ranks_of_their_sources() -> None:
     } == {"shocpp.ocpp.facts", "shocpp.ocpp.quantities"}
 
 
-def test_the_base_imports_nothing() -> None:
+def test_the_base_imports_nothing_of_shocpp() -> None:
     assert list(imports_of("shocpp/errors.py")) == []
+    texts = imports_of("shocpp/texts.py")
+    assert [str(one) for one in texts if one.module.startswith("shocpp")] == []
 
 
 def test_the_domain_imports_only_pure_modules() -> None:

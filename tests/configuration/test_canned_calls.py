@@ -72,6 +72,15 @@ def test_a_configuration_value_becomes_a_string_as_on_the_command_line() -> None
     assert parsed(entry).payload == {"key": "amp", "value": "16"}
 
 
+def test_invisible_characters_are_no_part_of_cards_and_names() -> None:
+    entry = {**START, "payload": {"idTag": "\u200b3333\u00a0"}, "charge_point": "garage\u200b"}
+    call = parsed(entry)
+    assert (call.payload, call.charge_point) == ({"idTag": "3333"}, "garage")
+    assert parsed({"show": "energy", "account": "M\u00fcller\u00a0GmbH"}).account == "Müller GmbH"
+    stop = {"action": "RemoteStopTransaction", "payload": {"account": "family\u00a0y"}}
+    assert parsed(stop).payload == {"account": "family y"}
+
+
 def test_a_start_may_wait_for_charging_up_to_an_assistants_timeout() -> None:
     call = parsed({**START, "wait_for": "charging"})
     assert (call.waits, call.timeout_s) == (True, 7)
@@ -271,7 +280,10 @@ def test_there_is_no_canned_call_without_a_file(tmp_path: Path) -> None:
         ('{"a": ' + "9" * 5_000 + "}", "is not JSON"),
         (b'{"\xff": 1}', "save it as UTF-8"),
         ('{"a": {"action": "ClearCache"}, "a": {"show": "power"}}', "'a' is there twice"),
-        ('{"a": {"action": "Reset", "payload": {"type": "Soft", "type": "Hard"}}}', "'type' is th"),
+        (
+            '{"a": {"action": "Reset", "payload": {"type": "Soft", "type": "Hard"}}}',
+            "'type' is there twice in 'a', 'payload'",
+        ),
         ('{"a\\n": {}, "a\\n": {}}', "is there twice"),
     ],
 )

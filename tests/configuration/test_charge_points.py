@@ -165,7 +165,7 @@ REFUSED: list[tuple[object, str]] = [
     ({"garage": NONE | {"name": " "}}, "'garage': name is empty; write something, or leave it out"),
     ({"garage": NONE | {"default_tag": ""}}, "'garage': default_tag is empty"),
     ({"garage": NONE | {"note": "one\ntwo"}}, "'garage': note must be a text on one line"),
-    (LONG, "note must be a text on one line, without control characters or no-break spaces, not ["),
+    (LONG, "note must be a text on one line, without control characters, not ["),
     ({"garage": NONE | {"connectors": ["left"]}}, "'garage': connectors must be an object"),
     ({"garage": NONE | {"connectors": {"left": "1"}}}, "'garage': connectors are named by number"),
     ({"garage": NONE | {"connectors": {"²": "left"}}}, "connectors are named by number, such as"),

@@ -2,7 +2,9 @@
 
 import json
 import time
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from shocpp.ledger.accounts import (
     id_tag_of,
     parse_accounts,
 )
+from shocpp.texts import without_blanks
 from tests.world.machine import ROOT
 
 SEED = """[
@@ -117,10 +120,15 @@ def test_unknown_keys_are_ignored() -> None:
         ("20-69-c0-21", "2069C021"),
         ("F6CA0CC5", " F6 CA 0C C5"),
         ("straße", "STRASSE"),
+        ("\ufeff2069C021\u200b", "2069C021"),
+        ("20\u00a069\u202fC0\u00ad21", "2069C021"),
+        ("20\u201369\u2011C0-21", "2069C021"),
+        ("2069C021", "2069C021\0\0"),
+        ("\u20682069C021\u2069\ufe0f", "2069c021"),
     ],
 )
 def test_case_blanks_and_separators_do_not_matter(listed: str, sent: str) -> None:
-    """ABB writes `20:69:C0:21`, MicroOcpp ` F6 CA 0C C5`."""
+    """ABB writes `20:69:C0:21`, MicroOcpp ` F6 CA 0C C5`; pasted ids have invisible characters."""
     assert accounts(x(ids=[listed])).card(id_tag_of(sent), NOW_MS).account == "company-x"
 
 
@@ -148,18 +156,44 @@ def test_a_single_card_may_be_blocked_in_any_spelling() -> None:
     [
         (None, "Accepted"),
         ("2023-09-04", "Accepted"),
-        ("2023-09-03", "Expired"),
+        ("2023-09-03", "Accepted"),
+        ("20230903", "Accepted"),
+        ("2023-09-02", "Expired"),
+        ("9999-12-31", "Accepted"),
         ("2023-09-03T07:52:11Z", "Accepted"),
         ("2023-09-03T07:52:10", "Expired"),
         ("2023-09-03T09:52:11+02:00", "Accepted"),
         ("2023-09-03T09:52:10+02:00", "Expired"),
     ],
 )
-def test_an_account_is_expired_from_its_date_on(expires: object, status: str) -> None:
+def test_an_account_is_expired_after_its_day_and_from_its_time(
+    expires: object, status: str
+) -> None:
     assert accounts(x(expires=expires)).card(id_tag_of("1111"), NOW_MS).status == status
 
 
-def test_a_date_without_a_zone_is_utc_wherever_the_machine_is(
+@pytest.mark.parametrize(
+    ("zone", "expires", "end"),
+    [
+        (None, "2026-11-29", "2026-11-30T00:00:00Z"),
+        ("Europe/Berlin", "2026-11-29", "2026-11-29T23:00:00Z"),
+        ("Europe/Berlin", "2026-10-25", "2026-10-25T23:00:00Z"),
+        ("America/New_York", "2026-11-29", "2026-11-30T05:00:00Z"),
+        # The clock was set back at midnight, so that the last hour of this day came twice.
+        ("America/Sao_Paulo", "2018-02-17", "2018-02-18T03:00:00Z"),
+    ],
+)
+def test_a_card_is_valid_through_the_day_on_which_it_expires(
+    zone: str | None, expires: str, end: str
+) -> None:
+    text = json.dumps([x(expires=expires)])
+    here = parse_accounts(text, "", None if zone is None else ZoneInfo(zone))
+    end_ms = int(datetime.fromisoformat(end).timestamp() * 1000)
+    assert here.card(id_tag_of("1111"), end_ms - 1).status == "Accepted"
+    assert here.card(id_tag_of("1111"), end_ms).status == "Expired"
+
+
+def test_a_time_without_a_zone_is_utc_wherever_the_machine_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with monkeypatch.context() as patch:
@@ -236,6 +270,7 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(expires=20261231), 'expires must be a date such as "2026-12-31", not 20261231'),
         (x(expires="2026-13-31"), "expires must be a date such as"),
         (x(concurrent="no"), "concurrent must be true or false, not 'no'"),
+        (x(ids=["\u200b"]), "(company-x): ids holds an empty id; remove it"),
         (x(concurrent=0), "concurrent must be true or false, not 0"),
     ],
 )
@@ -296,6 +331,59 @@ def test_every_refusal_has_a_next_step(entries: list[object]) -> None:
         accounts(*entries)
 
 
+def test_a_key_that_is_there_twice_is_refused_with_its_entry() -> None:
+    """json would keep the last one, and card 1111 would belong to nobody."""
+    text = '[{"index": 1, "account": "a", "ids": ["1111"], "ids": ["2222"]}]'
+    with pytest.raises(ConfigError) as caught:
+        parse_accounts(text, "tags.json")
+    assert str(caught.value) == (
+        "tags.json is not JSON: 'ids' is there twice in entry 1; see conf/tags.json.example"
+    )
+
+
+@pytest.mark.parametrize(
+    ("id_tag", "why"),
+    [
+        ("0x04A2B3", "chargers send no 0x; remove it"),
+        ("4,13E+13", "a spreadsheet has shortened it; write all its digits, as text"),
+        ("4.13E+13", "a spreadsheet has shortened it; write all its digits, as text"),
+        ("4E+13", "a spreadsheet has shortened it; write all its digits, as text"),
+        ("04A2B3C4D5E6F708192A3", "an id tag has at most 20 characters; write what the charger"),
+    ],
+)
+def test_an_id_that_no_charger_can_send_is_named_with_the_next_step(id_tag: str, why: str) -> None:
+    (sentence,) = accounts(x(ids=[id_tag, "1111"])).unmatchable
+    assert sentence.startswith(f"{id_tag!r} of company-x: {why}")
+
+
+def test_ids_that_chargers_send_are_not_named() -> None:
+    ids = ["4E13", "04:A2:B3:C4:D5:E6:F7", "A" * 20, "virtual.card,1"]
+    assert accounts(x(ids=ids)).unmatchable == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("Müller\u00a0&\u202fSöhne", "Müller & Söhne"),
+        ("Familie Łukasiewicz-Øster", "Familie Łukasiewicz-Øster"),
+        ("株式会社", "株式会社"),
+        ("\ufefffamily-y\u00a0", "family-y"),
+        ("soft\u00adware", "software"),
+        ("\U0001f469\u200d\U0001f680 y", "\U0001f469\u200d\U0001f680 y"),
+        (" as before ", " as before "),
+    ],
+)
+def test_a_name_may_hold_any_letter_and_its_blanks_are_plain(written: str, name: str) -> None:
+    entry = x(account=written, names={"1111": f"a{written}"})
+    assert accounts(entry).names() == [name]
+    assert accounts(entry).card_names()["1111"].startswith("a")
+
+
+def test_two_accounts_whose_names_differ_by_a_kind_of_blank_are_refused() -> None:
+    with pytest.raises(ConfigError, match="there are two accounts 'a b'"):
+        accounts(x(account="a b"), OTHER | {"account": "a\u00a0b"})
+
+
 # --- properties ---
 
 near_entries = st.dictionaries(
@@ -321,6 +409,8 @@ def test_any_file_is_read_as_a_whole_or_refused_with_its_name(text: str) -> None
 
 @given(st.text(max_size=10))
 def test_a_key_is_the_same_in_either_case(id_tag: str) -> None:
+    assert without_blanks(id_tag_key(id_tag)) == id_tag_key(id_tag)
+    assert id_tag_key(f"\ufeff{id_tag}\u00a0") == id_tag_key(id_tag)
     assert id_tag_key(id_tag_key(id_tag)) == id_tag_key(id_tag) or not id_tag.isascii()
     if id_tag.isascii():
         assert id_tag_key(id_tag.upper()) == id_tag_key(id_tag.lower())

@@ -439,7 +439,10 @@ def test_a_tariff_ends_where_the_next_one_begins_in_any_order() -> None:
         ('{"tariffs": -Infinity}', "here is not JSON: -Infinity is no number"),
         ('{"tariffs": 1e99999999999999999999}', "here is not JSON: "),
         ('{"tariffs": [], "tariffs": []}', "here is not JSON: 'tariffs' is there twice; see conf/"),
-        ('{"flat_prices": {"2026": 3, "2026": 4}}', "here is not JSON: '2026' is there twice"),
+        (
+            '{"flat_prices": {"2026": 3, "2026": 4}}',
+            "here is not JSON: '2026' is there twice in",
+        ),
         ("[]", "here is not an object with flat_prices and tariffs; see conf/tariffs.json.example"),
         ('{"tarifs": []}', "here: 'tarifs' is unknown; there are flat_prices, tariffs and comment"),
         ('{"tariffs": {}}', "here: tariffs must be a list; see conf/tariffs.json.example"),

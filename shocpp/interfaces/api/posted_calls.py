@@ -3,17 +3,16 @@
 The module uses JSON and HTTP statuses, but not Flask.
 """
 
-import json
 from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
 from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
-from shocpp.configuration.entries import once
 from shocpp.errors import UsageError
 from shocpp.interfaces.api.call_schemas import DEFAULT_S, LONGEST_S
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.ocpp.outgoing import allowed_payload
 from shocpp.store.calls import CallOutcome
+from shocpp.texts import parse_unique
 
 
 class PostedCall(NamedTuple):
@@ -53,9 +52,7 @@ def posted_call(text: bytes) -> PostedCall:
 def _object(text: bytes) -> dict[str, Any]:
     """Return the JSON object in the body; raises Refused, also if a name occurs twice in it."""
     try:
-        body = json.loads(
-            text.decode(), parse_constant=_refuse, parse_float=_number, object_pairs_hook=once
-        )
+        body = parse_unique(text.decode(), parse_constant=_refuse, parse_float=_number)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is not JSON: {error}") from None
     if not isinstance(body, dict):
