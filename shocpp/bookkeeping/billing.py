@@ -61,7 +61,7 @@ class Billing:
         is_single = status == "Accepted" and not card.concurrent
         if is_single and transactions.is_charging(unit.db, id_tag.key, frame.sender.row):
             status = "ConcurrentTx"
-        return {"idTagInfo": {"status": status}}
+        return {"idTagInfo": _id_tag_info(status, card.account_index, unit)}
 
     def start(self, unit: UnitOfWork, frame: ReceivedFrame, start: KeyedStart) -> Payload:
         """Write a new transaction, or count a repeated start (OCPP 1.6 §4.8).
@@ -87,7 +87,7 @@ class Billing:
                 decision.account,
             )
         return {
-            "idTagInfo": {"status": decision.status},
+            "idTagInfo": _id_tag_info(decision.status, decision.account_index, unit),
             "transactionId": decision.transaction_id,
         }
 
@@ -115,7 +115,9 @@ class Billing:
             stops.count_repeated_stop(unit.db, match.repeat_of)
         else:
             self._book(unit, frame, stop, match, len(rows.known))
-        return {} if card is None else {"idTagInfo": {"status": card.status}}
+        if card is None:
+            return {}
+        return {"idTagInfo": _id_tag_info(card.status, card.account_index, unit)}
 
     def stop_for_review(self, unit: UnitOfWork, frame: ReceivedFrame, stop: KeyedStop) -> Payload:
         """Put a stop that cannot be booked under review, with its whole frame.
@@ -218,3 +220,17 @@ class Billing:
                 unit.has_records |= row is not None and records.unmark_first_exported(unit.db, row)
             signed_at = Attachment(sender.row, connector_id, row)
             signed_values.record(unit.db, signed_at, reported.signed, frame.received_ms)
+
+
+def _id_tag_info(status: str, account_index: int, unit: UnitOfWork) -> Payload:
+    """Return the idTagInfo of a card: its status, and the parentIdTag if its account has one.
+
+    A charger lets a card stop the transaction of another one with the same parent (OCPP 1.6 §3.10),
+    so a blocked or expired card gets none.
+    """
+    parent_id_tag = None
+    if status in ("Accepted", "ConcurrentTx"):
+        parent_id_tag = unit.accounts().parent_id_tag(account_index)
+    if parent_id_tag is None:
+        return {"status": status}
+    return {"parentIdTag": parent_id_tag, "status": status}

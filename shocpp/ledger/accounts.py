@@ -9,6 +9,8 @@
     expires       optional: the last day on which its cards are valid, an ISO date (local time); or
                   an ISO time (without an offset UTC) from which they are Expired
     concurrent    optional: false refuses a card with ConcurrentTx while it charges elsewhere
+    parent        optional: true lets a card of the account stop what another one has started, at
+                  chargers that compare the parentIdTag (OCPP 1.6 §3.10)
     names         optional: an object with names of cards for the statement, by id
     comment       optional: any text
 
@@ -31,7 +33,7 @@ ID_TAG_CHARACTERS = 20
 """The characters of an id tag (CiString20Type, OCPP 1.6 §7.29)."""
 
 _KNOWN = frozenset(
-    ("index", "account", "ids", "blocked", "expires", "concurrent", "names", "comment")
+    ("index", "account", "ids", "blocked", "expires", "concurrent", "parent", "names", "comment")
 )
 # Word processors turn a hyphen into one of these.
 _SEPARATORS = str.maketrans("", "", ":- \u2010\u2011\u2012\u2013\u2014")
@@ -100,6 +102,12 @@ class Account(NamedTuple):
     concurrent: bool
     card_names: tuple[tuple[str, str], ...] = ()
     """Pairs of `id_tag_key` and name."""
+    is_parent: bool = False
+
+    @property
+    def parent_id_tag(self) -> str | None:
+        """The parentIdTag of its cards (at most 20 characters), or None if they have none."""
+        return f"account-{self.account_index}" if self.is_parent else None
 
 
 class Card(NamedTuple):
@@ -141,6 +149,11 @@ class Accounts(NamedTuple):
         elif account.expires_ms is not None and account.expires_ms <= now_ms:
             status = "Expired"
         return Card(account.account_index, account.name, status, account.concurrent)
+
+    def parent_id_tag(self, account_index: int) -> str | None:
+        """Return the parentIdTag of the cards of an account, or None if they have none."""
+        account = self.by_index.get(account_index)
+        return account.parent_id_tag if account is not None else None
 
     def names(self) -> list[str]:
         """Return the account names in the order of their indices."""
@@ -236,6 +249,7 @@ def _account(
         _expires_ms(entry.get("expires"), f"{location} ({name}): expires", zone),
         _flag(entry.get("concurrent", True), f"{location} ({name}): concurrent"),
         _names(entry.get("names", {}), keys, f"{location} ({name}): names"),
+        _flag(entry.get("parent", False), f"{location} ({name}): parent"),
     )
     return account, keys
 

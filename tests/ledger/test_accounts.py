@@ -270,6 +270,7 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(expires=20261231), 'expires must be a date such as "2026-12-31", not 20261231'),
         (x(expires="2026-13-31"), "expires must be a date such as"),
         (x(concurrent="no"), "concurrent must be true or false, not 'no'"),
+        (x(parent=1), "parent must be true or false, not 1"),
         (x(ids=["\u200b"]), "(company-x): ids holds an empty id; remove it"),
         (x(concurrent=0), "concurrent must be true or false, not 0"),
     ],
@@ -382,6 +383,13 @@ def test_a_name_may_hold_any_letter_and_its_blanks_are_plain(written: str, name:
 def test_two_accounts_whose_names_differ_by_a_kind_of_blank_are_refused() -> None:
     with pytest.raises(ConfigError, match="there are two accounts 'a b'"):
         accounts(x(account="a b"), OTHER | {"account": "a\u00a0b"})
+
+
+def test_cards_of_an_account_have_a_parent_id_tag_if_it_wants_one() -> None:
+    here = accounts(x(index=214, parent=True), OTHER)
+    assert here.parent_id_tag(214) == "account-214"
+    assert here.parent_id_tag(2) is None
+    assert here.parent_id_tag(7) is None
 
 
 # --- properties ---

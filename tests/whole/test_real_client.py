@@ -213,6 +213,34 @@ def test_a_whole_day_passes_without_a_validation_error_on_either_side(server: Se
     }
 
 
+async def stopped_by_the_second_card(charger: RealCharger) -> dict[str, str]:
+    """Let the card 4444 stop what 3333 has started, if it has the same parent; the last answer."""
+    day = charger.day
+    await charger.wake()
+    started = await charger.ask(
+        call.StartTransaction(1, day.id_tag, day.meter_start_wh, text(STARTED))
+    )
+    second = (await charger.ask(call.Authorize("4444"))).id_tag_info
+    # OCPP 1.6 §3.10: the library has keys in snake case.
+    assert second["parent_id_tag"] == started.id_tag_info["parent_id_tag"] == "account-2"
+    stop = call.StopTransaction(
+        day.meter_stop_wh, text(STOPPED), started.transaction_id, Reason.local, "4444"
+    )
+    info: dict[str, str] = (await charger.ask(stop)).id_tag_info
+    return info
+
+
+def test_a_second_card_of_the_account_may_stop_a_transaction(server: Server) -> None:
+    tags_file = server.home.tags_file
+    accounts = json.loads(tags_file.read_text())
+    tags_file.write_text(json.dumps([entry | {"parent": True} for entry in accounts]))
+    info = asyncio.run(connected(server, Day(), stopped_by_the_second_card))
+    assert info == {"parent_id_tag": "account-2", "status": "Accepted"}
+    assert_no_frame_breaks_a_schema(server.home)
+    columns = "SELECT account, id_tag, consumed_wh, review FROM accounting"
+    assert server.home.query(columns) == [("family-y", "3333", 33_000, None)]
+
+
 def test_view_file_and_summary_agree_on_the_energy(server: Server) -> None:
     asyncio.run(connected(server, Day(), whole_day))
     columns = "localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh"
