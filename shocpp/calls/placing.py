@@ -18,6 +18,7 @@ from shocpp.clock import now_ms
 from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
 from shocpp.ocpp.outgoing import (
     allowed_payload,
+    check_no_password,
     check_stop_by,
     names_no_transaction,
     payload_text,
@@ -100,11 +101,13 @@ def place_call(
     """Send a Call to a Charge Point and wait for its end.
 
     `charge_point` is an identity, a serial, or None for the only connected one. `forced` skips the
-    check of the payload. Raises UsageError for an unknown or ambiguous charge point, an unknown
-    action, or a payload that OCPP 1.6 §6 does not allow. Raises Unreachable if the charge point is
-    not connected. Nothing is queued then.
+    check of the payload, but for a password. Raises UsageError for an unknown or ambiguous charge
+    point, an unknown action, or a payload that OCPP 1.6 §6 does not allow. Raises Unreachable if
+    the charge point is not connected. Nothing is queued then.
     """
-    if not forced:
+    if forced:
+        check_no_password(action, payload)
+    else:
         payload = allowed_payload(action, payload)
     with open_database(settings.database) as db:
         addressed = address(db, charge_point, action, payload)

@@ -11,6 +11,7 @@ from shocpp.errors import UsageError
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.validation import first_violation
+from shocpp.texts import without_blanks
 
 STOP_BY = {"charge_point": str, "account": str, "connectorId": int}
 """The members that RemoteStopTransaction may have in place of transactionId, with their types."""
@@ -40,16 +41,32 @@ def check_stop_by(payload: Mapping[str, Any]) -> None:
             raise UsageError(f"RemoteStopTransaction: {key} must be printable, not {value[:40]!r}")
 
 
+def check_no_password(action: str, payload: Mapping[str, Any]) -> None:
+    """Raise UsageError for a ChangeConfiguration that would set the password of a charger.
+
+    The charger would present a password that no list of ours has, and could not connect again.
+    """
+    key = payload.get("key")
+    # Keys have no case (CiString50Type), and a charger may ignore blanks.
+    is_password = isinstance(key, str) and without_blanks(key).casefold() == "authorizationkey"
+    if action == "ChangeConfiguration" and is_password:
+        raise UsageError(
+            "ChangeConfiguration: AuthorizationKey is the password of the charger, which could not "
+            "connect again; give it a new one with: shocpp charge-points add NAME --rotate"
+        )
+
+
 def allowed_payload(action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of a payload that OCPP 1.6 allows for this action.
 
     A ChangeConfiguration's number or boolean becomes a string. Raises UsageError for an unknown
-    action, and for a payload that is not allowed; the sentence names the field.
+    action, for a password, and for a payload that is not allowed; the sentence names the field.
     """
     fields = TO_CHARGE_POINT.get(action)
     if fields is None:
         raise UsageError(f"{action!r} is not a request to a charger: {', '.join(TO_CHARGE_POINT)}")
     payload = dict(payload)
+    check_no_password(action, payload)
     if names_no_transaction(action, payload):
         check_stop_by(payload)
         return payload

@@ -5,7 +5,12 @@ from typing import Any
 import pytest
 
 from shocpp.errors import UsageError
-from shocpp.ocpp.outgoing import allowed_payload, names_no_transaction, payload_text
+from shocpp.ocpp.outgoing import (
+    allowed_payload,
+    check_no_password,
+    names_no_transaction,
+    payload_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +76,25 @@ def test_allowed_payload_raises_when_the_payload_is_not_allowed(
     with pytest.raises(UsageError) as raised:
         allowed_payload(action, payload)
     assert str(raised.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("key", ["AuthorizationKey", "AUTHORIZATIONKEY", "Authorization Key\u00a0"])
+def test_allowed_payload_raises_when_it_would_set_a_password(key: str) -> None:
+    with pytest.raises(UsageError, match="give it a new one with: shocpp charge-points add NAME "):
+        allowed_payload("ChangeConfiguration", {"key": key, "value": "a" * 40})
+
+
+@pytest.mark.parametrize(
+    ("action", "payload"),
+    [
+        ("ChangeConfiguration", {"key": "AuthorizationKeyLength", "value": "20"}),
+        ("ChangeConfiguration", {"key": 5}),
+        ("GetConfiguration", {"key": ["AuthorizationKey"]}),
+        ("DataTransfer", {"key": "AuthorizationKey"}),
+    ],
+)
+def test_check_no_password_passes_everything_else(action: str, payload: dict[str, Any]) -> None:
+    check_no_password(action, payload)
 
 
 def test_names_no_transaction_is_true_only_for_a_remote_stop_without_an_id() -> None:

@@ -23,7 +23,12 @@ from shocpp.settings import read_settings
 @click.command(context_settings=HELP)
 @charger_option
 @timeout_option(5.0, "The time to wait for the answer.")
-@click.option("--force", is_flag=True, help="No check against OCPP 1.6 before the Call is sent.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="No check against OCPP 1.6 before the Call is sent. AuthorizationKey is refused all the "
+    "same: shocpp charge-points add NAME --rotate sets it.",
+)
 @click.argument("call")
 @click.argument("payload", default="{}")
 @one_line_errors

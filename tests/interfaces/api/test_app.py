@@ -332,6 +332,10 @@ def test_a_call_to_nobody_is_not_found(server: Server) -> None:
         ({"action": "Reset", "payload": {"type": "Medium"}}, ["Reset: type", "Hard, Soft"]),
         ({"action": "Reset"}, ["Reset: type is required"]),
         ({"action": "Explode"}, ["'Explode'", "UnlockConnector"]),
+        (
+            {"action": "ChangeConfiguration", "payload": {"key": "authorizationkey", "value": "1"}},
+            ["shocpp charge-points add NAME --rotate"],
+        ),
         ({"action": "RemoteStopTransaction", "payload": {"tag": "1"}}, ["'tag'"]),
     ],
 )

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from shocpp.calls.placing import Addressed, CallOptions, place
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
+from shocpp.store.calls import NEVER_SENT
+from shocpp.store.database import open_database
 from tests.world.charger import Charger
 from tests.world.commands import command, refused
 from tests.world.home import Home
@@ -418,23 +421,40 @@ def test_a_stop_without_an_open_transaction_is_refused_and_a_strange_one_is_wron
 NEW_KEY = '{"key": "AuthorizationKey", "value": "do-not-keep-me"}'
 
 
-def test_a_new_authorization_key_reaches_the_charger_and_does_not_stay(
-    home: Home, charger: Charger
+@pytest.mark.parametrize("forced", [(), ("--force",)])
+@pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationKEY", " Authorization\u200bKey"])
+def test_a_raw_authorization_key_is_refused_with_the_command_that_sets_it(
+    home: Home, charger: Charger, key: str, forced: tuple[str, ...]
 ) -> None:
-    assert command(home, "ChangeConfiguration", NEW_KEY).returncode == 0
-    assert charger.calls == [("ChangeConfiguration", json.loads(NEW_KEY))]
-    assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
-    assert "do-not-keep-me" not in home.run("shocpp", "calls", "--json").stdout
+    """The charger would present a password that we do not know."""
+    payload = json.dumps({"key": key, "value": "do-not-keep-me"})
+    before = queued(home)
+    sentence = refused(command(home, *forced, "ChangeConfiguration", payload), 2)
+    assert "shocpp charge-points add NAME --rotate" in sentence
+    assert "do-not-keep-me" not in sentence
+    assert (queued(home), charger.calls) == (before, [])
+
+
+def test_a_canned_authorization_key_is_refused_too(home: Home, charger: Charger) -> None:
+    entry = {"action": "ChangeConfiguration", "payload": json.loads(NEW_KEY)}
+    canned = home.folder / "conf" / "canned.json"
+    canned.write_text(json.dumps({"key": entry}))
+    assert "charge-points add NAME --rotate" in refused(home.run("shocpp-caller", "key"), 78)
+    assert "charge-points add NAME --rotate" in home.run("shocpp", "check").stdout
+    canned.unlink()
+    assert charger.calls == []
 
 
 def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
     home: Home, shared_server: Server
 ) -> None:
-    with Charger(shared_server, "mute") as mute:
+    """A rotation places it without the check."""
+    with Charger(shared_server, "mute") as mute, open_database(home.database) as db:
         # It has not booted, so it gets no Calls.
         mute.ask("Heartbeat")
-        sentence = refused(command(home, "-t", "0.3", "ChangeConfiguration", NEW_KEY), 1)
-        assert "never sent" in sentence
+        addressed = Addressed("mute", json.loads(NEW_KEY))
+        placed = place(db, addressed, "ChangeConfiguration", CallOptions("a test", 0.3))
+        assert placed.outcome.error_description == NEVER_SENT
         mute.leave()
     assert home.query("SELECT state FROM call ORDER BY id DESC LIMIT 1") == [("expired",)]
     assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
