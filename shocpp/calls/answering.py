@@ -26,7 +26,7 @@ from shocpp.calls.outcomes import (
 from shocpp.calls.placing import CallOptions, PlacedCall, address, only_connected, resolve_identity
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, filled
-from shocpp.errors import Ambiguous, NotCharging, Unreachable
+from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.calls import CallOutcome
@@ -70,6 +70,15 @@ class _Answering:
             return self._show() if self._canned.shows else self._act(asked_by)
         except (Unreachable, Ambiguous, NotCharging) as error:
             return self._answer_unconfirmed(outcome_of_error(error))
+        except UsageError:
+            if not self._canned.waits:
+                raise
+            from shocpp.language.voice import sentence
+
+            # It is spoken, too, and the only error of a start is its charger.
+            values = {"charge_point": self._canned.charge_point or ""}
+            language = self._settings.language
+            raise UsageError(sentence("unknown_charger", values, language)) from None
 
     def _show(self) -> Answer:
         """Return the voice answer of an entry that sends nothing."""
@@ -134,15 +143,17 @@ class _Answering:
 
     def _answer_start(self, status: str, asked_ms: int, values: Mapping[str, str]) -> Answer:
         """Return the voice answer about the result of a remote start, in a sentence."""
-        from shocpp.calls.remote_start import RemoteStart, await_start, rejection_of
-        from shocpp.language.voice import reason, sentence
+        from shocpp.calls.remote_start import RemoteStart, await_start, refusal_of, rejection_of
+        from shocpp.language.voice import reason, refused_card, sentence
 
         payload, language = self._canned.payload, self._settings.language
         start = RemoteStart(
             self._charge_point, payload["idTag"], payload.get("connectorId"), asked_ms
         )
         if status == "Accepted":
-            result = await_start(self._db, start, self._deadline)
+            result = refusal_of(self._db, self._settings, start) or await_start(
+                self._db, start, self._deadline
+            )
         else:
             result = rejection_of(self._db, start)
         outcome = "done" if result.outcome in ("charging", "started") else "refused"
@@ -151,7 +162,10 @@ class _Answering:
             "charge_point": self._charge_point,
             "reason": reason(result.outcome, result.status, language),
         }
-        line = sentence(result.outcome, values, language)
+        if result.outcome == "card_refused":
+            line = refused_card(payload["idTag"], result.status, language)
+        else:
+            line = sentence(result.outcome, values, language)
         template = self._canned.reply(result.outcome, status)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
 
@@ -169,10 +183,12 @@ class _Answering:
         charge_point = self._charge_point or identities.only_charge_point_id(self._db) or ""
         since = self._last_seen(charge_point)
         values = {"status": code, "charge_point": charge_point, "since": since}
-        if outcome == "offline" and not since:
+        # Without a time no charger is meant: none is connected, and several are known, or none.
+        spoken = "none_connected" if outcome == "offline" and not since else outcome
+        if spoken == "none_connected" and not (canned.waits or canned.replies):
             line = UNREACHABLE
         else:
-            line = sentence(outcome, values, self._settings.language)
+            line = sentence(spoken, values, self._settings.language)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
 
     def _last_seen(self, charge_point: str) -> str:

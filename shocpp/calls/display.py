@@ -130,18 +130,29 @@ def _of_connector(
 
 
 def energy(db: Database, settings: Settings, account: str) -> VoiceAnswer:
-    """Return the energy booked for an account this month; raises ConfigError for an unknown one."""
+    """Return the energy of an account this month, with that of its running transactions.
+
+    Raises ConfigError for an unknown account.
+    """
     month = Month.of_moment(now_ms(), settings.zone)
     wh = charging.month_wh(db, account, month)
     if wh is None:
         wh = 0
         _check_account(settings, account)
+    # A transaction belongs to the month in which it ends.
+    running = [transaction.consumed_wh for transaction in charging.open_of(db, account)]
+    read = [consumed_wh for consumed_wh in running if consumed_wh is not None and consumed_wh >= 0]
     values = {
         "account": account,
-        "kwh": number(wh / 1000, 3, settings.language),
+        "kwh": number((wh + sum(read)) / 1000, 3, settings.language),
+        "running_kwh": number(sum(read) / 1000, 3, settings.language) if read else "",
         "month": month.spelled(settings.language),
     }
-    return VoiceAnswer(SENTENCES[settings.language]["energy"].format(**values), values)
+    outcome = "energy"
+    if running:
+        known = "running" if read else "unread"
+        outcome = f"energy_{known}" if len(running) == 1 else f"energy_{known}_several"
+    return VoiceAnswer(SENTENCES[settings.language][outcome].format(**values), values)
 
 
 def _check_account(settings: Settings, account: str) -> None:

@@ -2,14 +2,21 @@
 
 The status Accepted only means that the charger will try (OCPP 1.6 §5.11). The result follows from
 later messages: a StartTransaction, whose answer may refuse the card, a StatusNotification with
-Charging, or MeterValues with power.
+Charging, or MeterValues with power. A charger that authorizes the card first, and gets no Accepted,
+reports nothing; so the status of the card is looked up here too.
 """
 
 import time
 from typing import NamedTuple
 
-from shocpp.ledger.accounts import id_tag_key
-from shocpp.store.charge_points import charging
+from shocpp.clock import now_ms
+from shocpp.configuration.tags import load_accounts
+from shocpp.errors import ConfigError
+from shocpp.ledger.accounts import id_tag_key, id_tag_of
+from shocpp.settings import Settings
+from shocpp.store import properties
+from shocpp.store.books import transactions
+from shocpp.store.charge_points import charging, identities
 from shocpp.store.charge_points.charging import ConnectorState
 from shocpp.store.database import Database
 
@@ -43,6 +50,24 @@ class StartResult(NamedTuple):
 
     outcome: str
     status: str
+
+
+def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartResult | None:
+    """Return the result of an accepted start whose card the server refuses, or None."""
+    try:
+        stored = properties.stored_tags(db)
+        accounts = load_accounts(settings.tags_file, {}, settings.zone, stored)
+    # The server may have read the file before it vanished.
+    except (FileNotFoundError, ConfigError):
+        return None
+    id_tag = id_tag_of(start.id_tag)
+    card = accounts.card(id_tag, now_ms())
+    status = card.status
+    if status == "Accepted" and not card.concurrent:
+        charge_point = identities.row_of(db, start.charge_point_id) or 0
+        if transactions.is_charging(db, id_tag.key, charge_point):
+            status = "ConcurrentTx"
+    return None if status == "Accepted" else StartResult("card_refused", status)
 
 
 def await_start(db: Database, start: RemoteStart, deadline: float) -> StartResult:

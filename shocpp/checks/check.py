@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from shocpp.bookkeeping.chain import files_outside_chain
 from shocpp.bookkeeping.record_files import files_without_record
+from shocpp.checks.canned_calls import check_canned_calls
 from shocpp.checks.exposure import (
     check_absent_chargers,
     check_allowlist,
@@ -20,14 +21,15 @@ from shocpp.checks.exposure import (
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.clock import now_ms
-from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
+from shocpp.configuration.charge_points import load_allowlist
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, ShocppError
+from shocpp.ledger.accounts import id_tag_key
 from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store.books import transactions
-from shocpp.store.charge_points import connections, identities
+from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database, version_with_wal_race
 from shocpp.store.listings.views import rows_of
 from shocpp.store.workers import differing, is_alive
@@ -85,12 +87,14 @@ def _run_checks(settings: Settings, db: Database | None) -> list[Finding]:
 
 
 def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find a tags.json that is missing or wrong, and keys in it that have no effect."""
+    """Find a tags.json that is missing or wrong, and keys and ids in it that have no effect."""
     try:
         accounts = load_accounts(settings.tags_file, _account_names(db))
         # Risky: with a misspelled `blocked`, a lost card stays valid.
         for ignored in accounts.ignored:
             yield Finding(RISKY, f"{settings.tags_file}: {ignored} means nothing here; remove it")
+        for id_tag in accounts.unmatchable:
+            yield Finding(WRONG, f"{settings.tags_file}: no charger can send the id {id_tag}")
     except FileNotFoundError:
         yield Finding(
             WRONG,
@@ -99,6 +103,23 @@ def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding
         )
     except ConfigError as error:
         yield Finding(WRONG, str(error))
+
+
+def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find default cards of chargers that belong to no account."""
+    # Other checks report a file that cannot be used.
+    with suppress(FileNotFoundError, ConfigError):
+        cards = load_accounts(settings.tags_file, _account_names(db)).by_id_tag
+        allowlist = load_allowlist(settings.charge_points_file)
+        others = [allowlist.others] if allowlist.others is not None else []
+        for entry in [*allowlist.entries.values(), *others]:
+            if entry.default_tag is not None and id_tag_key(entry.default_tag) not in cards:
+                yield Finding(
+                    WRONG,
+                    f"{settings.charge_points_file}, {entry.charge_point_id!r}: the default_tag "
+                    f"{entry.default_tag!r} belongs to no account; add it to the ids of its "
+                    f"account in {settings.tags_file}",
+                )
 
 
 def _account_names(db: Database | None) -> Mapping[int, str]:
@@ -133,31 +154,6 @@ def _check_review(_: Settings, db: Database | None) -> Iterator[Finding]:
             NOTE,
             f"{waiting} case{'s wait' if waiting > 1 else ' waits'} for somebody to decide; see: "
             "shocpp review",
-        )
-
-
-def _check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find canned calls that are wrong or name an unknown charger, and calls without a secret."""
-    try:
-        canned = all_canned_calls(settings.canned_file)
-    except ConfigError as error:
-        yield Finding(WRONG, str(error))
-        return
-    for name, call in canned.items():
-        if isinstance(call, ConfigError):
-            yield Finding(WRONG, str(call))
-        elif call.charge_point and db and not identities.find(db, call.charge_point):
-            yield Finding(
-                NOTE,
-                f"{settings.canned_file}, {name!r}: no charger {call.charge_point!r} has connected "
-                "yet; see: shocpp charge-points",
-            )
-    good = [call for call in canned.values() if isinstance(call, CannedCall)]
-    if settings.token is None and any(call.action and not call.secret for call in good):
-        yield Finding(
-            NOTE,
-            "canned calls work from this machine, and for clients that a web server admits; other "
-            "clients need SHOCPP_TOKEN",
         )
 
 
@@ -232,7 +228,8 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     check_owners,
     check_network,
     _check_accounts,
-    _check_canned_calls,
+    _check_default_tags,
+    check_canned_calls,
     _check_operator,
     check_absent_chargers,
     _check_tariffs,

@@ -26,11 +26,20 @@ SENTENCES = {
         "not_ready": "{charge_point} ist gerade nicht bereit; bitte gleich noch einmal.",
         "not_charging": "Es läuft kein Ladevorgang.",
         "offline": "{charge_point} ist nicht verbunden, zuletzt gehört {since}.",
+        "none_connected": "Keine Wallbox ist verbunden.",
+        "unknown_charger": "{charge_point} nennt keine Wallbox, oder mehrere; siehe: shocpp "
+        "charge-points",
         "no_answer": "{charge_point} antwortet nicht.",
         "unknown": "Die Verbindung zu {charge_point} ist abgebrochen; ob es geklappt hat, ist "
         "nicht bekannt.",
         "error": "{charge_point} meldet einen Fehler: {status}.",
         "energy": "{account}: {kwh} kWh im {month}.",
+        "energy_running": "{account}: {kwh} kWh im {month}, davon {running_kwh} kWh im laufenden "
+        "Ladevorgang.",
+        "energy_unread": "{account}: {kwh} kWh im {month}, ohne den laufenden Ladevorgang.",
+        "energy_running_several": "{account}: {kwh} kWh im {month}, davon {running_kwh} kWh in "
+        "laufenden Ladevorgängen.",
+        "energy_unread_several": "{account}: {kwh} kWh im {month}, ohne laufende Ladevorgänge.",
         "no_power": "{charge_point} hat noch keine Leistung gemeldet.",
         "no_state": "{charge_point} hat noch keinen Zustand gemeldet.",
         "power_then": "{power} um {since}",
@@ -50,10 +59,18 @@ SENTENCES = {
         "not_ready": "{charge_point} is not ready just now; please try again in a moment.",
         "not_charging": "No transaction is open.",
         "offline": "{charge_point} is not connected, last seen {since}.",
+        "none_connected": "No charger is connected.",
+        "unknown_charger": "{charge_point} names no charger, or several; see: shocpp charge-points",
         "no_answer": "{charge_point} does not answer.",
         "unknown": "The connection to {charge_point} broke; whether it worked is not known.",
         "error": "{charge_point} reports an error: {status}.",
         "energy": "{account}: {kwh} kWh in {month}.",
+        "energy_running": "{account}: {kwh} kWh in {month}, {running_kwh} kWh of it in the running "
+        "transaction.",
+        "energy_unread": "{account}: {kwh} kWh in {month}, without the running transaction.",
+        "energy_running_several": "{account}: {kwh} kWh in {month}, {running_kwh} kWh of it in "
+        "running transactions.",
+        "energy_unread_several": "{account}: {kwh} kWh in {month}, without running transactions.",
         "no_power": "{charge_point} has not reported its power yet.",
         "no_state": "{charge_point} has not reported its state yet.",
         "power_then": "{power} at {since}",
@@ -149,6 +166,22 @@ CARDS = {
 }
 """The reason why a card is refused, by its AuthorizationStatus (OCPP 1.6 §7.2)."""
 
+REFUSED_CARDS = {
+    "de": {
+        "Invalid": "Die Karte {id_tag} gehört zu keinem Konto.",
+        "Blocked": "Die Karte {id_tag} ist gesperrt.",
+        "Expired": "Die Karte {id_tag} ist abgelaufen.",
+        "ConcurrentTx": "Die Karte {id_tag} lädt schon woanders.",
+    },
+    "en": {
+        "Invalid": "The card {id_tag} belongs to no account.",
+        "Blocked": "The card {id_tag} is blocked.",
+        "Expired": "The card {id_tag} has expired.",
+        "ConcurrentTx": "The card {id_tag} is charging elsewhere already.",
+    },
+}
+"""The sentence about a refused card, by its AuthorizationStatus."""
+
 _REASONS_OF = {"card_refused": CARDS, "rejected": REASONS, "started": HELD_UP}
 
 
@@ -158,6 +191,12 @@ def sentence(outcome: str, values: Mapping[str, str], language: str) -> str:
     Raises KeyError for an unknown outcome, and if a value is missing.
     """
     return SENTENCES[language][outcome].format_map(values)
+
+
+def refused_card(id_tag: str, status: str, language: str) -> str:
+    """Return the sentence about a card that is refused with this AuthorizationStatus."""
+    template = REFUSED_CARDS[language].get(status, SENTENCES[language]["card_refused"])
+    return template.format(id_tag=id_tag, reason=reason("card_refused", status, language))
 
 
 def reason(outcome: str, status: str, language: str) -> str:

@@ -25,7 +25,15 @@ from shocpp.configuration.canned_calls import parse_canned_call
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.errors import ConfigError, UsageError
 from shocpp.language.month import Month
-from shocpp.language.voice import CARDS, HELD_UP, REASONS, SENTENCES, STATES
+from shocpp.language.voice import (
+    CARDS,
+    HELD_UP,
+    REASONS,
+    REFUSED_CARDS,
+    SENTENCES,
+    STATES,
+    refused_card,
+)
 from shocpp.language.voice import moment as spoken_moment
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
@@ -176,6 +184,17 @@ def test_a_charger_that_never_connected_is_a_usage_error(ask: Ask) -> None:
         ask({**START, "charge_point": "nobody"})
 
 
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("de", "nobody nennt keine Wallbox, oder mehrere"), ("en", "nobody names no charger, or sev")],
+)
+def test_the_unknown_charger_of_a_start_that_waits_is_named_in_the_language(
+    ask: Ask, language: str, line: str
+) -> None:
+    with pytest.raises(UsageError, match=line):
+        ask({**WAITING, "charge_point": "nobody"}, language)
+
+
 def test_one_of_two_chargers_must_be_named(
     ask: Ask, shared_server: Server, charger: Charger
 ) -> None:
@@ -249,10 +268,53 @@ def test_card_refused(ask: Ask, charger: Charger, id_tag: str, language: str, re
 
 
 @pytest.mark.parametrize(
+    ("id_tag", "language", "line"),
+    [
+        ("unknown", "de", "Die Karte unknown gehört zu keinem Konto."),
+        ("unknown", "en", "The card unknown belongs to no account."),
+        ("left", "de", "Die Karte left ist gesperrt."),
+        ("left", "en", "The card left is blocked."),
+        ("past", "de", "Die Karte past ist abgelaufen."),
+        ("past", "en", "The card past has expired."),
+    ],
+)
+def test_a_card_that_the_server_refuses_is_named_though_the_charger_does_not_start(
+    ask: Ask, charger: Charger, id_tag: str, language: str, line: str
+) -> None:
+    """A charger that authorizes the card first accepts the call, and then reports nothing."""
+    charger.report("Preparing")
+    entry = {**WAITING, "payload": {"idTag": id_tag}}
+    assert ask(entry, language) == ("refused", line)
+    assert [action for action, _ in charger.calls] == ["RemoteStartTransaction"]
+    assert ask({**START, "payload": {"idTag": id_tag}}, language) == ("done", "Accepted")
+
+
+def test_a_card_is_held_against_the_accounts_in_force_while_the_file_is_broken(
+    ask: Ask, home: Home, charger: Charger
+) -> None:
+    charger.ask("Authorize", idTag="3333")
+    charger.report("Preparing")
+    text = home.tags_file.read_text()
+    try:
+        home.tags_file.write_text("[")
+        entry = {**HASTY, "payload": {"idTag": "left"}}
+        assert ask(entry) == ("refused", "The card left is blocked.")
+        assert ask(HASTY)[1].endswith("has accepted, but is not charging yet.")
+        home.tags_file.unlink()
+        assert ask(entry)[1].endswith("has accepted, but is not charging yet.")
+    finally:
+        home.tags_file.write_text(text)
+
+
+def test_a_card_with_an_unknown_status_is_refused_with_that_status() -> None:
+    assert refused_card("3333", "Odd", "de") == "Die Karte wurde abgelehnt: Odd."
+
+
+@pytest.mark.parametrize(
     ("language", "line"),
     [
-        ("de", "Die Karte wurde abgelehnt: sie lädt schon woanders."),
-        ("en", "The card was refused: it is charging elsewhere already."),
+        ("de", "Die Karte one-at-a-time lädt schon woanders."),
+        ("en", "The card one-at-a-time is charging elsewhere already."),
     ],
 )
 def test_card_refused_because_it_charges_elsewhere(
@@ -295,6 +357,20 @@ def test_a_charger_last_seen_on_another_day_is_answered_with_the_day(
     entry = {**WAITING, "charge_point": charger.name}
     assert ask(entry, "de")[1].endswith("zuletzt gehört 28.05. 22:26.")
     assert ask(entry, "en")[1].endswith("last seen 28 May 22:26.")
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("de", "Keine Wallbox ist verbunden."), ("en", "No charger is connected.")],
+)
+def test_a_start_that_waits_says_in_the_language_that_no_charger_is_connected(
+    ask: Ask, charger: Charger, language: str, line: str
+) -> None:
+    charger.leave()
+    assert ask(WAITING, language) == ("offline", line)
+    assert ask({"show": "power", "reply": {"offline": "{sentence}"}}, language)[1] == line
+    assert ask(START, language) == ("offline", "OCPP unreachable")
+    assert ask({"show": "power"}, language) == ("offline", "OCPP unreachable")
 
 
 @pytest.mark.parametrize(
@@ -813,6 +889,33 @@ def test_this_months_energy_of_an_account(ask: Ask, home: Home, charger: Charger
     assert ask({**show, "account": "company-z"})[1].startswith("company-z: 0.000 kWh")
 
 
+def test_this_months_energy_includes_the_running_transactions(
+    ask: Ask, home: Home, charger: Charger
+) -> None:
+    account = {"index": 14, "account": "walker", "ids": ["walk"]}
+    accounts = json.loads(home.tags_file.read_text())
+    home.tags_file.write_text(json.dumps([*accounts, account]))
+    month = datetime.now(UTC).astimezone(home.settings.zone)
+    show, spelled = {"show": "energy", "account": "walker"}, Month(month.year, month.month)
+    transaction_id = charger.begin("walk", 80_000_000)
+    german, english = spelled.spelled("de"), spelled.spelled("en")
+    assert ask(show, "de")[1] == f"walker: 0,000 kWh im {german}, ohne den laufenden Ladevorgang."
+    line = f"walker: 0.000 kWh in {english}, without the running transaction."
+    assert ask(show)[1] == line
+    register = {"value": "80003200", "unit": "Wh"}
+    measures(charger, 7_400, transactionId=transaction_id, also=(register,))
+    line = f"walker: 3,200 kWh im {german}, davon 3,200 kWh im laufenden Ladevorgang."
+    assert ask(show, "de")[1] == line
+    line = f"walker: 3.200 kWh in {english}, 3.200 kWh of it in the running transaction."
+    assert ask(show)[1] == line
+    assert ask({**show, "reply": "{kwh} {running_kwh}"})[1] == "3.200 3.200"
+    second = charger.begin("walk", 90_000_000, 2)
+    assert ask(show, "de")[1].endswith("davon 3,200 kWh in laufenden Ladevorgängen.")
+    charger.end(transaction_id, 80_004_000)
+    charger.end(second, 90_000_000)
+    assert ask({**show, "reply": "{running_kwh}"})[1] == ""
+
+
 @pytest.mark.parametrize("account", ["company-q", "", "COMPANY-X"])
 def test_an_unknown_account_is_a_configuration_error(ask: Ask, account: str) -> None:
     with pytest.raises(ConfigError, match=r"which is not in .*tags\.json: company-x"):
@@ -830,7 +933,7 @@ def test_an_unprintable_account_or_charger_is_an_error(ask: Ask, name: str) -> N
 # --- sentences ---
 
 
-@pytest.mark.parametrize("table", [SENTENCES, STATES, REASONS, HELD_UP, CARDS])
+@pytest.mark.parametrize("table", [SENTENCES, STATES, REASONS, HELD_UP, CARDS, REFUSED_CARDS])
 def test_german_and_english_have_the_same_keys_and_fields(
     table: dict[str, dict[str, str]],
 ) -> None:

@@ -64,6 +64,76 @@ def test_each_canned_call_that_cannot_be_used_is_named(home: Home) -> None:
     assert "'typo': 'shows' is unknown; there are action" in sentences[1]
 
 
+def test_canned_calls_are_held_against_cards_accounts_and_chargers(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    accounts = json.loads(home.tags_file.read_text())
+    accounts[1] |= {"blocked": ["4444"]}
+    accounts[2] |= {"expires": "2026-01-31"}
+    home.tags_file.write_text(json.dumps(accounts))
+    home.charge_points_file.write_text(json.dumps({"garage": {"auth": "none"}}))
+    start = {"action": "RemoteStartTransaction"}
+    stop = {"action": "RemoteStopTransaction"}
+    canned = {
+        "unknown": {**start, "payload": {"idTag": "3334"}},
+        "blocked": {**start, "payload": {"idTag": "4444"}},
+        "expired": {**start, "payload": {"idTag": "5555"}},
+        "energy": {"show": "energy", "account": "family-x"},
+        "stop": {**stop, "payload": {"account": "family-x"}},
+        "other": {"show": "state", "charge_point": "garden"},
+        "stop other": {**stop, "payload": {"charge_point": "garden"}},
+        "fine": {**start, "payload": {"idTag": "3333"}, "charge_point": "garage"},
+        "stop fine": {**stop, "payload": {"account": "family-y"}},
+    }
+    path = home.folder / "conf" / "canned.json"
+    path.write_text(json.dumps(canned))
+    see = f"see {home.tags_file}"
+    not_listed = f"the charger 'garden' is not listed in {home.charge_points_file} and may not"
+    expected = [
+        "'unknown': the card '3334' belongs to no account; add it to the ids of its account in ",
+        f"'blocked': the card '4444' is blocked, so no charger may start with it; {see}",
+        f"'expired': the card '5555' has expired, so no charger may start with it; {see}",
+        f"'energy': there is no account 'family-x'; {see}",
+        f"'stop': there is no account 'family-x'; {see}",
+        f"'other': {not_listed}",
+        f"'stop other': {not_listed}",
+    ]
+    found = wrong(home)
+    assert len(found) == len(expected)
+    for sentence, beginning in zip(found, expected, strict=True):
+        assert sentence.startswith(f"{path}, {beginning}")
+    # Without their files nothing can be said.
+    home.tags_file.write_text("[")
+    home.charge_points_file.write_text("{")
+    assert [sentence for sentence in wrong(home) if "canned.json" in sentence] == []
+
+
+def test_a_charger_named_by_its_serial_is_listed(home: Home, serve: Callable[..., Server]) -> None:
+    home.charge_points_file.write_text(json.dumps({"garage": {"auth": "none"}}))
+    canned = {"power": {"show": "power", "charge_point": "4711"}}
+    (home.folder / "conf" / "canned.json").write_text(json.dumps(canned))
+    with Charger(serve(), "garage", "4711").boot():
+        pass
+    assert not [sentence for sentence in wrong(home) if "canned.json" in sentence]
+
+
+def test_ids_that_no_charger_can_send_and_default_tags_of_nobody_are_wrong(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    ids = ["0x04A2", "4,13E+13", "1" * 21, "1111"]
+    home.tags_file.write_text(json.dumps([{"index": 1, "account": "a", "ids": ids}]))
+    listed = {name: {"auth": "none", "default_tag": tag} for name, tag in GARAGES}
+    home.charge_points_file.write_text(json.dumps(listed))
+    sentences = [sentence for sentence in wrong(home) if "connect" not in sentence]
+    assert len(sentences) == 5
+    assert sentences[0].endswith("can send the id '0x04A2' of a: chargers send no 0x; remove it")
+    assert "the id '4,13E+13' of a: a spreadsheet has shortened it" in sentences[1]
+    assert "an id tag has at most 20 characters" in sentences[2]
+    assert "'yard': the default_tag '2222' belongs to no account; add it" in sentences[3]
+    assert "'*': the default_tag '2222' belongs to no account; add it" in sentences[4]
+
+
+GARAGES = (("garage", "11-11"), ("yard", "2222"), ("*", "2222"))
+
+
 def test_accounts_that_cannot_be_read_are_wrong(home: Home) -> None:
     home.run("shocpp", "migrate")
     home.tags_file.write_text("[{]")
