@@ -1,8 +1,9 @@
 """The README is true: its tables are the code's, and its shell session prints what it shows."""
 
-import os
 import re
 import subprocess
+from pathlib import Path
+from typing import NamedTuple
 
 import click
 import pytest
@@ -73,32 +74,60 @@ def session(number: int) -> list[tuple[str, str]]:
     return steps
 
 
-def run_in(home: Home, command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of the README as its reader would."""
-    return subprocess.run(
-        ["bash", "-c", command.replace(".venv/bin/", "")],
-        cwd=home.folder,
-        env=home.environment | {"PATH": f"{BIN}:{os.environ['PATH']}"},
+class Ended(NamedTuple):
+    """The output of a command of a session, and its exit code."""
+
+    stdout: str
+    stderr: str
+    code: int
+
+
+def run_in_one_shell(folder: Path, environment: dict[str, str], commands: list[str]) -> list[Ended]:
+    """Run commands of the README as its reader would: one after the other, in the checkout."""
+    checkout, errors = folder / "checkout", folder / "errors"
+    checkout.mkdir()
+    errors.mkdir()
+    for name, target in ((".venv", BIN.parent), ("conf", ROOT / "conf")):
+        (checkout / name).symlink_to(target)
+    steps = [
+        f"exec 2>{errors / str(number)}\n{command}\nprintf '\\036%d\\036' $?"
+        for number, command in enumerate(commands)
+    ]
+    shell = subprocess.run(
+        ["bash", "-s"],
+        input="\n".join(steps),
+        cwd=checkout,
+        env=environment | {"TMPDIR": str(folder)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
     )
+    assert sorted(path.name for path in checkout.iterdir()) == [".venv", "conf"]
+    printed = shell.stdout.split("\x1e")
+    return [
+        Ended(printed[2 * number], (errors / str(number)).read_text(), int(printed[2 * number + 1]))
+        for number in range(len(commands))
+    ]
 
 
-def test_the_shell_session_prints_what_it_shows(home: Home) -> None:
+def test_the_shell_session_prints_what_it_shows_and_leaves_the_books_alone(
+    home: Home, tmp_path: Path
+) -> None:
     needs("sqlite3")
-    assert len(session(0)) >= 5
-    for command, shown in session(0) + session(1) + session(2) + session(3):
-        ended = run_in(home, command)
+    assert len(session(0)) >= 7
+    printed = [step for number in range(4) for step in session(number)]
+    refused = session(4)
+    assert refused
+    # Without the session's own folder the commands would work on the chargers of the checkout.
+    environment = dict(home.environment)
+    del environment["SHOCPP_HOME"]
+    assert "SHOCPP_HOME=$(mktemp -d)" in printed[0][0]
+    commands = [command for command, _ in printed + refused]
+    ended = run_in_one_shell(tmp_path, environment, commands)
+    for (command, shown), end in zip(printed, ended, strict=False):
         pattern = re.escape(shown).replace("…", ".*")
-        assert re.fullmatch(pattern, ended.stdout), (command, ended.stdout, ended.stderr)
-        assert ended.returncode == 0, ended.stderr
-
-
-def test_the_calls_are_refused_with_the_sentences_it_shows(home: Home) -> None:
-    home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
-    assert session(4)
-    for command, shown in session(4):
-        ended = run_in(home, command)
-        assert (ended.stdout, ended.stderr) == ("", shown)
-        assert ended.returncode == (1 if shown.startswith("OCPP unreachable. ") else 2)
+        assert re.fullmatch(pattern, end.stdout), (command, end)
+        assert end.code == 0, (command, end)
+    for (command, shown), end in zip(refused, ended[len(printed) :], strict=True):
+        assert (end.stdout, end.stderr) == ("", shown), command
+        assert end.code == (1 if shown.startswith("OCPP unreachable. ") else 2)
