@@ -150,14 +150,20 @@ def _mail(value: object) -> Mail:
         raise UsageError('mail needs "from", the address that sends')
     return Mail(
         sender=_mail_address(keys["from"], "mail, from"),
-        to={
-            printable_line(account) or account: _mail_addresses(
-                addresses, f"mail, to {quoted(account)}"
-            )
-            for account, addresses in members(keys.get("to", {}), "mail, to").items()
-        },
+        to=_recipients(keys.get("to", {})),
         all=_mail_addresses(keys["all"], "mail, all") if "all" in keys else (),
     )
+
+
+def _recipients(value: object) -> dict[str, tuple[str, ...]]:
+    """Return the addresses for the statement of each account, by the name that tags.json has."""
+    recipients: dict[str, tuple[str, ...]] = {}
+    for account, addresses in members(value, "mail, to").items():
+        name = printable_line(account) or account
+        if name in recipients:
+            raise UsageError(f"mail, to: {quoted(name)} is there twice; keep one of them")
+        recipients[name] = _mail_addresses(addresses, f"mail, to {quoted(account)}")
+    return recipients
 
 
 def _mail_addresses(value: object, location: str) -> tuple[str, ...]:

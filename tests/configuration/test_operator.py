@@ -101,6 +101,10 @@ def test_a_comment_may_be_there_twice() -> None:
         ({"mail": {**FROM, "to": {"y": [1]}}}, "mail, to 'y': 1 is no mail address"),
         ({"mail": {**FROM, "to": {"y": ["a@b", "a@b"]}}}, "mail, to 'y': a@b is there twice"),
         ({"mail": {**FROM, "all": "kasse@example.org"}}, "mail, all must be a list of mail"),
+        (
+            {"mail": {**FROM, "to": {"y z": ["a@b"], "y\u00a0z": ["c@d"]}}},
+            "mail, to: 'y z' is there twice; keep one of them",
+        ),
         ({"mail": {"from": "WEG <weg@example.org>"}}, "mail, from: 'WEG <weg@example.org>' is no"),
         ({"mail": {"from": None}}, "mail, from: None is no mail address; write it as kasse@"),
     ],
