@@ -15,8 +15,7 @@ from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import (
     attributed,
-    has_own_register,
-    registers_of,
+    of_messages,
     resolved,
 )
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
@@ -148,12 +147,7 @@ class Billing:
         unit.forget_running(sender)
         begin_wh = transaction.meter_start_wh if transaction and transaction.start_known else None
         in_stop = resolved(stopped.readings, begin_wh)
-        samples = unit.readings_of(row) if row is not None else []
-        # MeterValues with the id, or else the stop's transactionData, or else MeterValues without
-        # the id. Most chargers send the same samples in both, and not always with a time that
-        # tells them apart.
-        if not has_own_register(samples) and (registers_of(in_stop) or not registers_of(samples)):
-            samples = list(in_stop)
+        samples = of_messages(unit.readings_of(row) if row is not None else (), in_stop)
         unit.add_readings(FrameReadings(frame.stored, connector_id, row, in_stop))
         record = book_stop(
             stop,

@@ -20,6 +20,7 @@ from shocpp.checks.exposure import (
 )
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.checks.machine import check_clock, check_disk, check_environment
+from shocpp.checks.old_readings import check_old_readings
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import load_allowlist
 from shocpp.configuration.operator import load_operator
@@ -220,6 +221,7 @@ def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
 
 _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_books,
+    check_old_readings,
     check_disk,
     check_clock,
     check_allowlist,

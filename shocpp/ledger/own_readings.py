@@ -98,6 +98,19 @@ def best_source(readings: Iterable[Reading]) -> str | None:
     return min(filter(None, map(_register_source, readings)), key=source_rank, default=None)
 
 
+def of_messages(reported: Iterable[Reading], in_stop: Iterable[Reading]) -> tuple[Reading, ...]:
+    """Return the readings of one kind of message, of MeterValues or of the stop.
+
+    These are MeterValues with the id, or else the stop's transactionData, or else MeterValues
+    without the id.
+    """
+    # Most chargers send the same samples in both, and not always with a time that tells them apart.
+    reported, in_stop = tuple(reported), tuple(in_stop)
+    if has_own_register(reported) or (registers_of(reported) and not registers_of(in_stop)):
+        return reported
+    return in_stop
+
+
 def of_best_source(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     """Return the readings without the registers and powers of all but the best source."""
     readings = tuple(readings)

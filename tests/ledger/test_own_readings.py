@@ -13,6 +13,7 @@ from shocpp.ledger.own_readings import (
     grown,
     has_own_register,
     of_best_source,
+    of_messages,
     registers_of,
     resolved,
     select,
@@ -58,6 +59,16 @@ def test_an_own_register_is_one_that_came_with_the_id() -> None:
     assert has_own_register([at(1, 5)])
     assert has_own_register([Reading(BEGAN_MS, 5, None)])
     assert not has_own_register([at(1, 5, "Outlet without id"), at(1, None)])
+
+
+def test_readings_come_from_one_kind_of_message() -> None:
+    with_id, without_id = (at(1, 5),), (at(1, 5, "Outlet without id"),)
+    in_stop, power = (at(1, 6),), (Reading(BEGAN_MS, None, 1_380),)
+    assert of_messages(with_id, in_stop) == with_id
+    assert of_messages(without_id, in_stop) == in_stop
+    assert of_messages(without_id, power) == of_messages(without_id, ()) == without_id
+    assert of_messages(power, in_stop) == in_stop
+    assert of_messages(power, ()) == ()
 
 
 # --- values without an id ---

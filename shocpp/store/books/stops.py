@@ -6,9 +6,10 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Callable
 from functools import cached_property
 
-from shocpp.ledger.matching import KeyedStop, Match, StopOnFile
+from shocpp.ledger.matching import KeyedStop, Match, StopOnFile, keyed_stop
 from shocpp.ledger.transaction_id import INT32_MAX
 from shocpp.ledger.transactions import Transaction, has_clock
+from shocpp.ocpp.facts import TransactionStopped
 from shocpp.store import properties
 from shocpp.store.books.transactions import (
     account_names,
@@ -227,3 +228,24 @@ def record_stop(
             frame_text,
         ),
     )
+
+
+def stop_on_file(db: Database, row: int) -> tuple[KeyedStop, int]:
+    """Return the stop with this row id without its transactionData, and its time of receipt."""
+    text, meter_stop_wh, stopped_ms, stopped_text, id_tag, reason, received_ms = db.execute(
+        "SELECT transaction_id_text, meter_stop_wh, stopped_ms, stopped_text, id_tag, reason,"
+        " received_ms FROM received_stop WHERE id = ?",
+        (row,),
+    ).fetchone()
+    fact = TransactionStopped(
+        transaction_id=None,
+        transaction_id_text=text,
+        id_tag=id_tag,
+        meter_stop_wh=meter_stop_wh,
+        stopped_ms=stopped_ms,
+        stopped_text=stopped_text,
+        reason=reason,
+        readings=(),
+        flags=(),
+    )
+    return keyed_stop(fact), received_ms

@@ -23,6 +23,12 @@ _TRANSACTION = (
 )
 
 
+RUNNING = (
+    "id, iif(start_known, meter_start_wh, NULL), iif(has_clock, started_ms, received_ms),"
+    " register_source"
+)
+"""The columns of a Running, from started_transaction."""
+
 _CHANGED = "charge_point, connector_id, id"
 
 _UNSTOPPED = "INDEXED BY started_transaction_unstopped"
@@ -249,9 +255,7 @@ def running(
     # EN+ sends the id of a transaction that has ended, and Ocular sends closing values after the
     # stop.
     rows = db.execute(
-        "SELECT id, iif(start_known, meter_start_wh, NULL),"
-        " iif(has_clock, started_ms, received_ms), register_source"
-        f" FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
+        f"SELECT {RUNNING} FROM started_transaction {_UNSTOPPED} WHERE charge_point = ? AND {where}"
         " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 2",
         (charge_point, value),
     ).fetchall()

@@ -1,0 +1,129 @@
+"""Tests that records of older versions whose readings were left out are found, and none else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shocpp.bookkeeping import review
+from shocpp.bookkeeping.review import Decider
+from shocpp.checks.old_readings import MOST_FINDINGS, check_old_readings
+from shocpp.ledger.decisions import Measured
+from shocpp.store.books.rereading import reread_running
+from shocpp.store.keys import EVERYTHING
+from tests.world.desk import Office
+
+PRICES = {
+    "account": "*",
+    "valid_from": "2023-01-01",
+    "ct_per_kwh": 40,
+    "windows": [{"name": "NT", "from": "14:00", "until": "24:00", "ct_per_kwh": 20}],
+}
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """Return an office at noon, with a cheap rate from 14:00 on."""
+    office = Office(tmp_path)
+    office.price(PRICES)
+    yield office
+    office.db.close()
+
+
+def session(
+    office: Office, begin_wh: int, course: tuple[int, ...], end_wh: int, **labels: str
+) -> None:
+    """Charge for four hours; the samples of the register come each half hour.
+
+    It is booked as version 7 did, which read totals at the outlet only.
+    """
+    sent = office.start(begin_wh)
+    for wh in course:
+        office.later(0.5)
+        value = {"timestamp": office.time(), "sampledValue": [{"value": f"{wh}", **labels}]}
+        values = {"connectorId": 1, "transactionId": sent, "meterValue": [value]}
+        office.ask("MeterValues", values)
+    office.later(4 - len(course) / 2)
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute(
+            "UPDATE meter_reading SET register_wh = iif(register_source = 'Outlet', register_wh,"
+            " NULL), register_source = NULL, power_source = NULL"
+        )
+    office.stop(sent, end_wh)
+
+
+def found(office: Office) -> list[str]:
+    """Upgrade, and return the sentences of the findings."""
+    with office.db.writing(keys=EVERYTHING):
+        reread_running(office.db)
+    return [finding.sentence for finding in check_old_readings(office.settings, office.db)]
+
+
+RESTARTED = (9_000, (13_500, 18_000, 1_500), 3_000)
+
+
+def test_a_record_with_other_energy_is_found_with_the_command(office: Office) -> None:
+    session(office, *RESTARTED, location="Inlet")
+    assert office.query("SELECT consumed_wh FROM accounting") == [3_000]
+    (sentence,) = found(office)
+    assert sentence == (
+        "record 1, 2023-09-03 16:00:04 of family-y: an older version left out readings and booked"
+        " 3000 Wh; with them it is 12000 Wh; correct or confirm it: shocpp review correct 1"
+        ' --wh 12000 --why "all readings"'
+    )
+
+
+def test_a_record_with_another_amount_is_found(office: Office) -> None:
+    session(office, 553_810, (557_490, 557_500), 557_500, location="Inlet")
+    assert office.query("SELECT amount_ct FROM accounting") == [111], "split by time"
+    (sentence,) = found(office)
+    assert "booked 3690 Wh; with them it is 1.48 EUR for 3690 Wh; correct or confirm" in sentence
+    # The price of the time says nothing about readings any more.
+    office.price({**PRICES, "ct_per_kwh": 41})
+    assert [*check_old_readings(office.settings, office.db)] == []
+
+
+def test_a_record_that_the_readings_doubt_is_found(office: Office) -> None:
+    session(office, 1_000, (9_000, 200, 400), 5_000, location="Body")
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [(4_000, None)]
+    (sentence,) = found(office)
+    assert "with them it is 13000 Wh under review (the readings fall in between: " in sentence
+
+
+def test_records_whose_readings_say_the_same_are_not_found(office: Office) -> None:
+    session(office, *RESTARTED)
+    session(office, 20_000, (21_000,), 30_000, location="Inlet")
+    assert office.query("SELECT consumed_wh FROM accounting") == [12_000, 10_000]
+    assert found(office) == []
+
+
+def test_a_record_without_its_frames_is_not_found(office: Office) -> None:
+    session(office, *RESTARTED, location="Inlet")
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute("DELETE FROM frame")
+    assert found(office) == []
+
+
+def test_a_record_that_was_decided_since_is_not_found(office: Office) -> None:
+    session(office, *RESTARTED, location="Inlet")
+    assert len(found(office)) == 1
+    review.correct(
+        office.db, office.settings, "1", Measured(consumed_wh=3_000), None, Decider("anna", "so")
+    )
+    assert [*check_old_readings(office.settings, office.db)] == []
+
+
+def test_a_new_record_is_not_compared(office: Office) -> None:
+    with office.db.writing(keys=EVERYTHING):
+        reread_running(office.db)
+    session(office, *RESTARTED, location="Inlet")
+    assert [*check_old_readings(office.settings, office.db)] == []
+    assert [*check_old_readings(office.settings, None)] == []
+
+
+def test_many_records_are_counted(office: Office) -> None:
+    for number in range(MOST_FINDINGS + 2):
+        session(office, 9_000 + number, RESTARTED[1], RESTARTED[2], location="Inlet")
+    sentences = found(office)
+    assert len(sentences) == MOST_FINDINGS + 1
+    assert sentences[-1].startswith("2 more records have readings that an older version left out")
