@@ -3,6 +3,7 @@
 All moments in the program are integer milliseconds since 1970 in UTC, in names that end in `_ms`.
 """
 
+import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 
@@ -11,12 +12,16 @@ _MILLISECOND = timedelta(milliseconds=1)
 _FIRST_MS = 946_684_800_000  # 2000-01-01
 _LAST_MS = 4_102_444_800_000  # 2100-01-01
 
+_END_OF_DAY = re.compile(r"(.{10}[T ])24(:00(?::00(?:\.0+)?)?(?:Z|[+-].*)?)")
+_LEAP_SECOND = re.compile(r"(.{10}[T ][0-9]{2}:[0-9]{2}:)60(?:\.[0-9]+)?(.*)")
+
 
 def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
     """Return the moment of a charger's timestamp in ms, or None if it is missing or implausible.
 
     Plausible are the years 2000 to 2099. A time without an offset is in `zone`, by default UTC
-    (OCPP 1.6 §3.11). Never raises: `text` may be any JSON value.
+    (OCPP 1.6 §3.11). 24:00 is 00:00 of the next day, and second 60 is 59.999. Never raises: `text`
+    may be any JSON value.
     """
     # Chargers with an unset clock send 1970. "222222017-10-27…" was stored by two other systems,
     # and stopped them for good. So the length and the year have limits.
@@ -37,8 +42,15 @@ def _parse(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        # Blanks around it, or a small z: rare, so only the second attempt pays for them.
-        return datetime.fromisoformat(text.strip().upper())
+        # Rare spellings, so only the second attempt pays for them.
+        return _parse_rare(text.strip().upper())
+
+
+def _parse_rare(text: str) -> datetime:
+    """Return a moment with a small z, the hour 24 (ISO 8601) or the second 60 (RFC 3339 §5.7)."""
+    if end_of_day := _END_OF_DAY.fullmatch(text):
+        return datetime.fromisoformat("00".join(end_of_day.groups())) + timedelta(days=1)
+    return datetime.fromisoformat(_LEAP_SECOND.sub(r"\g<1>59.999\2", text))
 
 
 def format_timestamp(ms: int) -> str:
