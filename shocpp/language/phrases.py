@@ -12,6 +12,7 @@ GERMAN = {
     "connector id unreadable": "Anschlussnummer unlesbar",
     "id tag not a string": "Kartennummer ist keine Zeichenkette",
     "transaction id unusual": "Vorgangsnummer ungewöhnlich",
+    "{} unknown": "{} unbekannt",
     "{} unreadable": "{} unlesbar",
     "{} not an integer": "{} ist keine ganze Zahl",
     "a negative meter reading": "ein negativer Zählerstand",

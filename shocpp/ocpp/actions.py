@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 
 def authorize(payload: Payload, _: CallContext) -> Answer:
     """Return the request of an Authorize (OCPP 1.6 §4.1)."""
-    return Answer(AuthorizationRequested(payload["idTag"]), None)
+    return Answer(AuthorizationRequested(_id_tag(payload)[0] or ""), None)
 
 
 def boot_notification(payload: Payload, context: CallContext) -> Answer:
@@ -278,12 +278,15 @@ def _transaction_id(value: object) -> int | None:
 
 
 def _meter_wh(payload: Payload, member: str) -> tuple[int | None, tuple[str, ...]]:
-    """Return a register reading in Wh, and a flag if it is unreadable or no integer."""
+    """Return a register reading in Wh, and a flag if it is unreadable, unknown or no integer."""
     value = payload.get(member)
     meter = quantity(value)
     # A comma with two meanings is left to a human.
     if meter is None or meter.or_else is not None:
         return None, (f"{member} unreadable",)
+    # ABL's manual has -1 for a reading that the charger does not know.
+    if meter_wh == -1:
+        return None, (f"{member} unknown",)
     if not is_integer(value):
         return meter.value, (f"{member} not an integer",)
     return meter.value, ()

@@ -271,6 +271,39 @@ def test_an_id_tag_that_is_no_string_is_spelled_and_flagged(value: object, id_ta
     assert started(idTag=value).flags == stopped(idTag=value).flags == ("id tag not a string",)
 
 
+@pytest.mark.parametrize(
+    ("value", "id_tag"), [(3333, "3333"), ("3333", "3333"), ("", ""), (10**25, f"1{'0' * 25}")]
+)
+def test_a_number_as_id_tag_is_authorized_by_its_digits(value: object, id_tag: str) -> None:
+    """StartTransaction reads it alike, so both name the same card."""
+    payload = {"idTag": value}
+    assert first_violation(FROM_CHARGE_POINT["Authorize"], payload, strict=False) is None
+    assert answer("Authorize", payload).fact == AuthorizationRequested(id_tag)
+    assert started(idTag=value).id_tag == id_tag
+
+
+@pytest.mark.parametrize("value", [-1, "-1", -1.0])
+def test_a_meter_reading_of_minus_1_is_unknown(value: object) -> None:
+    """ABL's manual."""
+    start, stop = started(meterStart=value), stopped(meterStop=value)
+    assert (start.meter_start_wh, start.flags) == (None, ("meterStart unknown",))
+    assert (stop.meter_stop_wh, stop.flags) == (None, ("meterStop unknown",))
+
+
+def test_other_negative_meter_readings_stay() -> None:
+    assert (started(meterStart=-2).meter_start_wh, started(meterStart=-2).flags) == (-2, ())
+    assert (stopped(meterStop=-150).meter_stop_wh, stopped(meterStop=-150).flags) == (-150, ())
+
+
+@pytest.mark.parametrize("action", ["BootNotification", "Heartbeat"])
+def test_the_current_time_has_milliseconds(action: str) -> None:
+    """Ampure Next hangs up without them."""
+    payload = {"chargePointVendor": "Ampure", "chargePointModel": "Next"}
+    _, confirmation = answer(action, payload)
+    assert confirmation is not None
+    assert confirmation["currentTime"] == "2023-09-03T07:52:10.000Z"
+
+
 def test_an_endless_id_tag_is_cut() -> None:
     assert started(idTag="x" * 5000).id_tag == "x" * LONGEST_ID_TAG
 

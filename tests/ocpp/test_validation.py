@@ -576,7 +576,7 @@ def lenient_schema(node: Any, name: str = "") -> Any:
         }
     if "items" in lenient:
         lenient["items"] = lenient_schema(lenient["items"])
-    if name == "value" and lenient == {"type": "string"}:
+    if (name == "value" and lenient == {"type": "string"}) or name == "idTag":
         lenient["type"] = ["string", "number"]
     return lenient
 

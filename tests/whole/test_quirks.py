@@ -118,7 +118,10 @@ ROWS: dict[int, tuple[str, ...]] = {
     65: ("quirk_65_microocpp_58_and_then_minus_1.txt",),
     66: ("quirk_66_alfen_id_9223372036854775807.txt",),
     67: ("quirk_67_etrel_ids_of_its_own.txt",),
-    68: ("quirk_68_meter_values_with_id_0.txt",),
+    68: (
+        "quirk_68_meter_values_with_id_0.txt",
+        "quirk_68_amperfied_triggered_values_are_empty.txt",
+    ),
     69: ("quirk_69_en_plus_keeps_a_stale_id.txt",),
     70: ("quirk_70_ocular_values_after_its_stop.txt",),
     71: ("quirk_71_enercab_stops_days_later.txt",),

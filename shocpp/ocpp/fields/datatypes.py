@@ -69,7 +69,8 @@ TEXT = text()
 INTEGER = Field("integer")
 DATE_TIME = Field("string", format="date-time")
 URI = Field("string", format="uri")
-ID_TAG = text(20)
+# Chargers send a number for a card of digits, and their StartTransaction is billed like that.
+ID_TAG = Field("string", max_length=20, number_too=True)
 # Not in the schemas, which take any integer. §6: "connectorId >= 0", for some actions "> 0".
 CONNECTOR_ID = Field("integer", minimum=0)
 
