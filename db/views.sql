@@ -422,6 +422,27 @@ FROM (SELECT *,
               AND started.start_known
               AND entry.begin_wh = started.meter_start_wh
             UNION ALL
+            -- A stop without a start tells where the register was at its end, and perhaps at its
+            -- begin: the energy between them waits.
+            SELECT iif(side = 'end', id || '.end', CAST(id AS TEXT)),
+                   charge_point,
+                   register,
+                   counted_month,
+                   iif(side = 'end', end_wh, begin_wh),
+                   iif(side = 'end', end_wh, begin_wh),
+                   0,
+                   iif(side = 'end', stopped_ms, coalesce(started_ms, stopped_ms)),
+                   iif(side = 'end', stopped_ms, coalesce(started_ms, stopped_ms)),
+                   0
+            FROM entries
+            JOIN (SELECT 'begin' AS side UNION ALL SELECT 'end')
+            WHERE review IS NOT NULL
+              AND provenance = 'unmatched'
+              AND started_transaction IS NULL
+              AND consumed_wh > 0
+              AND (instr(flags, 'start known from its transactionData')
+                   OR instr(flags, 'start assumed at the end of the record before'))
+            UNION ALL
             SELECT 'T' || id,
                    charge_point,
                    connector_id,

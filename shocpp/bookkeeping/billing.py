@@ -124,7 +124,9 @@ class Billing:
         Its transaction stays open. This is the last resort, so it reads as few rows as possible.
         """
         # Readings and signed values may be why the booking failed: they stay in the frame's text.
-        bare = keyed_stop(stop.fact._replace(meter_stop_wh=None, readings=(), signed=()))
+        bare = keyed_stop(
+            stop.fact._replace(meter_stop_wh=None, readings=(), signed=(), begin=None)
+        )
         known = stops.stops_alike(unit.db, frame.sender.row, bare)
         if known:
             stops.count_repeated_stop(unit.db, known[-1].row)

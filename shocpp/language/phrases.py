@@ -45,9 +45,12 @@ GERMAN = {
     "Ladepunkt",
     "this id was not issued by this ledger": "diese Vorgangsnummer wurde hier nicht vergeben",
     "transaction id moved by {} kWh": "Vorgangsnummer um {} kWh verschoben",
+    "start assumed at the end of the record before": "Anfang am Ende des Vorgangs davor angenommen",
+    "start known from its transactionData": "Anfangsstand aus den Daten des Endes",
     # The amount of energy
     "a second stop after the register restarted": "ein zweites Ende, nachdem der Zähler neu begann",
     "a second stop with a lower reading": "ein zweites Ende mit niedrigerem Zählerstand",
+    "energy unknown": "Energie unbekannt",
     "far below the {} Wh of its power readings": "weit unter den {} Wh seiner Leistungswerte",
     "more than a charger can deliver in the time": "mehr, als ein Ladepunkt in der Zeit liefern "
     "kann",

@@ -25,9 +25,21 @@ from shocpp.ledger.own_readings import (
     select,
 )
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
-from shocpp.ledger.transaction_id import unpack
-from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
+from shocpp.ledger.transactions import (
+    DEFAULT_TAG_USED,
+    START_ASSUMED,
+    START_DECODED,
+    START_TOLD,
+    Transaction,
+    begin_in_stop,
+    end_in_stop,
+    has_clock,
+)
 from shocpp.ocpp.facts import Reading, TransactionStopped
+
+ENERGY_UNKNOWN = "energy unknown"
+"""The flag of a record of 0 Wh whose start or stop reading nobody knows."""
 
 MUCH_WH = 500
 """The energy of the power readings, in Wh, from which the register is compared with them."""
@@ -110,9 +122,7 @@ def book_stop(
     """
     stopped, overlapping = stop.fact, tuple(overlapping)
     transaction = match.closes or match.follows
-    started_ms = transaction.started_ms if transaction else None
-    if not has_clock(started_ms):
-        started_ms = None
+    started_ms = _clocked(transaction.started_ms if transaction else None)
     selection = select(readings, started_ms, stopped.stopped_ms, now_ms)
     flags = [*match.flags, *stopped.flags]
     if transaction and DEFAULT_TAG_USED in transaction.flags:
@@ -124,8 +134,10 @@ def book_stop(
     # A large battery may exceed the usual cap. A small cap is a wish of the owner: readings above
     # it are real, and only the record waits.
     most_wh = max(cap_wh, CAP_WH)
-    begin_wh = _begin_wh(stopped, match, registers, overlapping, reviews, most_wh)
+    begin_wh = _begin_wh(stopped, match, registers, overlapping, flags, reviews, most_wh)
     end_wh, consumed_wh = _energy(stopped, begin_wh, selection, match, flags, reviews, most_wh)
+    if begin_wh is None:
+        begin_wh = end_wh
     # Several reasons may apply. The record keeps all of them for the reviewer.
     if _overlaps(begin_wh, end_wh, overlapping):
         reviews.append("overlaps what is booked already")
@@ -134,6 +146,8 @@ def book_stop(
     by_power_wh = power_wh(selection.readings)
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
+    if START_TOLD in flags and stopped.begin:
+        started_ms = _clocked(stopped.begin.sampled_ms)
     duration_s = _duration_s(stopped, started_ms)
     if duration_s is not None and consumed_wh > MOST_W * max(duration_s, SHORTEST_S) // 3600:
         reviews.append("more than a charger can deliver in the time")
@@ -175,6 +189,11 @@ def _overlaps(begin_wh: int, end_wh: int, overlapping: Iterable[tuple[int, int]]
     )
 
 
+def _clocked(moment_ms: int | None) -> int | None:
+    """Return a time if it comes from a clock that was set, else None."""
+    return moment_ms if has_clock(moment_ms) else None
+
+
 def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | None:
     """Return the seconds from start to stop, or None if they are not known."""
     # Both times are the charger's: its clock may be hours off ours, and the difference is right.
@@ -195,29 +214,41 @@ def _begin_wh(
     match: Match,
     registers: list[int],
     overlapping: tuple[tuple[int, int], ...],
+    flags: list[str],
     reviews: list[str],
     most_wh: int,
-) -> int:
-    """Return the register reading at which the energy to book begins, in Wh."""
-    meter_stop_wh = stopped.meter_stop_wh or 0
+) -> int | None:
+    """Return the register reading at which the energy to book begins, in Wh; None if unknown."""
+    told_wh, end_wh = begin_in_stop(stopped), end_in_stop(stopped)
     if match.closes:
         if match.closes.start_known:
             return match.closes.meter_start_wh
         reviews.append("the start has no readable meter reading")
-        return registers[0] if registers else meter_stop_wh
+        return next(iter(registers if told_wh is None else [told_wh]), None)
     if match.follows:
-        return _covered_to_wh(match.follows, meter_stop_wh, reviews)
+        return _covered_to_wh(match.follows, stopped.meter_stop_wh or 0, reviews)
     if match.decoded_start_wh is not None:
+        kwh_wh = match.decoded_start_wh
+        if told_wh is not None and kwh_wh <= told_wh < kwh_wh + 1000:
+            flags[:] = [START_TOLD, *(flag for flag in flags if flag != START_DECODED)]
+            return told_wh
         # The id has whole kWh only. Registers are raw (errata 3.77), so a transaction begins where
         # the one before ended: a record that ends within this kWh gives the exact start.
-        kwh_wh = match.decoded_start_wh
         ends = (high for _, high in overlapping if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
-    # An unmatched stop: show the reviewer the energy that its id claims, if that is plausible.
+    # An unmatched stop: show the reviewer the energy that anything tells.
+    if told_wh is not None:
+        flags.append(START_TOLD)
+        return told_wh
     unpacked = unpack(stopped.transaction_id or 0)
-    if unpacked and 0 <= meter_stop_wh - unpacked.start_kwh * 1000 <= most_wh:
+    # An id without an account is rather a number of the charger's own where the card has one.
+    if unpacked and unpacked.account_index == UNASSIGNED_INDEX != match.account_index:
+        unpacked = None
+    if unpacked and end_wh is not None and 0 <= end_wh - unpacked.start_kwh * 1000 <= most_wh:
         return unpacked.start_kwh * 1000
-    return meter_stop_wh
+    if match.end_before_wh is not None:
+        flags.append(START_ASSUMED)
+    return match.end_before_wh
 
 
 def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[str]) -> int:
@@ -239,7 +270,7 @@ def _covered_to_wh(transaction: Transaction, meter_stop_wh: int, reviews: list[s
 
 def _energy(
     stopped: TransactionStopped,
-    begin_wh: int,
+    begin_wh: int | None,
     selection: Selection,
     match: Match,
     flags: list[str],
@@ -248,13 +279,13 @@ def _energy(
 ) -> tuple[int, int]:
     """Return the reading at the stop and the energy to book, both in Wh.
 
-    The energy is never negative. Each doubt adds a text to `flags` or `reviews`.
+    The energy is never negative, and 0 if an end is unknown. Each doubt adds a text to `flags` or
+    `reviews`.
     """
-    end_wh = stopped.meter_stop_wh
-    if end_wh is None:
-        reviews.append("the stop has no readable meter reading")
-        registers = registers_of(selection.readings)
-        end_wh = registers[-1] if registers else begin_wh
+    end_wh = _end_wh(stopped, registers_of(selection.readings), reviews)
+    if begin_wh is None or end_wh is None:
+        flags.append(ENERGY_UNKNOWN)
+        return next((wh for wh in (end_wh, begin_wh) if wh is not None), 0), 0
     if begin_wh < 0 or end_wh < -TOLERANCE_WH:
         reviews.append("a negative meter reading")
         return end_wh, max(end_wh - begin_wh, 0)
@@ -296,6 +327,16 @@ def _energy_of_restarts(
     if growth.restarts != 1 or growth.contradictions:
         reviews.append("the readings contradict each other")
     return growth.wh
+
+
+def _end_wh(stopped: TransactionStopped, registers: list[int], reviews: list[str]) -> int | None:
+    """Return the register reading at the stop, in Wh; None if it is unknown."""
+    if stopped.meter_stop_wh is None:
+        reviews.append("the stop has no readable meter reading")
+        # Its transactionData is later than its MeterValues.
+        told_wh = end_in_stop(stopped)
+        return registers[-1] if told_wh is None and registers else told_wh
+    return stopped.meter_stop_wh
 
 
 def _stop_time(stop: KeyedStop, started_ms: int | None, now_ms: int, flags: list[str]) -> int:

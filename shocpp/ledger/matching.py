@@ -18,7 +18,15 @@ from typing import NamedTuple, Protocol
 from shocpp.ledger.accounts import UNASSIGNED, IdTag, id_tag_key, id_tag_of
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ledger.transaction_id import INT32_MAX, SHARE, UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import Transaction, has_clock, natural_key
+from shocpp.ledger.transactions import (
+    START_DECODED,
+    BookedInterval,
+    Transaction,
+    begin_in_stop,
+    end_before,
+    has_clock,
+    natural_key,
+)
 from shocpp.ocpp.facts import TransactionStopped
 
 RECOVERY_MS = 30 * 86_400_000
@@ -79,6 +87,10 @@ class StopRows(Protocol):
     def ledger_created_ms(self) -> int:
         """Return the time since which every start is on file: creation, rebuild or import."""
 
+    @property
+    def booked(self) -> tuple[BookedInterval, ...]:
+        """Return the newest booked records of a Charge Point with one connector, newest first."""
+
 
 class Match(NamedTuple):
     """The transaction that a stop ends. Exactly one of the first five fields is set.
@@ -88,7 +100,8 @@ class Match(NamedTuple):
     follows             the ended transaction whose second stop it is
     decoded_start_wh    the start reading that its id contains; nothing else of the start is on file
     unmatched           the reason why a human must review it
-    account             with `account_index`: the owner if only the id names one
+    account             with `account_index`: the owner if only the id or the card names one
+    end_before_wh       if unmatched: the end of the last record, where its energy may begin
     """
 
     repeat_of: int | None = None
@@ -99,6 +112,7 @@ class Match(NamedTuple):
     account_index: int = UNASSIGNED_INDEX
     account: str = UNASSIGNED
     flags: tuple[str, ...] = ()
+    end_before_wh: int | None = None
 
 
 class KeyedStop(NamedTuple):
@@ -150,13 +164,25 @@ def match_stop(stop: KeyedStop, rows: StopRows, now_ms: int) -> Match:
 
     `now_ms` is the time of receipt.
     """
-    return (
+    match = (
         _match_known(stop, rows)
         or _match_same_id(stop, rows)
         or _match_without_id(stop, rows)
         or _match_decoded(stop, rows, now_ms)
         or Match(unmatched="no transaction matches this stop")
     )
+    return match if match.unmatched is None else _with_proposal(match, stop, rows)
+
+
+def _with_proposal(match: Match, stop: KeyedStop, rows: StopRows) -> Match:
+    """Return an unmatched stop with the account and the begin that a human may confirm."""
+    index = rows.card_account
+    if index is not None:
+        match = match._replace(account_index=index, account=rows.account_names[index])
+    # The energy since the last record may be that of a transaction without a stop.
+    if begin_in_stop(stop.fact) is not None or rows.unstopped:
+        return match
+    return match._replace(end_before_wh=end_before(rows.booked, stop.fact))
 
 
 def _match_known(stop: KeyedStop, rows: StopRows) -> Match | None:
@@ -260,13 +286,17 @@ def _match_decoded(stop: KeyedStop, rows: StopRows, now_ms: int) -> Match | None
         return None
     if rows.issued_elsewhere:
         return Match(unmatched="this id was issued to another charge point")
+    start_wh = unpacked.start_kwh * 1000
+    names_nobody = unpacked.account_index == UNASSIGNED_INDEX
     # An intact database has every id that it issued. So only a young one may accept unknown ids.
     if now_ms - rows.ledger_created_ms >= RECOVERY_MS:
-        return Match(unmatched="this id was not issued by this ledger")
-    start_wh = unpacked.start_kwh * 1000
+        return None if names_nobody else Match(unmatched="this id was not issued by this ledger")
     # The energy would be booked twice: now by this stop, later by the open transaction's own.
     if any(start_wh <= t.meter_start_wh <= (stop.fact.meter_stop_wh or 0) for t in rows.unstopped):
         return Match(unmatched="an open transaction lies in what this id claims")
+    # It is rather a number of the charger's own than the id of an unknown card.
+    if names_nobody and (rows.card_account or start_wh > (stop.fact.meter_stop_wh or 0)):
+        return None
     if rows.card_account not in (None, unpacked.account_index):
         return Match(unmatched="the card belongs to another account than the id")
     name = rows.account_names.get(unpacked.account_index)
@@ -276,7 +306,7 @@ def _match_decoded(stop: KeyedStop, rows: StopRows, now_ms: int) -> Match | None
         decoded_start_wh=start_wh,
         account_index=unpacked.account_index,
         account=name,
-        flags=("start known from the id, within 1 kWh",),
+        flags=(START_DECODED,),
     )
 
 

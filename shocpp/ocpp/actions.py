@@ -285,7 +285,7 @@ def _meter_wh(payload: Payload, member: str) -> tuple[int | None, tuple[str, ...
     if meter is None or meter.or_else is not None:
         return None, (f"{member} unreadable",)
     # ABL's manual has -1 for a reading that the charger does not know.
-    if meter_wh == -1:
+    if meter.value == -1:
         return None, (f"{member} unknown",)
     if not is_integer(value):
         return meter.value, (f"{member} not an integer",)

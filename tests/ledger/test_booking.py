@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
-from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, Record, book_stop, late_record
+from shocpp.ledger.booking import (
+    CAP_WH,
+    CLOCK_AHEAD_MS,
+    ENERGY_UNKNOWN,
+    Record,
+    book_stop,
+    late_record,
+)
 from shocpp.ledger.matching import (
     RECOVERY_MS,
     KeyedStop,
@@ -23,6 +30,9 @@ from shocpp.ledger.matching import (
 )
 from shocpp.ledger.transactions import (
     DEFAULT_TAG_USED,
+    START_ASSUMED,
+    START_TOLD,
+    BookedInterval,
     KeyedStart,
     StartRows,
     Transaction,
@@ -114,6 +124,7 @@ class Rows(NamedTuple):
     issued_elsewhere: bool
     account_names: Mapping[int, str]
     ledger_created_ms: int
+    booked: tuple[BookedInterval, ...] = ()
 
 
 def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> Rows:
@@ -772,6 +783,7 @@ def test_an_unmatched_stop_shows_the_energy_that_its_id_claims() -> None:
     ("sent", "meter_stop_wh"),
     [
         (-1, 9_075_000),
+        (-1, -5),
         (10_009_042, 9_000_000),
         (10_009_042, 9_042_000 + CAP_WH + 1),
         (None, 5_000),
@@ -784,8 +796,129 @@ def test_an_unmatched_stop_without_a_sensible_start_has_no_energy(
     stop = stopped(transaction_id=sent, meter_stop_wh=meter_stop_wh)
     record = book(stop, Match(unmatched="why"))
     assert (record.begin_wh, record.end_wh) == (meter_stop_wh or 0, meter_stop_wh or 0)
-    assert record.consumed_wh == 0
-    assert str(record.review).startswith("why")
+    assert (record.consumed_wh, record.flags) == (0, (ENERGY_UNKNOWN,))
+    assert str(record.review) == "; ".join(
+        [
+            "why",
+            *(["the stop has no readable meter reading"] if meter_stop_wh is None else []),
+        ]
+    )
+
+
+BEGIN = Reading(NOW_MS - 2 * HOUR_MS, 9_060_000, None)
+
+
+def test_an_unmatched_stop_begins_at_its_transaction_begin() -> None:
+    """MicroOcpp after a reset without a network."""
+    stop = stopped(transaction_id=-1, begin=BEGIN)
+    rows = stop_rows(sent=-1, card_account=2, booked=(interval(9_000_000, 9_050_000),))
+    match = match_stop(stop, rows, NOW_MS)
+    assert match.unmatched == "no transaction matches this stop"
+    record = book(stop, match)
+    assert (record.begin_wh, record.end_wh, record.consumed_wh) == (9_060_000, 9_075_000, 15_000)
+    assert (record.started_ms, record.duration_s) == (NOW_MS - 2 * HOUR_MS, 7200)
+    assert (record.account_index, record.account) == (2, "family-y")
+    assert (record.review, record.flags) == (match.unmatched, (START_TOLD,))
+
+
+def test_an_unmatched_stop_without_a_meter_stop_ends_at_its_last_reading() -> None:
+    readings = (BEGIN, Reading(NOW_MS, 9_075_000, None))
+    stop = stopped(transaction_id=-1, meter_stop_wh=None, begin=BEGIN, readings=readings)
+    record = book(stop, Match(unmatched="why"))
+    assert (record.begin_wh, record.end_wh, record.consumed_wh) == (9_060_000, 9_075_000, 15_000)
+    assert record.review == "why; the stop has no readable meter reading"
+
+
+def test_an_unmatched_stop_with_a_begin_alone_has_unknown_energy() -> None:
+    stop = stopped(transaction_id=-1, meter_stop_wh=None, begin=BEGIN)
+    record = book(stop, Match(unmatched="why"))
+    assert (record.begin_wh, record.end_wh, record.consumed_wh) == (9_060_000, 9_060_000, 0)
+    assert record.flags == (START_TOLD, ENERGY_UNKNOWN)
+
+
+@pytest.mark.parametrize("register_wh", [9_075_001, -1, None])
+def test_a_transaction_begin_above_the_stop_tells_nothing(register_wh: int | None) -> None:
+    stop = stopped(transaction_id=-1, begin=BEGIN._replace(register_wh=register_wh))
+    assert book(stop, Match(unmatched="why")).flags == (ENERGY_UNKNOWN,)
+
+
+def test_a_decoded_start_is_exact_with_a_transaction_begin() -> None:
+    begin = BEGIN._replace(register_wh=9_042_700)
+    match = DECODED._replace(flags=("start known from the id, within 1 kWh", "other"))
+    record = book(stopped(begin=begin), match)
+    assert (record.begin_wh, record.started_ms) == (9_042_700, begin.sampled_ms)
+    assert record.flags == (START_TOLD, "other")
+    # One of another kWh is not that of this transaction.
+    assert book(stopped(begin=BEGIN), match).begin_wh == 9_042_000
+
+
+def test_a_start_without_a_reading_begins_at_its_transaction_begin() -> None:
+    unread = Match(closes=transaction(meter_start_wh=0, start_known=False))
+    record = book(stopped(begin=BEGIN), unread, 9_061_000)
+    assert (record.begin_wh, record.consumed_wh) == (9_060_000, 15_000)
+    assert record.started_ms == NOW_MS - HOUR_MS
+
+
+def interval(
+    begin_wh: int, end_wh: int, connector_id: int | None = 1, stopped_ms: int = NOW_MS - HOUR_MS
+) -> BookedInterval:
+    return BookedInterval(connector_id, begin_wh, end_wh, stopped_ms)
+
+
+@pytest.mark.parametrize(
+    ("newest_first", "end_before_wh"),
+    [
+        ([interval(9_000_000, 9_060_000)], 9_060_000),
+        ([interval(9_000_000, 9_060_000), interval(8_999_000, 9_000_002)], 9_060_000),
+        ([interval(9_000_000, 9_060_000), interval(1_000, 2_000, None)], 9_060_000),
+        ([], None),
+        ([interval(9_000_000, 9_060_000, None)], None),
+        ([interval(9_000_000, 9_060_000), interval(1_000, 2_000, 2)], None),
+        ([interval(9_000_000, 9_060_000), interval(8_999_000, 9_000_003)], None),
+        ([interval(9_000_000, 9_060_000), interval(9_000_000, 100)], None),
+        ([interval(9_060_000, 9_000_000)], None),
+        ([interval(9_000_000, 9_075_001)], None),
+        ([interval(999, 5_000)], None),
+        ([interval(9_000_000, 9_060_000, stopped_ms=NOW_MS + 1)], None),
+    ],
+)
+def test_an_unmatched_stop_begins_where_the_last_record_of_the_only_connector_ended(
+    newest_first: list[BookedInterval], end_before_wh: int | None
+) -> None:
+    stop = stopped(transaction_id=-1)
+    match = match_stop(stop, stop_rows(sent=-1, booked=tuple(newest_first)), NOW_MS)
+    assert match.end_before_wh == end_before_wh
+    record = book(stop, match)
+    assert record.begin_wh == (end_before_wh or 9_075_000)
+    assert record.flags == ((START_ASSUMED,) if end_before_wh else (ENERGY_UNKNOWN,))
+
+
+def test_an_unmatched_stop_does_not_begin_at_a_record_while_a_transaction_is_open() -> None:
+    rows = stop_rows(transaction(id_tag="9999"), sent=-1, booked=(interval(9_000_000, 9_060_000),))
+    stop = stopped(transaction_id=-1, id_tag="1111")
+    assert match_stop(stop, rows, NOW_MS).end_before_wh is None
+
+
+def test_a_stop_without_any_reading_does_not_begin_at_a_record() -> None:
+    rows = stop_rows(sent=-1, booked=(interval(9_000_000, 9_060_000),))
+    stop = stopped(transaction_id=-1, meter_stop_wh=None)
+    assert match_stop(stop, rows, NOW_MS).end_before_wh is None
+
+
+def test_an_id_that_names_nobody_claims_no_energy_of_an_account() -> None:
+    match = Match(unmatched="why", account_index=1, account="company-x")
+    assert book(stopped(transaction_id=9_042), match).flags == (ENERGY_UNKNOWN,)
+    assert book(stopped(transaction_id=9_042), Match(unmatched="why")).consumed_wh == 33_000
+
+
+@pytest.mark.parametrize("age_ms", [0, RECOVERY_MS])
+@pytest.mark.parametrize("card_account", [None, 1])
+def test_an_id_that_names_nobody_matches_no_transaction(
+    card_account: int | None, age_ms: int
+) -> None:
+    rows = stop_rows(sent=424_242, card_account=card_account, ledger_created_ms=NOW_MS - age_ms)
+    stop = stopped(transaction_id=424_242, meter_stop_wh=125_000, id_tag="1111")
+    assert match_stop(stop, rows, NOW_MS).unmatched == "no transaction matches this stop"
 
 
 # --- step 6: the reading at the stop ---
@@ -834,7 +967,11 @@ def test_a_stop_without_a_reading_is_estimated_and_under_review() -> None:
     record = book(stopped(meter_stop_wh=None), CLOSED, 9_050_000, None)
     assert (record.end_wh, record.consumed_wh) == (9_050_000, 7_900)
     assert record.review == "the stop has no readable meter reading"
-    assert book(stopped(meter_stop_wh=None), CLOSED).consumed_wh == 0
+    nothing = book(stopped(meter_stop_wh=None), CLOSED)
+    assert (nothing.consumed_wh, nothing.flags) == (0, (ENERGY_UNKNOWN,))
+    later = (Reading(None, 9_051_000, None), Reading(None, None, None))
+    record = book(stopped(meter_stop_wh=None, readings=later), CLOSED, 9_050_000, None)
+    assert (record.end_wh, record.consumed_wh) == (9_051_000, 8_900)
 
 
 @pytest.mark.parametrize(
@@ -1025,6 +1162,7 @@ stops = st.builds(
     meter_stop_wh=st.none() | readings_wh,
     stopped_ms=st.none() | st.integers(NOW_MS - 2 * HOUR_MS, NOW_MS + HOUR_MS),
     id_tag=st.sampled_from([None, "1111", "2222", "?"]),
+    begin=st.none() | st.builds(Reading, st.none(), st.none() | readings_wh, st.none()),
 )
 transactions = st.builds(
     transaction,
@@ -1066,6 +1204,9 @@ def test_every_stop_is_booked_or_under_review_and_never_negative(
     if match.closes and record.review is None and record.consumed_wh and not restarted:
         assert record.consumed_wh == record.end_wh - record.begin_wh
         assert record.begin_wh == match.closes.meter_start_wh
+    if ENERGY_UNKNOWN in record.flags:
+        assert record.consumed_wh == 0
+        assert record.review
     if record.review is None and record.flags == ():
         assert record.consumed_wh <= CAP_WH
         assert record.end_wh == stop.fact.meter_stop_wh

@@ -126,9 +126,9 @@ def test_a_charger_may_call_while_our_call_is_outstanding() -> None:
         ),
         ('[2,"7","Authorize",{}]', "OccurenceConstraintViolation", "idTag is required and missing"),
         (
-            '[2,"7","Authorize",{"idTag":5}]',
+            '[2,"7","Authorize",{"idTag":true}]',
             "TypeConstraintViolation",
-            "idTag must be a string; it is an integer",
+            "idTag must be a string; it is a boolean",
         ),
         (
             '[2,"7","Authorize",{"idTag":"123456789012345678901"}]',

@@ -8,7 +8,14 @@ from functools import cached_property
 
 from shocpp.ledger.matching import KeyedStop, Match, StopOnFile, keyed_stop
 from shocpp.ledger.transaction_id import INT32_MAX
-from shocpp.ledger.transactions import Transaction, has_clock
+from shocpp.ledger.transactions import (
+    PER_SESSION_WH,
+    BookedInterval,
+    Transaction,
+    begin_in_stop,
+    end_in_stop,
+    has_clock,
+)
 from shocpp.ocpp.facts import TransactionStopped
 from shocpp.store import properties
 from shocpp.store.books.transactions import (
@@ -18,8 +25,8 @@ from shocpp.store.books.transactions import (
 )
 from shocpp.store.database import Database
 
-RESTARTED_BELOW_WH = 1_000
-"""A transaction that starts below this may be of a register that restarts with each session."""
+NEWEST_BOOKED = 50
+"""Booked records that are searched for the register of a Charge Point, the newest."""
 
 INFINITE_WH = 2**62
 """More than any register reading: the end of a transaction that goes on."""
@@ -96,6 +103,19 @@ class RowsForStop:
         """The time since which every start is on file."""
         return properties.born_ms(self._db, self._now_ms)
 
+    @property
+    def booked(self) -> tuple[BookedInterval, ...]:
+        """The newest booked records, the newest first; none if it has several connectors."""
+        rows = self._db.execute(
+            "SELECT connector_id, begin_wh, end_wh, stopped_ms FROM entries"
+            " WHERE charge_point = ?1 AND review IS NULL AND entry <> 'dismissal'"
+            " AND provenance <> 'imported' AND NOT EXISTS (SELECT 1 FROM connector"
+            "  WHERE connector.charge_point = ?1 AND connector.connector_id > 1)"
+            " ORDER BY coalesce(started_ms, stopped_ms) DESC LIMIT ?2",
+            (self._charge_point, NEWEST_BOOKED),
+        )
+        return tuple(BookedInterval(*row) for row in rows.fetchall())
+
 
 def stops_alike(db: Database, charge_point: int, stop: KeyedStop) -> tuple[StopOnFile, ...]:
     """Return the earlier stops of which this one may be a repeat, the oldest first.
@@ -143,22 +163,26 @@ def overlapping(
     - without a clock: a record with the same readings, as the start may be a repeat.
 
     For a transaction decoded from its id these are all records of its Charge Point, and imported
-    records without a Charge Point: the id does not hold the connector.
+    records without a Charge Point: the id does not hold the connector. So are they for an unmatched
+    stop with a reading at its begin.
     """
-    end_wh = stop.fact.meter_stop_wh
-    if end_wh is None or match.unmatched:
+    end_wh, transaction = stop.fact.meter_stop_wh, match.closes or match.follows
+    if match.unmatched:
+        end_wh = end_in_stop(stop.fact)
+    if end_wh is None:
         return []
-    transaction = match.closes or match.follows
     if transaction is None:
+        begin_wh = begin_in_stop(stop.fact) if match.unmatched else match.decoded_start_wh
+        if begin_wh is None:
+            return []
+        lowest_wh = _lowest_wh(begin_wh) if match.unmatched else -INFINITE_WH
         return db.execute(
             "SELECT begin_wh, end_wh FROM entries WHERE (charge_point = ?1 OR charge_point IS NULL)"
-            " AND review IS NULL AND entry <> 'dismissal' AND end_wh > ?2 AND begin_wh < ?3",
-            (charge_point, match.decoded_start_wh, end_wh),
+            " AND review IS NULL AND entry <> 'dismissal' AND end_wh > ?2 AND begin_wh < ?3"
+            " AND begin_wh >= ?4",
+            (charge_point, begin_wh, end_wh, lowest_wh),
         ).fetchall()
-    # A register that restarts with each session begins each one below 1 kWh. Such sessions overlap
-    # without being the same energy, so a transaction that begins there ignores those that do.
     begin_wh = transaction.meter_start_wh
-    lowest_wh = RESTARTED_BELOW_WH if begin_wh < RESTARTED_BELOW_WH else -INFINITE_WH
     return db.execute(
         "SELECT meter_start_wh, max(meter_start_wh, coalesce(meter_stop_wh, :infinite))"
         # The newer rows are few, but SQLite would choose the index by readings, which finds nearly
@@ -181,12 +205,19 @@ def overlapping(
             "row": transaction.row,
             "begin": begin_wh,
             "end": end_wh,
-            "lowest": lowest_wh,
+            "lowest": _lowest_wh(begin_wh),
             "infinite": INFINITE_WH,
             "clockless": not has_clock(transaction.started_ms),
             "started": transaction.started_ms,
         },
     ).fetchall()
+
+
+def _lowest_wh(begin_wh: int) -> int:
+    """Return the reading from which on records overlap one that begins at `begin_wh`."""
+    # A register that restarts with each session begins each one below 1 kWh. Such sessions overlap
+    # without being the same energy, so a record that begins there ignores those that do.
+    return PER_SESSION_WH if begin_wh < PER_SESSION_WH else -INFINITE_WH
 
 
 def record_stop(
