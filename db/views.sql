@@ -153,6 +153,11 @@ SELECT started.id AS started_transaction,
         GROUP BY moment_ms
         ORDER BY moment_ms DESC
         LIMIT 1 OFFSET 1) AS register_before,
+       iif(started.start_known, NULL,
+           (SELECT min(id)
+            FROM meter_reading
+            WHERE started_transaction = started.id AND register_wh IS NOT NULL
+              AND register_source IS started.register_source)) AS register_first,
        (SELECT id
         FROM (SELECT id, power_w, power_source, moment_ms
               FROM timed_readings
@@ -165,29 +170,39 @@ FROM started_transaction AS started
 WHERE started.state <> 'stopped';
 
 CREATE VIEW live_transactions AS
--- Transactions without a stop, up to their latest register. Where no reading has their power, it
--- follows from the two latest registers, or from the start and the only one.
-SELECT started.*,
-       max(coalesce(latest.register_wh, 0), started.meter_start_wh)             AS end_wh,
+-- Transactions without a stop, up to their latest register. A start without a reading begins at the
+-- first one of the transaction. `is_known` is 0 if nobody knows the energy. Where no reading has
+-- their power, it follows from the two latest registers, or from the start and the only one.
+SELECT begun.*,
+       max(coalesce(latest.register_wh, 0), begun.begin_wh)                     AS end_wh,
        latest.moment_ms                                                         AS last_ms,
-       iif(latest.register_wh >= started.meter_start_wh,
-           latest.register_wh - started.meter_start_wh, NULL)                   AS consumed_wh,
+       latest.id IS NOT NULL
+       AND (begun.start_known OR latest.register_wh > begun.begin_wh)           AS is_known,
+       iif(latest.register_wh >= begun.begin_wh, latest.register_wh - begun.begin_wh, NULL)
+                                                                                AS consumed_wh,
        coalesce(max(power.power_w, 0), max(0,
-           (latest.register_wh
-            - iif(before.id IS NULL, started.meter_start_wh, before.register_wh)) * 3600000
+           (latest.register_wh - iif(before.id IS NULL, begun.begin_wh, before.register_wh))
+           * 3600000
            / nullif(latest.moment_ms - coalesce(
-               before.moment_ms, iif(started.started_ms >= 1577836800000, started.started_ms,
-                                     started.received_ms)), 0)))                AS power_w,
+               before.moment_ms, iif(begun.started_ms >= 1577836800000, begun.started_ms,
+                                     begun.received_ms)), 0)))                  AS power_w,
        CASE WHEN power.id IS NULL THEN 'register'
             WHEN power.power_source LIKE '% from current%' THEN 'current'
             ELSE 'measured' END                                                 AS power_basis,
        iif(power.id IS NULL, latest.received_ms, power.received_ms)             AS power_ms
-FROM started_transaction AS started
-JOIN latest_readings ON latest_readings.started_transaction = started.id
-LEFT JOIN timed_readings AS latest ON latest.id = latest_readings.register
-LEFT JOIN timed_readings AS before ON before.id = latest_readings.register_before
-LEFT JOIN timed_readings AS power ON power.id = latest_readings.power
-WHERE started.state <> 'stopped';
+FROM (SELECT started.*,
+             iif(started.start_known, started.meter_start_wh, coalesce(first.register_wh, 0))
+                 AS begin_wh,
+             latest_readings.register,
+             latest_readings.register_before,
+             latest_readings.power
+      FROM started_transaction AS started
+      JOIN latest_readings ON latest_readings.started_transaction = started.id
+      LEFT JOIN meter_reading AS first ON first.id = latest_readings.register_first
+      WHERE started.state <> 'stopped') AS begun     -- as in the index started_transaction_unstopped
+LEFT JOIN timed_readings AS latest ON latest.id = begun.register
+LEFT JOIN timed_readings AS before ON before.id = begun.register_before
+LEFT JOIN timed_readings AS power ON power.id = begun.power;
 
 CREATE VIEW open_transactions AS
 -- Transactions without a stop, orphaned ones too, with the energy and power of their latest
@@ -466,11 +481,60 @@ FROM claims
 WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_wh, end_wh, moment_ms
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
 
+CREATE VIEW lapsed_transactions AS
+-- The open transactions, with the time from which each counts as lapsed: it may have ended without
+-- a stop. Its signs of life are its start, its readings and the states Charging and Suspended… of
+-- its connector. After the last of them its Charge Point has booted, or reported the connector
+-- Available, or was not seen for a day; a later sign of life puts it back. For a card that may
+-- charge once at a time the time is `since_ms`. For a review it is `review_ms`: go-e reports
+-- Available before its stop, so ten minutes pass first.
+SELECT id,
+       charge_point,
+       CASE min(booted_ms, available_ms, unseen_ms)
+           WHEN booted_ms THEN 'booted' WHEN available_ms THEN 'available' ELSE 'unseen' END
+                                                                     AS reason,
+       min(booted_ms, available_ms, unseen_ms)                       AS since_ms,
+       min(booted_ms, available_ms + 10 * 60000, unseen_ms)          AS review_ms
+FROM (SELECT living.id,
+             living.charge_point,
+             iif(charge_point.booted_ms > alive_ms, charge_point.booted_ms, 1 << 62) AS booted_ms,
+             -- A bounded search: a charger may report its state every minute.
+             coalesce((SELECT min(received_ms)
+                       FROM (SELECT status, received_ms FROM status_event
+                             WHERE status_event.charge_point = living.charge_point
+                               AND status_event.connector_id = living.connector_id
+                             ORDER BY status_event.id DESC LIMIT 50)
+                       WHERE status = 'Available' AND received_ms > alive_ms), 1 << 62)
+                                                                                 AS available_ms,
+             iif(EXISTS (SELECT 1 FROM connection
+                         WHERE connection.charge_point = living.charge_point),
+                 1 << 62, charge_point.last_heard_ms + 86400000)                 AS unseen_ms
+      FROM (SELECT started.id,
+                   started.charge_point,
+                   started.connector_id,
+                   max(started.received_ms,
+                       coalesce((SELECT received_ms FROM meter_reading
+                                 WHERE started_transaction = started.id
+                                 ORDER BY meter_reading.id DESC LIMIT 1), 0),
+                       coalesce((SELECT max(received_ms)
+                                 FROM (SELECT status, received_ms FROM status_event
+                                       WHERE status_event.charge_point = started.charge_point
+                                         AND status_event.connector_id = started.connector_id
+                                       ORDER BY status_event.id DESC LIMIT 50)
+                                 WHERE status IN ('Charging', 'SuspendedEV', 'SuspendedEVSE')),
+                                0))                                              AS alive_ms
+            FROM started_transaction AS started
+            WHERE started.state <> 'stopped'    -- as in the index started_transaction_unstopped
+              AND started.state = 'open') AS living
+      JOIN charge_point ON charge_point.id = living.charge_point);
+
 CREATE VIEW estimates AS
--- Orphaned transactions up to their latest reading.
-SELECT *
-FROM live_transactions
-WHERE state = 'orphaned';
+-- Orphaned and lapsed transactions up to their latest reading.
+SELECT live.*, coalesce(lapsed.reason, live.state) AS reason
+FROM live_transactions AS live
+LEFT JOIN lapsed_transactions AS lapsed ON lapsed.id = live.id
+    AND lapsed.review_ms <= (julianday('now') - 2440587.5) * 86400000
+WHERE live.state = 'orphaned' OR lapsed.id IS NOT NULL;
 
 CREATE VIEW counted AS
 -- The energy that registers have counted. Rows of kind claim are its claims, rows of kind gap the
@@ -495,7 +559,7 @@ asked AS MATERIALIZED (
     FROM entries
     WHERE review IS NOT NULL
     UNION ALL
-    SELECT charge_point, connector_id, meter_start_wh, end_wh
+    SELECT charge_point, connector_id, begin_wh, end_wh
     FROM estimates),
 piece AS (
     SELECT number, charge_point, connector_id, month, after_ms, before_ms,
@@ -598,7 +662,8 @@ LEFT JOIN (SELECT charge_point, counted_month AS month,
     ON booked.charge_point = proved.charge_point AND booked.month = proved.month;
 
 CREATE VIEW review AS
--- The cases that a human must decide. shocpp review assign, correct and dismiss take `number`.
+-- The cases that a human must decide. shocpp review assign, correct, dismiss and end take
+-- `number`.
 SELECT CAST(record.id AS TEXT)                                                 AS number,
        CASE WHEN record.review IS NOT NULL THEN 'record'
             WHEN record.account_index = 0 THEN 'card' ELSE 'register' END      AS kind,
@@ -616,7 +681,8 @@ SELECT CAST(record.id AS TEXT)                                                 A
        record.consumed_wh,
        strftime('%Y-%m-%dT%H:%M:%fZ', record.started_ms / 1000.0, 'unixepoch') AS started_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', record.stopped_ms / 1000.0, 'unixepoch') AS stopped_at,
-       stop.frame_text
+       stop.frame_text,
+       instr(record.flags, 'energy unknown') > 0                               AS energy_unknown
 FROM entries AS record
 LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
@@ -626,20 +692,25 @@ WHERE record.review IS NOT NULL
 UNION ALL
 SELECT 'T' || estimate.id,
        'transaction',
-       'orphaned: a new transaction began before this one was stopped'
+       CASE estimate.reason
+           WHEN 'booted' THEN 'not stopped: its charger has started anew since its last reading'
+           WHEN 'available' THEN 'not stopped: its connector is Available again'
+           WHEN 'unseen' THEN 'not stopped: its charger was not seen for a day'
+           ELSE 'orphaned: a new transaction began before this one was stopped' END
        || iif(estimate.last_ms IS NULL, ', and it has told no reading', ''),
        charge_point.charge_point_id,
        estimate.connector_id,
        estimate.account,
        estimate.id_tag,
        CAST(estimate.transaction_id AS TEXT),
-       estimate.meter_start_wh,
+       estimate.begin_wh,
        estimate.end_wh,
-       estimate.end_wh - estimate.meter_start_wh,
+       estimate.end_wh - estimate.begin_wh,
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(estimate.started_ms, estimate.received_ms) / 1000.0,
                 'unixepoch'),
        NULL,
-       NULL
+       NULL,
+       NOT estimate.is_known
 FROM estimates AS estimate
 JOIN charge_point ON charge_point.id = estimate.charge_point
 UNION ALL
@@ -656,7 +727,8 @@ SELECT number,
        gap_wh,
        after,
        before,
-       NULL
+       NULL,
+       0
 FROM gaps
 WHERE gap_wh > 2                            -- chargers round by up to 2 Wh
   AND dismissed IS NULL

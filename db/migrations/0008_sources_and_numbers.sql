@@ -8,7 +8,11 @@ ALTER TABLE meter_reading ADD COLUMN register_source TEXT;
 ALTER TABLE meter_reading ADD COLUMN power_source TEXT;
 ALTER TABLE started_transaction ADD COLUMN register_source TEXT;    -- the best one so far
 
--- Transactions that have lapsed or are ended by hand:
+-- Transactions that have lapsed or are ended by hand: a late stop looks for the entries of humans
+-- at its Charge Point, which are few.
+
+CREATE INDEX accounting_record_replacement
+    ON accounting_record (charge_point) WHERE entry = 'replacement';
 
 -- The numbers of records:
 

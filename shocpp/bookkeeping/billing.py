@@ -7,11 +7,12 @@ decision. The confirmation leaves after the commit.
 import logging
 from typing import NamedTuple
 
-from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.posting import Posting, ReadingsOf
 from shocpp.bookkeeping.unit_of_work import ChargePoint, UnitOfWork
 from shocpp.configuration.charge_points import Entry
+from shocpp.ledger import decisions
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
-from shocpp.ledger.booking import book_stop
+from shocpp.ledger.booking import Record, book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import (
     attributed,
@@ -27,8 +28,12 @@ from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.charge_points.frames import Frame
+from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
+
+BY_SHOCPP = "shocpp"
+"""The author of decisions that follow from a late stop."""
 
 
 class ReceivedFrame(NamedTuple):
@@ -58,7 +63,9 @@ class Billing:
         status = card.status
         # At this charger the open transaction may be the one that the charger is about to stop.
         is_single = status == "Accepted" and not card.concurrent
-        if is_single and transactions.is_charging(unit.db, id_tag.key, frame.sender.row):
+        if is_single and transactions.is_charging(
+            unit.db, id_tag.key, frame.sender.row, frame.received_ms
+        ):
             status = "ConcurrentTx"
         return {"idTagInfo": _id_tag_info(status, card.account_index, unit)}
 
@@ -70,7 +77,9 @@ class Billing:
         unit.forget_running(frame.sender)
         start = start.with_default_tag(frame.entry.default_tag)
         card = unit.accounts().card(start.id_tag, frame.received_ms)
-        rows = transactions.rows_for_start(unit.db, frame.sender.row, start, card)
+        rows = transactions.rows_for_start(
+            unit.db, frame.sender.row, start, card, frame.received_ms
+        )
         decision = decide_start(start, card, rows)
         if decision.repeat_of is not None:
             transactions.count_repeated_start(unit.db, decision.repeat_of)
@@ -180,12 +189,45 @@ class Billing:
         # The same stop must always give the same file name, also in a rebuilt database. A charger
         # without a clock sends equal stops that are no repeats: their number tells them apart.
         name_parts = (stop.natural_key, alike) if alike else (stop.natural_key,)
-        origin = Origin(sender.row, stop_row, row)
-        self._posting.post(
-            *(origin, record, frame.received_ms, sender.key, *name_parts),
-            readings_of=unit.readings_of,
-        )
+        origin, readings_of = Origin(sender.row, stop_row, row), unit.readings_of
+        name_parts = (sender.key, *name_parts)
+        if match.closes and match.closes.state == "stopped":
+            self._supersede(db, origin, record, frame.received_ms, name_parts, readings_of)
+        else:
+            self._posting.post(
+                *(origin, record, frame.received_ms, *name_parts), readings_of=readings_of
+            )
         unit.has_records = True
+
+    def _supersede(
+        self,
+        db: Database,
+        origin: Origin,
+        record: Record,
+        received_ms: int,
+        name_parts: tuple[object, ...],
+        readings_of: ReadingsOf,
+    ) -> None:
+        """Replace the record by which a human has ended a transaction by that of its stop."""
+        assert origin.started_transaction is not None
+        by_hand = records.stored(db, stops.record_by_hand(db, origin.started_transaction))
+        assert by_hand is not None
+        decided = origin._replace(
+            replaces=by_hand.number, decided_by=BY_SHOCPP, decided_why="its stop arrived"
+        )
+        # The stop's own reading, also where it is below the one of the human.
+        transactions.end_orphan(db, origin.started_transaction, record.end_wh)
+        for entry, entry_record in decisions.supersede(by_hand.record, record):
+            # A stop belongs to one entry: the one with its energy.
+            of_stop = entry == "replacement"
+            stop_row = origin.received_stop if of_stop else None
+            self._posting.post(
+                decided._replace(entry=entry, received_stop=stop_row),
+                entry_record,
+                received_ms,
+                *(name_parts if of_stop else (*name_parts, entry)),
+                readings_of=readings_of,
+            )
 
     def meter_values(
         self, unit: UnitOfWork, frame: ReceivedFrame, reported: MeterValuesReported

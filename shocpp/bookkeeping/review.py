@@ -1,7 +1,7 @@
 """The decisions of humans about energy: its account, its readings, or that nobody owes it.
 
 A reference is one that `shocpp review` lists: `12` an accounting record, `T5` a transaction that
-was never stopped, `G12` a gap before a record. Or it is the name of a record's file, as statements
+may never stop, `G12` a gap before a record. Or it is the name of a record's file, as statements
 print it. A decision adds entries, with its author and reason, in one write transaction. No record
 is changed; the entries get accounting files like every record.
 """
@@ -24,6 +24,7 @@ from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS, Keys
 
+_TRANSACTION = re.compile(r"[Tt][0-9]{1,18}")
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
 
 
@@ -137,6 +138,23 @@ def dismiss(
     return made
 
 
+def end(db: Database, settings: Settings, reference: str, decider: Decider) -> list[DecisionEntry]:
+    """End a transaction by hand at its last reading, on its own account.
+
+    Nothing is sent to the charger. A stop that comes later wins: its record replaces this one.
+    Returns the entries. Raises UsageError if the transaction runs or has ended.
+    """
+    if not _TRANSACTION.fullmatch(reference):
+        raise UsageError(
+            f"{reference!r} is not a transaction; give one such as T5; see: shocpp review"
+        )
+    with db.writing(keys=_keys(db, reference)):
+        subject = _subject(db, reference)
+        made = _write(db, settings, subject, decisions.end(subject.record), decider)
+    write_files(db, settings)
+    return made
+
+
 def _keys(db: Database, reference: str) -> Keys:
     """Return the keys of a decision about a subject, whose Charge Point never changes.
 
@@ -152,7 +170,7 @@ def _subject(db: Database, reference: str) -> Subject:
         return _record(db, int(reference))
     if _FILE_NAME.fullmatch(reference):
         return _record(db, _number_of(db, reference.removesuffix(".json")))
-    if re.fullmatch(r"[Tt][0-9]{1,18}", reference):
+    if _TRANSACTION.fullmatch(reference):
         return _transaction(db, int(reference[1:]))
     if reference[:1] in ("G", "g"):
         return _gap(db, reference.upper())
@@ -190,14 +208,21 @@ def _record(db: Database, number: int) -> Subject:
 
 
 def _transaction(db: Database, row: int) -> Subject:
-    """Return an orphaned transaction as a subject, up to its last reading."""
+    """Return a transaction that may never stop as a subject, up to its last reading."""
     orphan = transactions.orphan(db, row)
     if orphan is None:
+        transaction = transactions.transaction_of(db, row)
+        if transaction is None:
+            raise UsageError(f"there is no transaction T{row}; see: shocpp review")
+        if transaction.state == "stopped":
+            raise UsageError(f"T{row} has ended already; decide on its record: shocpp review")
         raise UsageError(
-            f"T{row} is no orphaned transaction; the open ones end with their stop; "
-            "see: shocpp review"
+            f"T{row} is running: nothing tells that its charger has lost it; stop it at the charger"
+            f", or with RemoteStopTransaction and the id {transaction.transaction_id}"
         )
-    record = decisions.orphan_record(orphan.transaction, orphan.end_wh, orphan.last_ms)
+    record = decisions.orphan_record(
+        orphan.transaction, orphan.end_wh, orphan.last_ms, is_known=orphan.is_known
+    )
     return Subject(record, Origin(orphan.charge_point, None, row), f"transaction {row}")
 
 
@@ -219,7 +244,7 @@ def _write(
     entries: tuple[Entry, ...],
     decider: Decider,
 ) -> list[DecisionEntry]:
-    """Post the entries of a decision, and end an orphaned transaction that it is about."""
+    """Post the entries of a decision, and end the transaction that it is about, if any."""
     decided_ms = now_ms()
     books = posting(db, settings)
     made = []

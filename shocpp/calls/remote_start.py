@@ -61,11 +61,12 @@ def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartRes
     except (FileNotFoundError, ConfigError):
         return None
     id_tag = id_tag_of(start.id_tag)
-    card = accounts.card(id_tag, now_ms())
+    moment_ms = now_ms()
+    card = accounts.card(id_tag, moment_ms)
     status = card.status
     if status == "Accepted" and not card.concurrent:
         charge_point = identities.row_of(db, start.charge_point_id) or 0
-        if transactions.is_charging(db, id_tag.key, charge_point):
+        if transactions.is_charging(db, id_tag.key, charge_point, moment_ms):
             status = "ConcurrentTx"
     return None if status == "Accepted" else StartResult("card_refused", status)
 

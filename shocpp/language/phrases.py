@@ -71,6 +71,7 @@ GERMAN = {
     "no card told: default tag": "keine Karte genannt: Standardkarte",
     # Decisions of people, and files
     "assigned by {}": "zugeordnet von {}",
+    "ended by hand": "von Hand beendet",
     "energy past the books": "nicht erfasste Energie",
     "estimated from its last reading": "aus dem letzten Zählerstand geschätzt",
     "imported, whole kWh": "übernommen, ganze kWh",

@@ -15,10 +15,9 @@ from typing import NamedTuple
 from shocpp.ledger.matching import KeyedStop, Match
 from shocpp.ledger.own_readings import (
     CLOCK_AHEAD_MS,
-    MOST_W,
-    SHORTEST_S,
     Selection,
     charging_s,
+    deliverable_wh,
     grown,
     power_wh,
     registers_of,
@@ -149,7 +148,7 @@ def book_stop(
     if START_TOLD in flags and stopped.begin:
         started_ms = _clocked(stopped.begin.sampled_ms)
     duration_s = _duration_s(stopped, started_ms)
-    if duration_s is not None and consumed_wh > MOST_W * max(duration_s, SHORTEST_S) // 3600:
+    if duration_s is not None and consumed_wh > deliverable_wh(duration_s):
         reviews.append("more than a charger can deliver in the time")
     stopped_ms = _stop_time(stop, started_ms, now_ms, flags)
     return Record(

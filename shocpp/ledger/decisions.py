@@ -3,20 +3,25 @@
     assign     book the energy to another account
     correct    book other readings or another energy
     dismiss    book the energy to nobody
+    end        end a transaction at its last reading, and book that to its own account
 
 A record is never changed (invariant I3). If it was booked, a `reversal` subtracts its energy. Then
 a `replacement` or a `dismissal` holds in its place. A record under review was never counted, so it
 gets no reversal. A gap, or a transaction that was never stopped, has no record to replace: its
-entry stands alone.
+entry stands alone. A stop that comes after the end by hand wins: it reverses that entry, and its
+own record holds instead.
 """
 
 from typing import NamedTuple
 
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import MOST_WH, Record
+from shocpp.ledger.booking import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
+
+ENDED_BY_HAND = "ended by hand"
+"""The flag of the record of a transaction that a human has ended."""
 
 
 class Owner(NamedTuple):
@@ -58,14 +63,32 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
             raise UsageError("there is nothing to correct; give --begin, --end, --wh or --account")
         return assign(record, owner)
     begin_wh, end_wh, consumed_wh = _completed(record, measured)
-    corrected = record._replace(begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh)
+    corrected = record._replace(
+        begin_wh=begin_wh, end_wh=end_wh, consumed_wh=consumed_wh, flags=_without_unknown(record)
+    )
     return (*_reversal(record), Entry("replacement", _owned(corrected, owner)))
 
 
 def dismiss(record: Record) -> tuple[Entry, ...]:
     """Return the entries that book the energy of this record to nobody."""
     # An entry with 0 Wh, because the decision itself must stay on file.
-    return (*_reversal(record), Entry("dismissal", record._replace(consumed_wh=0, review=None)))
+    nothing = record._replace(consumed_wh=0, review=None, flags=_without_unknown(record))
+    return (*_reversal(record), Entry("dismissal", nothing))
+
+
+def end(record: Record) -> tuple[Entry, ...]:
+    """Return the entry that ends a transaction, given as a record up to its last reading."""
+    flags = (ENDED_BY_HAND, *record.flags)
+    return (Entry("replacement", record._replace(review=None, flags=flags)),)
+
+
+def supersede(by_hand: Record, stopped: Record) -> tuple[Entry, ...]:
+    """Return the entries that replace the record of a human by that of the late stop.
+
+    The account stays: a human may have assigned it since.
+    """
+    true = stopped._replace(account_index=by_hand.account_index, account=by_hand.account)
+    return (*_reversal(by_hand), Entry("replacement", true))
 
 
 def gap_record(
@@ -96,10 +119,11 @@ def gap_record(
     )
 
 
-def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record:
+def orphan_record(transaction: Transaction, end_wh: int, last_ms: int, *, is_known: bool) -> Record:
     """Return a transaction that was never stopped as a record under review.
 
-    It ends at its last reading, `end_wh` at `last_ms`.
+    It ends at its last reading, `end_wh` at `last_ms`. `is_known` is False if no reading tells its
+    energy.
     """
     started_ms = transaction.started_ms if has_clock(transaction.started_ms) else None
     no_card = (DEFAULT_TAG_USED,) if DEFAULT_TAG_USED in transaction.flags else ()
@@ -119,7 +143,7 @@ def orphan_record(transaction: Transaction, end_wh: int, last_ms: int) -> Record
         stop_reason="Other",
         provenance="decided",
         review="never stopped",
-        flags=("estimated from its last reading", *no_card),
+        flags=("estimated from its last reading" if is_known else ENERGY_UNKNOWN, *no_card),
     )
 
 
@@ -132,6 +156,11 @@ def _reversal(record: Record) -> tuple[Entry, ...]:
         begin_wh=record.end_wh, end_wh=record.begin_wh, consumed_wh=-record.consumed_wh
     )
     return (Entry("reversal", reversed_),)
+
+
+def _without_unknown(record: Record) -> tuple[str, ...]:
+    """Return the flags of a record whose energy a human has given."""
+    return tuple(flag for flag in record.flags if flag != ENERGY_UNKNOWN)
 
 
 def _owned(record: Record, owner: Owner) -> Record:
@@ -147,6 +176,9 @@ def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
     begin_wh, end_wh, consumed_wh = measured
     if begin_wh is None:
         begin_wh = record.begin_wh
+        # The end of a stop without its start is known, and its begin is not.
+        if end_wh is None and ENERGY_UNKNOWN in record.flags and record.provenance == "unmatched":
+            end_wh = record.end_wh
         if end_wh is not None and consumed_wh is not None:
             begin_wh = end_wh - consumed_wh
     if end_wh is None:

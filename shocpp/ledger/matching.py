@@ -17,7 +17,12 @@ from typing import NamedTuple, Protocol
 
 from shocpp.ledger.accounts import UNASSIGNED, IdTag, id_tag_key, id_tag_of
 from shocpp.ledger.register import TOLERANCE_WH
-from shocpp.ledger.transaction_id import INT32_MAX, SHARE, UNASSIGNED_INDEX, unpack
+from shocpp.ledger.transaction_id import (
+    INT32_MAX,
+    UNASSIGNED_INDEX,
+    is_float32_rounding,
+    unpack,
+)
 from shocpp.ledger.transactions import (
     START_DECODED,
     BookedInterval,
@@ -31,12 +36,6 @@ from shocpp.ocpp.facts import TransactionStopped
 
 RECOVERY_MS = 30 * 86_400_000
 """The age of a database, in milliseconds, up to which a start may be older than the database."""
-
-FLOAT32_SLIP = 64
-"""The largest error of an id that a charger keeps in a float32.
-
-Above 2**30 such ids are multiples of 128, so rounding moves an id by 64 at most.
-"""
 
 
 class StopOnFile(NamedTuple):
@@ -88,6 +87,10 @@ class StopRows(Protocol):
         """Return the time since which every start is on file: creation, rebuild or import."""
 
     @property
+    def ended_by_hand(self) -> tuple[Transaction, ...]:
+        """Return the transactions that humans have ended, and no stop has."""
+
+    @property
     def booked(self) -> tuple[BookedInterval, ...]:
         """Return the newest booked records of a Charge Point with one connector, newest first."""
 
@@ -96,7 +99,7 @@ class Match(NamedTuple):
     """The transaction that a stop ends. Exactly one of the first five fields is set.
 
     repeat_of           the row of the earlier stop that this one repeats
-    closes              the open or orphaned transaction that it ends
+    closes              the transaction that it ends: open, orphaned, or stopped by a human only
     follows             the ended transaction whose second stop it is
     decoded_start_wh    the start reading that its id contains; nothing else of the start is on file
     unmatched           the reason why a human must review it
@@ -199,7 +202,8 @@ def _match_known(stop: KeyedStop, rows: StopRows) -> Match | None:
         # Transaction messages come in order (OCPP 1.6 §3.7). So a stop after a later start with its
         # id, or on its connector, is not the old stop again. The row ids give the order: our own
         # clock may be set back between the two.
-        later = [t for t in rows.unstopped if t.row > known.last_start]
+        without_stop = (*rows.unstopped, *rows.ended_by_hand)
+        later = [t for t in without_stop if t.row > known.last_start]
         if any(transaction in rows.same_id for transaction in later):
             return None
         fitting = [transaction for transaction in later if _fits(transaction, stop, rows)]
@@ -242,7 +246,10 @@ def _match_same_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     if unstopped and (not is_old or _in_time(unstopped[0], stop)):
         return Match(closes=unstopped[0])
     in_time = [t for t in ended if _in_time(t, stop)]
-    return Match(follows=(in_time or ended)[-1], flags=("second stop of its transaction",))
+    last = (in_time or ended)[-1]
+    if last in rows.ended_by_hand:
+        return Match(closes=last)
+    return Match(follows=last, flags=("second stop of its transaction",))
 
 
 def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:
@@ -260,14 +267,18 @@ def _match_without_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     if sent is not None and 0 < sent <= INT32_MAX:
         # A positive id may be forged or belong to another transaction. It closes one only if it
         # decodes to the same account and nearly the same start.
-        near = [t for t in rows.unstopped if _is_float32_rounding(sent, t) and _fits(t, stop, rows)]
+        among = (*rows.unstopped, *rows.ended_by_hand)
+        fitting = [t for t in among if _fits(t, stop, rows)]
+        near = [t for t in fitting if is_float32_rounding(sent, t.transaction_id, t.account_index)]
         if len(near) == 1:
             slip = sent - near[0].transaction_id
             return Match(closes=near[0], flags=(f"id off by {slip}",))
         return None
-    # A StopTransaction is the stop of the current transaction rather than of an orphaned one.
-    for state in ("open", "orphaned"):
-        fitting = [t for t in rows.unstopped if t.state == state and _fits(t, stop, rows)]
+    # A StopTransaction is the stop of the current transaction rather than of an orphaned one, and
+    # last of all of one that a human has ended.
+    for state in ("open", "orphaned", "stopped"):
+        among = rows.ended_by_hand if state == "stopped" else rows.unstopped
+        fitting = [t for t in among if t.state == state and _fits(t, stop, rows)]
         if len(fitting) > 1:
             return Match(unmatched="several open transactions fit a stop without an id")
         if fitting:
@@ -333,13 +344,3 @@ def _in_time(transaction: Transaction, stop: KeyedStop) -> bool:
     """Return True if the transaction began before the stop, or a time is missing."""
     started_ms, stopped_ms = transaction.started_ms, stop.fact.stopped_ms
     return started_ms is None or stopped_ms is None or started_ms <= stopped_ms
-
-
-def _is_float32_rounding(sent: int, transaction: Transaction) -> bool:
-    """Return True if a float32 can have made `sent` from the id of this transaction."""
-    # The account must agree: 64 kWh across the end of a share would bill another account.
-    issued = transaction.transaction_id
-    same_account = unpack(sent) is not None and (
-        sent // SHARE == issued // SHARE == transaction.account_index
-    )
-    return same_account and abs(sent - issued) <= FLOAT32_SLIP

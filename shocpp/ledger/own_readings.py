@@ -237,6 +237,11 @@ def power_wh(readings: tuple[Reading, ...]) -> int:
     return watt_ms // 3_600_000
 
 
+def deliverable_wh(seconds: int) -> int:
+    """Return the energy that a charger can deliver in a time, in Wh."""
+    return MOST_W * max(seconds, SHORTEST_S) // 3600
+
+
 def registers_of(readings: Iterable[Reading]) -> list[int]:
     """Return the registers of readings, in Wh."""
     return [reading.register_wh for reading in readings if reading.register_wh is not None]
@@ -260,10 +265,10 @@ def _in_reach(register_wh: int | None, running: Running, at_ms: int) -> bool:
     """Return True if a register can have this value at a time, also after a restart at zero."""
     if register_wh is None or running.meter_start_wh is None:
         return True
-    seconds = max((at_ms - running.began_ms) // 1000, SHORTEST_S)
+    most_wh = deliverable_wh((at_ms - running.began_ms) // 1000)
     rise_wh = register_wh - running.meter_start_wh
     counted_wh = rise_wh if rise_wh >= -TOLERANCE_WH else register_wh
-    return register_wh >= 0 and counted_wh <= min(MOST_W * seconds // 3600, CAP_WH)
+    return register_wh >= 0 and counted_wh <= min(most_wh, CAP_WH)
 
 
 def _without_id(reading: Reading) -> Reading:

@@ -23,6 +23,13 @@ LAST_INDEX = INT32_MAX // SHARE
 """The highest account index, 214. Of its share only the ids below 7 483 648 kWh fit an int32."""
 
 
+FLOAT32_SLIP = 64
+"""The largest error of an id that a charger keeps in a float32.
+
+Above 2**30 such ids are multiples of 128, so rounding moves an id by 64 at most.
+"""
+
+
 class Packed(NamedTuple):
     """A transaction id to issue, and its deviation from the start reading.
 
@@ -78,3 +85,10 @@ def unpack(transaction_id: int) -> Unpacked | None:
     if not 0 < transaction_id <= INT32_MAX:
         return None
     return Unpacked(*divmod(transaction_id, SHARE))
+
+
+def is_float32_rounding(sent: int, issued: int, account_index: int) -> bool:
+    """Return True if a float32 can have made `sent` from an issued id of this account."""
+    # The account must agree: 64 kWh across the end of a share would bill another account.
+    same_account = unpack(sent) is not None and sent // SHARE == issued // SHARE == account_index
+    return same_account and abs(sent - issued) <= FLOAT32_SLIP

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 
-from shocpp.bookkeeping.billing import Billing, ReceivedFrame
+from shocpp.bookkeeping.billing import BY_SHOCPP, Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import record_paths
 from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
@@ -104,7 +104,7 @@ class LedgerReplay:
             self._closed = restored.remaining(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
         # A stack with the oldest decision last. Each one is made before the first later frame.
-        decisions = self._restoring.decisions()[::-1]
+        decisions = self._decisions_of_humans()[::-1]
         last = 0
         while some := frames.with_energy(db, last, FRAMES_AT_ONCE):
             with db.writing(keys=EVERYTHING, durable=False):
@@ -135,6 +135,23 @@ class LedgerReplay:
             aside.append(path.with_name(f"{path.name}.superseded"))
             path.replace(aside[-1])
         return tuple(aside)
+
+    def _decisions_of_humans(self) -> list[Filed]:
+        """Return the decisions to make again; those that follow from a late stop are derived."""
+        decisions = self._restoring.decisions()
+        replaced = {
+            filed.replaces_file
+            for filed in decisions
+            if filed.stop is not None and not self._has_no_frame(filed)
+        }
+        # A late stop makes a reversal, too, which has no stop.
+        by_stop = [
+            filed
+            for filed in decisions
+            if filed.decided_by == BY_SHOCPP and filed.replaces_file in replaced
+        ]
+        self._derived += [filed.path for filed in by_stop if filed.stop is None]
+        return [filed for filed in decisions if filed not in by_stop]
 
     def _has_no_frame(self, filed: Filed) -> bool:
         """Return True if a record must come from its file: its frames were purged, or never here.
@@ -185,7 +202,7 @@ class LedgerReplay:
             )
         row = identities.row_of(self._db, filed.charge_point_id or "")
         if filed.start is not None:
-            return restored.is_orphaned(self._db, row, filed.start)
+            return restored.is_unstopped(self._db, row, filed.start)
         record = filed.record
         return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
 

@@ -19,6 +19,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger.booking import Record, late_record
+from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.recovery.decision_order import in_order
@@ -208,6 +209,7 @@ class Importer:
         if filed.account_index is None:
             record = self._of_the_seed(filed)
         self._require_bound(record.account_index, record.account)
+        self._require_no_stop(filed, charge_point)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
             start = restored.restore_start(db, charge_point, filed.start)
@@ -252,6 +254,14 @@ class Importer:
                 f"index {account_index} belongs to the account {bound!r} in the books, not to "
                 f"{account!r}"
             )
+
+    def _require_no_stop(self, filed: Filed, charge_point: int | None) -> None:
+        """Raise UsageError if the stop of a transaction that a human has ended is booked here."""
+        if ENDED_BY_HAND not in filed.record.flags or filed.replaces_file or filed.start is None:
+            return
+        if charge_point is not None and restored.is_stopped(self._db, charge_point, filed.start):
+            self._set_aside(filed)
+            raise UsageError("the transaction that it ends was stopped since; set aside")
 
     def _of_the_seed(self, filed: Filed) -> Record:
         """Return the record of a seed's file with the index of its account.

@@ -303,7 +303,7 @@ def test_two_open_transactions_and_a_stop_without_an_id_are_for_a_human(desk: De
     desk.start(1_000, connectorId=1)
     desk.start(1_000, connectorId=2)
     desk.stop(-1, 2_000)
-    assert desk.query("SELECT reason FROM review") == [
+    assert desk.query("SELECT reason FROM review WHERE kind = 'record'") == [
         "several open transactions fit a stop without an id"
     ]
 
@@ -366,9 +366,9 @@ def test_a_new_start_orphans_the_old_one_and_the_late_stop_still_wins(desk: Desk
         {"connectorId": 1, "transactionId": first, "meterValue": metered(when, 2_500)},
     )
     second = desk.start(3_000, "1111")
-    assert desk.query("SELECT kind, account, consumed_wh FROM review") == [
-        ("transaction", "family-y", 1_500)
-    ]
+    assert desk.query(
+        "SELECT kind, account, consumed_wh FROM review WHERE reason LIKE 'orphaned%'"
+    ) == [("transaction", "family-y", 1_500)]
     desk.stop(first, 3_000, timestamp=when)
     desk.stop(second, 4_000)
     assert desk.records() == [("family-y", 2_000, None), ("company-x", 1_000, None)]

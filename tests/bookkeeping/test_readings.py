@@ -366,7 +366,7 @@ def test_the_best_source_of_a_transaction_shows_its_energy(office: Office) -> No
         "Inlet",
     ]
     office.start(5_000)
-    orphan = "SELECT consumed_wh FROM review WHERE kind = 'transaction'"
+    orphan = "SELECT consumed_wh FROM review WHERE kind = 'transaction' AND begin_wh = 1000"
     assert office.query(orphan) == [400], "and the estimate of one that was never stopped"
 
 

@@ -240,7 +240,7 @@ def test_review_lists_open_cases_as_text(migrated_home: Home) -> None:
     assert migrated_home.run("shocpp", "review").stdout == "none\n"
     say(migrated_home, stop(5_000, NOON))
     output = migrated_home.run("shocpp", "review").stdout
-    assert "1              0 Wh  no transaction matches this stop" in output
+    assert "1           unknown  no transaction matches this stop" in output
     assert f"garage  5000 to 5000 Wh  ? to {NOON[:-1]}.000Z  id -1  account unassigned" in output
     assert "shocpp review assign" in output
 
@@ -249,7 +249,7 @@ def test_review_lists_open_cases_as_text(migrated_home: Home) -> None:
     ("words", "complaint"),
     [
         (("assign", "9", "--account", "family-y"), "there is no record 9"),
-        (("assign", "T9", "--account", "family-y"), "T9 is no orphaned transaction"),
+        (("assign", "T9", "--account", "family-y"), "there is no transaction T9"),
         (("assign", "G9", "--account", "family-y"), "there is no gap G9"),
         (("assign", "x", "--account", "family-y"), "'x' is not a case"),
         (("assign", "1", "--account", "nobody"), "there is no account 'nobody'; one of: company-x"),

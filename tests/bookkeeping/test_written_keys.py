@@ -64,7 +64,7 @@ def spend_a_month(office: Office) -> None:
     office.start(900_000, charger="yard")
     office.start(910_000, charger="yard")
     (gap,) = office.query("SELECT number FROM review WHERE number LIKE 'G%' LIMIT 1")
-    (orphan,) = office.query("SELECT number FROM review WHERE number LIKE 'T%'")
+    (orphan,) = office.query("SELECT number FROM review WHERE reason LIKE 'orphaned%'")
     assign(db, settings, gap, "company-x", ANNA)
     learn_card(db, settings, "unknown", "family-y", ANNA)
     dismiss(db, settings, orphan, ANNA)

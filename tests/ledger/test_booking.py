@@ -125,6 +125,7 @@ class Rows(NamedTuple):
     account_names: Mapping[int, str]
     ledger_created_ms: int
     booked: tuple[BookedInterval, ...] = ()
+    ended_by_hand: tuple[Transaction, ...] = ()
 
 
 def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: object) -> Rows:
@@ -766,6 +767,43 @@ def test_a_decoded_stop_below_its_start_is_not_negative(
 ) -> None:
     record = book(stopped(meter_stop_wh=meter_stop_wh), DECODED)
     assert (record.consumed_wh, record.review) == (0, review)
+
+
+# --- transactions that a human has ended ---
+
+BY_HAND = ended(7, stopped_ms=None, meter_stop_wh=9_050_000)
+
+
+def test_a_late_stop_closes_a_transaction_that_a_human_has_ended() -> None:
+    rows = stop_rows(BY_HAND, ended_by_hand=(BY_HAND,))
+    match = match_stop(stopped(), rows, NOW_MS)
+    assert match == Match(closes=BY_HAND)
+    record = book(stopped(), match)
+    assert (record.begin_wh, record.consumed_wh, record.review) == (9_042_100, 32_900, None)
+
+
+def test_a_late_stop_belongs_to_an_open_transaction_with_its_id_first() -> None:
+    rows = stop_rows(BY_HAND, transaction(8), ended_by_hand=(BY_HAND,))
+    assert match_stop(stopped(), rows, NOW_MS).closes == transaction(8)
+
+
+@pytest.mark.parametrize("sent", [-1, None, 10_009_042 + 64])
+def test_a_late_stop_with_a_bent_id_closes_a_transaction_that_a_human_has_ended(
+    sent: int | None,
+) -> None:
+    rows = stop_rows(BY_HAND, sent=sent, ended_by_hand=(BY_HAND,))
+    assert match_stop(stopped(transaction_id=sent), rows, NOW_MS).closes == BY_HAND
+
+
+def test_a_stop_without_an_id_prefers_an_open_transaction_to_an_ended_one() -> None:
+    rows = stop_rows(BY_HAND, transaction(8), sent=-1, ended_by_hand=(BY_HAND,))
+    assert match_stop(stopped(transaction_id=-1), rows, NOW_MS).closes == transaction(8)
+
+
+def test_a_stop_without_a_clock_closes_a_transaction_ended_since_the_stop_like_it() -> None:
+    known = StopOnFile(1, None, 1, last_start=6)
+    rows = stop_rows(BY_HAND, known=(known,), ended_by_hand=(BY_HAND,))
+    assert match_stop(stopped(stopped_ms=None), rows, NOW_MS).closes == BY_HAND
 
 
 # --- step 5: nothing matches ---

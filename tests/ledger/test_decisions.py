@@ -6,15 +6,18 @@ from hypothesis import strategies as st
 
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import MOST_WH, Record
+from shocpp.ledger.booking import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.decisions import (
+    ENDED_BY_HAND,
     Measured,
     Owner,
     assign,
     correct,
     dismiss,
+    end,
     gap_record,
     orphan_record,
+    supersede,
 )
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 
@@ -189,7 +192,7 @@ def test_a_transaction_that_never_stopped_ends_at_its_last_reading(
         *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
         *(None, started_ms, None),
     )
-    orphan = orphan_record(transaction, 2_500, NOON_MS + 9)
+    orphan = orphan_record(transaction, 2_500, NOON_MS + 9, is_known=True)
     assert orphan == record(
         1_000,
         2_500,
@@ -228,5 +231,55 @@ def test_an_orphan_has_the_flag_of_the_default_tag() -> None:
         *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "orphaned", 1_000, True),
         *(None, NOON_MS, None, None, DEFAULT_TAG_USED),
     )
-    flags = orphan_record(transaction, 2_500, NOON_MS).flags
+    flags = orphan_record(transaction, 2_500, NOON_MS, is_known=True).flags
     assert flags == ("estimated from its last reading", DEFAULT_TAG_USED)
+
+
+def test_a_transaction_ended_by_hand_is_booked_up_to_its_last_reading() -> None:
+    (entry,) = end(record(1_000, 2_500, review="never stopped", flags=("estimated",)))
+    assert entry.entry == "replacement"
+    assert (entry.record.review, entry.record.flags) == (None, (ENDED_BY_HAND, "estimated"))
+    assert (entry.record.begin_wh, entry.record.end_wh, entry.record.consumed_wh) == (
+        *(1_000, 2_500, 1_500),
+    )
+
+
+def test_a_transaction_without_a_reading_has_unknown_energy() -> None:
+    transaction = Transaction(
+        *(7, 20_000_001, 1, "3333", 2, "family-y", "Accepted", "open", 1_000, True),
+        *(None, NOON_MS, None),
+    )
+    assert orphan_record(transaction, 1_000, NOON_MS, is_known=False).flags == (ENERGY_UNKNOWN,)
+
+
+def test_a_late_stop_reverses_the_record_of_a_human_and_keeps_its_account() -> None:
+    by_hand = record(1_000, 2_500, account_index=1, account="company-x")
+    stopped = record(1_000, 4_000, account_index=2, account="family-y", review="too much")
+    entries = supersede(by_hand, stopped)
+    assert summary(entries) == [
+        ("reversal", "company-x", 2_500, 1_000, -1_500),
+        ("replacement", "company-x", 1_000, 4_000, 3_000),
+    ]
+    assert entries[1].record.review == "too much"
+
+
+def test_energy_that_a_human_gives_is_known() -> None:
+    unknown = record(4_900, 4_900, review="no start", flags=(ENERGY_UNKNOWN, "other"))
+    (corrected,) = correct(unknown, FAMILY, Measured(begin_wh=1_500))
+    assert (corrected.record.consumed_wh, corrected.record.flags) == (3_400, ("other",))
+    (assigned,) = assign(unknown, FAMILY)
+    assert assigned.record.flags == (ENERGY_UNKNOWN, "other")
+    (dismissed,) = dismiss(unknown)
+    assert dismissed.record.flags == ("other",)
+
+
+@pytest.mark.parametrize(
+    ("provenance", "begin_wh", "end_wh"), [("unmatched", 1_900, 4_900), ("decided", 4_900, 7_900)]
+)
+def test_the_end_of_a_stop_without_its_start_stays(
+    provenance: str, begin_wh: int, end_wh: int
+) -> None:
+    """Of a transaction without a stop it is the begin that stays."""
+    unknown = record(4_900, 4_900, review="x", provenance=provenance, flags=(ENERGY_UNKNOWN,))
+    (corrected,) = correct(unknown, FAMILY, Measured(consumed_wh=3_000))
+    assert (corrected.record.begin_wh, corrected.record.end_wh) == (begin_wh, end_wh)

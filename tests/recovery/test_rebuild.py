@@ -468,6 +468,119 @@ def test_a_late_stop_after_its_orphan_was_decided_books_only_the_rest(home: Home
     assert books(home, *METERS) == before
 
 
+BOOT = ("BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+
+
+@BOTH
+@pytest.mark.parametrize("late", ["before", "after", "without its id"])
+def test_a_transaction_ended_by_hand_and_its_late_stop_come_back(
+    home: Home, late: str, way: str
+) -> None:
+    migrate(home.database, now_ms())
+    stop_of_it = stop(2_800, at(1, 7), -1 if late == "without its id" else 20_000_001)
+    say(home, start(1_000, at(1, 5)), values(2_500, at(1, 6), 20_000_001))
+    say(home, BOOT)
+    decide(home, ("end", "T1"))
+    if late != "after":
+        say(home, stop_of_it)
+    say(home, start(3_000, at(2, 5), "1111"), stop(4_000, at(2, 6), 10_000_003))
+    before = books(home, *METERS)
+    if way == "files":
+        lose(home)
+    rebuilt = made_again(home, way)
+    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
+    assert books(home, *METERS) == before
+    say(home, stop_of_it)
+    if late != "after":
+        assert books(home, *METERS) == before
+    assert sums(home) == {"family-y": 1_800, "company-x": 1_000}
+    say(home, stop_of_it)
+    assert sums(home) == {"family-y": 1_800, "company-x": 1_000}
+
+
+@BOTH
+def test_a_decision_on_the_record_of_a_late_stop_comes_back(home: Home, way: str) -> None:
+    migrate(home.database, now_ms())
+    say(home, start(1_000, at(1, 5)), values(2_500, at(1, 6), 20_000_001))
+    say(home, BOOT)
+    decide(home, ("end", "T1"))
+    say(home, stop(2_800, at(1, 7), 20_000_001))
+    decide(home, ("assign", "3", "company-x"))
+    before = books(home, *METERS)
+    if way == "files":
+        lose(home)
+    rebuilt = made_again(home, way)
+    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
+    assert books(home, *METERS) == before
+    assert sums(home) == {"company-x": 1_800, "family-y": 0}
+
+
+def test_the_file_of_an_end_by_hand_is_set_aside_where_the_stop_is_booked(home: Home) -> None:
+    """An older copy of the database was in use again, and the charger repeated its stop."""
+    migrate(home.database, now_ms())
+    say(home, start(1_000, at(1, 5)), values(2_500, at(1, 6), 20_000_001))
+    say(home, BOOT)
+    shutil.copy(home.database, home.folder / "copy")
+    decide(home, ("end", "T1"))
+    (by_hand,) = home.record_files()
+    for file in home.database.parent.glob("shocpp.sqlite3*"):
+        file.unlink() if file.is_file() else None
+    shutil.copy(home.folder / "copy", home.database)
+    say(home, stop(2_800, at(1, 7), 20_000_001))
+    done = home.run("shocpp", "import", str(home.folder / "accounting"))
+    assert f"{by_hand}: the transaction that it ends was stopped since; set aside" in done.stderr
+    assert sums(home) == {"family-y": 1_800}
+    assert not by_hand.exists()
+
+
+@hypothesis.settings(max_examples=6, deadline=None)
+@given(
+    end_wh=st.integers(1_000, 9_000),
+    readings=st.lists(st.integers(1_000, 5_000), max_size=2).map(sorted),
+    anonymous=st.booleans(),
+    again=st.integers(0, 2),
+    rebuilds=st.lists(st.sampled_from(["files", "frames"]), max_size=2),
+    decided=st.sampled_from([None, "assign", "correct"]),
+)
+def test_a_transaction_ended_by_hand_is_billed_once(
+    end_wh: int,
+    readings: list[int],
+    anonymous: bool,
+    again: int,
+    rebuilds: list[str],
+    decided: str | None,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Home(Path(folder) / "home")
+        migrate(home.database, now_ms())
+        (last_wh,) = readings[-1:] or [1_000]
+        end_wh = max(end_wh, last_wh)
+        samples = [values(wh, at(1, 6), 20_000_001) for wh in readings]
+        stop_of_it = stop(end_wh, at(1, 7), -1 if anonymous else 20_000_001)
+        say(home, start(1_000, at(1, 5)), *samples)
+        say(home, BOOT)
+        decide(home, ("end", "T1"))
+        if decided == "assign":
+            decide(home, ("assign", "1", "company-x"))
+        elif decided == "correct":
+            decide(home, ("correct", "1", Measured(consumed_wh=12_345), None))
+        for way in rebuilds[:1]:
+            if way == "files":
+                lose(home)
+            made_again(home, way)
+        for _ in range(again + 1):
+            say(home, stop_of_it)
+        for way in rebuilds[1:]:
+            if way == "files":
+                lose(home)
+            made_again(home, way)
+            say(home, stop_of_it)
+        owner = "company-x" if decided == "assign" else "family-y"
+        assert {name: wh for name, wh in sums(home).items() if wh} == (
+            {owner: end_wh - 1_000} if end_wh > 1_000 else {}
+        )
+
+
 def test_the_rest_is_booked_again_also_where_the_files_were_written_late(home: Home) -> None:
     migrate(home.database, now_ms())
     say(home, start(1_000, at(1, 5)), values(2_500, at(1, 6), 20_000_001))

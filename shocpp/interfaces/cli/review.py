@@ -19,7 +19,7 @@ from shocpp.store.database import open_database
 def review(context: click.Context) -> None:
     """List the cases that need a decision, and decide on them.
 
-    A number such as 12 is a record, T5 a transaction that was never stopped, G12 a gap. The numbers
+    A number such as 12 is a record, T5 a transaction that may never stop, G12 a gap. The numbers
     of gaps change when something is booked, so list them before you decide. A record may also have
     the name that statements in CSV or JSON give it: 1790838600-0326fd891def.
 
@@ -55,11 +55,12 @@ def list_(as_json: bool) -> None:
         allowlist = load_allowlist_or_none(settings.charge_points_file)
     rows.sort(key=lambda row: (row["kind"] == "gap", row["stopped_at"] or row["started_at"] or ""))
     for row in rows:
-        click.echo(one_line(f"{row['number']:6} {row['consumed_wh']:>9} Wh  {row['reason']}"))
+        energy = "unknown" if row["energy_unknown"] else f"{row['consumed_wh']} Wh"
+        click.echo(one_line(f"{row['number']:6} {energy:>12}  {row['reason']}"))
         names = allowlist.meter(row["charge_point_id"] or "").connectors
         click.echo(one_line(f"       {_details(row, names)}"))
     if rows:
-        click.echo("decide with: shocpp review assign|correct|dismiss NUMBER (see --help)")
+        click.echo("decide with: shocpp review assign|correct|dismiss|end NUMBER (see --help)")
     else:
         click.echo("none")
 
@@ -185,11 +186,32 @@ def dismiss(number: str, why: str, by: str) -> None:
         print_entries(review.dismiss(db, settings, number, decider))
 
 
+@review.command(context_settings=HELP)
+@_decision
+def end(number: str, why: str, by: str) -> None:
+    """End a transaction by hand at its last reading.
+
+    Nothing is sent to the charger. If its stop comes later, that one counts.
+
+    \b
+    Example: shocpp review end T12 --why "the charger was replaced"
+    """
+    from shocpp.bookkeeping import review
+
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        decider = review.Decider(by, why)
+        print_entries(review.end(db, settings, number, decider))
+
+
 def print_entries(entries: Sequence[Any]) -> None:
     """Print the entries that `bookkeeping.review` returns for a decision, one per line.
 
     A line has the number of the record, the kind of entry, the local time, energy and account.
     """
+    from shocpp.ledger.booking import ENERGY_UNKNOWN
+
     for kind, (number, record, location) in entries:
-        energy = f"{record.consumed_wh} Wh of {record.account}"
+        energy = "unknown" if ENERGY_UNKNOWN in record.flags else f"{record.consumed_wh} Wh"
+        energy += f" of {record.account}"
         click.echo(one_line(f"{number}  {kind}  {location.local_time}  {energy}"))

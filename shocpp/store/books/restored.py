@@ -167,11 +167,22 @@ def assign_again(db: Database, given: Assigned) -> None:
     )
 
 
-def is_orphaned(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
-    """Return True if the transaction of a file's `start` is orphaned here, and not yet decided."""
+def is_unstopped(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
+    """Return True if the transaction of a file's `start` is here without a stop or a decision."""
     row = db.execute(
         "SELECT 1 FROM started_transaction WHERE charge_point = ? AND start_key = ?"
-        " AND (has_clock OR received_ms = ?) AND state = 'orphaned'",
+        " AND (has_clock OR received_ms = ?) AND state <> 'stopped'",
+        (charge_point, start["start_key"], start["received_ms"]),
+    ).fetchone()
+    return row is not None
+
+
+def is_stopped(db: Database, charge_point: int, start: dict[str, Any]) -> bool:
+    """Return True if a stop of the transaction of a file's `start` is here."""
+    row = db.execute(
+        "SELECT 1 FROM received_stop WHERE started_transaction ="
+        " (SELECT id FROM started_transaction"
+        " WHERE charge_point = ? AND start_key = ? AND (has_clock OR received_ms = ?))",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
     return row is not None

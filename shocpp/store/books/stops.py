@@ -6,6 +6,7 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Callable
 from functools import cached_property
 
+from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.matching import KeyedStop, Match, StopOnFile, keyed_stop
 from shocpp.ledger.transaction_id import INT32_MAX
 from shocpp.ledger.transactions import (
@@ -30,6 +31,10 @@ NEWEST_BOOKED = 50
 
 INFINITE_WH = 2**62
 """More than any register reading: the end of a transaction that goes on."""
+
+
+BY_HAND = f"entry = 'replacement' AND instr(flags, '{ENDED_BY_HAND}')"
+"""The condition on an entry in force by which a human has ended a transaction."""
 
 
 class RowsForStop:
@@ -82,6 +87,14 @@ class RowsForStop:
     def unstopped(self) -> tuple[Transaction, ...]:
         """The transactions of this Charge Point without a stop."""
         return unstopped_transactions(self._db, self._charge_point)
+
+    @cached_property
+    def ended_by_hand(self) -> tuple[Transaction, ...]:
+        """The transactions of this Charge Point that humans have ended, and no stop has."""
+        where = (
+            f"id IN (SELECT started_transaction FROM entries WHERE charge_point = ? AND {BY_HAND})"
+        )
+        return select_transactions(self._db, where, self._charge_point)
 
     @property
     def issued_elsewhere(self) -> bool:
@@ -141,6 +154,14 @@ def stops_alike(db: Database, charge_point: int, stop: KeyedStop) -> tuple[StopO
         ),
     )
     return tuple(StopOnFile(*row) for row in rows.fetchall())
+
+
+def record_by_hand(db: Database, row: int) -> int:
+    """Return the number of the record by which a human has ended the transaction with this row."""
+    (number,) = db.execute(
+        f"SELECT id FROM entries WHERE started_transaction = ? AND {BY_HAND}", (row,)
+    ).fetchone()
+    return int(number)
 
 
 def count_repeated_stop(db: Database, row: int) -> None:

@@ -71,17 +71,23 @@ def bind_account(db: Database, account_index: int, account: str) -> None:
         db.remember(key)
 
 
-def is_charging(db: Database, tag_key: str, besides: int) -> bool:
-    """Return True if a card has an open transaction at another Charge Point than `besides`."""
+def is_charging(db: Database, tag_key: str, besides: int, now_ms: int) -> bool:
+    """Return True if a card has an open transaction at another Charge Point than `besides`.
+
+    One that has lapsed does not count: its stop may be lost, and the card could never charge again.
+    """
     row = db.execute(
-        "SELECT 1 FROM started_transaction WHERE id_tag_key = ? AND state = 'open'"
-        " AND charge_point <> ? LIMIT 1",
-        (tag_key, besides),
+        "SELECT 1 FROM started_transaction AS started WHERE id_tag_key = ? AND state = 'open'"
+        " AND charge_point <> ? AND NOT EXISTS (SELECT 1 FROM lapsed_transactions"
+        "  WHERE lapsed_transactions.id = started.id AND since_ms <= ?) LIMIT 1",
+        (tag_key, besides, now_ms),
     ).fetchone()
     return row is not None
 
 
-def rows_for_start(db: Database, charge_point: int, start: KeyedStart, card: Card) -> StartRows:
+def rows_for_start(
+    db: Database, charge_point: int, start: KeyedStart, card: Card, now_ms: int
+) -> StartRows:
     """Return the rows on which `decide_start` decides; `card` is the card of its id tag.
 
     Raises UndeclaredKey if the transaction must not decide on this card.
@@ -97,7 +103,7 @@ def rows_for_start(db: Database, charge_point: int, start: KeyedStart, card: Car
     # No other card can be refused because it charges elsewhere, so this query is saved.
     if not card.concurrent:
         db.keys.require_card(start.id_tag.key)
-        elsewhere = is_charging(db, start.id_tag.key, charge_point)
+        elsewhere = is_charging(db, start.id_tag.key, charge_point, now_ms)
     # The newest: a charger without a clock sends equal starts of different transactions.
     return StartRows(
         same_key=same_key[-1] if same_key else None,
@@ -179,32 +185,43 @@ def close_transaction(
 
 
 class Orphan(NamedTuple):
-    """An orphaned transaction with an estimate of its end: its last reading, and the time of it.
+    """An orphaned or lapsed transaction with an estimate of its end: its last reading and its time.
 
-    A new transaction has begun on its connector. `charge_point` is a row id.
+    `charge_point` is a row id. `is_known` is False if no reading tells its energy.
     """
 
     transaction: Transaction
     charge_point: int
     end_wh: int
     last_ms: int
+    is_known: bool
 
 
 def orphan(db: Database, row: int) -> Orphan | None:
-    """Return the transaction with this row id if it is orphaned, or None."""
+    """Return the transaction with this row id if it is orphaned or has lapsed, or None.
+
+    If its start had no reading, it begins at its first one.
+    """
     estimate = db.execute(
-        "SELECT charge_point, end_wh, coalesce(last_ms, started_ms, received_ms) FROM estimates"
-        " WHERE id = ?",
+        "SELECT begin_wh, charge_point, end_wh, coalesce(last_ms, started_ms, received_ms),"
+        " is_known FROM estimates WHERE id = ?",
         (row,),
     ).fetchone()
     if estimate is None:
         return None
     (transaction,) = select_transactions(db, "id = ?", row)
-    return Orphan(transaction, *estimate)
+    begin_wh, charge_point, end_wh, last_ms, is_known = estimate
+    begun = transaction._replace(meter_start_wh=begin_wh)
+    return Orphan(begun, charge_point, end_wh, last_ms, bool(is_known))
+
+
+def transaction_of(db: Database, row: int) -> Transaction | None:
+    """Return the transaction with this row id, or None."""
+    return next(iter(select_transactions(db, "id = ?", row)), None)
 
 
 def end_orphan(db: Database, row: int, end_wh: int) -> None:
-    """Mark an orphaned transaction as stopped at the reading up to which a human has booked it."""
+    """Mark a transaction as stopped at the reading up to which a human has booked it."""
     cursor = db.execute(
         "UPDATE started_transaction SET state = 'stopped', meter_stop_wh = ? WHERE id = ?"
         f" RETURNING {_CHANGED}",
