@@ -172,6 +172,11 @@ def _german(part: str) -> str:
     return part
 
 
+def unknown(language: str) -> str:
+    """Return the word that stands for an energy that nobody knows."""
+    return {"de": "unbekannt", "en": "unknown"}[language]
+
+
 def stop_reason(reason: str, language: str) -> str:
     """Return the phrase for a transaction's stop reason; a vendor's own word stays as it is."""
     return STOP_REASONS[language].get(reason, reason)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from shocpp.ledger.booking import ENERGY_UNKNOWN
 from shocpp.reports.statement import Statement
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 
 
 class Api(NamedTuple):
@@ -70,6 +71,11 @@ class Column(NamedTuple):
 def since(version: int, *keys: str) -> dict[str, int]:
     """Return these keys, each with the first version of a snapshot that has it."""
     return dict.fromkeys(keys, version)
+
+
+def is_unknown(row: StatementRow | RecordUnderReview) -> bool:
+    """Return True if nobody knows the energy of a record; its Wh are 0."""
+    return ENERGY_UNKNOWN in row.flags and row.entry != "reversal"
 
 
 Format = tuple[tuple[Column, int], ...]

@@ -10,8 +10,9 @@ from then on have the column.
 """
 
 from shocpp.language.figures import euro, kwh
+from shocpp.language.phrases import unknown
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.cells import Api, Column, Csv, Format, Pdf, since
+from shocpp.reports.cells import Api, Column, Csv, Format, Pdf, is_unknown, since
 from shocpp.reports.statement import Statement
 from shocpp.store.books.statement_records import StatementRow
 
@@ -61,8 +62,13 @@ COLUMNS = (
     Column(
         "consumed_wh",
         Api("integer", "Energy in Wh; negative in a reversal.", 33250),
-        Csv("kwh", {"de": "kWh", "en": "kWh"}),
-        Pdf("kwh", {"de": "Energie\nkWh", "en": "Energy\nkWh"}, 44, right=True),
+    ),
+    # For people: the number, or that nobody knows it.
+    Column(
+        "energy",
+        csv=Csv("energy", {"de": "kWh", "en": "kWh"}),
+        pdf=Pdf("energy", {"de": "Energie\nkWh", "en": "Energy\nkWh"}, 44, right=True),
+        field="record",
     ),
     Column(
         "begin_wh",
@@ -185,7 +191,10 @@ COLUMNS = (
     Column("billed_ms", Api("integer", "`unixtime` in milliseconds.", 1790838600000)),
     Column("booked_ms", Api("integer", "`booked_at` in milliseconds since 1970.", 1790838600250)),
     Column("number", Api("integer", "Number of the record; later ones are higher.", 1)),
-    Column("kwh", value=lambda row, _: kwh(row.consumed_wh, "en")),
+    Column(
+        "kwh",
+        value=lambda row, _: unknown("en") if is_unknown(row) else kwh(row.consumed_wh, "en"),
+    ),
     Column(
         "price_parts",
         csv=Csv("parts", {"de": "Preisteile (kWh × ct)", "en": "Price parts (kWh × ct)"}),
@@ -257,7 +266,7 @@ CSV = _format(
     since(
         *(1, "row", "account", "started_at", "stopped_at", "localtime", "duration_s", "charging_s"),
         *("charge_point_id", "connector_id", "card_name", "id_tag", "begin_wh", "end_wh"),
-        *("consumed_wh", "microeuro_per_kwh", "amount_ct", "price_parts", "stop_reason", "remarks"),
+        *("energy", "microeuro_per_kwh", "amount_ct", "price_parts", "stop_reason", "remarks"),
         *("signed", "entry", "decided_by", "decided_at", "decided_why", "file_name"),
     )
 )
@@ -290,7 +299,7 @@ JSON = _format(
 PDF = _format(
     since(
         *(1, "row", "start", "end", "duration_s", "charging_s", "charger_and_connector", "card"),
-        *("begin_wh", "end_wh", "consumed_wh", "price", "amount_ct", "stop_reason", "marks"),
+        *("begin_wh", "end_wh", "energy", "price", "amount_ct", "stop_reason", "marks"),
     )
 )
 """The columns of a row in the PDF."""

@@ -21,10 +21,11 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
-from shocpp.language.phrases import entry, masked, phrase, stop_reason
-from shocpp.reports.cells import columns_of, values_of
+from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
+from shocpp.reports.cells import columns_of, is_unknown, values_of
 from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
+from shocpp.store.books.statement_records import StatementRow
 
 BYTE_ORDER_MARK = "\ufeff"
 """The first character of a CSV file for people."""
@@ -149,6 +150,10 @@ class Texts:
     def kwh(self, wh: int) -> str:
         """Return an energy."""
         return kwh(wh, self._language)
+
+    def energy(self, row: StatementRow) -> str:
+        """Return the energy of a record, or that nobody knows it."""
+        return unknown(self._language) if is_unknown(row) else self.kwh(row.consumed_wh)
 
     def euro(self, ct: int | None) -> str:
         """Return an amount."""

@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import local_time
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import masked, phrase
+from shocpp.ledger.booking import ENERGY_UNKNOWN
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
+from shocpp.reports.cells import is_unknown
 from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
@@ -175,13 +177,17 @@ class _Blocks:
         if waiting:
             cases = self._label("case" if len(waiting) == 1 else "cases", count=len(waiting))
             claimed = self._kwh(sum(row.consumed_wh for row in waiting))
-            lines.append(self._label("under_review", cases=cases, kwh=claimed))
+            line = self._label("under_review", cases=cases, kwh=claimed)
+            more = self._label("unknown_too") if any(map(is_unknown, waiting)) else ""
+            lines.append(line + more)
             lines += [f"  {self._under_review(row)}" for row in waiting]
         return lines
 
     def _under_review(self, row: RecordUnderReview) -> str:
         """Return a record under review with the reason."""
         reason = phrase(row.review, self._language)
+        if is_unknown(row):
+            reason += f"; {phrase(ENERGY_UNKNOWN, self._language)}"
         return f"{row.localtime} {self._charge_point(row)}: {reason}"
 
     def unfinished(self) -> list[str]:
@@ -213,7 +219,7 @@ class _Blocks:
         """Return the records that belong to a closed month; the array below has them, too."""
         # The other rows are decisions, which have a block of their own.
         lines = [
-            f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
+            f"  {row.localtime} {self._charge_point(row)}: {self._energy(row)} "
             f"{row.account}, {self._label('stopped', at=local_time(row.stopped_at, self._zone))}"
             for row in rows
             if row.entry == "record"
@@ -223,7 +229,7 @@ class _Blocks:
     def decided(self, rows: Sequence[StatementRow]) -> list[str]:
         """Return the decisions of humans with name and reason; the array below has them, too."""
         lines = [
-            f"  {row.localtime} {self._charge_point(row)}: {self._kwh(row.consumed_wh)} kWh "
+            f"  {row.localtime} {self._charge_point(row)}: {self._energy(row)} "
             f"{self.words[row.entry]} {row.account} "
             f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: {row.decided_why})"
             for row in rows
@@ -245,13 +251,16 @@ class _Blocks:
         return [self.words["audit"], *lines] if lines else []
 
     def _uncounted(self, charge_point_id: str) -> str:
-        """Return the energy booked in this month that the meter has not counted in it."""
+        """Return the energy of this month that is not in the equation of the meter."""
         sources = (
             ("besides", self._statement.imported_wh),
             ("decided_later", self._statement.decided_later_wh),
         )
         amounts = ((key, dict(booked).get(charge_point_id)) for key, booked in sources)
-        return "".join(self._label(key, kwh=self._kwh(wh)) for key, wh in amounts if wh)
+        waiting = [r for r in self._statement.under_review if r.charge_point_id == charge_point_id]
+        unknown = self._label("unknown_waits") if any(map(is_unknown, waiting)) else ""
+        known = (self._label(key, kwh=self._kwh(wh)) for key, wh in amounts if wh)
+        return "".join(known) + unknown
 
     def _equation(self, audited: Audited) -> str:
         """Return booked + unassigned + under review + gaps - overlaps = counted, in kWh."""
@@ -302,6 +311,12 @@ class _Blocks:
     def _label(self, key: str, **values: object) -> str:
         """Return a sentence of labels.py with these values in it."""
         return self.words[key].format(**values)
+
+    def _energy(self, row: StatementRow) -> str:
+        """Return the energy of a record with its unit, or that nobody knows it."""
+        if is_unknown(row):
+            return phrase(ENERGY_UNKNOWN, self._language)
+        return f"{self._kwh(row.consumed_wh)} kWh"
 
     def _kwh(self, wh: int) -> str:
         return kwh(wh, self._language)

@@ -6,6 +6,8 @@ from itertools import zip_longest
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import entry, phrase
+from shocpp.ledger.booking import ENERGY_UNKNOWN
+from shocpp.reports.cells import is_unknown
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
@@ -165,10 +167,17 @@ def _under_review(subject: Subject) -> list[str]:
     sentences = []
     for row in subject.statement.under_review:
         if row.account == subject.account.account:
-            energy = grouped_kwh(row.consumed_wh, subject.language)
             record = f"{_end_time(row, subject)}, {_charger(row, subject)}"
-            sentences.append(f"{record}: {energy} kWh, {phrase(row.review, subject.language)}")
+            reason = phrase(row.review, subject.language)
+            sentences.append(f"{record}: {_energy(row, subject.language)}, {reason}")
     return sentences
+
+
+def _energy(row: StatementRow | RecordUnderReview, language: str) -> str:
+    """Return the energy of a record with its unit, or that nobody knows it."""
+    if is_unknown(row):
+        return phrase(ENERGY_UNKNOWN, language)
+    return f"{grouped_kwh(row.consumed_wh, language)} kWh"
 
 
 def _end_time(row: StatementRow | RecordUnderReview, subject: Subject) -> str:
@@ -204,15 +213,15 @@ def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
     A dismissed record has no row: `number` is None, and its end and its readings name it.
     """
     language = subject.language
-    energy = grouped_kwh(row.consumed_wh, language)
+    energy = _energy(row, language)
     # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
     if number is None:
-        energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)}"
+        energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)} kWh"
     record = subject.label("row", number) if number else _end_time(row, subject)
     return f"{record}, {_charger(row, subject)}: " + subject.label(
         "decision",
         entry=entry(row.entry, language),
-        kwh=energy,
+        energy=energy,
         at=day_and_time(local_datetime(row.booked_at, subject.zone), language),
         by=row.decided_by or subject.label("no_name"),
         why=row.decided_why or "–",
@@ -244,7 +253,7 @@ def _audit(subject: Subject, content: FootContent) -> Iterator[str]:
 
 
 def _uncounted(subject: Subject, charge_point_id: str) -> Iterator[str]:
-    """Yield the energy booked in this month that the meter has not counted in it."""
+    """Yield the energy of this month that is not in the equation of the meter."""
     statement = subject.statement
     for key, booked in (
         ("besides", statement.imported_wh),
@@ -253,6 +262,9 @@ def _uncounted(subject: Subject, charge_point_id: str) -> Iterator[str]:
         wh = dict(booked).get(charge_point_id)
         if wh:
             yield subject.label(key, grouped_kwh(wh, subject.language))
+    waiting = [row for row in statement.under_review if row.charge_point_id == charge_point_id]
+    if any(map(is_unknown, waiting)):
+        yield subject.label("unknown_waits")
 
 
 def _unbilled_at(subject: Subject) -> set[str]:

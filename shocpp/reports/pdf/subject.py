@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import clock_time, day, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
 from shocpp.language.month import Month
-from shocpp.language.phrases import entry, masked, phrase, stop_reason
+from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
 from shocpp.ledger.accounts import id_tag_key
+from shocpp.reports.cells import is_unknown
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
 from shocpp.store.books.statement_records import StatementRow
@@ -104,6 +105,10 @@ class Texts:
     def text(self, value: str | int | None) -> str:
         """Return a text or a number unchanged."""
         return "–" if value is None else str(value)
+
+    def energy(self, row: StatementRow) -> str:
+        """Return the energy of a record, or that nobody knows it."""
+        return unknown(self._language) if is_unknown(row) else self.kwh(row.consumed_wh)
 
     def euro(self, ct: int | None) -> str:
         """Return an amount."""

@@ -149,7 +149,7 @@ class Table:
     def sums(self) -> None:
         """Draw the last line: the number of transactions, their energy and their amount."""
         sheet, subject, account = self._sheet, self._subject, self._subject.account
-        cells = {"consumed_wh": grouped_kwh(account.wh, subject.language)}
+        cells = {"energy": grouped_kwh(account.wh, subject.language)}
         if account.amount_ct is not None:
             cells["amount_ct"] = grouped_euro(account.amount_ct, subject.language)
         key = "sum_1" if account.transactions == 1 else "sum"
