@@ -266,6 +266,20 @@ def test_a_late_stop_below_the_end_by_hand_wins_too(office: Office) -> None:
     assert sum(sums(office).values()) == 2_500
 
 
+def test_values_after_the_end_by_hand_belong_to_the_late_stop(office: Office) -> None:
+    """The register restarts, and only the values tell the energy before."""
+    sent = lapsed(office, 4_000)
+    end(office)
+    for wh in (9_000, 100, 500):
+        measure(office, sent, wh)
+    office.stop(sent, 700)
+    assert sums(office) == {"family-y": 8_700}
+    measure(office, sent, 800)
+    assert office.query(
+        "SELECT max(register_wh) FROM meter_reading WHERE started_transaction IS NULL"
+    ) == [800]
+
+
 def test_a_late_stop_books_the_rest_of_what_a_human_has_dismissed(office: Office) -> None:
     sent = lapsed(office, 4_000)
     end(office)

@@ -24,10 +24,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from shocpp.bookkeeping import review
 from shocpp.bookkeeping.jobs import Connect, Failed, Receive
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.connection import Connection
-from tests.world.desk import Desk
+from tests.world.desk import ANNA, Desk
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.money import CAP_WH, WALLBOX_W, Message, World
@@ -174,6 +175,10 @@ def test_a_stop_told_again_with_the_id_that_its_start_got_is_a_repeat(tmp_path: 
 
 CARDS = ["1111", "2222", "3333"]
 ACCOUNTS = {1: "company-x", 2: "family-y"}
+
+
+BY_HAND = "entry = 'replacement' AND instr(flags, 'ended by hand')"
+"""The entries in force of transactions that a human has ended, and no stop has."""
 
 
 class Flow:
@@ -498,6 +503,13 @@ class Queues(RuleBasedStateMachine):
     def wait(self, hours: int) -> None:
         self.desk.later(hours)
 
+    @rule(pick=st.integers(0, 5))
+    def end_by_hand(self, pick: int) -> None:
+        """Somebody ends a transaction whose stop may still come; the machine's time is past."""
+        cases = self.desk.query("SELECT number FROM review WHERE kind = 'transaction'")
+        if cases:
+            review.end(self.desk.db, self.desk.settings, cases[pick % len(cases)], ANNA)
+
     # -- what must hold ----------------------------------------------------------------------------
 
     @invariant()
@@ -505,10 +517,11 @@ class Queues(RuleBasedStateMachine):
         """One record for each stop that has arrived, and one under review for each foreign one."""
         rows = self.desk.query(
             "SELECT charge_point_id, connector_id, account, consumed_wh, review FROM accounting"
+            f" WHERE in_force AND entry <> 'reversal' AND NOT ({BY_HAND})"
         )
         foreign = Counter(row[0] for row in rows if row[1] is None)
         assert foreign == Counter(name for name, _ in self.foreign)
-        assert {row[2] for row in rows if row[1] is None} <= {UNASSIGNED}
+        assert all(row[4] for row in rows if row[1] is None)
         booked = Counter(row for row in rows if row[1] is not None)
         assert booked == Counter(flow.truth for flow in self.flows if flow.is_booked)
 
@@ -516,7 +529,22 @@ class Queues(RuleBasedStateMachine):
     def what_is_open_here_is_open_there(self) -> None:
         there = self.desk.query("SELECT charge_point_id, meter_start_wh FROM open_transactions")
         here = [f for f in self.flows if f.account is not None and not f.is_booked]
+        there += self.desk.query(
+            f"SELECT charge_point_id, begin_wh FROM accounting WHERE in_force AND {BY_HAND}"
+        )
         assert Counter(there) == Counter((flow.box.name, flow.begin_wh) for flow in here)
+
+    @invariant()
+    def what_was_reversed_counts_for_nobody(self) -> None:
+        """The end by hand and its reversal come to zero."""
+        every, in_force = (
+            self.desk.query(
+                "SELECT account, sum(consumed_wh) FROM accounting WHERE review IS NULL"
+                f" AND {condition} GROUP BY account HAVING sum(consumed_wh) <> 0 ORDER BY 1"
+            )
+            for condition in ("1", "in_force AND entry <> 'reversal'")
+        )
+        assert every == in_force
 
     @invariant()
     def every_row_lies_within_the_declared_keys(self) -> None:

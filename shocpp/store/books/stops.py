@@ -6,7 +6,6 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Callable
 from functools import cached_property
 
-from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.matching import KeyedStop, Match, StopOnFile, keyed_stop
 from shocpp.ledger.transaction_id import INT32_MAX
 from shocpp.ledger.transactions import (
@@ -20,6 +19,7 @@ from shocpp.ledger.transactions import (
 from shocpp.ocpp.facts import TransactionStopped
 from shocpp.store import properties
 from shocpp.store.books.transactions import (
+    BY_HAND,
     account_names,
     select_transactions,
     unstopped_transactions,
@@ -31,10 +31,6 @@ NEWEST_BOOKED = 50
 
 INFINITE_WH = 2**62
 """More than any register reading: the end of a transaction that goes on."""
-
-
-BY_HAND = f"entry = 'replacement' AND instr(flags, '{ENDED_BY_HAND}')"
-"""The condition on an entry in force by which a human has ended a transaction."""
 
 
 class RowsForStop:

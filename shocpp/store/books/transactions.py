@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED, Card
-from shocpp.ledger.decisions import Owner
+from shocpp.ledger.decisions import ENDED_BY_HAND, Owner
 from shocpp.ledger.own_readings import Running, best_source
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
@@ -28,6 +28,9 @@ RUNNING = (
     " register_source"
 )
 """The columns of a Running, from started_transaction."""
+
+BY_HAND = f"entry = 'replacement' AND instr(flags, '{ENDED_BY_HAND}')"
+"""The condition on an entry in force by which a human has ended a transaction."""
 
 _CHANGED = "charge_point, connector_id, id"
 
@@ -260,7 +263,8 @@ def running(
     Values without an id belong to a connector's only open transaction (OCPP 1.6 §6.31), and never
     to one if they are of the main meter, connector 0. An id of 0 or below is that of an offline
     transaction, found by its connector: the newest open one, else the newest orphaned one. A
-    stopped transaction is never returned: later values do not reopen it.
+    stopped transaction is never returned: later values do not reopen it. One that only a human has
+    ended may go on, and its late stop needs the values.
     """
     # Many chargers send MeterValues with the transactionId 0.
     if transaction_id is None:
@@ -276,6 +280,13 @@ def running(
         " AND state <> 'stopped' ORDER BY state = 'open' DESC, id DESC LIMIT 2",
         (charge_point, value),
     ).fetchall()
+    if not rows and transaction_id is not None:
+        rows = db.execute(
+            f"SELECT {RUNNING} FROM started_transaction WHERE {where} AND id IN"
+            f" (SELECT started_transaction FROM entries WHERE charge_point = ? AND {BY_HAND})"
+            " ORDER BY id DESC LIMIT 1",
+            (value, charge_point),
+        ).fetchall()
     if not rows or (transaction_id is None and len(rows) > 1):
         return None
     return Running(*rows[0])
