@@ -110,12 +110,11 @@ def learn_card(
     add_card(settings.tags_file, transactions.account_names(db), account, id_tag)
     owner = owner_named(db, settings, account)
     key = id_tag_key(id_tag)
-    made: list[DecisionEntry] = []
     # Its transactions may be at any Charge Point.
     with db.writing(keys=EVERYTHING):
         assigned_by = f"{decider.by}: {decider.why}"
         open_transactions = transactions.reassign_open(db, key, owner, assigned_by)
-        for number in records.unassigned_of(db, key):
-            made += assigned(db, settings, str(number), owner, decider)
+        unassigned = [str(number) for number in records.unassigned_of(db, key)]
+        made = assigned(db, settings, unassigned, owner, decider)
     write_files(db, settings)
     return Learned(made, open_transactions)

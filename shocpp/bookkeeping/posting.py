@@ -72,15 +72,18 @@ class Posting:
         # In the caller's transaction, with its stop: a crash leaves both or neither, and a repeat
         # finds the stop (invariant I2).
         number = records.record(self._db, origin, record, location, posted_ms)
-        price = self._price(origin, record, readings_of)
+        price = self.price(origin, record, readings_of)
         if price is not None:
             prices.record(self._db, number, price, posted_ms)
         return Posted(number, record, location)
 
-    def _price(
-        self, origin: Origin, record: Record, readings_of: ReadingsOf | None
+    def price(
+        self, origin: Origin, record: Record, readings_of: ReadingsOf | None = None
     ) -> Price | None:
-        """Return the price of a record, or None if it has no energy to pay for or no tariff."""
+        """Return the price of a record, or None if it has no energy to pay for or no tariff.
+
+        It is the price with which `post` writes the record.
+        """
         original, row, db = origin.replaces or 0, origin.started_transaction, self._db
         read = readings_of or partial(readings.of_transaction, db)
 

@@ -2,27 +2,42 @@
 
 A reference is one that `shocpp review` lists: `12` an accounting record, `T5` a transaction that
 may never stop, `G12` a gap before a record. Or it is the name of a record's file, as statements
-print it. A decision adds entries, with its author and reason, in one write transaction. No record
-is changed; the entries get accounting files like every record.
+print it. A `Group` stands for several cases of the list. A decision adds entries, with its author
+and reason, in one write transaction. No record is changed; the entries get accounting files like
+every record.
+
+A decision is first planned, then shown to whoever decides (`Consent`), and planned once more in the
+transaction that writes it. Only a plan that is still the same is written.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from shocpp.bookkeeping.decisions.groups import Group, references_of
+from shocpp.bookkeeping.decisions.plans import (
+    Consent,
+    Plan,
+    PricedEntry,
+    Rule,
+    Subject,
+    without_question,
+)
 from shocpp.bookkeeping.posting import Posted, posting
 from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger import decisions
-from shocpp.ledger.booking import Record
+from shocpp.ledger.booking import RESTARTED
 from shocpp.ledger.decisions import Entry, Measured, Owner
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.settings import Settings
-from shocpp.store.books import audit, records, transactions
-from shocpp.store.books.records import Origin
+from shocpp.store.books import audit, prices, records, transactions
+from shocpp.store.books.records import Origin, Stored
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
-from shocpp.store.keys import BOOKS, Keys
+from shocpp.store.keys import BOOKS
 
 _TRANSACTION = re.compile(r"[Tt][0-9]{1,18}")
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}(\.json)?")
@@ -42,17 +57,6 @@ class DecisionEntry(NamedTuple):
     posted: Posted
 
 
-class Subject(NamedTuple):
-    """The subject of a decision: a record, or a transaction or gap in the form of a record.
-
-    `name_part` goes into the names of the entries' files.
-    """
-
-    record: Record
-    origin: Origin
-    name_part: str
-
-
 def owner_named(db: Database, settings: Settings, name: str) -> Owner:
     """Return the account of this name, from tags.json or the books.
 
@@ -70,32 +74,27 @@ def owner_named(db: Database, settings: Settings, name: str) -> Owner:
 
 
 def assign(
-    db: Database, settings: Settings, reference: str, account: str, decider: Decider
+    db: Database,
+    settings: Settings,
+    cases: str | Group,
+    account: str,
+    decider: Decider,
+    consent: Consent = without_question,
 ) -> list[DecisionEntry]:
-    """Book the energy of a record, a transaction or a gap to an account.
+    """Book the energy of records, transactions or gaps to an account.
 
     Returns the entries. Raises UsageError if there is no such account or subject.
     """
     owner = owner_named(db, settings, account)
-    with db.writing(keys=_keys(db, reference)):
-        made = assigned(db, settings, reference, owner, decider)
-    # After the commit: the decision holds even if its files cannot be written now.
-    write_files(db, settings)
-    return made
+    return _decide(db, settings, cases, _assignment(owner), decider, consent)
 
 
 def assigned(
-    db: Database, settings: Settings, reference: str, owner: Owner, decider: Decider
+    db: Database, settings: Settings, references: Sequence[str], owner: Owner, decider: Decider
 ) -> list[DecisionEntry]:
-    """Book the energy of a subject to an account, inside the caller's write transaction."""
-    # Read inside the transaction: two people may decide on one record at the same moment.
-    subject = _subject(db, reference)
-    if subject.origin.entry == "dismissal":
-        raise UsageError(
-            f"record {reference} is a dismissal and holds no energy to assign; give the readings: "
-            f"shocpp review correct {reference} --account {owner.account}"
-        )
-    return _write(db, settings, subject, decisions.assign(subject.record, owner), decider)
+    """Book the energy of subjects to an account, inside the caller's write transaction."""
+    plans = _plan(db, settings, references, _assignment(owner))
+    return _write(db, settings, plans, decider)
 
 
 def correct(
@@ -105,40 +104,50 @@ def correct(
     measured: Measured,
     account: str | None,
     decider: Decider,
+    consent: Consent = without_question,
 ) -> list[DecisionEntry]:
     """Book a record, a transaction or a gap with other readings, and with an account if given.
 
     Returns the entries. Raises UsageError if the readings do not agree with each other.
     """
     owner = owner_named(db, settings, account) if account is not None else None
-    with db.writing(keys=_keys(db, reference)):
-        subject = _subject(db, reference)
-        record = subject.record
-        present_owner = Owner(record.account_index, record.account)
-        if subject.origin.entry == "dismissal" and measured == Measured():
+
+    def correction(subject: Subject) -> tuple[Entry, ...]:
+        record, given = subject.record, measured
+        if subject.origin.entry == "dismissal" and given == Measured():
             # A dismissal has no energy, but still the readings of the energy that it dismissed.
-            measured = Measured(record.begin_wh, record.end_wh)
-        entries = decisions.correct(record, owner or present_owner, measured)
-        made = _write(db, settings, subject, entries, decider)
-    write_files(db, settings)
-    return made
+            given = Measured(record.begin_wh, record.end_wh)
+        present_owner = Owner(record.account_index, record.account)
+        return decisions.correct(record, owner or present_owner, given)
+
+    return _decide(db, settings, reference, correction, decider, consent)
 
 
 def dismiss(
-    db: Database, settings: Settings, reference: str, decider: Decider
+    db: Database,
+    settings: Settings,
+    cases: str | Group,
+    decider: Decider,
+    consent: Consent = without_question,
 ) -> list[DecisionEntry]:
-    """Decide that nobody owes the energy of a record, a transaction or a gap.
+    """Decide that nobody owes the energy of records, transactions or gaps.
 
     Returns the entries. Raises UsageError if there is no such subject.
     """
-    with db.writing(keys=_keys(db, reference)):
-        subject = _subject(db, reference)
-        made = _write(db, settings, subject, decisions.dismiss(subject.record), decider)
-    write_files(db, settings)
-    return made
+
+    def dismissal(subject: Subject) -> tuple[Entry, ...]:
+        return decisions.dismiss(subject.record)
+
+    return _decide(db, settings, cases, dismissal, decider, consent)
 
 
-def end(db: Database, settings: Settings, reference: str, decider: Decider) -> list[DecisionEntry]:
+def end(
+    db: Database,
+    settings: Settings,
+    reference: str,
+    decider: Decider,
+    consent: Consent = without_question,
+) -> list[DecisionEntry]:
     """End a transaction by hand at its last reading, on its own account.
 
     Nothing is sent to the charger. A stop that comes later wins: its record replaces this one.
@@ -148,20 +157,70 @@ def end(db: Database, settings: Settings, reference: str, decider: Decider) -> l
         raise UsageError(
             f"{reference!r} is not a transaction; give one such as T5; see: shocpp review"
         )
-    with db.writing(keys=_keys(db, reference)):
-        subject = _subject(db, reference)
-        made = _write(db, settings, subject, decisions.end(subject.record), decider)
+
+    def ending(subject: Subject) -> tuple[Entry, ...]:
+        return decisions.end(subject.record)
+
+    return _decide(db, settings, reference, ending, decider, consent)
+
+
+def _assignment(owner: Owner) -> Rule:
+    """Return the rule that books the energy of a subject to an account."""
+
+    def assignment(subject: Subject) -> tuple[Entry, ...]:
+        if subject.origin.entry == "dismissal":
+            number = subject.origin.replaces
+            raise UsageError(
+                f"record {number} is a dismissal and holds no energy to assign; give the readings: "
+                f"shocpp review correct {number} --account {owner.account}"
+            )
+        return decisions.assign(subject.record, owner)
+
+    return assignment
+
+
+def _decide(
+    db: Database,
+    settings: Settings,
+    cases: str | Group,
+    rule: Rule,
+    decider: Decider,
+    consent: Consent,
+) -> list[DecisionEntry]:
+    """Plan a decision, ask for consent, and write all of it in one transaction."""
+    references = [cases] if isinstance(cases, str) else references_of(db, cases, settings.zone)
+    plans = _plan(db, settings, references, rule)
+    consent(plans)
+    # The Charge Point of a subject never changes.
+    with db.writing(keys=BOOKS.at(*(plan.charge_point_id for plan in plans))):
+        # Two people may decide on one record at the same moment, and a question may wait long.
+        if _plan(db, settings, references, rule) != plans:
+            raise UsageError(
+                f"{', '.join(references)}: changed in the meantime, so nothing is written; look at "
+                "it again: shocpp review"
+            )
+        made = _write(db, settings, plans, decider)
+    # After the commit: the decision holds even if its files cannot be written now.
     write_files(db, settings)
     return made
 
 
-def _keys(db: Database, reference: str) -> Keys:
-    """Return the keys of a decision about a subject, whose Charge Point never changes.
-
-    Raises UsageError if there is no such subject.
-    """
-    row = _subject(db, reference).origin.charge_point
-    return BOOKS.at(None if row is None else identities.charge_point_id_of(db, row))
+def _plan(db: Database, settings: Settings, references: Sequence[str], rule: Rule) -> list[Plan]:
+    """Return the decisions of a rule about subjects, with the prices of their entries."""
+    books = posting(db, settings)
+    plans = []
+    for reference in references:
+        subject = _subject(db, reference)
+        origin = subject.origin
+        row = origin.charge_point
+        charge_point_id = None if row is None else identities.charge_point_id_of(db, row)
+        priced = prices.of_record(db, origin.replaces or 0)
+        entries = tuple(
+            PricedEntry(entry, record, books.price(origin._replace(entry=entry), record))
+            for entry, record in rule(subject)
+        )
+        plans.append(Plan(reference, charge_point_id, subject, priced and priced.price, entries))
+    return plans
 
 
 def _subject(db: Database, reference: str) -> Subject:
@@ -204,7 +263,17 @@ def _record(db: Database, number: int) -> Subject:
             "see: shocpp review"
         )
     origin = stored.origin._replace(received_stop=None, replaces=number)
-    return Subject(stored.record, origin, stored.place.file_name)
+    return Subject(stored.record, origin, stored.place.file_name, _is_open(stored))
+
+
+def _is_open(stored: Stored) -> bool:
+    """Return True if `shocpp review` lists this record, as its view in the database has it."""
+    record = stored.record
+    if record.review is not None:
+        return True
+    if record.account_index == UNASSIGNED_INDEX:
+        return record.consumed_wh > 0
+    return stored.origin.entry == "record" and RESTARTED in record.flags
 
 
 def _transaction(db: Database, row: int) -> Subject:
@@ -234,32 +303,32 @@ def _gap(db: Database, reference: str) -> Subject:
     record = decisions.gap_record(
         gap.connector_id, gap.from_wh, gap.to_wh, gap.after_ms, gap.before_ms
     )
-    return Subject(record, Origin(gap.charge_point, None, None), f"{gap.from_wh} {gap.to_wh}")
+    origin = Origin(gap.charge_point, None, None)
+    return Subject(record, origin, f"{gap.from_wh} {gap.to_wh}", gap.dismissed is None)
 
 
 def _write(
-    db: Database,
-    settings: Settings,
-    subject: Subject,
-    entries: tuple[Entry, ...],
-    decider: Decider,
+    db: Database, settings: Settings, plans: Sequence[Plan], decider: Decider
 ) -> list[DecisionEntry]:
-    """Post the entries of a decision, and end the transaction that it is about, if any."""
+    """Post the entries of decisions, and end the transactions that they are about."""
     decided_ms = now_ms()
     books = posting(db, settings)
     made = []
-    for entry, record in entries:
-        origin = subject.origin._replace(
-            entry=entry, decided_by=decider.by, decided_why=decider.why
-        )
-        name_parts = (subject.name_part, entry, decided_ms)
-        made.append(DecisionEntry(entry, books.post(origin, record, decided_ms, *name_parts)))
-    if subject.origin.replaces is None and subject.origin.started_transaction is not None:
-        transactions.end_orphan(db, subject.origin.started_transaction, _covered_to_wh(entries[-1]))
+    for plan in plans:
+        subject = plan.subject
+        for entry, record, _price in plan.entries:
+            origin = subject.origin._replace(
+                entry=entry, decided_by=decider.by, decided_why=decider.why
+            )
+            name_parts = (subject.name_part, entry, decided_ms)
+            made.append(DecisionEntry(entry, books.post(origin, record, decided_ms, *name_parts)))
+        if subject.origin.replaces is None and subject.origin.started_transaction is not None:
+            covered_wh = _covered_to_wh(plan.result)
+            transactions.end_orphan(db, subject.origin.started_transaction, covered_wh)
     return made
 
 
-def _covered_to_wh(entry: Entry) -> int:
+def _covered_to_wh(entry: PricedEntry) -> int:
     """Return the reading up to which a decision has booked a transaction, in Wh.
 
     A stop that comes later books only the rest. After a dismissal it books all.

@@ -49,6 +49,9 @@ FAR_BELOW = 10
 OpenEVSE sends kWh as Wh.
 """
 
+RESTARTED = "register restarted"
+"""The flag of a record whose register fell below its start; the view `review` lists it."""
+
 MOST_WH = 2**62
 """The highest energy that is stored, in Wh: SQLite's integers end at 2**63."""
 
@@ -318,7 +321,7 @@ def _energy_of_restarts(
             return max(end_wh - begin_wh, 0)
         reviews.append("the readings fall in between: the register may have restarted")
         return growth.wh
-    flags.append("register restarted")
+    flags.append(RESTARTED)
     # A stop a little below the start is rather a misreading. As a restart it would bill all that
     # the meter has ever counted.
     if not registers_of(selection.readings) and 2 * end_wh >= begin_wh:

@@ -115,11 +115,11 @@ LISTS = [
 ]
 DECISIONS = [
     "shocpp review assign 2 --account family-y --why 'their new card'",
-    "shocpp review correct 4 --wh 33250 --why 'read off the car'",
-    "shocpp review dismiss 5 --why test",
+    "shocpp review correct 4 --wh 33250 --why 'read off the car' --yes",
+    "shocpp review dismiss 5 --why test --yes",
     "shocpp close 2025 10",
     "shocpp close 2025 10 --unpriced",
-    "shocpp review correct 1 --wh 33000 --why 'after the month was closed'",
+    "shocpp review correct 1 --wh 33000 --why 'after the month was closed' --yes",
 ]
 WHILE_CONNECTED = [
     'shocpp-command -c yard Reset \'{"type": "Soft"}\'',

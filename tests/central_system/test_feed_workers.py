@@ -179,7 +179,8 @@ def test_the_changes_of_a_command_reach_the_subscribers_of_all_workers(
     wait_for(lambda: all(REVIEW in one.kinds for one in subscribers))
     for subscriber in subscribers:
         subscriber.kinds.clear()
-    decided = migrated_home.run("shocpp", "review", "dismiss", "1", "--by", "anna", "--why", "test")
+    by = ("--by", "anna", "--why", "test", "--yes")
+    decided = migrated_home.run("shocpp", "review", "dismiss", "1", *by)
     assert decided.returncode == 0, decided.stderr
     wait_for(lambda: all(REVIEW in one.kinds for one in subscribers))
 

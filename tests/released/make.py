@@ -147,9 +147,8 @@ def serve(home: Home, calls: tuple[Call, ...]) -> None:
 def dismiss_gap(home: Home, wh: int) -> None:
     """Dismiss the gap with this energy."""
     ((number,),) = home.query("SELECT number FROM gaps WHERE gap_wh = ?", wh)
-    output_of(
-        home, "shocpp", "review", "dismiss", number, "--why", "Zähler getauscht", "--by", "anna"
-    )
+    why = ("--why", "Zähler getauscht", "--by", "anna", "--yes")
+    output_of(home, "shocpp", "review", "dismiss", number, *why)
 
 
 def print_months(home: Home, folder: Path) -> None:

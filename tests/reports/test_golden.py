@@ -263,7 +263,7 @@ def decide(home: Home, action: str, wh: int, account: str, *words: str) -> None:
     ((number,),) = home.query(
         "SELECT number FROM accounting WHERE consumed_wh = ? AND account = ?", wh, account
     )
-    output_of(home, "shocpp", "review", action, str(number), *words, "--by", "anna")
+    output_of(home, "shocpp", "review", action, str(number), *words, "--by", "anna", "--yes")
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,8 @@ def values(wh: int, when: str, transaction_id: int) -> tuple[str, dict[str, obje
 
 
 def review(home: Home, *words: str, why: str = "because") -> str:
-    """Run `shocpp review …`, which must succeed, and return its output."""
-    done = home.run("shocpp", "review", *words, "--why", why, "--by", "anna")
+    """Run `shocpp review …` without a question; it must succeed. Return its output."""
+    done = home.run("shocpp", "review", *words, "--why", why, "--by", "anna", "--yes")
     assert done.returncode == 0, done.stderr
     return done.stdout
 

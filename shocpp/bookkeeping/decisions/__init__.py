@@ -1,0 +1,1 @@
+"""Decisions of humans before they are written: their cases, and their plans."""

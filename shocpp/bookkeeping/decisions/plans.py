@@ -1,0 +1,99 @@
+"""Plans of decisions: the entries that a decision would write, and the reasons to ask first.
+
+A plan is computed by the same rule that is written later. It is shown to whoever decides.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from shocpp.ledger.booking import Record
+from shocpp.ledger.decisions import Entry
+from shocpp.ledger.tariffs import Price
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.store.books.records import Origin
+
+MOST_LOST = 10
+"""A decision that leaves less than this part of the energy, a tenth, may be a mistake."""
+
+
+class Subject(NamedTuple):
+    """The subject of a decision: a record, or a transaction or gap in the form of a record.
+
+    `name_part` goes into the names of the entries' files. `is_open` is True if `shocpp review`
+    lists it, and False if its energy is booked or decided.
+    """
+
+    record: Record
+    origin: Origin
+    name_part: str
+    is_open: bool = True
+
+
+class PricedEntry(NamedTuple):
+    """An entry of a decision with its price; None if it has none."""
+
+    entry: str
+    record: Record
+    price: Price | None
+
+
+class Plan(NamedTuple):
+    """A decision about one subject as it would be written now.
+
+    `price` is that of the subject in the books. The last of the `entries` is the one that holds.
+    """
+
+    reference: str
+    charge_point_id: str | None
+    subject: Subject
+    price: Price | None
+    entries: tuple[PricedEntry, ...]
+
+    @property
+    def result(self) -> PricedEntry:
+        """Return the entry that holds after the decision."""
+        return self.entries[-1]
+
+    @property
+    def label(self) -> str:
+        """Return the subject in words: `record 12`, `T5`, `G12`."""
+        return f"record {self.reference}" if self.reference[0].isdigit() else self.reference.upper()
+
+    @property
+    def state(self) -> str:
+        """Return the present state of the subject, in words."""
+        record = self.subject.record
+        if self.subject.origin.entry == "dismissal":
+            return "dismissed"
+        if record.review is not None:
+            return f"under review: {record.review}" if self.subject.is_open else "dismissed"
+        is_unknown = record.account_index == UNASSIGNED_INDEX
+        return "unknown card" if is_unknown else "booked"
+
+    @property
+    def concern(self) -> str | None:
+        """Return the reason why this decision may be a mistake, as a clause, or None."""
+        before, after = self.subject.record, self.result.record
+        if self.state == "dismissed":
+            return f"{self.label} is dismissed already"
+        if not self.subject.is_open:
+            return f"{self.label} is booked to {before.account} and not under review"
+        is_booked = before.review is None and before.account_index != UNASSIGNED_INDEX
+        if is_booked and before.account_index != after.account_index:
+            return f"{self.label} is booked to {before.account} already"
+        if MOST_LOST * after.consumed_wh < before.consumed_wh:
+            # Rounded down: all of it goes only if nothing is left.
+            permille = 1000 * (before.consumed_wh - after.consumed_wh) // before.consumed_wh
+            return f"{permille // 10}.{permille % 10} % of the energy of {self.label} would go"
+        return None
+
+
+Rule = Callable[[Subject], tuple[Entry, ...]]
+"""Returns the entries of a decision about a subject; it raises UsageError, and is pure."""
+
+Consent = Callable[[Sequence[Plan]], None]
+"""Takes the plans of a decision before it is written, and raises an error to prevent that."""
+
+
+def without_question(_plans: Sequence[Plan]) -> None:
+    """Consent to any decision."""

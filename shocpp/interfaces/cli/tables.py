@@ -1,0 +1,157 @@
+"""Tables for people at a terminal: aligned columns that fit its width, and names in them.
+
+Programs read `--json`, or the lines that commands print where no terminal reads them.
+"""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+import click
+
+from shocpp.errors import ConfigError
+from shocpp.interfaces.lines import one_line
+from shocpp.language import figures
+from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+
+GAP = "  "
+"""The blanks between two columns."""
+
+CUT = "…"
+"""The end of a text that is cut."""
+
+ISO = "en"
+"""The language whose dates are those of ISO 8601; they sort, and no country misreads them."""
+
+
+class Column(NamedTuple):
+    """A column of a table.
+
+    `least` is the width to which its texts may be cut, 0 if they are never cut. Figures stand on
+    the right.
+    """
+
+    title: str
+    least: int = 0
+    is_figure: bool = False
+
+
+def table(
+    columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int | None
+) -> Iterator[str]:
+    """Yield the lines of a table with a head; None is a width without limit.
+
+    Control characters are escaped. Columns that are empty in every row are left out.
+    """
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    used = [index for index in range(len(columns)) if any(row[index] for row in cells)]
+    chosen = [columns[index] for index in used]
+    lines = [[column.title for column in chosen], *([row[i] for i in used] for row in cells)]
+    widths = [max(map(_width, texts)) for texts in zip(*lines, strict=True)]
+    if width is not None:
+        _shrink(widths, [column.least for column in chosen], width - len(GAP) * (len(widths) - 1))
+    for line in lines:
+        padded = map(_padded, line, widths, (column.is_figure for column in chosen))
+        yield GAP.join(padded).rstrip()
+
+
+def _shrink(widths: list[int], least: Sequence[int], available: int) -> None:
+    """Take away from the widest columns that may be cut until the sum of the widths fits."""
+    while sum(widths) > available:
+        able = [index for index, width in enumerate(widths) if 0 < least[index] < width]
+        if not able:
+            return
+        widths[max(able, key=widths.__getitem__)] -= 1
+
+
+def _padded(text: str, width: int, is_figure: bool) -> str:
+    """Return a text at exactly this width: padded with blanks, or cut."""
+    if _width(text) > width:
+        while _width(text) >= width:
+            text = text[:-1]
+        text += CUT
+    blanks = " " * (width - _width(text))
+    return blanks + text if is_figure else text + blanks
+
+
+def _width(text: str) -> int:
+    """Return the number of a terminal's cells that a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
+        for c in text
+    )
+
+
+def reads_terminal() -> bool:
+    """Return True if a person at a terminal reads the output."""
+    return sys.stdout.isatty()
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table: as wide as the terminal, or without a limit where none reads it."""
+    width = shutil.get_terminal_size().columns if reads_terminal() else None
+    for line in table(columns, rows, width):
+        click.echo(line)
+
+
+class Display:
+    """The names, local times and figures that tables show.
+
+    Figures are written as in the statements (SHOCPP_LANG). A broken file in conf/ costs its names
+    only: `shocpp check` reports it.
+    """
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_none
+        from shocpp.configuration.tags import load_accounts
+        from shocpp.store.books.transactions import account_names
+
+        self._zone = settings.zone
+        self._language = settings.language
+        self._allowlist = NO_ALLOWLIST
+        self._cards: dict[str, str] = {}
+        with suppress(ConfigError):
+            self._allowlist = load_allowlist_or_none(settings.charge_points_file)
+        with suppress(ConfigError, FileNotFoundError):
+            self._cards = load_accounts(settings.tags_file, account_names(db)).card_names()
+
+    def charger(self, charge_point_id: str | None, connector_id: int | None = None) -> str:
+        """Return the name of a charger, and of its connector if one is given: `garage/left`."""
+        if charge_point_id is None:
+            return "imported"
+        meter = self._allowlist.meter(charge_point_id)
+        name = meter.name or charge_point_id
+        if connector_id is None:
+            return name
+        return f"{name}/{meter.connectors.get(connector_id, connector_id)}"
+
+    def connectors(self, charge_point_id: str) -> Mapping[int, str]:
+        """Return the names of a charger's connectors, by number."""
+        return self._allowlist.meter(charge_point_id).connectors
+
+    def card(self, id_tag: str | None) -> str:
+        """Return the name of a card, or its id if it has none."""
+        from shocpp.ledger.accounts import id_tag_key
+
+        return self._cards.get(id_tag_key(id_tag or "")) or id_tag or ""
+
+    def moment(self, moment: str | int | None) -> str:
+        """Return a moment in local time to the minute, empty for None: `2026-10-01 09:10`."""
+        if moment is None:
+            return ""
+        return day_and_time(local_datetime(moment, self._zone), ISO)
+
+    def kwh(self, wh: int | None) -> str:
+        """Return Wh as kWh with three decimals, empty for None."""
+        return "" if wh is None else figures.kwh(wh, self._language)
+
+    def euro(self, ct: int | None) -> str:
+        """Return cents as EUR with two decimals, empty for None."""
+        return "" if ct is None else figures.euro(ct, self._language)
