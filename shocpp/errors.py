@@ -7,6 +7,7 @@
     ├── ConfigError             a setting or a file of conf/ cannot be used: exit 78
     │   └── UnusableDatabase    a foreign, newer or damaged database; it is not changed
     ├── StoreUnavailable        the database cannot be written now: close, 503, Retry-After
+    ├── MonthIncomplete         a month that somebody should look at before it is closed: exit 1
     ├── Unreachable             the charger is not connected: exit 1, HTTP 502
     └── Unsent                  a mail or a statement was not accepted: exit 1
 
@@ -41,6 +42,14 @@ class UnusableDatabase(ConfigError):
 
 class StoreUnavailable(ShocppError):
     """A database that cannot be written now: disk full, read-only, locked or failing."""
+
+
+class MonthIncomplete(ShocppError):
+    """A month that is not closed, for these `reasons`; each is a sentence with its next step."""
+
+    def __init__(self, month: str, reasons: tuple[str, ...]) -> None:
+        super().__init__(f"{month} is not closed: {'; '.join(reasons)}")
+        self.reasons = reasons
 
 
 class Unreachable(ShocppError):

@@ -1,22 +1,30 @@
 """The closing of a month: its statement is stored for ever, and no record enters it later."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.bookkeeping.chain import closing_of, files_outside_chain
 from shocpp.bookkeeping.posting import set_prices
 from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
-from shocpp.errors import UsageError
+from shocpp.errors import MonthIncomplete, UsageError
 from shocpp.language.month import Month
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.month import Books, draft
 from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
-from shocpp.store.books import closings, records, statement_records
-from shocpp.store.books.closings import Closing
+from shocpp.store.books import closings, records
+from shocpp.store.books.audit import Gap
+from shocpp.store.books.closings import Closing, Unstopped
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
+
+ROUNDING_WH = 2
+"""The energy that chargers lose by rounding; a smaller gap is no case in the view `review`."""
+
+MOST_NAMED = 12
+"""The highest number of open months that a sentence names."""
 
 _UNPRICED = (
     "Wh of accounts with prices have no price and get none any more; write their tariff, and book "
@@ -25,17 +33,35 @@ _UNPRICED = (
 
 
 class Done(NamedTuple):
-    """A closed month; `left` are sentences about the work that it leaves to the open month."""
+    """A closed month.
+
+    `reasons` are the sentences for which a person would have been refused, `left` those about the
+    work that the month leaves to the open one.
+    """
 
     closing: Closing
+    reasons: tuple[str, ...]
     left: tuple[str, ...]
 
 
-def close(books: Books, month: Month, closed_by: str, *, unpriced: bool = False) -> Done:
-    """Close a month; with `unpriced` also if an account with prices has records without one.
+def close(
+    books: Books,
+    month: Month,
+    closed_by: str,
+    *,
+    unpriced: bool = False,
+    strict: bool = False,
+    anyway: bool = False,
+) -> Done:
+    """Close a month.
+
+    With `strict` only if it is complete: without energy of unknown cards, gaps, cases under review,
+    transactions that will never stop, earlier open months and missing prices. `unpriced` consents
+    to records without a price in accounts with prices, `anyway` to everything.
 
     Raises UsageError if the month is not over, is closed already, lacks prices, or if accounting
-    files are not in the books; ConfigError if a file in conf/ cannot be read.
+    files are not in the books; MonthIncomplete if `strict` finds something; ConfigError if a file
+    in conf/ cannot be read. Then nothing is written.
     """
     db, settings, name, closed_ms = books.db, books.settings, month.name, now_ms()
     _require_over(settings, month, closed_ms)
@@ -55,13 +81,16 @@ def close(books: Books, month: Month, closed_by: str, *, unpriced: bool = False)
         # give other records than those that are closed here.
         records.unmark_exported_imported(db, name)
         statement = draft(books, month)
-        if not unpriced:
-            _require_prices(statement)
+        reasons, notes = _findings(books, statement)
+        missing = [] if unpriced or anyway else _missing_prices(statement)
+        if strict and not anyway and (reasons or missing):
+            raise MonthIncomplete(name, (*reasons, *missing))
+        if missing:
+            raise UsageError(missing[0])
         closing = closing_of(db, name, snapshot(statement), closed_ms, closed_by)
         closings.record(db, closing)
-        left = (*_left(statement), *_open_before(db, month))
     write_files(db, settings)
-    return Done(closing, left)
+    return Done(closing, tuple(reasons), (*reasons, *_unpriced_for_ever(statement), *notes))
 
 
 def _require_over(settings: Settings, month: Month, moment_ms: int) -> None:
@@ -82,37 +111,111 @@ def _require_complete(db: Database, settings: Settings) -> None:
         )
 
 
-def _require_prices(statement: Statement) -> None:
-    """Raise UsageError if an account with prices has energy without one."""
+def _missing_prices(statement: Statement) -> list[str]:
+    """Return a sentence if accounts with prices have energy without one."""
     missing = [
         f"{sums.unpriced_wh} Wh of {sums.account}"
         for sums in statement.accounts
         if sums.unpriced_wh and sums.total_ct is not None
     ]
-    if missing:
-        raise UsageError(
-            f"{', '.join(missing)} have no price; write a tariff that holds in all that time (see: "
-            "shocpp tariffs check), or close it as it is with --unpriced"
-        )
-
-
-def _left(statement: Statement) -> list[str]:
-    """Return sentences about energy that a decision, stop or price brings into the open month."""
-    unpriced_wh = sum(sums.unpriced_wh for sums in statement.accounts if sums.total_ct is not None)
-    counts = (
-        (len(statement.under_review), "cases are under review; decide: shocpp review"),
-        (statement.unassigned_wh, "Wh are of unknown cards; assign them: shocpp review"),
-        (len(statement.unfinished), "transactions have no stop yet; see: shocpp transactions"),
-        (unpriced_wh, _UNPRICED),
+    if not missing:
+        return []
+    sentence = (
+        f"{', '.join(missing)} have no price; write a tariff that holds in all that time (see: "
+        "shocpp tariffs check), or close it as it is with --unpriced"
     )
-    return [f"{count} {rest}" for count, rest in counts if count]
+    return [sentence]
+
+
+def _unpriced_for_ever(statement: Statement) -> list[str]:
+    """Return a sentence if a closing leaves energy of accounts with prices without one."""
+    unpriced_wh = sum(sums.unpriced_wh for sums in statement.accounts if sums.total_ct is not None)
+    return [f"{unpriced_wh} {_UNPRICED}"] if unpriced_wh else []
+
+
+class _Findings(NamedTuple):
+    """The sentences about a month: reasons not to close it, and notes that are none."""
+
+    reasons: list[str]
+    notes: list[str]
+
+
+def _findings(books: Books, statement: Statement) -> _Findings:
+    """Return what somebody should decide before the month of a statement is closed."""
+    db, month = books.db, statement.period
+    booked, unstopped = closings.undecided(db, month.name), closings.unstopped(db)
+    end_ms = month.end(books.zone).timestamp() * 1000
+    begun = [row for row in unstopped if row.started_ms < end_ms]
+    # A charger that is not connected may never send the stop.
+    silent = [row for row in begun if not row.is_listed and not row.is_connected]
+    running = [row for row in begun if not row.is_listed and row.is_connected]
+    gaps = _undecided_gaps(statement, unstopped)
+    gap_wh = sum(gap.to_wh - gap.from_wh for gap in gaps)
+    orphaned, decide = sum(row.is_listed for row in begun), "decide: shocpp review"
+    under_review = len(statement.under_review)
+    reasons = [
+        *_open_before(db, month),
+        *_counted(under_review, "case is", "cases are", f"under review; {decide}"),
+        *_counted(
+            booked.unknown_wh, "Wh is", "Wh are", "of unknown cards; assign them: shocpp review"
+        ),
+        *_counted(
+            booked.restarted, "session has", "sessions have", f"a restarted register; {decide}"
+        ),
+        *_counted(gap_wh, "Wh is", "Wh are", f"in gaps ({len(gaps)}), in no record; {decide}"),
+        *_counted(orphaned, "transaction was", "transactions were", f"never stopped; {decide}"),
+        *_counted(
+            len(silent),
+            "transaction is",
+            "transactions are",
+            f"open, while the charger is away ({_chargers(silent)}); see: shocpp transactions",
+        ),
+    ]
+    notes = [
+        *_counted(
+            len(running),
+            "transaction is",
+            "transactions are",
+            f"running ({_chargers(running)}), for the month of the stop",
+        ),
+        *_counted(
+            len(unstopped) - len(begun),
+            "open transaction is",
+            "open transactions are",
+            "younger than the month",
+        ),
+    ]
+    return _Findings(reasons, notes)
+
+
+def _counted(count: int, singular: str, plural: str, rest: str) -> list[str]:
+    """Return a sentence such as `2 cases are under review`, or nothing for 0."""
+    return [f"{count} {singular if count == 1 else plural} {rest}"] if count else []
+
+
+def _chargers(transactions: Iterable[Unstopped]) -> str:
+    return ", ".join(sorted({row.charge_point_id for row in transactions}))
+
+
+def _undecided_gaps(statement: Statement, unstopped: Iterable[Unstopped]) -> list[Gap]:
+    """Return the gaps of a month that `review` lists."""
+    # The energy behind a transaction that never stopped is decided with that transaction.
+    ends = {(row.charge_point, row.connector_id, row.end_wh) for row in unstopped if row.is_listed}
+    return [
+        gap
+        for gap in statement.gaps
+        if gap.dismissed is None
+        and gap.to_wh - gap.from_wh > ROUNDING_WH
+        and (gap.charge_point, gap.connector_id, gap.from_wh) not in ends
+    ]
 
 
 def _open_before(db: Database, month: Month) -> list[str]:
-    """Return a sentence about earlier months of the year that are open, if there are any."""
-    before = [
-        other.name
-        for other in statement_records.months(db, month.year)
-        if other < month and not closings.is_closed(db, other.name)
-    ]
-    return [f"{', '.join(before)} are still open"] if before else []
+    """Return a sentence about earlier months that are open, if there are any."""
+    before = closings.open_before(db, month.name)
+    if not before:
+        return []
+    first = before[0].replace("-", " ")
+    names = ", ".join(before[:MOST_NAMED]) + (" …" if len(before) > MOST_NAMED else "")
+    verb = "is" if len(before) == 1 else "are"
+    return [f"{names} {verb} still open; begin with the first: shocpp close {first}"]

@@ -2,9 +2,11 @@
 
 import json
 import sys
+from collections.abc import Iterable
 
 import click
 
+from shocpp.errors import MonthIncomplete, UsageError
 from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors, user_name
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
@@ -23,12 +25,25 @@ from shocpp.store.database import open_database
     is_flag=True,
     help="Consent to records without a price in accounts that have prices.",
 )
+@click.option(
+    "--anyway", is_flag=True, help="Close it although something is left; covers --unpriced."
+)
+@click.option(
+    "--strict", is_flag=True, help="Refuse a month with anything left, also without a terminal."
+)
 @one_line_errors
-def close(year: int, month: int, by: str, unpriced: bool) -> None:
+def close(year: int, month: int, by: str, unpriced: bool, anyway: bool, strict: bool) -> None:
     """Close a month: its statement never changes again.
+
+    At a terminal, a month is refused while something is left: energy of unknown cards, gaps, cases
+    under review, transactions that may never stop, an earlier open month, missing prices. Each is
+    named with the command that settles it. Without a terminal the month is closed, and stderr has
+    what would have been refused.
 
     Late stops and corrections are booked to the open month with a note. A hash links each closing
     to the one before it; see: shocpp verify.
+
+    Exit code 0: the month is closed; 1: something is left.
 
     \b
     Example: shocpp close 2026 09
@@ -37,12 +52,28 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     from shocpp.reports.formats import write_text_file
     from shocpp.reports.month import Books, closed_statement
 
+    if anyway and strict:
+        raise UsageError("--anyway closes what --strict refuses; give one of them")
     settings = read_settings()
     with open_database(settings.database) as db:
         # A month may be larger than memory.
         db.sort_on_disk()
         books = Books(db, settings)
-        closing, notes = close(books, Month(year, month), by, unpriced=unpriced)
+        try:
+            closing, reasons, notes = close(
+                books,
+                Month(year, month),
+                by,
+                unpriced=unpriced,
+                strict=strict or sys.stdin.isatty(),
+                anyway=anyway,
+            )
+        except MonthIncomplete as error:
+            _print_reasons(f"{year}-{month:02} is not closed:", error.reasons)
+            click.echo(
+                f"to close it all the same: shocpp close {year} {month:02} --anyway", err=True
+            )
+            sys.exit(1)
         # Made from the snapshot, so that the file has the bytes of every later reprint.
         write_text_file(books, closed_statement(closing))
     click.echo(
@@ -51,6 +82,15 @@ def close(year: int, month: int, by: str, unpriced: bool) -> None:
     )
     for note in notes:
         click.echo(one_line(f"note: {note}"))
+    if reasons and not anyway:
+        _print_reasons("at a terminal, or with --strict, it would have been refused:", reasons)
+
+
+def _print_reasons(head: str, reasons: Iterable[str]) -> None:
+    """Print the reasons not to close a month on stderr, one a line."""
+    click.echo(head, err=True)
+    for reason in reasons:
+        click.echo(one_line(f"  {reason}"), err=True)
 
 
 @click.command(context_settings=HELP)

@@ -15,6 +15,7 @@ import click
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.errors import (
     ConfigError,
+    MonthIncomplete,
     ShocppError,
     StoreUnavailable,
     Unsent,
@@ -32,6 +33,7 @@ EXIT_CODES: tuple[tuple[type[ShocppError], int], ...] = (
     (ConfigError, 78),
     (UsageError, 2),
     (StoreUnavailable, 1),
+    (MonthIncomplete, 1),
     (Unsent, 1),
 )
 """The exit code of each error: 78 is EX_CONFIG of sysexits.h, 2 is wrong usage as in click."""

@@ -62,6 +62,72 @@ def record(db: Database, closing: Closing, exported_ms: int | None = None) -> No
     db.insert("closed_month", {**closing._asdict(), "exported_ms": exported_ms})
 
 
+def open_before(db: Database, month: str) -> list[str]:
+    """Return the open months (YYYY-MM) before this one that have records, in order."""
+    rows = db.execute(
+        "SELECT DISTINCT month FROM accounting_record WHERE month < ?"
+        " AND month NOT IN (SELECT month FROM closed_month) ORDER BY month",
+        (month,),
+    )
+    return [name for (name,) in rows.fetchall()]
+
+
+class Undecided(NamedTuple):
+    """The records in force of a month that `review` lists although they are booked.
+
+    `unknown` are those of unknown cards, with `unknown_wh`. `restarted` are those whose register
+    restarted.
+    """
+
+    unknown: int
+    unknown_wh: int
+    restarted: int
+
+
+def undecided(db: Database, month: str) -> Undecided:
+    """Return the records of a month (YYYY-MM) that wait for a decision and are not under review."""
+    row = db.execute(
+        "SELECT coalesce(sum(account_index = 0), 0),"
+        " coalesce(sum(iif(account_index = 0, consumed_wh, 0)), 0),"
+        " coalesce(sum(account_index > 0), 0) FROM entries WHERE month = ? AND review IS NULL"
+        " AND (account_index = 0 AND consumed_wh > 0 OR account_index > 0 AND entry = 'record'"
+        "      AND flags LIKE '%register restarted%')",
+        (month,),
+    )
+    return Undecided(*row.fetchone())
+
+
+class Unstopped(NamedTuple):
+    """A transaction without a stop.
+
+    `is_listed` is True if `review` lists it, `is_connected` if its Charge Point is connected. Its
+    last reading is `end_wh`, if it is listed. `charge_point` is a row id.
+    """
+
+    charge_point: int
+    charge_point_id: str
+    connector_id: int
+    started_ms: int
+    end_wh: int | None
+    is_listed: bool
+    is_connected: bool
+
+
+def unstopped(db: Database) -> list[Unstopped]:
+    """Return the transactions without a stop, the oldest first."""
+    rows = db.execute(
+        "SELECT started.charge_point, charge_point.charge_point_id, started.connector_id,"
+        " coalesce(started.started_ms, started.received_ms), estimate.end_wh,"
+        " estimate.id IS NOT NULL, connection.token IS NOT NULL"
+        " FROM started_transaction AS started"
+        " JOIN charge_point ON charge_point.id = started.charge_point"
+        " LEFT JOIN connection ON connection.charge_point = started.charge_point"
+        " LEFT JOIN estimates AS estimate ON estimate.id = started.id"
+        " WHERE started.state <> 'stopped' ORDER BY started.id"
+    )
+    return [Unstopped(*row) for row in rows.fetchall()]
+
+
 def unexported(db: Database) -> list[Closing]:
     """Return the closings whose files are still to be written."""
     rows = db.execute(f"SELECT {_LINK} FROM closed_month WHERE exported_ms IS NULL ORDER BY number")

@@ -429,5 +429,5 @@ def test_the_timer_sends_the_statements_of_last_month(today: str, last_month: st
             if done.returncode == 0:
                 break
         ran[command] = done.stdout.strip().removeprefix("/opt/shocpp/.venv/bin/")
-    assert ran[close] == f"shocpp close {last_month}"
+    assert ran[close] == f"shocpp close {last_month} --anyway"
     assert ran[send] == f"shocpp-summary {last_month} --format pdf --send"
