@@ -12,7 +12,7 @@ from shocpp.interfaces.cli.charge_points import charge_points
 from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
 from shocpp.interfaces.cli.conventions import HELP
-from shocpp.interfaces.cli.listings import frames, transactions
+from shocpp.interfaces.cli.listings import frames, sessions, transactions
 from shocpp.interfaces.cli.review import review
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
@@ -43,6 +43,7 @@ for verb in (
     migrate,
     rebuild,
     review,
+    sessions,
     summary,
     tags,
     tariffs,

@@ -15,7 +15,8 @@ from shocpp.interfaces.cli.conventions import (
     timeout_option,
     user_name,
 )
-from shocpp.interfaces.cli.listings import print_view
+from shocpp.interfaces.cli.listings import View, print_view
+from shocpp.interfaces.cli.tables import Column, Display
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import read_settings
 
@@ -106,7 +107,26 @@ def calls(last: int, as_json: bool) -> None:
     \b
     Example: shocpp calls -n 5
     """
-    print_view("calls", as_json, last)
+    print_view(_CALLS, as_json, last)
+
+
+def _call_cells(row: dict[str, Any], display: Display) -> list[str]:
+    error = ": ".join(filter(None, (row["error_code"], row["error_description"])))
+    return [
+        *(str(row["number"]), display.moment(row["queued_at"])),
+        *(display.charger(row["charge_point_id"]), row["action"]),
+        *(row["payload"], row["state"], row["confirmation"] or error, row["asked_by"] or ""),
+    ]
+
+
+_CALLS = View(
+    "calls",
+    (
+        *(Column("NUMBER"), Column("QUEUED"), Column("CHARGER", 8), Column("ACTION", 10)),
+        *(Column("PAYLOAD", 8), Column("STATE"), Column("ANSWER", 10), Column("BY", 6)),
+    ),
+    _call_cells,
+)
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -11,8 +11,10 @@ import click
 
 from shocpp.errors import ConfigError, StoreUnavailable, UsageError
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
-from shocpp.interfaces.cli.listings import print_view
+from shocpp.interfaces.cli.listings import View, print_view
+from shocpp.interfaces.cli.tables import Column, Display, reads_terminal
 from shocpp.interfaces.lines import one_line
+from shocpp.language.dates import local_time
 from shocpp.settings import Settings, is_loopback, read_settings
 from shocpp.store.database import open_database
 
@@ -50,10 +52,30 @@ def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
         click.echo(json.dumps(_refused_attempts(), ensure_ascii=False, indent=2))
         return
     if not refused:
-        print_view("charge_points", as_json)
+        print_view(_CHARGE_POINTS, as_json)
     if not as_json:
         rows = _refused_attempts()
         _print_refused(rows if refused else rows[:MAX_LISTED], quiet=not refused)
+
+
+def _cells(row: dict[str, Any], display: Display) -> list[str]:
+    name = display.charger(row["id"])
+    model = " ".join(filter(None, (row["vendor"], row["model"])))
+    return [
+        *(row["id"], "" if name == row["id"] else name),
+        *("connected" if row["connected"] else "away", display.moment(row["last_heard"])),
+        *(model, row["firmware"] or "", row["serial"] or ""),
+    ]
+
+
+_CHARGE_POINTS = View(
+    "charge_points",
+    (
+        *(Column("ID"), Column("NAME", 8), Column("STATE"), Column("LAST SEEN")),
+        *(Column("MODEL", 8), Column("FIRMWARE", 6), Column("SERIAL", 8)),
+    ),
+    _cells,
+)
 
 
 def _refused_attempts() -> list[dict[str, Any]]:
@@ -104,11 +126,13 @@ def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
             click.echo("none")
         return
     click.echo("refused, the newest first:")
+    zone = read_settings().zone if reads_terminal() else None
     for row in rows:
+        moment = row["last_at"] if zone is None else local_time(row["last_at"], zone)
         reason = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
         count = f", {row['attempts']} times" if row["attempts"] > 1 else ""
         name = shlex.quote(row["id"]) if row["id"] else "without a name"
-        line = f"{row['last_at']}  {name} from {row['address']}: {reason}{count}; {row['remedy']}"
+        line = f"{moment}  {name} from {row['address']}: {reason}{count}; {row['remedy']}"
         click.echo(f"  {one_line(line)}")
 
 

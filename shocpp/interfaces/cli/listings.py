@@ -1,15 +1,28 @@
-"""Commands that list frames, transactions and views of the database."""
+"""Commands that list frames, transactions, sessions and views of the database."""
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_terminal
 from shocpp.interfaces.lines import one_line
+from shocpp.language.month import Month
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
+
+
+class View(NamedTuple):
+    """The table of a view of the database for people: `cells` returns the texts of a row."""
+
+    name: str
+    columns: Sequence[Column]
+    cells: Callable[[dict[str, Any], Display], list[str]]
 
 
 @click.command(context_settings=HELP)
@@ -77,7 +90,7 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
     if number is None:
         if output is not None:
             raise UsageError("-o is the file of signed values; name their record: --signed 12")
-        print_view("open_transactions", as_json)
+        print_view(_TRANSACTIONS, as_json)
         return
     if as_json:
         raise UsageError("signed values are XML; leave out --json")
@@ -92,20 +105,160 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
         output.write_bytes(text)
 
 
-def print_view(name: str, as_json: bool, last: int | None = None) -> None:
-    """Print the rows of a view of the database, as JSON or one row per line.
+def _transaction_cells(row: dict[str, Any], display: Display) -> list[str]:
+    power_w = row["power_w"]
+    # A column without a value in any row is not printed.
+    return [
+        *(row.get("number", ""), str(row["transaction_id"]), display.moment(row["started_at"])),
+        display.charger(row["charge_point_id"], row["connector_id"]),
+        *(display.card(row["id_tag"]), row["account"], display.kwh(row["consumed_wh"])),
+        *("" if power_w is None else f"{power_w:.0f}", row["state"]),
+    ]
+
+
+_TRANSACTIONS = View(
+    "open_transactions",
+    (
+        *(Column("NUMBER"), Column("ID"), Column("STARTED"), Column("CHARGER", 8)),
+        *(Column("CARD", 6), Column("ACCOUNT", 8), Column("KWH", 0, True)),
+        *(Column("WATT", 0, True), Column("STATE")),
+    ),
+    _transaction_cells,
+)
+
+
+def print_view(view: View, as_json: bool, last: int | None = None) -> None:
+    """Print the rows of a view: as JSON, as a table at a terminal, or else as one row per line.
 
     `last` limits the number of rows; None prints all. Columns without a value are left out of
-    the lines, but not out of the JSON.
+    table and lines, but not out of the JSON.
     """
     from shocpp.store.listings.views import rows_of
 
-    with open_database(read_settings().database) as db:
-        rows = rows_of(db, name, last)
+    settings, is_table = read_settings(), reads_terminal() and not as_json
+    with open_database(settings.database) as db:
+        rows = rows_of(db, view.name, last)
+        cells: list[list[str]] = []
+        if is_table:
+            display = Display(db, settings)
+            cells = [view.cells(row, display) for row in rows]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
     elif not rows:
         click.echo("none")
-    for row in [] if as_json else rows:
-        columns = (f"{key}={value}" for key, value in row.items() if value is not None)
-        click.echo(one_line("  ".join(columns)))
+    elif is_table:
+        print_table(view.columns, cells)
+    else:
+        for row in rows:
+            columns = (f"{key}={value}" for key, value in row.items() if value is not None)
+            click.echo(one_line("  ".join(columns)))
+
+
+_SESSIONS = (
+    *(Column("NUMBER"), Column("TIME"), Column("CHARGER", 6), Column("CARD", 4)),
+    *(Column("ACCOUNT", 6), Column("KWH", 0, True), Column("EUR", 0, True), Column("STATE")),
+)
+
+
+@click.command(context_settings=HELP)
+@click.option("--account", metavar="NAME", help="Only sessions of this account.")
+@click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger.")
+@click.option("--month", metavar="YYYY-MM", help="Only sessions that are billed in this month.")
+@click.option(
+    "--from",
+    "first",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Only from this day on, in local time.",
+)
+@click.option(
+    "--to",
+    "last",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Only up to this day, included.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list, rows of the view accounting.")
+@one_line_errors
+def sessions(
+    account: str | None,
+    charge_point: str | None,
+    month: str | None,
+    first: datetime | None,
+    last: datetime | None,
+    as_json: bool,
+) -> None:
+    """List finished sessions, the newest last, with their sum.
+
+    These are the accounting records in force: a corrected session is listed as corrected. Sessions
+    under review and dismissed ones are listed, but not in the sum. A session belongs to the day on
+    which it is billed, mostly that of its end; one of a month that was closed before belongs to the
+    month that was open.
+
+    \b
+    Example: shocpp sessions --account family-y --month 2026-10
+    Example: shocpp sessions -c garage --from 2026-11-01 --to 2026-11-15
+    """
+    from shocpp.bookkeeping.review import owner_named
+    from shocpp.calls.placing import resolve_identity
+    from shocpp.store.listings.sessions import SessionFilter
+    from shocpp.store.listings.sessions import sessions as rows_of_sessions
+
+    if month is not None and (first or last):
+        raise UsageError("--month is a span of its own; leave out --from and --to")
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        chosen = SessionFilter(
+            # A misspelled name would look like an account that has not charged.
+            None if account is None else owner_named(db, settings, account).account,
+            None if charge_point is None else resolve_identity(db, charge_point),
+            None if month is None else _month_name(month),
+            None if first is None else str(first.date()),
+            None if last is None else str(last.date()),
+        )
+        rows = rows_of_sessions(db, chosen)
+        if as_json:
+            click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+            return
+        display = Display(db, settings)
+    if rows:
+        print_table(_SESSIONS, [_session_cells(row, display) for row in rows])
+    for line in _sums_of_sessions(rows, display):
+        click.echo(line)
+
+
+def _month_name(text: str) -> str:
+    """Return the month of an option as YYYY-MM; raises UsageError for any other text."""
+    try:
+        return Month.parse(text).name
+    except ValueError as error:
+        raise UsageError(f"--month: {error}") from None
+
+
+def _session_cells(row: dict[str, Any], display: Display) -> list[str]:
+    decision = {"replacement": "decided", "dismissal": "dismissed"}.get(row["entry"], "")
+    return [
+        *(str(row["number"]), display.span(row["started_at"], row["stopped_at"])),
+        display.charger(row["charge_point_id"], row["connector_id"]),
+        *(display.card(row["id_tag"]), row["account"], display.kwh(row["consumed_wh"])),
+        *(display.euro(row["amount_ct"]), "review" if row["review"] else decision),
+    ]
+
+
+def _sums_of_sessions(rows: Sequence[dict[str, Any]], display: Display) -> Iterator[str]:
+    """Yield the sum of the sessions that count, and a line about those under review."""
+    waiting = [row for row in rows if row["review"]]
+    counted = [row for row in rows if not row["review"] and row["entry"] != "dismissal"]
+    amounts = [row["amount_ct"] for row in counted if row["amount_ct"] is not None]
+    parts = [
+        f"{len(counted)} session{'' if len(counted) == 1 else 's'}",
+        f"{display.kwh(sum(row['consumed_wh'] for row in counted))} kWh",
+    ]
+    if amounts:
+        parts.append(f"{display.euro(sum(amounts))} EUR")
+        if len(amounts) < len(counted):
+            parts.append(f"{len(counted) - len(amounts)} without a price")
+    yield ", ".join(parts)
+    if waiting:
+        waiting_kwh = display.kwh(sum(row["consumed_wh"] for row in waiting))
+        yield f"under review, not in the sum: {len(waiting)} with {waiting_kwh} kWh"

@@ -15,7 +15,7 @@ import click
 from shocpp.errors import ConfigError
 from shocpp.interfaces.lines import one_line
 from shocpp.language import figures
-from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.language.dates import clock_time, day_and_time, local_datetime
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
@@ -147,6 +147,17 @@ class Display:
         if moment is None:
             return ""
         return day_and_time(local_datetime(moment, self._zone), ISO)
+
+    def span(self, began: str | None, ended: str) -> str:
+        """Return the time of a session: `2026-10-01 22:00-06:00 +1d` ends on the next day.
+
+        Without a known start it is `until 2026-10-01 06:00`.
+        """
+        if began is None:
+            return f"until {self.moment(ended)}"
+        first, last = (local_datetime(moment, self._zone) for moment in (began, ended))
+        days = (last.date() - first.date()).days
+        return f"{self.moment(began)}-{clock_time(last)}" + (f" {days:+}d" if days else "")
 
     def kwh(self, wh: int | None) -> str:
         """Return Wh as kWh with three decimals, empty for None."""
