@@ -218,6 +218,7 @@ def _decision_of(
     from shocpp.bookkeeping.decisions.groups import Group
     from shocpp.bookkeeping.review import Decider
     from shocpp.calls.placing import resolve_identity
+    from shocpp.ledger.accounts import id_tag_key
 
     is_group = card is not None or charge_point is not None
     if (number is not None) == is_group or (not is_group and (first or last)):
@@ -225,6 +226,9 @@ def _decision_of(
             "name one case by its number, or a group of cases: --card ID, or --charge-point "
             "ID_OR_SERIAL, with --from and --to"
         )
+    # Sessions without a card would match, for the empty value of an unset variable.
+    if card is not None and not id_tag_key(card):
+        raise UsageError("--card must not be empty; give the id of the card as `review` lists it")
     settings = read_settings()
     with open_database(settings.database) as db:
         cases: str | Group = number or ""
@@ -245,8 +249,8 @@ def assign(account: str, **options: Any) -> None:
 
     It prints the case before and after the decision. It asks if the energy is booked already. A
     group consists of the sessions that `shocpp review` lists, without those that are booked to an
-    account; gaps are decided one by one. A group is always asked about. Its card stays unknown until
-    it is in conf/tags.json; see: shocpp tags learn.
+    account; gaps are decided one by one. A group is always asked about. Its card stays unknown
+    until it is in conf/tags.json; see: shocpp tags learn.
 
     \b
     Example: shocpp review assign 12 --account family-y --why "their new card"

@@ -204,6 +204,15 @@ def test_a_decision_names_one_case_or_a_group(books: Home, words: tuple[str, ...
     assert done.stderr.startswith("name one case by its number, or a group of cases: --card ID")
 
 
+def test_an_empty_card_is_not_the_group_of_sessions_without_one(books: Home) -> None:
+    say(books, start(21_000, EVENING, ""), stop(22_000, EVENING))
+    for card in ("", " : "):
+        done = books.run("shocpp", "review", "dismiss", "--card", card, *WHY, "--yes")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("--card must not be empty; ")
+    assert number_of_records(books) == 2
+
+
 def test_an_unknown_charger_has_no_group(books: Home) -> None:
     done = books.run("shocpp", "review", "dismiss", "--charge-point", "nobody", *WHY)
     assert done.returncode == 2
