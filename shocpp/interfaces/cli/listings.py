@@ -240,7 +240,8 @@ def _session_cells(row: dict[str, Any], display: Display) -> list[str]:
     return [
         *(str(row["number"]), display.span(row["started_at"], row["stopped_at"])),
         display.charger(row["charge_point_id"], row["connector_id"]),
-        *(display.card(row["id_tag"]), row["account"], display.kwh(row["consumed_wh"])),
+        *(display.card(row["id_tag"]), row["account"]),
+        display.energy(row["consumed_wh"], row["flags"]),
         *(display.euro(row["amount_ct"]), "review" if row["review"] else decision),
     ]
 

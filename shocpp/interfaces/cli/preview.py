@@ -75,8 +75,9 @@ class Preview:
     def _row(self, when: str, record: "Record", price: "Price | None", state: str) -> list[str]:
         display = self._display
         return [
-            *(when, display.kwh(record.consumed_wh), display.euro(price and price.amount_ct)),
-            *(record.account, display.kwh(record.begin_wh), display.kwh(record.end_wh), state),
+            *(when, display.energy(record.consumed_wh, record.flags)),
+            *(display.euro(price and price.amount_ct), record.account),
+            *(display.kwh(record.begin_wh), display.kwh(record.end_wh), state),
         ]
 
     def _print_group(self, plans: "Sequence[Plan]") -> None:
@@ -89,9 +90,10 @@ class Preview:
             rows.append(
                 [
                     *(plan.reference, display.moment(record.stopped_ms), self._charger(plan)),
-                    *(display.card(record.id_tag), display.kwh(record.consumed_wh), record.account),
-                    *(display.kwh(after.consumed_wh), display.euro(price and price.amount_ct)),
-                    account,
+                    display.card(record.id_tag),
+                    *(display.energy(record.consumed_wh, record.flags), record.account),
+                    display.energy(after.consumed_wh, after.flags),
+                    *(display.euro(price and price.amount_ct), account),
                 ]
             )
         print_table(_MANY, rows)

@@ -83,7 +83,8 @@ def _cells(row: dict[str, Any], display: Display) -> list[str]:
     return [
         *(row["number"], display.moment(row["stopped_at"] or row["started_at"])),
         display.charger(row["charge_point_id"], row["connector_id"]),
-        *(display.kwh(row["consumed_wh"]), account, row["reason"]),
+        "unknown" if row["energy_unknown"] else display.kwh(row["consumed_wh"]),
+        *(account, row["reason"]),
     ]
 
 

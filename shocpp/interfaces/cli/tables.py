@@ -163,6 +163,12 @@ class Display:
         """Return Wh as kWh with three decimals, empty for None."""
         return "" if wh is None else figures.kwh(wh, self._language)
 
+    def energy(self, wh: int, flags: str | tuple[str, ...]) -> str:
+        """Return the kWh of a record, or `unknown` if its flags say so."""
+        from shocpp.ledger.booking import ENERGY_UNKNOWN
+
+        return "unknown" if ENERGY_UNKNOWN in flags else self.kwh(wh)
+
     def euro(self, ct: int | None) -> str:
         """Return cents as EUR with two decimals, empty for None."""
         return "" if ct is None else figures.euro(ct, self._language)

@@ -141,6 +141,34 @@ def test_an_energy_that_can_be_misread_is_refused(books: Home, text: str) -> Non
     assert number_of_records(books) == 1
 
 
+# --- transactions that never stop ---
+
+
+def test_the_end_of_a_transaction_is_shown_before_and_after(books: Home) -> None:
+    """Its last reading is the proposal; without one its energy is unknown."""
+    say(books, start(21_000, EVENING), values(22_500, "2026-10-01T19:00:00Z", 20_000_021))
+    say(books, start(23_000, "2026-10-02T05:00:00Z", "1111"))
+    say(books, start(24_000, "2026-10-03T05:00:00Z", "1111"))
+    listed_ = run_in_terminal(books, "shocpp", "review").output
+    assert "T2      2026-10-01 20:00  Stellplatz 4/links    1,500  family-y   " in listed_
+    assert "T3      2026-10-02 07:00  Stellplatz 4/links  unknown  company-x  " in listed_
+    done = books.run("shocpp", "review", "end", "T2", *WHY)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, _titles, before, after, entry = done.stdout.splitlines()
+    assert head == "T2: Stellplatz 4/links, 2026-10-01 20:00 to 2026-10-01 21:00, card 3333"
+    assert before == ("before  1,500        family-y  21,000  22,500  under review: never stopped")
+    assert after == "after   1,500  0,45  family-y  21,000  22,500  booked"
+    assert entry.endswith("  replacement  2026-10-01 21:00:00  1500 Wh of family-y")
+    done = books.run("shocpp", "review", "end", "T3", *WHY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nafter   unknown  0,00  company-x  23,000  23,000  booked\n" in done.stdout
+    shown = run_in_terminal(books, "shocpp", "sessions").output
+    assert "  company-x  unknown  0,00  decided\n" in shown
+    refused = books.run("shocpp", "review", "end", "1", *WHY)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("'1' is not a transaction; give one such as T5")
+
+
 # --- groups ---
 
 

@@ -105,7 +105,7 @@ def test_people_read_local_times_kwh_and_names(books: Home) -> None:
         "NUMBER  ENDED             CHARGER                 KWH  ACCOUNT    REASON",
         "2       2026-10-02 07:00  Stellplatz 4/links    4,000             unknown card: 04A2B3C4",
         "3       2026-10-05 07:00  Stellplatz 4/links  300,000  company-x  more than 200 kWh",
-        "decide with: shocpp review assign|correct|dismiss NUMBER (see --help)",
+        "decide with: shocpp review assign|correct|dismiss|end NUMBER (see --help)",
     ]
     head, running = shown["transactions"]
     assert head.split() == ["ID", "STARTED", "CHARGER", "CARD", "ACCOUNT", "KWH", "STATE"]
