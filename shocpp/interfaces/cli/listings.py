@@ -106,13 +106,13 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
 
 
 def _transaction_cells(row: dict[str, Any], display: Display) -> list[str]:
-    power_w = row["power_w"]
+    power_w, derived = row["power_w"], "" if row["power_basis"] == "measured" else "~"
     # A column without a value in any row is not printed.
     return [
         *(row.get("number", ""), str(row["transaction_id"]), display.moment(row["started_at"])),
         display.charger(row["charge_point_id"], row["connector_id"]),
         *(display.card(row["id_tag"]), row["account"], display.kwh(row["consumed_wh"])),
-        *("" if power_w is None else f"{power_w:.0f}", row["state"]),
+        *("" if power_w is None else f"{derived}{power_w:.0f}", row["state"]),
     ]
 
 
