@@ -219,7 +219,8 @@ SELECT live.transaction_id,
        live.power_w,
        strftime('%Y-%m-%dT%H:%M:%fZ', coalesce(live.started_ms, live.received_ms) / 1000.0,
                 'unixepoch')                                                     AS started_at,
-       iif(live.power_w IS NULL, NULL, live.power_basis)                         AS power_basis
+       iif(live.power_w IS NULL, NULL, live.power_basis)                         AS power_basis,
+       'T' || live.id                                                            AS number
 FROM live_transactions AS live
 JOIN charge_point ON charge_point.id = live.charge_point;
 
@@ -395,7 +396,8 @@ WHERE entry <> 'reversal'
 
 CREATE VIEW claims AS
 -- The claims on the register of a connector, in the order of time: the intervals of booked records,
--- and the start readings of what is not booked, as intervals of length 0.
+-- and the start readings of what is not booked, as intervals of length 0. `number` is the name of the
+-- first record of a chain of decisions, or of a transaction: no decision changes it.
 -- A register that falls below half of its reading has restarted, and a new epoch begins. `fell` is 1
 -- where a record under review ends below its start: nobody knows yet what the register has counted.
 SELECT *,
@@ -405,7 +407,7 @@ FROM (SELECT *,
              2 * begin_wh < lag(end_wh, 1, 0) OVER (
                  PARTITION BY charge_point, connector_id
                  ORDER BY moment_ms, begin_wh, end_wh) AS restarted
-      FROM (SELECT CAST(id AS TEXT)                 AS number,
+      FROM (SELECT coalesce(root, CAST(id AS TEXT)) AS number,
                    charge_point,
                    register                         AS connector_id,
                    counted_month                    AS month,
@@ -420,7 +422,7 @@ FROM (SELECT *,
               AND entry <> 'dismissal'
               AND provenance <> 'imported'
             UNION ALL
-            SELECT CAST(entry.id AS TEXT),
+            SELECT coalesce(entry.root, CAST(entry.id AS TEXT)),
                    entry.charge_point,
                    entry.connector_id,
                    entry.counted_month,
@@ -540,41 +542,54 @@ CREATE VIEW counted AS
 -- The energy that registers have counted. Rows of kind claim are its claims, rows of kind gap the
 -- energy between two claims, without the intervals of records under review. `dismissed` is the
 -- reason if a human has dismissed the gap.
+-- A gap has the name of the claim or case that begins where it ends. If several do, it is the one with
+-- the lowest number; then no decision about one of them changes the name.
 -- Both kinds are in one view, because reading the claims is the expensive part.
 WITH claim AS MATERIALIZED (
-    SELECT number, charge_point, connector_id, month, begin_wh, end_wh, consumed_wh, moment_ms,
-           restarted OR fell AS restarted, reached_wh, reached_ms
+    SELECT number, charge_point, connector_id, epoch, month, begin_wh, end_wh, consumed_wh,
+           moment_ms, restarted OR fell AS restarted, reached_wh, reached_ms
     FROM covered),
 waived AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
     FROM entries
     WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL),
 hole AS MATERIALIZED (
-    SELECT number, charge_point, connector_id, month, reached_ms AS after_ms,
+    SELECT number, charge_point, connector_id, epoch, month, reached_ms AS after_ms,
            moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
     FROM claim
     WHERE begin_wh > reached_wh),
 asked AS MATERIALIZED (
-    SELECT charge_point, connector_id, begin_wh, end_wh
+    SELECT coalesce(root, CAST(id AS TEXT)) AS name, charge_point, connector_id, register,
+           begin_wh, end_wh
     FROM entries
     WHERE review IS NOT NULL
     UNION ALL
-    SELECT charge_point, connector_id, begin_wh, end_wh
+    SELECT 'T' || id, charge_point, connector_id, connector_id, begin_wh, end_wh
     FROM estimates),
 piece AS (
     SELECT number, charge_point, connector_id, month, after_ms, before_ms,
-           from_wh AS begin_wh, from_wh AS end_wh
+           from_wh AS begin_wh, from_wh AS end_wh, '' AS name, 1 AS is_own
     FROM hole
     UNION ALL
-    SELECT number, charge_point, connector_id, month, after_ms, before_ms, to_wh, to_wh
+    SELECT number, charge_point, connector_id, month, after_ms, before_ms, to_wh, to_wh, number, 1
     FROM hole
     UNION ALL
     SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
-           hole.before_ms, max(asked.begin_wh, hole.from_wh), min(asked.end_wh, hole.to_wh)
+           hole.before_ms, hole.to_wh, hole.to_wh, claim.number, 1
+    FROM hole
+    JOIN claim ON claim.charge_point = hole.charge_point
+        AND claim.begin_wh = hole.to_wh
+        AND claim.connector_id IS hole.connector_id AND claim.epoch = hole.epoch
+        AND claim.number <> hole.number
+    UNION ALL
+    SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
+           hole.before_ms, max(asked.begin_wh, hole.from_wh), min(asked.end_wh, hole.to_wh),
+           asked.name, asked.register IS hole.connector_id
     FROM asked
     JOIN hole ON hole.charge_point = asked.charge_point
         AND hole.connector_id IS coalesce(asked.connector_id, hole.connector_id)
-        AND hole.to_wh > asked.begin_wh AND hole.from_wh < asked.end_wh)
+        AND (hole.to_wh > asked.begin_wh AND hole.from_wh < asked.end_wh
+             OR hole.to_wh = asked.begin_wh AND asked.register IS hole.connector_id))
 SELECT 'claim'                                                    AS kind,
        charge_point,
        month,
@@ -589,7 +604,7 @@ FROM claim
 UNION ALL
 SELECT 'gap', charge_point, month, 0, 0, 0, 0,
        to_wh - from_wh,
-       'G' || number || iif(part > 1, '.' || part, ''),
+       'G' || name || iif(part > 1, '.' || part, ''),
        connector_id, from_wh, to_wh, after_ms, before_ms,
        (SELECT decided_why
         FROM waived
@@ -598,10 +613,12 @@ SELECT 'gap', charge_point, month, 0, 0, 0, 0,
           AND waived.begin_wh <= from_wh
           AND waived.end_wh >= to_wh)
 FROM (SELECT *,
-             row_number() OVER (PARTITION BY number, charge_point ORDER BY from_wh) AS part
-      FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms,
+             -- A case without a connector, or of a register that has restarted, ends several gaps.
+             row_number() OVER (PARTITION BY name ORDER BY is_own DESC, before_ms, number) AS part
+      FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms, name, is_own,
                    max(end_wh) OVER (PARTITION BY number, charge_point, connector_id
-                                     ORDER BY begin_wh, end_wh
+                                     ORDER BY begin_wh, is_own DESC, name LIKE 'T%',
+                                              CAST(ltrim(name, 'T') AS INTEGER)
                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS from_wh,
                    begin_wh                                                            AS to_wh
             FROM piece)

@@ -16,4 +16,38 @@ CREATE INDEX accounting_record_replacement
 
 -- The numbers of records:
 
--- Accounts and cards:
+-- The name of the case that a decision is about, for ever: the first record of its chain of
+-- decisions (12), or the transaction that it has ended (T5). NULL: the record's own number.
+ALTER TABLE accounting_record ADD COLUMN root TEXT;
+
+UPDATE accounting_record
+SET root = (
+    WITH RECURSIVE earlier (id, replaces, entry, started_transaction) AS (
+        SELECT accounting_record.id, accounting_record.replaces, accounting_record.entry,
+               accounting_record.started_transaction
+        UNION ALL
+        SELECT record.id, record.replaces, record.entry, record.started_transaction
+        FROM earlier JOIN accounting_record AS record ON record.id = earlier.replaces)
+    SELECT iif(entry = 'record' OR started_transaction IS NULL,
+               CAST(id AS TEXT), 'T' || started_transaction)
+    FROM earlier
+    WHERE replaces IS NULL)
+WHERE entry <> 'record';
+
+CREATE INDEX accounting_record_by_root ON accounting_record (root) WHERE root IS NOT NULL;
+
+-- All files of records are written once more, with the number of the record.
+UPDATE accounting_record SET exported_ms = NULL;
+
+CREATE TABLE renumbering (
+    -- A record that got another number, because an older one has its former number.
+    id            INTEGER PRIMARY KEY,
+    file_name     TEXT NOT NULL,            -- that of the record
+    number        INTEGER NOT NULL,
+    former_number INTEGER NOT NULL,
+    decided_by    TEXT NOT NULL,
+    decided_why   TEXT NOT NULL,
+    booked_ms     INTEGER NOT NULL,
+    exported_ms   INTEGER,                  -- NULL: its file is still to be written
+    UNIQUE (file_name, number)
+) STRICT;

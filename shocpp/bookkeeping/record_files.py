@@ -13,13 +13,15 @@ import re
 import time
 from operator import attrgetter
 from pathlib import Path
+from typing import TypeGuard
 
 from shocpp.bookkeeping.chain import file_name, file_text
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, records
+from shocpp.store.books import closings, numbers, records
+from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Unexported
 from shocpp.store.database import Database
@@ -33,6 +35,11 @@ FILES_AT_ONCE = 16
 
 LEFTOVER_S = 600.0
 """The age from which on a partial file is taken for one of a killed process."""
+
+_RENUMBERED = "00_renumbered_{}_{}.json"
+
+MOST_NUMBER = 10**15
+"""The highest number that a file may give to a record; above it are no genuine ones."""
 
 _NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
 _SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
@@ -76,7 +83,7 @@ class RecordFiles:
 
     def sweep(self) -> None:
         """Remove the partial files of killed processes."""
-        for partial in self.folder.glob("*/*/.*.json.*"):
+        for partial in self.folder.glob("**/.*.json.*"):
             with contextlib.suppress(OSError):
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
@@ -89,24 +96,31 @@ class RecordFiles:
         with db.reading():
             exported = records.exported(db)
             closed = closings.exported(db)
+            renumbered = numbers.exported(db)
         missing: list[int] = []
-        for month, numbers in exported.items():
-            missing += [numbers[name] for name in numbers.keys() - self._names(month)]
+        for month, by_name in exported.items():
+            missing += [by_name[name] for name in by_name.keys() - self._names(month)]
         missing_closings = [
             number
             for number, month in closed.items()
             if not (self.folder / file_name(month)).exists()
         ]
-        count = len(missing) + len(missing_closings)
+        top = self._names("") if renumbered else set()
+        missing_renumberings = [item for item in renumbered if renumbering_name(item) not in top]
+        count = len(missing) + len(missing_closings) + len(missing_renumberings)
         if count:
             log.warning("%d files are missing in %s and are written again", count, self.folder)
             with db.writing(keys=BOOKS, durable=False):
                 records.unmark_exported(db, missing)
                 closings.mark_exported(db, missing_closings, None)
+                numbers.mark_exported(db, missing_renumberings, None)
         return bool(count)
 
     def _names(self, month: str) -> set[str]:
-        """Return the names of the files of a month (YYYY-MM); the set is empty without a folder."""
+        """Return the names of the files of a month (YYYY-MM), or of no month with an empty text.
+
+        The set is empty without a folder.
+        """
         # One listing of the folder costs less than a stat for every record.
         try:
             return set(os.listdir(self._folder_of(month)))
@@ -128,7 +142,8 @@ class RecordFiles:
         with db.reading():
             waiting = records.unexported(db, FILES_AT_ONCE)
             closed = closings.unexported(db)
-        if not waiting and not closed:
+            renumbered = numbers.unexported(db)
+        if not waiting and not closed and not renumbered:
             return False
         # Outside a transaction: an fsync of a file must not hold the lock that other workers wait
         # for.
@@ -136,20 +151,25 @@ class RecordFiles:
             self._write_record(record)
         for closing in closed:
             self._write(self.folder / file_name(closing.month), file_text(closing))
+        for item in renumbered:
+            self._write(self.folder / renumbering_name(item), renumbering_text(item))
         # After the files: a process that is killed in between writes them a second time.
         with db.writing(keys=BOOKS, durable=False):
             records.mark_exported(db, waiting, exported_ms)
             closings.mark_exported(db, [closing.number for closing in closed], exported_ms)
+            numbers.mark_exported(db, renumbered, exported_ms)
         return len(waiting) == FILES_AT_ONCE
 
     def _write_record(self, record: Unexported) -> None:
         """Write the file of a record, unless it exists with the same content."""
         path = self._folder_of(record.month) / record.file_name
         # The content has changed only if the record has got its price or signed values since, or
-        # if the file is one of the seed's.
+        # if the file is one of the seed's, or does not have its number.
         priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
         again = priced_since or bool(record.signed) or record.columns["provenance"] == "imported"
-        if again or not path.exists():
+        is_there = path.exists()
+        again = again or (is_there and filed_number(path) != record.number)
+        if again or not is_there:
             text = json.dumps(file_content(record), ensure_ascii=False, indent=2) + "\n"
             self._write(path, text, again=again)
 
@@ -165,6 +185,25 @@ class RecordFiles:
             _put(partial, path, again)
         finally:
             partial.unlink(missing_ok=True)
+
+
+def renumbering_name(renumbering: Renumbering) -> str:
+    """Return the name of a renumbering's file in the accounting folder."""
+    return _RENUMBERED.format(renumbering.file_name.removesuffix(".json"), renumbering.number)
+
+
+def renumbering_text(renumbering: Renumbering) -> str:
+    """Return a renumbering as the JSON text of its file."""
+    content = {
+        "entry": "renumbering",
+        "replaces_file": renumbering.file_name,
+        "number": renumbering.number,
+        "former_number": renumbering.former_number,
+        "decided_by": renumbering.decided_by,
+        "decided_why": renumbering.decided_why,
+        "booked_at": format_timestamp(renumbering.booked_ms),
+    }
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def write_files(db: Database, settings: Settings) -> None:
@@ -218,6 +257,36 @@ def record_paths(path: Path) -> list[Path]:
     # Sorted twice: the second sort is stable, and keeps the later folder of one name first.
     paths = [path] if path.is_file() else sorted(path.glob("**/*.json"), reverse=True)
     return sorted((file for file in paths if _NAME.fullmatch(file.name)), key=_age)
+
+
+def renumbering_paths(folder: Path) -> list[Path]:
+    """Return the files of renumberings below a folder, in the order of their paths."""
+    return sorted(folder.glob(f"**/{_RENUMBERED.format('*', '*')}"))
+
+
+def filed_number(path: Path) -> int | None:
+    """Return the number in the file of a record or of a renumbering.
+
+    It is None in a file of an older release or of the seed, and in one that cannot be read.
+    """
+    try:
+        values = json.loads(path.read_bytes()) if path.is_file() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    number = values.get("number") if isinstance(values, dict) else None
+    return number if is_number(number) else None
+
+
+def is_number(value: object) -> TypeGuard[int]:
+    """Return True if a value of a file can be the number of a record."""
+    # JSON's true is an int to Python.
+    return type(value) is int and 0 < value <= MOST_NUMBER
+
+
+def highest_number(folder: Path) -> int:
+    """Return the highest number of a record in the files of a folder; 0 without any."""
+    paths = record_paths(folder) + renumbering_paths(folder) if folder.is_dir() else []
+    return max((filed_number(path) or 0 for path in paths), default=0)
 
 
 def _age(path: Path) -> tuple[int, str]:

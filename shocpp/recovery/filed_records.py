@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from shocpp.bookkeeping.record_files import is_number
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.booking import MOST_WH, Record
@@ -18,6 +19,7 @@ from shocpp.ledger.tariffs import Price, PricePart
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp
+from shocpp.store.books.numbers import START_NUMBERS
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS, RecordLocation
 from shocpp.store.books.signed_values import SIGNED_COLUMNS
@@ -38,7 +40,8 @@ class Filed(NamedTuple):
 
     `start` and `stop` are the columns of the transaction and of the stop, None if the record has
     none. `account_index` is None in the seed's format, which has only the account's name.
-    `replaces_file` is the name of the file that a decision is about.
+    `replaces_file` is the name of the file that a decision is about. `number` is None in files of
+    the seed and of older releases.
     """
 
     path: Path
@@ -55,6 +58,7 @@ class Filed(NamedTuple):
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
     signed: tuple[dict[str, Any], ...] = ()
+    number: int | None = None
 
 
 def read_filed(path: Path) -> Filed:
@@ -165,9 +169,10 @@ def _ours(path: Path, values: dict[str, Any]) -> Filed:
         _optional(values, "decided_by", _text),
         _optional(values, "decided_why", _text),
         None if values.get("price") is None else _price(values["price"]),
-        _columns(values, "start", START_COLUMNS),
+        _start(values),
         _columns(values, "stop", STOP_COLUMNS),
         _signed(values),
+        _optional(values, "number", _number),
     )
 
 
@@ -205,6 +210,18 @@ def _columns(values: dict[str, Any], key: str, columns: tuple[str, ...]) -> dict
         raise ValueError(f"{key} is not an object")
     # Only known columns: their names go into SQL.
     return {column: _column(row, column) for column in columns}
+
+
+def _start(values: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the columns of a transaction, with its numbers if the file has them."""
+    start = _columns(values, "start", START_COLUMNS)
+    if start is not None:
+        own, last_record = START_NUMBERS
+        start |= {
+            own: _optional(values["start"], own, _number),
+            last_record: _optional(values["start"], last_record, _whole),
+        }
+    return start
 
 
 def _signed(values: dict[str, Any]) -> tuple[dict[str, Any], ...]:
@@ -248,6 +265,14 @@ def _whole(values: dict[str, Any], key: str) -> int:
     # JSON's true is an int to Python.
     if not isinstance(value, int) or isinstance(value, bool) or abs(value) > MOST_WH:
         raise ValueError(f"{key} is {value!r}, not a whole number")
+    return value
+
+
+def _number(values: dict[str, Any], key: str) -> int:
+    """Return the number of a record."""
+    value = values[key]
+    if not is_number(value):
+        raise ValueError(f"{key} is {value!r}, not the number of a record")
     return value
 
 

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from shocpp.bookkeeping.chain import closing_paths
 from shocpp.bookkeeping.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UnusableDatabase, UsageError
@@ -60,9 +59,11 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
         migrate(new, now_ms())
     folder = settings.accounting_folder
     paths = record_paths(folder) if folder.exists() else []
-    closed = closing_paths(folder)
-    with open_database(new) as db, progress("accounting files", len(paths)) as advance:
-        restored = Importer(db, settings).restore(paths, closed, advance)
+    with open_database(new) as db:
+        with progress("accounting files", len(paths)) as advance:
+            restored = Importer(db, settings).restore(paths, folder, advance)
+        # Those of older releases and of the seed get the numbers of their records.
+        write_files(db, settings)
     # Again: a server may have been started during the long work.
     _require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))

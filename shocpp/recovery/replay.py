@@ -31,6 +31,7 @@ from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
+from shocpp.store.books.numbers import FormerNumbers
 from shocpp.store.books.restored import Assigned, Remaining
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame, Frame
@@ -79,7 +80,7 @@ class LedgerReplay:
         allowlist_file = AllowlistFile(settings.charge_points_file)
         self._caches = Caches(db, self._cards, allowlist_file)
         self._billing = Billing(posting(db, settings))
-        self._restoring = Importer(db, settings)
+        self._restoring = Importer(db, settings, has_numbers=False)
         self._names = transactions.account_names(db)
         # By Charge Point, time of receipt and key of the start.
         self._assigned = {assigned[:3]: assigned for assigned in restored.assigned(db)}
@@ -99,7 +100,9 @@ class LedgerReplay:
         """
         db = self._db
         with db.writing(keys=EVERYTHING, durable=False):
+            former = FormerNumbers(db)
             restored.forget_all(db)
+            former.note_remaining()
             # Closed months are not derived again: `forget_all` has left their rows.
             self._closed = restored.remaining(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
@@ -117,6 +120,7 @@ class LedgerReplay:
         with db.writing(keys=EVERYTHING):
             while decisions:
                 self._decide(decisions.pop())
+            former.restore()
         with db.writing(keys=EVERYTHING, durable=False):
             for path in self._derived:
                 if self._is_derived(path):

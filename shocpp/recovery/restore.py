@@ -6,7 +6,7 @@ interrupted. Decisions come after the records that they are about, and closings 
 record that is restored after the closing of its month goes into the open month.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 
 from shocpp.bookkeeping.chain import closing_paths
 from shocpp.bookkeeping.posting import location_in, open_ms
-from shocpp.bookkeeping.record_files import record_paths, write_files
+from shocpp.bookkeeping.record_files import record_paths, renumbering_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
@@ -25,9 +25,11 @@ from shocpp.ocpp.identity import is_identity
 from shocpp.recovery.decision_order import in_order
 from shocpp.recovery.filed_closings import restore_closings
 from shocpp.recovery.filed_records import Filed, read_filed
+from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
+from shocpp.store.books.numbers import START_NUMBERS, Renumbering
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -40,11 +42,15 @@ FILES_AT_ONCE = 200
 
 
 class Restored(NamedTuple):
-    """The number of files that became records, the number of known ones, and why others did not."""
+    """The number of files that became records, the number of known ones, and why others did not.
+
+    `renumbered` are the records that got another number, because an older one has theirs.
+    """
 
     restored: int
     known: int
     refused: list[str]
+    renumbered: list[Renumbering]
 
 
 Advance = Callable[[int], None]
@@ -58,15 +64,21 @@ class Importer:
     """The restoring of files into one database.
 
     `charge_point_id` is the Charge Point of the seed's files, which do not name it. `refused` has a
-    sentence for each file that was not restored.
+    sentence for each file that was not restored. Without `has_numbers` all records get new numbers.
     """
 
     def __init__(
-        self, db: Database, settings: Settings, charge_point_id: str | None = None
+        self,
+        db: Database,
+        settings: Settings,
+        charge_point_id: str | None = None,
+        *,
+        has_numbers: bool = True,
     ) -> None:
         self.refused: list[str] = []
         self._db = db
         self._folder = settings.accounting_folder
+        self._numbers = FiledNumbers(db, self._folder) if has_numbers else None
         self._tags_file = settings.tags_file
         self._charge_point_id = charge_point_id
         self._owners = owners(settings.tags_file, transactions.account_names(db))
@@ -75,17 +87,19 @@ class Importer:
         self._late: list[Filed] = []
         self._zone = settings.zone
 
-    def restore(self, paths: Iterable[Path], closed: Iterable[Path], advance: Advance) -> Restored:
+    def restore(self, paths: Sequence[Path], folder: Path, advance: Advance) -> Restored:
         """Restore all of these files that are not records yet.
 
-        `closed` are the files of closings. Raises StoreUnavailable.
+        `folder` has the files of closings and of renumberings. Raises StoreUnavailable.
         """
+        if self._numbers is not None:
+            self.refused += self._numbers.read(paths, renumbering_paths(folder))
         self.restore_records(paths, advance)
         for decisions in _slices(self.decisions(), FILES_AT_ONCE):
             with self._db.writing(keys=self._keys(decisions)):
                 for decision in decisions:
                     self.restore_one(decision)
-        self.refused += restore_closings(self._db, self._folder, closed)
+        self.refused += restore_closings(self._db, self._folder, closing_paths(folder))
         # These records have got a file in another month, and their old files would come back.
         for filed in self._late:
             self._set_aside(filed)
@@ -132,7 +146,8 @@ class Importer:
 
     def outcome(self) -> Restored:
         """Return the result so far."""
-        return Restored(self._restored, self._known, self.refused)
+        renumbered = [] if self._numbers is None else self._numbers.renumbered
+        return Restored(self._restored, self._known, self.refused, renumbered)
 
     def _read(self, path: Path) -> Filed | None:
         try:
@@ -212,24 +227,28 @@ class Importer:
         self._require_no_stop(filed, charge_point)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
-            start = restored.restore_start(db, charge_point, filed.start)
+            no_numbers = {} if self._numbers else dict.fromkeys(START_NUMBERS)
+            start = restored.restore_start(db, charge_point, filed.start | no_numbers)
         if charge_point is not None and filed.stop is not None:
             stop = restored.restore_stop(db, charge_point, start, filed.stop)
         signed_values.restore(db, charge_point, start, stop, filed.signed)
         if filed.replaces_file is not None:
-            replaces = self._replaced(filed, filed.replaces_file)
+            self._require_undecided(filed, filed.replaces_file)
+        number = None if self._numbers is None else self._numbers.number_for(filed)
+        if filed.replaces_file is not None:
+            # Now, because the record may just have got another number.
+            replaces = records.number_of(db, filed.replaces_file)
         origin = Origin(
             *(charge_point, stop, start, filed.entry, replaces),
             *(filed.decided_by, filed.decided_why),
         )
         record, location = self._in_open_month(record, filed)
         month = self._folder / location.month.replace("-", "/")
-        # A file that lies in its place is not written again: the seed's own files stay as they
-        # were.
-        is_in_folder = filed.path.parent.resolve() == month.resolve()
-        number = records.record(
-            db, origin, record, location, filed.booked_ms, now_ms() if is_in_folder else None
-        )
+        # A file that lies in its place is written again only if it lacks the record's number.
+        is_written = filed.path.parent.resolve() == month.resolve() and filed.number is not None
+        is_written = is_written and number in (None, filed.number)
+        exported_ms = now_ms() if is_written else None
+        number = records.record(db, origin, record, location, filed.booked_ms, exported_ms, number)
         if filed.price is not None:
             prices.record(db, number, filed.price.price, filed.price.priced_ms)
 
@@ -281,11 +300,8 @@ class Importer:
             return record
         return record._replace(review=f"{twin} has the same account and readings")
 
-    def _replaced(self, filed: Filed, file_name: str) -> int:
-        """Return the number of the record that a decision is about.
-
-        Raises UsageError if it is not in the database, or was decided on in another way.
-        """
+    def _require_undecided(self, filed: Filed, file_name: str) -> None:
+        """Raise UsageError if a decision's record is missing, or was decided on in another way."""
         number = records.number_of(self._db, file_name)
         if number is None:
             raise UsageError(f"the record that it decides on is not in the books: {file_name}")
@@ -293,7 +309,6 @@ class Importer:
         if other is not None:
             self._set_aside(filed)
             raise UsageError(f"{file_name} was decided in another way since: {other}")
-        return number
 
     def _set_aside(self, filed: Filed) -> None:
         """Rename a file of the accounting folder, so that the next rebuild does not restore it."""
@@ -323,8 +338,6 @@ def import_files(
     with db.writing(keys=NO_KEYS):
         properties.remember_import(db, now_ms())
     with progress("accounting files", len(paths)) as advance:
-        restored = Importer(db, settings, charge_point_id).restore(
-            paths, closing_paths(path), advance
-        )
+        restored = Importer(db, settings, charge_point_id).restore(paths, path, advance)
     write_files(db, settings)
     return restored

@@ -4,7 +4,8 @@ The columns themselves are in `columns.py`.
 """
 
 from collections.abc import Callable, Sequence
-from operator import itemgetter
+from itertools import count
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from shocpp.ledger.booking import ENERGY_UNKNOWN
@@ -73,6 +74,22 @@ def since(version: int, *keys: str) -> dict[str, int]:
     return dict.fromkeys(keys, version)
 
 
+NUMBERED = 3
+"""The version of snapshots since which a row is printed with the number of its record."""
+
+
+def row_numbers(statement: Statement) -> Callable[[StatementRow], int | None]:
+    """Return a function that takes each record in order, and returns the number printed in its row.
+
+    That is the record's own number. In months that were closed before NUMBERED the rows are
+    counted, and a dismissed record has no number.
+    """
+    if statement.snapshot_version >= NUMBERED:
+        return attrgetter("number")
+    position = count(1)
+    return lambda row: None if row.entry == "dismissal" else next(position)
+
+
 def is_unknown(row: StatementRow | RecordUnderReview) -> bool:
     """Return True if nobody knows the energy of a record; its Wh are 0."""
     return ENERGY_UNKNOWN in row.flags and row.entry != "reversal"
@@ -96,7 +113,7 @@ def columns_of(
 
 
 _FIELDS = ("row", "record", *StatementRow._fields)
-"""The number of a record's row, the record, and its fields."""
+"""The number in a record's row, the record, and its fields."""
 
 
 def values_of(
@@ -104,8 +121,8 @@ def values_of(
 ) -> Callable[[tuple[Any, ...]], Sequence[Any]]:
     """Return a function that returns the values of a record, in the order of the columns.
 
-    Its argument is `(number, record, *record)`: the number of the row, None for a row that has
-    none, the record, and its fields.
+    Its argument is `(number, record, *record)`: the number that is printed in the row, None for a
+    row that has none, the record, and its fields.
     """
     # A month may have 100 000 records: the columns are looked up once, and nearly all values of a
     # record are picked at once.

@@ -12,7 +12,7 @@ from then on have the column.
 from shocpp.language.figures import euro, kwh
 from shocpp.language.phrases import unknown
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.cells import Api, Column, Csv, Format, Pdf, is_unknown, since
+from shocpp.reports.cells import NUMBERED, Api, Column, Csv, Format, Pdf, is_unknown, since
 from shocpp.reports.statement import Statement
 from shocpp.store.books.statement_records import StatementRow
 
@@ -157,7 +157,6 @@ COLUMNS = (
     Column(
         "file_name",
         Api("string", "Its file below accounting/.", "1790838600-0123456789ab.json"),
-        # The file's name stays the same for ever; the record's number may change in a rebuild.
         Csv("record", {"de": "Datensatz", "en": "Record"}),
     ),
     Column("replaces", Api("integer?", "The number of the record it replaces.", None)),
@@ -190,7 +189,7 @@ COLUMNS = (
     ),
     Column("billed_ms", Api("integer", "`unixtime` in milliseconds.", 1790838600000)),
     Column("booked_ms", Api("integer", "`booked_at` in milliseconds since 1970.", 1790838600250)),
-    Column("number", Api("integer", "Number of the record; later ones are higher.", 1)),
+    Column("number", Api("integer", "Number of the record, the same everywhere and for ever.", 1)),
     Column(
         "kwh",
         value=lambda row, _: unknown("en") if is_unknown(row) else kwh(row.consumed_wh, "en"),
@@ -281,6 +280,8 @@ CSV_MACHINE = _format(
         *("stop_reason", "provenance", "flags", "entry", "replaces_file", "decided_by"),
         *("decided_why", "file_name"),
     )
+    # `row` keeps counting the lines of the file, as programs know it.
+    | since(NUMBERED, "number")
 )
 """The columns of the CSV file for programs; their titles are their keys."""
 
@@ -293,6 +294,7 @@ JSON = _format(
         *("card_name", "kwh", "microeuro_per_kwh", "price_parts", "price_note", "amount_ct", "eur"),
         *("signed", "file_name"),
     )
+    | since(NUMBERED, "number")
 )
 """The columns of a record in JSON; its names are their keys."""
 

@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
 from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
-from shocpp.reports.cells import columns_of, is_unknown, values_of
+from shocpp.reports.cells import columns_of, is_unknown, row_numbers, values_of
 from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.statement_records import StatementRow
@@ -49,12 +49,9 @@ def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[s
     texts = Texts(statement, language)
     text_of = [getattr(texts, part.text) for part in parts]
     values = values_of(columns, statement)
-    number = 0
+    number_of = row_numbers(statement)
     for row in rows:
-        # A dismissed record is billed to nobody. It has no number, as in the PDF.
-        is_billed = row.entry != "dismissal"
-        number += is_billed
-        cells = zip(text_of, values((number if is_billed else None, row, *row)), strict=True)
+        cells = zip(text_of, values((number_of(row), row, *row)), strict=True)
         yield line([text(value) for text, value in cells])
 
 
@@ -68,8 +65,8 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
     yield with_newline(line(column.key for column in columns))
     # Texts stay verbatim: programs compare them with the database, and run no formulas.
     values = values_of(columns, statement)
-    for number, row in enumerate(rows, 1):
-        yield with_newline(line(values((number, row, *row))))
+    for position, row in enumerate(rows, 1):
+        yield with_newline(line(values((position, row, *row))))
 
 
 # Accounts, chargers and cards repeat in nearly every row.

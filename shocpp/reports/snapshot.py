@@ -24,7 +24,7 @@ from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
 from shocpp.ledger.tariffs import Fee
 from shocpp.ledger.taxes import Tax
-from shocpp.reports.cells import since
+from shocpp.reports.cells import NUMBERED, since
 from shocpp.reports.columns import FORMATS
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
@@ -49,10 +49,12 @@ _KEYS: dict[type, dict[str, int]] = {
         *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
         *("started_at", "stopped_at", "booked_at", "duration_s", "charging_s", "stop_reason"),
         *("provenance", "review", "flags", "entry", "replaces_file", "decided_by", "decided_why"),
-    ),
+    )
+    | since(3, "number"),
     Unfinished: since(
         1, "charge_point_id", "connector_id", "id_tag", "account", "started_at", "consumed_wh"
-    ),
+    )
+    | since(3, "number"),
     Audited: since(
         *(1, "charge_point_id", "meter_wh", "booked_wh", "unassigned_wh", "under_review_wh"),
         *("gap_wh", "overlap_wh", "restarts"),
@@ -100,6 +102,8 @@ def from_snapshot(text: str) -> Statement:
         )
     if version == 1:
         _complete_version_1(content)
+    if version < NUMBERED:
+        _complete_version_2(content)
     statement = _typed(Statement, content)
     assert isinstance(statement, Statement)
     return statement
@@ -113,6 +117,12 @@ def _complete_version_1(content: dict[str, Any]) -> None:
     for charger in content["chargers"]:
         # The first programs closed months before connectors had names.
         charger.setdefault("connectors", {})
+
+
+def _complete_version_2(content: dict[str, Any]) -> None:
+    """Add to the content of a snapshot of version 2 what version 3 has: numbers of its cases."""
+    for case in (*content["under_review"], *content["unfinished"]):
+        case["number"] = None
 
 
 def plain(value: Any, version: int) -> Any:

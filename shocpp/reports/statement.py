@@ -44,7 +44,8 @@ class Unfinished(NamedTuple):
     """A transaction without a stop.
 
     `started_at` is UTC, ISO 8601. `consumed_wh` is the energy up to the last reading of the meter,
-    or None if there is no reading.
+    or None if there is no reading. `number` names it as `shocpp review` does, such as T5. It is
+    None in months that were closed before statements had it.
     """
 
     charge_point_id: str
@@ -53,6 +54,7 @@ class Unfinished(NamedTuple):
     account: str
     started_at: str
     consumed_wh: int | None
+    number: str | None
 
 
 class Closed(NamedTuple):

@@ -28,6 +28,7 @@ from shocpp.store.database import (
 )
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.locks import one_at_a_time
+from shocpp.store.properties import raise_numbers_above
 from shocpp.store.sqlite_errors import damaged, unusable
 
 log = logging.getLogger(__name__)
@@ -46,11 +47,18 @@ Work on a larger file is announced in the log.
 """
 
 
-def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
+def migrate(
+    path: Path,
+    now_ms: int,
+    *,
+    thorough: bool = True,
+    highest_number: Callable[[], int] = lambda: 0,
+) -> None:
     """Make the database, or bring it to the version of this program.
 
-    `thorough` also checks the pages of a file that is not too large. Raises UnusableDatabase if the
-    file is foreign, empty, damaged or newer; then it stays unchanged.
+    `thorough` also checks the pages of a file that is not too large. `highest_number` returns the
+    highest number of a record in files; a new database begins above it. Raises UnusableDatabase if
+    the file is foreign, empty, damaged or newer; then it stays unchanged.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +70,7 @@ def migrate(path: Path, now_ms: int, *, thorough: bool = True) -> None:
             if path.exists():
                 _upgrade(path, thorough)
             else:
-                _create(path, now_ms)
+                _create(path, now_ms, highest_number)
         except StoreUnavailable as error:
             raise UnusableDatabase(str(error)) from error
 
@@ -89,7 +97,7 @@ def put_in_place(new: Path, path: Path, aside: Path) -> None:
         sync(path.parent)
 
 
-def _create(path: Path, now_ms: int) -> None:
+def _create(path: Path, now_ms: int, highest_number: Callable[[], int]) -> None:
     """Make a new database with all migrations and views, and rename it to `path`."""
     new = path.with_name(f"{path.name}.new")
     try:
@@ -112,6 +120,7 @@ def _create(path: Path, now_ms: int) -> None:
         _apply(database, 0)
         with database.writing(keys=EVERYTHING):
             database.execute("INSERT INTO property VALUES ('born_ms', ?)", (str(now_ms),))
+            raise_numbers_above(database, highest_number())
             _remember_schema(database)
         # The mode is stored in the file, so that every later connection uses it.
         database.execute("PRAGMA journal_mode=WAL")

@@ -30,6 +30,18 @@ def remember_import(db: Database, now_ms: int) -> None:
     db.execute("INSERT OR REPLACE INTO property VALUES (?, ?)", (name, str(now_ms)))
 
 
+def numbers_above(db: Database) -> int:
+    """Return the number above which this database gives its own numbers to records."""
+    row = db.execute("SELECT value FROM property WHERE name = 'numbers_above'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def raise_numbers_above(db: Database, number: int) -> None:
+    """Give numbers to new records only above this one, which is the highest that is known."""
+    if number > numbers_above(db):
+        db.execute("INSERT OR REPLACE INTO property VALUES ('numbers_above', ?)", (str(number),))
+
+
 def stored_allowlist(db: Database) -> str | None:
     """Return the text of the last valid charge_points.json, or None."""
     row = db.execute("SELECT value FROM property WHERE name = 'charge_points'").fetchone()

@@ -145,7 +145,7 @@ def test_a_late_stop_goes_to_the_open_month_and_says_so(migrated_home: Home) -> 
     assert (migrated_home.folder / "accounting" / f"{NOW:%Y/%m}").is_dir()
     text = migrated_home.run("shocpp-summary", str(NOW.year), str(NOW.month)).stdout
     assert "Mandant: family-y                       10,000 kWh" in text
-    line = f"  {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
+    line = f"  Nr. 2, {localtime} garage: 10,000 kWh family-y, beendet 2026-10-01 20:00:00"
     assert f"\nNachträge aus abgeschlossenen Monaten:\n{line}\n" in text
 
 
@@ -213,7 +213,7 @@ def test_nothing_comes_into_a_closed_month_whoever_writes(migrated_home: Home) -
             " started_transaction, month, local_time, billed_ms, account_index, account,"
             " connector_id, id_tag, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh,"
             " consumed_kwh, started_ms, stopped_ms, booked_ms, duration_s, stop_reason,"
-            " provenance, review, flags, decided_by, decided_why, 'x.json', NULL, NULL"
+            " provenance, review, flags, decided_by, decided_why, 'x.json', NULL, NULL, NULL"
             " FROM accounting_record",
         )
     with pytest.raises(sqlite3.IntegrityError, match="the month of this record is closed"):
@@ -514,7 +514,7 @@ def test_a_rebuild_restores_imported_records_of_a_closed_month(
     old.write_text(json.dumps(SEEDS))
     folder = str(migrated_home.folder / "accounting")
     assert migrated_home.run("shocpp", "import", folder, "-c", "garage").returncode == 0
-    assert json.loads(old.read_text()) == SEEDS
+    assert SEEDS.items() <= json.loads(old.read_text()).items()
     close(migrated_home)
     before = statements(migrated_home)
     migrated_home.tags_file.unlink()

@@ -22,7 +22,8 @@ def test_a_record_file_has_these_keys_in_this_order(migrated_home: Home) -> None
         *("consumed_wh", "begin_wh", "end_wh", "account_index", "charge_point_id"),
         *("connector_id", "id_tag", "transaction_id", "started_at", "stopped_at", "booked_at"),
         *("duration_s", "charging_s", "stop_reason", "provenance", "review", "flags", "entry"),
-        *("replaces_file", "decided_by", "decided_why", "price", "start", "stop", "signed"),
+        *("replaces_file", "decided_by", "decided_why", "number"),
+        *("price", "start", "stop", "signed"),
     ]
     assert list(content["price"]) == ["priced_at", "amount_ct", "note", "parts"]
     assert list(content["price"]["parts"][0]) == [
@@ -33,7 +34,7 @@ def test_a_record_file_has_these_keys_in_this_order(migrated_home: Home) -> None
         *("transaction_id", "connector_id", "id_tag", "id_tag_key", "account_index", "account"),
         *("status", "meter_start_wh", "start_known", "meter_stop_wh", "started_ms", "stopped_ms"),
         *("started_text", "received_ms", "reservation_id", "start_key", "has_clock", "flags"),
-        "assigned_by",
+        *("assigned_by", "number", "last_record"),
     ]
     assert list(content["stop"]) == [
         *("transaction_id_text", "meter_stop_wh", "stopped_ms", "stopped_text", "id_tag"),

@@ -190,7 +190,8 @@ def test_the_summary_names_decisions_with_author_and_reason(migrated_home: Home)
     statement = migrated_home.run("shocpp-summary", "2026", "10").stdout
     assert "Mandant: company-x                      4,000 kWh" in statement
     line = (
-        r"  2026-10-01 12:00:00 garage: 4,000 kWh zugeordnet zu company-x \(anna, [0-9-]+: Besuch\)"
+        r"  Nr. 4, 2026-10-01 12:00:00 garage: 4,000 kWh zugeordnet zu company-x"
+        r" \(anna, [0-9-]+: Besuch\)"
     )
     assert re.search(line, statement)
     assert "  garage: 4,500 abgerechnet + 0,500 Lücken = 5,000 kWh gezählt" in statement

@@ -92,12 +92,13 @@ BOOKS = (
         "SELECT localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, consumed_wh,"
         " begin_wh, end_wh, account_index, charge_point_id, connector_id, id_tag, transaction_id,"
         " started_at, stopped_at, booked_at, duration_s, stop_reason, provenance, review, flags,"
-        " entry, replaces_file, decided_by, decided_why, month, file_name, in_force FROM accounting"
+        " entry, replaces_file, decided_by, decided_why, month, file_name, in_force, number,"
+        " replaces FROM accounting"
     ),
     "SELECT * FROM monthly_consumption",
     (
-        "SELECT kind, reason, charge_point_id, connector_id, account, id_tag, transaction_id,"
-        " begin_wh, end_wh, consumed_wh, started_at, stopped_at, frame_text"
+        "SELECT number, kind, reason, charge_point_id, connector_id, account, id_tag,"
+        " transaction_id, begin_wh, end_wh, consumed_wh, started_at, stopped_at, frame_text"
         " FROM review WHERE kind <> 'gap'"
     ),
     "SELECT account_index, account FROM account WHERE account_index > 0",
@@ -105,14 +106,14 @@ BOOKS = (
 METERS = (
     "SELECT * FROM audit",
     (
-        "SELECT charge_point_id, connector_id, from_wh, to_wh, after, before, month, dismissed"
-        " FROM gaps WHERE month IS NOT NULL"
+        "SELECT number, charge_point_id, connector_id, from_wh, to_wh, after, before, month,"
+        " dismissed FROM gaps WHERE month IS NOT NULL"
     ),
 )
 
 
 def books(home: Home, *more: str) -> list[Counter[Any]]:
-    """Return all rows of the books without the numbers of records, which may change."""
+    """Return all rows of the books."""
     return [Counter(home.query(view)) for view in (*BOOKS, *more)]
 
 
@@ -274,7 +275,10 @@ def test_ids_are_the_same_after_a_rebuild_and_nothing_is_booked_again(charged_ho
     made_again(charged_home, "files")
     assert replay(charged_home) == answers
     assert replay(charged_home) == answers
-    assert books(charged_home) == before
+    accounting, consumption, review_, accounts = books(charged_home)
+    assert [accounting, consumption, accounts] == [*before[:2], before[3]]
+    # An open transaction has no file, so its number is lost with the database.
+    assert {row[1:] for row in review_} == {row[1:] for row in before[2]}
     say(charged_home, stop(312_000, at(7, 9), 20_000_311))
     assert sums(charged_home)["family-y"] == 5_000 - 1_000 + 1_500 + 1_000
 
@@ -819,7 +823,7 @@ class Evenings:
         self.desk.later(1)
 
     def books(self) -> list[Counter[Any]]:
-        """Return all rows of the books without the numbers of records."""
+        """Return all rows of the books."""
         return [Counter(self.desk.query(view)) for view in BOOKS[:2]]
 
     def balance(self) -> None:

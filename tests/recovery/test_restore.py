@@ -95,11 +95,19 @@ def test_an_imported_record_gets_a_file_of_ours_with_the_seeds_keys(home: Home, 
     assert take(home, home.folder / "accounting")[0] == "0 records taken, 3 were there, 0 refused"
 
 
-def test_files_in_their_place_stay_as_the_seed_wrote_them(home: Home, old: Path) -> None:
+def test_files_of_the_seed_in_their_place_get_numbers_and_keep_their_keys(
+    home: Home, old: Path
+) -> None:
     shutil.move(old, home.folder / "accounting")
-    before = [path.read_bytes() for path in home.record_files()]
+    before = home.record_files()
     take(home, home.folder / "accounting")
-    assert [path.read_bytes() for path in home.record_files()] == before
+    assert home.record_files() == before
+    written = {path.name: json.loads(path.read_text()) for path in before}
+    for name in SEED:
+        assert seeds(name).items() <= written[f"{name}.json"].items()
+    assert home.query("SELECT file_name, number FROM accounting ORDER BY number") == [
+        (name, content["number"]) for name, content in written.items()
+    ]
 
 
 def test_a_second_import_takes_nothing(home: Home, old: Path) -> None:
@@ -215,12 +223,12 @@ def test_a_file_that_is_no_record_is_named_and_the_others_are_imported(
 ) -> None:
     content, complaint = BROKEN[how]
     path = file_of(old, content)
-    restored, known, (refused,) = taken(home, old)
+    restored, known, (refused,), _ = taken(home, old)
     assert (restored, known) == (2, 0)
     assert refused.startswith(str(path))
     assert complaint in refused
     file_of(old, seeds())
-    assert taken(home, old) == (1, 2, [])
+    assert taken(home, old) == (1, 2, [], [])
 
 
 def test_each_refused_file_is_named_in_one_line(home: Home, old: Path) -> None:
@@ -411,7 +419,7 @@ def test_a_file_of_ours_that_was_tampered_with_is_refused(home: Home, how: str) 
     for key, value in HOSTILE[how].items():
         values[key] = values[key] | dict([value]) if isinstance(value, tuple) else value
     path.write_text(json.dumps(values))
-    restored, known, (refused,) = taken(home, path)
+    restored, known, (refused,), _ = taken(home, path)
     assert (restored, known) == (0, 0)
     assert refused.startswith(str(path))
     assert home.query("SELECT (SELECT count(*) FROM accounting_record), count(*) FROM account") == [
@@ -439,7 +447,7 @@ def test_two_evenings_of_a_charger_without_a_clock_are_two_also_from_their_files
     values["start"]["has_clock"] = values["stop"]["has_clock"] = 0
     path.write_text(json.dumps(values))
     twin = path.with_name(f"{path.name[:11]}{'a' * 12}.json")
-    twin.write_text(json.dumps(values))
+    twin.write_text(json.dumps(values | {"number": 2}))
     assert take(home, path.parent)[0] == "2 records taken, 0 were there, 0 refused"
     assert sums(home) == {"family-y": 8_000}
 

@@ -67,7 +67,7 @@ def test_a_german_file_has_the_format_of_german_excel() -> None:
         f"{MARK}Nr.;Mandant;Beginn;Ende;Abgerechnet;Dauer;Ladedauer;Ladepunkt;Anschluss;Karte;"
         "Kartennummer;Zähler Beginn kWh;Zähler Ende kWh;kWh;ct/kWh;EUR;Preisteile (kWh × ct);"
         "Grund;Hinweise;Signierte Werte;Art;Entschieden von;Entschieden am;Begründung;Datensatz\r\n"
-        "1;family-y;01.10.2026 07:00:00;01.10.2026 09:10:00;01.10.2026 09:10:00;2:10:00;1:02:05;"
+        "12;family-y;01.10.2026 07:00:00;01.10.2026 09:10:00;01.10.2026 09:10:00;2:10:00;1:02:05;"
         "Stellplatz 4;1;Tessa;…3333;9042,000;9075,250;33,250;31,27;10,40;;am Ladepunkt;;0;"
         f"Vorgang;;;;{FILE.removesuffix('.json')}\r\n"
     )
@@ -78,7 +78,7 @@ def test_an_english_file_has_the_format_of_americans_and_britons() -> None:
         f"{MARK}No.,Account,Start,End,Billed,Duration,Charging,Charger,Connector,Card,Card number,"
         "Meter start kWh,Meter end kWh,kWh,ct/kWh,EUR,Price parts (kWh × ct),Reason,Remarks,"
         "Signed values,Kind,Decided by,Decided at,Why,Record\r\n"
-        "1,family-y,2026-10-01 07:00:00,2026-10-01 09:10:00,2026-10-01 09:10:00,2:10:00,,"
+        "12,family-y,2026-10-01 07:00:00,2026-10-01 09:10:00,2026-10-01 09:10:00,2:10:00,,"
         "Stellplatz 4,1,Tessa,…3333,9042.000,9075.250,33.250,31.27,10.40,,at the charger,,0,"
         f"transaction,,,,{FILE.removesuffix('.json')}\r\n"
     )
@@ -144,9 +144,25 @@ def test_a_decision_has_its_kind_author_and_reason() -> None:
     assert record["Entschieden am"] == "01.10.2026 09:10:01"
 
 
-def test_a_dismissed_record_has_no_number() -> None:
-    rows = (statement_row(), statement_row(entry="dismissal", consumed_wh=0), statement_row())
-    assert [record["Nr."] for record in people(statement(), *rows)] == ["1", "", "2"]
+SOME_ROWS = (
+    statement_row(number=7),
+    statement_row(number=3, entry="dismissal", consumed_wh=0),
+    statement_row(number=12),
+)
+
+
+def test_each_row_has_the_number_of_its_record() -> None:
+    assert [record["Nr."] for record in people(statement(), *SOME_ROWS)] == ["7", "3", "12"]
+    of_programs = machine(statement(), *SOME_ROWS)
+    assert [record["number"] for record in of_programs] == ["7", "3", "12"]
+    assert [record["row"] for record in of_programs] == ["1", "2", "3"]
+
+
+def test_the_rows_of_older_months_are_counted_without_the_dismissed_ones() -> None:
+    old = statement(snapshot_version=2)
+    assert [record["Nr."] for record in people(old, *SOME_ROWS)] == ["1", "", "2"]
+    assert [record["row"] for record in machine(old, *SOME_ROWS)] == ["1", "2", "3"]
+    assert "number" not in machine(old, *SOME_ROWS)[0]
 
 
 def test_a_transaction_of_more_than_a_day_counts_its_hours_on() -> None:
@@ -210,11 +226,11 @@ def test_programs_read_plain_names_and_units() -> None:
         "card_name,transaction_id,started_at,stopped_at,booked_at,duration_s,charging_s,begin_wh,"
         "end_wh,consumed_wh,kwh,microeuro_per_kwh,amount_ct,eur,price_parts,price_note,signed,"
         "stop_reason,provenance,flags,entry,replaces_file,decided_by,decided_why,"
-        "file_name\n"
+        "file_name,number\n"
         "1,2026-10-01 09:10:00,1790838600,2,family-y,garage,1,04A20B3333,Tessa,20009042,"
         "2026-10-01T05:00:00.000Z,2026-10-01T07:10:00.000Z,2026-10-01T07:10:01.000Z,7800,,9042000,"
         "9075250,33250,33.250,,1040,10.40,20000@312700 13250@250000,split by meter values,2,Local,"
-        f"started,matched without its id,record,,,,{FILE}\n"
+        f"started,matched without its id,record,,,,{FILE},12\n"
     )
 
 

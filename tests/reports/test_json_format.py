@@ -72,6 +72,7 @@ def test_a_record_is_one_line_with_typed_figures() -> None:
         "eur": "10.40",
         "signed": 2,
         "file_name": FILE,
+        "number": 12,
     }
 
 

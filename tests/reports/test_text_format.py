@@ -72,7 +72,8 @@ def test_the_lines_of_the_seed_are_exact() -> None:
         '    "account": "family-y",\n'
         '    "begin_kwh": "9042",\n'
         '    "end_kwh": "9075",\n'
-        '    "consumed_kwh": "33"\n'
+        '    "consumed_kwh": "33",\n'
+        '    "number": "12"\n'
         "  }\n"
         "]\n"
     )
@@ -120,18 +121,19 @@ def test_every_block_is_printed_below_the_lines_of_the_seed() -> None:
         "\n"
         "Nicht zugeordnet: 0,500 kWh (unbekannte Karten)\n"
         "In Prüfung: 1 Vorgang, 200,001 kWh\n"
-        "  2026-10-01 09:10:00 garage: nie beendet; mehr als 200 kWh\n"
+        "  Nr. 12, 2026-10-01 09:10:00 garage: nie beendet; mehr als 200 kWh\n"
         "\n"
         "Noch nicht beendet:\n"
-        "  garage Anschluss 2: family-y, Karte …3333, seit 2026-10-31 22:14:00, bisher 3,200 kWh\n"
-        "  garage Anschluss 1: company-x, Karte …1111, seit 2026-10-31 23:00:00\n"
+        "  Nr. T4, garage Anschluss 2: family-y, Karte …3333, seit 2026-10-31 22:14:00,"
+        " bisher 3,200 kWh\n"
+        "  Nr. T5, garage Anschluss 1: company-x, Karte …1111, seit 2026-10-31 23:00:00\n"
         "\n"
         "Korrekturen:\n"
-        "  2026-10-01 09:10:00 garage: -4,000 kWh storniert bei unassigned "
+        "  Nr. 12, 2026-10-01 09:10:00 garage: -4,000 kWh storniert bei unassigned "
         "(anna, 2026-10-01: Besuch)\n"
-        "  2026-10-01 09:10:00 garage: 4,000 kWh zugeordnet zu company-x "
+        "  Nr. 12, 2026-10-01 09:10:00 garage: 4,000 kWh zugeordnet zu company-x "
         "(anna, 2026-10-01: Besuch)\n"
-        "  2026-10-01 09:10:00 importiert: 0,000 kWh verworfen, unassigned "
+        "  Nr. 12, 2026-10-01 09:10:00 importiert: 0,000 kWh verworfen, unassigned "
         "(anna, 2026-10-01: Besuch)\n"
         "\n"
         "Zählerprüfung:\n"
@@ -157,14 +159,14 @@ def test_every_block_is_printed_in_english() -> None:
         "    19% VAT: 12.94 EUR net + 2.46 EUR = 15.40 EUR gross",
         "Not assigned: 0.500 kWh (unknown cards)",
         "Under review: 1 case, 200.001 kWh",
-        "  2026-10-01 09:10:00 garage: never stopped; more than 200 kWh",
-        "  garage connector 2: family-y, card …3333, since 2026-10-31 22:14:00, so far 3.200 kWh",
-        "  2026-10-01 09:10:00 garage: 4.000 kWh assigned to company-x (anna, 2026-10-01: Besuch)",
+        "  no. 12, 2026-10-01 09:10:00 garage: never stopped; more than 200 kWh",
+        "  no. T4, garage connector 2: family-y, card …3333, since 2026-10-31 22:14:00, so far",
+        "  no. 12, 2026-10-01 09:10:00 garage: 4.000 kWh assigned to company-x (anna, 2026-10-01",
         "    G7: 0.251 kWh dismissed (test), between 2026-10-01 10:10:00 and 2026-10-01 20:00:00",
         "  yard: cannot be checked, because its meter began anew",
         "Closed: link 3, 2026-11-03, anna",
     ):
-        assert f"\n{line}\n" in printed
+        assert f"\n{line}" in printed
 
 
 def test_several_cases_are_counted() -> None:
@@ -253,5 +255,5 @@ def test_a_connector_with_a_name_is_printed_with_it() -> None:
     frame = eventful()
     named = frame.chargers[0]._replace(connectors={"2": "links"})
     printed = text(frame._replace(chargers=(named,)))
-    assert "  garage Anschluss 2 (links): family-y" in printed
-    assert "  garage Anschluss 1: company-x" in printed
+    assert "  Nr. T4, garage Anschluss 2 (links): family-y" in printed
+    assert "  Nr. T5, garage Anschluss 1: company-x" in printed

@@ -254,7 +254,7 @@ def test_a_file_with_invalid_values_is_refused_by_name(signed_home: Home) -> Non
         *([good | {"received_ms": "x"}], [good | {"context": ["x"]}], [good | {"with_stop": 2}]),
     ):
         path.write_text(json.dumps(record | {"signed": odd}))
-        restored, _, (refused,) = taken(signed_home, path)
+        restored, _, (refused,), _ = taken(signed_home, path)
         assert (restored, refused.startswith(str(path))) == (0, True), odd
     path.write_text(json.dumps(record))
     assert taken(signed_home, path) == (1, 0, [])

@@ -43,6 +43,7 @@ def record(number: int = 0, **changed: Any) -> StatementRow:
         stopped_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
         booked_at=f"{stopped:%Y-%m-%dT%H:%M:%S}.000Z",
         charging_s=6000,
+        number=number + 1,
     )
     return made._replace(**changed)
 

@@ -57,6 +57,7 @@ def statement_row(
         price_note=None,
         signed=0,
         file_name=FILE,
+        number=12,
         # Only a record with several prices has parts.
         parts=(),
     )._replace(**changes)  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ def record_under_review(**changes: object) -> RecordUnderReview:
 def seed_row(row: StatementRow) -> SeedRow:
     """Return the fields of a record that the seed wrote."""
     kwh = (row.begin_wh // 1000, row.end_wh // 1000, row.consumed_wh // 1000)
-    return SeedRow(row.localtime, row.unixtime, row.account, *kwh)
+    return SeedRow(row.localtime, row.unixtime, row.account, *kwh, row.number)
 
 
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
@@ -133,8 +134,10 @@ def eventful() -> Statement:
             record_under_review(review="never stopped; more than 200 kWh", consumed_wh=200_001),
         ),
         unfinished=(
-            Unfinished("garage", 2, "04A20B3333", "family-y", "2026-10-31T21:14:00.000Z", 3_200),
-            Unfinished("garage", 1, "1111", "company-x", "2026-10-31T22:00:00.000Z", None),
+            Unfinished(
+                "garage", 2, "04A20B3333", "family-y", "2026-10-31T21:14:00.000Z", 3_200, "T4"
+            ),
+            Unfinished("garage", 1, "1111", "company-x", "2026-10-31T22:00:00.000Z", None, "T5"),
         ),
         audited=(
             Audited("garage", 43_500, 38_250, 500, 4_000, 751, 1, 0),

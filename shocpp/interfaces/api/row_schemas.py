@@ -72,6 +72,7 @@ TRANSACTIONS = (
         "measured, or derived from: current (times voltage), register.",
         "measured",
     ),
+    Column("number", "string", "Its number, as `shocpp review` takes it.", "T5"),
 )
 
 ACCOUNTING = tuple(Column(column.key, *column.api) for column in COLUMNS if column.api)

@@ -89,9 +89,14 @@ def migrate() -> None:
     \b
     Example: shocpp migrate
     """
+    from shocpp.bookkeeping.record_files import highest_number
     from shocpp.store.migrations import migrate as migrate_database
 
     settings = read_settings()
     existed = settings.database.exists()
-    migrate_database(settings.database, time.time_ns() // 1_000_000)
+    migrate_database(
+        settings.database,
+        time.time_ns() // 1_000_000,
+        highest_number=lambda: highest_number(settings.accounting_folder),
+    )
     click.echo(f"{settings.database} is {'up to date' if existed else 'created'}")

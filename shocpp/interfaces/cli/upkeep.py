@@ -106,6 +106,9 @@ def _finish(restored: Any) -> None:
     """Print refused files and the counts, and exit: 1 if a file was refused, else 0."""
     for sentence in restored.refused:
         click.echo(one_line(sentence), err=True)
+    for item in restored.renumbered:
+        name = item.file_name.removesuffix(".json")
+        click.echo(one_line(f"{name} is record {item.number} from now on: {item.decided_why}"))
     click.echo(
         f"{restored.restored} records taken, {restored.known} were there, "
         f"{len(restored.refused)} refused"

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from shocpp.bookkeeping.record_files import files_without_record
+from shocpp.bookkeeping.record_files import files_without_record, highest_number
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
@@ -31,7 +31,12 @@ def prepare(settings: Settings, *, thorough: bool) -> None:
     """
     settings.check_zone()
     load_allowlist_or_none(settings.charge_points_file)
-    migrate(settings.database, time.time_ns() // 1_000_000, thorough=thorough)
+    migrate(
+        settings.database,
+        time.time_ns() // 1_000_000,
+        thorough=thorough,
+        highest_number=lambda: highest_number(settings.accounting_folder),
+    )
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
     database = settings.database

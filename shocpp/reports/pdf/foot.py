@@ -7,7 +7,7 @@ from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import entry, phrase
 from shocpp.ledger.booking import ENERGY_UNKNOWN
-from shocpp.reports.cells import is_unknown
+from shocpp.reports.cells import NUMBERED, is_unknown
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
@@ -167,7 +167,7 @@ def _under_review(subject: Subject) -> list[str]:
     sentences = []
     for row in subject.statement.under_review:
         if row.account == subject.account.account:
-            record = f"{_end_time(row, subject)}, {_charger(row, subject)}"
+            record = f"{_number(row, subject)}{_end_time(row, subject)}, {_charger(row, subject)}"
             reason = phrase(row.review, subject.language)
             sentences.append(f"{record}: {_energy(row, subject.language)}, {reason}")
     return sentences
@@ -184,6 +184,11 @@ def _end_time(row: StatementRow | RecordUnderReview, subject: Subject) -> str:
     return day_and_time(local_datetime(row.stopped_at, subject.zone), subject.language)
 
 
+def _number(row: RecordUnderReview | Unfinished, subject: Subject) -> str:
+    """Return the number of a case as the begin of its sentence; older months have none."""
+    return "" if row.number is None else f"{subject.label('number', row.number)}, "
+
+
 def _charger(row: StatementRow | RecordUnderReview | Unfinished, subject: Subject) -> str:
     return subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
@@ -195,7 +200,7 @@ def _unfinished(subject: Subject) -> list[str]:
         if row.account == subject.account.account:
             since = day_and_time(local_datetime(row.started_at, subject.zone), subject.language)
             parts = [
-                _charger(row, subject),
+                f"{_number(row, subject)}{_charger(row, subject)}",
                 subject.card(row.id_tag),
                 subject.label("since", since),
             ]
@@ -208,17 +213,21 @@ def _unfinished(subject: Subject) -> list[str]:
 
 
 def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
-    """Return the sentence of a decision: its row, its energy, its time, its author and reason.
+    """Return the sentence of a decision: its number, its energy, its time, its author and reason.
 
-    A dismissed record has no row: `number` is None, and its end and its readings name it.
+    A dismissed record has no row, so its end and its readings name it, too.
     """
     language = subject.language
     energy = _energy(row, language)
-    # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
-    if number is None:
+    # In older months it is not the number of the record, but that of the row.
+    is_numbered = subject.statement.snapshot_version >= NUMBERED
+    key = "number" if is_numbered else "row"
+    names = [] if number is None else [subject.label(key, number)]
+    if row.entry == "dismissal":
+        # The energy of a dismissal is 0, so the readings of the dismissed record are printed.
         energy = f"{grouped_kwh(row.begin_wh, language)} – {grouped_kwh(row.end_wh, language)} kWh"
-    record = subject.label("row", number) if number else _end_time(row, subject)
-    return f"{record}, {_charger(row, subject)}: " + subject.label(
+        names.append(_end_time(row, subject))
+    return f"{', '.join(names)}, {_charger(row, subject)}: " + subject.label(
         "decision",
         entry=entry(row.entry, language),
         energy=energy,

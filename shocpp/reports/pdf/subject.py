@@ -77,8 +77,8 @@ class FootContent:
     """The facts of the rows that the foot prints.
 
     `rows` counts the rows. `marks` has the meanings of marks, `remarks` the numbers of flags.
-    `decisions` are records with the number of their row, None for a dismissal. `charge_points` are
-    the ids of the chargers.
+    `decisions` are records with the number that is printed in their row, or None. `charge_points`
+    are the ids of the chargers.
     """
 
     def __init__(self) -> None:

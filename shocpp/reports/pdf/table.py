@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.reports import cells
-from shocpp.reports.cells import columns_of, values_of
+from shocpp.reports.cells import columns_of, row_numbers, values_of
 from shocpp.reports.columns import PDF
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, HEAD_PT, PAD, Column, Grid
@@ -78,10 +78,12 @@ class Table:
         them. So the sums never stand alone on a page.
         """
         sheet, waiting = self._sheet, deque[_Row]()
+        number_of = row_numbers(self._subject.statement)
         for row in rows:
-            self._note(row)
+            number = number_of(row)
+            self._note(number, row)
             if row.entry != "dismissal":
-                waiting.append(self._row(row))
+                waiting.append(self._row(number, row))
             # A row is drawn when LAST_ROWS others follow; the last ones wait for the sums.
             if len(waiting) > LAST_ROWS:
                 self._draw(waiting.popleft())
@@ -123,10 +125,10 @@ class Table:
             self._sheet.y -= PRICE_LINE if index else 0
             self._grid.row({"price": words}, HEAD_PT if prices[1:] else SMALL_PT)
 
-    def _row(self, row: StatementRow) -> _Row:
+    def _row(self, number: int | None, row: StatementRow) -> _Row:
         """Return the cells of a record and count its row."""
         self.foot_content.rows += 1
-        values = self._values((self.foot_content.rows, row, *row))
+        values = self._values((number, row, *row))
         cells = {
             key: text_of(value)
             for (key, text_of), value in zip(self._text_of.items(), values, strict=True)
@@ -134,16 +136,12 @@ class Table:
         prices = [] if row.amount_ct is None else cells.pop("price", "").split("\n")
         return _Row(cells, prices)
 
-    def _note(self, row: StatementRow) -> None:
-        """Store the charger and the decision of a record for the foot.
-
-        It is called before the row is counted, and also for records without a row.
-        """
+    def _note(self, number: int | None, row: StatementRow) -> None:
+        """Store the charger and the decision of a record for the foot, also if it has no row."""
         content = self.foot_content
         if row.charge_point_id is not None:
             content.charge_points.add(row.charge_point_id)
         if row.entry != "record":
-            number = None if row.entry == "dismissal" else content.rows + 1
             content.decisions.append((number, row))
 
     def sums(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.booking import Record
-from shocpp.store.books import prices, signed_values
+from shocpp.store.books import numbers, prices, signed_values
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.changes import RECORD, REVIEW
@@ -20,7 +20,7 @@ RECORD_COLUMNS = (
     *("begin_wh", "end_wh", "account_index", "charge_point_id", "connector_id", "id_tag"),
     *("transaction_id", "started_at", "stopped_at", "booked_at", "duration_s", "charging_s"),
     *("stop_reason", "provenance", "review", "flags", "entry", "replaces_file", "decided_by"),
-    "decided_why",
+    *("decided_why", "number"),
 )
 """The columns of the view `accounting` in a record's file, in their order there.
 
@@ -41,7 +41,6 @@ STOP_COLUMNS = (
     *("received_ms", "stop_key", "anonymous_key", "has_clock", "frame_text"),
 )
 """The columns of its stop in a record's file, likewise."""
-
 
 UNPRICED_AT_ONCE = 500
 """Records without a price that are read at once."""
@@ -83,19 +82,19 @@ def record(
     location: RecordLocation,
     booked_ms: int,
     exported_ms: int | None = None,
+    number: int | None = None,
 ) -> int:
-    """Write a record, and return its number.
+    """Write a record, and return its number, which is the next one unless `number` is a free one.
 
     Its file is written later, unless `exported_ms` says that it exists.
     """
     bind_account(db, booked.account_index, booked.account)
-    # The fields of RecordLocation and Record have the names of columns; `flags` is one text there.
+    root = numbers.root_of(db, origin.entry, origin.replaces, origin.started_transaction)
+    # The fields of these types have the names of columns; `flags` is one text there.
     values = {
-        "entry": origin.entry,
-        "replaces": origin.replaces,
-        "received_stop": origin.received_stop,
-        "charge_point": origin.charge_point,
-        "started_transaction": origin.started_transaction,
+        "id": numbers.first_number(db) if number is None else number,
+        "root": root,
+        **origin._asdict(),
         **location._asdict(),
         **booked._asdict(),
         "begin_kwh": booked.begin_kwh,
@@ -103,8 +102,6 @@ def record(
         "consumed_kwh": booked.consumed_kwh,
         "flags": "; ".join(booked.flags),
         "booked_ms": booked_ms,
-        "decided_by": origin.decided_by,
-        "decided_why": origin.decided_why,
         # NULL queues the file: it is written after the commit, so that no answer waits for it.
         "exported_ms": exported_ms,
     }
@@ -139,7 +136,7 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
     # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
     # the view, which joins six tables.
     rows = db.execute(
-        f"SELECT number, month, file_name, booked_ms, {', '.join(RECORD_COLUMNS)} FROM accounting"
+        f"SELECT month, file_name, booked_ms, {', '.join(RECORD_COLUMNS)} FROM accounting"
         " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
         " ORDER BY id LIMIT ?) ORDER BY number",
         (limit,),
@@ -149,14 +146,16 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
             number,
             month,
             file_name,
-            dict(zip(RECORD_COLUMNS, columns, strict=True)),
+            dict(zip(RECORD_COLUMNS, (*columns, number), strict=True)),
             booked_ms,
             prices.of_record(db, number),
-            _columns_of(db, START_COLUMNS, "started_transaction", number),
+            _columns_of(
+                db, (*START_COLUMNS, "id AS number", "last_record"), "started_transaction", number
+            ),
             _columns_of(db, STOP_COLUMNS, "received_stop", number),
             signed_values.in_file(db, number),
         )
-        for number, month, file_name, booked_ms, *columns in rows.fetchall()
+        for month, file_name, booked_ms, *columns, number in rows.fetchall()
     ]
 
 
@@ -169,19 +168,23 @@ def _columns_of(
         f" WHERE id = (SELECT {table} FROM accounting_record WHERE id = ?)",
         (number,),
     ).fetchone()
-    return dict(zip(columns, row, strict=True)) if row else None
+    names = (column.rpartition(" ")[2] for column in columns)
+    return dict(zip(names, row, strict=True)) if row else None
 
 
 def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
     """Note that the files of these records are on disk.
 
-    A record that got a price meanwhile is left out: its file is written again.
+    A record that got a price or another number meanwhile is left out: its file is written again.
     """
     # `IS`, because both are NULL without a price.
     db.executemany(
-        "UPDATE accounting_record SET exported_ms = ? WHERE id = ?"
+        "UPDATE accounting_record SET exported_ms = ? WHERE id = ? AND file_name = ?"
         " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",
-        [(now_ms, record.number, record.price and record.price.priced_ms) for record in written],
+        [
+            (now_ms, record.number, record.file_name, record.price and record.price.priced_ms)
+            for record in written
+        ],
     )
 
 

@@ -9,7 +9,8 @@ from shocpp.store.database import Database
 def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int:
     """Return the row id of a stopped transaction, made from the columns in its record's file.
 
-    `start` holds START_COLUMNS. A transaction that is on file is used again.
+    `start` holds START_COLUMNS and START_NUMBERS. A transaction that is on file is used again. A
+    new one gets its own number if that is free.
     """
     # Without a clock the natural key returns, so there the time of receipt decides as well.
     row = db.execute(
@@ -28,8 +29,13 @@ def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int
         )
         return int(row[0])
     bind_account(db, start["account_index"], start["account"])
-    (last,) = db.execute("SELECT coalesce(max(id), 0) FROM accounting_record").fetchone()
-    values = {"charge_point": charge_point, "state": "stopped", "last_record": last, **start}
+    values = {"charge_point": charge_point, "state": "stopped", **start}
+    number = values.pop("number")
+    taken = db.execute("SELECT 1 FROM started_transaction WHERE id = ?", (number,)).fetchone()
+    values["id"] = None if taken else number
+    if values["last_record"] is None:
+        (last,) = db.execute("SELECT coalesce(max(id), 0) FROM accounting_record").fetchone()
+        values["last_record"] = last
     return db.insert("started_transaction", values)
 
 

@@ -131,7 +131,8 @@ def of_record(db: Database, number: int) -> Signed | None:
         " UNION ALL SELECT earlier.id, earlier.replaces FROM about"
         "  JOIN accounting_record AS earlier ON earlier.id = about.replaces)"
         " SELECT started_transaction, received_stop, transaction_id FROM accounting"
-        " JOIN accounting_record ON id = number WHERE number = (SELECT min(id) FROM about)",
+        " JOIN accounting_record ON id = number"
+        " WHERE number = (SELECT id FROM about WHERE replaces IS NULL)",
         (number,),
     ).fetchone()
     if row is None:

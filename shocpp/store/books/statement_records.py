@@ -9,7 +9,7 @@ from shocpp.store.books import prices
 from shocpp.store.database import Database
 
 _ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
-"""The order of a statement, by columns that a rebuild does not change; `number` is not one."""
+"""The order of a statement, by columns that a rebuild never changes."""
 
 
 class StatementRow(NamedTuple):
@@ -18,8 +18,8 @@ class StatementRow(NamedTuple):
     Fields that end in `_at` are texts in UTC, `localtime` is one in local time; `unixtime` is in
     seconds, `duration_s` and `charging_s` too. `amount_ct` is None without a price.
     `microeuro_per_kwh` is None also if its parts have several prices; then `parts` are (Wh,
-    microeuro per kWh). `signed` counts its signed values. `file_name` identifies the record for
-    ever, since its number may change with a rebuild.
+    microeuro per kWh). `signed` counts its signed values. `number` and `file_name` identify the
+    record for ever.
     """
 
     localtime: str
@@ -51,6 +51,7 @@ class StatementRow(NamedTuple):
     price_note: str | None
     signed: int
     file_name: str
+    number: int
     parts: tuple[tuple[int, int], ...] = ()
 
 
@@ -75,20 +76,19 @@ def of_month(
     chosen = "" if account is None else " AND account = :account"
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
     rows = db.execute(
-        f"SELECT number, {_COLUMNS}"
-        f" FROM accounting WHERE month = :month AND review IS NULL{chosen}"
+        f"SELECT {_COLUMNS} FROM accounting WHERE month = :month AND review IS NULL{chosen}"
         f" ORDER BY {_ORDER}",
         {"month": month, "account": account},
     )
     # No fetchall(): a month may have more records than fit into memory.
-    for number, *columns in rows:
+    for columns in rows:
         row = StatementRow(*columns)
         # Nearly all records have one price, so only the others cost a query of their own.
         if row.amount_ct is None:
-            price = None if price_of is None else price_of(number, row.account)
+            price = None if price_of is None else price_of(row.number, row.account)
             row = row if price is None else _with_price(row, price)
         elif row.microeuro_per_kwh is None:
-            row = row._replace(parts=prices.parts_of(db, number))
+            row = row._replace(parts=prices.parts_of(db, row.number))
         yield row
 
 
@@ -107,6 +107,7 @@ def _with_price(row: StatementRow, price: Price) -> StatementRow:
 class RecordUnderReview(NamedTuple):
     """A record under review; its fields are those of the same names of a StatementRow.
 
+    `number` is None in months that were closed before statements had the numbers of records.
     It has a type of its own because the snapshot of a closed month contains it: no later change of
     the records may change it there.
     """
@@ -135,6 +136,7 @@ class RecordUnderReview(NamedTuple):
     replaces_file: str | None
     decided_by: str | None
     decided_why: str | None
+    number: int | None
 
 
 def under_review(db: Database, month: str) -> list[RecordUnderReview]:
@@ -148,7 +150,7 @@ def under_review(db: Database, month: str) -> list[RecordUnderReview]:
 
 
 class SeedRow(NamedTuple):
-    """The six columns that the seed wrote of a record; `unixtime` is in seconds."""
+    """The six columns that the seed wrote of a record, and its number; `unixtime` is in seconds."""
 
     localtime: str
     unixtime: int
@@ -156,6 +158,7 @@ class SeedRow(NamedTuple):
     begin_kwh: int
     end_kwh: int
     consumed_kwh: int
+    number: int
 
 
 def seed_rows(db: Database, month: str, account: str | None = None) -> Iterator[SeedRow]:

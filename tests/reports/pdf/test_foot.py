@@ -60,9 +60,9 @@ def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) 
         id_tag="04A20B1C", review="unknown card; more than 200 kWh"
     )
     unfinished = (
-        Unfinished("garage", 2, "04A20B1C", "family-y", "2026-10-30T20:00:00.000Z", 4200),
-        Unfinished("hof", 1, "7777", "family-y", "2026-10-31T20:00:00.000Z", None),
-        Unfinished("secret", 1, "8888", "company-x", "2026-10-31T20:00:00.000Z", None),
+        Unfinished("garage", 2, "04A20B1C", "family-y", "2026-10-30T20:00:00.000Z", 4200, "T4"),
+        Unfinished("hof", 1, "7777", "family-y", "2026-10-31T20:00:00.000Z", None, "T5"),
+        Unfinished("secret", 1, "8888", "company-x", "2026-10-31T20:00:00.000Z", None, "T6"),
     )
     text = words_of(
         printed(
@@ -76,9 +76,11 @@ def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) 
             unfinished=unfinished,
         )
     )
-    assert "2026-10-01 09:10, Stellplatz 4 / 1: 33.250 kWh, unknown card; more than 200 kWh" in text
-    assert "Stellplatz 4 / 2, Anna Müller …0B1C, since 2026-10-30 21:00, 4.200 kWh so far" in text
-    assert "hof / 1, …7777, since 2026-10-31 21:00" in text
+    under_review = "no. 12, 2026-10-01 09:10, Stellplatz 4 / 1: 33.250 kWh, unknown card"
+    assert f"{under_review}; more than 200 kWh" in text
+    unfinished = "no. T4, Stellplatz 4 / 2, Anna Müller …0B1C, since 2026-10-30 21:00"
+    assert f"{unfinished}, 4.200 kWh so far" in text
+    assert "no. T5, hof / 1, …7777, since 2026-10-31 21:00" in text
     assert "secret" not in text
 
 
@@ -87,13 +89,19 @@ def test_a_correction_has_its_author_time_and_reason(tmp_path: Path) -> None:
     rows = [
         record(0),
         record(1, entry="reversal", consumed_wh=-33_250, amount_ct=-1040, **decided),
-        record(2, entry="replacement"),
+        record(2, entry="replacement")._replace(number=7),
     ]
     text = words_of(printed(tmp_path, rows))
-    assert (
-        "Zeile 2, Stellplatz 4 / 1: Storno -33,250 kWh, entschieden am 01.10.2026 10:10 von anna:"
-        " their new card" in text
+    sentence = (
+        "Stellplatz 4 / 1: Storno -33,250 kWh, entschieden am 01.10.2026 10:10 von anna:"
+        " their new card"
     )
+    assert f"Nr. 2, {sentence}" in text
+    assert "Nr. 7, Stellplatz 4 / 1: Korrektur 33,250 kWh" in text
+    # Months that were closed before have the positions of the rows.
+    older = words_of(printed(tmp_path, rows, snapshot_version=2))
+    assert f"Zeile 2, {sentence}" in older
+    assert "Zeile 3, Stellplatz 4 / 1: Korrektur 33,250 kWh" in older
     assert "Korrektur 33,250 kWh, entschieden am 01.10.2026 11:10 von ohne Namen: –" in text
 
 

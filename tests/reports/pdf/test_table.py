@@ -135,10 +135,20 @@ def test_a_dismissed_record_is_a_decision_without_a_row(tmp_path: Path) -> None:
     )
     (page,) = printed(tmp_path, [record(0), dismissed, record(2)])
     rows = [line.split()[0] for line in page.splitlines() if "0B1C" in line]
-    assert rows == ["1", "2"]
+    assert rows == ["1", "3"]
     text = words_of([page])
-    assert "Stellplatz 4 / 1: verworfen 9.082,000 – 9.115,250 kWh" in text
+    assert "Nr. 2, 01.10.2026 10:10, Stellplatz 4 / 1: verworfen 9.082,000 – 9.115,250 kWh" in text
     assert "von bernd: a test" in text
+
+
+def test_the_rows_of_older_months_are_counted(tmp_path: Path) -> None:
+    dismissed = record(
+        1, entry="dismissal", consumed_wh=0, decided_by="bernd", decided_why="a test"
+    )
+    (page,) = printed(tmp_path, [record(6), dismissed, record(2)], snapshot_version=2)
+    rows = [line.split()[0] for line in page.splitlines() if "0B1C" in line]
+    assert rows == ["1", "2"]
+    assert "01.10.2026 10:10, Stellplatz 4 / 1: verworfen" in words_of([page])
 
 
 def test_a_month_without_records_says_so(tmp_path: Path) -> None:
