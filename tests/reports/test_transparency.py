@@ -257,7 +257,7 @@ def test_a_file_with_invalid_values_is_refused_by_name(signed_home: Home) -> Non
         restored, _, (refused,), _ = taken(signed_home, path)
         assert (restored, refused.startswith(str(path))) == (0, True), odd
     path.write_text(json.dumps(record))
-    assert taken(signed_home, path) == (1, 0, [])
+    assert taken(signed_home, path) == (1, 0, [], [])
 
 
 def test_a_full_record_file_still_has_begin_and_end(home: Home) -> None:
