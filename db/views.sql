@@ -475,10 +475,12 @@ FROM (SELECT *,
               AND start_known));
 
 CREATE VIEW covered AS
--- The claims with the reading and the time up to which the claims below cover their register.
+-- The claims with the reading and the time up to which the claims below cover their register, and
+-- whether another claim begins at the same reading.
 SELECT *,
        coalesce(max(end_wh) OVER lower, begin_wh)   AS reached_wh,
-       coalesce(lag(until_ms) OVER lower, until_ms) AS reached_ms
+       coalesce(lag(until_ms) OVER lower, until_ms) AS reached_ms,
+       lag(begin_wh) OVER lower IS begin_wh         AS begins_beside
 FROM claims
 WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_wh, end_wh, moment_ms
                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING);
@@ -547,7 +549,7 @@ CREATE VIEW counted AS
 -- Both kinds are in one view, because reading the claims is the expensive part.
 WITH claim AS MATERIALIZED (
     SELECT number, charge_point, connector_id, epoch, month, begin_wh, end_wh, consumed_wh,
-           moment_ms, restarted OR fell AS restarted, reached_wh, reached_ms
+           moment_ms, restarted OR fell AS restarted, reached_wh, reached_ms, begins_beside
     FROM covered),
 waived AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
@@ -558,6 +560,10 @@ hole AS MATERIALIZED (
            moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
     FROM claim
     WHERE begin_wh > reached_wh),
+beside AS MATERIALIZED (
+    SELECT number, charge_point, connector_id, epoch, begin_wh
+    FROM claim
+    WHERE begins_beside),
 asked AS MATERIALIZED (
     SELECT coalesce(root, CAST(id AS TEXT)) AS name, charge_point, connector_id, register,
            begin_wh, end_wh
@@ -575,12 +581,11 @@ piece AS (
     FROM hole
     UNION ALL
     SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
-           hole.before_ms, hole.to_wh, hole.to_wh, claim.number, 1
-    FROM hole
-    JOIN claim ON claim.charge_point = hole.charge_point
-        AND claim.begin_wh = hole.to_wh
-        AND claim.connector_id IS hole.connector_id AND claim.epoch = hole.epoch
-        AND claim.number <> hole.number
+           hole.before_ms, hole.to_wh, hole.to_wh, beside.number, 1
+    FROM beside
+    JOIN hole ON hole.charge_point = beside.charge_point
+        AND hole.connector_id IS beside.connector_id AND hole.epoch = beside.epoch
+        AND hole.to_wh = beside.begin_wh
     UNION ALL
     SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
            hole.before_ms, max(asked.begin_wh, hole.from_wh), min(asked.end_wh, hole.to_wh),
