@@ -134,7 +134,35 @@ def test_lost_accounting_files_are_written_again(changing: Home, release: Path) 
     for file in (release / "accounting").rglob("*.json"):
         old = json.loads(file.read_text(encoding="utf-8"))
         new = json.loads((folder / file.relative_to(release / "accounting")).read_text("utf-8"))
+        if old.get("start"):
+            new["start"] = {key: new["start"][key] for key in old["start"]}
         assert [(key, new.get(key)) for key in new if key in old] == list(old.items())
+
+
+def test_the_files_get_the_numbers_of_their_records(changing: Home, release: Path) -> None:
+    """Nothing else in them changes, and none gets another name."""
+    folder = changing.settings.accounting_folder
+    numbers = dict(changing.query("SELECT file_name, number FROM accounting"))
+    before = {
+        path: json.loads(path.read_text(encoding="utf-8")) for path in changing.record_files()
+    }
+    with open_database(changing.database) as db:
+        while RecordFiles(folder).export(db, now_ms()):
+            pass
+    assert changing.record_files() == [*before]
+    for path, old in before.items():
+        new = json.loads(path.read_text(encoding="utf-8"))
+        assert new["number"] == numbers[path.name]
+        assert [(key, new[key]) for key in old if key != "start"] == [
+            (key, old[key]) for key in old if key != "start"
+        ]
+        assert (old["start"] or {}).items() <= (new["start"] or {}).items()
+    assert_whole(changing, release)
+    assert_printed_the_same(changing, release)
+    changing.database.unlink()
+    output_of(changing, "shocpp", "rebuild")
+    assert dict(changing.query("SELECT file_name, number FROM accounting")) == numbers
+    assert_whole(changing, release)
 
 
 def test_a_lost_database_is_rebuilt_from_the_files(changing: Home, release: Path) -> None:
