@@ -165,6 +165,20 @@ def test_the_files_get_the_numbers_of_their_records(changing: Home, release: Pat
     assert_whole(changing, release)
 
 
+def test_decisions_get_the_names_of_their_cases(read_only: Home) -> None:
+    rows = read_only.query(
+        "SELECT id, replaces, entry, started_transaction, root FROM accounting_record ORDER BY id"
+    )
+    by_number = {row[0]: row for row in rows}
+    for row in rows:
+        first = row
+        while first[1] is not None:
+            first = by_number[first[1]]
+        number, _, entry, started, _ = first
+        case = str(number) if entry == "record" or started is None else f"T{started}"
+        assert row[4] == (None if row[2] == "record" else case)
+
+
 def test_a_lost_database_is_rebuilt_from_the_files(changing: Home, release: Path) -> None:
     changing.database.unlink()
     output_of(changing, "shocpp", "rebuild")

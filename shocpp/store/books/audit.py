@@ -36,8 +36,9 @@ class Audited(NamedTuple):
 class Gap(NamedTuple):
     """Energy that a register counted between two claims, and that no record claims.
 
-    `number` is `G` and the number of the claim after it. `charge_point` is a row id. `dismissed` is
-    the reason if a human has dismissed the gap.
+    `number` is `G` and the name of the claim or case that begins where the gap ends: the first of
+    its chain of decisions. `charge_point` is a row id. `dismissed` is the reason if a human has
+    dismissed the gap.
     """
 
     number: str

@@ -15,7 +15,8 @@ _DIGESTED = (
 )
 """The columns of `accounting` in the digest of a closing. A closed month depends on their order.
 
-`number` at the end is not in the digest, since a rebuild changes it; it finds the price parts.
+`number` at the end is not in the digest, which is older than numbers that a rebuild keeps; it finds
+the price parts.
 """
 
 _LINK = "number, month, closed_ms, closed_by, content, records, records_digest, previous, hash"
