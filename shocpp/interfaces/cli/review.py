@@ -34,9 +34,9 @@ _COLUMNS = (
 def review(context: click.Context) -> None:
     """List the cases that need a decision, and decide on them.
 
-    A number such as 12 is a record, T5 a transaction that may never stop, G12 a gap. The numbers
-    of gaps change when something is booked, so list them before you decide. A record may also have
-    the name that statements in CSV or JSON give it: 1790838600-0326fd891def.
+    A number such as 12 is a record, T5 a transaction that may never stop, G12 a gap. Statements
+    print the same numbers; only months that older versions have closed count their rows. A record
+    may also have the name that statements in CSV or JSON give it: 1790838600-0326fd891def.
 
     \b
     Example: shocpp review
