@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from shocpp.bookkeeping.posting import location_in
-from shocpp.ledger.booking import Record
-from shocpp.ledger.tariffs import Price, PricePart
+from shocpp.ledger.prices.tariffs import Price, PricePart
+from shocpp.ledger.record import Record
 from shocpp.settings import Settings, read_settings
 from shocpp.store.books import prices, records
 from shocpp.store.books.records import Origin

@@ -12,13 +12,14 @@ from shocpp.bookkeeping.unit_of_work import ChargePoint, UnitOfWork
 from shocpp.configuration.charge_points import Entry
 from shocpp.ledger import decisions
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
-from shocpp.ledger.booking import Record, book_stop
+from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import (
     attributed,
     of_messages,
     resolved,
 )
+from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported

@@ -16,8 +16,8 @@ from shocpp.clock import now_ms
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_datetime, local_time
 from shocpp.language.month import Month
-from shocpp.ledger.booking import Record, late_record
-from shocpp.ledger.tariffs import Price, entry_price
+from shocpp.ledger.prices.tariffs import Price, entry_price
+from shocpp.ledger.record import Record, late_record
 from shocpp.ocpp.facts import Reading
 from shocpp.reports.month import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices

@@ -29,8 +29,8 @@ from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger import decisions
-from shocpp.ledger.booking import RESTARTED
 from shocpp.ledger.decisions import Entry, Measured, Owner
+from shocpp.ledger.record import RESTARTED
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.settings import Settings
 from shocpp.store.books import audit, prices, records, transactions

@@ -11,10 +11,11 @@ from shocpp.checks.findings import WRONG, Finding
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
 from shocpp.language.figures import euro
-from shocpp.ledger.booking import MOST_WH, Record, book_stop
+from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match
 from shocpp.ledger.own_readings import of_messages
-from shocpp.ledger.tariffs import NO_TARIFFS, Tariffs
+from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
+from shocpp.ledger.record import MOST_WH, Record
 from shocpp.settings import Settings
 from shocpp.store.books import prices, readings, records, rereading, stops, transactions
 from shocpp.store.books.records import Stored

@@ -11,8 +11,8 @@ from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.periods import Period
-from shocpp.ledger.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
+from shocpp.ledger.prices.periods import Period
+from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
 from shocpp.reports.month import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError
-from shocpp.ledger.tariff_file import parse_tariffs
-from shocpp.ledger.tariffs import NO_TARIFFS, Tariffs
+from shocpp.ledger.prices.tariff_file import parse_tariffs
+from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
 
 log = logging.getLogger(__name__)
 

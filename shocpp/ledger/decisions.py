@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import ENERGY_UNKNOWN, MOST_WH, Record
+from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
 

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 from shocpp.bookkeeping.record_files import is_number
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import MOST_WH, Record
-from shocpp.ledger.tariffs import Price, PricePart
+from shocpp.ledger.prices.tariffs import Price, PricePart
+from shocpp.ledger.record import MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp

@@ -18,8 +18,8 @@ from shocpp.bookkeeping.record_files import record_paths, renumbering_paths, wri
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
-from shocpp.ledger.booking import Record, late_record
 from shocpp.ledger.decisions import ENDED_BY_HAND
+from shocpp.ledger.record import Record, late_record
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ocpp.identity import is_identity
 from shocpp.recovery.decision_order import in_order
@@ -223,7 +223,7 @@ class Importer:
         record = filed.record
         if filed.account_index is None:
             record = self._of_the_seed(filed)
-        self._require_bound(record.account_index, record.account)
+        _require_bound(db, record.account_index, record.account)
         self._require_no_stop(filed, charge_point)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
@@ -259,20 +259,6 @@ class Importer:
         self._late.append(filed)
         late = late_record(record, filed.place.month, open_ms(self._db, now_ms(), self._zone))
         return late, location_in(late.billed_ms, self._zone, filed.place.file_name)
-
-    def _require_bound(self, account_index: int, account: str) -> None:
-        """Raise UsageError if another account has this index.
-
-        An index, once used, belongs to its account for ever: it is in transaction ids.
-        """
-        if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
-            raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
-        bound = transactions.account_names(self._db).get(account_index, account)
-        if bound != account:
-            raise UsageError(
-                f"index {account_index} belongs to the account {bound!r} in the books, not to "
-                f"{account!r}"
-            )
 
     def _require_no_stop(self, filed: Filed, charge_point: int | None) -> None:
         """Raise UsageError if the stop of a transaction that a human has ended is booked here."""
@@ -314,6 +300,21 @@ class Importer:
         """Rename a file of the accounting folder, so that the next rebuild does not restore it."""
         if filed.path.resolve().is_relative_to(self._folder.resolve()):
             filed.path.replace(filed.path.with_name(f"{filed.path.name}.superseded"))
+
+
+def _require_bound(db: Database, account_index: int, account: str) -> None:
+    """Raise UsageError if another account has this index.
+
+    An index, once used, belongs to its account for ever: it is in transaction ids.
+    """
+    if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
+        raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
+    bound = transactions.account_names(db).get(account_index, account)
+    if bound != account:
+        raise UsageError(
+            f"index {account_index} belongs to the account {bound!r} in the books, not to "
+            f"{account!r}"
+        )
 
 
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

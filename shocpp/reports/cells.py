@@ -8,7 +8,7 @@ from itertools import count
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from shocpp.ledger.booking import ENERGY_UNKNOWN
+from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.statement import Statement
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 

@@ -18,8 +18,8 @@ from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
-from shocpp.ledger.tariffs import NO_TARIFFS, Fee, Tariffs
-from shocpp.ledger.taxes import Taxable, taxes_of
+from shocpp.ledger.prices.tariffs import NO_TARIFFS, Fee, Tariffs
+from shocpp.ledger.prices.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
 from shocpp.reports.snapshot import VERSION, from_snapshot

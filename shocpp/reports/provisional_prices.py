@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shocpp.ledger.tariffs import Price, Tariffs, entry_price
+from shocpp.ledger.prices.tariffs import Price, Tariffs, entry_price
 from shocpp.store.books import prices, readings, records
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import Stored

@@ -22,8 +22,8 @@ from typing import Any
 
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
-from shocpp.ledger.tariffs import Fee
-from shocpp.ledger.taxes import Tax
+from shocpp.ledger.prices.tariffs import Fee
+from shocpp.ledger.prices.taxes import Tax
 from shocpp.reports.cells import NUMBERED, since
 from shocpp.reports.columns import FORMATS
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator
 from shocpp.language.month import Month
-from shocpp.ledger.tariffs import Fee
-from shocpp.ledger.taxes import Tax
+from shocpp.ledger.prices.tariffs import Fee
+from shocpp.ledger.prices.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow

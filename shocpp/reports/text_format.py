@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import local_time
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import masked, phrase
-from shocpp.ledger.booking import ENERGY_UNKNOWN
-from shocpp.ledger.tariffs import Fee
-from shocpp.ledger.taxes import Tax
+from shocpp.ledger.prices.tariffs import Fee
+from shocpp.ledger.prices.taxes import Tax
+from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.cells import NUMBERED, is_unknown
 from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums, Unfinished

@@ -12,9 +12,9 @@ MOST_WALKS = 3
 
 LIMITS = {
     "StartTransaction": Steps(files=41, file_changes=105, folder_changes=58),
-    "StopTransaction": Steps(files=58, file_changes=162, folder_changes=94),
+    "StopTransaction": Steps(files=60, file_changes=180, folder_changes=98),
     "canned call": Steps(files=53, file_changes=207, folder_changes=138),
-    "month's PDF": Steps(files=48, file_changes=620, folder_changes=176),
+    "month's PDF": Steps(files=48, file_changes=640, folder_changes=195),
 }
 """A tenth more than `python -m tests.architecture.ways` printed when they were last changed."""
 

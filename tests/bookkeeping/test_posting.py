@@ -11,7 +11,7 @@ import pytest
 from shocpp.bookkeeping.closing import close
 from shocpp.bookkeeping.posting import Posted, apply_tariffs, location_in, open_ms, set_prices
 from shocpp.language.month import Month
-from shocpp.ledger.booking import Record
+from shocpp.ledger.record import Record
 from shocpp.store.books.records import UNPRICED_AT_ONCE, Origin, stored
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office, charge

@@ -9,7 +9,7 @@ import pytest
 
 from shocpp.configuration.tariffs import TariffsFile, load_tariffs
 from shocpp.errors import ConfigError
-from shocpp.ledger.tariffs import NO_TARIFFS
+from shocpp.ledger.prices.tariffs import NO_TARIFFS
 
 Y: dict[str, Any] = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 31.27}
 

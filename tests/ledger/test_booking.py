@@ -12,14 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
-from shocpp.ledger.booking import (
-    CAP_WH,
-    CLOCK_AHEAD_MS,
-    ENERGY_UNKNOWN,
-    Record,
-    book_stop,
-    late_record,
-)
+from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, book_stop
 from shocpp.ledger.matching import (
     RECOVERY_MS,
     KeyedStop,
@@ -28,6 +21,7 @@ from shocpp.ledger.matching import (
     keyed_stop,
     match_stop,
 )
+from shocpp.ledger.record import ENERGY_UNKNOWN, Record, late_record
 from shocpp.ledger.transactions import (
     DEFAULT_TAG_USED,
     START_ASSUMED,

@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.decisions import (
     ENDED_BY_HAND,
     Measured,
@@ -19,6 +18,7 @@ from shocpp.ledger.decisions import (
     orphan_record,
     supersede,
 )
+from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 
 FAMILY = Owner(2, "family-y")

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.posting import location_in
-from shocpp.ledger.booking import Record
+from shocpp.ledger.record import Record
 from shocpp.store.books import audit, records
 from shocpp.store.books.records import Origin
 from shocpp.store.charge_points import identities

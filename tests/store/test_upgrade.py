@@ -21,8 +21,9 @@ GIGABYTES = float(os.environ.get("SHOCPP_LARGE_GB") or 0.004)
 EXCHANGES = int(GIGABYTES * 1_600_000)
 """An exchange and its reading had about 600 bytes."""
 
-FEW_PAGES = 30
-"""The rows of one worker and one Heartbeat; a second copy of the frames needs hundreds."""
+FEW_PAGES = 50
+"""The rows of one worker and one Heartbeat, and new tables; a second copy of the frames needs
+hundreds."""
 
 OLD_FRAMES = """
 WITH RECURSIVE exchange (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM exchange WHERE i < ?1 - 1)

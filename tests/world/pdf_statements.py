@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.configuration.operator import Operator
-from shocpp.ledger.tariffs import Fee
+from shocpp.ledger.prices.tariffs import Fee
 from shocpp.reports.pdf.document import pdf_of
 from shocpp.reports.statement import Charger, Statement, Sums
 from shocpp.store.books.audit import Audited

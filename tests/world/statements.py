@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.operator import Operator
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.tariffs import Fee
-from shocpp.ledger.taxes import Tax
+from shocpp.ledger.prices.tariffs import Fee
+from shocpp.ledger.prices.taxes import Tax
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap

@@ -6,9 +6,9 @@ A plan is computed by the same rule that is written later. It is shown to whoeve
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from shocpp.ledger.booking import Record
 from shocpp.ledger.decisions import Entry
-from shocpp.ledger.tariffs import Price
+from shocpp.ledger.prices.tariffs import Price
+from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.store.books.records import Origin
 

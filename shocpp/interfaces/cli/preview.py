@@ -13,8 +13,8 @@ from shocpp.interfaces.lines import one_line
 
 if TYPE_CHECKING:
     from shocpp.bookkeeping.decisions.plans import Plan
-    from shocpp.ledger.booking import Record
-    from shocpp.ledger.tariffs import Price
+    from shocpp.ledger.prices.tariffs import Price
+    from shocpp.ledger.record import Record
 
 _STATES = (Column(""), Column("KWH", 0, True), Column("EUR", 0, True), Column("ACCOUNT", 8))
 _ONE = (*_STATES, Column("BEGIN", 0, True), Column("END", 0, True), Column("STATE", 12))

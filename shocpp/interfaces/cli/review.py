@@ -342,7 +342,7 @@ def print_entries(entries: Sequence[Any]) -> None:
 
     A line has the number of the record, the kind of entry, the local time, energy and account.
     """
-    from shocpp.ledger.booking import ENERGY_UNKNOWN
+    from shocpp.ledger.record import ENERGY_UNKNOWN
 
     for kind, (number, record, location) in entries:
         energy = "unknown" if ENERGY_UNKNOWN in record.flags else f"{record.consumed_wh} Wh"

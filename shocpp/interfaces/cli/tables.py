@@ -165,7 +165,7 @@ class Display:
 
     def energy(self, wh: int, flags: str | tuple[str, ...]) -> str:
         """Return the kWh of a record, or `unknown` if its flags say so."""
-        from shocpp.ledger.booking import ENERGY_UNKNOWN
+        from shocpp.ledger.record import ENERGY_UNKNOWN
 
         return "unknown" if ENERGY_UNKNOWN in flags else self.kwh(wh)
 

@@ -19,7 +19,7 @@ from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.checks.tariffs import TariffsReport
-    from shocpp.ledger.periods import Period, Window
+    from shocpp.ledger.prices.periods import Period, Window
     from shocpp.reports.month import Books
 
 

@@ -6,7 +6,7 @@ from itertools import zip_longest
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import entry, phrase
-from shocpp.ledger.booking import ENERGY_UNKNOWN
+from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.cells import NUMBERED, is_unknown
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from shocpp.ledger.tariffs import Price, PricePart
+from shocpp.ledger.prices.tariffs import Price, PricePart
 from shocpp.store.database import Database
 
 _PART = (

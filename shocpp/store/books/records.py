@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
-from shocpp.ledger.booking import Record
+from shocpp.ledger.record import Record
 from shocpp.store.books import numbers, prices, signed_values
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.transactions import bind_account

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from shocpp.language.month import Month
-from shocpp.ledger.tariffs import Price
+from shocpp.ledger.prices.tariffs import Price
 from shocpp.store.books import prices
 from shocpp.store.database import Database
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.errors import ConfigError
-from shocpp.ledger.periods import Period, Rate, Window, day_of
-from shocpp.ledger.tariff_entries import parse_flat_prices, parse_tariff
+from shocpp.ledger.prices.periods import Period, Rate, Window, day_of
+from shocpp.ledger.prices.tariff_entries import parse_flat_prices, parse_tariff
 
 PLAIN: dict[str, Any] = {"account": "y", "valid_from": "2026-01-01", "ct_per_kwh": Decimal("31.27")}
 NIGHT: dict[str, Any] = {"name": "NT", "from": "22:00", "until": "06:00", "ct_per_kwh": 24}

@@ -12,7 +12,7 @@ from typing import Any
 
 from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import UNASSIGNED, account_name
-from shocpp.ledger.periods import Period, Rate, Window, day_of
+from shocpp.ledger.prices.periods import Period, Rate, Window, day_of
 from shocpp.texts import printable_line
 
 EXAMPLE = "see conf/tariffs.json.example"

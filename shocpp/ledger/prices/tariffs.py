@@ -67,9 +67,9 @@ from datetime import date, tzinfo
 from typing import NamedTuple
 
 from shocpp.ledger.accounts import UNASSIGNED
-from shocpp.ledger.booking import Record
-from shocpp.ledger.periods import Period, Rate, Stretch, stretches
-from shocpp.ledger.splitting import split
+from shocpp.ledger.prices.periods import Period, Rate, Stretch, stretches
+from shocpp.ledger.prices.splitting import split
+from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.facts import Reading
 

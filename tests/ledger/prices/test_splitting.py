@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ledger.booking import Record
-from shocpp.ledger.splitting import CLOSE_MS, Split, split
+from shocpp.ledger.prices.splitting import CLOSE_MS, Split, split
+from shocpp.ledger.record import Record
 from shocpp.ocpp.facts import Reading
 
 HOUR_MS = 3_600_000

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from shocpp.errors import ConfigError
-from shocpp.ledger.periods import Period
-from shocpp.ledger.tariff_entries import EXAMPLE, known_keys, parse_flat_prices, parse_tariff
-from shocpp.ledger.tariffs import Tariffs
+from shocpp.ledger.prices.periods import Period
+from shocpp.ledger.prices.tariff_entries import EXAMPLE, known_keys, parse_flat_prices, parse_tariff
+from shocpp.ledger.prices.tariffs import Tariffs
 from shocpp.texts import parse_unique
 
 _KEYS = ("flat_prices", "tariffs")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ledger.taxes import Tax, Taxable, taxes_of
+from shocpp.ledger.prices.taxes import Tax, Taxable, taxes_of
 
 
 @pytest.mark.parametrize(

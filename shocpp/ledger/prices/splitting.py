@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from shocpp.ledger.booking import Record
 from shocpp.ledger.own_readings import of_best_source
+from shocpp.ledger.record import Record
 from shocpp.ocpp.facts import Reading
 
 CLOSE_MS = 3_600_000

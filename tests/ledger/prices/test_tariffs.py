@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.errors import ConfigError
-from shocpp.ledger.booking import Record
-from shocpp.ledger.tariff_file import parse_tariffs
-from shocpp.ledger.tariffs import (
+from shocpp.ledger.prices.tariff_file import parse_tariffs
+from shocpp.ledger.prices.tariffs import (
     MOST_PARTS,
     NO_TARIFFS,
     Fee,
@@ -25,6 +24,7 @@ from shocpp.ledger.tariffs import (
     entry_price,
     reversed_price,
 )
+from shocpp.ledger.record import Record
 from shocpp.ocpp.facts import Reading
 from tests.world.machine import ROOT
 

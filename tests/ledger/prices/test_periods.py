@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ledger.periods import Period, Rate, Window, day_of, stretches
+from shocpp.ledger.prices.periods import Period, Rate, Window, day_of, stretches
 
 BERLIN = ZoneInfo("Europe/Berlin")
 HT = Rate("own", "HT", "2026-01-01", 312_700, None, vat_included=False)
