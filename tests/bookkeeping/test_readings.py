@@ -243,6 +243,45 @@ def test_any_session_is_booked_alike_in_any_way(
     assert len(amounts) == 1
 
 
+# --- two evenings to the cent ---
+
+
+def sampled(*registers: tuple[str, int], **labels: str) -> list[dict[str, Any]]:
+    """Return a meterValue list: a register at each of these times of the evening, in UTC."""
+    return [
+        {"timestamp": f"2026-11-10T{time}Z", "sampledValue": [{"value": f"{wh}", **labels}]}
+        for time, wh in registers
+    ]
+
+
+@pytest.mark.parametrize("labels", [{}, {"location": "Inlet"}], ids=["Outlet", "Inlet"])
+def test_energy_is_priced_by_the_hours_in_which_it_flowed_whatever_its_location(
+    office: Office, labels: dict[str, str]
+) -> None:
+    """All but 10 Wh flowed before 22:00 in Berlin; spread over the night it would be 0.83 EUR."""
+    sent = office.start(553_810)
+    for when, wh in (("20:00:10", 553_820), ("21:00:00", 557_490), ("22:00:00", 557_500)):
+        values = sampled((when, wh), **labels, unit="Wh")
+        office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    office.now_ms = EVENING_MS + 8 * HOUR_MS
+    office.stop(sent, 557_500, timestamp="2026-11-11T04:00:00Z")
+    assert booked(office) == [(3_690, 147, None)]
+
+
+@pytest.mark.parametrize("ids", [{}, {"transactionId": 0}], ids=["none", "0"])
+def test_energy_is_priced_by_the_hours_in_which_it_flowed_without_a_transaction_id(
+    office: Office, ids: dict[str, int]
+) -> None:
+    """OCPP 1.6 §6.31: all of it flowed before 22:00; spread over the night it would be 2.22 EUR."""
+    sent = office.start(100_000)
+    office.later(1)
+    values = sampled(("21:00:00", 110_000), unit="Wh")
+    office.ask("MeterValues", {"connectorId": 1, **ids, "meterValue": values})
+    office.now_ms = EVENING_MS + 9 * HOUR_MS
+    office.stop(sent, 110_000, timestamp="2026-11-11T05:00:00Z")
+    assert booked(office) == [(10_000, 400, None)]
+
+
 # --- readings that are not of the transaction ---
 
 
