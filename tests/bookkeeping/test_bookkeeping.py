@@ -28,6 +28,7 @@ from shocpp.ocpp.times import format_timestamp
 from shocpp.store.database import open_database
 from tests.world.auditing import assert_months_tell_the_same
 from tests.world.desk import ACCOUNTS, NOON_MS, Desk
+from tests.world.tellings import IN_METER_VALUES, Telling
 
 
 def session(desk: Desk, **more: object) -> int:
@@ -656,21 +657,28 @@ CARDS = {"1111": "company-x", "3333": "family-y", "44:44": "family-y", "?": UNAS
 
 OVERLAP = "overlaps what is booked already"
 
+AFTER_THE_STOP = 372
+
 
 class EveningCharger:
-    """A Charge Point: meters, a clock or none, and transactions under way by connector."""
+    """A Charge Point: meters, a clock or none, and transactions under way by connector.
 
-    def __init__(self, name: str, meter: str, clock: str, connectors: int) -> None:
+    `telling` is the way in which it labels its readings.
+    """
+
+    def __init__(
+        self, name: str, meter: str, clock: str, connectors: int, telling: Telling
+    ) -> None:
         self.name, self.meter, self.clock = name, meter, clock
-        self.connectors = connectors
+        self.connectors, self.telling = connectors, telling
         self.registers = dict.fromkeys(range(1, connectors + 1), 1_000)
-        self.open: dict[int, tuple[int, int, str, str]] = {}
+        self.open: dict[int, tuple[int, int, str, str, int]] = {}
         self.ended: set[tuple[int, int, int]] = set()
 
-    def time(self, desk: Desk) -> str | None:
+    def time(self, now_ms: int) -> str | None:
         """Return the time of its clock: right, an hour ahead, none, or always the same of 1970."""
         if self.clock in ("set", "ahead"):
-            return format_timestamp(desk.now_ms + 3_600_000 * (self.clock == "ahead"))
+            return format_timestamp(now_ms + 3_600_000 * (self.clock == "ahead"))
         return None if self.clock == "none" else "1970-01-01T00:00:09Z"
 
 
@@ -678,6 +686,10 @@ energies = st.sampled_from([0, 1, 300, 999, 5_000, 5_000, CAP_WH, CAP_WH + 1]) |
     0, 60_000
 )
 retries = st.lists(st.sampled_from(["same", "-1", "0", "restart"]), max_size=3)
+# Per cent of the time and energy of a transaction, in the order of receipt.
+readings = st.sampled_from(
+    [(), (0, 30, 70), (70, 30), (100, 0), (100, AFTER_THE_STOP), (AFTER_THE_STOP, 70)]
+)
 
 
 class Evenings(RuleBasedStateMachine):
@@ -696,14 +708,15 @@ class Evenings(RuleBasedStateMachine):
         kinds=st.lists(
             st.tuples(
                 st.sampled_from(["cumulative", "per session", "restarts"]),
-                st.sampled_from(["set", "ahead", "none", "1970"]),
+                st.sampled_from(["set", "set", "ahead", "none", "1970"]),
                 st.sampled_from([1, 1, 2]),
+                st.sampled_from(IN_METER_VALUES),
             ),
             min_size=1,
             max_size=3,
         )
     )
-    def install(self, kinds: list[tuple[str, str, int]]) -> None:
+    def install(self, kinds: list[tuple[str, str, int, Telling]]) -> None:
         self.chargers = [EveningCharger(f"cp{number}", *kind) for number, kind in enumerate(kinds)]
 
     def begin_at(self, number: int, connector: int, id_tag: str, times: int, gap: int) -> None:
@@ -712,14 +725,15 @@ class Evenings(RuleBasedStateMachine):
         if connector in charger.open:
             return
         start_wh = 0 if charger.meter == "per session" else charger.registers[connector] + gap
-        when = charger.time(self.desk)
+        began_ms = self.desk.now_ms
+        when = charger.time(began_ms)
         ids = {
             self.desk.start(start_wh, id_tag, charger.name, connectorId=connector, timestamp=when)
             for _ in range(times)
         }
         assert len(ids) == 1
         account = self.desk.query("SELECT account FROM started_transaction ORDER BY id DESC")[0]
-        charger.open[connector] = (ids.pop(), start_wh, account, id_tag)
+        charger.open[connector] = (ids.pop(), start_wh, account, id_tag, began_ms)
 
     @rule(
         number=st.integers(0, 2),
@@ -732,10 +746,14 @@ class Evenings(RuleBasedStateMachine):
         self.begin_at(number, connector, id_tag, times, gap)
 
     @precondition(lambda self: any(charger.open for charger in self.chargers))
-    @rule(pick=st.integers(0, 5), wh=energies, again=retries, offline=st.booleans())
-    def end(self, pick: int, wh: int, again: list[str], offline: bool) -> None:
+    @rule(
+        pick=st.integers(0, 5), wh=energies, again=retries, offline=st.booleans(), sampled=readings
+    )
+    def end(
+        self, pick: int, wh: int, again: list[str], offline: bool, sampled: tuple[int, ...]
+    ) -> None:
         under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
-        self.end_at(*under_way[pick % len(under_way)], wh, again, offline)
+        self.end_at(*under_way[pick % len(under_way)], wh, again, offline, sampled)
 
     @rule(
         number=st.integers(0, 2),
@@ -745,6 +763,7 @@ class Evenings(RuleBasedStateMachine):
         wh=energies,
         again=retries,
         offline=st.booleans(),
+        sampled=readings,
     )
     def charge(
         self,
@@ -755,6 +774,7 @@ class Evenings(RuleBasedStateMachine):
         wh: int,
         again: list[str],
         offline: bool,
+        sampled: tuple[int, ...],
     ) -> None:
         """Charge the same on several evenings; if the register restarts, all frames are equal."""
         charger = self.chargers[number % len(self.chargers)]
@@ -762,27 +782,48 @@ class Evenings(RuleBasedStateMachine):
             return
         for _ in range(evenings):
             self.begin_at(number, 0, id_tag, times, 0)
-            self.end_at(charger, 1, wh, again, offline)
+            self.end_at(charger, 1, wh, again, offline, sampled)
 
     def end_at(
-        self, charger: EveningCharger, connector: int, wh: int, again: list[str], offline: bool
+        self,
+        charger: EveningCharger,
+        connector: int,
+        wh: int,
+        again: list[str],
+        offline: bool,
+        sampled: tuple[int, ...],
     ) -> None:
-        """Stop a transaction; with `offline` the charger does not know its id.
+        """Stop a transaction, after its readings; with `offline` the charger knows no id of it.
 
         Without id, card and clock the stops of two connectors at one reading are equal, so such a
         charger is never offline.
         """
         is_unique = charger.connectors == 1 or charger.clock in ("set", "ahead")
         offline = offline and is_unique
-        sent, start_wh, account, id_tag = charger.open.pop(connector)
+        sent, start_wh, account, id_tag, began_ms = charger.open.pop(connector)
         charger.registers[connector] = start_wh + wh
         self.desk.later(2)
+        known_id = -1 if offline and not charger.open else sent
         payload: dict[str, Any] = {
-            "transactionId": -1 if offline and not charger.open else sent,
+            "transactionId": known_id,
             "idTag": id_tag,
             "meterStop": start_wh + wh,
-            "timestamp": charger.time(self.desk),
+            "timestamp": charger.time(self.desk.now_ms),
         }
+        # Only a clock shows which readings are early or late.
+        if charger.clock != "set":
+            sampled = tuple(sorted(set(sampled) - {AFTER_THE_STOP}))
+        stopped_ms = self.desk.now_ms
+        self.desk.later(0.2)
+        for percent in sampled:
+            counted_wh = start_wh + wh * percent // 100
+            charger.registers[connector] = max(charger.registers[connector], counted_wh)
+            sampled_ms = began_ms + (stopped_ms - began_ms) * percent // 100
+            if percent == AFTER_THE_STOP:
+                sampled_ms = stopped_ms + 600_000
+            entry = charger.telling.entry(charger.time(sampled_ms), counted_wh, start_wh)
+            for values in charger.telling.messages(connector, known_id, entry, counted_wh):
+                assert self.desk.ask("MeterValues", values, charger.name) == {}
         if offline:
             del payload["idTag"]
         self.desk.ask("StopTransaction", payload, charger.name)
@@ -805,14 +846,11 @@ class Evenings(RuleBasedStateMachine):
         """Send a lower register reading, which must not count when the stop has a reading."""
         under_way = [(c, connector) for c in self.chargers for connector in sorted(c.open)]
         charger, connector = under_way[pick % len(under_way)]
-        register = min(register, charger.open[connector][1])
-        values = metered(charger.time(self.desk), register)
-        payload = {
-            "connectorId": connector,
-            "transactionId": charger.open[connector][0],
-            "meterValue": values,
-        }
-        assert self.desk.ask("MeterValues", payload, charger.name) == {}
+        sent, start_wh, *_ = charger.open[connector]
+        register = min(register, start_wh)
+        entry = charger.telling.entry(charger.time(self.desk.now_ms), register, start_wh)
+        for payload in charger.telling.messages(connector, sent, entry, register):
+            assert self.desk.ask("MeterValues", payload, charger.name) == {}
 
     @rule(number=st.integers(0, 2))
     def reboot(self, number: int) -> None:

@@ -4,9 +4,8 @@ One physical session is told in many ways: it must always give the same energy a
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -19,6 +18,7 @@ from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office
+from tests.world.tellings import TELLINGS, Telling
 
 HOUR_MS = 3_600_000
 EVENING_MS = 1_794_340_800_000  # 2026-11-10T20:00:00Z, 21:00 in Berlin
@@ -62,64 +62,6 @@ FULL_EARLY = Course(
 )
 """The car is full after an hour, in the dear time, and stays plugged in for the night."""
 
-PHASES = {"L1": 5, "L2": 3, "L3": 2}
-
-
-class Telling(NamedTuple):
-    """A charger's way to tell of its register."""
-
-    labels: Mapping[str, str] = MappingProxyType({})
-    phases: tuple[str, ...] = ("",)
-    spelling: str = "{wh}"
-    unit: str | None = "Wh"
-    sent_id: str = "own"
-    begin_first: bool = False
-    in_stop: bool = False
-
-    def samples(self, wh: int, begin_wh: int) -> list[dict[str, Any]]:
-        """Return the samples of a register of `wh`."""
-        parts, rest = [], wh
-        for phase in self.phases[1:]:
-            share = wh * PHASES[phase[:2]] // 10
-            parts.append((phase, share))
-            rest -= share
-        parts.append((self.phases[0], rest))
-        made = [self._sample(part, phase) for phase, part in parts]
-        begin = self._sample(begin_wh, self.phases[0]) | {"context": "Transaction.Begin"}
-        return [begin, *made] if self.begin_first else made
-
-    def _sample(self, wh: int, phase: str) -> dict[str, Any]:
-        value = self.spelling.format(wh=wh, whole=wh // 1000, rest=wh % 1000)
-        unit = {} if self.unit is None else {"unit": self.unit}
-        return {"value": value, **self.labels, **unit} | ({"phase": phase} if phase else {})
-
-
-TELLINGS = {
-    "plain": Telling(),
-    "no unit (Autel)": Telling(unit=None),
-    "FoxESS: all is Inlet": Telling({"location": "Inlet"}),
-    "Grizzl-E: Body and L1-N": Telling({"location": "Body"}, ("L1-N",)),
-    "Sino: three phases, no total": Telling({}, ("L1", "L2", "L3")),
-    "a cable": Telling({"location": "Cable"}),
-    "a car": Telling({"location": "EV"}),
-    "a vendor's word": Telling({"location": "Socket 1"}),
-    "kwh": Telling(spelling="{whole}.{rest:03}", unit="kwh"),
-    "KWH with a comma": Telling(spelling="{whole},{rest:03}", unit="KWH"),
-    "Wh with a decimal comma": Telling(spelling="{wh},0"),
-    "blanks": Telling(spelling=" {wh} ", unit=" Wh "),
-    "case": Telling({"measurand": "ENERGY.active.import.REGISTER", "location": "outlet"}),
-    "clock": Telling({"context": "Sample.Clock"}),
-    "Begin first": Telling({"context": "Sample.Periodic"}, begin_first=True),
-    "Inlet and Begin": Telling({"location": "Inlet"}, begin_first=True),
-    "no id (OCPP 1.6 §6.31)": Telling(sent_id="none"),
-    "id 0": Telling(sent_id="zero"),
-    "no id, three phases at the Inlet": Telling(
-        {"location": "Inlet"}, ("L1", "L2", "L3"), sent_id="none"
-    ),
-    "transactionData": Telling(in_stop=True),
-    "transactionData, Inlet": Telling({"location": "Inlet"}, in_stop=True, begin_first=True),
-}
-
 
 def tell(office: Office, course: Course, telling: Telling, order: tuple[int, ...]) -> None:
     """Send a session as a charger tells it, its samples in this order of receipt."""
@@ -127,25 +69,18 @@ def tell(office: Office, course: Course, telling: Telling, order: tuple[int, ...
     begin_wh, end_wh = course.ends
     sent = office.start(begin_wh)
     entries = [
-        {
-            "timestamp": format_timestamp(began_ms + minute * 60_000 + 10_000),
-            "sampledValue": telling.samples(wh, begin_wh),
-        }
+        (telling.entry(format_timestamp(began_ms + minute * 60_000 + 10_000), wh, begin_wh), wh)
         for minute, wh in course.samples
     ]
-    entries = [entries[at] for at in order]
     more: dict[str, Any] = {}
+    # Messages come when the last of the samples that they may hold is taken.
+    office.now_ms = began_ms + max(course.samples)[0] * 60_000 + 20_000
     if telling.in_stop:
-        more["transactionData"] = entries
+        more["transactionData"] = [entries[at][0] for at in order]
     else:
-        ids = {"own": {"transactionId": sent}, "zero": {"transactionId": 0}, "none": {}}
-        for minute, entry in zip((minute for minute, _ in course.samples), entries, strict=True):
-            # Messages come when the last of the samples that they may hold is taken.
-            office.now_ms = max(office.now_ms, began_ms + max(course.samples)[0] * 60_000 + 20_000)
-            assert minute >= 0
-            office.ask(
-                "MeterValues", {"connectorId": 1, **ids[telling.sent_id], "meterValue": [entry]}
-            )
+        for at in order:
+            for payload in telling.messages(1, sent, *entries[at]):
+                office.ask("MeterValues", payload)
     office.now_ms = began_ms + course.minutes * 60_000
     office.stop(sent, end_wh, **more)
 

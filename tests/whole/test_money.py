@@ -31,8 +31,9 @@ from shocpp.ocpp.connection import Connection
 from tests.world.desk import ANNA, Desk
 from tests.world.home import Home
 from tests.world.machine import wait_for
-from tests.world.money import CAP_WH, WALLBOX_W, Message, World
+from tests.world.money import CAP_WH, OWN_ID, WALLBOX_W, Message, World
 from tests.world.server import Server
+from tests.world.tellings import IN_METER_VALUES, Telling
 from tests.world.written_keys import GuardedOffice
 
 TRANSACTIONS = int(os.environ.get("SHOCPP_MONEY") or 400)
@@ -210,10 +211,14 @@ class Box:
     """A charger: its registers, its energy, its queue and its sent messages.
 
     `forgets`: it stops with -1 what it began offline, and repeats a stop with -1.
+    `telling`: the way in which it labels its readings.
     """
 
-    def __init__(self, name: str, meter: str, connectors: int, *, forgets: bool) -> None:
+    def __init__(
+        self, name: str, meter: str, connectors: int, telling: Telling, *, forgets: bool
+    ) -> None:
         self.name, self.meter, self.connectors, self.forgets = name, meter, connectors, forgets
+        self.telling = telling
         self.registers = dict.fromkeys(range(1, connectors + 1), 50_000)
         self.open: dict[int, Flow] = {}
         self.queue: list[Told] = []
@@ -245,16 +250,17 @@ class Queues(RuleBasedStateMachine):
             st.tuples(
                 st.sampled_from(["cumulative", "per session", "restarts", "main"]),
                 st.sampled_from([1, 2]),
+                st.sampled_from(IN_METER_VALUES),
                 st.booleans(),
             ),
             min_size=1,
             max_size=3,
         )
     )
-    def install(self, kinds: list[tuple[str, int, bool]]) -> None:
+    def install(self, kinds: list[tuple[str, int, Telling, bool]]) -> None:
         self.boxes = [
-            Box(f"box{number}", meter, connectors, forgets=forgets)
-            for number, (meter, connectors, forgets) in enumerate(kinds)
+            Box(f"box{number}", meter, connectors, telling, forgets=forgets)
+            for number, (meter, connectors, telling, forgets) in enumerate(kinds)
         ]
 
     def box(self, number: int) -> Box:
@@ -305,9 +311,10 @@ class Queues(RuleBasedStateMachine):
             self.sample(flow)
 
     def sample(self, flow: Flow) -> None:
-        value = str(flow.box.registers[flow.box.register(flow.connector)])
-        taken = {"timestamp": self.desk.time(), "sampledValue": [{"value": value}]}
-        self.put("MeterValues", flow, {"connectorId": flow.connector, "meterValue": [taken]})
+        telling, wh = flow.box.telling, flow.box.registers[flow.box.register(flow.connector)]
+        entry = telling.entry(self.desk.time(), wh, flow.begin_wh)
+        for payload in telling.messages(flow.connector, OWN_ID, entry, wh):
+            self.put("MeterValues", flow, payload)
 
     @rule(number=st.integers(0, 2))
     def cut_the_power(self, number: int) -> None:
@@ -326,11 +333,21 @@ class Queues(RuleBasedStateMachine):
                 flow.lost_its_register = True
 
     @precondition(lambda self: any(box.open for box in self.boxes))
-    @rule(pick=st.integers(0, 5), low=st.booleans(), names_its_card=st.booleans())
-    def unplug(self, pick: int, low: bool, names_its_card: bool) -> None:
-        self.unplug_at(self.flow_of(pick), low=low, names_its_card=names_its_card)
+    @rule(
+        pick=st.integers(0, 5),
+        low=st.booleans(),
+        names_its_card=st.booleans(),
+        later_wh=st.sampled_from([None, None, 0, 272]),
+    )
+    def unplug(self, pick: int, low: bool, names_its_card: bool, later_wh: int | None) -> None:
+        self.unplug_at(
+            self.flow_of(pick), low=low, names_its_card=names_its_card, later_wh=later_wh
+        )
 
-    def unplug_at(self, flow: Flow, *, low: bool, names_its_card: bool) -> None:
+    def unplug_at(
+        self, flow: Flow, *, low: bool, names_its_card: bool, later_wh: int | None = None
+    ) -> None:
+        """Queue a stop; with `later_wh` a reading later and higher than the stop goes before it."""
         box = flow.box
         del box.open[flow.connector]
         wh = box.registers[box.register(flow.connector)]
@@ -342,6 +359,13 @@ class Queues(RuleBasedStateMachine):
         if names_its_card:
             payload["idTag"] = flow.card
         self.put("StopTransaction", flow, payload)
+        # After a lost register nobody could tell it from the energy of the transaction.
+        if later_wh is not None and not flow.lost_its_register:
+            stop = box.queue.pop()
+            self.desk.later(0.2)
+            box.registers[box.register(flow.connector)] += later_wh
+            self.sample(flow)
+            box.queue.append(stop)
 
     @rule(
         number=st.integers(0, 2),
@@ -350,11 +374,22 @@ class Queues(RuleBasedStateMachine):
         wh=st.sampled_from([0, 300, 5_000, 5_000]),
         online=st.booleans(),
         power_cut=st.booleans(),
+        backwards=st.booleans(),
     )
     def spend_an_evening(
-        self, number: int, connector: int, card: str, wh: int, online: bool, power_cut: bool
+        self,
+        number: int,
+        connector: int,
+        card: str,
+        wh: int,
+        online: bool,
+        power_cut: bool,
+        backwards: bool,
     ) -> None:
-        """All at once, because chance seldom finds these in order; evenings may well be alike."""
+        """All at once, because chance seldom finds these in order; evenings may well be alike.
+
+        With `backwards` the readings are sent in the opposite order.
+        """
         box = self.box(number)
         if box.open:
             return
@@ -365,11 +400,28 @@ class Queues(RuleBasedStateMachine):
         self.charge_at(flow, wh, sampled=False)
         if power_cut:
             self.cut_the_power(number)
-            self.charge_at(flow, wh, sampled=False)
+            self.charge_at(flow, wh, sampled=backwards)
+        if backwards:
+            box.queue += reversed(self.last_readings(box))
         self.unplug_at(flow, low=False, names_its_card=False)
         self.deliver_all(number)
 
     # -- the wire ----------------------------------------------------------------------------------
+
+    @precondition(lambda self: any(box.queue for box in self.boxes))
+    @rule(number=st.integers(0, 2), data=st.data())
+    def shuffle_the_readings(self, number: int, data: st.DataObject) -> None:
+        """Send the readings at the end of a queue in another order."""
+        box = self.box(number)
+        box.queue += data.draw(st.permutations(self.last_readings(box)))
+
+    def last_readings(self, box: Box) -> list[Told]:
+        """Take the readings at the end of a queue out of it, and return them in their order."""
+        first = len(box.queue)
+        while first and box.queue[first - 1].action == "MeterValues":
+            first -= 1
+        readings, box.queue[first:] = box.queue[first:], []
+        return readings
 
     @precondition(lambda self: any(box.queue for box in self.boxes))
     @rule(
@@ -400,6 +452,10 @@ class Queues(RuleBasedStateMachine):
         if told.action == "StartTransaction":
             return told.payload
         box, known = told.flow.box, told.flow.known_id
+        if told.action == "MeterValues":
+            has_own_id = told.payload.get("transactionId") == OWN_ID
+            own_id = {"transactionId": -1 if known is None else known} if has_own_id else {}
+            return told.payload | own_id
         others = any(t.flow is not told.flow for t in box.queue if t.action == "StopTransaction")
         alone = not (box.held or others or set(box.open) - {told.flow.connector})
         forgets = box.forgets and told.was_sent and alone and not told.flow.lost_its_register

@@ -2,10 +2,12 @@
 
 Each charger has meters that count on, that restart with each transaction, or that lose their
 register at a reboot; a clock, or none; and a queue that survives everything: transaction messages
-leave in order and again until they are answered (OCPP 1.6 §3.7). Meanwhile sockets are cut,
-answers are lost, unique ids change or come again, old messages are told once more by a second
-socket, cards move between accounts, and the server is killed. The truth is what the meters
-counted, for the account that the card had when the server first took the start.
+leave in order and again until they are answered (OCPP 1.6 §3.7). Each labels its readings in a way
+of its own and sends them with or without their transaction id. Those with a clock send them in any
+order, and now and then one that is later than the stop. Meanwhile sockets are cut, answers are
+lost, unique ids change or come again, old messages are told once more by a second socket, cards
+move between accounts, and the server is killed. The truth is what the meters counted, for the
+account that the card had when the server first took the start.
 """
 
 import asyncio
@@ -26,6 +28,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.world.home import Home
 from tests.world.server import Server
+from tests.world.tellings import IN_METER_VALUES
 
 ACCOUNTS = {1: "company-x", 2: "family-y", 3: "company-z"}
 UNASSIGNED = "unassigned"
@@ -34,6 +37,9 @@ SHARE = 10_000_000
 CAP_WH = 200_000
 WALLBOX_W = 11_000
 PATIENCE_S = 10.0
+
+OWN_ID = 1
+"""Stands in queued MeterValues for the id of their transaction, which no account has."""
 
 SPRING_S = 1_680_000_000
 """When the simulated clocks begin: the world's time is its own, and runs much faster than ours."""
@@ -399,6 +405,7 @@ class FleetCharger:
         self.world, self.name, self.kind = world, name, kind
         self.plan = random.Random(f"{world.seed} plan of {name}")
         self.luck = random.Random(f"{world.seed} luck of {name}")
+        self.telling = self.plan.choice(IN_METER_VALUES)
         self.clock_s = SPRING_S
         self.registers = dict.fromkeys(
             range(1, kind.connectors + 1), self.plan.randrange(9_000_000)
@@ -496,38 +503,67 @@ class FleetCharger:
         wh = self.plan.choice([0, 1, 300, 999, 5_000, 5_000, self.plan.randrange(60_000)])
         if self.plan.random() < 0.01:
             wh = CAP_WH + self.plan.randrange(1, 40_000)
-        samples: list[dict[str, Any]] = []
+        readings: list[tuple[dict[str, Any], int]] = []
         register = self.register(charge.connector)
         if self.plan.random() < 0.3:
-            self.sample(charge, samples)
-        if self.may_lose_its_register(charge, wh) and self.plan.random() < 0.3:
-            self.sample(charge, samples)
+            readings.append(self.sample(charge))
+        loses = self.may_lose_its_register(charge, wh) and self.plan.random() < 0.3
+        if loses:
+            readings.append(self.sample(charge))
             self.registers[register] = 0
             self.world.happened["registers lost"] += 1
+        if self.plan.random() < 0.3:
+            first_wh = self.plan.randrange(wh + 1)
+            self.flow(charge, first_wh)
+            readings.append(self.sample(charge))
+            wh -= first_wh
         self.flow(charge, wh)
         stop: dict[str, Any] = {"meterStop": self.registers[register]}
-        if samples:
-            stop["transactionData"] = samples
         if self.kind.stop_id == "queued" and charge.transaction_id is None:
             stop["transactionId"] = -1
         if self.plan.random() < 0.3:
             stop["idTag"] = charge.card
-        self.put("StopTransaction", charge, stop, self.time())
+        stopped = self.time()
+        if self.has_clock:
+            # Nobody could tell it from energy that the register counted after its loss.
+            if not loses and self.plan.random() < 0.1:
+                readings.append(self.sample_later(charge))
+            self.plan.shuffle(readings)
+        if readings and self.kind.samples == "transactionData":
+            stop["transactionData"] = [entry for entry, _ in readings]
+        else:
+            self.put_readings(charge, readings)
+        self.put("StopTransaction", charge, stop, stopped)
 
     def may_lose_its_register(self, charge: Charge, wh: int) -> bool:
         """Return True if readings and id still determine the energy; else a decision is needed."""
         told = self.kind.stop_id == "known" or charge.transaction_id is not None
-        return self.kind.meter == "restarts" and told and wh <= min(charge.begin_wh - 3, CAP_WH)
+        # Beside a start of a few Wh, "3,500" may be 3.5 Wh or 3 500 Wh.
+        is_plain = charge.begin_wh > 10
+        return (
+            self.kind.meter == "restarts"
+            and told
+            and is_plain
+            and wh <= min(charge.begin_wh - 3, CAP_WH)
+        )
 
-    def sample(self, charge: Charge, samples: list[dict[str, Any]]) -> None:
-        """A reading in between."""
-        register = str(self.registers[self.register(charge.connector)])
-        value = {"timestamp": self.time(), "sampledValue": [{"value": register}]}
-        if self.kind.samples == "MeterValues":
-            payload = {"connectorId": charge.connector, "meterValue": [value]}
-            self.put("MeterValues", charge, payload, None)
-        else:
-            samples.append(value)
+    def sample(self, charge: Charge) -> tuple[dict[str, Any], int]:
+        """Return a reading in between, as an entry of a `meterValue` list, and its register."""
+        wh = self.registers[self.register(charge.connector)]
+        return self.telling.entry(self.time(), wh, charge.begin_wh), wh
+
+    def sample_later(self, charge: Charge) -> tuple[dict[str, Any], int]:
+        """Return a reading of energy that flows past the books after the stop."""
+        self.clock_s += 600
+        self.registers[self.register(charge.connector)] += self.plan.randrange(4_000)
+        self.world.happened["readings after the stop"] += 1
+        return self.sample(charge)
+
+    def put_readings(self, charge: Charge, readings: list[tuple[dict[str, Any], int]]) -> None:
+        """Queue readings as MeterValues; their transaction id is known when they are sent."""
+        for entry, wh in readings:
+            for payload in self.telling.messages(charge.connector, OWN_ID, entry, wh):
+                self.put("MeterValues", charge, payload, None)
 
     def put(self, action: str, charge: Charge, payload: dict[str, Any], when: str | None) -> None:
         """Into the queue, from which only an answer takes it."""
@@ -623,14 +659,12 @@ class FleetCharger:
             unique_id = f"{self.luck.getrandbits(64):x}"
         message.unique_id = unique_id
         payload = dict(message.payload)
-        if message.action != "StartTransaction":
-            known = message.charge.transaction_id
-            forgotten = (
-                message.action == "StopTransaction"
-                and self.kind.stop_id == "forgotten"
-                and message.attempts > 1
-            )
+        known = message.charge.transaction_id
+        if message.action == "StopTransaction":
+            forgotten = self.kind.stop_id == "forgotten" and message.attempts > 1
             payload.setdefault("transactionId", -1 if forgotten or known is None else known)
+        elif payload.get("transactionId") == OWN_ID:
+            payload["transactionId"] = -1 if known is None else known
         return json.dumps([2, unique_id, message.action, payload]), unique_id
 
     def promised(self, message: Message, payload: dict[str, Any]) -> None:
