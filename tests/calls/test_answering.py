@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -708,6 +708,57 @@ def test_power_is_answered_in_watt(ask: Ask, charger: Charger) -> None:
     measures(charger, "7400.4")
     assert ask({"show": "power", "reply": "{kw} kW"}) == ("done", "7.4 kW")
     assert ask({"show": "power", "reply": "{kw} kW"}, "de") == ("done", "7,4 kW")
+
+
+def counts(charger: Charger, at: datetime, register_wh: int, **more: Any) -> None:
+    """Report nothing but the register."""
+    value = {"timestamp": f"{at:%Y-%m-%dT%H:%M:%SZ}", "sampledValue": [{"value": f"{register_wh}"}]}
+    charger.ask("MeterValues", connectorId=1, meterValue=[value], **more)
+
+
+@pytest.mark.parametrize("has_id", [True, False], ids=["with id", "without id"])
+def test_power_is_derived_where_only_the_register_is_reported(
+    ask: Ask, charger: Charger, has_id: bool
+) -> None:
+    now, wh = datetime.now(UTC), next(numbers) * 1_000_000
+    counts(charger, now - timedelta(hours=1), wh)
+    assert ask({"show": "power"}) == ask({"show": "power"}, "de") == ("done", "0 Watt")
+    transaction_id = charger.ask(
+        "StartTransaction",
+        connectorId=1,
+        idTag="3333",
+        meterStart=wh,
+        timestamp=f"{now - timedelta(minutes=2):%Y-%m-%dT%H:%M:%SZ}",
+    )["transactionId"]
+    ids = {"transactionId": transaction_id} if has_id else {}
+    counts(charger, now - timedelta(minutes=1), wh + 120, **ids)
+    counts(charger, now, wh + 180, **ids)
+    assert ask({"show": "power"}) == ("done", "about 3600 Watt, calculated")
+    assert ask({"show": "power"}, "de") == ("done", "etwa 3600 Watt, berechnet")
+    charger.report("Charging")
+    line = ask({"show": "state"}, "de")[1]
+    since = rf"(\d\d\.\d\d\. )?{TIME}"
+    assert re.fullmatch(f"lädt seit {since}, 0,2 kWh, etwa 3,6 kW, berechnet", line)
+    charger.end(transaction_id, wh + 180)
+    assert ask({"show": "power"}) == ask({"show": "power"}, "de") == ("done", "0 Watt")
+    counts(charger, now, wh + 180)
+    assert ask({"show": "power"}) == ("done", "0 Watt")
+
+
+def test_power_is_derived_where_only_amperes_and_volts_are_reported(
+    ask: Ask, charger: Charger
+) -> None:
+    amperes = {"value": "16.0", "measurand": "Current.Import", "unit": "A"}
+    phases = [amperes | {"phase": phase} for phase in ("L1", "L2")]
+    volts = {"value": "225", "measurand": "Voltage", "unit": "V"}
+    wh = next(numbers) * 1_000_000
+    transaction_id = charger.begin("3333", wh)
+    values = [_value(*phases, volts)]
+    charger.ask("MeterValues", connectorId=1, transactionId=transaction_id, meterValue=values)
+    assert ask({"show": "power"}) == ("done", "about 7200 Watt, calculated")
+    assert ask({"show": "power"}, "de") == ("done", "etwa 7200 Watt, berechnet")
+    charger.end(transaction_id, wh)
+    assert ask({"show": "power"}) == ("done", "0 Watt")
 
 
 def test_power_is_zero_once_the_transaction_has_ended(ask: Ask, charger: Charger) -> None:

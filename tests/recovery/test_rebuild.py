@@ -33,6 +33,7 @@ from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
+from tests.world.tellings import TELLINGS, Telling
 from tests.world.visits import listed, say, start, stop, sums, values
 
 DAY = "2026-10-{:02}T{:02}:00:00Z"
@@ -428,6 +429,55 @@ def test_a_ledger_damaged_by_hand_is_derived_again(charged_home: Home, how: str)
     assert books(charged_home, *METERS) == before
     assert replay(charged_home) == answers
     assert books(charged_home)[:2] == before[:2]
+
+
+def hour_of(number: int, telling: Telling) -> list[tuple[str, dict[str, object]]]:
+    """Return an hour with 12 000 Wh of a register that restarts, its readings out of order."""
+    begin_wh, hour = 9_000 + 20_000 * number, f"2026-10-{10 + number // 24:02}T{number % 24:02}"
+    transaction_id = 20_000_000 + begin_wh // 1000
+    registers = ((45, 1_500), (15, begin_wh + 4_500), (30, begin_wh + 9_000))
+    entries = [
+        (telling.entry(f"{hour}:{minute}:00Z", wh, begin_wh), wh) for minute, wh in registers
+    ]
+    stopped = stop(3_000, f"{hour}:58:00Z", transaction_id)
+    if telling.in_stop:
+        stopped[1]["transactionData"] = [entry for entry, _ in entries]
+        entries = []
+    told = [
+        ("MeterValues", payload)
+        for entry, wh in entries
+        for payload in telling.messages(1, transaction_id, entry, wh)
+    ]
+    return [start(begin_wh, f"{hour}:00:00Z"), *told, stopped]
+
+
+def test_readings_that_are_labelled_oddly_give_the_same_records_from_their_frames(
+    home: Home,
+) -> None:
+    hours = [hour_of(number, telling) for number, telling in enumerate(TELLINGS.values())]
+    without_id = values(700_500, at(20, 6), 0)
+    del without_id[1]["transactionId"]
+    migrate(home.database, now_ms())
+    say(home, *[call for hour in hours for call in hour], start(700_000, at(20, 5)), without_id)
+    energies = "SELECT consumed_wh, review, count(*) FROM accounting GROUP BY 1, 2"
+    assert home.query(energies) == [(12_000, None, len(TELLINGS))]
+    sources = (
+        "SELECT register_wh, reading.register_source, sampled_ms, transaction_id,"
+        " started.register_source FROM meter_reading AS reading"
+        " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
+    )
+    live = "SELECT transaction_id, consumed_wh, power_w, power_basis FROM open_transactions"
+    assert home.query(live) == [(20_000_700, 500, 500, "register")]
+    before = books(home, *METERS, sources, live)
+    files = {path.name: path.read_bytes() for path in home.record_files()}
+    assert len(files) == len(TELLINGS)
+    with contextlib.closing(sqlite3.connect(home.database)) as db, db:
+        db.execute("UPDATE meter_reading SET register_wh = NULL, started_transaction = NULL")
+    done = home.run("shocpp", "rebuild", "--frames")
+    assert done.returncode == 0, done.stderr
+    assert "renamed" not in done.stdout
+    assert books(home, *METERS, sources, live) == before
+    assert {path.name: path.read_bytes() for path in home.record_files()} == files
 
 
 def test_accounts_and_ids_are_those_that_were_answered(charged_home: Home) -> None:

@@ -204,6 +204,7 @@ def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
         charging = {
             ("shocpp_open_transactions",): 1,
             ("shocpp_charge_point_power_watts", "garage"): 7400,
+            ("shocpp_charge_point_power_derived", "garage"): 0,
             ("shocpp_connector_status", "garage", "1", "Charging"): 1,
             ("shocpp_charge_point_connected", "garage"): 1,
             ("shocpp_charge_point_connected", "stranger"): 1,
@@ -230,6 +231,36 @@ def test_gauges_are_read_from_the_database(server: Server, home: Home) -> None:
     rows = home.query("SELECT account, sum(wh) FROM monthly_consumption GROUP BY account")
     name = "shocpp_booked_energy_watt_hours"
     assert {(key[1], value) for key, value in samples.items() if key[0] == name} == set(rows)
+
+
+def test_a_power_that_follows_from_the_register_is_marked_as_derived(server: Server) -> None:
+    with ChargerWithCar(server, "garage") as charger:
+        charger.ask(
+            "StartTransaction",
+            connectorId=1,
+            idTag="3333",
+            meterStart=1_000,
+            timestamp="2026-10-01T05:00:00Z",
+        )
+        registers = (("05:01:00", 1_100), ("05:02:00", 1_160))
+        values = [
+            {"timestamp": f"2026-10-01T{time}Z", "sampledValue": [{"value": f"{wh}"}]}
+            for time, wh in registers
+        ]
+        charger.ask("MeterValues", connectorId=1, meterValue=values)
+        derived = {
+            ("shocpp_charge_point_power_watts", "garage"): 3600,
+            ("shocpp_charge_point_power_derived", "garage"): 1,
+        }
+        wait_for(lambda: derived.items() <= scrape(server).items())
+        charger.ask(
+            "StopTransaction",
+            transactionId=20_000_001,
+            meterStop=1_160,
+            timestamp="2026-10-01T05:03:00Z",
+        )
+        ended = dict.fromkeys(derived, 0)
+        wait_for(lambda: ended.items() <= scrape(server).items())
 
 
 def test_frames_that_are_refused_or_ignored_and_calls_are_counted(
