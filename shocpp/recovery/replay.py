@@ -206,7 +206,8 @@ class LedgerReplay:
             )
         row = identities.row_of(self._db, filed.charge_point_id or "")
         if filed.start is not None:
-            return restored.is_unstopped(self._db, row, filed.start)
+            # Its start may be in no frame: an earlier rebuild has made it from this file.
+            return not restored.has_ended(self._db, row, filed.start)
         record = filed.record
         return audit.is_gap(self._db, row, record.connector_id, record.begin_wh, record.end_wh)
 

@@ -588,6 +588,14 @@ def test_the_file_of_an_end_by_hand_is_set_aside_where_the_stop_is_booked(home: 
 
 
 @hypothesis.settings(max_examples=6, deadline=None)
+@hypothesis.example(
+    end_wh=1_001,
+    readings=[],
+    anonymous=True,
+    again=0,
+    rebuilds=["files", "frames"],
+    decided="assign",
+)
 @given(
     end_wh=st.integers(1_000, 9_000),
     readings=st.lists(st.integers(1_000, 5_000), max_size=2).map(sorted),

@@ -173,11 +173,11 @@ def assign_again(db: Database, given: Assigned) -> None:
     )
 
 
-def is_unstopped(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
-    """Return True if the transaction of a file's `start` is here without a stop or a decision."""
+def has_ended(db: Database, charge_point: int | None, start: dict[str, Any]) -> bool:
+    """Return True if the transaction of a file's `start` is here with a stop or a decision."""
     row = db.execute(
         "SELECT 1 FROM started_transaction WHERE charge_point = ? AND start_key = ?"
-        " AND (has_clock OR received_ms = ?) AND state <> 'stopped'",
+        " AND (has_clock OR received_ms = ?) AND state = 'stopped'",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
     return row is not None
