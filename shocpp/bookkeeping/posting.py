@@ -22,7 +22,7 @@ from shocpp.ocpp.facts import Reading
 from shocpp.reports.month import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
-from shocpp.store.books import closings, prices, readings, records
+from shocpp.store.books import closings, prices, records, rereading
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
@@ -61,7 +61,7 @@ class Posting:
         """Write a record and its price, and return it as it was written.
 
         The file name is a hash of `name_parts`: the same parts always give the same name. The price
-        follows the readings that are on disk, or those that `readings_of` returns.
+        follows the readings that `readings_of` returns, or those read again from the frames.
         """
         location = _hashed_location(record.billed_ms, self._zone, *name_parts)
         # Stops of offline transactions come days later (Enercab, Eledio), and a closed month is
@@ -85,7 +85,8 @@ class Posting:
         It is the price with which `post` writes the record.
         """
         original, row, db = origin.replaces or 0, origin.started_transaction, self._db
-        read = readings_of or partial(readings.of_transaction, db)
+        # A decision about a record of an older version follows the present rule for readings.
+        read = readings_of or partial(rereading.readings_of, db)
 
         def original_price() -> Price | None:
             priced = prices.of_record(db, original)

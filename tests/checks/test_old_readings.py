@@ -1,5 +1,6 @@
 """Tests that records of older versions whose readings were left out are found, and none else."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_a_record_with_another_amount_is_found(office: Office) -> None:
     # The price of the time says nothing about readings any more.
     office.price({**PRICES, "ct_per_kwh": 41})
     assert [*check_old_readings(office.settings, office.db)] == []
+
+
+def test_the_command_of_a_finding_books_what_it_names(office: Office) -> None:
+    session(office, 553_810, (557_490, 557_500), 557_500, location="Inlet")
+    session(office, *RESTARTED, location="Inlet")
+    for sentence in found(office):
+        number, wh = re.findall(r"review correct (\d+) --wh (\d+)", sentence)[0]
+        measured = Measured(consumed_wh=int(wh))
+        review.correct(office.db, office.settings, number, measured, None, Decider("anna", "so"))
+    in_force = (
+        "SELECT consumed_wh, amount_ct FROM accounting WHERE in_force AND entry <> 'reversal'"
+    )
+    assert sorted(office.query(in_force)) == [(3_690, 148), (12_000, 240)]
 
 
 def test_a_record_that_the_readings_doubt_is_found(office: Office) -> None:

@@ -108,6 +108,11 @@ def read_again(db: Database, started_transaction: int) -> list[Reread]:
     return anew
 
 
+def readings_of(db: Database, started_transaction: int) -> list[Reading]:
+    """Return `read_again` as readings only."""
+    return [anew.reading for anew in read_again(db, started_transaction)]
+
+
 def old_records(db: Database, limit: int) -> list[int]:
     """Return the numbers of records that an older version has booked, the newest first.
 
