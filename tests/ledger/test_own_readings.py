@@ -10,6 +10,7 @@ from shocpp.ledger.own_readings import (
     CLOCK_AHEAD_MS,
     Running,
     attributed,
+    best_source,
     grown,
     has_own_register,
     of_best_source,
@@ -47,6 +48,13 @@ def test_the_best_source_counts_and_the_others_are_left_out() -> None:
 def test_a_reading_of_an_older_version_is_a_total_at_the_outlet() -> None:
     chosen = of_best_source([Reading(BEGAN_MS, 7, 70), at(1, 5, "Body"), at(2, 8)])
     assert registers_of(chosen) == [7, 8]
+
+
+def test_the_best_source_is_that_of_a_register() -> None:
+    power = Reading(BEGAN_MS, None, 1_380, None, "Outlet")
+    assert best_source([power, at(1, 5, "Inlet L1"), at(2, 6, "Inlet"), at(3, None)]) == "Inlet"
+    assert best_source([at(1, 5, "Cable"), Reading(BEGAN_MS, 5, None)]) == "Outlet"
+    assert best_source([power]) is None
 
 
 def test_a_power_has_a_source_of_its_own() -> None:
