@@ -179,13 +179,17 @@ def grown(
         and not has_own_register(selection.received)
     ):
         return growth(begin_wh, (), end_wh, most_wh), False
-    received = registers_of(selection.received)
-    if len(received) == len(registers_of(selection.readings)):
+    registers, received = registers_of(selection.readings), registers_of(selection.received)
+    if len(received) == len(registers):
+        return own, False
+    course = [*registers, end_wh, *selection.later_wh]
+    beyond = growth(begin_wh, course[:-1], course[-1], most_wh)
+    # A register that only goes on after the stop has counted energy that is not its own.
+    only_later = len(received) == len(registers) + len(selection.later_wh)
+    if only_later and beyond[1:] == own[1:]:
         return own, False
     every = growth(begin_wh, received, end_wh, most_wh)
-    course = [*registers_of(selection.readings), end_wh, *selection.later_wh]
-    restarts = own.restarts or growth(begin_wh, course[:-1], course[-1], most_wh).restarts
-    if restarts and every.wh > own.wh + TOLERANCE_WH:
+    if (own.restarts or beyond.restarts) and every.wh > own.wh + TOLERANCE_WH:
         return every, True
     return own, False
 

@@ -237,6 +237,18 @@ def test_buffered_readings_before_a_buffered_stop_bill_nothing(office: Office) -
     assert office.query("SELECT consumed_wh, review FROM accounting") == [(100, None)]
 
 
+def test_buffered_readings_after_the_stop_leave_a_restarted_register_as_it_was(
+    office: Office,
+) -> None:
+    sent = office.start(9_000)
+    office.later(2)
+    for minute, wh in ((10, 13_500), (20, 18_000), (30, 1_500), (60, 4_000)):
+        values = measured(minute, wh)
+        office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
+    office.stop(sent, 3_000, timestamp=format_timestamp(EVENING_MS + 40 * 60_000))
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [(12_000, None)]
+
+
 def test_lifetime_values_without_id_are_never_mixed_with_those_of_the_session(
     office: Office,
 ) -> None:

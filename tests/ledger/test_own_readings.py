@@ -240,6 +240,16 @@ def test_a_restart_within_the_times_is_not_doubtful() -> None:
     assert chosen(*course, begin_wh=9_000, end_wh=3_000) == ([13_500, 1_500], 7_500, False)
 
 
+def test_a_register_that_goes_on_after_the_stop_is_not_doubtful() -> None:
+    """The buffered readings before a buffered stop, of a register that has restarted."""
+    course = (at(10, 13_500), at(20, 18_000), at(30, 1_500), at(50, 3_400), at(60, 4_000))
+    stop = {"stopped_ms": BEGAN_MS + 40 * MINUTE_MS}
+    own = ([13_500, 18_000, 1_500], 12_000, False)
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000, **stop) == own
+    # Beside one before the start, which a clock that was set may have made early, it is.
+    assert chosen(at(-5, 19_000), *course, begin_wh=9_000, end_wh=3_000, **stop)[2]
+
+
 # --- values without an id and restarts ---
 
 

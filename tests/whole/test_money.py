@@ -359,8 +359,10 @@ class Queues(RuleBasedStateMachine):
         if names_its_card:
             payload["idTag"] = flow.card
         self.put("StopTransaction", flow, payload)
-        # After a lost register nobody could tell it from the energy of the transaction.
-        if later_wh is not None and not flow.lost_its_register:
+        # Above the start nobody could tell it from energy before the register was lost.
+        if later_wh is not None and (
+            not flow.lost_its_register or wh + later_wh < flow.begin_wh - 3
+        ):
             stop = box.queue.pop()
             self.desk.later(0.2)
             box.registers[box.register(flow.connector)] += later_wh

@@ -36,6 +36,7 @@ CARDS = [f"CARD{number}" for number in range(12)]
 SHARE = 10_000_000
 CAP_WH = 200_000
 WALLBOX_W = 11_000
+MOST_LATER_WH = 4_000
 PATIENCE_S = 10.0
 
 OWN_ID = 1
@@ -525,8 +526,9 @@ class FleetCharger:
             stop["idTag"] = charge.card
         stopped = self.time()
         if self.has_clock:
-            # Nobody could tell it from energy that the register counted after its loss.
-            if not loses and self.plan.random() < 0.1:
+            # Above the start nobody could tell it from energy before the loss.
+            is_plain = not loses or self.registers[register] + MOST_LATER_WH < charge.begin_wh
+            if is_plain and self.plan.random() < 0.1:
                 readings.append(self.sample_later(charge))
             self.plan.shuffle(readings)
         if readings and self.kind.samples == "transactionData":
@@ -555,7 +557,7 @@ class FleetCharger:
     def sample_later(self, charge: Charge) -> tuple[dict[str, Any], int]:
         """Return a reading of energy that flows past the books after the stop."""
         self.clock_s += 600
-        self.registers[self.register(charge.connector)] += self.plan.randrange(4_000)
+        self.registers[self.register(charge.connector)] += self.plan.randrange(MOST_LATER_WH)
         self.world.happened["readings after the stop"] += 1
         return self.sample(charge)
 
