@@ -11,9 +11,16 @@ confirmation leaves after its commit (invariant I1). Energy is never negative an
 
 from collections.abc import Iterable
 
+from shocpp.ledger.clocks import clocked, is_ahead
 from shocpp.ledger.matching import KeyedStop, Match
+from shocpp.ledger.missing_start import (
+    START_ASSUMED,
+    START_DECODED,
+    START_TOLD,
+    begin_in_stop,
+    end_in_stop,
+)
 from shocpp.ledger.own_readings import (
-    CLOCK_AHEAD_MS,
     Selection,
     charging_s,
     deliverable_wh,
@@ -25,16 +32,7 @@ from shocpp.ledger.own_readings import (
 from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, RESTARTED, Record
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
-from shocpp.ledger.transactions import (
-    DEFAULT_TAG_USED,
-    START_ASSUMED,
-    START_DECODED,
-    START_TOLD,
-    Transaction,
-    begin_in_stop,
-    end_in_stop,
-    has_clock,
-)
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 from shocpp.ocpp.facts import Reading, TransactionStopped
 
 MUCH_WH = 500
@@ -65,7 +63,7 @@ def book_stop(
     """
     stopped, overlapping = stop.fact, tuple(overlapping)
     transaction = match.closes or match.follows
-    started_ms = _clocked(transaction.started_ms if transaction else None)
+    started_ms = clocked(transaction.started_ms if transaction else None)
     selection = select(readings, started_ms, stopped.stopped_ms, now_ms)
     flags = [*match.flags, *stopped.flags]
     if transaction and DEFAULT_TAG_USED in transaction.flags:
@@ -90,7 +88,7 @@ def book_stop(
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
     if START_TOLD in flags and stopped.begin:
-        started_ms = _clocked(stopped.begin.sampled_ms)
+        started_ms = clocked(stopped.begin.sampled_ms)
     duration_s = _duration_s(stopped, started_ms)
     if duration_s is not None and consumed_wh > deliverable_wh(duration_s):
         reviews.append("more than a charger can deliver in the time")
@@ -120,11 +118,6 @@ def _overlaps(begin_wh: int, end_wh: int, overlapping: Iterable[tuple[int, int]]
     return any(
         low + TOLERANCE_WH < end_wh and high > begin_wh + TOLERANCE_WH for low, high in overlapping
     )
-
-
-def _clocked(moment_ms: int | None) -> int | None:
-    """Return a time if it comes from a clock that was set, else None."""
-    return moment_ms if has_clock(moment_ms) else None
 
 
 def _duration_s(stopped: TransactionStopped, started_ms: int | None) -> int | None:
@@ -277,9 +270,7 @@ def _stop_time(stop: KeyedStop, started_ms: int | None, now_ms: int, flags: list
     stopped_ms = stop.fact.stopped_ms
     if stopped_ms is not None and stop.has_clock:
         after_start = started_ms is None or started_ms <= stopped_ms
-        # Our own clock may be unset too. Then the charger's time counts.
-        not_ahead = stopped_ms <= now_ms + CLOCK_AHEAD_MS or not has_clock(now_ms)
-        if after_start and not_ahead:
+        if after_start and not is_ahead(stopped_ms, now_ms):
             return stopped_ms
     flags.append("stop time implausible")
     return now_ms

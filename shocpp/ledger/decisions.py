@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.clocks import clocked
 from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction, has_clock
+from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 
 ENDED_BY_HAND = "ended by hand"
 """The flag of the record of a transaction that a human has ended."""
@@ -125,7 +126,7 @@ def orphan_record(transaction: Transaction, end_wh: int, last_ms: int, *, is_kno
     It ends at its last reading, `end_wh` at `last_ms`. `is_known` is False if no reading tells its
     energy.
     """
-    started_ms = transaction.started_ms if has_clock(transaction.started_ms) else None
+    started_ms = clocked(transaction.started_ms)
     no_card = (DEFAULT_TAG_USED,) if DEFAULT_TAG_USED in transaction.flags else ()
     return Record(
         account_index=transaction.account_index,

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 from shocpp.ledger.accounts import UNASSIGNED, IdTag, id_tag_key, id_tag_of
+from shocpp.ledger.clocks import has_clock
+from shocpp.ledger.missing_start import START_DECODED, BookedInterval, begin_in_stop, end_before
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ledger.transaction_id import (
     INT32_MAX,
@@ -23,15 +25,7 @@ from shocpp.ledger.transaction_id import (
     is_float32_rounding,
     unpack,
 )
-from shocpp.ledger.transactions import (
-    START_DECODED,
-    BookedInterval,
-    Transaction,
-    begin_in_stop,
-    end_before,
-    has_clock,
-    natural_key,
-)
+from shocpp.ledger.transactions import Transaction, natural_key
 from shocpp.ocpp.facts import TransactionStopped
 
 RECOVERY_MS = 30 * 86_400_000

@@ -15,13 +15,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
+from shocpp.ledger.clocks import has_clock, is_ahead
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, Growth, growth
-from shocpp.ledger.transactions import has_clock
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.quantities import BEST_SOURCE, WITHOUT_ID, source_rank
-
-CLOCK_AHEAD_MS = 5 * 60_000
-"""The largest lead of a charger's clock over ours, in milliseconds, at which its times count."""
 
 MOST_W = 400_000
 """The highest power that a charger delivers, in W."""
@@ -72,8 +69,7 @@ def attributed(
     if sent_id is not None and sent_id > 0:
         return readings
     for reading in readings:
-        sampled_ms = reading.sampled_ms
-        at_ms = sampled_ms if has_clock(sampled_ms) and sampled_ms is not None else received_ms
+        at_ms = reading.sampled_ms if has_clock(reading.sampled_ms) else received_ms
         if not _in_reach(reading.register_wh, running, at_ms):
             return None
     return tuple(_without_id(reading) for reading in readings)
@@ -295,9 +291,7 @@ def _share_clock(
             if reading.sampled_ms is None:
                 return False
             times.append(reading.sampled_ms)
-    # Our own clock may be unset, too.
-    not_ahead = max(times) <= now_ms + CLOCK_AHEAD_MS or not has_clock(now_ms)
-    return not_ahead and has_clock(min(times))
+    return has_clock(min(times)) and not is_ahead(max(times), now_ms)
 
 
 def _register_source(reading: Reading) -> str | None:

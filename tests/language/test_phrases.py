@@ -12,8 +12,9 @@ from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import FORMER, GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
 from shocpp.ledger.decisions import ENDED_BY_HAND
+from shocpp.ledger.missing_start import START_ASSUMED, START_DECODED, START_TOLD
 from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
-from shocpp.ledger.transactions import DEFAULT_TAG_USED, START_ASSUMED, START_DECODED, START_TOLD
+from shocpp.ledger.transactions import DEFAULT_TAG_USED
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from tests.world.machine import ROOT
 

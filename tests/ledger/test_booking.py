@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ledger.accounts import UNASSIGNED, UNKNOWN_CARD, Card
-from shocpp.ledger.booking import CAP_WH, CLOCK_AHEAD_MS, book_stop
+from shocpp.ledger.booking import CAP_WH, book_stop
+from shocpp.ledger.clocks import CLOCK_AHEAD_MS
 from shocpp.ledger.matching import (
     RECOVERY_MS,
     KeyedStop,
@@ -21,17 +22,14 @@ from shocpp.ledger.matching import (
     keyed_stop,
     match_stop,
 )
+from shocpp.ledger.missing_start import START_ASSUMED, START_TOLD, BookedInterval
 from shocpp.ledger.record import ENERGY_UNKNOWN, Record, late_record
 from shocpp.ledger.transactions import (
     DEFAULT_TAG_USED,
-    START_ASSUMED,
-    START_TOLD,
-    BookedInterval,
     KeyedStart,
     StartRows,
     Transaction,
     decide_start,
-    has_clock,
     keyed_start,
 )
 from shocpp.ocpp.facts import Reading, TransactionStarted, TransactionStopped
@@ -198,20 +196,6 @@ def test_the_anonymous_key_is_the_same_with_and_without_an_id() -> None:
         *(True, True),
         *(False, False, False),
     ]
-
-
-@pytest.mark.parametrize(
-    ("moment_ms", "is_set"),
-    [
-        (None, False),
-        (946_684_800_000, False),
-        (1_388_534_400_000, False),  # 2014-01-01, Alfen
-        (1_577_836_800_000, True),
-        (NOW_MS, True),
-    ],
-)
-def test_a_clock_is_set_since_2020(moment_ms: int | None, is_set: bool) -> None:
-    assert has_clock(moment_ms) is is_set
 
 
 # --- StartTransaction ---

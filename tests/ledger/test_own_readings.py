@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.ledger.clocks import CLOCK_AHEAD_MS
 from shocpp.ledger.own_readings import (
-    CLOCK_AHEAD_MS,
     Running,
     attributed,
     best_source,

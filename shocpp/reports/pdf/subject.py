@@ -11,6 +11,7 @@ from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kw
 from shocpp.language.month import Month
 from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
 from shocpp.ledger.accounts import id_tag_key
+from shocpp.ledger.missing_start import START_DECODED
 from shocpp.reports.cells import is_unknown
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
@@ -18,9 +19,6 @@ from shocpp.store.books.statement_records import StatementRow
 
 LATE = timedelta(minutes=15)
 """A record booked so long after its stop was stored by the charger while it was offline."""
-
-DECODED_FLAG = "start known from the id, within 1 kWh"
-"""The flag that needs no remark, because the mark `decoded` says the same."""
 
 MOST_PRICES = 8
 """The most lines of prices in a row."""
@@ -209,4 +207,5 @@ def is_late(row: StatementRow) -> bool:
 
 def _remarks(flags: str) -> list[str]:
     """Return the flags of a record that no mark explains."""
-    return [flag for flag in flags.split("; ") if flag and flag != DECODED_FLAG]
+    # The mark `decoded` says the same as its flag.
+    return [flag for flag in flags.split("; ") if flag and flag != START_DECODED]

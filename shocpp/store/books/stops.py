@@ -6,16 +6,16 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Callable
 from functools import cached_property
 
+from shocpp.ledger.clocks import has_clock
 from shocpp.ledger.matching import KeyedStop, Match, StopOnFile, keyed_stop
-from shocpp.ledger.transaction_id import INT32_MAX
-from shocpp.ledger.transactions import (
+from shocpp.ledger.missing_start import (
     PER_SESSION_WH,
     BookedInterval,
-    Transaction,
     begin_in_stop,
     end_in_stop,
-    has_clock,
 )
+from shocpp.ledger.transaction_id import INT32_MAX
+from shocpp.ledger.transactions import Transaction
 from shocpp.ocpp.facts import TransactionStopped
 from shocpp.store import properties
 from shocpp.store.books.transactions import (
