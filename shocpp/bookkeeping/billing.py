@@ -14,11 +14,7 @@ from shocpp.ledger import decisions
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
-from shocpp.ledger.own_readings import (
-    attributed,
-    of_messages,
-    resolved,
-)
+from shocpp.ledger.own_readings import attributed, of_messages, resolved
 from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
@@ -61,13 +57,9 @@ class Billing:
         """Return the confirmation of an Authorize (OCPP 1.6 §4.1)."""
         id_tag = effective_id_tag(id_tag_of(asked.id_tag), frame.entry.default_tag)
         card = unit.accounts().card(id_tag, frame.received_ms)
-        status = card.status
-        # At this charger the open transaction may be the one that the charger is about to stop.
-        is_single = status == "Accepted" and not card.concurrent
-        if is_single and transactions.is_charging(
-            unit.db, id_tag.key, frame.sender.row, frame.received_ms
-        ):
-            status = "ConcurrentTx"
+        status = transactions.status_of(
+            unit.db, card, id_tag.key, frame.sender.row, frame.received_ms
+        )
         return {"idTagInfo": _id_tag_info(status, card.account_index, unit)}
 
     def start(self, unit: UnitOfWork, frame: ReceivedFrame, start: KeyedStart) -> Payload:

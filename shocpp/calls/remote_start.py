@@ -63,11 +63,8 @@ def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartRes
     id_tag = id_tag_of(start.id_tag)
     moment_ms = now_ms()
     card = accounts.card(id_tag, moment_ms)
-    status = card.status
-    if status == "Accepted" and not card.concurrent:
-        charge_point = identities.row_of(db, start.charge_point_id) or 0
-        if transactions.is_charging(db, id_tag.key, charge_point, moment_ms):
-            status = "ConcurrentTx"
+    charge_point = identities.row_of(db, start.charge_point_id) or 0
+    status = transactions.status_of(db, card, id_tag.key, charge_point, moment_ms)
     return None if status == "Accepted" else StartResult("card_refused", status)
 
 

@@ -69,9 +69,7 @@ def account_name(value: object) -> str | None:
 
     Any letter may be in it. A no-break blank becomes a plain one.
     """
-    name = value if isinstance(value, str) else None
-    if name is not None and not name.isprintable():
-        name = printable_line(name)
+    name = printable_line(value) if isinstance(value, str) else None
     return name if name and name.strip() else None
 
 
@@ -106,7 +104,7 @@ class Account(NamedTuple):
 
     @property
     def parent_id_tag(self) -> str | None:
-        """The parentIdTag of its cards (at most 20 characters), or None if they have none."""
+        """Return the parentIdTag of its cards (at most 20 characters), None if they have none."""
         return f"account-{self.account_index}" if self.is_parent else None
 
 
@@ -121,6 +119,11 @@ class Card(NamedTuple):
     account: str
     status: str
     concurrent: bool
+
+    def status_at(self, *, charging_elsewhere: bool) -> str:
+        """Return the AuthorizationStatus at a Charge Point, ConcurrentTx included."""
+        is_refused = charging_elsewhere and not self.concurrent
+        return "ConcurrentTx" if is_refused and self.status == "Accepted" else self.status
 
 
 # `Invalid` is the value of OCPP 1.6 §7.2 for an unknown id tag; `Rejected` is none of them.
@@ -282,14 +285,17 @@ def _names(value: object, keys: Mapping[str, str], location: str) -> tuple[tuple
     """Return pairs of `id_tag_key` and name of a card."""
     if not isinstance(value, dict):
         raise ConfigError(f'{location} must be an object such as {{"3333": "the car\'s card"}}')
-    for id_tag, name in value.items():
+    names = []
+    for id_tag, text in value.items():
         if id_tag_key(id_tag) not in keys:
             raise ConfigError(
                 f"{location} names {id_tag!r}, which is not in ids; correct one of them"
             )
-        if not isinstance(name, str) or printable_line(name) is None:
-            raise ConfigError(f"{location}: the name of {id_tag!r} must be a text, not {name!r}")
-    return tuple((id_tag_key(id_tag), printable_line(name) or "") for id_tag, name in value.items())
+        name = printable_line(text) if isinstance(text, str) else None
+        if name is None:
+            raise ConfigError(f"{location}: the name of {id_tag!r} must be a text, not {text!r}")
+        names.append((id_tag_key(id_tag), name))
+    return tuple(names)
 
 
 def _expires_ms(value: object, location: str, zone: tzinfo | None) -> int | None:

@@ -145,10 +145,8 @@ def decide_start(start: KeyedStart, card: Card, rows: StartRows) -> StartDecisio
         flags.append("start reading does not fit the transaction id")
     if packed.moved_kwh:
         flags.append(f"transaction id moved by {packed.moved_kwh} kWh")
-    status = card.status
-    # OCPP 1.6 §7.2: ConcurrentTx. A repeat never comes here, so it never gets it (invariant I7).
-    if status == "Accepted" and rows.charging_elsewhere and not card.concurrent:
-        status = "ConcurrentTx"
+    # A repeat never comes here, so it never gets ConcurrentTx (invariant I7).
+    status = card.status_at(charging_elsewhere=rows.charging_elsewhere)
     # One connector has one transaction, so the charger lost the stop of the older one.
     orphaned = tuple(
         transaction.row

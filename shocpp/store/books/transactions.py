@@ -88,6 +88,16 @@ def is_charging(db: Database, tag_key: str, besides: int, now_ms: int) -> bool:
     return row is not None
 
 
+def status_of(db: Database, card: Card, tag_key: str, charge_point: int, now_ms: int) -> str:
+    """Return the AuthorizationStatus of a card at a Charge Point (OCPP 1.6 §7.2).
+
+    Its open transaction there does not count: the charger may be about to stop it.
+    """
+    # No other card can be refused because it charges elsewhere, so this query is saved.
+    elsewhere = not card.concurrent and is_charging(db, tag_key, charge_point, now_ms)
+    return card.status_at(charging_elsewhere=elsewhere)
+
+
 def rows_for_start(
     db: Database, charge_point: int, start: KeyedStart, card: Card, now_ms: int
 ) -> StartRows:
@@ -103,7 +113,7 @@ def rows_for_start(
         start.natural_key,
     )
     elsewhere = False
-    # No other card can be refused because it charges elsewhere, so this query is saved.
+    # As in `status_of`.
     if not card.concurrent:
         db.keys.require_card(start.id_tag.key)
         elsewhere = is_charging(db, start.id_tag.key, charge_point, now_ms)
