@@ -127,8 +127,10 @@ JOIN json_each(closed.content, '$.accounts') AS sums;
 
 CREATE VIEW timed_readings AS
 -- Meter readings with the time that orders them: by the charger's clock if that is set (2020 or
--- later), else by their receipt.
-SELECT *, iif(sampled_ms >= 1577836800000, sampled_ms, received_ms) AS moment_ms
+-- later), else by their receipt. is_derived is 1 if the power is current times voltage.
+SELECT *,
+       iif(sampled_ms >= 1577836800000, sampled_ms, received_ms) AS moment_ms,
+       coalesce(power_source LIKE '% from current%', 0)          AS is_derived
 FROM meter_reading;
 
 CREATE VIEW latest_readings AS
@@ -159,12 +161,12 @@ SELECT started.id AS started_transaction,
             WHERE started_transaction = started.id AND register_wh IS NOT NULL
               AND register_source IS started.register_source)) AS register_first,
        (SELECT id
-        FROM (SELECT id, power_w, power_source, moment_ms
+        FROM (SELECT id, power_w, is_derived, moment_ms
               FROM timed_readings
               WHERE started_transaction = started.id
               ORDER BY id DESC LIMIT 100)
         WHERE power_w IS NOT NULL
-        ORDER BY coalesce(power_source LIKE '% from current%', 0), moment_ms DESC, id DESC
+        ORDER BY is_derived, moment_ms DESC, id DESC
         LIMIT 1) AS power
 FROM started_transaction AS started
 WHERE started.state <> 'stopped';
@@ -184,10 +186,10 @@ SELECT begun.*,
            (latest.register_wh - iif(before.id IS NULL, begun.begin_wh, before.register_wh))
            * 3600000
            / nullif(latest.moment_ms - coalesce(
-               before.moment_ms, iif(begun.started_ms >= 1577836800000, begun.started_ms,
-                                     begun.received_ms)), 0)))                  AS power_w,
+               before.moment_ms, iif(begun.has_clock, begun.started_ms, begun.received_ms)), 0)))
+                                                                                AS power_w,
        CASE WHEN power.id IS NULL THEN 'register'
-            WHEN power.power_source LIKE '% from current%' THEN 'current'
+            WHEN power.is_derived THEN 'current'
             ELSE 'measured' END                                                 AS power_basis,
        iif(power.id IS NULL, latest.received_ms, power.received_ms)             AS power_ms
 FROM (SELECT started.*,

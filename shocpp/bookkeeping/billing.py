@@ -29,9 +29,6 @@ from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
 
-BY_SHOCPP = "shocpp"
-"""The author of decisions that follow from a late stop."""
-
 
 class ReceivedFrame(NamedTuple):
     """A frame that reports a fact.
@@ -206,7 +203,7 @@ class Billing:
         by_hand = records.stored(db, stops.record_by_hand(db, origin.started_transaction))
         assert by_hand is not None
         decided = origin._replace(
-            replaces=by_hand.number, decided_by=BY_SHOCPP, decided_why="its stop arrived"
+            replaces=by_hand.number, decided_by=decisions.BY_SHOCPP, decided_why="its stop arrived"
         )
         # The stop's own reading, also where it is below the one of the human.
         transactions.end_orphan(db, origin.started_transaction, record.end_wh)

@@ -24,6 +24,9 @@ from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
 ENDED_BY_HAND = "ended by hand"
 """The flag of the record of a transaction that a human has ended."""
 
+BY_SHOCPP = "shocpp"
+"""The author of decisions that no human has made: after a late stop, and of numbers."""
+
 
 class Owner(NamedTuple):
     """The account that energy is booked to."""

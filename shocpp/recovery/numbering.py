@@ -12,6 +12,7 @@ from typing import Any
 from shocpp.bookkeeping.record_files import filed_number, is_number
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
+from shocpp.ledger.decisions import BY_SHOCPP
 from shocpp.ocpp.times import parse_timestamp
 from shocpp.recovery.filed_records import Filed
 from shocpp.store import properties
@@ -19,8 +20,6 @@ from shocpp.store.books import closings, numbers
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
-
-_BY = "shocpp"
 
 
 class FiledNumbers:
@@ -84,7 +83,7 @@ class FiledNumbers:
     def _note(self, file_name: str, number: int, former_number: int, older: str) -> None:
         """Write that a record got another number, because an older one has its former number."""
         why = f"{former_number} is the number of {older.removesuffix('.json')}, which is older"
-        renumbering = Renumbering(file_name, number, former_number, _BY, why, now_ms())
+        renumbering = Renumbering(file_name, number, former_number, BY_SHOCPP, why, now_ms())
         numbers.record(self._db, renumbering)
         self.renumbered.append(renumbering)
 

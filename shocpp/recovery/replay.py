@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 
-from shocpp.bookkeeping.billing import BY_SHOCPP, Billing, ReceivedFrame
+from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.record_files import record_paths
 from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
@@ -20,6 +20,7 @@ from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_no
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Account, Accounts
+from shocpp.ledger.decisions import BY_SHOCPP
 from shocpp.ledger.matching import keyed_stop
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, KeyedStart, keyed_start

@@ -78,13 +78,18 @@ NUMBERED = 3
 """The version of snapshots since which a row is printed with the number of its record."""
 
 
+def is_numbered(statement: Statement) -> bool:
+    """Return True if the rows of a statement have the numbers of their records."""
+    return statement.snapshot_version >= NUMBERED
+
+
 def row_numbers(statement: Statement) -> Callable[[StatementRow], int | None]:
     """Return a function that takes each record in order, and returns the number printed in its row.
 
     That is the record's own number. In months that were closed before NUMBERED the rows are
     counted, and a dismissed record has no number.
     """
-    if statement.snapshot_version >= NUMBERED:
+    if is_numbered(statement):
         return attrgetter("number")
     position = count(1)
     return lambda row: None if row.entry == "dismissal" else next(position)

@@ -50,11 +50,11 @@ _KEYS: dict[type, dict[str, int]] = {
         *("started_at", "stopped_at", "booked_at", "duration_s", "charging_s", "stop_reason"),
         *("provenance", "review", "flags", "entry", "replaces_file", "decided_by", "decided_why"),
     )
-    | since(3, "number"),
+    | since(NUMBERED, "number"),
     Unfinished: since(
         1, "charge_point_id", "connector_id", "id_tag", "account", "started_at", "consumed_wh"
     )
-    | since(3, "number"),
+    | since(NUMBERED, "number"),
     Audited: since(
         *(1, "charge_point_id", "meter_wh", "booked_wh", "unassigned_wh", "under_review_wh"),
         *("gap_wh", "overlap_wh", "restarts"),

@@ -17,7 +17,7 @@ from shocpp.language.phrases import masked, phrase
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.ledger.record import ENERGY_UNKNOWN
-from shocpp.reports.cells import NUMBERED, is_unknown
+from shocpp.reports.cells import is_numbered, is_unknown
 from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
@@ -62,16 +62,11 @@ def text_of(
         if lines:
             yield "\n" + "".join(line.translate(_ONE_LINE) + "\n" for line in lines)
     yield f"\n{blocks.words['records']}\n\n"
-    yield from seed_array(rows, numbered=_is_numbered(statement))
+    yield from seed_array(rows, numbered=is_numbered(statement))
     yield "\n"
 
 
-def _is_numbered(statement: Statement) -> bool:
-    """Return True if the rows of a statement have the numbers of their records."""
-    return statement.snapshot_version >= NUMBERED
-
-
-def seed_array(rows: Iterable[SeedRow], *, numbered: bool = True) -> Iterator[str]:
+def seed_array(rows: Iterable[SeedRow], *, numbered: bool) -> Iterator[str]:
     """Yield the records of a month as a JSON array with the seed's fields and layout, in chunks.
 
     If `numbered`, each has its number behind the seed's fields.
@@ -320,7 +315,7 @@ class _Blocks:
 
     def _number_of(self, row: StatementRow) -> str:
         """Return the number of a record as the begin of its line; older months have none."""
-        return self._number(row.number if _is_numbered(self._statement) else None)
+        return self._number(row.number if is_numbered(self._statement) else None)
 
     def _number(self, number: int | str | None) -> str:
         return "" if number is None else self.words["number"].format(number)

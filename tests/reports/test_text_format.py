@@ -211,7 +211,7 @@ def test_the_records_are_the_same_as_those_of_json(month: Month) -> None:
     wanted = [
         {key: str(value) for key, value in row._asdict().items()} for row in seed_rows(month.rows)
     ]
-    assert "".join(seed_array(seed_rows(month.rows))) == json.dumps(
+    assert "".join(seed_array(seed_rows(month.rows), numbered=True)) == json.dumps(
         wanted, ensure_ascii=False, indent=2
     )
 
@@ -247,7 +247,9 @@ def test_a_large_month_needs_no_memory() -> None:
 
 @pytest.mark.parametrize("name", ['a"b', "Bäcker & Söhne", "\\", "日本"])
 def test_a_name_is_escaped_as_json_wants_it(name: str) -> None:
-    (record,) = json.loads("".join(seed_array([seed_row(statement_row(account=name))])))
+    (record,) = json.loads(
+        "".join(seed_array([seed_row(statement_row(account=name))], numbered=True))
+    )
     assert record["account"] == name
 
 

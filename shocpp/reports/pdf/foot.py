@@ -7,7 +7,7 @@ from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import entry, phrase
 from shocpp.ledger.record import ENERGY_UNKNOWN
-from shocpp.reports.cells import NUMBERED, is_unknown
+from shocpp.reports.cells import is_numbered, is_unknown
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
@@ -220,8 +220,7 @@ def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
     language = subject.language
     energy = _energy(row, language)
     # In older months it is not the number of the record, but that of the row.
-    is_numbered = subject.statement.snapshot_version >= NUMBERED
-    key = "number" if is_numbered else "row"
+    key = "number" if is_numbered(subject.statement) else "row"
     names = [] if number is None else [subject.label(key, number)]
     if row.entry == "dismissal":
         # The energy of a dismissal is 0, so the readings of the dismissed record are printed.

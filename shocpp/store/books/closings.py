@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from shocpp.ledger.record import RESTARTED
 from shocpp.store.database import Database
 
 _DIGESTED = (
@@ -76,11 +77,9 @@ def open_before(db: Database, month: str) -> list[str]:
 class Undecided(NamedTuple):
     """The records in force of a month that `review` lists although they are booked.
 
-    `unknown` are those of unknown cards, with `unknown_wh`. `restarted` are those whose register
-    restarted.
+    `unknown_wh` is the energy of unknown cards, `restarted` counts those whose register restarted.
     """
 
-    unknown: int
     unknown_wh: int
     restarted: int
 
@@ -88,12 +87,11 @@ class Undecided(NamedTuple):
 def undecided(db: Database, month: str) -> Undecided:
     """Return the records of a month (YYYY-MM) that wait for a decision and are not under review."""
     row = db.execute(
-        "SELECT coalesce(sum(account_index = 0), 0),"
-        " coalesce(sum(iif(account_index = 0, consumed_wh, 0)), 0),"
+        "SELECT coalesce(sum(iif(account_index = 0, consumed_wh, 0)), 0),"
         " coalesce(sum(account_index > 0), 0) FROM entries WHERE month = ? AND review IS NULL"
         " AND (account_index = 0 AND consumed_wh > 0 OR account_index > 0 AND entry = 'record'"
-        "      AND flags LIKE '%register restarted%')",
-        (month,),
+        "      AND instr(flags, ?))",
+        (month, RESTARTED),
     )
     return Undecided(*row.fetchone())
 

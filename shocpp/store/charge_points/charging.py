@@ -129,9 +129,8 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
     rows = blocks.rows_of(
         db,
         "SELECT reading.connector_id, iif(started.state <> 'open', 0, max(power_w, 0)),"
-        " reading.received_ms, power_w IS NOT NULL"
-        "  AND coalesce(power_source, '') NOT LIKE '% from current%'"
-        " FROM meter_reading AS reading"
+        " reading.received_ms, power_w IS NOT NULL AND NOT is_derived"
+        " FROM timed_readings AS reading"
         " LEFT JOIN started_transaction AS started ON started.id = started_transaction"
         " WHERE reading.charge_point = ? AND reading.id BETWEEN ? AND ?"
         " AND (power_w IS NOT NULL OR register_wh IS NOT NULL) ORDER BY reading.id DESC LIMIT ?",

@@ -1,0 +1,27 @@
+"""The texts and numbers of the ledger that db/views.sql repeats, because SQL cannot import them."""
+
+import re
+
+from shocpp.ledger.clocks import CLOCK_SET_SINCE_MS
+from shocpp.ledger.missing_start import START_ASSUMED, START_TOLD
+from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
+from shocpp.ocpp.quantities import FROM_CURRENT
+from tests.world.machine import ROOT
+
+VIEWS = (ROOT / "db" / "views.sql").read_text()
+
+LATE = "late: "
+"""The begin of the flag of `late_record`."""
+
+
+def test_views_look_for_the_flags_that_the_ledger_writes() -> None:
+    sought = re.findall(r"flags(?:,| LIKE) '%?([^'%]+)%?'", VIEWS)
+    assert set(sought) == {START_TOLD, START_ASSUMED, ENERGY_UNKNOWN, RESTARTED, LATE}
+
+
+def test_views_recognise_a_power_from_current() -> None:
+    assert re.findall(r"power_source LIKE '%([^'%]+)%'", VIEWS) == [FROM_CURRENT]
+
+
+def test_views_have_the_time_since_which_clocks_are_set() -> None:
+    assert re.findall(r"\b1[0-9]{12}\b", VIEWS) == [str(CLOCK_SET_SINCE_MS)]
