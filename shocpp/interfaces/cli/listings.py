@@ -107,9 +107,8 @@ def transactions(as_json: bool, number: int | None, output: Path | None) -> None
 
 def _transaction_cells(row: dict[str, Any], display: Display) -> list[str]:
     power_w, derived = row["power_w"], "" if row["power_basis"] == "measured" else "~"
-    # A column without a value in any row is not printed.
     return [
-        *(row.get("number", ""), str(row["transaction_id"]), display.moment(row["started_at"])),
+        *(row["number"], str(row["transaction_id"]), display.moment(row["started_at"])),
         display.charger(row["charge_point_id"], row["connector_id"]),
         *(display.card(row["id_tag"]), row["account"], display.kwh(row["consumed_wh"])),
         *("" if power_w is None else f"{derived}{power_w:.0f}", row["state"]),
@@ -119,8 +118,8 @@ def _transaction_cells(row: dict[str, Any], display: Display) -> list[str]:
 _TRANSACTIONS = View(
     "open_transactions",
     (
-        *(Column("NUMBER"), Column("ID"), Column("STARTED"), Column("CHARGER", 8)),
-        *(Column("CARD", 6), Column("ACCOUNT", 8), Column("KWH", 0, True)),
+        *(Column("NUMBER"), Column("ID"), Column("STARTED"), Column("CHARGER", 6)),
+        *(Column("CARD", 4), Column("ACCOUNT", 6), Column("KWH", 0, True)),
         *(Column("WATT", 0, True), Column("STATE")),
     ),
     _transaction_cells,

@@ -108,9 +108,11 @@ def test_people_read_local_times_kwh_and_names(books: Home) -> None:
         "decide with: shocpp review assign|correct|dismiss|end NUMBER (see --help)",
     ]
     head, running = shown["transactions"]
-    assert head.split() == ["ID", "STARTED", "CHARGER", "CARD", "ACCOUNT", "KWH", "WATT", "STATE"]
+    assert head.split() == [
+        *("NUMBER", "ID", "STARTED", "CHARGER", "CARD", "ACCOUNT", "KWH", "WATT", "STATE"),
+    ]
     assert " ".join(running.split()) == (
-        "20000325 2026-11-01 06:00 Stellplatz 4/links Golf family-y 6,000 ~6000 open"
+        "T4 20000325 2026-11-01 06:00 Stellplatz 4/links Golf family-y 6,000 ~6000 open"
     )
     assert [" ".join(line.split()) for line in shown["sessions"]] == [
         "NUMBER TIME CHARGER CARD ACCOUNT KWH EUR STATE",
