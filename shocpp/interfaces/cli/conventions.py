@@ -69,6 +69,18 @@ def timeout_option(default_s: float, help_: str) -> Callable[[_Command], _Comman
     )
 
 
+def day_option(name: str, destination: str, help_: str) -> Callable[[_Command], _Command]:
+    """Return an option for a day of local time, which passes a `date` or None."""
+    return click.option(
+        name,
+        destination,
+        type=click.DateTime(["%Y-%m-%d"]),
+        callback=lambda _context, _option, moment: moment and moment.date(),
+        metavar="DATE",
+        help=help_,
+    )
+
+
 def one_line_errors(command: _Command) -> _Command:
     """Decorate a command so that an error prints one line on stderr and sets the exit code."""
 

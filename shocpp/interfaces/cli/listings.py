@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors
 from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_terminal
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
@@ -163,28 +163,16 @@ _SESSIONS = (
 @click.option("--account", metavar="NAME", help="Only sessions of this account.")
 @click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger.")
 @click.option("--month", metavar="YYYY-MM", help="Only sessions that are billed in this month.")
-@click.option(
-    "--from",
-    "first",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="DATE",
-    help="Only from this day on, in local time.",
-)
-@click.option(
-    "--to",
-    "last",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="DATE",
-    help="Only up to this day, included.",
-)
+@day_option("--from", "first", "Only from this day on, in local time.")
+@day_option("--to", "last", "Only up to this day, included.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, rows of the view accounting.")
 @one_line_errors
 def sessions(
     account: str | None,
     charge_point: str | None,
     month: str | None,
-    first: datetime | None,
-    last: datetime | None,
+    first: date | None,
+    last: date | None,
     as_json: bool,
 ) -> None:
     """List finished sessions, the newest last, with their sum.
@@ -212,8 +200,8 @@ def sessions(
             None if account is None else owner_named(db, settings, account).account,
             None if charge_point is None else resolve_identity(db, charge_point),
             None if month is None else _month_name(month),
-            None if first is None else str(first.date()),
-            None if last is None else str(last.date()),
+            None if first is None else str(first),
+            None if last is None else str(last),
         )
         rows = rows_of_sessions(db, chosen)
         if as_json:

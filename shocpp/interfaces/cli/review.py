@@ -4,13 +4,13 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
+from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors, user_name
 from shocpp.interfaces.cli.preview import Preview
 from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_terminal
 from shocpp.interfaces.lines import one_line
@@ -172,20 +172,8 @@ _cases = _options(
     click.option(
         "--charge-point", metavar="ID_OR_SERIAL", help="All listed sessions of this charger."
     ),
-    click.option(
-        "--from",
-        "first",
-        type=click.DateTime(["%Y-%m-%d"]),
-        metavar="DATE",
-        help="With --card or --charge-point: the first day, in local time.",
-    ),
-    click.option(
-        "--to",
-        "last",
-        type=click.DateTime(["%Y-%m-%d"]),
-        metavar="DATE",
-        help="With --card or --charge-point: the last day, included.",
-    ),
+    day_option("--from", "first", "With --card or --charge-point: the first day, in local time."),
+    day_option("--to", "last", "With --card or --charge-point: the last day, included."),
 )
 """The argument of one case, or the options of a group of cases."""
 
@@ -209,8 +197,8 @@ def _decision_of(
     is_consented: bool,
     card: str | None = None,
     charge_point: str | None = None,
-    first: datetime | None = None,
-    last: datetime | None = None,
+    first: date | None = None,
+    last: date | None = None,
 ) -> Iterator[_Decision]:
     """Open the database for a decision, about one case or about a group.
 
@@ -235,8 +223,7 @@ def _decision_of(
         cases: str | Group = number or ""
         if is_group:
             identity = resolve_identity(db, charge_point) if charge_point is not None else None
-            days = (first and first.date(), last and last.date())
-            cases = Group(card, identity, *days)
+            cases = Group(card, identity, first, last)
         preview = Preview(Display(db, settings), is_group=is_group, is_consented=is_consented)
         yield _Decision(db, settings, cases, Decider(by, why), preview)
 
