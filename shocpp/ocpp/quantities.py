@@ -112,8 +112,7 @@ def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
     """Return the values of the best sources in an entry."""
     samples: _Samples = {_REGISTER: [], _POWER: [], _CURRENT: [], _VOLTAGE: []}
     for sample in _objects(entry.get("sampledValue")):
-        measurand = sample.get("measurand", "")
-        kind = _kind_of("" if measurand is None else measurand)
+        kind = _kind_of(sample.get("measurand"))
         if kind is not None:
             samples[kind].append(sample)
     wh, or_else_wh, source = _register(samples[_REGISTER])
@@ -132,6 +131,8 @@ def _objects(samples: object) -> list[dict[str, Any]]:
 
 def _kind_of(measurand: object) -> str | None:
     """Return the kind of a measurand, or None; without a measurand it is the register."""
+    if measurand is None:
+        return _REGISTER
     return _kind_of_text(measurand) if isinstance(measurand, str) else None
 
 
@@ -196,10 +197,12 @@ def _register(samples: Iterable[_Sample]) -> tuple[int | None, int | None, str |
     # A total, or the sum of the phases.
     summed = [group[""]] if "" in group else list(group.values())
     or_else = None
-    if any(quantity.or_else is not None for quantity in summed):
-        or_else = sum(q.value if q.or_else is None else q.or_else for q in summed)
+    if any(register.or_else is not None for register in summed):
+        or_else = sum(
+            register.value if register.or_else is None else register.or_else for register in summed
+        )
     source = _source(location, [""] if "" in group else group)
-    return sum(quantity.value for quantity in summed), or_else, source
+    return sum(register.value for register in summed), or_else, source
 
 
 def _power(samples: Iterable[_Sample]) -> tuple[int, str] | None:

@@ -155,6 +155,7 @@ def test_digits_are_rounded_as_decimals_are(text: str, scale: int) -> None:
         ("1,234,567.8", 1, Quantity(1_234_568)),
         ("1,234,567", 1000, Quantity(1_234_567_000)),
         ("1.234.567,8", 1, Quantity(1_234_568)),
+        ("1.234,567", 1000, Quantity(1_234_567)),
         ("1,5,7", 1, None),
         (",5", 1, None),
         ("7_0,5", 1, None),

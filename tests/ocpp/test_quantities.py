@@ -1,5 +1,6 @@
 """Tests of the rule that selects readings: each label of one register gives the same reading."""
 
+from datetime import timedelta, timezone
 from itertools import pairwise
 from typing import Any
 
@@ -160,6 +161,7 @@ def test_a_sample_without_measurand_and_with_another_unit_is_no_register(unit: s
         ({"phase": "Total"}, "Outlet"),
         ({"context": "Transaction.Begin"}, "Outlet"),
         ({"measurand": ""}, "Outlet"),
+        ({"measurand": None}, "Outlet"),
     ],
 )
 def test_a_register_is_read_under_each_of_its_labels(labels: dict[str, Any], source: str) -> None:
@@ -196,6 +198,20 @@ def test_the_best_source_of_an_entry_counts_in_any_order(
     inlet = [sample for sample in without_total if sample["location"] == "Inlet"]
     (last,) = readings([entry(*inlet)])
     assert (last.register_wh, last.register_source) == (1806, "Inlet L1+L2+L3")
+
+
+def test_a_total_counts_without_its_phases_at_any_location() -> None:
+    for measurand in ("Energy.Active.Import.Register", "Power.Active.Import"):
+        samples = [
+            {"value": value, "measurand": measurand, "location": "Inlet", "phase": phase}
+            for value, phase in (("40", "L1"), ("120", ""), ("30", "L2"), ("50", "L3"))
+        ]
+        (total,) = readings([entry(*samples)])
+        assert (total.register_wh or total.power_w) == 120
+        assert (total.register_source or total.power_source) == "Inlet"
+        (summed,) = readings([entry(*(each for each in samples if each["phase"]))])
+        assert (summed.register_wh or summed.power_w) == 120
+        assert (summed.register_source or summed.power_source) == "Inlet L1+L2+L3"
 
 
 def test_phases_without_a_total_are_added() -> None:
@@ -237,6 +253,12 @@ def test_the_begin_of_transaction_data_is_found_beside_other_samples() -> None:
         [entry({**begin, **SIGNED})],
     ):
         assert begin_of(without) is None
+
+
+def test_the_begin_without_an_offset_is_in_the_zone_of_the_charger() -> None:
+    begin = {"value": "110000", "context": "Transaction.Begin"}
+    local = entry(begin, timestamp="2023-09-03T09:52:10")
+    assert begin_of([local], timezone(timedelta(hours=2))) == outlet(110_000)
 
 
 SIGNED = {"format": "SignedData", "value": "OCMF|{}"}
@@ -302,6 +324,22 @@ def sampled(measurand: str, value: str, phase: str = "") -> dict[str, str]:
             ],
             2_760,
             "Outlet L1+L2 from current",
+        ),
+        (
+            [
+                sampled("Current.Import", "10", "L1"),
+                sampled("Current.Import", "10", "L2"),
+                sampled("Voltage", "230", "L1"),
+                sampled("Voltage", "240", "L2"),
+            ],
+            4_700,
+            "Outlet L1+L2 from current",
+        ),
+        ([sampled("Current.Import", "0.001"), sampled("Voltage", "500")], 1, "Outlet from current"),
+        (
+            [sampled("Current.Import", "0.001"), sampled("Voltage", "499.999")],
+            0,
+            "Outlet from current",
         ),
         ([sampled("Current.Import", "6"), sampled("Voltage", "400", "L1-L2")], None, None),
         ([sampled("Current.Import", "6")], None, None),
