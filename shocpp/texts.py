@@ -54,8 +54,8 @@ def _repeated_in(content: Any) -> str | None:
     while waiting:
         value, path = waiting.pop()
         if isinstance(value, _Repeating):
-            place = f" in {', '.join(path)}" if path else ""
-            return f"{_quoted(value.twice)} is there twice{place}"
+            location = f" in {', '.join(path)}" if path else ""
+            return f"{_quoted(value.twice)} is there twice{location}"
         if isinstance(value, dict):
             named = [(_quoted(name), member) for name, member in value.items()]
         elif isinstance(value, list):

@@ -178,14 +178,13 @@ class Billing:
             transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
         # The same stop must always give the same file name, also in a rebuilt database. A charger
         # without a clock sends equal stops that are no repeats: their number tells them apart.
-        name_parts = (stop.natural_key, alike) if alike else (stop.natural_key,)
+        name_parts = (sender.key, stop.natural_key, *([alike] if alike else []))
         origin, readings_of = Origin(sender.row, stop_row, row), unit.readings_of
-        name_parts = (sender.key, *name_parts)
         if match.closes and match.closes.state == "stopped":
             self._supersede(db, origin, record, frame.received_ms, name_parts, readings_of)
         else:
             self._posting.post(
-                *(origin, record, frame.received_ms, *name_parts), readings_of=readings_of
+                origin, record, frame.received_ms, *name_parts, readings_of=readings_of
             )
         unit.has_records = True
 

@@ -16,7 +16,7 @@ from shocpp.ledger.matching import KeyedStop, Match
 from shocpp.ledger.missing_start import (
     START_ASSUMED,
     START_DECODED,
-    START_TOLD,
+    START_IN_STOP,
     begin_in_stop,
     end_in_stop,
 )
@@ -87,7 +87,7 @@ def book_stop(
     by_power_wh = power_wh(selection.readings)
     if match.closes and by_power_wh >= MUCH_WH and consumed_wh * FAR_BELOW < by_power_wh:
         flags.append(f"far below the {by_power_wh} Wh of its power readings")
-    if START_TOLD in flags and stopped.begin:
+    if START_IN_STOP in flags and stopped.begin:
         started_ms = clocked(stopped.begin.sampled_ms)
     duration_s = _duration_s(stopped, started_ms)
     if duration_s is not None and consumed_wh > deliverable_wh(duration_s):
@@ -145,27 +145,27 @@ def _begin_wh(
     most_wh: int,
 ) -> int | None:
     """Return the register reading at which the energy to book begins, in Wh; None if unknown."""
-    told_wh, end_wh = begin_in_stop(stopped), end_in_stop(stopped)
+    sent_wh, end_wh = begin_in_stop(stopped), end_in_stop(stopped)
     if match.closes:
         if match.closes.start_known:
             return match.closes.meter_start_wh
         reviews.append("the start has no readable meter reading")
-        return next(iter(registers if told_wh is None else [told_wh]), None)
+        return next(iter(registers if sent_wh is None else [sent_wh]), None)
     if match.follows:
         return _covered_to_wh(match.follows, stopped.meter_stop_wh or 0, reviews)
     if match.decoded_start_wh is not None:
         kwh_wh = match.decoded_start_wh
-        if told_wh is not None and kwh_wh <= told_wh < kwh_wh + 1000:
-            flags[:] = [START_TOLD, *(flag for flag in flags if flag != START_DECODED)]
-            return told_wh
+        if sent_wh is not None and kwh_wh <= sent_wh < kwh_wh + 1000:
+            flags[:] = [START_IN_STOP, *(flag for flag in flags if flag != START_DECODED)]
+            return sent_wh
         # The id has whole kWh only. Registers are raw (errata 3.77), so a transaction begins where
         # the one before ended: a record that ends within this kWh gives the exact start.
         ends = (high for _, high in overlapping if kwh_wh < high < kwh_wh + 1000)
         return max(ends, default=kwh_wh)
     # An unmatched stop: show the reviewer the energy that anything tells.
-    if told_wh is not None:
-        flags.append(START_TOLD)
-        return told_wh
+    if sent_wh is not None:
+        flags.append(START_IN_STOP)
+        return sent_wh
     unpacked = unpack(stopped.transaction_id or 0)
     # An id without an account is rather a number of the charger's own where the card has one.
     if unpacked and unpacked.account_index == UNASSIGNED_INDEX != match.account_index:
@@ -260,8 +260,8 @@ def _end_wh(stopped: TransactionStopped, registers: list[int], reviews: list[str
     if stopped.meter_stop_wh is None:
         reviews.append("the stop has no readable meter reading")
         # Its transactionData is later than its MeterValues.
-        told_wh = end_in_stop(stopped)
-        return registers[-1] if told_wh is None and registers else told_wh
+        sent_wh = end_in_stop(stopped)
+        return registers[-1] if sent_wh is None and registers else sent_wh
     return stopped.meter_stop_wh
 
 

@@ -91,8 +91,8 @@ def supersede(by_hand: Record, stopped: Record) -> tuple[Entry, ...]:
 
     The account stays: a human may have assigned it since.
     """
-    true = stopped._replace(account_index=by_hand.account_index, account=by_hand.account)
-    return (*_reversal(by_hand), Entry("replacement", true))
+    replacement = stopped._replace(account_index=by_hand.account_index, account=by_hand.account)
+    return (*_reversal(by_hand), Entry("replacement", replacement))
 
 
 def gap_record(

@@ -15,7 +15,7 @@ from shocpp.ocpp.facts import Reading, TransactionStopped
 START_DECODED = "start known from the id, within 1 kWh"
 """The flag of a record that begins at the kWh in its id."""
 
-START_TOLD = "start known from its transactionData"
+START_IN_STOP = "start known from its transactionData"
 """The flag of a record that begins at its Transaction.Begin."""
 
 START_ASSUMED = "start assumed at the end of the record before"

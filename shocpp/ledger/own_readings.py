@@ -6,9 +6,8 @@ Three rules choose among the readings that name a transaction:
     time      the charger's clock says which readings lie between start and stop, and in which order
     range     a value without a transaction id counts only if the register can have reached it
 
-The clock decides only if start, stop and all registers share one that is plausible. Otherwise the
-order of receipt counts: Alfen sends 2014-01-01 and MicroOcpp 1970 before their clocks are set, and
-Chago sends local time at first.
+The clock decides only if start, stop and all registers share one that is plausible (`clocks`).
+Otherwise the order of receipt counts: Chago, for one, sends local time at first.
 """
 
 from collections.abc import Iterable
@@ -24,10 +23,10 @@ MOST_W = 400_000
 """The highest power that a charger delivers, in W."""
 
 SHORTEST_S = 300
-"""The seconds that a shorter time counts as: there the clock is wrong, not the register."""
+"""Shorter times count as this long, in seconds: there the clock is wrong, not the register."""
 
 SECOND_MS = 1_000
-"""Starts and stops may have whole seconds where samples have milliseconds."""
+"""The tolerance of times, in milliseconds: starts and stops may have whole seconds only."""
 
 
 class Running(NamedTuple):

@@ -37,7 +37,7 @@ _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
 _ADD_COLUMN = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN ", re.MULTILINE)
 
-_THEN: dict[int, Callable[[Database], None]] = {8: reread_running}
+_COMPLETIONS: dict[int, Callable[[Database], None]] = {8: reread_running}
 """The functions that complete a migration, in its transaction."""
 
 _LARGE_BYTES = 256 * 1024 * 1024
@@ -193,8 +193,8 @@ def _apply(database: Database, version: int) -> None:
             with database.writing(keys=EVERYTHING):
                 for statement in _statements(file.read_text()):
                     _execute(database, statement)
-                if number in _THEN:
-                    _THEN[number](database)
+                if number in _COMPLETIONS:
+                    _COMPLETIONS[number](database)
                 database.execute(f"PRAGMA user_version={number}")
     views = _VIEWS.read_text()
     known = database.execute("SELECT value FROM property WHERE name = 'views'").fetchone()

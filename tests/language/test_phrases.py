@@ -12,7 +12,7 @@ from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import FORMER, GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
 from shocpp.ledger.decisions import ENDED_BY_HAND
-from shocpp.ledger.missing_start import START_ASSUMED, START_DECODED, START_TOLD
+from shocpp.ledger.missing_start import START_ASSUMED, START_DECODED, START_IN_STOP
 from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
 from shocpp.ledger.transactions import DEFAULT_TAG_USED
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
@@ -28,7 +28,7 @@ FROM_ELSEWHERE = {
     ENERGY_UNKNOWN,
     START_ASSUMED,
     START_DECODED,
-    START_TOLD,
+    START_IN_STOP,
     "split by meter values",
     "split by time",
     "start not known, price of its stop",

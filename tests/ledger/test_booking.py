@@ -22,7 +22,7 @@ from shocpp.ledger.matching import (
     keyed_stop,
     match_stop,
 )
-from shocpp.ledger.missing_start import START_ASSUMED, START_TOLD, BookedInterval
+from shocpp.ledger.missing_start import START_ASSUMED, START_IN_STOP, BookedInterval
 from shocpp.ledger.record import ENERGY_UNKNOWN, Record, late_record
 from shocpp.ledger.transactions import (
     DEFAULT_TAG_USED,
@@ -834,7 +834,7 @@ def test_an_unmatched_stop_begins_at_its_transaction_begin() -> None:
     assert (record.begin_wh, record.end_wh, record.consumed_wh) == (9_060_000, 9_075_000, 15_000)
     assert (record.started_ms, record.duration_s) == (NOW_MS - 2 * HOUR_MS, 7200)
     assert (record.account_index, record.account) == (2, "family-y")
-    assert (record.review, record.flags) == (match.unmatched, (START_TOLD,))
+    assert (record.review, record.flags) == (match.unmatched, (START_IN_STOP,))
 
 
 def test_an_unmatched_stop_without_a_meter_stop_ends_at_its_last_reading() -> None:
@@ -849,7 +849,7 @@ def test_an_unmatched_stop_with_a_begin_alone_has_unknown_energy() -> None:
     stop = stopped(transaction_id=-1, meter_stop_wh=None, begin=BEGIN)
     record = book(stop, Match(unmatched="why"))
     assert (record.begin_wh, record.end_wh, record.consumed_wh) == (9_060_000, 9_060_000, 0)
-    assert record.flags == (START_TOLD, ENERGY_UNKNOWN)
+    assert record.flags == (START_IN_STOP, ENERGY_UNKNOWN)
 
 
 @pytest.mark.parametrize("register_wh", [9_075_001, -1, None])
@@ -863,7 +863,7 @@ def test_a_decoded_start_is_exact_with_a_transaction_begin() -> None:
     match = DECODED._replace(flags=("start known from the id, within 1 kWh", "other"))
     record = book(stopped(begin=begin), match)
     assert (record.begin_wh, record.started_ms) == (9_042_700, begin.sampled_ms)
-    assert record.flags == (START_TOLD, "other")
+    assert record.flags == (START_IN_STOP, "other")
     # One of another kWh is not that of this transaction.
     assert book(stopped(begin=BEGIN), match).begin_wh == 9_042_000
 

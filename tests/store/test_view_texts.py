@@ -3,7 +3,7 @@
 import re
 
 from shocpp.ledger.clocks import CLOCK_SET_SINCE_MS
-from shocpp.ledger.missing_start import START_ASSUMED, START_TOLD
+from shocpp.ledger.missing_start import START_ASSUMED, START_IN_STOP
 from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
 from shocpp.ocpp.quantities import FROM_CURRENT
 from tests.world.machine import ROOT
@@ -16,7 +16,7 @@ LATE = "late: "
 
 def test_views_look_for_the_flags_that_the_ledger_writes() -> None:
     sought = re.findall(r"flags(?:,| LIKE) '%?([^'%]+)%?'", VIEWS)
-    assert set(sought) == {START_TOLD, START_ASSUMED, ENERGY_UNKNOWN, RESTARTED, LATE}
+    assert set(sought) == {START_IN_STOP, START_ASSUMED, ENERGY_UNKNOWN, RESTARTED, LATE}
 
 
 def test_views_recognise_a_power_from_current() -> None:

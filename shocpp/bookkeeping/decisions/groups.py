@@ -11,7 +11,7 @@ from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_of
 
 _SESSIONS = ("record", "card", "transaction")
-"""The kinds of listed cases that are sessions nobody pays for yet; groups consist of these."""
+"""The kinds of cases of which groups consist: sessions for which nobody pays yet."""
 
 
 class Group(NamedTuple):
@@ -29,7 +29,7 @@ class Group(NamedTuple):
 
 def references_of(db: Database, group: Group, zone: ZoneInfo) -> list[str]:
     """Return the references of a group in the order of time; raises UsageError if it has none."""
-    found = []
+    chosen = []
     for row in rows_of(db, "review"):
         moment = row["stopped_at"] or row["started_at"]
         day = local_datetime(moment, zone).date()
@@ -42,7 +42,7 @@ def references_of(db: Database, group: Group, zone: ZoneInfo) -> list[str]:
             and group.charge_point_id in (None, row["charge_point_id"])
             and (group.first or day) <= day <= (group.last or day)
         ):
-            found.append((moment, row["number"]))
-    if not found:
+            chosen.append((moment, row["number"]))
+    if not chosen:
         raise UsageError("none of the sessions that need a decision is chosen; see: shocpp review")
-    return [number for _moment, number in sorted(found)]
+    return [number for _moment, number in sorted(chosen)]

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from shocpp.ledger.prices.tariffs import Price
     from shocpp.ledger.record import Record
 
-_STATES = (Column(""), Column("KWH", 0, True), Column("EUR", 0, True), Column("ACCOUNT", 8))
-_ONE = (*_STATES, Column("BEGIN", 0, True), Column("END", 0, True), Column("STATE", 12))
-_MANY = (
+_COLUMNS = (Column(""), Column("KWH", 0, True), Column("EUR", 0, True), Column("ACCOUNT", 8))
+_CASE_COLUMNS = (*_COLUMNS, Column("BEGIN", 0, True), Column("END", 0, True), Column("STATE", 12))
+_GROUP_COLUMNS = (
     *(Column("NUMBER"), Column("ENDED"), Column("CHARGER", 8), Column("CARD", 8)),
     *(Column("KWH", 0, True), Column("ACCOUNT", 8), Column("NEW KWH", 0, True)),
     *(Column("NEW EUR", 0, True), Column("NEW ACCOUNT", 8)),
@@ -65,7 +65,7 @@ class Preview:
         click.echo(one_line(", ".join([f"{plan.label}: {self._charger(plan)}", span, *card])))
         settled = "dismissed" if after.entry == "dismissal" else "booked"
         print_table(
-            _ONE,
+            _CASE_COLUMNS,
             [
                 self._row("before", before, plan.price, plan.state),
                 self._row("after", after.record, after.price, settled),
@@ -96,7 +96,7 @@ class Preview:
                     *(display.euro(price and price.amount_ct), account),
                 ]
             )
-        print_table(_MANY, rows)
+        print_table(_GROUP_COLUMNS, rows)
         before_wh = sum(plan.subject.record.consumed_wh for plan in plans)
         after_wh = sum(plan.result.record.consumed_wh for plan in plans)
         sums = f"{display.kwh(before_wh)} kWh before, {display.kwh(after_wh)} kWh after"

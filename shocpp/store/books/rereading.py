@@ -24,6 +24,7 @@ _CONTEXT = CallContext(now_ms=0, heartbeat_s=0)
 """The context of a Call that is read again: only times depend on it, and those are on file."""
 
 _FOR_EVER_MS = 2**62
+"""A time after all others."""
 
 
 class Reread(NamedTuple):
