@@ -173,7 +173,7 @@ def grown(
         and begin_wh - TOLERANCE_WH <= end_wh
         and not has_own_register(selection.received)
     ):
-        return growth(begin_wh, (), end_wh, most_wh), False
+        return growth(begin_wh, (), end_wh), False
     registers, received = registers_of(selection.readings), registers_of(selection.received)
     if len(received) == len(registers):
         return own, False

@@ -651,6 +651,9 @@ def test_the_energy_of_an_unknown_card_is_decoded_to_unassigned() -> None:
     rows = stop_rows(sent=9042, ledger_created_ms=NOW_MS)
     match = match_stop(stopped(transaction_id=9042), rows, NOW_MS)
     assert (match.account_index, match.account) == (0, UNASSIGNED)
+    assert match.decoded_start_wh == 9_042_000
+    unread = match_stop(stopped(transaction_id=9042, meter_stop_wh=None), rows, NOW_MS)
+    assert unread.unmatched == "no transaction matches this stop"
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from shocpp.ledger.own_readings import (
     resolved,
     select,
 )
+from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
 from shocpp.ocpp.facts import Reading
 
 BEGAN_MS = 1_793_509_200_000
@@ -101,6 +102,8 @@ RUNNING = Running(1, 100_000, BEGAN_MS, None)
         (33_334, 1, False),
         (300_000, 600, True),
         (300_001, 600, False),
+        (166_666, 10, True),
+        (166_667, 10, False),
         (5_000_000, 60, False),
         (None, 60, True),
     ],
@@ -113,7 +116,15 @@ def test_values_without_an_id_count_if_the_register_can_reach_them(
     assert attributed([reading], 0, RUNNING, BEGAN_MS) == made, "an id of no transaction"
     source = None if wh is None else "Outlet without id"
     assert made == ((reading._replace(register_source=source),) if counts else None)
-    assert attributed([reading], 7, RUNNING, BEGAN_MS) == (reading,)
+    assert attributed([reading], 1, RUNNING, BEGAN_MS) == (reading,)
+
+
+@pytest.mark.parametrize(("wh", "counts"), [(999_998, True), (999_997, False), (600, True)])
+def test_a_value_without_an_id_may_lie_below_the_start_by_rounding_only(
+    wh: int, counts: bool
+) -> None:
+    running = RUNNING._replace(meter_start_wh=1_000_000)
+    assert (attributed([at(1, wh)], None, running, BEGAN_MS) is not None) is counts
 
 
 def test_one_value_out_of_reach_leaves_out_all_of_its_message() -> None:
@@ -138,7 +149,11 @@ def test_a_start_without_a_reading_leaves_the_range_open() -> None:
 
 
 @pytest.mark.parametrize(
-    ("begin_wh", "wh"), [(162_000, 162_440), (100, None), (0, None), (500_000, None), (None, None)]
+    ("begin_wh", "wh"),
+    [
+        *((162_000, 162_440), (162_442, 162_440), (162_443, None), (100, None), (0, None)),
+        *((500_000, None), (None, None)),
+    ],
 )
 def test_an_ambiguous_comma_is_read_as_the_course_decides(
     begin_wh: int | None, wh: int | None
@@ -148,6 +163,12 @@ def test_an_ambiguous_comma_is_read_as_the_course_decides(
 
 
 def test_an_ambiguous_comma_may_be_a_decimal_comma() -> None:
+    far = at(1, 500, or_else_wh=500_400)
+    assert resolved([far], 300_400) == (at(1, 500_400),)
+    assert resolved([far], 300_399) == (at(1, None),)
+    assert attributed([far], 7, RUNNING._replace(meter_start_wh=500_000), BEGAN_MS) == (
+        at(1, 500_400),
+    )
     small = at(1, 900, or_else_wh=900_400)
     assert resolved([small, at(2, 5)], 899) == (at(1, 900), at(2, 5))
     assert attributed([small], 7, RUNNING, BEGAN_MS) == (at(1, None),)
@@ -156,7 +177,13 @@ def test_an_ambiguous_comma_may_be_a_decimal_comma() -> None:
 # --- times ---
 
 
-def chosen(*readings: Reading, begin_wh: int = 0, end_wh: int, **times: int | None) -> Any:
+def chosen(
+    *readings: Reading,
+    begin_wh: int = 0,
+    end_wh: int,
+    most_wh: int = CAP_WH,
+    **times: int | None,
+) -> Any:
     """Return the registers that count, the energy, and True if it is doubtful."""
     span = {
         "started_ms": BEGAN_MS,
@@ -164,7 +191,7 @@ def chosen(*readings: Reading, begin_wh: int = 0, end_wh: int, **times: int | No
         "now_ms": STOPPED_MS + HOUR_MS,
     } | times
     selection = select(readings, **span)  # type: ignore[arg-type]
-    growth, is_doubtful = grown(selection, begin_wh, end_wh)
+    growth, is_doubtful = grown(selection, begin_wh, end_wh, most_wh)
     return registers_of(selection.readings), growth.wh, is_doubtful
 
 
@@ -235,6 +262,24 @@ def test_a_restart_outside_the_times_is_doubtful() -> None:
     assert chosen(*course, begin_wh=1_000, end_wh=3_000, **early_stop)[1:] == (11_000, True)
 
 
+def test_a_restart_is_doubtful_when_only_samples_after_the_stop_show_it() -> None:
+    stop = {"stopped_ms": BEGAN_MS + 15 * MINUTE_MS}
+    course = (at(10, 5_000), at(20, 12_000), at(30, 300))
+    assert chosen(*course, begin_wh=1_000, end_wh=9_000, **stop)[1:] == (20_000, True)
+
+
+def test_a_restart_of_a_large_battery_is_doubtful_like_any_other() -> None:
+    large = {"most_wh": 400_000, "stopped_ms": BEGAN_MS + 15 * MINUTE_MS}
+    course = (at(10, 259_000), at(20, 300_000), at(40, 1_500))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000, **large)[1:] == (294_000, True)
+    course = (at(10, 5_000), at(20, 250_000), at(30, 9_500))
+    assert chosen(*course, begin_wh=1_000, end_wh=9_000, **large)[1:] == (258_500, True)
+    assert chosen(*course, begin_wh=1_000, end_wh=9_000, **large | {"most_wh": CAP_WH})[1:] == (
+        8_000,
+        False,
+    )
+
+
 def test_a_restart_within_the_times_is_not_doubtful() -> None:
     course = (at(10, 13_500), at(20, 1_500), at(70, 2_900))
     assert chosen(*course, begin_wh=9_000, end_wh=3_000) == ([13_500, 1_500], 7_500, False)
@@ -257,6 +302,7 @@ def test_values_without_id_never_show_a_restart_between_two_rising_ends() -> Non
     """They are those of another register: a session's start and stop, and a lifetime between."""
     lifetime = (at(10, 150_000, "Outlet without id"), at(20, 151_000, "Outlet without id"))
     assert chosen(*lifetime, end_wh=8_000)[1:] == (8_000, False)
+    assert chosen(*lifetime, begin_wh=9_000, end_wh=9_000 - TOLERANCE_WH)[1:] == (0, False)
     assert chosen(at(10, 150_000), at(20, 151_000), end_wh=8_000)[1] > 8_000
 
 
