@@ -124,7 +124,9 @@ class Billing:
         """
         # Readings and signed values may be why the booking failed: they stay in the frame's text.
         bare = keyed_stop(
-            stop.fact._replace(meter_stop_wh=None, readings=(), signed=(), begin=None)
+            stop.fact._replace(
+                meter_stop_wh=None, plain_stop_wh=None, readings=(), signed=(), begin=None
+            )
         )
         known = stops.stops_alike(unit.db, frame.sender.row, bare)
         if known:

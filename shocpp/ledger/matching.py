@@ -25,7 +25,7 @@ from shocpp.ledger.transaction_id import (
     is_float32_rounding,
     unpack,
 )
-from shocpp.ledger.transactions import Transaction, natural_key
+from shocpp.ledger.transactions import Transaction, natural_key, tag_in_key
 from shocpp.ocpp.facts import TransactionStopped
 
 RECOVERY_MS = 30 * 86_400_000
@@ -133,17 +133,17 @@ class KeyedStop(NamedTuple):
 def keyed_stop(stopped: TransactionStopped) -> KeyedStop:
     """Return a stop with its keys.
 
-    The natural key holds the id, the timestamp and the meter reading. The id is the number if it is
-    one, else the text as sent.
+    The natural key holds the id, the timestamp and the meter reading, and never changes. The id is
+    the number if it is one, else the text as sent.
     """
     sent_id = stopped.transaction_id
     id_tag = None if stopped.id_tag is None else id_tag_of(stopped.id_tag)
     is_anonymous = sent_id in (-1, 0)
     # MicroOcpp sends the same stop first with its id and then with -1.
-    without_id = (stopped.stopped_text, stopped.meter_stop_wh)
+    without_id = (stopped.stopped_text, stopped.plain_stop_wh)
     # Two connectors may be stopped offline in one second at one reading. If both send -1, only
     # their cards differ.
-    card = (id_tag.key,) if is_anonymous and id_tag is not None else ()
+    card = (tag_in_key(id_tag),) if is_anonymous and id_tag is not None else ()
     return KeyedStop(
         stopped,
         natural_key(

@@ -16,6 +16,7 @@ DEFAULT_TAG_USED = "no card told: default tag"
 """The flag of a transaction whose charger sent no id tag and has a default tag."""
 
 _KEYS = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+_SEPARATORS = str.maketrans("", "", ":- \t\r\n")
 
 
 class Transaction(NamedTuple):
@@ -100,13 +101,19 @@ def keyed_start(started: TransactionStarted) -> KeyedStart:
     """Return a start with its keys.
 
     The natural key holds connector, id tag, meter start and the timestamp as the charger wrote it.
+    It never changes: databases and accounting files hold it, and a repeat must have it again.
     """
     id_tag = id_tag_of(started.id_tag)
     # The id tag as sent, not the effective one: a changed default tag must not make a repeat new.
     key = natural_key(
-        started.connector_id, id_tag.key, started.meter_start_wh, started.started_text
+        started.connector_id, tag_in_key(id_tag), started.plain_start_wh, started.started_text
     )
     return KeyedStart(started, key, id_tag, has_clock(started.started_ms))
+
+
+def tag_in_key(id_tag: IdTag) -> str:
+    """Return an id tag as natural keys hold it; `id_tag_key` has left out more since."""
+    return id_tag.text.translate(_SEPARATORS).casefold()
 
 
 def natural_key(*parts: object) -> str:

@@ -24,7 +24,7 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
-from shocpp.ocpp.numbers import is_integer, quantity, whole_number
+from shocpp.ocpp.numbers import Quantity, is_integer, quantity, whole_number
 from shocpp.ocpp.quantities import begin_of, readings
 from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
@@ -121,13 +121,14 @@ def start_transaction(payload: Payload, context: CallContext) -> Answer:
     """
     connector_id, flags = _connector_id(payload)
     id_tag, tag_flags = _id_tag(payload)
-    meter_start_wh, meter_flags = _meter_wh(payload, "meterStart")
+    meter_start_wh, plain_start_wh, meter_flags = _meter_wh(payload, "meterStart")
     started_text = _text(payload.get("timestamp"))
     reservation_id = payload.get("reservationId")
     fact = TransactionStarted(
         connector_id=connector_id,
         id_tag=id_tag or "",
         meter_start_wh=meter_start_wh,
+        plain_start_wh=plain_start_wh,
         # None is no reason to refuse: MicroOcpp sends starts without a timestamp.
         started_ms=parse_timestamp(started_text, context.zone),
         started_text=started_text,
@@ -160,7 +161,7 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
     """
     # Wallbox sends an empty idTag here, which must not count as a card.
     id_tag, flags = _id_tag(payload)
-    meter_stop_wh, meter_flags = _meter_wh(payload, "meterStop")
+    meter_stop_wh, plain_stop_wh, meter_flags = _meter_wh(payload, "meterStop")
     stopped_text = _text(payload.get("timestamp"))
     raw_id = payload.get("transactionId")
     transaction_id = _transaction_id(raw_id)
@@ -174,6 +175,7 @@ def stop_transaction(payload: Payload, context: CallContext) -> Answer:
         transaction_id_text=_as_text(raw_id),
         id_tag=id_tag,
         meter_stop_wh=meter_stop_wh,
+        plain_stop_wh=plain_stop_wh,
         stopped_ms=parse_timestamp(stopped_text, context.zone),
         stopped_text=stopped_text,
         reason=_text(payload.get("reason")) or "Local",
@@ -277,16 +279,20 @@ def _transaction_id(value: object) -> int | None:
     return None if isinstance(value, float) and not value.is_integer() else whole_number(value)
 
 
-def _meter_wh(payload: Payload, member: str) -> tuple[int | None, tuple[str, ...]]:
-    """Return a register reading in Wh, and a flag if it is unreadable, unknown or no integer."""
+def _meter_wh(payload: Payload, member: str) -> tuple[int | None, int | None, tuple[str, ...]]:
+    """Return a register reading in Wh, the same as a plain number, and flags.
+
+    The reading is None if it is unreadable or unknown. A flag says so, or that it is no integer.
+    """
     value = payload.get(member)
-    meter = quantity(value)
+    plain = whole_number(value)
+    meter = quantity(value) if plain is None else Quantity(plain)
     # A comma with two meanings is left to a human.
     if meter is None or meter.or_else is not None:
-        return None, (f"{member} unreadable",)
+        return None, plain, (f"{member} unreadable",)
     # ABL's manual has -1 for a reading that the charger does not know.
     if meter.value == -1:
-        return None, (f"{member} unknown",)
+        return None, plain, (f"{member} unknown",)
     if not is_integer(value):
-        return meter.value, (f"{member} not an integer",)
-    return meter.value, ()
+        return meter.value, plain, (f"{member} not an integer",)
+    return meter.value, plain, ()

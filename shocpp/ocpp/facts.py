@@ -70,12 +70,14 @@ class AuthorizationRequested(NamedTuple):
 class TransactionStarted(NamedTuple):
     """StartTransaction (OCPP 1.6 §4.8).
 
-    `id_tag` is "" if the Call names no card. `meter_start_wh` is None if it is unreadable.
+    `id_tag` is "" if the Call names no card. `meter_start_wh` is None if it is unreadable or
+    unknown. `plain_start_wh` is meterStart as a plain number, for natural keys.
     """
 
     connector_id: int
     id_tag: str
     meter_start_wh: int | None
+    plain_start_wh: int | None
     started_ms: int | None
     started_text: str | None
     reservation_id: int | None
@@ -86,14 +88,15 @@ class TransactionStopped(NamedTuple):
     """StopTransaction (OCPP 1.6 §4.10).
 
     `transaction_id` is None if it is no integer; `transaction_id_text` is always the charger's
-    spelling. `readings` and `signed` are those of its transactionData, and `begin` is the register
-    at the start that it holds.
+    spelling. `meter_stop_wh` and `plain_stop_wh` are as those of a start. `readings` and `signed`
+    are those of its transactionData, and `begin` is the register at the start that it holds.
     """
 
     transaction_id: int | None
     transaction_id_text: str
     id_tag: str | None
     meter_stop_wh: int | None
+    plain_stop_wh: int | None
     stopped_ms: int | None
     stopped_text: str | None
     reason: str

@@ -48,11 +48,14 @@ def started(**changed: object) -> KeyedStart:
         connector_id=1,
         id_tag="1111",
         meter_start_wh=9_042_100,
+        plain_start_wh=9_042_100,
         started_ms=NOW_MS - HOUR_MS,
         started_text=format_timestamp(NOW_MS - HOUR_MS),
         reservation_id=None,
         flags=(),
     )
+    if "meter_start_wh" in changed:
+        changed.setdefault("plain_start_wh", changed["meter_start_wh"])
     return keyed_start(plain._replace(**changed))  # type: ignore[arg-type]
 
 
@@ -63,6 +66,7 @@ def stopped(**changed: object) -> KeyedStop:
         transaction_id_text="10009042",
         id_tag=None,
         meter_stop_wh=9_075_000,
+        plain_stop_wh=9_075_000,
         stopped_ms=NOW_MS,
         stopped_text=format_timestamp(NOW_MS),
         reason="Local",
@@ -71,6 +75,8 @@ def stopped(**changed: object) -> KeyedStop:
     )
     if "transaction_id" in changed:
         changed.setdefault("transaction_id_text", str(changed["transaction_id"]))
+    if "meter_stop_wh" in changed:
+        changed.setdefault("plain_stop_wh", changed["meter_stop_wh"])
     return keyed_stop(plain._replace(**changed))  # type: ignore[arg-type]
 
 

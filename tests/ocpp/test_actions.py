@@ -164,7 +164,7 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
         (
             "StartTransaction",
             START,
-            TransactionStarted(1, "1111", 9_042_000, NOW_MS, NOW, 3, ()),
+            TransactionStarted(1, "1111", 9_042_000, 9_042_000, NOW_MS, NOW, 3, ()),
             None,
         ),
         (
@@ -189,6 +189,7 @@ def test_every_action_of_a_charge_point_is_answered() -> None:
                 transaction_id_text="20009042",
                 id_tag="1111",
                 meter_stop_wh=9_075_000,
+                plain_stop_wh=9_075_000,
                 stopped_ms=NOW_MS,
                 stopped_text=NOW,
                 reason="EVDisconnected",

@@ -290,6 +290,7 @@ def stop_on_file(db: Database, row: int) -> tuple[KeyedStop, int]:
         transaction_id_text=text,
         id_tag=id_tag,
         meter_stop_wh=meter_stop_wh,
+        plain_stop_wh=meter_stop_wh,
         stopped_ms=stopped_ms,
         stopped_text=stopped_text,
         reason=reason,
