@@ -15,7 +15,7 @@ from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match
 from shocpp.ledger.own_readings import of_messages
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
-from shocpp.ledger.record import MOST_WH, Record
+from shocpp.ledger.record import MOST_WH, SECOND_STOP, Record
 from shocpp.settings import Settings
 from shocpp.store.books import prices, readings, records, rereading, stops, transactions
 from shocpp.store.books.records import Stored
@@ -54,6 +54,9 @@ def _difference(settings: Settings, db: Database, stored: Stored, tariffs: Tarif
     """Return a sentence about a record that is booked otherwise now, or None."""
     former, transaction = stored.record, stored.origin.started_transaction
     if transaction is None or stored.origin.received_stop is None:
+        return None
+    # Its readings are those of the whole transaction, which its first record is compared with.
+    if SECOND_STOP in former.flags:
         return None
     anew = rereading.read_again(db, transaction)
     record = _booked_again(db, stored, anew)

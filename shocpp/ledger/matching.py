@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 from shocpp.ledger.accounts import UNASSIGNED, IdTag, id_tag_key, id_tag_of
 from shocpp.ledger.clocks import has_clock
 from shocpp.ledger.missing_start import START_DECODED, BookedInterval, begin_in_stop, end_before
+from shocpp.ledger.record import SECOND_STOP
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ledger.transaction_id import (
     INT32_MAX,
@@ -243,7 +244,7 @@ def _match_same_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     last = (in_time or ended)[-1]
     if last in rows.ended_by_hand:
         return Match(closes=last)
-    return Match(follows=last, flags=("second stop of its transaction",))
+    return Match(follows=last, flags=(SECOND_STOP,))
 
 
 def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:

@@ -5,6 +5,9 @@ from typing import NamedTuple
 ENERGY_UNKNOWN = "energy unknown"
 """The flag of a record of 0 Wh whose start or stop reading nobody knows."""
 
+SECOND_STOP = "second stop of its transaction"
+"""The flag of a record that holds only what the record of an earlier stop has not booked."""
+
 RESTARTED = "register restarted"
 """The flag of a record whose register fell below its start; the view `review` lists it."""
 

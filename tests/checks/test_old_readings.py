@@ -111,6 +111,16 @@ def test_records_whose_readings_say_the_same_are_not_found(office: Office) -> No
     assert found(office) == []
 
 
+def test_the_rest_of_a_second_stop_is_not_found(office: Office) -> None:
+    """The command would bill the energy of the first stop once more."""
+    sent = office.start(10_000)
+    office.later(1)
+    office.stop(sent, 20_000)
+    office.stop(sent, 22_000)
+    assert office.query("SELECT consumed_wh FROM accounting") == [10_000, 2_000]
+    assert found(office) == []
+
+
 def test_a_record_without_its_frames_is_not_found(office: Office) -> None:
     session(office, *RESTARTED, location="Inlet")
     with office.db.writing(keys=EVERYTHING):
