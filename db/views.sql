@@ -490,7 +490,8 @@ WINDOW lower AS (PARTITION BY charge_point, connector_id, epoch ORDER BY begin_w
 CREATE VIEW lapsed_transactions AS
 -- The open transactions, with the time from which each counts as lapsed: it may have ended without
 -- a stop. Its signs of life are its start, its readings and the states Charging and Suspended… of
--- its connector. After the last of them its Charge Point has booted, or reported the connector
+-- its connector. Readings without its id are none: a charger also measures while nobody charges.
+-- After the last of them its Charge Point has booted, or reported the connector
 -- Available, or was not seen for a day; a later sign of life puts it back. For a card that may
 -- charge once at a time the time is `since_ms`. For a review it is `review_ms`: go-e reports
 -- Available before its stop, so ten minutes pass first.
@@ -519,9 +520,13 @@ FROM (SELECT living.id,
                    started.charge_point,
                    started.connector_id,
                    max(started.received_ms,
-                       coalesce((SELECT received_ms FROM meter_reading
-                                 WHERE started_transaction = started.id
-                                 ORDER BY meter_reading.id DESC LIMIT 1), 0),
+                       coalesce((SELECT max(received_ms)
+                                 FROM (SELECT received_ms, coalesce(register_wh, power_w) AS value,
+                                              coalesce(register_source, power_source, '') AS source
+                                       FROM meter_reading
+                                       WHERE started_transaction = started.id
+                                       ORDER BY meter_reading.id DESC LIMIT 100)
+                                 WHERE value IS NOT NULL AND source NOT LIKE '% without id'), 0),
                        coalesce((SELECT max(received_ms)
                                  FROM (SELECT status, received_ms FROM status_event
                                        WHERE status_event.charge_point = started.charge_point

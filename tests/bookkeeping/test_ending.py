@@ -90,6 +90,21 @@ def test_a_transaction_lapses_when_its_charger_boots_until_a_sign_of_life(
     assert status_elsewhere(office) == CONCURRENT
 
 
+@pytest.mark.parametrize("sent", [{}, {"transactionId": 0}, {"transactionId": -1}])
+@pytest.mark.parametrize("measurand", ["Energy.Active.Import.Register", "Voltage"])
+def test_values_without_an_id_do_not_keep_a_transaction_alive(
+    office: Office, sent: dict[str, int], measurand: str
+) -> None:
+    """A charger with clock-aligned values also sends them while nobody charges."""
+    measure(office, office.start(1_000), 1_500)
+    boot(office)
+    samples = [{"value": "1500", "measurand": measurand}]
+    value = {"timestamp": office.time(), "sampledValue": samples}
+    office.ask("MeterValues", {"connectorId": 1, "meterValue": [value]} | sent)
+    assert len(cases(office)) == 1
+    assert status_elsewhere(office) == ACCEPTED
+
+
 @pytest.mark.parametrize("after", ["Available", "Preparing", "Faulted"])
 def test_a_transaction_lapses_when_its_connector_is_available(office: Office, after: str) -> None:
     sent = office.start(1_000)
