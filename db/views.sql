@@ -173,12 +173,14 @@ WHERE started.state <> 'stopped';
 
 CREATE VIEW live_transactions AS
 -- Transactions without a stop, up to their latest register. A start without a reading begins at the
--- first one of the transaction. `is_known` is 0 if nobody knows the energy. Where no reading has
+-- first one of the transaction. `is_known` is 0 if nobody knows the energy: without a register, or
+-- if it has restarted below its start. Where no reading has
 -- their power, it follows from the two latest registers, or from the start and the only one.
 SELECT begun.*,
        max(coalesce(latest.register_wh, 0), begun.begin_wh)                     AS end_wh,
        latest.moment_ms                                                         AS last_ms,
        latest.id IS NOT NULL
+       AND latest.register_wh >= begun.begin_wh - 2       -- chargers round by up to 2 Wh
        AND (begun.start_known OR latest.register_wh > begun.begin_wh)           AS is_known,
        iif(latest.register_wh >= begun.begin_wh, latest.register_wh - begun.begin_wh, NULL)
                                                                                 AS consumed_wh,

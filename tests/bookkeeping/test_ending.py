@@ -201,6 +201,20 @@ def test_a_transaction_without_a_reading_is_ended_with_unknown_energy(office: Of
     assert end(office) == [("replacement", "family-y", 0, ("ended by hand", "energy unknown"))]
 
 
+def test_a_transaction_whose_register_restarted_is_ended_with_unknown_energy(
+    office: Office,
+) -> None:
+    sent = office.start(9_000)
+    for wh in (13_500, 18_000, 1_500):
+        measure(office, sent, wh)
+    boot(office)
+    ((_, _, consumed_wh, energy_unknown),) = cases(office)
+    assert (consumed_wh, energy_unknown) == (0, 1)
+    assert end(office) == [("replacement", "family-y", 0, ("ended by hand", "energy unknown"))]
+    office.stop(sent, 3_000)
+    assert office.records()[-1] == ("family-y", 12_000, None)
+
+
 def test_an_orphaned_transaction_is_ended_by_hand(office: Office) -> None:
     measure(office, office.start(1_000), 1_500)
     office.start(2_000)
