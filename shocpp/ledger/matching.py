@@ -234,10 +234,9 @@ def _match_same_id(stop: KeyedStop, rows: StopRows) -> Match | None:
         unstopped = [t for t in unstopped if _fits(t, stop, rows) and _in_time(t, stop)]
         if len(unstopped) != 1:
             return Match(unmatched="several open transactions have this id")
-    # A stop not later than the stop of an ended transaction belongs to that one, unless the open
-    # one had begun by then. Without an ended transaction the times decide nothing: go-e sends stop
-    # times before the start.
-    is_old = any(_no_later(stop.fact.stopped_ms, t.stopped_ms) for t in ended)
+    # A stop not later than the end of an ended transaction is of that one, unless the open one had
+    # begun by then. Without an ended one no time decides: go-e sends stop times before the start.
+    is_old = any(_is_until_end(t, stop) for t in ended)
     if unstopped and (not is_old or _in_time(unstopped[0], stop)):
         return Match(closes=unstopped[0])
     in_time = [t for t in ended if _in_time(t, stop)]
@@ -247,9 +246,12 @@ def _match_same_id(stop: KeyedStop, rows: StopRows) -> Match | None:
     return Match(follows=last, flags=(SECOND_STOP,))
 
 
-def _no_later(moment_ms: int | None, other_ms: int | None) -> bool:
-    """Return True if both moments are known and the first is not the later one."""
-    return moment_ms is not None and other_ms is not None and moment_ms <= other_ms
+def _is_until_end(ended: Transaction, stop: KeyedStop) -> bool:
+    """Return True if a stop is not later than the end, which a human who ended it cannot know."""
+    stopped_ms = stop.fact.stopped_ms
+    if ended.stopped_ms is None:
+        return _in_time(ended, stop)
+    return stopped_ms is not None and stopped_ms <= ended.stopped_ms
 
 
 def _match_without_id(stop: KeyedStop, rows: StopRows) -> Match | None:

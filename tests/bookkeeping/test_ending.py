@@ -283,6 +283,24 @@ def test_a_late_stop_wins_over_the_end_by_hand(office: Office, bent: int) -> Non
     assert sums(office) == {"family-y": 5_200}
 
 
+def test_a_late_stop_does_not_end_a_later_transaction_with_its_id(office: Office) -> None:
+    """The register restarts with each session, so that each one has the same id."""
+    sent = office.start(0)
+    office.later(0.1)
+    measure(office, sent, 4_000)
+    stopped_at = office.time()
+    office.later(0.1)
+    boot(office)
+    end(office)
+    assert office.start(0) == sent
+    office.later(0.1)
+    office.stop(sent, 6_000, timestamp=stopped_at)
+    assert sums(office) == {"family-y": 6_000}
+    office.later(0.5)
+    office.stop(sent, 10_000)
+    assert sums(office) == {"family-y": 16_000}
+
+
 def test_a_late_stop_below_the_end_by_hand_wins_too(office: Office) -> None:
     sent = lapsed(office)
     end(office)

@@ -774,6 +774,12 @@ def test_a_late_stop_belongs_to_an_open_transaction_with_its_id_first() -> None:
     assert match_stop(stopped(), rows, NOW_MS).closes == transaction(8)
 
 
+def test_a_late_stop_is_not_of_an_open_transaction_that_began_after_it() -> None:
+    later = transaction(8, started_ms=NOW_MS + 1)
+    rows = stop_rows(BY_HAND, later, ended_by_hand=(BY_HAND,))
+    assert match_stop(stopped(), rows, NOW_MS).closes == BY_HAND
+
+
 @pytest.mark.parametrize("sent", [-1, None, 10_009_042 + 64])
 def test_a_late_stop_with_a_bent_id_closes_a_transaction_that_a_human_has_ended(
     sent: int | None,
