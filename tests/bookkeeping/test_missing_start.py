@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from shocpp.bookkeeping import review
 from shocpp.ocpp.times import format_timestamp
-from tests.world.desk import NOON_MS, Desk, Office
+from tests.world.desk import ANNA, NOON_MS, Desk, Office
 
 BEGAN_MS = NOON_MS - 3 * 3_600_000
 
@@ -103,4 +104,19 @@ def test_the_meter_check_of_a_first_stop_names_the_energy_that_waits(tmp_path: A
     office.stop(-1, 125_000, transactionData=told(110_000, 125_000))
     (audited,) = office.statement().audited
     assert (audited.meter_wh, audited.under_review_wh, audited.gap_wh) == (15_000, 15_000, 0)
+    office.db.close()
+
+
+def test_a_start_that_follows_its_confirmed_stop_books_nothing_again(tmp_path: Any) -> None:
+    office = Office(tmp_path)
+    session(office, 90_000, 110_000)
+    office.stop(-1, 125_000, idTag="3333")
+    review.assign(office.db, office.settings, "2", "family-y", ANNA)
+    sent = office.start(110_000)
+    office.later(1)
+    office.stop(sent, 125_500)
+    assert office.records()[2:] == [
+        ("family-y", 15_000, None),
+        ("family-y", 15_500, "overlaps what is booked already"),
+    ]
     office.db.close()

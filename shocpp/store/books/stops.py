@@ -175,7 +175,8 @@ def overlapping(
 
     - transactions that started after it on its connector;
     - records that were booked on its connector since it started;
-    - records that were booked from a decoded id, on any connector;
+    - records that were booked without their start, on any connector: from a decoded id, or by a
+      human;
     - a gap given to an account, if the transaction started within the time of the gap;
     - without a clock: a record with the same readings, as the start may be a repeat.
 
@@ -210,7 +211,8 @@ def overlapping(
         " UNION ALL SELECT begin_wh, end_wh FROM entries"
         " WHERE charge_point = :charge_point AND review IS NULL AND entry <> 'dismissal'"
         " AND end_wh > :begin AND begin_wh < :end AND begin_wh >= :lowest"
-        " AND coalesce(started_transaction, 0) <> :row AND (provenance = 'decoded'"
+        " AND coalesce(started_transaction, 0) <> :row"
+        " AND (provenance IN ('decoded', 'unmatched')"
         "  OR provenance = 'decided' AND started_transaction IS NULL"
         "   AND coalesce(connector_id, :connector) = :connector"
         "   AND :started BETWEEN started_ms AND stopped_ms"
