@@ -7,15 +7,14 @@ decision. The confirmation leaves after the commit.
 import logging
 from typing import NamedTuple
 
-from shocpp.bookkeeping.posting import Posting, ReadingsOf
+from shocpp.bookkeeping.decisions.late_stops import supersede
+from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.unit_of_work import ChargePoint, UnitOfWork
 from shocpp.configuration.charge_points import Entry
-from shocpp.ledger import decisions
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import attributed, of_messages, resolved
-from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
@@ -25,7 +24,6 @@ from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.charge_points.frames import Frame
-from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -182,43 +180,12 @@ class Billing:
         # without a clock sends equal stops that are no repeats: their number tells them apart.
         name_parts = (sender.key, stop.natural_key, *([alike] if alike else []))
         origin, readings_of = Origin(sender.row, stop_row, row), unit.readings_of
+        posted_ms, books = frame.received_ms, self._posting
         if match.closes and match.closes.state == "stopped":
-            self._supersede(db, origin, record, frame.received_ms, name_parts, readings_of)
+            supersede(db, books, origin, record, posted_ms, *name_parts, readings_of=readings_of)
         else:
-            self._posting.post(
-                origin, record, frame.received_ms, *name_parts, readings_of=readings_of
-            )
+            books.post(origin, record, posted_ms, *name_parts, readings_of=readings_of)
         unit.has_records = True
-
-    def _supersede(
-        self,
-        db: Database,
-        origin: Origin,
-        record: Record,
-        received_ms: int,
-        name_parts: tuple[object, ...],
-        readings_of: ReadingsOf,
-    ) -> None:
-        """Replace the record by which a human has ended a transaction by that of its stop."""
-        assert origin.started_transaction is not None
-        by_hand = records.stored(db, stops.record_by_hand(db, origin.started_transaction))
-        assert by_hand is not None
-        decided = origin._replace(
-            replaces=by_hand.number, decided_by=decisions.BY_SHOCPP, decided_why="its stop arrived"
-        )
-        # The stop's own reading, also where it is below the one of the human.
-        transactions.end_orphan(db, origin.started_transaction, record.end_wh)
-        for entry, entry_record in decisions.supersede(by_hand.record, record):
-            # A stop belongs to one entry: the one with its energy.
-            of_stop = entry == "replacement"
-            stop_row = origin.received_stop if of_stop else None
-            self._posting.post(
-                decided._replace(entry=entry, received_stop=stop_row),
-                entry_record,
-                received_ms,
-                *(name_parts if of_stop else (*name_parts, entry)),
-                readings_of=readings_of,
-            )
 
     def meter_values(
         self, unit: UnitOfWork, frame: ReceivedFrame, reported: MeterValuesReported

@@ -29,7 +29,7 @@ from shocpp.ledger.own_readings import (
     registers_of,
     select,
 )
-from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, RESTARTED, Record
+from shocpp.ledger.record import ENERGY_UNKNOWN, MOST_WH, OVERLAPS, RESTARTED, Record
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX, unpack
 from shocpp.ledger.transactions import DEFAULT_TAG_USED, Transaction
@@ -81,7 +81,7 @@ def book_stop(
         begin_wh = end_wh
     # Several reasons may apply. The record keeps all of them for the reviewer.
     if _overlaps(begin_wh, end_wh, overlapping):
-        reviews.append("overlaps what is booked already")
+        reviews.append(OVERLAPS)
     if consumed_wh > cap_wh:
         reviews.append(f"more than {cap_wh // 1000} kWh")
     by_power_wh = power_wh(selection.readings)

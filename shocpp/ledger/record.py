@@ -11,6 +11,9 @@ SECOND_STOP = "second stop of its transaction"
 RESTARTED = "register restarted"
 """The flag of a record whose register fell below its start; the view `review` lists it."""
 
+OVERLAPS = "overlaps what is booked already"
+"""The reason of a review: other records hold a part of the energy."""
+
 MOST_WH = 2**62
 """The highest energy that is stored, in Wh: SQLite's integers end at 2**63."""
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from shocpp.bookkeeping.chain import closing_paths
-from shocpp.bookkeeping.posting import location_in, open_ms
+from shocpp.bookkeeping.decisions.late_stops import supersede
+from shocpp.bookkeeping.posting import location_in, open_ms, posting
 from shocpp.bookkeeping.record_files import record_paths, renumbering_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger.decisions import ENDED_BY_HAND
-from shocpp.ledger.record import Record, late_record
-from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
-from shocpp.ocpp.identity import is_identity
+from shocpp.ledger.record import OVERLAPS, Record, late_record
+from shocpp.ocpp.identity import identity_key, is_identity
 from shocpp.recovery.decision_order import in_order
 from shocpp.recovery.filed_closings import restore_closings
 from shocpp.recovery.filed_records import Filed, read_filed
@@ -31,6 +31,7 @@ from shocpp.store import properties
 from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
 from shocpp.store.books.numbers import START_NUMBERS, Renumbering
 from shocpp.store.books.records import Origin, RecordLocation
+from shocpp.store.books.stops import is_decided_above
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS, NO_KEYS, Keys
@@ -78,6 +79,7 @@ class Importer:
         self.refused: list[str] = []
         self._db = db
         self._folder = settings.accounting_folder
+        self._books = posting(db, settings)
         self._numbers = FiledNumbers(db, self._folder) if has_numbers else None
         self._tags_file = settings.tags_file
         self._charge_point_id = charge_point_id
@@ -223,7 +225,7 @@ class Importer:
         record = filed.record
         if filed.account_index is None:
             record = self._of_the_seed(filed)
-        _require_bound(db, record.account_index, record.account)
+        transactions.require_bound(db, record.account_index, record.account)
         self._require_no_stop(filed, charge_point)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
@@ -232,6 +234,14 @@ class Importer:
         if charge_point is not None and filed.stop is not None:
             stop = restored.restore_stop(db, charge_point, start, filed.stop)
         signed_values.restore(db, charge_point, start, stop, filed.signed)
+        if filed.entry == "record" and start is not None and filed.stop is not None:
+            # As a stop that comes late, it wins over a human who has ended its transaction.
+            of_stop = Origin(charge_point, stop, start)
+            name_parts = (identity_key(filed.charge_point_id or ""), filed.stop["stop_key"])
+            if supersede(db, self._books, of_stop, record, now_ms(), *name_parts):
+                return
+            if is_decided_above(db, start, record.begin_wh):
+                record = record._replace(review=record.review or OVERLAPS)
         if filed.replaces_file is not None:
             self._require_undecided(filed, filed.replaces_file)
         number = None if self._numbers is None else self._numbers.number_for(filed)
@@ -244,9 +254,9 @@ class Importer:
         )
         record, location = self._in_open_month(record, filed)
         month = self._folder / location.month.replace("-", "/")
-        # A file that lies in its place is written again only if it lacks the record's number.
+        # A file that lies in its place is written again only if its content or number has changed.
         is_written = filed.path.parent.resolve() == month.resolve() and filed.number is not None
-        is_written = is_written and number in (None, filed.number)
+        is_written = is_written and number in (None, filed.number) and record is filed.record
         exported_ms = now_ms() if is_written else None
         number = records.record(db, origin, record, location, filed.booked_ms, exported_ms, number)
         if filed.price is not None:
@@ -300,21 +310,6 @@ class Importer:
         """Rename a file of the accounting folder, so that the next rebuild does not restore it."""
         if filed.path.resolve().is_relative_to(self._folder.resolve()):
             filed.path.replace(filed.path.with_name(f"{filed.path.name}.superseded"))
-
-
-def _require_bound(db: Database, account_index: int, account: str) -> None:
-    """Raise UsageError if another account has this index.
-
-    An index, once used, belongs to its account for ever: it is in transaction ids.
-    """
-    if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
-        raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
-    bound = transactions.account_names(db).get(account_index, account)
-    if bound != account:
-        raise UsageError(
-            f"index {account_index} belongs to the account {bound!r} in the books, not to "
-            f"{account!r}"
-        )
 
 
 def _slices(items: Iterable[_Item], size: int) -> Iterator[list[_Item]]:

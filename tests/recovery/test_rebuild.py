@@ -577,14 +577,51 @@ def test_the_file_of_an_end_by_hand_is_set_aside_where_the_stop_is_booked(home: 
     shutil.copy(home.database, home.folder / "copy")
     decide(home, ("end", "T1"))
     (by_hand,) = home.record_files()
-    for file in home.database.parent.glob("shocpp.sqlite3*"):
-        file.unlink() if file.is_file() else None
-    shutil.copy(home.folder / "copy", home.database)
+    put_in_place(home, home.folder / "copy")
     say(home, stop(2_800, at(1, 7), 20_000_001))
     done = home.run("shocpp", "import", str(home.folder / "accounting"))
     assert f"{by_hand}: the transaction that it ends was stopped since; set aside" in done.stderr
     assert sums(home) == {"family-y": 1_800}
     assert not by_hand.exists()
+
+
+def put_in_place(home: Home, copy: Path) -> None:
+    """Put a copy of the database in the place of the present one."""
+    for file in home.database.parent.glob("shocpp.sqlite3*"):
+        file.unlink() if file.is_file() else None
+    shutil.copy(copy, home.database)
+
+
+@pytest.mark.parametrize("decision", [("end", "T1"), ("assign", "T1", "company-x")])
+def test_a_stop_from_a_file_bills_no_energy_of_an_ended_transaction_again(
+    home: Home, decision: tuple[str, ...]
+) -> None:
+    """An older copy of the database was in use for a while, and has booked the stop."""
+    older, newer = home.folder / "older", home.folder / "newer"
+    migrate(home.database, now_ms())
+    say(home, start(1_000, at(1, 5)), values(2_500, at(1, 6), 20_000_001))
+    say(home, BOOT)
+    shutil.copy(home.database, older)
+    decide(home, decision)
+    shutil.copy(home.database, newer)
+    put_in_place(home, older)
+    say(home, stop(2_800, at(1, 7), 20_000_001))
+    put_in_place(home, newer)
+    accounting = str(home.folder / "accounting")
+    assert home.run("shocpp", "import", accounting).returncode == 0
+    is_ended = decision[0] == "end"
+    expected = {"family-y": 1_800} if is_ended else {"company-x": 1_500}
+    reasons = [] if is_ended else [("overlaps what is booked already",)]
+    for again in ("import", "lose", "import"):
+        assert sums(home) == expected
+        assert home.query("SELECT DISTINCT reason FROM review") == reasons
+        if again == "lose":
+            before = books(home, *METERS)
+            lose(home)
+            made_again(home, "files")
+            assert books(home, *METERS) == before
+        else:
+            assert home.run("shocpp", "import", accounting).returncode == 0
 
 
 @hypothesis.settings(max_examples=6, deadline=None)

@@ -152,12 +152,22 @@ def stops_alike(db: Database, charge_point: int, stop: KeyedStop) -> tuple[StopO
     return tuple(StopOnFile(*row) for row in rows.fetchall())
 
 
-def record_by_hand(db: Database, row: int) -> int:
+def record_by_hand(db: Database, row: int) -> int | None:
     """Return the number of the record by which a human has ended the transaction with this row."""
-    (number,) = db.execute(
+    found = db.execute(
         f"SELECT id FROM entries WHERE started_transaction = ? AND {BY_HAND}", (row,)
     ).fetchone()
-    return int(number)
+    return int(found[0]) if found else None
+
+
+def is_decided_above(db: Database, row: int, begin_wh: int) -> bool:
+    """Return True if a human has booked the transaction with this row up to a higher reading."""
+    found = db.execute(
+        "SELECT 1 FROM entries WHERE started_transaction = ? AND entry = 'replacement'"
+        " AND root = 'T' || started_transaction AND end_wh > ?",
+        (row, begin_wh),
+    ).fetchone()
+    return found is not None
 
 
 def count_repeated_stop(db: Database, row: int) -> None:

@@ -6,10 +6,11 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import ENDED_BY_HAND, Owner
 from shocpp.ledger.own_readings import Running, best_source
-from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.quantities import source_rank
@@ -72,6 +73,21 @@ def bind_account(db: Database, account_index: int, account: str) -> None:
     if not db.is_remembered(key):
         db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
         db.remember(key)
+
+
+def require_bound(db: Database, account_index: int, account: str) -> None:
+    """Raise UsageError if another account has this index.
+
+    An index, once used, belongs to its account for ever: it is in transaction ids.
+    """
+    if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
+        raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
+    bound = account_names(db).get(account_index, account)
+    if bound != account:
+        raise UsageError(
+            f"index {account_index} belongs to the account {bound!r} in the books, not to "
+            f"{account!r}"
+        )
 
 
 def is_charging(db: Database, tag_key: str, besides: int, now_ms: int) -> bool:
