@@ -404,6 +404,22 @@ def test_an_upgrade_reads_running_transactions_again(office: Office) -> None:
     ]
 
 
+def test_an_upgrade_takes_values_of_another_register_away(office: Office) -> None:
+    """The charger sends lifetime values with the id 0, which version 7 took for the session's."""
+    sent = office.start(0)
+    for wh in (500, 1_000):
+        report(office, {"value": "150000"}, transactionId=0)
+        report(office, {"value": f"{wh}"}, transactionId=sent)
+    downgrade(office)
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute("UPDATE meter_reading SET started_transaction = 1, register_wh = 150000")
+        office.db.execute("UPDATE meter_reading SET register_wh = 500 * id / 2 WHERE id % 2 = 0")
+        reread_running(office.db)
+    assert office.query("SELECT started_transaction FROM meter_reading") == [None, 1, None, 1]
+    office.stop(sent, 1_500)
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [(1_500, None)]
+
+
 def test_an_upgrade_leaves_readings_without_their_frame(office: Office) -> None:
     sent = office.start(9_000)
     for wh in (9_500, 9_900):

@@ -88,9 +88,13 @@ def reread_running(db: Database) -> None:
 def reread(db: Database, started_transaction: int) -> None:
     """Write the readings of a transaction anew, in the caller's write transaction.
 
-    Readings whose frames are gone stay as they are.
+    Readings whose frames are gone stay as they are. Those that cannot be of it stay without it.
     """
     anew = read_again(db, started_transaction)
+    db.execute(
+        "UPDATE meter_reading SET started_transaction = NULL WHERE started_transaction = ?",
+        (started_transaction,),
+    )
     db.executemany(
         "UPDATE meter_reading SET started_transaction = ?, register_wh = ?, power_w = ?,"
         " register_source = ?, power_source = ? WHERE id = ?",
