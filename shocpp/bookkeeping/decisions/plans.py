@@ -72,7 +72,15 @@ class Plan(NamedTuple):
 
     @property
     def concern(self) -> str | None:
-        """Return the reason why this decision may be a mistake, as a clause, or None."""
+        """Return the reasons why this decision may be a mistake, as a clause, or None."""
+        state, loss = self._settled, self._loss
+        if state is None or loss is None:
+            return state or (loss and f"{loss} of the energy of {self.label} would go")
+        return f"{state}, and {loss} of its energy would go"
+
+    @property
+    def _settled(self) -> str | None:
+        """Return the state of a subject that needs no decision, as a clause, or None."""
         before, after = self.subject.record, self.result.record
         if self.state == "dismissed":
             return f"{self.label} is dismissed already"
@@ -81,11 +89,17 @@ class Plan(NamedTuple):
         is_booked = before.review is None and before.account_index != UNASSIGNED_INDEX
         if is_booked and before.account_index != after.account_index:
             return f"{self.label} is booked to {before.account} already"
-        if MOST_LOST * after.consumed_wh < before.consumed_wh:
-            # Rounded down: all of it goes only if nothing is left.
-            permille = 1000 * (before.consumed_wh - after.consumed_wh) // before.consumed_wh
-            return f"{permille // 10}.{permille % 10} % of the energy of {self.label} would go"
         return None
+
+    @property
+    def _loss(self) -> str | None:
+        """Return the part of the energy that goes, in words, or None if it is not most of it."""
+        before_wh, after_wh = self.subject.record.consumed_wh, self.result.record.consumed_wh
+        if MOST_LOST * after_wh >= before_wh:
+            return None
+        # Rounded down: only all of it is 100 %.
+        permille = 1000 * (before_wh - after_wh) // before_wh
+        return f"{permille // 10}.{permille % 10} %" if after_wh else "all"
 
 
 Rule = Callable[[Subject], tuple[Entry, ...]]

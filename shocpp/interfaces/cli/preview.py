@@ -51,8 +51,8 @@ class Preview:
             return
         if not sys.stdin.isatty():
             command = shlex.join(["shocpp", *sys.argv[1:], "--yes"])
-            raise UsageError(f"nothing is written: {concern}; if that is right: {command}")
-        if not click.confirm(f"{one_line(concern)}. Is that right?", err=True):
+            raise UsageError(f"nothing is written: {concern}; to write it all the same: {command}")
+        if not click.confirm(f"{one_line(concern)}. Write this decision?", err=True):
             click.echo("nothing is written", err=True)
             sys.exit(1)
 

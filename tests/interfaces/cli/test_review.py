@@ -60,7 +60,14 @@ def test_a_decision_shows_the_record_before_and_after(books: Home) -> None:
     [
         (("assign", "1", "--account", "company-x"), "is booked to family-y and not under review"),
         (("correct", "1", "--kwh", "20,5"), "is booked to family-y and not under review"),
-        (("dismiss", "1"), "is booked to family-y and not under review"),
+        (
+            ("correct", "1", "--wh", "20"),
+            "is booked to family-y and not under review, and 99.9 % of its energy would go",
+        ),
+        (
+            ("dismiss", "1"),
+            "is booked to family-y and not under review, and all of its energy would go",
+        ),
     ],
 )
 def test_a_healthy_session_is_not_moved_without_a_yes(
@@ -70,7 +77,7 @@ def test_a_healthy_session_is_not_moved_without_a_yes(
     assert refused.returncode == 2
     command = f"shocpp review {' '.join(words)} --why because --by anna --yes"
     assert refused.stderr == (
-        f"nothing is written: record 1 {concern}; if that is right: {command}\n"
+        f"nothing is written: record 1 {concern}; to write it all the same: {command}\n"
     )
     assert number_of_records(books) == 1
     assert books.run(*command.split()).returncode == 0
@@ -86,7 +93,7 @@ def test_a_terminal_is_asked_about_a_healthy_session(
     assert session.code == code
     assert "before  20,000  6,00  family-y  1,000  21,000  booked" in session.lines
     assert "after    0,020  0,01  family-y  1,000   1,020  booked" in session.lines
-    assert "not under review. Is that right? [y/N]: " in session.output
+    assert ", and 99.9 % of its energy would go. Write this decision? [y/N]: " in session.output
     assert sums(books) == {"family-y": wh}
 
 
@@ -97,7 +104,7 @@ def test_most_of_the_energy_does_not_go_without_a_yes(books: Home) -> None:
     assert refused.returncode == 2
     assert "nothing is written: 90.0 % of the energy of record 2 would go; " in refused.stderr
     refused = books.run("shocpp", "review", "dismiss", "2", *WHY)
-    assert "nothing is written: 100.0 % of the energy of record 2 would go; " in refused.stderr
+    assert "nothing is written: all of the energy of record 2 would go; " in refused.stderr
     assert number_of_records(books) == 2
     assert books.run("shocpp", "review", "correct", "2", "--wh", "30000", *WHY).returncode == 0
     assert sums(books) == {"family-y": 50_000}
@@ -119,7 +126,7 @@ def test_what_is_dismissed_comes_back_with_a_yes_only(books: Home) -> None:
         assert books.run("shocpp", "review", "dismiss", reference, *WHY, "--yes").returncode == 0
         again = books.run("shocpp", "review", *words, "--account", "company-x", *WHY)
         assert again.returncode == 2, words
-        assert "is dismissed already; if that is right: " in again.stderr
+        assert "is dismissed already; to write it all the same: " in again.stderr
 
 
 @pytest.mark.parametrize(
@@ -179,7 +186,7 @@ def test_all_sessions_of_a_card_are_assigned_in_one_go(books: Home) -> None:
     command = ("shocpp", "review", "assign", "--card", "04:a2:b3:c4", "--account", "company-x")
     refused = books.run(*command, *WHY)
     assert refused.returncode == 2
-    assert "nothing is written: this decides 2 cases; if that is right: " in refused.stderr
+    assert "nothing is written: this decides 2 cases; to write it all the same: " in refused.stderr
     head, first, second, total = refused.stdout.splitlines()
     assert " ".join(head.split()) == (
         "NUMBER ENDED CHARGER CARD KWH ACCOUNT NEW KWH NEW EUR NEW ACCOUNT"
