@@ -64,7 +64,9 @@ def correct(record: Record, owner: Owner, measured: Measured) -> tuple[Entry, ..
     # pass the check below.
     if measured == Measured():
         if owner == Owner(record.account_index, record.account):
-            raise UsageError("there is nothing to correct; give --begin, --end, --wh or --account")
+            raise UsageError(
+                "there is nothing to correct; give --begin, --end, --kwh, --wh or --account"
+            )
         return assign(record, owner)
     begin_wh, end_wh, consumed_wh = _completed(record, measured)
     corrected = record._replace(
@@ -185,6 +187,11 @@ def _completed(record: Record, measured: Measured) -> tuple[int, int, int]:
             end_wh = record.end_wh
         if end_wh is not None and consumed_wh is not None:
             begin_wh = end_wh - consumed_wh
+            if begin_wh < 0:
+                raise UsageError(
+                    f"{consumed_wh} Wh up to the reading {end_wh} Wh would begin below 0; give "
+                    "--begin and --end, as read at the start and at the stop"
+                )
     if end_wh is None:
         # The end of a register that restarted stays a reading; begin + energy would invent one.
         restarted = record.end_wh < begin_wh

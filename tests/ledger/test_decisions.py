@@ -121,7 +121,6 @@ def test_a_register_that_restarted_keeps_its_readings_when_only_the_energy_is_kn
     [
         (Measured(end_wh=100), "the energy from 1500 Wh to 100 Wh cannot be -1400 Wh"),
         (Measured(consumed_wh=-1), "the energy from 1500 Wh to 1499 Wh cannot be -1 Wh"),
-        (Measured(end_wh=50, consumed_wh=100), "the energy from -50 Wh to 50 Wh cannot be 100 Wh"),
         (Measured(0, -3, 0), "the energy from 0 Wh to -3 Wh cannot be 0 Wh"),
         (
             Measured(MOST_WH + 1, consumed_wh=0),
@@ -146,6 +145,21 @@ def test_readings_that_do_not_agree_are_refused(consumed_wh: int) -> None:
     )
 
 
+def test_an_energy_that_begins_below_zero_names_the_next_step() -> None:
+    stop = record(500, 500, provenance="unmatched", flags=(ENERGY_UNKNOWN,))
+    for booked, measured in (
+        (stop, Measured(None, None, 501)),
+        (record(), Measured(None, 500, 501)),
+    ):
+        with pytest.raises(UsageError) as refusal:
+            correct(booked, FAMILY, measured)
+        assert str(refusal.value) == (
+            "501 Wh up to the reading 500 Wh would begin below 0; give --begin and --end, as read "
+            "at the start and at the stop"
+        )
+    assert correct(stop, FAMILY, Measured(None, None, 500))[-1].record.begin_wh == 0
+
+
 @pytest.mark.parametrize(
     ("begin_wh", "end_wh", "consumed_wh"),
     [(5_000, 400, 900), (1_000, 999, 0), (5_000, 6_000, 9_000)],
@@ -159,7 +173,8 @@ def test_the_account_can_be_corrected_without_regard_to_the_readings(
 
 def test_a_correction_without_a_change_is_refused() -> None:
     with pytest.raises(
-        UsageError, match=r"^there is nothing to correct; give --begin, --end, --wh or --account$"
+        UsageError,
+        match=r"^there is nothing to correct; give --begin, --end, --kwh, --wh or --account$",
     ):
         correct(record(), Owner(0, UNASSIGNED), Measured())
 
