@@ -724,11 +724,12 @@ UNION ALL
 SELECT 'T' || estimate.id,
        'transaction',
        CASE estimate.reason
-           WHEN 'booted' THEN 'not stopped: its charger has started anew since its last reading'
+           WHEN 'booted' THEN 'not stopped: its charger has started anew'
+                              || iif(estimate.last_ms IS NULL, '', ' since its last reading')
            WHEN 'available' THEN 'not stopped: its connector is Available again'
            WHEN 'unseen' THEN 'not stopped: its charger was not seen for a day'
            ELSE 'orphaned: a new transaction began before this one was stopped' END
-       || iif(estimate.last_ms IS NULL, ', and it has told no reading', ''),
+       || iif(estimate.last_ms IS NULL, ', and no reading has come', ''),
        charge_point.charge_point_id,
        estimate.connector_id,
        estimate.account,

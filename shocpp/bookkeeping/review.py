@@ -284,10 +284,11 @@ def _transaction(db: Database, row: int) -> Subject:
         if transaction is None:
             raise UsageError(f"there is no transaction T{row}; see: shocpp review")
         if transaction.state == "stopped":
-            raise UsageError(f"T{row} has ended already; decide on its record: shocpp review")
+            raise UsageError(f"T{row} has ended already; for its record see: shocpp sessions")
         raise UsageError(
             f"T{row} is running: nothing tells that its charger has lost it; stop it at the charger"
-            f", or with RemoteStopTransaction and the id {transaction.transaction_id}"
+            ", or with: shocpp-command -c CHARGER RemoteStopTransaction "
+            f"'{{\"transactionId\": {transaction.transaction_id}}}'"
         )
     record = decisions.orphan_record(
         orphan.transaction, orphan.end_wh, orphan.last_ms, is_known=orphan.is_known

@@ -110,12 +110,19 @@ def test_a_transaction_lapses_when_its_connector_is_available(office: Office, af
     sent = office.start(1_000)
     report(office, "Available")
     report(office, after)
-    reason = "not stopped: its connector is Available again, and it has told no reading"
+    reason = "not stopped: its connector is Available again, and no reading has come"
     assert cases(office) == [("T1", reason, 0, 1)]
     assert status_elsewhere(office) == ACCEPTED
     measure(office, sent, 1_500)
     assert cases(office) == []
     assert status_elsewhere(office) == CONCURRENT
+
+
+def test_a_lapsed_transaction_without_a_reading_says_so(office: Office) -> None:
+    office.start(1_000)
+    boot(office)
+    reason = "not stopped: its charger has started anew, and no reading has come"
+    assert cases(office) == [("T1", reason, 0, 1)]
 
 
 def test_a_transaction_is_no_case_in_the_first_minutes_after_available(office: Office) -> None:
@@ -224,8 +231,11 @@ def test_an_orphaned_transaction_is_ended_by_hand(office: Office) -> None:
 @pytest.mark.parametrize(
     ("reference", "sentence"),
     [
-        ("T1", "T1 is running: nothing tells that its charger has lost it"),
-        ("T2", "T2 has ended already"),
+        (
+            "T1",
+            r"T1 is running: .* -c CHARGER RemoteStopTransaction '{\"transactionId\": 20000001}'$",
+        ),
+        ("T2", "T2 has ended already; for its record see: shocpp sessions"),
         ("T9", "there is no transaction T9"),
         ("1", "'1' is not a transaction; give one such as T5"),
         ("G1", "'G1' is not a transaction"),

@@ -44,5 +44,7 @@ def references_of(db: Database, group: Group, zone: ZoneInfo) -> list[str]:
         ):
             chosen.append((moment, row["number"]))
     if not chosen:
-        raise UsageError("none of the sessions that need a decision is chosen; see: shocpp review")
+        raise UsageError(
+            "no session that needs a decision has this card, charger and day; see: shocpp review"
+        )
     return [number for _moment, number in sorted(chosen)]

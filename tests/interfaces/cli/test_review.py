@@ -203,7 +203,7 @@ def test_all_sessions_of_a_card_are_assigned_in_one_go(books: Home) -> None:
     assert listed(books) == [("3", "card", 5_000)]
     none = books.run(*command, *WHY)
     assert (none.returncode, none.stdout) == (2, "")
-    assert "none of the sessions that need a decision is chosen" in none.stderr
+    assert "no session that needs a decision has this card, charger and day" in none.stderr
 
 
 def test_the_sessions_of_a_charger_in_a_span_of_local_days_are_dismissed(books: Home) -> None:
