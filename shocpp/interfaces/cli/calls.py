@@ -110,12 +110,25 @@ def calls(last: int, as_json: bool) -> None:
     print_view(_CALLS, as_json, last)
 
 
+def _answer(confirmation: str | None) -> str:
+    """Return a confirmation: its status if it has nothing else, or its JSON."""
+    match json.loads(confirmation or "null"):
+        case {"status": str(status), **others} if not others:
+            return status
+    return confirmation or ""
+
+
 def _call_cells(row: dict[str, Any], display: Display) -> list[str]:
     error = ": ".join(filter(None, (row["error_code"], row["error_description"])))
     return [
         *(str(row["number"]), display.moment(row["queued_at"])),
         *(display.charger(row["charge_point_id"]), row["action"]),
-        *(row["payload"], row["state"], row["confirmation"] or error, row["asked_by"] or ""),
+        *(
+            row["payload"],
+            row["state"],
+            _answer(row["confirmation"]) or error,
+            row["asked_by"] or "",
+        ),
     ]
 
 
@@ -123,7 +136,7 @@ _CALLS = View(
     "calls",
     (
         *(Column("NUMBER"), Column("QUEUED"), Column("CHARGER", 8), Column("ACTION", 10)),
-        *(Column("PAYLOAD", 8), Column("STATE"), Column("ANSWER", 10), Column("BY", 6)),
+        *(Column("PAYLOAD", 8), Column("STATE"), Column("ANSWER", 8), Column("BY", 6)),
     ),
     _call_cells,
 )

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from shocpp.ledger.record import Record
 
 _COLUMNS = (Column(""), Column("KWH", 0, True), Column("EUR", 0, True), Column("ACCOUNT", 8))
-_CASE_COLUMNS = (*_COLUMNS, Column("BEGIN", 0, True), Column("END", 0, True), Column("STATE", 12))
+_CASE_COLUMNS = (
+    *_COLUMNS,
+    *(Column("BEGIN", 0, True), Column("END", 0, True), Column("STATE", 16, wraps=True)),
+)
 _GROUP_COLUMNS = (
     *(Column("NUMBER"), Column("ENDED"), Column("CHARGER", 8), Column("CARD", 8)),
     *(Column("KWH", 0, True), Column("ACCOUNT", 8), Column("NEW KWH", 0, True)),

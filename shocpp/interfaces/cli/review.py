@@ -25,7 +25,7 @@ NEXT_STEP = "decide with: shocpp review assign|correct|dismiss|end NUMBER (see -
 
 _COLUMNS = (
     *(Column("NUMBER"), Column("ENDED"), Column("CHARGER", 8), Column("KWH", 0, True)),
-    *(Column("ACCOUNT", 8), Column("REASON", 20)),
+    *(Column("ACCOUNT", 8), Column("REASON", 24, wraps=True)),
 )
 
 
@@ -81,7 +81,7 @@ def _cells(row: dict[str, Any], display: Display) -> list[str]:
     # The reason of an unknown card names it.
     account = "" if row["kind"] == "card" else row["account"] or ""
     return [
-        *(row["number"], display.moment(row["stopped_at"] or row["started_at"])),
+        *(row["number"], display.end(row["started_at"], row["stopped_at"])),
         display.charger(row["charge_point_id"], row["connector_id"]),
         "unknown" if row["energy_unknown"] else display.kwh(row["consumed_wh"]),
         *(account, row["reason"]),

@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import zip_longest
 from typing import NamedTuple
 
 import click
@@ -19,8 +20,8 @@ from shocpp.language.dates import clock_time, day_and_time, local_datetime
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
-GAP = "  "
-"""The blanks between two columns."""
+GAP, NARROW_GAP = 2, 1
+"""The number of blanks between two columns; the narrow one is for tables that would be cut."""
 
 CUT = "…"
 """The end of a text that is cut."""
@@ -32,13 +33,14 @@ ISO = "en"
 class Column(NamedTuple):
     """A column of a table.
 
-    `least` is the width to which its texts may be cut, 0 if they are never cut. Figures stand on
-    the right.
+    `least` is the width to which its texts may be cut, 0 if they are never cut. A column that wraps
+    has more lines instead. Figures stand on the right.
     """
 
     title: str
     least: int = 0
     is_figure: bool = False
+    wraps: bool = False
 
 
 def table(
@@ -53,11 +55,22 @@ def table(
     chosen = [columns[index] for index in used]
     lines = [[column.title for column in chosen], *([row[i] for i in used] for row in cells)]
     widths = [max(map(_width, texts)) for texts in zip(*lines, strict=True)]
-    if width is not None:
-        _shrink(widths, [column.least for column in chosen], width - len(GAP) * (len(widths) - 1))
+    gaps = GAP * (len(widths) - 1)
+    if width is not None and sum(widths) + gaps > width:
+        _shrink(widths, [column.least if column.wraps else 0 for column in chosen], width - gaps)
+        if sum(widths) + gaps > width:
+            gaps = NARROW_GAP * (len(widths) - 1)
+        _shrink(widths, [column.least for column in chosen], width - gaps)
+    gap = " " * (gaps // max(len(widths) - 1, 1))
     for line in lines:
-        padded = map(_padded, line, widths, (column.is_figure for column in chosen))
-        yield GAP.join(padded).rstrip()
+        texts = [
+            _wrapped(text, width) if column.wraps else [text]
+            for text, width, column in zip(line, widths, chosen, strict=True)
+        ]
+        # Rows without a text are lines, too.
+        for part in list(zip_longest(*texts, fillvalue="")) or [()]:
+            padded = map(_padded, part, widths, (column.is_figure for column in chosen))
+            yield gap.join(padded).rstrip()
 
 
 def _shrink(widths: list[int], least: Sequence[int], available: int) -> None:
@@ -67,6 +80,19 @@ def _shrink(widths: list[int], least: Sequence[int], available: int) -> None:
         if not able:
             return
         widths[max(able, key=widths.__getitem__)] -= 1
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text that is broken at its blanks."""
+    first, *words = text.split(" ")
+    lines = [first]
+    for word in words:
+        longer = f"{lines[-1]} {word}"
+        if _width(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _padded(text: str, width: int, is_figure: bool) -> str:
@@ -147,6 +173,12 @@ class Display:
         if moment is None:
             return ""
         return day_and_time(local_datetime(moment, self._zone), ISO)
+
+    def end(self, began: str | None, ended: str | None) -> str:
+        """Return the end of a session, or its begin if it has none: `since 2026-10-01 20:00`."""
+        if ended is None and began is not None:
+            return f"since {self.moment(began)}"
+        return self.moment(ended)
 
     def span(self, began: str | None, ended: str) -> str:
         """Return the time of a session: `2026-10-01 22:00-06:00 +1d` ends on the next day.

@@ -157,8 +157,8 @@ def test_the_end_of_a_transaction_is_shown_before_and_after(books: Home) -> None
     say(books, start(23_000, "2026-10-02T05:00:00Z", "1111"))
     say(books, start(24_000, "2026-10-03T05:00:00Z", "1111"))
     listed_ = run_in_terminal(books, "shocpp", "review").output
-    assert "T2      2026-10-01 20:00  Stellplatz 4/links    1,500  family-y   " in listed_
-    assert "T3      2026-10-02 07:00  Stellplatz 4/links  unknown  company-x  " in listed_
+    assert "T2      since 2026-10-01 20:00  Stellplatz 4/links    1,500  family-y   " in listed_
+    assert "T3      since 2026-10-02 07:00  Stellplatz 4/links  unknown  company-x  " in listed_
     done = books.run("shocpp", "review", "end", "T2", *WHY)
     assert (done.returncode, done.stderr) == (0, "")
     head, _titles, before, after, entry = done.stdout.splitlines()

@@ -66,13 +66,33 @@ def test_a_table_is_aligned_and_cut_where_it_may_be() -> None:
         "1         4,000  a long reason",
         "12      500,500  short",
     ]
+    # Its gaps are narrow before a text is cut.
+    assert list(table(columns, rows, 29))[1] == "1        4,000 a long reason"
     assert list(table(columns, rows, 25)) == [
-        "NUMBER      KWH  WHY",
-        "1         4,000  a long …",
-        "12      500,500  short",
+        "NUMBER     KWH WHY",
+        "1        4,000 a long re…",
+        "12     500,500 short",
     ]
     # Below the least widths it is as wide as it must be.
-    assert list(table(columns, rows, 10))[1] == "1         4,000  a lon…"
+    assert list(table(columns, rows, 10))[1] == "1        4,000 a lon…"
+
+
+def test_a_sentence_in_a_table_has_more_lines_instead_of_a_cut() -> None:
+    columns = [Column("NUMBER"), Column("CHARGER", 6), Column("WHY", 8, wraps=True)]
+    rows = [["1", "Stellplatz 4", "no transaction matches"], ["2", "garage", "short"]]
+    assert list(table(columns, rows, 34)) == [
+        "NUMBER  CHARGER       WHY",
+        "1       Stellplatz 4  no",
+        "                      transaction",
+        "                      matches",
+        "2       garage        short",
+    ]
+    # Names are cut only where the sentence has its least width, and long words with them.
+    assert list(table(columns, rows, 24))[1:4] == [
+        "1      Stellpl… no",
+        "                transac…",
+        "                matches",
+    ]
 
 
 def test_a_wide_character_takes_two_cells() -> None:
@@ -80,7 +100,7 @@ def test_a_wide_character_takes_two_cells() -> None:
     assert list(table(columns, [["\u5145\u96fb", "x"], ["e\u0301", "x"]], None)) == [
         *("A     B", "\u5145\u96fb  x", "e\u0301     x"),
     ]
-    assert list(table(columns, [["\u5145\u96fb", "x"]], 6))[1] == "\u5145\u2026  x"
+    assert list(table(columns, [["\u5145\u96fb", "x"]], 5))[1] == "\u5145\u2026 x"
 
 
 # --- the commands ---
@@ -108,9 +128,8 @@ def test_people_read_local_times_kwh_and_names(books: Home) -> None:
         "decide with: shocpp review assign|correct|dismiss|end NUMBER (see --help)",
     ]
     head, running = shown["transactions"]
-    assert head.split() == [
-        *("NUMBER", "ID", "STARTED", "CHARGER", "CARD", "ACCOUNT", "KWH", "WATT", "STATE"),
-    ]
+    titles = ["NUMBER", "ID", "STARTED", "CHARGER", "CARD", "ACCOUNT", "KWH", "WATT", "STATE"]
+    assert head.split() == titles
     assert " ".join(running.split()) == (
         "T4 20000325 2026-11-01 06:00 Stellplatz 4/links Golf family-y 6,000 ~6000 open"
     )
@@ -167,8 +186,32 @@ def test_a_call_is_listed_with_its_answer(books: Home) -> None:
     db.close()
     assert [" ".join(line.split()) for line in run_in_terminal(books, "shocpp", "calls").lines] == [
         "NUMBER QUEUED CHARGER ACTION PAYLOAD STATE ANSWER BY",
-        '1 2026-10-01 09:10 Stellplatz 4 Reset {"type":"Soft"} answered {"status":"Accepte… anna',
+        '1 2026-10-01 09:10 Stellplatz 4 Reset {"type":"Soft"} answered Accepted anna',
     ]
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "shown"),
+    [
+        ("{}", "{}"),
+        ('{"status":"Accepted","data":"1"}', '{"status":"Accepted","data":"1"}'),
+        ('{"status":7}', '{"status":7}'),
+        (None, "NotSupported: no such action"),
+    ],
+)
+def test_an_answer_is_a_word_only_if_it_has_nothing_else(
+    books: Home, confirmation: str | None, shown: str
+) -> None:
+    with sqlite3.connect(books.database) as db:
+        db.execute(
+            "INSERT INTO call (call_id, charge_point, action, payload, state, confirmation,"
+            " error_code, error_description, queued_ms, deadline_ms) VALUES ('x', 1, 'ClearCache',"
+            " '{}', 'answered', ?, 'NotSupported', 'no such action', 1790838600000, 1790838600000)",
+            (confirmation,),
+        )
+    db.close()
+    text = run_in_terminal(books, "shocpp", "calls", columns=160).lines[1]
+    assert f" answered  {shown}" in text
 
 
 def test_broken_files_cost_a_list_its_names_only(books: Home) -> None:
