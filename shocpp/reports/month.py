@@ -21,6 +21,7 @@ from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.prices.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.cells import is_unknown
 from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
 from shocpp.reports.snapshot import VERSION, from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
@@ -282,6 +283,12 @@ def of_account(statement: Statement, account: str) -> Statement:
         unassigned_wh=0,
         # The statement goes to the account, which must not learn when others have charged.
         under_review=tuple(row for row in statement.under_review if row.account == account),
+        # The check of the meters is over all accounts.
+        unknown_at=tuple(
+            row.charge_point_id
+            for row in statement.under_review
+            if row.charge_point_id and row.account != account and is_unknown(row)
+        ),
         unfinished=tuple(
             transaction for transaction in statement.unfinished if transaction.account == account
         ),

@@ -92,7 +92,9 @@ class Statement(NamedTuple):
     the month. `version` is that of the program. `snapshot_version` is that of the snapshot
     (`snapshot.py`): formats print nothing that a later version has added. `imported_wh` and
     `decided_later_wh` are energies in Wh by Charge Point: booked in this month, but not counted by
-    the meter in this month. `cards` has the names of cards by `id_tag_key`.
+    the meter in this month. `cards` has the names of cards by `id_tag_key`. `unknown_at` has the
+    Charge Points at which other accounts have energy under review that nobody knows; it is in the
+    statement of one account only, and in no snapshot.
     """
 
     snapshot_version: int
@@ -114,6 +116,7 @@ class Statement(NamedTuple):
     decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
+    unknown_at: tuple[str, ...] = ()
 
     @property
     def period(self) -> Month:

@@ -263,7 +263,8 @@ class _Blocks:
         )
         amounts = ((key, dict(booked).get(charge_point_id)) for key, booked in sources)
         waiting = [r for r in self._statement.under_review if r.charge_point_id == charge_point_id]
-        unknown = self._label("unknown_waits") if any(map(is_unknown, waiting)) else ""
+        is_waiting = any(map(is_unknown, waiting)) or charge_point_id in self._statement.unknown_at
+        unknown = self._label("unknown_waits") if is_waiting else ""
         known = (self._label(key, kwh=self._kwh(wh)) for key, wh in amounts if wh)
         return "".join(known) + unknown
 

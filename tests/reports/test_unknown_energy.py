@@ -126,3 +126,20 @@ def test_the_pdf_says_that_an_energy_is_unknown(
     file.write_bytes(printed("pdf", language))
     words = words_of(pages_of(file))
     assert [phrase for phrase in phrases if phrase not in words] == []
+
+
+def test_the_check_of_a_meter_names_what_waits_for_another_account(tmp_path: Path) -> None:
+    """The check is over all accounts; what waits is only shown to its own account."""
+    office = Office(tmp_path)
+    office.now_ms = now_ms() - HOUR_MS
+    office.stop(office.start(1_000, "1111"), 3_000)
+    office.stop(424_242, 500, idTag="3333")
+    month = Month.of_moment(now_ms(), office.settings.zone)
+    statement = of_account(office.statement(*month), "company-x")
+    file = tmp_path / "statement.pdf"
+    file.write_bytes(b"".join(chunks(office.open_books(), statement, "pdf", "de")))
+    text = b"".join(chunks(office.open_books(), statement, "text", "de")).decode()
+    office.db.close()
+    assert statement.under_review == ()
+    assert "gezählt 2,000 kWh, dazu in Prüfung unbekannte Energie" in words_of(pages_of(file))
+    assert "= 2,000 kWh gezählt, dazu in Prüfung unbekannte Energie\n" in text

@@ -271,7 +271,7 @@ def _uncounted(subject: Subject, charge_point_id: str) -> Iterator[str]:
         if wh:
             yield subject.label(key, grouped_kwh(wh, subject.language))
     waiting = [row for row in statement.under_review if row.charge_point_id == charge_point_id]
-    if any(map(is_unknown, waiting)):
+    if any(map(is_unknown, waiting)) or charge_point_id in statement.unknown_at:
         yield subject.label("unknown_waits")
 
 
