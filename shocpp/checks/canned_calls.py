@@ -1,5 +1,6 @@
 """The part of `shocpp check` for canned.json: its entries, and the names in them."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
@@ -106,11 +107,12 @@ def _check_charger(
         return
     # People may name a charger by its serial.
     known = identities.find(db, name) if db else []
+    add = shlex.join(["shocpp", "charge-points", "add", name])
     if allowlist is not None and all(allowlist.entry(each) is None for each in known or [name]):
         yield Finding(
             WRONG,
             f"{location}: the charger {name!r} is not listed in {settings.charge_points_file} and "
-            "may not connect; correct its name, or list it with: shocpp charge-points add",
+            f"may not connect; correct its name, or list it: {add}",
         )
     elif db and not known:
         yield Finding(

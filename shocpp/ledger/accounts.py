@@ -58,7 +58,7 @@ def trouble_of(id_tag: str) -> str | None:
     if _SCIENTIFIC.fullmatch(key):
         return "a spreadsheet has shortened it; write all its digits, as text"
     if _HEX.fullmatch(key):
-        return "chargers send no 0x; remove it"
+        return "chargers send no 0x; write the id without it"
     if len(key) > ID_TAG_CHARACTERS:
         return f"an id tag has at most {ID_TAG_CHARACTERS} characters; write what the charger sends"
     return None
@@ -238,7 +238,10 @@ def _account(
             f"{location}: index must be a whole number 1..{LAST_INDEX}, not {index!r}"
         )
     if name is None:
-        raise ConfigError(f"{location}: account must be a name, not {entry.get('account')!r}")
+        raise ConfigError(
+            f"{location}: account must be a name without control characters, not "
+            f"{entry.get('account')!r}"
+        )
     # Its bill would contain the energy of all unknown cards.
     if name == UNASSIGNED:
         raise ConfigError(

@@ -87,7 +87,10 @@ def test_canned_calls_are_held_against_cards_accounts_and_chargers(home: Home) -
     path = home.folder / "conf" / "canned.json"
     path.write_text(json.dumps(canned))
     see = f"see {home.tags_file}"
-    not_listed = f"the charger 'garden' is not listed in {home.charge_points_file} and may not"
+    not_listed = (
+        f"the charger 'garden' is not listed in {home.charge_points_file} and may not connect; "
+        "correct its name, or list it: shocpp charge-points add garden"
+    )
     expected = [
         "'unknown': the card '3334' belongs to no account; add it to the ids of its account in ",
         f"'blocked': the card '4444' is blocked, so no charger may start with it; {see}",
@@ -124,7 +127,9 @@ def test_ids_that_no_charger_can_send_and_default_tags_of_nobody_are_wrong(home:
     home.charge_points_file.write_text(json.dumps(listed))
     sentences = [sentence for sentence in wrong(home) if "connect" not in sentence]
     assert len(sentences) == 5
-    assert sentences[0].endswith("can send the id '0x04A2' of a: chargers send no 0x; remove it")
+    assert sentences[0].endswith(
+        "can send the id '0x04A2' of a: chargers send no 0x; write the id without it"
+    )
     assert "the id '4,13E+13' of a: a spreadsheet has shortened it" in sentences[1]
     assert "an id tag has at most 20 characters" in sentences[2]
     assert "'yard': the default_tag '2222' belongs to no account; add it" in sentences[3]

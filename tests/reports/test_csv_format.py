@@ -340,7 +340,7 @@ def test_a_spreadsheet_reads_numbers_as_numbers_and_dates_as_dates(
     headers, first, second, *typed = opened(tmp_path, text, locale, options)
     assert headers[0] == ("string", "Nr." if locale == "de-DE" else "No.")
     assert first[:9] == [
-        ("float", "1"),
+        ("float", "12"),
         ("string", "Müller & Söhne"),
         ("date", "2026-10-01T07:00:00"),
         ("date", "2026-10-01T09:10:00"),
