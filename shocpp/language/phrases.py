@@ -65,7 +65,7 @@ GERMAN = {
     "Anfangsstand, den die Vorgangsnummer nennt",
     "the register ends below its start, and no reading shows a restart": "der Zähler endet unter "
     "seinem Anfangsstand, und kein Zählerstand zeigt einen Neubeginn",
-    "readings outside its times show more energy": "Zählerstände außerhalb seiner Zeiten zeigen "
+    "readings that are left out show more energy": "nicht berücksichtigte Zählerstände zeigen "
     "mehr Energie",
     # Databases store this text, so its wording cannot change.
     "no card told: default tag": "keine Karte genannt: Standardkarte",

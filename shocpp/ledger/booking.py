@@ -235,7 +235,7 @@ def _energy_of_restarts(
     """Return the energy between two readings in Wh, also if the register restarted in between."""
     growth, is_doubtful = grown(selection, begin_wh, end_wh, most_wh)
     if is_doubtful:
-        reviews.append("readings outside its times show more energy")
+        reviews.append("readings that are left out show more energy")
     if begin_wh - TOLERANCE_WH <= end_wh:
         if end_wh < begin_wh:
             flags.append(f"stopped {begin_wh - end_wh} Wh below its start")

@@ -47,13 +47,15 @@ class Running(NamedTuple):
 class Selection(NamedTuple):
     """The readings of a transaction that count, in their order.
 
-    `received` are all readings of its best source in the order of receipt, and `later_wh` the
-    registers that the charger sampled after the stop.
+    received    all readings of its best source, in the order of receipt
+    later_wh    the registers that the charger sampled after the stop
+    other_wh    the registers of other sources, in the order of receipt
     """
 
     readings: tuple[Reading, ...]
     received: tuple[Reading, ...]
     later_wh: tuple[int, ...] = ()
+    other_wh: tuple[int, ...] = ()
 
 
 def attributed(
@@ -140,9 +142,15 @@ def select(
 
     `readings` are in the order of receipt, and `now_ms` is the time of receipt of the stop.
     """
+    readings = tuple(readings)
     received = of_best_source(readings)
+    other_wh = tuple(
+        reading.register_wh
+        for reading, chosen in zip(readings, received, strict=True)
+        if reading.register_wh is not None and chosen.register_wh is None
+    )
     if not _share_clock(received, started_ms, stopped_ms, now_ms):
-        return Selection(received, received)
+        return Selection(received, received, other_wh=other_wh)
     assert started_ms is not None
     assert stopped_ms is not None
     timed = sorted(
@@ -156,7 +164,7 @@ def select(
             own.append(reading)
         elif sampled_ms > stopped_ms and reading.register_wh is not None:
             later_wh.append(reading.register_wh)
-    return Selection(tuple(own), received, tuple(later_wh))
+    return Selection(tuple(own), received, tuple(later_wh), other_wh)
 
 
 def grown(
@@ -174,6 +182,11 @@ def grown(
         and not has_own_register(selection.received)
     ):
         return growth(begin_wh, (), end_wh), False
+    # The source has changed when the register restarted: only the other one knows its last reading.
+    if own.restarts and max(registers_of(selection.received), default=0) < begin_wh:
+        both = growth(begin_wh, [*selection.other_wh, *registers_of(selection.readings)], end_wh)
+        if both.wh > own.wh:
+            return both, True
     registers, received = registers_of(selection.readings), registers_of(selection.received)
     if len(received) == len(registers):
         return own, False

@@ -13,7 +13,7 @@ from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.language.phrases import FORMER, GERMAN, STOP_REASONS, entry, masked, phrase, stop_reason
 from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.missing_start import START_ASSUMED, START_DECODED, START_IN_STOP
-from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
+from shocpp.ledger.record import ENERGY_UNKNOWN, OVERLAPS, RESTARTED, SECOND_STOP
 from shocpp.ledger.transactions import DEFAULT_TAG_USED
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from tests.world.machine import ROOT
@@ -22,7 +22,9 @@ BERLIN = ZoneInfo("Europe/Berlin")
 PACKAGES = ("bookkeeping", "ledger", "ocpp", "recovery")
 NAMED = {"flags", "review", "unmatched", "note"}
 FROM_ELSEWHERE = {
+    OVERLAPS,
     RESTARTED,
+    SECOND_STOP,
     DEFAULT_TAG_USED,
     ENDED_BY_HAND,
     ENERGY_UNKNOWN,

@@ -1413,7 +1413,7 @@ def test_a_restart_that_only_readings_outside_the_times_show_is_under_review() -
     late = {"readings": readings, "now_ms": NOW_MS + HOUR_MS}
     record = book_stop(stopped(meter_stop_wh=3_000), CLOSED, **late)  # type: ignore[arg-type]
     assert record.consumed_wh == 17_900 + 3_000
-    assert record.review == "readings outside its times show more energy"
+    assert record.review == "readings that are left out show more energy"
 
 
 def test_a_sample_after_the_stop_bills_nothing() -> None:

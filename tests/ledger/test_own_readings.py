@@ -310,3 +310,20 @@ def test_values_without_id_follow_a_register_that_restarted() -> None:
     source = "Outlet without id"
     course = (at(10, 13_500, source), at(20, 18_000, source), at(30, 1_500, source))
     assert chosen(*course, begin_wh=9_000, end_wh=3_000)[1:] == (12_000, False)
+
+
+# --- a source that changes as the register restarts ---
+
+
+def test_a_restart_that_only_another_source_shows_is_doubtful() -> None:
+    """A charger that loses its register by an update may label its samples otherwise, too."""
+    course = (at(10, 13_500, "Inlet"), at(20, 18_000, "Inlet"), at(40, 1_500))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000) == ([1_500], 12_000, True)
+    clockless = (at(None, 13_500, "Inlet"), at(None, 18_000, "Inlet"), at(None, 1_500))
+    assert chosen(*clockless, begin_wh=9_000, end_wh=3_000)[1:] == (12_000, True)
+    # Its own source has seen the register before the restart.
+    both = (at(5, 13_500), *course)
+    assert chosen(*both, begin_wh=9_000, end_wh=3_000)[1:] == (7_500, False)
+    # The other one shows nothing more.
+    low = (at(10, 700, "Inlet"), at(40, 1_500))
+    assert chosen(*low, begin_wh=9_000, end_wh=3_000)[1:] == (3_000, False)
