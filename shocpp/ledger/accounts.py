@@ -35,8 +35,9 @@ ID_TAG_CHARACTERS = 20
 _KNOWN = frozenset(
     ("index", "account", "ids", "blocked", "expires", "concurrent", "parent", "names", "comment")
 )
-# Word processors turn a hyphen into one of these.
-_SEPARATORS = str.maketrans("", "", ":- \u2010\u2011\u2012\u2013\u2014")
+# Word processors turn a hyphen into one of these. Chargers that fill 20 bytes with NULs send U+FFFD
+# by the time it is read (`ocpp.frames`).
+_SEPARATORS = str.maketrans("", "", ":- \u2010\u2011\u2012\u2013\u2014\ufffd")
 _HEX = re.compile(r"0x[0-9a-f]*")
 _SCIENTIFIC = re.compile(r"[0-9]+([.,][0-9]+e\+?|e\+)[0-9]+")
 

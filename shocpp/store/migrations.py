@@ -19,6 +19,7 @@ from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
 from shocpp.store.backups import beside, sync
 from shocpp.store.books.rereading import reread_running
+from shocpp.store.books.transactions import rekey_cards
 from shocpp.store.database import (
     APPLICATION_ID,
     VERSION,
@@ -37,7 +38,7 @@ _MIGRATIONS = CHECKOUT / "db" / "migrations"
 _VIEWS = CHECKOUT / "db" / "views.sql"
 _ADD_COLUMN = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN ", re.MULTILINE)
 
-_COMPLETIONS: dict[int, Callable[[Database], None]] = {8: reread_running}
+_COMPLETIONS: dict[int, tuple[Callable[[Database], None], ...]] = {8: (reread_running, rekey_cards)}
 """The functions that complete a migration, in its transaction."""
 
 _LARGE_BYTES = 256 * 1024 * 1024
@@ -193,8 +194,8 @@ def _apply(database: Database, version: int) -> None:
             with database.writing(keys=EVERYTHING):
                 for statement in _statements(file.read_text()):
                     _execute(database, statement)
-                if number in _COMPLETIONS:
-                    _COMPLETIONS[number](database)
+                for complete in _COMPLETIONS.get(number, ()):
+                    complete(database)
                 database.execute(f"PRAGMA user_version={number}")
     views = _VIEWS.read_text()
     known = database.execute("SELECT value FROM property WHERE name = 'views'").fetchone()

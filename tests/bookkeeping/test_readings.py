@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shocpp.ocpp.times import format_timestamp
 from shocpp.store.books.rereading import reread_running
+from shocpp.store.books.transactions import rekey_cards
 from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.keys import EVERYTHING
@@ -431,3 +432,11 @@ def test_an_upgrade_leaves_readings_without_their_frame(office: Office) -> None:
         reread_running(office.db)
     assert office.query("SELECT register_wh FROM meter_reading") == [9_500, 9_900]
     assert office.query("SELECT consumed_wh FROM open_transactions") == [900]
+
+
+def test_an_upgrade_compares_cards_as_it_does_now(office: Office) -> None:
+    office.start(1_000, id_tag="33\u00a033")
+    with office.db.writing(keys=EVERYTHING):
+        office.db.execute("UPDATE started_transaction SET id_tag_key = '33\u00a033'")
+        rekey_cards(office.db)
+    assert office.query("SELECT id_tag_key FROM started_transaction") == ["3333"]

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from shocpp.ledger.accounts import id_tag_key
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.database import Database
 
@@ -30,6 +31,8 @@ def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int
         return int(row[0])
     bind_account(db, start["account_index"], start["account"])
     values = {"charge_point": charge_point, "state": "stopped", **start}
+    # Older versions compared cards by other keys.
+    values["id_tag_key"] = id_tag_key(values["id_tag"])
     number = values.pop("number")
     taken = db.execute("SELECT 1 FROM started_transaction WHERE id = ?", (number,)).fetchone()
     values["id"] = None if taken else number

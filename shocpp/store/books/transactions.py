@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.errors import UsageError
-from shocpp.ledger.accounts import UNASSIGNED, Card
+from shocpp.ledger.accounts import UNASSIGNED, Card, id_tag_key
 from shocpp.ledger.decisions import ENDED_BY_HAND, Owner
 from shocpp.ledger.own_readings import Running, best_source
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
@@ -331,3 +331,15 @@ def improve_source(db: Database, running: Running, readings: Iterable[Reading]) 
         "UPDATE started_transaction SET register_source = ? WHERE id = ?", (source, running.row)
     )
     return True
+
+
+def rekey_cards(db: Database) -> None:
+    """Compute the compared form of id tags again, where an older version left in more of it.
+
+    Printable ASCII is compared as before.
+    """
+    rows = db.execute("SELECT id, id_tag FROM started_transaction WHERE id_tag GLOB '*[^ -~]*'")
+    db.executemany(
+        "UPDATE started_transaction SET id_tag_key = ? WHERE id = ?",
+        [(id_tag_key(id_tag), row) for row, id_tag in rows.fetchall()],
+    )
