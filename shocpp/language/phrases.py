@@ -94,6 +94,9 @@ FORMER = {
 }
 """The German form of texts that only databases of older versions have."""
 
+GERMAN_WHY = {"its stop arrived": "das Ende ist noch eingetroffen"}
+"""The German form of the reason for which the server itself decides."""
+
 STOP_REASONS = {
     "de": {
         "DeAuthorized": "Karte abgelehnt",
@@ -180,6 +183,11 @@ def unknown(language: str) -> str:
 def stop_reason(reason: str, language: str) -> str:
     """Return the phrase for a transaction's stop reason; a vendor's own word stays as it is."""
     return STOP_REASONS[language].get(reason, reason)
+
+
+def decided_why(why: str | None, language: str) -> str | None:
+    """Return the reason of a decision; that of a person stays as it is."""
+    return GERMAN_WHY.get(why or "", why) if language == "de" else why
 
 
 def entry(kind: str, language: str) -> str:

@@ -150,7 +150,7 @@ COLUMNS = (
     Column(
         "decided_why",
         Api("string?", "Reason of the decision.", None),
-        Csv("text", {"de": "Begründung", "en": "Why"}),
+        Csv("why", {"de": "Begründung", "en": "Why"}),
     ),
     Column("month", Api("string", "Billing month, YYYY-MM.", "2026-10")),
     Column("repeats", Api("integer?", "Number of repeated stops of the charger.", 0)),

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
-from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
+from shocpp.language.phrases import decided_why, entry, masked, phrase, stop_reason, unknown
 from shocpp.reports.cells import columns_of, is_unknown, row_numbers, values_of
 from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
@@ -171,6 +171,10 @@ class Texts:
         )
         # The parts of a reversal begin with a minus sign, which would start a formula.
         return defused("; ".join(texts))
+
+    def why(self, why: str | None) -> str:
+        """Return the reason of a decision."""
+        return defused(decided_why(why, self._language))
 
     def stop_reason(self, reason: str) -> str:
         """Return the reason of a stop as a phrase."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import local_time
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
-from shocpp.language.phrases import masked, phrase
+from shocpp.language.phrases import decided_why, masked, phrase
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.ledger.record import ENERGY_UNKNOWN
@@ -236,7 +236,8 @@ class _Blocks:
         lines = [
             f"  {self._number_of(row)}{row.localtime} {self._charge_point(row)}: "
             f"{self._energy(row)} {self.words[row.entry]} {row.account} "
-            f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: {row.decided_why})"
+            f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: "
+            f"{decided_why(row.decided_why, self._language)})"
             for row in rows
             if row.entry != "record"
         ]

@@ -13,6 +13,7 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured
+from shocpp.reports.formats import chunks
 from tests.world.desk import ACCOUNTS, ANNA, Office
 
 HOUR_MS = 3_600_000
@@ -309,6 +310,22 @@ def test_a_late_stop_does_not_end_a_later_transaction_with_its_id(office: Office
     office.later(0.5)
     office.stop(sent, 10_000)
     assert sums(office) == {"family-y": 16_000}
+
+
+@pytest.mark.parametrize(
+    ("language", "why"), [("de", "das Ende ist noch eingetroffen"), ("en", "its stop arrived")]
+)
+@pytest.mark.parametrize("format_", ["text", "csv"])
+def test_a_late_stop_is_the_reason_on_the_statement(
+    office: Office, language: str, why: str, format_: str
+) -> None:
+    sent = lapsed(office, 3_000)
+    end(office)
+    office.stop(sent, 4_000)
+    (period,) = office.query("SELECT DISTINCT month FROM accounting")
+    statement = office.statement(*map(int, period.split("-")))
+    text = b"".join(chunks(office.open_books(), statement, format_, language)).decode()
+    assert text.count(why) == 2
 
 
 def test_a_late_stop_below_the_end_by_hand_wins_too(office: Office) -> None:

@@ -5,7 +5,7 @@ from itertools import zip_longest
 
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
-from shocpp.language.phrases import entry, phrase
+from shocpp.language.phrases import decided_why, entry, phrase
 from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.cells import is_numbered, is_unknown
 from shocpp.reports.pdf.font import Face
@@ -232,7 +232,7 @@ def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
         energy=energy,
         at=day_and_time(local_datetime(row.booked_at, subject.zone), language),
         by=row.decided_by or subject.label("no_name"),
-        why=row.decided_why or "–",
+        why=decided_why(row.decided_why, language) or "–",
     )
 
 
