@@ -176,13 +176,13 @@ def _findings(books: Books, statement: Statement) -> _Findings:
             len(running),
             "transaction is",
             "transactions are",
-            f"running ({_chargers(running)}), for the month of the stop",
+            f"running ({_chargers(running)}), to be billed in the month of the stop",
         ),
         *_counted(
             len(unstopped) - len(begun),
-            "open transaction is",
-            "open transactions are",
-            "younger than the month",
+            "open transaction",
+            "open transactions",
+            "began after the month",
         ),
     ]
     return _Findings(reasons, notes)

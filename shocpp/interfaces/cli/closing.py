@@ -76,10 +76,8 @@ def close(year: int, month: int, by: str, unpriced: bool, anyway: bool, strict: 
             sys.exit(1)
         # Made from the snapshot, so that the file has the bytes of every later reprint.
         write_text_file(books, closed_statement(closing))
-    click.echo(
-        f"{closing.month} is closed: {closing.records} records, link {closing.number}, "
-        f"{closing.hash}"
-    )
+    records = f"{closing.records} record{'' if closing.records == 1 else 's'}"
+    click.echo(f"{closing.month} is closed: {records}, link {closing.number}, {closing.hash}")
     for note in notes:
         click.echo(one_line(f"note: {note}"))
     if reasons and not anyway:

@@ -145,7 +145,7 @@ def test_a_month_with_nothing_left_is_closed_at_a_terminal(migrated_home: Home) 
     say(migrated_home, start(4_000, "2026-11-01T05:00:00Z"))
     closed = run_in_terminal(migrated_home, *CLOSE)
     assert closed.code == 0, closed.output
-    assert closed.lines[1:] == ["note: 1 open transaction is younger than the month"]
+    assert closed.lines[1:] == ["note: 1 open transaction began after the month"]
 
 
 def test_a_transaction_of_a_connected_charger_is_no_reason(server: Server) -> None:
@@ -154,7 +154,7 @@ def test_a_transaction_of_a_connected_charger_is_no_reason(server: Server) -> No
         charger.ask("StartTransaction", **start_)
         closed = run_in_terminal(server.home, *CLOSE)
     assert closed.code == 0, closed.output
-    note = "note: 1 transaction is running (garage), for the month of the stop"
+    note = "note: 1 transaction is running (garage), to be billed in the month of the stop"
     assert note in closed.lines
 
 
@@ -165,3 +165,9 @@ def test_anyway_and_strict_exclude_each_other(migrated_home: Home) -> None:
     early = run_in_terminal(migrated_home, "shocpp", "close", "2098", "10", "--anyway")
     assert early.code == 2
     assert "is not over" in early.output
+
+
+def test_a_month_with_one_record_says_so(migrated_home: Home) -> None:
+    say(migrated_home, start(3_000, MORNING), stop(4_000, NOON))
+    closed = migrated_home.run(*CLOSE)
+    assert closed.stdout.startswith("2026-10 is closed: 1 record, link 1, "), closed.stderr
