@@ -142,9 +142,9 @@ def stop_rows(*on_file: Transaction, sent: int | None = 10_009_042, **changed: o
 
 def book(stop: KeyedStop, match: Match, *registers: int | None, **more: object) -> Record:
     """Return the record of a stop; `registers` are the transaction's readings."""
-    given_to = {"now_ms": NOW_MS, **more}
     readings = [Reading(None, register, None) for register in registers]
-    return book_stop(stop, match, readings=readings, **given_to)  # type: ignore[arg-type]
+    given_to = {"now_ms": NOW_MS, "readings": readings, **more}
+    return book_stop(stop, match, **given_to)  # type: ignore[arg-type]
 
 
 # --- natural keys ---
@@ -879,8 +879,12 @@ def test_a_decoded_start_is_exact_with_a_transaction_begin() -> None:
     record = book(stopped(begin=begin), match)
     assert (record.begin_wh, record.started_ms) == (9_042_700, begin.sampled_ms)
     assert record.flags == (START_IN_STOP, "other")
+    whole = begin._replace(register_wh=9_042_000)
+    assert book(stopped(begin=whole), match).flags == (START_IN_STOP, "other")
     # One of another kWh is not that of this transaction.
-    assert book(stopped(begin=BEGIN), match).begin_wh == 9_042_000
+    for register_wh in (9_041_999, 9_043_000, 9_060_000):
+        other = begin._replace(register_wh=register_wh)
+        assert book(stopped(begin=other), match).begin_wh == 9_042_000
 
 
 def test_a_start_without_a_reading_begins_at_its_transaction_begin() -> None:
@@ -1077,6 +1081,17 @@ def test_more_than_can_be_delivered_in_the_time_is_under_review() -> None:
     assert record.review == "more than a charger can deliver in the time"
     assert book(stopped(meter_stop_wh=9_042_100 + 33_333), minute).review is None
     assert book(stopped(meter_stop_wh=9_042_100 + 33_334), minute).review
+
+
+def test_a_clock_that_is_ahead_leaves_its_readings_in_the_order_of_receipt() -> None:
+    """The later one restarts the register, and lies before the other by the charger's clock."""
+    ahead_ms = 2 * HOUR_MS
+    times = (NOW_MS + ahead_ms - 1_000, NOW_MS + ahead_ms - 2_000)
+    readings = [Reading(at_ms, wh, None) for at_ms, wh in zip(times, (9_052_100, 500), strict=True)]
+    match = Match(closes=transaction(started_ms=NOW_MS - HOUR_MS + ahead_ms))
+    stop = stopped(stopped_ms=NOW_MS + ahead_ms, meter_stop_wh=3_000)
+    record = book(stop, match, readings=readings)
+    assert (record.consumed_wh, record.review) == (10_000 + 3_000, None)
 
 
 def test_a_clock_that_is_ahead_does_not_shorten_a_transaction() -> None:
