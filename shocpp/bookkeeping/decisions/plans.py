@@ -12,8 +12,8 @@ from shocpp.ledger.record import Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.store.books.records import Origin
 
-MOST_LOST = 10
-"""A decision that leaves less than this part of the energy, a tenth, may be a mistake."""
+MOST_LOST_PERMILLE = 900
+"""A decision by which more than this part of the energy goes may be a mistake."""
 
 
 class Subject(NamedTuple):
@@ -95,10 +95,11 @@ class Plan(NamedTuple):
     def _loss(self) -> str | None:
         """Return the part of the energy that goes, in words, or None if it is not most of it."""
         before_wh, after_wh = self.subject.record.consumed_wh, self.result.record.consumed_wh
-        if MOST_LOST * after_wh >= before_wh:
+        lost_wh = before_wh - after_wh
+        if 1000 * lost_wh <= MOST_LOST_PERMILLE * before_wh:
             return None
         # Rounded down: only all of it is 100 %.
-        permille = 1000 * (before_wh - after_wh) // before_wh
+        permille = 1000 * lost_wh // before_wh
         return f"{permille // 10}.{permille % 10} %" if after_wh else "all"
 
 
