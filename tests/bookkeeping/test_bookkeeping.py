@@ -192,6 +192,19 @@ def test_two_equal_evenings_in_one_second_are_two_records(desk: Desk) -> None:
     assert desk.records() == [("family-y", 5_000, None)] * 2
 
 
+@pytest.mark.parametrize("reading", [100_000, -1])
+def test_a_start_repeated_after_an_upgrade_is_a_repeat(desk: Desk, reading: int) -> None:
+    time = desk.time()
+    sent = desk.start(reading, "33\u00a033", timestamp=time)
+    # The row as the first release wrote it.
+    desk.db.execute(
+        "UPDATE started_transaction SET start_key = ?", (f'[1,"33\u00a033",{reading},"{time}"]',)
+    )
+    desk.restart()
+    assert desk.start(reading, "33\u00a033", timestamp=time) == sent
+    assert desk.query("SELECT repeats FROM started_transaction") == [1]
+
+
 # --- tags.json meanwhile ---
 
 

@@ -3,15 +3,12 @@
 A StartTransaction or StopTransaction that is repeated after an upgrade must have its old key.
 """
 
-from pathlib import Path
-
 import pytest
 
 from shocpp.ledger.matching import keyed_stop
 from shocpp.ledger.transactions import keyed_start
 from shocpp.ocpp.actions import CallContext, start_transaction, stop_transaction
 from shocpp.ocpp.facts import TransactionStarted, TransactionStopped
-from tests.world.desk import Desk
 
 CONTEXT = CallContext(now_ms=1_693_735_200_000, heartbeat_s=55)
 TIME = "2023-09-03T10:00:00Z"
@@ -55,18 +52,3 @@ def test_a_key_has_the_reading_as_the_first_release_read_it(reading: object, in_
     stop = stop_transaction(payload, CONTEXT).fact
     assert isinstance(stop, TransactionStopped)
     assert keyed_stop(stop).natural_key == f'["5","{TIME}",{in_key}]'
-
-
-@pytest.mark.parametrize("reading", [100_000, -1])
-def test_a_start_repeated_after_the_upgrade_is_a_repeat(tmp_path: Path, reading: int) -> None:
-    desk = Desk(tmp_path)
-    time = desk.time()
-    sent = desk.start(reading, "33\u00a033", timestamp=time)
-    # The row as the first release wrote it.
-    desk.db.execute(
-        "UPDATE started_transaction SET start_key = ?", (f'[1,"33\u00a033",{reading},"{time}"]',)
-    )
-    desk.restart()
-    assert desk.start(reading, "33\u00a033", timestamp=time) == sent
-    assert desk.query("SELECT repeats FROM started_transaction") == [1]
-    desk.db.close()
