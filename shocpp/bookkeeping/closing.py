@@ -9,6 +9,7 @@ from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import MonthIncomplete, UsageError
 from shocpp.language.month import Month
+from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.month import Books, draft
 from shocpp.reports.snapshot import snapshot
@@ -19,9 +20,6 @@ from shocpp.store.books.audit import Gap
 from shocpp.store.books.closings import Closing, Unstopped
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
-
-ROUNDING_WH = 2
-"""The energy that chargers lose by rounding; a smaller gap is no case in the view `review`."""
 
 MOST_NAMED = 12
 """The highest number of open months that a sentence names."""
@@ -205,7 +203,7 @@ def _undecided_gaps(statement: Statement, unstopped: Iterable[Unstopped]) -> lis
         gap
         for gap in statement.gaps
         if gap.dismissed is None
-        and gap.to_wh - gap.from_wh > ROUNDING_WH
+        and gap.to_wh - gap.from_wh > TOLERANCE_WH
         and (gap.charge_point, gap.connector_id, gap.from_wh) not in ends
     ]
 
