@@ -151,8 +151,20 @@ def _findings(books: Books, statement: Statement) -> _Findings:
     gap_wh = sum(gap.to_wh - gap.from_wh for gap in gaps)
     orphaned, decide = sum(row.is_listed for row in begun), "decide: shocpp review"
     under_review = len(statement.under_review)
+    # Their tariff holds at another time; without any tariff, an account has no prices at all.
+    elsewhere_wh = sum(
+        sums.unpriced_wh
+        for sums in statement.accounts
+        if sums.total_ct is None and books.tariffs.periods(sums.account)
+    )
     reasons = [
         *_open_before(db, month),
+        *_counted(
+            elsewhere_wh,
+            "Wh lies",
+            "Wh lie",
+            "outside the time of their tariff; see: shocpp tariffs check",
+        ),
         *_counted(under_review, "case is", "cases are", f"under review; {decide}"),
         *_counted(
             booked.unknown_wh, "Wh is", "Wh are", "of unknown cards; assign them: shocpp review"

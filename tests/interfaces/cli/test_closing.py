@@ -55,6 +55,13 @@ def missing_price(home: Home) -> None:
     charge(home, 1_000, 11_000)
 
 
+def price_of_another_time(home: Home) -> None:
+    tariff = {"account": "family-y", "valid_from": "2026-10-15", "ct_per_kwh": 30}
+    content = json.dumps({"tariffs": [tariff]})
+    (home.folder / "conf" / "tariffs.json").write_text(content)
+    charge(home, 1_000, 11_000)
+
+
 REASONS: dict[Callable[[Home], None], str] = {
     unknown_card: "1500 Wh are of unknown cards; assign them: shocpp review",
     gap: "1500 Wh are in gaps (1), in no record; decide: shocpp review",
@@ -65,6 +72,9 @@ REASONS: dict[Callable[[Home], None], str] = {
         "1 transaction is open, while the charger is away (garage); see: shocpp transactions"
     ),
     earlier_months: ("2025-12, 2026-09 are still open; begin with the first: shocpp close 2025 12"),
+    price_of_another_time: (
+        "10000 Wh lie outside the time of their tariff; see: shocpp tariffs check"
+    ),
     missing_price: (
         "10000 Wh of family-y have no price; write a tariff that holds in all that time (see: "
         "shocpp tariffs check), or close it as it is with --unpriced"
