@@ -35,7 +35,8 @@ Abrechnungsdatensätze:
     "account": "family-y",
     "begin_kwh": "9042",
     "end_kwh": "9075",
-    "consumed_kwh": "33"
+    "consumed_kwh": "33",
+    "number": "1"
   }
 ]
 """
