@@ -873,6 +873,24 @@ def test_a_transaction_begin_above_the_stop_tells_nothing(register_wh: int | Non
     assert book(stop, Match(unmatched="why")).flags == (ENERGY_UNKNOWN,)
 
 
+@pytest.mark.parametrize(("register_wh", "consumed_wh"), [(0, 9_075_000), (9_075_000, 0)])
+def test_a_transaction_begin_tells_the_energy_from_zero_to_the_stop(
+    register_wh: int, consumed_wh: int
+) -> None:
+    stop = stopped(transaction_id=-1, begin=BEGIN._replace(register_wh=register_wh))
+    record = book(stop, Match(unmatched="why"), cap_wh=10_000_000)
+    assert (record.begin_wh, record.consumed_wh) == (register_wh, consumed_wh)
+    assert record.flags == (START_IN_STOP,)
+
+
+def test_an_ambiguous_comma_tells_neither_begin_nor_end() -> None:
+    comma = Reading(NOW_MS, 9_060, None, or_else_wh=9_060_123)
+    begun = stopped(transaction_id=-1, begin=comma)
+    assert book(begun, Match(unmatched="why")).flags == (ENERGY_UNKNOWN,)
+    ended = stopped(transaction_id=-1, begin=BEGIN, meter_stop_wh=None, readings=(BEGIN, comma))
+    assert book(ended, Match(unmatched="why")).end_wh == 9_060_000
+
+
 def test_a_decoded_start_is_exact_with_a_transaction_begin() -> None:
     begin = BEGIN._replace(register_wh=9_042_700)
     match = DECODED._replace(flags=("start known from the id, within 1 kWh", "other"))
@@ -906,6 +924,11 @@ def interval(
         ([interval(9_000_000, 9_060_000)], 9_060_000),
         ([interval(9_000_000, 9_060_000), interval(8_999_000, 9_000_002)], 9_060_000),
         ([interval(9_000_000, 9_060_000), interval(1_000, 2_000, None)], 9_060_000),
+        ([interval(9_060_000, 9_060_000), interval(9_000_000, 9_060_000)], 9_060_000),
+        ([interval(9_000_000, 9_060_000), interval(9_000_000, 9_000_000)], 9_060_000),
+        ([interval(9_000_000, 9_075_000)], 9_075_000),
+        ([interval(1_000, 5_000)], 5_000),
+        ([interval(9_000_000, 9_060_000, stopped_ms=NOW_MS)], 9_060_000),
         ([], None),
         ([interval(9_000_000, 9_060_000, None)], None),
         ([interval(9_000_000, 9_060_000), interval(1_000, 2_000, 2)], None),
@@ -1401,6 +1424,7 @@ def test_power_readings_do_not_flag_a_decoded_stop() -> None:
         ([(None, 9_042_100), (60, None)], None),
         # The car is full after a minute, or charges only in the last minute.
         ([(0, 9_042_100), (60, 9_075_000)], 60),
+        ([(0, 9_042_100), (59.9, 9_075_000)], 59),
         ([(600, 9_042_100), (660, 9_075_000)], 60),
         # The car is full for a while, and charges again until the stop.
         ([(60, 9_042_300), (120, 9_042_300), (3_540, 9_042_300)], 120),
@@ -1409,11 +1433,11 @@ def test_power_readings_do_not_flag_a_decoded_stop() -> None:
     ],
 )
 def test_charging_time_is_the_time_in_which_the_register_rose(
-    samples: list[tuple[int | None, int | None]], charging_s: int | None
+    samples: list[tuple[float | None, int | None]], charging_s: int | None
 ) -> None:
     """A full car stays plugged in. A clock that is set back adds no time."""
     readings = [
-        Reading(None if at_s is None else NOW_MS - HOUR_MS + at_s * 1_000, register_wh, None)
+        Reading(None if at_s is None else NOW_MS - HOUR_MS + int(at_s * 1_000), register_wh, None)
         for at_s, register_wh in samples
     ]
     stop = stopped(readings=())

@@ -62,6 +62,10 @@ def test_a_power_has_a_source_of_its_own() -> None:
     measured = Reading(BEGAN_MS, None, 1_380, None, "Inlet")
     derived = Reading(BEGAN_MS, 5, 1_400, "Body", "Outlet from current")
     assert [reading.power_w for reading in of_best_source([measured, derived])] == [1_380, None]
+    registers = at(1, 5), at(2, 6, "Inlet")
+    assert of_best_source([*registers, measured])[2] == measured
+    powers = measured, derived._replace(register_wh=None, register_source=None)
+    assert [reading.power_w for reading in of_best_source(powers)] == [1_380, None]
 
 
 def test_an_own_register_is_one_that_came_with_the_id() -> None:
@@ -205,6 +209,13 @@ def test_a_sample_after_the_stop_is_not_of_the_transaction() -> None:
 
 def test_a_sample_before_the_start_is_not_of_the_transaction() -> None:
     assert chosen(at(-5, 9_000), at(5, 100), end_wh=200) == ([100], 200, False)
+
+
+def test_only_registers_after_the_stop_are_later() -> None:
+    power = Reading(STOPPED_MS + MINUTE_MS, None, 1_380)
+    readings = (at(-5, 9_000), at(5, 100), power, at(61, 300), at(60, 200))
+    selection = select(readings, BEGAN_MS, STOPPED_MS, STOPPED_MS + HOUR_MS)
+    assert selection.later_wh == (300,)
 
 
 def test_a_second_before_the_start_and_after_the_stop_is_rounding() -> None:
