@@ -184,7 +184,8 @@ def grown(
         return growth(begin_wh, (), end_wh), False
     # The source has changed when the register restarted: only the other one knows its last reading.
     if own.restarts and max(registers_of(selection.received), default=0) < begin_wh:
-        both = growth(begin_wh, [*selection.other_wh, *registers_of(selection.readings)], end_wh)
+        registers = [*selection.other_wh, *registers_of(selection.readings)]
+        both = growth(begin_wh, registers, end_wh, most_wh)
         if both.wh > own.wh:
             return both, True
     registers, received = registers_of(selection.readings), registers_of(selection.received)

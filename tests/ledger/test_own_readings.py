@@ -62,6 +62,8 @@ def test_a_power_has_a_source_of_its_own() -> None:
     measured = Reading(BEGAN_MS, None, 1_380, None, "Inlet")
     derived = Reading(BEGAN_MS, 5, 1_400, "Body", "Outlet from current")
     assert [reading.power_w for reading in of_best_source([measured, derived])] == [1_380, None]
+    outlet = measured._replace(power_source="Outlet")
+    assert [reading.power_w for reading in of_best_source([measured, outlet])] == [None, 1_380]
     registers = at(1, 5), at(2, 6, "Inlet")
     assert of_best_source([*registers, measured])[2] == measured
     powers = measured, derived._replace(register_wh=None, register_source=None)
@@ -288,6 +290,13 @@ def test_a_restart_of_a_large_battery_is_doubtful_like_any_other() -> None:
     assert chosen(*course, begin_wh=1_000, end_wh=9_000, **large | {"most_wh": CAP_WH})[1:] == (
         8_000,
         False,
+    )
+
+
+def test_a_restart_of_a_large_battery_may_be_shown_by_another_source() -> None:
+    course = (at(10, 259_000, "Inlet"), at(40, 1_500))
+    assert chosen(*course, begin_wh=9_000, end_wh=3_000, most_wh=400_000) == (
+        *([1_500], 253_000, True),
     )
 
 
