@@ -215,9 +215,11 @@ def test_a_sample_before_the_start_is_not_of_the_transaction() -> None:
 
 def test_only_registers_after_the_stop_are_later() -> None:
     power = Reading(STOPPED_MS + MINUTE_MS, None, 1_380)
-    readings = (at(-5, 9_000), at(5, 100), power, at(61, 300), at(60, 200))
+    readings = (at(-5, 9_000), at(5, 100), power, at(61, 300), at(60, 200), at(20, 7, "Inlet"))
     selection = select(readings, BEGAN_MS, STOPPED_MS, STOPPED_MS + HOUR_MS)
     assert selection.later_wh == (300,)
+    assert selection.other_wh == (7,)
+    assert select(readings, None, STOPPED_MS, STOPPED_MS).other_wh == (7,)
 
 
 def test_a_second_before_the_start_and_after_the_stop_is_rounding() -> None:
