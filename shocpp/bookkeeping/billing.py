@@ -181,9 +181,11 @@ class Billing:
         name_parts = (sender.key, stop.natural_key, *([alike] if alike else []))
         origin, readings_of = Origin(sender.row, stop_row, row), unit.readings_of
         posted_ms, books = frame.received_ms, self._posting
-        if match.closes and match.closes.state == "stopped":
-            supersede(db, books, origin, record, posted_ms, *name_parts, readings_of=readings_of)
-        else:
+        was_ended = match.closes is not None and match.closes.state == "stopped"
+        # In any case it is posted: no stop is dropped (invariant I4).
+        if not was_ended or not supersede(
+            db, books, origin, record, posted_ms, *name_parts, readings_of=readings_of
+        ):
             books.post(origin, record, posted_ms, *name_parts, readings_of=readings_of)
         unit.has_records = True
 
