@@ -11,7 +11,9 @@ from tests.world.desk import ANNA, NOON_MS, Desk, Office
 BEGAN_MS = NOON_MS - 3 * 3_600_000
 
 
-def told(begin_wh: int, end_wh: int, context: str = "Transaction.Begin") -> list[dict[str, Any]]:
+def begin_and_end(
+    begin_wh: int, end_wh: int, context: str = "Transaction.Begin"
+) -> list[dict[str, Any]]:
     """Return transactionData from `BEGAN_MS` to an hour ago."""
     return [
         {
@@ -26,7 +28,7 @@ def told(begin_wh: int, end_wh: int, context: str = "Transaction.Begin") -> list
 
 
 def session(desk: Desk, begin_wh: int, end_wh: int, **more: Any) -> None:
-    """Charge for a day ago with card 3333."""
+    """Charge with card 3333 for an hour, a day ago."""
     desk.now_ms -= 86_400_000
     sent = desk.start(begin_wh, **more)
     desk.later(1)
@@ -49,7 +51,9 @@ def test_a_stop_shows_the_energy_since_its_transaction_begin(
     desk: Desk, context: str, meter_stop: int | None
 ) -> None:
     """MicroOcpp after a reset without a network."""
-    desk.stop(-1, meter_stop, idTag="3333", transactionData=told(110_000, 125_000, context))
+    desk.stop(
+        -1, meter_stop, idTag="3333", transactionData=begin_and_end(110_000, 125_000, context)
+    )
     began = format_timestamp(BEGAN_MS)
     account, begin_wh, end_wh, consumed_wh, started_at, flags = unmatched(desk)
     assert (account, begin_wh, end_wh, consumed_wh) == ("family-y", 110_000, 125_000, 15_000)
@@ -78,21 +82,21 @@ def test_a_stop_of_a_charger_with_two_connectors_has_unknown_energy(desk: Desk) 
 
 def test_energy_that_is_booked_already_is_named_in_the_review(desk: Desk) -> None:
     session(desk, 100_000, 120_000)
-    desk.stop(-1, 125_000, transactionData=told(110_000, 125_000))
+    desk.stop(-1, 125_000, transactionData=begin_and_end(110_000, 125_000))
     ((_, _, review),) = desk.records()[1:]
     assert review == "no transaction matches this stop; overlaps what is booked already"
 
 
 def test_a_register_that_restarts_each_session_overlaps_nothing(desk: Desk) -> None:
     session(desk, 0, 20_000)
-    desk.stop(-1, 5_000, transactionData=told(0, 5_000))
+    desk.stop(-1, 5_000, transactionData=begin_and_end(0, 5_000))
     assert desk.records()[1:] == [("unassigned", 5_000, "no transaction matches this stop")]
 
 
 def test_the_meter_check_names_the_energy_that_waits(tmp_path: Any) -> None:
     office = Office(tmp_path)
     session(office, 100_000, 110_000)
-    office.stop(-1, 125_000, idTag="3333", transactionData=told(112_000, 125_000))
+    office.stop(-1, 125_000, idTag="3333", transactionData=begin_and_end(112_000, 125_000))
     (audited,) = office.statement().audited
     assert (audited.meter_wh, audited.booked_wh) == (25_000, 10_000)
     assert (audited.under_review_wh, audited.gap_wh, audited.overlap_wh) == (13_000, 2_000, 0)
@@ -101,7 +105,7 @@ def test_the_meter_check_names_the_energy_that_waits(tmp_path: Any) -> None:
 
 def test_the_meter_check_of_a_first_stop_names_the_energy_that_waits(tmp_path: Any) -> None:
     office = Office(tmp_path)
-    office.stop(-1, 125_000, transactionData=told(110_000, 125_000))
+    office.stop(-1, 125_000, transactionData=begin_and_end(110_000, 125_000))
     (audited,) = office.statement().audited
     assert (audited.meter_wh, audited.under_review_wh, audited.gap_wh) == (15_000, 15_000, 0)
     office.db.close()

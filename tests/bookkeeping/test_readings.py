@@ -227,27 +227,35 @@ def measured(minute: int, wh: int, **labels: str) -> list[dict[str, Any]]:
     return [{"timestamp": when, "sampledValue": [{"value": str(wh), **labels}]}]
 
 
-def test_buffered_readings_before_a_buffered_stop_bill_nothing(office: Office) -> None:
-    """One outage put 1008 of 4717 sessions under review, with 4.7 times their energy."""
-    sent = office.start(0)
-    office.later(0.5)
-    for minute, wh in ((10, 100), (20, 372)):
-        values = measured(minute, wh)
-        office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
-    office.stop(sent, 100, timestamp=format_timestamp(EVENING_MS + 11 * 60_000))
-    assert office.query("SELECT consumed_wh, review FROM accounting") == [(100, None)]
+BUFFERED = {
+    # One outage put 1008 of 4717 sessions under review, with 4.7 times their energy.
+    "a register that goes on": (0, ((10, 100), (20, 372)), 100, 11, 100),
+    "a register that has restarted": (
+        *(9_000, ((10, 13_500), (20, 18_000), (30, 1_500), (60, 4_000)), 3_000, 40),
+        12_000,
+    ),
+}
+"""Start, samples by minute, stop, its minute, and the energy of a session."""
 
 
-def test_buffered_readings_after_the_stop_leave_a_restarted_register_as_it_was(
+@pytest.mark.parametrize(
+    ("begin_wh", "samples", "end_wh", "minute", "wh"), BUFFERED.values(), ids=BUFFERED
+)
+def test_buffered_readings_later_than_a_buffered_stop_bill_nothing(
     office: Office,
+    begin_wh: int,
+    samples: tuple[tuple[int, int], ...],
+    end_wh: int,
+    minute: int,
+    wh: int,
 ) -> None:
-    sent = office.start(9_000)
+    sent = office.start(begin_wh)
     office.later(2)
-    for minute, wh in ((10, 13_500), (20, 18_000), (30, 1_500), (60, 4_000)):
-        values = measured(minute, wh)
+    for at, register_wh in samples:
+        values = measured(at, register_wh)
         office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": values})
-    office.stop(sent, 3_000, timestamp=format_timestamp(EVENING_MS + 40 * 60_000))
-    assert office.query("SELECT consumed_wh, review FROM accounting") == [(12_000, None)]
+    office.stop(sent, end_wh, timestamp=format_timestamp(EVENING_MS + minute * 60_000))
+    assert office.query("SELECT consumed_wh, review FROM accounting") == [(wh, None)]
 
 
 def test_lifetime_values_without_id_are_never_mixed_with_those_of_the_session(

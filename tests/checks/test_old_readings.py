@@ -53,7 +53,7 @@ def session(
     office.stop(sent, end_wh)
 
 
-def found(office: Office) -> list[str]:
+def findings_after_upgrade(office: Office) -> list[str]:
     """Upgrade, and return the sentences of the findings."""
     with office.db.writing(keys=EVERYTHING):
         reread_running(office.db)
@@ -66,7 +66,7 @@ RESTARTED = (9_000, (13_500, 18_000, 1_500), 3_000)
 def test_a_record_with_other_energy_is_found_with_the_command(office: Office) -> None:
     session(office, *RESTARTED, location="Inlet")
     assert office.query("SELECT consumed_wh FROM accounting") == [3_000]
-    (sentence,) = found(office)
+    (sentence,) = findings_after_upgrade(office)
     assert sentence == (
         "record 1, 2023-09-03 16:00:04 of family-y: an older version left out readings and booked"
         " 3000 Wh; with them it is 12000 Wh; correct or confirm it: shocpp review correct 1"
@@ -77,7 +77,7 @@ def test_a_record_with_other_energy_is_found_with_the_command(office: Office) ->
 def test_a_record_with_another_amount_is_found(office: Office) -> None:
     session(office, 553_810, (557_490, 557_500), 557_500, location="Inlet")
     assert office.query("SELECT amount_ct FROM accounting") == [111], "split by time"
-    (sentence,) = found(office)
+    (sentence,) = findings_after_upgrade(office)
     assert "booked 3690 Wh; with them it is 1.48 EUR for 3690 Wh; correct or confirm" in sentence
     # The price of the time says nothing about readings any more.
     office.price({**PRICES, "ct_per_kwh": 41})
@@ -87,7 +87,7 @@ def test_a_record_with_another_amount_is_found(office: Office) -> None:
 def test_the_command_of_a_finding_books_what_it_names(office: Office) -> None:
     session(office, 553_810, (557_490, 557_500), 557_500, location="Inlet")
     session(office, *RESTARTED, location="Inlet")
-    for sentence in found(office):
+    for sentence in findings_after_upgrade(office):
         number, wh = re.findall(r"review correct (\d+) --wh (\d+)", sentence)[0]
         measured = Measured(consumed_wh=int(wh))
         review.correct(office.db, office.settings, number, measured, None, Decider("anna", "so"))
@@ -100,7 +100,7 @@ def test_the_command_of_a_finding_books_what_it_names(office: Office) -> None:
 def test_a_record_that_the_readings_doubt_is_found(office: Office) -> None:
     session(office, 1_000, (9_000, 200, 400), 5_000, location="Body")
     assert office.query("SELECT consumed_wh, review FROM accounting") == [(4_000, None)]
-    (sentence,) = found(office)
+    (sentence,) = findings_after_upgrade(office)
     assert "with them it is 13000 Wh under review (the readings fall in between: " in sentence
 
 
@@ -108,7 +108,7 @@ def test_records_whose_readings_say_the_same_are_not_found(office: Office) -> No
     session(office, *RESTARTED)
     session(office, 20_000, (21_000,), 30_000, location="Inlet")
     assert office.query("SELECT consumed_wh FROM accounting") == [12_000, 10_000]
-    assert found(office) == []
+    assert findings_after_upgrade(office) == []
 
 
 def test_the_rest_of_a_second_stop_is_not_found(office: Office) -> None:
@@ -118,19 +118,19 @@ def test_the_rest_of_a_second_stop_is_not_found(office: Office) -> None:
     office.stop(sent, 20_000)
     office.stop(sent, 22_000)
     assert office.query("SELECT consumed_wh FROM accounting") == [10_000, 2_000]
-    assert found(office) == []
+    assert findings_after_upgrade(office) == []
 
 
 def test_a_record_without_its_frames_is_not_found(office: Office) -> None:
     session(office, *RESTARTED, location="Inlet")
     with office.db.writing(keys=EVERYTHING):
         office.db.execute("DELETE FROM frame")
-    assert found(office) == []
+    assert findings_after_upgrade(office) == []
 
 
 def test_a_record_that_was_decided_since_is_not_found(office: Office) -> None:
     session(office, *RESTARTED, location="Inlet")
-    assert len(found(office)) == 1
+    assert len(findings_after_upgrade(office)) == 1
     review.correct(
         office.db, office.settings, "1", Measured(consumed_wh=3_000), None, Decider("anna", "so")
     )
@@ -148,6 +148,6 @@ def test_a_new_record_is_not_compared(office: Office) -> None:
 def test_many_records_are_counted(office: Office) -> None:
     for number in range(MOST_FINDINGS + 2):
         session(office, 9_000 + number, RESTARTED[1], RESTARTED[2], location="Inlet")
-    sentences = found(office)
+    sentences = findings_after_upgrade(office)
     assert len(sentences) == MOST_FINDINGS + 1
     assert sentences[-1].startswith("2 more records have readings that an older version left out")

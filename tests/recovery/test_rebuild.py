@@ -386,6 +386,17 @@ def test_the_seeds_files_do_not_go_before_ours(home: Home) -> None:
 # --- from the frames ---
 
 
+def assert_comes_back(home: Home, way: str) -> list[Counter[Any]]:
+    """Rebuild, assert that records and meter checks are as before, and return them."""
+    before = books(home, *METERS)
+    if way == "files":
+        lose(home)
+    rebuilt = made_again(home, way)
+    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
+    assert books(home, *METERS) == before
+    return before
+
+
 @BOTH
 def test_decisions_hold_in_books_that_are_made_again(charged_home: Home, way: str) -> None:
     decide(charged_home, *DECISIONS)
@@ -512,12 +523,7 @@ def test_a_late_stop_after_its_orphan_was_decided_books_only_the_rest(home: Home
     decide(home, ("assign", "T1", "company-z"))
     say(home, stop(2_800, at(1, 7), 20_000_001), stop(4_000, at(2, 6), 10_000_003))
     assert sums(home) == {"company-z": 1_500, "family-y": 300, "company-x": 1_000}
-    before = books(home, *METERS)
-    if way == "files":
-        lose(home)
-    rebuilt = made_again(home, way)
-    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-    assert books(home, *METERS) == before
+    before = assert_comes_back(home, way)
     say(home, stop(2_800, at(1, 7), 20_000_001), stop(4_000, at(2, 6), 10_000_003))
     assert books(home, *METERS) == before
 
@@ -538,12 +544,7 @@ def test_a_transaction_ended_by_hand_and_its_late_stop_come_back(
     if late != "after":
         say(home, stop_of_it)
     say(home, start(3_000, at(2, 5), "1111"), stop(4_000, at(2, 6), 10_000_003))
-    before = books(home, *METERS)
-    if way == "files":
-        lose(home)
-    rebuilt = made_again(home, way)
-    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-    assert books(home, *METERS) == before
+    before = assert_comes_back(home, way)
     say(home, stop_of_it)
     if late != "after":
         assert books(home, *METERS) == before
@@ -560,12 +561,7 @@ def test_a_decision_on_the_record_of_a_late_stop_comes_back(home: Home, way: str
     decide(home, ("end", "T1"))
     say(home, stop(2_800, at(1, 7), 20_000_001))
     decide(home, ("assign", "3", "company-x"))
-    before = books(home, *METERS)
-    if way == "files":
-        lose(home)
-    rebuilt = made_again(home, way)
-    assert (rebuilt.restored.refused, rebuilt.superseded) == ([], ())
-    assert books(home, *METERS) == before
+    assert_comes_back(home, way)
     assert sums(home) == {"company-x": 1_800, "family-y": 0}
 
 
