@@ -401,7 +401,8 @@ WHERE entry <> 'reversal'
 CREATE VIEW claims AS
 -- The claims on the register of a connector, in the order of time: the intervals of booked records,
 -- and the start readings of what is not booked, as intervals of length 0. `number` is the name of the
--- first record of a chain of decisions, or of a transaction: no decision changes it.
+-- first record of a chain of decisions, or of a transaction: no decision changes it. `arrived` is 0,
+-- or the number of the decision by which a claim has come to begin at this reading.
 -- A register that falls below half of its reading has restarted, and a new epoch begins. `fell` is 1
 -- where a record under review ends below its start: nobody knows yet what the register has counted.
 SELECT *,
@@ -420,7 +421,16 @@ FROM (SELECT *,
                    consumed_wh,
                    coalesce(started_ms, stopped_ms) AS moment_ms,
                    stopped_ms                       AS until_ms,
-                   0                                AS fell
+                   0                                AS fell,
+                   CASE WHEN entry.entry = 'record' THEN 0
+                        WHEN root IS NULL THEN id                       -- a gap was decided
+                        WHEN root LIKE 'T%'
+                        THEN iif(begin_wh = (SELECT meter_start_wh FROM started_transaction
+                                             WHERE id = CAST(ltrim(root, 'T') AS INTEGER)), 0, id)
+                        ELSE (SELECT iif(first.begin_wh <> entry.begin_wh, entry.id,
+                                         iif(first.entry = 'record', 0, first.id))
+                              FROM accounting_record AS first
+                              WHERE first.id = CAST(entry.root AS INTEGER)) END AS arrived
             FROM entries AS entry
             WHERE review IS NULL
               AND entry <> 'dismissal'
@@ -436,7 +446,8 @@ FROM (SELECT *,
                    coalesce(entry.started_ms, entry.stopped_ms),
                    coalesce(entry.started_ms, entry.stopped_ms),
                    -- Chargers round by up to 2 Wh.
-                   entry.review IS NOT NULL AND entry.end_wh < entry.begin_wh - 2
+                   entry.review IS NOT NULL AND entry.end_wh < entry.begin_wh - 2,
+                   0
             FROM entries AS entry
             JOIN started_transaction AS started ON started.id = entry.started_transaction
             WHERE (entry.review IS NOT NULL OR entry.entry = 'dismissal')
@@ -454,6 +465,7 @@ FROM (SELECT *,
                    0,
                    iif(side = 'end', stopped_ms, coalesce(started_ms, stopped_ms)),
                    iif(side = 'end', stopped_ms, coalesce(started_ms, stopped_ms)),
+                   0,
                    0
             FROM entries
             JOIN (SELECT 'begin' AS side UNION ALL SELECT 'end')
@@ -473,6 +485,7 @@ FROM (SELECT *,
                    0,
                    coalesce(started_ms, received_ms),
                    coalesce(started_ms, received_ms),
+                   0,
                    0
             FROM started_transaction
             WHERE state <> 'stopped'
@@ -553,12 +566,13 @@ CREATE VIEW counted AS
 -- The energy that registers have counted. Rows of kind claim are its claims, rows of kind gap the
 -- energy between two claims, without the intervals of records under review. `dismissed` is the
 -- reason if a human has dismissed the gap.
--- A gap has the name of the claim or case that begins where it ends. If several do, it is the one with
--- the lowest number; then no decision about one of them changes the name.
+-- A gap has the name of the claim or case that begins where it ends. If several do, it is one that no
+-- decision has put there, and of these the one with the lowest number: then no decision about another
+-- case changes the name.
 -- Both kinds are in one view, because reading the claims is the expensive part.
 WITH claim AS MATERIALIZED (
     SELECT number, charge_point, connector_id, epoch, month, begin_wh, end_wh, consumed_wh,
-           moment_ms, restarted OR fell AS restarted, reached_wh, reached_ms, begins_beside
+           moment_ms, restarted OR fell AS restarted, reached_wh, reached_ms, begins_beside, arrived
     FROM covered),
 waived AS MATERIALIZED (
     SELECT charge_point, connector_id, begin_wh, end_wh, decided_why
@@ -566,11 +580,11 @@ waived AS MATERIALIZED (
     WHERE entry = 'dismissal' AND provenance = 'decided' AND started_transaction IS NULL),
 hole AS MATERIALIZED (
     SELECT number, charge_point, connector_id, epoch, month, reached_ms AS after_ms,
-           moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh
+           moment_ms AS before_ms, reached_wh AS from_wh, begin_wh AS to_wh, arrived
     FROM claim
     WHERE begin_wh > reached_wh),
 beside AS MATERIALIZED (
-    SELECT number, charge_point, connector_id, epoch, begin_wh
+    SELECT number, charge_point, connector_id, epoch, begin_wh, arrived
     FROM claim
     WHERE begins_beside),
 asked AS MATERIALIZED (
@@ -583,14 +597,15 @@ asked AS MATERIALIZED (
     FROM estimates),
 piece AS (
     SELECT number, charge_point, connector_id, month, after_ms, before_ms,
-           from_wh AS begin_wh, from_wh AS end_wh, '' AS name, 1 AS is_own
+           from_wh AS begin_wh, from_wh AS end_wh, '' AS name, 1 AS is_own, 0 AS arrived
     FROM hole
     UNION ALL
-    SELECT number, charge_point, connector_id, month, after_ms, before_ms, to_wh, to_wh, number, 1
+    SELECT number, charge_point, connector_id, month, after_ms, before_ms, to_wh, to_wh, number, 1,
+           arrived
     FROM hole
     UNION ALL
     SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
-           hole.before_ms, hole.to_wh, hole.to_wh, beside.number, 1
+           hole.before_ms, hole.to_wh, hole.to_wh, beside.number, 1, beside.arrived
     FROM beside
     JOIN hole ON hole.charge_point = beside.charge_point
         AND hole.connector_id IS beside.connector_id AND hole.epoch = beside.epoch
@@ -598,7 +613,7 @@ piece AS (
     UNION ALL
     SELECT hole.number, hole.charge_point, hole.connector_id, hole.month, hole.after_ms,
            hole.before_ms, max(asked.begin_wh, hole.from_wh), min(asked.end_wh, hole.to_wh),
-           asked.name, asked.register IS hole.connector_id
+           asked.name, asked.register IS hole.connector_id, 0
     FROM asked
     JOIN hole ON hole.charge_point = asked.charge_point
         AND hole.connector_id IS coalesce(asked.connector_id, hole.connector_id)
@@ -631,7 +646,7 @@ FROM (SELECT *,
              row_number() OVER (PARTITION BY name ORDER BY is_own DESC, before_ms, number) AS part
       FROM (SELECT number, charge_point, connector_id, month, after_ms, before_ms, name, is_own,
                    max(end_wh) OVER (PARTITION BY number, charge_point, connector_id
-                                     ORDER BY begin_wh, is_own DESC, name LIKE 'T%',
+                                     ORDER BY begin_wh, is_own DESC, arrived, name LIKE 'T%',
                                               CAST(ltrim(name, 'T') AS INTEGER)
                                      ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS from_wh,
                    begin_wh                                                            AS to_wh

@@ -8,6 +8,7 @@ import hypothesis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.ledger.decisions import Measured
 from shocpp.store.database import open_database
 from tests.recovery.test_rebuild import DECISION, ENERGIES, Evenings, decide
 from tests.world.auditing import assert_months_tell_the_same
@@ -101,3 +102,19 @@ def test_the_gap_below_an_orphan_keeps_its_name_when_that_is_decided(migrated_ho
     assert names(migrated_home) == [("GT2", 2_000, 3_000), ("G2", 4_000, 6_000)]
     with open_database(migrated_home.database) as db:
         assert_months_tell_the_same(db)
+
+
+def test_a_decision_that_comes_to_a_reading_takes_no_name_from_the_case_there(
+    migrated_home: Home,
+) -> None:
+    """A gap that is assigned, and a record that is corrected, begin where T2 has begun."""
+    say(migrated_home, start(1_000, MORNING), stop(2_000, "2026-10-01T06:00:00Z"))
+    say(migrated_home, start(3_000, "2026-10-01T07:00:00Z", "1111"))
+    say(migrated_home, start(6_000, NOON), stop(7_000, "2026-10-01T11:00:00Z"))
+    assert names(migrated_home) == [("GT2", 2_000, 3_000), ("G2", 3_000, 6_000)]
+    decide(migrated_home, ("assign", "G2", "company-x"))
+    assert names(migrated_home) == [("GT2", 2_000, 3_000)]
+    decide(migrated_home, ("correct", "2", Measured(begin_wh=3_000), None))
+    assert names(migrated_home) == [("GT2", 2_000, 3_000)]
+    decide(migrated_home, ("assign", "T2", "company-z"))
+    assert names(migrated_home) == [("GT2", 2_000, 3_000)]
