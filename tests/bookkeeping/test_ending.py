@@ -340,6 +340,17 @@ def test_a_late_stop_below_the_end_by_hand_wins_too(office: Office) -> None:
     assert sum(sums(office).values()) == 2_500
 
 
+def test_a_second_stop_goes_on_from_the_late_one_and_not_from_the_end_by_hand(
+    office: Office,
+) -> None:
+    sent = lapsed(office, 4_000)
+    end(office)
+    office.stop(sent, 3_000)
+    assert sums(office) == {"family-y": 2_000}
+    office.stop(sent, 3_500)
+    assert sums(office) == {"family-y": 2_500}
+
+
 def test_values_after_the_end_by_hand_belong_to_the_late_stop(office: Office) -> None:
     """The register restarts, and only the values tell the energy before."""
     sent = lapsed(office, 4_000)

@@ -258,6 +258,13 @@ def test_buffered_readings_later_than_a_buffered_stop_bill_nothing(
     assert office.query("SELECT consumed_wh, review FROM accounting") == [(wh, None)]
 
 
+def test_a_comma_in_transaction_data_is_read_by_the_course_of_the_register(office: Office) -> None:
+    sent = office.start(162_000)
+    office.later(1)
+    office.stop(sent, 163_000, transactionData=measured(10, 0) + measured(20, 0, value="162,440"))
+    assert office.query("SELECT register_wh FROM meter_reading") == [0, 162_440]
+
+
 def test_lifetime_values_without_id_are_never_mixed_with_those_of_the_session(
     office: Office,
 ) -> None:

@@ -10,6 +10,7 @@ from shocpp.bookkeeping import review
 from shocpp.bookkeeping.review import Decider
 from shocpp.checks.old_readings import MOST_FINDINGS, check_old_readings
 from shocpp.ledger.decisions import Measured
+from shocpp.store.books import rereading
 from shocpp.store.books.rereading import reread_running
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office
@@ -151,3 +152,25 @@ def test_many_records_are_counted(office: Office) -> None:
     sentences = findings_after_upgrade(office)
     assert len(sentences) == MOST_FINDINGS + 1
     assert sentences[-1].startswith("2 more records have readings that an older version left out")
+
+
+def test_values_without_an_id_after_the_stop_are_not_of_the_transaction(office: Office) -> None:
+    session(office, 5_000, (), 9_000)
+    value = {"timestamp": office.time(), "sampledValue": [{"value": "9000"}]}
+    office.ask("MeterValues", {"connectorId": 1, "meterValue": [value]})
+    (row,) = office.query("SELECT id FROM started_transaction")
+    assert rereading.readings_of(office.db, row) == []
+
+
+def test_samples_that_are_in_the_stop_too_count_once(office: Office) -> None:
+    """Without a clock nothing tells them apart."""
+    sent = office.start(9_000)
+    samples = [
+        {"timestamp": "1970-01-01T00:00:09Z", "sampledValue": [{"value": f"{wh}"}]}
+        for wh in (13_500, 18_000, 1_500)
+    ]
+    office.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": samples})
+    office.later(4)
+    office.stop(sent, 3_000, transactionData=samples)
+    assert office.query("SELECT consumed_wh FROM accounting") == [12_000]
+    assert findings_after_upgrade(office) == []
