@@ -18,19 +18,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.ocpp.connection import Connection
 from shocpp.ocpp.times import format_timestamp
 from shocpp.recovery import rebuild
 from shocpp.settings import Settings, read_settings
-from shocpp.store.backups import back_up
 from shocpp.store.database import Database, open_database
-from shocpp.store.migrations import migrate
+from shocpp.store.files.backups import back_up
+from shocpp.store.schema.migrations import migrate
 
 BEGUN_MS = 1_790_000_000_000
 EVERY_MS = 3_600_000

@@ -34,7 +34,7 @@ from shocpp.store.changes import CONNECTOR, Change
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.adopted import SocketCharger
 
 TURNS = 7

@@ -43,7 +43,7 @@ from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.listings import pages
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 
 CHARGERS = 100
 VALUES_A_SESSION = 100

@@ -22,7 +22,7 @@ from shocpp.store.books.records import Origin
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 
 BEGAN_MS = 1_790_805_600_000
 """2026-10-01 00:00 in Berlin."""

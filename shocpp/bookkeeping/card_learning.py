@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from shocpp.bookkeeping.record_files import write_files
+from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.review import Decider, DecisionEntry, assigned, owner_named
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import add_card, load_accounts

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shocpp.bookkeeping.chain import closing_of, files_outside_chain
+from shocpp.bookkeeping.accounting_files.chain import closing_of, files_outside_chain
+from shocpp.bookkeeping.accounting_files.record_files import files_without_record, write_files
 from shocpp.bookkeeping.posting import set_prices
-from shocpp.bookkeeping.record_files import files_without_record, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import MonthIncomplete, UsageError
 from shocpp.language.month import Month

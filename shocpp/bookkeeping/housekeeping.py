@@ -10,7 +10,7 @@ import time
 from typing import NamedTuple
 
 from shocpp.admission.rotation import file_new_passwords
-from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile

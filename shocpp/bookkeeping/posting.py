@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from shocpp.bookkeeping.record_files import write_files
+from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_datetime, local_time

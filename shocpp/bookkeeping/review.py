@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.decisions.groups import Group, references_of
 from shocpp.bookkeeping.decisions.plans import (
     Consent,
@@ -24,7 +25,6 @@ from shocpp.bookkeeping.decisions.plans import (
     without_question,
 )
 from shocpp.bookkeeping.posting import Posted, posting
-from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError

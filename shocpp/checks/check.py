@@ -7,8 +7,8 @@ hidden energy first, then access of the wrong people, then mistakes in configura
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from shocpp.bookkeeping.chain import files_outside_chain
-from shocpp.bookkeeping.record_files import files_without_record
+from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
+from shocpp.bookkeeping.accounting_files.record_files import files_without_record
 from shocpp.checks.canned_calls import check_canned_calls
 from shocpp.checks.exposure import (
     check_absent_chargers,

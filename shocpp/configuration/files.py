@@ -73,7 +73,7 @@ def changing(path: Path, *, waits: bool = True) -> contextlib.AbstractContextMan
     so `replace_text` compares stamps as well.
     """
     # Only commands change files, and a CGI process pays for its imports.
-    from shocpp.store.locks import one_at_a_time
+    from shocpp.store.files.locks import one_at_a_time
 
     return one_at_a_time(path.parent, ConfigError, waits=waits)
 

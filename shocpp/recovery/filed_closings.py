@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from shocpp.bookkeeping.chain import difference, file_name, read_closing
+from shocpp.bookkeeping.accounting_files.chain import difference, file_name, read_closing
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.store.books import closings

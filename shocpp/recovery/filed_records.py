@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from shocpp.bookkeeping.record_files import is_number
+from shocpp.bookkeeping.accounting_files.record_files import is_number
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.tariffs import Price, PricePart

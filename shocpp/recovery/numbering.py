@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from shocpp.bookkeeping.record_files import filed_number, is_number
+from shocpp.bookkeeping.accounting_files.record_files import filed_number, is_number
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ledger.decisions import BY_SHOCPP

@@ -12,18 +12,18 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from shocpp.bookkeeping.record_files import record_paths, write_files
+from shocpp.bookkeeping.accounting_files.record_files import record_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.recovery.replay import LedgerReplay
 from shocpp.recovery.restore import Importer, Progress, Restored
 from shocpp.settings import Settings
 from shocpp.store import doorbells
-from shocpp.store.backups import beside, copy, pages, require_whole
 from shocpp.store.charge_points import frames
 from shocpp.store.database import check_ours, connect, open_database
+from shocpp.store.files.backups import beside, copy, pages, require_whole
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate, put_in_place
+from shocpp.store.schema.migrations import migrate, put_in_place
 
 
 class Rebuilt(NamedTuple):

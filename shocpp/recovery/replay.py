@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 
+from shocpp.bookkeeping.accounting_files.record_files import record_paths
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import record_paths
 from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
 from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile

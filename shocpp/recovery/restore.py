@@ -12,10 +12,14 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from shocpp.bookkeeping.chain import closing_paths
+from shocpp.bookkeeping.accounting_files.chain import closing_paths
+from shocpp.bookkeeping.accounting_files.record_files import (
+    record_paths,
+    renumbering_paths,
+    write_files,
+)
 from shocpp.bookkeeping.decisions.late_stops import supersede
 from shocpp.bookkeeping.posting import location_in, open_ms, posting
-from shocpp.bookkeeping.record_files import record_paths, renumbering_paths, write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError

@@ -21,7 +21,7 @@ from shocpp.store.sqlite_errors import damaged, translated, unusable
 APPLICATION_ID = 0x73686F63
 """`shoc` in ASCII, in the header of each database of shocpp; no other file is opened."""
 
-VERSION = 8
+VERSION = 9
 """The number of the newest migration in db/migrations; a test compares them."""
 
 BUSY_S = 5.0

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.posting import set_prices
-from shocpp.bookkeeping.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.reports.month import Books
 from shocpp.store.books import records

@@ -10,10 +10,10 @@ from types import FrameType
 
 import pytest
 
+from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.card_learning import learn_card
 from shocpp.bookkeeping.closing import close
 from shocpp.bookkeeping.jobs import Connect
-from shocpp.bookkeeping.record_files import write_files
 from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured

@@ -14,7 +14,7 @@ from shocpp.clock import now_ms
 from shocpp.store.books import numbers
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.recovery.test_rebuild import DECISIONS, charged_home, decide, lose, made_again
 from tests.recovery.test_restore import SEED, file_of, many, seeds
 from tests.world.home import Home

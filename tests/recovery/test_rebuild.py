@@ -28,7 +28,7 @@ from shocpp.recovery.rebuild import Rebuilt
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.desk import Desk
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for

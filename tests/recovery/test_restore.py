@@ -16,7 +16,7 @@ from shocpp.clock import now_ms
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.recovery.restore import Restored, import_files
 from shocpp.store.database import open_database
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server

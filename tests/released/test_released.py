@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shocpp.bookkeeping.record_files import RecordFiles
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.clock import now_ms
 from shocpp.language.month import Month
 from shocpp.reports import formats

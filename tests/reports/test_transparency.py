@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.bookkeeping.record_files import RecordFiles, write_files
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles, write_files
 from shocpp.clock import now_ms
 from shocpp.ocpp.facts import SignedValue
 from shocpp.ocpp.signed_values import sample_text
 from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import open_database
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.recovery.test_rebuild import lose
 from tests.recovery.test_restore import taken
 from tests.world.home import Home

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from shocpp.clock import now_ms
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.charger import ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for

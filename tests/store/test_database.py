@@ -7,7 +7,7 @@ import sys
 
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 
 WRITE_IN_ANOTHER_PROCESS = (

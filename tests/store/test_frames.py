@@ -17,7 +17,7 @@ from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 
 CHARGERS = ("garage", "yard")
 

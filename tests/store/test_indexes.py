@@ -4,7 +4,7 @@ import pytest
 
 from shocpp.errors import UnusableDatabase
 from shocpp.store.database import Database
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.desk import NOON_MS, Desk
 from tests.world.home import Home
 

@@ -17,7 +17,7 @@ from shocpp.store.charge_points import charging, frames
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.machine import ROOT
 
 NOW_MS = 1_693_727_530_000
@@ -195,7 +195,7 @@ def test_views_that_differ_are_made_again(made: Path) -> None:
 def test_several_processes_may_migrate_at_once(path: Path) -> None:
     """Without the lock on the folder some fail with "database is locked"."""
     script = (
-        "import sys; from pathlib import Path; from shocpp.store.migrations import migrate;"
+        "import sys; from pathlib import Path; from shocpp.store.schema.migrations import migrate;"
         "sys.stdin.readline(); migrate(Path(sys.argv[1]), int(sys.argv[2]))"
     )
     processes = [

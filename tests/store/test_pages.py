@@ -18,7 +18,7 @@ from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.listings.pages import Sample, Wanted, accounting_after, meter_values_after
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 
 PAGES: dict[str, Callable[[Database], Any]] = {

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from shocpp.store.database import APPLICATION_ID, VERSION
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.connections import ask, connect
 from tests.world.home import Home
 from tests.world.machine import ROOT

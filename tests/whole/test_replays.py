@@ -17,7 +17,7 @@ from websockets import ConnectionClosed, Subprotocol
 from websockets.asyncio.client import connect as connect_async
 from websockets.sync.client import ClientConnection, connect
 
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 from tests.world.server import Server
 

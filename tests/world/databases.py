@@ -4,7 +4,7 @@ import functools
 import tempfile
 from pathlib import Path
 
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 
 
 def make_database(path: Path, born_ms: int) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import Posting
-from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.bookkeeping.review import Decider
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
@@ -26,7 +26,7 @@ from shocpp.reports.statement import Statement
 from shocpp.settings import Settings, read_settings
 from shocpp.store.books.statement_records import StatementRow
 from shocpp.store.database import Database, open_database
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.databases import make_database
 
 NOON_MS = 1_693_735_200_000  # 2023-09-03T10:00:00Z, noon in Berlin

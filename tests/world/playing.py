@@ -52,10 +52,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Receive
 from shocpp.bookkeeping.posting import posting
-from shocpp.bookkeeping.record_files import RecordFiles
 from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
@@ -70,7 +70,7 @@ from shocpp.store.charge_points import connections
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import ring
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT
 from tests.world.server import Server

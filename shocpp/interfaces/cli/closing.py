@@ -102,7 +102,7 @@ def verify(as_json: bool) -> None:
     \b
     Example: shocpp verify
     """
-    from shocpp.bookkeeping.chain import files_outside_chain, verify_links
+    from shocpp.bookkeeping.accounting_files.chain import files_outside_chain, verify_links
 
     settings = read_settings()
     with open_database(settings.database) as db:

@@ -89,8 +89,8 @@ def migrate() -> None:
     \b
     Example: shocpp migrate
     """
-    from shocpp.bookkeeping.record_files import highest_number
-    from shocpp.store.migrations import migrate as migrate_database
+    from shocpp.bookkeeping.accounting_files.record_files import highest_number
+    from shocpp.store.schema.migrations import migrate as migrate_database
 
     settings = read_settings()
     existed = settings.database.exists()

@@ -94,7 +94,7 @@ def backup(file: Path) -> None:
     \b
     Example: shocpp backup /mnt/backup/shocpp.sqlite3
     """
-    from shocpp.store.backups import back_up, pages
+    from shocpp.store.files.backups import back_up, pages
 
     settings = read_settings()
     with open_database(settings.database) as db, progress("pages", pages(db)) as advance:

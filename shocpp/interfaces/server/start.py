@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from shocpp.bookkeeping.record_files import files_without_record, highest_number
+from shocpp.bookkeeping.accounting_files.record_files import files_without_record, highest_number
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
@@ -20,7 +20,7 @@ from shocpp.store import properties
 from shocpp.store.books import transactions
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import doorbells_folder
-from shocpp.store.migrations import migrate
+from shocpp.store.schema.migrations import migrate
 
 
 def prepare(settings: Settings, *, thorough: bool) -> None:

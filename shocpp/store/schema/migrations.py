@@ -17,7 +17,6 @@ from pathlib import Path
 
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
-from shocpp.store.backups import beside, sync
 from shocpp.store.books.rereading import reread_running
 from shocpp.store.books.transactions import rekey_cards
 from shocpp.store.database import (
@@ -27,8 +26,9 @@ from shocpp.store.database import (
     check_ours,
     connect,
 )
+from shocpp.store.files.backups import beside, sync
+from shocpp.store.files.locks import one_at_a_time
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.locks import one_at_a_time
 from shocpp.store.properties import raise_numbers_above
 from shocpp.store.sqlite_errors import damaged, unusable
 

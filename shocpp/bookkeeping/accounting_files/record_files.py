@@ -15,7 +15,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TypeGuard
 
-from shocpp.bookkeeping.chain import file_name, file_text
+from shocpp.bookkeeping.accounting_files.chain import file_name, file_text
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp

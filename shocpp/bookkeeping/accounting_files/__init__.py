@@ -1,0 +1,1 @@
+"""The files of records and closings in the accounting folder."""
