@@ -6,4 +6,3 @@
 
 -- Connections:
 
-INSERT OR REPLACE INTO property VALUES ('thinned_ms', '0');

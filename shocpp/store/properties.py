@@ -62,3 +62,14 @@ def stored_tags(db: Database) -> str | None:
 def store_tags(db: Database, text: str) -> None:
     """Store the text of a valid tags.json; it stays in force while the file is invalid."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('tags', ?)", (text,))
+
+
+def newest_backup_ms(db: Database) -> int | None:
+    """Return the time of the newest complete copy that `shocpp backup` has made, or None."""
+    row = db.execute("SELECT value FROM property WHERE name = 'backed_up_ms'").fetchone()
+    return int(row[0]) if row else None
+
+
+def record_backup(db: Database, now_ms: int) -> None:
+    """Note that a complete copy was made; `now_ms` is a time before its first page was read."""
+    db.execute("INSERT OR REPLACE INTO property VALUES ('backed_up_ms', ?)", (str(now_ms),))

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from shocpp.clock import now_ms
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import read_settings
@@ -94,11 +95,17 @@ def backup(file: Path) -> None:
     \b
     Example: shocpp backup /mnt/backup/shocpp.sqlite3
     """
+    from shocpp.store import properties
     from shocpp.store.files.backups import back_up, pages
+    from shocpp.store.keys import NO_KEYS
 
     settings = read_settings()
-    with open_database(settings.database) as db, progress("pages", pages(db)) as advance:
-        back_up(db, file, advance)
+    begun_ms = now_ms()
+    with open_database(settings.database) as db:
+        with progress("pages", pages(db)) as advance:
+            back_up(db, file, advance)
+        with db.writing(keys=NO_KEYS):
+            properties.record_backup(db, begun_ms)
     click.echo(f"{file} is a complete copy of {settings.database}")
 
 
