@@ -21,6 +21,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_ZONE = "Europe/Berlin"
 DEFAULT_HEARTBEAT_S = 55
 DEFAULT_FRAME_DAYS = 90
+DEFAULT_READING_DAYS = 400
 LANGUAGES = ("de", "en")
 
 MAIL_PORTS = {"TLS": 465, "STARTTLS": 587, "plain": 25}
@@ -62,6 +63,7 @@ class Settings(NamedTuple):
     database: Path
     heartbeat_s: int
     frame_days: int
+    reading_days: int
     strict_subprotocol: bool
     token: str | None
     trusted_proxies: tuple[str, ...]
@@ -108,6 +110,9 @@ VARIABLES = (
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
     Variable("SHOCPP_FRAME_DAYS", "90", "days to keep raw frames (those with energy stay)"),
+    Variable(
+        "SHOCPP_READING_DAYS", "400", "days to keep all readings of a closed month, 0: for ever"
+    ),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
     Variable("SHOCPP_TOKEN", "none", "secret that requests from other machines must present"),
     Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
@@ -141,6 +146,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         database=_path(environment, "SHOCPP_DATABASE", home / "db" / "shocpp.sqlite3"),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
         frame_days=_whole(environment, "SHOCPP_FRAME_DAYS", DEFAULT_FRAME_DAYS, 1, 36_500),
+        reading_days=_whole(environment, "SHOCPP_READING_DAYS", DEFAULT_READING_DAYS, 0, 36_500),
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
         token=_token(environment),
         trusted_proxies=_proxies(environment.get("SHOCPP_TRUSTED_PROXIES")),

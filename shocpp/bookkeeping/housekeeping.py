@@ -1,7 +1,8 @@
 """Housekeeping: the writer's work that nobody waits for.
 
-It writes accounting files, purges old frames and Calls, and reaps dead workers. It also enters
-which files of conf/ are in force, and writes new passwords into charge_points.json.
+It writes accounting files, purges old frames and Calls, thins out old readings, and reaps dead
+workers. It also enters which files of conf/ are in force, and writes new passwords into
+charge_points.json.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ConfigError
 from shocpp.settings import Settings
 from shocpp.store import calls, workers
+from shocpp.store.books import closings, thinning
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
@@ -33,6 +35,9 @@ CALLER_FIRST_S = 1.0
 
 PURGE_EVERY_S = 3_600.0
 """The time between two searches for old frames, dead workers and missing accounting files."""
+
+THIN_EVERY_S = 3_600.0
+"""The time between two searches for closed months with readings to be thinned out."""
 
 DAY_MS = 86_400_000
 
@@ -66,8 +71,9 @@ class Housekeeping:
         self._reported_state: tuple[object, ...] = ()
         self._passwords_at = 0.0
         self._frame_days = settings.frame_days
+        self._reading_days, self._zone = settings.reading_days, settings.zone
         self._files = RecordFiles(settings.accounting_folder)
-        self._export_at = self._purge_at = 0.0
+        self._export_at = self._purge_at = self._thin_at = 0.0
 
     def run(self, db: Database, caches: Caches) -> bool:
         """Do a slice of the work that is due; return True if more of it waits.
@@ -82,6 +88,8 @@ class Housekeeping:
             if self._files.requeue_missing(db):
                 caches.awaits_export = True
             more = self._purge(db, now)
+        if not more and now >= self._thin_at:
+            more = self._thin(db, now)
         if caches.awaits_export or now >= self._export_at:
             self._export(db, caches, now)
         self._file_new_passwords(db, now)
@@ -142,3 +150,20 @@ class Housekeeping:
             has_purged = bool(frames.purge(db, before_ms)) | calls.purge(db, before_ms)
         self._purge_at = now if has_purged else now + PURGE_EVERY_S
         return has_purged
+
+    def _thin(self, db: Database, now: float) -> bool:
+        """Delete some readings of closed months that are older than SHOCPP_READING_DAYS.
+
+        Returns True if more of them may wait.
+        """
+        archived, moment_ms = None, now_ms()
+        if self._reading_days:
+            with db.reading():
+                archived = closings.archived(db, moment_ms, self._reading_days, self._zone)
+                if archived is not None and not thinning.is_due(db, archived, moment_ms):
+                    archived = None
+        if archived is not None:
+            with db.writing(keys=NO_KEYS, durable=False):
+                thinning.thin(db, archived, moment_ms)
+        self._thin_at = now + THIN_EVERY_S if archived is None else now
+        return archived is not None

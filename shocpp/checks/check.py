@@ -54,6 +54,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_DATABASE": settings.database,
         "SHOCPP_HEARTBEAT": settings.heartbeat_s,
         "SHOCPP_FRAME_DAYS": settings.frame_days,
+        "SHOCPP_READING_DAYS": settings.reading_days,
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
         "SHOCPP_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",

@@ -106,7 +106,7 @@ def _sides_of_breaks(points: Sequence[_Point]) -> Iterator[int]:
 def _by_quarter(points: Sequence[_Point]) -> Iterator[int]:
     """Yield the first point of each quarter-hour, and the last one where the register rises.
 
-    Measured: with the first ones only, half of all splits at a quarter-hour change, by up to 558 Wh.
+    Measured: with the first ones only, half of all splits at a quarter change, by up to 558 Wh.
     """
     quarters = _quarters(points)
     followers = [*(quarter[0] for quarter in quarters[1:]), points[-1]]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
 from shocpp.calls.placing import address
@@ -12,7 +13,8 @@ from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
 from shocpp.store.keys import EVERYTHING
-from tests.world.desk import Desk
+from tests.world.desk import Desk, Office
+from tests.world.thinned import back_up, close, say_values, session, thin
 
 GROWING = (
     *("accounting_record", "call", "charge_point", "connection", "connector", "frame"),
@@ -87,6 +89,19 @@ def test_the_sums_of_a_month_are_read_without_other_months(desk: Desk) -> None:
     assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09")) == []
     assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09"))) == []
     assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", month)) == []
+
+
+def test_the_search_for_readings_to_thin_out_scans_no_table(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    session(office, 1_000, [100] * 40)
+    say_values(office, [{"value": "5000"}])
+    close(office)
+    back_up(office.db)
+    assert scans(office.db, lambda: thin(office.db)) == []
+    assert office.query("SELECT value FROM property WHERE name = 'thinned 2023-09'") == ["all"]
+    # An hour later there is nothing to do.
+    assert scans(office.db, lambda: thin(office.db)) == []
+    office.db.close()
 
 
 def _scanned(step: str) -> str | None:

@@ -3,8 +3,11 @@
 import json
 from collections.abc import Iterator
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from shocpp.language.month import Month
 from shocpp.ledger.record import RESTARTED
+from shocpp.store import properties
 from shocpp.store.database import Database
 
 _DIGESTED = (
@@ -72,6 +75,51 @@ def open_before(db: Database, month: str) -> list[str]:
         (month,),
     )
     return [name for (name,) in rows.fetchall()]
+
+
+class Archived(NamedTuple):
+    """The closed months whose readings may be thinned.
+
+    months          their names (YYYY-MM) in order
+    until_ms        the time before which all months with records are among them
+    backed_up_ms    the time of the backup that has them
+    """
+
+    months: tuple[str, ...]
+    until_ms: int
+    backed_up_ms: int
+
+
+def archived(db: Database, now_ms: int, days: int, zone: ZoneInfo) -> Archived | None:
+    """Return the months that are closed, ended so many days ago and are in a backup; or None."""
+    backed_up_ms = properties.newest_backup_ms(db)
+    if backed_up_ms is None:
+        return None
+    closed = db.execute(
+        "SELECT month FROM closed_month WHERE closed_ms < ? ORDER BY month", (backed_up_ms,)
+    )
+    since_ms = now_ms - days * 86_400_000
+    months = [month for (name,) in closed if (month := Month.parse(name)).is_over(since_ms, zone)]
+    if not months:
+        return None
+    names = tuple(month.name for month in months)
+    other = _first_other(db, names)
+    before = [month for month in months if other is None or month.name < other]
+    until_ms = int(before[-1].end(zone).timestamp() * 1000) if before else 0
+    return Archived(names, until_ms, backed_up_ms)
+
+
+def _first_other(db: Database, months: tuple[str, ...]) -> str | None:
+    """Return the first month with records that is not among these, or None."""
+    # From month to month by the index: each may have thousands of records.
+    name = ""
+    while row := db.execute(
+        "SELECT month FROM accounting_record WHERE month > ? ORDER BY month LIMIT 1", (name,)
+    ).fetchone():
+        name = str(row[0])
+        if name not in months:
+            return name
+    return None
 
 
 class Undecided(NamedTuple):

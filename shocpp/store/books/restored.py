@@ -97,6 +97,8 @@ def forget_all(db: Database) -> None:
     db.execute(
         f"DELETE FROM meter_reading WHERE coalesce(started_transaction, 0) NOT IN ({started})"
     )
+    # Readings without a transaction get new row ids, which may be among those searched before.
+    db.execute("DELETE FROM property WHERE name = 'thinned readings'")
     db.execute(f"DELETE FROM received_stop WHERE id NOT IN ({stops})")
     db.execute(f"DELETE FROM started_transaction WHERE id NOT IN ({started})")
     # A transaction may have records in a closed month and in a later one. The later ones are booked
