@@ -21,6 +21,7 @@ from shocpp.checks.exposure import (
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
+from shocpp.checks.size import check_size
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import load_allowlist
 from shocpp.configuration.operator import load_operator
@@ -236,6 +237,7 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_operator,
     check_absent_chargers,
     _check_tariffs,
+    check_size,
     _check_review,
     _check_workers,
     _check_files_in_force,

@@ -43,7 +43,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
 
     Raises UsageError if the database is whole, or if a server is running.
     """
-    _require_no_server(settings)
+    require_no_server(settings)
     if _is_whole(settings.database):
         raise UsageError(
             f"{settings.database} is whole, and nothing is to be rebuilt; import files that it "
@@ -65,7 +65,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
         # Those of older releases and of the seed get the numbers of their records.
         write_files(db, settings)
     # Again: a server may have been started during the long work.
-    _require_no_server(settings)
+    require_no_server(settings)
     return Rebuilt(restored, _put_in_place(settings, new))
 
 
@@ -74,7 +74,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
 
     Raises UsageError if a server is running, UnusableDatabase if the database is not whole.
     """
-    _require_no_server(settings)
+    require_no_server(settings)
     new = _beside(settings)
     _remove(new)
     with open_database(settings.database) as db, open_database(settings.database) as locking:
@@ -84,7 +84,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
             with progress("pages", pages(db)) as advance:
                 copy(db, new, advance)
             rederiving, restored = _derive(new, settings, progress)
-    _require_no_server(settings)
+    require_no_server(settings)
     aside = _put_in_place(settings, new)
     superseded = rederiving.set_aside()
     with open_database(settings.database) as db:
@@ -122,7 +122,7 @@ def _is_whole(path: Path) -> bool:
     return False
 
 
-def _require_no_server(settings: Settings) -> None:
+def require_no_server(settings: Settings) -> None:
     """Raise UsageError if the doorbell of a living worker is at this database."""
     paths = doorbells.doorbells_folder(settings.database).glob("*")
     if any(doorbells.ring(str(path)) for path in paths):

@@ -18,7 +18,7 @@ from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.tags import tags
 from shocpp.interfaces.cli.tariffs import tariffs
-from shocpp.interfaces.cli.upkeep import backup, import_, rebuild
+from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild
 
 
 @click.group(context_settings=HELP)
@@ -36,6 +36,7 @@ for verb in (
     check,
     close,
     command,
+    compact,
     demo,
     frames,
     import_,

@@ -1,4 +1,4 @@
-"""Commands that maintain the database: import, rebuild and backup."""
+"""Commands that maintain the database: import, rebuild, backup and compact."""
 
 import logging
 import sys
@@ -107,6 +107,26 @@ def backup(file: Path) -> None:
         with db.writing(keys=NO_KEYS):
             properties.record_backup(db, begun_ms)
     click.echo(f"{file} is a complete copy of {settings.database}")
+
+
+@click.command(context_settings=HELP)
+@one_line_errors
+def compact() -> None:
+    """Give the free pages of the database back to the disk.
+
+    Purged frames and thinned readings leave free pages, which new rows fill. The disk needs room
+    for a copy of the rest. The copy is checked before it takes the place of the database. Stop the
+    server first.
+
+    \b
+    Example: shocpp compact
+    """
+    from shocpp.recovery.compact import compact as compact_database
+
+    settings = read_settings()
+    done = compact_database(settings, progress)
+    before, after = (size / 1e6 for size in done)
+    click.echo(f"{settings.database} is compact: {before:.1f} MB before, {after:.1f} MB now")
 
 
 def _finish(restored: Any) -> None:

@@ -1,0 +1,26 @@
+"""The part of `shocpp check` for the size of the database."""
+
+from collections.abc import Iterator
+
+from shocpp.checks.findings import NOTE, Finding
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+from shocpp.store.files.compaction import MEGABYTE, free_bytes, used_bytes
+
+MUCH_FREE_BYTES = 50 * MEGABYTE
+MUCH_FREE_PERCENT = 25
+"""Free pages are worth a compaction above both."""
+
+
+def check_size(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find a database of which a large part holds nothing."""
+    if db is None:
+        return
+    free, used = free_bytes(db), used_bytes(db)
+    if free > MUCH_FREE_BYTES and 100 * free > MUCH_FREE_PERCENT * (free + used):
+        yield Finding(
+            NOTE,
+            f"{free // MEGABYTE} MB of the {(free + used) // MEGABYTE} MB of {settings.database} "
+            "are free pages; new rows fill them; to give them back to the disk, stop the server "
+            "and run: shocpp compact",
+        )
