@@ -14,7 +14,13 @@ from shocpp.clock import now_ms
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery import rebuild
+from shocpp.store import blocks
 from shocpp.store.books import thinning
+from shocpp.store.charge_points import charging, frames
+from shocpp.store.charge_points.frames import Frame
+from shocpp.store.database import open_database
+from shocpp.store.keys import EVERYTHING
+from shocpp.store.listings import pages
 from shocpp.store.schema.migrations import migrate
 from tests.world.desk import ANNA, Office
 from tests.world.home import Home
@@ -291,6 +297,31 @@ def test_a_frame_with_more_readings_than_a_slice_stays(
     assert counts(office) == (3, 75)
 
 
+def test_readers_pass_over_blocks_that_are_empty_now(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "SIZE", 4)
+    session(office, 1_000, [0] * 90)
+    archive(office)
+    blocks_before = office.query("SELECT count(*) FROM meter_reading_block")
+    thin(office.db)
+    left = office.query("SELECT id FROM meter_reading ORDER BY id")
+    empty = office.query("SELECT block FROM meter_reading_block")
+    assert set(empty) - {row // 4 for row in left}
+    assert office.query("SELECT count(*) FROM meter_reading_block") == blocks_before
+    page = pages.meter_values_after(office.db, pages.Sample(), 100, charge_point=1)
+    assert [row["number"] for row in page] == left
+    (power,) = charging.powers(office.db, "garage")
+    assert (power.connector_id, power.power_w) == (1, 0)
+    texts = [text for *_, text in frames.of_charge_point(office.db, "garage", 100)]
+    # An exchange is a frame and its answer.
+    assert sum("meterValue" in text for text in texts) == len(left)
+    assert len(texts) == 2 * len(left) + 4
+    # The next rows come after those that are gone.
+    session(office, 1_000, [100])
+    assert office.query("SELECT max(id) FROM meter_reading") == [left[-1] + 1]
+
+
 EVENING = st.tuples(
     st.sampled_from(sorted(TELLINGS)),
     st.lists(st.sampled_from([0, 0, 50, 183, 183, 400, -1, -5_000, -(10**9)]), max_size=45),
@@ -357,6 +388,14 @@ def test_a_server_thins_out_what_is_closed_and_in_a_backup(home: Home, serve: Se
     assert home.run("shocpp", "close", "2026", "10", "--anyway").returncode == 0
     assert home.run("shocpp", "backup", str(home.folder / "copy.sqlite3")).returncode == 0
     readings = "SELECT count(*) FROM meter_reading"
+    with open_database(home.database) as db, db.writing(keys=EVERYTHING):
+        frames.record(db, [Frame(None, "in", "Heartbeat", 1, "old")])
+        frames.record(db, [Frame(None, "in", "Heartbeat", now_ms(), "new")])
+    server = serve(SHOCPP_READING_DAYS="0")
+    # The housekeeping has been there.
+    wait_for(lambda: not home.query("SELECT 1 FROM frame WHERE text = 'old'"))
+    assert server.stop() == 0
+    assert home.query(readings) == [(59,)]
     serve(SHOCPP_READING_DAYS="1")
     wait_for(lambda: home.query(readings) == [(8,)])
     assert home.query("SELECT count(*) FROM frame WHERE action = 'MeterValues'") == [(8,)]

@@ -57,6 +57,8 @@ def test_a_taken_port_is_one_sentence_and_exit_78(home: Home) -> None:
         ({"WS_PORT": "http"}, "WS_PORT"),
         ({"WS_PORT": "70000"}, "WS_PORT"),
         ({"SHOCPP_HEARTBEAT": "0"}, "SHOCPP_HEARTBEAT"),
+        ({"SHOCPP_READING_DAYS": "-1"}, "SHOCPP_READING_DAYS must be a whole number 0..36500"),
+        ({"SHOCPP_READING_DAYS": "1 year"}, "SHOCPP_READING_DAYS"),
         ({"SHOCPP_STRICT_SUBPROTOCOL": "yes"}, "SHOCPP_STRICT_SUBPROTOCOL"),
         ({"TZ": "Europe/Bielefeld"}, "TZ"),
         ({"WS_ADDRESS": "203.0.113.1"}, "WS_ADDRESS"),
