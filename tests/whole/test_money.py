@@ -26,14 +26,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from shocpp.bookkeeping import review
 from shocpp.bookkeeping.jobs import Connect, Failed, Receive
+from shocpp.language.month import Month
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ocpp.connection import Connection
-from tests.world.desk import ANNA, Desk
+from tests.world.desk import ANNA, BERLIN, Desk
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.money import CAP_WH, OWN_ID, WALLBOX_W, Message, World
 from tests.world.server import Server
 from tests.world.tellings import IN_METER_VALUES, Telling
+from tests.world.thinned import back_up, close, thin
 from tests.world.written_keys import GuardedOffice
 
 TRANSACTIONS = int(os.environ.get("SHOCPP_MONEY") or 400)
@@ -567,6 +569,18 @@ class Queues(RuleBasedStateMachine):
         cases = self.desk.query("SELECT number FROM review WHERE kind = 'transaction'")
         if cases:
             review.end(self.desk.db, self.desk.settings, cases[pick % len(cases)], ANNA)
+
+    @rule()
+    def thin_out_old_readings(self) -> None:
+        """Close the months that are over, make a backup, and thin out their readings."""
+        present = Month.of_moment(self.desk.now_ms, BERLIN).name
+        months = "SELECT DISTINCT month FROM accounting WHERE month < ? ORDER BY month"
+        closed = self.desk.query("SELECT month FROM closed_month")
+        for name in self.desk.query(months, present):
+            if name not in closed:
+                close(self.desk, Month.parse(name))
+        back_up(self.desk.db)
+        thin(self.desk.db)
 
     # -- what must hold ----------------------------------------------------------------------------
 
