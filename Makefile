@@ -9,6 +9,7 @@ UPGRADE ?=
 MONEY ?= 100000
 FUZZ ?= 1000000
 LARGE_GB ?= 5
+KILLS ?= 300
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +50,10 @@ fuzz: $(DEVELOPING) ## a million mutated frames and the whole floods (10 minutes
 .PHONY: large
 large: $(DEVELOPING) ## upgrade an older database of 5 GB (5 minutes, 6 GB of disk); LARGE_GB=1 for less
 	@SHOCPP_LARGE_GB=$(LARGE_GB) $(BIN)/python -m pytest tests/store/test_upgrade.py -s --timeout=1800 $(ARGS)
+
+.PHONY: kills
+kills: $(DEVELOPING) ## kill the server 300 times under 50 chargers with queues (15 minutes); KILLS=50 for fewer
+	@SHOCPP_KILLS=$(KILLS) $(BIN)/python -m pytest tests/whole/test_kills.py -s $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types

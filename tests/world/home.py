@@ -61,7 +61,7 @@ class Home:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=more.pop("timeout", 30),
             env=self.environment | more.pop("env", {}),
             **more,
         )

@@ -21,23 +21,21 @@ class Server:
         self.port = int(environment.get("WS_PORT") or free_port())
         self.environment = environment
         self.log_file = home.folder / "log"
-        self.process = self._start()
+        self.restart()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def launch(self) -> None:
+        """Start its process, and wait for nothing."""
         with open(self.log_file, "ab") as log:
-            process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 self.command,
                 stdout=log,
                 stderr=log,
                 env={**self.home.environment, **self.environment, "WS_PORT": str(self.port)},
                 start_new_session=True,
             )
-        self.process = process
-        wait_for(lambda: process.poll() is not None or self._answers())
-        assert process.poll() is None, self.log()
-        return process
 
-    def _answers(self) -> bool:
+    def is_healthy(self) -> bool:
+        """Return True if /healthz answers 200."""
         with (
             contextlib.suppress(OSError),
             socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe,
@@ -73,5 +71,7 @@ class Server:
         return self.process.wait(PATIENCE_S)
 
     def restart(self) -> None:
-        """Start it again on the same port, after `stop` or `kill`."""
-        self._start()
+        """Start it again on the same port, after `stop` or `kill`; returns when it serves."""
+        self.launch()
+        wait_for(lambda: self.process.poll() is not None or self.is_healthy())
+        assert self.process.poll() is None, self.log()
