@@ -17,6 +17,7 @@ from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import attributed, of_messages, resolved
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
+from shocpp.ocpp.cutting import cut_samples
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
 from shocpp.ocpp.frames import Payload
 from shocpp.store.books import records, signed_values, stops, transactions
@@ -168,9 +169,9 @@ class Billing:
             record.consumed_wh,
             record.account,
         )
-        # A human who decides needs the whole message, also after its frame is purged.
-        whole_frame = frame.stored.text if record.review else None
-        stop_row = stops.record_stop(db, sender.row, stop, match, frame.received_ms, whole_frame)
+        # A human who decides needs the message; its samples have tables of their own.
+        frame_text = cut_samples(frame.stored.text) if record.review else None
+        stop_row = stops.record_stop(db, sender.row, stop, match, frame.received_ms, frame_text)
         if stopped.signed:
             signed_at = Attachment(sender.row, connector_id, row, stop_row)
             signed_values.record(db, signed_at, stopped.signed, frame.received_ms)

@@ -1,7 +1,7 @@
 """The messages of Charge Points: their frames, the facts in them, and the Calls to them.
 
-Every frame is stored word by word, without its secrets. A frame that reports a fact is answered in
-the transaction that writes the fact.
+Frames are stored word by word, but without their secrets, and long ones are cut. A frame that
+reports a fact is answered in the transaction that writes the fact.
 """
 
 import logging
@@ -14,6 +14,7 @@ from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.calls import effects
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
+from shocpp.ocpp import cutting
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
     AuthorizationRequested,
@@ -95,9 +96,10 @@ class Messages:
         elif isinstance(event, Confirmed):
             # Careless chargers confirm a GetConfiguration with their AuthorizationKey (OCPP-J
             # errata 3.10).
-            outcome = CallOutcome(
-                "answered", redacted(lenient_text(event.confirmation)), None, None
-            )
+            confirmation = cutting.cut_frame(redacted(lenient_text(event.confirmation)))
+            outcome = CallOutcome("answered", confirmation, None, None)
+            # Its lists are stored once, with the Call.
+            frame.text = cutting.cut_confirmation(frame.text)
             self.settle(unit, Settle(job.token, event.call_id, outcome))
         elif isinstance(event, Refused):
             outcome = CallOutcome("refused", None, event.code, event.description)

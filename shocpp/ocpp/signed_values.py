@@ -65,7 +65,7 @@ def signed_values(meter_values: object) -> tuple[SignedValue, ...]:
         for entry in meter_values
         if isinstance(entry, dict) and isinstance(entry.get("sampledValue"), list)
         for sample in entry["sampledValue"]
-        if isinstance(sample, dict) and is_signed(sample) and _is_shallow(sample, DEEPEST)
+        if isinstance(sample, dict) and is_signed(sample) and is_shallow(sample, DEEPEST)
     )
 
 
@@ -90,7 +90,7 @@ def sample_of(text: str) -> dict[str, Any]:
         sample = json.loads(text)
     except RecursionError:
         raise ValueError("it is not a sampledValue") from None
-    if not isinstance(sample, dict) or not _is_shallow(sample, DEEPEST):
+    if not isinstance(sample, dict) or not is_shallow(sample, DEEPEST):
         raise ValueError("it is not a sampledValue")
     # NaN and lone surrogates have to raise here, not later when a view reads the text.
     _json(sample).encode()
@@ -104,12 +104,12 @@ def _json(value: object) -> str:
     )
 
 
-def _is_shallow(value: object, depth: int) -> bool:
+def is_shallow(value: object, depth: int) -> bool:
     """Return True if a value has at most `depth` levels of objects and lists."""
     if not isinstance(value, dict | list):
         return True
     within = value.values() if isinstance(value, dict) else value
-    return depth > 0 and all(_is_shallow(item, depth - 1) for item in within)
+    return depth > 0 and all(is_shallow(item, depth - 1) for item in within)
 
 
 def _word(value: object) -> str | None:

@@ -554,10 +554,16 @@ def test_a_transaction_of_another_worker_is_open_here_too(desk: Desk) -> None:
 
 def test_a_transaction_is_not_open_after_a_rollback(desk: Desk) -> None:
     desk.stop(desk.start(500, charger="yard"), 1_000, "yard")
-    values = {"connectorId": 1, "transactionId": -1, "meterValue": metered(desk.time(), 1_000)}
+    values: dict[str, Any] = {"connectorId": 1, "transactionId": -1}
     start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
     begin = json.dumps([2, "a", "StartTransaction", start])
-    measure = json.dumps([2, "b", "MeterValues", values | {"vendor": "x" * 200_000}])
+    # Samples, because a long member that OCPP does not have would be cut.
+    voltages = [{"measurand": "Voltage", "value": "2"}] * 5_000
+    values["meterValue"] = [
+        entry | {"sampledValue": entry["sampledValue"] + voltages}
+        for entry in metered(desk.time(), 1_000)
+    ]
+    measure = json.dumps([2, "b", "MeterValues", values])
     jobs = [
         Receive("token", "yard", text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
         for text in (begin, measure)

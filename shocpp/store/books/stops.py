@@ -259,7 +259,7 @@ def record_stop(
 ) -> int:
     """Write a stop that is no repeat, and return its row id. `close_transaction` does the rest.
 
-    `frame_text` is the whole frame if the stop is under review, else None.
+    `frame_text` is its frame without long samples if the stop is under review, else None.
     """
     # `last_start` is the newest transaction of the Charge Point. Messages come in order (OCPP 1.6
     # §3.7), so a stop after a later start is no repeat; the order of rows needs no clock.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from shocpp.ocpp.cutting import LONGEST_TEXT, cut_frame
 from shocpp.ocpp.redaction import redacted
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
@@ -40,12 +41,15 @@ _COLUMNS = tuple(field.name for field in fields(Frame))[:-1]
 
 
 def record(db: Database, written: Sequence[Frame]) -> None:
-    """Write frames in this order without their secrets, and give them their row ids."""
+    """Write frames in this order, and give them their row ids.
+
+    Secrets are left out, and long parts are cut (`ocpp.cutting`).
+    """
     rows = [
         (
             *(frame.charge_point, frame.direction, frame.action, frame.moment_ms),
-            redacted(frame.text),
-            None if frame.answer is None else redacted(frame.answer),
+            _stored(frame.text),
+            None if frame.answer is None else _stored(frame.answer),
             frame.answered_ms,
         )
         for frame in written
@@ -55,6 +59,13 @@ def record(db: Database, written: Sequence[Frame]) -> None:
         frame.id = row_id
         if frame.charge_point is not None:
             blocks.enter(db, "frame", frame.charge_point, row_id)
+
+
+def _stored(text: str) -> str:
+    """Return the text of a frame as it is stored."""
+    # The secrets first: in a text that is no JSON, cutting could part a secret from its name.
+    public = redacted(text)
+    return public if len(public) <= LONGEST_TEXT else cut_frame(public)
 
 
 def purge(db: Database, before_ms: int) -> int:

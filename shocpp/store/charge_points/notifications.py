@@ -1,5 +1,6 @@
 """Rows of the notifications of Charge Points that are not about energy."""
 
+from shocpp.ocpp.cutting import cut_optional, cut_text
 from shocpp.ocpp.facts import (
     Booted,
     CertificateRequested,
@@ -44,9 +45,9 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
     columns = (
         charge_point,
         status.connector_id,
-        status.status,
-        status.error_code,
-        status.info,
+        cut_text(status.status),
+        cut_text(status.error_code),
+        cut_optional(status.info),
         status.vendor_id,
         status.vendor_error_code,
     )
@@ -74,7 +75,13 @@ def record_data_transfer(
     db.execute(
         "INSERT INTO data_transfer (charge_point, vendor_id, message_id, content, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        (charge_point, transfer.vendor_id, transfer.message_id, transfer.content, now_ms),
+        (
+            charge_point,
+            transfer.vendor_id,
+            transfer.message_id,
+            cut_optional(transfer.content),
+            now_ms,
+        ),
     )
 
 
@@ -85,7 +92,7 @@ def record_progress(
     db.execute(
         "INSERT INTO progress_event (charge_point, action, status, request_id, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        (charge_point, progress.action, progress.status, progress.request_id, now_ms),
+        (charge_point, progress.action, cut_text(progress.status), progress.request_id, now_ms),
     )
 
 
@@ -96,7 +103,7 @@ def record_security_event(
     db.execute(
         "INSERT INTO security_event (charge_point, event, tech_info, reported_ms, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        (charge_point, event.event, event.tech_info, event.reported_ms, now_ms),
+        (charge_point, event.event, cut_optional(event.tech_info), event.reported_ms, now_ms),
     )
 
 
@@ -106,5 +113,5 @@ def record_certificate_request(
     """Store the certificate signing request (CSR) of a SignCertificate request."""
     db.execute(
         "INSERT INTO certificate_request (charge_point, csr, received_ms) VALUES (?, ?, ?)",
-        (charge_point, asked.csr, now_ms),
+        (charge_point, cut_text(asked.csr), now_ms),
     )

@@ -1,0 +1,183 @@
+"""Cutting: long texts of Charge Points become short before they are stored (pure).
+
+A frame may have 8 MB, and a charger may send one after another. The books and people need little of
+it. Three rules apply to a text of more than LONGEST_TEXT characters:
+
+    strings     longer than LONGEST_STRING are cut to it, and end with a mark
+    structures  that OCPP 1.6 has in a payload stay whole, whatever their number of entries
+    others      objects and lists that are no such structure are replaced by a mark if large
+
+A mark names the length that was cut, as in `[cut: 7900000 characters]`. The text stays JSON.
+Signed values stay as they are: a signature covers each character.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from shocpp.ocpp.frames import BYTE_ORDER_MARK, LONGEST_INTEGER
+from shocpp.ocpp.signed_values import DEEPEST, is_shallow, is_signed
+
+LONGEST_TEXT = 8_192
+"""Characters of a text that is stored as it is. Nearly all texts end here."""
+
+LONGEST_STRING = 4_096
+"""Characters of a string, or of an unknown structure, that are kept of a longer text."""
+
+_SAMPLES = ("meterValue", "transactionData")
+
+_STRUCTURES: Mapping[str, tuple[str, ...]] = {
+    "meterValue": ("sampledValue",),
+    "transactionData": ("sampledValue",),
+    "sampledValue": (),
+    "configurationKey": (),
+    "unknownKey": (),
+    "chargingSchedule": ("chargingSchedulePeriod",),
+    "chargingSchedulePeriod": (),
+}
+"""The structures in payloads of Charge Points, and the structures in their entries."""
+
+_OF_PAYLOAD = (*_SAMPLES, "configurationKey", "unknownKey", "chargingSchedule")
+
+
+def cut_frame(text: str, *, without: tuple[str, ...] = ()) -> str:
+    """Return a frame or payload with its long parts cut; a short text is returned as it is.
+
+    Structures named in `without` are cut like unknown ones, because they are stored elsewhere.
+    Never raises: a text that is no JSON is cut as a string.
+    """
+    if len(text) <= LONGEST_TEXT:
+        return text
+    known = tuple(name for name in _OF_PAYLOAD if name not in without)
+    try:
+        decoded = _decode(text)
+        if isinstance(decoded, list):
+            cut: Any = [_element(item, known) for item in decoded[:_MOST_ELEMENTS]]
+        else:
+            cut = _element(decoded, known)
+        return _encode(cut)
+    # Deep nesting raises RecursionError, which is no ValueError.
+    except (ValueError, RecursionError):
+        return cut_text(text)
+
+
+def cut_samples(text: str) -> str:
+    """Return a frame of a stop without its long parts, samples and signed values included.
+
+    They have tables of their own.
+    """
+    return cut_frame(text, without=_SAMPLES)
+
+
+def cut_confirmation(text: str) -> str:
+    """Return the frame of a long confirmation without its lists: they stay with the Call."""
+    return cut_frame(text, without=_OF_PAYLOAD)
+
+
+def cut_text(text: str) -> str:
+    """Return a string of at most LONGEST_STRING characters and a mark, or a short one as it is."""
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return text[:LONGEST_STRING] + _mark(len(text))
+
+
+def cut_optional(text: str | None) -> str | None:
+    """Return `cut_text` of a text, or None."""
+    return None if text is None else cut_text(text)
+
+
+_MOST_ELEMENTS = 6
+"""A frame has five elements at most. More of them are no OCPP, and need not be kept."""
+
+
+def _element(value: Any, known: tuple[str, ...]) -> Any:
+    """Return an element of a frame: a payload keeps its known structures."""
+    return _members(value, known) if isinstance(value, dict) else _unknown(value)
+
+
+def _members(value: dict[str, Any], known: tuple[str, ...]) -> Any:
+    """Return an object with its long members cut; too many unknown ones are cut as a whole."""
+    members = {
+        _string(name): _structure(name, item) if name in known else _unknown(item)
+        for name, item in value.items()
+    }
+    # Many short members can be as long as a long one.
+    unknown = {name: item for name, item in members.items() if name not in known}
+    if len(unknown) <= _FEW_MEMBERS or len(_encode(unknown)) <= LONGEST_TEXT:
+        return members
+    structures = {name: item for name, item in members.items() if name in known}
+    first = dict([*unknown.items()][:_FEW_MEMBERS])
+    return {**first, **structures, "cut": _mark(len(_encode(unknown)))}
+
+
+_FEW_MEMBERS = 40
+"""Members of an object that are kept in any case; no message of OCPP 1.6 has as many."""
+
+
+def _structure(name: str, value: Any) -> Any:
+    """Return a structure of OCPP with all its entries, each with its long members cut."""
+    if isinstance(value, list):
+        return [_entry(name, entry) for entry in value]
+    return _entry(name, value)
+
+
+def _entry(name: str, entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return _unknown(entry)
+    if name == "sampledValue" and is_signed(entry) and is_shallow(entry, DEEPEST):
+        return entry
+    return _members(entry, _STRUCTURES[name])
+
+
+def _unknown(value: Any) -> Any:
+    """Return a value of a member that OCPP does not have; a large structure becomes a mark."""
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, dict | list):
+        length = len(_encode(value))
+        return value if length <= LONGEST_STRING else _mark(length)
+    return value
+
+
+def _string(value: str) -> str:
+    if len(value) <= LONGEST_STRING:
+        return value
+    return value[:LONGEST_STRING] + _mark(len(value))
+
+
+def _mark(length: int) -> str:
+    return f"[cut: {length} characters]"
+
+
+def _decode(text: str) -> Any:
+    """Return the JSON value of a text; numbers that JSON does not have become strings."""
+    return json.loads(
+        text.lstrip(BYTE_ORDER_MARK),
+        strict=False,
+        parse_int=_integer,
+        parse_float=_float,
+        parse_constant=str,
+    )
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= LONGEST_INTEGER else digits
+
+
+def _float(digits: str) -> float | str:
+    value = float(digits)
+    return value if abs(value) != float("inf") else digits
+
+
+def _encode(value: Any) -> str:
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    # A lone surrogate cannot be stored, but its escape can.
+    return text if text.isascii() or _is_unicode(text) else json.dumps(value, separators=(",", ":"))
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
