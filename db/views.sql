@@ -266,6 +266,16 @@ SELECT charge_point.charge_point_id,
 FROM connector
 JOIN charge_point ON charge_point.id = connector.charge_point;
 
+CREATE VIEW dropped_frames AS
+-- The messages of chargers over their budget (SHOCPP_CHARGER_MB): only these sums are stored.
+SELECT coalesce(charge_point.charge_point_id, '?') AS charge_point_id,
+       dropped.day,
+       dropped.action,
+       dropped.frames,
+       dropped.bytes
+FROM dropped_frame AS dropped
+LEFT JOIN charge_point ON charge_point.id = dropped.charge_point;
+
 CREATE VIEW requested_availability AS
 -- The availability that was requested and confirmed; connector 0 is the whole Charge Point.
 SELECT charge_point.charge_point_id,
@@ -294,7 +304,8 @@ JOIN charge_point ON charge_point.id = configuration.charge_point;
 
 CREATE VIEW meter_values AS
 -- All samples of MeterValues and transactionData, read from the stored frames. Members that are
--- missing in a sample have the defaults of OCPP 1.6 §7.43.
+-- missing in a sample have the defaults of OCPP 1.6 §7.43. Readings whose frame was dropped (0) are
+-- in timed_readings only.
 SELECT charge_point.charge_point_id,
        reading.connector_id,
        started.transaction_id,

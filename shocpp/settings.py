@@ -64,6 +64,8 @@ class Settings(NamedTuple):
     heartbeat_s: int
     frame_days: int
     reading_days: int
+    charger_mb: int | None
+    reserve_mb: int | None
     strict_subprotocol: bool
     token: str | None
     trusted_proxies: tuple[str, ...]
@@ -113,6 +115,8 @@ VARIABLES = (
     Variable(
         "SHOCPP_READING_DAYS", "400", "days to keep all readings of a closed month, 0: for ever"
     ),
+    Variable("SHOCPP_CHARGER_MB", "32, or 1 % of the disk", "MB that a charger may store a day"),
+    Variable("SHOCPP_RESERVE_MB", "200, or 2 % of the disk", "free MB kept for the books alone"),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
     Variable("SHOCPP_TOKEN", "none", "secret that requests from other machines must present"),
     Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
@@ -147,6 +151,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
         frame_days=_whole(environment, "SHOCPP_FRAME_DAYS", DEFAULT_FRAME_DAYS, 1, 36_500),
         reading_days=_whole(environment, "SHOCPP_READING_DAYS", DEFAULT_READING_DAYS, 0, 36_500),
+        charger_mb=_megabytes(environment, "SHOCPP_CHARGER_MB"),
+        reserve_mb=_megabytes(environment, "SHOCPP_RESERVE_MB"),
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
         token=_token(environment),
         trusted_proxies=_proxies(environment.get("SHOCPP_TRUSTED_PROXIES")),
@@ -173,6 +179,11 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
         raise ConfigError(f"{name} must be a whole number {low}..{high}, not {value!r}")
     return int(value)
+
+
+def _megabytes(environment: Mapping[str, str], name: str) -> int | None:
+    """Return a number of megabytes, or None for a default that depends on the disk."""
+    return _whole(environment, name, 1, 1, 1_000_000) if environment.get(name) else None
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:

@@ -14,17 +14,17 @@ from shocpp.configuration.charge_points import Entry
 from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
-from shocpp.ledger.own_readings import attributed, of_messages, resolved
+from shocpp.ledger.own_readings import attributed, has_value, of_messages, resolved
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
-from shocpp.ocpp.cutting import cut_samples
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
 from shocpp.ocpp.frames import Payload
+from shocpp.ocpp.stored.cutting import cut_samples
 from shocpp.store.books import records, signed_values, stops, transactions
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
-from shocpp.store.charge_points.frames import Frame
+from shocpp.store.charge_points.frames import NO_FRAME, Frame
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,11 @@ class ReceivedFrame(NamedTuple):
     stored: Frame
     received_ms: int
     entry: Entry
+
+    @property
+    def is_stored(self) -> bool:
+        """Return False if only the length of the frame is stored."""
+        return self.stored.id != NO_FRAME
 
 
 class Billing:
@@ -196,6 +201,9 @@ class Billing:
         """Write the readings and signed values of a MeterValues (OCPP 1.6 §4.7)."""
         sender, connector_id = frame.sender, reported.connector_id
         row, readings = None, reported.readings
+        if not frame.is_stored:
+            # An empty reading is only the place of an entry in its frame.
+            readings = tuple(filter(has_value, readings))
         if readings or reported.signed:
             running = unit.running(sender, connector_id, reported.transaction_id)
             own = None

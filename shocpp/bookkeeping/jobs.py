@@ -72,7 +72,9 @@ class Receive:
     """A frame was received. The result is the text of the answer, None without one, or Failed.
 
     `charge_point_id` is None until the connection has an identity. `event` is the parsed frame, and
-    `fact` the fact that it reports, with its keys; None without one.
+    `fact` the fact that it reports, with its keys; None without one. `keeps_text` is False if its
+    text is over the budget of its charger: then only its length is stored, unless it is a start or
+    a stop.
     """
 
     token: str
@@ -80,6 +82,7 @@ class Receive:
     text: str
     received_ms: int
     event: Event
+    keeps_text: bool = True
 
     fact: KeyedFact | None = field(init=False, repr=False, compare=False)
 

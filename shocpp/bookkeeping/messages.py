@@ -14,7 +14,6 @@ from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.calls import effects
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
-from shocpp.ocpp import cutting
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
 from shocpp.ocpp.facts import (
     AuthorizationRequested,
@@ -30,6 +29,7 @@ from shocpp.ocpp.frames import Payload, result_text
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.json_text import lenient_text
 from shocpp.ocpp.redaction import redacted
+from shocpp.ocpp.stored import cutting
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import connections, notifications
@@ -54,7 +54,7 @@ class Messages:
             KeyedStop: billing.stop,
             MeterValuesReported: billing.meter_values,
             Booted: _write_boot,
-            StatusReported: _notification(notifications.record_status),
+            StatusReported: _write_status,
             DataTransferred: _notification(notifications.record_data_transfer),
             ProgressReported: _notification(notifications.record_progress),
             SecurityEventReported: _notification(notifications.record_security_event),
@@ -184,10 +184,17 @@ def _write_boot(unit: UnitOfWork, frame: ReceivedFrame, booted: Booted) -> None:
     notifications.record_boot(unit.db, frame.sender.row, booted, frame.received_ms)
 
 
+def _write_status(unit: UnitOfWork, frame: ReceivedFrame, status: StatusReported) -> None:
+    """Write the state of a connector, and the event unless its charger is over its budget."""
+    now_ms, is_event = frame.received_ms, frame.is_stored
+    notifications.record_status(unit.db, frame.sender.row, status, now_ms, is_event=is_event)
+
+
 def _notification(record: Callable[[Database, int, Any, int], None]) -> WriteFact:
-    """Return a function that writes a fact that needs no decision."""
+    """Return a function that writes a fact that needs no decision, if its frame is stored."""
 
     def write(unit: UnitOfWork, frame: ReceivedFrame, fact: Any) -> None:
-        record(unit.db, frame.sender.row, fact, frame.received_ms)
+        if frame.is_stored:
+            record(unit.db, frame.sender.row, fact, frame.received_ms)
 
     return write

@@ -22,7 +22,7 @@ from shocpp.store import doorbells, properties
 from shocpp.store.books import readings, transactions
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import frames, identities
-from shocpp.store.charge_points.frames import Frame
+from shocpp.store.charge_points.frames import NO_FRAME, Dropped, Frame, dropped
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
 
@@ -126,6 +126,7 @@ class UnitOfWork:
         self.has_records = False
         self._caches = caches
         self._frames: list[Frame] = []
+        self._dropped: list[Dropped] = []
         self._readings: list[FrameReadings] = []
         self._readings_of: dict[int, list[Reading]] = {}
         self._doorbells: list[str] = []
@@ -221,13 +222,21 @@ class UnitOfWork:
         return frame
 
     def add_received(self, sender: ChargePoint | None, action: str, job: Receive) -> Frame:
-        """Add a received frame, and note when its sender was last seen."""
+        """Add a received frame, and note when its sender was last seen.
+
+        Of a frame over the budget only the length is stored. Starts and stops are always whole.
+        """
         if sender is not None:
             row, moment_ms = sender.row, job.received_ms
             # The absolute difference: after our clock was set back, times must be written again.
             if abs(moment_ms - self._caches.last_seen_ms.get(row, 0)) >= LAST_SEEN_EVERY_MS:
                 self._last_seen_ms[row] = moment_ms
-        return self.add_frame(sender, "in", action, job.received_ms, job.text)
+        if job.keeps_text or isinstance(job.fact, (KeyedStart, KeyedStop)):
+            return self.add_frame(sender, "in", action, job.received_ms, job.text)
+        of_sender = None if sender is None else sender.row
+        frame = Frame(of_sender, "in", action, job.received_ms, job.text, id=NO_FRAME)
+        self._dropped.append(dropped(frame))
+        return frame
 
     def add_readings(self, waiting: FrameReadings) -> None:
         """Add the readings of a frame of this unit."""
@@ -254,6 +263,8 @@ class UnitOfWork:
     def write_rows(self) -> None:
         """Write the collected rows: readings refer to their frames, so frames come first."""
         frames.record(self.db, self._frames)
+        if self._dropped:
+            frames.record_dropped(self.db, self._dropped)
         if self._readings:
             readings.record(self.db, self._readings)
         if self._last_seen_ms:

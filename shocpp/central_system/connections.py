@@ -104,6 +104,7 @@ class Connections:
         self._counters.opened()
         liveness = Liveness(conversation, time.monotonic())
         self._by_token[conversation.token] = liveness
+        self.pace(conversation)
         self._check_life(liveness)
 
     def identify(self, conversation: Conversation, charge_point_id: str) -> None:
@@ -121,6 +122,7 @@ class Connections:
         # In the order of receipt, and before any frame that is read from now on.
         for job, slot in held_jobs:
             self.submit(job, conversation, slot)
+        self.pace(conversation)
         self.touched.add(conversation)
 
     # -- jobs --------------------------------------------------------------------------------------
@@ -217,6 +219,27 @@ class Connections:
             self._read(conversation, now)
         self.touched.add(conversation)
 
+    def pace(self, conversation: Conversation) -> None:
+        """Pause reading from a charger that has used up its share of the disk.
+
+        Meanwhile its messages wait in its own queue; nothing of it is dropped.
+        """
+        now, share = time.monotonic(), conversation.share
+        # A large read may hold thousands of messages.
+        if share.reads_little is not share.is_used_up():
+            share.reads_little = share.is_used_up()
+            conversation.transport.limit_reads(small=share.reads_little)
+        pause_s = share.pause_s(now)
+        if pause_s and not share.pauses:
+            share.pauses = True
+            self._loop.call_at(now + pause_s, self._end_pause, conversation)
+
+    def _end_pause(self, conversation: Conversation) -> None:
+        conversation.share.pauses = False
+        if not conversation.closed:
+            self.pace(conversation)
+            self.touched.add(conversation)
+
     def _close_ended(self, conversation: Conversation) -> bool:
         """Close a conversation whose peer has ended; return False while it waits for answers."""
         transport = conversation.transport
@@ -281,6 +304,9 @@ def _may_read(conversation: Conversation) -> bool:
 
     A pause drops nothing: frames wait in the kernel's buffers, and TCP slows the sender down.
     """
+    if conversation.share.pauses:
+        conversation.paused = True
+        return False
     # The message limit depends on whether the database knows the charger: wait for that.
     if conversation.key is not None and not conversation.identified:
         return False

@@ -19,6 +19,7 @@ from dataclasses import replace
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle
+from shocpp.central_system.daily_shares import DailyShares, IgnoredFrames, Share
 from shocpp.central_system.transport import INTERNAL, PROTOCOL_ERROR, TRY_AGAIN, Transport
 from shocpp.central_system.turn import EMPTY_TURN, Slot, Turn
 from shocpp.configuration.charge_points import Entry
@@ -51,11 +52,6 @@ DELAYED_ACTION = "StartTransaction"
 NAMELESS_S = 10.0
 """Seconds that a charger without an identity has to send its serial."""
 
-IGNORED_A_MINUTE = 10
-"""Frames that are no OCPP and are recorded, per minute and charger."""
-
-MINUTE_MS = 60_000
-
 
 class Conversation:
     """One Charge Point on one transport.
@@ -69,6 +65,7 @@ class Conversation:
     claiming         the Call that the writer is claiming for this connection
     outstanding      the Call that was sent and is not answered (at most one, OCPP-J §4.1.1)
     unwritten_jobs   jobs that the writer has not returned
+    share            its share of the disk today
     """
 
     __slots__ = (
@@ -82,10 +79,10 @@ class Conversation:
         "held_jobs",
         "identified",
         "ignored",
-        "ignored_since_ms",
         "key",
         "outstanding",
         "paused",
+        "share",
         "slots",
         "token",
         "transport",
@@ -94,7 +91,12 @@ class Conversation:
     )
 
     def __init__(
-        self, transport: Transport, admitted: Admitted, heartbeat_s: int, counters: Counters
+        self,
+        transport: Transport,
+        admitted: Admitted,
+        heartbeat_s: int,
+        counters: Counters,
+        shares: DailyShares,
     ) -> None:
         self.admitted = admitted
         self.token = random_uuid()
@@ -108,8 +110,8 @@ class Conversation:
         self.paused = False
         self.unwritten_jobs = 0
         self.wake_up_set = False
-        self.ignored = 0
-        self.ignored_since_ms = 0
+        self.share = Share(shares, address_of(transport.remote))
+        self.ignored = IgnoredFrames()
         self.slots: deque[Slot] = deque()
         self.held_jobs: list[tuple[Receive, Slot]] | None = None
         self.calls: dict[str, QueuedCall] | None = None
@@ -129,6 +131,7 @@ class Conversation:
         # A frame without a fact changes no account: it is recorded without an identity.
         name = self.charge_point_id if self.identified else None
         job = Receive(self.token, name, text, now_ms, event)
+        job.keeps_text = self.share.take(text, type(job.fact), now_ms, now)
         if isinstance(event, Reported):
             self.counters.received(event.action)
             slot = Slot(text, event, now)
@@ -156,7 +159,7 @@ class Conversation:
         else:
             self.counters.ignored()
             close = (PROTOCOL_ERROR, "not OCPP-J") if event.hang_up else None
-            return Turn(job if self._should_record_ignored(now_ms) else None, close=close)
+            return Turn(job if self.ignored.is_recorded(now_ms) else None, close=close)
         return Turn(job)
 
     def _end_call(self, outcome: str) -> None:
@@ -165,16 +168,6 @@ class Conversation:
         self.counters.received(self.outstanding.action if self.outstanding is not None else "")
         self.counters.call_ended(outcome)
         self.outstanding = None
-
-    def _should_record_ignored(self, now_ms: int) -> bool:
-        """Return True if a frame that is no OCPP is to be recorded.
-
-        Only a few a minute are, so that a flood cannot fill the disk.
-        """
-        if now_ms - self.ignored_since_ms >= MINUTE_MS:
-            self.ignored_since_ms, self.ignored = now_ms, 0
-        self.ignored += 1
-        return self.ignored <= IGNORED_A_MINUTE
 
     def fail(self, text: str, now: float) -> Turn:
         """Answer InternalError after a bug of ours; close if the message is about energy."""
@@ -205,6 +198,7 @@ class Conversation:
     def identify(self, charge_point_id: str) -> list[tuple[Receive, Slot]]:
         """Take the identity that the database has assigned; return the jobs that waited for it."""
         self._name(charge_point_id)
+        self.share.key = identity_key(charge_point_id)
         self.identified = True
         held_jobs, self.held_jobs = self.held_jobs or [], None
         return [(replace(job, charge_point_id=charge_point_id), slot) for job, slot in held_jobs]

@@ -39,6 +39,10 @@ class Liveness:
         if due > now:
             self._silent_intervals = 0
             return due
+        # While reading pauses, pongs wait unread behind other frames: that is no silence.
+        if self.conversation.share.pauses:
+            self.conversation.transport.ping()
+            return now + PING_AFTER_S
         self._silent_intervals += 1
         if self._silent_intervals > SILENT_INTERVALS:
             return None

@@ -30,6 +30,7 @@ from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
 from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.daily_shares import DailyShares
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.polling import Polling
 from shocpp.central_system.reception import Reception
@@ -43,6 +44,7 @@ from shocpp.settings import Settings
 from shocpp.store.changes import Change
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.doorbells import Doorbell, doorbells_folder
+from shocpp.store.files.space import budget_bytes, space_of
 from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ class Switchboard:
         self.feed = self._polling.feed
         self._adopted: set[Transport] = set()
         self._most_chargers = _max_chargers()
+        self._shares = DailyShares(_budget(settings))
         self._stopping = False
         self._done = threading.Event()
 
@@ -185,7 +188,7 @@ class Switchboard:
     def _begin(self, transport: Transport, admitted: Admitted) -> None:
         self._adopted.discard(transport)
         heartbeat_s = self._settings.heartbeat_s
-        conversation = Conversation(transport, admitted, heartbeat_s, self.counters)
+        conversation = Conversation(transport, admitted, heartbeat_s, self.counters, self._shares)
         self._connections.begin(conversation)
         if admitted.charge_point_id is not None:
             self._connections.submit(conversation.connect(admitted.charge_point_id), conversation)
@@ -201,6 +204,8 @@ class Switchboard:
                 self._execute(conversation.fail(text, now), conversation)
             if conversation.closed:
                 return  # this frame has closed it: the rest is not answered
+        if self._shares.resume_at or conversation.share.reads_little:
+            self._connections.pace(conversation)
 
     def _execute(self, turn: Turn, conversation: Conversation) -> None:
         """Do what a turn of a conversation asks for."""
@@ -242,6 +247,15 @@ class Switchboard:
                 self._polling.poll_now()
         if changes:
             self.feed.publish(changes)
+
+
+def _budget(settings: Settings) -> int:
+    """Return the bytes of a charger and day that are stored as they are."""
+    try:
+        total = space_of(settings.database).total
+    except OSError:
+        total = sys.maxsize
+    return budget_bytes(settings.charger_mb, total)
 
 
 def _max_chargers() -> int:

@@ -28,6 +28,9 @@ class Transport(Protocol):
     def receive(self) -> list[str]:
         """Return the complete texts that have arrived; check `ended` afterwards."""
 
+    def limit_reads(self, *, small: bool) -> None:
+        """Read few bytes at a time from now on, or as many as at first."""
+
     def send(self, text: str) -> None:
         """Queue a text; the next `flush` sends it."""
 

@@ -33,6 +33,12 @@ from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database, version_with_wal_race
+from shocpp.store.files.space import (
+    budget_bytes,
+    megabytes_text,
+    reserve_bytes,
+    space_of,
+)
 from shocpp.store.listings.views import rows_of
 from shocpp.store.workers import differing, is_alive
 
@@ -56,6 +62,8 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_HEARTBEAT": settings.heartbeat_s,
         "SHOCPP_FRAME_DAYS": settings.frame_days,
         "SHOCPP_READING_DAYS": settings.reading_days,
+        "SHOCPP_CHARGER_MB": settings.charger_mb or _default(settings, budget_bytes),
+        "SHOCPP_RESERVE_MB": settings.reserve_mb or _default(settings, reserve_bytes),
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
         "SHOCPP_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",
@@ -66,6 +74,14 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "TZ": settings.zone_name,
     }
     return [(variable.name, str(values[variable.name])) for variable in VARIABLES]
+
+
+def _default(settings: Settings, limit: Callable[[int | None, int], int]) -> str:
+    """Return the default of a limit that depends on the database's disk, in MB."""
+    try:
+        return megabytes_text(limit(None, space_of(settings.database).total))
+    except OSError:
+        return "unknown"
 
 
 def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding]:

@@ -87,6 +87,11 @@ def resolved(readings: Iterable[Reading], begin_wh: int | None) -> tuple[Reading
     )
 
 
+def has_value(reading: Reading) -> bool:
+    """Return True if a reading has a register or a power."""
+    return (reading.register_wh, reading.power_w, reading.or_else_wh) != (None, None, None)
+
+
 def best_source(readings: Iterable[Reading]) -> str | None:
     """Return the best source of the registers of readings, None without a register.
 

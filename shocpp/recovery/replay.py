@@ -29,6 +29,7 @@ from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, Transacti
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.identity import identity_key
 from shocpp.recovery.filed_records import Filed, read_filed
+from shocpp.recovery.frameless import FramelessReadings
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, records, restored, transactions
@@ -38,6 +39,9 @@ from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database
 from shocpp.store.keys import EVERYTHING
+
+FOR_EVER_MS = 2**62
+"""A time after all others."""
 
 FRAMES_AT_ONCE = 500
 """The number of frames in a write transaction."""
@@ -107,6 +111,7 @@ class LedgerReplay:
             # Closed months are not derived again: `forget_all` has left their rows.
             self._closed = restored.remaining(db)
         self._restoring.restore_records(self._paths, lambda _: None, self._has_no_frame)
+        frameless = FramelessReadings(db)
         # A stack with the oldest decision last. Each one is made before the first later frame.
         decisions = self._decisions_of_humans()[::-1]
         last = 0
@@ -114,13 +119,18 @@ class LedgerReplay:
             with db.writing(keys=EVERYTHING, durable=False):
                 for frame in some:
                     while decisions and decisions[-1].booked_ms <= frame.moment_ms:
+                        frameless.replay(decisions[-1].booked_ms)
                         self._decide(decisions.pop())
+                    is_stop = frame.action == "StopTransaction"
+                    frameless.replay(frame.moment_ms, up_to_stop=is_stop)
                     self._replay(frame)
             last = some[-1].id
             advance(len(some))
         with db.writing(keys=EVERYTHING):
             while decisions:
+                frameless.replay(decisions[-1].booked_ms)
                 self._decide(decisions.pop())
+            frameless.replay(FOR_EVER_MS)
             former.restore()
         with db.writing(keys=EVERYTHING, durable=False):
             for path in self._derived:

@@ -5,6 +5,8 @@ from typing import Any
 
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.ocpp.connection import Connection
+from shocpp.store.charge_points import charging, frames
+from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Desk
 
 LONG = 1_000_000
@@ -88,3 +90,96 @@ def test_the_lists_of_a_long_confirmation_are_stored_once(desk: Desk) -> None:
     assert desk.query("SELECT count(*) FROM configuration_values") == [300]
     (stored,) = desk.query("SELECT text FROM frame ORDER BY id DESC LIMIT 1")
     assert len(stored) < 200
+
+
+# -- over the budget of the day -------------------------------------------------------------------
+
+
+def meter(desk: Desk, sent: object, *registers: int) -> None:
+    """Send a MeterValues for each register, a minute apart."""
+    for wh in registers:
+        value = {"timestamp": desk.time(), "sampledValue": [{"value": f"{wh}"}]}
+        values = {"connectorId": 1, "transactionId": sent, "meterValue": [value]}
+        desk.ask("MeterValues", values)
+        desk.now_ms += 59_000
+
+
+def test_over_the_budget_only_the_sums_of_messages_are_stored(desk: Desk) -> None:
+    desk.receive("Heartbeat", {})
+    desk.keeps_text = False
+    desk.ask("DataTransfer", {"vendorId": "x", "data": "é" * 500})
+    desk.ask("DataTransfer", {"vendorId": "x", "data": "x"})
+    desk.ask("FirmwareStatusNotification", {"status": "Idle"})
+    desk.ask("SecurityEventNotification", {"type": "x", "timestamp": desk.time()})
+    desk.ask("SignCertificate", {"csr": "x"})
+    desk.receive("invented", {})
+    desk.receive("invented too", {})
+    desk.now_ms += 86_400_000
+    desk.receive("DataTransfer", {"vendorId": "x"})
+    assert desk.query("SELECT action FROM frame") == ["Heartbeat"]
+    for table in ("data_transfer", "progress_event", "security_event", "certificate_request"):
+        assert desk.query(f"SELECT count(*) FROM {table}") == [0]
+    assert desk.query("SELECT day, action, frames, bytes > 1000 FROM dropped_frames") == [
+        ("2023-09-03", "DataTransfer", 2, 1),
+        ("2023-09-03", "FirmwareStatusNotification", 1, 0),
+        ("2023-09-03", "SecurityEventNotification", 1, 0),
+        ("2023-09-03", "SignCertificate", 1, 0),
+        ("2023-09-03", "other", 2, 0),
+        ("2023-09-04", "DataTransfer", 1, 0),
+    ]
+
+
+def test_over_the_budget_the_state_of_a_charger_is_current(desk: Desk) -> None:
+    desk.keeps_text = False
+    desk.ask("BootNotification", {"chargePointVendor": "x", "chargePointModel": "y"})
+    for status in ("Available", "Charging"):
+        payload = {"connectorId": 1, "status": status, "errorCode": "NoError"}
+        desk.ask("StatusNotification", payload)
+    assert desk.query("SELECT model FROM charge_points") == ["y"]
+    assert desk.query("SELECT status FROM connectors") == ["Charging"]
+    assert desk.query("SELECT count(*) FROM status_event") == [0]
+    (state,) = charging.connectors(desk.db, "garage")
+    assert (state.since_ms, state.told_ms) == (desk.now_ms - 1_000, desk.now_ms - 1_000)
+
+
+def test_over_the_budget_energy_is_booked_and_its_readings_are_stored(desk: Desk) -> None:
+    desk.keeps_text = False
+    sent = desk.start(5_000)
+    meter(desk, sent, 6_000, 9_000, 100, 2_000)
+    desk.ask("MeterValues", {"connectorId": 1, "meterValue": [{"sampledValue": []}] * 5})
+    desk.stop(sent, 3_000)
+    assert desk.records() == [("family-y", 7_000, None)]
+    assert desk.query("SELECT register_wh, frame FROM meter_reading") == [
+        (wh, 0) for wh in (6_000, 9_000, 100, 2_000)
+    ]
+    assert desk.query("SELECT action FROM frame") == ["StartTransaction", "StopTransaction"]
+
+
+def test_signed_values_over_the_budget_are_stored(desk: Desk) -> None:
+    desk.keeps_text = False
+    sent, value = desk.start(5_000), samples(1, format="SignedData", value="OCMF|" + "s" * LONG)
+    desk.ask("MeterValues", {"connectorId": 1, "transactionId": sent, "meterValue": value})
+    assert desk.query("SELECT length(value) FROM signed_values") == [LONG + 5]
+
+
+def test_dropped_frames_are_purged_with_the_frames(desk: Desk) -> None:
+    desk.keeps_text = False
+    desk.receive("Heartbeat", {})
+    desk.now_ms += 86_400_000
+    desk.receive("Heartbeat", {})
+    with desk.db.writing(keys=EVERYTHING):
+        assert frames.purge(desk.db, desk.now_ms) == 0
+    assert desk.query("SELECT day FROM dropped_frames") == ["2023-09-04"]
+
+
+# -- caps -----------------------------------------------------------------------------------------
+
+
+def test_64_connectors_of_a_charger_have_rows(desk: Desk) -> None:
+    for connector_id in (*range(100), 5):
+        payload = {"connectorId": connector_id, "status": "Available", "errorCode": "NoError"}
+        desk.ask("StatusNotification", payload)
+    payload = {"connectorId": 99, "status": "Available", "errorCode": "NoError"}
+    desk.ask("StatusNotification", payload, "yard")
+    assert desk.query("SELECT count(*), max(connector_id) FROM connectors") == [(65, 99)]
+    assert desk.query("SELECT count(*) FROM status_event") == [66]

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shocpp.ocpp.cutting import (
+from shocpp.ocpp.stored.cutting import (
     LONGEST_STRING,
     LONGEST_TEXT,
     cut_confirmation,

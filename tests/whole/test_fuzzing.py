@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job
 from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.daily_shares import DailyShares
 from shocpp.central_system.turn import Slot
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.server.logs import OneLine
@@ -144,7 +145,8 @@ class FuzzingCharger:
     def _connect(self) -> None:
         self._wire = Wire()
         admitted = Admitted(self.name, OPEN_TO_ALL)
-        self._conversation = Conversation(self._wire, admitted, 55, Counters())  # type: ignore[arg-type]
+        shares = DailyShares(2**60)
+        self._conversation = Conversation(self._wire, admitted, 55, Counters(), shares)  # type: ignore[arg-type]
         self._conversation.identify(self.name)
         self._conversation.connection.booted = True
         self._town.write([Connect(self._conversation.token, self.name, self._wire.remote, None)])

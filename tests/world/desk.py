@@ -48,6 +48,7 @@ class Desk:
         self.folder = folder
         self.path = folder / "shocpp.sqlite3"
         self.now_ms = NOON_MS
+        self.keeps_text = True
         self.tags(ACCOUNTS)
         self._born_ms = born_ms
         self._unique_ids = itertools.count(1)
@@ -99,7 +100,7 @@ class Desk:
         """Receive one text, and return its result."""
         here = self.connections.setdefault(charger, Connection(heartbeat_s=55))
         event = here.receive(text, self.now_ms)
-        job = Receive("token", charger, text, self.now_ms, event)
+        job = Receive("token", charger, text, self.now_ms, event, self.keeps_text)
         (answer,) = self.books.write([job], self.now_ms)
         if isinstance(event, Reported) and isinstance(answer, str):
             here.confirmed(event, text, answer)

@@ -45,7 +45,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     """
     from shocpp.calls.placing import resolve_identity
     from shocpp.ocpp.times import format_timestamp
-    from shocpp.store.charge_points.frames import of_charge_point
+    from shocpp.store.charge_points.frames import dropped_days, of_charge_point
 
     settings = read_settings()
     with open_database(settings.database) as db:
@@ -59,6 +59,11 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
                 arrow = ">" if direction == "in" else "<"
                 # A charger's frame must not begin lines of its own or control the terminal.
                 click.echo(f"{moment} {name} {arrow} {one_line(text)}")
+        for name, day, number, size in [] if as_json else dropped_days(db, identity):
+            click.echo(
+                f"{name}: {number} frames of {day} are not stored ({size / 1_000:.0f} kB), because "
+                "they are over SHOCPP_CHARGER_MB; see the view dropped_frames"
+            )
 
 
 @click.command(context_settings=HELP)

@@ -31,8 +31,8 @@ from shocpp.store.charge_points.connections import address_of
 from shocpp.store.database import open_database
 from shocpp.store.keys import NO_KEYS
 
-READ_BYTES = 65_536
-"""The number of bytes that one read takes from the input, at most."""
+READ_BYTES, SMALL_READ_BYTES = 65_536, 1_024
+"""The number of bytes that one read takes from the input, at most, and that of a small one."""
 
 LONGEST_TEXT = 8 * 1024 * 1024
 """The longest frame, in characters."""
@@ -54,6 +54,7 @@ class StdioTransport:
         self._writer = writer
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._texts = JsonTexts(LONGEST_TEXT)
+        self._read_bytes = READ_BYTES
         self._out: list[bytes] = []
 
     def fileno(self) -> int:
@@ -63,13 +64,17 @@ class StdioTransport:
     def trust(self) -> None:
         """Do nothing: here the same limit applies to all chargers."""
 
+    def limit_reads(self, *, small: bool) -> None:
+        """Read SMALL_READ_BYTES at a time from now on, or READ_BYTES."""
+        self._read_bytes = SMALL_READ_BYTES if small else READ_BYTES
+
     def receive(self) -> list[str]:
         """Return the texts that are complete; at the end of the input also an unfinished last line.
 
         The end of the input, an error or a text over LONGEST_TEXT sets `ended`.
         """
         try:
-            received = os.read(self._reader, READ_BYTES)
+            received = os.read(self._reader, self._read_bytes)
         except BlockingIOError:
             return []
         except OSError as error:

@@ -32,8 +32,8 @@ STRANGER_BYTES = 1024 * 1024
 CHARGER_BYTES = 8 * 1024 * 1024
 """The largest message of a known Charge Point."""
 
-READ_BYTES = 65_536
-"""The number of bytes that one read takes from the socket, at most."""
+READ_BYTES, SMALL_READ_BYTES = 65_536, 1_024
+"""The number of bytes that one read takes from the socket, at most, and that of a small one."""
 
 
 class _NoThread:
@@ -86,6 +86,7 @@ class WebSocketTransport:
 
     __slots__ = (
         "_out",
+        "_read_bytes",
         "_reader",
         "_socket",
         "backlog",
@@ -103,6 +104,7 @@ class WebSocketTransport:
         self.backlog = 0
         self._socket = adopted
         self._reader = FrameReader(STRANGER_BYTES)
+        self._read_bytes = READ_BYTES
         self._out: list[bytes] = []
 
     def fileno(self) -> int:
@@ -113,6 +115,10 @@ class WebSocketTransport:
         """Accept messages of up to CHARGER_BYTES from now on."""
         self._reader.max_message_bytes = CHARGER_BYTES
 
+    def limit_reads(self, *, small: bool) -> None:
+        """Read SMALL_READ_BYTES at a time from now on, or READ_BYTES."""
+        self._read_bytes = SMALL_READ_BYTES if small else READ_BYTES
+
     def receive(self) -> list[str]:
         """Return the text messages that have arrived.
 
@@ -120,7 +126,7 @@ class WebSocketTransport:
         sets `ended`.
         """
         try:
-            received = self._socket.recv(READ_BYTES)
+            received = self._socket.recv(self._read_bytes)
         except BlockingIOError:
             return []
         except OSError as error:

@@ -161,7 +161,8 @@ def _frames(db: Database, row: int, span: _Span) -> Iterator[list[_Row]]:
     frames: dict[int, list[_Row]] = {}
     for values in sorted(rows):
         reading = _Row(*values)
-        frames.setdefault(reading.frame, []).append(reading)
+        # Readings without a frame are not those of one frame.
+        frames.setdefault(reading.frame or -reading.id, []).append(reading)
     yield from frames.values()
 
 

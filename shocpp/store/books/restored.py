@@ -3,7 +3,9 @@
 from typing import Any, NamedTuple
 
 from shocpp.ledger.accounts import id_tag_key
+from shocpp.ocpp.facts import Reading
 from shocpp.store.books.transactions import bind_account
+from shocpp.store.charge_points.frames import NO_FRAME
 from shocpp.store.database import Database
 
 
@@ -94,9 +96,9 @@ def forget_all(db: Database) -> None:
         "DELETE FROM signed_value WHERE iif(received_stop IS NULL,"
         f" coalesce(started_transaction, 0) NOT IN ({started}), received_stop NOT IN ({stops}))"
     )
-    db.execute(
-        f"DELETE FROM meter_reading WHERE coalesce(started_transaction, 0) NOT IN ({started})"
-    )
+    forgotten = f"coalesce(started_transaction, 0) NOT IN ({started})"
+    _keep_frameless(db, forgotten)
+    db.execute(f"DELETE FROM meter_reading WHERE {forgotten}")
     # Readings without a transaction get new row ids, which may be among those searched before.
     db.execute("DELETE FROM property WHERE name = 'thinned readings'")
     db.execute(f"DELETE FROM received_stop WHERE id NOT IN ({stops})")
@@ -111,6 +113,46 @@ def forget_all(db: Database) -> None:
         " stopped_ms = (SELECT max(stopped_ms) FROM received_stop"
         "  WHERE started_transaction = started_transaction.id)"
     )
+
+
+class FramelessReading(NamedTuple):
+    """A forgotten reading whose frame was never stored, so that only its row had it.
+
+    `transaction_id` is that of its transaction, None if it was of none.
+    """
+
+    received_ms: int
+    charge_point: int
+    connector_id: int
+    transaction_id: int | None
+    reading: Reading
+
+
+def _keep_frameless(db: Database, condition: str) -> None:
+    """Copy the readings without a frame that this condition selects into a temporary table."""
+    db.execute("DROP TABLE IF EXISTS temp.frameless")
+    db.execute(
+        "CREATE TEMP TABLE frameless AS SELECT reading.received_ms,"
+        " reading.charge_point, reading.connector_id, started.transaction_id, sampled_ms,"
+        " register_wh, power_w, reading.register_source, power_source"
+        " FROM meter_reading AS reading LEFT JOIN started_transaction AS started"
+        f" ON started.id = started_transaction WHERE frame = {NO_FRAME} AND {condition}"
+        " ORDER BY reading.received_ms, reading.id"
+    )
+
+
+def frameless_after(db: Database, row: int, limit: int) -> list[tuple[int, FramelessReading]]:
+    """Return the next readings without a frame that `forget_all` has deleted, by receipt.
+
+    Each comes with its row in the temporary table; `row` is the last one that was returned, or 0.
+    """
+    rows = db.execute(
+        "SELECT rowid, * FROM temp.frameless WHERE rowid > ? ORDER BY rowid LIMIT ?", (row, limit)
+    )
+    return [
+        (number, FramelessReading(received_ms, row, connector_id, sent_id, Reading(*values)))
+        for number, received_ms, row, connector_id, sent_id, *values in rows.fetchall()
+    ]
 
 
 class Remaining(NamedTuple):

@@ -69,9 +69,11 @@ _OPEN = (
 def connectors(db: Database, charge_point_id: str) -> list[ConnectorState]:
     """Return the connectors of a Charge Point that have reported a status, by connector id."""
     rows = db.execute(
-        "SELECT connector_id, status, error_code, since_ms, (SELECT received_ms FROM status_event"
-        "  WHERE status_event.charge_point = connector.charge_point"
-        "  AND status_event.connector_id = connector.connector_id ORDER BY id DESC LIMIT 1)"
+        "SELECT connector_id, status, error_code, since_ms, coalesce(received_ms,"
+        "  (SELECT status_event.received_ms FROM status_event"
+        "   WHERE status_event.charge_point = connector.charge_point"
+        "   AND status_event.connector_id = connector.connector_id ORDER BY id DESC LIMIT 1),"
+        "  since_ms)"
         " FROM connector JOIN charge_point ON charge_point.id = charge_point"
         " WHERE identity_key = ? ORDER BY connector_id",
         (identity_key(charge_point_id),),

@@ -9,11 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple
 
-from shocpp.ocpp.cutting import LONGEST_TEXT, cut_frame
+from shocpp.ocpp.actions import ACTIONS
 from shocpp.ocpp.redaction import redacted
+from shocpp.ocpp.stored.cutting import LONGEST_TEXT, cut_frame
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
+
+NO_FRAME = 0
+"""The row id of a frame that is not stored; a reading of it has this number for ever."""
 
 PURGED_AT_ONCE = 2_000
 """Frames that one write transaction deletes at most, so that it stays short."""
@@ -23,8 +27,9 @@ PURGED_AT_ONCE = 2_000
 class Frame:
     """A frame to be written, as it was sent, and our answer to it, if there is one.
 
-    `id` is the row id, None until the frame is written. `charge_point` is a row id or None;
-    `direction` is `in` or `out`, seen from here. `moment_ms` is the time of receipt or of sending.
+    `id` is the row id, None until the frame is written, NO_FRAME if it is not stored.
+    `charge_point` is a row id or None; `direction` is `in` or `out`, seen from here. `moment_ms` is
+    the time of receipt or of sending.
     """
 
     charge_point: int | None
@@ -43,7 +48,7 @@ _COLUMNS = tuple(field.name for field in fields(Frame))[:-1]
 def record(db: Database, written: Sequence[Frame]) -> None:
     """Write frames in this order, and give them their row ids.
 
-    Secrets are left out, and long parts are cut (`ocpp.cutting`).
+    Secrets are left out, and long parts are cut (`ocpp.stored.cutting`).
     """
     rows = [
         (
@@ -59,6 +64,48 @@ def record(db: Database, written: Sequence[Frame]) -> None:
         frame.id = row_id
         if frame.charge_point is not None:
             blocks.enter(db, "frame", frame.charge_point, row_id)
+
+
+class Dropped(NamedTuple):
+    """A frame that is not stored, by the row id of its Charge Point, 0 without one."""
+
+    charge_point: int
+    moment_ms: int
+    action: str
+    bytes: int
+
+
+def dropped(frame: Frame) -> Dropped:
+    """Return a frame as one that is not stored; an action that OCPP does not have is `other`."""
+    action = frame.action if frame.action in ACTIONS else "other"
+    return Dropped(frame.charge_point or 0, frame.moment_ms, action, len(frame.text.encode()))
+
+
+def record_dropped(db: Database, frames: Sequence[Dropped]) -> None:
+    """Add frames that are not stored to the sums of their Charge Point, day and action."""
+    db.executemany(
+        "INSERT INTO dropped_frame VALUES (?1, date(?2 / 1000, 'unixepoch'), ?3, 1, ?4)"
+        " ON CONFLICT DO UPDATE SET frames = frames + 1, bytes = bytes + excluded.bytes",
+        frames,
+    )
+
+
+def dropped_days(db: Database, charge_point_id: str | None) -> list[tuple[str, str, int, int]]:
+    """Return (charge point id, day, frames, bytes) of the last days with dropped frames.
+
+    They are the frames of one Charge Point or of all, the newest day last.
+    """
+    rows = db.execute(
+        "SELECT charge_point_id, day, sum(frames), sum(bytes) FROM dropped_frames"
+        " WHERE charge_point_id = coalesce(?, charge_point_id)"
+        " GROUP BY charge_point_id, day ORDER BY day DESC, charge_point_id LIMIT ?",
+        (charge_point_id, DAYS_LISTED),
+    )
+    return rows.fetchall()[::-1]
+
+
+DAYS_LISTED = 10
+"""Days of Charge Points with dropped frames that are listed."""
 
 
 def _stored(text: str) -> str:
@@ -82,6 +129,10 @@ def purge(db: Database, before_ms: int) -> int:
         " AND id < (SELECT max(id) FROM frame) ORDER BY moment_ms LIMIT ?)",
         (before_ms, PURGED_AT_ONCE),
     )
+    if not cursor.rowcount:
+        db.execute(
+            "DELETE FROM dropped_frame WHERE day < date(? / 1000, 'unixepoch')", (before_ms,)
+        )
     return cursor.rowcount
 
 

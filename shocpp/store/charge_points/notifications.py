@@ -1,6 +1,5 @@
 """Rows of the notifications of Charge Points that are not about energy."""
 
-from shocpp.ocpp.cutting import cut_optional, cut_text
 from shocpp.ocpp.facts import (
     Booted,
     CertificateRequested,
@@ -9,6 +8,7 @@ from shocpp.ocpp.facts import (
     SecurityEventReported,
     StatusReported,
 )
+from shocpp.ocpp.stored.cutting import cut_optional, cut_text
 from shocpp.store.changes import CHARGER, CONNECTOR
 from shocpp.store.database import Database
 
@@ -35,10 +35,16 @@ def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) ->
     db.changes.note(CHARGER, charge_point)
 
 
-def record_status(db: Database, charge_point: int, status: StatusReported, now_ms: int) -> None:
-    """Store a StatusNotification as an event, and as the present state of its connector.
+MOST_CONNECTORS = 64
+"""Connectors of a Charge Point that have rows, its first ones: it may report any number."""
 
-    The connector's `since_ms` changes only with its status.
+
+def record_status(
+    db: Database, charge_point: int, status: StatusReported, now_ms: int, *, is_event: bool = True
+) -> None:
+    """Store a StatusNotification as the present state of its connector, and as an event.
+
+    The connector's `since_ms` changes only with its status. More than MOST_CONNECTORS get no rows.
     """
     # No status ends a transaction: go-e sends SuspendedEVSE before the start, and Available before
     # the stop.
@@ -51,21 +57,28 @@ def record_status(db: Database, charge_point: int, status: StatusReported, now_m
         status.vendor_id,
         status.vendor_error_code,
     )
+    cursor = db.execute(
+        # In this UPDATE a bare `status` is the former one.
+        "INSERT INTO connector (charge_point, connector_id, status, error_code, info, vendor_id,"
+        " vendor_error_code, since_ms, received_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8"
+        " WHERE (SELECT count(*) FROM connector WHERE charge_point = ?1) < ?9"
+        "  OR EXISTS (SELECT 1 FROM connector WHERE charge_point = ?1 AND connector_id = ?2)"
+        " ON CONFLICT DO UPDATE SET status = excluded.status, error_code = excluded.error_code,"
+        " info = excluded.info, vendor_id = excluded.vendor_id,"
+        " vendor_error_code = excluded.vendor_error_code, received_ms = excluded.received_ms,"
+        " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
+        (*columns, now_ms, MOST_CONNECTORS),
+    )
+    if not cursor.rowcount:
+        return
+    db.changes.note(CONNECTOR, charge_point, status.connector_id)
+    if not is_event:
+        return
     db.execute(
         "INSERT INTO status_event (charge_point, connector_id, status, error_code, info, vendor_id,"
         " vendor_error_code, reported_ms, received_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*columns, status.reported_ms, now_ms),
     )
-    db.execute(
-        # In this UPDATE a bare `status` is the former one.
-        "INSERT INTO connector VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO UPDATE SET status = excluded.status, error_code = excluded.error_code,"
-        " info = excluded.info, vendor_id = excluded.vendor_id,"
-        " vendor_error_code = excluded.vendor_error_code,"
-        " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
-        (*columns, now_ms),
-    )
-    db.changes.note(CONNECTOR, charge_point, status.connector_id)
 
 
 def record_data_transfer(

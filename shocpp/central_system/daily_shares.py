@@ -1,0 +1,138 @@
+"""The shares of the disk that chargers take in a day (pure but for the log).
+
+A share is counted in bytes by the key of an identity, or by address before there is one:
+
+    within the budget      everything is stored
+    over the budget        only the lengths of messages are; the ledger stays whole
+    over twice the budget  the charger is also read slowly: its messages wait in its own queue
+
+Each process counts its own connections, from its start or the last midnight in UTC.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from shocpp.ledger.matching import KeyedStop
+from shocpp.ledger.transactions import KeyedStart
+
+log = logging.getLogger(__name__)
+
+LEAST_BYTES = 200
+"""Bytes that a frame counts at least: its row and the answer to it take as much."""
+
+ROWS_BYTES: Mapping[type, int] = {KeyedStart: 2_000, KeyedStop: 8_000}
+"""Bytes of the rows and files that a fact makes, besides its frame."""
+
+SLOW_BYTES_A_S = 10_000
+"""Bytes of a slow charger that are read a second, on average."""
+
+SLOWEST_FRAME_S, LONGEST_PAUSE_S = 1.0, 60.0
+"""Seconds that reading pauses after a frame of a slow charger, at least and at most."""
+
+MOST_SHARES = 10_000
+"""Shares that are remembered: strangers invent names."""
+
+IGNORED_A_MINUTE = 10
+"""Frames that are no OCPP and are recorded, per minute and charger."""
+
+DAY_MS, MINUTE_MS = 86_400_000, 60_000
+
+
+class DailyShares:
+    """The shares of one process. `resume_at` has the moments (monotonic) to read slow ones."""
+
+    __slots__ = ("_bytes", "_day", "budget", "resume_at")
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.resume_at: dict[str, float] = {}
+        self._bytes: dict[str, int] = {}
+        self._day = 0
+
+    def take(self, key: str, size: int, fact_type: type, now_ms: int, now: float) -> bool:
+        """Count a frame of `size` bytes; return True if its text is within the budget.
+
+        `now` is the same moment as `now_ms`, in seconds of the monotonic clock.
+        """
+        day = now_ms // DAY_MS
+        if day != self._day:
+            self._day = day
+            self._bytes.clear()
+            self.resume_at.clear()
+        size = max(size, LEAST_BYTES) + ROWS_BYTES.get(fact_type, 0)
+        before = self._bytes.get(key, 0)
+        if not before and len(self._bytes) >= MOST_SHARES:
+            self._forget_smallest()
+        self._bytes[key] = taken = before + size
+        if taken <= self.budget:
+            return True
+        if before <= self.budget:
+            self._begin_excess(key)
+        if taken > 2 * self.budget:
+            self._slow_down(key, size, now)
+        return False
+
+    def _begin_excess(self, key: str) -> None:
+        log.warning(
+            "%s has sent more than %d kB today: the texts of its messages are not stored until "
+            "midnight (UTC); its energy is booked as ever; see SHOCPP_CHARGER_MB",
+            key,
+            self.budget // 1_000,
+        )
+
+    def _forget_smallest(self) -> None:
+        # The largest stay, so that a flood of new names clears no share of a flood.
+        by_size = sorted(self._bytes.items(), key=lambda share: share[1], reverse=True)
+        self._bytes = dict(by_size[: MOST_SHARES // 2])
+
+    def _slow_down(self, key: str, size: int, now: float) -> None:
+        if key not in self.resume_at:
+            log.warning("%s has sent twice as much: it is read slowly until then", key)
+        # Also for a charger that reconnects meanwhile.
+        begun = max(now, self.resume_at.get(key, now))
+        due = begun + max(SLOWEST_FRAME_S, size / SLOW_BYTES_A_S)
+        self.resume_at[key] = min(due, now + LONGEST_PAUSE_S)
+
+
+class Share:
+    """The share of one connection, which belongs to the charger or address of `key`.
+
+    `pauses` is True while reading pauses because the share is used up, and `reads_little` while
+    each read takes few bytes.
+    """
+
+    __slots__ = ("_shares", "key", "pauses", "reads_little")
+
+    def __init__(self, shares: DailyShares, key: str) -> None:
+        self._shares = shares
+        self.key = key
+        self.pauses = self.reads_little = False
+
+    def take(self, text: str, fact_type: type, now_ms: int, now: float) -> bool:
+        """Count a received text; return True if it is within the budget."""
+        size = len(text) if text.isascii() else len(text.encode())
+        return self._shares.take(self.key, size, fact_type, now_ms, now)
+
+    def is_used_up(self) -> bool:
+        """Return True if the charger is to be read slowly."""
+        return self.key in self._shares.resume_at
+
+    def pause_s(self, now: float) -> float:
+        """Return the seconds that reading pauses now, 0 without a pause."""
+        return max(0.0, self._shares.resume_at.get(self.key, now) - now)
+
+
+class IgnoredFrames:
+    """The frames of one connection that are no OCPP, counted for a minute."""
+
+    __slots__ = ("_number", "_since_ms")
+
+    def __init__(self) -> None:
+        self._number = self._since_ms = 0
+
+    def is_recorded(self, now_ms: int) -> bool:
+        """Count a frame; return True if it is to be recorded: only a few a minute are."""
+        if now_ms - self._since_ms >= MINUTE_MS:
+            self._since_ms, self._number = now_ms, 0
+        self._number += 1
+        return self._number <= IGNORED_A_MINUTE

@@ -1,0 +1,1 @@
+"""The texts of Charge Points in the form in which they are stored."""
