@@ -30,6 +30,8 @@ NO_NAME = "no name"
 FOREIGN_SUBPROTOCOL = "foreign subprotocol"
 ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
+TOO_MANY_NEW = "too many new names"
+NO_SPACE = "no space for new names"
 """The reasons are stored in the database and are keys of the remedies that the CLI prints."""
 
 LONGEST_PRESENTED = 100

@@ -154,6 +154,9 @@ class Billing:
         unit.forget_running(sender)
         begin_wh = transaction.meter_start_wh if transaction and transaction.start_known else None
         in_stop = resolved(stopped.readings, begin_wh)
+        if row is not None and unit.reserve.is_used:
+            for waiting in unit.reserve.waiting_of(sender.row, row):
+                unit.add_readings(waiting)
         samples = of_messages(unit.readings_of(row) if row is not None else (), in_stop)
         unit.add_readings(FrameReadings(frame.stored, connector_id, row, in_stop))
         record = book_stop(
@@ -217,8 +220,10 @@ class Billing:
             else:
                 readings = resolved(readings, None)
         if readings:
-            unit.add_readings(FrameReadings(frame.stored, connector_id, row, readings))
-        if reported.signed:
+            of_frame = FrameReadings(frame.stored, connector_id, row, readings)
+            for chosen in unit.reserve.readings_to_write(sender.row, of_frame):
+                unit.add_readings(chosen)
+        if reported.signed and unit.reserve.takes_signed(sender.row, reported, frame.received_ms):
             if row is None:
                 # Signed values may follow their stop. The file of its record must hold them, too.
                 row = signed_values.newest_transaction_row(

@@ -6,6 +6,7 @@ has no thread and no socket; `writer` gives it the thread.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -26,6 +27,7 @@ from shocpp.bookkeeping.jobs import (
 )
 from shocpp.bookkeeping.messages import Messages
 from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.reserve import Reserve
 from shocpp.bookkeeping.takeovers import Holders
 from shocpp.bookkeeping.unit_of_work import Caches, UnitOfWork, keys_of
 from shocpp.configuration.allowlist_file import AllowlistFile
@@ -50,9 +52,15 @@ class Bookkeeping:
     """
 
     def __init__(
-        self, db: Database, tags: TagsFile, posting: Posting, worker: str, chargers: AllowlistFile
+        self,
+        db: Database,
+        tags: TagsFile,
+        posting: Posting,
+        worker: str,
+        chargers: AllowlistFile,
+        reserve: Reserve | None = None,
     ) -> None:
-        self.caches = Caches(db, tags, chargers)
+        self.caches = Caches(db, tags, chargers, reserve)
         self._db = db
         self._worker = worker
         self._holders = Holders(worker)
@@ -78,6 +86,7 @@ class Bookkeeping:
         A job that cannot be written gets the result Failed; the others are written.
         Raises StoreUnavailable if nothing can be written.
         """
+        self.caches.reserve.look(jobs, time.monotonic())
         # A savepoint for each job would slow down every transaction for a failure that is rare.
         write, cards = self._write_together, set[str]()
         while True:
@@ -118,6 +127,7 @@ class Bookkeeping:
         Without a ring of the doorbell, poll only if another connection has written since the last
         poll. `watching` is True if somebody watches the changes. Raises StoreUnavailable.
         """
+        self.caches.reserve.look((), time.monotonic())
         with self._db.reading():
             if watching is not self._watching:
                 self._watch(watching=watching)

@@ -125,6 +125,8 @@ class Messages:
 
     def send(self, unit: UnitOfWork, job: Send) -> None:
         """Store a frame that was sent."""
+        if unit.reserve.is_used:
+            return
         receiver = None if job.charge_point_id is None else unit.charge_point(job.charge_point_id)
         unit.add_frame(receiver, "out", job.action, job.sent_ms, job.text)
 
@@ -143,6 +145,14 @@ class Messages:
             and connections.is_replaced(unit.db, sender.row, job.token)
         ):
             return Failed("a newer connection has replaced this one", unavailable=False)
+        if (
+            unit.reserve.is_used
+            and isinstance(job.fact, (KeyedStart, KeyedStop))
+            and not unit.reserve.messages.takes(sender.row, len(job.text), job.received_ms)
+        ):
+            # What follows must not be written without it.
+            self.stop_writing_facts(job.token)
+            return Failed("the disk is nearly full, and it sends too much", unavailable=False)
         stored = unit.add_received(sender, event.action, job)
         frame = ReceivedFrame(sender, stored, job.received_ms, unit.entry(sender))
         decided = write_fact(unit, frame, job.fact)

@@ -7,13 +7,20 @@ failed. Otherwise the older connection keeps the identity if it shows a sign of 
 
 from collections import deque
 
-from shocpp.admission.decision import is_revoked
+from shocpp.admission.decision import NO_SPACE, TOO_MANY_NEW, is_revoked
 from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Disconnect, Failed, Refuse
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.ocpp.identity import identity_key
 from shocpp.store.charge_points import admissions, connections, identities
+from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import FormerConnection, address_of
 from shocpp.store.workers import is_alive
+
+MOST_STRANGERS = 100
+"""Charge Points that were never authenticated or billed and have no entry in charge_points.json.
+
+A new one beyond them is refused.
+"""
 
 MOST_TAKEOVERS, WITHIN_MS = 5, 60_000
 """At most MOST_TAKEOVERS immediate takeovers of one Charge Point within WITHIN_MS.
@@ -73,6 +80,14 @@ class Holders:
         if job.password is not None and _is_revoked(unit, key, job.password):
             return Failed("its password was revoked", unavailable=False)
         known = bool(identities.find(db, charge_point_id))
+        if identities.row_of(db, charge_point_id) is None and not job.is_sure:
+            reason = _reason_not_to_take(unit, key)
+            if reason is not None:
+                attempt = RefusedAttempts(
+                    charge_point_id, address_of(job.remote), reason, "", 1, now_ms
+                )
+                admissions.record_refused(db, [attempt])
+                return Failed(reason, unavailable=False)
         row = unit.charge_point(charge_point_id).row
         former = connections.former(db, row)
         if former is not None and former.token != job.token:
@@ -103,6 +118,19 @@ class Holders:
     def refuse(self, unit: UnitOfWork, job: Refuse) -> None:
         """Record attempts to connect that were refused."""
         admissions.record_refused(unit.db, job.refused)
+
+
+def _reason_not_to_take(unit: UnitOfWork, key: str) -> str | None:
+    """Return the reason why a Charge Point that was never here is refused, or None."""
+    if unit.reserve.is_used:
+        return NO_SPACE
+    allowlist = unit.allowlist()
+    if key in allowlist.entries:
+        return None
+    # Anybody can invent names, and each has rows that stay.
+    strangers = identities.strangers(unit.db, MOST_STRANGERS + len(allowlist.entries))
+    unlisted = [name for name in strangers if not allowlist.is_listed(name)]
+    return TOO_MANY_NEW if len(unlisted) >= MOST_STRANGERS else None
 
 
 def _is_revoked(unit: UnitOfWork, key: str, password: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from shocpp.bookkeeping.jobs import Connect, Job, Receive, Send
+from shocpp.bookkeeping.reserve import Reserve
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, Entry
 from shocpp.configuration.tags import TagsFile
@@ -48,10 +49,18 @@ RunningOf = dict[tuple[int, int | None], Running | None]
 class Caches:
     """The memory of a worker between its transactions: its files of conf/, and rows on disk.
 
-    `awaits_export` is True while a record may wait for its accounting file.
+    `awaits_export` is True while a record may wait for its accounting file. `reserve` is that of
+    the disk.
     """
 
-    def __init__(self, db: Database, tags: TagsFile, allowlist_file: AllowlistFile) -> None:
+    def __init__(
+        self,
+        db: Database,
+        tags: TagsFile,
+        allowlist_file: AllowlistFile,
+        reserve: Reserve | None = None,
+    ) -> None:
+        self.reserve = reserve or Reserve()
         self.tags = tags
         self.allowlist_file = allowlist_file
         self.stored_tags = properties.stored_tags(db)
@@ -124,6 +133,7 @@ class UnitOfWork:
         self.db = db
         self.now_ms = now_ms
         self.has_records = False
+        self.reserve = caches.reserve
         self._caches = caches
         self._frames: list[Frame] = []
         self._dropped: list[Dropped] = []
@@ -224,18 +234,21 @@ class UnitOfWork:
     def add_received(self, sender: ChargePoint | None, action: str, job: Receive) -> Frame:
         """Add a received frame, and note when its sender was last seen.
 
-        Of a frame over the budget only the length is stored. Starts and stops are always whole.
+        Of a frame over the budget only the length is stored, and nothing while the disk's reserve
+        is used. Starts and stops are always whole.
         """
         if sender is not None:
             row, moment_ms = sender.row, job.received_ms
             # The absolute difference: after our clock was set back, times must be written again.
             if abs(moment_ms - self._caches.last_seen_ms.get(row, 0)) >= LAST_SEEN_EVERY_MS:
                 self._last_seen_ms[row] = moment_ms
-        if job.keeps_text or isinstance(job.fact, (KeyedStart, KeyedStop)):
+        keeps_text = job.keeps_text and not self.reserve.is_used
+        if keeps_text or isinstance(job.fact, (KeyedStart, KeyedStop)):
             return self.add_frame(sender, "in", action, job.received_ms, job.text)
         of_sender = None if sender is None else sender.row
         frame = Frame(of_sender, "in", action, job.received_ms, job.text, id=NO_FRAME)
-        self._dropped.append(dropped(frame))
+        if not self.reserve.is_used:
+            self._dropped.append(dropped(frame))
         return frame
 
     def add_readings(self, waiting: FrameReadings) -> None:

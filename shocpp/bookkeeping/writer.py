@@ -18,6 +18,7 @@ from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housekeeping
 from shocpp.bookkeeping.jobs import Failed, Job, PollResult
 from shocpp.bookkeeping.posting import Posting
+from shocpp.bookkeeping.reserve import Reserve
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
@@ -58,7 +59,7 @@ class Writer:
     """The owner of the writing connection. Its public methods may be called by any thread.
 
     `healthy` is False while nothing can be written, and `trouble` says why. `tags` is the file of
-    cards, for its `trouble`.
+    cards, for its `trouble`, and `reserve` that of the disk, for its `notice`.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Writer:
         self.healthy = True
         self.trouble: str | None = None
         self.tags = TagsFile(settings.tags_file, settings.zone)
+        self.reserve = Reserve(settings.database, settings.reserve_mb)
         tariffs = TariffsFile(settings.tariffs_file)
         self._files = FilesInForce(self.tags, chargers, tariffs)
         self._settings = settings
@@ -88,8 +90,7 @@ class Writer:
         self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
-        self._housekeeping_at = 0.0
-        self._is_quiet = True
+        self._housekeeping_at, self._is_quiet = 0.0, True
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._begun = threading.Event()
@@ -252,7 +253,7 @@ class Writer:
                     connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
                 tags, chargers, tariffs = self._files
                 posting = Posting(db, self._settings.zone, tariffs)
-                self._books = Bookkeeping(db, tags, posting, self._worker, chargers)
+                self._books = Bookkeeping(db, tags, posting, self._worker, chargers, self.reserve)
         return self._books
 
     def _probe(self) -> None:

@@ -44,7 +44,8 @@ class Reception:
     ) -> None:
         """Take the writer's result: the conversation holds its identity, or another one does."""
         if isinstance(result, Failed):
-            self._connections.hang_up(conversation, TRY_AGAIN, "cannot be written just now")
+            reason = "cannot be written just now" if result.unavailable else result.reason
+            self._connections.hang_up(conversation, TRY_AGAIN, reason)
             return
         if isinstance(result, Contested):
             self._wait(conversation, job)

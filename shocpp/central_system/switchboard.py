@@ -127,6 +127,10 @@ class Switchboard:
             return "the database is being opened; try again in a moment"
         return self._writer.trouble
 
+    def disk_notice(self) -> str | None:
+        """Return a sentence while the disk of the database is low, or None."""
+        return self._writer.reserve.notice
+
     def conf_trouble(self) -> str | None:
         """Return the reason why tags.json or charge_points.json is not in force, or None."""
         self.chargers.allowlist()

@@ -2,7 +2,6 @@
 
 import ctypes
 import difflib
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -11,10 +10,7 @@ from shocpp.checks.findings import NOTE, WRONG, Finding
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import records
 from shocpp.store.database import Database
-
-MEGABYTE = 1_000_000
-FULL, NEARLY_FULL = 100 * MEGABYTE, 1_000 * MEGABYTE
-"""Free bytes: ten chargers fill a hundred megabytes in a few weeks."""
+from shocpp.store.files.space import megabytes_text, reserve_bytes, space_of
 
 BEHIND_MS = 3_600_000
 """The lead of the newest record over our clock that is still allowed."""
@@ -29,18 +25,21 @@ LARGEST_TIMEX = 512
 def check_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find full or nearly full disks of the database and of the accounting files.
 
-    A stop that cannot be written is not acknowledged.
+    Below the reserve only transactions are written. A stop that cannot be written is not
+    acknowledged.
     """
     for path in {settings.database.parent, settings.accounting_folder}:
         if not path.exists():
             continue
-        free = shutil.disk_usage(path).free
-        if free < NEARLY_FULL:
-            level = WRONG if free < FULL else NOTE
+        space = space_of(path)
+        reserve = reserve_bytes(settings.reserve_mb, space.total)
+        if space.free < 2 * reserve:
+            level = WRONG if space.free < reserve else NOTE
             yield Finding(
                 level,
-                f"{free // MEGABYTE} MB are left for {path}; on a full disk no stop is answered: "
-                "make room",
+                f"{megabytes_text(space.free)} MB are left for {path}; below "
+                f"{megabytes_text(reserve)} MB (SHOCPP_RESERVE_MB) only transactions are written, "
+                "and on a full disk no stop is answered: make room",
             )
 
 

@@ -275,6 +275,8 @@ def connect(path: Path) -> Database:
         # macOS: a plain fsync leaves a commit in the cache of the disk.
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
+        # After a flood the -wal becomes small again.
+        connection.execute("PRAGMA journal_size_limit=8388608")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise unusable(path, error) from error

@@ -3,9 +3,14 @@
 import json
 from typing import Any
 
-from shocpp.bookkeeping.jobs import Receive
+import pytest
+
+from shocpp.bookkeeping import reserve
+from shocpp.bookkeeping.jobs import Failed, Receive
+from shocpp.bookkeeping.reserve import Reserve
 from shocpp.ocpp.connection import Connection
 from shocpp.store.charge_points import charging, frames
+from shocpp.store.files.space import Space
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Desk
 
@@ -183,3 +188,138 @@ def test_64_connectors_of_a_charger_have_rows(desk: Desk) -> None:
     desk.ask("StatusNotification", payload, "yard")
     assert desk.query("SELECT count(*), max(connector_id) FROM connectors") == [(65, 99)]
     assert desk.query("SELECT count(*) FROM status_event") == [66]
+
+
+# -- below the reserve of the disk ----------------------------------------------------------------
+
+
+@pytest.fixture
+def low(desk: Desk) -> Desk:
+    """A desk on a disk whose reserve is used."""
+    desk.receive("Heartbeat", {})
+    desk.books.caches.reserve.is_used = True
+    return desk
+
+
+def quarters(desk: Desk, sent: object, *registers: int, minutes: float) -> None:
+    """Send a MeterValues for each register, so many minutes apart."""
+    for wh in registers:
+        desk.now_ms += int(minutes * 60_000)
+        value = {"timestamp": desk.time(), "sampledValue": [{"value": f"{wh}"}]}
+        values = {"connectorId": 1, "transactionId": sent, "meterValue": [value]}
+        desk.receive("MeterValues", values)
+
+
+def test_below_the_reserve_only_the_ledger_is_written(low: Desk) -> None:
+    low.ask("DataTransfer", {"vendorId": "x", "data": "x"})
+    payload = {"connectorId": 1, "status": "Available", "errorCode": "NoError"}
+    low.ask("StatusNotification", payload)
+    low.receive("Heartbeat", {})
+    sent = low.start(5_000)
+    low.stop(sent, 6_000)
+    assert low.records() == [("family-y", 1_000, None)]
+    assert low.query("SELECT status FROM connectors") == ["Available"]
+    actions = ["Heartbeat", "StartTransaction", "StopTransaction"]
+    assert low.query("SELECT action FROM frame ORDER BY id") == actions
+    for table in ("data_transfer", "status_event", "dropped_frame"):
+        assert low.query(f"SELECT count(*) FROM {table}") == [0]
+
+
+def test_below_the_reserve_a_reading_each_quarter_of_an_hour_and_the_last_is_written(
+    low: Desk,
+) -> None:
+    sent = low.start(0)
+    quarters(low, sent, *range(100, 4_100, 100), minutes=1)
+    low.stop(sent, None)
+    assert low.query("SELECT register_wh FROM meter_reading ORDER BY id") == [
+        *(100, 1_600, 3_100),
+        4_000,
+    ]
+    assert low.records()[0][1] == 4_000
+
+
+def test_below_the_reserve_both_sides_of_a_fall_are_written_but_not_of_each_of_many(
+    low: Desk,
+) -> None:
+    sent = low.start(5_000)
+    quarters(low, sent, 6_000, 7_000, 8_000, 9_000, 100, 1_000, minutes=0.1)
+    low.stop(sent, 2_000)
+    registers = low.query("SELECT register_wh FROM meter_reading ORDER BY id")
+    assert registers == [6_000, 9_000, 100, 1_000]
+    assert low.records() == [("family-y", 6_000, None)]
+    quarters(low, None, *[9, 5] * 100, minutes=0.01)
+    assert low.query("SELECT count(*) FROM meter_reading WHERE register_wh < 10") == [8]
+
+
+def test_when_there_is_room_again_the_newest_reading_is_not_lost(low: Desk) -> None:
+    sent = low.start(5_000)
+    quarters(low, sent, 6_000, 9_000, minutes=1)
+    low.books.caches.reserve.is_used = False
+    quarters(low, sent, 100, minutes=1)
+    low.stop(sent, 2_000)
+    assert low.records() == [("family-y", 6_000, None)]
+
+
+def test_below_the_reserve_a_charger_with_many_connectors_has_few_readings(low: Desk) -> None:
+    for connector_id in range(1_000):
+        values = {"connectorId": connector_id, "meterValue": samples(1)}
+        low.ask("MeterValues", values)
+    assert low.query("SELECT count(*) FROM meter_reading") == [64]
+
+
+def test_below_the_reserve_who_books_more_than_a_session_a_minute_is_sent_away(low: Desk) -> None:
+    booked = 0
+    for number in range(40):
+        start = {"connectorId": 1, "idTag": "3333", "meterStart": number, "timestamp": low.time()}
+        booked += isinstance(low.receive("StartTransaction", start), str)
+        low.books._messages.forget("token")  # it connects again
+        low.now_ms += 6_000
+    assert 8 <= booked <= 13
+    assert low.query("SELECT count(*) FROM started_transaction") == [booked]
+    low.now_ms -= 6_000
+    stops = [low.receive("StopTransaction", {"transactionId": number}) for number in range(2)]
+    assert isinstance(stops[-1], Failed)
+    low.now_ms += 120_000
+    assert low.receive("Heartbeat", {}) is None
+
+
+def test_below_the_reserve_a_large_stop_waits(low: Desk) -> None:
+    sent = low.start(5_000)
+    large = {"transactionId": sent, "meterStop": 6_000, "transactionData": samples(5_000)}
+    assert isinstance(low.receive("StopTransaction", large), Failed)
+    low.books._messages.forget("token")
+    low.books.caches.reserve.is_used = False
+    assert isinstance(low.receive("StopTransaction", large), str)
+
+
+def test_below_the_reserve_signed_values_are_few(low: Desk) -> None:
+    value = samples(1, format="SignedData", value="OCMF|" + "s" * 1_000)
+    for _ in range(20):
+        low.ask("MeterValues", {"connectorId": 1, "meterValue": value})
+    assert low.query("SELECT count(*) FROM signed_values") == [1]
+
+
+def test_the_reserve_is_used_below_it_and_not_again_before_there_is_a_tenth_more(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    free = 1_000_000_000
+    monkeypatch.setattr(reserve, "space_of", lambda _: Space(free, 2_000_000_000))
+    watched = Reserve(desk.path, 100)
+    states = []
+    for megabytes in (250, 199, 101, 99, 105, 111):
+        free = megabytes * 1_000_000
+        watched.look((), 0.0)
+        states.append((watched.is_used, (watched.notice or "-")[:16]))
+    assert states == [
+        (False, "-"),
+        (False, "space is low: 19"),
+        (False, "space is low: 10"),
+        (True, "space is used up"),
+        (True, "space is used up"),
+        (False, "space is low: 11"),
+    ]
+    # A batch that does not fit above the reserve.
+    text = "x" * 10_000_000
+    job = Receive("token", "garage", text, 0, Connection(55).receive(text, 0))
+    watched.look([job], 0.0)
+    assert watched.is_used

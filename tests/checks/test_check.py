@@ -386,6 +386,7 @@ def test_a_clock_behind_the_books_is_wrong(home: Home) -> None:
 
 
 def test_a_disk_that_is_nearly_full_is_wrong(home: Home) -> None:
+    home.environment["SHOCPP_RESERVE_MB"] = "20"
     with small_disk(home.folder / "db", "16m"):
         home.run("shocpp", "migrate")
         sentences = wrong(home)

@@ -156,6 +156,8 @@ def remedy(row: Mapping[str, Any]) -> str:
         "no name": ADD_A_NAME,
         "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
         "Origin": f"if it is no web page: {add} --origin={presented} {name}",
+        "too many new names": f"more than 100 chargers are not listed; admit it: {add} {name}",
+        "no space for new names": "the disk is nearly full: make room",
         "name taken": "a live connection has this name; give the charger a password: "
         f"{add} --replace {name}",
     }.get(row["reason"], "")

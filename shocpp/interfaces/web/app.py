@@ -85,14 +85,15 @@ def _refused(refused: Refused) -> Response:
 def healthz() -> Response:
     """Answer 200 if chargers can be served, else 503 with the reason.
 
-    A broken file in conf/ is named in the line, but the status stays 200: the last good version of
-    the file is in force.
+    A broken file in conf/ and a low disk are named in the line, but the status stays 200: the last
+    good version of the file is in force, and transactions are written.
     """
     switchboard = _switchboard()
     trouble = switchboard.health()
     if trouble is not None:
         raise Refused(503, trouble)
-    return _line(200, switchboard.conf_trouble() or "ok")
+    notices = filter(None, (switchboard.disk_notice(), switchboard.conf_trouble()))
+    return _line(200, "; ".join(notices) or "ok")
 
 
 def canned_caller() -> Response:
@@ -117,6 +118,7 @@ def metrics() -> Response:
     text, kind = exposition(
         sum_files(counters_folder(settings.database)),
         current_app.config["CONNECT"](settings.database),
+        settings,
         request.headers.get("Accept", ""),
     )
     response = Response(text, content_type=kind)

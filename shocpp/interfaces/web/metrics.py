@@ -24,10 +24,12 @@ from shocpp.errors import ShocppError
 from shocpp.metrics.counter_files import Totals
 from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, POSITIONS, Count, buckets
 from shocpp.ocpp.fields.from_charge_point import CONNECTOR_STATUSES
+from shocpp.settings import Settings
 from shocpp.store import gauges
 from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import Database
+from shocpp.store.files.space import reserve_bytes, space_of
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +44,17 @@ OTHER = "other"
 
 
 def exposition(
-    totals: Totals, database: AbstractContextManager[Database], accept: str
+    totals: Totals,
+    database: AbstractContextManager[Database],
+    settings: Settings,
+    accept: str,
 ) -> tuple[bytes, str]:
     """Return the metrics in the best format for an Accept header, and their content type."""
     # The library's default registry would add process metrics of the one worker that answers.
     registry = CollectorRegistry()
-    registry.register(_Families([*_of_processes(totals), *_of_database(database)]))
+    registry.register(
+        _Families([*_of_processes(totals), *_of_disk(settings), *_of_database(database)])
+    )
     encoder, content_type = choose_encoder(accept)
     return encoder(registry), content_type
 
@@ -96,6 +103,34 @@ def _counter(count: Count, totals: Totals) -> Metric:
         if name == count.name and (totals.numbers[index] or not count.labels):
             family.add_metric(values, totals.numbers[index])
     return family
+
+
+# -- gauges of the disk ---------------------------------------------------------------------------
+
+
+def _of_disk(settings: Settings) -> Iterator[Metric]:
+    """Yield the gauges of the database's disk, without any if it cannot be asked."""
+    try:
+        space = space_of(settings.database)
+    except OSError as error:
+        log.warning("the metrics lack the values of the disk: %s", error)
+        return
+    reserve = reserve_bytes(settings.reserve_mb, space.total)
+    yield _gauge(
+        "shocpp_disk_free_bytes", "Free bytes on the database's disk.", [], {(): space.free}
+    )
+    yield _gauge(
+        "shocpp_disk_reserve_bytes",
+        "Free bytes below which only transactions are written (SHOCPP_RESERVE_MB).",
+        [],
+        {(): reserve},
+    )
+    yield _gauge(
+        "shocpp_ledger_only",
+        "1 while the disk is so full that only transactions are written, else 0.",
+        [],
+        {(): int(space.free < reserve)},
+    )
 
 
 # -- gauges from the database ---------------------------------------------------------------------

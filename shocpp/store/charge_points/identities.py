@@ -85,6 +85,20 @@ def last_seen_ms(db: Database, charge_point_id: str) -> int | None:
     return int(row[0]) if row else None
 
 
+def strangers(db: Database, limit: int) -> list[str]:
+    """Return at most `limit` identities that were never authenticated and have no record."""
+    rows = db.execute(
+        "SELECT charge_point_id FROM charge_point WHERE NOT EXISTS"
+        "  (SELECT 1 FROM shown_password WHERE identity_key = charge_point.identity_key)"
+        " AND NOT EXISTS (SELECT 1 FROM connection"
+        "  WHERE connection.charge_point = charge_point.id AND authenticated)"
+        " AND NOT EXISTS (SELECT 1 FROM accounting_record AS record WHERE review IS NULL"
+        "  AND account_index > 0 AND record.charge_point = charge_point.id) LIMIT ?",
+        (limit,),
+    )
+    return [charge_point_id for (charge_point_id,) in rows.fetchall()]
+
+
 def only_charge_point_id(db: Database) -> str | None:
     """Return the identity of the only Charge Point, or None if there are none or several."""
     rows = db.execute("SELECT charge_point_id FROM charge_point LIMIT 2").fetchall()

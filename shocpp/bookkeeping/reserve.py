@@ -1,0 +1,191 @@
+"""The reserve of the disk: below it only rows of the ledger are written.
+
+    written    starts and stops with their frames, records, decisions, Calls; a few readings
+    dropped    all other frames, their sums too, and the history of connectors
+    refused    new Charge Points; and a charger that starts and stops too fast is sent away: nothing
+               is acknowledged, and it sends the message again when it is connected again
+
+So those who fill the disk do not keep others from being billed, and above the reserve all is as
+before. The writer's thread looks at the disk; nothing here waits for it.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from shocpp.bookkeeping.jobs import Job, Receive
+from shocpp.ocpp.facts import MeterValuesReported, Reading
+from shocpp.store.books.readings import FrameReadings
+from shocpp.store.files.space import Space, megabytes_text, reserve_bytes, space_of
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+"""The time between two looks at a disk with plenty of room."""
+
+PLENTY_BYTES = 1_000_000_000
+"""Free bytes above the reserve that no flood fills within LOOK_EVERY_S."""
+
+COPIES = 3
+"""A frame is written to the -wal and to the database, each time with other rows beside it."""
+
+LARGEST_BYTES = 65_536
+"""A start or stop that is longer has to wait until there is room."""
+
+BYTES_OF_A_MESSAGE = 8_192
+"""Each further so many bytes of a start or stop count as a message of their own."""
+
+QUARTER_MS = 15 * 60_000
+"""The time between two readings of a connector that are written."""
+
+MOST_FALLS = 4
+"""Falls of a register that are written within QUARTER_MS."""
+
+MOST_COURSES, MOST_CHARGE_POINTS = 64, 10_000
+"""Connectors of a charger whose readings are written, and chargers that are remembered."""
+
+
+class Allowance:
+    """A number of messages for each charger, which grows with time up to a limit."""
+
+    def __init__(self, most: int, every_ms: int) -> None:
+        self._most, self._every_ms = most, every_ms
+        self._left: dict[int, tuple[float, int]] = {}
+
+    def takes(self, charge_point: int, size: int, now_ms: int) -> bool:
+        """Return True if a charger may send a message of so many characters now, and count it."""
+        if len(self._left) >= MOST_CHARGE_POINTS:
+            self._left.clear()
+        left, since_ms = self._left.get(charge_point, (self._most, now_ms))
+        left = min(self._most, left + max(0, now_ms - since_ms) / self._every_ms)
+        may = left >= 1 and size <= LARGEST_BYTES
+        self._left[charge_point] = left - may * (1 + size // BYTES_OF_A_MESSAGE), now_ms
+        return may
+
+
+class _Course(NamedTuple):
+    """The readings of one register: when one was last written, the newest, and one that waits."""
+
+    written_ms: int
+    falls: int
+    register_wh: int | None
+    waiting: FrameReadings | None
+
+
+_Key = tuple[int, int | None, str | None]
+
+
+class Reserve:
+    """The reserve of the database's disk, as one worker's writer sees it.
+
+    `is_used` is True while only the ledger is written. `notice` is a sentence for the health page
+    while the disk is low, else None.
+    """
+
+    def __init__(self, path: Path | None = None, megabytes: int | None = None) -> None:
+        """Watch the disk of a path; without one there is always room."""
+        self.is_used = False
+        self.notice: str | None = None
+        # A session a minute, and two of them at once.
+        self.messages = Allowance(most=4, every_ms=30_000)
+        self.signed = Allowance(most=1, every_ms=QUARTER_MS)
+        self._path, self._megabytes = path, megabytes
+        self._look_at = 0.0
+        self._courses: dict[int, dict[_Key, _Course]] = {}
+
+    def look(self, jobs: Iterable[Job], now: float) -> None:
+        """Decide if only the ledger is written, before these jobs are; `now` is monotonic."""
+        if self._path is None or now < self._look_at:
+            return
+        try:
+            space = space_of(self._path)
+        # The database cannot be written either, and says so.
+        except OSError:
+            return
+        reserve = reserve_bytes(self._megabytes, space.total)
+        above = space.free - reserve
+        self._look_at = now
+        if above > PLENTY_BYTES:
+            self._look_at += LOOK_EVERY_S
+        else:
+            above -= COPIES * sum(len(job.text) for job in jobs if isinstance(job, Receive))
+        # A tenth more ends it, so that it does not begin and end with each frame.
+        is_used = above < (reserve // 10 if self.is_used else 0)
+        self.notice = self._sentence(space, reserve, is_used=is_used)
+        if is_used is not self.is_used:
+            self.is_used = is_used
+            log.warning("%s", self.notice or f"{self._path}: there is room again")
+
+    def _sentence(self, space: Space, reserve: int, *, is_used: bool) -> str | None:
+        left = f"{megabytes_text(space.free)} MB are left for {self._path}"
+        if is_used:
+            return f"space is used up: {left}; only transactions are written: make room"
+        if space.free < 2 * reserve:
+            least = megabytes_text(reserve)
+            return (
+                f"space is low: {left}; below {least} MB only transactions are written: make room"
+            )
+        return None
+
+    # -- readings ---------------------------------------------------------------------------------
+
+    def readings_to_write(
+        self, charge_point: int, readings: FrameReadings
+    ) -> Sequence[FrameReadings]:
+        """Return the readings of a frame that are written.
+
+        While the reserve is used these are one a quarter of an hour and both sides of each fall.
+        """
+        if not self.is_used:
+            if not self._courses:
+                return (readings,)
+            # What has waited comes first: the register may have fallen since.
+            return [*self._all_waiting(charge_point), readings]
+        if len(self._courses) >= MOST_CHARGE_POINTS:
+            self._courses.clear()
+        courses = self._courses.setdefault(charge_point, {})
+        chosen: list[FrameReadings] = []
+        for reading in readings.readings:
+            of_one = readings._replace(readings=(reading,))
+            key = (readings.connector_id, readings.started_transaction, reading.register_source)
+            if key in courses or len(courses) < MOST_COURSES:
+                courses[key] = _followed(courses.get(key), of_one, reading, chosen)
+        return chosen
+
+    def waiting_of(self, charge_point: int, started_transaction: int) -> Iterator[FrameReadings]:
+        """Return the newest reading of a transaction that ends, if it is not written yet."""
+        courses = self._courses.get(charge_point, {})
+        for key in [key for key in courses if key[1] == started_transaction]:
+            waiting = courses.pop(key).waiting
+            if waiting is not None:
+                yield waiting
+
+    def takes_signed(self, charge_point: int, reported: MeterValuesReported, now_ms: int) -> bool:
+        """Return True if the signed values of a MeterValues are written."""
+        size = sum(len(value.sample) for value in reported.signed)
+        return not self.is_used or self.signed.takes(charge_point, size, now_ms)
+
+    def _all_waiting(self, charge_point: int) -> Iterator[FrameReadings]:
+        """Return the newest readings of a charger that are not written yet, once."""
+        for course in self._courses.pop(charge_point, {}).values():
+            if course.waiting is not None:
+                yield course.waiting
+
+
+def _followed(
+    course: _Course | None, of_one: FrameReadings, reading: Reading, chosen: list[FrameReadings]
+) -> _Course:
+    """Return a course with one more reading, and add those to write to `chosen`."""
+    register_wh, moment_ms = reading.register_wh, of_one.frame.moment_ms
+    if course is None or abs(moment_ms - course.written_ms) >= QUARTER_MS:
+        chosen.append(of_one)
+        return _Course(moment_ms, 0, register_wh, None)
+    before_wh, falls = course.register_wh, course.falls
+    has_fallen = register_wh is not None and before_wh is not None and register_wh < before_wh
+    if has_fallen and falls < MOST_FALLS:
+        chosen += [course.waiting, of_one] if course.waiting is not None else [of_one]
+        return course._replace(falls=falls + 1, register_wh=register_wh, waiting=None)
+    if register_wh is None:
+        return course
+    return course._replace(register_wh=register_wh, waiting=of_one)
