@@ -46,6 +46,9 @@ MOST_COURSES, MOST_CHARGE_POINTS = 64, 10_000
 """Connectors of a charger whose readings are written, and chargers that are remembered."""
 
 
+_LEDGER_ONLY = "only transactions are written now"
+
+
 class Allowance:
     """A number of messages for each charger, which grows with time up to a limit."""
 
@@ -112,14 +115,16 @@ class Reserve:
             above -= COPIES * sum(len(job.text) for job in jobs if isinstance(job, Receive))
         # A tenth more ends it, so that it does not begin and end with each frame.
         is_used = above < (reserve // 10 if self.is_used else 0)
-        self.notice = self._sentence(space, reserve, is_used=is_used)
         if is_used is not self.is_used:
             self.is_used = is_used
-            log.warning("%s", self.notice or f"{self._path}: there is room again")
+            left = f"{megabytes_text(space.free)} MB are left for {self._path}"
+            log.warning("%s: %s", left, _LEDGER_ONLY if is_used else "there is room again")
+        self.notice = self._sentence(space, reserve)
 
-    def _sentence(self, space: Space, reserve: int, *, is_used: bool) -> str | None:
+    def _sentence(self, space: Space, reserve: int) -> str | None:
         left = f"{megabytes_text(space.free)} MB are left for {self._path}"
-        if is_used:
+        # Not for the one batch that would not have fitted.
+        if self.is_used and space.free < reserve + reserve // 10:
             return f"space is used up: {left}; only transactions are written: make room"
         if space.free < 2 * reserve:
             least = megabytes_text(reserve)
