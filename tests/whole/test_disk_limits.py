@@ -30,8 +30,8 @@ Serve = Callable[..., Server]
 MB = 1_000_000
 LARGE = 7_900_000
 SIZE = "400m" if ALL else "64m"
-SETTINGS = {} if ALL else {"SHOCPP_CHARGER_MB": "1", "SHOCPP_RESERVE_MB": "12"}
-RESERVE = 8 * MB if ALL else 12 * MB
+SETTINGS = {} if ALL else {"SHOCPP_CHARGER_MB": "1", "SHOCPP_RESERVE_MB": "40"}
+RESERVE = 8 * MB if ALL else 40 * MB
 FLOOD_S = 60 if ALL else 8
 
 TEXT = "x" * 3_000
@@ -45,7 +45,7 @@ def test_a_charger_over_its_budget_is_billed_and_read_slowly(home: Home, serve: 
     with honest_charger(server), connect(server.url("garage")) as charger:
         ask(charger, "Heartbeat", {})
         for _ in range(2):
-            # With the frame around it 998 500 bytes: both are just below twice the budget.
+            # Both are just below twice the budget.
             transfer = {"vendorId": "x", "data": "x" * 998_430}
             assert ask(charger, "DataTransfer", transfer) == {"status": "UnknownVendorId"}
         begun = time.monotonic()
@@ -54,7 +54,7 @@ def test_a_charger_over_its_budget_is_billed_and_read_slowly(home: Home, serve: 
         ask(charger, "StopTransaction", STOP | {"transactionId": sent["transactionId"]})
         for number in range(3):
             ask(charger, "Heartbeat", {}, f"{number}")
-        assert time.monotonic() - begun > 3.5
+        assert time.monotonic() - begun > 2.5
         assert charger.ping().wait(10)
     assert server.log().count("garage has sent more than 1000 kB today") == 1
     assert server.log().count("garage has sent twice as much") == 1
@@ -306,6 +306,7 @@ def least_free(disk: Path) -> Iterator[list[int]]:
         watching.join(10)
 
 
+@pytest.mark.timeout(300)
 def test_ten_flooding_chargers_do_not_fill_the_disk_and_an_honest_one_is_billed(
     disk: Path,
 ) -> None:
@@ -332,6 +333,7 @@ def test_ten_flooding_chargers_do_not_fill_the_disk_and_an_honest_one_is_billed(
                 thread.join(20)
         print(f"\nat least {least[0] / MB:.1f} MB were free; {server.log().count('closed')} closes")
         assert least[0] >= RESERVE / 2
+        assert ALL or "only transactions are written now" in server.log()
         assert server.log().count("Booting worker") == 1
         assert "Traceback" not in server.log()
         assert healthz(server)[0] == 200
