@@ -45,7 +45,7 @@ money: $(DEVELOPING) ## the money test with 100 000 transactions (20 minutes); M
 
 .PHONY: fuzz
 fuzz: $(DEVELOPING) ## a million mutated frames and the whole floods (10 minutes); FUZZ=100000 for fewer
-	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/whole/test_fuzzing.py tests/whole/test_floods.py -s $(ARGS)
+	@SHOCPP_FUZZ=$(FUZZ) SHOCPP_FLOODS=all $(BIN)/python -m pytest tests/whole/test_fuzzing.py tests/whole/test_floods.py tests/whole/test_disk_limits.py -s $(ARGS)
 
 .PHONY: large
 large: $(DEVELOPING) ## upgrade an older database of 5 GB (5 minutes, 6 GB of disk); LARGE_GB=1 for less

@@ -91,6 +91,8 @@ def environment_of(home: Path, port: int) -> dict[str, str]:
         "WS_ADDRESS": ADDRESS,
         "WS_PORT": str(port),
         "SHOCPP_TOKEN": TOKEN,
+        # The load of a benchmark is that of many days, and all of it is to be stored.
+        "SHOCPP_CHARGER_MB": "1000000",
         "TZ": "Europe/Berlin",
     }
 
