@@ -20,6 +20,12 @@ from shocpp.settings import Settings, read_settings
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 20.0
 TOKEN = "a-token-for-the-bench"
+CHARGE_POINTS = {
+    "*": {"auth": "none"},
+    **{f"charger-{number}": {"auth": "none"} for number in range(10_000)},
+}
+"""The chargers of all benchmarks. Only listed ones may be more than a hundred."""
+
 OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
 LISTENER = [sys.executable, "-c", "from shocpp.interfaces.cli import listener; listener()"]
 
@@ -103,7 +109,8 @@ def ours(conf: Mapping[str, Any] | None = None) -> Iterator[Ours]:
     with tempfile.TemporaryDirectory(prefix="shocpp-bench-") as folder, contextlib.ExitStack() as s:
         home, port = Path(folder), free_port()
         (home / "conf").mkdir()
-        for name, content in {"tags.json": TAGS, **(conf or {})}.items():
+        files = {"tags.json": TAGS, "charge_points.json": CHARGE_POINTS, **(conf or {})}
+        for name, content in files.items():
             (home / "conf" / name).write_text(json.dumps(content))
         environment, log = environment_of(home, port), home / "log"
         process = s.enter_context(running(LISTENER, environment, log))
