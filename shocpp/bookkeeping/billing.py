@@ -154,7 +154,7 @@ class Billing:
         unit.forget_running(sender)
         begin_wh = transaction.meter_start_wh if transaction and transaction.start_known else None
         in_stop = resolved(stopped.readings, begin_wh)
-        if row is not None and unit.reserve.is_used:
+        if row is not None:
             for waiting in unit.reserve.waiting_of(sender.row, row):
                 unit.add_readings(waiting)
         samples = of_messages(unit.readings_of(row) if row is not None else (), in_stop)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from shocpp.bookkeeping.jobs import Job, Receive
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.store.books.readings import FrameReadings
+from shocpp.store.charge_points.frames import NO_FRAME, Frame
 from shocpp.store.files.space import Space, megabytes_text, reserve_bytes, space_of
 
 log = logging.getLogger(__name__)
@@ -151,8 +152,11 @@ class Reserve:
             self._courses.clear()
         courses = self._courses.setdefault(charge_point, {})
         chosen: list[FrameReadings] = []
+        # Without its text: a reading may wait for long.
+        of_frame = readings.frame
+        frame = Frame(of_frame.charge_point, "in", "", of_frame.moment_ms, "", id=NO_FRAME)
         for reading in readings.readings:
-            of_one = readings._replace(readings=(reading,))
+            of_one = readings._replace(frame=frame, readings=(reading,))
             key = (readings.connector_id, readings.started_transaction, reading.register_source)
             if key in courses or len(courses) < MOST_COURSES:
                 courses[key] = _followed(courses.get(key), of_one, reading, chosen)

@@ -110,7 +110,8 @@ class Conversation:
         self.paused = False
         self.unwritten_jobs = 0
         self.wake_up_set = False
-        self.share = Share(shares, address_of(transport.remote))
+        # No identity has a slash.
+        self.share = Share(shares, f"unidentified/{address_of(transport.remote)}")
         self.ignored = IgnoredFrames()
         self.slots: deque[Slot] = deque()
         self.held_jobs: list[tuple[Receive, Slot]] | None = None

@@ -260,6 +260,14 @@ def test_when_there_is_room_again_the_newest_reading_is_not_lost(low: Desk) -> N
     assert low.records() == [("family-y", 6_000, None)]
 
 
+def test_a_reading_that_waited_ends_a_transaction_also_when_there_is_room_again(low: Desk) -> None:
+    sent = low.start(5_000)
+    quarters(low, sent, 6_000, 9_000, minutes=1)
+    low.books.caches.reserve.is_used = False
+    low.stop(sent, None)
+    assert low.records()[0][1] == 4_000
+
+
 def test_below_the_reserve_a_charger_with_many_connectors_has_few_readings(low: Desk) -> None:
     for connector_id in range(1_000):
         values = {"connectorId": connector_id, "meterValue": samples(1)}
