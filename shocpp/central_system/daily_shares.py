@@ -59,7 +59,7 @@ class DailyShares:
             self._day = day
             self._bytes.clear()
             self.resume_at.clear()
-        size = max(size, LEAST_BYTES) + ROWS_BYTES.get(fact_type, 0)
+        size = (max(size, LEAST_BYTES)) + ROWS_BYTES.get(fact_type, 0)
         before = self._bytes.get(key, 0)
         if not before and len(self._bytes) >= MOST_SHARES:
             self._forget_smallest()

@@ -57,20 +57,24 @@ def record_status(
         status.vendor_id,
         status.vendor_error_code,
     )
+    # Nearly every notification is of a connector that has its row.
     cursor = db.execute(
-        # In this UPDATE a bare `status` is the former one.
-        "INSERT INTO connector (charge_point, connector_id, status, error_code, info, vendor_id,"
-        " vendor_error_code, since_ms, received_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8"
-        " WHERE (SELECT count(*) FROM connector WHERE charge_point = ?1) < ?9"
-        "  OR EXISTS (SELECT 1 FROM connector WHERE charge_point = ?1 AND connector_id = ?2)"
-        " ON CONFLICT DO UPDATE SET status = excluded.status, error_code = excluded.error_code,"
-        " info = excluded.info, vendor_id = excluded.vendor_id,"
-        " vendor_error_code = excluded.vendor_error_code, received_ms = excluded.received_ms,"
-        " since_ms = iif(status = excluded.status, since_ms, excluded.since_ms)",
-        (*columns, now_ms, MOST_CONNECTORS),
+        # A `status` on the right side is the former one.
+        "UPDATE connector SET since_ms = iif(status = ?3, since_ms, ?8), status = ?3,"
+        " error_code = ?4, info = ?5, vendor_id = ?6, vendor_error_code = ?7, received_ms = ?8"
+        " WHERE charge_point = ?1 AND connector_id = ?2",
+        (*columns, now_ms),
     )
     if not cursor.rowcount:
-        return
+        cursor = db.execute(
+            "INSERT INTO connector (charge_point, connector_id, status, error_code, info,"
+            " vendor_id, vendor_error_code, since_ms, received_ms)"
+            " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8"
+            " WHERE (SELECT count(*) FROM connector WHERE charge_point = ?1) < ?9",
+            (*columns, now_ms, MOST_CONNECTORS),
+        )
+        if not cursor.rowcount:
+            return
     db.changes.note(CONNECTOR, charge_point, status.connector_id)
     if not is_event:
         return
