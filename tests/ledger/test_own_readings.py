@@ -13,6 +13,7 @@ from shocpp.ledger.own_readings import (
     best_source,
     grown,
     has_own_register,
+    has_value,
     of_best_source,
     of_messages,
     registers_of,
@@ -349,3 +350,10 @@ def test_a_restart_that_only_another_source_shows_is_doubtful() -> None:
     # The other one shows nothing more.
     low = (at(10, 700, "Inlet"), at(40, 1_500))
     assert chosen(*low, begin_wh=9_000, end_wh=3_000)[1:] == (3_000, False)
+
+
+def test_a_reading_without_register_and_power_has_no_value() -> None:
+    assert not has_value(Reading(5, None, None))
+    assert has_value(Reading(None, 5, None))
+    assert has_value(Reading(None, None, 5))
+    assert has_value(Reading(None, None, None, or_else_wh=5))
