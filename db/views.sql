@@ -374,9 +374,20 @@ SELECT call.id                                                                AS
        strftime('%Y-%m-%dT%H:%M:%fZ', call.queued_ms / 1000.0, 'unixepoch')   AS queued_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', call.sent_ms / 1000.0, 'unixepoch')     AS sent_at,
        strftime('%Y-%m-%dT%H:%M:%fZ', call.deadline_ms / 1000.0, 'unixepoch') AS deadline_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', call.settled_ms / 1000.0, 'unixepoch')  AS settled_at
+       strftime('%Y-%m-%dT%H:%M:%fZ', call.settled_ms / 1000.0, 'unixepoch')  AS settled_at,
+       -- Why a queued Call is not sent yet; the waits are those of ocpp/connection.py.
+       CASE
+           WHEN call.state <> 'queued' OR connection.token IS NULL
+                OR charge_point.booted_ms >= connection.connected_ms THEN NULL
+           WHEN charge_point.booted_ms IS NULL OR charge_point.calls_need_boot
+               THEN charge_point.charge_point_id || ' is booting; it gets Calls once its'
+                    || ' BootNotification is answered, or 30 s after its first message'
+           WHEN call.queued_ms < connection.connected_ms + 3000
+               THEN charge_point.charge_point_id || ' has just reconnected; try again in 3 s'
+       END                                                                    AS waits_because
 FROM call
-JOIN charge_point ON charge_point.id = call.charge_point;
+JOIN charge_point ON charge_point.id = call.charge_point
+LEFT JOIN connection ON connection.charge_point = call.charge_point;
 
 CREATE VIEW waiting_calls AS
 SELECT call_id, charge_point_id, action, payload, state, queued_at, sent_at, deadline_at

@@ -19,3 +19,13 @@ ALTER TABLE connector ADD COLUMN received_ms INTEGER;
 
 -- Connections:
 
+-- 1: it hung up when it was called after a reconnect without a BootNotification
+ALTER TABLE charge_point ADD COLUMN calls_need_boot INTEGER NOT NULL DEFAULT 0;
+
+CREATE TABLE name_claim (
+    token        TEXT PRIMARY KEY,          -- a connection that waits for a name that is taken
+    charge_point INTEGER NOT NULL REFERENCES charge_point (id),
+    worker       TEXT NOT NULL,
+    is_free      INTEGER NOT NULL DEFAULT 0 -- 1: the connection that held it has ended
+) STRICT, WITHOUT ROWID;
+

@@ -41,12 +41,14 @@ class Connected(NamedTuple):
     """The connection holds its Charge Point.
 
     `charge_point_id` is spelled as when it was first seen. `known` is True if it was seen before.
-    `notice` is a warning for the log.
+    `notice` is a warning for the log. `needs_boot` is True if it takes no Calls before it has
+    booted on this connection.
     """
 
     charge_point_id: str
     known: bool
     notice: str | None
+    needs_boot: bool
 
 
 class Contested(NamedTuple):
@@ -62,9 +64,14 @@ class Refuse(NamedTuple):
 
 
 class Disconnect(NamedTuple):
-    """A connection has ended. The result is None."""
+    """A connection has ended. The result is None.
+
+    `needs_boot` is the identity of a charger that has hung up because it was called before it had
+    booted, else None.
+    """
 
     token: str
+    needs_boot: str | None = None
 
 
 @dataclass(slots=True)

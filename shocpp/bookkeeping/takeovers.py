@@ -5,6 +5,7 @@ if it is authenticated, or comes from the same address: a charger reconnects aft
 failed. Otherwise the older connection keeps the identity if it shows a sign of life.
 """
 
+import logging
 from collections import deque
 
 from shocpp.admission.decision import NO_SPACE, TOO_MANY_NEW, is_revoked
@@ -15,6 +16,8 @@ from shocpp.store.charge_points import admissions, connections, identities
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import FormerConnection, address_of
 from shocpp.store.workers import is_alive
+
+log = logging.getLogger(__name__)
 
 MOST_STRANGERS = 100
 """Charge Points that were never authenticated or billed and have no entry in charge_points.json.
@@ -109,10 +112,18 @@ class Holders:
         connections.hold(db, row, held, self._worker, now_ms, former)
         if job.password is not None:
             admissions.record_presented_password(db, key, job.password, now_ms)
-        return Connected(identities.charge_point_id_of(db, row), known, notice)
+        named = identities.charge_point_id_of(db, row)
+        return Connected(named, known, notice, identities.needs_boot(db, row))
 
     def disconnect(self, unit: UnitOfWork, job: Disconnect) -> None:
         """Release the Charge Point of a connection that has ended."""
+        if job.needs_boot is not None:
+            log.warning(
+                "%s hung up when it was called after a reconnect; from now on Calls to it wait for "
+                "its BootNotification, or 30 s after its first message",
+                job.needs_boot,
+            )
+            identities.record_needs_boot(unit.db, job.needs_boot)
         connections.release(unit.db, job.token)
 
     def refuse(self, unit: UnitOfWork, job: Refuse) -> None:

@@ -22,6 +22,7 @@ from shocpp.calls.outcomes import (
     outcome_of,
     outcome_of_error,
     values_of,
+    wait_of,
 )
 from shocpp.calls.placing import CallOptions, PlacedCall, address, only_connected, resolve_identity
 from shocpp.clock import now_ms
@@ -127,7 +128,7 @@ class _Answering:
         """Return the voice answer to a Call that has ended, and was asked for at `asked_ms`."""
         outcome = outcome_of(call)
         if call.state != "answered":
-            return self._answer_unconfirmed(outcome, values_of(call)["code"])
+            return self._answer_unconfirmed(outcome, values_of(call)["code"], wait_of(call))
         confirmation = confirmation_of(call)
         status = confirmation.get("status")
         # A charger may send anything as its status.
@@ -169,10 +170,11 @@ class _Answering:
         template = self._canned.reply(result.outcome, status)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
 
-    def _answer_unconfirmed(self, outcome: str, code: str = "") -> Answer:
+    def _answer_unconfirmed(self, outcome: str, code: str = "", wait: str = "") -> Answer:
         """Return the voice answer if the charger has not confirmed: one word, or a sentence.
 
-        `outcome` is a key of REPORTS, of SENTENCES and of the replies in canned.json.
+        `outcome` is a key of REPORTS, of SENTENCES and of the replies in canned.json; `wait` is the
+        wait of a Call that was not sent in time (`outcomes.wait_of`).
         """
         canned, word = self._canned, REPORTS[outcome].word
         template = canned.replies.get(outcome)
@@ -185,6 +187,7 @@ class _Answering:
         values = {"status": code, "charge_point": charge_point, "since": since}
         # Without a time no charger is meant: none is connected, and several are known, or none.
         spoken = "none_connected" if outcome == "offline" and not since else outcome
+        spoken = wait if outcome == "not_ready" and wait else spoken
         if spoken == "none_connected" and not (canned.waits or canned.replies):
             line = UNREACHABLE
         else:

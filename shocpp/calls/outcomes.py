@@ -92,7 +92,17 @@ def outcome_of(call: CallOutcome) -> str:
         return "error"
     if call.state == "unknown":
         return "unknown"
-    return "not_ready" if call.error_description == NEVER_SENT else "no_answer"
+    was_sent = not (call.error_description or "").startswith(NEVER_SENT)
+    return "no_answer" if was_sent else "not_ready"
+
+
+def wait_of(call: CallOutcome) -> str:
+    """Return the wait of a Call that was not sent in time: a key of `language.voice.SENTENCES`."""
+    description = call.error_description or ""
+    for words, wait in (("is booting;", "booting"), ("has just reconnected;", "reconnected")):
+        if words in description:
+            return wait
+    return "not_ready"
 
 
 def is_refusal(call: CallOutcome) -> bool:

@@ -87,12 +87,12 @@ class CallDesk:
 
     def send(self, conversation: Conversation, call: QueuedCall) -> None:
         """Send a claimed Call, or one of the Central System itself, which needs no claim."""
-        text = conversation.connection.place(call.call_id, call.action, call.payload)
+        moment_ms = now_ms()
+        text = conversation.connection.place(call.call_id, call.action, call.payload, moment_ms)
         conversation.outstanding = call
         conversation.transport.send(text)
         self._connections.touched.add(conversation)
         self._counters.sent(call.action)
-        moment_ms = now_ms()
         # This job only records the frame, so it may wait; the Claim is committed already.
         self._connections.submit(Send(conversation.charge_point_id, call.action, text, moment_ms))
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000

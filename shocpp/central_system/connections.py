@@ -23,6 +23,7 @@ from shocpp.central_system.liveness import Liveness
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.transport import POLICY
 from shocpp.central_system.turn import Slot
+from shocpp.clock import now_ms
 from shocpp.metrics.counters import Counters
 from shocpp.ocpp.identity import identity_key
 
@@ -295,7 +296,7 @@ class Connections:
             del self._by_identity[key]
         if conversation.identified:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
-        for job in conversation.end(reason):
+        for job in conversation.end(reason, now_ms()):
             self.submit(job)
 
 

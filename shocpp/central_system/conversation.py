@@ -112,7 +112,7 @@ class Conversation:
         self.wake_up_set = False
         # No identity has a slash.
         self.share = Share(shares, f"unidentified/{address_of(transport.remote)}")
-        self.ignored = IgnoredFrames()
+        self.ignored: IgnoredFrames | None = None
         self.slots: deque[Slot] = deque()
         self.held_jobs: list[tuple[Receive, Slot]] | None = None
         self.calls: dict[str, QueuedCall] | None = None
@@ -160,6 +160,7 @@ class Conversation:
         else:
             self.counters.ignored()
             close = (PROTOCOL_ERROR, "not OCPP-J") if event.hang_up else None
+            self.ignored = self.ignored or IgnoredFrames()
             return Turn(job if self.ignored.is_recorded(now_ms) else None, close=close)
         return Turn(job)
 
@@ -288,14 +289,17 @@ class Conversation:
         """Return True if the peer sends nothing more but still waits for answers."""
         return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
 
-    def end(self, reason: str) -> list[Job]:
+    def end(self, reason: str, now_ms: int) -> list[Job]:
         """End the conversation; return the jobs that record its end, in their order.
 
         Its queued Calls stay in the database for the charger's next connection.
         """
         self.closed = True
+        # An end of ours, such as a restart, tells nothing about the charger.
+        hung_up = self.identified and self.transport.ended is not None
+        needs_boot = hung_up and self.connection.cannot_be_called(now_ms)
         # Last: it must follow all other jobs of this token.
-        jobs: list[Job] = [Disconnect(self.token)]
+        jobs: list[Job] = [Disconnect(self.token, self.charge_point_id if needs_boot else None)]
         if self.outstanding is not None:
             # Unknown, not failed: the charger may have carried it out before its connection ended.
             outcome = CallOutcome("unknown", None, None, f"the connection ended: {reason}")

@@ -57,6 +57,8 @@ class Reception:
         # would block the charger's queue for ever.
         if result.known:
             conversation.transport.trust()
+        if not result.needs_boot:
+            conversation.connection.return_at(now_ms())
         self._connections.identify(conversation, result.charge_point_id)
 
     def _wait(self, conversation: Conversation, job: Connect) -> None:

@@ -10,8 +10,12 @@ A received text and the time go in, and one event comes out. The event tells the
     Ignored      send nothing; close the connection if `hang_up` is True (OCPP-J §4.1.3)
 
 At most one Call of ours is outstanding (OCPP-J §4.1.1). Only an answer with its unique id settles
-it. No Call of ours is sent before the charger's BootNotification was answered, or 30 s after its
-first frame: several models loop or reboot when they are called before.
+it. Several models loop or reboot when they are called while they boot, so a Call of ours waits:
+
+    booting     until its BootNotification is answered, or 30 s after it sent that
+    returning   it has booted before, and a reconnect needs no BootNotification (OCPP-J §5.4): until
+                its first frame if that is none, or 3 s after it connected
+    new         until its BootNotification is answered, or 30 s after its first frame
 """
 
 from datetime import tzinfo
@@ -26,7 +30,16 @@ from shocpp.ocpp.frames import Payload, UniqueId
 from shocpp.ocpp.validation import first_violation
 
 QUIET_MS = 30_000
-"""The wait after the first frame, before Calls of ours, if no BootNotification was answered."""
+"""The wait before Calls of ours if a BootNotification is not answered, or does not come."""
+
+RETURNED_MS = 3_000
+"""The wait after a connect of a charger that has booted before, if it sends nothing."""
+
+HANGS_UP_WITHIN_MS = 5_000
+"""A charger that hangs up within this time after a Call cannot take it without having booted."""
+
+ENDS_CONNECTIONS = frozenset({"Reset", "UpdateFirmware", "SignedUpdateFirmware"})
+"""Calls that a charger may carry out by hanging up."""
 
 REMEMBERED_ANSWERS = 8
 """The answers of one connection that are kept for repeated Calls."""
@@ -106,8 +119,11 @@ class Connection:
 
     __slots__ = (
         "_answers",
+        "_boot_ms",
+        "_called_early_ms",
         "_first_frame_ms",
         "_garbage_ms",
+        "_returned_ms",
         "_reuses_ids",
         "booted",
         "has_card",
@@ -129,6 +145,11 @@ class Connection:
         self._answers: dict[UniqueId, tuple[int, str | None]] | None = None
         self._reuses_ids = False
         self._first_frame_ms: int | None = None
+        # The receipt of a BootNotification that is not answered yet.
+        self._boot_ms: int | None = None
+        # The connect of a charger that needs no BootNotification, and a Call of ours without one.
+        self._returned_ms: int | None = None
+        self._called_early_ms: int | None = None
         self._garbage_ms: tuple[int, ...] = ()
 
     def receive(self, text: str, now_ms: int) -> Event:
@@ -151,6 +172,10 @@ class Connection:
             return Answered("", frame.unique_id, answer)
         # Other types are to be ignored (OCPP-J §4.1.3), so they never count as unreadable texts.
         return Ignored(f"message type {frame.message_type} is not OCPP 1.6")
+
+    def return_at(self, now_ms: int) -> None:
+        """Note that this charger has connected now, and needs no BootNotification for Calls."""
+        self._returned_ms = now_ms
 
     def confirmed(self, reported: Reported, text: str, answer: str) -> None:
         """Remember the answer to the Call `text`, in case the charger repeats it.
@@ -183,17 +208,21 @@ class Connection:
         # meanwhile.
         if self.booted:
             return now_ms
-        # A reconnect needs no BootNotification (OCPP-J §5.4), so a charger that sends none gets its
-        # Calls too.
+        if self._boot_ms is not None:
+            return self._boot_ms + QUIET_MS
+        if self._returned_ms is not None:
+            return now_ms if self._first_frame_ms is not None else self._returned_ms + RETURNED_MS
         return (self._first_frame_ms or now_ms) + QUIET_MS
 
-    def place(self, call_id: str, action: str, payload_text: str) -> str:
+    def place(self, call_id: str, action: str, payload_text: str, now_ms: int) -> str:
         """Return the text of a Call of ours, which is outstanding from now on.
 
         `payload_text` is JSON. The caller has to ask `may_place` first.
         """
         assert self.outstanding is None, "one outstanding Call a connection (OCPP-J §4.1.1)"
         self.outstanding = call_id
+        is_early = self._returned_ms is not None and not self.booted
+        self._called_early_ms = now_ms if is_early and action not in ENDS_CONNECTIONS else None
         return frames.call_text(call_id, action, payload_text)
 
     def give_up(self, call_id: str) -> None:
@@ -201,8 +230,22 @@ class Connection:
         if self.outstanding == call_id:
             self.outstanding = None
 
+    def cannot_be_called(self, now_ms: int) -> bool:
+        """Return True if a charger that hangs up now must boot before it takes Calls.
+
+        It does so in place of an answer to a Call, and has not booted on this connection.
+        """
+        called_ms = self._called_early_ms
+        return (
+            self.outstanding is not None
+            and called_ms is not None
+            and now_ms - called_ms < HANGS_UP_WITHIN_MS
+        )
+
     def _receive_call(self, call: frames.Call, text: str, now_ms: int) -> Event:
         """Return the event of a Call: a refusal, an answer, a repeat or a fact to write."""
+        if call.action == "BootNotification":
+            self._boot_ms = now_ms
         action = ACTIONS.get(call.action)
         if action is None:
             return self._refuse_action(call)

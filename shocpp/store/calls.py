@@ -32,7 +32,16 @@ _ENDED = "charge_point, call_id, payload"
 """The columns of a Call that `_end` needs."""
 
 NEVER_SENT = "it was never sent"
-"""The error description of a Call that ended while it was queued."""
+"""The error description of a Call that ended while it was queued, or its first words.
+
+The reason follows if the view `calls` knows it.
+"""
+
+_NEVER_SENT_BECAUSE = (
+    f"'{NEVER_SENT}' || coalesce(', because ' ||"
+    " (SELECT waits_because FROM calls WHERE number = call.id), '')"
+)
+"""NEVER_SENT with the reason, as an SQL expression about a row of `call`."""
 
 
 class QueuedCall(NamedTuple):
@@ -123,9 +132,10 @@ def latest_repeatable(db: Database, canned: str, since_ms: int, now_ms: int) -> 
 def withdraw(db: Database, call_id: str, now_ms: int) -> None:
     """Expire a Call if it is still queued, so that no worker sends it."""
     rows = db.execute(
-        "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
+        "UPDATE call SET state = 'expired', settled_ms = ?,"
+        f" error_description = {_NEVER_SENT_BECAUSE}"
         f" WHERE call_id = ? AND state = 'queued' RETURNING {_ENDED}",
-        (now_ms, NEVER_SENT, call_id),
+        (now_ms, call_id),
     )
     _end(db, rows.fetchall())
 
@@ -197,9 +207,9 @@ def expire(db: Database, now_ms: int) -> None:
     """Expire the Calls that are past their deadlines."""
     rows = db.execute(
         "UPDATE call SET state = 'expired', settled_ms = ?1,"
-        " error_description = iif(state = 'queued', ?2, error_description)"
+        f" error_description = iif(state = 'queued', {_NEVER_SENT_BECAUSE}, error_description)"
         f" WHERE state IN ('queued', 'sent') AND deadline_ms <= ?1 RETURNING {_ENDED}",
-        (now_ms, NEVER_SENT),
+        (now_ms,),
     )
     _end(db, rows.fetchall())
 

@@ -644,7 +644,7 @@ def test_readings_after_the_stop_belong_to_none_in_a_batch_that_is_retried(desk:
 
 def test_an_answer_that_holds_no_number_settles_our_call_all_the_same(desk: Desk) -> None:
     here = Connection(55)
-    here.place("u", "GetConfiguration", "{}")
+    here.place("u", "GetConfiguration", "{}", NOON_MS)
     text = '[3,"u",{"configurationKey":[],"n":NaN}]'
     event = here.receive(text, NOON_MS)
     assert isinstance(event, Confirmed)

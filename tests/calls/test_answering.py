@@ -483,12 +483,12 @@ def test_of_several_connectors_a_free_connector_is_awaited(ask: Ask, charger: Ch
     assert "the last transaction has not ended" in ask(WAITING)[1]
 
 
-def test_a_charger_that_has_just_connected_is_not_ready(ask: Ask, shared_server: Server) -> None:
+def test_a_charger_that_is_booting_is_not_ready(ask: Ask, shared_server: Server) -> None:
     with Charger(shared_server, "quiet") as quiet:
         quiet.ask("Heartbeat")
         assert ask(HASTY) == (
             "not_ready",
-            "quiet is not ready just now; please try again in a moment.",
+            "quiet is booting; please try again in a moment.",
         )
         assert ask({**START, "timeout_s": 0.3}) == ("not_ready", "OCPP unreachable")
         quiet.leave()

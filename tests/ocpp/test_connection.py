@@ -12,6 +12,7 @@ from shocpp.ocpp.connection import (
     GARBAGE_WITHIN_MS,
     QUIET_MS,
     REMEMBERED_ANSWERS,
+    RETURNED_MS,
     Answered,
     Confirmed,
     Connection,
@@ -80,7 +81,8 @@ def test_a_confirmation_that_needs_no_ledger_comes_with_the_fact() -> None:
 def test_our_call_is_outstanding_until_it_is_confirmed() -> None:
     state = connection()
     assert (
-        state.place(OURS, "Reset", '{"type":"Soft"}') == f'[2,"{OURS}","Reset",{{"type":"Soft"}}]'
+        state.place(OURS, "Reset", '{"type":"Soft"}', NOW_MS)
+        == f'[2,"{OURS}","Reset",{{"type":"Soft"}}]'
     )
     assert state.outstanding == OURS
     event = state.receive(f'[3,"{OURS}",{{"status":"Accepted"}}]', NOW_MS)
@@ -90,7 +92,7 @@ def test_our_call_is_outstanding_until_it_is_confirmed() -> None:
 
 def test_our_call_may_be_refused() -> None:
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     event = state.receive(f'[4,"{OURS}","NotSupported","no",{{"a":1}}]', NOW_MS)
     assert event == Refused(OURS, "NotSupported", "no", {"a": 1})
     assert state.outstanding is None
@@ -99,7 +101,7 @@ def test_our_call_may_be_refused() -> None:
 def test_a_charger_may_call_while_our_call_is_outstanding() -> None:
     """Crossing Calls are legal, OCPP-J §4.1.1."""
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     assert isinstance(state.receive(HEARTBEAT, NOW_MS), Answered)
     assert state.outstanding == OURS
 
@@ -213,7 +215,7 @@ ERROR_TO_NONE = "a CallError to no outstanding Call"
 def test_only_its_unique_id_settles_our_call(text: str, reason: str) -> None:
     """Phihong puts a digit before the id of its CallErrors: the Call times out."""
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     assert state.receive(text, NOW_MS) == Ignored(reason)
     assert state.outstanding == OURS
 
@@ -222,32 +224,32 @@ def test_only_its_unique_id_settles_our_call(text: str, reason: str) -> None:
 def test_an_answer_twice_or_too_late_settles_nothing(text: str) -> None:
     state = connection()
     assert isinstance(state.receive(text, NOW_MS), Ignored)
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     state.give_up(OURS)
     assert isinstance(state.receive(text, NOW_MS), Ignored)
-    state.place("next", "Reset", "{}")
+    state.place("next", "Reset", "{}", NOW_MS)
     assert isinstance(state.receive(text, NOW_MS), Ignored)
     assert state.outstanding == "next"
 
 
 def test_giving_up_another_call_changes_nothing() -> None:
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     state.give_up("other")
     assert state.outstanding == OURS
 
 
 def test_a_second_outstanding_call_is_a_mistake_of_ours() -> None:
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     with pytest.raises(AssertionError, match="one outstanding Call"):
-        state.place("next", "Reset", "{}")
+        state.place("next", "Reset", "{}", NOW_MS)
 
 
 def test_an_answer_to_our_call_that_is_garbage_is_reported() -> None:
     """The fault table: "charger answers … with garbage: … reported"."""
     state = connection()
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     assert isinstance(state.receive(f'[3,"{OURS}",["Accepted"]]', NOW_MS), Refused)
 
 
@@ -412,10 +414,68 @@ def test_any_other_answered_call_does_not_end_the_quiet_time() -> None:
     assert not state.may_place(NOW_MS)
 
 
+def test_a_charger_that_returns_is_called_at_its_first_frame_or_after_3_s() -> None:
+    """A reconnect needs no BootNotification, OCPP-J §5.4."""
+    silent, talking = connection(), connection()
+    for state in (silent, talking):
+        state.return_at(NOW_MS)
+        assert state.placeable_from_ms(NOW_MS) == NOW_MS + RETURNED_MS
+    assert silent.may_place(NOW_MS + RETURNED_MS)
+    talking.receive(HEARTBEAT, NOW_MS + 1)
+    assert talking.may_place(NOW_MS + 1)
+
+
+def test_a_charger_that_returns_with_a_boot_is_called_after_its_answer() -> None:
+    state = connection()
+    state.return_at(NOW_MS)
+    event = state.receive(BOOT, NOW_MS + 2_000)
+    assert isinstance(event, Reported)
+    assert state.placeable_from_ms(NOW_MS + RETURNED_MS) == NOW_MS + 2_000 + QUIET_MS
+    state.confirmed(event, BOOT, "the answer")
+    assert state.may_place(NOW_MS + RETURNED_MS)
+
+
+def test_a_refused_boot_is_waited_for_as_one_that_is_not_answered() -> None:
+    state = connection()
+    state.return_at(NOW_MS)
+    state.receive('[2,"1","BootNotification",{}]', NOW_MS)
+    assert state.placeable_from_ms(NOW_MS) == NOW_MS + QUIET_MS
+
+
+@pytest.mark.parametrize(
+    ("action", "hangs_up_after_ms", "cannot"),
+    [("ClearCache", 4_999, True), ("ClearCache", 5_000, False), ("Reset", 0, False)],
+)
+def test_a_charger_that_hangs_up_when_it_is_called_early_cannot_be_called(
+    action: str, hangs_up_after_ms: int, cannot: bool
+) -> None:
+    """Wallbox 6.x disconnects; after a Reset every charger does."""
+    state = connection()
+    state.return_at(NOW_MS)
+    state.receive(HEARTBEAT, NOW_MS)
+    assert not state.cannot_be_called(NOW_MS)
+    state.place(OURS, action, "{}", NOW_MS)
+    assert state.cannot_be_called(NOW_MS + hangs_up_after_ms) == cannot
+
+
+def test_a_charger_that_has_answered_or_booted_can_be_called() -> None:
+    answering, booted, new = connection(), connection(), connection()
+    answering.return_at(NOW_MS)
+    booted.return_at(NOW_MS)
+    event = booted.receive(BOOT, NOW_MS)
+    assert isinstance(event, Reported)
+    booted.confirmed(event, BOOT, "the answer")
+    for state in (answering, booted, new):
+        state.receive(HEARTBEAT, NOW_MS)
+        state.place(OURS, "ClearCache", "{}", NOW_MS)
+    answering.receive(f'[3,"{OURS}",{{}}]', NOW_MS)
+    assert not any(state.cannot_be_called(NOW_MS) for state in (answering, booted, new))
+
+
 def test_one_call_at_a_time() -> None:
     state = connection()
     state.receive(HEARTBEAT, NOW_MS)
-    state.place(OURS, "Reset", "{}")
+    state.place(OURS, "Reset", "{}", NOW_MS)
     assert not state.may_place(NOW_MS + QUIET_MS)
     state.give_up(OURS)
     assert state.may_place(NOW_MS + QUIET_MS)
@@ -447,7 +507,7 @@ def test_every_readable_call_gets_one_answer_with_its_own_id(
     for text, later_ms in received:
         moment_ms += later_ms
         if state.may_place(moment_ms):
-            state.place(OURS, "Reset", "{}")
+            state.place(OURS, "Reset", "{}", NOW_MS)
         event: Event = state.receive(text, moment_ms)
         if isinstance(event, Reported):
             state.confirmed(event, text, json.dumps([3, event.unique_id, {}]))

@@ -181,7 +181,7 @@ class FuzzingCharger:
         if here.outstanding is None:
             call = self._town.queue(self.name)
             assert self._town.write([Claim(self._conversation.token, call)]) == [True]
-            here.place(call.call_id, call.action, call.payload)
+            here.place(call.call_id, call.action, call.payload, AUTUMN_MS)
         assert here.outstanding is not None
         return here.outstanding
 
@@ -351,7 +351,7 @@ def test_every_mutated_frame_means_something_or_nothing() -> None:
             connection = Connection(55)
             held.append(memory_mib())
         if connection.outstanding is None:
-            connection.place(OUR_CALL, "ClearCache", "{}")
+            connection.place(OUR_CALL, "ClearCache", "{}", AUTUMN_MS)
         answers += say(connection, mutator.frame())
     held.append(memory_mib())
     tell("the connection", FRAMES / (time.monotonic() - begun), answers, held)

@@ -430,7 +430,8 @@ class PureWire:
             if call.charge_point_id != self._identity or not self._connection.may_place(_now_ms()):
                 continue
             if self._write(Claim(self._token, call)):
-                text = self._connection.place(call.call_id, call.action, call.payload)
+                sent = (call.call_id, call.action, call.payload, _now_ms())
+                text = self._connection.place(*sent)
                 self._texts.append(text)
 
     def close(self) -> None:

@@ -126,7 +126,7 @@ def _call_cells(row: dict[str, Any], display: Display) -> list[str]:
         *(
             row["payload"],
             row["state"],
-            _answer(row["confirmation"]) or error,
+            _answer(row["confirmation"]) or error or row["waits_because"] or "",
             row["asked_by"] or "",
         ),
     ]

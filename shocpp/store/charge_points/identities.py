@@ -59,6 +59,29 @@ def find(db: Database, name: str) -> list[str]:
     return [charge_point_id for (charge_point_id,) in rows]
 
 
+def needs_boot(db: Database, charge_point: int) -> bool:
+    """Return True if a Charge Point takes no Calls before it has booted on its connection.
+
+    It has never booted here, or it hung up when it was called.
+    """
+    row = db.execute(
+        "SELECT booted_ms IS NULL OR calls_need_boot FROM charge_point WHERE id = ?",
+        (charge_point,),
+    )
+    return bool(row.fetchone()[0])
+
+
+def record_needs_boot(db: Database, charge_point_id: str) -> None:
+    """Store that a Charge Point hung up when it was called after a reconnect.
+
+    Another firmware in a BootNotification (`notifications.record_boot`) deletes this.
+    """
+    db.execute(
+        "UPDATE charge_point SET calls_need_boot = 1 WHERE identity_key = ?",
+        (identity_key(charge_point_id),),
+    )
+
+
 def record_last_seen(db: Database, last_seen: dict[int, int]) -> None:
     """Store the time of the last frame of each Charge Point: {row id: ms}."""
     db.executemany(

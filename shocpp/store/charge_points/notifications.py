@@ -16,16 +16,19 @@ from shocpp.store.database import Database
 def record_boot(db: Database, charge_point: int, booted: Booted, now_ms: int) -> None:
     """Store the members of a BootNotification in the row of its Charge Point.
 
-    Serial, firmware and meter serial keep their values if the message leaves them out.
+    Serial, firmware and meter serial keep their values if the message leaves them out. With another
+    firmware, it is tried again if the Charge Point takes Calls without having booted.
     """
     db.execute(
         "UPDATE charge_point SET vendor = ?, model = ?, serial = coalesce(?, serial),"
+        " calls_need_boot = calls_need_boot AND firmware IS coalesce(?, firmware),"
         " firmware = coalesce(?, firmware), meter_serial = coalesce(?, meter_serial),"
         " booted_ms = ? WHERE id = ?",
         (
             booted.vendor,
             booted.model,
             booted.serial,
+            booted.firmware,
             booted.firmware,
             booted.meter_serial,
             now_ms,
