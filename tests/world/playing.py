@@ -54,7 +54,7 @@ from websockets.typing import Subprotocol
 
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
-from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Receive
+from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Receive
 from shocpp.bookkeeping.posting import posting
 from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile
@@ -399,11 +399,13 @@ class PureWire:
         self._connection = connection
         self._token = uuid.uuid4().hex
         self._texts: deque[str | HungUp] = deque()
-        self._write(Connect(self._token, identity, "here", fallback_id=None))
+        connected = self._write(Connect(self._token, identity, "here", fallback_id=None))
+        if isinstance(connected, Connected) and not connected.needs_boot:
+            self._connection.return_at(_now_ms())
 
-    def _write(self, job: Connect | Disconnect | Receive | Claim) -> str | bool | None:
+    def _write(self, job: Connect | Disconnect | Receive | Claim) -> str | bool | Connected | None:
         (result,) = self._books.bookkeeping.write([job], _now_ms())
-        return cast(str | bool | None, result)
+        return cast(str | bool | Connected | None, result)
 
     def send(self, text: str) -> None:
         """Take the text in, write its fact, answer."""
