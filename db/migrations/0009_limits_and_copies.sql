@@ -29,3 +29,5 @@ CREATE TABLE name_claim (
     is_free      INTEGER NOT NULL DEFAULT 0 -- 1: the connection that held it has ended
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX name_claim_by_charge_point ON name_claim (charge_point);
+

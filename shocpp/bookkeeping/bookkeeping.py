@@ -122,7 +122,7 @@ class Bookkeeping:
         self.caches.tags.accounts(transactions.account_names(self._db))
 
     def poll(self, now_ms: int, *, rung: bool, watching: bool) -> PollResult:
-        """Return the Calls, superseded connections and changes that wait for this worker.
+        """Return the Calls, the notices about connections and the changes for this worker.
 
         Without a ring of the doorbell, poll only if another connection has written since the last
         poll. `watching` is True if somebody watches the changes. Raises StoreUnavailable.
@@ -150,18 +150,20 @@ class Bookkeeping:
             return PollResult(db.changes.take())
         superseded: list[str] = []
         contested: list[str] = []
+        free_names: list[str] = []
         # Read first: a write transaction for nothing would make other workers wait.
         if connections.has_notices(db, self._worker) or calls.overdue(db, now_ms):
             with db.writing(keys=NO_KEYS, durable=False):
                 superseded = connections.take_superseded(db, self._worker)
                 contested = connections.take_contested(db, self._worker)
+                free_names = connections.take_free_names(db, self._worker)
                 calls.expire(db, now_ms)
                 db.changes.take_notices()
         self.caches.allowlist_file.waiting = calls.new_passwords(db)
         waiting = calls.waiting_for(db, self._worker, now_ms)
         # Last, so that the next poll repeats one that has failed half-way.
         self._data_version = version
-        return PollResult(db.changes.take(), waiting, superseded, contested)
+        return PollResult(db.changes.take(), waiting, superseded, contested, free_names)
 
     def _poll_allowlist(self) -> None:
         """Store a changed allowlist in the database, for the case that its file is lost."""

@@ -147,14 +147,15 @@ class PollResult(NamedTuple):
     """The result of a poll: rows that wait for this worker.
 
     `changes` are to be published. `calls` are Calls to its Charge Points. `superseded` are the
-    tokens of connections to close, and `contested` those of connections that must show a sign of
-    life.
+    tokens of connections to retire, and `contested` those of connections that must show a sign of
+    life. `free_names` are those of connections that wait for a name whose holder has ended.
     """
 
     changes: list[Change]
     calls: Sequence[QueuedCall] = ()
     superseded: Sequence[str] = ()
     contested: Sequence[str] = ()
+    free_names: Sequence[str] = ()
 
 
 # A tuple: a union of types would be built anew for every frame.

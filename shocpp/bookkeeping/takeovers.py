@@ -32,6 +32,13 @@ Two chargers with one identity would otherwise replace each other for ever.
 """
 
 
+BURST_MS = 1_000
+"""A takeover of a connection that is younger than this does not count.
+
+A charger may open several sockets within milliseconds, one for each message.
+"""
+
+
 class Takeovers:
     """The recent takeovers in this process, by the row number of the Charge Point."""
 
@@ -47,7 +54,10 @@ class Takeovers:
         """
         moments_ms = self._moments_ms.get(row)
         is_frequent = (
-            moments_ms and len(moments_ms) == MOST_TAKEOVERS and now_ms - moments_ms[0] < WITHIN_MS
+            not _is_of_burst(former, now_ms)
+            and moments_ms
+            and len(moments_ms) == MOST_TAKEOVERS
+            and now_ms - moments_ms[0] < WITHIN_MS
         )
         same_address = address_of(former.remote) == address_of(newest.remote)
         if not is_frequent and (newest.is_sure or same_address):
@@ -55,9 +65,10 @@ class Takeovers:
         # A dead worker cannot ask its connection, and its connections ended with it.
         return former.doorbell is None or not is_alive(former.doorbell)
 
-    def note(self, row: int, now_ms: int) -> None:
-        """Note a takeover of this Charge Point."""
-        self._moments_ms.setdefault(row, deque(maxlen=MOST_TAKEOVERS)).append(now_ms)
+    def note(self, former: FormerConnection, row: int, now_ms: int) -> None:
+        """Note a takeover of this Charge Point, unless it is one of a burst."""
+        if not _is_of_burst(former, now_ms):
+            self._moments_ms.setdefault(row, deque(maxlen=MOST_TAKEOVERS)).append(now_ms)
 
 
 class Holders:
@@ -103,9 +114,9 @@ class Holders:
             if not replaces_at_once:
                 # Without passwords a stranger could otherwise replace any charger by claiming its
                 # identity.
-                connections.contest(db, former)
+                connections.contest(db, former, job.token, row, self._worker)
                 return Contested(charge_point_id)
-            unit.once_committed(lambda: self._takeovers.note(row, now_ms))
+            unit.once_committed(lambda: self._takeovers.note(former, row, now_ms))
         # Several chargers open a new socket before they close the old one, or without closing it.
         # So the newest connection wins.
         held = connections.NewConnection(job.token, job.remote, job.is_sure)
@@ -124,7 +135,8 @@ class Holders:
                 job.needs_boot,
             )
             identities.record_needs_boot(unit.db, job.needs_boot)
-        connections.release(unit.db, job.token)
+        for doorbell in connections.release(unit.db, job.token):
+            unit.ring_after_commit(doorbell)
 
     def refuse(self, unit: UnitOfWork, job: Refuse) -> None:
         """Record attempts to connect that were refused."""
@@ -142,6 +154,10 @@ def _reason_not_to_take(unit: UnitOfWork, key: str) -> str | None:
     strangers = identities.strangers(unit.db, MOST_STRANGERS + len(allowlist.entries))
     unlisted = [name for name in strangers if not allowlist.is_listed(name)]
     return TOO_MANY_NEW if len(unlisted) >= MOST_STRANGERS else None
+
+
+def _is_of_burst(former: FormerConnection, now_ms: int) -> bool:
+    return 0 <= now_ms - former.connected_ms < BURST_MS
 
 
 def _is_revoked(unit: UnitOfWork, key: str, password: str) -> bool:

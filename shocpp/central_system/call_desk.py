@@ -76,7 +76,7 @@ class CallDesk:
         conversation.claiming = None
         # The connection may end while the claim is being committed, and its end settles only the
         # outstanding Call.
-        if conversation.closed:
+        if conversation.closed or conversation.is_retiring:
             if claimed:
                 description = "the connection ended before it was sent"
                 self._settle(claim.token, call, "unknown", description)

@@ -44,9 +44,6 @@ RESUME_AT = 32
 BACKLOG_BYTES = 256 * 1024
 """Unsent bytes above which reading pauses."""
 
-REPLACED = "replaced by a newer connection"
-
-
 Delivery = tuple[Conversation, Slot | None, Job, Any]
 """A job and its result, with the conversation and the slot that wait for it."""
 
@@ -109,17 +106,12 @@ class Connections:
         self._check_life(liveness)
 
     def identify(self, conversation: Conversation, charge_point_id: str) -> None:
-        """Enter a conversation under its identity; close an older one with the same identity.
+        """Enter a conversation under its identity, in place of an older one.
 
         The jobs that have waited for the identity are submitted.
         """
         held_jobs = conversation.identify(charge_point_id)
-        key = identity_key(charge_point_id)
-        former = self._by_identity.get(key)
-        self._by_identity[key] = conversation
-        if former is not None and former is not conversation:
-            log.info("%s has connected again: the older connection is closed", charge_point_id)
-            self.hang_up(former, POLICY, REPLACED)
+        self._by_identity[identity_key(charge_point_id)] = conversation
         # In the order of receipt, and before any frame that is read from now on.
         for job, slot in held_jobs:
             self.submit(job, conversation, slot)
@@ -240,6 +232,12 @@ class Connections:
         if not conversation.closed:
             self.pace(conversation)
             self.touched.add(conversation)
+
+    def read_now(self, conversation: Conversation) -> None:
+        """Take what has arrived from an open conversation, without waiting for the loop."""
+        if _may_read(conversation) and conversation.transport.ended is None:
+            self._read(conversation, time.monotonic())
+        self.touched.add(conversation)
 
     def _close_ended(self, conversation: Conversation) -> bool:
         """Close a conversation whose peer has ended; return False while it waits for answers."""

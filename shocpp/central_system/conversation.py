@@ -59,6 +59,7 @@ class Conversation:
     token            names this connection in the database, so that an older one cannot act for it
     charge_point_id  the identity; None while a charger without one has not sent its serial
     identified       True once the database holds this connection under its identity
+    is_retiring      True once a newer connection has replaced this one (`retiring.py`)
     held_jobs        jobs with a fact that wait for the identity
     slots            the answers that wait, in order
     calls            Calls of the queue that wait for this charger, by id; None before the first one
@@ -79,6 +80,7 @@ class Conversation:
         "held_jobs",
         "identified",
         "ignored",
+        "is_retiring",
         "key",
         "outstanding",
         "paused",
@@ -106,6 +108,7 @@ class Conversation:
         self.charge_point_id: str | None = None
         self.key: str | None = None
         self.identified = False
+        self.is_retiring = False
         self.closed = False
         self.paused = False
         self.unwritten_jobs = 0
@@ -170,16 +173,6 @@ class Conversation:
         self.counters.received(self.outstanding.action if self.outstanding is not None else "")
         self.counters.call_ended(outcome)
         self.outstanding = None
-
-    def fail(self, text: str, now: float) -> Turn:
-        """Answer InternalError after a bug of ours; close if the message is about energy."""
-        call = parse(text)
-        if not isinstance(call, Call) or call.action in NEVER_REFUSED:
-            return Turn(close=(INTERNAL, "internal error"))
-        answer = error_text(call.unique_id, "InternalError", "")
-        self.transport.send(answer)
-        self.counters.exchanged(call.action, answer, now)
-        return EMPTY_TURN
 
     # -- the identity ------------------------------------------------------------------------------
 
@@ -285,6 +278,15 @@ class Conversation:
 
     # -- the end -----------------------------------------------------------------------------------
 
+    def retire(self) -> None:
+        """Get no more Calls of ours; those in the queue go to the newer connection."""
+        self.is_retiring = True
+        self.calls = None
+
+    def has_unwritten_answer(self) -> bool:
+        """Return True if a received Call is not written yet."""
+        return any(slot.text is None for slot in self.slots)
+
     def answers_wait(self) -> bool:
         """Return True if the peer sends nothing more but still waits for answers."""
         return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
@@ -311,6 +313,17 @@ class Conversation:
 def connection_of(entry: Entry, heartbeat_s: int) -> Connection:
     """Return the protocol state of a new connection; `heartbeat_s` is the interval we answer."""
     return Connection(heartbeat_s, entry.zone, has_card=entry.default_tag is not None)
+
+
+def turn_after_bug(conversation: Conversation, text: str, now: float) -> Turn:
+    """Answer InternalError after a bug of ours; close if the message is about energy."""
+    call = parse(text)
+    if not isinstance(call, Call) or call.action in NEVER_REFUSED:
+        return Turn(close=(INTERNAL, "internal error"))
+    answer = error_text(call.unique_id, "InternalError", "")
+    conversation.transport.send(answer)
+    conversation.counters.exchanged(call.action, answer, now)
+    return EMPTY_TURN
 
 
 def _address_name(transport: Transport) -> str:

@@ -10,10 +10,11 @@ from shocpp.admission.decision import may_stay
 from shocpp.bookkeeping.jobs import Disconnect, PollResult
 from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
-from shocpp.central_system.connections import REPLACED, Connections
+from shocpp.central_system.connections import Connections
 from shocpp.central_system.feed import Feed
 from shocpp.central_system.loop import READ, Loop
 from shocpp.central_system.reception import Reception
+from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import POLICY
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import Allowlist
@@ -35,6 +36,7 @@ class Polling:
         doorbell: Doorbell,
         connections: Connections,
         reception: Reception,
+        retiring: Retiring,
         calls: CallDesk,
         chargers: AllowlistFile,
     ) -> None:
@@ -43,6 +45,7 @@ class Polling:
         self._doorbell = doorbell
         self._connections = connections
         self._reception = reception
+        self._retiring = retiring
         self._calls = calls
         self._chargers = chargers
         self.feed = Feed(self.poll_now)
@@ -88,13 +91,17 @@ class Polling:
         for token in result.superseded:
             former = self._connections.of_token(token)
             if former is not None:
-                self._connections.hang_up(former, POLICY, REPLACED)
+                self._retiring.retire(former)
         for token in result.contested:
             contested = self._connections.of_token(token)
             if contested is not None:
                 self._reception.ping_holder(contested)
             else:  # its end could not be written
                 self._connections.submit(Disconnect(token))
+        for token in result.free_names:
+            waiting = self._connections.of_token(token)
+            if waiting is not None:
+                self._reception.ask_again(waiting)
         for call in result.calls:
             conversation = self._connections.holder(call.charge_point_id)
             if conversation is not None:

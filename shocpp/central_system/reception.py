@@ -3,7 +3,8 @@
 The database decides which connection holds an identity; the writer's result to a Connect job says
 so. A newer connection replaces the older one at once if its password proves who it is, or if it
 comes from the same address. Otherwise the older one is pinged and keeps its identity if it is
-alive. The writer decides: `bookkeeping/takeovers.py`.
+alive. The writer decides: `bookkeeping/takeovers.py`. The newer one waits meanwhile, and is let in
+as soon as the older one ends, in this process or in another.
 """
 
 import logging
@@ -14,6 +15,7 @@ from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, Refus
 from shocpp.central_system.connections import Connections
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.loop import Loop
+from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import POLICY, TRY_AGAIN
 from shocpp.clock import now_ms
 from shocpp.store.charge_points.admissions import RefusedAttempts
@@ -25,7 +27,7 @@ SIGN_OF_LIFE_S = 5.0
 """Seconds that a connection has to show that it is alive when another one claims its identity."""
 
 CONTEST_S = 6.0
-"""Seconds until the other one asks again.
+"""Seconds until the other one asks for the last time.
 
 More than SIGN_OF_LIFE_S: another process may hold the first connection and see the claim late.
 """
@@ -34,10 +36,11 @@ More than SIGN_OF_LIFE_S: another process may hold the first connection and see 
 class Reception:
     """The claims of identities on one switchboard; everything here runs in its loop."""
 
-    def __init__(self, loop: Loop, connections: Connections) -> None:
+    def __init__(self, loop: Loop, connections: Connections, retiring: Retiring) -> None:
         self._loop = loop
         self._connections = connections
-        self._waiting: dict[tuple[str | None, str], Conversation] = {}
+        self._retiring = retiring
+        self._waiting: dict[tuple[str | None, str], tuple[Conversation, Connect]] = {}
 
     def take(
         self, conversation: Conversation, job: Connect, result: Connected | Contested | Failed
@@ -59,6 +62,10 @@ class Reception:
             conversation.transport.trust()
         if not result.needs_boot:
             conversation.connection.return_at(now_ms())
+        former = self._connections.holder(result.charge_point_id)
+        if former is not None and former is not conversation:
+            log.info("%s has connected again: its older connection ends", result.charge_point_id)
+            self._retiring.retire(former)
         self._connections.identify(conversation, result.charge_point_id)
 
     def _wait(self, conversation: Conversation, job: Connect) -> None:
@@ -79,18 +86,23 @@ class Reception:
             claim = _claim_of(conversation)
             earlier = self._waiting.get(claim)
             if earlier is not None:
-                self._connections.hang_up(earlier, POLICY, NAME_TAKEN)
-            self._waiting[claim] = conversation
-            due = time.monotonic() + CONTEST_S
-            self._loop.call_at(due, self._ask_again, conversation, job._replace(asks_again=True))
+                self._connections.hang_up(earlier[0], POLICY, NAME_TAKEN)
+            self._waiting[claim] = (conversation, job)
+            self._loop.call_at(time.monotonic() + CONTEST_S, self._ask_last, conversation)
 
-    def _ask_again(self, conversation: Conversation, job: Connect) -> None:
-        """Ask for the identity again, after the time for a sign of life."""
+    def ask_again(self, conversation: Conversation, *, is_last: bool = False) -> None:
+        """Ask again for the identity of a conversation that waits: its holder has ended."""
         claim = _claim_of(conversation)
-        if self._waiting.get(claim) is conversation:
-            del self._waiting[claim]
+        waiting, job = self._waiting.get(claim, (None, None))
+        if waiting is not conversation or job is None:
+            return
+        del self._waiting[claim]
         if not conversation.closed:
-            self._connections.submit(job, conversation)
+            self._connections.submit(job._replace(asks_again=is_last), conversation)
+
+    def _ask_last(self, conversation: Conversation) -> None:
+        """Ask for the last time: the time for a sign of life of the holder is over."""
+        self.ask_again(conversation, is_last=True)
 
     def ping_holder(self, conversation: Conversation) -> None:
         """Ping a conversation whose identity another connection claims."""

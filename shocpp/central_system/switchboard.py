@@ -29,11 +29,12 @@ from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversation import Conversation, turn_after_bug
 from shocpp.central_system.daily_shares import DailyShares
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.polling import Polling
 from shocpp.central_system.reception import Reception
+from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import RESTART, Transport
 from shocpp.central_system.turn import Turn
 from shocpp.clock import now_ms
@@ -75,13 +76,15 @@ class Switchboard:
         self._writer = Writer(settings, self.chargers, *worker, self.counters, counter_file)
         self._connections = Connections(self._loop, self._writer, self.counters, self._read)
         self._calls = CallDesk(self._loop, self._connections, self.counters)
-        self._reception = Reception(self._loop, self._connections)
+        retiring = Retiring(self._loop, self._connections)
+        self._reception = Reception(self._loop, self._connections, retiring)
         self._polling = Polling(
             self._loop,
             self._writer,
             self._doorbell,
             self._connections,
             self._reception,
+            retiring,
             self._calls,
             self.chargers,
         )
@@ -205,7 +208,7 @@ class Switchboard:
                 self._execute(conversation.receive(text, moment_ms, now), conversation)
             except Exception:
                 log.exception("%s: %.200s", conversation.charge_point_id, text)
-                self._execute(conversation.fail(text, now), conversation)
+                self._execute(turn_after_bug(conversation, text, now), conversation)
             if conversation.closed:
                 return  # this frame has closed it: the rest is not answered
         if self._shares.resume_at or conversation.share.reads_little:

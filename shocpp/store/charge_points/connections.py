@@ -15,13 +15,14 @@ class FormerConnection(NamedTuple):
     """The connection that holds a Charge Point when another one comes.
 
     `doorbell` is that of its worker, None if the worker is unknown. `remote` is an address, mostly
-    with a port.
+    with a port. `connected_ms` is the time at which it became the holder.
     """
 
     token: str
     worker: str
     doorbell: str | None
     remote: str
+    connected_ms: int
 
 
 class NewConnection(NamedTuple):
@@ -58,7 +59,7 @@ def connected(db: Database) -> list[str]:
 def former(db: Database, charge_point: int) -> FormerConnection | None:
     """Return the connection that holds the Charge Point with this row id, or None."""
     row = db.execute(
-        "SELECT connection.token, connection.worker, worker.bell, connection.remote"
+        "SELECT connection.token, connection.worker, worker.bell, connection.remote, connected_ms"
         " FROM connection LEFT JOIN worker USING (worker) WHERE charge_point = ?",
         (charge_point,),
     ).fetchone()
@@ -78,6 +79,7 @@ def hold(
     If another worker has the former one, the caller rings that worker's doorbell after the commit:
     the worker then reads `take_superseded` and closes the connection.
     """
+    db.execute("DELETE FROM name_claim WHERE token = ?", (held.token,))
     # The primary key is the Charge Point, so exactly one connection holds it in spite of races.
     db.execute(
         "INSERT OR REPLACE INTO connection"
@@ -91,27 +93,48 @@ def hold(
     db.changes.note(CHARGER, charge_point)
 
 
-def contest(db: Database, former: FormerConnection) -> None:
+def contest(
+    db: Database, former: FormerConnection, token: str, charge_point: int, worker: str
+) -> None:
     """Ask the worker of a connection to test it, because another one claims its identity.
 
-    The caller rings the worker's doorbell after the commit.
+    The caller rings the worker's doorbell after the commit. The connection `token` of `worker`
+    waits for the Charge Point: `take_free_names` returns it once the former one has ended.
     """
     db.execute("INSERT OR IGNORE INTO contested VALUES (?, ?)", (former.token, former.worker))
+    db.execute(
+        "INSERT OR REPLACE INTO name_claim (token, charge_point, worker) VALUES (?, ?, ?)",
+        (token, charge_point, worker),
+    )
 
 
-def release(db: Database, token: str) -> None:
-    """Delete a connection that has ended; a newer one of the same Charge Point stays."""
-    _release(db, "token", token)
+def release(db: Database, token: str) -> list[str]:
+    """Delete a connection that has ended; a newer one of the same Charge Point stays.
+
+    Return the doorbells to ring after the commit: of workers whose connections wait for its name.
+    """
+    return _release(db, "token", token)
 
 
-def _release(db: Database, column: str, value: str) -> None:
-    """Delete connections by their token or worker, with the notices about them."""
+def _release(db: Database, column: str, value: str) -> list[str]:
+    """Delete connections by their token or worker, with the notices about them.
+
+    Return the doorbells of the workers whose connections wait for one of their names.
+    """
+    # Notices about a connection are void once it has ended, and so is what it claims itself.
+    for table in ("superseded", "contested", "name_claim"):
+        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (value,))
     rows = db.execute(f"DELETE FROM connection WHERE {column} = ? RETURNING charge_point", (value,))
+    doorbells: list[str] = []
     for (charge_point,) in rows.fetchall():
         db.changes.note(CHARGER, charge_point)
-    # Notices about a connection are void once it has ended.
-    for table in ("superseded", "contested"):
-        db.execute(f"DELETE FROM {table} WHERE {column} = ?", (value,))
+        waiting = db.execute(
+            "UPDATE name_claim SET is_free = 1 WHERE charge_point = ?"
+            " RETURNING (SELECT bell FROM worker WHERE worker.worker = name_claim.worker)",
+            (charge_point,),
+        )
+        doorbells += [doorbell for (doorbell,) in waiting.fetchall() if doorbell]
+    return doorbells
 
 
 def is_replaced(db: Database, charge_point: int, token: str) -> bool:
@@ -125,12 +148,13 @@ def is_replaced(db: Database, charge_point: int, token: str) -> bool:
 def has_notices(db: Database, worker: str) -> bool:
     """Return True if connections or changes of other processes wait for this worker.
 
-    `take_superseded`, `take_contested` and `PendingChanges.take_notices` take them. This is a read,
-    so that a worker begins no write transaction for nothing.
+    `take_superseded`, `take_contested`, `take_free_names` and `PendingChanges.take_notices` take
+    them. This is a read, so that a worker begins no write transaction for nothing.
     """
     row = db.execute(
         "SELECT 1 FROM superseded WHERE worker = ?1 UNION ALL"
         " SELECT 1 FROM contested WHERE worker = ?1 UNION ALL"
+        " SELECT 1 FROM name_claim WHERE worker = ?1 AND is_free UNION ALL"
         " SELECT 1 FROM change_notice WHERE worker = ?1 LIMIT 1",
         (worker,),
     ).fetchone()
@@ -152,6 +176,17 @@ def take_contested(db: Database, worker: str) -> list[str]:
     Another connection claims the identity of each; it is returned only once.
     """
     rows = db.execute("DELETE FROM contested WHERE worker = ? RETURNING token", (worker,))
+    return [token for (token,) in rows.fetchall()]
+
+
+def take_free_names(db: Database, worker: str) -> list[str]:
+    """Remove and return the tokens of this worker's connections that may ask for a name again.
+
+    Each waits for a name whose holder has ended; it is returned only once.
+    """
+    rows = db.execute(
+        "DELETE FROM name_claim WHERE worker = ? AND is_free RETURNING token", (worker,)
+    )
     return [token for (token,) in rows.fetchall()]
 
 
@@ -181,10 +216,10 @@ def forget_worker(db: Database, worker: str, now_ms: int) -> list[str]:
     ).fetchall()
     for charge_point, call_id, _ in rows:
         db.changes.note(CALL, charge_point, key=call_id)
-    _release(db, "worker", worker)
+    waiting = _release(db, "worker", worker)
     db.changes.forget(worker)
     db.execute("DELETE FROM worker WHERE worker = ?", (worker,))
-    return [doorbell for _, _, doorbell in rows if doorbell]
+    return [*(doorbell for _, _, doorbell in rows if doorbell), *waiting]
 
 
 def address_of(remote: str) -> str:
