@@ -28,11 +28,23 @@ WRONG_USER = "wrong user name"
 NOT_LISTED = "not listed"
 NO_NAME = "no name"
 FOREIGN_SUBPROTOCOL = "foreign subprotocol"
+OTHER_VERSION = "OCPP 2.x message"
+TLS = "wss:// at a ws:// port"
 ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
 TOO_MANY_NEW = "too many new names"
 NO_SPACE = "no space for new names"
 """The reasons are stored in the database and are keys of the remedies that the CLI prints."""
+
+WRONG_SETTINGS = {
+    FOREIGN_SUBPROTOCOL: "choose OCPP 1.6 JSON (1.6-J) in the charger",
+    OTHER_VERSION: "choose OCPP 1.6 JSON (1.6-J) in the charger",
+    TLS: "write ws:// for wss:// in the charger, or let it connect to the proxy that speaks TLS",
+}
+"""Reasons that only another setting in the charger removes, with that setting.
+
+Such a charger tries for ever: the log has one warning a day about it.
+"""
 
 LONGEST_PRESENTED = 100
 """Characters of a presented value that are recorded."""

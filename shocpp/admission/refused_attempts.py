@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from shocpp.admission.decision import Attempt, NotAdmitted
+from shocpp.admission.decision import WRONG_SETTINGS, Attempt, NotAdmitted
 from shocpp.clock import now_ms
 from shocpp.store.charge_points.admissions import RefusedAttempts
 
@@ -86,6 +86,9 @@ class Refusals:
             waiting, self._waiting = list(self._waiting.values()), {}
             unlisted, self._unlisted = self._unlisted, 0
         for kind in waiting:
+            # The writer logs these once a day.
+            if kind.reason in WRONG_SETTINGS:
+                continue
             name = kind.charge_point_id or "a charger without a name"
             often = f", {kind.attempts} times" if kind.attempts > 1 else ""
             reason = f"{kind.reason} {kind.told!r}" if kind.told else kind.reason

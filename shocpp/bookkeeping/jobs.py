@@ -14,6 +14,7 @@ from shocpp.ocpp.facts import Fact, MeterValuesReported, TransactionStarted, Tra
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.changes import Change
 from shocpp.store.charge_points.admissions import RefusedAttempts
+from shocpp.store.charge_points.connections import address_of
 
 KeyedFact = KeyedStart | KeyedStop | Fact
 """A fact with the keys that its writing needs: those of a start or a stop are computed once."""
@@ -61,6 +62,14 @@ class Refuse(NamedTuple):
     """Attempts to connect were refused. The result is None."""
 
     refused: tuple[RefusedAttempts, ...]
+
+
+def refusal(
+    charge_point_id: str | None, remote: str, reason: str, presented: str, now_ms: int
+) -> Refuse:
+    """Return the job that records one refused attempt; `remote` is an address with its port."""
+    name, address = charge_point_id or "", address_of(remote)
+    return Refuse((RefusedAttempts(name, address, reason, presented, 1, now_ms),))
 
 
 class Disconnect(NamedTuple):

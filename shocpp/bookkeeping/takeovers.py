@@ -8,7 +8,7 @@ failed. Otherwise the older connection keeps the identity if it shows a sign of 
 import logging
 from collections import deque
 
-from shocpp.admission.decision import NO_SPACE, TOO_MANY_NEW, is_revoked
+from shocpp.admission.decision import NO_SPACE, TOO_MANY_NEW, WRONG_SETTINGS, is_revoked
 from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Disconnect, Failed, Refuse
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.ocpp.identity import identity_key
@@ -139,7 +139,14 @@ class Holders:
             unit.ring_after_commit(doorbell)
 
     def refuse(self, unit: UnitOfWork, job: Refuse) -> None:
-        """Record attempts to connect that were refused."""
+        """Record attempts to connect that were refused; log a wrong setting once a day."""
+        for refused in job.refused:
+            setting = WRONG_SETTINGS.get(refused.reason)
+            if setting is not None and admissions.is_first_of_day(unit.db, refused):
+                name = refused.charge_point_id or "a charger without a name"
+                presented = f" {refused.told!r}" if refused.told else ""
+                line = f"{name!r} from {refused.address}: {refused.reason}{presented}; {setting}"
+                log.warning("%s", line)
         admissions.record_refused(unit.db, job.refused)
 
 

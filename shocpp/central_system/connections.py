@@ -21,7 +21,7 @@ from shocpp.central_system.closing_handshakes import ClosingHandshakes
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.liveness import Liveness
 from shocpp.central_system.loop import READ, WRITE, Loop
-from shocpp.central_system.transport import POLICY
+from shocpp.central_system.transport import OTHER_VERSION_SPOKEN, POLICY
 from shocpp.central_system.turn import Slot
 from shocpp.clock import now_ms
 from shocpp.metrics.counters import Counters
@@ -40,6 +40,10 @@ PAUSE_AT = 64
 
 RESUME_AT = 32
 """Waiting answers or unwritten jobs at which reading goes on."""
+
+LOGGED_AFTER_S, MOST_LOGGED_LATER = 5.0, 1_000
+"""Seconds after which a charger is logged as connected that was sent away for its OCPP version,
+and the number of such chargers: their reconnects do not fill the log."""
 
 BACKLOG_BYTES = 256 * 1024
 """Unsent bytes above which reading pauses."""
@@ -69,6 +73,7 @@ class Connections:
         self.closing_handshakes = ClosingHandshakes(loop)
         self._by_token: dict[str, Liveness] = {}
         self._by_identity: dict[str, Conversation] = {}
+        self._logged_later: set[str | None] = set()
         self.touched: set[Conversation] = set()
         self._jobs: list[Job] = []
         self._batch_is_due = False
@@ -111,12 +116,31 @@ class Connections:
         The jobs that have waited for the identity are submitted.
         """
         held_jobs = conversation.identify(charge_point_id)
-        self._by_identity[identity_key(charge_point_id)] = conversation
+        key = identity_key(charge_point_id)
+        self._by_identity[key] = conversation
+        if key in self._logged_later:
+            self._loop.call_at(time.monotonic() + LOGGED_AFTER_S, self._log, conversation)
+        else:
+            self._log(conversation)
         # In the order of receipt, and before any frame that is read from now on.
         for job, slot in held_jobs:
             self.submit(job, conversation, slot)
         self.pace(conversation)
         self.touched.add(conversation)
+
+    def _log(self, conversation: Conversation) -> None:
+        """Log that a charger is connected, unless it has gone."""
+        if not conversation.closed:
+            conversation.is_logged = True
+            self._logged_later.discard(conversation.key)
+            name, remote = conversation.charge_point_id, conversation.transport.remote
+            log.info("%s is connected from %s", name, remote)
+
+    def _log_later(self, key: str) -> None:
+        """Log the next connection of this charger only if it stays: it reconnects for ever."""
+        if len(self._logged_later) >= MOST_LOGGED_LATER:
+            self._logged_later.clear()
+        self._logged_later.add(key)
 
     # -- jobs --------------------------------------------------------------------------------------
 
@@ -292,7 +316,9 @@ class Connections:
         key = conversation.key
         if key is not None and self._by_identity.get(key) is conversation:
             del self._by_identity[key]
-        if conversation.identified:
+        if key is not None and reason == OTHER_VERSION_SPOKEN:
+            self._log_later(key)
+        if conversation.is_logged:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
         for job in conversation.end(reason, now_ms()):
             self.submit(job)

@@ -17,10 +17,16 @@ import logging
 from collections import deque
 from dataclasses import replace
 
-from shocpp.admission.decision import Admitted
-from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle
+from shocpp.admission.decision import OTHER_VERSION, Admitted
+from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle, refusal
 from shocpp.central_system.daily_shares import DailyShares, IgnoredFrames, Share
-from shocpp.central_system.transport import INTERNAL, PROTOCOL_ERROR, TRY_AGAIN, Transport
+from shocpp.central_system.transport import (
+    INTERNAL,
+    OTHER_VERSION_SPOKEN,
+    PROTOCOL_ERROR,
+    TRY_AGAIN,
+    Transport,
+)
 from shocpp.central_system.turn import EMPTY_TURN, Slot, Turn
 from shocpp.configuration.charge_points import Entry
 from shocpp.metrics.counters import Counters
@@ -30,6 +36,7 @@ from shocpp.ocpp.connection import (
     Confirmed,
     Connection,
     Event,
+    OtherVersion,
     Refused,
     Repeated,
     Reported,
@@ -59,6 +66,7 @@ class Conversation:
     token            names this connection in the database, so that an older one cannot act for it
     charge_point_id  the identity; None while a charger without one has not sent its serial
     identified       True once the database holds this connection under its identity
+    is_logged        True once the log has it as connected
     is_retiring      True once a newer connection has replaced this one (`retiring.py`)
     held_jobs        jobs with a fact that wait for the identity
     slots            the answers that wait, in order
@@ -80,6 +88,7 @@ class Conversation:
         "held_jobs",
         "identified",
         "ignored",
+        "is_logged",
         "is_retiring",
         "key",
         "outstanding",
@@ -108,7 +117,7 @@ class Conversation:
         self.charge_point_id: str | None = None
         self.key: str | None = None
         self.identified = False
-        self.is_retiring = False
+        self.is_logged = self.is_retiring = False
         self.closed = False
         self.paused = False
         self.unwritten_jobs = 0
@@ -160,6 +169,11 @@ class Conversation:
                 self.slots.append(first)
         elif isinstance(event, Confirmed | Refused):
             self._end_call("answered" if isinstance(event, Confirmed) else "refused")
+        elif isinstance(event, OtherVersion):
+            self.counters.ignored()
+            claimed = (self.charge_point_id, self.transport.remote)
+            refused = refusal(*claimed, OTHER_VERSION, event.action, now_ms)
+            return Turn(refused, close=(PROTOCOL_ERROR, OTHER_VERSION_SPOKEN))
         else:
             self.counters.ignored()
             close = (PROTOCOL_ERROR, "not OCPP-J") if event.hang_up else None
@@ -282,10 +296,6 @@ class Conversation:
         """Get no more Calls of ours; those in the queue go to the newer connection."""
         self.is_retiring = True
         self.calls = None
-
-    def has_unwritten_answer(self) -> bool:
-        """Return True if a received Call is not written yet."""
-        return any(slot.text is None for slot in self.slots)
 
     def answers_wait(self) -> bool:
         """Return True if the peer sends nothing more but still waits for answers."""

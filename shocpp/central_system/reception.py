@@ -11,14 +11,13 @@ import logging
 import time
 
 from shocpp.admission.decision import NAME_TAKEN
-from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, Refuse
+from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, refusal
 from shocpp.central_system.connections import Connections
 from shocpp.central_system.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import POLICY, TRY_AGAIN
 from shocpp.clock import now_ms
-from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import address_of
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,6 @@ class Reception:
             return
         if result.notice is not None:
             log.warning("%s", result.notice)
-        log.info("%s is connected from %s", result.charge_point_id, conversation.transport.remote)
         # A charger that was here before may send a large StopTransaction. Refused for its size, it
         # would block the charger's queue for ever.
         if result.known:
@@ -75,10 +73,8 @@ class Reception:
         """
         if job.asks_again:
             log.warning("%s from %s is refused: %s", job.charge_point_id, job.remote, NAME_TAKEN)
-            taken = RefusedAttempts(
-                job.charge_point_id, address_of(job.remote), NAME_TAKEN, "", 1, now_ms()
-            )
-            self._connections.submit(Refuse((taken,)))
+            taken = refusal(job.charge_point_id, job.remote, NAME_TAKEN, "", now_ms())
+            self._connections.submit(taken)
             self._connections.hang_up(conversation, POLICY, NAME_TAKEN)
         else:
             # One waiting connection for each identity and address. Without this limit, somebody

@@ -65,7 +65,8 @@ class Retiring:
         if conversation not in self._retiring:
             return
         now = time.monotonic()
-        if conversation.has_unwritten_answer() and now < latest and not conversation.closed:
+        is_unwritten = any(slot.text is None for slot in conversation.slots)
+        if is_unwritten and now < latest and not conversation.closed:
             self._loop.call_at(now + RETIRE_S, self._finish, conversation, latest)
         else:
             self._close(conversation)

@@ -8,6 +8,7 @@ A received text and the time go in, and one event comes out. The event tells the
     Confirmed    our outstanding Call was answered
     Refused      our outstanding Call was answered with a CallError
     Ignored      send nothing; close the connection if `hang_up` is True (OCPP-J §4.1.3)
+    OtherVersion send nothing, write nothing, and close the connection
 
 At most one Call of ours is outstanding (OCPP-J §4.1.1). Only an answer with its unique id settles
 it. Several models loop or reboot when they are called while they boot, so a Call of ours waits:
@@ -25,9 +26,10 @@ from shocpp.ocpp import frames
 from shocpp.ocpp.actions import ACTIONS, NEVER_REFUSED, CallContext
 from shocpp.ocpp.facts import Fact
 from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
-from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
+from shocpp.ocpp.fields.of_ocpp_2 import ACTIONS_OF_OCPP_2, is_of_ocpp_2
+from shocpp.ocpp.fields.to_charge_point import ENDS_CONNECTIONS, TO_CHARGE_POINT
 from shocpp.ocpp.frames import Payload, UniqueId
-from shocpp.ocpp.validation import first_violation
+from shocpp.ocpp.validation import Violation, lenient_violation
 
 QUIET_MS = 30_000
 """The wait before Calls of ours if a BootNotification is not answered, or does not come."""
@@ -37,9 +39,6 @@ RETURNED_MS = 3_000
 
 HANGS_UP_WITHIN_MS = 5_000
 """A charger that hangs up within this time after a Call cannot take it without having booted."""
-
-ENDS_CONNECTIONS = frozenset({"Reset", "UpdateFirmware", "SignedUpdateFirmware"})
-"""Calls that a charger may carry out by hanging up."""
 
 REMEMBERED_ANSWERS = 8
 """The answers of one connection that are kept for repeated Calls."""
@@ -103,7 +102,13 @@ class Ignored(NamedTuple):
     hang_up: bool = False
 
 
-Event = Answered | Reported | Repeated | Confirmed | Refused | Ignored
+class OtherVersion(NamedTuple):
+    """A Call of OCPP 2.x. The charger keeps its messages as long as none of them is answered."""
+
+    action: str
+
+
+Event = Answered | Reported | Repeated | Confirmed | Refused | Ignored | OtherVersion
 
 
 class Connection:
@@ -236,11 +241,8 @@ class Connection:
         It does so in place of an answer to a Call, and has not booted on this connection.
         """
         called_ms = self._called_early_ms
-        return (
-            self.outstanding is not None
-            and called_ms is not None
-            and now_ms - called_ms < HANGS_UP_WITHIN_MS
-        )
+        is_recent = called_ms is not None and now_ms - called_ms < HANGS_UP_WITHIN_MS
+        return is_recent and self.outstanding is not None
 
     def _receive_call(self, call: frames.Call, text: str, now_ms: int) -> Event:
         """Return the event of a Call: a refusal, an answer, a repeat or a fact to write."""
@@ -254,18 +256,14 @@ class Connection:
             call = call._replace(payload={**call.payload, "idTag": ""})
         # OpenEVSE's queue stalls for ever after a CallError to a StopTransaction. Elsewhere a
         # refused fractional meterStop stranded eight transactions.
+        payload = call.payload
         if call.action not in NEVER_REFUSED:
-            violation = first_violation(FROM_CHARGE_POINT[call.action], call.payload, strict=False)
-            # A null in an optional member is tried again as an absent member. If that fails too,
-            # the first violation is sent, because it names the null.
-            if violation is not None and None in call.payload.values():
-                call = call._replace(payload=_without_nulls(call.payload))
-                fields = FROM_CHARGE_POINT[call.action]
-                violation = first_violation(fields, call.payload, strict=False) and violation
+            violation, payload = lenient_violation(FROM_CHARGE_POINT[call.action], payload)
             if violation is not None:
-                answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
-                return Answered(call.action, call.unique_id, answer)
-        fact, confirmation = action(call.payload, CallContext(now_ms, self.heartbeat_s, self.zone))
+                return self._refuse_payload(call, violation)
+        elif "evseId" in payload and is_of_ocpp_2(call.action, payload):
+            return OtherVersion(call.action)
+        fact, confirmation = action(payload, CallContext(now_ms, self.heartbeat_s, self.zone))
         # Before `_repeat`: Heartbeats would displace the remembered answers of Calls about energy.
         if fact is None:
             assert confirmation is not None
@@ -276,13 +274,22 @@ class Connection:
             return repeat._replace(action=call.action)
         return Reported(call.action, call.unique_id, fact, confirmation)
 
-    def _refuse_action(self, call: frames.Call) -> Answered:
+    def _refuse_action(self, call: frames.Call) -> Answered | OtherVersion:
+        # One that has booted as OCPP 1.6 has it speaks OCPP 1.6, whatever else it invents.
+        if call.action in ACTIONS_OF_OCPP_2 and not self.booted:
+            return OtherVersion(call.action)
         name = call.action[:50]
         if call.action in TO_CHARGE_POINT:
             code, reason = "NotSupported", f"{name} is not a request a Central System answers"
         else:
             code, reason = "NotImplemented", f"{name} is not an action of OCPP 1.6"
         return Answered(name, call.unique_id, frames.error_text(call.unique_id, code, reason))
+
+    def _refuse_payload(self, call: frames.Call, violation: Violation) -> Answered | OtherVersion:
+        if is_of_ocpp_2(call.action, call.payload):
+            return OtherVersion(call.action)
+        answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
+        return Answered(call.action, call.unique_id, answer)
 
     def _repeat(self, unique_id: UniqueId, text: str) -> Answered | Repeated | None:
         """Return the event of a Call that came before on this connection, or None for a new one.
@@ -338,8 +345,3 @@ class Connection:
             and now_ms - self._garbage_ms[0] <= GARBAGE_WITHIN_MS
         )
         return Ignored(frame.reason, hang_up)
-
-
-def _without_nulls(payload: Payload) -> Payload:
-    """Return the payload without its members that are null."""
-    return {name: value for name, value in payload.items() if value is not None}

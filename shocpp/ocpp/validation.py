@@ -84,6 +84,21 @@ def first_violation(fields: Fields, payload: object, *, strict: bool) -> Violati
     return Violation(code, path[1:], f"{path[1:]} {reason}")
 
 
+def lenient_violation(
+    fields: Fields, payload: dict[str, Any]
+) -> tuple[Violation | None, dict[str, Any]]:
+    """Return the first violation of a charger's payload, or None, and the payload that counts.
+
+    A null in an optional member is tried again as an absent member. If that fails too, the first
+    violation is returned, because it names the null.
+    """
+    violation = first_violation(fields, payload, strict=False)
+    if violation is not None and None in payload.values():
+        payload = {name: value for name, value in payload.items() if value is not None}
+        violation = first_violation(fields, payload, strict=False) and violation
+    return violation, payload
+
+
 # By id, because a dict cannot be hashed. The fields stay beside their closure: as long as they
 # live, Python gives their id to no other table.
 _compiled: dict[tuple[int, bool], tuple[Fields, Check]] = {}

@@ -60,7 +60,7 @@ from shocpp.central_system.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.language.month import Month
-from shocpp.ocpp.connection import Answered, Connection, Ignored, Reported
+from shocpp.ocpp.connection import Answered, Connection, Ignored, OtherVersion, Reported
 from shocpp.reports import month as month_reports
 from shocpp.reports.formats import chunks
 from shocpp.reports.month import month_statement
@@ -410,6 +410,9 @@ class PureWire:
     def send(self, text: str) -> None:
         """Take the text in, write its fact, answer."""
         event = self._connection.receive(text, _now_ms())
+        if isinstance(event, OtherVersion):
+            self._texts.append(HungUp(1002))
+            return
         answer = self._write(Receive(self._token, self._identity, text, _now_ms(), event))
         if isinstance(event, Reported):
             assert isinstance(answer, str), f"not written: {answer}"

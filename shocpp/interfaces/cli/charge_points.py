@@ -142,6 +142,8 @@ def remedy(row: Mapping[str, Any]) -> str:
     `row` is a row of the view `refused_attempts`. Its `told` is the presented user name or Origin.
     The command is quoted for a shell.
     """
+    from shocpp.admission.decision import WRONG_SETTINGS
+
     name, presented = _quoted(row["id"]), shlex.quote(row["told"])
     add = "shocpp charge-points add"
     return {
@@ -154,13 +156,15 @@ def remedy(row: Mapping[str, Any]) -> str:
         "wrong user name": f"if this is its user name: {add} --username={presented} {name}",
         "not listed": f"admit it: {add} {name}",
         "no name": ADD_A_NAME,
-        "foreign subprotocol": "set it to OCPP 1.6 JSON (and see SHOCPP_STRICT_SUBPROTOCOL)",
+        "foreign subprotocol": WRONG_SETTINGS["foreign subprotocol"]
+        if row["told"]
+        else "let it offer ocpp1.6 (see SHOCPP_STRICT_SUBPROTOCOL)",
         "Origin": f"if it is no web page: {add} --origin={presented} {name}",
         "too many new names": f"more than 100 chargers are not listed; admit it: {add} {name}",
         "no space for new names": "the disk is nearly full: make room",
         "name taken": "a live connection has this name; give the charger a password: "
         f"{add} --replace {name}",
-    }.get(row["reason"], "")
+    }.get(row["reason"]) or WRONG_SETTINGS.get(row["reason"], "")
 
 
 def _quoted(name: str) -> str:

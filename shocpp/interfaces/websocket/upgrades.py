@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, request
 
+from shocpp.admission.daily import OnceADay
 from shocpp.admission.decision import (
     FOREIGN_SUBPROTOCOL,
     ORIGIN,
@@ -65,6 +66,7 @@ class Upgrades:
         self._switchboard = switchboard
         self._connect = connect
         self._refusals = Refusals(switchboard.report, switchboard.later)
+        self._without_subprotocol = OnceADay()
 
     def add_to(self, app: Flask) -> None:
         """Register the view at every path; a charger may have any prefix before its name."""
@@ -133,8 +135,8 @@ class Upgrades:
                 adopted.send(close_frame(1002, f"offer the subprotocol {SUBPROTOCOL}"))
             self._refusals.add(attempt, NotAdmitted(FOREIGN_SUBPROTOCOL, ", ".join(offered)))
             return Adopted()
-        if not offered:
-            name = admitted.charge_point_id or "a charger without a name"
+        name = admitted.charge_point_id or "a charger without a name"
+        if not offered and self._without_subprotocol.is_first(name):
             log.warning("%s offers no subprotocol; %s is assumed", name, SUBPROTOCOL)
         remote = f"{attempt.address}:{request.environ.get('REMOTE_PORT', '')}"
         self._switchboard.adopt(WebSocketTransport(adopted, remote), admitted)

@@ -116,3 +116,6 @@ TO_CHARGE_POINT: dict[str, Fields] = {
         "firmware": FIRMWARE,
     },
 }
+
+ENDS_CONNECTIONS = frozenset({"Reset", "UpdateFirmware", "SignedUpdateFirmware"})
+"""Calls that a charger may carry out by hanging up."""

@@ -12,6 +12,9 @@ Strangers decide how many attempts there are, so the table must not grow with th
 """
 
 
+DAY_MS = 86_400_000
+
+
 class RefusedAttempts(NamedTuple):
     """Refused attempts with the same identity, address and reason.
 
@@ -47,6 +50,19 @@ def record_refused(db: Database, refused: Iterable[RefusedAttempts]) -> None:
         " (SELECT last_ms FROM refused_attempt ORDER BY last_ms DESC LIMIT 1 OFFSET ?)",
         (KEPT - 1,),
     )
+
+
+def is_first_of_day(db: Database, refused: RefusedAttempts) -> bool:
+    """Return True if no attempt of this charger was refused for this reason on its day (UTC).
+
+    A charger without a name is known by its address.
+    """
+    row = db.execute(
+        "SELECT 1 FROM refused_attempt WHERE charge_point_id = ?1 AND reason = ?2"
+        " AND last_ms / ?3 = ?4 / ?3 AND (charge_point_id <> '' OR address = ?5)",
+        (refused.charge_point_id, refused.reason, DAY_MS, refused.last_ms, refused.address),
+    ).fetchone()
+    return row is None
 
 
 def presented_password(db: Database, key: str) -> str | None:
