@@ -19,6 +19,7 @@ from typing import NoReturn
 from gunicorn import util
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
+from gunicorn.http import parser as request_parser
 from gunicorn.workers.base import Worker
 
 SILENCE_S = 3
@@ -128,13 +129,17 @@ def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Install the lingering close of the switchboard, and tune the garbage collector.
+    """Install the lingering close and the report of TLS, and tune the garbage collector.
 
     Lingering clients then do not block other clients.
     """
     from shocpp.interfaces.server.lingering_close import lingering_close_by
+    from shocpp.interfaces.server.tls_clients import unreader_that_reports_tls
 
-    util.close_graceful = lingering_close_by(worker.wsgi.config["SWITCHBOARD"])
+    switchboard = worker.wsgi.config["SWITCHBOARD"]
+    util.close_graceful = lingering_close_by(switchboard)
+    unreader = unreader_that_reports_tls(request_parser.SocketUnreader, switchboard)
+    request_parser.SocketUnreader = unreader
     # Frozen objects live as long as the process, so the collector skips them. With its defaults it
     # took a tenth of the time of a frame, and paused for 20 ms now and then.
     gc.freeze()

@@ -1,6 +1,9 @@
 """Chargers that only another setting lets in: they are listed with it, and logged once a day."""
 
 import json
+import socket
+import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -76,3 +79,41 @@ def test_a_charger_that_offers_only_ocpp_2_is_one_warning_a_day(server: Server) 
     line = f"'garage' from 127.0.0.1: foreign subprotocol 'ocpp2.0.1'; {CHOOSE}"
     assert server.log().count(line) == 1
     assert server.log().count("foreign subprotocol") == 1
+
+
+@pytest.fixture
+def tls() -> ssl.SSLContext:
+    """Return the settings of a client that trusts any certificate."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def test_tls_at_the_plain_port_is_listed_and_logged_once(
+    serve: Callable[..., Server], home: Home, tls: ssl.SSLContext
+) -> None:
+    server = serve()
+    for _ in range(4):
+        with (
+            socket.create_connection(("127.0.0.1", server.port), timeout=2) as wire,
+            pytest.raises((ssl.SSLError, ConnectionError)),
+        ):
+            tls.wrap_socket(wire, server_hostname="garage.example")
+    wait_for(lambda: refused(home) and refused(home)[0]["attempts"] == 4)
+    (row,) = refused(home)
+    assert (row["id"], row["address"]) == ("", "127.0.0.1")
+    assert row["reason"] == "wss:// at a ws:// port"
+    assert row["remedy"].startswith("write ws:// for wss:// in the charger")
+    assert server.log().count("wss:// at a ws:// port") == 1
+    assert "Socket error" not in server.log()
+    listed = home.run("shocpp", "charge-points", "--refused").stdout
+    assert "without a name from 127.0.0.1: wss:// at a ws:// port, 4 times; write ws://" in listed
+
+
+def test_a_body_that_begins_like_tls_is_a_body(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
+        head = b"POST /cgi-bin/caller HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"
+        wire.sendall(head)
+        wire.sendall(b"\x16\x03\x01")
+        assert wire.recv(12).startswith(b"HTTP/1.1 4")
+    assert refused(server.home) == []
