@@ -327,7 +327,7 @@ def test_a_locked_database_is_reported_in_one_line(
 def test_a_call_for_a_charger_that_has_not_booted_expires_and_is_not_sent_later(
     shared_server: Server,
 ) -> None:
-    with connect_websocket(shared_server.url("garage")) as charger:
+    with connect_websocket(shared_server.url("new-box")) as charger:
         ask(charger, "Heartbeat", {})
         error_text = refused(command(shared_server.home, "-t", "0.5", "Reset", SOFT), 1)
         assert error_text.startswith("OCPP unreachable. No answer in 0.5 s: it was never sent")
@@ -339,7 +339,7 @@ def test_a_call_for_a_charger_that_has_not_booted_expires_and_is_not_sent_later(
 def test_a_call_waits_for_the_answer_to_the_boot_notification(
     shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
-    with connect_websocket(shared_server.url("garage")) as charger:
+    with connect_websocket(shared_server.url("newer-box")) as charger:
         ask(charger, "Heartbeat", {})
         waiting = callers(shared_server.home, "Reset", SOFT)
         wait_for(lambda: states(shared_server.home) == ["queued"])

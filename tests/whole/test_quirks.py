@@ -35,13 +35,21 @@ SWITCHBOARD, CONNECTION = (
     "tests/ocpp/test_connection.py",
 )
 
+RECONNECTS, SETTINGS = (
+    "tests/central_system/test_reconnects.py",
+    "tests/admission/test_wrong_settings.py",
+)
+
 ROWS: dict[int, tuple[str, ...]] = {
     1: (
         "test_quirk_01_grizzl_e_offers_no_subprotocol",
         "test_quirk_01_libraries_of_chargers_send_an_origin",
     ),
     2: ("test_quirk_02_foxess_changes_its_version_at_every_reconnect",),
-    3: ("quirk_03_evbox_livo_speaks_2_0_1.txt",),
+    3: (
+        "quirk_03_evbox_livo_speaks_2_0_1.txt",
+        f"{SETTINGS}::test_a_charger_that_speaks_ocpp_2_is_closed_unanswered_and_listed",
+    ),
     4: ("test_quirk_04_ocular_forgets_connection_upgrade",),
     5: ("test_quirk_05_grizzl_e_connects_to_the_root",),
     6: ("test_quirk_06_empty_segments_in_the_path",),
@@ -66,9 +74,13 @@ ROWS: dict[int, tuple[str, ...]] = {
     21: (
         "quirk_21_wallbox_asked_nothing_before_its_boot.txt",
         f"{CONNECTION}::test_a_charger_that_does_not_boot_is_left_alone_for_half_a_minute",
+        f"{RECONNECTS}::test_a_charger_that_hangs_up_when_it_is_called_is_waited_for_until_its_firmware_changes",
     ),
     22: ("test_quirk_22_abb_is_not_configured_by_itself",),
-    23: ("quirk_23_starcharge_comes_back_with_a_heartbeat.txt",),
+    23: (
+        "quirk_23_starcharge_comes_back_with_a_heartbeat.txt",
+        f"{RECONNECTS}::test_a_charger_that_returns_with_a_heartbeat_gets_its_call_at_once",
+    ),
     25: ("test_quirk_25_a_charger_deaf_to_calls_until_it_reconnects",),
     26: (
         "quirk_26_free2move_starts_again_after_its_drop.txt",
