@@ -17,6 +17,10 @@ ALTER TABLE connector ADD COLUMN received_ms INTEGER;
 
 -- Thinning and copies:
 
+-- The payload with its secrets, encrypted by the key in the file beside the database; NULL once it
+-- is sent, and without secrets. `payload` never has any.
+ALTER TABLE call ADD COLUMN sealed TEXT;
+
 -- Connections:
 
 -- 1: it hung up when it was called after a reconnect without a BootNotification

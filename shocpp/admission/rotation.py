@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shocpp.admission.decision import in_force
 from shocpp.admission.enrolment import drop, edit_file, hash_of_generated, listed_name
-from shocpp.calls.outcomes import confirmation_of, is_refusal
+from shocpp.calls.outcomes import confirmation_of, is_refusal, is_unsent
 from shocpp.calls.placing import Addressed, CallOptions, place
 from shocpp.configuration.charge_points import (
     MOST_HASHES,
@@ -197,6 +197,8 @@ def _status_of(outcome: CallOutcome) -> str:
         raise Unreachable(
             "the password was not sent: the charger takes no commands yet; try again later"
         )
+    if is_unsent(outcome):
+        raise Unreachable(f"the password was not sent: {outcome.error_description}")
     # The Call was sent and its answer is missing: the charger may have taken the password.
     return outcome.state
 

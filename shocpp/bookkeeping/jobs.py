@@ -122,7 +122,7 @@ class Send(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A connection wants to send a queued Call. The result is True if it may.
+    """A connection wants to send a queued Call. The result is the payload to send, or None.
 
     Only one connection may: the Call's row says which, so that no other worker sends it, too.
     """

@@ -12,6 +12,7 @@ from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.jobs import Claim, Failed, Receive, Send, Settle
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.calls import effects
+from shocpp.errors import StoreUnavailable
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.connection import Answered, Confirmed, Ignored, Refused, Reported
@@ -106,7 +107,7 @@ class Messages:
             self.settle(unit, Settle(job.token, event.call_id, outcome))
         elif isinstance(event, Ignored):
             charger = job.charge_point_id or "a charger without a name"
-            log.warning("%s: %s: %.200s", charger, event.reason, job.text)
+            log.warning("%s: %s: %.200s", charger, event.reason, redacted(job.text))
         return None
 
     def receive_for_review(self, unit: UnitOfWork, job: Receive) -> str | Failed:
@@ -164,10 +165,20 @@ class Messages:
 
     # -- Calls ------------------------------------------------------------------------------------
 
-    def claim(self, unit: UnitOfWork, job: Claim) -> bool:
-        """Take a queued Call for a connection; return True if it may be sent."""
-        call_id, payload = job.call.call_id, redacted(job.call.payload)
-        return calls.claim(unit.db, call_id, self._worker, job.token, payload, unit.now_ms)
+    def claim(self, unit: UnitOfWork, job: Claim) -> str | None:
+        """Take a queued Call for a connection; return the payload to send, or None."""
+        try:
+            payload = calls.whole_payload(unit.db, job.call)
+        except StoreUnavailable as error:
+            # Nothing is better than a wrong password: the charger could not connect again.
+            call = job.call
+            log.warning("%s is not sent to %s: %s", call.action, call.charge_point_id, error)
+            doorbell = calls.refuse(unit.db, call.call_id, str(error), unit.now_ms)
+            if doorbell is not None:
+                unit.ring_after_commit(doorbell)
+            return None
+        is_ours = calls.claim(unit.db, job.call, self._worker, job.token, unit.now_ms)
+        return payload if is_ours else None
 
     def settle(self, unit: UnitOfWork, job: Settle) -> None:
         """Write the outcome of a Call and its effects, and wake the process that waits for it."""

@@ -92,8 +92,12 @@ def outcome_of(call: CallOutcome) -> str:
         return "error"
     if call.state == "unknown":
         return "unknown"
-    was_sent = not (call.error_description or "").startswith(NEVER_SENT)
-    return "no_answer" if was_sent else "not_ready"
+    return "not_ready" if is_unsent(call) else "no_answer"
+
+
+def is_unsent(call: CallOutcome) -> bool:
+    """Return True if the Call has ended in the queue."""
+    return call.state == "expired" and (call.error_description or "").startswith(NEVER_SENT)
 
 
 def wait_of(call: CallOutcome) -> str:

@@ -65,8 +65,10 @@ class CallDesk:
         self._with_timer.discard(conversation)
         self.next_call(conversation)
 
-    def take_claim(self, conversation: Conversation, claim: Claim, *, claimed: bool) -> None:
+    def take_claim(self, conversation: Conversation, claim: Claim, result: object) -> None:
         """Send a Call that the writer has claimed; if it could not claim it, try the next one.
+
+        `result` is that of the claim: the payload to send; anything else means that it failed.
 
         The claim is committed, so a worker that dies now leaves a row that is not sent again.
         """
@@ -77,11 +79,11 @@ class CallDesk:
         # The connection may end while the claim is being committed, and its end settles only the
         # outstanding Call.
         if conversation.closed or conversation.is_retiring:
-            if claimed:
+            if isinstance(result, str):
                 description = "the connection ended before it was sent"
                 self._settle(claim.token, call, "unknown", description)
-        elif claimed:
-            self.send(conversation, call)
+        elif isinstance(result, str):
+            self.send(conversation, call._replace(payload=result, sealed=None))
         else:
             self.next_call(conversation)
 

@@ -243,7 +243,7 @@ class Switchboard:
         for conversation, slot, job, result in self._connections.deliveries(jobs, results):
             # Also if the conversation is closed: a claimed Call must be settled.
             if isinstance(job, Claim):
-                self._calls.take_claim(conversation, job, claimed=result is True)
+                self._calls.take_claim(conversation, job, result)
             elif conversation.closed:
                 continue
             elif slot is not None:

@@ -1,10 +1,12 @@
 """Redaction: frames and payloads lose their secrets before they are stored or logged (pure).
 
 AuthorizationKey is write-only (OCPP-J errata 3.10). It appears in our ChangeConfiguration and, with
-careless chargers, in the confirmation of GetConfiguration.
+careless chargers, in the confirmation of GetConfiguration. URLs may hold a user and a password
+(RFC 3986 §3.2.1): those of GetDiagnostics, GetLog and UpdateFirmware, and of vendors' settings.
 """
 
 import json
+import re
 from typing import Any
 
 from shocpp.ocpp.json_text import lenient_text
@@ -14,6 +16,19 @@ REDACTED = "***"
 
 _SECRET = "authorizationkey"
 
+# Some people write a password without percent-encoding. So the last @ before the path ends it, and
+# where the text after a colon is no port, the last @ of all. The lengths are bounded because the
+# time for a text of 8 MiB would otherwise grow with its square.
+# It is compiled when the first URL comes: a CGI process would pay for it at its start.
+_USERINFO = (
+    r"([A-Za-z][A-Za-z0-9+.\-]{0,19}:(?:\\?/){2})"
+    r"(?:[^\s\"\\/?#]*@"
+    r"|(?!\[)[^\s\"\\/?#:]{0,99}:(?![0-9]{0,5}(?:[\\/?#\s\"]|$))[^\s\"]{0,299}@)"
+)
+
+_LITERAL = frozenset({"idTag", "parentIdTag", "sampledValue"})
+"""Members that the ledger reads, and signed values: they are stored as they were sent."""
+
 
 def redacted(text: str) -> str:
     """Return the same frame or payload with `***` in place of its secrets.
@@ -22,7 +37,8 @@ def redacted(text: str) -> str:
     is no JSON is replaced as a whole.
     """
     # Nearly all texts end here. An escape may spell the name: "Authorization\u004bey".
-    if _SECRET not in text.casefold() and "\\u" not in text:
+    may_have_url = "@" in text and "/" in text
+    if not may_have_url and "\\u" not in text and _SECRET not in text.casefold():
         return text
     try:
         decoded = json.loads(text)
@@ -30,20 +46,36 @@ def redacted(text: str) -> str:
         return text if public == decoded else lenient_text(public)
     except (ValueError, RecursionError):
         # A truncated frame is no JSON, and may still hold the secret.
-        names_secret = _SECRET in text.casefold()
-        return f"{REDACTED} (unreadable, and it names a secret)" if names_secret else text
+        if _SECRET in text.casefold():
+            return f"{REDACTED} (unreadable, and it names a secret)"
+        return without_userinfo(text)
+
+
+def without_userinfo(text: str) -> str:
+    """Return a text with `***` in place of the user and password of each URL in it."""
+    return re.sub(_USERINFO, rf"\1{REDACTED}@", text) if "@" in text else text
 
 
 def _without_secrets(value: Any) -> Any:
     """Return a copy without secrets, in both spellings: {"key": name, "value": …}, {name: …}."""
+    if isinstance(value, str):
+        # The data of a DataTransfer is often JSON in a string.
+        return redacted(value) if value[:1] in ("{", "[") else without_userinfo(value)
     if isinstance(value, list):
         return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):
         return value
-    is_secret = str(value.get("key", "")).casefold() == _SECRET
+    is_secret = _names_secret(value.get("key"))
     return {
         key: REDACTED
-        if (is_secret and key == "value") or key.casefold() == _SECRET
+        if (is_secret and key == "value") or _names_secret(key)
+        else item
+        if key in _LITERAL
         else _without_secrets(item)
         for key, item in value.items()
     }
+
+
+def _names_secret(name: object) -> bool:
+    # Keys have no case (CiString50Type), and a charger may ignore blanks.
+    return isinstance(name, str) and "".join(name.split()).casefold() == _SECRET

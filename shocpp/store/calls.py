@@ -8,7 +8,9 @@ waits past its deadline expires, because a RemoteStart of last night must not st
 morning. A Call that was sent is never sent again. Its state is `unknown` if its worker died before
 the confirmation came.
 
-Beside a Call waits the hash of the new password in it, until charge_points.json has it.
+A payload with secrets is stored without them. The whole one waits beside it, sealed by
+`store/files/sealing.py`, until the Call is sent or ends. So does the hash of a new password in it,
+until charge_points.json has it.
 """
 
 from collections.abc import Iterable
@@ -28,7 +30,7 @@ _CHANGING = (
 After one of these the same canned call asks for something new; it is no repeat.
 """
 
-_ENDED = "charge_point, call_id, payload"
+_ENDED = "charge_point, call_id, payload, sealed"
 """The columns of a Call that `_end` needs."""
 
 NEVER_SENT = "it was never sent"
@@ -48,6 +50,7 @@ class QueuedCall(NamedTuple):
     """A Call that waits for its Charge Point.
 
     `call_id` is its unique id in OCPP-J, `charge_point_id` an identity, and `payload` JSON text.
+    Of a Call from the queue, `payload` has no secrets; `sealed` is then the whole one, sealed.
     """
 
     call_id: str
@@ -55,6 +58,7 @@ class QueuedCall(NamedTuple):
     action: str
     payload: str
     deadline_ms: int
+    sealed: str | None = None
 
 
 class CallOutcome(NamedTuple):
@@ -75,16 +79,24 @@ def queue(
     """Queue a Call for its Charge Point, which must have a row.
 
     `doorbell` is the path to ring when the Call is settled. `asked_by` names the caller for the
-    listing of Calls, `canned` the canned call if it is one.
+    listing of Calls, `canned` the canned call if it is one. Raises StoreUnavailable if the
+    payload has secrets and cannot be sealed.
     """
+    public, sealed = redacted(call.payload), None
+    if public != call.payload:
+        # Few Calls have secrets, and a CGI process pays for its imports.
+        from shocpp.store.files.sealing import seal
+
+        sealed = seal(db.path, call.call_id, call.payload)
     db.execute(
-        "INSERT INTO call (call_id, charge_point, action, payload, state, queued_ms, deadline_ms,"
-        " bell, asked_by, canned) SELECT ?, id, ?, ?, 'queued', ?, ?, ?, ?, ? FROM charge_point"
-        " WHERE identity_key = ?",
+        "INSERT INTO call (call_id, charge_point, action, payload, sealed, state, queued_ms,"
+        " deadline_ms, bell, asked_by, canned) SELECT ?, id, ?, ?, ?, 'queued', ?, ?, ?, ?, ?"
+        " FROM charge_point WHERE identity_key = ?",
         (
             call.call_id,
             call.action,
-            call.payload,
+            public,
+            sealed,
             now_ms,
             call.deadline_ms,
             doorbell,
@@ -145,7 +157,7 @@ def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
     # CROSS JOIN keeps SQLite to this order of the tables: queued Calls are few, connections may be
     # thousands. Measured with 10 000 of them: a command took 7.8 ms before, and 1.5 ms since.
     rows = db.execute(
-        "SELECT call_id, charge_point_id, action, payload, deadline_ms"
+        "SELECT call_id, charge_point_id, action, payload, deadline_ms, sealed"
         " FROM call INDEXED BY call_queued"
         " CROSS JOIN connection USING (charge_point)"
         " CROSS JOIN charge_point ON charge_point.id = charge_point"
@@ -156,17 +168,30 @@ def waiting_for(db: Database, worker: str, now_ms: int) -> list[QueuedCall]:
     return [QueuedCall(*row) for row in rows.fetchall()]
 
 
-def claim(db: Database, call_id: str, worker: str, token: str, payload: str, now_ms: int) -> bool:
+def whole_payload(db: Database, call: QueuedCall) -> str:
+    """Return the payload of a queued Call with its secrets.
+
+    Raises StoreUnavailable if it cannot be unsealed.
+    """
+    if call.sealed is None:
+        return call.payload
+    from shocpp.store.files.sealing import unseal
+
+    return unseal(db.path, call.call_id, call.sealed)
+
+
+def claim(db: Database, call: QueuedCall, worker: str, token: str, now_ms: int) -> bool:
     """Mark a queued Call as sent on the connection `token`. Return True if this worker has it.
 
-    False if another worker has it, it was withdrawn, or its deadline has passed. `payload` replaces
-    the queued one: passwords in it are not needed once it is sent.
+    False if another worker has it, it was withdrawn, or its deadline has passed. Its secrets are
+    removed, because they are not needed once it is sent.
     """
     # The deadline is compared here as well: the Call may have waited between read and claim.
     cursor = db.execute(
-        "UPDATE call SET state = 'sent', sent_ms = ?, worker = ?, token = ?, payload = ?"
-        " WHERE call_id = ? AND state = 'queued' AND deadline_ms > ?",
-        (now_ms, worker, token, payload, call_id, now_ms),
+        "UPDATE call SET state = 'sent', sent_ms = ?, worker = ?, token = ?, payload = ?,"
+        " sealed = NULL WHERE call_id = ? AND state = 'queued' AND deadline_ms > ?",
+        # Older versions have queued payloads with their secrets.
+        (now_ms, worker, token, redacted(call.payload), call.call_id, now_ms),
     )
     return cursor.rowcount == 1
 
@@ -214,16 +239,31 @@ def expire(db: Database, now_ms: int) -> None:
     _end(db, rows.fetchall())
 
 
-def _end(db: Database, ended: list[tuple[int, str, str]]) -> None:
+def refuse(db: Database, call_id: str, why: str, now_ms: int) -> str | None:
+    """Expire a queued Call that cannot be sent, with the reason; return its caller's doorbell."""
+    rows = db.execute(
+        "UPDATE call SET state = 'expired', settled_ms = ?, error_description = ?"
+        f" WHERE call_id = ? AND state = 'queued' RETURNING bell, {_ENDED}",
+        (now_ms, f"{NEVER_SENT}: {why}", call_id),
+    ).fetchall()
+    _end(db, [row[1:] for row in rows])
+    return rows[0][0] if rows else None
+
+
+def _end(db: Database, ended: list[tuple[int, str, str, str | None]]) -> None:
     """Note the ends of Calls, and remove the secrets of those that were never sent.
 
     `claim` removes the secrets of the others when it sends them.
     """
-    for charge_point, call_id, payload in ended:
+    for charge_point, call_id, payload, sealed in ended:
         db.changes.note(CALL, charge_point, key=call_id)
-        # A payload without secrets was redacted by `claim`, or never had any.
-        if (redacted_payload := redacted(payload)) != payload:
-            db.execute("UPDATE call SET payload = ? WHERE call_id = ?", (redacted_payload, call_id))
+        # `claim` has removed the sealed payload, or there never was one; older versions have
+        # queued payloads with their secrets.
+        public = redacted(payload)
+        if sealed is not None or public != payload:
+            db.execute(
+                "UPDATE call SET payload = ?, sealed = NULL WHERE call_id = ?", (public, call_id)
+            )
             withdraw_new_password(db, call_id)
 
 

@@ -185,7 +185,7 @@ def give_password(desk: Desk, call_id: str, stored_hash: str, replaces: str) -> 
         call = QueuedCall(call_id, "garage", "ChangeConfiguration", "{}", desk.now_ms + 1)
         calls.queue(desk.db, call, "", desk.now_ms, asked_by="a test", canned=None)
         calls.add_new_password(desk.db, call_id, "garage", stored_hash, replaces)
-        calls.claim(desk.db, call_id, "worker", "token", "{}", desk.now_ms)
+        calls.claim(desk.db, call, "worker", "token", desk.now_ms)
     outcome = CallOutcome("answered", '{"status":"Accepted"}', None, None)
     desk.books.write([Settle("token", call_id, outcome)], desk.now_ms)
     desk.books.poll(desk.now_ms, rung=True, watching=False)

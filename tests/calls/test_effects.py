@@ -36,7 +36,7 @@ def end(desk: Desk, action: str, payload: object, confirmation: Any) -> str:
     with desk.db.writing(keys=NO_KEYS.at("garage"), durable=False):
         call = QueuedCall(call_id, "garage", action, json.dumps(payload), desk.now_ms + 1)
         calls.queue(desk.db, call, "", desk.now_ms, asked_by="a test", canned=None)
-        calls.claim(desk.db, call_id, "worker", "token", call.payload, desk.now_ms)
+        calls.claim(desk.db, call, "worker", "token", desk.now_ms)
     if isinstance(confirmation, str):
         event: Any = Refused(call_id, confirmation, "", {})
     else:

@@ -9,7 +9,6 @@ from shocpp.ocpp.stored.cutting import (
     LONGEST_TEXT,
     cut_confirmation,
     cut_frame,
-    cut_optional,
     cut_samples,
     cut_text,
 )
@@ -167,5 +166,4 @@ def test_a_json_text_that_is_no_frame_is_short_afterwards(text: str) -> None:
 
 
 def test_a_text_of_a_column_may_be_none() -> None:
-    assert cut_optional(None) is None
-    assert cut_optional("x" * LONG) == "x" * LONGEST_STRING + "[cut: 100000 characters]"
+    assert cut_text("x" * LONG) == "x" * LONGEST_STRING + "[cut: 100000 characters]"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.ocpp.redaction import redacted
+from shocpp.ocpp.redaction import redacted, without_userinfo
 
 CONFIGURATION = {
     "configurationKey": [
@@ -94,3 +94,58 @@ def test_only_the_secret_is_lost_at_any_depth(value: Any) -> None:
     text = json.dumps(value)
     expected = text.replace('"geheim"', '"***"')
     assert json.loads(redacted(text)) == json.loads(expected)
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("ftp://anna:geheim@files.example/logs", "ftp://***@files.example/logs"),
+        ("https://geheim@files.example", "https://***@files.example"),
+        ("sftp://anna:ge@heim@files.example/a@b", "sftp://***@files.example/a@b"),
+        ("ftp://anna:ge/heim@files.example/logs", "ftp://***@files.example/logs"),
+        ("to ftp://anna:geheim@a or ftp://b:geheim@c", "to ftp://***@a or ftp://***@c"),
+        ("ftp://files.example:21/a@b", "ftp://files.example:21/a@b"),
+        ("ftp://[::1]:21/a@b", "ftp://[::1]:21/a@b"),
+        ("anna@files.example", "anna@files.example"),
+        ("ftp://files.example/", "ftp://files.example/"),
+    ],
+)
+def test_user_and_password_of_a_url_are_hidden(url: str, public: str) -> None:
+    assert without_userinfo(url) == public
+    frame = [2, "u", "GetDiagnostics", {"location": url, "retries": 1}]
+    frame_text = json.dumps(frame)
+    assert json.loads(redacted(frame_text)) == [*frame[:3], {"location": public, "retries": 1}]
+    if url == public:
+        assert redacted(frame_text) == frame_text
+
+
+def test_a_url_with_escaped_slashes_is_hidden_in_any_text() -> None:
+    text = r'[2,"u","GetLog",{"log":{"remoteLocation":"ftp:\/\/anna:geheim@files.example\/"}}]'
+    assert "geheim" not in redacted(text)
+    assert "geheim" not in redacted(text[:-3])
+    assert "anna" not in redacted("not JSON: ftp://anna:geheim@files.example/")
+
+
+def test_json_in_a_string_loses_its_secrets() -> None:
+    inner = json.dumps({"key": "AuthorizationKey ", "value": "geheim"})
+    text = json.dumps({"vendorId": "x", "data": inner})
+    assert "geheim" not in redacted(text)
+    assert json.loads(json.loads(redacted(text))["data"]) == {
+        "key": "AuthorizationKey ",
+        "value": "***",
+    }
+
+
+def test_cards_and_signed_values_stay_as_they_were_sent() -> None:
+    payload = {
+        "idTag": "a://b:c@d",
+        "meterValue": [{"sampledValue": [{"value": "http://a:b@c", "format": "SignedData"}]}],
+    }
+    text = json.dumps([2, "u", "MeterValues", payload])
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize("part", ["a", "a:", "a://", "a://b:c/", "a://b:1/", "@/", "a:\\/"])
+def test_a_long_text_takes_no_longer_than_its_length(part: str) -> None:
+    text = part * (200_000 // len(part)) + " @/ ftp://anna:geheim@c"
+    assert "geheim" not in without_userinfo(text)

@@ -52,7 +52,7 @@ def evening(desk: Desk, charger: str) -> None:
     with desk.db.writing(keys=EVERYTHING):
         calls.queue(desk.db, call, "bell", desk.now_ms, asked_by="a test", canned=None)
     desk.books.poll(desk.now_ms, rung=True, watching=False)
-    assert desk.books.write([Claim(charger, call)], desk.now_ms) == [True]
+    assert desk.books.write([Claim(charger, call)], desk.now_ms) == ["{}"]
     ended = CallOutcome("expired", None, None, None)
     desk.books.write([Settle(charger, "id", ended)], desk.now_ms)
     assert calls.outcome(desk.db, "id") is not None

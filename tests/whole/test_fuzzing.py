@@ -180,7 +180,7 @@ class FuzzingCharger:
         here = self._conversation.connection
         if here.outstanding is None:
             call = self._town.queue(self.name)
-            assert self._town.write([Claim(self._conversation.token, call)]) == [True]
+            assert self._town.write([Claim(self._conversation.token, call)]) == [call.payload]
             here.place(call.call_id, call.action, call.payload, AUTUMN_MS)
         assert here.outstanding is not None
         return here.outstanding

@@ -434,9 +434,9 @@ class PureWire:
         for call in self._books.bookkeeping.poll(_now_ms(), rung=True, watching=False).calls:
             if call.charge_point_id != self._identity or not self._connection.may_place(_now_ms()):
                 continue
-            if self._write(Claim(self._token, call)):
-                sent = (call.call_id, call.action, call.payload, _now_ms())
-                text = self._connection.place(*sent)
+            payload = self._write(Claim(self._token, call))
+            if isinstance(payload, str):
+                text = self._connection.place(call.call_id, call.action, payload, _now_ms())
                 self._texts.append(text)
 
     def close(self) -> None:

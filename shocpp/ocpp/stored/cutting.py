@@ -81,11 +81,6 @@ def cut_text(text: str) -> str:
     return text[:LONGEST_STRING] + _mark(len(text))
 
 
-def cut_optional(text: str | None) -> str | None:
-    """Return `cut_text` of a text, or None."""
-    return None if text is None else cut_text(text)
-
-
 _MOST_ELEMENTS = 6
 """A frame has five elements at most. More of them are no OCPP, and need not be kept."""
 

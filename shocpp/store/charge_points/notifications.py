@@ -8,7 +8,8 @@ from shocpp.ocpp.facts import (
     SecurityEventReported,
     StatusReported,
 )
-from shocpp.ocpp.stored.cutting import cut_optional, cut_text
+from shocpp.ocpp.redaction import redacted
+from shocpp.ocpp.stored.cutting import cut_text
 from shocpp.store.changes import CHARGER, CONNECTOR
 from shocpp.store.database import Database
 
@@ -56,7 +57,7 @@ def record_status(
         status.connector_id,
         cut_text(status.status),
         cut_text(status.error_code),
-        cut_optional(status.info),
+        _stored(status.info),
         status.vendor_id,
         status.vendor_error_code,
     )
@@ -95,13 +96,7 @@ def record_data_transfer(
     db.execute(
         "INSERT INTO data_transfer (charge_point, vendor_id, message_id, content, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        (
-            charge_point,
-            transfer.vendor_id,
-            transfer.message_id,
-            cut_optional(transfer.content),
-            now_ms,
-        ),
+        (charge_point, transfer.vendor_id, transfer.message_id, _stored(transfer.content), now_ms),
     )
 
 
@@ -123,7 +118,7 @@ def record_security_event(
     db.execute(
         "INSERT INTO security_event (charge_point, event, tech_info, reported_ms, received_ms)"
         " VALUES (?, ?, ?, ?, ?)",
-        (charge_point, event.event, cut_optional(event.tech_info), event.reported_ms, now_ms),
+        (charge_point, event.event, _stored(event.tech_info), event.reported_ms, now_ms),
     )
 
 
@@ -135,3 +130,9 @@ def record_certificate_request(
         "INSERT INTO certificate_request (charge_point, csr, received_ms) VALUES (?, ?, ?)",
         (charge_point, cut_text(asked.csr), now_ms),
     )
+
+
+def _stored(text: str | None) -> str | None:
+    """Return a text of a charger as it is stored: without its secrets, and cut if it is long."""
+    # The secrets first: cutting could part a secret from its name.
+    return None if text is None else cut_text(redacted(text))

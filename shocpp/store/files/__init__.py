@@ -1,1 +1,1 @@
-"""The file of the database: copies of it, and locks on its folder."""
+"""The file of the database: copies of it, locks on its folder, and the key beside it."""
