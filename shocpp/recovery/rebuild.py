@@ -66,7 +66,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
         write_files(db, settings)
     # Again: a server may have been started during the long work.
     require_no_server(settings)
-    return Rebuilt(restored, _put_in_place(settings, new))
+    return Rebuilt(restored, put_new_in_place(settings, new))
 
 
 def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
@@ -85,7 +85,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
                 copy(db, new, advance)
             rederiving, restored = _derive(new, settings, progress)
     require_no_server(settings)
-    aside = _put_in_place(settings, new)
+    aside = put_new_in_place(settings, new)
     superseded = rederiving.set_aside()
     with open_database(settings.database) as db:
         write_files(db, settings)
@@ -131,8 +131,11 @@ def require_no_server(settings: Settings) -> None:
         )
 
 
-def _put_in_place(settings: Settings, new: Path) -> Path | None:
-    """Replace the old database by the new one; return the new path of the old one, if any."""
+def put_new_in_place(settings: Settings, new: Path) -> Path | None:
+    """Replace the old database by the new one; return the new path of the old one, if any.
+
+    Raises UnusableDatabase if a rename fails.
+    """
     path = settings.database
     stem = f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}"
     # Two rebuilds in one second must keep both old databases.

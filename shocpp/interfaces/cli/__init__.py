@@ -18,7 +18,7 @@ from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.tags import tags
 from shocpp.interfaces.cli.tariffs import tariffs
-from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild
+from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
 
 
 @click.group(context_settings=HELP)
@@ -43,6 +43,7 @@ for verb in (
     listener,
     migrate,
     rebuild,
+    restore,
     review,
     sessions,
     summary,

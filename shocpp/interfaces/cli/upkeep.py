@@ -1,4 +1,4 @@
-"""Commands that maintain the database: import, rebuild, backup and compact."""
+"""Commands that maintain the database: import, rebuild, backup, restore and compact."""
 
 import logging
 import sys
@@ -90,11 +90,15 @@ def rebuild(from_frames: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @one_line_errors
 def backup(file: Path) -> None:
-    """Copy the database while it is in use, and check the copy.
+    """Back up the database, accounting/ and conf/ while the server runs.
+
+    A file name that ends in .zip gets all of them as one archive, with the size and hash of each
+    file in it. Any other file gets a copy of the database only. Bring it back with: shocpp restore.
 
     \b
-    Example: shocpp backup /mnt/backup/shocpp.sqlite3
+    Example: shocpp backup /mnt/backup/shocpp.zip
     """
+    from shocpp.recovery.archive import is_archive_name, secrets_of, write_archive
     from shocpp.store import properties
     from shocpp.store.files.backups import back_up, pages
     from shocpp.store.keys import NO_KEYS
@@ -102,11 +106,65 @@ def backup(file: Path) -> None:
     settings = read_settings()
     begun_ms = now_ms()
     with open_database(settings.database) as db:
-        with progress("pages", pages(db)) as advance:
-            back_up(db, file, advance)
+        if is_archive_name(file):
+            manifest = write_archive(db, settings, file, begun_ms, progress)
+        else:
+            with progress("pages", pages(db)) as advance:
+                back_up(db, file, advance)
         with db.writing(keys=NO_KEYS):
             properties.record_backup(db, begun_ms)
-    click.echo(f"{file} is a complete copy of {settings.database}")
+    if not is_archive_name(file):
+        click.echo(f"{file} is a complete copy of {settings.database}")
+        click.echo(
+            f"it has neither {settings.accounting_folder} nor conf/; for all in one: "
+            f"shocpp backup {file.with_suffix('.zip')}"
+        )
+        return
+    count = len(manifest.members) - 1
+    click.echo(f"{file} has the database and {count} files of accounting/ and conf/")
+    for line in secrets_of(manifest):
+        click.echo(f"keep it safe, {line}")
+
+
+@click.command(context_settings=HELP)
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--conf", is_flag=True, help="Also replace files of conf/ that differ.")
+@one_line_errors
+def restore(file: Path, conf: bool) -> None:
+    """Restore a backup: an archive (.zip), or a copy of the database.
+
+    The file is checked first. The present database stays beside it under a dated name. Accounting
+    files stay, and records in them that are newer than the backup are added to it. Files of conf/
+    come back where they are missing. Stop the server first. You may repeat the command.
+
+    \b
+    Example: shocpp restore /mnt/backup/shocpp.zip
+    """
+    from shocpp.ocpp.times import format_timestamp
+    from shocpp.recovery.backup_restore import reinstate
+
+    settings = read_settings()
+    settings.check_zone()
+    done = reinstate(settings, file, progress, replaces_conf=conf)
+    of_when = "" if done.made_ms is None else f", made at {format_timestamp(done.made_ms)}"
+    click.echo(f"{file} is restored to {settings.database}{of_when}; records in it: {done.records}")
+    if done.aside is not None:
+        click.echo(f"the former database is {done.aside}")
+    if done.files:
+        click.echo(f"{done.files} files are back in {settings.accounting_folder}")
+    for item in done.conf:
+        if item.stays:
+            click.echo(f"{item.path} differs from the backup and stays; to replace it: --conf")
+        else:
+            former = "" if item.aside is None else f"; the former one is {item.aside}"
+            click.echo(f"{item.path} is that of the backup{former}")
+    if done.made_ms is None:
+        click.echo("it has neither accounting/ nor conf/; these stay as they are")
+    click.echo(
+        "frames and Calls since the backup are lost; transactions begun since are booked when they "
+        "stop"
+    )
+    _finish(done.imported)
 
 
 @click.command(context_settings=HELP)
