@@ -119,13 +119,23 @@ clean: ## remove what make and the tools made; your data and conf/ stay
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# An example is for a new installation. Beside a database, its accounts would contradict those of the books; files that
+# settings put elsewhere are not these. make goes on without the file.
+IS_NEW = test -z "$$SHOCPP_HOME$$SHOCPP_TAGSFILE" && test ! -e "$${SHOCPP_DATABASE:-db/shocpp.sqlite3}"
+
 conf/tags.json:
-	@cp conf/tags.json.example $@
-	@echo "conf/tags.json is new, with the example accounts: put your own cards in"
+	@if $(IS_NEW); then \
+		cp conf/tags.json.example $@; \
+		echo "conf/tags.json is new, with the example accounts: put your own cards in"; \
+	elif test -z "$$SHOCPP_HOME$$SHOCPP_TAGSFILE"; then \
+		echo "conf/tags.json is missing beside a database: put yours back, such as from a backup (shocpp restore), or begin with: cp conf/tags.json.example conf/tags.json" >&2; \
+	fi
 
 conf/canned.json:
-	@install -m 600 conf/canned.json.example $@
-	@echo "conf/canned.json is new, with example calls: start-family uses family-y's card 3333"
+	@if $(IS_NEW) && test -z "$$SHOCPP_CANNEDFILE"; then \
+		install -m 600 conf/canned.json.example $@; \
+		echo "conf/canned.json is new, with example calls: start-family uses family-y's card 3333"; \
+	fi
 
 $(LOCKED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

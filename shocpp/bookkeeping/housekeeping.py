@@ -18,12 +18,14 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ConfigError
+from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store import calls, workers
+from shocpp.store import calls, properties, workers
 from shocpp.store.books import closings, thinning
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
+from shocpp.store.properties import UnwritableFolder
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ PURGE_EVERY_S = 3_600.0
 
 THIN_EVERY_S = 3_600.0
 """The time between two searches for closed months with readings to be thinned out."""
+
+FILES_WAIT_MS = 15 * 60_000
+"""The time for which accounting files may wait before health and `shocpp check` name it."""
 
 DAY_MS = 86_400_000
 
@@ -74,6 +79,20 @@ class Housekeeping:
         self._reading_days, self._zone = settings.reading_days, settings.zone
         self._files = RecordFiles(settings.accounting_folder)
         self._export_at = self._purge_at = self._thin_at = 0.0
+        # Unknown at first: an earlier process may have left its note in the database.
+        self._may_be_unwritable = True
+        self._unwritable: UnwritableFolder | None = None
+
+    @property
+    def files_trouble(self) -> str | None:
+        """Return why accounting files have waited for a long time, or None."""
+        folder = self._unwritable
+        if folder is None or now_ms() - folder.since_ms < FILES_WAIT_MS:
+            return None
+        return (
+            f"accounting files wait since {format_timestamp(folder.since_ms)}: {folder.reason}; "
+            "the records are in the database; see free space and the rights of the folder"
+        )
 
     def run(self, db: Database, caches: Caches) -> bool:
         """Do a slice of the work that is due; return True if more of it waits.
@@ -122,6 +141,25 @@ class Housekeeping:
             # The records are safe in the database: chargers are still served.
             caches.awaits_export = False
             log.warning("record files cannot be written now and will be retried: %s", error)
+            self._note_unwritable(db, error)
+        else:
+            self._note_writable(db)
+
+    def _note_unwritable(self, db: Database, error: OSError) -> None:
+        """Note in the database since when files wait, for health, metrics and `shocpp check`."""
+        # Not its file name: partial files have another one each time.
+        reason = f"{self._files.folder} cannot be written: {error.strerror}"
+        if self._unwritable is None or self._unwritable.reason != reason:
+            with db.writing(keys=NO_KEYS, durable=False):
+                self._unwritable = properties.record_unwritable_folder(db, reason, now_ms())
+        self._may_be_unwritable = True
+
+    def _note_writable(self, db: Database) -> None:
+        if self._may_be_unwritable:
+            self._may_be_unwritable, self._unwritable = False, None
+            if properties.unwritable_folder(db) is not None:
+                with db.writing(keys=NO_KEYS, durable=False):
+                    properties.clear_unwritable_folder(db)
 
     def _file_new_passwords(self, db: Database, now: float) -> None:
         """Write the new passwords into charge_points.json whose callers have not done so."""

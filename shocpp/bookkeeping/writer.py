@@ -59,7 +59,8 @@ class Writer:
     """The owner of the writing connection. Its public methods may be called by any thread.
 
     `healthy` is False while nothing can be written, and `trouble` says why. `tags` is the file of
-    cards, for its `trouble`, and `reserve` that of the disk, for its `notice`.
+    cards, `reserve` that of the disk and `housekeeping` writes accounting files, for their
+    troubles.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Writer:
         self._settings = settings
         self._worker, self._doorbell, self._pid = worker, doorbell, pid
         self._counters, self._counter_file = counters, counter_file
-        self._housekeeping = Housekeeping(settings, worker, self._files)
+        self.housekeeping = Housekeeping(settings, worker, self._files)
         # A None ends the thread; a function runs between two transactions, in order with the jobs.
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
@@ -226,7 +227,7 @@ class Writer:
         try:
             self._deliver_poll(self._open().poll(now_ms(), rung=rung, watching=watching))
             if not rung and self._db is not None:
-                self._housekeeping.enter_digests(self._db)
+                self.housekeeping.enter_digests(self._db)
         except ShocppError as error:
             self._become_unhealthy(str(error))
         self._publish()
@@ -284,7 +285,7 @@ class Writer:
         if self._books is None or self._db is None or not self.healthy:
             return
         try:
-            if self._housekeeping.run(self._db, self._books.caches):
+            if self.housekeeping.run(self._db, self._books.caches):
                 self._inbox.put(MORE_HOUSEKEEPING)
         except ShocppError as error:
             self._become_unhealthy(str(error))
@@ -299,7 +300,7 @@ class Writer:
         # The files are not lost if this fails: the next start writes them.
         try:
             if self._books is not None and self.healthy:
-                self._housekeeping.finish(self._db, self._books.caches)
+                self.housekeeping.finish(self._db, self._books.caches)
             with self._db.writing(keys=NO_KEYS, durable=False):
                 connections.forget_worker(self._db, self._worker, now_ms())
         except ShocppError as error:

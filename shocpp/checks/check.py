@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record
+from shocpp.checks.backups import check_backups, check_waiting_files
 from shocpp.checks.canned_calls import check_canned_calls
 from shocpp.checks.exposure import (
     check_absent_chargers,
@@ -240,6 +241,7 @@ def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
 _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_books,
     check_old_readings,
+    check_waiting_files,
     check_disk,
     check_clock,
     check_allowlist,
@@ -255,6 +257,7 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_tariffs,
     check_size,
     _check_review,
+    check_backups,
     _check_workers,
     _check_files_in_force,
 )

@@ -96,5 +96,14 @@ def waiting_calls(db: Database) -> list[tuple[str, int]]:
     ).fetchall()
 
 
+def waiting_files(db: Database) -> int:
+    """Return the number of accounting files that are still to be written."""
+    # Each table has an index of those rows, or very few rows.
+    tables = ("accounting_record", "closed_month", "renumbering")
+    return sum(
+        _number(db, f"SELECT count(*) FROM {table} WHERE exported_ms IS NULL") for table in tables
+    )
+
+
 def _number(db: Database, sql: str) -> int:
     return int(db.execute(sql).fetchone()[0])

@@ -1,5 +1,8 @@
 """The table `property`: facts about the database, and the last valid configuration files."""
 
+import json
+from typing import NamedTuple
+
 from shocpp.store.database import Database
 
 
@@ -73,3 +76,32 @@ def newest_backup_ms(db: Database) -> int | None:
 def record_backup(db: Database, now_ms: int) -> None:
     """Note that a complete copy was made; `now_ms` is a time before its first page was read."""
     db.execute("INSERT OR REPLACE INTO property VALUES ('backed_up_ms', ?)", (str(now_ms),))
+
+
+class UnwritableFolder(NamedTuple):
+    """The accounting folder since it cannot be written: since when, and why."""
+
+    since_ms: int
+    reason: str
+
+
+def unwritable_folder(db: Database) -> UnwritableFolder | None:
+    """Return since when and why accounting files cannot be written, or None if they can."""
+    row = db.execute("SELECT value FROM property WHERE name = 'unwritable_folder'").fetchone()
+    return UnwritableFolder(*json.loads(row[0])) if row else None
+
+
+def record_unwritable_folder(db: Database, reason: str, now_ms: int) -> UnwritableFolder:
+    """Note that accounting files cannot be written; the time is that of the first such note."""
+    known = unwritable_folder(db)
+    noted = UnwritableFolder(known.since_ms if known else now_ms, reason)
+    if noted != known:
+        db.execute(
+            "INSERT OR REPLACE INTO property VALUES ('unwritable_folder', ?)", (json.dumps(noted),)
+        )
+    return noted
+
+
+def clear_unwritable_folder(db: Database) -> None:
+    """Note that accounting files can be written again."""
+    db.execute("DELETE FROM property WHERE name = 'unwritable_folder'")

@@ -1,7 +1,10 @@
 """Files that people and other programs damage or delete while the server runs or rests."""
 
+import contextlib
 import json
 import shutil
+import sqlite3
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -169,3 +172,53 @@ def test_what_a_killed_process_has_left_half_written_is_in_nobodys_way(
         ask(charger, "StopTransaction", STOP)
     wait_for(lambda: has_files(home, 1), 5)
     assert json.loads((home.folder / file).read_text())["consumed_wh"] == 33_000
+
+
+def test_accounting_files_that_wait_for_long_are_named(server: Server) -> None:
+    home = server.home
+    folder = home.folder / "accounting"
+    charge(server)
+    wait_for(lambda: has_files(home, 1))
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+    charge(server, 1)
+    noted = "SELECT value FROM property WHERE name = 'unwritable_folder'"
+    ((text,),) = wait_for(lambda: home.query(noted))
+    since_ms, reason = json.loads(text)
+    assert reason == f"{folder} cannot be written: Not a directory"
+    assert healthz(server) == (200, "ok\n")
+    assert "wait since" not in home.run("shocpp", "check").stdout
+    metrics = metrics_of(server)
+    assert metrics["shocpp_waiting_accounting_files"] >= 1
+    assert 0 <= metrics["shocpp_oldest_waiting_accounting_file_seconds"] < 600
+    # A quarter of an hour later, after a restart.
+    server.stop()
+    with contextlib.closing(sqlite3.connect(home.database, timeout=10)) as db, db:
+        earlier = json.dumps([since_ms - 20 * 60_000, reason])
+        db.execute("UPDATE property SET value = ? WHERE name = 'unwritable_folder'", (earlier,))
+    folder.unlink()
+    folder.mkdir()
+    (folder / "2025").write_text("no folder")
+    server.restart()
+    charge(server, 2)
+    told = wait_for(lambda: (line := healthz(server))[1] != "ok\n" and line)
+    assert told[0] == 200
+    assert "accounting files wait since 20" in told[1]
+    assert metrics_of(server)["shocpp_oldest_waiting_accounting_file_seconds"] > 15 * 60
+    checked = home.run("shocpp", "check")
+    assert checked.returncode == 1
+    assert "accounting files wait since" in checked.stdout
+    (folder / "2025").unlink()
+    charge(server, 3)
+    wait_for(lambda: has_files(home, 4))
+    wait_for(lambda: healthz(server) == (200, "ok\n"))
+    assert home.query(noted) == []
+    assert metrics_of(server)["shocpp_oldest_waiting_accounting_file_seconds"] == 0
+
+
+def metrics_of(server: Server) -> dict[str, float]:
+    """Return the metrics without labels."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    values = (line.split() for line in lines if line[0] != "#" and "{" not in line)
+    return {name: float(value) for name, value in values}

@@ -85,15 +85,20 @@ def _refused(refused: Refused) -> Response:
 def healthz() -> Response:
     """Answer 200 if chargers can be served, else 503 with the reason.
 
-    A broken file in conf/ and a low disk are named in the line, but the status stays 200: the last
-    good version of the file is in force, and transactions are written.
+    Broken files in conf/, a low disk and accounting files that wait are named in the line, but the
+    status stays 200: the last good version of a file is in force, transactions are written, and the
+    database has the records.
     """
     switchboard = _switchboard()
     trouble = switchboard.health()
     if trouble is not None:
         raise Refused(503, trouble)
-    notices = filter(None, (switchboard.disk_notice(), switchboard.conf_trouble()))
-    return _line(200, "; ".join(notices) or "ok")
+    notices = (
+        switchboard.disk_notice(),
+        switchboard.conf_trouble(),
+        switchboard.files_trouble(),
+    )
+    return _line(200, "; ".join(filter(None, notices)) or "ok")
 
 
 def canned_caller() -> Response:

@@ -20,12 +20,13 @@ from prometheus_client.registry import Collector
 
 from shocpp import __version__
 from shocpp.calls.display import of_connectors
+from shocpp.clock import now_ms
 from shocpp.errors import ShocppError
 from shocpp.metrics.counter_files import Totals
 from shocpp.metrics.counters import BOUNDS_S, COUNTS, DURATIONS, POSITIONS, Count, buckets
 from shocpp.ocpp.fields.from_charge_point import CONNECTOR_STATUSES
 from shocpp.settings import Settings
-from shocpp.store import gauges
+from shocpp.store import gauges, properties
 from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.database import Database
@@ -185,6 +186,19 @@ def _sums(db: Database) -> Iterator[Metric]:
         "Calls that wait to be sent (queued) or for their answer (sent).",
         ["state"],
         {(state,): in_state.get(state, 0) for state in WAITING},
+    )
+    unwritable = properties.unwritable_folder(db)
+    yield _gauge(
+        "shocpp_waiting_accounting_files",
+        "Accounting files that are still to be written.",
+        [],
+        {(): gauges.waiting_files(db)},
+    )
+    yield _gauge(
+        "shocpp_oldest_waiting_accounting_file_seconds",
+        "Time since the first accounting file could not be written; 0 while they can.",
+        [],
+        {(): 0 if unwritable is None else max(now_ms() - unwritable.since_ms, 0) / 1000},
     )
 
 
