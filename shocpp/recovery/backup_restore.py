@@ -32,6 +32,7 @@ from shocpp.recovery.archive import (
 from shocpp.recovery.filed_records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server
 from shocpp.recovery.restore import Progress, Restored, import_files
+from shocpp.recovery.salvage import readable_part, write_files_of
 from shocpp.settings import CHECKOUT, Settings
 from shocpp.store import properties
 from shocpp.store.books import records
@@ -144,7 +145,7 @@ def _reinstate(
     with open_database(staged) as db:
         count = len(records.file_names(db))
     # The present database may have records whose files still wait.
-    _write_waiting_files(settings)
+    _write_waiting_files(settings, progress)
     files = 0 if archive is None else _merge_files(settings, archive, progress)
     imported = Restored(0, 0, [], [])
     with open_database(staged) as db:
@@ -169,13 +170,19 @@ def _has_header(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _write_waiting_files(settings: Settings) -> None:
+def _write_waiting_files(settings: Settings, progress: Progress) -> None:
     """Write the accounting files that the present database still has to write, if it can."""
-    # SQLite deletes the -wal of a file that is shorter than a page.
-    if not settings.database.exists() or not _has_header(settings.database):
+    if not settings.database.exists():
         return
-    with contextlib.suppress(ShocppError), open_database(settings.database) as db:
-        write_files(db, settings)
+    # SQLite deletes the -wal of a file that is shorter than a page.
+    if _has_header(settings.database):
+        with contextlib.suppress(ShocppError), open_database(settings.database) as db:
+            require_whole(db)
+            write_files(db, settings)
+            return
+    # Of a damaged one, those of the records that can be read.
+    with readable_part(settings, progress) as (readable, _):
+        write_files_of(readable, settings)
 
 
 def _close(path: Path) -> None:

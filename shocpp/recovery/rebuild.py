@@ -1,7 +1,8 @@
 """The rebuild of the database: from the accounting files, or from the frames of the old database.
 
 The new database is made under another name and replaces the old one when it is whole. The old one
-is not deleted but renamed. From files every record and decision comes back as it was. From frames
+is not deleted but renamed. From files every record and decision comes back as it was;
+so does what can be read of a damaged database and has no file. From frames
 only the ledger is derived again: the transactions in the order of their frames, with the accounts
 and ids of the answers of that time, and each decision of a human at its time.
 """
@@ -17,25 +18,37 @@ from shocpp.clock import now_ms
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.recovery.replay import LedgerReplay
 from shocpp.recovery.restore import Importer, Progress, Restored
+from shocpp.recovery.salvage import (
+    Salvaged,
+    readable_part,
+    replay_messages,
+    write_files_of,
+)
 from shocpp.settings import Settings
 from shocpp.store import doorbells
 from shocpp.store.charge_points import frames
 from shocpp.store.database import check_ours, connect, open_database
 from shocpp.store.files.backups import beside, copy, pages, require_whole
+from shocpp.store.files.salvaged_rows import Unreadable
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate, put_in_place
+
+SMALLEST_PAGE = 512
+"""Bytes: the smallest page of a database, and so the smallest database."""
 
 
 class Rebuilt(NamedTuple):
     """The result of a rebuild.
 
     `aside` is the new path of the old database, None if there was none. `superseded` are accounting
-    files with content that does not follow from the frames; they were renamed.
+    files with content that does not follow from the frames; they were renamed. `salvaged` is what
+    came from a damaged database, None if there was none.
     """
 
     restored: Restored
     aside: Path | None
     superseded: tuple[Path, ...] = ()
+    salvaged: Salvaged | None = None
 
 
 def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
@@ -57,16 +70,25 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
         # A rebuild that was cut off while it made the tables; one that was cut off later goes on.
         _remove(new)
         migrate(new, now_ms())
-    folder = settings.accounting_folder
-    paths = record_paths(folder) if folder.exists() else []
-    with open_database(new) as db:
-        with progress("accounting files", len(paths)) as advance:
-            restored = Importer(db, settings).restore(paths, folder, advance)
-        # Those of older releases and of the seed get the numbers of their records.
-        write_files(db, settings)
+    salvaged = None
+    with contextlib.ExitStack() as stack:
+        readable, unreadable = None, Unreadable(0, 0)
+        if settings.database.exists():
+            readable, unreadable = stack.enter_context(readable_part(settings, progress))
+        files = 0 if readable is None else write_files_of(readable, settings)
+        folder = settings.accounting_folder
+        paths = record_paths(folder) if folder.exists() else []
+        with open_database(new) as db:
+            with progress("accounting files", len(paths)) as advance:
+                restored = Importer(db, settings).restore(paths, folder, advance)
+            if readable is not None:
+                messages = replay_messages(db, readable, settings, progress)
+                salvaged = Salvaged(files, messages, unreadable)
+            # Those of older releases and of the seed get the numbers of their records.
+            write_files(db, settings)
     # Again: a server may have been started during the long work.
     require_no_server(settings)
-    return Rebuilt(restored, put_new_in_place(settings, new))
+    return Rebuilt(restored, put_new_in_place(settings, new), salvaged=salvaged)
 
 
 def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
@@ -112,7 +134,8 @@ def _remove(path: Path) -> None:
 
 
 def _is_whole(path: Path) -> bool:
-    if not path.exists():
+    # SQLite deletes the -wal of a file that is shorter than a page, and the -wal may have it all.
+    if not path.exists() or path.stat().st_size < SMALLEST_PAGE:
         return False
     with contextlib.suppress(UnusableDatabase), connect(path) as db:
         # Not open_database: a whole database of another version must not be replaced either.

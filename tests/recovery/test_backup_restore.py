@@ -163,6 +163,19 @@ def test_records_whose_files_still_wait_are_not_lost(charged_home: Home, archive
     assert charged_home.query(BOOKS) == before
 
 
+def test_records_of_a_damaged_database_without_a_file_are_not_lost(
+    charged_home: Home, archive: Path
+) -> None:
+    continue_and_stop(charged_home)
+    before = charged_home.query(BOOKS)
+    for path in charged_home.record_files()[1:]:
+        path.unlink()
+    content = charged_home.database.read_bytes()
+    charged_home.database.write_bytes(bytes(100) + content[100:])
+    restored(charged_home, archive)
+    assert charged_home.query(BOOKS) == before
+
+
 def test_a_plain_copy_is_restored_as_well(charged_home: Home, tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite3"
     assert charged_home.run("shocpp", "backup", str(copy)).returncode == 0

@@ -79,8 +79,17 @@ def rebuild(from_frames: bool) -> None:
     click.echo(f"{settings.database} is rebuilt")
     if rebuilt.aside is not None:
         click.echo(f"the old database is {rebuilt.aside}")
+    salvaged = rebuilt.salvaged
+    if salvaged is not None:
+        click.echo(
+            f"read from the old database: {salvaged.files} records and closings without a file, "
+            f"{salvaged.messages} messages that were in no file"
+        )
+        pages, rows = salvaged.unreadable
+        click.echo(f"not readable in it: {pages} pages and {rows} rows")
     if not from_frames:
-        click.echo("frames and Calls are lost; open transactions are booked when they stop")
+        frames = "frames" if salvaged is None else "other frames"
+        click.echo(f"{frames} and Calls are lost; open transactions are booked when they stop")
     for path in rebuilt.superseded:
         click.echo(f"the frames do not confirm this file, so it is renamed: {path}")
     _finish(rebuilt.restored)

@@ -230,6 +230,16 @@ def has_ended(db: Database, charge_point: int | None, start: dict[str, Any]) -> 
     return row is not None
 
 
+def open_since_ms(db: Database, charge_point: int) -> int | None:
+    """Return the time of receipt of the oldest start without a stop here, or None."""
+    (moment_ms,) = db.execute(
+        "SELECT min(received_ms) FROM started_transaction"
+        " WHERE charge_point = ? AND state <> 'stopped'",
+        (charge_point,),
+    ).fetchone()
+    return None if moment_ms is None else int(moment_ms)
+
+
 def is_stopped(db: Database, charge_point: int, start: dict[str, Any]) -> bool:
     """Return True if a stop of the transaction of a file's `start` is here."""
     row = db.execute(

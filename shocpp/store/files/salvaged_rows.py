@@ -1,0 +1,149 @@
+"""The rows of the books in a damaged database, written into a new one by the shapes of the rows.
+
+The schema may be lost, so a row is taken for one of the table whose columns have the types of its
+values. The shapes of these tables differ.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from shocpp.store.charge_points.frames import EnergyFrame
+from shocpp.store.database import Database
+from shocpp.store.files.page_rows import PageRow, Pages, Value
+from shocpp.store.keys import EVERYTHING
+
+_TABLES = (
+    *("charge_point", "started_transaction", "received_stop", "accounting_record", "price"),
+    *("price_part", "closed_month", "signed_value", "renumbering", "frame", "account"),
+)
+_TYPES: dict[str, type] = {"INTEGER": int, "TEXT": str}
+_WORDS = {
+    "accounting_record": (1, ("record", "reversal", "replacement", "dismissal")),
+    "frame": (2, ("in", "out")),
+    "started_transaction": (9, ("open", "orphaned", "stopped")),
+}
+"""A column of a table, and the values that it may have."""
+
+ROWS_AT_ONCE = 5_000
+"""The number of rows in a write transaction."""
+
+
+class Unreadable(NamedTuple):
+    """The numbers of pages and of rows of a damaged database that could not be read."""
+
+    pages: int
+    rows: int
+
+
+class _Shape(NamedTuple):
+    """The columns of a table: their types, and how many rows of old versions have at least."""
+
+    table: str
+    columns: tuple[tuple[str, type, bool], ...]
+    fewest: int
+    has_row_id: bool
+
+    def fits(self, row: PageRow) -> bool:
+        """Return True if a row can be one of this table."""
+        values = row.values
+        if (row.row_id is not None) != self.has_row_id:
+            return False
+        if not self.fewest <= len(values) <= len(self.columns):
+            return False
+        if self.table in _WORDS:
+            index, words = _WORDS[self.table]
+            if values[index] not in words:
+                return False
+        # SQLite stores NULL in place of the row id.
+        first = 1 if self.has_row_id else 0
+        if self.has_row_id and values[0] is not None:
+            return False
+        pairs = zip(values[first:], self.columns[first:], strict=False)
+        return all(
+            not is_needed if value is None else type(value) is kind
+            for value, (_, kind, is_needed) in pairs
+        )
+
+
+def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) -> Unreadable:
+    """Write all rows of the books that can be read into a new database.
+
+    `advance` gets the number of pages that were read since its last call. Raises StoreUnavailable.
+    """
+    shapes = [_shape(db, table) for table in _TABLES]
+    # The rows that others refer to may be lost.
+    db.execute("PRAGMA foreign_keys=OFF")
+    waiting: list[tuple[str, Sequence[Value]]] = []
+    read = 0
+    for row in pages.rows():
+        if row is None:
+            read += 1
+            if read % 100 == 0 or len(waiting) > ROWS_AT_ONCE:
+                _insert(db, waiting)
+                waiting = []
+                advance(read)
+                read = 0
+            continue
+        for shape in shapes:
+            if shape.fits(row):
+                values = row.values[1:] if shape.has_row_id else row.values
+                key = (row.row_id,) if shape.has_row_id else ()
+                names = ", ".join(name for name, _, _ in shape.columns[: len(row.values)])
+                marks = ", ".join("?" * len(row.values))
+                sql = f"INSERT OR IGNORE INTO {shape.table} ({names}) VALUES ({marks})"
+                waiting.append((sql, (*key, *values)))
+                break
+    _insert(db, waiting)
+    advance(read)
+    damaged = _delete_damaged(db)
+    return Unreadable(pages.unreadable_pages, pages.unreadable_rows + damaged)
+
+
+def _insert(db: Database, waiting: list[tuple[str, Sequence[Value]]]) -> None:
+    with db.writing(keys=EVERYTHING, durable=False):
+        for sql, values in waiting:
+            # A row that its table refuses was damaged, too.
+            try:
+                db.execute(sql, values)
+            except (sqlite3.IntegrityError, OverflowError):
+                continue
+
+
+def _delete_damaged(db: Database) -> int:
+    """Delete the records whose columns contradict each other; return their number.
+
+    SQLite has no checksums: a flipped byte is a value as any other. Their frames are replayed.
+    """
+    with db.writing(keys=EVERYTHING, durable=False):
+        cursor = db.execute(
+            "DELETE FROM accounting_record WHERE month <> substr(local_time, 1, 7)"
+            " OR (begin_wh >= 0 AND begin_kwh <> begin_wh / 1000)"
+            " OR (end_wh >= 0 AND end_kwh <> end_wh / 1000)"
+            " OR (entry = 'record' AND flags = '' AND provenance = 'started'"
+            "  AND consumed_wh <> max(end_wh - begin_wh, 0))"
+            " OR account <> coalesce((SELECT account FROM account"
+            "  WHERE account.account_index = accounting_record.account_index), account)"
+            " OR file_name NOT GLOB '[0-9]*-[0-9a-f]*.json'"
+        )
+    return cursor.rowcount
+
+
+def _shape(db: Database, table: str) -> _Shape:
+    rows = db.execute(f"PRAGMA table_info({table})").fetchall()
+    needed = [index for index, row in enumerate(rows) if row[3] and row[4] is None]
+    columns = tuple((row[1], _TYPES[row[2]], bool(row[3])) for row in rows)
+    keys = [row for row in rows if row[5]]
+    return _Shape(table, columns, max(needed) + 1, len(keys) == 1 and keys[0][2] == "INTEGER")
+
+
+def energy_frames(db: Database) -> Iterator[EnergyFrame]:
+    """Yield the frames with energy of all Charge Points that are known, in the order of receipt."""
+    rows = db.execute(
+        "SELECT frame.id, frame.charge_point, charge_point_id, action, moment_ms, text, answer"
+        " FROM frame JOIN charge_point ON charge_point.id = frame.charge_point"
+        " WHERE direction = 'in' AND action IN ('StartTransaction', 'StopTransaction',"
+        " 'MeterValues') ORDER BY frame.id"
+    )
+    for row in rows:
+        yield EnergyFrame(*row)
