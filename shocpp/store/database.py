@@ -3,9 +3,7 @@
 It turns the driver's errors into StoreUnavailable, UnusableDatabase and UsageError.
 """
 
-import os
 import sqlite3
-from _thread import allocate_lock
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -15,8 +13,10 @@ from typing import Self
 
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.store.changes import PendingChanges
+from shocpp.store.files.header import check_header
+from shocpp.store.files.identity import Identity
 from shocpp.store.keys import NO_KEYS, Keys
-from shocpp.store.sqlite_errors import damaged, translated, unusable
+from shocpp.store.sqlite_errors import translated, unusable
 
 APPLICATION_ID = 0x73686F63
 """`shoc` in ASCII, in the header of each database of shocpp; no other file is opened."""
@@ -33,9 +33,6 @@ MOST_REMEMBERED = 10_000
 ROWS_AT_ONCE = (64, 8, 1)
 """Rows of one INSERT, most first. Few different sizes keep their statements prepared."""
 
-_WRITE_VERSION = 2
-"""The newest write version of a file header (WAL). SQLite only reads a file with a higher one."""
-
 
 class Database:
     """An open database of shocpp, for one thread at a time.
@@ -46,7 +43,7 @@ class Database:
 
     __slots__ = (
         "_durable",
-        "_file",
+        "_identity",
         "_remembered",
         "changes",
         "connection",
@@ -65,8 +62,7 @@ class Database:
         self.changes = PendingChanges(connection.execute)
         self._durable: bool | None = None
         self._remembered: set[object] = set()
-        status = os.stat(path)
-        self._file = (status.st_dev, status.st_ino)
+        self._identity = Identity(path)
 
     @contextmanager
     def writing(self, *, keys: Keys, durable: bool = True) -> Iterator[None]:
@@ -196,11 +192,7 @@ class Database:
 
         A commit to a file that was moved away or deleted is lost with that file.
         """
-        try:
-            status = os.stat(self.path)
-        except OSError:
-            return False
-        return (status.st_dev, status.st_ino) == self._file
+        return self._identity.is_in_place()
 
     def sort_on_disk(self) -> None:
         """Sort large results in temporary files from now on, not in memory."""
@@ -256,7 +248,7 @@ def connect(path: Path) -> Database:
 
     Raises UnusableDatabase. The connection must be opened after a fork.
     """
-    _check_header(path)
+    check_header(path, APPLICATION_ID)
     # mode=rw never creates a file. With isolation_level=None the sqlite3 module begins no
     # transactions of its own: it would begin deferred ones.
     try:
@@ -287,46 +279,6 @@ def connect(path: Path) -> Database:
 def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
     row = f"({','.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * rows)}"
-
-
-_header_lock = allocate_lock()
-_checked_files: set[tuple[int, int]] = set()
-
-
-def _check_header(path: Path) -> None:
-    """Raise UnusableDatabase for a foreign file, before SQLite opens it and changes anything."""
-    # SQLite would play back the journal or the -wal of a foreign database. Its program may have
-    # crashed and need them.
-    #
-    # The file is opened here once per process, and before its first connection. Closing any
-    # descriptor of a file drops all POSIX locks that the process holds on it, those of SQLite too.
-    # The next process that leaves the database then removes the -wal, and commits are lost.
-    try:
-        with _header_lock:
-            status = os.stat(path)
-            file_id = (status.st_dev, status.st_ino)
-            if file_id in _checked_files:
-                return
-            with open(path, "rb") as file:
-                header = file.read(100)
-            _checked_files.add(file_id)
-    except OSError as error:
-        remedy = (
-            "run this as the user who runs the server"
-            if isinstance(error, PermissionError)
-            else "it must be a database of shocpp, or not exist"
-        )
-        raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; {remedy}") from None
-    # Database file format, §1.3: the write version is byte 18, the application id begins at 68.
-    is_database = header.startswith(b"SQLite format 3\0")
-    if is_database and int.from_bytes(header[68:72], "big") != APPLICATION_ID:
-        _checked_files.discard(file_id)
-        raise UnusableDatabase(
-            f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
-        )
-    if is_database and header[18] > _WRITE_VERSION:
-        _checked_files.discard(file_id)
-        raise damaged(path, "SQLite can read it but not write it")
 
 
 def check_ours(database: Database) -> int:

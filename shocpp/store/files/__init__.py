@@ -1,1 +1,1 @@
-"""The file of the database: copies of it, locks on its folder, and the key beside it."""
+"""The file of the database: its header and identity, copies, locks, and the key beside it."""
