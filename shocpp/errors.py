@@ -5,8 +5,9 @@
     │   ├── Ambiguous           several chargers are connected, and the request names none
     │   └── NotCharging         there is no open transaction to stop: exit 1, HTTP 409
     ├── ConfigError             a setting or a file of conf/ cannot be used: exit 78
-    │   └── UnusableDatabase    a foreign, newer or damaged database; it is not changed
+    │   └── UnusableDatabase    a foreign, newer or damaged database; it is not changed: 503
     ├── StoreUnavailable        the database cannot be written now: close, 503, Retry-After
+    │   └── DamagedDatabase     also an UnusableDatabase: exit 78, 503, until the file is replaced
     ├── MonthIncomplete         a month that somebody should look at before it is closed: exit 1
     ├── Unreachable             the charger is not connected: exit 1, HTTP 502
     └── Unsent                  a mail or a statement was not accepted: exit 1
@@ -42,6 +43,10 @@ class UnusableDatabase(ConfigError):
 
 class StoreUnavailable(ShocppError):
     """A database that cannot be written now: disk full, read-only, locked or failing."""
+
+
+class DamagedDatabase(UnusableDatabase, StoreUnavailable):
+    """A database that is damaged: time does not help it, only a backup or a rebuild."""
 
 
 class MonthIncomplete(ShocppError):

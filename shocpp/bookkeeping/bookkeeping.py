@@ -48,7 +48,9 @@ Written = tuple[list[Any], list[UnitOfWork]]
 class Bookkeeping:
     """The write transactions of one worker, on a database that is open.
 
-    `worker` is the name of this worker in the database. Only one thread may use an instance.
+    `worker` is the name of this worker in the database. `stopped_tokens` are the connections whose
+    facts are not written any more, because an earlier one was not. Only one thread may use an
+    instance.
     """
 
     def __init__(
@@ -59,12 +61,14 @@ class Bookkeeping:
         worker: str,
         chargers: AllowlistFile,
         reserve: Reserve | None = None,
+        stopped_tokens: set[str] | None = None,
     ) -> None:
         self.caches = Caches(db, tags, chargers, reserve)
         self._db = db
         self._worker = worker
         self._holders = Holders(worker)
-        self._messages = Messages(Billing(posting), worker)
+        stopped_tokens = set() if stopped_tokens is None else stopped_tokens
+        self._messages = Messages(Billing(posting), worker, stopped_tokens)
         self._stored_allowlist = properties.stored_allowlist(db)
         chargers.fall_back_to(self._stored_allowlist)
         chargers.waiting = calls.new_passwords(db)

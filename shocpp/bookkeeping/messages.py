@@ -45,10 +45,10 @@ WriteFact = Callable[[UnitOfWork, ReceivedFrame, Any], Payload | None]
 class Messages:
     """The messages of one worker's connections. Its methods run inside a write transaction."""
 
-    def __init__(self, billing: Billing, worker: str) -> None:
+    def __init__(self, billing: Billing, worker: str, stopped_tokens: set[str]) -> None:
         self._billing = billing
         self._worker = worker
-        self._stopped_tokens: set[str] = set()
+        self._stopped_tokens = stopped_tokens
         self._write_fact_of: dict[type, WriteFact] = {
             AuthorizationRequested: billing.authorize,
             KeyedStart: billing.start,

@@ -3,7 +3,8 @@
 The loop hands over the jobs of its ticks and goes on. The writer takes all that wait as one
 transaction and hands the results back, so neither a slow disk nor a lock holds up the loop
 (invariant I12). If nothing can be written, every job of the transaction fails, the callers close
-their connections without an answer, and `healthy` is False until a probe succeeds.
+their connections without an answer, and `health` is not good until a probe succeeds. An unexpected
+error fails its batch in the same way, and the database is opened anew: the thread goes on.
 """
 
 import logging
@@ -12,11 +13,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
+from shocpp.bookkeeping.health import Health
 from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housekeeping
-from shocpp.bookkeeping.jobs import Failed, Job, PollResult
+from shocpp.bookkeeping.jobs import Failed, Job, PollResult, is_energy
 from shocpp.bookkeeping.posting import Posting
 from shocpp.bookkeeping.reserve import Reserve
 from shocpp.clock import now_ms
@@ -48,6 +51,9 @@ QUIET_S = 0.02
 HOUSEKEEPING_EVERY_S = 0.5
 """The longest time between two rounds of housekeeping, even if jobs never end."""
 
+PAUSE_BEFORE_END_S = 10.0
+"""The pause before a process ends by a failure, so that one that always fails does not loop."""
+
 MORE_HOUSEKEEPING: Sequence[Job] = ()
 """Put into the inbox so that the writer does not wait for jobs: housekeeping is unfinished."""
 
@@ -58,9 +64,9 @@ Deliver = Callable[[Sequence[Job], Sequence[Any], Sequence[Change]], None]
 class Writer:
     """The owner of the writing connection. Its public methods may be called by any thread.
 
-    `healthy` is False while nothing can be written, and `trouble` says why. `tags` is the file of
-    cards, `reserve` that of the disk and `housekeeping` writes accounting files, for their
-    troubles.
+    `health` says if and why nothing can be written. `tags` is the file of cards, `reserve` watches
+    the disk and `housekeeping` writes accounting files, for their troubles. `close_others` closes
+    the idle connections of this process when the -wal was removed.
     """
 
     def __init__(
@@ -73,8 +79,8 @@ class Writer:
         counters: Counters,
         counter_file: CounterFile | None,
     ) -> None:
-        self.healthy = True
-        self.trouble: str | None = None
+        self.health = Health(settings.database)
+        self.close_others: Callable[[], None] = lambda: None
         self.tags = TagsFile(settings.tags_file, settings.zone)
         self.reserve = Reserve(settings.database, settings.reserve_mb)
         tariffs = TariffsFile(settings.tariffs_file)
@@ -91,6 +97,8 @@ class Writer:
         self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
         self._db: Database | None = None
         self._books: Bookkeeping | None = None
+        # Also while no database is open: a stop must not be written without its start.
+        self._stopped_tokens: set[str] = set()
         self._housekeeping_at, self._is_quiet = 0.0, True
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -139,16 +147,16 @@ class Writer:
         try:
             self._work()
         except BaseException:
-            # Without its writer a process would hold chargers and answer none of them.
+            # Each step notes its own errors. Without its writer a process would hold chargers and
+            # answer none of them.
             log.critical("the writer thread has failed; the process ends", exc_info=True)
+            time.sleep(PAUSE_BEFORE_END_S)
             os._exit(70)
 
     def _work(self) -> None:
         """Write batches until the thread is to end, with housekeeping between them."""
-        try:
+        with self.health.noting(self._abandon):
             self._open().poll_tags()
-        except ShocppError as error:
-            self._become_unhealthy(str(error))
         self._publish()
         self._begun.set()
         is_stopping = False
@@ -173,6 +181,7 @@ class Writer:
                 if item is None:
                     self._write(jobs)
                     return True
+                self.health.busy_since = time.monotonic()
                 if callable(item):
                     # What was submitted before it must be written before it runs.
                     self._write(jobs)
@@ -186,14 +195,15 @@ class Writer:
         except queue.Empty:
             pass
         # Writing the jobs that wait shows as well if the database can be written.
-        if not jobs and not self.healthy:
+        if not jobs and not self.health.is_good:
             self._probe()
         self._write(jobs)
+        self.health.busy_since = None
         return False
 
     def _wait_s(self) -> float:
         """Return how long to wait for jobs before other work is due."""
-        if not self.healthy:
+        if not self.health.is_good:
             return PROBE_EVERY_S
         has_files = self._books is not None and self._books.caches.awaits_export
         return QUIET_S if has_files else EXPORT_RETRY_S
@@ -202,21 +212,19 @@ class Writer:
         """Write jobs as one transaction, and deliver their results."""
         if not jobs:
             return
-        begun = time.monotonic()
-        try:
-            results: Sequence[Any] = self._open().write(jobs, now_ms())
-        except ShocppError as error:
-            self._become_unhealthy(str(error))
-            # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
-            results = [Failed(str(error), unavailable=True)] * len(jobs)
-            # A stop that comes after the disk has recovered must not overtake its start.
-            if self._books is not None:
-                self._books.stop_writing_facts(jobs)
-        else:
+        begun, results = time.monotonic(), list[Any]()
+        with self.health.noting(self._abandon):
+            results = self._open().write(jobs, now_ms())
+        if results:
             self._counters.committed(time.monotonic() - begun)
-            if not self.healthy:
+            if not self.health.is_good:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
+        else:
+            # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
+            results = [Failed(self.health.reason(), unavailable=True)] * len(jobs)
+            # A stop that comes after the disk has recovered must not overtake its start.
+            self._stopped_tokens.update(job.token for job in jobs if is_energy(job))
         # The commit comes before the answers (invariant I1).
         changes: Sequence[Change] = ()
         if self._db is not None and self._db.changes.committed:
@@ -224,29 +232,32 @@ class Writer:
         self._deliver(jobs, results, changes)
 
     def _poll(self, *, rung: bool, watching: bool) -> None:
-        try:
+        with self.health.noting(self._abandon):
             self._deliver_poll(self._open().poll(now_ms(), rung=rung, watching=watching))
             if not rung and self._db is not None:
                 self.housekeeping.enter_digests(self._db)
-        except ShocppError as error:
-            self._become_unhealthy(str(error))
         self._publish()
 
     def _publish(self) -> None:
         """Write the counters to their file: this thread may wait for a disk, the loop may not."""
         if self._counter_file is not None:
-            self._counters.is_healthy = self.healthy
+            self._counters.is_healthy = self.health.is_good
             self._counter_file.write()
 
     def _open(self) -> Bookkeeping:
-        """Return the bookkeeping of an open database; open it again if its file was replaced."""
-        # SQLite would go on writing to the file that was moved away, and its records would be lost.
-        if self._db is not None and not self._db.is_in_place():
-            log.error("%s was moved away or replaced while in use", self._settings.database)
-            self._db.close()
+        """Return the bookkeeping of an open database; open it again if its file was replaced.
+
+        Raises StoreUnavailable also while the health allows no other try.
+        """
+        if self._db is not None and not self._db.identity.is_in_place():
+            trouble = self.health.leave(self._db, self.close_others)
             self._db = self._books = None
+            if trouble is not None:
+                raise trouble
+        self.health.require_try()
         if self._books is None or self._db is None:
             self._db = db = open_database(self._settings.database)
+            db.checkpoint_itself()
             db.changes.worker = self._worker
             with db.reading():
                 reap_dead_workers(db, self._worker)
@@ -254,41 +265,33 @@ class Writer:
                     connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
                 tags, chargers, tariffs = self._files
                 posting = Posting(db, self._settings.zone, tariffs)
-                self._books = Bookkeeping(db, tags, posting, self._worker, chargers, self.reserve)
+                own = (self._worker, chargers, self.reserve, self._stopped_tokens)
+                self._books = Bookkeeping(db, tags, posting, *own)
         return self._books
+
+    def _abandon(self) -> None:
+        """Close the database after an unexpected error; the next step opens it anew."""
+        db, self._db, self._books = self._db, None, None
+        if db is not None:
+            with suppress(Exception):
+                db.close()
 
     def _probe(self) -> None:
         """Become healthy if a small durable transaction succeeds."""
-        try:
+        with self.health.noting(self._abandon):
             self._open()
             assert self._db is not None
             with self._db.writing(keys=NO_KEYS):
                 properties.probe(self._db, now_ms())
-        except ShocppError as error:
-            self._become_unhealthy(str(error))
-        else:
-            self._recover()
-
-    def _become_unhealthy(self, trouble: str) -> None:
-        # Once, not for every job that fails: the log must stay readable.
-        was_healthy, self.healthy, self.trouble = self.healthy, False, trouble
-        if was_healthy:
-            log.error("%s; chargers are refused until it can be written again", trouble)
-
-    def _recover(self) -> None:
-        was_healthy, self.healthy, self.trouble = self.healthy, True, None
-        if not was_healthy:
-            log.warning("%s can be written again", self._settings.database)
+            self.health.recover()
 
     def _run_housekeeping(self) -> None:
         """Do a slice of the housekeeping, if the database can be written."""
-        if self._books is None or self._db is None or not self.healthy:
+        if self._books is None or self._db is None or not self.health.is_good:
             return
-        try:
+        with self.health.noting(self._abandon), self._db.reading():
             if self.housekeeping.run(self._db, self._books.caches):
                 self._inbox.put(MORE_HOUSEKEEPING)
-        except ShocppError as error:
-            self._become_unhealthy(str(error))
 
     def _close(self) -> None:
         """Write the accounting files that still wait, leave the table of workers, and close."""
@@ -299,7 +302,7 @@ class Writer:
             return
         # The files are not lost if this fails: the next start writes them.
         try:
-            if self._books is not None and self.healthy:
+            if self._books is not None and self.health.is_good:
                 self.housekeeping.finish(self._db, self._books.caches)
             with self._db.writing(keys=NO_KEYS, durable=False):
                 connections.forget_worker(self._db, self._worker, now_ms())

@@ -13,6 +13,7 @@ A turn reads frames, makes jobs of them and hands these to the writer; with the 
               not answered: we close the connection, and the charger keeps it and sends it again.
 """
 
+import contextlib
 import logging
 import os
 import resource
@@ -25,7 +26,7 @@ from typing import Any
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Claim, Connect, Job, Refuse
-from shocpp.bookkeeping.writer import Writer
+from shocpp.bookkeeping.writer import PAUSE_BEFORE_END_S, Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
@@ -93,12 +94,16 @@ class Switchboard:
         self._most_chargers = _max_chargers()
         self._shares = DailyShares(_budget(settings))
         self._stopping = False
+        self._trouble: str | None = None
+        self._pause_before_end_s = 0.0
         self._done = threading.Event()
 
     # -- for any thread ----------------------------------------------------------------------------
 
     def start(self) -> None:
         """Serve in a new thread; wait a little until `health` knows if the database is usable."""
+        # gunicorn replaces a process at once, so one whose loop always fails would not end to fail.
+        self._pause_before_end_s = PAUSE_BEFORE_END_S
         threading.Thread(target=self.run, name="switchboard", daemon=True).start()
         self._writer.wait_until_begun(START_TIMEOUT_S)
 
@@ -120,6 +125,10 @@ class Switchboard:
         """Return True if one more charger could use up the descriptors of the process."""
         return len(self._connections) + len(self._adopted) >= self._most_chargers
 
+    def close_idle_by(self, close_idle: Callable[[], None]) -> None:
+        """Have `close_idle` called when the -wal was removed, before the database opens again."""
+        self._writer.close_others = close_idle
+
     def later(self, after_s: float, action: Callable[[], None]) -> None:
         """Call a function in the loop after `after_s` seconds."""
         self._loop.call_soon(lambda: self._loop.call_at(time.monotonic() + after_s, action))
@@ -128,7 +137,7 @@ class Switchboard:
         """Return the reason why no charger can be served now, or None."""
         if not self._writer.has_begun():
             return "the database is being opened; try again in a moment"
-        return self._writer.trouble
+        return self._trouble or self._writer.health.trouble()
 
     def disk_notice(self) -> str | None:
         """Return a sentence while the disk of the database is low, or None."""
@@ -167,6 +176,11 @@ class Switchboard:
         except BaseException:
             # A process without its loop would keep its chargers' sockets and serve none of them.
             log.critical("the switchboard has failed; the process ends", exc_info=True)
+            self._trouble = "the server has failed and starts again; the log has the traceback"
+            for conversation in self._connections.all():
+                with contextlib.suppress(Exception):
+                    conversation.transport.destroy()
+            time.sleep(self._pause_before_end_s)
             os._exit(70)
         self._done.set()
 

@@ -16,7 +16,13 @@ from urllib.parse import parse_qs
 from shocpp.calls.answering import Answer, answer_canned
 from shocpp.calls.outcomes import REPORTS
 from shocpp.configuration.canned_calls import CannedCall, canned_call
-from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, UsageError
+from shocpp.errors import (
+    ConfigError,
+    ShocppError,
+    StoreUnavailable,
+    UnusableDatabase,
+    UsageError,
+)
 from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
@@ -55,6 +61,7 @@ STATUSES = {
 
 STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
     (UsageError, 404),
+    (UnusableDatabase, 503),
     (ConfigError, 500),
     (StoreUnavailable, 503),
 )

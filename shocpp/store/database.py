@@ -14,7 +14,11 @@ from typing import Self
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.store.changes import PendingChanges
 from shocpp.store.files.header import check_header
-from shocpp.store.files.identity import Identity
+from shocpp.store.files.identity import (
+    Identity,
+    displaced_in_use,
+    opening,
+)
 from shocpp.store.keys import NO_KEYS, Keys
 from shocpp.store.sqlite_errors import translated, unusable
 
@@ -30,6 +34,12 @@ BUSY_S = 5.0
 MOST_REMEMBERED = 10_000
 """The size at which the set of remembered rows is cleared, so that it cannot grow for ever."""
 
+CHECKPOINT_PAGES = 1_000
+"""The pages of the -wal from which on the writer's commits copy them into the database."""
+
+MOST_WAL_BYTES = 64 * 1024 * 1024
+"""The size to which the writer cuts a -wal that has grown larger, once it is copied."""
+
 ROWS_AT_ONCE = (64, 8, 1)
 """Rows of one INSERT, most first. Few different sizes keep their statements prepared."""
 
@@ -43,12 +53,12 @@ class Database:
 
     __slots__ = (
         "_durable",
-        "_identity",
         "_remembered",
         "changes",
         "connection",
         "execute",
         "executemany",
+        "identity",
         "keys",
         "path",
     )
@@ -62,7 +72,7 @@ class Database:
         self.changes = PendingChanges(connection.execute)
         self._durable: bool | None = None
         self._remembered: set[object] = set()
-        self._identity = Identity(path)
+        self.identity = Identity(path)
 
     @contextmanager
     def writing(self, *, keys: Keys, durable: bool = True) -> Iterator[None]:
@@ -188,11 +198,26 @@ class Database:
         return int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def is_in_place(self) -> bool:
-        """Return True if the path still names the file that was opened.
+        """Return True if the paths of database, -wal and -shm still name the files in use.
 
         A commit to a file that was moved away or deleted is lost with that file.
         """
-        return self._identity.is_in_place()
+        return self.identity.is_in_place()
+
+    def require_in_place(self) -> None:
+        """Raise StoreUnavailable if the -wal or -shm in use was removed: whoever waits must end."""
+        displaced = self.identity.displaced()
+        if displaced is not None:
+            raise displaced_in_use(displaced)
+
+    def checkpoint_itself(self) -> None:
+        """Copy the -wal into the database after commits from now on.
+
+        Only writers do so, and commands that write much.
+        """
+        self.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        # A long read or a large import lets the -wal grow; it is cut again afterwards.
+        self.execute(f"PRAGMA journal_size_limit={MOST_WAL_BYTES}")
 
     def sort_on_disk(self) -> None:
         """Sort large results in temporary files from now on, not in memory."""
@@ -201,7 +226,10 @@ class Database:
 
     def close(self) -> None:
         """Close the connection."""
-        self.connection.close()
+        try:
+            self.connection.close()
+        finally:
+            self.identity.forget()
 
     def __enter__(self) -> Self:
         return self
@@ -214,7 +242,7 @@ class Database:
 
 
 def version_with_wal_race() -> str | None:
-    """Return SQLite's version if it has a rare race of WAL restarts, fixed in 3.51.3, or None."""
+    """Return SQLite's version if it has a rare race of WAL restarts (3.7.0 to 3.51.2), or None."""
     return sqlite3.sqlite_version if sqlite3.sqlite_version_info < (3, 51, 3) else None
 
 
@@ -246,9 +274,15 @@ def open_database(path: Path) -> Database:
 def connect(path: Path) -> Database:
     """Open an existing file with the settings that every connection has; any version will do.
 
-    Raises UnusableDatabase. The connection must be opened after a fork.
+    Raises UnusableDatabase, and StoreUnavailable while programs use a -wal that was removed.
+    The connection must be opened after a fork.
     """
-    check_header(path, APPLICATION_ID)
+    with opening:
+        check_header(path, APPLICATION_ID)
+        return _connect(path)
+
+
+def _connect(path: Path) -> Database:
     # mode=rw never creates a file. With isolation_level=None the sqlite3 module begins no
     # transactions of its own: it would begin deferred ones.
     try:
@@ -267,8 +301,11 @@ def connect(path: Path) -> Database:
         # macOS: a plain fsync leaves a commit in the cache of the disk.
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
-        # After a flood the -wal becomes small again.
-        connection.execute("PRAGMA journal_size_limit=8388608")
+        # The writer alone copies the -wal into the database: that takes long on a slow disk, and
+        # two processes that do it at once are part of a race in SQLite before 3.51.3.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        # The first read opens the -wal and -shm, whose identity is noted below.
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
         raise unusable(path, error) from error

@@ -41,7 +41,9 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.merge_slashes = False
     app.url_map.strict_slashes = False
     app.url_map.converters["any_path"] = AnyPath
-    connect = ThreadDatabase().connection
+    databases = ThreadDatabase()
+    connect = databases.connection
+    switchboard.close_idle_by(databases.close_idle)
     # Half of the threads may wait for a charger, so that the other half can answer all else.
     slots = Semaphore(threads // 2 or 1)
     app.config["SETTINGS"] = settings

@@ -3,33 +3,53 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import local
+from threading import Lock
 
 from shocpp.errors import StoreUnavailable
 from shocpp.store.database import Database, open_database
 
 
 class ThreadDatabase:
-    """The connections to the database of all threads; each thread reuses its own."""
+    """The connections to the database that no request uses at the moment, for all threads."""
 
     # Opening a connection takes as long as all the rest of a canned call.
 
     def __init__(self) -> None:
-        self._of_thread = local()
+        self._lock = Lock()
+        self._idle: list[Database] = []
 
     @contextmanager
     def connection(self, path: Path) -> Iterator[Database]:
-        """Yield this thread's connection to the database at `path`, within a read transaction.
+        """Yield a connection to the database at `path`, which no other thread uses meanwhile.
 
-        A new connection is opened after an error, or if the file was replaced.
-        Raises StoreUnavailable.
+        A new connection is opened after an error, or if a file of the database was replaced.
+        Raises UnusableDatabase and StoreUnavailable.
         """
-        db: Database | None = getattr(self._of_thread, "db", None)
-        if db is None or not db.is_in_place():
-            self._of_thread.db = db = open_database(path)
+        db, is_usable = self._take() or open_database(path), True
         try:
             with db.reading():
                 yield db
         except StoreUnavailable:
-            self._of_thread.db = None
+            is_usable = False
             raise
+        finally:
+            if is_usable and db.is_in_place():
+                with self._lock:
+                    self._idle.append(db)
+            else:
+                db.close()
+
+    def close_idle(self) -> None:
+        """Close the connections that no request uses; the others close after their request."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for db in idle:
+            db.close()
+
+    def _take(self) -> Database | None:
+        while True:
+            with self._lock:
+                db = self._idle.pop() if self._idle else None
+            if db is None or db.is_in_place():
+                return db
+            db.close()

@@ -1,21 +1,24 @@
 """The header of a database file, read before SQLite opens the file."""
 
 import os
-from _thread import allocate_lock
 from pathlib import Path
 
 from shocpp.errors import UnusableDatabase
+from shocpp.store.files.identity import require_in_place
 from shocpp.store.sqlite_errors import damaged
 
 _WRITE_VERSION = 2
 """The newest write version of a file header (WAL). SQLite only reads a file with a higher one."""
 
-_header_lock = allocate_lock()
 _checked_files: set[tuple[int, int]] = set()
 
 
 def check_header(path: Path, application_id: int) -> None:
-    """Raise UnusableDatabase for a foreign file, before SQLite opens it and changes anything."""
+    """Raise UnusableDatabase for a foreign file, before SQLite opens it and changes anything.
+
+    Raises StoreUnavailable while programs use a -wal or -shm that was removed. The caller holds
+    `opening`.
+    """
     # SQLite would play back the journal or the -wal of a foreign database. Its program may have
     # crashed and need them.
     #
@@ -23,13 +26,11 @@ def check_header(path: Path, application_id: int) -> None:
     # descriptor of a file drops all POSIX locks that the process holds on it, those of SQLite too.
     # The next process that leaves the database then removes the -wal, and commits are lost.
     try:
-        with _header_lock:
-            status = os.stat(path)
-            file_id = (status.st_dev, status.st_ino)
-            if file_id in _checked_files:
-                return
+        status = os.stat(path)
+        file_id = (status.st_dev, status.st_ino)
+        if file_id not in _checked_files:
             with open(path, "rb") as file:
-                header = file.read(100)
+                _refuse_foreign(path, file.read(100), application_id)
             _checked_files.add(file_id)
     except OSError as error:
         remedy = (
@@ -38,13 +39,15 @@ def check_header(path: Path, application_id: int) -> None:
             else "it must be a database of shocpp, or not exist"
         )
         raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; {remedy}") from None
+    require_in_place(path)
+
+
+def _refuse_foreign(path: Path, header: bytes, application_id: int) -> None:
     # Database file format, §1.3: the write version is byte 18, the application id begins at 68.
     is_database = header.startswith(b"SQLite format 3\0")
     if is_database and int.from_bytes(header[68:72], "big") != application_id:
-        _checked_files.discard(file_id)
         raise UnusableDatabase(
             f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
         )
     if is_database and header[18] > _WRITE_VERSION:
-        _checked_files.discard(file_id)
         raise damaged(path, "SQLite can read it but not write it")

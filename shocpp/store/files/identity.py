@@ -1,24 +1,137 @@
-"""The identity of the file of an open database."""
+"""The identity of the files of an open database, and the guard before one is opened.
+
+SQLite keeps the newest commits in the -wal, and the locks of all programs in the -shm. If either is
+removed or replaced, the connections that are open go on with the file that has no name any more. A
+program that opens the database then begins a new one, and the two overwrite each other's pages.
+"""
 
 import os
+import sys
+import time
+from _thread import allocate_lock
+from _weakref import ref
 from pathlib import Path
+
+from shocpp.errors import StoreUnavailable, UnusableDatabase
+
+LEAVING_S = 1.0
+"""The longest time for which another program may have the file open, and not yet its -wal."""
+
+_LOCK_BYTES = 0x4000_0000, 512
+"""The bytes that SQLite locks (database file format, §1.3): the first, and their number."""
+
+FileId = tuple[int, int]
+
+opening = allocate_lock()
+"""Held while a connection is opened: `require_in_place` closes a descriptor of the file."""
+
+_open: "set[ref[Identity]]" = set()
+"""The identities of all connections of this process that are not closed."""
 
 
 class Identity:
-    """The file that a connection has opened, as opposed to a file that is at its path later."""
+    """The files that a connection has opened, as opposed to those at their paths later."""
 
-    __slots__ = ("_file", "_path")
+    __slots__ = ("__weakref__", "_beside", "_file", "_names")
 
     def __init__(self, path: Path) -> None:
-        """Note the file at this path; raises OSError if there is none."""
-        self._path = path
-        status = os.stat(path)
-        self._file = (status.st_dev, status.st_ino)
+        """Note the files of a connection that has just read; raises OSError if there is none."""
+        self._names = str(path), f"{path}-wal", f"{path}-shm"
+        self._file = _file_id(self._names[0])
+        if self._file is None:
+            raise FileNotFoundError(path)
+        # Neither exists beside a database that is not yet in WAL mode.
+        self._beside = _file_id(self._names[1]), _file_id(self._names[2])
+        _open.add(ref(self, _open.discard))
+
+    def forget(self) -> None:
+        """Note that the connection is closed."""
+        _open.discard(ref(self))
+
+    def is_of(self, path: Path) -> bool:
+        """Return True if it is the database at this path."""
+        return _file_id(str(path)) == self._file
 
     def is_in_place(self) -> bool:
-        """Return True if the path still names the file that was opened."""
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return False
-        return (status.st_dev, status.st_ino) == self._file
+        """Return True if the paths still name the files that were opened."""
+        return self.has_file() and self.displaced() is None
+
+    def has_file(self) -> bool:
+        """Return True if the path of the database still names its file."""
+        return _file_id(self._names[0]) == self._file
+
+    def displaced(self) -> str | None:
+        """Return the path of the -wal or -shm that was removed or replaced, or None."""
+        for name, file_id in zip(self._names[1:], self._beside, strict=True):
+            if file_id is not None and _file_id(name) != file_id:
+                return name
+        return None
+
+    def strangers(self) -> list[Path]:
+        """Return the paths of a -wal and -shm that this connection has not opened."""
+        return [
+            Path(name)
+            for name, file_id in zip(self._names[1:], self._beside, strict=True)
+            if _file_id(name) not in (None, file_id)
+        ]
+
+
+def require_in_place(path: Path) -> None:
+    """Raise StoreUnavailable if programs use a -wal or -shm of this database that has been removed.
+
+    The caller holds `opening`.
+    """
+    names = f"{path}-wal", f"{path}-shm"
+    identities = [identity for reference in [*_open] if (identity := reference())]
+    of_this_process = [identity for identity in identities if identity.is_of(path)]
+    for identity in of_this_process:
+        displaced = identity.displaced()
+        if displaced is not None:
+            raise displaced_in_use(displaced)
+    if of_this_process:
+        return
+    deadline = time.monotonic() + LEAVING_S
+    # One that opens it locks the file first, and one that leaves it removes the -wal first.
+    while not all(map(_file_id, names)) and _is_locked_by_others(path):
+        if time.monotonic() >= deadline:
+            raise displaced_in_use(next(name for name in names if not _file_id(name)))
+        time.sleep(0.02)
+
+
+def displaced_in_use(name: str) -> StoreUnavailable:
+    """Return the error for a -wal or -shm that is not at its path and still used."""
+    return StoreUnavailable(
+        f"{name} was removed or replaced while programs use it; the server saves what it holds "
+        "and goes on once all others have closed the database: end sqlite3 and other programs "
+        "that have it open, and whatever removes the file"
+    )
+
+
+def _file_id(name: str) -> FileId | None:
+    try:
+        status = os.stat(name)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _is_locked_by_others(path: Path) -> bool:
+    """Return True if another process has the database open; False where nobody can tell."""
+    # The layout of `struct flock` below is that of 64-bit Linux. Locks of this process are not
+    # reported, and nothing is locked.
+    if not sys.platform.startswith("linux") or sys.maxsize < 2**32:
+        return False
+    import fcntl
+    import struct
+
+    asked = struct.pack("hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, *_LOCK_BYTES, 0)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise UnusableDatabase(f"{path} cannot be used: {error.strerror}; see its rights") from None
+    try:
+        (kind,) = struct.unpack_from("h", fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    finally:
+        # This drops all locks of this process on the file. It has none: no connection is open.
+        os.close(descriptor)
+    return bool(kind != fcntl.F_UNLCK)
