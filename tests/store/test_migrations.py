@@ -179,16 +179,18 @@ def test_a_migration_ignores_the_files_of_an_interrupted_one(path: Path) -> None
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-def test_views_that_differ_are_made_again(made: Path) -> None:
+def test_views_that_differ_are_made_again_and_those_of_others_stay(made: Path) -> None:
     change(
         made,
         "DROP VIEW accounting",
         "CREATE VIEW gone AS SELECT 1",
-        "UPDATE property SET value = 'older' WHERE name = 'views'",
+        "CREATE VIEW of_somebody AS SELECT 2",
+        "UPDATE property SET value = 'CREATE VIEW gone AS SELECT 1;' WHERE name = 'views'",
     )
     migrate(made, NOW_MS)
     views = {name for (name,) in query(made, "SELECT name FROM sqlite_master WHERE type = 'view'")}
     assert "accounting" in views
+    assert "of_somebody" in views
     assert "gone" not in views
 
 

@@ -1,8 +1,8 @@
 """Migrations: they make the database, or bring it to the version of this program.
 
 A new database is made under another name and then renamed, so that there is never an incomplete
-one. A file that is no database of shocpp stays as it is. An index of ours that somebody has dropped
-is made again; indexes of others stay.
+one. A file that is no database of shocpp stays as it is. Each start compares the schema with that
+of the migrations (comparison.py).
 """
 # Only this module switches WAL on, under a lock on the folder. Measured: several workers that do
 # so on a new file end in "database is locked", because this PRAGMA ignores the busy timeout.
@@ -28,8 +28,18 @@ from shocpp.store.database import (
 )
 from shocpp.store.files.backups import beside, sync
 from shocpp.store.files.locks import one_at_a_time
+from shocpp.store.files.paths import require_path
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.properties import raise_numbers_above
+from shocpp.store.schema.comparison import (
+    digest_of,
+    has_views,
+    indexes_to_mend,
+    made_by,
+    refuse_triggers_of_others,
+    require_equal,
+    views_in,
+)
 from shocpp.store.sqlite_errors import damaged, unusable
 
 log = logging.getLogger(__name__)
@@ -54,13 +64,16 @@ def migrate(
     *,
     thorough: bool = True,
     highest_number: Callable[[], int] = lambda: 0,
+    home: Path | None = None,
 ) -> None:
     """Make the database, or bring it to the version of this program.
 
     `thorough` also checks the pages of a file that is not too large. `highest_number` returns the
-    highest number of a record in files; a new database begins above it. Raises UnusableDatabase if
-    the file is foreign, empty, damaged or newer; then it stays unchanged.
+    highest number of a record in files; a new database begins above it. A missing folder is made if
+    it is below `home`, or without one. Raises UnusableDatabase if the file is foreign, empty,
+    damaged or newer; then it stays unchanged.
     """
+    require_path(path, home)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -72,6 +85,8 @@ def migrate(
                 _upgrade(path, thorough)
             else:
                 _create(path, now_ms, highest_number)
+        except UnusableDatabase:
+            raise
         except StoreUnavailable as error:
             raise UnusableDatabase(str(error)) from error
 
@@ -121,7 +136,8 @@ def _create(path: Path, now_ms: int, highest_number: Callable[[], int]) -> None:
         _apply(database, 0)
         with database.writing(keys=EVERYTHING):
             database.execute("INSERT INTO property VALUES ('born_ms', ?)", (str(now_ms),))
-            raise_numbers_above(database, highest_number())
+            number = highest_number()
+            raise_numbers_above(database, number)
             _remember_schema(database)
         # The mode is stored in the file, so that every later connection uses it.
         database.execute("PRAGMA journal_mode=WAL")
@@ -133,6 +149,13 @@ def _create(path: Path, now_ms: int, highest_number: Callable[[], int]) -> None:
         os.replace(new, path)
     except OSError as error:
         raise UnusableDatabase(f"{path} cannot be made: {error}; see its disk") from None
+    if number:
+        log.warning(
+            "%s did not exist and is new and empty, but there are accounting files up to number "
+            "%d; if the database was lost, stop the server and run: shocpp rebuild",
+            path,
+            number,
+        )
 
 
 def _upgrade(path: Path, thorough: bool) -> None:
@@ -156,7 +179,7 @@ def _upgrade(path: Path, thorough: bool) -> None:
         if version < VERSION and (size := _large_size(path)):
             log.warning("%s (%s) gets version %d; this may take a minute", path, size, VERSION)
         _apply(database, version)
-        _mend_indexes(database)
+        _check_schema(database)
         database.execute("PRAGMA journal_mode=WAL")
     except sqlite3.Error as error:
         raise unusable(path, error) from error
@@ -200,7 +223,7 @@ def _apply(database: Database, version: int) -> None:
     views = _VIEWS.read_text()
     known = database.execute("SELECT value FROM property WHERE name = 'views'").fetchone()
     if known != (views,):
-        _replace_views(database, views)
+        _replace_views(database, views, known[0] if known else "")
 
 
 def _execute(database: Database, statement: str) -> None:
@@ -236,12 +259,14 @@ def _execute(database: Database, statement: str) -> None:
         database.execute("PRAGMA writable_schema=RESET")
 
 
-def _replace_views(database: Database, views: str) -> None:
-    """Drop all views, and make those of this text in the same transaction."""
+def _replace_views(database: Database, views: str, former: str) -> None:
+    """Drop our views, which this text or the former one has made, and make those of this text.
+
+    Views of others stay.
+    """
     with database.writing(keys=EVERYTHING):
-        names = database.execute("SELECT name FROM sqlite_master WHERE type = 'view'").fetchall()
-        for (name,) in names:
-            database.execute(f'DROP VIEW "{name}"')
+        for name in views_in(former) | views_in(views):
+            database.execute(f"DROP VIEW IF EXISTS {name}")
         for statement in _statements(views):
             database.execute(statement)
         database.execute("INSERT OR REPLACE INTO property VALUES ('views', ?)", (views,))
@@ -257,24 +282,30 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _mend_indexes(database: Database) -> None:
-    """Make the indexes of the migrations that the database lacks.
+def _check_schema(database: Database) -> None:
+    """Make the indexes and views again that the database lacks, and drop old indexes of ours.
 
-    Raises UnusableDatabase if rows that were written meanwhile break a unique index.
+    Raises DamagedDatabase if a table or trigger differs from that of the migrations, and
+    UnusableDatabase if rows that were written meanwhile break a unique index.
     """
-    # Nearly every start ends here. SQLite changes this number with every index that is made or
-    # dropped, by whomever.
-    known = database.execute("SELECT value FROM property WHERE name = 'schema_version'").fetchone()
-    if known == (_schema_version(database),):
+    # Nearly every start ends here. SQLite's own number of the schema is not enough: it does not
+    # change when somebody edits the file.
+    known = database.execute("SELECT value FROM property WHERE name = 'schema_digest'").fetchone()
+    if known == (digest_of(database, VERSION),):
         return
-    names = database.execute("SELECT name FROM sqlite_master WHERE type = 'index'").fetchall()
-    missing = {name: sql for name, sql in _indexes().items() if (name,) not in names}
-    for name in missing:
-        size = _large_size(database.path)
-        hint = f"; in a database of {size} this may take minutes" if size else ""
-        log.warning("%s lacks the index %s, which is now made again%s", database.path, name, hint)
+    made, ever = made_by(_all_statements())
+    require_equal(database, made)
+    refuse_triggers_of_others(database, made)
+    views = _VIEWS.read_text()
+    if not has_views(database, _statements(views)):
+        log.warning("%s has other views than this version, which are now made again", database.path)
+        _replace_views(database, views, "")
     with database.writing(keys=EVERYTHING):
-        for name, sql in missing.items():
+        for name, sql, reason in indexes_to_mend(database, made, ever):
+            size = _large_size(database.path)
+            hint = f"; in a database of {size} this may take minutes" if size and sql else ""
+            log.warning("%s %s%s", database.path, reason, hint)
+            database.execute(f"DROP INDEX IF EXISTS {name}")
             try:
                 database.execute(sql)
             except sqlite3.IntegrityError as error:
@@ -285,16 +316,14 @@ def _mend_indexes(database: Database) -> None:
         _remember_schema(database)
 
 
-def _indexes() -> dict[str, str]:
-    """Return the statements of the indexes that all migrations together make, by name."""
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as scratch:
-        for file in _migration_files():
-            for statement in _statements(file.read_text()):
-                scratch.execute(statement)
-        rows = scratch.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql <> ''"
-        )
-        return dict(rows.fetchall())
+def require_schema(database: Database) -> None:
+    """Raise DamagedDatabase if a table or trigger is not that of this version's migrations."""
+    require_equal(database, made_by(_all_statements())[0])
+
+
+def _all_statements() -> Iterator[str]:
+    for file in _migration_files():
+        yield from _statements(file.read_text())
 
 
 def _schema_version(database: Database) -> str:
@@ -302,8 +331,8 @@ def _schema_version(database: Database) -> str:
 
 
 def _remember_schema(database: Database) -> None:
-    """Note that this schema has all indexes, in the caller's write transaction."""
+    """Note that this schema was compared, in the caller's write transaction."""
     database.execute(
-        "INSERT OR REPLACE INTO property VALUES ('schema_version', ?)",
-        (_schema_version(database),),
+        "INSERT OR REPLACE INTO property VALUES ('schema_digest', ?)",
+        (digest_of(database, VERSION),),
     )
