@@ -98,5 +98,6 @@ def migrate() -> None:
         settings.database,
         time.time_ns() // 1_000_000,
         highest_number=lambda: highest_number(settings.accounting_folder),
+        home=settings.home,
     )
     click.echo(f"{settings.database} is {'up to date' if existed else 'created'}")

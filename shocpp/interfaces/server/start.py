@@ -17,7 +17,7 @@ from shocpp.errors import ConfigError
 from shocpp.metrics.counter_files import counters_folder
 from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
 from shocpp.store import properties
-from shocpp.store.books import transactions
+from shocpp.store.books import records, transactions
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.schema.migrations import migrate
@@ -36,6 +36,7 @@ def prepare(settings: Settings, *, thorough: bool) -> None:
         time.time_ns() // 1_000_000,
         thorough=thorough,
         highest_number=lambda: highest_number(settings.accounting_folder),
+        home=settings.home,
     )
     if not os.access(settings.database, os.W_OK):
         raise ConfigError(f"{settings.database} cannot be written; see its rights and owner")
@@ -121,8 +122,17 @@ def _lost_lines(settings: Settings) -> list[str]:
     """Return a line if accounting files exist that the database lacks, as after a restore."""
     with open_database(settings.database) as db:
         lost = len(files_without_record(db, settings.accounting_folder))
+        has_records = records.newest_ms(db) is not None
+    if not lost:
+        return []
     remedy = f"import them with: shocpp import {settings.accounting_folder}"
-    return [f"{lost} files there are not in the books; {remedy}"] if lost else []
+    lines = [f"{lost} files there are not in the books; {remedy}"]
+    if not has_records:
+        lines.insert(
+            0, "LOST? the books are empty; if the database was lost, stop the server and run:"
+        )
+        lines.insert(1, "shocpp rebuild; otherwise:")
+    return lines
 
 
 def _canned_lines(settings: Settings) -> list[str]:
