@@ -5,12 +5,13 @@ hidden energy first, then access of the wrong people, then mistakes in configura
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record
 from shocpp.checks.backups import check_backups, check_waiting_files
 from shocpp.checks.canned_calls import check_canned_calls
+from shocpp.checks.database import check_sqlite, check_texts
 from shocpp.checks.exposure import (
     check_absent_chargers,
     check_allowlist,
@@ -28,12 +29,12 @@ from shocpp.configuration.charge_points import load_allowlist
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
-from shocpp.errors import ConfigError, ShocppError
+from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.settings import CHECKOUT, VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
-from shocpp.store.database import Database, open_database, version_with_wal_race
+from shocpp.store.database import Database, open_database
 from shocpp.store.files.space import (
     budget_bytes,
     megabytes_text,
@@ -103,7 +104,16 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
 
 
 def _run_checks(settings: Settings, db: Database | None) -> list[Finding]:
-    return [finding for check in _CHECKS for finding in check(settings, db)]
+    findings: list[Finding] = []
+    for check in _CHECKS:
+        # A damaged row ends one check, and often several with the same sentence.
+        try:
+            with db.reading() if db is not None else nullcontext():
+                findings += check(settings, db)
+        except DamagedDatabase as error:
+            finding = Finding(WRONG, str(error))
+            findings += [finding] if finding not in findings else []
+    return findings
 
 
 def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -197,19 +207,12 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
 
 
 def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find out if no server is running, or several with a SQLite that has a race between them."""
+    """Find out if no server is running."""
     if db is None:
         return
     alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
     if not alive:
         yield Finding(NOTE, "no server is running; start it with: shocpp-listener")
-    version = version_with_wal_race()
-    if len(alive) > 1 and version is not None:
-        yield Finding(
-            NOTE,
-            f"{len(alive)} processes serve chargers with SQLite {version}, which has a rare race "
-            "between processes; use one worker, or SQLite 3.51.3",
-        )
 
 
 def _check_files_in_force(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -239,6 +242,7 @@ def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
 
 
 _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
+    check_texts,
     _check_books,
     check_old_readings,
     check_waiting_files,
@@ -259,6 +263,7 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     _check_review,
     check_backups,
     _check_workers,
+    check_sqlite,
     _check_files_in_force,
 )
 """All checks, the most important first; check_environment runs after them."""

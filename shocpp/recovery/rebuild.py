@@ -27,11 +27,12 @@ from shocpp.recovery.salvage import (
 from shocpp.settings import Settings
 from shocpp.store import doorbells
 from shocpp.store.charge_points import frames
-from shocpp.store.database import check_ours, connect, open_database
+from shocpp.store.database import VERSION, check_ours, connect, open_database
 from shocpp.store.files.backups import beside, copy, pages, require_whole
 from shocpp.store.files.salvaged_rows import Unreadable
 from shocpp.store.keys import EVERYTHING
-from shocpp.store.schema.migrations import migrate, put_in_place
+from shocpp.store.schema.migrations import migrate, put_in_place, require_schema
+from shocpp.store.schema.text_values import undecodable_texts
 
 SMALLEST_PAGE = 512
 """Bytes: the smallest page of a database, and so the smallest database."""
@@ -79,6 +80,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
         folder = settings.accounting_folder
         paths = record_paths(folder) if folder.exists() else []
         with open_database(new) as db:
+            db.checkpoint_itself()
             with progress("accounting files", len(paths)) as advance:
                 restored = Importer(db, settings).restore(paths, folder, advance)
             if readable is not None:
@@ -118,6 +120,7 @@ def _derive(new: Path, settings: Settings, progress: Progress) -> tuple[LedgerRe
     """Derive the ledger again in a copy of the database."""
     migrate(new, now_ms(), thorough=False)
     with open_database(new) as db:
+        db.checkpoint_itself()
         rederiving = LedgerReplay(db, settings)
         with progress("frames", frames.count_with_energy(db)) as advance:
             return rederiving, rederiving.run(advance)
@@ -139,9 +142,12 @@ def _is_whole(path: Path) -> bool:
         return False
     with contextlib.suppress(UnusableDatabase), connect(path) as db:
         # Not open_database: a whole database of another version must not be replaced either.
-        check_ours(db)
+        version = check_ours(db)
         require_whole(db)
-        return True
+        if version == VERSION:
+            require_schema(db)
+        with db.reading():
+            return next(undecodable_texts(db), None) is None
     return False
 
 

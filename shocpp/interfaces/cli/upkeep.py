@@ -50,6 +50,8 @@ def import_(path: Path, charge_point: str | None) -> None:
 
     settings = read_settings()
     with open_database(settings.database) as db:
+        # Without a server nobody else copies the -wal of a large import.
+        db.checkpoint_itself()
         _finish(import_files(db, settings, path, charge_point, progress))
 
 

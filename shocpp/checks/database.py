@@ -1,0 +1,57 @@
+"""The part of `shocpp check` for the database: texts that are not UTF-8, and SQLite's version."""
+
+import time
+from collections.abc import Iterator
+
+from shocpp.checks.findings import NOTE, WRONG, Finding
+from shocpp.settings import Settings
+from shocpp.store.charge_points import connections
+from shocpp.store.database import Database, version_with_wal_race
+from shocpp.store.schema.text_values import OutOfTime, undecodable_texts
+from shocpp.store.workers import is_alive
+
+LONGEST_S = 60.0
+"""The longest time for reading all texts: it suffices for several gigabytes."""
+
+MOST_NAMED = 5
+"""The number of undecodable texts that are named; there may be thousands on a damaged page."""
+
+
+def check_texts(_: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find texts that are not UTF-8, which a failing disk or another program has written."""
+    if db is None:
+        return
+    number = 0
+    try:
+        for number, text in enumerate(undecodable_texts(db, time.monotonic() + LONGEST_S), 1):
+            if number <= MOST_NAMED:
+                yield Finding(
+                    WRONG,
+                    f"{db.path} is damaged: the text in {text.table}, column {text.column}, row "
+                    f"{text.row}, is not UTF-8; stop the server and restore a backup, or run: "
+                    "shocpp rebuild",
+                )
+    except OutOfTime as out_of_time:
+        yield Finding(
+            NOTE,
+            f"not all texts of {db.path} were read within {LONGEST_S:.0f} s: {out_of_time} and "
+            "later tables are left out; check a copy: shocpp backup FILE",
+        )
+    if number > MOST_NAMED:
+        yield Finding(
+            WRONG, f"{number - MOST_NAMED} more texts of {db.path} are not UTF-8; see above"
+        )
+
+
+def check_sqlite(_: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find a SQLite with a race between processes that write at the same moment."""
+    version = version_with_wal_race()
+    if db is None or version is None:
+        return
+    alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
+    who = f"{len(alive)} processes serve chargers with" if len(alive) > 1 else "this is"
+    yield Finding(
+        NOTE,
+        f"{who} SQLite {version}; 3.7.0 to 3.51.2 have a rare race between processes that write, "
+        "which can damage a database; use one worker, or a Python with SQLite 3.51.3 or newer",
+    )
