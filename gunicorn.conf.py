@@ -158,6 +158,9 @@ def shorten_timeout(record: logging.LogRecord) -> bool:
 LINES = server_lines()
 # `use` is PasteDeploy's name of the server, and no setting of gunicorn.
 LINES.pop("use", None)
+# The signs of life are times of a file. On a disk that hangs they would stop, too.
+if os.access("/dev/shm", os.W_OK):
+    LINES.setdefault("worker_tmp_dir", "/dev/shm")
 LINES |= {"bind": listening(LINES), "worker_class": LINES.get("worker_class", "gthread")}
 for WORKER in (LINES["worker_class"], OPTIONS.worker_class or "gthread"):
     if WORKER != "gthread":
