@@ -37,7 +37,7 @@ MOST_REMEMBERED = 10_000
 CHECKPOINT_PAGES = 1_000
 """The pages of the -wal from which on the writer's commits copy them into the database."""
 
-MOST_WAL_BYTES = 64 * 1024 * 1024
+MOST_WAL_BYTES = 8 * 1024 * 1024
 """The size to which the writer cuts a -wal that has grown larger, once it is copied."""
 
 ROWS_AT_ONCE = (64, 8, 1)
