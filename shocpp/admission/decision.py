@@ -6,19 +6,20 @@ It is decided before the WebSocket upgrade, in the thread of the request. Two ru
               time. Only the log and `shocpp charge-points --refused` tell the reason.
     no block  A correct password is admitted however many wrong ones came before it: an attacker may
               share its charger's address. The costs of the hash slow guessing down; too many wrong
-              passwords only change the status to 429 (`refused_attempts.py`).
+              passwords only change the status to 429 (`refused_attempts.py`), and their sender
+              does not wait for a costly hash (`password_checks.py`).
 """
 
 import hashlib
 import logging
 import os
-import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from shocpp.admission.password_checks import PasswordChecks, TooManyChecks
 from shocpp.configuration.charge_points import OTHERS, Allowlist, Entry
 from shocpp.ocpp.identity import identity_key
-from shocpp.ocpp.passwords import USER_CHOSEN_ROUNDS, Login, is_password, rounds_of
+from shocpp.ocpp.passwords import Login
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ OTHER_VERSION = "OCPP 2.x message"
 TLS = "wss:// at a ws:// port"
 ORIGIN = "Origin"
 NAME_TAKEN = "name taken"
+NOT_CHECKED = "not checked"
 TOO_MANY_NEW = "too many new names"
 NO_SPACE = "no space for new names"
 """The reasons are stored in the database and are keys of the remedies that the CLI prints."""
@@ -57,12 +59,14 @@ class Attempt(NamedTuple):
     address          the IP address that it comes from, without the port
     login            the user name and password of HTTP basic auth, or None
     origin           the Origin header, which browsers send; None if nothing points to a web page
+    is_suspect       True if too many attempts of this address were refused lately
     """
 
     charge_point_id: str | None
     address: str
     login: Login | None = None
     origin: str | None = None
+    is_suspect: bool = False
 
 
 class Admitted(NamedTuple):
@@ -130,7 +134,7 @@ def _admitted(
         if needs_no_password:
             return Admitted(name, entry)
         raise NotAdmitted(NO_PASSWORD)
-    matching = [stored_hash for stored_hash in valid if _is_password(login.password, stored_hash)]
+    matching = [stored for stored in valid if _is_password(attempt, login, stored)]
     if not matching and needs_no_password:
         # A charger may present the password of its factory although it needs none.
         return Admitted(name, entry)
@@ -188,17 +192,16 @@ def _take_as_long(allowlist: Allowlist, attempt: Attempt) -> None:
         # change from attempt to attempt; the secret keeps others from computing which one.
         key = identity_key(attempt.charge_point_id or "")
         number = int.from_bytes(hashlib.blake2b(key.encode(), key=_SECRET).digest()[:8])
-        _is_password(attempt.login.password, hashes[number % len(hashes)])
+        _is_password(attempt, attempt.login, hashes[number % len(hashes)])
 
 
 _SECRET = os.urandom(32)
-_one_at_a_time = threading.Lock()
+_checks = PasswordChecks()
 
 
-def _is_password(presented: bytes, stored_hash: str) -> bool:
-    """Return True if a presented password has this stored hash."""
-    if rounds_of(stored_hash) < USER_CHOSEN_ROUNDS:
-        return is_password(presented, stored_hash)
-    # The costly hash of a user-chosen password takes one core at most, whatever attackers send.
-    with _one_at_a_time:
-        return is_password(presented, stored_hash)
+def _is_password(attempt: Attempt, login: Login, stored_hash: str) -> bool:
+    """Return True if the password of an attempt has this stored hash; raises NotAdmitted."""
+    try:
+        return _checks.is_password(login.password, stored_hash, may_wait=not attempt.is_suspect)
+    except TooManyChecks:
+        raise NotAdmitted(NOT_CHECKED) from None

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-from shocpp.admission.decision import WRONG_SETTINGS, Attempt, NotAdmitted
+from shocpp.admission.decision import NOT_CHECKED, WRONG_SETTINGS, Attempt, NotAdmitted
 from shocpp.clock import now_ms
 from shocpp.store.charge_points.admissions import RefusedAttempts
 
@@ -63,10 +63,17 @@ class Refusals:
                 self._waiting[key] = RefusedAttempts(*key, refused.presented, attempts, now_ms())
             else:
                 self._unlisted += 1
-            too_many = self._count(address)
+            # One that was not checked is no failure of its sender.
+            too_many = refused.reason != NOT_CHECKED and self._count(address)
         if first:
             self._later(REPORT_EVERY_S, self._write_report)
         return too_many
+
+    def is_suspect(self, address: str) -> bool:
+        """Return True if an address has too many refused attempts in the last WINDOW_S."""
+        with self._lock:
+            since, failures = self._failures.get(address, (0.0, 0))
+        return failures >= MAX_FAILURES and time.monotonic() - since <= WINDOW_S
 
     def _count(self, address: str) -> bool:
         """Count a failure of an address; return True from the MAX_FAILURES-th in WINDOW_S on."""

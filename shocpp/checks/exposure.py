@@ -20,6 +20,7 @@ from shocpp.configuration.charge_points import (
 from shocpp.configuration.files import conf_text
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
+from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
 from shocpp.settings import CHECKOUT, Settings, is_loopback
 from shocpp.store import calls, properties
 from shocpp.store.calls import NewPassword
@@ -66,6 +67,7 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
             f"{path}: {', '.join(names)} {'needs' if len(names) == 1 else 'need'} no password, so "
             "anybody who knows the name can connect with it",
         )
+    yield from _check_old_hashes(allowlist, path)
     if db is not None and has_list:
         yield from _check_connected(allowlist, path, db)
 
@@ -83,6 +85,20 @@ def _check_new_passwords(
                 f"the new password of {new.charge_point_id} is in the database only; if the "
                 f"server cannot write {path}, run as a user who can: {ADD} "
                 f"{shlex.quote(new.charge_point_id)}",
+            )
+
+
+def _check_old_hashes(allowlist: Allowlist, path: Path) -> Iterator[Finding]:
+    """Find user-chosen passwords whose hash takes fewer rounds than a new one would."""
+    for entry in allowlist.entries.values():
+        rounds = [rounds_of(stored_hash) for stored_hash in entry.hashes]
+        fewest = min((n for n in rounds if n > GENERATED_ROUNDS), default=USER_CHOSEN_ROUNDS)
+        if fewest < USER_CHOSEN_ROUNDS:
+            yield Finding(
+                NOTE,
+                f"{path}: the password of {entry.charge_point_id} is hashed with {fewest} rounds, "
+                f"and {USER_CHOSEN_ROUNDS} are advised; type it in once more: {ADD} --password "
+                f"{shlex.quote(entry.charge_point_id)}",
             )
 
 

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 SCHEME = "pbkdf2-sha256"
 GENERATED_ROUNDS = 1
-USER_CHOSEN_ROUNDS = 20_000
+# The number that OWASP's Password Storage Cheat Sheet recommends for PBKDF2-HMAC-SHA256 (2026).
+USER_CHOSEN_ROUNDS = 600_000
 MOST_ROUNDS = 1_000_000
 """The most rounds of a valid stored hash."""
 
@@ -87,18 +88,28 @@ def is_password(presented: bytes, stored_hash: str) -> bool:
 
     False if `stored_hash` is no hash.
     """
+    return matching_spelling(presented, stored_hash) is not None
+
+
+def matching_spelling(presented: bytes, stored_hash: str) -> bytes | None:
+    """Return the spelling of the presented bytes that is the password of this hash, or None."""
     parts = _parts(stored_hash)
     if parts is None:
-        return False
+        return None
     rounds, salt, digest = parts
-    is_hex = len(presented) % 2 == 0 and _HEX.issuperset(presented)
-    # Always two spellings and both comparisons: any password takes the same time.
-    spellings = (presented, bytes.fromhex(presented.decode()) if is_hex else presented)
-    same = [
-        compare_digest(pbkdf2_hmac("sha256", spelling, salt, rounds), digest)
-        for spelling in spellings
-    ]
-    return any(same)
+    matching = None
+    # All spellings are compared. The time depends on the presented bytes and the rounds alone.
+    for spelling in spellings(presented):
+        if compare_digest(pbkdf2_hmac("sha256", spelling, salt, rounds), digest):
+            matching = spelling
+    return matching
+
+
+def spellings(presented: bytes) -> tuple[bytes, ...]:
+    """Return the passwords that presented bytes stand for: themselves, and what they are hex of."""
+    if len(presented) % 2 or not _HEX.issuperset(presented):
+        return (presented,)
+    return presented, bytes.fromhex(presented.decode())
 
 
 def _parts(stored_hash: str) -> tuple[int, bytes, bytes] | None:

@@ -179,7 +179,7 @@ def certificate(deployment: Deployment) -> ssl.SSLContext:
         capture_output=True,
     )
     hashed = subprocess.run(
-        [openssl, "passwd", "-apr1", "-stdin"],
+        [openssl, "passwd", "-6", "-stdin"],
         input=PASSWORD,
         check=True,
         capture_output=True,

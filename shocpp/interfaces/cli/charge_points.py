@@ -159,6 +159,7 @@ def remedy(row: Mapping[str, Any]) -> str:
         "foreign subprotocol": WRONG_SETTINGS["foreign subprotocol"]
         if row["told"]
         else "let it offer ocpp1.6 (see SHOCPP_STRICT_SUBPROTOCOL)",
+        "not checked": "too many wrong passwords came with it; it will come again by itself",
         "Origin": f"if it is no web page: {add} --origin={presented} {name}",
         "too many new names": f"more than 100 chargers are not listed; admit it: {add} {name}",
         "no space for new names": "the disk is nearly full: make room",

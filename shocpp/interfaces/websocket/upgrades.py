@@ -16,6 +16,7 @@ from flask import Flask, Response, request
 from shocpp.admission.daily import OnceADay
 from shocpp.admission.decision import (
     FOREIGN_SUBPROTOCOL,
+    NOT_CHECKED,
     ORIGIN,
     Admitted,
     Attempt,
@@ -101,11 +102,13 @@ class Upgrades:
             raise self._answer_to(refused, too_many=too_many) from None
 
     def _attempt(self, target: str) -> Attempt:
+        address = address_of_caller(request.environ, self._settings.trusted_proxies)
         return Attempt(
             identity_from(target),
-            address_of_caller(request.environ, self._settings.trusted_proxies),
+            address,
             login_of(request.headers.get("Authorization")),
             origin_of_page(request.environ),
+            self._refusals.is_suspect(address),
         )
 
     def _last_password(self, key: str) -> str | None:
@@ -151,6 +154,9 @@ class Upgrades:
         if refused.reason == ORIGIN:
             status = 403
             sentence = "a web page cannot connect as a charger (Origin header)"
+        elif refused.reason == NOT_CHECKED:
+            status = 503
+            sentence = "too many passwords are being checked; try again in a few seconds"
         # Without passwords there is nothing to guess, and OCPP-J §3.2 asks for 404.
         elif not self._switchboard.chargers.allowlist().has_passwords():
             status = 404
