@@ -114,6 +114,21 @@ lock: $(VENV)/.locking ## write the lock files anew from pyproject.toml; UPGRADE
 	@$(COMPILE) --output-file=requirements.lock pyproject.toml
 	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
 
+SBOM := build/sbom.json
+
+# pip-audit writes CycloneDX too, but without the hashes.
+.PHONY: sbom
+sbom: $(VENV)/.auditing ## write build/sbom.json: the locked packages with their hashes, as CycloneDX
+	@mkdir -p $(dir $(SBOM))
+	@PYTHONWARNINGS=ignore $(VENV)/auditing/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file $(SBOM) requirements.lock
+	@echo "$(SBOM) is written"
+
+# Without --strict, packages that PyPI could not be asked about would count as safe.
+.PHONY: audit
+audit: $(VENV)/.auditing ## ask PyPI for known vulnerabilities of the locked packages; it needs the network
+	@$(VENV)/auditing/bin/pip-audit --strict --disable-pip --progress-spinner off --requirement requirements.lock || { \
+		echo "not passed: a locked package is vulnerable, or PyPI (https://pypi.org) could not be asked; the lines above say which" >&2; exit 1; }
+
 .PHONY: clean
 clean: ## remove what make and the tools made; your data and conf/ stay
 	@rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -167,6 +182,12 @@ $(VENV)/.mutating: $(LOCKED) requirements-dev.lock
 	@$(PYTHON) -m venv --clear $(VENV)/mutating
 	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement=requirements-dev.lock
 	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install mutmut==3.8.1
+	@touch $@
+
+# An environment of its own keeps the tools out of the lock that they read.
+$(VENV)/.auditing: $(LOCKED)
+	@$(PYTHON) -m venv --clear $(VENV)/auditing
+	@$(VENV)/auditing/bin/python -m pip --quiet --disable-pip-version-check install cyclonedx-bom==7.5.0 pip-audit==2.10.1
 	@touch $@
 
 $(VENV)/.locking: $(LOCKED)
