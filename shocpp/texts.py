@@ -4,7 +4,16 @@ This module imports nothing of shocpp, so that the parsers of all files of conf/
 """
 
 import json
+import re
 from typing import Any
+
+UNSAFE = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
+"""The characters besides ASCII's controls that a terminal obeys, or that change a line's order.
+
+They are in the form of a regular expression: DEL, C1, the marks, embeddings and isolates of
+bidirectional texts (UAX #9), the separators of lines and paragraphs, and lone surrogates, which
+cannot be encoded.
+"""
 
 _FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 _VARIATION_SELECTORS = frozenset(map(chr, range(0xFE00, 0xFE10)))
@@ -69,6 +78,24 @@ def _repeated_in(content: Any) -> str | None:
 def _quoted(name: str) -> str:
     """Return a name in quotes, shortened to fit into a sentence."""
     return repr(name if len(name) <= 40 else f"{name[:39]}…")
+
+
+def without_controls(text: str) -> str:
+    r"""Return a text with each control character but newline and tab as `\u001b`.
+
+    JSON stays valid JSON of the same value: its control characters are all inside strings.
+    """
+    # The pattern is compiled at its first use: most processes never need it.
+    return re.sub(f"[\x00-\x08\x0b-\x1f{UNSAFE}]", _escape, text)
+
+
+def controls_to_blanks(text: str) -> str:
+    """Return a text with a blank in place of each control character, newlines included."""
+    return text if text.isprintable() else re.sub(f"[\x00-\x1f{UNSAFE}]", " ", text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def without_blanks(text: str) -> str:

@@ -7,8 +7,9 @@ and Britons read that date alike. Texts from chargers and users never run as a f
 apostrophe in front of them prevents it. Ids of cards are masked and begin with `…`, which also
 preserves leading zeros.
 
-The format for programs has the column names of the view `accounting`, UTC and unchanged texts. The
-columns of both are in `columns.py`.
+The format for programs has the column names of the view `accounting`, UTC and unchanged texts, but
+for control characters: they are escaped as in JSON, because the file may be printed on a terminal.
+The columns of both are in `columns.py`.
 
 There is no row of totals, because a spreadsheet would sort, filter and add it with the others. VAT
 is computed for an account's month and not for a record, so it has no column; JSON has it.
@@ -26,14 +27,13 @@ from shocpp.reports.cells import columns_of, is_unknown, row_numbers, values_of
 from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.statement_records import StatementRow
+from shocpp.texts import controls_to_blanks, without_controls
 
 BYTE_ORDER_MARK = "\ufeff"
 """The first character of a CSV file for people."""
 
 # East Asian spreadsheets accept the full-width signs as well.
 _FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
-_CONTROLS = dict.fromkeys([*range(32), *range(127, 160)], " ")
-"""The control characters of Unicode, which become blanks in a cell."""
 
 
 def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[str]:
@@ -63,7 +63,7 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
     line, columns = csv_lines(","), columns_of(CSV_MACHINE, statement)
     # No byte order mark: programs would read it as part of the first column's name.
     yield with_newline(line(column.key for column in columns))
-    # Texts stay verbatim: programs compare them with the database, and run no formulas.
+    # Texts stay as they are: programs compare them with the database, and run no formulas.
     values = values_of(columns, statement)
     for position, row in enumerate(rows, 1):
         yield with_newline(line(values((position, row, *row))))
@@ -77,7 +77,7 @@ def defused(text: str | None) -> str:
     Control characters become blanks, so that the cell has one line; None becomes an empty cell.
     """
     # Blanks are removed first: spreadsheets also run a formula that follows a tab or a blank.
-    plain = (text or "").translate(_CONTROLS).strip()
+    plain = controls_to_blanks(text or "").strip()
     return f"'{plain}" if plain.startswith(_FORMULA_SIGNS) else plain
 
 
@@ -96,10 +96,13 @@ def csv_lines(delimiter: str) -> Callable[[Iterable[object]], str]:
 
 
 def with_newline(line: str) -> str:
-    """Return the line with LF in place of its CR LF."""
+    r"""Return the line of a file for programs: with LF, and with control characters as `\u001b`."""
     # Before Python 3.13 csv quotes a carriage return in a cell only if lines end with one.
     # So lines are written with CR LF first.
-    return line.removesuffix("\r\n") + "\n"
+    text = line.removesuffix("\r\n")
+    if not text.isprintable():
+        text = without_controls(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
+    return text + "\n"
 
 
 class Texts:

@@ -18,20 +18,23 @@ from shocpp.reports.columns import JSON
 from shocpp.reports.snapshot import plain
 from shocpp.reports.statement import Rows, Statement
 from shocpp.store.books.audit import Gap
+from shocpp.texts import without_controls
 
 
 def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
     """Yield the statement in chunks, which together are one JSON object."""
     # The records are written one by one into the end of the frame, so that no list holds them all.
     frame = json.dumps(_frame(statement), ensure_ascii=False, indent=2)
-    yield frame.removesuffix("\n}") + ',\n  "records": ['
+    yield without_controls(frame.removesuffix("\n}")) + ',\n  "records": ['
     # `json.dumps` with this option would make an encoder for each record.
     encode = json.JSONEncoder(ensure_ascii=False).encode
     before = "\n    "
     columns = columns_of(JSON, statement)
     names, values = [column.key for column in columns], values_of(columns, statement)
     for row in rows:
-        yield before + encode(dict(zip(names, values((None, row, *row)), strict=True)))
+        record = encode(dict(zip(names, values((None, row, *row)), strict=True)))
+        # Nearly every record is ASCII: to search it takes as long as to encode it.
+        yield before + (record if record.isprintable() else without_controls(record))
         before = ",\n    "
     yield "\n  ]\n}\n"
 

@@ -23,18 +23,10 @@ from shocpp.reports.statement import Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
+from shocpp.texts import controls_to_blanks, without_controls
 
 WIDTH = 30
 """The characters that an account's name is padded to, as in the seed."""
-
-_CONTROLS = [*range(32), *range(127, 160)]
-_SEPARATORS = [0x2028, 0x2029]
-_BIDIRECTIONAL = [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ONE_LINE = dict.fromkeys([*_CONTROLS, *_SEPARATORS, *_BIDIRECTIONAL], " ")
-"""Characters that are printed as blanks.
-
-Texts from chargers and users must not begin a line of their own or control a terminal.
-"""
 
 
 def text_of(
@@ -49,7 +41,8 @@ def text_of(
     records with energy.
     """
     blocks = _Blocks(statement, language)
-    yield "\n".join(blocks.sums()) + "\n"
+    # Texts from chargers and users must not begin a line of their own or control a terminal.
+    yield "".join(controls_to_blanks(line) + "\n" for line in blocks.sums())
     for lines in (
         blocks.amounts(),
         blocks.unbilled(),
@@ -60,7 +53,7 @@ def text_of(
         blocks.closed(),
     ):
         if lines:
-            yield "\n" + "".join(line.translate(_ONE_LINE) + "\n" for line in lines)
+            yield "\n" + "".join(controls_to_blanks(line) + "\n" for line in lines)
     yield f"\n{blocks.words['records']}\n\n"
     yield from seed_array(rows, numbered=is_numbered(statement))
     yield "\n"
@@ -76,7 +69,7 @@ def seed_array(rows: Iterable[SeedRow], *, numbered: bool) -> Iterator[str]:
     before = "[\n"
     for localtime, unixtime, account, begin_kwh, end_kwh, consumed_kwh, number in rows:
         if account not in names:
-            names[account] = json.dumps(account, ensure_ascii=False)
+            names[account] = without_controls(json.dumps(account, ensure_ascii=False))
         last = f',\n    "number": "{number}"' if numbered else ""
         yield (
             f'{before}  {{\n    "localtime": "{localtime}",\n    "unixtime": "{unixtime}",\n'

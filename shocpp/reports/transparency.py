@@ -19,6 +19,7 @@ from shocpp.ocpp.facts import SignedValue
 from shocpp.ocpp.signed_values import sample_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import Database
+from shocpp.texts import UNSAFE
 
 _FORMATS = (("OCMF|", "OCMF"), ("AP;", "ALFEN"))
 """The beginning of a signed text, and the name of its format in the Transparenzsoftware."""
@@ -29,6 +30,7 @@ _BASE64 = re.compile(
     r"(?:[0-9A-Za-z+/]{4}\s*){4,}|(?:[0-9A-Za-z+/]{4}\s*)*[0-9A-Za-z+/]{2,3}={1,2}"
 )
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_UNSAFE = re.compile(f"[{UNSAFE}]")
 _INTEGER = re.compile(r"-?[0-9]{1,30}")
 _OCA_KEY = re.compile(r"oca:(base16|base64):\w+:(.+)", re.DOTALL)
 
@@ -106,7 +108,7 @@ def texts_of(values: list[SignedValue]) -> dict[tuple[str, str, Encoded], Encode
 
 def _value_lines(transaction_id: str, context: str, signature: Signature) -> Iterator[str]:
     """Yield the lines of a `value` element."""
-    name = quoteattr(_NO_XML.sub("\ufffd", context))
+    name = _referenced(quoteattr(_NO_XML.sub("\ufffd", context)))
     yield f'  <value transactionId="{transaction_id}" context={name}>'
     if signature.public_key is not None:
         encoding, key = signature.public_key
@@ -119,7 +121,12 @@ def _value_lines(transaction_id: str, context: str, signature: Signature) -> Ite
 
 def _escaped(text: str) -> str:
     # A parser turns a bare carriage return into a newline, which would break the signature.
-    return escape(text, {"\r": "&#13;"})
+    return _referenced(escape(text, {"\r": "&#13;"}))
+
+
+def _referenced(text: str) -> str:
+    """Return a text of XML with references in place of what would control a terminal."""
+    return _UNSAFE.sub(lambda match: f"&#x{ord(match[0]):x};", text)
 
 
 def signatures_of(value: object) -> list[Signature]:

@@ -20,6 +20,7 @@ from shocpp.reports.month import Books, month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.text_format import WIDTH
 from shocpp.store.books import closings, statement_records
+from shocpp.texts import controls_to_blanks, without_controls
 
 
 class Line(NamedTuple):
@@ -142,7 +143,8 @@ def text_of_year(statement: Year, language: str) -> Iterator[str]:
     yield f"{words['title']} {statement.year:04}\n"
     for name in dict.fromkeys(line.account for line in statement.lines):
         months = [line for line in statement.lines if line.account == name]
-        yield f"\n{words['account']} {name:<{WIDTH}} {_sums(months, language)}\n"
+        title = f"{words['account']} {controls_to_blanks(name):<{WIDTH}}"
+        yield f"\n{title} {_sums(months, language)}\n"
         for line in months:
             state = words["open"] if line.closed is None else f"{words['closed']} ({line.closed})"
             count = f"{line.transactions} {words['one' if line.transactions == 1 else 'many']}"
@@ -190,4 +192,4 @@ def json_of_year(statement: Year) -> Iterator[str]:
     """Yield the year as one JSON object, whose `lines` have the fields of Line."""
     lines = [line._asdict() for line in statement.lines]
     content = {"year": statement.year, "only": statement.only, "lines": lines}
-    yield json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    yield without_controls(json.dumps(content, ensure_ascii=False, indent=2)) + "\n"

@@ -19,9 +19,10 @@ from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.tags import tags
 from shocpp.interfaces.cli.tariffs import tariffs
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
+from shocpp.interfaces.terminal import Group
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 @click.version_option(__version__, prog_name="shocpp")
 def main() -> None:
     """Run EV chargers (OCPP 1.6-J) and know, to the Wh, who charged what."""

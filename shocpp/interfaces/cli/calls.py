@@ -18,10 +18,11 @@ from shocpp.interfaces.cli.conventions import (
 from shocpp.interfaces.cli.listings import View, print_view
 from shocpp.interfaces.cli.tables import Column, Display
 from shocpp.interfaces.lines import one_line
+from shocpp.interfaces.terminal import Command
 from shocpp.settings import read_settings
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @charger_option
 @timeout_option(5.0, "The time to wait for the answer.")
 @click.option(
@@ -68,7 +69,7 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     sys.exit(report.command)
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("name")
 @one_line_errors
 def caller(name: str) -> None:

@@ -6,10 +6,11 @@ import time
 import click
 
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.terminal import Command
 from shocpp.settings import read_settings
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @one_line_errors
 def listener() -> None:
     """Serve chargers and web pages, until stopped.
@@ -22,7 +23,7 @@ def listener() -> None:
     listen()
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.option(
     "-c",
     "--charge-point",

@@ -12,6 +12,7 @@ from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.interfaces.lines import one_line
+from shocpp.interfaces.terminal import Command
 from shocpp.language.month import Month
 from shocpp.settings import LANGUAGES, read_settings
 from shocpp.store.database import open_database
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 
 
-@click.command(context_settings=HELP)
+@click.command(cls=Command, context_settings=HELP)
 @click.argument("year", type=YEAR, required=False)
 @click.argument("month", type=MONTH_NUMBER, required=False)
 @click.option("--year", "whole_year", type=YEAR, metavar="YEAR", help="All months of a year.")

@@ -23,8 +23,8 @@ def progress(label: str, length: int) -> Iterator[Callable[[int], None]]:
     Yields the callback that advances the bar by a number of steps, of `length` in all.
     """
     hidden = not sys.stderr.isatty()
-    # Not on stdout, which has the output of the command.
-    with click.progressbar(length=length, label=label, file=sys.stderr, hidden=hidden) as bar:
+    # Not on stdout, which has the output of the command. `sys.stderr` would escape its controls.
+    with click.progressbar(length=length, label=label, file=sys.__stderr__, hidden=hidden) as bar:
         yield bar.update
 
 

@@ -7,10 +7,15 @@ import sys
 from logging.handlers import SysLogHandler
 
 from shocpp.interfaces.lines import one_line
+from shocpp.texts import without_controls
 
 
 class OneLine(logging.Formatter):
     """A formatter of time, level and text in one line; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record; texts in its traceback are escaped, too."""
+        return without_controls(super().format(record))
 
     # The base class has this name.
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
