@@ -115,6 +115,8 @@ class _Answering:
                 raise
             placed = placing.watch(self._db, first, self._deadline)
         self._charge_point = placed.charge_point_id
+        if self._canned.action == "Reset" and placed.outcome.state == "unknown":
+            return self._answer_reset(placed)
         return self._answer_to(placed.outcome, placed.queued_ms)
 
     def _place(self, asked_by: str) -> PlacedCall:
@@ -123,6 +125,15 @@ class _Answering:
         self._charge_point = addressed.charge_point_id
         asked = CallOptions(asked_by, canned.timeout_s, canned.name)
         return placing.place(self._db, addressed, canned.action, asked)
+
+    def _answer_reset(self, placed: PlacedCall) -> Answer:
+        """Return the voice answer to a Reset whose connection has ended."""
+        from shocpp.calls.restarts import await_return, is_restart
+
+        if not is_restart(self._canned.action, placed.outcome):
+            return self._answer_to(placed.outcome, placed.queued_ms)
+        restart = await_return(self._db, placed.call_id, self._deadline)
+        return self._answer_unconfirmed(restart.outcome, seconds=restart.back_s)
 
     def _answer_to(self, call: CallOutcome, asked_ms: int) -> Answer:
         """Return the voice answer to a Call that has ended, and was asked for at `asked_ms`."""
@@ -170,7 +181,9 @@ class _Answering:
         template = self._canned.reply(result.outcome, status)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
 
-    def _answer_unconfirmed(self, outcome: str, code: str = "", wait: str = "") -> Answer:
+    def _answer_unconfirmed(
+        self, outcome: str, code: str = "", wait: str = "", seconds: int | None = None
+    ) -> Answer:
         """Return the voice answer if the charger has not confirmed: one word, or a sentence.
 
         `outcome` is a key of REPORTS, of SENTENCES and of the replies in canned.json; `wait` is the
@@ -184,7 +197,12 @@ class _Answering:
 
         charge_point = self._charge_point or identities.only_charge_point_id(self._db) or ""
         since = self._last_seen(charge_point)
-        values = {"status": code, "charge_point": charge_point, "since": since}
+        values = {
+            "status": code,
+            "charge_point": charge_point,
+            "since": since,
+            "seconds": "" if seconds is None else str(seconds),
+        }
         # Without a time no charger is meant: none is connected, and several are known, or none.
         spoken = "none_connected" if outcome == "offline" and not since else outcome
         spoken = wait if outcome == "not_ready" and wait else spoken

@@ -9,6 +9,8 @@ unknown       the connection ended while the Call was outstanding
 offline       the charger is not connected; nothing was queued
 which         several chargers are connected, and the request names none
 not_charging  there is no open transaction to stop
+restarting    the charger has hung up after a Reset, and is not connected again yet
+restarted     likewise, and it is connected again (`restarts.py`)
 """
 
 import json
@@ -56,6 +58,9 @@ _LATE = "{charge_point} has not answered in {timeout_s:g} s: {reason}"
 _UNKNOWN = "outcome unknown: it was sent, then {reason}; see: shocpp transactions"
 _ERROR = "{charge_point} has answered with an error: {code} {reason}"
 
+_RESTARTING = "{charge_point} is restarting; not back yet after {timeout_s:g} s"
+_RESTARTED = "{charge_point} is restarting; back after {seconds} s"
+
 REPORTS = {
     "done": Report(0, 0, 200, 200),
     "refused": Report(0, 1, 200, 200),
@@ -66,6 +71,8 @@ REPORTS = {
     "offline": Report(1, 1, 502, 502, f"{UNREACHABLE}. {{reason}}", "", UNREACHABLE),
     "which": Report(2, 1, 404, 200),
     "not_charging": Report(1, 1, 409, 200),
+    "restarting": Report(0, 0, 200, 200, _RESTARTING, _RESTARTING),
+    "restarted": Report(0, 0, 200, 200, _RESTARTED, _RESTARTED),
 }
 """The report of each outcome."""
 

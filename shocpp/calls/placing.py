@@ -84,6 +84,7 @@ class PlacedCall(NamedTuple):
     `queued_ms` is the moment when it was queued.
     """
 
+    call_id: str
     charge_point_id: str
     queued_ms: int
     outcome: CallOutcome
@@ -105,13 +106,21 @@ def place_call(
     point, an unknown action, or a payload that OCPP 1.6 §6 does not allow. Raises Unreachable if
     the charge point is not connected. Nothing is queued then.
     """
-    if forced:
-        check_no_password(action, payload)
-    else:
-        payload = allowed_payload(action, payload)
+    payload = checked_payload(action, payload, forced=forced)
     with open_database(settings.database) as db:
         addressed = address(db, charge_point, action, payload)
         return place(db, addressed, action, asked).outcome
+
+
+def checked_payload(action: str, payload: Mapping[str, Any], *, forced: bool) -> Mapping[str, Any]:
+    """Return a payload that may be sent; `forced` skips the check, but for a password.
+
+    Raises UsageError for an unknown action, or a payload that OCPP 1.6 §6 does not allow.
+    """
+    if forced:
+        check_no_password(action, payload)
+        return payload
+    return allowed_payload(action, payload)
 
 
 # -- the Charge Point -----------------------------------------------------------------------------
@@ -261,7 +270,9 @@ def place(
         if not ring(holder[1]):
             _release_dead_holder(db, holder, call)
             raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
-        return PlacedCall(charge_point_id, queued_ms, _wait(db, call, doorbell, holder, deadline))
+        return PlacedCall(
+            call_id, charge_point_id, queued_ms, _wait(db, call, doorbell, holder, deadline)
+        )
     finally:
         doorbell.remove()
 
@@ -296,7 +307,7 @@ def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
         outcome = _outcome(db, first.call_id)
     if outcome.state not in ENDED:
         outcome = outcome._replace(state="expired")
-    return PlacedCall(first.charge_point_id, first.queued_ms, outcome)
+    return PlacedCall(first.call_id, first.charge_point_id, first.queued_ms, outcome)
 
 
 def _release_dead_holder(db: Database, holder: tuple[str, str], call: QueuedCall) -> None:

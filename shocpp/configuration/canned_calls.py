@@ -52,6 +52,8 @@ OUTCOMES = (
     "no_answer",
     "unknown",
     "error",
+    "restarting",
+    "restarted",
 )
 """The outcomes of a Call for which `reply` may have a sentence, besides the confirmed status."""
 
@@ -65,6 +67,7 @@ FIELDS = (
     "month",
     "reason",
     "running_kwh",
+    "seconds",
     "sentence",
     "since",
     "state",

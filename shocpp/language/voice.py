@@ -27,6 +27,8 @@ SENTENCES = {
         "reconnected": "{charge_point} hat sich gerade neu verbunden; bitte gleich noch einmal.",
         "not_ready": "{charge_point} ist gerade nicht bereit; bitte gleich noch einmal.",
         "not_charging": "Es läuft kein Ladevorgang.",
+        "restarting": "{charge_point} startet neu und ist noch nicht wieder da.",
+        "restarted": "{charge_point} startet neu, nach {seconds} Sekunden wieder da.",
         "offline": "{charge_point} ist nicht verbunden, zuletzt gehört {since}.",
         "none_connected": "Keine Wallbox ist verbunden.",
         "unknown_charger": "{charge_point} nennt keine Wallbox, oder mehrere; siehe: shocpp "
@@ -62,6 +64,8 @@ SENTENCES = {
         "reconnected": "{charge_point} has just reconnected; please try again in a moment.",
         "not_ready": "{charge_point} is not ready just now; please try again in a moment.",
         "not_charging": "No transaction is open.",
+        "restarting": "{charge_point} is restarting, and not back yet.",
+        "restarted": "{charge_point} is restarting, back after {seconds} seconds.",
         "offline": "{charge_point} is not connected, last seen {since}.",
         "none_connected": "No charger is connected.",
         "unknown_charger": "{charge_point} names no charger, or several; see: shocpp charge-points",

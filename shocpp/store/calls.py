@@ -345,6 +345,19 @@ def outcome(db: Database, call_id: str) -> CallOutcome | None:
     return CallOutcome(*row) if row else None
 
 
+def back_after_ms(db: Database, call_id: str) -> int | None:
+    """Return the time from the end of a Call until its Charge Point has connected anew, in ms.
+
+    Negative if the new connection has replaced that of the Call; None as long as there is none.
+    """
+    row = db.execute(
+        "SELECT connected_ms - settled_ms FROM call JOIN connection USING (charge_point)"
+        " WHERE call_id = ? AND connection.token <> call.token",
+        (call_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 def purge(db: Database, before_ms: int, at_most: int = 1_000) -> bool:
     """Delete ended Calls that were queued before a time. Return True if there may be more.
 

@@ -3,7 +3,9 @@
 import contextlib
 import itertools
 import json
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator
 from http.client import HTTPConnection
 from typing import Any, NamedTuple
 
@@ -13,7 +15,9 @@ from click.testing import CliRunner
 from shocpp.interfaces.cli.calls import caller, command
 from tests.world.charger import Charger
 from tests.world.home import Home
+from tests.world.machine import wait_for
 from tests.world.server import Server
+from tests.world.terminal import run_in_terminal
 
 TIMEOUT_S = 0.2
 STOP = "RemoteStopTransaction"
@@ -218,3 +222,113 @@ def test_of_several_chargers_one_must_be_named(shared_server: Server) -> None:
         assert ask(shared_server, "GET", f"/cgi-bin/caller?canned={name}") == (200, line)
         assert run(shared_server, caller, name) == (1, line)
         carport.leave()
+
+
+# -- a Reset whose charger hangs up ----------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def resetting(server: Server, back_after_s: float | None) -> Iterator[Charger]:
+    """Connect a charger that hangs up on a Reset, and connects again after some seconds."""
+    returned: list[Charger] = []
+
+    def come_back() -> None:
+        returned.append(Charger(server, "garage").boot())
+
+    def hang_up(charger: Charger, *_: Any) -> None:
+        charger.hang_up()
+        if back_after_s is not None:
+            timer = threading.Timer(back_after_s, come_back)
+            timer.start()
+            timers.append(timer)
+
+    timers: list[threading.Timer] = []
+    charger = Charger(server, "garage", Reset=hang_up).boot()
+    yield charger
+    for timer in timers:
+        timer.join()
+    for box in returned or [charger]:
+        box.leave()
+
+
+def resets(server: Server, timeout_s: float) -> list[Callable[[], Report]]:
+    """Return a function for each interface that sends a Reset, and returns its report."""
+    name = f"call-{next(NUMBERS)}"
+    entry = {"action": "Reset", "payload": {"type": "Soft"}, "timeout_s": timeout_s}
+    server.home.settings.canned_file.write_text(json.dumps({name: entry, f"{name}-2": entry}))
+    body = {"action": "Reset", "payload": {"type": "Soft"}, "timeout_s": timeout_s}
+    arguments = ("-t", str(timeout_s), "Reset", '{"type": "Soft"}')
+    calls_ = "/api/charge-points/garage/calls"
+    return [
+        lambda: run(server, command, *arguments),
+        lambda: ask(server, "POST", calls_, json.dumps(body)),
+        lambda: ask(server, "GET", f"/cgi-bin/caller?canned={name}"),
+        lambda: run(server, caller, f"{name}-2"),
+    ]
+
+
+def test_a_charger_that_hangs_up_on_a_reset_is_told_as_back_once_it_is_connected(
+    shared_server: Server,
+) -> None:
+    reports = []
+    for report in resets(shared_server, 10):
+        with resetting(shared_server, back_after_s=1):
+            reports.append(report())
+    api = '{"state":"unknown","confirmation":{},"restarting":true,"back_after_s":%d}'
+    assert reports[0][0] == reports[2][0] - 200 == reports[3][0] == 0
+    for code_or_status, line in reports:
+        seconds = int(re.findall(r"\d+", line)[0])
+        assert 1 <= seconds <= 8
+        assert (code_or_status, line) in (
+            (0, f"garage is restarting; back after {seconds} s"),
+            (200, api % seconds),
+            (200, f"garage is restarting, back after {seconds} seconds."),
+            (0, f"garage is restarting, back after {seconds} seconds."),
+        )
+    # The row keeps its true state, and nothing was sent again.
+    rows = shared_server.home.query("SELECT state FROM calls WHERE action = 'Reset'")
+    assert rows == [("unknown",)] * 4
+
+
+def test_a_charger_that_is_not_back_yet_is_told_as_restarting(shared_server: Server) -> None:
+    reports = []
+    for report in resets(shared_server, 0.8):
+        with resetting(shared_server, back_after_s=None):
+            reports.append(report())
+    assert reports == [
+        (0, "garage is restarting; not back yet after 1 s"),
+        (
+            200,
+            '{"state":"unknown","confirmation":{},"restarting":true,"back_after_s":null}',
+        ),
+        (200, "garage is restarting, and not back yet."),
+        (0, "garage is restarting, and not back yet."),
+    ]
+
+
+def test_a_charger_that_connects_anew_on_a_reset_without_hanging_up_is_back(
+    shared_server: Server,
+) -> None:
+    """Some reset hard: the old connection ends only when the new one replaces it."""
+    made: list[Charger] = []
+
+    def connect_anew(charger: Charger, *_: Any) -> None:
+        made.append(Charger(shared_server, "garage").boot())
+
+    charger = Charger(shared_server, "garage", Reset=connect_anew).boot()
+    report = run(shared_server, command, "-t", "10", "Reset", '{"type": "Hard"}')
+    assert report == (0, "garage is restarting; back after 0 s")
+    charger.hang_up()
+    wait_for(lambda: made)
+    made[0].leave()
+
+
+def test_a_person_at_a_terminal_reads_that_the_charger_restarts(shared_server: Server) -> None:
+    with resetting(shared_server, back_after_s=1.5):
+        session = run_in_terminal(
+            shared_server.home, "shocpp-command", "-t", "1", "Reset", '{"type": "Soft"}'
+        )
+    assert session.code == 0
+    first, last = session.lines
+    assert first == "garage is restarting; waiting for it (Ctrl-C ends that)"
+    assert re.fullmatch(r"garage is restarting; back after \d s", last)

@@ -6,6 +6,7 @@ answered in JSON, also errors and unknown paths. `interfaces.api.openapi` descri
 
 import json
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
@@ -19,6 +20,7 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, address, place, resolve_identity
+from shocpp.calls.restarts import await_return, is_restart
 from shocpp.errors import (
     ConfigError,
     ShocppError,
@@ -28,7 +30,7 @@ from shocpp.errors import (
 )
 from shocpp.interfaces.api.openapi import openapi_document
 from shocpp.interfaces.api.parameters import ACCOUNTING, METER_VALUES, read_query
-from shocpp.interfaces.api.posted_calls import confirmed, posted_call
+from shocpp.interfaces.api.posted_calls import confirmed, posted_call, restarted
 from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.authentication import caller_name, is_of_another_page
@@ -193,11 +195,17 @@ class Api:
                     sentence = f"the payload belongs to another charger than {identity}; correct it"
                     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
                 options = CallOptions(g.user_name, timeout_s)
-                outcome = place(db, addressed, action, options).outcome
+                deadline = time.monotonic() + timeout_s
+                placed = place(db, addressed, action, options)
+                outcome, restart = placed.outcome, None
+                if is_restart(action, outcome):
+                    restart = await_return(db, placed.call_id, deadline)
         finally:
             self._slots.release()
         # Without the payload, which may have a password (AuthorizationKey).
         log.info("%s to %s of %r: %s", action, identity, g.user_name, outcome.state)
+        if restart is not None:
+            return restarted(restart)
         return confirmed(identity, outcome, timeout_s)
 
 

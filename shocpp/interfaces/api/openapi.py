@@ -294,10 +294,20 @@ def _schemas() -> dict[str, Schema]:
             "type": "object",
             "required": ["state", "confirmation"],
             "properties": {
-                "state": {"type": "string", "enum": ["answered"]},
+                "state": {"type": "string", "enum": ["answered", "unknown"]},
                 "confirmation": {
                     "type": "object",
                     "description": "The payload, as the charger sent it.",
+                },
+                "restarting": {
+                    "type": "boolean",
+                    "description": "True if the charger has hung up after a Reset instead of "
+                    "confirming it; the state is `unknown` then, and the confirmation empty.",
+                },
+                "back_after_s": {
+                    "type": ["integer", "null"],
+                    "description": "Seconds after which it was connected again, null if it was "
+                    "not within `timeout_s`.",
                 },
             },
         },

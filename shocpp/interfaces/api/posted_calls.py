@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, NoReturn
 
 from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
+from shocpp.calls.restarts import Restart
 from shocpp.errors import UsageError
 from shocpp.interfaces.api.call_schemas import DEFAULT_S, LONGEST_S
 from shocpp.interfaces.http.refusals import Refused
@@ -74,6 +75,16 @@ def _number(text: str) -> int | float:
     if abs(number) == float("inf"):
         _refuse(text[:40])
     return int(number) if number.is_integer() else number
+
+
+def restarted(restart: Restart) -> dict[str, Any]:
+    """Return the API's answer to a Reset after which the charger has hung up."""
+    return {
+        "state": "unknown",
+        "confirmation": {},
+        "restarting": True,
+        "back_after_s": restart.back_s,
+    }
 
 
 def confirmed(identity: str, call: CallOutcome, timeout_s: float) -> dict[str, Any]:

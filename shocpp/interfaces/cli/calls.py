@@ -2,7 +2,9 @@
 
 import json
 import sys
-from typing import Any
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +22,13 @@ from shocpp.interfaces.cli.tables import Column, Display
 from shocpp.interfaces.lines import one_line
 from shocpp.interfaces.terminal import Command
 from shocpp.settings import read_settings
+
+if TYPE_CHECKING:
+    from shocpp.calls.placing import PlacedCall
+    from shocpp.store.database import Database
+
+RESTART_S = 120.0
+"""The time in seconds that a person waits for a charger that restarts: most take 30 to 120 s."""
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -45,27 +54,54 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     Example: shocpp-command -c garage ChangeConfiguration '{"key": "LightIntensity", "value": 50}'
     """
     from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
-    from shocpp.calls.placing import CallOptions, place_call
+    from shocpp.calls.placing import CallOptions, address, checked_payload, place
+    from shocpp.calls.restarts import is_restart
+    from shocpp.store.database import open_database
 
     # click's FloatRange accepts NaN: each of its comparisons with NaN is False.
     if not timeout <= MAX_TIMEOUT_S:
         raise UsageError(f"-t must be more than 0 and at most {MAX_TIMEOUT_S:g} seconds")
     text = sys.stdin.read() if payload == "-" else payload
     options = CallOptions(f"shocpp-command of {user_name()}", timeout)
+    began_s, settings = time.monotonic(), read_settings()
+    checked = checked_payload(call, _json_object(text), forced=force)
     try:
-        outcome = place_call(
-            read_settings(), charge_point, call, _json_object(text), options, forced=force
-        )
+        with open_database(settings.database) as db:
+            placed = place(db, address(db, charge_point, call, checked), call, options)
+            if is_restart(call, placed.outcome):
+                _await_return(db, placed, began_s, timeout)
+                return
     except Unreachable as error:
         # The seed's words and exit code, which scripts compare.
         report, values = REPORTS["offline"], {"reason": str(error)}
     else:
+        outcome = placed.outcome
         report, values = REPORTS[outcome_of(outcome)], values_of(outcome)
         if outcome.state == "answered":
             click.echo(json.dumps(confirmation_of(outcome), ensure_ascii=False))
             sys.exit(report.command)
     line = report.line.format(**values, timeout_s=timeout)
     click.echo(one_line(line.strip()), err=True)
+    sys.exit(report.command)
+
+
+def _await_return(db: "Database", placed: "PlacedCall", began_s: float, timeout_s: float) -> None:
+    """Wait until a charger that restarts is connected again, print the result, and exit.
+
+    A person at a terminal waits longer than a program, and may end it.
+    """
+    from shocpp.calls.outcomes import REPORTS
+    from shocpp.calls.restarts import Restart, await_return
+
+    name, restart = placed.charge_point_id, Restart(None)
+    if sys.stderr.isatty():
+        timeout_s = max(timeout_s, RESTART_S)
+        click.echo(one_line(f"{name} is restarting; waiting for it (Ctrl-C ends that)"), err=True)
+    with suppress(KeyboardInterrupt):
+        restart = await_return(db, placed.call_id, began_s + timeout_s)
+    report, waited_s = REPORTS[restart.outcome], round(time.monotonic() - began_s)
+    values = {"charge_point": name, "seconds": restart.back_s, "timeout_s": waited_s}
+    click.echo(one_line(report.line.format(**values)))
     sys.exit(report.command)
 
 
