@@ -10,9 +10,10 @@ A reply in canned.json replaces each of them.
 # Modules for sentences are imported inside functions: a CGI process that answers with one word
 # starts a third faster without them.
 
+import json
 import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shocpp.calls import placing
 from shocpp.calls.outcomes import (
@@ -64,6 +65,7 @@ class _Answering:
         self._canned = canned
         self._deadline = time.monotonic() + canned.timeout_s
         self._charge_point = canned.charge_point or ""
+        self._payload = canned.payload
 
     def answer(self, asked_by: str) -> Answer:
         """Return the voice answer; an unreachable charger is an answer, not an error."""
@@ -123,8 +125,25 @@ class _Answering:
         canned = self._canned
         addressed = address(self._db, canned.charge_point, canned.action, canned.payload)
         self._charge_point = addressed.charge_point_id
+        if canned.action == "RemoteStartTransaction" and "connectorId" not in addressed.payload:
+            self._fill_in_connector(addressed.payload)
+        self._payload = addressed.payload
         asked = CallOptions(asked_by, canned.timeout_s, canned.name)
         return placing.place(self._db, addressed, canned.action, asked)
+
+    def _fill_in_connector(self, payload: dict[str, Any]) -> None:
+        """Add the connector to the payload of a start, if only one can be meant."""
+        from shocpp.calls.remote_start import free_connector
+
+        name, action = self._canned.name, self._canned.action
+        first = placing.first_of_repeat(self._db, name, action, None, now_ms())
+        earlier = {} if first is None else json.loads(first.payload)
+        # A second tap is the same request, although its connector is not free any more.
+        connector_id = earlier.pop("connectorId", None)
+        if earlier != payload or (first and first.charge_point_id) != self._charge_point:
+            connector_id = free_connector(self._db, self._charge_point)
+        if connector_id is not None:
+            payload["connectorId"] = connector_id
 
     def _answer_reset(self, placed: PlacedCall) -> Answer:
         """Return the voice answer to a Reset whose connection has ended."""
@@ -155,10 +174,16 @@ class _Answering:
 
     def _answer_start(self, status: str, asked_ms: int, values: Mapping[str, str]) -> Answer:
         """Return the voice answer about the result of a remote start, in a sentence."""
-        from shocpp.calls.remote_start import RemoteStart, await_start, refusal_of, rejection_of
+        from shocpp.calls.remote_start import (
+            RemoteStart,
+            await_start,
+            refusal_of,
+            rejection_of,
+            sentence_of,
+        )
         from shocpp.language.voice import reason, refused_card, sentence
 
-        payload, language = self._canned.payload, self._settings.language
+        payload, language = self._payload, self._settings.language
         start = RemoteStart(
             self._charge_point, payload["idTag"], payload.get("connectorId"), asked_ms
         )
@@ -173,13 +198,20 @@ class _Answering:
             **values,
             "charge_point": self._charge_point,
             "reason": reason(result.outcome, result.status, language),
+            "connector": "" if result.at is None else self._name_of_connector(result.at),
         }
         if result.outcome == "card_refused":
             line = refused_card(payload["idTag"], result.status, language)
         else:
-            line = sentence(result.outcome, values, language)
+            line = sentence(sentence_of(result), values, language)
         template = self._canned.reply(result.outcome, status)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
+
+    def _name_of_connector(self, connector_id: int) -> str:
+        """Return the name of a connector in charge_points.json, or `Anschluss 2`."""
+        from shocpp.calls.display import named_connector
+
+        return named_connector(self._settings, self._charge_point, connector_id)
 
     def _answer_unconfirmed(
         self, outcome: str, code: str = "", wait: str = "", seconds: int | None = None

@@ -98,6 +98,12 @@ def _names_of_connectors(settings: Settings, charge_point_id: str) -> Mapping[in
         return {}
 
 
+def named_connector(settings: Settings, charge_point_id: str, connector_id: int) -> str:
+    """Return the name of a connector in charge_points.json, or `Anschluss 2`."""
+    name = _names_of_connectors(settings, charge_point_id).get(connector_id)
+    return name or SENTENCES[settings.language]["at_connector"].format(connector=connector_id)
+
+
 def _of_connector(
     settings: Settings,
     state: ConnectorState,

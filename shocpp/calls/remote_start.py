@@ -23,12 +23,17 @@ from shocpp.store.database import Database
 # Of several connectors the first in this order is the one that a person most likely stands at:
 # those with a transaction come last.
 _FREE = ("Preparing", "Finishing", "Available", "Reserved", "Unavailable", "Faulted")
+_CAN_START = ("Preparing", "Finishing", "Available")
 _UNDER_WAY = ("SuspendedEVSE", "SuspendedEV", "Charging")
 
 _RANKS = {status: rank for rank, status in enumerate(_FREE + _UNDER_WAY)}
 
 POLL_EVERY_S = 0.05
 """Seconds between two checks. One costs a PRAGMA, and only while a person waits."""
+
+
+UNNAMED = "unnamed"
+"""The reason of a rejected start that names no connector, at a charger with several of them."""
 
 
 class RemoteStart(NamedTuple):
@@ -45,11 +50,25 @@ class StartResult(NamedTuple):
 
     outcome  one of OUTCOMES of `configuration/canned_calls.py`
     status   the reason: the card's authorization status for `card_refused`, else the status of the
-             connector; empty if it is not known
+             connector, or UNNAMED; empty if it is not known
+    at       for `already_charging` the connector at which the card charges, if it is another one
     """
 
     outcome: str
     status: str
+    at: int | None = None
+
+
+def free_connector(db: Database, charge_point_id: str) -> int | None:
+    """Return the connector that a start must mean: the only one, or the only one that is free.
+
+    None if several may be meant, or if the charger has not reported its connectors. Some chargers
+    reject every start without a connector.
+    """
+    states = [state for state in charging.connectors(db, charge_point_id) if state.connector_id > 0]
+    free = [state for state in states if state.status in _CAN_START]
+    candidates = states if len(states) == 1 else free
+    return candidates[0].connector_id if len(candidates) == 1 else None
 
 
 def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartResult | None:
@@ -92,7 +111,24 @@ def rejection_of(db: Database, start: RemoteStart) -> StartResult:
 
     OCPP 1.6 has no reason for Rejected; the state of the connector usually explains it.
     """
+    elsewhere = _charging_elsewhere(db, start)
+    if elsewhere is not None:
+        return elsewhere
+    states = charging.connectors(db, start.charge_point_id)
+    if start.connector_id is None and sum(state.connector_id > 0 for state in states) > 1:
+        status = _status(db, start, None)
+        return StartResult("rejected", UNNAMED if status in _CAN_START else status)
     return StartResult("rejected", _status(db, start, start.connector_id))
+
+
+def _charging_elsewhere(db: Database, start: RemoteStart) -> StartResult | None:
+    """Return the result if the card charges at another connector of the charger, or None."""
+    tag_key = id_tag_key(start.id_tag)
+    for transaction in charging.open_at(db, start.charge_point_id):
+        is_same_card = id_tag_key(transaction.id_tag) == tag_key
+        if is_same_card and transaction.connector_id != start.connector_id:
+            return StartResult("already_charging", "Charging", transaction.connector_id)
+    return None
 
 
 def _early_result(db: Database, start: RemoteStart) -> StartResult | None:
@@ -112,6 +148,9 @@ def _result_at_deadline(db: Database, start: RemoteStart) -> StartResult:
     begun = _begun(db, start)
     if begun is not None:
         return StartResult("started", _status(db, start, begun[0]))
+    elsewhere = _charging_elsewhere(db, start)
+    if elsewhere is not None:
+        return elsewhere
     state = _state(db, start, start.connector_id)
     if state is None:
         return StartResult("not_started", "")
@@ -122,6 +161,19 @@ def _result_at_deadline(db: Database, start: RemoteStart) -> StartResult:
     asks_for_cable = state.status == "Preparing" and state.since_ms >= start.asked_ms
     waits = state.status == "Available" or asks_for_cable
     return StartResult("plug_in" if waits else "not_started", state.status)
+
+
+def sentence_of(result: StartResult) -> str:
+    """Return the key of the sentence in `language.voice` about a result.
+
+    A connector that is Available after an accepted start suggests that the cable is missing; only
+    one that prepares since the start says so.
+    """
+    if result.outcome == "plug_in" and result.status == "Available":
+        return "perhaps_plug_in"
+    if result.outcome == "already_charging" and result.at is not None:
+        return "charging_at"
+    return result.outcome
 
 
 def _begun(db: Database, start: RemoteStart) -> tuple[int, str] | None:

@@ -18,10 +18,14 @@ SENTENCES = {
         "charging": "{charge_point} lädt.",
         "started": "Der Ladevorgang hat begonnen, {reason}.",
         "plug_in": "{charge_point} wartet: Bitte das Kabel einstecken.",
+        "perhaps_plug_in": "{charge_point} hat angenommen, aber noch nicht gestartet; vielleicht "
+        "ist das Kabel nicht eingesteckt.",
         "not_started": "{charge_point} hat angenommen, lädt aber noch nicht.",
         "card_refused": "Die Karte wurde abgelehnt: {reason}.",
         "rejected": "{charge_point} hat abgelehnt: {reason}.",
         "already_charging": "{charge_point} lädt schon.",
+        "charging_at": "{charge_point} lädt schon mit dieser Karte: {connector}.",
+        "at_connector": "Anschluss {connector}",
         "which": "Mehrere Wallboxen sind verbunden, und dieser Aufruf nennt keine.",
         "booting": "{charge_point} startet gerade; bitte gleich noch einmal.",
         "reconnected": "{charge_point} hat sich gerade neu verbunden; bitte gleich noch einmal.",
@@ -55,10 +59,14 @@ SENTENCES = {
         "charging": "{charge_point} is charging.",
         "started": "The transaction has begun, {reason}.",
         "plug_in": "{charge_point} is waiting: please plug the cable in.",
+        "perhaps_plug_in": "{charge_point} has accepted, but not started yet; perhaps the cable is "
+        "not plugged in.",
         "not_started": "{charge_point} has accepted, but is not charging yet.",
         "card_refused": "The card was refused: {reason}.",
         "rejected": "{charge_point} refused: {reason}.",
         "already_charging": "{charge_point} is charging already.",
+        "charging_at": "{charge_point} is charging with this card already: {connector}.",
+        "at_connector": "connector {connector}",
         "which": "Several chargers are connected, and this call names none.",
         "booting": "{charge_point} is booting; please try again in a moment.",
         "reconnected": "{charge_point} has just reconnected; please try again in a moment.",
@@ -87,7 +95,10 @@ SENTENCES = {
         "connector": "connector {connector}: {state}",
     },
 }
-"""The sentence for each outcome; the names in braces are filled in."""
+"""The sentence for each outcome; the names in braces are filled in.
+
+`perhaps_plug_in` is a guess and says so: no charger has said that its cable is missing.
+"""
 
 STATES = {
     "de": {
@@ -117,8 +128,11 @@ STATES = {
 
 REASONS = {
     "de": {
-        "Available": "das Kabel ist nicht eingesteckt",
-        "Preparing": "es nennt keinen Grund; Kabel noch einmal einstecken",
+        "Available": "vielleicht ist das Kabel nicht eingesteckt",
+        "unnamed": "vielleicht ist kein Kabel eingesteckt, oder der Anschluss muss genannt werden "
+        "(connectorId)",
+        "Preparing": "es nennt keinen Grund; vielleicht hilft es, das Kabel noch einmal "
+        "einzustecken",
         "Charging": "es wird schon geladen",
         "SuspendedEV": "es läuft schon ein Ladevorgang",
         "SuspendedEVSE": "es läuft schon ein Ladevorgang",
@@ -129,8 +143,9 @@ REASONS = {
         "": "es nennt keinen Grund",
     },
     "en": {
-        "Available": "the cable is not plugged in",
-        "Preparing": "it gives no reason; plug the cable in again",
+        "Available": "perhaps the cable is not plugged in",
+        "unnamed": "perhaps no cable is plugged in, or the connector must be named (connectorId)",
+        "Preparing": "it gives no reason; perhaps it helps to plug the cable in again",
         "Charging": "it is charging already",
         "SuspendedEV": "a transaction is running already",
         "SuspendedEVSE": "a transaction is running already",
@@ -141,8 +156,11 @@ REASONS = {
         "": "it gives no reason",
     },
 }
-"""The usual reason for Rejected, by the status of the connector; "" for any other status. A charger
-itself gives none (OCPP 1.6 §7.39)."""
+"""The usual reason for Rejected, by the status of the connector; "" for any other status.
+
+A charger itself gives none (OCPP 1.6 §7.39). A status that it has reported is told as a fact; what
+it only suggests begins with "vielleicht" or "perhaps".
+"""
 
 HELD_UP = {
     "de": {

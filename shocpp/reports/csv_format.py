@@ -96,12 +96,15 @@ def csv_lines(delimiter: str) -> Callable[[Iterable[object]], str]:
 
 
 def with_newline(line: str) -> str:
-    r"""Return the line of a file for programs: with LF, and with control characters as `\u001b`."""
+    r"""Return the line of a file for programs: with LF, and with control characters as `\u001b`.
+
+    LF and tab in a cell stay.
+    """
     # Before Python 3.13 csv quotes a carriage return in a cell only if lines end with one.
     # So lines are written with CR LF first.
     text = line.removesuffix("\r\n")
     if not text.isprintable():
-        text = without_controls(text).replace("\n", "\\u000a").replace("\t", "\\u0009")
+        text = without_controls(text)
     return text + "\n"
 
 

@@ -173,8 +173,8 @@ def test_no_answer_and_no_charger_are_ocpp_unreachable(ask: Ask, charger: Charge
 
 
 def test_an_unknown_outcome_is_answered_by_a_sentence(ask: Ask, charger: Charger) -> None:
-    charger.answers["Reset"] = lambda charger, *_: charger.leave()
-    kind, line = ask({"action": "Reset", "payload": {"type": "Hard"}})
+    charger.answers["ClearCache"] = lambda charger, *_: charger.leave()
+    kind, line = ask({"action": "ClearCache"})
     assert kind == "unknown"
     assert line == (f"The connection to {charger.name} broke; whether it worked is not known.")
 
@@ -227,12 +227,19 @@ def test_charging_is_known_from_the_meter_alone(ask: Ask, charger: Charger) -> N
 @pytest.mark.parametrize(
     ("language", "line"),
     [
-        ("de", "{} wartet: Bitte das Kabel einstecken."),
-        ("en", "{} is waiting: please plug the cable in."),
+        (
+            "de",
+            "{} hat angenommen, aber noch nicht gestartet; vielleicht ist das Kabel nicht eingeste",
+        ),
+        ("en", "{} has accepted, but not started yet; perhaps the cable is not plugged in."),
     ],
 )
-def test_plug_the_cable_in(ask: Ask, charger: Charger, language: str, line: str) -> None:
-    assert ask(HASTY, language) == ("refused", line.format(charger.name))
+def test_a_connector_that_stays_available_suggests_a_missing_cable(
+    ask: Ask, charger: Charger, language: str, line: str
+) -> None:
+    outcome, spoken = ask(HASTY, language)
+    assert outcome == "refused"
+    assert spoken.startswith(line.format(charger.name))
 
 
 def test_plug_the_cable_in_when_the_connector_prepares_only_since_the_call(
@@ -245,7 +252,8 @@ def test_plug_the_cable_in_when_the_connector_prepares_only_since_the_call(
         )
 
     charger.answers["RemoteStartTransaction"] = prepare
-    assert "plug the cable in" in ask(HASTY)[1]
+    line = f"{charger.name} is waiting: please plug the cable in."
+    assert ask(HASTY) == ("refused", line)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +384,7 @@ def test_a_start_that_waits_says_in_the_language_that_no_charger_is_connected(
 @pytest.mark.parametrize(
     ("status", "german", "english"),
     [
-        ("Available", "das Kabel ist nicht eingesteckt", "the cable is not plugged in"),
+        ("Available", "vielleicht ist das Kabel nicht eingesteckt", "perhaps the cable is not"),
         ("Charging", "es wird schon geladen", "it is charging already"),
         ("Faulted", "der Anschluss ist gestört", "the connector is faulty"),
         (
@@ -387,7 +395,7 @@ def test_a_start_that_waits_says_in_the_language_that_no_charger_is_connected(
         ("Unavailable", "der Anschluss ist außer Betrieb", "the connector is out of service"),
         ("Reserved", "der Anschluss ist reserviert", "the connector is reserved"),
         ("SuspendedEV", "es läuft schon ein Ladevorgang", "a transaction is running already"),
-        ("Preparing", "es nennt keinen Grund; Kabel noch einmal", "it gives no reason; plug the"),
+        ("Preparing", "es nennt keinen Grund; vielleicht hilft es", "it gives no reason; perhaps"),
     ],
 )
 def test_rejected_is_explained_by_the_state_of_the_connector(
@@ -410,7 +418,98 @@ def test_rejected_is_explained_by_the_connector_of_the_call(ask: Ask, charger: C
     assert "the cable is not plugged in" in ask(entry)[1]
     entry = {**WAITING, "payload": {"idTag": "3333", "connectorId": 2}}
     assert "the connector is faulty" in ask(entry)[1]
-    assert "the cable is not plugged in" in ask(WAITING)[1], "the usable connector"
+    assert "perhaps the cable is not plugged in" in ask(WAITING)[1], "the usable connector"
+
+
+# --- the connector of a start ---
+
+
+def sent_connector(charger: Charger) -> int | None:
+    """Return the connector of the last start that a charger was sent."""
+    action, payload = charger.calls[-1]
+    assert action == "RemoteStartTransaction"
+    return payload.get("connectorId")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "connector_id"),
+    [
+        ((), None),
+        (("Available",), 1),
+        (("Faulted",), 1),
+        (("Available", "Available"), None),
+        (("Preparing", "Available"), None),
+        (("Charging", "Available"), 2),
+        (("SuspendedEV", "Preparing"), 2),
+        (("Finishing", "Unavailable"), 1),
+        (("Reserved", "Faulted", "Available"), 3),
+        (("Charging", "Charging"), None),
+    ],
+)
+def test_a_start_is_sent_to_the_only_connector_that_can_be_meant(
+    ask: Ask, shared_server: Server, statuses: tuple[str, ...], connector_id: int | None
+) -> None:
+    with Charger(shared_server, f"box-{next(numbers)}").boot() as box:
+        box.report("Available", 0)
+        for number, status in enumerate(statuses, 1):
+            box.report(status, number)
+        assert ask({**START, "charge_point": box.name}) == ("done", "Accepted")
+        assert sent_connector(box) == connector_id
+        box.leave()
+
+
+def test_a_connector_that_the_entry_names_is_never_changed(ask: Ask, charger: Charger) -> None:
+    charger.report("Charging", 2)
+    entry = {**START, "payload": {"idTag": "3333", "connectorId": 2}}
+    assert ask(entry) == ("done", "Accepted")
+    assert sent_connector(charger) == 2
+
+
+def test_a_second_tap_does_not_start_at_the_next_connector(home: Home, charger: Charger) -> None:
+    charger.report("Faulted", 2)
+    settings = read_settings(home.environment | {"SHOCPP_LANG": "en"})
+    canned = parse_canned_call(f"call {next(numbers)}", START, settings.canned_file)
+    with open_database(settings.database) as db:
+        first = answer_canned(db, settings, canned, "the test")
+        charger.report("Charging")
+        charger.report("Available", 2)
+        assert answer_canned(db, settings, canned, "the test") == first
+        assert [payload["connectorId"] for _, payload in charger.calls] == [1]
+
+
+def test_a_rejected_start_without_a_connector_names_that_as_a_reason(
+    ask: Ask, charger: Charger
+) -> None:
+    charger.report("Available", 2)
+    charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
+    outcome, line = ask(WAITING, "de")
+    assert outcome == "refused"
+    assert line.endswith("oder der Anschluss muss genannt werden (connectorId).")
+    assert sent_connector(charger) is None
+
+
+@pytest.mark.parametrize("status", ["Accepted", "Rejected"])
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("de", "{} lädt schon mit dieser Karte: Anschluss 1."),
+        ("en", "{} is charging with this card already: connector 1."),
+    ],
+)
+def test_a_card_that_charges_at_the_other_connector_is_charging_already(
+    ask: Ask, charger: Charger, status: str, language: str, line: str
+) -> None:
+    begin_wh = next(numbers) * 100_000
+    transaction_id = charger.begin("3333", begin_wh)
+    charger.report("Charging")
+    charger.report("Available", 2)
+    charger.answers["RemoteStartTransaction"] = {"status": status}
+    entry = {**HASTY, "reply": {"already_charging": "{sentence} {connector}"}}
+    spoken, _, connector = ask(entry, language)[1].partition(". ")
+    assert f"{spoken}." == line.format(charger.name)
+    assert connector in ("Anschluss 1", "connector 1")
+    assert sent_connector(charger) == 2
+    charger.end(transaction_id, begin_wh + 1_000)
 
 
 def test_rejected_by_a_charger_that_has_reported_no_state(ask: Ask, shared_server: Server) -> None:
@@ -477,7 +576,7 @@ def test_an_earlier_state_is_not_taken_for_the_awaited_one(ask: Ask, charger: Ch
 def test_of_several_connectors_a_free_connector_is_awaited(ask: Ask, charger: Charger) -> None:
     charger.report("Charging", 1)
     charger.report("Available", 2)
-    assert ask(HASTY)[1] == f"{charger.name} is waiting: please plug the cable in."
+    assert "perhaps the cable is not plugged in" in ask(HASTY)[1]
     charger.report("Finishing", 2)
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
     assert "the last transaction has not ended" in ask(WAITING)[1]
@@ -686,10 +785,13 @@ def test_replies_are_chosen_by_status_and_outcome(ask: Ask, charger: Charger) ->
     }
     assert ask({**START, "reply": replies}) == ("done", "Okay.")
     waiting = {**WAITING, "reply": replies, "charge_point": charger.name, "timeout_s": 0.3}
-    line = f"Cable, please. ({charger.name} is waiting: please plug the cable in.)"
+    line = (
+        f"Cable, please. ({charger.name} has accepted, but not started yet; perhaps the cable is "
+        "not plugged in.)"
+    )
     assert ask(waiting) == ("refused", line)
     charger.answers["RemoteStartTransaction"] = {"status": "Rejected"}
-    assert ask(waiting) == ("refused", "No, the cable is not plugged in!")
+    assert ask(waiting) == ("refused", "No, perhaps the cable is not plugged in!")
     charger.answers["RemoteStartTransaction"] = "GenericError"
     assert ask(waiting) == ("error", "Broken: GenericError")
     charger.answers["RemoteStartTransaction"] = None

@@ -1,6 +1,7 @@
-"""What commands print: no text of a charger, a file or a person controls a terminal."""
+"""The output of commands: no text of a charger, a file or a person controls a terminal."""
 
 import csv
+import io
 import json
 import re
 import shlex
@@ -165,7 +166,7 @@ def test_a_statement_does_not_control_a_terminal(
     if format_ == "json":
         assert json.loads(printed)
     if format_ == "csv-machine":
-        rows = list(csv.reader(printed.splitlines()))
+        rows = list(csv.reader(io.StringIO(printed, newline="")))
         assert len({len(row) for row in rows}) == 1
         assert "\\u001b[2J\\u009b31m" in printed
 

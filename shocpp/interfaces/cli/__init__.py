@@ -11,7 +11,7 @@ from shocpp.interfaces.cli.calls import caller, calls, command
 from shocpp.interfaces.cli.charge_points import charge_points
 from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
-from shocpp.interfaces.cli.conventions import HELP
+from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
 from shocpp.interfaces.cli.review import review
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
@@ -19,7 +19,6 @@ from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.tags import tags
 from shocpp.interfaces.cli.tariffs import tariffs
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
-from shocpp.interfaces.terminal import Group
 
 
 @click.group(cls=Group, context_settings=HELP)

@@ -12,6 +12,7 @@ from shocpp.errors import Unreachable, UsageError
 from shocpp.interfaces.cli.conventions import (
     HELP,
     MAX_TIMEOUT_S,
+    Command,
     charger_option,
     one_line_errors,
     timeout_option,
@@ -20,7 +21,6 @@ from shocpp.interfaces.cli.conventions import (
 from shocpp.interfaces.cli.listings import View, print_view
 from shocpp.interfaces.cli.tables import Column, Display
 from shocpp.interfaces.lines import one_line
-from shocpp.interfaces.terminal import Command
 from shocpp.settings import read_settings
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from shocpp.errors import (
     Unsent,
     UsageError,
 )
-from shocpp.interfaces.lines import one_line
+from shocpp.interfaces.lines import escape_output, one_line
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The context settings of every command."""
@@ -54,6 +54,24 @@ charger_option = click.option(
 
 MAX_TIMEOUT_S = 3_600.0
 """The longest time in seconds that `--timeout` accepts."""
+
+
+class Command(click.Command):
+    """A command that a console script starts."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command with escaped output: usage errors repeat the arguments of the caller."""
+        escape_output()
+        return super().main(*args, **options)
+
+
+class Group(click.Group):
+    """A group of commands that a console script starts."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command of the group with escaped output."""
+        escape_output()
+        return super().main(*args, **options)
 
 
 def timeout_option(default_s: float, help_: str) -> Callable[[_Command], _Command]:

@@ -5,8 +5,7 @@ import time
 
 import click
 
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors
-from shocpp.interfaces.terminal import Command
+from shocpp.interfaces.cli.conventions import HELP, Command, one_line_errors
 from shocpp.settings import read_settings
 
 

@@ -9,10 +9,9 @@ import click
 
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors
+from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, Command, one_line_errors
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.interfaces.lines import one_line
-from shocpp.interfaces.terminal import Command
 from shocpp.language.month import Month
 from shocpp.settings import LANGUAGES, read_settings
 from shocpp.store.database import open_database

@@ -586,7 +586,7 @@ def test_no_more_than_half_of_the_threads_wait_for_cars(site: Site) -> None:
         assert time.monotonic() - begun < 1
         answers = [answer.result() for answer in waiting]
     assert [answer.status for answer in answers] == [200] * half
-    assert {answer.body for answer in answers} == {"garage wartet: Bitte das Kabel einstecken.\n"}
+    assert all("vielleicht ist das Kabel nicht eingesteckt" in answer.body for answer in answers)
     assert len(site.charger.calls) == half
 
 
