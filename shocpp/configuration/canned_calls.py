@@ -122,11 +122,13 @@ class CannedCall(NamedTuple):
 
 
 def canned_call(path: Path, name: str) -> CannedCall:
-    """Return the canned call of this name.
+    """Return the canned call of this name; blanks around it, as phones add them, do not matter.
 
     Raises UsageError if there is none, and ConfigError if it or the file cannot be used.
     """
     entries = _entries(path) if path.exists() else {}
+    if name not in entries:
+        name = name.strip()
     if name not in entries:
         why = f"{path} has no such name" if path.exists() else f"{path} does not exist"
         raise UsageError(f"there is no canned call {_quoted(name)}: {why}")

@@ -1,6 +1,7 @@
 """Canned calls over HTTP: one WSGI application, used by cgi-bin/caller.py and by the app.
 
-The request is a GET or POST with `canned=NAME` in the query or a form. The answer is one line.
+The request is a GET or POST with `canned=NAME` in the query or a form, or with a JSON object that
+has the member `canned`. The answer is one line.
 
 A CGI process starts for each request. This module therefore imports only the standard library, and
 little of it: the gateway of wsgiref alone takes a sixth of the start of a bare interpreter.
@@ -28,6 +29,7 @@ from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings
 from shocpp.store.database import Database, open_database
+from shocpp.texts import parse_unique
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from threading import Semaphore
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-LONGEST_FORM = 4_096
+LONGEST_BODY = 4_096
 """The largest body of a POST, in bytes."""
 
 LONGEST_LINE = 500
@@ -187,45 +189,71 @@ def _authorized(
 
 
 def _parameters(environ: "WSGIEnvironment") -> dict[str, str]:
-    """Return the parameters of query and form by name.
+    """Return the parameters of query and body by name.
 
     Raises Refused if there are too many, or if one occurs twice.
     """
-    encoded = [environ.get("QUERY_STRING", "")]
+    parameters = _decoded(environ.get("QUERY_STRING", ""))
     if environ.get("REQUEST_METHOD") == "POST":
-        encoded.append(_form(environ))
+        for name, value in _body_parameters(environ).items():
+            if name in parameters:
+                raise _occurs_twice(name)
+            parameters[name] = value
+    return parameters
+
+
+def _decoded(text: str) -> dict[str, str]:
+    """Return the parameters of a query or a form by name; raises Refused."""
     parameters: dict[str, str] = {}
     try:
-        for part in encoded:
-            for name, values in parse_qs(part, keep_blank_values=True, max_num_fields=10).items():
-                # Two programs may read different ones of the two, which attacks make use of.
-                if len(values) > 1 or name in parameters:
-                    raise Refused(400, f"the parameter {name[:40]!r} occurs twice; send it once")
-                parameters[name] = values[0]
+        for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=10).items():
+            # Two programs may read different ones of the two, which attacks make use of.
+            if len(values) > 1:
+                raise _occurs_twice(name)
+            parameters[name] = values[0]
     except ValueError:
         raise Refused(400, "there are too many parameters; send one: canned=NAME") from None
     return parameters
 
 
-def _form(environ: "WSGIEnvironment") -> str:
-    """Return the encoded form in the body; empty if the body is not a form.
+def _occurs_twice(name: str) -> Refused:
+    return Refused(400, f"the parameter {name[:40]!r} occurs twice; send it once")
 
-    Raises Refused if its length is missing or too large, or if the body does not arrive.
+
+def _body_parameters(environ: "WSGIEnvironment") -> dict[str, str]:
+    """Return the parameters in the body, a form or a JSON object; none if it is something else.
+
+    Raises Refused if its length is missing or too large, if the body does not arrive, or if the
+    JSON has no parameters.
     """
     kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        return ""
+    if kind == "application/x-www-form-urlencoded":
+        return _decoded(_body(environ).decode(errors="replace"))
+    if kind != "application/json":
+        return {}
+    try:
+        content = parse_unique(_body(environ).decode() or "{}")
+    # Deeply nested JSON raises RecursionError instead of ValueError.
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f'the body is not JSON: {error}; send {{"canned": "NAME"}}') from None
+    if not isinstance(content, dict) or not all(isinstance(v, str) for v in content.values()):
+        raise Refused(400, 'the body must be an object of texts; send {"canned": "NAME"}')
+    return content
+
+
+def _body(environ: "WSGIEnvironment") -> bytes:
+    """Return the body; raises Refused if its length is missing or too large, or if it is late."""
     length = environ.get("CONTENT_LENGTH") or "0"
     if not (
-        length.isascii() and length.isdigit() and len(length) <= 4 and int(length) <= LONGEST_FORM
+        length.isascii() and length.isdigit() and len(length) <= 4 and int(length) <= LONGEST_BODY
     ):
         raise Refused(
             400,
-            f"the form needs a Content-Length of at most {LONGEST_FORM} bytes; send a shorter one",
+            f"the body needs a Content-Length of at most {LONGEST_BODY} bytes; send a shorter one",
         )
     # The timeout of the socket is set in gunicorn.conf.py; the client may also have closed.
     try:
-        form: Any = environ["wsgi.input"].read(int(length))
+        body: Any = environ["wsgi.input"].read(int(length))
     except OSError:
-        raise Refused(408, "the form did not arrive in time; send it again") from None
-    return bytes(form).decode(errors="replace")
+        raise Refused(408, "the body did not arrive in time; send it again") from None
+    return bytes(body)

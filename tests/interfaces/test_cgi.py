@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from tests.world.shipped import (
     PASSWORD,
     TOKEN,
     USER,
+    Answer,
     Deployment,
     Endpoint,
     basic,
@@ -76,6 +77,7 @@ def nginx(deployment: Deployment) -> Endpoint:
     return Endpoint(port, tls, basic(PASSWORD), {})
 
 
+@functools.cache
 def nginx_and_fcgiwrap(deployment: Deployment) -> Endpoint:
     """Start nginx with the shipped location for CGI, and fcgiwrap as the shipped units do."""
     tls, port = certificate(deployment), free_port()
@@ -178,7 +180,7 @@ def test_the_url_of_the_readme_makes_a_charger_behind_nginx_charge(
         answer = shipped.ask("/cgi-bin/caller?canned=start-family", basic(PASSWORD))
         assert (answer.status, answer.body) == (200, "garage lädt.\n")
         assert deployment.home.query("SELECT account FROM open_transactions") == [("family-y",)]
-        assert charger.calls == [("RemoteStartTransaction", {"idTag": "3333"})]
+        assert charger.calls == [("RemoteStartTransaction", {"idTag": "3333", "connectorId": 1})]
         assert shipped.call("stop-family").body == "Accepted\n"
         wait_for(lambda: not deployment.home.query("SELECT 1 FROM open_transactions"))
 
@@ -200,6 +202,45 @@ def test_a_form_is_as_good_as_a_query(
     answer = endpoint.ask("/cgi-bin/caller", endpoint.allowed | form, "POST", f"canned={name}")
     assert (answer.status, answer.body) == (200, "Accepted\n")
     assert len(charger.calls) == 1
+
+
+def test_a_json_object_is_as_good_as_a_query(
+    endpoint: Endpoint, name: str, charger: ChargerWithCar
+) -> None:
+    headers = endpoint.allowed | {"Content-Type": "application/json; charset=utf-8"}
+    body = json.dumps({"canned": f" {name} ", "comment": "from a phone"}, indent=1)
+    answer = endpoint.ask("/cgi-bin/caller", headers, "POST", body)
+    assert (answer.status, answer.body) == (200, "Accepted\n")
+    assert len(charger.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("{", "the body is not JSON: "),
+        ('{"canned": "a", "canned": "b"}', "the body is not JSON: 'canned' is there twice"),
+        ("[" * 4_000, "the body is not JSON: "),
+        ("[]", "the body must be an object of texts"),
+        ('{"canned": 1}', "the body must be an object of texts"),
+        ("", "the name of the canned call is missing"),
+        ("{}", "the name of the canned call is missing"),
+    ],
+)
+def test_a_body_that_names_no_canned_call_is_400_and_one_line(
+    deployment: Deployment, body: str, line: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = app(deployment).ask("/cgi-bin/caller", headers, "POST", body)
+    assert answer.status == 400
+    assert answer.body.startswith(line)
+    assert answer.body.count("\n") == 1
+
+
+def test_blanks_around_a_name_do_not_matter(
+    endpoint: Endpoint, name: str, charger: ChargerWithCar
+) -> None:
+    answer = endpoint.call(f"+{name}%20")
+    assert (answer.status, answer.body) == (200, "Accepted\n")
 
 
 def test_the_car_charges_before_a_start_is_answered(
@@ -246,6 +287,51 @@ def test_a_charger_that_is_away_is_502_and_one_line(endpoint: Endpoint, name: st
 # -- nginx ----------------------------------------------------------------------------------------
 
 
+def is_line_of_nginx(answer: Answer, status: int, line: str) -> bool:
+    """Return True if an answer is one line of text, and no page of nginx."""
+    assert (answer.status, answer.body) == (status, f"{line}\n")
+    assert answer.headers["Content-Type"] == OUR_TYPE
+    assert answer.headers["Cache-Control"] == "no-store"
+    return True
+
+
+@pytest.mark.parametrize("build", [nginx.__wrapped__, nginx_and_fcgiwrap], ids=["app", "cgi"])
+def test_an_error_of_nginx_at_a_canned_call_is_one_line(
+    deployment: Deployment, build: Callable[[Deployment], Endpoint]
+) -> None:
+    # An nginx of its own: the tests above may have used up the requests of a minute.
+    endpoint = build(deployment)
+    for credentials in ({}, basic("wrong")):
+        answer = endpoint.ask("/cgi-bin/caller?canned=state", credentials)
+        assert is_line_of_nginx(answer, 401, "Name oder Passwort ist falsch.")
+        assert answer.headers["WWW-Authenticate"] == 'Basic realm="shocpp"'
+    answer = endpoint.ask("/cgi-bin/caller", endpoint.allowed, "POST", "x" * 5_000)
+    assert is_line_of_nginx(answer, 413, "Die Anfrage ist zu lang.")
+
+
+def test_nginx_without_its_app_answers_a_canned_call_in_one_line(deployment: Deployment) -> None:
+    port, tls = free_port(), certificate(deployment)
+    deployment.run_nginx(
+        shipped_site(deployment, port, app_port=free_port()).replace("default de;", "default en;")
+    )
+    alone = Endpoint(port, tls, basic(PASSWORD), {})
+    answer = alone.call("state")
+    assert is_line_of_nginx(answer, 502, "The server of the chargers does not run.")
+    answers = [alone.ask("/cgi-bin/caller", basic("wrong")) for _ in range(30)]
+    line = "There are too many requests; please try again in a minute."
+    assert is_line_of_nginx(answers[-1], 429, line)
+    assert answers[-1].headers["Retry-After"] == "60"
+
+
+def test_nginx_takes_a_slash_at_the_end_of_the_address(
+    deployment: Deployment, name: str, charger: ChargerWithCar
+) -> None:
+    shipped = nginx.__wrapped__(deployment)
+    answer = shipped.ask(f"/cgi-bin/caller/?canned={name}", basic(PASSWORD))
+    assert (answer.status, answer.body) == (200, "Accepted\n")
+    assert shipped.ask(f"/cgi-bin/caller/?canned={name}", {}).status == 401
+
+
 def test_nginx_passes_the_user_name_and_not_the_clients_claim(
     deployment: Deployment, shipped: Endpoint, name: str, charger: ChargerWithCar
 ) -> None:
@@ -262,7 +348,7 @@ def test_nginx_passes_the_user_name_and_not_the_clients_claim(
         "/ocpp/garage",
         "/ocpp/../healthz",
         "/cgi-bin/caller.py",
-        "/cgi-bin/caller/",
+        "/cgi-bin/caller/x",
         "/cgi-bin/caller/../../ocpp/garage",
         "/ocpp/%2e%2e/healthz",
     ],
