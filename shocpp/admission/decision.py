@@ -202,6 +202,7 @@ _checks = PasswordChecks()
 def _is_password(attempt: Attempt, login: Login, stored_hash: str) -> bool:
     """Return True if the password of an attempt has this stored hash; raises NotAdmitted."""
     try:
-        return _checks.is_password(login.password, stored_hash, may_wait=not attempt.is_suspect)
+        may_wait = not attempt.is_suspect
+        return _checks.is_password(login.password, stored_hash, attempt.address, may_wait=may_wait)
     except TooManyChecks:
         raise NotAdmitted(NOT_CHECKED) from None

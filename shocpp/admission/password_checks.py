@@ -5,8 +5,9 @@ The hash of a user-chosen password takes a fifth of a second or more. Three rule
     once     As soon as a charger has presented its password, this process knows a keyed digest of
              it, and compares that from then on. A password that was wrong is remembered likewise.
     one      One costly hash is computed at a time, whatever attackers send: one core at most.
-    waiting  MOST_WAITING threads wait for it, so that most stay free for other requests. An address
-             with many refused attempts does not wait: it is checked when nobody else is.
+    waiting  MOST_WAITING threads wait for it, one for each address, so that most stay free for
+             other requests. An address with many refused attempts does not wait: it is checked
+             when nobody else is.
 """
 
 import hashlib
@@ -40,22 +41,24 @@ class PasswordChecks:
         self._key = os.urandom(32)
         self._computing = threading.Lock()
         self._lock = threading.Lock()
-        self._waiting = 0
+        self._waiting: set[str] = set()
         self._correct: dict[str, bytes] = {}
         self._wrong: set[bytes] = set()
 
-    def is_password(self, presented: bytes, stored_hash: str, *, may_wait: bool = True) -> bool:
-        """Return True if a presented password has this stored hash.
+    def is_password(
+        self, presented: bytes, stored_hash: str, address: str, *, may_wait: bool = True
+    ) -> bool:
+        """Return True if a password that an address presents has this stored hash.
 
-        Raises TooManyChecks if too many threads wait already, or if another one computes and this
-        one may not wait.
+        Raises TooManyChecks if too many threads wait already, if one of them has this address, or
+        if another one computes and this one may not wait.
         """
         if rounds_of(stored_hash) < COSTLY_ROUNDS:
             return is_password(presented, stored_hash)
         known = self._known(presented, stored_hash)
         if known is not None:
             return known
-        self._enter(may_wait=may_wait)
+        self._enter(address, may_wait=may_wait)
         try:
             # Another thread may have checked the same password meanwhile.
             known = self._known(presented, stored_hash)
@@ -72,20 +75,20 @@ class PasswordChecks:
                 return correct in digests
             return False if digests[0] in self._wrong else None
 
-    def _enter(self, *, may_wait: bool) -> None:
+    def _enter(self, address: str, *, may_wait: bool) -> None:
         """Acquire the lock for one computation; raises TooManyChecks."""
         with self._lock:
             # Those that wait come first: a lock is not fair, and would let a flood overtake them.
             if not self._waiting and self._computing.acquire(blocking=False):
                 return
-            if not may_wait or self._waiting >= MOST_WAITING:
+            if not may_wait or address in self._waiting or len(self._waiting) >= MOST_WAITING:
                 raise TooManyChecks
-            self._waiting += 1
+            self._waiting.add(address)
         try:
             self._computing.acquire()
         finally:
             with self._lock:
-                self._waiting -= 1
+                self._waiting.discard(address)
 
     def _compute(self, presented: bytes, stored_hash: str) -> bool:
         """Return True if a presented password has this stored hash, and remember the result."""
