@@ -21,10 +21,11 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     log_to_stderr()
     settings = read_settings()
     counter_file = CounterFile(counters_folder(settings.database), Counters())
-    switchboard = Switchboard(settings, counter_file=counter_file)
+    # gunicorn.conf.py sets these variables; without that file one thread is the safe assumption.
+    listens = os.environ.get("GUNICORN_LISTENS")
+    threads = int(os.environ.get("GUNICORN_THREADS", "1"))
+    switchboard = Switchboard(settings, counter_file=counter_file, listens=listens)
     # This runs after the fork, which the threads of a switchboard would not survive.
     switchboard.start()
     atexit.register(switchboard.stop)
-    # gunicorn.conf.py sets this variable; without that file one thread is the safe assumption.
-    threads = int(os.environ.get("GUNICORN_THREADS", "1"))
     return create_app(settings, switchboard, threads)

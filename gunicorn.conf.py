@@ -120,11 +120,17 @@ def when_ready(arbiter: Arbiter) -> None:
 
 
 def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
-    """Publish the number of threads to the application, which is loaded after this.
+    """Publish threads and address to the application, which is loaded after this.
 
-    The application lets only half of them wait for chargers.
+    The application lets only half of the threads wait for chargers. `shocpp charge-points add`
+    prints the address, which may differ from the settings of the shell that it runs in.
     """
     os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
+    bound = [listener.sock.getsockname() for listener in worker.sockets]
+    # The name of a Unix socket is a text. The address of IPv6 has four parts.
+    listens = next((name[:2] for name in bound if isinstance(name, tuple)), None)
+    if listens is not None:
+        os.environ["GUNICORN_LISTENS"] = "{}:{}".format(*listens)
     logging.getLogger("gunicorn.error").addFilter(shorten_timeout)
 
 

@@ -32,6 +32,7 @@ from shocpp.ocpp.connection import Connection
 from shocpp.settings import Settings, read_settings
 from shocpp.store.changes import CONNECTOR, Change
 from shocpp.store.charge_points import connections
+from shocpp.store.charge_points.connections import WorkerRow
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate
@@ -71,8 +72,8 @@ class Worker:
         self._frames = 0
         db.changes.worker = "bench"
         with db.writing(keys=EVERYTHING):
-            connections.enter_worker(db, "bench", "no doorbell", 1, NOW_MS)
-            connections.enter_worker(db, "other", "no doorbell", 1, NOW_MS)
+            connections.enter_worker(db, WorkerRow("bench", "no doorbell", 1), NOW_MS)
+            connections.enter_worker(db, WorkerRow("other", "no doorbell", 1), NOW_MS)
 
     def watch(self, worker: str, watching: int) -> None:
         """Say in the row of a worker whether it watches."""

@@ -1,5 +1,8 @@
 -- A charger's share of the disk is limited, old readings are thinned out, and copies leave a trace.
 
+-- Host and port that the server of a worker listens on, such as 0.0.0.0:8080; NULL without one.
+ALTER TABLE worker ADD COLUMN listens TEXT;
+
 -- The limits of a charger:
 
 CREATE TABLE dropped_frame (

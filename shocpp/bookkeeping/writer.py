@@ -33,6 +33,7 @@ from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.changes import Change
 from shocpp.store.charge_points import connections
+from shocpp.store.charge_points.connections import WorkerRow
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.workers import reap_dead_workers
@@ -73,9 +74,7 @@ class Writer:
         self,
         settings: Settings,
         chargers: AllowlistFile,
-        worker: str,
-        doorbell: str,
-        pid: int,
+        row: WorkerRow,
         counters: Counters,
         counter_file: CounterFile | None,
     ) -> None:
@@ -86,9 +85,9 @@ class Writer:
         tariffs = TariffsFile(settings.tariffs_file)
         self._files = FilesInForce(self.tags, chargers, tariffs)
         self._settings = settings
-        self._worker, self._doorbell, self._pid = worker, doorbell, pid
+        self._row, self._worker = row, row.worker
         self._counters, self._counter_file = counters, counter_file
-        self.housekeeping = Housekeeping(settings, worker, self._files)
+        self.housekeeping = Housekeeping(settings, row.worker, self._files)
         # A None ends the thread; a function runs between two transactions, in order with the jobs.
         self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
             queue.SimpleQueue()
@@ -262,7 +261,7 @@ class Writer:
             with db.reading():
                 reap_dead_workers(db, self._worker)
                 with db.writing(keys=NO_KEYS, durable=False):
-                    connections.enter_worker(db, self._worker, self._doorbell, self._pid, now_ms())
+                    connections.enter_worker(db, self._row, now_ms())
                 tags, chargers, tariffs = self._files
                 posting = Posting(db, self._settings.zone, tariffs)
                 own = (self._worker, chargers, self.reserve, self._stopped_tokens)

@@ -113,10 +113,7 @@ def place_call(
 
 
 def checked_payload(action: str, payload: Mapping[str, Any], *, forced: bool) -> Mapping[str, Any]:
-    """Return a payload that may be sent; `forced` skips the check, but for a password.
-
-    Raises UsageError for an unknown action, or a payload that OCPP 1.6 §6 does not allow.
-    """
+    """Return a payload that OCPP 1.6 §6 allows, or raise UsageError; `forced` skips the check."""
     if forced:
         check_no_password(action, payload)
         return payload

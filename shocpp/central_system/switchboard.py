@@ -45,6 +45,7 @@ from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
 from shocpp.store.changes import Change
 from shocpp.store.charge_points.admissions import RefusedAttempts
+from shocpp.store.charge_points.connections import WorkerRow
 from shocpp.store.doorbells import Doorbell, doorbells_folder
 from shocpp.store.files.space import budget_bytes, space_of
 from shocpp.unique_ids import random_uuid
@@ -66,15 +67,19 @@ class Switchboard:
         settings: Settings,
         selector: selectors.BaseSelector | None = None,
         counter_file: CounterFile | None = None,
+        listens: str | None = None,
     ) -> None:
-        """Create a switchboard; without a `counter_file` its counters end with the process."""
+        """Create a switchboard; without a `counter_file` its counters end with the process.
+
+        `listens` is the host and port of its server, as in `0.0.0.0:8080`, or None.
+        """
         self._settings = settings
         self.counters = Counters() if counter_file is None else counter_file.counters
         self._loop = Loop(selector)
         self._doorbell = Doorbell(doorbells_folder(settings.database), random_uuid())
         self.chargers = AllowlistFile(settings.charge_points_file)
-        worker = (random_uuid(), self._doorbell.path, os.getpid())
-        self._writer = Writer(settings, self.chargers, *worker, self.counters, counter_file)
+        row = WorkerRow(random_uuid(), self._doorbell.path, os.getpid(), listens)
+        self._writer = Writer(settings, self.chargers, row, self.counters, counter_file)
         self._connections = Connections(self._loop, self._writer, self.counters, self._read)
         self._calls = CallDesk(self._loop, self._connections, self.counters)
         retiring = Retiring(self._loop, self._connections)

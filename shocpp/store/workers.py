@@ -52,6 +52,18 @@ def enter_digests(
     )
 
 
+def listening(db: Database) -> tuple[str, int] | None:
+    """Return host and port that the running server listens on, or None if none runs."""
+    rows = db.execute(
+        "SELECT bell, listens FROM worker WHERE listens IS NOT NULL ORDER BY started_ms DESC"
+    )
+    for doorbell, listens in rows.fetchall():
+        if is_alive(doorbell):
+            host, _, port = listens.rpartition(":")
+            return host, int(port)
+    return None
+
+
 def differing(db: Database, now_ms: int) -> dict[str, list[list[int]]]:
     """Return the files of which living workers have different texts in force.
 

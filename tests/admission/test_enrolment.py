@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import re
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -16,6 +17,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from shocpp.ocpp.passwords import is_password, password_hash, rounds_of
+from shocpp.store.charge_points import admissions
+from shocpp.store.charge_points.admissions import RefusedAttempts
+from shocpp.store.database import open_database
+from shocpp.store.keys import NO_KEYS
 from tests.admission.test_decision import status_of, write
 from tests.world.charger import Charger
 from tests.world.home import Home
@@ -57,7 +62,7 @@ def test_a_charger_is_admitted_with_the_password_that_add_prints(
     password = printed(done)
     assert len(password) == 20
     assert bytes.fromhex(printed(done, "in hex")) == password.encode()
-    assert printed(done, "address").endswith(":8080/garage")
+    assert printed(done, "address").endswith(f":{server.port}/garage")
     assert status_of(server, "garage", password.encode()) == 101
     assert status_of(server, "garage", printed(done, "in hex").encode()) == 101
     assert status_of(server, "garage") == 401
@@ -373,3 +378,62 @@ def test_a_connection_with_a_revoked_password_is_closed(
 def test_an_invalid_identity_is_refused(home: Home, name: str) -> None:
     done = add(home, name)
     assert (done.returncode, "cannot name a charger here" in done.stderr) == (2, True)
+
+
+# -- the address of the server, and long lists -----------------------------------------------------
+
+
+def test_the_address_is_that_of_the_running_server(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve()
+    settings_of_this_shell = home.environment.get("WS_PORT", "8080")
+    assert str(server.port) != settings_of_this_shell
+    address = f"  address    ws://127.0.0.1:{server.port}/garage"
+    assert address in add(home, "garage").stdout.splitlines()
+    # A server that was killed has left its row behind.
+    server.kill()
+    address = f"  address    ws://127.0.0.1:{settings_of_this_shell}/yard"
+    assert address in add(home, "yard").stdout.splitlines()
+
+
+def test_a_long_list_of_refused_chargers_is_cut_and_says_so(migrated_home: Home) -> None:
+    attempts = [
+        RefusedAttempts(f"scan-{number}", f"192.0.2.{number}", "not listed", "", 1, 1_000 + number)
+        for number in range(120)
+    ]
+    with open_database(migrated_home.database) as db, db.writing(keys=NO_KEYS, durable=False):
+        admissions.record_refused(db, attempts)
+    for command in ((), ("--refused",)):
+        lines = migrated_home.run("shocpp", "charge-points", *command).stdout.splitlines()
+        assert lines[-1] == "  … and 100 more: shocpp charge-points --refused --all"
+        assert "scan-119 from 192.0.2.119: not listed" in lines[-21]
+        assert len([line for line in lines if "scan-" in line]) == 20
+    whole = migrated_home.run("shocpp", "charge-points", "--refused", "--all").stdout.splitlines()
+    assert len(whole) == 121
+    rows = json.loads(migrated_home.run("shocpp", "charge-points", "--refused", "--json").stdout)
+    assert len(rows) == 120
+
+
+def test_a_scanner_with_many_names_does_not_fill_the_database(migrated_home: Home) -> None:
+    with open_database(migrated_home.database) as db:
+        for second in range(50):
+            attempts = [
+                RefusedAttempts(f"scan-{second}-{number}", f"{number}", "not listed", "", 1, second)
+                for number in range(100)
+            ]
+            with db.writing(keys=NO_KEYS, durable=False):
+                admissions.record_refused(db, attempts)
+    assert migrated_home.query("SELECT count(*) FROM refused_attempt") == [(200,)]
+
+
+def test_a_long_list_of_unlisted_chargers_is_cut_and_says_so(migrated_home: Home) -> None:
+    with contextlib.closing(sqlite3.connect(migrated_home.database)) as db, db:
+        db.executemany(
+            "INSERT INTO charge_point (charge_point_id, identity_key, first_heard_ms,"
+            " last_heard_ms) VALUES (?1, ?1, 1, 1)",
+            [(f"box-{number}",) for number in range(30)],
+        )
+    lines = add(migrated_home, "garage").stdout.splitlines()
+    assert len([line for line in lines if "is known but not listed" in line]) == 20
+    assert lines[-1] == "… and 10 more: shocpp charge-points"

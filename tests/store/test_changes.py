@@ -23,6 +23,7 @@ from shocpp.store.changes import (
     Change,
 )
 from shocpp.store.charge_points import connections, identities
+from shocpp.store.charge_points.connections import WorkerRow
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from tests.bookkeeping.test_written_keys import spend_a_month
@@ -61,7 +62,7 @@ WATCHED_ROWS = {
 def watch(db: Database, worker: str = "worker") -> None:
     """Enter a worker that watches, and takes nothing."""
     with db.writing(keys=EVERYTHING):
-        connections.enter_worker(db, worker, f"{worker}'s doorbell", 1, 1)
+        connections.enter_worker(db, WorkerRow(worker, f"{worker}'s doorbell", 1), 1)
         db.execute("UPDATE worker SET watching = 1 WHERE worker = ?", (worker,))
 
 

@@ -15,7 +15,7 @@ from shocpp.interfaces.cli.listings import View, print_view
 from shocpp.interfaces.cli.tables import Column, Display, reads_terminal
 from shocpp.interfaces.lines import one_line
 from shocpp.language.dates import local_time
-from shocpp.settings import Settings, is_loopback, read_settings
+from shocpp.settings import Settings, read_settings
 from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ ROTATION_TIMEOUT_S = 40.0
 @click.group("charge-points", context_settings=HELP, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
 @click.option("--refused", is_flag=True, help="Only the refused chargers.")
+@click.option("--all", "is_whole", is_flag=True, help="All refused chargers, not only the newest.")
 @click.pass_context
 @one_line_errors
-def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
+def charge_points(context: click.Context, as_json: bool, refused: bool, is_whole: bool) -> None:
     """List all known chargers with their state, and the refused ones.
 
     `add` admits a charger: it writes conf/charge_points.json.
@@ -54,8 +55,7 @@ def charge_points(context: click.Context, as_json: bool, refused: bool) -> None:
     if not refused:
         print_view(_CHARGE_POINTS, as_json)
     if not as_json:
-        rows = _refused_attempts()
-        _print_refused(rows if refused else rows[:MAX_LISTED], quiet=not refused)
+        _print_refused(_refused_attempts(), is_whole=is_whole, quiet=not refused)
 
 
 def _cells(row: dict[str, Any], display: Display) -> list[str]:
@@ -119,21 +119,27 @@ def _remaining_remedy(row: Mapping[str, Any], last_seen: str, allowlist: "Allowl
     return remedy(row)
 
 
-def _print_refused(rows: list[dict[str, Any]], *, quiet: bool) -> None:
-    """Print refused attempts, one per line; without any, print "none" unless `quiet`."""
+def _print_refused(rows: list[dict[str, Any]], *, is_whole: bool, quiet: bool) -> None:
+    """Print refused attempts, one per line: the newest, or all if `is_whole`.
+
+    Without any, print "none" unless `quiet`.
+    """
     if not rows:
         if not quiet:
             click.echo("none")
         return
     click.echo("refused, the newest first:")
     zone = read_settings().zone if reads_terminal() else None
-    for row in rows:
+    for row in rows if is_whole else rows[:MAX_LISTED]:
         moment = row["last_at"] if zone is None else local_time(row["last_at"], zone)
         reason = f"{row['reason']} {row['told']!r}" if row["told"] else row["reason"]
         count = f", {row['attempts']} times" if row["attempts"] > 1 else ""
         name = shlex.quote(row["id"]) if row["id"] else "without a name"
         line = f"{moment}  {name} from {row['address']}: {reason}{count}; {row['remedy']}"
         click.echo(f"  {one_line(line)}")
+    if not is_whole and len(rows) > MAX_LISTED:
+        more = len(rows) - MAX_LISTED
+        click.echo(f"  … and {more} more: shocpp charge-points --refused --all")
 
 
 def remedy(row: Mapping[str, Any]) -> str:
@@ -292,32 +298,20 @@ def _read_password() -> str:
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """Print the settings to enter in the charger: address, user name and password."""
     from shocpp.configuration.charge_points import load_allowlist_or_none
+    from shocpp.interfaces.server.start import charger_address
     from shocpp.ocpp.passwords import authorization_key
 
     click.echo("enter in the charger:")
     entry = load_allowlist_or_none(settings.charge_points_file).entry(charge_point)
     user = entry.username if entry and entry.username else charge_point
     if charge_point != WILDCARD:
-        click.echo(f"  address    {_address(settings)}{quote(charge_point, safe='')}")
+        click.echo(f"  address    {charger_address(settings)}{quote(charge_point, safe='')}")
         click.echo(f"  user name  {user}")
     else:
         click.echo("  user name  its own name, as at the end of its address")
     click.echo(f"  password   {password}")
     click.echo(f"  in hex     {authorization_key(password.encode())}   (if it needs 40 digits)")
     click.echo("the password is not shown again; only its hash is stored")
-
-
-def _address(settings: Settings) -> str:
-    """Return the WebSocket address that precedes a charger's name.
-
-    Behind a proxy chargers use the proxy's address. Its host name is unknown here, so the result
-    has a placeholder.
-    """
-    from shocpp.interfaces.server.start import reachable_host
-
-    if settings.trusted_proxies and is_loopback(settings.address):
-        return "wss://your-machine/ocpp/"
-    return f"ws://{reachable_host(settings.address)}:{settings.port}/"
 
 
 def _print_unlisted(settings: Settings) -> None:
@@ -333,3 +327,5 @@ def _print_unlisted(settings: Settings) -> None:
         click.echo(
             one_line(f"{name} is known but not listed, so it may not connect; admit it: {add}")
         )
+    if len(unlisted) > MAX_LISTED:
+        click.echo(f"… and {len(unlisted) - MAX_LISTED} more: shocpp charge-points")

@@ -13,10 +13,10 @@ from shocpp.bookkeeping.accounting_files.record_files import files_without_recor
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
-from shocpp.errors import ConfigError
+from shocpp.errors import ConfigError, ShocppError
 from shocpp.metrics.counter_files import counters_folder
 from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
-from shocpp.store import properties
+from shocpp.store import properties, workers
 from shocpp.store.books import records, transactions
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import doorbells_folder
@@ -143,6 +143,31 @@ def _canned_lines(settings: Settings) -> list[str]:
     good = [name for name, call in canned.items() if isinstance(call, CannedCall)]
     troubles = [str(call) for call in canned.values() if isinstance(call, ConfigError)]
     return [f"{', '.join(good) or 'none'} ({settings.canned_file})", *troubles]
+
+
+def charger_address(settings: Settings) -> str:
+    """Return the WebSocket address that precedes a charger's name, of the server if one runs.
+
+    Behind a proxy chargers use the proxy's address. Its host name is unknown here, so the result
+    has a placeholder.
+    """
+    if settings.trusted_proxies and is_loopback(settings.address):
+        return "wss://your-machine/ocpp/"
+    address, port = _listening(settings) or (settings.address, settings.port)
+    return f"ws://{reachable_host(address)}:{port}/"
+
+
+def _listening(settings: Settings) -> tuple[str, int] | None:
+    """Return host and port of the running server, or None.
+
+    It may have been started with other settings than those of this shell.
+    """
+    # Another user's database cannot be opened.
+    with contextlib.suppress(ShocppError):
+        if settings.database.exists():
+            with open_database(settings.database) as db:
+                return workers.listening(db)
+    return None
 
 
 def reachable_host(address: str) -> str:

@@ -36,6 +36,18 @@ class NewConnection(NamedTuple):
     authenticated: bool
 
 
+class WorkerRow(NamedTuple):
+    """A worker: its random id, the path of its doorbell, and its process id.
+
+    `listens` is the host and port of its server, as in `0.0.0.0:8080`, or None.
+    """
+
+    worker: str
+    doorbell: str
+    pid: int
+    listens: str | None = None
+
+
 def holder(db: Database, charge_point_id: str) -> tuple[str, str] | None:
     """Return the worker that holds this Charge Point and the worker's doorbell, or None."""
     row = db.execute(
@@ -190,11 +202,12 @@ def take_free_names(db: Database, worker: str) -> list[str]:
     return [token for (token,) in rows.fetchall()]
 
 
-def enter_worker(db: Database, worker: str, doorbell: str, pid: int, now_ms: int) -> None:
-    """Enter this process as a worker, with the path of its doorbell."""
+def enter_worker(db: Database, row: WorkerRow, now_ms: int) -> None:
+    """Enter this process as a worker."""
     db.execute(
-        "INSERT OR REPLACE INTO worker (worker, bell, pid, started_ms) VALUES (?, ?, ?, ?)",
-        (worker, doorbell, pid, now_ms),
+        "INSERT OR REPLACE INTO worker (worker, bell, pid, listens, started_ms)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (*row, now_ms),
     )
 
 
