@@ -38,7 +38,9 @@ INI = Path(OPTIONS.paste.split("#")[0] if OPTIONS.paste else Path(__file__).with
 
 def refuse(sentence: str) -> NoReturn:
     """Print a sentence on stderr, and end gunicorn with exit code 78."""
-    print(sentence, file=sys.stderr, flush=True)
+    from shocpp.interfaces.lines import one_line
+
+    print(one_line(sentence), file=sys.stderr, flush=True)
     raise SystemExit(78)
 
 
