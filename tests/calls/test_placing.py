@@ -239,7 +239,7 @@ def test_a_charger_that_disconnects_while_a_call_is_outstanding_leaves_it_unknow
     shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with booted(shared_server) as charger:
-        waiting = callers(shared_server.home, "-t", "20", "Reset", SOFT)
+        waiting = callers(shared_server.home, "-t", "20", "ClearCache")
         unique_id, _ = asked(charger)
     error_text = refused(waiting.result(), 1)
     assert error_text.startswith("outcome unknown: it was sent, then the connection ended")
@@ -253,7 +253,7 @@ def test_a_newer_connection_does_not_settle_a_call_of_the_older_one(
     shared_server: Server, callers: Callable[..., Future[Run]]
 ) -> None:
     with booted(shared_server) as older:
-        waiting = callers(shared_server.home, "-t", "20", "Reset", SOFT)
+        waiting = callers(shared_server.home, "-t", "20", "ClearCache")
         unique_id, _ = asked(older)
         with booted(shared_server) as newer:
             answer(newer, unique_id, status="Accepted")
