@@ -35,7 +35,8 @@ from bench.machine import (
     threads,
 )
 from bench.servers import Ours, Running
-from shocpp.calls.placing import BY_A_PROGRAM, address, place
+from shocpp.calls.addressing import address
+from shocpp.calls.placing import BY_A_PROGRAM, place
 from shocpp.store.database import open_database
 
 COMMANDS = 1_000

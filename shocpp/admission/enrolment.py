@@ -28,7 +28,7 @@ from shocpp.ocpp.passwords import (
     password_bytes,
     password_hash,
 )
-from shocpp.store import calls
+from shocpp.store import new_passwords
 from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database
 
@@ -122,7 +122,7 @@ def is_listed(path: Path, charge_point_id: str) -> bool:
 
 def unlisted_chargers(db: Database, path: Path) -> list[str]:
     """Return the identities that have connected before and that the allowlist does not admit."""
-    allowlist = load_allowlist_or_none(path).with_new_passwords(calls.new_passwords(db))
+    allowlist = load_allowlist_or_none(path).with_new_passwords(new_passwords.waiting(db))
     return [name for name in admissions.known_identities(db) if allowlist.entry(name) is None]
 
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from shocpp.admission.decision import in_force
 from shocpp.admission.enrolment import drop, edit_file, hash_of_generated, listed_name
+from shocpp.calls.addressing import Addressed
 from shocpp.calls.outcomes import confirmation_of, is_refusal, is_unsent
-from shocpp.calls.placing import Addressed, CallOptions, place
+from shocpp.calls.placing import CallOptions, place
 from shocpp.configuration.charge_points import (
     MOST_HASHES,
     NO_ALLOWLIST,
@@ -35,11 +36,12 @@ from shocpp.errors import ConfigError, Unreachable
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import authorization_key
 from shocpp.settings import Settings
-from shocpp.store import calls, properties
-from shocpp.store.calls import NEVER_SENT, CallOutcome, NewPassword
+from shocpp.store import new_passwords, properties
+from shocpp.store.calls import NEVER_SENT, CallOutcome
 from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import NO_KEYS
+from shocpp.store.new_passwords import NewPassword
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +76,13 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
         def add(call_id: str) -> None:
             # Inside the transaction, because two rotations of a charger may come at the same time.
             listed = allowlist_or_stored(path, properties.stored_allowlist(db))
-            former = listed.with_new_passwords(calls.new_passwords(db)).entry(charge_point_id)
+            former = listed.with_new_passwords(new_passwords.waiting(db)).entry(charge_point_id)
             if former is not None and len(former.hashes) >= MOST_HASHES:
                 raise ConfigError(
                     f"{charge_point_id} has {len(former.hashes)} passwords; it has to connect with "
                     "the newest one before it gets another"
                 )
-            calls.add_new_password(db, call_id, charge_point_id, stored_hash, newest_hash(former))
+            new_passwords.add(db, call_id, charge_point_id, stored_hash, newest_hash(former))
 
         addressed = Addressed(charge_point_id, key)
         outcome = place(db, addressed, "ChangeConfiguration", asked, add).outcome
@@ -103,7 +105,7 @@ def file_new_passwords(
     `may_create` is True if a human waits, who sees that other chargers may not connect any more as
     soon as there is a file. Raises ConfigError if the file cannot be written now.
     """
-    waiting = calls.new_passwords(db)
+    waiting = new_passwords.waiting(db)
     ended = [new for new in waiting if new.has_ended]
     if not ended:
         return waiting
@@ -143,11 +145,11 @@ def file_new_passwords(
             decided.append(new.call_id)
             log.warning("%s was given another password for %s since; that one holds", path, name)
     with db.writing(keys=NO_KEYS, durable=False):
-        calls.delete_new_passwords(db, decided)
+        new_passwords.delete(db, decided)
         if before is NO_ALLOWLIST:
             # Chargers whose Calls are under way: this edit has made the file, which excludes them
             # without anybody's decision. Their passwords get into it later.
-            calls.rebase_new_passwords(db, newest_hash(OPEN_TO_ALL), newest_hash(None))
+            new_passwords.rebase(db, newest_hash(OPEN_TO_ALL), newest_hash(None))
     return tuple(new for new in waiting if new.call_id not in decided)
 
 
@@ -168,12 +170,12 @@ def void_new_passwords(db: Database, charge_point_id: str) -> None:
     void = [new.call_id for new in _waiting_for(db, charge_point_id)]
     if void:
         with db.writing(keys=NO_KEYS, durable=False):
-            calls.delete_new_passwords(db, void)
+            new_passwords.delete(db, void)
 
 
 def _waiting_for(db: Database, charge_point_id: str) -> list[NewPassword]:
     key = identity_key(charge_point_id)
-    return [new for new in calls.new_passwords(db) if identity_key(new.charge_point_id) == key]
+    return [new for new in new_passwords.waiting(db) if identity_key(new.charge_point_id) == key]
 
 
 def _hashes(allowlist: Allowlist, charge_point_id: str) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from shocpp.bookkeeping.unit_of_work import Caches, UnitOfWork, keys_of
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
-from shocpp.store import calls, properties
+from shocpp.store import calls, new_passwords, properties
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
@@ -71,7 +71,7 @@ class Bookkeeping:
         self._messages = Messages(Billing(posting), worker, stopped_tokens)
         self._stored_allowlist = properties.stored_allowlist(db)
         chargers.fall_back_to(self._stored_allowlist)
-        chargers.waiting = calls.new_passwords(db)
+        chargers.waiting = new_passwords.waiting(db)
         self._data_version: int | None = None
         self._watching = False
         self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
@@ -163,7 +163,7 @@ class Bookkeeping:
                 free_names = connections.take_free_names(db, self._worker)
                 calls.expire(db, now_ms)
                 db.changes.take_notices()
-        self.caches.allowlist_file.waiting = calls.new_passwords(db)
+        self.caches.allowlist_file.waiting = new_passwords.waiting(db)
         waiting = calls.waiting_for(db, self._worker, now_ms)
         # Last, so that the next poll repeats one that has failed half-way.
         self._data_version = version

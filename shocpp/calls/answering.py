@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shocpp.calls import placing
+from shocpp.calls.addressing import address, only_connected, resolve_identity
 from shocpp.calls.outcomes import (
     REPORTS,
     UNREACHABLE,
@@ -25,7 +26,7 @@ from shocpp.calls.outcomes import (
     values_of,
     wait_of,
 )
-from shocpp.calls.placing import CallOptions, PlacedCall, address, only_connected, resolve_identity
+from shocpp.calls.placing import CallOptions, PlacedCall
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, filled
 from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError

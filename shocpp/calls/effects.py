@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from shocpp.calls.outcomes import confirmation_of, is_refusal
 from shocpp.errors import StoreUnavailable
 from shocpp.ocpp.json_text import lenient_text
-from shocpp.store import calls
+from shocpp.store import calls, new_passwords
 from shocpp.store.calls import CallOutcome
 from shocpp.store.charge_points import confirmations, connections
 from shocpp.store.charge_points.confirmations import ValueRead
@@ -132,10 +132,10 @@ def _decide_on_password(db: Database, ended: EndedCall) -> Sequence[str]:
 
     All workers must know at once: the charger may come back to any of them.
     """
-    if not calls.is_new_password(db, ended.call_id):
+    if not new_passwords.waits(db, ended.call_id):
         return ()
     if is_refusal(ended.outcome):
-        calls.withdraw_new_password(db, ended.call_id)
+        new_passwords.withdraw(db, ended.call_id)
     return [doorbell for _, doorbell in connections.workers(db)]
 
 

@@ -1,7 +1,4 @@
-"""The placing of a Call: find its Charge Point, queue it from any process and wait for its end.
-
-Without a name the only connected Charge Point is addressed. A RemoteStopTransaction may name a
-Charge Point or an account instead of a transaction id: the open transaction is then looked up.
+"""The placing of a Call: queue it from any process, and wait for its end.
 
 The row in the queue is the Call. The caller rings the doorbell of the worker that holds the Charge
 Point; that worker rings the caller's doorbell at the end. Both rings only shorten the wait: a lost
@@ -11,33 +8,26 @@ one costs time, never a Call.
 import select
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from shocpp.calls.addressing import SEE, Addressed, address
 from shocpp.calls.outcomes import is_refusal
 from shocpp.clock import now_ms
-from shocpp.errors import Ambiguous, NotCharging, Unreachable, UsageError
+from shocpp.errors import Unreachable
 from shocpp.ocpp.outgoing import (
     allowed_payload,
     check_no_password,
-    check_stop_by,
-    names_no_transaction,
     payload_text,
 )
 from shocpp.ocpp.redaction import redacted
 from shocpp.settings import Settings
 from shocpp.store import calls
 from shocpp.store.calls import CallOutcome, QueuedCall, Repeatable
-from shocpp.store.charge_points import connections, identities
+from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.doorbells import Doorbell, doorbells_folder, ring
 from shocpp.store.keys import NO_KEYS
 from shocpp.unique_ids import random_uuid
-
-if TYPE_CHECKING:
-    from shocpp.store.charge_points.charging import OpenTransaction
-
-SEE = "see: shocpp charge-points"
-"""The next step in error messages."""
 
 POLL_EVERY_S = 0.5
 """Seconds between two checks of a Call without a ring."""
@@ -69,13 +59,6 @@ class CallOptions(NamedTuple):
 
 
 BY_A_PROGRAM = CallOptions("a program")
-
-
-class Addressed(NamedTuple):
-    """The identity of a Charge Point, and the payload to send to it."""
-
-    charge_point_id: str
-    payload: dict[str, Any]
 
 
 class PlacedCall(NamedTuple):
@@ -118,108 +101,6 @@ def checked_payload(action: str, payload: Mapping[str, Any], *, forced: bool) ->
         check_no_password(action, payload)
         return payload
     return allowed_payload(action, payload)
-
-
-# -- the Charge Point -----------------------------------------------------------------------------
-
-
-def address(
-    db: Database, charge_point: str | None, action: str, payload: Mapping[str, Any]
-) -> Addressed:
-    """Return the Charge Point and the payload of a Call.
-
-    `charge_point` is an identity, a serial, or None for the only connected one. Raises:
-
-    UsageError   the name matches no Charge Point or several, or several transactions are open
-    Ambiguous    no name is given and several Charge Points are connected
-    Unreachable  no name is given and none is connected
-    NotCharging  no transaction is open that a RemoteStopTransaction could stop
-    """
-    if names_no_transaction(action, payload):
-        return _of_open_transaction(db, charge_point, payload)
-    name = resolve_identity(db, charge_point) if charge_point is not None else only_connected(db)
-    return Addressed(name, dict(payload))
-
-
-def resolve_identity(db: Database, charge_point: str) -> str:
-    """Return the identity of an identity or serial; raises UsageError unless one matches."""
-    # Text that is not printable may hold a lone surrogate, which SQLite refuses.
-    names = identities.find(db, charge_point) if charge_point.isprintable() else []
-    if len(names) != 1:
-        match = (
-            f"several chargers: {', '.join(names)}" if names else "no charger that has been here"
-        )
-        raise UsageError(f"{charge_point!r} is {match}; {SEE}")
-    return names[0]
-
-
-def only_connected(db: Database) -> str:
-    """Return the identity of the only connected Charge Point.
-
-    Raises Unreachable if none is connected, Ambiguous if several are.
-    """
-    names = connections.connected(db)
-    if len(names) > 1:
-        # No other Call needs it, and a CGI process pays for its imports.
-        from shocpp.store.workers import reap_dead_workers
-
-        # A killed worker leaves its connections behind: these must not make it ambiguous.
-        reap_dead_workers(db)
-        names = connections.connected(db)
-    if not names:
-        raise Unreachable(f"no charger is connected; {SEE}")
-    if len(names) > 1:
-        raise Ambiguous(
-            f"{len(names)} chargers are connected, so one must be named: {', '.join(names)}"
-        )
-    return names[0]
-
-
-def _of_open_transaction(
-    db: Database, charge_point: str | None, payload: Mapping[str, Any]
-) -> Addressed:
-    """Return the Charge Point of the open transaction of a RemoteStopTransaction, and its id."""
-    # No other Call needs it, and a CGI process pays for its imports.
-    from shocpp.store.charge_points import charging
-
-    check_stop_by(payload)
-    account, named = payload.get("account"), payload.get("charge_point", charge_point)
-    if named is not None:
-        identity = resolve_identity(db, named)
-    elif account is None:
-        identity = only_connected(db)
-    else:
-        identity = None
-    candidates = charging.open_at(db, identity) if identity else charging.open_of(db, str(account))
-    if account is not None:
-        candidates = [candidate for candidate in candidates if candidate.account == account]
-    if "connectorId" in payload:
-        connector_id = payload["connectorId"]
-        candidates = [
-            candidate for candidate in candidates if candidate.connector_id == connector_id
-        ]
-    transaction = _the_only(candidates, identity or str(account))
-    return Addressed(transaction.charge_point_id, {"transactionId": transaction.transaction_id})
-
-
-def _the_only(candidates: "list[OpenTransaction]", name: str) -> "OpenTransaction":
-    """Return the only candidate; `name` is the identity or account in the error's text.
-
-    Raises NotCharging if there is none, UsageError if there are several.
-    """
-    if not candidates:
-        raise NotCharging(f"no transaction is open at {name}; see: shocpp transactions")
-    if len(candidates) > 1:
-        listed = ", ".join(
-            f"{candidate.transaction_id} ({candidate.charge_point_id}, "
-            f"connector {candidate.connector_id}, {candidate.account})"
-            for candidate in candidates
-        )
-        raise UsageError(f"several transactions are open, so name one as transactionId: {listed}")
-    return candidates[0]
-
-
-# -- the queue ------------------------------------------------------------------------------------
 
 
 def place(

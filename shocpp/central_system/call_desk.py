@@ -13,7 +13,7 @@ import time
 
 from shocpp.bookkeeping.jobs import Claim, Send, Settle
 from shocpp.central_system.connections import Connections
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversations.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.clock import now_ms
 from shocpp.metrics.counters import Counters
@@ -54,7 +54,7 @@ class CallDesk:
             # A dict keeps the order of insertion: its first key is the oldest Call.
             oldest = conversation.calls.pop(next(iter(conversation.calls)))
             conversation.claiming = oldest
-            self._connections.submit(Claim(conversation.token, oldest), conversation)
+            self._connections.jobs.submit(Claim(conversation.token, oldest), conversation)
         elif conversation.outstanding is None and conversation not in self._with_timer:
             self._with_timer.add(conversation)
             wait_ms = conversation.connection.placeable_from_ms(moment_ms) - moment_ms
@@ -96,7 +96,9 @@ class CallDesk:
         self._connections.touched.add(conversation)
         self._counters.sent(call.action)
         # This job only records the frame, so it may wait; the Claim is committed already.
-        self._connections.submit(Send(conversation.charge_point_id, call.action, text, moment_ms))
+        self._connections.jobs.submit(
+            Send(conversation.charge_point_id, call.action, text, moment_ms)
+        )
         due = time.monotonic() + max(call.deadline_ms - moment_ms, 0) / 1000
         self._loop.call_at(due, self._give_up, conversation, call)
 
@@ -115,4 +117,4 @@ class CallDesk:
     def _settle(self, token: str, call: QueuedCall, state: str, description: str) -> None:
         self._counters.call_ended(state)
         outcome = CallOutcome(state, None, None, description)
-        self._connections.submit(Settle(token, call.call_id, outcome))
+        self._connections.jobs.submit(Settle(token, call.call_id, outcome))

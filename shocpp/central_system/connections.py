@@ -1,39 +1,27 @@
-"""The connections of one process: their conversations, jobs, watches and ends.
+"""The connections of one process: their conversations, watches and ends.
 
-Reception, call desk and polling act on a conversation through this object: they submit a job, hang
-up, or add it to `touched`. Everything here runs in the loop.
-
-    results  come back in the order of the jobs
-    batches  a job that no charger waits for may be delayed, so that one commit takes many
-    flushes  come once a turn, for the conversations in `touched`
+Reception, call desk and polling act on a conversation through this object: they submit a job to its
+`jobs`, hang up, or add it to `touched`. Everything here runs in the loop. Flushes come once a turn,
+for the conversations in `touched`.
 """
 
 import logging
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
-from shocpp.bookkeeping.jobs import Job, may_be_delayed
 from shocpp.bookkeeping.writer import Writer
 from shocpp.central_system.closing_handshakes import ClosingHandshakes
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversations.conversation import Conversation
+from shocpp.central_system.job_batches import JobBatches
 from shocpp.central_system.liveness import Liveness
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.transport import OTHER_VERSION_SPOKEN, POLICY
-from shocpp.central_system.turn import Slot
 from shocpp.clock import now_ms
 from shocpp.metrics.counters import Counters
 from shocpp.ocpp.identity import identity_key
 
 log = logging.getLogger(__name__)
-
-BATCH_DELAY_S = 0.1
-"""Seconds that a job without a waiting charger may be delayed, so that one commit takes many."""
-
-BATCH_SIZE = 32
-"""Jobs at which a batch is handed over without the delay."""
 
 PAUSE_AT = 64
 """Waiting answers or unwritten jobs above which reading from a charger pauses."""
@@ -48,14 +36,12 @@ and the number of such chargers: their reconnects do not fill the log."""
 BACKLOG_BYTES = 256 * 1024
 """Unsent bytes above which reading pauses."""
 
-Delivery = tuple[Conversation, Slot | None, Job, Any]
-"""A job and its result, with the conversation and the slot that wait for it."""
-
 
 class Connections:
     """All conversations of one switchboard, by token and by identity.
 
-    `touched` are the conversations to flush at the end of this turn.
+    `jobs` are those for the writer. `touched` are the conversations to flush at the end of this
+    turn.
     """
 
     def __init__(
@@ -67,7 +53,6 @@ class Connections:
     ) -> None:
         """Create an empty set; `read` is called when frames of a conversation have arrived."""
         self._loop = loop
-        self._writer = writer
         self._counters = counters
         self._read = read
         self.closing_handshakes = ClosingHandshakes(loop)
@@ -75,11 +60,7 @@ class Connections:
         self._by_identity: dict[str, Conversation] = {}
         self._logged_later: set[str | None] = set()
         self.touched: set[Conversation] = set()
-        self._jobs: list[Job] = []
-        self._batch_is_due = False
-        self._batch_timer_set = False
-        # One entry for each job without a result; the writer returns results in the same order.
-        self._handed_over: deque[tuple[Conversation | None, Slot | None]] = deque()
+        self.jobs = JobBatches(loop, writer)
 
     def __len__(self) -> int:
         """Return the number of connections; for any thread."""
@@ -124,7 +105,7 @@ class Connections:
             self._log(conversation)
         # In the order of receipt, and before any frame that is read from now on.
         for job, slot in held_jobs:
-            self.submit(job, conversation, slot)
+            self.jobs.submit(job, conversation, slot)
         self.pace(conversation)
         self.touched.add(conversation)
 
@@ -142,61 +123,13 @@ class Connections:
             self._logged_later.clear()
         self._logged_later.add(key)
 
-    # -- jobs --------------------------------------------------------------------------------------
-
-    def submit(
-        self, job: Job, conversation: Conversation | None = None, slot: Slot | None = None
-    ) -> None:
-        """Queue a job for the writer, with the batch delay if no charger waits for its result.
-
-        The result comes back for this conversation and slot; without a conversation it is dropped.
-        """
-        self._jobs.append(job)
-        if conversation is not None:
-            conversation.unwritten_jobs += 1
-        self._handed_over.append((conversation, slot))
-        # A job with a slot has a charger that waits for its answer.
-        is_urgent = slot is not None or not may_be_delayed(job)
-        if is_urgent or len(self._jobs) >= BATCH_SIZE:
-            self._batch_is_due = True
-        elif not self._batch_timer_set:
-            self._batch_timer_set = True
-            self._loop.call_at(time.monotonic() + BATCH_DELAY_S, self._end_batch_delay)
-
-    def _end_batch_delay(self) -> None:
-        self._batch_timer_set, self._batch_is_due = False, True
-
-    def hand_over(self, *, at_once: bool = False) -> None:
-        """Hand all queued jobs to the writer if one is urgent or the batch delay is over."""
-        if self._jobs and (self._batch_is_due or at_once):
-            self._writer.submit(self._jobs)
-            self._jobs = []
-        self._batch_is_due = False
-
-    def has_jobs(self) -> bool:
-        """Return True if the result of a job has not come back."""
-        return bool(self._handed_over)
-
-    def deliveries(self, jobs: Sequence[Job], results: Sequence[Any]) -> list[Delivery]:
-        """Return the results of these jobs with the conversations that wait for them."""
-        deliveries: list[Delivery] = []
-        for job, result in zip(jobs, results, strict=True):
-            conversation, slot = self._handed_over.popleft()
-            if conversation is not None:
-                conversation.unwritten_jobs -= 1
-                # With this result fewer jobs wait: reading may go on.
-                if conversation.paused:
-                    self.touched.add(conversation)
-                deliveries.append((conversation, slot, job, result))
-        return deliveries
-
     def end_turn(self) -> None:
         """Hand over the jobs of a turn of the loop, and send the answers."""
         # The jobs first: the writer begins while the answers leave.
-        self.hand_over()
+        self.jobs.hand_over()
         self.flush()
         # The Disconnect jobs of sockets that failed while sending.
-        self.hand_over()
+        self.jobs.hand_over()
 
     # -- watches -----------------------------------------------------------------------------------
 
@@ -268,7 +201,7 @@ class Connections:
         transport = conversation.transport
         is_nameless = conversation.key is None
         if is_nameless and conversation.held_jobs and transport.takes_answers:
-            self.submit(conversation.connect_by_address(), conversation)
+            self.jobs.submit(conversation.connect_by_address(), conversation)
         if conversation.answers_wait():
             return False
         if transport.violation is None:
@@ -299,7 +232,7 @@ class Connections:
         """Close a conversation with a close code; answers that are on disk leave before."""
         if conversation.closed:
             return
-        conversation.release(math.inf)
+        conversation.answers.release(math.inf)
         self._forget(conversation, reason)
         self.closing_handshakes.close(conversation.transport, code, reason)
 
@@ -321,7 +254,7 @@ class Connections:
         if conversation.is_logged:
             log.info("%s is disconnected: %s", conversation.charge_point_id, reason)
         for job in conversation.end(reason, now_ms()):
-            self.submit(job)
+            self.jobs.submit(job)
 
 
 def _may_read(conversation: Conversation) -> bool:
@@ -336,7 +269,7 @@ def _may_read(conversation: Conversation) -> bool:
     if conversation.key is not None and not conversation.identified:
         return False
     # Alfen Eve Pro sends its whole backlog of MeterValues when it first connects.
-    waiting = max(len(conversation.slots), conversation.unwritten_jobs)
+    waiting = max(len(conversation.answers), conversation.unwritten_jobs)
     if conversation.transport.backlog > BACKLOG_BYTES:
         conversation.paused = True
     # Two limits, so that reading does not pause and resume with every single answer.

@@ -3,7 +3,7 @@
 Nothing here waits or asks a clock: `connections.py` sets the timers, and ends what is not alive.
 """
 
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversations.conversation import Conversation
 
 PING_AFTER_S = 30.0
 """Seconds of silence after which a charger is pinged; proxies close after 60 s."""

@@ -97,7 +97,7 @@ class Polling:
             if contested is not None:
                 self._reception.ping_holder(contested)
             else:  # its end could not be written
-                self._connections.submit(Disconnect(token))
+                self._connections.jobs.submit(Disconnect(token))
         for token in result.free_names:
             waiting = self._connections.of_token(token)
             if waiting is not None:

@@ -13,7 +13,7 @@ import time
 from shocpp.admission.decision import NAME_TAKEN
 from shocpp.bookkeeping.jobs import Connect, Connected, Contested, Failed, refusal
 from shocpp.central_system.connections import Connections
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversations.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import POLICY, TRY_AGAIN
@@ -74,7 +74,7 @@ class Reception:
         if job.asks_again:
             log.warning("%s from %s is refused: %s", job.charge_point_id, job.remote, NAME_TAKEN)
             taken = refusal(job.charge_point_id, job.remote, NAME_TAKEN, "", now_ms())
-            self._connections.submit(taken)
+            self._connections.jobs.submit(taken)
             self._connections.hang_up(conversation, POLICY, NAME_TAKEN)
         else:
             # One waiting connection for each identity and address. Without this limit, somebody
@@ -94,7 +94,7 @@ class Reception:
             return
         del self._waiting[claim]
         if not conversation.closed:
-            self._connections.submit(job._replace(asks_again=is_last), conversation)
+            self._connections.jobs.submit(job._replace(asks_again=is_last), conversation)
 
     def _ask_last(self, conversation: Conversation) -> None:
         """Ask for the last time: the time for a sign of life of the holder is over."""

@@ -8,7 +8,7 @@ on it, and then it is closed. It gets no Calls of ours: those go to the newest c
 import time
 
 from shocpp.central_system.connections import Connections
-from shocpp.central_system.conversation import Conversation
+from shocpp.central_system.conversations.conversation import Conversation
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.transport import POLICY
 
@@ -65,8 +65,7 @@ class Retiring:
         if conversation not in self._retiring:
             return
         now = time.monotonic()
-        is_unwritten = any(slot.text is None for slot in conversation.slots)
-        if is_unwritten and now < latest and not conversation.closed:
+        if conversation.answers.are_unwritten() and now < latest and not conversation.closed:
             self._loop.call_at(now + RETIRE_S, self._finish, conversation, latest)
         else:
             self._close(conversation)

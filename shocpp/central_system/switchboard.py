@@ -30,14 +30,14 @@ from shocpp.bookkeeping.writer import PAUSE_BEFORE_END_S, Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
-from shocpp.central_system.conversation import Conversation, turn_after_bug
-from shocpp.central_system.daily_shares import DailyShares
+from shocpp.central_system.conversations.conversation import Conversation, turn_after_bug
+from shocpp.central_system.conversations.daily_shares import DailyShares
+from shocpp.central_system.conversations.turn import Turn
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.polling import Polling
 from shocpp.central_system.reception import Reception
 from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import RESTART, Transport
-from shocpp.central_system.turn import Turn
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.metrics.counter_files import CounterFile
@@ -120,7 +120,7 @@ class Switchboard:
     def report(self, refused: Iterable[RefusedAttempts]) -> None:
         """Record refused attempts in the database."""
         job = Refuse(tuple(refused))
-        self._loop.call_soon(lambda: self._connections.submit(job))
+        self._loop.call_soon(lambda: self._connections.jobs.submit(job))
 
     def linger(self, connection: ClosingConnection) -> None:
         """Wait in the loop until a web client closes, which has been sent its answer."""
@@ -194,19 +194,19 @@ class Switchboard:
         return not (self._connections or self._adopted)
 
     def _is_idle(self) -> bool:
-        return not (self._connections.has_jobs() or self._loop.has_posted())
+        return not (self._connections.jobs.lack_results() or self._loop.has_posted())
 
     def _end(self) -> None:
         """Write and answer the received frames, then close all connections with 1012."""
         connections = self._connections
-        connections.hand_over(at_once=True)
+        connections.jobs.hand_over(at_once=True)
         # `finish` returns after the last delivery: its results are posted by then.
         self._writer.finish(timeout_s=1.0)
         self._loop.run_posted()
         connections.flush()
         for conversation in connections.all():
             connections.hang_up(conversation, RESTART, "the Central System restarts")
-        connections.hand_over(at_once=True)
+        connections.jobs.hand_over(at_once=True)
         deadline = time.monotonic() + 0.2
         while connections.closing_handshakes.are_under_way() and time.monotonic() < deadline:
             self._loop.turn(0.05)
@@ -221,7 +221,9 @@ class Switchboard:
         conversation = Conversation(transport, admitted, heartbeat_s, self.counters, self._shares)
         self._connections.begin(conversation)
         if admitted.charge_point_id is not None:
-            self._connections.submit(conversation.connect(admitted.charge_point_id), conversation)
+            self._connections.jobs.submit(
+                conversation.connect(admitted.charge_point_id), conversation
+            )
 
     def _read(self, conversation: Conversation, now: float) -> None:
         """Take the frames of a conversation that arrived at `now` (monotonic)."""
@@ -240,7 +242,7 @@ class Switchboard:
     def _execute(self, turn: Turn, conversation: Conversation) -> None:
         """Do what a turn of a conversation asks for."""
         if turn.job is not None:
-            self._connections.submit(turn.job, conversation, turn.slot)
+            self._connections.jobs.submit(turn.job, conversation, turn.slot)
         if turn.wake_at is not None:
             self._loop.call_at(turn.wake_at, self._wake, conversation)
         if turn.call is not None:
@@ -263,7 +265,10 @@ class Switchboard:
     def _take_results(
         self, jobs: Sequence[Job], results: Sequence[Any], changes: Sequence[Change]
     ) -> None:
-        for conversation, slot, job, result in self._connections.deliveries(jobs, results):
+        for conversation, slot, job, result in self._connections.jobs.deliveries(jobs, results):
+            # With this result fewer jobs wait: reading may go on.
+            if conversation.paused:
+                self._connections.touched.add(conversation)
             # Also if the conversation is closed: a claimed Call must be settled.
             if isinstance(job, Claim):
                 self._calls.take_claim(conversation, job, result)

@@ -12,7 +12,7 @@ from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import Accounts, id_tag_of
 from shocpp.settings import Settings
-from shocpp.store import calls, properties
+from shocpp.store import new_passwords, properties
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -65,7 +65,7 @@ def _allowlist(settings: Settings, db: Database | None) -> Allowlist | None:
     with suppress(ConfigError):
         stored = properties.stored_allowlist(db) if db else None
         listed = allowlist_or_stored(settings.charge_points_file, stored)
-        return listed.with_new_passwords(calls.new_passwords(db) if db else ())
+        return listed.with_new_passwords(new_passwords.waiting(db) if db else ())
     return None
 
 

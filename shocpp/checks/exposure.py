@@ -22,12 +22,12 @@ from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
 from shocpp.settings import CHECKOUT, Settings, is_loopback
-from shocpp.store import calls, properties
-from shocpp.store.calls import NewPassword
+from shocpp.store import new_passwords, properties
 from shocpp.store.charge_points import admissions, identities
 from shocpp.store.database import Database
 from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.listings.views import rows_of
+from shocpp.store.new_passwords import NewPassword
 
 ADD = "shocpp charge-points add"
 """The remedy for chargers without an entry or a password."""
@@ -57,7 +57,7 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
         return
     if allowlist.others is not None and not allowlist.others.hashes:
         yield _open_to_all(settings, allowlist)
-    has_list, waiting = allowlist is not NO_ALLOWLIST, calls.new_passwords(db) if db else ()
+    has_list, waiting = allowlist is not NO_ALLOWLIST, new_passwords.waiting(db) if db else ()
     yield from _check_new_passwords(allowlist, path, waiting)
     allowlist = allowlist.with_new_passwords(waiting)
     names = [e.charge_point_id for e in allowlist.entries.values() if _needs_no_password(e, db)]

@@ -21,7 +21,7 @@ from shocpp.configuration.charge_points import (
 )
 from shocpp.configuration.files import Stamp, conf_text, stamp_of
 from shocpp.errors import ConfigError
-from shocpp.store.calls import NewPassword
+from shocpp.store.new_passwords import NewPassword
 
 log = logging.getLogger(__name__)
 

@@ -44,7 +44,7 @@ from shocpp.ocpp.passwords import is_password_hash
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from shocpp.store.calls import NewPassword
+    from shocpp.store.new_passwords import NewPassword
 
 EXAMPLE = "conf/charge_points.json.example"
 OTHERS, COMMENT = ANY, "comment"

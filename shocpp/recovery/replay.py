@@ -14,7 +14,7 @@ from shocpp.bookkeeping.accounting_files.record_files import record_paths
 from shocpp.bookkeeping.billing import Billing, ReceivedFrame
 from shocpp.bookkeeping.posting import posting
 from shocpp.bookkeeping.unit_of_work import Caches, ChargePoint, UnitOfWork
-from shocpp.central_system.conversation import connection_of
+from shocpp.central_system.conversations.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import OPEN_TO_ALL, load_allowlist_or_none
 from shocpp.configuration.tags import TagsFile

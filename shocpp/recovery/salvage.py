@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
-from shocpp.central_system.conversation import connection_of
+from shocpp.central_system.conversations.conversation import connection_of
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.configuration.tags import owners

@@ -14,7 +14,7 @@ from shocpp.admission.rotation import file_new_passwords
 from shocpp.bookkeeping.jobs import Settle
 from shocpp.configuration.charge_points import load_allowlist, parse_allowlist
 from shocpp.ocpp.passwords import is_password, password_hash
-from shocpp.store import calls
+from shocpp.store import calls, new_passwords
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import identities
 from shocpp.store.database import open_database
@@ -184,7 +184,7 @@ def give_password(desk: Desk, call_id: str, stored_hash: str, replaces: str) -> 
     with desk.db.writing(keys=NO_KEYS.at("garage")):
         call = QueuedCall(call_id, "garage", "ChangeConfiguration", "{}", desk.now_ms + 1)
         calls.queue(desk.db, call, "", desk.now_ms, asked_by="a test", canned=None)
-        calls.add_new_password(desk.db, call_id, "garage", stored_hash, replaces)
+        new_passwords.add(desk.db, call_id, "garage", stored_hash, replaces)
         calls.claim(desk.db, call, "worker", "token", desk.now_ms)
     outcome = CallOutcome("answered", '{"status":"Accepted"}', None, None)
     desk.books.write([Settle("token", call_id, outcome)], desk.now_ms)
@@ -215,7 +215,7 @@ def test_a_password_replaces_the_one_before_if_the_one_between_is_refused(desk: 
     give_password(desk, "second", NEWEST, NEW)
     assert hashes_in_force(desk) == (OLD, NEW, NEWEST)
     with desk.db.writing(keys=NO_KEYS.at("garage")):
-        calls.withdraw_new_password(desk.db, "first")
+        new_passwords.withdraw(desk.db, "first")
     desk.books.poll(desk.now_ms, rung=True, watching=False)
     assert hashes_in_force(desk) == (OLD, NEWEST)
 
@@ -245,7 +245,7 @@ def test_the_first_file_has_the_passwords_of_all_rotated_chargers(migrated_home:
         with db.writing(keys=EVERYTHING):
             for name, stored_hash in zip(names, stored, strict=True):
                 identities.enter(db, name, 0)
-                calls.add_new_password(db, f"call of {name}", name, stored_hash, "none")
+                new_passwords.add(db, f"call of {name}", name, stored_hash, "none")
             under_way = QueuedCall("call of carport", "carport", "Reset", "{}", 2**60)
             calls.queue(db, under_way, "", 0, asked_by="a test", canned=None)
         (waiting,) = file_new_passwords(db, path, may_create=True)
@@ -253,7 +253,7 @@ def test_the_first_file_has_the_passwords_of_all_rotated_chargers(migrated_home:
         listed = load_allowlist(path)
         assert [listed.entries[name].hashes for name in names[:2]] == [(stored[0],), (stored[1],)]
         # Its password is in force all the same, and gets into the file when its Call has ended.
-        in_force = listed.with_new_passwords(calls.new_passwords(db))
+        in_force = listed.with_new_passwords(new_passwords.waiting(db))
         assert in_force.entries["carport"].hashes == (stored[2],)
         with db.writing(keys=EVERYTHING):
             db.execute("UPDATE call SET state = 'answered'")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from shocpp.central_system import daily_shares
-from shocpp.central_system.daily_shares import (
+from shocpp.central_system.conversations import daily_shares
+from shocpp.central_system.conversations.daily_shares import (
     IGNORED_A_MINUTE,
     LONGEST_PAUSE_S,
     DailyShares,

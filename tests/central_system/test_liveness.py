@@ -15,7 +15,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
-from shocpp.central_system import conversation, liveness
+from shocpp.central_system import liveness
+from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import OPEN_TO_ALL

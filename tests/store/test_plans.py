@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settle
-from shocpp.calls.placing import address
+from shocpp.calls.addressing import address
 from shocpp.language.month import Month
 from shocpp.store import calls
 from shocpp.store.books import audit, statement_records

@@ -24,9 +24,9 @@ from websockets.sync.client import ClientConnection
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Claim, Connect, Disconnect, Failed, Job
-from shocpp.central_system.conversation import Conversation
-from shocpp.central_system.daily_shares import DailyShares
-from shocpp.central_system.turn import Slot
+from shocpp.central_system.conversations.answers import Slot
+from shocpp.central_system.conversations.conversation import Conversation
+from shocpp.central_system.conversations.daily_shares import DailyShares
 from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.interfaces.server.logs import OneLine
 from shocpp.metrics.counters import Counters

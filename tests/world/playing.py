@@ -56,7 +56,7 @@ from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Receive
 from shocpp.bookkeeping.posting import posting
-from shocpp.central_system.conversation import connection_of
+from shocpp.central_system.conversations.conversation import connection_of
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.language.month import Month

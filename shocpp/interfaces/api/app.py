@@ -18,8 +18,9 @@ from typing import Any, NoReturn
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from shocpp.calls.addressing import address, resolve_identity
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
-from shocpp.calls.placing import CallOptions, address, place, resolve_identity
+from shocpp.calls.placing import CallOptions, place
 from shocpp.calls.restarts import await_return, is_restart
 from shocpp.errors import (
     ConfigError,

@@ -53,8 +53,9 @@ def command(charge_point: str | None, timeout: float, force: bool, call: str, pa
     \b
     Example: shocpp-command -c garage ChangeConfiguration '{"key": "LightIntensity", "value": 50}'
     """
+    from shocpp.calls.addressing import address
     from shocpp.calls.outcomes import REPORTS, confirmation_of, outcome_of, values_of
-    from shocpp.calls.placing import CallOptions, address, checked_payload, place
+    from shocpp.calls.placing import CallOptions, checked_payload, place
     from shocpp.calls.restarts import is_restart
     from shocpp.store.database import open_database
 

@@ -259,7 +259,8 @@ def _rotate(settings: Settings, name: str) -> None:
     `name` is an identity or a serial number.
     """
     from shocpp.admission import enrolment, rotation
-    from shocpp.calls.placing import CallOptions, resolve_identity
+    from shocpp.calls.addressing import resolve_identity
+    from shocpp.calls.placing import CallOptions
 
     with open_database(settings.database) as db:
         charge_point = resolve_identity(db, name)

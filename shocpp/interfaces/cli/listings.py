@@ -43,7 +43,7 @@ def frames(charge_point: str | None, last: int, as_json: bool) -> None:
     \b
     Example: shocpp frames -c garage -n 20
     """
-    from shocpp.calls.placing import resolve_identity
+    from shocpp.calls.addressing import resolve_identity
     from shocpp.ocpp.times import format_timestamp
     from shocpp.store.charge_points.frames import dropped_days, of_charge_point
 
@@ -192,7 +192,7 @@ def sessions(
     Example: shocpp sessions -c garage --from 2026-11-01 --to 2026-11-15
     """
     from shocpp.bookkeeping.review import owner_named
-    from shocpp.calls.placing import resolve_identity
+    from shocpp.calls.addressing import resolve_identity
     from shocpp.store.listings.sessions import SessionFilter
     from shocpp.store.listings.sessions import sessions as rows_of_sessions
 

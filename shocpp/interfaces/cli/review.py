@@ -206,7 +206,7 @@ def _decision_of(
     """
     from shocpp.bookkeeping.decisions.groups import Group
     from shocpp.bookkeeping.review import Decider
-    from shocpp.calls.placing import resolve_identity
+    from shocpp.calls.addressing import resolve_identity
     from shocpp.ledger.accounts import id_tag_key
 
     is_group = card is not None or charge_point is not None

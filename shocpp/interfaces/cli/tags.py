@@ -40,7 +40,7 @@ def learn(account: str, charge_point: str | None, timeout: float) -> None:
     """
     from shocpp.bookkeeping.card_learning import learn_card, require_account, unknown_cards
     from shocpp.bookkeeping.review import Decider
-    from shocpp.calls.placing import SEE, only_connected, resolve_identity
+    from shocpp.calls.addressing import SEE, only_connected, resolve_identity
     from shocpp.store.charge_points.connections import connected
 
     settings = read_settings()

@@ -24,7 +24,7 @@ from shocpp.interfaces.stdio.json_stream import JsonTexts
 from shocpp.ocpp.identity import is_identity, last_segment
 from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
-from shocpp.store import calls, properties
+from shocpp.store import new_passwords, properties
 from shocpp.store.charge_points import admissions
 from shocpp.store.charge_points.admissions import RefusedAttempts
 from shocpp.store.charge_points.connections import address_of
@@ -150,7 +150,7 @@ def admit_on_stdio(
     with open_database(settings.database) as db:
         allowlist = allowlist_or_stored(
             settings.charge_points_file, properties.stored_allowlist(db)
-        ).with_new_passwords(calls.new_passwords(db))
+        ).with_new_passwords(new_passwords.waiting(db))
         try:
             return admit(allowlist, attempt, lambda key: admissions.presented_password(db, key))
         except NotAdmitted as refused:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shocpp.calls.placing import Addressed, CallOptions, place
+from shocpp.calls.addressing import Addressed
+from shocpp.calls.placing import CallOptions, place
 from shocpp.ocpp.fields.to_charge_point import TO_CHARGE_POINT
 from shocpp.store.calls import NEVER_SENT
 from shocpp.store.database import open_database

@@ -14,12 +14,13 @@ Rules of the answers:
 """
 
 import logging
-from collections import deque
 from dataclasses import replace
 
 from shocpp.admission.decision import OTHER_VERSION, Admitted
 from shocpp.bookkeeping.jobs import Connect, Disconnect, Failed, Job, Receive, Settle, refusal
-from shocpp.central_system.daily_shares import DailyShares, IgnoredFrames, Share
+from shocpp.central_system.conversations.answers import Answers, Slot
+from shocpp.central_system.conversations.daily_shares import DailyShares, IgnoredFrames, Share
+from shocpp.central_system.conversations.turn import EMPTY_TURN, Turn
 from shocpp.central_system.transport import (
     INTERNAL,
     OTHER_VERSION_SPOKEN,
@@ -27,7 +28,6 @@ from shocpp.central_system.transport import (
     TRY_AGAIN,
     Transport,
 )
-from shocpp.central_system.turn import EMPTY_TURN, Slot, Turn
 from shocpp.configuration.charge_points import Entry
 from shocpp.metrics.counters import Counters
 from shocpp.ocpp.actions import NEVER_REFUSED
@@ -69,7 +69,7 @@ class Conversation:
     is_logged        True once the log has it as connected
     is_retiring      True once a newer connection has replaced this one (`retiring.py`)
     held_jobs        jobs with a fact that wait for the identity
-    slots            the answers that wait, in order
+    answers          the answers that wait, in order
     calls            Calls of the queue that wait for this charger, by id; None before the first one
     claiming         the Call that the writer is claiming for this connection
     outstanding      the Call that was sent and is not answered (at most one, OCPP-J §4.1.1)
@@ -79,6 +79,7 @@ class Conversation:
 
     __slots__ = (
         "admitted",
+        "answers",
         "calls",
         "charge_point_id",
         "claiming",
@@ -94,11 +95,9 @@ class Conversation:
         "outstanding",
         "paused",
         "share",
-        "slots",
         "token",
         "transport",
         "unwritten_jobs",
-        "wake_up_set",
     )
 
     def __init__(
@@ -121,11 +120,10 @@ class Conversation:
         self.closed = False
         self.paused = False
         self.unwritten_jobs = 0
-        self.wake_up_set = False
         # No identity has a slash.
         self.share = Share(shares, f"unidentified/{address_of(transport.remote)}")
         self.ignored: IgnoredFrames | None = None
-        self.slots: deque[Slot] = deque()
+        self.answers = Answers(transport, counters)
         self.held_jobs: list[tuple[Receive, Slot]] | None = None
         self.calls: dict[str, QueuedCall] | None = None
         self.claiming: QueuedCall | None = None
@@ -148,25 +146,21 @@ class Conversation:
         if isinstance(event, Reported):
             self.counters.received(event.action)
             slot = Slot(text, event, now)
-            self.slots.append(slot)
+            self.answers.add(slot)
             return Turn(job, slot) if self.identified else self._hold(job, slot)
         if isinstance(event, Answered):
             # A repeated StartTransaction is answered from memory, and needs its delay all the same.
             delay_s = self._delay_s(event)
             # An answer that needs no commit may still not overtake an older one.
-            if self.slots or delay_s:
+            if self.answers or delay_s:
                 self.counters.received(event.action)
-                self.slots.append(Slot(text, event, now, event.text, now + delay_s))
-                return Turn(job, wake_at=self._next_wake_up())
+                self.answers.add(Slot(text, event, now, event.text, now + delay_s))
+                return Turn(job, wake_at=self.answers.next_wake_up())
             self.transport.send(event.text)
             self.counters.exchanged(event.action, event.text, now)
         elif isinstance(event, Repeated):
             self.counters.received(event.action)
-            first = next((slot for slot in self.slots if slot.received_text == text), None)
-            if first is not None:
-                # The same slot twice: both answers leave, in their places, once the fact is
-                # committed.
-                self.slots.append(first)
+            self.answers.add_repeat(text)
         elif isinstance(event, Confirmed | Refused):
             self._end_call("answered" if isinstance(event, Confirmed) else "refused")
         elif isinstance(event, OtherVersion):
@@ -257,34 +251,18 @@ class Conversation:
             self.connection.confirmed(event, slot.received_text, text)
             slot.due = now + self._delay_s(event)
         slot.text = text
-        self.release(now)
-        return Turn(wake_at=self._next_wake_up()) if self.slots else EMPTY_TURN
+        self.answers.release(now)
+        return Turn(wake_at=self.answers.next_wake_up()) if self.answers else EMPTY_TURN
 
     def wake(self, now: float) -> Turn:
         """Send the answers that are due; name a charger whose time to send its serial is over."""
-        self.wake_up_set = False
-        self.release(now)
+        self.answers.wake(now)
         job = None
         if self.held_jobs and self.key is None:
             _, oldest = self.held_jobs[0]
             if oldest.received + NAMELESS_S <= now:
                 job = self.connect_by_address()
-        return Turn(job, wake_at=self._next_wake_up())
-
-    def release(self, now: float) -> None:
-        """Send the oldest answers, as long as they are complete and due at `now` (monotonic)."""
-        while self.slots and self.slots[0].text is not None and self.slots[0].due <= now:
-            first = self.slots.popleft()
-            answer = first.text or ""
-            self.transport.send(answer)
-            self.counters.answered(first.event.action, answer, first.received)
-
-    def _next_wake_up(self) -> float | None:
-        """Return when the oldest answer is due if only its delay holds it back, once; else None."""
-        if self.wake_up_set or not self.slots or self.slots[0].text is None:
-            return None
-        self.wake_up_set = True
-        return self.slots[0].due
+        return Turn(job, wake_at=self.answers.next_wake_up())
 
     def _delay_s(self, event: Answered | Reported) -> float:
         """Return the delay of the answer to this Call, in seconds."""
@@ -299,7 +277,7 @@ class Conversation:
 
     def answers_wait(self) -> bool:
         """Return True if the peer sends nothing more but still waits for answers."""
-        return self.transport.takes_answers and bool(self.slots or self.transport.backlog)
+        return self.transport.takes_answers and bool(self.answers or self.transport.backlog)
 
     def end(self, reason: str, now_ms: int) -> list[Job]:
         """End the conversation; return the jobs that record its end, in their order.

@@ -1,29 +1,10 @@
-"""The values that a conversation returns: the place of an answer, and the work for the loop."""
+"""The value that a conversation returns: the work for the loop."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from shocpp.bookkeeping.jobs import Job
-from shocpp.ocpp.connection import Answered, Reported
+from shocpp.central_system.conversations.answers import Slot
 from shocpp.store.calls import QueuedCall
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """The place of one answer in the order of answers.
-
-    received_text  the text of the Call
-    event          the event that the Call made
-    received       the receipt of the Call, in seconds of the monotonic clock
-    text           the answer; None until its fact is committed
-    due            the earliest moment to send the answer, by the same clock
-    """
-
-    received_text: str
-    event: Reported | Answered
-    received: float
-    text: str | None = None
-    due: float = 0.0
 
 
 class Turn(NamedTuple):
