@@ -44,6 +44,7 @@ def run_in_terminal(
         stdout=there,
         stderr=there,
         env=kept | environment,
+        cwd=home.folder,
         start_new_session=True,
     )
     os.close(there)
