@@ -25,6 +25,9 @@ MOST_STRANGERS = 100
 A new one beyond them is refused.
 """
 
+COUNTED_EVERY_MS = 5_000
+"""The time for which they are not counted again after a refusal."""
+
 MOST_TAKEOVERS, WITHIN_MS = 5, 60_000
 """At most MOST_TAKEOVERS immediate takeovers of one Charge Point within WITHIN_MS.
 
@@ -80,6 +83,7 @@ class Holders:
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._takeovers = Takeovers()
+        self._full_until_ms = 0
 
     def connect(self, unit: UnitOfWork, job: Connect) -> Connected | Contested | Failed:
         """Enter a connection as the holder of its Charge Point.
@@ -95,7 +99,7 @@ class Holders:
             return Failed("its password was revoked", unavailable=False)
         known = bool(identities.find(db, charge_point_id))
         if identities.row_of(db, charge_point_id) is None and not job.is_sure:
-            reason = _reason_not_to_take(unit, key)
+            reason = self._reason_not_to_take(unit, key)
             if reason is not None:
                 attempt = RefusedAttempts(
                     charge_point_id, address_of(job.remote), reason, "", 1, now_ms
@@ -149,18 +153,22 @@ class Holders:
                 log.warning("%s", line)
         admissions.record_refused(unit.db, job.refused)
 
-
-def _reason_not_to_take(unit: UnitOfWork, key: str) -> str | None:
-    """Return the reason why a Charge Point that was never here is refused, or None."""
-    if unit.reserve.is_used:
-        return NO_SPACE
-    allowlist = unit.allowlist()
-    if key in allowlist.entries:
-        return None
-    # Anybody can invent names, and each has rows that stay.
-    strangers = identities.strangers(unit.db, MOST_STRANGERS + len(allowlist.entries))
-    unlisted = [name for name in strangers if not allowlist.is_listed(name)]
-    return TOO_MANY_NEW if len(unlisted) >= MOST_STRANGERS else None
+    def _reason_not_to_take(self, unit: UnitOfWork, key: str) -> str | None:
+        """Return the reason why a Charge Point that was never here is refused, or None."""
+        if unit.reserve.is_used:
+            return NO_SPACE
+        allowlist = unit.allowlist()
+        if key in allowlist.entries:
+            return None
+        # Anybody can invent names, and each has rows that stay. Counting reads all Charge Points.
+        if unit.now_ms < self._full_until_ms:
+            return TOO_MANY_NEW
+        strangers = identities.strangers(unit.db, MOST_STRANGERS + len(allowlist.entries))
+        unlisted = [name for name in strangers if not allowlist.is_listed(name)]
+        if len(unlisted) < MOST_STRANGERS:
+            return None
+        self._full_until_ms = unit.now_ms + COUNTED_EVERY_MS
+        return TOO_MANY_NEW
 
 
 def _is_of_burst(former: FormerConnection, now_ms: int) -> bool:

@@ -85,7 +85,7 @@ def test_the_lists_of_a_long_confirmation_are_stored_once(desk: Desk) -> None:
         " token) VALUES ('c1', 1, 'GetConfiguration', '{}', 'sent', 0, 0, 'token')"
     )
     connection = Connection(heartbeat_s=55)
-    connection.place("c1", "GetConfiguration", "{}")
+    connection.place("c1", "GetConfiguration", "{}", desk.now_ms)
     keys = [{"key": f"Key{n}", "readonly": False, "value": "v" * 100} for n in range(300)]
     text = json.dumps([3, "c1", {"configurationKey": keys}])
     job = Receive("token", "garage", text, desk.now_ms, connection.receive(text, desk.now_ms))

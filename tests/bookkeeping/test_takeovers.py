@@ -179,10 +179,10 @@ def test_an_outstanding_call_fails_when_its_connection_is_replaced(
     home: Home, serve: Callable[..., Server]
 ) -> None:
     server, _ = start(home, serve, password=True)
-    with Charger(server, "garage", headers=HOME | KEY, Reset=None) as old:
+    with Charger(server, "garage", headers=HOME | KEY, ClearCache=None) as old:
         old.boot()
         asking = subprocess.Popen(
-            [str(BIN / "shocpp-command"), "-c", "garage", "Reset", '{"type": "Soft"}'],
+            [str(BIN / "shocpp-command"), "-c", "garage", "ClearCache"],
             stderr=subprocess.PIPE,
             text=True,
             env=home.environment,

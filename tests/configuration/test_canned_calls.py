@@ -252,7 +252,7 @@ def test_a_change_of_the_file_is_in_force_at_once(tmp_path: Path) -> None:
     assert canned_call(path, "a").payload == {"type": "Hard"}
 
 
-@pytest.mark.parametrize("name", ["b", "A", "", "a\n", "../a", "x" * 10_000, "\ud800", "\x00"])
+@pytest.mark.parametrize("name", ["b", "A", "", "a\nb", "../a", "x" * 10_000, "\ud800", "\x00"])
 def test_an_unknown_name_is_reported_in_one_short_line(tmp_path: Path, name: str) -> None:
     path = written(tmp_path, json.dumps({"a": RESET}))
     with pytest.raises(UsageError, match="there is no canned call") as refused:

@@ -41,6 +41,10 @@ ERROR = (
     '{"error":"garage has answered with an error: NotSupported as the test wants it",'
     '"state":"refused","code":"NotSupported","description":"as the test wants it"}'
 )
+NEVER_SENT = (
+    "it was never sent, because fresh is booting; it gets Calls once its BootNotification is "
+    "answered, or 30 s after its first message"
+)
 LOST = (
     "outcome unknown: it was sent, then the connection ended: the charger sent a Close frame "
     "(1000); see: shocpp transactions"
@@ -78,10 +82,10 @@ REPORTS = {
         caller=(1, "OCPP unreachable"),
     ),
     "never sent": Reports(
-        command=(1, "OCPP unreachable. No answer in 0.2 s: it was never sent"),
+        command=(1, f"OCPP unreachable. No answer in 0.2 s: {NEVER_SENT}"),
         api=(
             504,
-            '{"error":"garage has not answered in 0.2 s: it was never sent","state":"expired"}',
+            f'{{"error":"fresh has not answered in 0.2 s: {NEVER_SENT}","state":"expired"}}',
         ),
         canned=(504, "OCPP unreachable"),
         caller=(1, "OCPP unreachable"),
@@ -134,9 +138,10 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextlib.contextmanager
 def world(server: Server, outcome: str) -> Iterator[None]:
     """Connect a charger `garage` that leads to this outcome, once."""
-    with Charger(server, "garage", ClearCache=ANSWERS.get(outcome, {"status": "Accepted"})) as box:
+    name = "fresh" if outcome == "never sent" else "garage"
+    with Charger(server, name, ClearCache=ANSWERS.get(outcome, {"status": "Accepted"})) as box:
         if outcome == "never sent":
-            # It has not booted, so it gets no Calls.
+            # It has never booted, so it gets no Calls.
             box.ask("Heartbeat")
         else:
             box.boot()
@@ -146,7 +151,9 @@ def world(server: Server, outcome: str) -> Iterator[None]:
 
 def call_of(outcome: str) -> tuple[str, str]:
     """Return the charger and the action of the Call."""
-    charger = {"not connected": "away", "unknown charger": "nobody"}.get(outcome, "garage")
+    charger = {"not connected": "away", "unknown charger": "nobody", "never sent": "fresh"}.get(
+        outcome, "garage"
+    )
     return charger, STOP if outcome == "nothing to stop" else "ClearCache"
 
 

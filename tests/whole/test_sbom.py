@@ -4,9 +4,12 @@ import json
 import re
 import subprocess
 
+import pytest
+
 from tests.world.machine import ROOT
 
 
+@pytest.mark.timeout(300)
 def test_the_sbom_names_every_locked_package_with_its_version_and_hashes() -> None:
     made = subprocess.run(["make", "sbom"], cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert made.returncode == 0, made.stderr

@@ -67,7 +67,7 @@ def alone(db: Database) -> Iterator[None]:
         yield
     finally:
         # Not beside a new file: a journal would be played back into that.
-        if db.is_in_place():
+        if db.identity.has_file():
             with suppress(sqlite3.Error):
                 db.execute("PRAGMA locking_mode=NORMAL")
                 db.execute("PRAGMA journal_mode=WAL")

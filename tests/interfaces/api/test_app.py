@@ -558,6 +558,8 @@ def test_a_charger_may_have_any_path_even_this_one(server: Server) -> None:
 def test_failures_are_answered_in_json(serve: Any) -> None:
     server = serve()
     server.home.query("DROP VIEW connectors")
+    assert_refused(ask(server, "/api/charge-points"), 503, "no such table: connectors")
+    server.home.query("CREATE VIEW connectors AS SELECT 'garage' AS stranger")
     answer = ask(server, "/api/charge-points")
     assert_refused(answer, 500, "log")
     assert "Traceback" in server.log()

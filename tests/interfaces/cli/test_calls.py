@@ -455,7 +455,7 @@ def test_a_new_authorization_key_that_was_never_sent_does_not_stay(
         mute.ask("Heartbeat")
         addressed = Addressed("mute", json.loads(NEW_KEY))
         placed = place(db, addressed, "ChangeConfiguration", CallOptions("a test", 0.3))
-        assert placed.outcome.error_description == NEVER_SENT
+        assert (placed.outcome.error_description or "").startswith(NEVER_SENT)
         mute.leave()
     assert home.query("SELECT state FROM call ORDER BY id DESC LIMIT 1") == [("expired",)]
     assert "do-not-keep-me" not in str(home.query("SELECT * FROM call"))
