@@ -47,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = Home(tmp_path_factory.mktemp("floods") / "home")
     # The others are strangers, and of these only so many get rows.
     listed = ("*", *(f"c{number}" for number in range(len(HOSTILE))))
-    home.charge_points_file.write_text(json.dumps(dict.fromkeys(listed, {"auth": "none"})))
+    home.charge_points_file.write_text(json.dumps({name: {"auth": "none"} for name in listed}))
     server = Server(home)
     yield server
     try:
