@@ -94,6 +94,8 @@ class Bookkeeping:
         # A savepoint for each job would slow down every transaction for a failure that is rare.
         write, cards = self._write_together, set[str]()
         while True:
+            # The changes of an attempt that was rolled back.
+            self.caches.reserve.undo()
             try:
                 results, units = write(jobs, now_ms, cards)
                 break
@@ -110,6 +112,7 @@ class Bookkeeping:
                     len(jobs),
                 )
                 write = self._write_each
+        self.caches.reserve.confirm()
         # Not before: whatever fails here must not write the jobs a second time.
         for unit in units:
             unit.after_commit()
@@ -208,7 +211,7 @@ class Bookkeeping:
         unanswered one for ever.
         """
         for write in (self._write_job_of[type(job)], self._write_for_review):
-            unit = UnitOfWork(self._db, self.caches, now_ms)
+            unit, changes = UnitOfWork(self._db, self.caches, now_ms), self.caches.reserve.changes
             try:
                 with self._db.savepoint():
                     result = write(unit, job)
@@ -220,6 +223,7 @@ class Bookkeeping:
                 raise
             except Exception:
                 log.exception("a job cannot be written: %.200r", job)
+                self.caches.reserve.undo(changes)
             else:
                 units.append(unit)
                 return result

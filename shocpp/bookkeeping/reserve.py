@@ -97,6 +97,8 @@ class Reserve:
         self._path, self._megabytes = path, megabytes
         self._look_at = 0.0
         self._courses: dict[int, dict[_Key, _Course]] = {}
+        # The former courses of chargers, for changes that no commit has confirmed.
+        self._former: list[tuple[int, dict[_Key, _Course]]] = []
 
     def look(self, jobs: Iterable[Job], now: float) -> None:
         """Decide if only the ledger is written, before these jobs are; `now` is monotonic."""
@@ -150,7 +152,7 @@ class Reserve:
             return [*self._all_waiting(charge_point), readings]
         if len(self._courses) >= MOST_CHARGE_POINTS:
             self._courses.clear()
-        courses = self._courses.setdefault(charge_point, {})
+        courses = self._changing(charge_point)
         chosen: list[FrameReadings] = []
         # Without its text: a reading may wait for long.
         of_frame = readings.frame
@@ -164,7 +166,9 @@ class Reserve:
 
     def waiting_of(self, charge_point: int, started_transaction: int) -> Iterator[FrameReadings]:
         """Return the newest reading of a transaction that ends, if it is not written yet."""
-        courses = self._courses.get(charge_point, {})
+        if charge_point not in self._courses:
+            return
+        courses = self._changing(charge_point)
         for key in [key for key in courses if key[1] == started_transaction]:
             waiting = courses.pop(key).waiting
             if waiting is not None:
@@ -177,9 +181,39 @@ class Reserve:
 
     def _all_waiting(self, charge_point: int) -> Iterator[FrameReadings]:
         """Return the newest readings of a charger that are not written yet, once."""
-        for course in self._courses.pop(charge_point, {}).values():
+        if charge_point not in self._courses:
+            return
+        courses = self._changing(charge_point)
+        del self._courses[charge_point]
+        for course in courses.values():
             if course.waiting is not None:
                 yield course.waiting
+
+    # -- changes that depend on a commit ----------------------------------------------------------
+
+    @property
+    def changes(self) -> int:
+        """Return the number of changes since the last commit, for `undo`."""
+        return len(self._former)
+
+    def undo(self, down_to: int = 0) -> None:
+        """Forget the changes after the first so many: what they wrote was rolled back.
+
+        The charger sends these readings again, and a fall has to be seen then.
+        """
+        while len(self._former) > down_to:
+            charge_point, courses = self._former.pop()
+            self._courses[charge_point] = courses
+
+    def confirm(self) -> None:
+        """Keep all changes: what they wrote is committed."""
+        self._former.clear()
+
+    def _changing(self, charge_point: int) -> dict[_Key, _Course]:
+        """Return the courses of a charger, which may be changed until the next commit."""
+        courses = self._courses.setdefault(charge_point, {})
+        self._former.append((charge_point, courses.copy()))
+        return courses
 
 
 def _followed(

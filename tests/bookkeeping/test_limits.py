@@ -1,6 +1,8 @@
 """The disk that messages take: long texts are cut, and nothing large is stored twice."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from shocpp.bookkeeping import reserve
 from shocpp.bookkeeping.jobs import Failed, Receive
 from shocpp.bookkeeping.reserve import Reserve
+from shocpp.errors import StoreUnavailable
 from shocpp.ocpp.connection import Connection
 from shocpp.store.charge_points import charging, frames
 from shocpp.store.files.space import Space
@@ -249,6 +252,42 @@ def test_below_the_reserve_both_sides_of_a_fall_are_written_but_not_of_each_of_m
     assert low.records() == [("family-y", 6_000, None)]
     quarters(low, None, *[9, 5] * 100, minutes=0.01)
     assert low.query("SELECT count(*) FROM meter_reading WHERE register_wh < 10") == [8]
+
+
+def test_below_the_reserve_a_fall_counts_also_if_it_could_not_be_written_at_first(
+    low: Desk,
+) -> None:
+    sent = low.start(5_000)
+    quarters(low, sent, 6_000, 9_000, minutes=1)
+    low.later(0.1)
+    value = {"timestamp": low.time(), "sampledValue": [{"value": "100"}]}
+    values = {"connectorId": 1, "transactionId": sent, "meterValue": [value]}
+    large = {"transactionId": sent, "transactionData": samples(400)}
+    with full_disk(low), pytest.raises(StoreUnavailable):
+        low.books.write(
+            [job(low, "MeterValues", values), job(low, "StopTransaction", large)], low.now_ms
+        )
+    low.receive("MeterValues", values)
+    low.later(0.2)
+    low.stop(sent, 2_000)
+    assert low.records() == [("family-y", 6_000, None)]
+
+
+@contextlib.contextmanager
+def full_disk(desk: Desk) -> Iterator[None]:
+    """The database cannot grow."""
+    desk.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    ((pages,),) = desk.db.execute("PRAGMA page_count").fetchall()
+    desk.db.execute(f"PRAGMA max_page_count={pages}")
+    yield
+    desk.db.execute("PRAGMA max_page_count=1073741823")
+
+
+def job(desk: Desk, action: str, payload: object) -> Receive:
+    """Return the job of a Call that has arrived now."""
+    text = json.dumps([2, action, action, payload])
+    event = Connection(heartbeat_s=55).receive(text, desk.now_ms)
+    return Receive("token", "garage", text, desk.now_ms, event)
 
 
 def test_when_there_is_room_again_the_newest_reading_is_not_lost(low: Desk) -> None:
