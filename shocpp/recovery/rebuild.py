@@ -65,6 +65,9 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
             "again from its frames: shocpp rebuild --frames"
         )
     new = _beside(settings)
+    if settings.database.exists():
+        # One that was cut off may be old: the database may have been used since. It is read again.
+        _remove(new)
     try:
         migrate(new, now_ms())
     except UnusableDatabase:
@@ -173,6 +176,8 @@ def put_new_in_place(settings: Settings, new: Path) -> Path | None:
     was_there = path.exists()
     try:
         put_in_place(new, path, aside)
+        # A rebuild that was cut off before must not go on from here.
+        _remove(_beside(settings))
     except OSError as error:
         raise UnusableDatabase(f"{new} is made, but cannot become {path}: {error}") from None
     return aside if was_there else None

@@ -131,9 +131,6 @@ def replay_messages(
 
     `db` has the records of all files. Raises StoreUnavailable.
     """
-    # One transaction writes all of them. A rebuild that was cut off after it goes on behind it.
-    if frames.newest(db):
-        return 0
     _bind_accounts(db, readable, settings)
     replay, count = MessageReplay(db, settings), 0
     total = frames.count_with_energy(readable)

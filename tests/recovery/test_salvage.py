@@ -248,6 +248,30 @@ def test_flipped_bytes_lose_rows_and_nothing_else(charged_home: Home, seed: int)
     assert sums(charged_home)["family-y"] == 4_000
 
 
+def test_a_rebuild_that_was_cut_off_does_not_go_on_once_the_database_was_used(
+    charged_home: Home,
+) -> None:
+    cut_off = charged_home.database.with_name("shocpp.sqlite3.rebuilt")
+    content = charged_home.database.read_bytes()
+    header_gone(charged_home)
+    rebuilt(charged_home)
+    shutil.copy(charged_home.database, cut_off)
+    charged_home.database.write_bytes(content)
+    late = "2026-10-01T20:00:00Z"
+    say(charged_home, stop(10_000, "2026-10-01T19:00:00Z", 20_000_009), start(10_000, late, "1111"))
+    books, still_open = charged_home.query(BOOKS), charged_home.query(OPEN)
+    checkpoint(charged_home.database)
+    header_gone(charged_home)
+    rebuilt(charged_home)
+    assert charged_home.query(BOOKS) == books
+    assert charged_home.query(OPEN) == still_open != []
+    # Nor does a later rebuild without any database, after a restore.
+    shutil.copy(charged_home.database, cut_off)
+    assert charged_home.run("shocpp", "backup", "copy.sqlite3").returncode == 0
+    assert charged_home.run("shocpp", "restore", "copy.sqlite3").returncode == 0
+    assert not cut_off.exists()
+
+
 def test_deleted_rows_stay_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as db:
