@@ -172,11 +172,13 @@ def _has_header(path: Path) -> bool:
 
 def _write_waiting_files(settings: Settings, progress: Progress) -> None:
     """Write the accounting files that the present database still has to write, if it can."""
-    if not settings.database.exists():
+    path = settings.database
+    # Of a database that is gone, the -wal may be left.
+    if not any(file.exists() for file in (path, *beside(path)[:1])):
         return
     # SQLite deletes the -wal of a file that is shorter than a page.
-    if _has_header(settings.database):
-        with contextlib.suppress(ShocppError), open_database(settings.database) as db:
+    if path.exists() and _has_header(path):
+        with contextlib.suppress(ShocppError), open_database(path) as db:
             require_whole(db)
             write_files(db, settings)
             return

@@ -77,7 +77,8 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     salvaged = None
     with contextlib.ExitStack() as stack:
         readable, unreadable = None, Unreadable(0, 0)
-        if settings.database.exists():
+        # Of a database that is gone, the -wal may be left.
+        if any(path.exists() for path in (settings.database, *beside(settings.database)[:1])):
             readable, unreadable = stack.enter_context(readable_part(settings, progress))
         files = 0 if readable is None else write_files_of(readable, settings)
         folder = settings.accounting_folder

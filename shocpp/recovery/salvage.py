@@ -131,6 +131,9 @@ def replay_messages(
 
     `db` has the records of all files. Raises StoreUnavailable.
     """
+    # A rebuild that was cut off between the renames goes on, and may find a -wal.
+    if frames.newest(db):
+        return 0
     _bind_accounts(db, readable, settings)
     replay, count = MessageReplay(db, settings), 0
     total = frames.count_with_energy(readable)

@@ -272,6 +272,33 @@ def test_a_rebuild_that_was_cut_off_does_not_go_on_once_the_database_was_used(
     assert not cut_off.exists()
 
 
+def test_the_wal_of_a_database_that_is_gone_is_read_and_gets_into_no_new_one(home: Home) -> None:
+    migrate(home.database, now_ms())
+    wal = home.database.with_name("shocpp.sqlite3-wal")
+    archive = home.folder / "empty.zip"
+    assert home.run("shocpp", "backup", str(archive)).returncode == 0
+    with contextlib.closing(sqlite3.connect(home.database)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM frame").fetchall()
+        say(home, *CALLS)
+        books, still_open = home.query(BOOKS), home.query(OPEN)
+        content = wal.read_bytes()
+    for again in ("rebuild", "restore"):
+        shutil.rmtree(home.folder / "accounting")
+        for path in home.database.parent.glob("shocpp.sqlite3*"):
+            path.unlink() if path.is_file() else shutil.rmtree(path)
+        wal.write_bytes(content)
+        done = home.run("shocpp-backend", "-c", "garage")
+        assert done.returncode == 78
+        assert f"{home.database} is missing, but {wal} is there" in done.stderr
+        if again == "rebuild":
+            rebuilt(home)
+            assert home.query(OPEN) == still_open
+        else:
+            assert home.run("shocpp", "restore", str(archive)).returncode == 0
+        assert home.query(BOOKS) == books
+
+
 def test_deleted_rows_stay_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as db:

@@ -84,6 +84,7 @@ def migrate(
             if path.exists():
                 _upgrade(path, thorough)
             else:
+                _require_alone(path)
                 _create(path, now_ms, highest_number)
         except UnusableDatabase:
             raise
@@ -111,6 +112,17 @@ def put_in_place(new: Path, path: Path, aside: Path) -> None:
                 old.rename(renamed)
         new.rename(path)
         sync(path.parent)
+
+
+def _require_alone(path: Path) -> None:
+    """Raise UnusableDatabase if a missing database has left a -wal or a journal."""
+    # SQLite would write their pages into the new database.
+    for left in beside(path):
+        if left.suffix != f"{path.suffix}-shm" and left.exists() and left.stat().st_size:
+            raise UnusableDatabase(
+                f"{path} is missing, but {left} is there and has commits of it; put the database "
+                "back beside that, or make it again from all files: shocpp rebuild"
+            )
 
 
 def _create(path: Path, now_ms: int, highest_number: Callable[[], int]) -> None:
