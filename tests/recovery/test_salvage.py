@@ -267,8 +267,9 @@ def test_a_rebuild_that_was_cut_off_does_not_go_on_once_the_database_was_used(
     assert charged_home.query(OPEN) == still_open != []
     # Nor does a later rebuild without any database, after a restore.
     shutil.copy(charged_home.database, cut_off)
-    assert charged_home.run("shocpp", "backup", "copy.sqlite3").returncode == 0
-    assert charged_home.run("shocpp", "restore", "copy.sqlite3").returncode == 0
+    backup = str(charged_home.folder / "copy.sqlite3")
+    assert charged_home.run("shocpp", "backup", backup).returncode == 0
+    assert charged_home.run("shocpp", "restore", backup).returncode == 0
     assert not cut_off.exists()
 
 
