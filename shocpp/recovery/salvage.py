@@ -20,7 +20,7 @@ from shocpp.ledger.matching import keyed_stop
 from shocpp.ledger.transactions import keyed_start
 from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import TransactionStarted, TransactionStopped
-from shocpp.recovery.replay import LedgerReplay
+from shocpp.recovery.replay import FOR_EVER_MS, LedgerReplay
 from shocpp.recovery.restore import Progress
 from shocpp.settings import Settings
 from shocpp.store import gauges
@@ -86,6 +86,7 @@ class MessageReplay(LedgerReplay):
             *(frame.text, frame.answer, answer_ms),
         )
         frames.record(self._db, [stored])
+        restored.orphan_replaced(self._db, frame.moment_ms)
         self._replay(frame._replace(id=stored.id or 0))
         return True
 
@@ -142,6 +143,7 @@ def replay_messages(
             row = identities.enter(db, frame.charge_point_id, frame.moment_ms)
             count += replay.replay_unknown(frame._replace(charge_point=row))
             advance(1)
+        restored.orphan_replaced(db, FOR_EVER_MS)
     return count
 
 

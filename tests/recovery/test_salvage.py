@@ -300,6 +300,21 @@ def test_the_wal_of_a_database_that_is_gone_is_read_and_gets_into_no_new_one(hom
         assert home.query(BOOKS) == books
 
 
+def test_a_transaction_without_a_stop_stays_replaced_by_a_later_one(charged_home: Home) -> None:
+    say(
+        charged_home,
+        start(9_600, "2026-10-01T19:00:00Z", "1111"),
+        stop(9_900, "2026-10-01T20:00:00Z", 10_000_009),
+    )
+    books = charged_home.query(BOOKS)
+    checkpoint(charged_home.database)
+    header_gone(charged_home)
+    rebuilt(charged_home)
+    assert charged_home.query(BOOKS) == books
+    assert charged_home.query(OPEN) == []
+    assert charged_home.query("SELECT end_wh FROM estimates") == [(9_500,)]
+
+
 def test_deleted_rows_stay_deleted(tmp_path: Path) -> None:
     path = tmp_path / "x.sqlite3"
     with contextlib.closing(sqlite3.connect(path)) as db:

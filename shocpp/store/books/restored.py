@@ -240,6 +240,21 @@ def open_since_ms(db: Database, charge_point: int) -> int | None:
     return None if moment_ms is None else int(moment_ms)
 
 
+def orphan_replaced(db: Database, until_ms: int) -> None:
+    """Mark open transactions as orphaned whose connector has a later start from before a time.
+
+    The later one came from a file, and so was here before them.
+    """
+    db.execute(
+        "UPDATE started_transaction AS started SET state = 'orphaned' WHERE state = 'open'"
+        " AND EXISTS (SELECT 1 FROM started_transaction AS later"
+        "  WHERE later.charge_point = started.charge_point"
+        "  AND later.connector_id = started.connector_id"
+        "  AND later.received_ms > started.received_ms AND later.received_ms <= ?)",
+        (until_ms,),
+    )
+
+
 def is_stopped(db: Database, charge_point: int, start: dict[str, Any]) -> bool:
     """Return True if a stop of the transaction of a file's `start` is here."""
     row = db.execute(
