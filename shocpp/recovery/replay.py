@@ -269,6 +269,8 @@ class LedgerReplay:
             start = keyed_start(fact)
             if (*receipt, start.natural_key) not in self._closed.starts:
                 self._start(unit, received, start, _confirmation(frame.answer))
+            else:
+                restored.orphan_replaced(self._db, frame.moment_ms)
         elif isinstance(fact, TransactionStopped):
             stop = keyed_stop(fact)
             if (*receipt, stop.natural_key) not in self._closed.stops:

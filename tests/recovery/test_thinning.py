@@ -377,6 +377,22 @@ def test_books_derived_again_are_the_same_after_the_thinning(
             each.db.close()
 
 
+def test_a_transaction_that_one_of_a_closed_month_replaced_is_replaced_in_a_rebuild(
+    office: Office,
+) -> None:
+    wh = session(office, 9_000, [100] * 5, ends=False)
+    office.later(1)
+    session(office, wh, [100] * 5, id_tag="1111")
+    office.files()
+    close(office)
+    before = books(office)
+    assert office.query("SELECT reason FROM estimates") == ["orphaned"]
+    office.db.close()
+    rebuild.rebuild_from_frames(office.settings, progress)
+    office.restart()
+    assert books(office) == before
+
+
 def test_a_server_thins_out_what_is_closed_and_in_a_backup(home: Home, serve: Serve) -> None:
     migrate(home.database, now_ms())
     session = [start(1_000, "2026-10-05T10:00:00Z")]
