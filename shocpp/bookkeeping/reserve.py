@@ -221,13 +221,20 @@ def _followed(
 ) -> _Course:
     """Return a course with one more reading, and add those to write to `chosen`."""
     register_wh, moment_ms = reading.register_wh, of_one.frame.moment_ms
-    if course is None or abs(moment_ms - course.written_ms) >= QUARTER_MS:
+    if course is None:
         chosen.append(of_one)
         return _Course(moment_ms, 0, register_wh, None)
     before_wh, falls = course.register_wh, course.falls
     has_fallen = register_wh is not None and before_wh is not None and register_wh < before_wh
+    both = [of_one] if course.waiting is None else [course.waiting, of_one]
+    if abs(moment_ms - course.written_ms) >= QUARTER_MS:
+        chosen += both if has_fallen else [of_one]
+        # A power alone replaces no register that waits.
+        if register_wh is None:
+            return course._replace(written_ms=moment_ms, falls=0)
+        return _Course(moment_ms, 0, register_wh, None)
     if has_fallen and falls < MOST_FALLS:
-        chosen += [course.waiting, of_one] if course.waiting is not None else [of_one]
+        chosen += both
         return course._replace(falls=falls + 1, register_wh=register_wh, waiting=None)
     if register_wh is None:
         return course

@@ -254,6 +254,13 @@ def test_below_the_reserve_both_sides_of_a_fall_are_written_but_not_of_each_of_m
     assert low.query("SELECT count(*) FROM meter_reading WHERE register_wh < 10") == [8]
 
 
+def test_below_the_reserve_both_sides_of_a_fall_in_the_next_quarter_are_written(low: Desk) -> None:
+    sent = low.start(5_000)
+    quarters(low, sent, 6_000, 9_000, 100, minutes=10)
+    low.stop(sent, 2_000)
+    assert low.records() == [("family-y", 6_000, None)]
+
+
 def test_below_the_reserve_a_fall_counts_also_if_it_could_not_be_written_at_first(
     low: Desk,
 ) -> None:
