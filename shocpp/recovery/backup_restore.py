@@ -30,7 +30,7 @@ from shocpp.recovery.archive import (
     open_archive,
 )
 from shocpp.recovery.filed_records import read_filed
-from shocpp.recovery.rebuild import put_new_in_place, require_no_server
+from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of
 from shocpp.settings import CHECKOUT, Settings
@@ -85,7 +85,10 @@ def reinstate(
         raise UsageError(f"{path} does not exist or is no file; name a file of shocpp backup")
     if settings.database.exists() and path.samefile(settings.database):
         raise UsageError(f"{path} is the database itself; name a backup of it")
+    settings, of_link = with_real_database(settings), settings
     staged = settings.database.with_name(f"{settings.database.name}.restoring")
+    if staged.exists() and path.samefile(staged):
+        raise UsageError(f"{path} is a part of a restore that was cut off; name another file")
     _remove(staged)
     try:
         archive = _checked(settings, path, staged, progress)
@@ -93,7 +96,11 @@ def reinstate(
             with _placed(staged) as file, open(path, "rb") as source:
                 shutil.copyfileobj(source, file, _CHUNK)
             _require_usable(staged)
-        return _reinstate(settings, archive, staged, progress, replaces_conf=replaces_conf)
+        prepared = _prepare(settings, archive, staged, progress, replaces_conf=replaces_conf)
+        # Again: a server may have been started during the long work.
+        require_no_server(of_link)
+        _close(settings.database)
+        return prepared._replace(aside=put_new_in_place(settings, staged))
     except OSError as error:
         raise StoreUnavailable(
             f"{error.filename or staged} cannot be written: {error.strerror}; the former database "
@@ -132,7 +139,7 @@ def _require_usable(staged: Path) -> None:
         require_whole(db)
 
 
-def _reinstate(
+def _prepare(
     settings: Settings,
     archive: Archive | None,
     staged: Path,
@@ -140,7 +147,7 @@ def _reinstate(
     *,
     replaces_conf: bool,
 ) -> Reinstated:
-    """Bring the staged database up to date, and put it and the files in place."""
+    """Bring the staged database up to date, and put the files in place."""
     migrate(staged, now_ms())
     with open_database(staged) as db:
         count = len(records.file_names(db))
@@ -156,12 +163,8 @@ def _reinstate(
             with db.writing(keys=NO_KEYS):
                 properties.record_backup(db, archive.manifest.made_ms)
     conf = () if archive is None else tuple(_put_conf_back(settings, archive, replaces_conf))
-    # Again: a server may have been started during the long work.
-    require_no_server(settings)
-    _close(settings.database)
-    aside = put_new_in_place(settings, staged)
     made_ms = None if archive is None else archive.manifest.made_ms
-    return Reinstated(made_ms, aside, count, files, conf, imported)
+    return Reinstated(made_ms, None, count, files, conf, imported)
 
 
 def _has_header(path: Path) -> bool:

@@ -17,6 +17,7 @@ from shocpp.settings import Settings
 from shocpp.store.database import open_database
 from shocpp.store.files import compaction
 from shocpp.store.files.backups import beside
+from shocpp.store.files.identity import real_path
 from shocpp.store.schema.migrations import migrate
 
 
@@ -35,7 +36,7 @@ def compact(settings: Settings, progress: Progress) -> Compacted:
     """
     require_no_server(settings)
     # A link to the database stays a link.
-    path = settings.database.resolve()
+    path = real_path(settings.database)
     new = path.with_name(f"{path.name}.compact")
     leftovers = (new, *beside(new))
     # An earlier compaction may have been killed.

@@ -29,6 +29,8 @@ from shocpp.store import doorbells
 from shocpp.store.charge_points import frames
 from shocpp.store.database import VERSION, check_ours, connect, open_database
 from shocpp.store.files.backups import beside, copy, pages, require_whole
+from shocpp.store.files.identity import real_path
+from shocpp.store.files.paths import require_path
 from shocpp.store.files.salvaged_rows import Unreadable
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate, put_in_place, require_schema
@@ -58,6 +60,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
     Raises UsageError if the database is whole, or if a server is running.
     """
     require_no_server(settings)
+    settings, of_link = with_real_database(settings), settings
     if _is_whole(settings.database):
         raise UsageError(
             f"{settings.database} is whole, and nothing is to be rebuilt; import files that it "
@@ -93,7 +96,7 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
             # Those of older releases and of the seed get the numbers of their records.
             write_files(db, settings)
     # Again: a server may have been started during the long work.
-    require_no_server(settings)
+    require_no_server(of_link)
     return Rebuilt(restored, put_new_in_place(settings, new), salvaged=salvaged)
 
 
@@ -103,6 +106,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
     Raises UsageError if a server is running, UnusableDatabase if the database is not whole.
     """
     require_no_server(settings)
+    settings, of_link = with_real_database(settings), settings
     new = _beside(settings)
     _remove(new)
     with open_database(settings.database) as db, open_database(settings.database) as locking:
@@ -112,7 +116,7 @@ def rebuild_from_frames(settings: Settings, progress: Progress) -> Rebuilt:
             with progress("pages", pages(db)) as advance:
                 copy(db, new, advance)
             rederiving, restored = _derive(new, settings, progress)
-    require_no_server(settings)
+    require_no_server(of_link)
     aside = put_new_in_place(settings, new)
     superseded = rederiving.set_aside()
     with open_database(settings.database) as db:
@@ -162,6 +166,15 @@ def require_no_server(settings: Settings) -> None:
         raise UsageError(
             f"a process is using {settings.database}; stop the server, and begin again"
         )
+
+
+def with_real_database(settings: Settings) -> Settings:
+    """Return the settings with the path of the database's file, so that a link to it stays.
+
+    Raises UnusableDatabase for a link that leads nowhere: its disk may be missing.
+    """
+    require_path(settings.database, None)
+    return settings._replace(database=real_path(settings.database))
 
 
 def put_new_in_place(settings: Settings, new: Path) -> Path | None:

@@ -49,6 +49,15 @@ def archive(charged_home: Home) -> Path:
     return path
 
 
+def test_a_file_that_a_restore_has_left_is_refused_and_stays(
+    archive: Path, charged_home: Home
+) -> None:
+    left = charged_home.database.with_name("shocpp.sqlite3.restoring")
+    shutil.copy(archive, left)
+    assert "restore that was cut off" in restored(charged_home, left, code=2)
+    assert left.read_bytes() == archive.read_bytes()
+
+
 def restored(home: Home, path: Path, *options: str, code: int = 0) -> str:
     """Restore a backup; return its output."""
     done = home.run("shocpp", "restore", str(path), *options)

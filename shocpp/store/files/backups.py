@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shocpp.errors import UsageError
 from shocpp.store.database import APPLICATION_ID, Database
+from shocpp.store.files.identity import real_path
 from shocpp.store.sqlite_errors import damaged, translated
 
 PAGES_AT_ONCE = 2_000
@@ -101,7 +102,8 @@ def refuse_to_replace(db: Database, to: Path) -> None:
 
 def beside(path: Path) -> tuple[Path, ...]:
     """Return the paths of the files that SQLite may keep beside a database."""
-    return tuple(path.with_name(f"{path.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
+    real = real_path(path)
+    return tuple(real.with_name(f"{real.name}-{suffix}") for suffix in ("wal", "shm", "journal"))
 
 
 def sync(path: Path) -> None:

@@ -21,6 +21,7 @@ _LOCK_BYTES = 0x4000_0000, 512
 """The bytes that SQLite locks (database file format, §1.3): the first, and their number."""
 
 FileId = tuple[int, int]
+FileVersion = tuple[int, int, int, int]
 
 opening = allocate_lock()
 """Held while a connection is opened: `require_in_place` closes a descriptor of the file."""
@@ -36,7 +37,7 @@ class Identity:
 
     def __init__(self, path: Path) -> None:
         """Note the files of a connection that has just read; raises OSError if there is none."""
-        self._names = str(path), f"{path}-wal", f"{path}-shm"
+        self._names = str(path), *_wal_and_shm(path)
         self._file = _file_id(self._names[0])
         if self._file is None:
             raise FileNotFoundError(path)
@@ -81,7 +82,7 @@ def require_in_place(path: Path) -> None:
 
     The caller holds `opening`.
     """
-    names = f"{path}-wal", f"{path}-shm"
+    names = _wal_and_shm(path)
     identities = [identity for reference in [*_open] if (identity := reference())]
     of_this_process = [identity for identity in identities if identity.is_of(path)]
     for identity in of_this_process:
@@ -105,6 +106,31 @@ def displaced_in_use(name: str) -> StoreUnavailable:
         "and goes on once all others have closed the database: end sqlite3 and other programs "
         "that have it open, and whatever removes the file"
     )
+
+
+def real_path(path: Path) -> Path:
+    """Return the path of the file itself where the path of a database is a link.
+
+    SQLite keeps the -wal and -shm beside that file, and not beside the link.
+    """
+    return path.resolve() if path.is_symlink() else path
+
+
+def version_of(path: Path) -> FileVersion | None:
+    """Return a value that changes if a file is replaced or written; None if there is none.
+
+    A file that nobody holds open may be replaced by one with the same number (inode).
+    """
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _wal_and_shm(path: Path) -> tuple[str, str]:
+    real = real_path(path)
+    return f"{real}-wal", f"{real}-shm"
 
 
 def _file_id(name: str) -> FileId | None:

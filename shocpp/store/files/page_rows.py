@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from shocpp.store.files.identity import real_path
+
 _TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 13, 10, 2
 _SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}
 """The lengths of values by their serial types."""
@@ -40,7 +42,8 @@ class Pages:
         """Open the file and its -wal. Raises OSError."""
         self.unreadable_pages = self.unreadable_rows = 0
         self._file = _mapped(path)
-        self._wal = _mapped(path.with_name(f"{path.name}-wal"))
+        real = real_path(path)
+        self._wal = _mapped(real.with_name(f"{real.name}-wal"))
         has_header = self._file[:16] == b"SQLite format 3\0"
         said = self._file[16:18] if has_header else self._wal[10:12]
         self._size: int = _page_size(said) or _PAGE_SIZE
