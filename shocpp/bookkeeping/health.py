@@ -16,7 +16,7 @@ from pathlib import Path
 from shocpp.errors import DamagedDatabase, ShocppError, StoreUnavailable
 from shocpp.store.database import Database
 from shocpp.store.files.displaced import save_and_close
-from shocpp.store.files.identity import displaced_in_use
+from shocpp.store.files.identity import FileVersion, displaced_in_use, version_of
 from shocpp.store.sqlite_errors import translated
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Health:
         self._database = database
         self._trouble: str | None = None
         self._is_damaged = False
+        self._damaged_version: FileVersion | None = None
         self._unexpected_at = self._recovered_at = self._paused_until = float("-inf")
         self._pause_s = FIRST_PAUSE_S
         self._logged = ""
@@ -64,8 +65,13 @@ class Health:
         """Return the reason for a charger whose message was not written."""
         return self._trouble or "its transaction has failed"
 
-    def require_try(self) -> None:
-        """Raise StoreUnavailable while the database must not be used."""
+    def require_try(self, *, is_open: bool) -> None:
+        """Raise StoreUnavailable while the database must not be used.
+
+        `is_open` is True if the file that was used last is still open.
+        """
+        if self._is_damaged and not is_open and version_of(self._database) != self._damaged_version:
+            self._is_damaged = False
         if not self.is_good and (self._is_damaged or time.monotonic() < self._paused_until):
             raise StoreUnavailable(self.reason())
 
@@ -83,7 +89,7 @@ class Health:
             self._is_damaged = False
             db.close()
             return None
-        self.require_try()
+        self.require_try(is_open=True)
         close_others()
         save_and_close(db)
         return displaced_in_use(displaced or str(db.path))
@@ -105,7 +111,8 @@ class Health:
     def note(self, error: Exception) -> None:
         """Note an error; an unexpected one is logged with its traceback, once in a row."""
         if isinstance(error, ShocppError):
-            self._is_damaged = self._is_damaged or isinstance(error, DamagedDatabase)
+            if isinstance(error, DamagedDatabase):
+                self._is_damaged, self._damaged_version = True, version_of(self._database)
             self._become_unhealthy(str(error))
             return
         now = time.monotonic()

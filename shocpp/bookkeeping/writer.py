@@ -253,7 +253,7 @@ class Writer:
             self._db = self._books = None
             if trouble is not None:
                 raise trouble
-        self.health.require_try()
+        self.health.require_try(is_open=self._db is not None)
         if self._books is None or self._db is None:
             self._db = db = open_database(self._settings.database)
             db.checkpoint_itself()

@@ -105,6 +105,25 @@ def test_a_flipped_byte_of_the_schema_is_78_at_a_start(home: Home, table: str) -
     assert "shocpp rebuild" in line
 
 
+def test_a_damaged_file_that_came_while_serving_may_be_replaced_by_a_whole_one(
+    server: Server,
+) -> None:
+    home = server.home
+    with connect(server.url("garage")) as charger:
+        ask(charger, "StartTransaction", START)
+    whole, broken = home.folder / "whole", home.folder / "broken"
+    assert home.run("shocpp", "backup", str(whole)).returncode == 0
+    broken.write_bytes(whole.read_bytes().replace(b"CREATE TABLE worker ", b"CREATE TABLF worker "))
+    for path in beside(home, "", "-wal", "-shm"):
+        path.rename(home.folder / f"aside{path.suffix}")
+    for path in (broken, whole):
+        path.replace(home.database)
+        wait_for(lambda is_whole=path == whole: healthz(server)[0] == (200 if is_whole else 503))
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StopTransaction", STOP) == {}
+    assert_booked_once(home)
+
+
 # --- an unexpected error of the writer ---
 
 
