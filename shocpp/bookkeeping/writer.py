@@ -288,9 +288,12 @@ class Writer:
         """Do a slice of the housekeeping, if the database can be written."""
         if self._books is None or self._db is None or not self.health.is_good:
             return
+        # The folder of accounting files may be on a disk that hangs: then no job is written either.
+        self.health.busy_since = time.monotonic()
         with self.health.noting(self._abandon), self._db.reading():
             if self.housekeeping.run(self._db, self._books.caches):
                 self._inbox.put(MORE_HOUSEKEEPING)
+        self.health.busy_since = None
 
     def _close(self) -> None:
         """Write the accounting files that still wait, leave the table of workers, and close."""

@@ -4,8 +4,11 @@ The intervals of the switchboard are shortened; sockets, loop and database are r
 """
 
 import contextlib
+import json
+import os
 import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from typing import NoReturn
@@ -15,6 +18,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
+from shocpp.bookkeeping import health
 from shocpp.central_system import liveness
 from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard
@@ -27,6 +31,7 @@ from shocpp.store.calls import QueuedCall
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING
 from tests.world.adopted import SocketCharger
+from tests.world.connections import START, STOP
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, wait_for
 
@@ -166,3 +171,19 @@ def test_reading_a_flood_pauses_while_the_database_is_locked(
             time.sleep(0.001)
     assert 0 < answers < heartbeats / 5
     assert left
+
+
+def test_health_names_a_disk_that_hangs_while_accounting_files_are_written(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+    monkeypatch.setattr(health, "STUCK_S", 0.6)
+    # SQLite calls fdatasync, and not this one.
+    monkeypatch.setattr(os, "fsync", lambda _descriptor: goes_on.wait(PATIENCE_S))
+    charger = SocketCharger(switchboard, "garage")
+    answer_to(charger, json.dumps([2, "1", "StartTransaction", START]))
+    answer_to(charger, json.dumps([2, "2", "StopTransaction", STOP]))
+    trouble = wait_for(switchboard.health, PATIENCE_S)
+    assert "has not been written for" in trouble
+    goes_on.set()
+    wait_for(lambda: switchboard.health() is None, PATIENCE_S)
