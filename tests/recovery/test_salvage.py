@@ -234,6 +234,20 @@ def test_pages_are_read_as_sqlite_reads_them(tmp_path: Path) -> None:
         assert (pages.unreadable_pages, pages.unreadable_rows) == (0, 0)
 
 
+def test_a_file_that_is_cut_off_within_its_list_of_free_pages_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "shocpp.sqlite3"
+    migrate(path, 1)
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE t (v)")
+        db.executemany("INSERT INTO t VALUES (?)", [("x" * 3_000,)] * 30)
+        db.execute("DROP TABLE t")
+    content = path.read_bytes()
+    first = int.from_bytes(content[32:36], "big")
+    # Its list has two or more pages: bytes 4 to 8 are their number.
+    path.write_bytes(content[: (first - 1) * PAGE + 14])
+    assert "CREATE TABLE frame" in "".join(str(row.values) for row in rows(Pages(path)))
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_flipped_bytes_lose_rows_and_nothing_else(charged_home: Home, seed: int) -> None:
     content = bytearray(charged_home.database.read_bytes())

@@ -98,7 +98,9 @@ class Pages:
         while 0 < trunk <= self.count and trunk not in free:
             page = self._page(trunk)
             count = min(int.from_bytes(page[4:8], "big"), self._size // 4 - 2)
-            leaves = struct.unpack(f">{count}I", page[8 : 8 + 4 * count])
+            # The file may have been cut off within this page.
+            listed = page[8 : 8 + 4 * count]
+            leaves = struct.unpack(f">{len(listed) // 4}I", listed[: len(listed) // 4 * 4])
             free |= {trunk, *leaves}
             trunk = int.from_bytes(page[:4], "big")
         return free
