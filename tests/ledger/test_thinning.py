@@ -53,6 +53,13 @@ def test_of_a_quarter_in_which_the_register_stands_still_one_reading_stays() -> 
     assert frames(by_minute(*[500] * 30, *[600] * 16)) == [0, 15, 29, 30, 45]
 
 
+def test_the_last_reading_of_a_quarter_stays_after_a_fall_that_the_next_one_does_not_make_up() -> (
+    None
+):
+    quarter = [900, 100, *range(110, 240, 10)]
+    assert frames(by_minute(*quarter, 240, 250)) == [0, 1, 14, 15, 16]
+
+
 def test_both_sides_of_every_fall_stay() -> None:
     assert frames(by_minute(10, 20, 30, 5, 6, 7, 8)) == [0, 2, 3, 6]
     assert frames(by_minute(10, 11, 12, 11, 12, 13, 14)) == [0, 2, 3, 6]

@@ -31,6 +31,18 @@ def test_a_short_text_stays_as_it_is(text: str) -> None:
     assert cut_text(text) is text
 
 
+def test_a_text_of_the_longest_length_stays_as_it_is() -> None:
+    text = call("DataTransfer", {"data": ""})
+    text = text.replace('""', f'"{"x" * (LONGEST_TEXT - len(text))}"')
+    assert len(text) == LONGEST_TEXT
+    assert cut_frame(text) is text
+
+
+def test_a_few_members_stay_although_they_are_long_together() -> None:
+    payload = {f"member {number}": "x" * 300 for number in range(30)}
+    assert json.loads(cut_frame(call("BootNotification", payload)))[3] == payload
+
+
 def test_a_long_string_is_cut_and_its_mark_names_its_length() -> None:
     text = cut_frame(call("DataTransfer", {"vendorId": "x", "data": "é" * LONG}))
     assert json.loads(text) == [

@@ -36,6 +36,16 @@ def test_the_case_of_the_key_does_not_matter(spelling: str) -> None:
     assert "geheim" not in redacted(json.dumps({spelling: "geheim"}))
 
 
+def test_the_key_in_a_list_in_a_string_is_hidden() -> None:
+    data = json.dumps([{"AuthorizationKey": "geheim"}])
+    assert "geheim" not in redacted(json.dumps([2, "u", "DataTransfer", {"data": data}]))
+
+
+def test_a_long_password_with_a_slash_is_hidden() -> None:
+    url = f"ftp://user:{'a/b' * 40}@host/x"
+    assert without_userinfo(url) == "ftp://***@host/x"
+
+
 def test_a_structure_as_its_value_is_hidden_as_well() -> None:
     assert redacted('{"AuthorizationKey":{"value":["geheim"]}}') == '{"AuthorizationKey":"***"}'
 
