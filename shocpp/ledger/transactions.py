@@ -53,11 +53,13 @@ class StartRows(NamedTuple):
 
     same_key              the newest transaction with the same natural key
     unstopped             its open and orphaned transactions
+    ended_by_hand         those that humans have ended, and no stop has
     charging_elsewhere    True if the card has an open transaction at another Charge Point
     """
 
     same_key: Transaction | None
     unstopped: tuple[Transaction, ...]
+    ended_by_hand: tuple[Transaction, ...]
     charging_elsewhere: bool
 
 
@@ -141,7 +143,9 @@ def decide_start(start: KeyedStart, card: Card, rows: StartRows) -> StartDecisio
             orphaned=(),
             flags=(),
         )
-    taken = {transaction.transaction_id for transaction in rows.unstopped}
+    # Also an id whose stop may still come: it would close the transaction that has the id anew.
+    without_stop = (*rows.unstopped, *rows.ended_by_hand)
+    taken = {transaction.transaction_id for transaction in without_stop}
     packed = pack(card.account_index, started.meter_start_wh or 0, taken)
     id_tag, flags = start.id_tag.text, list(started.flags)
     if id_tag != started.id_tag:

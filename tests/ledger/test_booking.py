@@ -109,7 +109,7 @@ def ended(row: int = 1, **changed: object) -> Transaction:
 def start_rows(
     same_key: Transaction | None = None, *unstopped: Transaction, elsewhere: bool = False
 ) -> StartRows:
-    return StartRows(same_key, unstopped, elsewhere)
+    return StartRows(same_key, unstopped, (), elsewhere)
 
 
 class Rows(NamedTuple):
@@ -270,6 +270,14 @@ def test_an_open_id_is_not_issued_twice() -> None:
     assert decision.transaction_id == 10_009_043
     assert decision.flags == ("transaction id moved by 1 kWh",)
     assert decision.orphaned == ()
+
+
+def test_an_id_whose_stop_may_still_come_is_not_issued_again() -> None:
+    """Its stop would close the transaction that has the id anew, at another connector."""
+    rows = StartRows(None, (), (ended(),), charging_elsewhere=False)
+    decision = decide_start(started(connector_id=2), X, rows)
+    assert decision.transaction_id == 10_009_043
+    assert decision.flags == ("transaction id moved by 1 kWh",)
 
 
 def test_a_reading_that_does_not_fit_the_id_is_flagged() -> None:
@@ -1309,11 +1317,13 @@ def test_every_start_gets_a_free_id_of_its_account(
 ) -> None:
     card = Card(account_index, "name", "Accepted", concurrent=False)
     unstopped = [each for each in on_file if each.state != "stopped"]
+    by_hand = [each for each in on_file if each.state == "stopped"]
     start = started(meter_start_wh=meter_start_wh, started_ms=started_ms)
-    decision = decide_start(start, card, StartRows(None, tuple(unstopped), elsewhere))
+    rows = StartRows(None, tuple(unstopped), tuple(by_hand), elsewhere)
+    decision = decide_start(start, card, rows)
     assert 0 < decision.transaction_id < 2**31
     assert decision.transaction_id // 10_000_000 == account_index
-    assert decision.transaction_id not in {each.transaction_id for each in unstopped}
+    assert decision.transaction_id not in {each.transaction_id for each in on_file}
 
 
 # --- flags and other fields of a record ---

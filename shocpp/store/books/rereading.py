@@ -8,6 +8,7 @@ have no stop yet, decisions of humans about older records, and the check that fi
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from shocpp.ledger.accounts import id_tag_key
 from shocpp.ledger.own_readings import Running, attributed, resolved
 from shocpp.ocpp.actions import CallContext, meter_values, stop_transaction
 from shocpp.ocpp.facts import MeterValuesReported, Reading, TransactionStopped
@@ -217,3 +218,15 @@ def _fact(text: str | None) -> MeterValuesReported | TransactionStopped | None:
         return None
     fact = read[call.action](call.payload, _CONTEXT).fact
     return fact if isinstance(fact, MeterValuesReported | TransactionStopped) else None
+
+
+def rekey_cards(db: Database) -> None:
+    """Compute the compared form of id tags again, where an older version left in more of it.
+
+    Printable ASCII is compared as before.
+    """
+    rows = db.execute("SELECT id, id_tag FROM started_transaction WHERE id_tag GLOB '*[^ -~]*'")
+    db.executemany(
+        "UPDATE started_transaction SET id_tag_key = ? WHERE id = ?",
+        [(id_tag_key(id_tag), row) for row, id_tag in rows.fetchall()],
+    )

@@ -21,6 +21,7 @@ from shocpp.store import properties
 from shocpp.store.books.transactions import (
     BY_HAND,
     account_names,
+    ended_by_hand,
     select_transactions,
     unstopped_transactions,
 )
@@ -87,10 +88,7 @@ class RowsForStop:
     @cached_property
     def ended_by_hand(self) -> tuple[Transaction, ...]:
         """The transactions of this Charge Point that humans have ended, and no stop has."""
-        where = (
-            f"id IN (SELECT started_transaction FROM entries WHERE charge_point = ? AND {BY_HAND})"
-        )
-        return select_transactions(self._db, where, self._charge_point)
+        return ended_by_hand(self._db, self._charge_point)
 
     @property
     def issued_elsewhere(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.errors import UsageError
-from shocpp.ledger.accounts import UNASSIGNED, Card, id_tag_key
+from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import ENDED_BY_HAND, Owner
 from shocpp.ledger.own_readings import Running, best_source
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
@@ -55,6 +55,12 @@ def unstopped_transactions(db: Database, charge_point: int) -> tuple[Transaction
         (charge_point,),
     )
     return tuple(Transaction(*row) for row in rows.fetchall())
+
+
+def ended_by_hand(db: Database, charge_point: int) -> tuple[Transaction, ...]:
+    """Return the transactions of a Charge Point that humans have ended, and no stop has."""
+    where = f"id IN (SELECT started_transaction FROM entries WHERE charge_point = ? AND {BY_HAND})"
+    return select_transactions(db, where, charge_point)
 
 
 def account_names(db: Database) -> dict[int, str]:
@@ -137,6 +143,7 @@ def rows_for_start(
     return StartRows(
         same_key=same_key[-1] if same_key else None,
         unstopped=unstopped_transactions(db, charge_point),
+        ended_by_hand=ended_by_hand(db, charge_point),
         charging_elsewhere=elsewhere,
     )
 
@@ -331,15 +338,3 @@ def improve_source(db: Database, running: Running, readings: Iterable[Reading]) 
         "UPDATE started_transaction SET register_source = ? WHERE id = ?", (source, running.row)
     )
     return True
-
-
-def rekey_cards(db: Database) -> None:
-    """Compute the compared form of id tags again, where an older version left in more of it.
-
-    Printable ASCII is compared as before.
-    """
-    rows = db.execute("SELECT id, id_tag FROM started_transaction WHERE id_tag GLOB '*[^ -~]*'")
-    db.executemany(
-        "UPDATE started_transaction SET id_tag_key = ? WHERE id = ?",
-        [(id_tag_key(id_tag), row) for row, id_tag in rows.fetchall()],
-    )

@@ -17,8 +17,7 @@ from pathlib import Path
 
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
-from shocpp.store.books.rereading import reread_running
-from shocpp.store.books.transactions import rekey_cards
+from shocpp.store.books.rereading import rekey_cards, reread_running
 from shocpp.store.database import (
     APPLICATION_ID,
     VERSION,
