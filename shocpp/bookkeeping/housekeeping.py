@@ -42,7 +42,7 @@ THIN_EVERY_S = 3_600.0
 """The time between two searches for closed months with readings to be thinned out."""
 
 FILES_WAIT_MS = 15 * 60_000
-"""The time for which accounting files may wait before health and `shocpp check` name it."""
+"""The time for which accounting files may wait before health and `shocpp check` say so."""
 
 DAY_MS = 86_400_000
 
@@ -90,8 +90,9 @@ class Housekeeping:
         if folder is None or now_ms() - folder.since_ms < FILES_WAIT_MS:
             return None
         return (
-            f"accounting files wait since {format_timestamp(folder.since_ms)}: {folder.reason}; "
-            "the records are in the database; see free space and the rights of the folder"
+            f"accounting files have waited since {format_timestamp(folder.since_ms)}: "
+            f"{folder.reason}; the records are in the database; check the free space and the "
+            "rights of the folder"
         )
 
     def run(self, db: Database, caches: Caches) -> bool:

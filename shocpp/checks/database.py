@@ -44,14 +44,24 @@ def check_texts(_: Settings, db: Database | None) -> Iterator[Finding]:
 
 
 def check_sqlite(_: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find a SQLite with a race between processes that write at the same moment."""
+    """Find a SQLite with a race between processes that write at the same moment.
+
+    With one worker only commands write beside it, and none of them copies the -wal.
+    """
     version = version_with_wal_race()
     if db is None or version is None:
         return
     alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
-    who = f"{len(alive)} processes serve chargers with" if len(alive) > 1 else "this is"
-    yield Finding(
-        NOTE,
-        f"{who} SQLite {version}; 3.7.0 to 3.51.2 have a rare race between processes that write, "
-        "which can damage a database; use one worker, or a Python with SQLite 3.51.3 or newer",
-    )
+    race = f"SQLite {version} has a rare race between processes that write (fixed in 3.51.3)"
+    if len(alive) > 1:
+        yield Finding(
+            NOTE,
+            f"{len(alive)} processes serve chargers, and {race}, which can damage the database; "
+            "let one process serve all of them, or use a Python with a newer SQLite",
+        )
+    else:
+        yield Finding(
+            NOTE,
+            f"{race}; with one worker it is most unlikely: keep workers = 1 in wsgi.ini, and make "
+            "backups",
+        )

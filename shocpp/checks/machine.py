@@ -26,20 +26,27 @@ def check_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find full or nearly full disks of the database and of the accounting files.
 
     Below the reserve only transactions are written. A stop that cannot be written is not
-    acknowledged.
+    acknowledged. Both folders are mostly on one disk, which is one finding.
     """
-    for path in {settings.database.parent, settings.accounting_folder}:
-        if not path.exists():
+    disks = set()
+    for path in (settings.database.parent, settings.accounting_folder):
+        if not path.exists() or path.stat().st_dev in disks:
             continue
+        disks.add(path.stat().st_dev)
         space = space_of(path)
         reserve = reserve_bytes(settings.reserve_mb, space.total)
         if space.free < 2 * reserve:
-            level = WRONG if space.free < reserve else NOTE
+            least = f"{megabytes_text(reserve)} MB (SHOCPP_RESERVE_MB)"
+            effect = (
+                f"below {least} only transactions are written, and on a full disk no stop is "
+                "answered"
+                if path == settings.database.parent
+                else "on a full disk the accounting files wait, and the records are in the "
+                "database only"
+            )
             yield Finding(
-                level,
-                f"{megabytes_text(space.free)} MB are left for {path}; below "
-                f"{megabytes_text(reserve)} MB (SHOCPP_RESERVE_MB) only transactions are written, "
-                "and on a full disk no stop is answered: make room",
+                WRONG if space.free < reserve else NOTE,
+                f"{megabytes_text(space.free)} MB are left for {path}; {effect}: make room",
             )
 
 

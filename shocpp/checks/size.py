@@ -9,11 +9,11 @@ from shocpp.store.files.compaction import MEGABYTE, free_bytes, used_bytes
 
 MUCH_FREE_BYTES = 50 * MEGABYTE
 MUCH_FREE_PERCENT = 25
-"""Free pages are worth a compaction above both."""
+"""Free pages are worth a compaction if they exceed both."""
 
 
 def check_size(settings: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find a database of which a large part holds nothing."""
+    """Find a database with a large share of free pages."""
     if db is None:
         return
     free, used = free_bytes(db), used_bytes(db)

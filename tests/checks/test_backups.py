@@ -32,7 +32,7 @@ def test_a_missing_and_an_old_backup_are_noted(home: Home) -> None:
     assert notes(home) == []
     say(home, start(1_000, MORNING), stop(5_000, EVENING))
     remedy = "make one, and keep it on another machine: shocpp backup FILE.zip"
-    assert notes(home) == [f"there is no backup; {remedy}"]
+    assert notes(home) == [f"this database has no backup; {remedy}"]
     assert home.run("shocpp", "backup", str(home.folder / "b.zip")).returncode == 0
     assert notes(home) == []
     with contextlib.closing(sqlite3.connect(home.database)) as db, db:

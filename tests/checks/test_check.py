@@ -175,7 +175,7 @@ def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Hom
 def test_several_workers_with_an_old_sqlite_are_noted(serve: Callable[..., Server]) -> None:
     home = serve(GUNICORN_CMD_ARGS="--workers 2").home
     wait_for(lambda: home.query("SELECT count(*) FROM worker") == [(2,)])
-    is_warned = "2 processes serve chargers with SQLite" in home.run("shocpp", "check").stdout
+    is_warned = "2 processes serve chargers, and SQLite" in home.run("shocpp", "check").stdout
     assert is_warned is (version_with_wal_race() is not None)
 
 
@@ -391,6 +391,24 @@ def test_a_disk_that_is_nearly_full_is_wrong(home: Home) -> None:
         home.run("shocpp", "migrate")
         sentences = wrong(home)
     assert any("MB are left for " in text and "make room" in text for text in sentences)
+
+
+def test_a_disk_of_both_folders_is_one_finding(home: Home) -> None:
+    home.run("shocpp", "migrate")
+    (home.folder / "accounting").mkdir(exist_ok=True)
+    home.environment["SHOCPP_RESERVE_MB"] = "1000000"
+    low = [sentence for sentence in wrong(home) if "MB are left for " in sentence]
+    assert len(low) == 1
+    assert f"left for {home.database.parent}; below 1000000 MB" in low[0]
+
+
+def test_a_full_disk_of_the_accounting_files_stops_no_transaction(home: Home) -> None:
+    home.environment["SHOCPP_RESERVE_MB"] = "20"
+    home.run("shocpp", "migrate")
+    with small_disk(home.folder / "accounting", "16m") as folder:
+        low = [sentence for sentence in wrong(home) if "MB are left for " in sentence]
+    assert len(low) == 1
+    assert f"left for {folder}; on a full disk the accounting files wait" in low[0]
 
 
 def test_a_charge_points_json_that_cannot_be_read_is_wrong(home: Home) -> None:

@@ -187,7 +187,7 @@ def test_accounting_files_that_wait_for_long_are_named(server: Server) -> None:
     since_ms, reason = json.loads(text)
     assert reason == f"{folder} cannot be written: Not a directory"
     assert healthz(server) == (200, "ok\n")
-    assert "wait since" not in home.run("shocpp", "check").stdout
+    assert "waited since" not in home.run("shocpp", "check").stdout
     metrics = metrics_of(server)
     assert metrics["shocpp_waiting_accounting_files"] >= 1
     assert 0 <= metrics["shocpp_oldest_waiting_accounting_file_seconds"] < 600
@@ -203,11 +203,11 @@ def test_accounting_files_that_wait_for_long_are_named(server: Server) -> None:
     charge(server, 2)
     told = wait_for(lambda: (line := healthz(server))[1] != "ok\n" and line)
     assert told[0] == 200
-    assert "accounting files wait since 20" in told[1]
+    assert "accounting files have waited since 20" in told[1]
     assert metrics_of(server)["shocpp_oldest_waiting_accounting_file_seconds"] > 15 * 60
     checked = home.run("shocpp", "check")
     assert checked.returncode == 1
-    assert "accounting files wait since" in checked.stdout
+    assert "accounting files have waited since" in checked.stdout
     (folder / "2025").unlink()
     charge(server, 3)
     wait_for(lambda: has_files(home, 4))
