@@ -32,20 +32,20 @@ ACCOUNTING = "accounting/"
 """The names of members."""
 
 _SECRETS = {
-    DATABASE: "card numbers, hashes of passwords",
-    "conf/canned.json": "secrets and payloads of canned calls, in clear",
+    DATABASE: "card numbers and hashes of passwords",
+    "conf/canned.json": "the secrets and payloads of canned calls in clear text",
     "conf/charge_points.json": "hashes of passwords",
-    "conf/tags.json": "card numbers: whoever knows one can charge with it",
+    "conf/tags.json": "card numbers, with which anybody can charge",
 }
-"""The secrets in each member that has any."""
+"""The secrets of each member that has any."""
 
 _LEFT_OUT = (
     "the settings in the environment, such as SHOCPP_TOKEN and SHOCPP_SMTP",
     "the key beside the database: Calls that wait at the moment of the backup are not sent later",
 )
-"""The parts of an installation that an archive does not have."""
+"""The parts of an installation that are not in an archive."""
 
-# RuntimeError is that of a member with a password.
+# zipfile raises RuntimeError for a member with a password.
 _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
 )
@@ -135,7 +135,7 @@ def write_archive(
 def secrets_of(manifest: Manifest) -> list[str]:
     """Return a line for each member with secrets."""
     return [
-        f"{member.name}: {_SECRETS[member.name]}"
+        f"{member.name} has {_SECRETS[member.name]}"
         for member in manifest.members
         if member.name in _SECRETS
     ]
@@ -159,7 +159,7 @@ def _is_ours(path: Path) -> bool:
 
 def _accounting_files(folder: Path) -> list[tuple[str, Path]]:
     """Return the files of the accounting folder with the names of their members."""
-    # Hidden files are partial ones. A superseded file stays one where it is restored.
+    # Hidden files are partial ones. Superseded files are restored under their names, as superseded.
     found = [*folder.glob("**/*.json"), *folder.glob("**/*.superseded")]
     relative = [(path.relative_to(folder), path) for path in sorted(found)]
     return [
@@ -176,11 +176,11 @@ def _added(archive: zipfile.ZipFile, name: str, path: Path) -> list[Member]:
     except FileNotFoundError:
         # A file may be renamed meanwhile; its record is in the database.
         return []
-    # Without waiting for the writer of a FIFO.
+    # O_NONBLOCK, so that a FIFO without a writer does not block.
     with open(descriptor, "rb") as source:
         status = os.fstat(source.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise UsageError(f"{path} is no plain file, and cannot be backed up")
+            raise UsageError(f"{path} is no regular file, and cannot be backed up; move it away")
         size, digest = 0, hashlib.sha256()
         is_large = status.st_size > zipfile.ZIP64_LIMIT // 2
         with archive.open(_info(name, status.st_mtime), "w", force_zip64=is_large) as member:
@@ -258,21 +258,27 @@ def open_archive(path: Path, progress: Progress) -> Archive:
         with progress("bytes compared", total) as advance:
             for member in manifest.members:
                 if not _is_same(archive, member, advance):
-                    raise UsageError(f"{path} is damaged: {member.name} differs from its manifest")
+                    raise _refusal(path, f"is damaged: {member.name} differs from its manifest")
     except _UNREADABLE as error:
-        raise UsageError(f"{path} is damaged or no archive of shocpp: {error}") from None
+        raise _refusal(path, f"is damaged or not made by shocpp ({error})") from None
     return Archive(path, archive, manifest)
+
+
+def _refusal(path: Path, fault: str) -> UsageError:
+    return UsageError(f"{path} {fault}; name another backup")
 
 
 def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
     if MANIFEST not in archive.namelist():
-        raise UsageError(f"{path} is no archive made by shocpp: it has no {MANIFEST}")
+        raise _refusal(path, f"was not made by shocpp: it has no {MANIFEST}")
     if archive.getinfo(MANIFEST).file_size > _MOST_MANIFEST_BYTES:
-        raise UsageError(f"{path} is damaged: its {MANIFEST} is too large")
+        raise _refusal(path, f"is damaged: its {MANIFEST} is too large")
     try:
         content: dict[str, Any] = json.loads(archive.read(MANIFEST))
         if content["format"] > FORMAT:
-            raise UsageError(f"{path} was made by a newer shocpp, {content['made_by']}; use that")
+            raise UsageError(
+                f"{path} was made by a newer shocpp: restore it with {content['made_by']}"
+            )
         members = tuple(
             Member(str(member["name"]), int(member["size"]), str(member["sha256"]))
             for member in content["members"]
@@ -280,11 +286,11 @@ def _read_manifest(path: Path, archive: zipfile.ZipFile) -> Manifest:
         made_ms = parse_timestamp(content["made_at"])
         manifest = Manifest(int(made_ms or 0), int(content["database_version"]), members)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged: its {MANIFEST} cannot be read: {error!r}") from None
+        raise _refusal(path, f"is damaged: its {MANIFEST} cannot be read ({error!r})") from None
     if manifest.database_version > VERSION:
         raise UnusableDatabase(
             f"{path} has a database of version {manifest.database_version}, this program knows "
-            f"{VERSION}; it was made by a newer shocpp: use that one"
+            f"{VERSION}; it was made by a newer shocpp: restore it with that version"
         )
     return manifest
 
@@ -295,21 +301,21 @@ def _require_same_members(path: Path, infos: list[zipfile.ZipInfo], manifest: Ma
     names = [info.orig_filename for info in infos if info.orig_filename != MANIFEST]
     listed = [member.name for member in manifest.members]
     if sorted(names) != sorted(set(listed)) or len(infos) != len(listed) + 1:
-        raise UsageError(f"{path} is damaged: its members are not those of its manifest")
+        raise _refusal(path, "is damaged: its members are not those of its manifest")
     if DATABASE not in listed:
-        raise UsageError(f"{path} is damaged: it has no {DATABASE}")
+        raise _refusal(path, f"is damaged: it has no {DATABASE}")
     for info in infos:
         kind = stat.S_IFMT(info.external_attr >> 16)
         if not _is_known(info.orig_filename) or kind not in (0, stat.S_IFREG):
-            raise UsageError(f"{path} is no archive made by shocpp: {info.orig_filename!r}")
+            raise _refusal(path, f"was not made by shocpp: {info.orig_filename!r}")
     sizes = {info.filename: info.file_size for info in infos}
     for member in manifest.members:
         if sizes[member.name] != member.size:
-            raise UsageError(f"{path} is damaged: {member.name} differs from its manifest")
+            raise _refusal(path, f"is damaged: {member.name} differs from its manifest")
 
 
 def _is_known(name: str) -> bool:
-    """Return True if a member of this name has a place, and cannot leave it."""
+    """Return True if a member of this name has a known path, and cannot leave its folder."""
     if name in (DATABASE, MANIFEST) or name in _CONF_NAMES:
         return True
     parts = name.removeprefix(ACCOUNTING).split("/")

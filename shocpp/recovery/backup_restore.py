@@ -1,8 +1,8 @@
 """The restore of a backup: an archive, or a plain copy of the database.
 
 Everything is checked before anything is changed. The database of the backup is staged beside the
-present one, brought up to date, and gets all newer records from the accounting files. Only then it
-becomes the database, with a rename. So a process that is killed before leaves the former state, and
+present one, brought up to date, and gets all newer records from the accounting files. Only then
+does a rename make it the database. So a process that is killed before leaves the former state, and
 the same command again finishes the work.
 
     database      replaced; the former one gets a dated name, with its -wal, -shm and journal
@@ -82,7 +82,7 @@ def reinstate(
     """
     require_no_server(settings)
     if not path.is_file():
-        raise UsageError(f"{path} does not exist or is no file; name a file of shocpp backup")
+        raise UsageError(f"{path} does not exist or is no file; name a file made by shocpp backup")
     if settings.database.exists() and path.samefile(settings.database):
         raise UsageError(f"{path} is the database itself; name a backup of it")
     settings, of_link = with_real_database(settings), settings
@@ -104,7 +104,7 @@ def reinstate(
     except OSError as error:
         raise StoreUnavailable(
             f"{error.filename or staged} cannot be written: {error.strerror}; the former database "
-            "is in place; make room, and begin again"
+            "is in place; make room, and repeat the command"
         ) from error
     finally:
         _remove(staged)
@@ -117,7 +117,7 @@ def _checked(settings: Settings, path: Path, staged: Path, progress: Progress) -
     if is_database:
         # SQLite would need the -wal or the journal: without it the copy lacks commits.
         if any(other.exists() for other in beside(path)):
-            raise UsageError(f"{path} is a database in use, or not closed; name another file")
+            raise UsageError(f"{path} is a database in use, or not closed; name another backup")
         return None
     archive = open_archive(path, progress)
     size = archive.size(DATABASE)
@@ -134,7 +134,7 @@ def _require_usable(staged: Path) -> None:
         if version > VERSION:
             raise UnusableDatabase(
                 f"the backup has version {version}, this program knows {VERSION}; it was written "
-                "by a newer shocpp: use that one"
+                "by a newer shocpp: restore it with that version"
             )
         require_whole(db)
 
@@ -151,7 +151,7 @@ def _prepare(
     migrate(staged, now_ms())
     with open_database(staged) as db:
         count = len(records.file_names(db))
-    # The present database may have records whose files still wait.
+    # The present database may have records whose files are still to be written.
     _write_waiting_files(settings, progress)
     files = 0 if archive is None else _merge_files(settings, archive, progress)
     imported = Restored(0, 0, [], [])
@@ -185,14 +185,14 @@ def _write_waiting_files(settings: Settings, progress: Progress) -> None:
             require_whole(db)
             write_files(db, settings)
             return
-    # Of a damaged one, those of the records that can be read.
+    # From a damaged one, those of the records that can be read.
     with readable_part(settings, progress) as (readable, _):
         write_files_of(readable, settings)
 
 
 def _close(path: Path) -> None:
-    """Let SQLite write the -wal of a database that nobody uses into its file, if it can."""
-    # Then the rename of one file moves it, and a kill cannot part it from its -wal.
+    """Let SQLite copy the -wal of a database that nobody uses into its file, if it can."""
+    # Then the rename of one file moves it, and a kill cannot separate it from its -wal.
     if path.exists() and _has_header(path):
         with contextlib.suppress(ShocppError), connect(path) as db:
             check_ours(db)
@@ -252,7 +252,7 @@ def _put_conf_back(settings: Settings, archive: Archive, replaces_conf: bool) ->
             _write(path, content)
             yield ConfFile(path, False, None)
         elif path.read_bytes() != content:
-            # `make run` may have written an example just now: nobody has intended that one.
+            # `make run` may just have written an example, which nobody has edited.
             if replaces_conf or _is_example(name, path):
                 aside = _put_aside(path)
                 _write(path, content)
@@ -262,7 +262,7 @@ def _put_conf_back(settings: Settings, archive: Archive, replaces_conf: bool) ->
 
 
 def _is_example(name: str, path: Path) -> bool:
-    """Return True if a file is the example that is shipped for it, word by word."""
+    """Return True if a file is identical to the example that is shipped for it."""
     example = CHECKOUT / f"{name}.example"
     return example.is_file() and example.read_bytes() == path.read_bytes()
 

@@ -45,7 +45,7 @@ def archive(charged_home: Home) -> Path:
     path = charged_home.folder.parent / "backup.ZIP"
     done = charged_home.run("shocpp", "backup", str(path))
     assert (done.returncode, done.stderr) == (0, "")
-    assert "conf/canned.json: secrets" in done.stdout
+    assert "conf/canned.json has the secrets" in done.stdout
     return path
 
 
@@ -192,7 +192,7 @@ def test_a_plain_copy_is_restored_as_well(charged_home: Home, tmp_path: Path) ->
     before, content = charged_home.query(BOOKS), copy.read_bytes()
     charged_home.database.write_bytes(b"garbage")
     charged_home.database.with_name("shocpp.sqlite3-wal").write_bytes(b"of the former one")
-    assert "it has neither accounting/ nor conf/" in restored(charged_home, copy)
+    assert "the backup has neither accounting/ nor conf/" in restored(charged_home, copy)
     assert charged_home.query(BOOKS) == before
     assert copy.read_bytes() == content
     asides = sorted(charged_home.database.parent.glob("shocpp.sqlite3.[0-9]*"))
@@ -313,7 +313,7 @@ CHANGED: list[tuple[Callable[[dict[str, bytes]], Any], str]] = [
     (listed_too("accounting/../x.json", b"{}"), "'accounting/../x.json'"),
     (listed_too("/etc/x", b""), "'/etc/x'"),
     (listed_too("accounting//etc/x", b""), "'accounting//etc/x'"),
-    (listed_too("accounting/a\\b", b""), "no archive made by shocpp"),
+    (listed_too("accounting/a\\b", b""), "not made by shocpp"),
     (listed_too("accounting/.hidden", b""), "'accounting/.hidden'"),
     (listed_too("conf/other.json", b""), "'conf/other.json'"),
     (set_in_manifest(format=2), "newer shocpp"),
@@ -339,7 +339,7 @@ def test_a_changed_archive_is_refused_and_nothing_changes(
 
 def test_a_link_in_an_archive_is_refused(charged_home: Home, archive: Path) -> None:
     path = rewritten(archive, lambda _: None, conf=0o120777 << 16)
-    assert "no archive made by shocpp" in restored(charged_home, path, code=2)
+    assert "not made by shocpp" in restored(charged_home, path, code=2)
 
 
 def test_damaged_files_are_refused(charged_home: Home, archive: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def rebuild(from_frames: bool) -> None:
             f"{salvaged.messages} messages that were in no file"
         )
         pages, rows = salvaged.unreadable
-        click.echo(f"not readable in it: {pages} pages and {rows} rows")
+        click.echo(f"unreadable in it: {pages} pages and {rows} rows")
     if not from_frames:
         frames = "frames" if salvaged is None else "other frames"
         click.echo(f"{frames} and Calls are lost; open transactions are booked when they stop")
@@ -103,8 +103,8 @@ def rebuild(from_frames: bool) -> None:
 def backup(file: Path) -> None:
     """Back up the database, accounting/ and conf/ while the server runs.
 
-    A file name that ends in .zip gets all of them as one archive, with the size and hash of each
-    file in it. Any other file gets a copy of the database only. Bring it back with: shocpp restore.
+    A FILE whose name ends in .zip gets all of them as one archive, which also has the size and hash
+    of each file. Any other FILE gets a copy of the database only. `shocpp restore` restores both.
 
     \b
     Example: shocpp backup /mnt/backup/shocpp.zip
@@ -127,14 +127,14 @@ def backup(file: Path) -> None:
     if not is_archive_name(file):
         click.echo(f"{file} is a complete copy of {settings.database}")
         click.echo(
-            f"it has neither {settings.accounting_folder} nor conf/; for all in one: "
+            f"it has neither {settings.accounting_folder} nor conf/; for all of them in one file: "
             f"shocpp backup {file.with_suffix('.zip')}"
         )
         return
     count = len(manifest.members) - 1
     click.echo(f"{file} has the database and {count} files of accounting/ and conf/")
     for line in secrets_of(manifest):
-        click.echo(f"keep it safe, {line}")
+        click.echo(f"keep it safe: {line}")
 
 
 @click.command(context_settings=HELP)
@@ -144,9 +144,10 @@ def backup(file: Path) -> None:
 def restore(file: Path, conf: bool) -> None:
     """Restore a backup: an archive (.zip), or a copy of the database.
 
-    The file is checked first. The present database stays beside it under a dated name. Accounting
-    files stay, and records in them that are newer than the backup are added to it. Files of conf/
-    come back where they are missing. Stop the server first. You may repeat the command.
+    Stop the server first. The backup is checked before anything changes. The former database stays
+    beside the new one under a dated name. Accounting files stay, and their records that are newer
+    than the backup are added. Files of conf/ come back where they are missing. You may repeat the
+    command.
 
     \b
     Example: shocpp restore /mnt/backup/shocpp.zip
@@ -170,10 +171,10 @@ def restore(file: Path, conf: bool) -> None:
             former = "" if item.aside is None else f"; the former one is {item.aside}"
             click.echo(f"{item.path} is that of the backup{former}")
     if done.made_ms is None:
-        click.echo("it has neither accounting/ nor conf/; these stay as they are")
+        click.echo("the backup has neither accounting/ nor conf/; these stay as they are")
     click.echo(
-        "frames and Calls since the backup are lost; transactions begun since are booked when they "
-        "stop"
+        "frames and Calls since the backup are lost; transactions that began since are booked when "
+        "they stop"
     )
     _finish(done.imported)
 
@@ -183,9 +184,9 @@ def restore(file: Path, conf: bool) -> None:
 def compact() -> None:
     """Give the free pages of the database back to the disk.
 
-    Purged frames and thinned readings leave free pages, which new rows fill. The disk needs room
-    for a copy of the rest. The copy is checked before it takes the place of the database. Stop the
-    server first.
+    Stop the server first. Purged frames and deleted readings leave free pages, which new rows fill.
+    The disk needs room for a copy of the other pages. The copy is checked before it replaces the
+    database.
 
     \b
     Example: shocpp compact
