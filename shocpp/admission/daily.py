@@ -7,11 +7,11 @@ from shocpp.clock import now_ms
 DAY_MS = 86_400_000
 
 MOST_NAMES = 1_000
-"""Names that are remembered: those of strangers cannot fill the memory."""
+"""The most names that are remembered, so that those of strangers cannot fill the memory."""
 
 
 class OnceADay:
-    """The names that had an event today, by UTC. Its method is for any thread."""
+    """The names that had an event today (UTC); its method is for any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

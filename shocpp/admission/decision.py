@@ -43,9 +43,9 @@ WRONG_SETTINGS = {
     OTHER_VERSION: "choose OCPP 1.6 JSON (1.6-J) in the charger",
     TLS: "write ws:// for wss:// in the charger, or let it connect to the proxy that speaks TLS",
 }
-"""Reasons that only another setting in the charger removes, with that setting.
+"""Reasons that only another setting in the charger removes, and the next step for each.
 
-Such a charger tries for ever: the log has one warning a day about it.
+Such a charger tries again for ever, so the log has only one warning a day about it.
 """
 
 LONGEST_PRESENTED = 100

@@ -1,4 +1,4 @@
-"""The checks of presented passwords, so that costly hashes cannot be used for a flood.
+"""Checks of presented passwords, so that a flood cannot exploit the cost of their hashes.
 
 The hash of a user-chosen password takes a fifth of a second or more. Three rules bound its use:
 
@@ -17,13 +17,13 @@ import threading
 from shocpp.ocpp.passwords import is_password, matching_spelling, rounds_of, spellings
 
 COSTLY_ROUNDS = 10_000
-"""Rounds from which on a hash is costly; fewer take less than some milliseconds."""
+"""The rounds from which a hash is costly; fewer take only a few milliseconds."""
 
 MOST_WAITING = 2
-"""Threads that wait for a costly hash while another one computes it."""
+"""The most threads that wait for a costly hash while another one computes it."""
 
 MOST_REMEMBERED = 1_000
-"""Correct and wrong passwords that are remembered: a flood cannot fill the memory."""
+"""The most passwords that are remembered, correct or wrong: a flood cannot fill the memory."""
 
 _BLOCK = 64
 """Bytes up to which HMAC-SHA-256 pads its key with zeros (RFC 2104 §2)."""
@@ -94,7 +94,7 @@ class PasswordChecks:
         """Return True if a presented password has this stored hash, and remember the result."""
         spelling = matching_spelling(presented, stored_hash)
         with self._lock:
-            # Forgetting all is safe: it only costs time.
+            # To forget all of them is safe and only costs time.
             if len(self._correct) >= MOST_REMEMBERED:
                 self._correct.clear()
             if len(self._wrong) >= MOST_REMEMBERED:

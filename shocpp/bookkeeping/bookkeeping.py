@@ -90,7 +90,7 @@ class Bookkeeping:
         A job that cannot be written gets the result Failed; the others are written.
         Raises StoreUnavailable if nothing can be written.
         """
-        self.caches.reserve.look(jobs, time.monotonic())
+        self.caches.reserve.check(jobs, time.monotonic())
         # A savepoint for each job would slow down every transaction for a failure that is rare.
         write, cards = self._write_together, set[str]()
         while True:
@@ -134,7 +134,7 @@ class Bookkeeping:
         Without a ring of the doorbell, poll only if another connection has written since the last
         poll. `watching` is True if somebody watches the changes. Raises StoreUnavailable.
         """
-        self.caches.reserve.look((), time.monotonic())
+        self.caches.reserve.check((), time.monotonic())
         with self._db.reading():
             if watching is not self._watching:
                 self._watch(watching=watching)

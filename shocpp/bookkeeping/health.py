@@ -56,8 +56,8 @@ class Health:
             busy_s = time.monotonic() - begun
             if busy_s > STUCK_S:
                 return (
-                    f"{self._database} has not been written for {busy_s:.0f} s; see its disk, and "
-                    "other programs that use it"
+                    f"{self._database} has not been written for {busy_s:.0f} s; check its disk "
+                    "and the other programs that use it"
                 )
         return self._trouble
 

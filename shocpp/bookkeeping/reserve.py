@@ -5,8 +5,8 @@
     refused    new Charge Points; and a charger that starts and stops too fast is sent away: nothing
                is acknowledged, and it sends the message again when it is connected again
 
-So those who fill the disk do not keep others from being billed, and above the reserve all is as
-before. The writer's thread looks at the disk; nothing here waits for it.
+So a charger that fills the disk does not keep others from being billed. Above the reserve nothing
+is limited here. The writer's thread checks the disk, and waits for nothing.
 """
 
 import logging
@@ -22,29 +22,29 @@ from shocpp.store.files.space import Space, megabytes_text, reserve_bytes, space
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 1.0
-"""The time between two looks at a disk with plenty of room."""
+CHECK_EVERY_S = 1.0
+"""The time between two checks of a disk with plenty of room."""
 
 PLENTY_BYTES = 1_000_000_000
-"""Free bytes above the reserve that no flood fills within LOOK_EVERY_S."""
+"""Free bytes above the reserve that no flood fills within CHECK_EVERY_S."""
 
 COPIES = 3
 """A frame is written to the -wal and to the database, each time with other rows beside it."""
 
 LARGEST_BYTES = 65_536
-"""A start or stop that is longer has to wait until there is room."""
+"""The longest start or stop that is written; a longer one waits until there is room."""
 
 BYTES_OF_A_MESSAGE = 8_192
-"""Each further so many bytes of a start or stop count as a message of their own."""
+"""The bytes of a long start or stop that count as one more message."""
 
 QUARTER_MS = 15 * 60_000
 """The time between two readings of a connector that are written."""
 
 MOST_FALLS = 4
-"""Falls of a register that are written within QUARTER_MS."""
+"""The most falls of a register that are written within QUARTER_MS."""
 
-MOST_COURSES, MOST_CHARGE_POINTS = 64, 10_000
-"""Connectors of a charger whose readings are written, and chargers that are remembered."""
+MOST_REGISTERS, MOST_CHARGE_POINTS = 64, 10_000
+"""The most registers of a charger whose readings are written, and chargers that are remembered."""
 
 
 _LEDGER_ONLY = "only transactions are written now"
@@ -68,7 +68,7 @@ class Allowance:
         return may
 
 
-class _Course(NamedTuple):
+class _Register(NamedTuple):
     """The readings of one register: when one was last written, the newest, and one that waits."""
 
     written_ms: int
@@ -95,14 +95,14 @@ class Reserve:
         self.messages = Allowance(most=4, every_ms=30_000)
         self.signed = Allowance(most=1, every_ms=QUARTER_MS)
         self._path, self._megabytes = path, megabytes
-        self._look_at = 0.0
-        self._courses: dict[int, dict[_Key, _Course]] = {}
-        # The former courses of chargers, for changes that no commit has confirmed.
-        self._former: list[tuple[int, dict[_Key, _Course]]] = []
+        self._check_at = 0.0
+        self._registers: dict[int, dict[_Key, _Register]] = {}
+        # The former registers of chargers, for changes that no commit has confirmed.
+        self._former: list[tuple[int, dict[_Key, _Register]]] = []
 
-    def look(self, jobs: Iterable[Job], now: float) -> None:
+    def check(self, jobs: Iterable[Job], now: float) -> None:
         """Decide if only the ledger is written, before these jobs are; `now` is monotonic."""
-        if self._path is None or now < self._look_at:
+        if self._path is None or now < self._check_at:
             return
         try:
             space = space_of(self._path)
@@ -111,9 +111,9 @@ class Reserve:
             return
         reserve = reserve_bytes(self._megabytes, space.total)
         above = space.free - reserve
-        self._look_at = now
+        self._check_at = now
         if above > PLENTY_BYTES:
-            self._look_at += LOOK_EVERY_S
+            self._check_at += CHECK_EVERY_S
         else:
             above -= COPIES * sum(len(job.text) for job in jobs if isinstance(job, Receive))
         # A tenth more ends it, so that it does not begin and end with each frame.
@@ -146,31 +146,31 @@ class Reserve:
         While the reserve is used these are one a quarter of an hour and both sides of each fall.
         """
         if not self.is_used:
-            if not self._courses:
+            if not self._registers:
                 return (readings,)
             # What has waited comes first: the register may have fallen since.
             return [*self._all_waiting(charge_point), readings]
-        if len(self._courses) >= MOST_CHARGE_POINTS:
-            self._courses.clear()
-        courses = self._changing(charge_point)
+        if len(self._registers) >= MOST_CHARGE_POINTS:
+            self._registers.clear()
+        registers = self._changing(charge_point)
         chosen: list[FrameReadings] = []
         # Without its text: a reading may wait for long.
         of_frame = readings.frame
         frame = Frame(of_frame.charge_point, "in", "", of_frame.moment_ms, "", id=NO_FRAME)
         for reading in readings.readings:
-            of_one = readings._replace(frame=frame, readings=(reading,))
+            single = readings._replace(frame=frame, readings=(reading,))
             key = (readings.connector_id, readings.started_transaction, reading.register_source)
-            if key in courses or len(courses) < MOST_COURSES:
-                courses[key] = _followed(courses.get(key), of_one, reading, chosen)
+            if key in registers or len(registers) < MOST_REGISTERS:
+                registers[key] = _followed(registers.get(key), single, reading, chosen)
         return chosen
 
     def waiting_of(self, charge_point: int, started_transaction: int) -> Iterator[FrameReadings]:
         """Return the newest reading of a transaction that ends, if it is not written yet."""
-        if charge_point not in self._courses:
+        if charge_point not in self._registers:
             return
-        courses = self._changing(charge_point)
-        for key in [key for key in courses if key[1] == started_transaction]:
-            waiting = courses.pop(key).waiting
+        registers = self._changing(charge_point)
+        for key in [key for key in registers if key[1] == started_transaction]:
+            waiting = registers.pop(key).waiting
             if waiting is not None:
                 yield waiting
 
@@ -181,13 +181,13 @@ class Reserve:
 
     def _all_waiting(self, charge_point: int) -> Iterator[FrameReadings]:
         """Return the newest readings of a charger that are not written yet, once."""
-        if charge_point not in self._courses:
+        if charge_point not in self._registers:
             return
-        courses = self._changing(charge_point)
-        del self._courses[charge_point]
-        for course in courses.values():
-            if course.waiting is not None:
-                yield course.waiting
+        registers = self._changing(charge_point)
+        del self._registers[charge_point]
+        for register in registers.values():
+            if register.waiting is not None:
+                yield register.waiting
 
     # -- changes that depend on a commit ----------------------------------------------------------
 
@@ -202,40 +202,40 @@ class Reserve:
         The charger sends these readings again, and a fall has to be seen then.
         """
         while len(self._former) > down_to:
-            charge_point, courses = self._former.pop()
-            self._courses[charge_point] = courses
+            charge_point, registers = self._former.pop()
+            self._registers[charge_point] = registers
 
     def confirm(self) -> None:
         """Keep all changes: what they wrote is committed."""
         self._former.clear()
 
-    def _changing(self, charge_point: int) -> dict[_Key, _Course]:
-        """Return the courses of a charger, which may be changed until the next commit."""
-        courses = self._courses.setdefault(charge_point, {})
-        self._former.append((charge_point, courses.copy()))
-        return courses
+    def _changing(self, charge_point: int) -> dict[_Key, _Register]:
+        """Return the registers of a charger, which may be changed until the next commit."""
+        registers = self._registers.setdefault(charge_point, {})
+        self._former.append((charge_point, registers.copy()))
+        return registers
 
 
 def _followed(
-    course: _Course | None, of_one: FrameReadings, reading: Reading, chosen: list[FrameReadings]
-) -> _Course:
-    """Return a course with one more reading, and add those to write to `chosen`."""
-    register_wh, moment_ms = reading.register_wh, of_one.frame.moment_ms
-    if course is None:
-        chosen.append(of_one)
-        return _Course(moment_ms, 0, register_wh, None)
-    before_wh, falls = course.register_wh, course.falls
+    register: _Register | None, single: FrameReadings, reading: Reading, chosen: list[FrameReadings]
+) -> _Register:
+    """Return a register with one more reading, and add those to write to `chosen`."""
+    register_wh, moment_ms = reading.register_wh, single.frame.moment_ms
+    if register is None:
+        chosen.append(single)
+        return _Register(moment_ms, 0, register_wh, None)
+    before_wh, falls = register.register_wh, register.falls
     has_fallen = register_wh is not None and before_wh is not None and register_wh < before_wh
-    both = [of_one] if course.waiting is None else [course.waiting, of_one]
-    if abs(moment_ms - course.written_ms) >= QUARTER_MS:
-        chosen += both if has_fallen else [of_one]
+    both = [single] if register.waiting is None else [register.waiting, single]
+    if abs(moment_ms - register.written_ms) >= QUARTER_MS:
+        chosen += both if has_fallen else [single]
         # A power alone replaces no register that waits.
         if register_wh is None:
-            return course._replace(written_ms=moment_ms, falls=0)
-        return _Course(moment_ms, 0, register_wh, None)
+            return register._replace(written_ms=moment_ms, falls=0)
+        return _Register(moment_ms, 0, register_wh, None)
     if has_fallen and falls < MOST_FALLS:
         chosen += both
-        return course._replace(falls=falls + 1, register_wh=register_wh, waiting=None)
+        return register._replace(falls=falls + 1, register_wh=register_wh, waiting=None)
     if register_wh is None:
-        return course
-    return course._replace(register_wh=register_wh, waiting=of_one)
+        return register
+    return register._replace(register_wh=register_wh, waiting=single)

@@ -20,9 +20,9 @@ from shocpp.store.workers import is_alive
 log = logging.getLogger(__name__)
 
 MOST_STRANGERS = 100
-"""Charge Points that were never authenticated or billed and have no entry in charge_points.json.
+"""The most Charge Points that were never authenticated or billed, and are not listed.
 
-A new one beyond them is refused.
+Another new one is refused.
 """
 
 COUNTED_EVERY_MS = 5_000

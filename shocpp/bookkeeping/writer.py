@@ -53,7 +53,7 @@ HOUSEKEEPING_EVERY_S = 0.5
 """The longest time between two rounds of housekeeping, even if jobs never end."""
 
 PAUSE_BEFORE_END_S = 10.0
-"""The pause before a process ends by a failure, so that one that always fails does not loop."""
+"""The pause before a process ends after a failure, so that it does not restart in a fast loop."""
 
 MORE_HOUSEKEEPING: Sequence[Job] = ()
 """Put into the inbox so that the writer does not wait for jobs: housekeeping is unfinished."""

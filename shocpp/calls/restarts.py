@@ -1,4 +1,4 @@
-"""A Reset whose charger hangs up: it restarts, as it was told to, and is awaited.
+"""Restarts of chargers: one that hangs up on a Reset is restarting, and its return is awaited.
 
 Many chargers end their connection before they confirm a Reset. The row of the Call keeps its true
 state, `unknown`, and the Call is never sent again; the report says what the charger does.
@@ -12,10 +12,10 @@ from shocpp.store.calls import CallOutcome
 from shocpp.store.database import Database
 
 ENDED = "the connection ended: "
-"""The begin of the description of a Call that was outstanding when its connection ended."""
+"""The beginning of the description of a Call that was outstanding when its connection ended."""
 
 BY_THE_CHARGER = ("the charger ", "the network ", "silent ", "replaced ")
-"""The begins of the reasons of such an end that come from the charger or its network.
+"""The beginnings of the reasons for such an end that come from the charger or its network.
 
 Others, such as a restart of the Central System, say nothing about the Reset.
 """
@@ -27,7 +27,7 @@ POLL_EVERY_S = 0.1
 class Restart(NamedTuple):
     """The restart of a charger; `back_s` is the time until it was connected again, in seconds.
 
-    None as long as it is not.
+    It is None while the charger is not connected.
     """
 
     back_s: int | None

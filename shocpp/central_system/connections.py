@@ -30,8 +30,8 @@ RESUME_AT = 32
 """Waiting answers or unwritten jobs at which reading goes on."""
 
 LOGGED_AFTER_S, MOST_LOGGED_LATER = 5.0, 1_000
-"""Seconds after which a charger is logged as connected that was sent away for its OCPP version,
-and the number of such chargers: their reconnects do not fill the log."""
+"""The delay of the log line for a charger that was sent away for its OCPP version, in seconds, and
+the most such chargers. So their reconnects do not fill the log."""
 
 BACKLOG_BYTES = 256 * 1024
 """Unsent bytes above which reading pauses."""

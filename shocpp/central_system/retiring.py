@@ -18,11 +18,11 @@ RETIRE_S = 2.0
 """Seconds that an older connection has for messages that are under way."""
 
 UNWRITTEN_S = 10.0
-"""Seconds that it has at most while a received message is not written: the disk may be slow."""
+"""The most seconds that it has while a received message is not written, as on a slow disk."""
 
 MOST_OF_ONE_NAME, MOST_IN_ALL = 32, 500
-"""Retiring connections of one charger, and of all: each costs a descriptor. Then the oldest is
-closed at once."""
+"""The most retiring connections of one charger and of all, because each costs a descriptor. Beyond
+them the oldest is closed at once."""
 
 
 class Retiring:

@@ -107,7 +107,7 @@ class Switchboard:
 
     def start(self) -> None:
         """Serve in a new thread; wait a little until `health` knows if the database is usable."""
-        # gunicorn replaces a process at once, so one whose loop always fails would not end to fail.
+        # gunicorn replaces a process at once. The pause slows down a loop that always fails.
         self._pause_before_end_s = PAUSE_BEFORE_END_S
         threading.Thread(target=self.run, name="switchboard", daemon=True).start()
         self._writer.wait_until_begun(START_TIMEOUT_S)

@@ -6,7 +6,7 @@ PROTOCOL_ERROR, POLICY, INTERNAL, RESTART, TRY_AGAIN = 1002, 1008, 1011, 1012, 1
 """The close codes that the switchboard sends (RFC 6455 §7.4.1, and IANA's registry)."""
 
 OTHER_VERSION_SPOKEN = "this is OCPP 2.x; choose OCPP 1.6 JSON in the charger"
-"""The reason to close a connection whose charger speaks OCPP 2.x, as the charger is told it."""
+"""The reason in the Close frame to a charger that speaks OCPP 2.x."""
 
 
 class Transport(Protocol):

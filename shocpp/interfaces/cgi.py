@@ -207,7 +207,7 @@ def _decoded(text: str) -> dict[str, str]:
     parameters: dict[str, str] = {}
     try:
         for name, values in parse_qs(text, keep_blank_values=True, max_num_fields=10).items():
-            # Two programs may read different ones of the two, which attacks make use of.
+            # Two programs may read different ones of the two, which attacks exploit.
             if len(values) > 1:
                 raise _occurs_twice(name)
             parameters[name] = values[0]

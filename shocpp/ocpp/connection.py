@@ -275,7 +275,7 @@ class Connection:
         return Reported(call.action, call.unique_id, fact, confirmation)
 
     def _refuse_action(self, call: frames.Call) -> Answered | OtherVersion:
-        # One that has booted as OCPP 1.6 has it speaks OCPP 1.6, whatever else it invents.
+        # After a BootNotification of OCPP 1.6 a charger speaks OCPP 1.6, whatever else it sends.
         if call.action in ACTIONS_OF_OCPP_2 and not self.booted:
             return OtherVersion(call.action)
         name = call.action[:50]

@@ -205,7 +205,7 @@ class Database:
         return self.identity.is_in_place()
 
     def require_in_place(self) -> None:
-        """Raise StoreUnavailable if the -wal or -shm in use was removed: whoever waits must end."""
+        """Raise StoreUnavailable if the -wal or -shm in use was removed, so that a wait can end."""
         displaced = self.identity.displaced()
         if displaced is not None:
             raise displaced_in_use(displaced)

@@ -362,7 +362,7 @@ def test_the_reserve_is_used_below_it_and_not_again_before_there_is_a_tenth_more
     states = []
     for megabytes in (250, 199, 101, 99, 105, 111):
         free = megabytes * 1_000_000
-        watched.look((), 0.0)
+        watched.check((), 0.0)
         states.append((watched.is_used, (watched.notice or "-")[:16]))
     assert states == [
         (False, "-"),
@@ -375,5 +375,5 @@ def test_the_reserve_is_used_below_it_and_not_again_before_there_is_a_tenth_more
     # A batch that does not fit above the reserve.
     text = "x" * 10_000_000
     job = Receive("token", "garage", text, 0, Connection(55).receive(text, 0))
-    watched.look([job], 0.0)
+    watched.check([job], 0.0)
     assert watched.is_used

@@ -173,7 +173,7 @@ def test_a_call_whose_key_is_lost_is_never_sent(home: Home, serve: Callable[...,
         garage.boot()
         _, errors = waiting.communicate(timeout=30)
         assert waiting.returncode == 1
-        assert f"it was never sent: {key_path(home.database)} is lost" in errors
+        assert f"it was never sent: {key_path(home.database)}, the key of the secrets" in errors
         assert garage.calls == []
         # The next one makes another key.
         assert command(home, "GetDiagnostics", f'{{"location":"{URL}"}}').returncode == 0
@@ -228,5 +228,5 @@ def test_a_sealed_text_opens_only_unchanged_and_for_its_call(tmp_path: Path, tex
         ("a", "no base64"),
         *(("a", c) for c in changed),
     ]:
-        with pytest.raises(StoreUnavailable, match="is not the key that has sealed it"):
+        with pytest.raises(StoreUnavailable, match="is not the key of the secrets in this Call"):
             unseal(database, context, other)

@@ -206,7 +206,7 @@ def test_a_removed_wal_loses_nothing_and_the_server_goes_on(
     for path in beside(home, *endings):
         path.unlink()
     # Nobody sends anything: the poll notices it.
-    wait_for(lambda: "was removed or replaced while programs use it" in server.log(), 5)
+    wait_for(lambda: "was removed or replaced while in use" in server.log(), 5)
     wait_for(lambda: "sqlite3 can be written again" in server.log(), 10)
     wait_for(lambda: healthz(server) == (200, "ok\n"), 10)
     with connect(server.url("garage")) as charger:
@@ -244,7 +244,7 @@ def test_a_command_makes_no_second_wal_while_the_server_uses_the_removed_one(hom
         # A lock of another process counts, so the holder is the test and the command is not.
         ended = home.run("shocpp", "transactions")
         assert (ended.returncode, ended.stdout) == (1, "")
-        assert "was removed or replaced while programs use it" in ended.stderr
+        assert "was removed or replaced while in use" in ended.stderr
         assert not any(path.exists() for path in beside(home, "-wal", "-shm"))
     assert home.query("SELECT * FROM account") == [(2, "family-y")]
     assert home.run("shocpp", "transactions").returncode == 0

@@ -18,28 +18,28 @@ from shocpp.ledger.transactions import KeyedStart
 log = logging.getLogger(__name__)
 
 LEAST_BYTES = 200
-"""Bytes that a frame counts at least: its row and the answer to it take as much."""
+"""The fewest bytes that a frame counts: its row and its answer take as many."""
 
 ROWS_BYTES: Mapping[type, int] = {KeyedStart: 2_000, KeyedStop: 8_000}
 """Bytes of the rows and files that a fact makes, besides its frame."""
 
 SLOW_BYTES_A_S = 10_000
-"""Bytes of a slow charger that are read a second, on average."""
+"""The bytes that are read from a slow charger a second, on average."""
 
 SLOWEST_FRAME_S, LONGEST_PAUSE_S = 1.0, 60.0
-"""Seconds that reading pauses after a frame of a slow charger, at least and at most."""
+"""The shortest and the longest pause of reading after a frame of a slow charger, in seconds."""
 
 MOST_SHARES = 10_000
-"""Shares that are remembered: strangers invent names."""
+"""The most shares that are remembered, because strangers invent names."""
 
 IGNORED_A_MINUTE = 10
-"""Frames that are no OCPP and are recorded, per minute and charger."""
+"""The most frames that are no OCPP and are recorded, per minute and charger."""
 
 DAY_MS, MINUTE_MS = 86_400_000, 60_000
 
 
 class DailyShares:
-    """The shares of one process. `resume_at` has the moments (monotonic) to read slow ones."""
+    """The shares of one process. `resume_at` has the moments (monotonic) to go on reading."""
 
     __slots__ = ("_bytes", "_day", "budget", "resume_at")
 
@@ -75,13 +75,13 @@ class DailyShares:
     def _begin_excess(self, key: str) -> None:
         log.warning(
             "%s has sent more than %d kB today: the texts of its messages are not stored until "
-            "midnight (UTC); its energy is booked as ever; see SHOCPP_CHARGER_MB",
+            "midnight (UTC); its energy is booked all the same; see SHOCPP_CHARGER_MB",
             key,
             self.budget // 1_000,
         )
 
     def _forget_smallest(self) -> None:
-        # The largest stay, so that a flood of new names clears no share of a flood.
+        # The largest stay: new names must not reset the share of a charger that floods.
         by_size = sorted(self._bytes.items(), key=lambda share: share[1], reverse=True)
         self._bytes = dict(by_size[: MOST_SHARES // 2])
 

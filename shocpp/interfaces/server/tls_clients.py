@@ -1,8 +1,8 @@
 """Clients that speak TLS to the plain port: a charger with wss:// in place of ws://.
 
 gunicorn would wait for the end of a request line that never comes, and log a traceback. Here the
-first bytes of a connection show it; the connection is closed, and the charger is listed among those
-that were not let in. Later reads of the connection are gunicorn's own.
+first bytes of a connection reveal TLS; the connection is closed, and the charger is listed
+among those that were not let in. Later reads of the connection are gunicorn's own.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from shocpp.admission.refused_attempts import Refusals
 from shocpp.central_system.switchboard import Switchboard
 
 CLIENT_HELLO = b"\x16\x03"
-"""The begin of a TLS record with a handshake (RFC 8446 §5.1); no HTTP method begins so."""
+"""The first bytes of a TLS handshake (RFC 8446 §5.1); no HTTP method begins with them."""
 
 
 def unreader_that_reports_tls(unreader: type[Any], switchboard: Switchboard) -> type[Any]:
@@ -23,15 +23,15 @@ def unreader_that_reports_tls(unreader: type[Any], switchboard: Switchboard) -> 
     refusals = Refusals(switchboard.report, switchboard.later)
 
     class FirstBytesUnreader(unreader):  # type: ignore[misc]
-        """A reader that looks at the first bytes of its connection."""
+        """A reader that checks the first bytes of its connection."""
 
         def __init__(self, *arguments: Any) -> None:
             super().__init__(*arguments)
             self.chunk = self._first_chunk
 
         def _first_chunk(self, size_hint: int | None = None) -> bytes:
-            """Return the first bytes of the connection; none, which ends it, if they are TLS."""
-            # The method of the class again.
+            """Return the first bytes of the connection, or none, which ends it, if they are TLS."""
+            # Later reads use the method of the class.
             del self.chunk
             received = bytes(super().chunk(size_hint))
             if not received.startswith(CLIENT_HELLO):
@@ -45,7 +45,7 @@ def unreader_that_reports_tls(unreader: type[Any], switchboard: Switchboard) -> 
 def _address(connection: Any) -> str:
     try:
         peer = connection.getpeername()
-    # It has gone already.
+    # The client has disconnected already.
     except OSError:
         return ""
     # The peer of a Unix socket is a text.

@@ -196,7 +196,7 @@ def _sums(db: Database) -> Iterator[Metric]:
     )
     yield _gauge(
         "shocpp_oldest_waiting_accounting_file_seconds",
-        "Time since the first accounting file could not be written; 0 while they can.",
+        "Seconds for which accounting files could not be written; 0 if they can be.",
         [],
         {(): 0 if unwritable is None else max(now_ms() - unwritable.since_ms, 0) / 1000},
     )

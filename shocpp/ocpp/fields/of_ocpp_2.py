@@ -2,7 +2,7 @@
 
 A charger may speak OCPP 2.x on a connection without subprotocol, or under `ocpp1.6`. An answer of
 ours would make it discard its events. A payload is one of OCPP 2.x only if it has members that 2.x
-requires and lacks those that 1.6 requires, so that 1.6 with members of its own is never hit.
+requires and lacks those that 1.6 requires, so that one of 1.6 with additional members never counts.
 """
 
 from collections.abc import Mapping

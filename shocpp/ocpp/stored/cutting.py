@@ -19,10 +19,10 @@ from shocpp.ocpp.frames import BYTE_ORDER_MARK, LONGEST_INTEGER
 from shocpp.ocpp.signed_values import DEEPEST, is_shallow, is_signed
 
 LONGEST_TEXT = 8_192
-"""Characters of a text that is stored as it is. Nearly all texts end here."""
+"""The most characters of a text that is stored unchanged. Nearly all texts are shorter."""
 
 LONGEST_STRING = 4_096
-"""Characters of a string, or of an unknown structure, that are kept of a longer text."""
+"""The most characters of a string, or of an unknown structure, that are stored of a longer text."""
 
 _SAMPLES = ("meterValue", "transactionData")
 
@@ -82,7 +82,7 @@ def cut_text(text: str) -> str:
 
 
 _MOST_ELEMENTS = 6
-"""A frame has five elements at most. More of them are no OCPP, and need not be kept."""
+"""A frame of OCPP has at most five elements; the others need not be stored."""
 
 
 def _element(value: Any, known: tuple[str, ...]) -> Any:

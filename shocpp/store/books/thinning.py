@@ -23,7 +23,7 @@ from shocpp.store.books.closings import Archived
 from shocpp.store.database import Database
 
 AT_ONCE = 1_000
-"""Readings or frames that one write transaction looks at, so that it stays short."""
+"""The most readings or frames that one write transaction reads, so that it stays short."""
 
 _ALL = "all"
 _READINGS, _FRAMES = "thinned readings", "thinned frames"
@@ -87,7 +87,7 @@ def _month_to_thin(db: Database, archived: Archived) -> str | None:
 def _thin_transactions(db: Database, archived: Archived, month: str) -> None:
     """Thin the next transactions of a month."""
     name = f"thinned {month}"
-    # The last reading of this record that was looked at; 0 if there are no more.
+    # The last reading of this record that was read; 0 if there are no more.
     billed_ms, record, reading = map(int, (_noted(db, name) or "-1 0 0").split())
     left = AT_ONCE
     while left > 0:
@@ -115,7 +115,7 @@ def _next_record(db: Database, month: str, billed_ms: int, record: int) -> tuple
 def _thin_transaction(db: Database, archived: Archived, record: int, after: int) -> tuple[int, int]:
     """Thin the next readings of a record's transaction after a row id.
 
-    Returns the row id of the last one, 0 if there are no more, and the number looked at.
+    Returns the row id of the last one, 0 if there are no more, and the number that was read.
     """
     (transaction,) = db.execute(
         "SELECT started_transaction FROM accounting_record WHERE id = ?", (record,)
@@ -232,7 +232,7 @@ def _is_empty(db: Database, archived: Archived, frame: _Frame) -> bool:
 
 
 def _noted(db: Database, name: str) -> str | None:
-    """Return what is noted of the work done, or None."""
+    """Return the noted state of the work, or None."""
     row = db.execute("SELECT value FROM property WHERE name = ?", (name,)).fetchone()
     return None if row is None else str(row[0])
 

@@ -18,24 +18,24 @@ from shocpp.store.sqlite_errors import damaged, translated
 
 MEGABYTE = 1_000_000
 SPARE_BYTES = 20 * MEGABYTE
-"""The room that has to stay on the disk beside the copy."""
+"""The space that must stay free on the disk beside the copy."""
 
 _INSTRUCTIONS = 200_000
-"""Instructions of SQLite's machine between two looks at the size of the copy."""
+"""The instructions of SQLite's virtual machine between two checks of the size of the copy."""
 
 
 def free_bytes(db: Database) -> int:
-    """Return the size of the pages that hold nothing."""
+    """Return the size of the free pages."""
     return _pages(db, "freelist_count") * _page_bytes(db)
 
 
 def used_bytes(db: Database) -> int:
-    """Return the size of the pages that hold something."""
+    """Return the size of the pages in use."""
     return (_pages(db, "page_count") - _pages(db, "freelist_count")) * _page_bytes(db)
 
 
 def used_pages(db: Database) -> int:
-    """Return the number of pages that hold something."""
+    """Return the number of pages in use."""
     return _pages(db, "page_count") - _pages(db, "freelist_count")
 
 

@@ -1,4 +1,4 @@
-"""The way out of a -wal or -shm that was removed or replaced while it is in use."""
+"""Recovery from a -wal or -shm that was removed or replaced while in use."""
 
 from shocpp.errors import DamagedDatabase, StoreUnavailable
 from shocpp.store.database import Database

@@ -102,9 +102,9 @@ def require_in_place(path: Path) -> None:
 def displaced_in_use(name: str) -> StoreUnavailable:
     """Return the error for a -wal or -shm that is not at its path and still used."""
     return StoreUnavailable(
-        f"{name} was removed or replaced while programs use it; the server saves what it holds "
-        "and goes on once all others have closed the database: end sqlite3 and other programs "
-        "that have it open, and whatever removes the file"
+        f"{name} was removed or replaced while in use; the server writes its content into the "
+        "database and goes on, once all other programs have closed the database: end sqlite3 and "
+        "all others that have it open, and stop the program that removes the file"
     )
 
 

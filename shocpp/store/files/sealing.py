@@ -38,7 +38,7 @@ def seal(database: Path, context: str, text: str) -> str:
 def unseal(database: Path, context: str, sealed: str) -> str:
     """Return the text that was sealed.
 
-    Raises StoreUnavailable if the key file is lost or another one, or the sealed text was changed.
+    Raises StoreUnavailable if the key file is missing or another one, or the text was changed.
     """
     cipher_key, tag_key = _keys(database, may_create=False)
     try:
@@ -48,7 +48,9 @@ def unseal(database: Path, context: str, sealed: str) -> str:
     nonce, rest = octets[:_NONCE_BYTES], octets[_NONCE_BYTES:]
     tag, ciphertext = rest[:_TAG_BYTES], rest[_TAG_BYTES:]
     if not hmac.compare_digest(tag, _tag(tag_key, nonce, context, ciphertext)):
-        raise StoreUnavailable(f"{key_path(database)} is not the key that has sealed it; ask again")
+        raise StoreUnavailable(
+            f"{key_path(database)} is not the key of the secrets in this Call; send the Call again"
+        )
     return _xor(ciphertext, cipher_key, nonce).decode()
 
 
@@ -68,7 +70,7 @@ def _xor(octets: bytes, key: bytes, nonce: bytes) -> bytes:
 
 
 def _tag(key: bytes, nonce: bytes, context: str, ciphertext: bytes) -> bytes:
-    # Each part has a known length or is preceded by it, so that no two inputs look alike.
+    # Each part has a known length or is preceded by it, so that no two inputs are equal.
     named = context.encode()
     signed = nonce + len(named).to_bytes(8, "big") + named + ciphertext
     return hmac.digest(key, signed, hashlib.sha256)
@@ -84,14 +86,16 @@ def _keys(database: Path, *, may_create: bool) -> tuple[bytes, bytes]:
         if len(key) != _KEY_BYTES:
             raise ValueError("it has the wrong length")
     except FileNotFoundError:
-        raise StoreUnavailable(f"{path} is lost, the key of the secrets in it; ask again") from None
+        raise StoreUnavailable(
+            f"{path}, the key of the secrets in waiting Calls, is missing; send the Call again"
+        ) from None
     except OSError as error:
         raise StoreUnavailable(
             f"{path} cannot be used: {error.strerror}; run this as the user who runs the server"
         ) from None
     except ValueError:
         raise StoreUnavailable(
-            f"{path} holds no key; remove it, and the next Call makes another one"
+            f"{path} holds no key; remove it, and the next Call makes a new one"
         ) from None
     return hmac.digest(key, b"cipher", hashlib.sha256), hmac.digest(key, b"tag", hashlib.sha256)
 

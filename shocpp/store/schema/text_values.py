@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from shocpp.store.database import Database
 
 ROWS_AT_ONCE = 2_000
-"""Rows that are read between two looks at the clock."""
+"""The rows that are read between two checks of the clock."""
 
 
 class Undecodable(NamedTuple):
@@ -40,7 +40,7 @@ def undecodable_texts(db: Database, deadline: float = float("inf")) -> Iterator[
         if not texts:
             continue
         try:
-            # The driver decodes in C, which is faster than anything that looks at the values.
+            # The driver decodes in C, which is faster than a check of each value in Python.
             for _ in _batches(db, f"SELECT {texts} FROM {_quoted(table)}", table, deadline):
                 pass
         except sqlite3.OperationalError as error:
