@@ -8,6 +8,9 @@ The order of steps lets a kill at any of them leave a whole database:
     rename          the copy takes the place of the database at once
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.clock import now_ms
@@ -38,22 +41,28 @@ def compact(settings: Settings, progress: Progress) -> Compacted:
     # A link to the database stays a link.
     path = real_path(settings.database)
     new = path.with_name(f"{path.name}.compact")
-    leftovers = (new, *beside(new))
-    # An earlier compaction may have been killed.
-    for leftover in leftovers:
-        leftover.unlink(missing_ok=True)
-    try:
-        with open_database(path) as db, compaction.alone(db):
-            before = path.stat().st_size
-            compaction.require_room(db)
-            with progress("pages", compaction.used_pages(db)) as advance:
-                compaction.copy_compact(db, new, advance)
-            # The copy gets the journal mode of a database in use.
-            migrate(new, now_ms(), thorough=False)
-            with open_database(new) as copied:
-                compaction.require_equal(db, copied)
-            compaction.take_place(db, new)
-    finally:
-        for leftover in leftovers:
-            leftover.unlink(missing_ok=True)
+    # The copy is removed before the database leaves `alone`: on a full disk SQLite needs the room
+    # of an incomplete copy to switch WAL on again.
+    with open_database(path) as db, compaction.alone(db), _removed(new, *beside(new)):
+        before = path.stat().st_size
+        compaction.require_room(db)
+        with progress("pages", compaction.used_pages(db)) as advance:
+            compaction.copy_compact(db, new, advance)
+        # The copy gets the journal mode of a database in use.
+        migrate(new, now_ms(), thorough=False)
+        with open_database(new) as copied:
+            compaction.require_equal(db, copied)
+        compaction.take_place(db, new)
     return Compacted(before, path.stat().st_size)
+
+
+@contextmanager
+def _removed(*paths: Path) -> Iterator[None]:
+    """Remove files before the block, where a killed process may have left them, and after it."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)

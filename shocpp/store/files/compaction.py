@@ -66,7 +66,8 @@ def alone(db: Database) -> Iterator[None]:
     try:
         yield
     finally:
-        # Not beside a new file: a journal would be played back into that.
+        # Not beside a new file: a journal would be played back into that. This connection itself
+        # has removed its -wal, so only the file counts.
         if db.identity.has_file():
             with suppress(sqlite3.Error):
                 db.execute("PRAGMA locking_mode=NORMAL")
@@ -96,7 +97,7 @@ def copy_compact(db: Database, to: Path, report: Callable[[int], None]) -> None:
         report(written - reported)
         reported = written
 
-    def look() -> int:
+    def check() -> int:
         report_to(min(os.stat(to).st_size // page_bytes, pages))
         return 0
 
@@ -108,7 +109,7 @@ def copy_compact(db: Database, to: Path, report: Callable[[int], None]) -> None:
             os.fchown(descriptor, status.st_uid, status.st_gid)
     finally:
         os.close(descriptor)
-    db.connection.set_progress_handler(look, _INSTRUCTIONS)
+    db.connection.set_progress_handler(check, _INSTRUCTIONS)
     try:
         db.execute("VACUUM INTO ?", (str(to),))
         # Half-filled pages may be joined, so that the copy has fewer.
