@@ -29,6 +29,7 @@ from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from shocpp.ocpp.fields.of_ocpp_2 import ACTIONS_OF_OCPP_2, is_of_ocpp_2
 from shocpp.ocpp.fields.to_charge_point import ENDS_CONNECTIONS, TO_CHARGE_POINT
 from shocpp.ocpp.frames import Payload, UniqueId
+from shocpp.ocpp.stored.long_lists import SHORTEST_TEXT, shortened_call
 from shocpp.ocpp.validation import Violation, lenient_violation
 
 QUIET_MS = 30_000
@@ -59,13 +60,14 @@ class Answered(NamedTuple):
 class Reported(NamedTuple):
     """A Call whose fact must be on disk before it is answered.
 
-    `confirmation` is None if the ledger decides it.
+    `confirmation` is None if the ledger decides it. `short_text` is that of the Call.
     """
 
     action: str
     unique_id: UniqueId
     fact: Fact
     confirmation: Payload | None
+    short_text: str | None = None
 
 
 class Repeated(NamedTuple):
@@ -167,7 +169,8 @@ class Connection:
         # Only texts in a row count: Grizzl-E 5.x truncates some of its CallResults.
         self._garbage_ms = ()
         if isinstance(frame, frames.Call):
-            return self._receive_call(frame, text, now_ms)
+            call = shortened_call(frame) if len(text) >= SHORTEST_TEXT else frame
+            return self._receive_call(call, text, now_ms)
         if isinstance(frame, frames.CallResult):
             return self._receive_confirmation(frame)
         if isinstance(frame, frames.CallError):
@@ -272,7 +275,7 @@ class Connection:
         repeat = self._repeat(call.unique_id, text)
         if repeat is not None:
             return repeat._replace(action=call.action)
-        return Reported(call.action, call.unique_id, fact, confirmation)
+        return Reported(call.action, call.unique_id, fact, confirmation, call.short_text)
 
     def _refuse_action(self, call: frames.Call) -> Answered | OtherVersion:
         # After a BootNotification of OCPP 1.6 a charger speaks OCPP 1.6, whatever else it sends.

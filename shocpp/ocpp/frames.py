@@ -34,11 +34,15 @@ LONGEST_INTEGER = 40
 
 
 class Call(NamedTuple):
-    """A request (OCPP-J §4.2.1)."""
+    """A request (OCPP-J §4.2.1).
+
+    `short_text` is the text to store if lists of the payload were shortened, else None.
+    """
 
     unique_id: UniqueId
     action: str
     payload: Payload
+    short_text: str | None = None
 
 
 class CallResult(NamedTuple):

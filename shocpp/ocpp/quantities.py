@@ -103,6 +103,15 @@ def begin_of(meter_values: object, zone: tzinfo | None = None) -> Reading | None
     return None
 
 
+def has_register(samples: object) -> bool:
+    """Return True if one of the samples of an entry may be a register."""
+    # No copy of the list: this is asked for every entry of endless ones.
+    for sample in samples if isinstance(samples, list) else ():
+        if isinstance(sample, dict) and _kind_of(sample.get("measurand")) == _REGISTER:
+            return True
+    return False
+
+
 def source_rank(source: str | None) -> int:
     """Return the rank of a source, 0 for the best; None and unknown words come last."""
     return _RANKS.get(source, len(_RANKS))

@@ -144,6 +144,8 @@ class Conversation:
         job = Receive(self.token, name, text, now_ms, event)
         job.keeps_text = self.share.take(text, type(job.fact), now_ms, now)
         if isinstance(event, Reported):
+            if event.short_text is not None:
+                job.text = event.short_text
             self.counters.received(event.action)
             slot = Slot(text, event, now)
             self.answers.add(slot)
