@@ -180,9 +180,14 @@ class Connections:
             share.reads_little = share.is_used_up()
             conversation.transport.limit_reads(small=share.reads_little)
         pause_s = share.pause_s(now)
-        if pause_s and not share.pauses:
-            share.pauses = True
-            self._loop.call_at(now + pause_s, self._end_pause, conversation)
+        if pause_s:
+            self.pause(conversation, now + pause_s)
+
+    def pause(self, conversation: Conversation, until: float) -> None:
+        """Pause reading from a charger until a moment (monotonic), if no pause has begun."""
+        if not conversation.share.pauses:
+            conversation.share.pauses = True
+            self._loop.call_at(until, self._end_pause, conversation)
 
     def _end_pause(self, conversation: Conversation) -> None:
         conversation.share.pauses = False

@@ -31,7 +31,7 @@ from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
 from shocpp.central_system.conversations.conversation import Conversation, turn_after_bug
-from shocpp.central_system.conversations.daily_shares import DailyShares
+from shocpp.central_system.conversations.daily_shares import COSTLY_S, DailyShares
 from shocpp.central_system.conversations.turn import Turn
 from shocpp.central_system.loop import Loop
 from shocpp.central_system.polling import Polling
@@ -227,8 +227,12 @@ class Switchboard:
 
     def _read(self, conversation: Conversation, now: float) -> None:
         """Take the frames of a conversation that arrived at `now` (monotonic)."""
-        moment_ms = now_ms()
-        for text in conversation.transport.receive():
+        shares, transport, moment_ms = self._shares, conversation.transport, now_ms()
+        if shares.large_after > now and transport.awaits_much():
+            self._connections.pause(conversation, shares.large_after)
+            return
+        texts = transport.receive()
+        for text in texts:
             try:
                 self._execute(conversation.receive(text, moment_ms, now), conversation)
             except Exception:
@@ -236,7 +240,9 @@ class Switchboard:
                 self._execute(turn_after_bug(conversation, text, now), conversation)
             if conversation.closed:
                 return  # this frame has closed it: the rest is not answered
-        if self._shares.resume_at or conversation.share.reads_little:
+        if texts and (ended := time.monotonic()) > now + COSTLY_S:
+            conversation.share.rest(texts, ended - now, ended)
+        if shares.resume_at or shares.rest_until or conversation.share.reads_little:
             self._connections.pace(conversation)
 
     def _execute(self, turn: Turn, conversation: Conversation) -> None:

@@ -31,6 +31,9 @@ class Transport(Protocol):
     def receive(self) -> list[str]:
         """Return the complete texts that have arrived; check `ended` afterwards."""
 
+    def awaits_much(self) -> bool:
+        """Return True while a large text has arrived in part."""
+
     def limit_reads(self, *, small: bool) -> None:
         """Read few bytes at a time from now on, or as many as at first."""
 

@@ -93,3 +93,23 @@ def test_a_few_frames_a_minute_that_are_no_ocpp_are_recorded() -> None:
     recorded = [ignored.is_recorded(100_000) for _ in range(IGNORED_A_MINUTE + 1)]
     assert recorded == [True] * IGNORED_A_MINUTE + [False]
     assert ignored.is_recorded(160_000)
+
+
+def test_a_text_of_tiny_objects_counts_more_than_its_bytes() -> None:
+    garage = share(1_000_000)
+    assert garage.take("{" * 9_000 + " " * 21_000, NOTHING, 0, 0.0)
+    assert not garage.take("{" * 9_000 + " " * 21_000, NOTHING, 0, 0.0)
+
+
+def test_a_costly_message_is_followed_by_a_rest_also_of_other_large_ones() -> None:
+    shares = DailyShares(10_000_000)
+    garage, yard = Share(shares, "garage"), Share(shares, "yard")
+    garage.rest(["x", "x" * 30_000], 0.5, 100.0)
+    assert Share(shares, "garage").pause_s(101.0) == 4.0
+    assert (yard.pause_s(101.0), shares.large_after) == (0.0, 100.5)
+    garage.rest(["x"] * 1_000, 5.0, 200.0)
+    assert garage.pause_s(200.0) == 0.0
+    garage.rest(["x" * 30_000], 1_000.0, 200.0)
+    assert garage.pause_s(200.0) == LONGEST_PAUSE_S
+    yard.rest(["x" * 30_000], 0.5, 300.0)
+    assert list(shares.rest_until) == ["yard"]

@@ -6,11 +6,14 @@ A share is counted in bytes by the key of an identity, or by address before ther
     over the budget        only the lengths of messages are; the ledger stays whole
     over twice the budget  the charger is also read slowly: its messages wait in its own queue
 
+A large message that takes the loop long is followed by a rest of its charger, whatever it has sent
+before, and by a shorter one of all other large messages: between them all others are served.
+
 Each process counts its own connections, from its start or the last midnight in UTC.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
@@ -35,17 +38,29 @@ MOST_SHARES = 10_000
 IGNORED_A_MINUTE = 10
 """The most frames that are no OCPP and are recorded, per minute and charger."""
 
+LARGE, STRUCTURE_BYTES = 30_000, 100
+"""Characters of a large text, and bytes that each object in it counts at least."""
+
+COSTLY_S, REST_FACTOR = 0.1, 10
+"""Seconds of the loop from which a large message is followed by a rest, and its length by those."""
+
 DAY_MS, MINUTE_MS = 86_400_000, 60_000
 
 
 class DailyShares:
-    """The shares of one process. `resume_at` has the moments (monotonic) to go on reading."""
+    """The shares of one process.
 
-    __slots__ = ("_bytes", "_day", "budget", "resume_at")
+    `resume_at` has the moments (monotonic) to read slow ones, and `rest_until` those to read others
+    after a costly message. Before `large_after` no large message is read further.
+    """
+
+    __slots__ = ("_bytes", "_day", "budget", "large_after", "rest_until", "resume_at")
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.resume_at: dict[str, float] = {}
+        self.rest_until: dict[str, float] = {}
+        self.large_after = 0.0
         self._bytes: dict[str, int] = {}
         self._day = 0
 
@@ -71,6 +86,12 @@ class DailyShares:
         if taken > 2 * self.budget:
             self._slow_down(key, size, now)
         return False
+
+    def rest(self, key: str, spent_s: float, now: float) -> None:
+        """Let a charger rest whose large message has taken so many seconds of the loop."""
+        self.rest_until = {other: due for other, due in self.rest_until.items() if due > now}
+        self.rest_until[key] = now + min(REST_FACTOR * spent_s, LONGEST_PAUSE_S)
+        self.large_after = now + min(spent_s, 1.0)
 
     def _begin_excess(self, key: str) -> None:
         log.warning(
@@ -111,6 +132,9 @@ class Share:
     def take(self, text: str, fact_type: type, now_ms: int, now: float) -> bool:
         """Count a received text; return True if it is within the budget."""
         size = len(text) if text.isascii() else len(text.encode())
+        # A text of tiny samples takes far more time and rows than its bytes.
+        if size >= LARGE:
+            size = max(size, STRUCTURE_BYTES * text.count("{"))
         return self._shares.take(self.key, size, fact_type, now_ms, now)
 
     def is_used_up(self) -> bool:
@@ -119,7 +143,14 @@ class Share:
 
     def pause_s(self, now: float) -> float:
         """Return the seconds that reading pauses now, 0 without a pause."""
-        return max(0.0, self._shares.resume_at.get(self.key, now) - now)
+        shares = self._shares
+        until = max(shares.resume_at.get(self.key, now), shares.rest_until.get(self.key, now))
+        return until - now if until > now else 0.0
+
+    def rest(self, texts: Iterable[str], spent_s: float, now: float) -> None:
+        """Let the charger rest after texts that have taken so long, if one of them is large."""
+        if any(len(text) >= LARGE for text in texts):
+            self._shares.rest(self.key, spent_s, now)
 
 
 class IgnoredFrames:

@@ -64,6 +64,10 @@ class StdioTransport:
     def trust(self) -> None:
         """Do nothing: here the same limit applies to all chargers."""
 
+    def awaits_much(self) -> bool:
+        """Return False: the process serves only this charger."""
+        return False
+
     def limit_reads(self, *, small: bool) -> None:
         """Read SMALL_READ_BYTES at a time from now on, or READ_BYTES."""
         self._read_bytes = SMALL_READ_BYTES if small else READ_BYTES

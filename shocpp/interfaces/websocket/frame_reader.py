@@ -59,6 +59,12 @@ class FrameReader:
         self._wsproto_message: WsprotoMessage | None = None
         self._ended = False
 
+    def awaits_more_than(self, size: int) -> bool:
+        """Return True while a message of more than `size` bytes has arrived in part."""
+        if self._wsproto_message is not None:
+            return self._wsproto_message.fed_bytes > size
+        return self._waiting is not None and self._needed > size
+
     def feed(self, received: bytes) -> list[Received]:
         """Return the messages that these bytes complete, in their order.
 

@@ -32,6 +32,9 @@ STRANGER_BYTES = 1024 * 1024
 CHARGER_BYTES = 8 * 1024 * 1024
 """The largest message of a known Charge Point."""
 
+MUCH_BYTES = 128 * 1024
+"""The size of a message from which on its last part may have to wait for others."""
+
 READ_BYTES, SMALL_READ_BYTES = 65_536, 1_024
 """The number of bytes that one read takes from the socket, at most, and that of a small one."""
 
@@ -114,6 +117,10 @@ class WebSocketTransport:
     def trust(self) -> None:
         """Accept messages of up to CHARGER_BYTES from now on."""
         self._reader.max_message_bytes = CHARGER_BYTES
+
+    def awaits_much(self) -> bool:
+        """Return True while a message of more than MUCH_BYTES has arrived in part."""
+        return self._reader.awaits_more_than(MUCH_BYTES)
 
     def limit_reads(self, *, small: bool) -> None:
         """Read SMALL_READ_BYTES at a time from now on, or READ_BYTES."""

@@ -30,15 +30,16 @@ from shocpp.interfaces.websocket.frames import (
 class WsprotoMessage:
     """One message, and the control frames between its fragments (RFC 6455 §5.4).
 
-    `ended` is True once the message, or a Close between its fragments, is complete.
+    `ended` is True once the message, or a Close between its fragments, is complete. `fed_bytes` is
+    the number of bytes so far.
     """
 
-    __slots__ = ("_counter", "_fed", "_protocol", "_text", "ended")
+    __slots__ = ("_counter", "_protocol", "_text", "ended", "fed_bytes")
 
     def __init__(self) -> None:
         self._counter = _ByteCounter()
         self._protocol = FrameProtocol(client=False, extensions=[self._counter])
-        self._fed = 0
+        self.fed_bytes = 0
         # The text is stored as UTF-8: a list of parts (or a StringIO, which keeps one) costs up to
         # 80 bytes for each tiny fragment.
         self._text = bytearray()
@@ -51,13 +52,13 @@ class WsprotoMessage:
         Raises FrameViolation.
         """
         self._counter.limit = limit
-        self._fed += len(received)
+        self.fed_bytes += len(received)
         self._protocol.receive_bytes(received)
         try:
             for frame in self._protocol.received_frames():
                 self._take(frame, messages)
                 if self.ended:
-                    return self._fed - self._counter.finished_bytes
+                    return self.fed_bytes - self._counter.finished_bytes
         except ParseFailed as failure:
             if failure.code == CloseReason.MESSAGE_TOO_BIG:
                 raise too_big(self._counter.announced_bytes, limit, messages) from None
