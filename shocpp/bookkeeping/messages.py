@@ -97,7 +97,7 @@ class Messages:
         elif isinstance(event, Confirmed):
             # Careless chargers confirm a GetConfiguration with their AuthorizationKey (OCPP-J
             # errata 3.10).
-            confirmation = cutting.cut_frame(redacted(lenient_text(event.confirmation)))
+            confirmation = redacted(cutting.cut_frame(lenient_text(event.confirmation)))
             outcome = CallOutcome("answered", confirmation, None, None)
             # Its lists are stored once, with the Call.
             frame.text = cutting.cut_confirmation(frame.text)
@@ -107,7 +107,9 @@ class Messages:
             self.settle(unit, Settle(job.token, event.call_id, outcome))
         elif isinstance(event, Ignored):
             charger = job.charge_point_id or "a charger without a name"
-            log.warning("%s: %s: %.200s", charger, event.reason, redacted(job.text))
+            log.warning(
+                "%s: %s: %.200s", charger, event.reason, redacted(cutting.cut_text(job.text))
+            )
         return None
 
     def receive_for_review(self, unit: UnitOfWork, job: Receive) -> str | Failed:

@@ -7,12 +7,16 @@ careless chargers, in the confirmation of GetConfiguration. URLs may hold a user
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from shocpp.ocpp.json_text import lenient_text
 
 REDACTED = "***"
 """The text in place of a secret."""
+
+MOST_URLS = 1_000
+"""URLs of a text of which only the passwords are replaced. Of more, the whole strings are."""
 
 _SECRET = "authorizationkey"
 
@@ -21,10 +25,11 @@ _SECRET = "authorizationkey"
 # time for a text of 8 MiB would otherwise grow with its square.
 # It is compiled when the first URL comes: a CGI process would pay for it at its start.
 _USERINFO = (
-    r"([A-Za-z][A-Za-z0-9+.\-]{0,19}:(?:\\?/){2})"
+    r"(?<=[A-Za-z0-9+.\-])(:(?:\\?/){2})"
     r"(?:[^\s\"\\/?#]*@"
     r"|(?!\[)[^\s\"\\/?#:]{0,99}:(?![0-9]{0,5}(?:[\\/?#\s\"]|$))[^\s\"]{0,299}@)"
 )
+_UNENDED_URL = r"/\\?/[^\s\"]*$"
 
 _LITERAL = frozenset({"idTag", "parentIdTag", "sampledValue"})
 """Members that the ledger reads, and signed values: they are stored as they were sent."""
@@ -42,7 +47,9 @@ def redacted(text: str) -> str:
         return text
     try:
         decoded = json.loads(text)
-        public = _without_secrets(decoded)
+        # A search in each of them would take seconds.
+        has_many = text.count("//") + text.count("\\/") > MOST_URLS
+        public = _without_secrets(decoded, _without_urls if has_many else without_userinfo)
         return text if public == decoded else lenient_text(public)
     except (ValueError, RecursionError):
         # A truncated frame is no JSON, and may still hold the secret.
@@ -51,18 +58,38 @@ def redacted(text: str) -> str:
         return without_userinfo(text)
 
 
+def shortened(text: str, length: int) -> str:
+    """Return the beginning of a text without a secret whose name or end was in the rest.
+
+    What is left may still hold whole secrets, for `redacted`.
+    """
+    folded = text.casefold()
+    # JSON in a string cannot be read any more, and may spell the name with escapes or blanks.
+    may_name_secret = text[:1] in ("{", "[") and ("auth" in folded or "\\u" in text)
+    if may_name_secret or _SECRET in folded:
+        return f"{REDACTED} (too long, and it may name a secret)"
+    kept = text[:length]
+    # The @ after a password may be in the rest.
+    return re.sub(_UNENDED_URL, f"//{REDACTED}", kept) if "@" in text else kept
+
+
 def without_userinfo(text: str) -> str:
     """Return a text with `***` in place of the user and password of each URL in it."""
     return re.sub(_USERINFO, rf"\1{REDACTED}@", text) if "@" in text else text
 
 
-def _without_secrets(value: Any) -> Any:
+def _without_urls(text: str) -> str:
+    """Return a text, or `***` if it may hold a URL with a user."""
+    return REDACTED if "@" in text and "/" in text else text
+
+
+def _without_secrets(value: Any, without_users: Callable[[str], str]) -> Any:
     """Return a copy without secrets, in both spellings: {"key": name, "value": …}, {name: …}."""
     if isinstance(value, str):
         # The data of a DataTransfer is often JSON in a string.
-        return redacted(value) if value[:1] in ("{", "[") else without_userinfo(value)
+        return redacted(value) if value[:1] in ("{", "[") else without_users(value)
     if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
+        return [_without_secrets(item, without_users) for item in value]
     if not isinstance(value, dict):
         return value
     is_secret = _names_secret(value.get("key"))
@@ -71,7 +98,7 @@ def _without_secrets(value: Any) -> Any:
         if (is_secret and key == "value") or _names_secret(key)
         else item
         if key in _LITERAL
-        else _without_secrets(item)
+        else _without_secrets(item, without_users)
         for key, item in value.items()
     }
 

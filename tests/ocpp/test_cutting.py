@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from shocpp.ocpp.redaction import redacted
 from shocpp.ocpp.stored.cutting import (
     LONGEST_STRING,
     LONGEST_TEXT,
+    MOST_ENTRIES,
     cut_confirmation,
     cut_frame,
     cut_samples,
@@ -179,3 +181,39 @@ def test_a_json_text_that_is_no_frame_is_short_afterwards(text: str) -> None:
 
 def test_a_text_of_a_column_may_be_none() -> None:
     assert cut_text("x" * LONG) == "x" * LONGEST_STRING + "[cut: 100000 characters]"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp://user:h4rdly" + "s" * LONG + "@host",
+        "x" * (LONGEST_STRING - 20) + " ftp://user:h4rdly@host" + "x" * LONG,
+        "x" * (LONGEST_STRING - 20) + r" ftp:\/\/user:h4rdly@host" + "x" * LONG,
+        '{"value":"h4rdly","x":"' + "x" * LONG + '","key":"AuthorizationKey"}',
+        '{"value":"h4rdly","x":"' + "x" * LONG + r'","key":"\u0041uthorizationKey"}',
+        "h4rdly" + "x" * LONG + "AuthorizationKey",
+        {"key": " " * LONG + "AuthorizationKey", "value": "h4rdly"},
+        {" " * LONG + "AuthorizationKey": "h4rdly", "x": "x" * LONG},
+        {"value": "h4rdly", **{f"{n}": "x" * 100 for n in range(300)}, "key": "AuthorizationKey"},
+        {"value": "h4rdly", **{f"{n}": 1 for n in range(3_000)}, "key": "AuthorizationKey"},
+    ],
+)
+def test_what_is_cut_off_parts_no_secret_from_its_name(value: object) -> None:
+    data = {"data": value} if isinstance(value, str) else value
+    for text in (call("DataTransfer", data), call("DataTransfer", data)[:-1], str(value)):
+        if len(text) > LONGEST_TEXT:
+            assert "h4rdly" not in redacted(cut_frame(text))
+
+
+def test_lists_of_ocpp_have_a_bound_and_a_mark() -> None:
+    keys = [{"key": f"{number}", "value": "1"} for number in range(MOST_ENTRIES + 1)]
+    payload = json.loads(cut_frame(call("X", {"configurationKey": keys})))[3]
+    assert len(payload["configurationKey"]) == MOST_ENTRIES
+    assert payload["cut"] == f"[cut: configurationKey of {MOST_ENTRIES + 1} entries]"
+
+
+def test_of_very_many_members_the_first_stay_and_those_of_ocpp() -> None:
+    members = {f"{number}": 1 for number in range(LONG)}
+    payload = json.loads(cut_frame(call("X", {**members, "meterValue": [1], "key": "k"})))[3]
+    assert (len(payload), payload["meterValue"], payload["key"]) == (43, [1], "k")
+    assert payload["cut"] == f"[cut: {LONG + 2} members]"

@@ -9,7 +9,8 @@ import pytest
 from shocpp.ledger.register import growth
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStopped
-from shocpp.ocpp.stored.long_lists import MOST_ENTRIES, MOST_SAMPLES, shortened
+from shocpp.ocpp.stored.cutting import MOST_ENTRIES
+from shocpp.ocpp.stored.long_lists import MOST_SAMPLES, shortened
 
 LEGAL = 3_000
 

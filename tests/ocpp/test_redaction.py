@@ -159,3 +159,10 @@ def test_cards_and_signed_values_stay_as_they_were_sent() -> None:
 def test_a_long_text_takes_no_longer_than_its_length(part: str) -> None:
     text = part * (200_000 // len(part)) + " @/ ftp://anna:geheim@c"
     assert "geheim" not in without_userinfo(text)
+
+
+def test_of_very_many_urls_whole_strings_are_left_out() -> None:
+    text = json.dumps([2, "1", "DataTransfer", {"data": ["ftp://user:pw@x", "ftp://x"] * 1_000}])
+    assert json.loads(redacted(text))[3] == {"data": ["***", "ftp://x"] * 1_000}
+    small = json.dumps({"data": ["ftp://user:pw@x"] * 10})
+    assert json.loads(redacted(small)) == {"data": ["ftp://***@x"] * 10}

@@ -20,9 +20,7 @@ from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.frames import Call, Payload
 from shocpp.ocpp.json_text import lenient_text
 from shocpp.ocpp.quantities import has_register, readings
-
-MOST_ENTRIES = 10_000
-"""Entries of a list that stay as it is."""
+from shocpp.ocpp.stored.cutting import MOST_ENTRIES
 
 MOST_SAMPLES = 100_000
 """Samples of all entries that stay as they are: 8 MB hold no more real ones."""

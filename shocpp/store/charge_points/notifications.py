@@ -135,4 +135,4 @@ def record_certificate_request(
 def _stored(text: str | None) -> str | None:
     """Return a text of a charger as it is stored: without its secrets, and cut if it is long."""
     # The secrets first: cutting could part a secret from its name.
-    return None if text is None else cut_text(redacted(text))
+    return None if text is None else redacted(cut_text(text))
