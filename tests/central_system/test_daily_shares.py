@@ -99,13 +99,16 @@ def test_a_text_of_tiny_objects_counts_more_than_its_bytes() -> None:
     garage = share(1_000_000)
     assert garage.take("{" * 9_000 + " " * 21_000, NOTHING, 0, 0.0)
     assert not garage.take("{" * 9_000 + " " * 21_000, NOTHING, 0, 0.0)
+    yard = share(1_000_000)
+    assert yard.take('"a":1,' * 30_000, NOTHING, 0, 0.0)
+    assert not yard.take('"a":1,' * 30_000, NOTHING, 0, 0.0)
 
 
 def test_a_costly_message_is_followed_by_a_rest_also_of_other_large_ones() -> None:
     shares = DailyShares(10_000_000)
     garage, yard = Share(shares, "garage"), Share(shares, "yard")
     garage.rest(["x", "x" * 30_000], 0.5, 100.0)
-    assert Share(shares, "garage").pause_s(101.0) == 4.0
+    assert Share(shares, "garage").pause_s(101.0) == 9.0
     assert (yard.pause_s(101.0), shares.large_after) == (0.0, 100.5)
     garage.rest(["x"] * 1_000, 5.0, 200.0)
     assert garage.pause_s(200.0) == 0.0

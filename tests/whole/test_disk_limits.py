@@ -179,7 +179,7 @@ def test_a_low_disk_is_told_before_only_transactions_are_written(
         server.kill()
 
 
-# -- ten chargers that flood ----------------------------------------------------------------------
+# -- chargers that flood ----------------------------------------------------------------------
 
 Texts = Iterator[str]
 
@@ -205,6 +205,14 @@ def floods() -> dict[str, Texts]:
     long_value = {"sampledValue": [{"value": "5", "text": TEXT}]}
     data = call("DataTransfer", {"vendorId": "x", "data": "d" * LARGE})
     values = call("MeterValues", {"connectorId": 1, "meterValue": [long_value] * (LARGE // 3_100)})
+    samples = ",".join(['{"sampledValue":[{"value":"5"}]}'] * (LARGE // 33))
+    tiny_values = f'[2,"1","MeterValues",{{"connectorId":1,"meterValue":[{samples}]}}]'
+    tiny_stops = (
+        f'[2,"{n}","StopTransaction",{{"transactionId":{n},"transactionData":[{samples}]}}]'
+        for n in itertools.count(1)
+    )
+    urls = call("DataTransfer", {"vendorId": "x", "data": "a://:x" * (LARGE // 6) + "@"})
+    members = call("DataTransfer", {f"{n}": 1 for n in range(650_000)})
     status = {"status": "Available", "errorCode": "NoError", "info": "i" * 50}
     return {
         "data": itertools.repeat(data),
@@ -215,6 +223,11 @@ def floods() -> dict[str, Texts]:
             call("MeterValues", {"connectorId": n % 10_000, "meterValue": [value]}) for n in numbers
         ),
         "large-values": itertools.repeat(values),
+        "tiny-values": itertools.repeat(tiny_values),
+        "tiny-stops": tiny_stops,
+        "objects": itertools.repeat(tiny_values.replace('"sampledValue":[{"value":"5"}]', "")),
+        "urls": itertools.repeat(urls),
+        "members": itertools.repeat(members),
         "starts": (
             call("StartTransaction", {"connectorId": 1, "idTag": "3333", "meterStart": n}, n)
             for n in numbers
@@ -307,7 +320,7 @@ def least_free(disk: Path) -> Iterator[list[int]]:
 
 
 @pytest.mark.timeout(300)
-def test_ten_flooding_chargers_do_not_fill_the_disk_and_an_honest_one_is_billed(
+def test_flooding_chargers_do_not_fill_the_disk_and_an_honest_one_is_billed(
     disk: Path,
 ) -> None:
     home, ended = Home(disk / "home"), threading.Event()

@@ -38,10 +38,10 @@ MOST_SHARES = 10_000
 IGNORED_A_MINUTE = 10
 """The most frames that are no OCPP and are recorded, per minute and charger."""
 
-LARGE, STRUCTURE_BYTES = 30_000, 100
-"""Characters of a large text, and bytes that each object in it counts at least."""
+LARGE, OBJECT_BYTES, MEMBER_BYTES = 30_000, 100, 25
+"""Characters of a large text, and bytes that each object and member in it counts at least."""
 
-COSTLY_S, REST_FACTOR = 0.1, 10
+COSTLY_S, REST_FACTOR = 0.1, 20
 """Seconds of the loop from which a large message is followed by a rest, and its length by those."""
 
 DAY_MS, MINUTE_MS = 86_400_000, 60_000
@@ -134,7 +134,7 @@ class Share:
         size = len(text) if text.isascii() else len(text.encode())
         # A text of tiny samples takes far more time and rows than its bytes.
         if size >= LARGE:
-            size = max(size, STRUCTURE_BYTES * text.count("{"))
+            size = max(size, OBJECT_BYTES * text.count("{"), MEMBER_BYTES * text.count(":"))
         return self._shares.take(self.key, size, fact_type, now_ms, now)
 
     def is_used_up(self) -> bool:
