@@ -15,6 +15,7 @@ from shocpp.ledger.accounts import effective_id_tag, id_tag_of
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import KeyedStop, Match, keyed_stop, match_stop
 from shocpp.ledger.own_readings import attributed, has_value, of_messages, resolved
+from shocpp.ledger.thinning import few_of
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
@@ -220,6 +221,8 @@ class Billing:
             else:
                 readings = resolved(readings, None)
         if readings:
+            # A stop reads all readings of its transaction, so there must not be millions.
+            readings = readings if frame.is_stored else few_of(readings)
             of_frame = FrameReadings(frame.stored, connector_id, row, readings)
             for chosen in unit.reserve.readings_to_write(sender.row, of_frame):
                 unit.add_readings(chosen)

@@ -23,6 +23,10 @@ QUARTER_MS = 15 * 60_000
 """A quarter-hour. Prices change at full hours, halves and quarters, in every time zone."""
 
 
+FEW = 100
+"""Readings of a frame that are always kept, and falls in one of more."""
+
+
 class FramedReading(NamedTuple):
     """A reading, the row id of its frame and the time of receipt."""
 
@@ -45,6 +49,30 @@ def removable_frames(series: Sequence[FramedReading]) -> set[int]:
     staying = set(_staying(series))
     needed = {series[at].frame for at in staying}
     return {framed.frame for framed in series} - needed
+
+
+def few_of(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """Return readings of one frame, or of many those that its energy needs.
+
+    These are the first and the last one of each source, both sides of the first falls, and some
+    evenly between.
+    """
+    if len(readings) <= FEW:
+        return readings
+    staying = {*range(0, len(readings), len(readings) // FEW)}
+    falls, last = 0, dict[str | None, tuple[int, int]]()
+    for at, reading in enumerate(readings):
+        wh, source = reading.register_wh, reading.register_source
+        if wh is not None:
+            before_at, before_wh = last.get(source, (at, wh))
+            if source not in last:
+                staying.add(at)
+            elif wh < before_wh and falls < FEW:
+                staying |= {before_at, at}
+                falls += 1
+            last[source] = at, wh
+    staying |= {at for at, _ in last.values()}
+    return tuple(readings[at] for at in sorted(staying))
 
 
 def _staying(series: Sequence[FramedReading]) -> Iterator[int]:

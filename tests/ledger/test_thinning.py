@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from shocpp.ledger.own_readings import grown, registers_of, select
 from shocpp.ledger.prices.splitting import split
 from shocpp.ledger.record import Record
-from shocpp.ledger.register import CAP_WH
-from shocpp.ledger.thinning import QUARTER_MS, FramedReading, removable_frames
+from shocpp.ledger.register import CAP_WH, growth
+from shocpp.ledger.thinning import QUARTER_MS, FramedReading, few_of, removable_frames
 from shocpp.ocpp.facts import Reading
 
 BEGAN_MS = 1_793_509_200_000
@@ -205,3 +205,21 @@ def test_a_selection_that_was_cut_off_goes_on(
 def test_a_day_keeps_at_most_two_readings_a_quarter(every_minutes: int) -> None:
     series = [framed(n, n, 100 * n) for n in range(0, 24 * 60, every_minutes)]
     assert len(staying(series)) == min(len(series), 2 * 24 * 4)
+
+
+def test_of_many_readings_of_a_frame_the_ends_and_the_falls_stay() -> None:
+    course = [*range(3_000), *range(7, 2_000)]
+    own = tuple(Reading(None, wh, None, "Outlet") for wh in course)
+    other = (Reading(None, 5, None, "Inlet"), Reading(None, None, 7), Reading(None, 9, None, "EV"))
+    kept = few_of((*own[:2_000], *other, *own[2_000:]))
+    registers = [reading.register_wh for reading in kept if reading.register_source == "Outlet"]
+    assert growth(0, registers, 2_000)[:2] == growth(0, course, 2_000)[:2] == (4_999, 1)
+    assert {"Outlet", "Inlet", "EV"} <= {reading.register_source for reading in kept}
+    assert len(kept) < 120
+    assert few_of(own[:100]) == own[:100]
+
+
+def test_of_a_register_that_always_falls_few_readings_stay() -> None:
+    kept = few_of(tuple(Reading(None, -wh, None) for wh in range(10_000)))
+    assert len(kept) < 310
+    assert (kept[0].register_wh, kept[-1].register_wh) == (0, -9_999)
