@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from shocpp.admission.connection_rate import MOST_CONNECTIONS
 from tests.interfaces.websocket.test_frames import MIB, TEXT, charger_frame, charger_text
 from tests.world.faults import ask, connect
 from tests.world.floods import (
@@ -338,3 +339,16 @@ def assert_printed_without_controls(home: Home) -> None:
         said = home.run("shocpp", command)
         assert (said.returncode, said.stderr) == (0, "")
         assert controls(said.stdout.replace("\n", "")) == [], command
+
+
+def test_a_charger_that_connects_hundreds_of_times_delays_nobody(server: Server) -> None:
+    name = f"c{len(HOSTILE) - 1}"
+    statuses = []
+    with honest_charger(server):
+        for _ in range(MOST_CONNECTIONS + 20):
+            with dial(server) as wire:
+                wire.sendall(handshake(server, name))
+                statuses.append(int(wire.recv(1_000).split()[1]))
+    assert statuses.count(429) >= 20
+    assert set(statuses) == {101, 429}
+    assert server.log().count(f"{name} has connected more than") == 1

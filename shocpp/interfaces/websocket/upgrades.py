@@ -5,6 +5,7 @@ is possible, so everything that can fail is checked before it.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Response, request
 
+from shocpp.admission.connection_rate import MOST_CONNECTIONS, WINDOW_S, ConnectionRate
 from shocpp.admission.daily import OnceADay
 from shocpp.admission.decision import (
     FOREIGN_SUBPROTOCOL,
@@ -31,7 +33,7 @@ from shocpp.interfaces.http.authentication import origin_of_page
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.websocket.frames import close_frame
 from shocpp.interfaces.websocket.transport import WebSocketTransport, upgrade
-from shocpp.ocpp.identity import is_identity, last_segment
+from shocpp.ocpp.identity import identity_key, is_identity, last_segment
 from shocpp.ocpp.passwords import login_of
 from shocpp.settings import Settings
 from shocpp.store.charge_points import admissions
@@ -68,6 +70,8 @@ class Upgrades:
         self._connect = connect
         self._refusals = Refusals(switchboard.report, switchboard.later)
         self._without_subprotocol = OnceADay()
+        self._rate = ConnectionRate()
+        self._too_frequent = OnceADay()
 
     def add_to(self, app: Flask) -> None:
         """Register the view at every path; a charger may have any prefix before its name."""
@@ -96,10 +100,24 @@ class Upgrades:
             raise Refused(503, "this server cannot hold more chargers; raise the limit: ulimit -n")
         try:
             allowlist = self._switchboard.chargers.allowlist()
-            return self._upgrade(attempt, admit(allowlist, attempt, self._last_password))
+            admitted = admit(allowlist, attempt, self._last_password)
+            self._require_rate(attempt, admitted)
+            return self._upgrade(attempt, admitted)
         except NotAdmitted as refused:
             too_many = self._refusals.add(attempt, refused)
             raise self._answer_to(refused, too_many=too_many) from None
+
+    def _require_rate(self, attempt: Attempt, admitted: Admitted) -> None:
+        """Raise Refused if an admitted charger has connected too often."""
+        name = admitted.charge_point_id or f"a charger without a name at {attempt.address}"
+        if self._rate.is_exceeded(identity_key(name), time.monotonic()):
+            sentence = (
+                f"{name} has connected more than {MOST_CONNECTIONS} times within "
+                f"{WINDOW_S:.0f} s; it may connect again in a minute"
+            )
+            if self._too_frequent.is_first(name):
+                log.warning("%s", sentence)
+            raise Refused(429, sentence, is_logged=True)
 
     def _attempt(self, target: str) -> Attempt:
         address = address_of_caller(request.environ, self._settings.trusted_proxies)
