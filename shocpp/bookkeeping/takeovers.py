@@ -25,7 +25,7 @@ MOST_STRANGERS = 100
 Another new one is refused.
 """
 
-COUNTED_EVERY_MS = 5_000
+COUNTED_EVERY_MS = 1_000
 """The time for which they are not counted again after a refusal."""
 
 MOST_TAKEOVERS, WITHIN_MS = 5, 60_000

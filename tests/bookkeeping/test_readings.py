@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shocpp.ocpp.times import format_timestamp
-from shocpp.store.books.rereading import reread_running
-from shocpp.store.books.transactions import rekey_cards
+from shocpp.store.books.rereading import rekey_cards, reread_running
 from shocpp.store.charge_points import charging
 from shocpp.store.charge_points.charging import Power
 from shocpp.store.keys import EVERYTHING

@@ -144,7 +144,7 @@ def test_records_without_a_file_come_back_from_a_damaged_database(
     damage(home)
     printed = rebuilt(home)
     assert "read from the old database: " in printed
-    assert "not readable in it: " in printed
+    assert "unreadable in it: " in printed
     assert sums(home) == DONE
     identifying = [(row[1], *row[2:6]) for row in before]
     assert sorted((row[1], *row[2:6]) for row in home.query(BOOKS)) == sorted(identifying)
@@ -255,8 +255,8 @@ def test_flipped_bytes_lose_rows_and_nothing_else(charged_home: Home, seed: int)
         content[at] ^= (at * 7 + seed) % 256
     charged_home.database.write_bytes(content)
     done = charged_home.run("shocpp", "rebuild")
-    assert "not readable in it: " in done.stdout, done.stderr
-    assert "not readable in it: 0 pages and 0 rows" not in done.stdout
+    assert "unreadable in it: " in done.stdout, done.stderr
+    assert "unreadable in it: 0 pages and 0 rows" not in done.stdout
     assert "Traceback" not in done.stderr
     assert charged_home.query("PRAGMA integrity_check") == [("ok",)]
     assert sums(charged_home)["family-y"] == 4_000

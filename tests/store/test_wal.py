@@ -78,7 +78,7 @@ def test_no_second_connection_opens_while_one_uses_a_removed_wal(
     for ending in endings:
         path.with_name(path.name + ending).unlink()
     assert not db.is_in_place()
-    with pytest.raises(StoreUnavailable, match="was removed or replaced while programs use it"):
+    with pytest.raises(StoreUnavailable, match="was removed or replaced while in use"):
         open_database(path)
     save_and_close(db)
     with open_database(path) as again:

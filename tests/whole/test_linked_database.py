@@ -35,7 +35,7 @@ def test_several_processes_use_it_and_its_removed_wal_is_noticed(
         assert (listed.returncode, "garage" in listed.stdout) == (0, True), listed.stderr
     for ending in ("-wal", "-shm"):
         books.with_name(books.name + ending).unlink()
-    wait_for(lambda: "was removed or replaced while programs use it" in server.log(), 5)
+    wait_for(lambda: "was removed or replaced while in use" in server.log(), 5)
     wait_for(lambda: healthz(server) == (200, "ok\n"), 10)
     with connect(server.url("garage")) as charger:
         assert ask(charger, "StopTransaction", STOP) == {}
