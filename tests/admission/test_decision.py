@@ -346,6 +346,8 @@ def test_ten_thousand_wrong_passwords_admit_nobody_and_block_nobody(
         with charger(server, "garage", b"old-one!") as client:
             assert "currentTime" in heartbeat(client)
         worst = max(worst, time.monotonic() - begun)
+        # A charger may connect 300 times a minute.
+        time.sleep(0.25)
     for guesser in guessers:
         guesser.join()
     print(f"10 000 wrong passwords: {len(left)} left, worst login of the charger {worst:.3f} s")

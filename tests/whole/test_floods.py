@@ -47,7 +47,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that bears all these floods, one after the other."""
     home = Home(tmp_path_factory.mktemp("floods") / "home")
     # The others are strangers, and of these only so many get rows.
-    listed = ("*", *(f"c{number}" for number in range(len(HOSTILE))))
+    names = (f"{kind}{number}" for kind in ("c", "honest") for number in range(30))
+    listed = ("*", *names)
     home.charge_points_file.write_text(json.dumps({name: {"auth": "none"} for name in listed}))
     server = Server(home)
     yield server
