@@ -348,7 +348,7 @@ def test_damaged_files_are_refused(charged_home: Home, archive: Path, tmp_path: 
     for damaged in (b"", b"garbage" * 99, content[: len(content) // 2], content[:-20]):
         path.write_bytes(damaged)
         restored(charged_home, path, code=2)
-    for at in range(40, len(content) - 100, len(content) // 25):
+    for at in range(40, len(content) - 100, len(content) // 10):
         path.write_bytes(content[:at] + bytes([content[at] ^ 0x55]) + content[at + 1 :])
         done = charged_home.run("shocpp", "restore", str(path))
         # A flipped bit of a date or of a right does not change what is restored.

@@ -26,7 +26,7 @@ from tests.world.visits import EVENING, MORNING, say, start, stop
 
 COMPACT = [str(BIN / "shocpp"), "compact"]
 CHANGES = "pwrite64,fdatasync,fsync,ftruncate,?unlink,?unlinkat,?rename,?renameat,?renameat2"
-SAMPLE = 8
+SAMPLE = 6
 
 pytestmark = pytest.mark.timeout(1800 if EVERY_STEP else 60)
 

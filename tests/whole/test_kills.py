@@ -28,7 +28,7 @@ from tests.world.machine import wait_for
 from tests.world.queued_charger import marker_of
 from tests.world.server import Server
 
-KILLS = int(os.environ.get("SHOCPP_KILLS") or 6)
+KILLS = int(os.environ.get("SHOCPP_KILLS") or 4)
 SEED = int(os.environ.get("SHOCPP_KILLS_SEED") or random.randrange(1_000_000))
 CHARGERS = 50
 
