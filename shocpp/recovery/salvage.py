@@ -50,6 +50,7 @@ class MessageReplay(LedgerReplay):
         super().__init__(db, settings)
         known = restored.remaining(db)
         self._starts, self._stops = known.starts, known.stops
+        self._without_start = restored.without_start(db)
         self._newest: dict[int, int] = {}
         for row, moment_ms, _ in (*known.starts, *known.stops):
             self._newest[row] = max(self._newest.get(row, 0), moment_ms)
@@ -88,6 +89,13 @@ class MessageReplay(LedgerReplay):
         frames.record(self._db, [stored])
         restored.orphan_replaced(self._db, frame.moment_ms)
         self._replay(frame._replace(id=stored.id or 0))
+        if isinstance(fact, TransactionStarted) and fact.started_ms is not None:
+            # The row of the start could not be read, and that of its record could.
+            ended_by = self._without_start.pop(
+                (frame.charge_point, fact.connector_id, fact.started_ms), None
+            )
+            if ended_by is not None:
+                restored.give_records(self._db, frame.charge_point, key, frame.moment_ms, ended_by)
         return True
 
 

@@ -22,8 +22,10 @@ BOOKS = (
     " review, flags, entry, decided_by, transaction_id FROM accounting ORDER BY number"
 )
 OPEN = (
-    "SELECT transaction_id, account, meter_start_wh FROM started_transaction WHERE state = 'open'"
+    "SELECT transaction_id, account, meter_start_wh, state FROM started_transaction"
+    " WHERE state <> 'stopped'"
 )
+CASES = "SELECT number, kind FROM review ORDER BY number"
 CALLS = (
     start(1_000, MORNING),
     stop(5_000, "2026-10-01T06:00:00Z", 20_000_001),
@@ -101,6 +103,10 @@ def frames_gone(home: Home) -> None:
 
 def starts_gone(home: Home) -> None:
     overwrite(home.database, root(home, "started_transaction"), bytes(PAGE))
+
+
+def starts_and_records_gone(home: Home) -> None:
+    starts_gone(home)
     records_gone(home)
 
 
@@ -121,6 +127,7 @@ DAMAGES: tuple[Callable[[Home], None], ...] = (
     stops_and_records_gone,
     frames_gone,
     starts_gone,
+    starts_and_records_gone,
     a_text_no_utf8,
 )
 
@@ -140,7 +147,7 @@ def test_records_without_a_file_come_back_from_a_damaged_database(
     charged_home: Home, damage: Callable[[Home], None]
 ) -> None:
     home = charged_home
-    before, running = home.query(BOOKS), home.query(OPEN)
+    before, running, cases = home.query(BOOKS), home.query(OPEN), home.query(CASES)
     damage(home)
     printed = rebuilt(home)
     assert "read from the old database: " in printed
@@ -150,6 +157,7 @@ def test_records_without_a_file_come_back_from_a_damaged_database(
     assert sorted((row[1], *row[2:6]) for row in home.query(BOOKS)) == sorted(identifying)
     if damage is not frames_gone:
         assert home.query(OPEN) == running
+        assert home.query(CASES) == cases
     # The charger repeats everything: its last answers were lost. Nothing is billed twice.
     say(home, *CALLS, stop(9_900, NIGHT, 20_000_009))
     assert sums(home) == DONE | {"family-y": 4_900}
@@ -325,8 +333,42 @@ def test_a_transaction_without_a_stop_stays_replaced_by_a_later_one(charged_home
     header_gone(charged_home)
     rebuilt(charged_home)
     assert charged_home.query(BOOKS) == books
-    assert charged_home.query(OPEN) == []
+    assert charged_home.query(OPEN) == [(20_000_009, "family-y", 9_000, "orphaned")]
     assert charged_home.query("SELECT end_wh FROM estimates") == [(9_500,)]
+
+
+def test_records_whose_starts_are_lost_get_them_again(charged_home: Home) -> None:
+    home = charged_home
+    correct = ("review", "correct", "2", "--wh", "900", "--yes", "--why", "a broken meter")
+    assert home.run("shocpp", *correct).returncode == 0
+    for path in home.record_files():
+        path.unlink()
+    before, running, cases = home.query(BOOKS), home.query(OPEN), home.query(CASES)
+    checkpoint(home.database)
+    starts_gone(home)
+    rebuilt(home)
+    assert home.query(OPEN) == running
+    assert home.query(BOOKS) == before
+    # The files have the transactions again, so that the next rebuild needs no frame.
+    home.database.unlink()
+    rebuilt(home)
+    assert home.query(BOOKS) == before
+    assert home.query(CASES) == cases
+
+
+def test_a_closed_month_whose_starts_are_lost_is_closed_again(charged_home: Home) -> None:
+    home = charged_home
+    assert home.run("shocpp", "close", "2026", "10", "--anyway").returncode == 0
+    for path in home.record_files():
+        path.unlink()
+    before = home.query(BOOKS)
+    checkpoint(home.database)
+    starts_gone(home)
+    done = home.run("shocpp", "rebuild")
+    assert (done.returncode, "import it again" in done.stderr) == (1, True), done.stderr
+    assert home.run("shocpp", "import", str(home.folder / "accounting")).returncode == 0
+    assert home.query(BOOKS) == before
+    assert "whole: 1 closed month" in home.run("shocpp", "verify").stdout
 
 
 def test_deleted_rows_stay_deleted(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import re
 import time
 from operator import attrgetter
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from shocpp.bookkeeping.accounting_files.chain import file_name, file_text
 from shocpp.clock import now_ms
@@ -164,11 +164,11 @@ class RecordFiles:
         """Write the file of a record, unless it exists with the same content."""
         path = self._folder_of(record.month) / record.file_name
         # The content has changed only if the record has got its price or signed values since, or
-        # if the file is one of the seed's, or does not have its number.
+        # if the file is one of the seed's, or lacks its number or its transaction.
         priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
         again = priced_since or bool(record.signed) or record.columns["provenance"] == "imported"
         is_there = path.exists()
-        again = again or (is_there and filed_number(path) != record.number)
+        again = again or (is_there and _lacks(path, record))
         if again or not is_there:
             text = json.dumps(file_content(record), ensure_ascii=False, indent=2) + "\n"
             self._write(path, text, again=again)
@@ -269,12 +269,25 @@ def filed_number(path: Path) -> int | None:
 
     It is None in a file of an older release or of the seed, and in one that cannot be read.
     """
+    number = _members(path).get("number")
+    return number if is_number(number) else None
+
+
+def _lacks(path: Path, record: Unexported) -> bool:
+    """Return True if the file of a record does not have its number or its transaction."""
+    members = _members(path)
+    if record.start is not None and members.get("start") is None:
+        return True
+    return not is_number(members.get("number")) or members["number"] != record.number
+
+
+def _members(path: Path) -> dict[str, Any]:
+    """Return the members of a JSON file, none if it cannot be read."""
     try:
         values = json.loads(path.read_bytes()) if path.is_file() else None
     except (OSError, ValueError, RecursionError):
-        return None
-    number = values.get("number") if isinstance(values, dict) else None
-    return number if is_number(number) else None
+        return {}
+    return values if isinstance(values, dict) else {}
 
 
 def is_number(value: object) -> TypeGuard[int]:

@@ -264,3 +264,50 @@ def is_stopped(db: Database, charge_point: int, start: dict[str, Any]) -> bool:
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
     return row is not None
+
+
+def without_start(db: Database) -> dict[tuple[int, int | None, int], list[int]]:
+    """Return the numbers of records that have lost their transactions.
+
+    The keys are (Charge Point, connector, time of the start in ms).
+    """
+    rows = db.execute(
+        "SELECT charge_point, connector_id, started_ms, id FROM accounting_record"
+        " WHERE started_transaction IS NULL AND started_ms IS NOT NULL"
+        " AND charge_point IS NOT NULL AND provenance IN ('started', 'decided') ORDER BY id"
+    )
+    numbers: dict[tuple[int, int | None, int], list[int]] = {}
+    for *key, number in rows.fetchall():
+        numbers.setdefault((key[0], key[1], key[2]), []).append(number)
+    return numbers
+
+
+def give_records(
+    db: Database, charge_point: int, start_key: str, received_ms: int, numbers: list[int]
+) -> None:
+    """Give a transaction that has come back its records, by which it has stopped.
+
+    Their files are written again, with the transaction.
+    """
+    marks = ",".join("?" * len(numbers))
+    (started,) = db.execute(
+        "SELECT max(id) FROM started_transaction"
+        " WHERE charge_point = ? AND start_key = ? AND received_ms = ?",
+        (charge_point, start_key, received_ms),
+    ).fetchone()
+    db.execute(
+        "UPDATE accounting_record SET started_transaction = ?, exported_ms = NULL"
+        f" WHERE id IN ({marks})",
+        (started, *numbers),
+    )
+    db.execute(
+        "UPDATE received_stop SET started_transaction = ? WHERE id IN"
+        f" (SELECT received_stop FROM accounting_record WHERE id IN ({marks}))",
+        (started, *numbers),
+    )
+    db.execute(
+        "UPDATE started_transaction SET state = 'stopped', (meter_stop_wh, stopped_ms) ="
+        f" (SELECT max(end_wh), max(stopped_ms) FROM accounting_record WHERE id IN ({marks}))"
+        " WHERE id = ?",
+        (*numbers, started),
+    )
