@@ -109,26 +109,12 @@ def test_a_connection_that_waits_for_a_name_gets_it_when_the_holder_leaves(
         new.send('[2,"h","Heartbeat",{}]')
         with pytest.raises(TimeoutError):
             new.recv(1)
-        begun = time.monotonic()
         held.close()
-        assert "currentTime" in str(new.recv(15))
-        assert time.monotonic() - begun < 2.5
+        # Before the timer of the waiting connection, which comes six seconds after its first try.
+        assert "currentTime" in str(new.recv(4))
         assert holder(home) == "198.51.100.9"
     wait_for(lambda: holder(home) == "")
     assert home.query("SELECT * FROM name_claim") == []
-
-
-def test_a_connection_that_waits_for_a_name_gets_it_when_the_holder_fails_its_ping(
-    home: Home, serve: Callable[..., Server]
-) -> None:
-    server, _ = start(home, serve)
-    address = "X-Forwarded-For: 192.0.2.7"
-    with RawCharger(server, b"/garage", *UPGRADE, OCPP16, address) as dead:
-        dead.ask("Heartbeat", {})
-        begun = time.monotonic()
-        with connected(server, ELSEWHERE) as new:
-            assert "currentTime" in heartbeat(new)
-            assert 4.5 < time.monotonic() - begun < 5.9
 
 
 def test_a_connection_whose_end_could_not_be_written_keeps_no_name(

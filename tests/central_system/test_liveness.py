@@ -19,7 +19,7 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping import health
-from shocpp.central_system import liveness
+from shocpp.central_system import liveness, reception
 from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
@@ -64,6 +64,19 @@ def test_a_silent_charger_is_pinged_and_dropped_after_three_intervals(
     assert len([event for event in events if isinstance(event, Ping)]) == 3
     assert events[-1] == "gone"
     wait_for(lambda: home.query("SELECT connected FROM charge_points") == [(0,)])
+
+
+def test_a_connection_that_waits_for_a_name_gets_it_when_the_holder_fails_its_ping(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(reception, "SIGN_OF_LIFE_S", 0.3)
+    monkeypatch.setattr(reception, "CONTEST_S", 1_000.0)
+    caplog.set_level("INFO")
+    dead = SocketCharger(switchboard, "garage")
+    answer_to(dead, '[2,"1","Heartbeat",{}]')
+    new = SocketCharger(switchboard, "garage", "elsewhere:1")
+    assert answer_to(new, '[2,"1","Heartbeat",{}]').startswith('[3,"1",')
+    assert "garage is disconnected: silent when another connection claimed its name" in caplog.text
 
 
 def test_a_charger_that_never_pongs_but_talks_stays(switchboard: Switchboard) -> None:

@@ -4,7 +4,6 @@ openWB opens one for each message and does not repeat; what each socket has sent
 """
 
 import json
-import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -96,12 +95,10 @@ def test_an_older_connection_is_closed_after_its_answers(home: Home, serve: Serv
         for number, socket in enumerate((old, new)):
             socket.send(f'[2,"{number}","Heartbeat",{{}}]')
         assert_all_are_answered([old, new])
-        begun = time.monotonic()
         with pytest.raises(ConnectionClosed) as closed:
-            old.recv(10)
+            old.recv(8)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.reason == "replaced by a newer connection"
-        assert time.monotonic() - begun < 5
         new.send('[2,"2","Heartbeat",{}]')
         assert json.loads(new.recv(5))[:2] == [3, "2"]
 

@@ -50,7 +50,8 @@ def test_a_charger_over_its_budget_is_billed_and_read_slowly(home: Home, serve: 
             assert ask(charger, "DataTransfer", transfer) == {"status": "UnknownVendorId"}
         begun = time.monotonic()
         sent = ask(charger, "StartTransaction", START)
-        assert time.monotonic() - begun < 1
+        # A charger that is read slowly would wait a minute after a message of this size.
+        assert time.monotonic() - begun < 20
         ask(charger, "StopTransaction", STOP | {"transactionId": sent["transactionId"]})
         for number in range(3):
             ask(charger, "Heartbeat", {}, f"{number}")

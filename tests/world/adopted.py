@@ -15,13 +15,15 @@ from shocpp.interfaces.websocket.transport import WebSocketTransport
 class SocketCharger:
     """A charger on the other end of an adopted socket."""
 
-    def __init__(self, switchboard: Switchboard, charge_point_id: str) -> None:
+    def __init__(
+        self, switchboard: Switchboard, charge_point_id: str, remote: str = "test:1"
+    ) -> None:
         mine, theirs = socket.socketpair()
         theirs.setblocking(False)
         self.socket = mine
         self.wire = Connection(ConnectionType.CLIENT)
         switchboard.adopt(
-            WebSocketTransport(theirs, "test:1"), Admitted(charge_point_id, OPEN_TO_ALL)
+            WebSocketTransport(theirs, remote), Admitted(charge_point_id, OPEN_TO_ALL)
         )
 
     def send(self, text: str) -> None:
