@@ -66,6 +66,7 @@ class Settings(NamedTuple):
     reading_days: int
     charger_mb: int | None
     reserve_mb: int | None
+    syncs_all: bool
     strict_subprotocol: bool
     token: str | None
     trusted_proxies: tuple[str, ...]
@@ -117,6 +118,9 @@ VARIABLES = (
     ),
     Variable("SHOCPP_CHARGER_MB", "32, or 1 % of the disk", "MB that a charger may store a day"),
     Variable("SHOCPP_RESERVE_MB", "200, or 2 % of the disk", "free MB kept for the books alone"),
+    Variable(
+        "SHOCPP_SYNC", "billing", "`all`: meter values are on the disk before their answers, too"
+    ),
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
     Variable("SHOCPP_TOKEN", "none", "secret that requests from other machines must present"),
     Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
@@ -153,6 +157,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         reading_days=_whole(environment, "SHOCPP_READING_DAYS", DEFAULT_READING_DAYS, 0, 36_500),
         charger_mb=_megabytes(environment, "SHOCPP_CHARGER_MB"),
         reserve_mb=_megabytes(environment, "SHOCPP_RESERVE_MB"),
+        syncs_all=_syncs_all(environment),
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
         token=_token(environment),
         trusted_proxies=_proxies(environment.get("SHOCPP_TRUSTED_PROXIES")),
@@ -184,6 +189,14 @@ def _whole(environment: Mapping[str, str], name: str, default: int, low: int, hi
 def _megabytes(environment: Mapping[str, str], name: str) -> int | None:
     """Return a number of megabytes, or None for a default that depends on the disk."""
     return _whole(environment, name, 1, 1, 1_000_000) if environment.get(name) else None
+
+
+def _syncs_all(environment: Mapping[str, str]) -> bool:
+    """Return True for `all`, and False for `billing` or an unset variable."""
+    value = environment.get("SHOCPP_SYNC") or "billing"
+    if value not in ("billing", "all"):
+        raise ConfigError(f"SHOCPP_SYNC must be billing or all, not {value!r}")
+    return value == "all"
 
 
 def _flag(environment: Mapping[str, str], name: str) -> bool:

@@ -1,13 +1,13 @@
 """The write transactions of one worker: many jobs, one commit.
 
 `Bookkeeping.write` takes the jobs of a batch as one transaction and returns their results after the
-commit, so that an answer leaves only when its promise is on disk (durable before acknowledged). It
-has no thread and no socket; `writer` gives it the thread.
+commit. It has no thread and no socket; `writer` gives it the thread, and syncs the commit before an
+answer leaves that promises so.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -84,7 +84,7 @@ class Bookkeeping:
             Settle: self._messages.settle,
         }
 
-    def write(self, jobs: list[Job], now_ms: int) -> list[Any]:
+    def write(self, jobs: Sequence[Job], now_ms: int) -> list[Any]:
         """Write all jobs as one transaction, and return their results in order after the commit.
 
         A job that cannot be written gets the result Failed; the others are written.
@@ -92,7 +92,8 @@ class Bookkeeping:
         """
         self.caches.reserve.check(jobs, time.monotonic())
         # A savepoint for each job would slow down every transaction for a failure that is rare.
-        write, cards = self._write_together, set[str]()
+        write: Callable[[Sequence[Job], int, set[str]], Written] = self._write_together
+        cards = set[str]()
         while True:
             # The changes of an attempt that was rolled back.
             self.caches.reserve.undo()
@@ -114,6 +115,24 @@ class Bookkeeping:
                 write = self._write_each
         self.caches.reserve.confirm()
         # Not before: whatever fails here must not write the jobs a second time.
+        for unit in units:
+            unit.after_commit()
+        return results
+
+    def write_at_once(self, jobs: Sequence[Job], now_ms: int) -> Sequence[Any] | None:
+        """Write quick jobs like `write`, without waiting for a lock; None if that failed.
+
+        Nothing is written then, and `write` tells why.
+        """
+        reserve = self.caches.reserve
+        if reserve.is_used or reserve.is_due(time.monotonic()):
+            return None
+        try:
+            results, units = self._write_together(jobs, now_ms, set(), patient=False)
+        except Exception:  # noqa: BLE001
+            reserve.undo()
+            return None
+        reserve.confirm()
         for unit in units:
             unit.after_commit()
         return results
@@ -181,15 +200,17 @@ class Bookkeeping:
                 properties.store_allowlist(self._db, text)
             self._stored_allowlist = text
 
-    def _write_together(self, jobs: list[Job], now_ms: int, cards: set[str]) -> Written:
+    def _write_together(
+        self, jobs: Sequence[Job], now_ms: int, cards: set[str], *, patient: bool = True
+    ) -> Written:
         """Write all jobs in one transaction as one unit of work."""
-        with self._writing(jobs, cards):
+        with self._writing(jobs, cards, patient=patient):
             unit = UnitOfWork(self._db, self.caches, now_ms)
             results = [self._write_job_of[type(job)](unit, job) for job in jobs]
             unit.write_rows()
         return results, [unit]
 
-    def _write_each(self, jobs: list[Job], now_ms: int, cards: set[str]) -> Written:
+    def _write_each(self, jobs: Sequence[Job], now_ms: int, cards: set[str]) -> Written:
         """Write each job in one transaction as a unit of work of its own."""
         units: list[UnitOfWork] = []
         # A unit does not know what the one before has begun or ended.
@@ -198,11 +219,12 @@ class Bookkeeping:
             results = [self._write_apart(units, job, now_ms) for job in jobs]
         return results, units
 
-    def _writing(self, jobs: list[Job], cards: set[str]) -> AbstractContextManager[None]:
+    def _writing(
+        self, jobs: Sequence[Job], cards: set[str], *, patient: bool = True
+    ) -> AbstractContextManager[None]:
         """Return the write transaction of these jobs; `cards` are more keys of cards."""
-        # Only the answers about energy promise that it is on disk; other jobs need no fsync.
-        durable = any(map(is_energy, jobs))
-        return self._db.writing(keys=keys_of(jobs, self.caches, cards), durable=durable)
+        keys = keys_of(jobs, self.caches, cards)
+        return self._db.writing(keys=keys, durable=False, patient=patient)
 
     def _write_apart(self, units: list[UnitOfWork], job: Job, now_ms: int) -> Any:
         """Write a job so that its failure undoes no other job, and add its unit if it is written.

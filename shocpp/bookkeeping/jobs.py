@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeGuard
 
 from shocpp.ledger.matching import KeyedStop, keyed_stop
 from shocpp.ledger.transactions import KeyedStart, keyed_start
-from shocpp.ocpp.connection import Answered, Event, Ignored, Repeated, Reported
+from shocpp.ocpp.connection import Event, Reported
 from shocpp.ocpp.facts import Fact, MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.changes import Change
@@ -167,23 +167,8 @@ class PollResult(NamedTuple):
     free_names: Sequence[str] = ()
 
 
-# A tuple: a union of types would be built anew for every frame.
-ANSWERED_EVENTS = (Answered, Ignored, Repeated)
-"""Events whose job leaves nothing to do when it is written."""
-
-
-def may_be_delayed(job: Job) -> bool:
-    """Return True if the job may wait for the batch delay, because nobody waits for its result.
-
-    These are sent frames, and received ones that are answered already or need no answer.
-    """
-    return isinstance(job, Send) or (
-        isinstance(job, Receive) and isinstance(job.event, ANSWERED_EVENTS)
-    )
-
-
 def is_energy(job: Job) -> TypeGuard[Receive]:
-    """Return True if the result of a job promises that energy is on disk (fsync)."""
+    """Return True if a job reports energy, which must be written in the order of receipt."""
     return isinstance(job, Receive) and isinstance(
         job.fact, (KeyedStart, KeyedStop, MeterValuesReported)
     )

@@ -100,6 +100,10 @@ class Reserve:
         # The former registers of chargers, for changes that no commit has confirmed.
         self._former: list[tuple[int, dict[_Key, _Register]]] = []
 
+    def is_due(self, now: float) -> bool:
+        """Return True if `check` would ask the disk for its space at `now` (monotonic)."""
+        return self._path is not None and now >= self._check_at
+
     def check(self, jobs: Iterable[Job], now: float) -> None:
         """Decide if only the ledger is written, before these jobs are; `now` is monotonic."""
         if self._path is None or now < self._check_at:

@@ -181,7 +181,7 @@ def watch(db: Database, first: Repeatable, deadline: float) -> PlacedCall:
     outcome = first.outcome
     while outcome.state not in ENDED and time.monotonic() < deadline:
         time.sleep(REPEAT_POLL_EVERY_S)
-        db.require_in_place()
+        db.identity.require_in_place()
         outcome = _outcome(db, first.call_id)
     if outcome.state not in ENDED:
         outcome = outcome._replace(state="expired")
@@ -211,7 +211,7 @@ def _wait(
         if outcome.state in ENDED:
             return outcome
         if not rung:
-            db.require_in_place()
+            db.identity.require_in_place()
             # A worker that was killed rings nobody: its end is found here only.
             if not ring(holder[1]):
                 _release_dead_holder(db, holder, call)

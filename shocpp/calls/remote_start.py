@@ -100,7 +100,7 @@ def await_start(db: Database, start: RemoteStart, deadline: float) -> StartResul
         if result is not None:
             return result
         seen = version
-        db.require_in_place()
+        db.identity.require_in_place()
         if time.monotonic() >= deadline:
             return _result_at_deadline(db, start)
         time.sleep(POLL_EVERY_S)

@@ -10,10 +10,10 @@ import math
 import time
 from collections.abc import Callable
 
-from shocpp.bookkeeping.writer import Writer
+from shocpp.bookkeeping.writing.writer import Writer
 from shocpp.central_system.closing_handshakes import ClosingHandshakes
 from shocpp.central_system.conversations.conversation import Conversation
-from shocpp.central_system.job_batches import JobBatches
+from shocpp.central_system.job_batches import JobBatches, TakeResults
 from shocpp.central_system.liveness import Liveness
 from shocpp.central_system.loop import READ, WRITE, Loop
 from shocpp.central_system.transport import OTHER_VERSION_SPOKEN, POLICY
@@ -50,8 +50,13 @@ class Connections:
         writer: Writer,
         counters: Counters,
         read: Callable[[Conversation, float], None],
+        take_results: TakeResults,
     ) -> None:
-        """Create an empty set; `read` is called when frames of a conversation have arrived."""
+        """Create an empty set.
+
+        `read` is called when frames of a conversation have arrived, `take_results` with the results
+        of jobs.
+        """
         self._loop = loop
         self._counters = counters
         self._read = read
@@ -60,7 +65,7 @@ class Connections:
         self._by_identity: dict[str, Conversation] = {}
         self._logged_later: set[str | None] = set()
         self.touched: set[Conversation] = set()
-        self.jobs = JobBatches(loop, writer)
+        self.jobs = JobBatches(loop, writer, take_results)
 
     def __len__(self) -> int:
         """Return the number of connections; for any thread."""

@@ -8,7 +8,7 @@ import time
 
 from shocpp.admission.decision import may_stay
 from shocpp.bookkeeping.jobs import Disconnect, PollResult
-from shocpp.bookkeeping.writer import Writer
+from shocpp.bookkeeping.writing.writer import Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.connections import Connections
 from shocpp.central_system.feed import Feed

@@ -26,7 +26,7 @@ from typing import Any
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping.jobs import Claim, Connect, Job, Refuse
-from shocpp.bookkeeping.writer import PAUSE_BEFORE_END_S, Writer
+from shocpp.bookkeeping.writing.writer import PAUSE_BEFORE_END_S, Writer
 from shocpp.central_system.call_desk import CallDesk
 from shocpp.central_system.closing_handshakes import ClosingConnection
 from shocpp.central_system.connections import Connections
@@ -80,7 +80,9 @@ class Switchboard:
         self.chargers = AllowlistFile(settings.charge_points_file)
         row = WorkerRow(random_uuid(), self._doorbell.path, os.getpid(), listens)
         self._writer = Writer(settings, self.chargers, row, self.counters, counter_file)
-        self._connections = Connections(self._loop, self._writer, self.counters, self._read)
+        self._connections = Connections(
+            self._loop, self._writer, self.counters, self._read, self._take_results
+        )
         self._calls = CallDesk(self._loop, self._connections, self.counters)
         retiring = Retiring(self._loop, self._connections)
         self._reception = Reception(self._loop, self._connections, retiring)
@@ -132,7 +134,7 @@ class Switchboard:
 
     def close_idle_by(self, close_idle: Callable[[], None]) -> None:
         """Have `close_idle` called when the -wal was removed, before the database opens again."""
-        self._writer.close_others = close_idle
+        self._writer.close_others_by(close_idle)
 
     def later(self, after_s: float, action: Callable[[], None]) -> None:
         """Call a function in the loop after `after_s` seconds."""

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from shocpp.checks.findings import NOTE, WRONG, Finding
 from shocpp.settings import Settings
 from shocpp.store.charge_points import connections
-from shocpp.store.database import Database, version_with_wal_race
+from shocpp.store.database import Database
+from shocpp.store.files.wal import version_with_wal_race
 from shocpp.store.schema.text_values import OutOfTime, undecodable_texts
 from shocpp.store.workers import is_alive
 

@@ -25,7 +25,7 @@ from shocpp.ocpp.facts import (
 )
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.numbers import Quantity, is_integer, quantity, whole_number
-from shocpp.ocpp.quantities import begin_of, readings
+from shocpp.ocpp.quantities import begin_of, has_boundary, readings
 from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
@@ -110,6 +110,7 @@ def meter_values(payload: Payload, context: CallContext) -> Answer:
         transaction_id=_transaction_id(payload.get("transactionId")),
         readings=readings(payload.get("meterValue"), context.zone),
         signed=signed_values(payload.get("meterValue")),
+        is_boundary=has_boundary(payload.get("meterValue")),
     )
     return Answer(fact, {})
 

@@ -107,12 +107,16 @@ class TransactionStopped(NamedTuple):
 
 
 class MeterValuesReported(NamedTuple):
-    """MeterValues (OCPP 1.6 §4.7); all other samples stay in the stored frame only."""
+    """MeterValues (OCPP 1.6 §4.7); all other samples stay in the stored frame only.
+
+    `is_boundary` is True if a sample is of the begin or the end of a transaction.
+    """
 
     connector_id: int
     transaction_id: int | None
     readings: tuple[Reading, ...]
     signed: tuple[SignedValue, ...] = ()
+    is_boundary: bool = False
 
 
 class DataTransferred(NamedTuple):

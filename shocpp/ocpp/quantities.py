@@ -112,6 +112,17 @@ def has_register(samples: object) -> bool:
     return False
 
 
+def has_boundary(meter_values: object) -> bool:
+    """Return True if a sample of a `meterValue` list is of the begin or end of a transaction."""
+    for entry in meter_values if isinstance(meter_values, list) else ():
+        samples = entry.get("sampledValue") if isinstance(entry, dict) else None
+        for sample in samples if isinstance(samples, list) else ():
+            context = sample.get("context") if isinstance(sample, dict) else None
+            if isinstance(context, str) and _is_boundary(context):
+                return True
+    return False
+
+
 def source_rank(source: str | None) -> int:
     """Return the rank of a source, 0 for the best; None and unknown words come last."""
     return _RANKS.get(source, len(_RANKS))
@@ -165,6 +176,11 @@ def _label(context: str, location: str, phase: str) -> _Label:
     known = next((known for known in LOCATIONS if known.casefold() == word), "other")
     is_begin = context.strip().casefold() == "transaction.begin"
     return _Label(is_begin, known, phase.strip().upper())
+
+
+@lru_cache(maxsize=256)
+def _is_boundary(context: str) -> bool:
+    return context.strip().casefold() in ("transaction.begin", "transaction.end")
 
 
 def _best_group(

@@ -36,8 +36,9 @@ from shocpp.recovery.salvage import readable_part, write_files_of
 from shocpp.settings import CHECKOUT, Settings
 from shocpp.store import properties
 from shocpp.store.books import records
-from shocpp.store.database import VERSION, check_ours, connect, open_database
+from shocpp.store.database import VERSION, connect, open_database
 from shocpp.store.files.backups import beside, require_whole, sync
+from shocpp.store.files.header import check_ours
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.schema.migrations import migrate
 

@@ -27,8 +27,9 @@ from shocpp.recovery.salvage import (
 from shocpp.settings import Settings
 from shocpp.store import doorbells
 from shocpp.store.charge_points import frames
-from shocpp.store.database import VERSION, check_ours, connect, open_database
+from shocpp.store.database import VERSION, connect, open_database
 from shocpp.store.files.backups import beside, copy, pages, require_whole
+from shocpp.store.files.header import check_ours
 from shocpp.store.files.identity import real_path
 from shocpp.store.files.paths import require_path
 from shocpp.store.files.salvaged_rows import Unreadable

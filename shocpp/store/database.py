@@ -4,6 +4,7 @@ It turns the driver's errors into StoreUnavailable, UnusableDatabase and UsageEr
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -13,17 +14,11 @@ from typing import Self
 
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.store.changes import PendingChanges
-from shocpp.store.files.header import check_header
-from shocpp.store.files.identity import (
-    Identity,
-    displaced_in_use,
-    opening,
-)
+from shocpp.store.files.header import check_header, check_ours
+from shocpp.store.files.identity import Identity, opening
+from shocpp.store.files.wal import FRAMES, Wal
 from shocpp.store.keys import NO_KEYS, Keys
 from shocpp.store.sqlite_errors import translated, unusable
-
-APPLICATION_ID = 0x73686F63
-"""`shoc` in ASCII, in the header of each database of shocpp; no other file is opened."""
 
 VERSION = 9
 """The number of the newest migration in db/migrations; a test compares them."""
@@ -31,11 +26,11 @@ VERSION = 9
 BUSY_S = 5.0
 """Seconds that a statement waits for the lock of another connection."""
 
+BRIEF_PAUSE_S, BRIEFLY_S, LONG_PAUSE_S = 0.001, 0.1, 0.01
+"""The pauses between two attempts to get a lock: at first BRIEF_PAUSE_S, after BRIEFLY_S longer."""
+
 MOST_REMEMBERED = 10_000
 """The size at which the set of remembered rows is cleared, so that it cannot grow for ever."""
-
-CHECKPOINT_PAGES = 1_000
-"""The pages of the -wal from which on the writer's commits copy them into the database."""
 
 MOST_WAL_BYTES = 8 * 1024 * 1024
 """The size to which the writer cuts a -wal that has grown larger, once it is copied."""
@@ -48,12 +43,13 @@ class Database:
     """An open database of shocpp, for one thread at a time.
 
     `execute` and `executemany` are those of the sqlite3 connection; rows are tuples. The caller
-    writes within `writing()` only. `keys` and `changes` are those of the newest transaction.
+    writes within `writing()` only. `keys` and `changes` are those of the newest transaction. `wal`
+    is None if the database is not in WAL mode.
     """
 
     __slots__ = (
-        "_durable",
         "_remembered",
+        "_waits_in_sqlite",
         "changes",
         "connection",
         "execute",
@@ -61,6 +57,7 @@ class Database:
         "identity",
         "keys",
         "path",
+        "wal",
     )
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -70,29 +67,26 @@ class Database:
         self.executemany = connection.executemany
         self.keys = NO_KEYS
         self.changes = PendingChanges(connection.execute)
-        self._durable: bool | None = None
+        self._waits_in_sqlite = True
         self._remembered: set[object] = set()
         self.identity = Identity(path)
+        self.wal = Wal(self.identity, connection.execute) if self.identity.has_wal() else None
 
     @contextmanager
-    def writing(self, *, keys: Keys, durable: bool = True) -> Iterator[None]:
+    def writing(self, *, keys: Keys, durable: bool = True, patient: bool = True) -> Iterator[None]:
         """Run a block as one write transaction, and commit it when the block ends.
 
         What the block writes must lie within `keys`; SQLite lets all transactions take turns.
-        With `durable` the commit is on disk when this returns; an answer that promises anything to
-        a charger may leave only after that. An exception undoes all that the block has written.
-        Raises StoreUnavailable if SQLite cannot begin or commit; then nothing is written.
+        With `durable` the commit is on disk when this returns (`sync`). An exception undoes all
+        that the block has written. With `patient` the beginning waits up to BUSY_S for a lock.
+        Raises StoreUnavailable if SQLite cannot begin or commit; then nothing is written. It is
+        also raised if the sync fails; then the commit stays, but a power cut may undo it.
         """
         self.keys = keys
         try:
-            # Measured: WAL with synchronous=NORMAL does not fsync a commit, FULL does.
-            # SQLite refuses to change it within a transaction. It costs a statement, so not always.
-            if durable is not self._durable:
-                self.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                self._durable = durable
             # A deferred transaction that reads first and writes then fails with BUSY_SNAPSHOT if
             # another connection has written meanwhile. It fails at once, whatever the timeout.
-            self.execute("BEGIN IMMEDIATE")
+            self._begin(BUSY_S if patient else 0.0)
             try:
                 yield
                 if self.changes.notes:
@@ -110,6 +104,39 @@ class Database:
                 self.changes.end(is_committed=True)
         except sqlite3.Error as error:
             raise translated(error, self.path) from error
+        if durable:
+            self.sync()
+
+    def _begin(self, patience_s: float) -> None:
+        """Begin a write transaction; wait for the lock of another connection at most so long."""
+        if self._waits_in_sqlite:
+            # SQLite's own wait doubles its pauses up to 0.1 s, so others overtake it again and
+            # again. All that waits for a lock after the first transaction is the next one.
+            self.execute("PRAGMA busy_timeout=0")
+            self._waits_in_sqlite = False
+        begun: float | None = None
+        while True:
+            try:
+                self.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not patience_s:
+                    raise
+                now = time.monotonic()
+                begun = now if begun is None else begun
+                if now - begun >= patience_s:
+                    raise
+                time.sleep(BRIEF_PAUSE_S if now - begun < BRIEFLY_S else LONG_PAUSE_S)
+            else:
+                return
+
+    def sync(self) -> None:
+        """Wait until all commits before this call are on the disk; raises StoreUnavailable.
+
+        An answer that promises anything about energy may leave only after that.
+        """
+        # Without a -wal each commit is synced by SQLite itself.
+        if self.wal is not None:
+            self.wal.sync()
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -197,25 +224,16 @@ class Database:
         """Return a number that changes whenever another connection has committed."""
         return int(self.execute("PRAGMA data_version").fetchone()[0])
 
-    def is_in_place(self) -> bool:
-        """Return True if the paths of database, -wal and -shm still name the files in use.
-
-        A commit to a file that was moved away or deleted is lost with that file.
-        """
-        return self.identity.is_in_place()
-
-    def require_in_place(self) -> None:
-        """Raise StoreUnavailable if the -wal or -shm in use was removed, so that a wait can end."""
-        displaced = self.identity.displaced()
-        if displaced is not None:
-            raise displaced_in_use(displaced)
-
     def checkpoint_itself(self) -> None:
-        """Copy the -wal into the database after commits from now on.
+        """Copy the -wal into the database after commits from now on, as commands that write much.
 
-        Only writers do so, and commands that write much.
+        A server does it in a thread (`bookkeeping.writing.checkpoints`).
         """
-        self.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        self.execute(f"PRAGMA wal_autocheckpoint={FRAMES}")
+        self.limit_wal()
+
+    def limit_wal(self) -> None:
+        """Cut the -wal that this connection begins anew to MOST_WAL_BYTES from now on."""
         # A long read or a large import lets the -wal grow; it is cut again afterwards.
         self.execute(f"PRAGMA journal_size_limit={MOST_WAL_BYTES}")
 
@@ -230,6 +248,8 @@ class Database:
             self.connection.close()
         finally:
             self.identity.forget()
+            if self.wal is not None:
+                self.wal.close()
 
     def __enter__(self) -> Self:
         return self
@@ -239,11 +259,6 @@ class Database:
         self.close()
         if isinstance(error, sqlite3.Error):
             raise translated(error, self.path) from error
-
-
-def version_with_wal_race() -> str | None:
-    """Return SQLite's version if it has a rare race of WAL restarts (3.7.0 to 3.51.2), or None."""
-    return sqlite3.sqlite_version if sqlite3.sqlite_version_info < (3, 51, 3) else None
 
 
 def open_database(path: Path) -> Database:
@@ -278,7 +293,7 @@ def connect(path: Path) -> Database:
     The connection must be opened after a fork.
     """
     with opening:
-        check_header(path, APPLICATION_ID)
+        check_header(path)
         return _connect(path)
 
 
@@ -301,39 +316,27 @@ def _connect(path: Path) -> Database:
         # macOS: a plain fsync leaves a commit in the cache of the disk.
         connection.execute("PRAGMA fullfsync=ON")
         connection.execute("PRAGMA temp_store=MEMORY")
-        # The writer alone copies the -wal into the database: that takes long on a slow disk, and
-        # two processes that do it at once are part of a race in SQLite before 3.51.3.
+        # One thread of the server copies the -wal into the database: that takes long on a slow
+        # disk, and two programs that do it at once are part of a race in SQLite before 3.51.3.
         connection.execute("PRAGMA wal_autocheckpoint=0")
         # The first read opens the -wal and -shm, whose identity is noted below.
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        database = Database(connection, path)
+        if database.wal is not None:
+            # Measured: with NORMAL a commit in WAL mode does not sync; `Database.sync` does it
+            # after the lock is released, and only where an answer promises that.
+            connection.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise unusable(path, error) from error
-    return Database(connection, path)
+    # The file may have been removed meanwhile.
+    except OSError:
+        connection.close()
+        raise
+    return database
 
 
 @lru_cache
 def _insertion(table: str, columns: tuple[str, ...], rows: int) -> str:
     row = f"({','.join('?' * len(columns))})"
     return f"INSERT INTO {table} ({','.join(columns)}) VALUES {','.join([row] * rows)}"
-
-
-def check_ours(database: Database) -> int:
-    """Return the version of a database of shocpp.
-
-    For any other file it closes the connection and raises UnusableDatabase; the file is unchanged.
-    """
-    path = database.path
-    try:
-        (application_id,) = database.execute("PRAGMA application_id").fetchone()
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        database.close()
-        raise unusable(path, error) from error
-    if application_id != APPLICATION_ID:
-        database.close()
-        raise UnusableDatabase(
-            f"{path} is not a database of shocpp; move it away or set SHOCPP_DATABASE"
-        )
-    return int(version)

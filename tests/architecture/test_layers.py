@@ -103,9 +103,16 @@ NAMES_WITHOUT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "handle
 
 BROAD = {
     ("shocpp/calls/effects.py", "settle"): "a failed effect must not undo the end of its Call",
-    ("shocpp/bookkeeping/writer.py", "_run"): "a process without its writer has to end",
-    ("shocpp/bookkeeping/health.py", "noting"): "an error ends its batch, not the writer's thread",
+    ("shocpp/bookkeeping/writing/writer.py", "_run"): "a process without its writer has to end",
+    (
+        "shocpp/bookkeeping/writing/health.py",
+        "noting",
+    ): "an error ends its batch, not the writer's thread",
     ("shocpp/bookkeeping/bookkeeping.py", "write"): "one job must not take the others with it",
+    (
+        "shocpp/bookkeeping/bookkeeping.py",
+        "write_at_once",
+    ): "the writer tries again, and reports it",
     ("shocpp/bookkeeping/bookkeeping.py", "_write_apart"): "nor its own stop with it",
     ("shocpp/central_system/switchboard.py", "_read"): "one conversation must not end the loop",
     ("shocpp/central_system/switchboard.py", "run"): "a process without its loop has to end",

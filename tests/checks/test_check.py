@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from shocpp.ocpp.passwords import password_hash
-from shocpp.store.database import version_with_wal_race
+from shocpp.store.files.wal import version_with_wal_race
 from tests.world.charger import Charger
 from tests.world.faults import small_disk
 from tests.world.home import Home

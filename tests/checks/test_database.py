@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from shocpp.store.database import version_with_wal_race
+from shocpp.store.files.wal import version_with_wal_race
 from tests.world.home import Home
 
 

@@ -13,6 +13,7 @@ from shocpp.ocpp.quantities import (
     LOCATIONS,
     PHASES,
     begin_of,
+    has_boundary,
     readings,
     source_rank,
 )
@@ -388,3 +389,23 @@ def test_no_sample_raises_and_each_source_is_in_the_table(samples: list[dict[str
     for source in {reading.register_source, reading.power_source} - {None}:
         assert source_rank(source) < source_rank(None)
     begin_of([entry(*samples)])
+
+
+@pytest.mark.parametrize("context", ["Transaction.Begin", "Transaction.End", " transaction.END"])
+def test_a_sample_of_the_begin_or_end_of_a_transaction_is_a_boundary(context: str) -> None:
+    assert has_boundary([entry({"value": "1"}), entry({"value": "1"}, {"context": context})])
+
+
+@pytest.mark.parametrize(
+    "meter_values",
+    [
+        None,
+        {},
+        [],
+        [1, {}, {"sampledValue": 1}],
+        [entry()],
+        [entry(1, {"value": "1"}, {"context": "Sample.Periodic"}, {"context": 3})],
+    ],
+)
+def test_any_other_meter_values_are_no_boundary(meter_values: object) -> None:
+    assert not has_boundary(meter_values)

@@ -15,7 +15,8 @@ from shocpp.errors import UnusableDatabase
 from shocpp.store import properties
 from shocpp.store.charge_points import charging, frames
 from shocpp.store.charge_points.charging import Power
-from shocpp.store.database import APPLICATION_ID, VERSION, connect, open_database
+from shocpp.store.database import VERSION, connect, open_database
+from shocpp.store.files.header import APPLICATION_ID
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate
 from tests.world.machine import ROOT

@@ -10,7 +10,8 @@ import sqlite3
 import time
 from pathlib import Path
 
-from shocpp.store.database import APPLICATION_ID, VERSION
+from shocpp.store.database import VERSION
+from shocpp.store.files.header import APPLICATION_ID
 from shocpp.store.schema.migrations import migrate
 from tests.world.connections import ask, connect
 from tests.world.home import Home

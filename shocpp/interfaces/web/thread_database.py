@@ -33,7 +33,7 @@ class ThreadDatabase:
             is_usable = False
             raise
         finally:
-            if is_usable and db.is_in_place():
+            if is_usable and db.identity.is_in_place():
                 with self._lock:
                     self._idle.append(db)
             else:
@@ -50,6 +50,6 @@ class ThreadDatabase:
         while True:
             with self._lock:
                 db = self._idle.pop() if self._idle else None
-            if db is None or db.is_in_place():
+            if db is None or db.identity.is_in_place():
                 return db
             db.close()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shocpp.errors import UsageError
-from shocpp.store.database import APPLICATION_ID, Database
+from shocpp.store.database import Database
+from shocpp.store.files.header import APPLICATION_ID
 from shocpp.store.files.identity import real_path
 from shocpp.store.sqlite_errors import damaged, translated
 

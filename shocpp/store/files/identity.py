@@ -45,6 +45,20 @@ class Identity:
         self._beside = _file_id(self._names[1]), _file_id(self._names[2])
         _open.add(ref(self, _open.discard))
 
+    @property
+    def wal_name(self) -> str:
+        """The path of the -wal."""
+        return self._names[1]
+
+    def has_wal(self) -> bool:
+        """Return True if the connection uses a -wal."""
+        return self._beside[0] is not None
+
+    def is_wal(self, descriptor: int) -> bool:
+        """Return True if an open file is the -wal of the connection."""
+        status = os.fstat(descriptor)
+        return (status.st_dev, status.st_ino) == self._beside[0]
+
     def forget(self) -> None:
         """Note that the connection is closed."""
         _open.discard(ref(self))
@@ -54,8 +68,17 @@ class Identity:
         return _file_id(str(path)) == self._file
 
     def is_in_place(self) -> bool:
-        """Return True if the paths still name the files that were opened."""
+        """Return True if the paths still name the files that were opened.
+
+        A commit to a file that was moved away or deleted is lost with that file.
+        """
         return self.has_file() and self.displaced() is None
+
+    def require_in_place(self) -> None:
+        """Raise StoreUnavailable if the -wal or -shm in use was removed, so that a wait can end."""
+        displaced = self.displaced()
+        if displaced is not None:
+            raise displaced_in_use(displaced)
 
     def has_file(self) -> bool:
         """Return True if the path of the database still names its file."""

@@ -18,14 +18,9 @@ from pathlib import Path
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.settings import CHECKOUT
 from shocpp.store.books.rereading import rekey_cards, reread_running
-from shocpp.store.database import (
-    APPLICATION_ID,
-    VERSION,
-    Database,
-    check_ours,
-    connect,
-)
+from shocpp.store.database import VERSION, Database, connect
 from shocpp.store.files.backups import beside, sync
+from shocpp.store.files.header import APPLICATION_ID, check_ours
 from shocpp.store.files.locks import one_at_a_time
 from shocpp.store.files.paths import require_path
 from shocpp.store.keys import EVERYTHING
@@ -141,8 +136,7 @@ def _create(path: Path, now_ms: int, highest_number: Callable[[], int]) -> None:
         database = connect(new)
         with database.writing(keys=EVERYTHING):
             database.execute(f"PRAGMA application_id={APPLICATION_ID}")
-        # One fsync at the end instead of forty: nobody opens the file before its rename. It is set
-        # after the first transaction, which sets FULL.
+        # One fsync at the end instead of forty: nobody opens the file before its rename.
         database.execute("PRAGMA synchronous=OFF")
         _apply(database, 0)
         with database.writing(keys=EVERYTHING):

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from shocpp.store.database import APPLICATION_ID
+from shocpp.store.files.header import APPLICATION_ID
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT, free_port, wait_for
 from tests.world.server import Server

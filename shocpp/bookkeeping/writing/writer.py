@@ -1,10 +1,14 @@
 """The writer: the one thread of a process that writes to the database.
 
 The loop hands over the jobs of its ticks and goes on. The writer takes all that wait as one
-transaction and hands the results back, so neither a slow disk nor a lock holds up the loop
-(invariant I12). If nothing can be written, every job of the transaction fails, the callers close
-their connections without an answer, and `health` is not good until a probe succeeds. An unexpected
-error fails its batch in the same way, and the database is opened anew: the thread goes on.
+transaction, syncs it if an answer promises that (`durability`), and hands the results back, so
+neither a slow disk nor a lock holds up the loop (invariant I12). Jobs that need no sync are written
+by the loop itself while the writer has nothing to do and nobody else has the lock: two hand-overs
+between threads take longer than such a transaction.
+
+If nothing can be written, every job of the transaction fails, the callers close their connections
+without an answer, and `health` is not good until a probe succeeds. An unexpected error fails its
+batch in the same way, and the database is opened anew: the thread goes on.
 """
 
 import logging
@@ -13,15 +17,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
-from shocpp.bookkeeping.bookkeeping import Bookkeeping
-from shocpp.bookkeeping.health import Health
 from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housekeeping
 from shocpp.bookkeeping.jobs import Failed, Job, PollResult, is_energy
-from shocpp.bookkeeping.posting import Posting
-from shocpp.bookkeeping.reserve import Reserve
+from shocpp.bookkeeping.writing.durability import Batch, DurabilityRule
+from shocpp.bookkeeping.writing.write_access import WriteAccess, Written
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
@@ -30,13 +31,8 @@ from shocpp.errors import ShocppError
 from shocpp.metrics.counter_files import CounterFile
 from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
-from shocpp.store import properties
 from shocpp.store.changes import Change
-from shocpp.store.charge_points import connections
 from shocpp.store.charge_points.connections import WorkerRow
-from shocpp.store.database import Database, open_database
-from shocpp.store.keys import NO_KEYS
-from shocpp.store.workers import reap_dead_workers
 
 log = logging.getLogger(__name__)
 
@@ -55,19 +51,19 @@ HOUSEKEEPING_EVERY_S = 0.5
 PAUSE_BEFORE_END_S = 10.0
 """The pause before a process ends after a failure, so that it does not restart in a fast loop."""
 
-MORE_HOUSEKEEPING: Sequence[Job] = ()
-"""Put into the inbox so that the writer does not wait for jobs: housekeeping is unfinished."""
+NOTHING = Batch()
+"""Put into the inbox so that the writer does not wait for jobs: it has other work to do."""
 
 Deliver = Callable[[Sequence[Job], Sequence[Any], Sequence[Change]], None]
 """Takes jobs and their results, in the same order, and the committed changes to publish."""
 
 
 class Writer:
-    """The owner of the writing connection. Its public methods may be called by any thread.
+    """The writing thread. Its public methods may be called by any thread.
 
     `health` says if and why nothing can be written. `tags` is the file of cards, `reserve` watches
-    the disk and `housekeeping` writes accounting files, for their troubles. `close_others` closes
-    the idle connections of this process when the -wal was removed.
+    the disk and `housekeeping` writes accounting files, for their troubles. `durability` is that of
+    the jobs.
     """
 
     def __init__(
@@ -78,26 +74,17 @@ class Writer:
         counters: Counters,
         counter_file: CounterFile | None,
     ) -> None:
-        self.health = Health(settings.database)
-        self.close_others: Callable[[], None] = lambda: None
         self.tags = TagsFile(settings.tags_file, settings.zone)
-        self.reserve = Reserve(settings.database, settings.reserve_mb)
-        tariffs = TariffsFile(settings.tariffs_file)
-        self._files = FilesInForce(self.tags, chargers, tariffs)
-        self._settings = settings
-        self._row, self._worker = row, row.worker
+        files = FilesInForce(self.tags, chargers, TariffsFile(settings.tariffs_file))
         self._counters, self._counter_file = counters, counter_file
-        self.housekeeping = Housekeeping(settings, row.worker, self._files)
+        self.housekeeping = Housekeeping(settings, row.worker, files)
         # A None ends the thread; a function runs between two transactions, in order with the jobs.
-        self._inbox: queue.SimpleQueue[Callable[[], None] | Sequence[Job] | None] = (
-            queue.SimpleQueue()
-        )
+        self._inbox: queue.SimpleQueue[Callable[[], None] | Batch | None] = queue.SimpleQueue()
         self._deliver: Deliver = lambda _jobs, _results, _changes: None
         self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
-        self._db: Database | None = None
-        self._books: Bookkeeping | None = None
-        # Also while no database is open: a stop must not be written without its start.
-        self._stopped_tokens: set[str] = set()
+        self.durability = DurabilityRule(syncs_all=settings.syncs_all)
+        self._access = WriteAccess(settings, files, row, self._inbox.put, self._wake)
+        self.health, self.reserve = self._access.health, self._access.reserve
         self._housekeeping_at, self._is_quiet = 0.0, True
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -106,6 +93,7 @@ class Writer:
     def start(self, deliver: Deliver, deliver_poll: Callable[[PollResult], None]) -> None:
         """Start the thread, which calls `deliver` with results and `deliver_poll` with polls."""
         self._deliver, self._deliver_poll = deliver, deliver_poll
+        self._access.checkpoints.start()
         self._thread.start()
 
     def wait_until_begun(self, timeout_s: float) -> None:
@@ -116,9 +104,21 @@ class Writer:
         """Return True once the first attempt to open the database has ended, well or not."""
         return self._begun.is_set()
 
-    def submit(self, jobs: Sequence[Job]) -> None:
+    def close_others_by(self, close_others: Callable[[], None]) -> None:
+        """Have `close_others` close idle connections of this process when the -wal was removed."""
+        self._access.close_others = close_others
+
+    def submit(self, batch: Batch) -> None:
         """Queue jobs for the writer; `deliver` receives their results in the same order."""
-        self._inbox.put(jobs)
+        self._inbox.put(batch)
+
+    def write_at_once(self, batch: Batch) -> Written | None:
+        """Write a batch in the loop's thread (`WriteAccess.write_at_once`), or return None."""
+        begun = time.monotonic()
+        written = self._access.write_at_once(batch)
+        if written is not None:
+            self._counters.committed(time.monotonic() - begun)
+        return written
 
     def poll(self, *, rung: bool, watching: bool) -> None:
         """Poll the database for rows that wait for this worker.
@@ -154,13 +154,17 @@ class Writer:
 
     def _work(self) -> None:
         """Write batches until the thread is to end, with housekeeping between them."""
-        with self.health.noting(self._abandon):
-            self._open().poll_tags()
+        abandon = self._access.abandon
+        with self.health.noting(abandon), self._access.turn() as books:
+            books.poll_tags()
         self._publish()
         self._begun.set()
         is_stopping = False
         while not is_stopping:
             is_stopping = self._write_batch()
+            if self._access.sync_at is not None and time.monotonic() >= self._access.sync_at:
+                with self.health.noting(abandon):
+                    self._access.sync()
             if self._is_quiet or time.monotonic() >= self._housekeeping_at:
                 self._run_housekeeping()
                 self._housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
@@ -171,70 +175,72 @@ class Writer:
 
         The batch size limits how long the first job waits for the last one.
         """
-        jobs: list[Job] = []
+        batch = Batch()
         self._is_quiet = True
         try:
             item = self._inbox.get(timeout=self._wait_s())
             while True:
-                self._is_quiet &= item is MORE_HOUSEKEEPING
+                self._is_quiet &= item is NOTHING
                 if item is None:
-                    self._write(jobs)
+                    self._write(batch)
                     return True
                 self.health.busy_since = time.monotonic()
                 if callable(item):
                     # What was submitted before it must be written before it runs.
-                    self._write(jobs)
-                    jobs = []
+                    self._write(batch)
+                    batch = Batch()
                     item()
                 else:
-                    jobs.extend(item)
-                if len(jobs) >= BATCH_SIZE:
+                    batch.extend(item)
+                if len(batch.jobs) >= BATCH_SIZE:
                     break
                 item = self._inbox.get_nowait()
         except queue.Empty:
             pass
         # Writing the jobs that wait shows as well if the database can be written.
-        if not jobs and not self.health.is_good:
+        if not batch.jobs and not self.health.is_good:
             self._probe()
-        self._write(jobs)
+        self._write(batch)
         self.health.busy_since = None
         return False
+
+    def _wake(self) -> None:
+        self._inbox.put(NOTHING)
 
     def _wait_s(self) -> float:
         """Return how long to wait for jobs before other work is due."""
         if not self.health.is_good:
             return PROBE_EVERY_S
-        has_files = self._books is not None and self._books.caches.awaits_export
-        return QUIET_S if has_files else EXPORT_RETRY_S
+        books, sync_at = self._access.books, self._access.sync_at
+        has_files = books is not None and books.caches.awaits_export
+        wait_s = QUIET_S if has_files else EXPORT_RETRY_S
+        return wait_s if sync_at is None else min(wait_s, max(sync_at - time.monotonic(), 0.0))
 
-    def _write(self, jobs: list[Job]) -> None:
+    def _write(self, batch: Batch) -> None:
         """Write jobs as one transaction, and deliver their results."""
-        if not jobs:
+        if not batch.jobs:
             return
-        begun, results = time.monotonic(), list[Any]()
-        with self.health.noting(self._abandon):
-            results = self._open().write(jobs, now_ms())
-        if results:
+        begun, written = time.monotonic(), Written((), ())
+        with self.health.noting(self._access.abandon):
+            written = self._access.write(batch)
+        if written.results:
             self._counters.committed(time.monotonic() - begun)
             if not self.health.is_good:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
-        else:
-            # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
-            results = [Failed(self.health.reason(), unavailable=True)] * len(jobs)
-            # A stop that comes after the disk has recovered must not overtake its start.
-            self._stopped_tokens.update(job.token for job in jobs if is_energy(job))
-        # The commit comes before the answers (invariant I1).
-        changes: Sequence[Change] = ()
-        if self._db is not None and self._db.changes.committed:
-            changes = self._db.changes.take()
-        self._deliver(jobs, results, changes)
+            self._deliver(batch.jobs, *written)
+            return
+        # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
+        failed = Failed(self.health.reason(), unavailable=True)
+        # A stop that comes after the disk has recovered must not overtake its start.
+        self._access.stopped_tokens.update(job.token for job in batch.jobs if is_energy(job))
+        self._deliver(batch.jobs, [failed] * len(batch.jobs), ())
 
     def _poll(self, *, rung: bool, watching: bool) -> None:
-        with self.health.noting(self._abandon):
-            self._deliver_poll(self._open().poll(now_ms(), rung=rung, watching=watching))
-            if not rung and self._db is not None:
-                self.housekeeping.enter_digests(self._db)
+        with self.health.noting(self._access.abandon), self._access.turn() as books:
+            self._deliver_poll(books.poll(now_ms(), rung=rung, watching=watching))
+            if not rung and self._access.db is not None:
+                self.housekeeping.enter_digests(self._access.db)
         self._publish()
 
     def _publish(self) -> None:
@@ -243,56 +249,20 @@ class Writer:
             self._counters.is_healthy = self.health.is_good
             self._counter_file.write()
 
-    def _open(self) -> Bookkeeping:
-        """Return the bookkeeping of an open database; open it again if its file was replaced.
-
-        Raises StoreUnavailable also while the health allows no other try.
-        """
-        if self._db is not None and not self._db.identity.is_in_place():
-            trouble = self.health.leave(self._db, self.close_others)
-            self._db = self._books = None
-            if trouble is not None:
-                raise trouble
-        self.health.require_try(is_open=self._db is not None)
-        if self._books is None or self._db is None:
-            self._db = db = open_database(self._settings.database)
-            db.checkpoint_itself()
-            db.changes.worker = self._worker
-            with db.reading():
-                reap_dead_workers(db, self._worker)
-                with db.writing(keys=NO_KEYS, durable=False):
-                    connections.enter_worker(db, self._row, now_ms())
-                tags, chargers, tariffs = self._files
-                posting = Posting(db, self._settings.zone, tariffs)
-                own = (self._worker, chargers, self.reserve, self._stopped_tokens)
-                self._books = Bookkeeping(db, tags, posting, *own)
-        return self._books
-
-    def _abandon(self) -> None:
-        """Close the database after an unexpected error; the next step opens it anew."""
-        db, self._db, self._books = self._db, None, None
-        if db is not None:
-            with suppress(Exception):
-                db.close()
-
     def _probe(self) -> None:
-        """Become healthy if a small durable transaction succeeds."""
-        with self.health.noting(self._abandon):
-            self._open()
-            assert self._db is not None
-            with self._db.writing(keys=NO_KEYS):
-                properties.probe(self._db, now_ms())
-            self.health.recover()
+        with self.health.noting(self._access.abandon):
+            self._access.probe()
 
     def _run_housekeeping(self) -> None:
         """Do a slice of the housekeeping, if the database can be written."""
-        if self._books is None or self._db is None or not self.health.is_good:
+        access = self._access
+        if access.db is None or not self.health.is_good:
             return
         # The folder of accounting files may be on a disk that hangs: then no job is written either.
         self.health.busy_since = time.monotonic()
-        with self.health.noting(self._abandon), self._db.reading():
-            if self.housekeeping.run(self._db, self._books.caches):
-                self._inbox.put(MORE_HOUSEKEEPING)
+        with self.health.noting(access.abandon), access.turn() as books, access.db.reading():
+            if self.housekeeping.run(access.db, books.caches):
+                self._inbox.put(NOTHING)
         self.health.busy_since = None
 
     def _close(self) -> None:
@@ -300,14 +270,8 @@ class Writer:
         self._publish()
         if self._counter_file is not None:
             self._counter_file.close()
-        if self._db is None:
-            return
         # The files are not lost if this fails: the next start writes them.
         try:
-            if self._books is not None and self.health.is_good:
-                self.housekeeping.finish(self._db, self._books.caches)
-            with self._db.writing(keys=NO_KEYS, durable=False):
-                connections.forget_worker(self._db, self._worker, now_ms())
+            self._access.leave(lambda db, books: self.housekeeping.finish(db, books.caches))
         except ShocppError as error:
             log.warning("the writer could not finish its last work: %s", error)
-        self._db.close()
