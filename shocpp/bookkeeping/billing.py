@@ -5,6 +5,7 @@ decision. The confirmation leaves after the commit.
 """
 
 import logging
+from functools import partial
 from typing import NamedTuple
 
 from shocpp.bookkeeping.decisions.late_stops import supersede
@@ -80,7 +81,8 @@ class Billing:
             transactions.count_repeated_start(unit.db, decision.repeat_of)
         else:
             transactions.record_start(unit.db, frame.sender.row, start, decision, frame.received_ms)
-            log.info(
+            begun = partial(
+                log.info,
                 "%s: transaction %d begins, %s (%s): card %s of %s",
                 frame.sender.charge_point_id,
                 decision.transaction_id,
@@ -89,6 +91,7 @@ class Billing:
                 decision.id_tag or "none",
                 decision.account,
             )
+            unit.once_committed(begun)
         return {
             "idTagInfo": _id_tag_info(decision.status, decision.account_index, unit),
             "transactionId": decision.transaction_id,
@@ -168,7 +171,8 @@ class Billing:
             cap_wh=frame.entry.cap_wh,
             now_ms=frame.received_ms,
         )
-        log.log(
+        ended = partial(
+            log.log,
             logging.WARNING if record.review else logging.INFO,
             "%s: transaction %s ends, %s (%s): %d Wh of %s",
             sender.charge_point_id,
@@ -178,6 +182,7 @@ class Billing:
             record.consumed_wh,
             record.account,
         )
+        unit.once_committed(ended)
         # A human who decides needs the message; its samples have tables of their own.
         frame_text = cut_samples(frame.stored.text) if record.review else None
         stop_row = stops.record_stop(db, sender.row, stop, match, frame.received_ms, frame_text)

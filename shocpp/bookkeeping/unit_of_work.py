@@ -268,7 +268,7 @@ class UnitOfWork:
         self._doorbells.append(doorbell)
 
     def once_committed(self, action: Callable[[], None]) -> None:
-        """Call a function after the commit; it changes what a worker remembers of its rows."""
+        """Call a function after the commit: it logs a row, or changes a worker's memory of one."""
         self._actions.append(action)
 
     # -- its end ----------------------------------------------------------------------------------
@@ -291,7 +291,8 @@ class UnitOfWork:
         caches.last_seen_ms.update(self._last_seen_ms)
         caches.running.update(self._running)
         caches.awaits_export |= self.has_records
-        for action in self._actions:
-            action()
+        # The doorbells first: processes wait for them, and nobody waits for the log.
         for doorbell in self._doorbells:
             doorbells.ring(doorbell)
+        for action in self._actions:
+            action()

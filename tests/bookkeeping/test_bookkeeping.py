@@ -603,13 +603,18 @@ def received(desk: Desk, action: str, payload: object, charger: str = "garage") 
     return Receive("token", charger, text, desk.now_ms, Connection(55).receive(text, desk.now_ms))
 
 
-def test_a_failed_commit_leaves_nothing_in_the_caches(desk: Desk) -> None:
-    """The new charger and its transaction are not in the database."""
+def let_commits_fail(desk: Desk) -> None:
+    """Make each commit fail that writes a frame, until the trigger `fail` is dropped."""
     # SQLite finds at the commit that a row refers to no other.
     late = "REFERENCES charge_point (id) DEFERRABLE INITIALLY DEFERRED"
     desk.query(f"CREATE TABLE broken (id INTEGER {late})")
     into = "INSERT INTO broken VALUES (-1)"
     desk.query(f"CREATE TRIGGER fail AFTER INSERT ON frame BEGIN {into}; END")
+
+
+def test_a_failed_commit_leaves_nothing_in_the_caches(desk: Desk) -> None:
+    """The new charger and its transaction are not in the database."""
+    let_commits_fail(desk)
     start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
     with pytest.raises(sqlite3.IntegrityError):
         desk.books.write([received(desk, "StartTransaction", start, "yard")], desk.now_ms)
@@ -619,6 +624,37 @@ def test_a_failed_commit_leaves_nothing_in_the_caches(desk: Desk) -> None:
     desk.start(1_000, charger="yard")
     names = "SELECT charge_point_id FROM open_transactions ORDER BY meter_start_wh"
     assert desk.query(names) == ["yard", "carport"]
+
+
+def test_a_start_and_a_stop_are_logged_once_each_when_they_are_committed(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also in a batch that is rolled back and written job by job."""
+    caplog.set_level("INFO", "shocpp.bookkeeping.billing")
+    start = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000, "timestamp": desk.time()}
+    stop = {"transactionId": 20_000_001, "meterStop": 2_000, "timestamp": desk.time()}
+    begun = "garage: transaction 20000001 begins, Accepted (fine): card 3333 of family-y"
+    ended = "garage: transaction 20000001 ends, booked (fine): 1000 Wh of family-y"
+    for action, payload in (("StartTransaction", start), ("StopTransaction", stop)):
+        job = received(desk, action, payload)
+        desk.books.write([job, unwritable(), job], desk.now_ms)
+        desk.books.write([job], desk.now_ms)
+    lines = [entry.message for entry in caplog.records if entry.name.endswith("billing")]
+    assert lines == [begun, ended]
+
+
+def test_a_start_and_a_stop_that_are_rolled_back_are_not_logged(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = desk.start(1_000)
+    let_commits_fail(desk)
+    caplog.set_level("INFO", "shocpp.bookkeeping.billing")
+    start = {"connectorId": 2, "idTag": "3333", "meterStart": 5_000, "timestamp": desk.time()}
+    stop = {"transactionId": sent, "meterStop": 2_000, "timestamp": desk.time()}
+    for action, payload in (("StartTransaction", start), ("StopTransaction", stop)):
+        with pytest.raises(sqlite3.IntegrityError):
+            desk.books.write([received(desk, action, payload)], desk.now_ms)
+    assert not [entry for entry in caplog.records if entry.name.endswith("billing")]
 
 
 def test_a_stop_after_an_unwritten_start_fails_in_a_batch_that_is_retried_too(desk: Desk) -> None:
