@@ -85,7 +85,10 @@ def without_controls(text: str) -> str:
 
     JSON stays valid JSON of the same value: its control characters are all inside strings.
     """
-    # The pattern is compiled at its first use: most processes never need it.
+    # A printable text has none of them. The pattern is compiled at its first use: most processes
+    # never need it.
+    if text.isprintable():
+        return text
     return re.sub(f"[\x00-\x08\x0b-\x1f{UNSAFE}]", _escape, text)
 
 

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shocpp.texts import UNSAFE as OBEYED
 from shocpp.texts import controls_to_blanks, without_controls
 from tests.world.home import Home
 from tests.world.machine import wait_for
@@ -122,6 +123,12 @@ def test_controls_become_blanks_or_escapes_and_nothing_else_changes(text: str) -
     assert "\n" not in blank
     if not all_unsafe(text.replace("\n", "\x00")) and text.isprintable():
         assert blank == escaped == text
+
+
+@given(st.characters())
+def test_each_character_is_escaped_unless_it_is_safe(character: str) -> None:
+    is_safe = character in "\n\t" or not re.match(f"[\x00-\x1f{OBEYED}]", character)
+    assert (without_controls(character) == character) == is_safe
 
 
 # --- the commands ---

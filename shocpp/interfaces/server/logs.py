@@ -13,11 +13,21 @@ from shocpp.texts import without_controls
 class OneLine(logging.Formatter):
     """A formatter of time, level and text in one line; a traceback follows on lines of its own."""
 
+    _newest: tuple[int, str] = (-1, "")
+    """The last second of a record, and its text."""
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record; texts in its traceback are escaped, too."""
         return without_controls(super().format(record))
 
-    # The base class has this name.
+    # The base class has these names.
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        """Return the local time of a record to the second; each second is formatted once."""
+        second = int(record.created)
+        if second != self._newest[0]:
+            self._newest = second, super().formatTime(record, datefmt)
+        return self._newest[1]
+
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """Return the line of a record, with its control characters escaped."""
         return one_line(super().formatMessage(record))
