@@ -190,7 +190,9 @@ class Billing:
             signed_at = Attachment(sender.row, connector_id, row, stop_row)
             signed_values.record(db, signed_at, stopped.signed, frame.received_ms)
         if transaction is not None:
-            transactions.close_transaction(db, transaction, record.end_wh, stopped.stopped_ms)
+            transactions.close_transaction(
+                db, sender.row, transaction, record.end_wh, stopped.stopped_ms
+            )
         # The same stop must always give the same file name, also in a rebuilt database. A charger
         # without a clock sends equal stops that are no repeats: their number tells them apart.
         name_parts = (sender.key, stop.natural_key, *([alike] if alike else []))

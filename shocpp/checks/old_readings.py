@@ -80,7 +80,9 @@ def _difference(settings: Settings, db: Database, stored: Stored, tariffs: Tarif
 def _booked_again(db: Database, stored: Stored, anew: Iterable[Reread]) -> Record:
     """Return the record of a stop as it would be booked with these readings."""
     origin = stored.origin
-    (transaction,) = transactions.select_transactions(db, "id = ?", origin.started_transaction)
+    (transaction,) = transactions.select_transactions(
+        db, "WHERE id = ?", origin.started_transaction
+    )
     stop, received_ms = stops.stop_on_file(db, origin.received_stop or 0)
     in_messages = [each.reading for each in anew if not each.in_stop]
     in_stop = [each.reading for each in anew if each.in_stop]

@@ -75,6 +75,17 @@ class Origin(NamedTuple):
     decided_why: str | None = None
 
 
+# The fields of these types have the names of columns; `flags`, the last one, is one text there.
+_WRITTEN = (
+    *("id", "root", *Origin._fields, *RecordLocation._fields, *Record._fields),
+    *("begin_kwh", "end_kwh", "consumed_kwh", "booked_ms", "exported_ms"),
+)
+_INSERT = (
+    f"INSERT INTO accounting_record ({', '.join(_WRITTEN)})"
+    f" VALUES ({', '.join('?' * len(_WRITTEN))})"
+)
+
+
 def record(
     db: Database,
     origin: Origin,
@@ -90,22 +101,15 @@ def record(
     """
     bind_account(db, booked.account_index, booked.account)
     root = numbers.root_of(db, origin.entry, origin.replaces, origin.started_transaction)
-    # The fields of these types have the names of columns; `flags` is one text there.
-    values = {
-        "id": numbers.first_number(db) if number is None else number,
-        "root": root,
-        **origin._asdict(),
-        **location._asdict(),
-        **booked._asdict(),
-        "begin_kwh": booked.begin_kwh,
-        "end_kwh": booked.end_kwh,
-        "consumed_kwh": booked.consumed_kwh,
-        "flags": "; ".join(booked.flags),
-        "booked_ms": booked_ms,
+    values = (
+        numbers.first_number(db) if number is None else number,
+        root,
+        *(*origin, *location, *booked[:-1], "; ".join(booked.flags)),
+        *(booked.begin_kwh, booked.end_kwh, booked.consumed_kwh, booked_ms),
         # NULL queues the file: it is written after the commit, so that no answer waits for it.
-        "exported_ms": exported_ms,
-    }
-    number = db.insert("accounting_record", values)
+        exported_ms,
+    )
+    number = db.insert_by(_INSERT, values)
     db.changes.note(RECORD, origin.charge_point, booked.connector_id, number)
     if booked.review is not None or origin.replaces is not None:
         # A decision ends the case of the record that it replaces.
@@ -225,10 +229,8 @@ def unmark_first_exported(db: Database, started_transaction: int) -> bool:
 
 def unmark_exported(db: Database, numbers: list[int]) -> None:
     """Note that the files of the records with these numbers are still to be written."""
-    db.executemany(
-        "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?",
-        [(number,) for number in numbers],
-    )
+    sql = "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?"
+    db.executemany(sql, [(number,) for number in numbers])
 
 
 class Stored(NamedTuple):
@@ -255,9 +257,8 @@ _STORED = (
 
 def stored(db: Database, number: int) -> Stored | None:
     """Return the record with this number, or None."""
-    row = db.execute(
-        f"SELECT {_STORED} FROM accounting_record AS record WHERE id = ?", (number,)
-    ).fetchone()
+    sql = f"SELECT {_STORED} FROM accounting_record AS record WHERE id = ?"
+    row = db.execute(sql, (number,)).fetchone()
     return None if row is None else _stored(row)
 
 
@@ -306,9 +307,8 @@ def unassigned_of(db: Database, tag_key: str) -> list[int]:
 
 def number_of(db: Database, file_name: str) -> int | None:
     """Return the number of the record whose file has this name, or None."""
-    row = db.execute(
-        "SELECT id FROM accounting_record WHERE file_name = ?", (file_name,)
-    ).fetchone()
+    sql = "SELECT id FROM accounting_record WHERE file_name = ?"
+    row = db.execute(sql, (file_name,)).fetchone()
     return int(row[0]) if row else None
 
 

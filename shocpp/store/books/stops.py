@@ -30,6 +30,8 @@ from shocpp.store.database import Database
 NEWEST_BOOKED = 50
 """Booked records that are searched for the register of a Charge Point, the newest."""
 
+_WITH_ID = "WHERE charge_point = ? AND transaction_id = ?"
+
 INFINITE_WH = 2**62
 """More than any register reading: the end of a transaction that goes on."""
 
@@ -75,10 +77,10 @@ class RowsForStop:
     def same_id(self) -> tuple[Transaction, ...]:
         """The transactions of this Charge Point with the id of the stop."""
         # Of this Charge Point only (invariant I9). Short transactions within one kWh share an id.
-        where, sent = "charge_point = ? AND transaction_id = ?", self._stop.fact.transaction_id
-        return (
-            select_transactions(self._db, where, self._charge_point, sent) if self._is_ours else ()
-        )
+        if not self._is_ours:
+            return ()
+        sent_id = self._stop.fact.transaction_id
+        return select_transactions(self._db, _WITH_ID, self._charge_point, sent_id)
 
     @cached_property
     def unstopped(self) -> tuple[Transaction, ...]:
