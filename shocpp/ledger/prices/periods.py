@@ -7,11 +7,13 @@ parameters and `from_ms`/`until_ms` of the function `stretches` are real moments
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 DAY_MS = 86_400_000
 """A day of wall time: it always has 24 hours."""
 
+HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -228,6 +230,20 @@ def _change_ms(before_ms: int, after_ms: int, zone: tzinfo) -> int:
 
 def _offset_ms(ms: int, zone: tzinfo) -> int:
     """Return the offset of local time from UTC at a moment, in milliseconds."""
+    offset_ms = _hour_offset_ms(ms // HOUR_MS, zone)
+    return _exact_offset_ms(ms, zone) if offset_ms is None else offset_ms
+
+
+@lru_cache(maxsize=1_024)
+def _hour_offset_ms(hour: int, zone: tzinfo) -> int | None:
+    """Return the offset of a whole hour since 1970, None if the clock changes in it."""
+    offset_ms = _exact_offset_ms(hour * HOUR_MS, zone)
+    is_steady = offset_ms == _exact_offset_ms((hour + 1) * HOUR_MS, zone)
+    return offset_ms if is_steady else None
+
+
+def _exact_offset_ms(ms: int, zone: tzinfo) -> int:
+    """Return the offset of a moment as the time zone has it."""
     offset = (_EPOCH + timedelta(milliseconds=ms)).astimezone(zone).utcoffset()
     return 0 if offset is None else offset // timedelta(milliseconds=1)
 

@@ -53,6 +53,18 @@ def prices_of(
     ]
 
 
+@given(
+    at=st.dates(date(1970, 1, 2), date(2037, 12, 1)),
+    zone=st.sampled_from(("Europe/Berlin", "Africa/Monrovia", "Asia/Kathmandu", "Australia/Eucla")),
+)
+def test_the_first_midnight_of_a_price_is_that_of_its_zone(at: date, zone: str) -> None:
+    """Monrovia's clock changed by 44.5 minutes within an hour of UTC."""
+    midnight_ms = int(datetime(at.year, at.month, at.day, tzinfo=ZoneInfo(zone)).timestamp()) * 1000
+    begun = [period(at.isoformat())]
+    first = stretches(begun, {}, midnight_ms - 1, midnight_ms + 1, ZoneInfo(zone))
+    assert [stretch.rate for stretch in first] == [None, HT]
+
+
 # --- validity ---
 
 
