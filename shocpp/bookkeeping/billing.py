@@ -196,14 +196,14 @@ class Billing:
         # The same stop must always give the same file name, also in a rebuilt database. A charger
         # without a clock sends equal stops that are no repeats: their number tells them apart.
         name_parts = (sender.key, stop.natural_key, *([alike] if alike else []))
-        origin, readings_of = Origin(sender.row, stop_row, row), unit.readings_of
-        posted_ms, books = frame.received_ms, self._posting
+        origin, posted_ms = Origin(sender.row, stop_row, row), frame.received_ms
+        books = self._posting
         was_ended = match.closes is not None and match.closes.state == "stopped"
         # In any case it is posted: no stop is dropped (invariant I4).
         if not was_ended or not supersede(
-            db, books, origin, record, posted_ms, *name_parts, readings_of=readings_of
+            db, books, origin, record, posted_ms, *name_parts, unit=unit
         ):
-            books.post(origin, record, posted_ms, *name_parts, readings_of=readings_of)
+            books.post(origin, record, posted_ms, *name_parts, unit=unit)
         unit.has_records = True
 
     def meter_values(

@@ -6,9 +6,8 @@ the energy flowed.
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from shocpp.bookkeeping.accounting_files.record_files import write_files
@@ -16,19 +15,17 @@ from shocpp.clock import now_ms
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_datetime, local_time
 from shocpp.language.month import Month
-from shocpp.ledger.prices.tariffs import Price, entry_price
+from shocpp.ledger.prices.tariffs import Price, Tariffs, entry_price
 from shocpp.ledger.record import Record, late_record
 from shocpp.ocpp.facts import Reading
 from shocpp.reports.month import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import closings, prices, records, rereading
+from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
-
-ReadingsOf = Callable[[int], list[Reading]]
-"""Returns the readings of the transaction with this row id."""
 
 
 class Posted(NamedTuple):
@@ -37,6 +34,46 @@ class Posted(NamedTuple):
     number: int
     record: Record
     place: RecordLocation
+
+
+class PostingUnit(Protocol):
+    """The posts of one write transaction, which share their reads (`UnitOfWork`)."""
+
+    def readings_of(self, started_transaction: int) -> list[Reading]:
+        """Return the readings of the transaction with this row id."""
+
+    def is_closed(self, month: str) -> bool:
+        """Return True if a month (YYYY-MM) is closed."""
+
+    def tariffs(self, file: TariffsFile) -> Tariffs:
+        """Return the prices in force."""
+
+    def add_price(self, number: int, price: RecordPrice) -> None:
+        """Write the price of the record with this number before the commit."""
+
+
+class SinglePost:
+    """A post that shares no reads with others."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def readings_of(self, started_transaction: int) -> list[Reading]:
+        """Return the readings of a transaction, read again from its frames."""
+        # A decision about a record of an older version follows the present rule for readings.
+        return rereading.readings_of(self._db, started_transaction)
+
+    def is_closed(self, month: str) -> bool:
+        """Return True if a month (YYYY-MM) is closed."""
+        return closings.is_closed(self._db, month)
+
+    def tariffs(self, file: TariffsFile) -> Tariffs:
+        """Return the prices in force."""
+        return file.tariffs()
+
+    def add_price(self, number: int, price: RecordPrice) -> None:
+        """Write the price of the record with this number."""
+        prices.record(self._db, number, price.price, price.priced_ms)
 
 
 class Posting:
@@ -56,48 +93,48 @@ class Posting:
         record: Record,
         posted_ms: int,
         *name_parts: object,
-        readings_of: ReadingsOf | None = None,
+        unit: PostingUnit | None = None,
     ) -> Posted:
         """Write a record and its price, and return it as it was written.
 
         The file name is a hash of `name_parts`: the same parts always give the same name. The price
-        follows the readings that `readings_of` returns, or those read again from the frames.
+        follows the readings of the unit, or without one those read again from the frames.
         """
+        unit = unit or SinglePost(self._db)
         location = _hashed_location(record.billed_ms, self._zone, *name_parts)
         # Stops of offline transactions come days later (Enercab, Eledio), and a closed month is
         # printed the same for ever.
-        if closings.is_closed(self._db, location.month):
+        if unit.is_closed(location.month):
             record = late_record(record, location.month, open_ms(self._db, posted_ms, self._zone))
             location = _hashed_location(record.billed_ms, self._zone, *name_parts)
         # In the caller's transaction, with its stop: a crash leaves both or neither, and a repeat
         # finds the stop (invariant I2).
         number = records.record(self._db, origin, record, location, posted_ms)
-        price = self.price(origin, record, readings_of)
+        price = self.price(origin, record, unit)
         if price is not None:
-            prices.record(self._db, number, price, posted_ms)
+            unit.add_price(number, RecordPrice(posted_ms, price))
         return Posted(number, record, location)
 
     def price(
-        self, origin: Origin, record: Record, readings_of: ReadingsOf | None = None
+        self, origin: Origin, record: Record, unit: PostingUnit | None = None
     ) -> Price | None:
         """Return the price of a record, or None if it has no energy to pay for or no tariff.
 
         It is the price with which `post` writes the record.
         """
         original, row, db = origin.replaces or 0, origin.started_transaction, self._db
-        # A decision about a record of an older version follows the present rule for readings.
-        read = readings_of or partial(rereading.readings_of, db)
+        reads = unit or SinglePost(db)
 
         def original_price() -> Price | None:
             priced = prices.of_record(db, original)
             return None if priced is None else priced.price
 
         return entry_price(
-            self._tariffs.tariffs(),
+            reads.tariffs(self._tariffs),
             origin.entry,
             record,
             original_price,
-            lambda: [] if row is None else read(row),
+            lambda: [] if row is None else reads.readings_of(row),
             self._zone,
         )
 

@@ -13,14 +13,17 @@ from shocpp.bookkeeping.reserve import Reserve
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.charge_points import OPEN_TO_ALL, Allowlist, Entry
 from shocpp.configuration.tags import TagsFile
+from shocpp.configuration.tariffs import TariffsFile
 from shocpp.ledger.accounts import Accounts, effective_id_tag
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.own_readings import Running
+from shocpp.ledger.prices.tariffs import Tariffs
 from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import doorbells, properties
-from shocpp.store.books import readings, transactions
+from shocpp.store.books import closings, prices, readings, transactions
+from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import NO_FRAME, Dropped, Frame, dropped
@@ -141,8 +144,11 @@ class UnitOfWork:
         self._readings_of: dict[int, list[Reading]] = {}
         self._doorbells: list[str] = []
         self._actions: list[Callable[[], None]] = []
+        self._prices: list[tuple[int, RecordPrice]] = []
         self._accounts: Accounts | None = None
         self._allowlist: Allowlist | None = None
+        self._tariffs: Tariffs | None = None
+        self._is_closed: dict[str, bool] = {}
         # Apart from the caches, which learn them after the commit.
         self._stored_tags = caches.stored_tags
         self._charge_points: dict[str, ChargePoint] = {}
@@ -192,6 +198,19 @@ class UnitOfWork:
                 properties.store_tags(self.db, tags.text)
                 self._stored_tags = tags.text
         return self._accounts
+
+    def tariffs(self, file: TariffsFile) -> Tariffs:
+        """Return the prices in force; the file is checked once in a transaction."""
+        if self._tariffs is None:
+            self._tariffs = file.tariffs()
+        return self._tariffs
+
+    def is_closed(self, month: str) -> bool:
+        """Return True if a month (YYYY-MM) is closed; no job closes one."""
+        is_closed = self._is_closed.get(month)
+        if is_closed is None:
+            is_closed = self._is_closed[month] = closings.is_closed(self.db, month)
+        return is_closed
 
     def running(
         self, charge_point: ChargePoint, connector_id: int, transaction_id: int | None
@@ -258,6 +277,10 @@ class UnitOfWork:
         if row is not None:
             self._readings_of.setdefault(row, []).extend(waiting.readings)
 
+    def add_price(self, number: int, price: RecordPrice) -> None:
+        """Add the price of a record of this unit."""
+        self._prices.append((number, price))
+
     def readings_of(self, started_transaction: int) -> list[Reading]:
         """Return the readings of a transaction in the order of receipt, the waiting ones too."""
         on_disk = readings.of_transaction(self.db, started_transaction)
@@ -280,6 +303,8 @@ class UnitOfWork:
             frames.record_dropped(self.db, self._dropped)
         if self._readings:
             readings.record(self.db, self._readings)
+        if self._prices:
+            prices.record_all(self.db, self._prices)
         if self._last_seen_ms:
             identities.record_last_seen(self.db, self._last_seen_ms)
 

@@ -1,6 +1,6 @@
 """The stop that comes after a human has ended its transaction: it wins."""
 
-from shocpp.bookkeeping.posting import Posting, ReadingsOf
+from shocpp.bookkeeping.posting import Posting, PostingUnit
 from shocpp.ledger import decisions
 from shocpp.ledger.record import Record
 from shocpp.store.books import records, stops, transactions
@@ -15,7 +15,7 @@ def supersede(
     record: Record,
     received_ms: int,
     *name_parts: object,
-    readings_of: ReadingsOf | None = None,
+    unit: PostingUnit | None = None,
 ) -> bool:
     """Replace the record by which a human has ended a transaction by that of its stop.
 
@@ -41,6 +41,6 @@ def supersede(
             entry_record,
             received_ms,
             *(name_parts if of_stop else (*name_parts, entry)),
-            readings_of=readings_of,
+            unit=unit,
         )
     return True

@@ -1,5 +1,6 @@
 """Prices of records: a record gets its price once; after that it is only read."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shocpp.ledger.prices.tariffs import Price, PricePart
@@ -11,18 +12,8 @@ _PART = (
 )
 
 
-def record(db: Database, number: int, price: Price, priced_ms: int) -> None:
-    """Write the price of the record with this number; a record gets only one."""
-    values = {
-        "record": number,
-        "priced_ms": priced_ms,
-        "amount_ct": price.amount_ct,
-        "microeuro_per_kwh": price.microeuro_per_kwh,
-        "note": price.note,
-    }
-    db.insert("price", values)
-    for index, part in enumerate(price.parts):
-        db.insert("price_part", {"record": number, "part": index, **part._asdict()})
+_COLUMNS = ("record", "priced_ms", "amount_ct", "microeuro_per_kwh", "note")
+_PART_COLUMNS = ("record", "part", *PricePart._fields)
 
 
 class RecordPrice(NamedTuple):
@@ -30,6 +21,26 @@ class RecordPrice(NamedTuple):
 
     priced_ms: int
     price: Price
+
+
+def record(db: Database, number: int, price: Price, priced_ms: int) -> None:
+    """Write the price of the record with this number; a record gets only one."""
+    record_all(db, [(number, RecordPrice(priced_ms, price))])
+
+
+def record_all(db: Database, priced: Sequence[tuple[int, RecordPrice]]) -> None:
+    """Write the prices of the records with these numbers."""
+    rows = [
+        (number, priced_ms, price.amount_ct, price.microeuro_per_kwh, price.note)
+        for number, (priced_ms, price) in priced
+    ]
+    db.insert_rows("price", _COLUMNS, rows)
+    parts = [
+        (number, index, *part)
+        for number, (_, price) in priced
+        for index, part in enumerate(price.parts)
+    ]
+    db.insert_rows("price_part", _PART_COLUMNS, parts)
 
 
 def of_record(db: Database, number: int) -> RecordPrice | None:
