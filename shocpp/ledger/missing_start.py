@@ -47,8 +47,9 @@ def begin_in_stop(stopped: TransactionStopped) -> int | None:
 
     None if there is none, or if it lies above the end: the register restarted since.
     """
-    begin_wh = None if stopped.begin is None else _plain_wh(stopped.begin)
-    end_wh = end_in_stop(stopped)
+    if stopped.begin is None:
+        return None
+    begin_wh, end_wh = _plain_wh(stopped.begin), end_in_stop(stopped)
     if begin_wh is None or begin_wh < 0 or (end_wh is not None and end_wh < begin_wh):
         return None
     return begin_wh

@@ -148,6 +148,8 @@ def select(
     `readings` are in the order of receipt, and `now_ms` is the time of receipt of the stop.
     """
     readings = tuple(readings)
+    if not readings:
+        return Selection((), ())
     received = of_best_source(readings)
     other_wh = tuple(
         reading.register_wh
@@ -179,7 +181,8 @@ def grown(
 
     They do if a register restarted, and with them it has counted more energy.
     """
-    own = growth(begin_wh, registers_of(selection.readings), end_wh, most_wh)
+    registers, received = registers_of(selection.readings), registers_of(selection.received)
+    own = growth(begin_wh, registers, end_wh, most_wh)
     # Values without an id that fall between two ends that do not are those of another register.
     if (
         own.restarts
@@ -188,12 +191,10 @@ def grown(
     ):
         return growth(begin_wh, (), end_wh), False
     # The source has changed when the register restarted: only the other one knows its last reading.
-    if own.restarts and max(registers_of(selection.received), default=0) < begin_wh:
-        registers = [*selection.other_wh, *registers_of(selection.readings)]
-        both = growth(begin_wh, registers, end_wh, most_wh)
+    if own.restarts and max(received, default=0) < begin_wh:
+        both = growth(begin_wh, [*selection.other_wh, *registers], end_wh, most_wh)
         if both.wh > own.wh:
             return both, True
-    registers, received = registers_of(selection.readings), registers_of(selection.received)
     if len(received) == len(registers):
         return own, False
     course = [*registers, end_wh, *selection.later_wh]
@@ -220,6 +221,8 @@ def charging_s(
     They are the times from each reading to the next if its register is higher. Start and stop count
     as readings, but at least one reading between them must have a time and a register.
     """
+    if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
+        return None
     every = (
         Reading(started_ms, begin_wh, None),
         *readings,
@@ -230,8 +233,6 @@ def charging_s(
         for reading in every
         if reading.sampled_ms is not None and reading.register_wh is not None
     ]
-    if not any(r.sampled_ms is not None and r.register_wh is not None for r in readings):
-        return None
     # A clock that was set back gives a negative time, which counts as none.
     flowed_ms = sum(
         max(later_ms - earlier_ms, 0)
