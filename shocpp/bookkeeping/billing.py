@@ -5,7 +5,6 @@ decision. The confirmation leaves after the commit.
 """
 
 import logging
-from functools import partial
 from typing import NamedTuple
 
 from shocpp.bookkeeping.decisions.late_stops import supersede
@@ -27,8 +26,6 @@ from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.charge_points.frames import NO_FRAME, Frame
-
-log = logging.getLogger(__name__)
 
 
 class ReceivedFrame(NamedTuple):
@@ -81,8 +78,8 @@ class Billing:
             transactions.count_repeated_start(unit.db, decision.repeat_of)
         else:
             transactions.record_start(unit.db, frame.sender.row, start, decision, frame.received_ms)
-            begun = partial(
-                log.info,
+            unit.log_once_committed(
+                logging.INFO,
                 "%s: transaction %d begins, %s (%s): card %s of %s",
                 frame.sender.charge_point_id,
                 decision.transaction_id,
@@ -91,7 +88,6 @@ class Billing:
                 decision.id_tag or "none",
                 decision.account,
             )
-            unit.once_committed(begun)
         return {
             "idTagInfo": _id_tag_info(decision.status, decision.account_index, unit),
             "transactionId": decision.transaction_id,
@@ -171,8 +167,7 @@ class Billing:
             cap_wh=frame.entry.cap_wh,
             now_ms=frame.received_ms,
         )
-        ended = partial(
-            log.log,
+        unit.log_once_committed(
             logging.WARNING if record.review else logging.INFO,
             "%s: transaction %s ends, %s (%s): %d Wh of %s",
             sender.charge_point_id,
@@ -182,7 +177,6 @@ class Billing:
             record.consumed_wh,
             record.account,
         )
-        unit.once_committed(ended)
         # A human who decides needs the message; its samples have tables of their own.
         frame_text = cut_samples(frame.stored.text) if record.review else None
         stop_row = stops.record_stop(db, sender.row, stop, match, frame.received_ms, frame_text)

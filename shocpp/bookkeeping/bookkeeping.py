@@ -74,6 +74,7 @@ class Bookkeeping:
         chargers.waiting = new_passwords.waiting(db)
         self._data_version: int | None = None
         self._watching = False
+        self._log_lines: list[tuple[Any, ...]] = []
         self._write_job_of: dict[type, Callable[[UnitOfWork, Any], Any]] = {
             Connect: self._holders.connect,
             Disconnect: self._disconnect,
@@ -115,9 +116,19 @@ class Bookkeeping:
                 write = self._write_each
         self.caches.reserve.confirm()
         # Not before: whatever fails here must not write the jobs a second time.
+        self._note_commit(units)
+        return results
+
+    def log_committed(self) -> None:
+        """Log what the last transaction has begun and ended: nobody waits for the log."""
+        for line in self._log_lines:
+            log.log(*line)
+        self._log_lines.clear()
+
+    def _note_commit(self, units: Iterable[UnitOfWork]) -> None:
         for unit in units:
             unit.after_commit()
-        return results
+            self._log_lines += unit.log_lines
 
     def write_at_once(self, jobs: Sequence[Job], now_ms: int) -> Sequence[Any] | None:
         """Write quick jobs like `write`, without waiting for a lock; None if that failed.
@@ -133,8 +144,7 @@ class Bookkeeping:
             reserve.undo()
             return None
         reserve.confirm()
-        for unit in units:
-            unit.after_commit()
+        self._note_commit(units)
         return results
 
     def stop_writing_facts(self, jobs: Iterable[Job]) -> None:

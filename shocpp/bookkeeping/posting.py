@@ -51,6 +51,9 @@ class PostingUnit(Protocol):
     def add_price(self, number: int, price: RecordPrice) -> None:
         """Write the price of the record with this number before the commit."""
 
+    def price_of(self, number: int) -> RecordPrice | None:
+        """Return the price of the record with this number, or None if it has none."""
+
 
 class SinglePost:
     """A post that shares no reads with others."""
@@ -74,6 +77,10 @@ class SinglePost:
     def add_price(self, number: int, price: RecordPrice) -> None:
         """Write the price of the record with this number."""
         prices.record(self._db, number, price.price, price.priced_ms)
+
+    def price_of(self, number: int) -> RecordPrice | None:
+        """Return the price of the record with this number, or None if it has none."""
+        return prices.of_record(self._db, number)
 
 
 class Posting:
@@ -122,11 +129,11 @@ class Posting:
 
         It is the price with which `post` writes the record.
         """
-        original, row, db = origin.replaces or 0, origin.started_transaction, self._db
-        reads = unit or SinglePost(db)
+        original, row = origin.replaces or 0, origin.started_transaction
+        reads = unit or SinglePost(self._db)
 
         def original_price() -> Price | None:
-            priced = prices.of_record(db, original)
+            priced = reads.price_of(original)
             return None if priced is None else priced.price
 
         return entry_price(

@@ -6,7 +6,7 @@ in a cache. A worker that is woken too early would not see the rows it is woken 
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shocpp.bookkeeping.jobs import Connect, Job, Receive, Send
 from shocpp.bookkeeping.reserve import Reserve
@@ -129,13 +129,15 @@ def _single_cards(start: KeyedStart, charge_point_id: str, caches: Caches) -> se
 class UnitOfWork:
     """The unit of work of one write transaction, or of one savepoint in it.
 
-    `has_records` becomes True when it writes a record that needs an accounting file.
+    `has_records` becomes True when it writes a record that needs an accounting file. `log_lines`
+    are to be logged once it is committed: level, text and arguments of each.
     """
 
     def __init__(self, db: Database, caches: Caches, now_ms: int) -> None:
         self.db = db
         self.now_ms = now_ms
         self.has_records = False
+        self.log_lines: list[tuple[Any, ...]] = []
         self.reserve = caches.reserve
         self._caches = caches
         self._frames: list[Frame] = []
@@ -281,6 +283,11 @@ class UnitOfWork:
         """Add the price of a record of this unit."""
         self._prices.append((number, price))
 
+    def price_of(self, number: int) -> RecordPrice | None:
+        """Return the price of a record, also one that this unit has yet to write."""
+        added = (price for record, price in self._prices if record == number)
+        return next(added, None) or prices.of_record(self.db, number)
+
     def readings_of(self, started_transaction: int) -> list[Reading]:
         """Return the readings of a transaction in the order of receipt, the waiting ones too."""
         on_disk = readings.of_transaction(self.db, started_transaction)
@@ -291,8 +298,12 @@ class UnitOfWork:
         self._doorbells.append(doorbell)
 
     def once_committed(self, action: Callable[[], None]) -> None:
-        """Call a function after the commit: it logs a row, or changes a worker's memory of one."""
+        """Call a function after the commit; it changes what a worker remembers of its rows."""
         self._actions.append(action)
+
+    def log_once_committed(self, level: int, text: str, *arguments: object) -> None:
+        """Log a line when the transaction is committed, and answered."""
+        self.log_lines.append((level, text, *arguments))
 
     # -- its end ----------------------------------------------------------------------------------
 
@@ -316,8 +327,7 @@ class UnitOfWork:
         caches.last_seen_ms.update(self._last_seen_ms)
         caches.running.update(self._running)
         caches.awaits_export |= self.has_records
-        # The doorbells first: processes wait for them, and nobody waits for the log.
-        for doorbell in self._doorbells:
-            doorbells.ring(doorbell)
         for action in self._actions:
             action()
+        for doorbell in self._doorbells:
+            doorbells.ring(doorbell)

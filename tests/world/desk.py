@@ -102,6 +102,7 @@ class Desk:
         event = here.receive(text, self.now_ms)
         job = Receive("token", charger, text, self.now_ms, event, self.keeps_text)
         (answer,) = self.books.write([job], self.now_ms)
+        self.books.log_committed()
         if isinstance(event, Reported) and isinstance(answer, str):
             here.confirmed(event, text, answer)
         return answer

@@ -127,6 +127,11 @@ class WriteAccess:
             self.sync()
         return Written(results, _changes_of(db))
 
+    def log_committed(self) -> None:
+        """Log what the last batch has begun and ended, after its answers."""
+        if self.books is not None:
+            self.books.log_committed()
+
     @contextmanager
     def turn(self) -> Iterator[Bookkeeping]:
         """Run a block in the turn of this thread, with the bookkeeping of the open database.

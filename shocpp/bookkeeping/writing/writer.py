@@ -229,6 +229,7 @@ class Writer:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
             self._deliver(batch.jobs, *written)
+            self._access.log_committed()
             return
         # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
         failed = Failed(self.health.reason(), unavailable=True)
