@@ -21,7 +21,7 @@ from shocpp.ledger.transactions import KeyedStart, decide_start
 from shocpp.ocpp.facts import AuthorizationRequested, MeterValuesReported
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.stored.cutting import cut_samples
-from shocpp.store.books import records, signed_values, stops, transactions
+from shocpp.store.books import outbox, signed_values, stops, transactions
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.books.records import Origin
 from shocpp.store.books.signed_values import Attachment
@@ -233,7 +233,7 @@ class Billing:
                 row = signed_values.newest_transaction_row(
                     unit.db, sender.row, reported.transaction_id
                 )
-                unit.has_records |= row is not None and records.unmark_first_exported(unit.db, row)
+                unit.has_records |= row is not None and outbox.unmark_first_exported(unit.db, row)
             signed_at = Attachment(sender.row, connector_id, row)
             signed_values.record(unit.db, signed_at, reported.signed, frame.received_ms)
 

@@ -15,7 +15,7 @@ from shocpp.reports.month import Books, draft
 from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
-from shocpp.store.books import closings, records
+from shocpp.store.books import closings, outbox
 from shocpp.store.books.audit import Gap
 from shocpp.store.books.closings import Closing, Unstopped
 from shocpp.store.database import Database
@@ -77,7 +77,7 @@ def close(
         set_prices(books.provisional_prices(name), closed_ms)
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.
-        records.unmark_exported_imported(db, name)
+        outbox.unmark_exported_imported(db, name)
         statement = draft(books, month)
         reasons, notes = _findings(books, statement)
         missing = [] if unpriced or anyway else _missing_prices(statement)

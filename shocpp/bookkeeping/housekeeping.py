@@ -1,8 +1,7 @@
 """Housekeeping: the writer's work that nobody waits for.
 
-It writes accounting files, purges old frames and Calls, thins out old readings, and reaps dead
-workers. It also enters which files of conf/ are in force, and writes new passwords into
-charge_points.json.
+It purges old frames and Calls, thins out old readings, and reaps dead workers. It also enters which
+files of conf/ are in force, and writes new passwords into charge_points.json.
 """
 
 import hashlib
@@ -11,38 +10,31 @@ import time
 from typing import NamedTuple
 
 from shocpp.admission.rotation import file_new_passwords
-from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
-from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.errors import ConfigError
-from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store import calls, properties, workers
+from shocpp.store import calls, workers
 from shocpp.store.books import closings, thinning
 from shocpp.store.charge_points import frames
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
-from shocpp.store.properties import UnwritableFolder
 
 log = logging.getLogger(__name__)
 
-EXPORT_RETRY_S = 30.0
-"""The time after which files that could not be written are tried again."""
+PASSWORD_RETRY_S = 30.0
+"""The time after which a password that could not be written is tried again."""
 
 CALLER_FIRST_S = 1.0
 """The time that a caller has to write the password of its Call before the server does it."""
 
 PURGE_EVERY_S = 3_600.0
-"""The time between two searches for old frames, dead workers and missing accounting files."""
+"""The time between two searches for old frames and dead workers."""
 
 THIN_EVERY_S = 3_600.0
 """The time between two searches for closed months with readings to be thinned out."""
-
-FILES_WAIT_MS = 15 * 60_000
-"""The time for which accounting files may wait before health and `shocpp check` say so."""
 
 DAY_MS = 86_400_000
 
@@ -77,25 +69,9 @@ class Housekeeping:
         self._passwords_at = 0.0
         self._frame_days = settings.frame_days
         self._reading_days, self._zone = settings.reading_days, settings.zone
-        self._files = RecordFiles(settings.accounting_folder)
-        self._export_at = self._purge_at = self._thin_at = 0.0
-        # Unknown at first: an earlier process may have left its note in the database.
-        self._may_be_unwritable = True
-        self._unwritable: UnwritableFolder | None = None
+        self._purge_at = self._thin_at = 0.0
 
-    @property
-    def files_trouble(self) -> str | None:
-        """Return why accounting files have waited for a long time, or None."""
-        folder = self._unwritable
-        if folder is None or now_ms() - folder.since_ms < FILES_WAIT_MS:
-            return None
-        return (
-            f"accounting files have waited since {format_timestamp(folder.since_ms)}: "
-            f"{folder.reason}; the records are in the database; check the free space and the "
-            "rights of the folder"
-        )
-
-    def run(self, db: Database, caches: Caches) -> bool:
+    def run(self, db: Database) -> bool:
         """Do a slice of the work that is due; return True if more of it waits.
 
         Raises StoreUnavailable.
@@ -104,16 +80,11 @@ class Housekeeping:
         if now >= self._purge_at:
             with db.reading():
                 workers.reap_dead_workers(db, self._worker)
-            self._files.sweep()
-            if self._files.requeue_missing(db):
-                caches.awaits_export = True
             more = self._purge(db, now)
         if not more and now >= self._thin_at:
             more = self._thin(db, now)
-        if caches.awaits_export or now >= self._export_at:
-            self._export(db, caches, now)
         self._file_new_passwords(db, now)
-        return more or caches.awaits_export
+        return more
 
     def enter_digests(self, db: Database) -> None:
         """Enter the digests of the files in force, if another text is in force than before."""
@@ -129,39 +100,6 @@ class Housekeeping:
                 workers.enter_digests(db, self._worker, digests, now_ms())
             self._entered = entered
 
-    def finish(self, db: Database, caches: Caches) -> None:
-        """Write all accounting files that wait. Raises StoreUnavailable."""
-        while caches.awaits_export:
-            self._export(db, caches, time.monotonic())
-
-    def _export(self, db: Database, caches: Caches, now: float) -> None:
-        self._export_at = now + EXPORT_RETRY_S
-        try:
-            caches.awaits_export = self._files.export(db, now_ms())
-        except OSError as error:
-            # The records are safe in the database: chargers are still served.
-            caches.awaits_export = False
-            log.warning("record files cannot be written now and will be retried: %s", error)
-            self._note_unwritable(db, error)
-        else:
-            self._note_writable(db)
-
-    def _note_unwritable(self, db: Database, error: OSError) -> None:
-        """Note in the database since when files wait, for health, metrics and `shocpp check`."""
-        # Not its file name: partial files have another one each time.
-        reason = f"{self._files.folder} cannot be written: {error.strerror}"
-        if self._unwritable is None or self._unwritable.reason != reason:
-            with db.writing(keys=NO_KEYS, durable=False):
-                self._unwritable = properties.record_unwritable_folder(db, reason, now_ms())
-        self._may_be_unwritable = True
-
-    def _note_writable(self, db: Database) -> None:
-        if self._may_be_unwritable:
-            self._may_be_unwritable, self._unwritable = False, None
-            if properties.unwritable_folder(db) is not None:
-                with db.writing(keys=NO_KEYS, durable=False):
-                    properties.clear_unwritable_folder(db)
-
     def _file_new_passwords(self, db: Database, now: float) -> None:
         """Write the new passwords into charge_points.json whose callers have not done so."""
         chargers = self._files_in_force.chargers
@@ -172,7 +110,7 @@ class Housekeeping:
             self._waiting_state, self._passwords_at = state, now + CALLER_FIRST_S
         if now < self._passwords_at:
             return
-        self._passwords_at = now + EXPORT_RETRY_S
+        self._passwords_at = now + PASSWORD_RETRY_S
         try:
             chargers.waiting = file_new_passwords(db, chargers.path)
         except ConfigError as error:

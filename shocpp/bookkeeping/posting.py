@@ -21,7 +21,7 @@ from shocpp.ocpp.facts import Reading
 from shocpp.reports.month import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
-from shocpp.store.books import closings, prices, records, rereading
+from shocpp.store.books import closings, outbox, prices, records, rereading
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
@@ -174,7 +174,7 @@ def set_prices(provisional: ProvisionalPrices, priced_ms: int) -> int:
     for stored, price in provisional.each():
         prices.record(provisional.db, stored.number, price, priced_ms)
         priced.append(stored.number)
-    records.unmark_exported(provisional.db, priced)
+    outbox.unmark_exported(provisional.db, priced)
     return len(priced)
 
 

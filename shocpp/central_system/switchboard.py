@@ -157,7 +157,7 @@ class Switchboard:
 
     def files_trouble(self) -> str | None:
         """Return why accounting files have waited for a long time, or None."""
-        return self._writer.housekeeping.files_trouble
+        return self._writer.files.trouble
 
     def stop(self, timeout_s: float = 1.5) -> None:
         """End the loop like `end_soon`, and wait for its end, at most `timeout_s` seconds."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from shocpp.bookkeeping.housekeeping import DAY_MS, FILES_WAIT_MS
+from shocpp.bookkeeping.accounting_files.files_thread import FILES_WAIT_MS
+from shocpp.bookkeeping.housekeeping import DAY_MS
 from shocpp.checks.findings import NOTE, WRONG, Finding
 from shocpp.clock import now_ms
 from shocpp.ocpp.times import format_timestamp

@@ -108,6 +108,9 @@ BROAD = {
         "shocpp/bookkeeping/writing/health.py",
         "noting",
     ): "an error ends its batch, not the writer's thread",
+    ("shocpp/bookkeeping/accounting_files/files_thread.py", "_write_waiting"): (
+        "an error must not end the thread: the files are tried again"
+    ),
     ("shocpp/bookkeeping/bookkeeping.py", "write"): "one job must not take the others with it",
     (
         "shocpp/bookkeeping/bookkeeping.py",

@@ -13,7 +13,7 @@ from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.posting import set_prices
 from shocpp.clock import now_ms
 from shocpp.reports.month import Books
-from shocpp.store.books import records
+from shocpp.store.books import outbox
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING
 from tests.world.databases import make_database
@@ -531,11 +531,11 @@ def test_a_record_that_is_priced_while_its_file_is_written_gets_another_one(
     change(migrated_home, "UPDATE accounting_record SET exported_ms = NULL")
     price(migrated_home, 30)
     with open_database(migrated_home.database) as db:
-        waiting, books = records.unexported(db, 9), Books(db, migrated_home.settings)
+        waiting, books = outbox.unexported(db, 9), Books(db, migrated_home.settings)
         with db.writing(keys=EVERYTHING):
             set_prices(books.provisional_prices("2026-10"), 1_790_000_000_000)
         with db.writing(keys=EVERYTHING):
-            records.mark_exported(db, waiting, 1_790_000_000_000)
+            outbox.mark_exported(db, waiting, 1_790_000_000_000)
         write_files(db, migrated_home.settings)
     (file,) = migrated_home.record_files()
     assert json.loads(file.read_text())["price"]["amount_ct"] == 300

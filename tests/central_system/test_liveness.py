@@ -19,6 +19,7 @@ from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
 from shocpp.bookkeeping import health
+from shocpp.bookkeeping.accounting_files import files_thread
 from shocpp.central_system import liveness, reception
 from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard
@@ -186,17 +187,21 @@ def test_reading_a_flood_pauses_while_the_database_is_locked(
     assert left
 
 
-def test_health_names_a_disk_that_hangs_while_accounting_files_are_written(
+def test_a_disk_of_accounting_files_that_hangs_is_named_and_stops_no_charger(
     switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goes_on = threading.Event()
-    monkeypatch.setattr(health, "STUCK_S", 0.6)
+    monkeypatch.setattr(health, "STUCK_S", 0.3)
+    monkeypatch.setattr(files_thread, "HANGS_S", 0.6)
     # SQLite calls fdatasync, and not this one.
     monkeypatch.setattr(os, "fsync", lambda _descriptor: goes_on.wait(PATIENCE_S))
     charger = SocketCharger(switchboard, "garage")
     answer_to(charger, json.dumps([2, "1", "StartTransaction", START]))
     answer_to(charger, json.dumps([2, "2", "StopTransaction", STOP]))
-    trouble = wait_for(switchboard.health, PATIENCE_S)
-    assert "has not been written for" in trouble
+    trouble = wait_for(switchboard.files_trouble, PATIENCE_S)
+    assert "accounting files have not been written for" in trouble
+    again = START | {"meterStart": STOP["meterStop"]}
+    assert "transactionId" in answer_to(charger, json.dumps([2, "3", "StartTransaction", again]))
+    assert switchboard.health() is None
     goes_on.set()
-    wait_for(lambda: switchboard.health() is None, PATIENCE_S)
+    wait_for(lambda: switchboard.files_trouble() is None, PATIENCE_S)

@@ -11,26 +11,29 @@ import logging
 import os
 import re
 import time
+from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from shocpp.bookkeeping.accounting_files.chain import file_name, file_text
+from shocpp.bookkeeping.accounting_files.indented_json import indented_json
+from shocpp.bookkeeping.accounting_files.new_files import NewFile, write_durably
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, numbers, records
+from shocpp.store.books import closings, numbers, outbox, records
+from shocpp.store.books.closings import Closing
 from shocpp.store.books.numbers import Renumbering
+from shocpp.store.books.outbox import Unexported
 from shocpp.store.books.prices import RecordPrice
-from shocpp.store.books.records import Unexported
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
-from shocpp.unique_ids import random_uuid
 
 log = logging.getLogger(__name__)
 
-FILES_AT_ONCE = 16
+FILES_AT_ONCE = 64
 """The number of files in a slice: on an SD card the fsync of each takes up to 20 ms."""
 
 LEFTOVER_S = 600.0
@@ -75,6 +78,42 @@ def price_content(priced: RecordPrice) -> dict[str, object]:
     }
 
 
+class Slice(NamedTuple):
+    """Records, closings and renumberings whose files are written together."""
+
+    records: list[Unexported]
+    closings: list[Closing]
+    renumberings: list[Renumbering]
+
+    @property
+    def is_full(self) -> bool:
+        """Return True if more records may wait than those of this slice."""
+        return len(self.records) == FILES_AT_ONCE
+
+    def mark(self, db: Database, exported_ms: int) -> None:
+        """Note in a write transaction that the files are on disk."""
+        with db.writing(keys=BOOKS, durable=False):
+            outbox.mark_exported(db, self.records, exported_ms)
+            numbers_ = [closing.number for closing in self.closings]
+            closings.mark_exported(db, numbers_, exported_ms)
+            numbers.mark_exported(db, self.renumberings, exported_ms)
+
+
+class Missing(NamedTuple):
+    """The records and closings by number, and the renumberings, whose files have gone."""
+
+    records: list[int]
+    closings: list[int]
+    renumberings: list[Renumbering]
+
+    def requeue(self, db: Database) -> None:
+        """Put them back into the outbox in a write transaction."""
+        with db.writing(keys=BOOKS, durable=False):
+            outbox.unmark_exported(db, self.records)
+            closings.mark_exported(db, self.closings, None)
+            numbers.mark_exported(db, self.renumberings, None)
+
+
 class RecordFiles:
     """The accounting folder, with the files of records and of closed months."""
 
@@ -88,33 +127,40 @@ class RecordFiles:
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
 
-    def requeue_missing(self, db: Database) -> bool:
-        """Put records and closings without their file back into the outbox.
+    def make_folder(self) -> bool:
+        """Make the folder; return True if it was not there. Raises OSError."""
+        if self.folder.exists():
+            return False
+        self.folder.mkdir(mode=0o700, parents=True)
+        return True
 
-        Returns True if there are any.
-        """
+    def missing(self, db: Database) -> Missing | None:
+        """Return the records, closings and renumberings whose files have gone, or None."""
         with db.reading():
-            exported = records.exported(db)
+            exported = outbox.exported(db)
             closed = closings.exported(db)
             renumbered = numbers.exported(db)
-        missing: list[int] = []
+        missing = Missing([], [], [])
         for month, by_name in exported.items():
-            missing += [by_name[name] for name in by_name.keys() - self._names(month)]
-        missing_closings = [
+            missing.records.extend(by_name[name] for name in by_name.keys() - self._names(month))
+        missing.closings.extend(
             number
             for number, month in closed.items()
             if not (self.folder / file_name(month)).exists()
-        ]
+        )
         top = self._names("") if renumbered else set()
-        missing_renumberings = [item for item in renumbered if renumbering_name(item) not in top]
-        count = len(missing) + len(missing_closings) + len(missing_renumberings)
-        if count:
-            log.warning("%d files are missing in %s and are written again", count, self.folder)
-            with db.writing(keys=BOOKS, durable=False):
-                records.unmark_exported(db, missing)
-                closings.mark_exported(db, missing_closings, None)
-                numbers.mark_exported(db, missing_renumberings, None)
-        return bool(count)
+        missing.renumberings.extend(i for i in renumbered if renumbering_name(i) not in top)
+        count = sum(len(items) for items in missing)
+        if not count:
+            return None
+        log.warning("%d files are missing in %s and are written again", count, self.folder)
+        return missing
+
+    def requeue_missing(self, db: Database) -> None:
+        """Put records and closings without their file back into the outbox."""
+        missing = self.missing(db)
+        if missing is not None:
+            missing.requeue(db)
 
     def _names(self, month: str) -> set[str]:
         """Return the names of the files of a month (YYYY-MM), or of no month with an empty text.
@@ -136,55 +182,47 @@ class RecordFiles:
         Raises OSError if the folder cannot be written; the records stay in the outbox.
         """
         # Somebody may have deleted the folder: all its files come back from the database.
-        if not self.folder.exists():
-            self.folder.mkdir(mode=0o700, parents=True)
+        if self.make_folder():
             self.requeue_missing(db)
-        with db.reading():
-            waiting = records.unexported(db, FILES_AT_ONCE)
-            closed = closings.unexported(db)
-            renumbered = numbers.unexported(db)
-        if not waiting and not closed and not renumbered:
+        slice_ = self.next_slice(db)
+        if slice_ is None:
             return False
         # Outside a transaction: an fsync of a file must not hold the lock that other workers wait
-        # for.
-        for record in waiting:
-            self._write_record(record)
-        for closing in closed:
-            self._write(self.folder / file_name(closing.month), file_text(closing))
-        for item in renumbered:
-            self._write(self.folder / renumbering_name(item), renumbering_text(item))
-        # After the files: a process that is killed in between writes them a second time.
-        with db.writing(keys=BOOKS, durable=False):
-            records.mark_exported(db, waiting, exported_ms)
-            closings.mark_exported(db, [closing.number for closing in closed], exported_ms)
-            numbers.mark_exported(db, renumbered, exported_ms)
-        return len(waiting) == FILES_AT_ONCE
+        # for. And before the mark: a process that is killed in between writes them a second time.
+        self.write(slice_)
+        slice_.mark(db, exported_ms)
+        return slice_.is_full
 
-    def _write_record(self, record: Unexported) -> None:
-        """Write the file of a record, unless it exists with the same content."""
-        path = self._folder_of(record.month) / record.file_name
-        # The content has changed only if the record has got its price or signed values since, or
-        # if the file is one of the seed's, or lacks its number or its transaction.
-        priced_since = record.price is not None and record.price.priced_ms != record.booked_ms
-        again = priced_since or bool(record.signed) or record.columns["provenance"] == "imported"
-        is_there = path.exists()
-        again = again or (is_there and _lacks(path, record))
-        if again or not is_there:
-            text = json.dumps(file_content(record), ensure_ascii=False, indent=2) + "\n"
-            self._write(path, text, again=again)
+    def next_slice(self, db: Database) -> Slice | None:
+        """Return the next files to write, or None if no file waits."""
+        with db.reading():
+            waiting = outbox.unexported(db, FILES_AT_ONCE)
+            slice_ = Slice(waiting, closings.unexported(db), numbers.unexported(db))
+        return slice_ if any(slice_) else None
 
-    def _write(self, path: Path, text: str, *, again: bool = False) -> None:
-        """Write a file under a partial name, and rename it when it is whole and on disk."""
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        partial = path.with_name(f".{path.name}.{random_uuid()}")
-        try:
-            with open(partial, "x", encoding="utf-8", opener=_private) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            _put(partial, path, again)
-        finally:
-            partial.unlink(missing_ok=True)
+    def write(self, slice_: Slice) -> None:
+        """Write the files of a slice. Raises OSError; then none of them may be marked."""
+        write_durably(self.folder, self._new_files(slice_))
+
+    def _new_files(self, slice_: Slice) -> Iterator[NewFile]:
+        """Yield the files of a slice, without those that exist with the same content."""
+        for record in slice_.records:
+            path = self._folder_of(record.month) / record.file_name
+            # The content has changed only if the record has got its price or signed values since,
+            # or if the file is one of the seed's, or lacks its number or its transaction.
+            replaces = (
+                (record.price is not None and record.price.priced_ms != record.booked_ms)
+                or bool(record.signed)
+                or record.columns["provenance"] == "imported"
+            )
+            is_there = path.exists()
+            replaces = replaces or (is_there and _lacks(path, record))
+            if replaces or not is_there:
+                yield NewFile(path, indented_json(file_content(record)) + "\n", replaces)
+        for closing in slice_.closings:
+            yield NewFile(self.folder / file_name(closing.month), file_text(closing))
+        for item in slice_.renumberings:
+            yield NewFile(self.folder / renumbering_name(item), renumbering_text(item))
 
 
 def renumbering_name(renumbering: Renumbering) -> str:
@@ -217,31 +255,6 @@ def write_files(db: Database, settings: Settings) -> None:
             pass
     except OSError as error:
         log.warning("record files cannot be written now and will be retried: %s", error)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def _put(partial: Path, path: Path, again: bool) -> None:
-    """Give a partial file its name, and sync the folder.
-
-    Replaces a file of that name only if `again` is True: otherwise another worker was faster.
-    """
-    try:
-        if again:
-            os.replace(partial, path)
-        else:
-            # A link fails if the name exists; a rename would replace the file.
-            os.link(partial, path)
-    except FileExistsError:
-        return
-    # A new name is on disk only after its folder is synced.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def record_paths(path: Path) -> list[Path]:

@@ -9,7 +9,7 @@ an unexpected error     only the batch fails; the second within a minute: unheal
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,7 +75,9 @@ class Health:
         if not self.is_good and (self._is_damaged or time.monotonic() < self._paused_until):
             raise StoreUnavailable(self.reason())
 
-    def leave(self, db: Database, close_others: Callable[[], None]) -> StoreUnavailable | None:
+    def leave(
+        self, db: Database, close_others: Iterable[Callable[[], None]]
+    ) -> StoreUnavailable | None:
         """Close a database whose file, -wal or -shm is not at its path any more.
 
         Returns an error if the -wal or -shm is gone: others may still use the former one. Raises
@@ -90,7 +92,8 @@ class Health:
             db.close()
             return None
         self.require_try(is_open=True)
-        close_others()
+        for close_idle in close_others:
+            close_idle()
         save_and_close(db)
         return displaced_in_use(displaced or str(db.path))
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any, NamedTuple
 
+from shocpp.bookkeeping.accounting_files.files_thread import FilesThread
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.housekeeping import FilesInForce
 from shocpp.bookkeeping.posting import Posting
@@ -46,10 +47,10 @@ class WriteAccess:
     """The open database and its bookkeeping; all but `write_at_once` is for the writer's thread.
 
     `health` says if and why nothing can be written. `reserve` watches the disk. `close_others`
-    closes the idle connections of this process when the -wal was removed. `sync_at` is the moment
+    close idle connections of this process when the -wal was removed. `sync_at` is the moment
     (monotonic) at which commits are to be synced, or None. `stopped_tokens` are the connections
     whose facts are not written any more. `call_in_writer` has a function called in its turn, and
-    `wake_writer` ends the present wait of the writer.
+    `wake_writer` ends the present wait of the writer. `accounting_files` are written after records.
     """
 
     def __init__(
@@ -59,17 +60,18 @@ class WriteAccess:
         row: WorkerRow,
         call_in_writer: Callable[[Callable[[], None]], None],
         wake_writer: Callable[[], None],
+        accounting_files: FilesThread,
     ) -> None:
         self.health = Health(settings.database)
         self.reserve = Reserve(settings.database, settings.reserve_mb)
-        self.close_others: Callable[[], None] = lambda: None
+        self.close_others: list[Callable[[], None]] = [accounting_files.close_idle]
         # Also while no database is open: a stop must not be written without its start.
         self.stopped_tokens: set[str] = set()
         self.sync_at: float | None = None
         self.db: Database | None = None
         self.books: Bookkeeping | None = None
         self.checkpoints = Checkpoints(settings.database, call_in_writer)
-        self._wake_writer = wake_writer
+        self._wake_writer, self._files_thread = wake_writer, accounting_files
         self._settings, self._files, self._row = settings, files, row
         self._turn = Lock()
         self._in_place_until = self._quick_from = 0.0
@@ -127,10 +129,11 @@ class WriteAccess:
             self.sync()
         return Written(results, _changes_of(db))
 
-    def log_committed(self) -> None:
-        """Log what the last batch has begun and ended, after its answers."""
+    def end_batch(self) -> None:
+        """Do what may follow the answers of a batch: its log lines and accounting files."""
         if self.books is not None:
             self.books.log_committed()
+            self._files_thread.wake_for(self.books.caches)
 
     @contextmanager
     def turn(self) -> Iterator[Bookkeeping]:
@@ -160,17 +163,12 @@ class WriteAccess:
                 properties.probe(self.db, now_ms())
             self.health.recover()
 
-    def leave(self, finish: Callable[[Database, Bookkeeping], None]) -> None:
-        """Leave the table of workers after `finish`, unless unhealthy, and close the database.
-
-        Raises StoreUnavailable; the database is closed in any case.
-        """
+    def leave(self) -> None:
+        """Leave the table of workers and close the database; raises StoreUnavailable."""
         self.checkpoints.end()
         if self.db is None:
             return
         try:
-            if self.books is not None and self.health.is_good:
-                finish(self.db, self.books)
             with self.db.writing(keys=NO_KEYS, durable=False):
                 connections.forget_worker(self.db, self._row.worker, now_ms())
         finally:
@@ -215,6 +213,7 @@ class WriteAccess:
                 posting = Posting(db, self._settings.zone, tariffs)
                 own = (worker, chargers, self.reserve, self.stopped_tokens)
                 self.books = Bookkeeping(db, tags, posting, *own)
+            self._files_thread.wake()
         return self.books
 
 

@@ -19,7 +19,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from shocpp.bookkeeping.housekeeping import EXPORT_RETRY_S, FilesInForce, Housekeeping
+from shocpp.bookkeeping.accounting_files.files_thread import FilesThread
+from shocpp.bookkeeping.housekeeping import FilesInForce, Housekeeping
 from shocpp.bookkeeping.jobs import Failed, Job, PollResult, is_energy
 from shocpp.bookkeeping.writing.durability import Batch, DurabilityRule
 from shocpp.bookkeeping.writing.write_access import WriteAccess, Written
@@ -33,6 +34,7 @@ from shocpp.metrics.counters import Counters
 from shocpp.settings import Settings
 from shocpp.store.changes import Change
 from shocpp.store.charge_points.connections import WorkerRow
+from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +44,14 @@ BATCH_SIZE = 2_000
 PROBE_EVERY_S = 1.0
 """The time between two attempts to write while the writer is unhealthy."""
 
-QUIET_S = 0.02
-"""The time without jobs after which housekeeping begins: Charge Points come before files."""
+IDLE_S = 30.0
+"""The longest wait for jobs: then housekeeping looks if any of its work is due."""
 
 HOUSEKEEPING_EVERY_S = 0.5
 """The longest time between two rounds of housekeeping, even if jobs never end."""
+
+FILES_AT_END_S = 0.8
+"""The time for the accounting files that wait when the thread ends; the next start writes them."""
 
 PAUSE_BEFORE_END_S = 10.0
 """The pause before a process ends after a failure, so that it does not restart in a fast loop."""
@@ -61,9 +66,8 @@ Deliver = Callable[[Sequence[Job], Sequence[Any], Sequence[Change]], None]
 class Writer:
     """The writing thread. Its public methods may be called by any thread.
 
-    `health` says if and why nothing can be written. `tags` is the file of cards, `reserve` watches
-    the disk and `housekeeping` writes accounting files, for their troubles. `durability` is that of
-    the jobs.
+    `health` says if and why nothing can be written; `tags`, `reserve` and `files` have their own
+    troubles. `durability` is that of the jobs.
     """
 
     def __init__(
@@ -77,13 +81,14 @@ class Writer:
         self.tags = TagsFile(settings.tags_file, settings.zone)
         files = FilesInForce(self.tags, chargers, TariffsFile(settings.tariffs_file))
         self._counters, self._counter_file = counters, counter_file
-        self.housekeeping = Housekeeping(settings, row.worker, files)
+        self._housekeeping = Housekeeping(settings, row.worker, files)
         # A None ends the thread; a function runs between two transactions, in order with the jobs.
         self._inbox: queue.SimpleQueue[Callable[[], None] | Batch | None] = queue.SimpleQueue()
         self._deliver: Deliver = lambda _jobs, _results, _changes: None
         self._deliver_poll: Callable[[PollResult], None] = lambda _poll: None
         self.durability = DurabilityRule(syncs_all=settings.syncs_all)
-        self._access = WriteAccess(settings, files, row, self._inbox.put, self._wake)
+        self.files = FilesThread(settings, self._inbox.put, self._apply)
+        self._access = WriteAccess(settings, files, row, self._inbox.put, self._wake, self.files)
         self.health, self.reserve = self._access.health, self._access.reserve
         self._housekeeping_at, self._is_quiet = 0.0, True
         # A daemon: a disk that hangs must not keep the process from ending.
@@ -95,6 +100,7 @@ class Writer:
         self._deliver, self._deliver_poll = deliver, deliver_poll
         self._access.checkpoints.start()
         self._thread.start()
+        self.files.start()
 
     def wait_until_begun(self, timeout_s: float) -> None:
         """Wait until the first attempt to open the database and read tags.json has ended."""
@@ -106,7 +112,7 @@ class Writer:
 
     def close_others_by(self, close_others: Callable[[], None]) -> None:
         """Have `close_others` close idle connections of this process when the -wal was removed."""
-        self._access.close_others = close_others
+        self._access.close_others.append(close_others)
 
     def submit(self, batch: Batch) -> None:
         """Queue jobs for the writer; `deliver` receives their results in the same order."""
@@ -211,10 +217,8 @@ class Writer:
         """Return how long to wait for jobs before other work is due."""
         if not self.health.is_good:
             return PROBE_EVERY_S
-        books, sync_at = self._access.books, self._access.sync_at
-        has_files = books is not None and books.caches.awaits_export
-        wait_s = QUIET_S if has_files else EXPORT_RETRY_S
-        return wait_s if sync_at is None else min(wait_s, max(sync_at - time.monotonic(), 0.0))
+        sync_at = self._access.sync_at
+        return IDLE_S if sync_at is None else max(sync_at - time.monotonic(), 0.0)
 
     def _write(self, batch: Batch) -> None:
         """Write jobs as one transaction, and deliver their results."""
@@ -229,7 +233,7 @@ class Writer:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
             self._deliver(batch.jobs, *written)
-            self._access.log_committed()
+            self._access.end_batch()
             return
         # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
         failed = Failed(self.health.reason(), unavailable=True)
@@ -237,11 +241,17 @@ class Writer:
         self._access.stopped_tokens.update(job.token for job in batch.jobs if is_energy(job))
         self._deliver(batch.jobs, [failed] * len(batch.jobs), ())
 
+    def _apply(self, action: Callable[[Database], None]) -> None:
+        """Run a function with the database."""
+        with self.health.noting(self._access.abandon), self._access.turn():
+            assert self._access.db is not None
+            action(self._access.db)
+
     def _poll(self, *, rung: bool, watching: bool) -> None:
         with self.health.noting(self._access.abandon), self._access.turn() as books:
             self._deliver_poll(books.poll(now_ms(), rung=rung, watching=watching))
             if not rung and self._access.db is not None:
-                self.housekeeping.enter_digests(self._access.db)
+                self._housekeeping.enter_digests(self._access.db)
         self._publish()
 
     def _publish(self) -> None:
@@ -259,10 +269,9 @@ class Writer:
         access = self._access
         if access.db is None or not self.health.is_good:
             return
-        # The folder of accounting files may be on a disk that hangs: then no job is written either.
         self.health.busy_since = time.monotonic()
-        with self.health.noting(access.abandon), access.turn() as books, access.db.reading():
-            if self.housekeeping.run(access.db, books.caches):
+        with self.health.noting(access.abandon), access.turn(), access.db.reading():
+            if self._housekeeping.run(access.db):
                 self._inbox.put(NOTHING)
         self.health.busy_since = None
 
@@ -271,8 +280,8 @@ class Writer:
         self._publish()
         if self._counter_file is not None:
             self._counter_file.close()
-        # The files are not lost if this fails: the next start writes them.
+        self.files.finish(FILES_AT_END_S)
         try:
-            self._access.leave(lambda db, books: self.housekeeping.finish(db, books.caches))
+            self._access.leave()
         except ShocppError as error:
             log.warning("the writer could not finish its last work: %s", error)

@@ -16,10 +16,10 @@ from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.authentication import caller_name
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
-from shocpp.interfaces.web.thread_database import ThreadDatabase
 from shocpp.interfaces.websocket.upgrades import Upgrades
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
+from shocpp.store.thread_database import ThreadDatabase
 
 log = logging.getLogger(__name__)
 

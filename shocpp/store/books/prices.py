@@ -1,5 +1,6 @@
 """Prices of records: a record gets its price once; after that it is only read."""
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,17 +46,31 @@ def record_all(db: Database, priced: Sequence[tuple[int, RecordPrice]]) -> None:
 
 def of_record(db: Database, number: int) -> RecordPrice | None:
     """Return the price of the record with this number, or None."""
-    row = db.execute(
-        "SELECT priced_ms, amount_ct, note FROM price WHERE record = ?", (number,)
-    ).fetchone()
-    if row is None:
-        return None
-    rows = db.execute(f"SELECT {_PART} FROM price_part WHERE record = ? ORDER BY part", (number,))
-    stored_parts = [PricePart(*part) for part in rows.fetchall()]
-    # SQLite has no booleans.
-    parts = tuple(part._replace(vat_included=bool(part.vat_included)) for part in stored_parts)
-    priced_ms, amount_ct, note = row
-    return RecordPrice(priced_ms, Price(amount_ct, parts, note))
+    return of_records(db, json.dumps([number])).get(number)
+
+
+def of_records(db: Database, numbers: str) -> dict[int, RecordPrice]:
+    """Return the prices of records by number; `numbers` is a JSON text of those of the records."""
+    rows = db.execute(
+        f"SELECT record, {_PART} FROM price_part"
+        " WHERE record IN (SELECT value FROM json_each(?)) ORDER BY record, part",
+        (numbers,),
+    )
+    parts: dict[int, list[PricePart]] = {}
+    for number, *values in rows.fetchall():
+        part = PricePart(*values)
+        # SQLite has no booleans.
+        part = part._replace(vat_included=bool(part.vat_included))
+        parts.setdefault(number, []).append(part)
+    rows = db.execute(
+        "SELECT record, priced_ms, amount_ct, note FROM price"
+        " WHERE record IN (SELECT value FROM json_each(?))",
+        (numbers,),
+    )
+    return {
+        number: RecordPrice(priced_ms, Price(amount_ct, tuple(parts.get(number, ())), note))
+        for number, priced_ms, amount_ct, note in rows.fetchall()
+    }
 
 
 def parts_of(db: Database, number: int) -> tuple[tuple[int, int], ...]:

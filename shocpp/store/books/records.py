@@ -1,4 +1,4 @@
-"""Accounting records, and the queue of those whose files are still to be written.
+"""Accounting records.
 
 A record is never changed, except for the time its file was written (`exported_ms`). A decision of a
 human is a record of its own, which names the one it replaces.
@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.record import Record
-from shocpp.store.books import numbers, prices, signed_values
-from shocpp.store.books.prices import RecordPrice
+from shocpp.store.books import numbers, prices
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.changes import RECORD, REVIEW
 from shocpp.store.database import Database
@@ -115,122 +114,6 @@ def record(
         # A decision ends the case of the record that it replaces.
         db.changes.note(REVIEW, origin.charge_point, booked.connector_id, origin.replaces or number)
     return number
-
-
-class Unexported(NamedTuple):
-    """A record whose file is still to be written, with all that the file holds.
-
-    `columns` are RECORD_COLUMNS. `start` and `stop` are the columns of its transaction and of its
-    stop, None if it has none.
-    """
-
-    number: int
-    month: str
-    file_name: str
-    columns: dict[str, Any]
-    booked_ms: int
-    price: RecordPrice | None
-    start: dict[str, Any] | None
-    stop: dict[str, Any] | None
-    signed: list[dict[str, Any]]
-
-
-def unexported(db: Database, limit: int) -> list[Unexported]:
-    """Return the oldest records whose files are still to be written."""
-    # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
-    # the view, which joins six tables.
-    rows = db.execute(
-        f"SELECT month, file_name, booked_ms, {', '.join(RECORD_COLUMNS)} FROM accounting"
-        " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
-        " ORDER BY id LIMIT ?) ORDER BY number",
-        (limit,),
-    )
-    return [
-        Unexported(
-            number,
-            month,
-            file_name,
-            dict(zip(RECORD_COLUMNS, (*columns, number), strict=True)),
-            booked_ms,
-            prices.of_record(db, number),
-            _columns_of(
-                db, (*START_COLUMNS, "id AS number", "last_record"), "started_transaction", number
-            ),
-            _columns_of(db, STOP_COLUMNS, "received_stop", number),
-            signed_values.in_file(db, number),
-        )
-        for month, file_name, booked_ms, *columns, number in rows.fetchall()
-    ]
-
-
-def _columns_of(
-    db: Database, columns: tuple[str, ...], table: str, number: int
-) -> dict[str, Any] | None:
-    """Return columns of the row of a table that the record with this number refers to, or None."""
-    row = db.execute(
-        f"SELECT {', '.join(columns)} FROM {table}"
-        f" WHERE id = (SELECT {table} FROM accounting_record WHERE id = ?)",
-        (number,),
-    ).fetchone()
-    names = (column.rpartition(" ")[2] for column in columns)
-    return dict(zip(names, row, strict=True)) if row else None
-
-
-def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
-    """Note that the files of these records are on disk.
-
-    A record that got a price or another number meanwhile is left out: its file is written again.
-    """
-    # `IS`, because both are NULL without a price.
-    db.executemany(
-        "UPDATE accounting_record SET exported_ms = ? WHERE id = ? AND file_name = ?"
-        " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",
-        [
-            (now_ms, record.number, record.file_name, record.price and record.price.priced_ms)
-            for record in written
-        ],
-    )
-
-
-def exported(db: Database) -> dict[str, dict[str, int]]:
-    """Return the records whose files were written, as {month: {file name: number}}."""
-    months: dict[str, dict[str, int]] = {}
-    rows = db.execute(
-        "SELECT month, file_name, id FROM accounting_record WHERE exported_ms IS NOT NULL"
-    )
-    for month, file_name, number in rows.fetchall():
-        months.setdefault(month, {})[file_name] = number
-    return months
-
-
-def unmark_exported_imported(db: Database, month: str) -> None:
-    """Note that records imported into a month (YYYY-MM) need files in the form of shocpp."""
-    # The files of the seed hold neither the account's index nor the charger. When they are read
-    # again, they are compared with records that may be their twins.
-    db.execute(
-        "UPDATE accounting_record SET exported_ms = NULL"
-        " WHERE month = ? AND provenance = 'imported' AND entry = 'record'",
-        (month,),
-    )
-
-
-def unmark_first_exported(db: Database, started_transaction: int) -> bool:
-    """Note that the file of a transaction's first record must be written again.
-
-    Return True if the transaction has a record.
-    """
-    cursor = db.execute(
-        "UPDATE accounting_record SET exported_ms = NULL WHERE id ="
-        " (SELECT min(id) FROM accounting_record WHERE started_transaction = ?)",
-        (started_transaction,),
-    )
-    return cursor.rowcount > 0
-
-
-def unmark_exported(db: Database, numbers: list[int]) -> None:
-    """Note that the files of the records with these numbers are still to be written."""
-    sql = "UPDATE accounting_record SET exported_ms = NULL WHERE id = ?"
-    db.executemany(sql, [(number,) for number in numbers])
 
 
 class Stored(NamedTuple):

@@ -84,33 +84,38 @@ def newest_transaction_row(
     return None if row is None else int(row)
 
 
-def in_file(db: Database, number: int) -> list[dict[str, Any]]:
-    """Return the signed values for a record's file, in the order of receipt.
+def in_files(db: Database, numbers: str) -> dict[int, list[dict[str, Any]]]:
+    """Return the signed values for the files of records, by number, in the order of receipt.
 
-    Those of a stop are in the file of its record, all others in that of their transaction's first
-    record. If not all fit, those of the stop and of begin and end are preferred.
+    `numbers` is a JSON text of those of the records. The values of a stop are in the file of its
+    record, all others in that of their transaction's first record. If not all fit, those of the
+    stop and of begin and end are preferred.
     """
     rows = db.execute(
-        "SELECT value.id, value.connector_id, sampled_text, context, measurand, sample,"
+        "SELECT record.id, value.id, value.connector_id, sampled_text, context, measurand, sample,"
         " value.received_ms, value.received_stop IS NOT NULL"
         " FROM accounting_record AS record JOIN signed_value AS value"
         " ON value.received_stop = record.received_stop"
         " OR value.started_transaction = record.started_transaction"
         "  AND value.received_stop IS NULL AND NOT EXISTS (SELECT 1 FROM accounting_record"
         "   WHERE started_transaction = record.started_transaction AND id < record.id)"
-        " WHERE record.id = ? ORDER BY value.received_stop IS NULL,"
+        " WHERE record.id IN (SELECT value FROM json_each(?))"
+        " ORDER BY record.id, value.received_stop IS NULL,"
         " coalesce(context, '') NOT IN ('Transaction.Begin', 'Transaction.End'), value.id",
-        (number,),
+        (numbers,),
     )
     # The query sorts by importance, so that the limit drops the values in between. The file then
     # has them by row id again.
-    fitting, characters_left = [], MOST_CHARACTERS
-    for row, *columns in rows.fetchall():
+    fitting: dict[int, dict[int, dict[str, Any]]] = {}
+    characters: dict[int, int] = {}
+    for number, row, *columns in rows.fetchall():
         value = dict(zip(SIGNED_COLUMNS, columns, strict=True))
-        characters_left -= len(value["sample"])
-        if characters_left >= 0:
-            fitting.append((row, value))
-    return [value for _, value in sorted(fitting, key=lambda item: item[0])]
+        characters[number] = characters.get(number, 0) + len(value["sample"])
+        if characters[number] <= MOST_CHARACTERS:
+            fitting.setdefault(number, {})[row] = value
+    return {
+        number: [value for _, value in sorted(values.items())] for number, values in fitting.items()
+    }
 
 
 class Signed(NamedTuple):
