@@ -1,10 +1,21 @@
-"""The format of an accounting file, which other programs read."""
+"""Accounting files: their format, which other programs read, and how a slice is written."""
 
 import json
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from tests.world.connections import START, STOP, ask, connect
+from tests.world.faults import assert_each_record_has_its_file, failing
 from tests.world.home import Home
+from tests.world.machine import BIN, needs, wait_for
+from tests.world.server import Server
 from tests.world.visits import MORNING, NOON, say, start, stop
 
+BACKEND = [str(BIN / "shocpp-backend"), "-c", "garage"]
 TARIFFS = {"tariffs": [{"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 30}]}
 
 
@@ -44,3 +55,75 @@ def test_a_record_file_has_these_keys_in_this_order(migrated_home: Home) -> None
         *("connector_id", "sampled_text", "context", "measurand", "sample", "received_ms"),
         "with_stop",
     ]
+
+
+# --- slices of files ---
+
+
+def has_all_files(home: Home, number: int) -> bool:
+    """Return True if so many records have their files, and are marked."""
+    waiting = home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL")
+    return len(home.record_files()) == number and not waiting
+
+
+def test_the_files_of_many_records_of_many_chargers_are_those_of_the_rows(server: Server) -> None:
+    chargers, sessions = 8, 50
+
+    def charge(number: int) -> None:
+        with connect(server.url(f"charger-{number}")) as charger:
+            for wh in range(1_000, 1_000 + sessions * 500, 500):
+                begin = START | {"idTag": f"{number}", "meterStart": wh}
+                begun = ask(charger, "StartTransaction", begin)
+                end = {"transactionId": begun["transactionId"], "meterStop": wh + 500}
+                assert ask(charger, "StopTransaction", STOP | end) == {}
+
+    with ThreadPoolExecutor(chargers) as pool:
+        list(pool.map(charge, range(chargers)))
+    wait_for(lambda: has_all_files(server.home, chargers * sessions))
+    assert_each_record_has_its_file(server.home)
+
+
+def test_a_slow_disk_of_accounting_files_delays_no_answer(server: Server) -> None:
+    home, delay_s = server.home, 3
+    # SQLite syncs its files by fdatasync.
+    with (
+        failing(server, f"fsync:delay_enter={delay_s}000000"),
+        connect(server.url("garage")) as charger,
+    ):
+        for wh in range(0, 3_000, 1_000):
+            begun_s = time.monotonic()
+            begun = ask(charger, "StartTransaction", START | {"meterStart": wh})
+            end = {"transactionId": begun["transactionId"], "meterStop": wh + 1_000}
+            assert ask(charger, "StopTransaction", STOP | end) == {}
+            assert time.monotonic() - begun_s < delay_s
+        assert home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL")
+    wait_for(lambda: has_all_files(home, 3))
+    assert_each_record_has_its_file(home)
+
+
+STEPS = ("mkdir:1", "mkdir:3", "fsync:1", "fsync:4", "fsync:6", "link:1", "link:3", "unlink:2")
+"""System calls of a slice of four files in two months, and which of them is the last one."""
+
+
+def test_a_slice_whose_process_is_killed_at_any_step_is_written_again(
+    migrated_home: Home, tmp_path: Path
+) -> None:
+    months = ("2026-08", "2026-08", "2026-09", "2026-09")
+    for number, month in enumerate(months):
+        begin = start(1_000_000 + number * 10_000, f"{month}-1{number}T05:00:00Z")
+        end = stop(1_010_000 + number * 10_000, f"{month}-1{number}T07:00:00Z", number + 1)
+        say(migrated_home, begin, end)
+    assert len(migrated_home.record_files()) == len(months)
+    written = {file.name: file.read_bytes() for file in migrated_home.record_files()}
+    killed = 0
+    for step in STEPS:
+        call, _, when = step.partition(":")
+        home = Home(tmp_path / call / when)
+        shutil.copytree(migrated_home.database.parent, home.database.parent)
+        inject = f"inject=?{call}:signal=KILL:when={when}"
+        trace = [needs("strace"), "-f", "-o", os.devnull, "-e", f"trace=?{call}", "-e", inject]
+        killed += home.run(*trace, *BACKEND, stdin="").returncode == -signal.SIGKILL
+        home.run(*BACKEND, stdin="")
+        assert {file.name: file.read_bytes() for file in home.record_files()} == written, step
+        assert has_all_files(home, len(months)), step
+    assert killed > len(STEPS) / 2

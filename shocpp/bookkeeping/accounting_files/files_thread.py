@@ -141,7 +141,7 @@ class FilesThread:
         """Write all files that wait, and note in the database if the folder cannot be written."""
         try:
             self._export()
-            if time.monotonic() >= self._search_at and not self._ending.is_set():
+            if time.monotonic() >= self._search_at:
                 self._search()
                 self._export()
             self._note_writable()
