@@ -1,6 +1,7 @@
 """Tests of redaction: AuthorizationKey is write-only and never stored (OCPP-J errata 3.10)."""
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -22,6 +23,15 @@ def test_the_key_in_a_change_configuration_is_hidden() -> None:
     assert redacted(text) == (
         '[2,"u","ChangeConfiguration",{"key":"AuthorizationKey","value":"***"}]'
     )
+
+
+def test_only_three_characters_are_a_k_without_case() -> None:
+    """Texts without any of them are not searched for the name of the key."""
+    of_k = {chr(code) for code in range(sys.maxunicode + 1) if "k" in chr(code).casefold()}
+    assert of_k == {"k", "K", "\u212a"}
+    for char in of_k:
+        text = f'{{"key":"Authorization{char}ey","value":"geheim"}}'
+        assert "geheim" not in redacted(text)
 
 
 def test_the_key_in_the_configuration_of_a_charger_is_hidden() -> None:
