@@ -111,8 +111,8 @@ bench: $(DEVELOPING) ## measure: run every benchmark in bench/
 
 .PHONY: lock
 lock: $(VENV)/.locking ## write the lock files anew from pyproject.toml; UPGRADE=--upgrade takes newer releases
-	@$(COMPILE) --output-file=requirements.lock pyproject.toml
-	@$(COMPILE) --extra=dev --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
+	@$(COMPILE) --extra=fast --output-file=requirements.lock pyproject.toml
+	@$(COMPILE) --extra=dev --extra=fast --constraint=requirements.lock --output-file=requirements-dev.lock pyproject.toml
 
 SBOM := build/sbom.json
 

@@ -29,6 +29,7 @@ from shocpp.ocpp.fields.from_charge_point import FROM_CHARGE_POINT
 from shocpp.ocpp.fields.of_ocpp_2 import ACTIONS_OF_OCPP_2, is_of_ocpp_2
 from shocpp.ocpp.fields.to_charge_point import ENDS_CONNECTIONS, TO_CHARGE_POINT
 from shocpp.ocpp.frames import Payload, UniqueId
+from shocpp.ocpp.quick.reader import plain_meter_values
 from shocpp.ocpp.stored.long_lists import SHORTEST_TEXT, shortened_call
 from shocpp.ocpp.validation import Violation, lenient_violation
 
@@ -163,6 +164,10 @@ class Connection:
         """Return the event of one received text. Never raises, whatever a charger sends."""
         if self._first_frame_ms is None:
             self._first_frame_ms = now_ms
+        plain = plain_meter_values(text, self.zone) if len(text) < SHORTEST_TEXT else None
+        if plain is not None:
+            self._garbage_ms = ()
+            return self._report(text, Reported("MeterValues", *plain, {}))
         frame = frames.parse(text)
         if isinstance(frame, frames.Unreadable):
             return self._receive_unreadable(frame, now_ms)
@@ -176,8 +181,7 @@ class Connection:
         if isinstance(frame, frames.CallError):
             return self._receive_refusal(frame)
         if isinstance(frame, frames.Malformed):
-            answer = frames.error_text(frame.unique_id, frame.code, frame.description)
-            return Answered("", frame.unique_id, answer)
+            return Answered("", frame.unique_id, frames.error_text(*frame))
         # Other types are to be ignored (OCPP-J §4.1.3), so they never count as unreadable texts.
         return Ignored(f"message type {frame.message_type} is not OCPP 1.6")
 
@@ -272,10 +276,8 @@ class Connection:
             assert confirmation is not None
             answer = frames.result_text(call.unique_id, confirmation)
             return Answered(call.action, call.unique_id, answer)
-        repeat = self._repeat(call.unique_id, text)
-        if repeat is not None:
-            return repeat._replace(action=call.action)
-        return Reported(call.action, call.unique_id, fact, confirmation, call.short_text)
+        reported = Reported(call.action, call.unique_id, fact, confirmation, call.short_text)
+        return self._report(text, reported)
 
     def _refuse_action(self, call: frames.Call) -> Answered | OtherVersion:
         # After a BootNotification of OCPP 1.6 a charger speaks OCPP 1.6, whatever else it sends.
@@ -294,13 +296,11 @@ class Connection:
         answer = frames.error_text(call.unique_id, violation.code, violation.sentence)
         return Answered(call.action, call.unique_id, answer)
 
-    def _repeat(self, unique_id: UniqueId, text: str) -> Answered | Repeated | None:
-        """Return the event of a Call that came before on this connection, or None for a new one.
-
-        The action of the event is still to be filled in.
-        """
+    def _report(self, text: str, reported: Reported) -> Reported | Answered | Repeated:
+        """Return the event of a Call: itself, or a repeat if it came before on this connection."""
+        action, unique_id = reported.action, reported.unique_id
         if self._reuses_ids:
-            return None
+            return reported
         if self._answers is None:
             self._answers = {}
         # The hash, not the text: a StopTransaction may have megabytes, and memory per connection is
@@ -313,18 +313,18 @@ class Connection:
             if len(self._answers) >= REMEMBERED_ANSWERS:
                 del self._answers[next(iter(self._answers))]
             self._answers[unique_id] = (text_hash, None)
-            return None
+            return reported
         known_hash, answer = known
         # A charger that uses an id again for another Call would get a stale answer. So from now
         # on no Call of this connection counts as a repeat.
         if known_hash != text_hash:
             self._reuses_ids = True
             self._answers = None
-            return None
+            return reported
         # MicroOcpp sends a Call again before its own time-out.
         if answer is None:
-            return Repeated("", unique_id)
-        return Answered("", unique_id, answer)
+            return Repeated(action, unique_id)
+        return Answered(action, unique_id, answer)
 
     def _receive_confirmation(self, frame: frames.CallResult) -> Event:
         # A late answer, or one that comes twice, must not settle the next Call (invariant I10).

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.ocpp.json_text import to_text
+from shocpp.ocpp.quick.reader import decode_plain
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -165,6 +166,17 @@ _LENIENT = json.JSONDecoder(strict=False)
 
 def _decode(text: str) -> Any:
     """Return the JSON value of a text, cleaned; raises ValueError or RecursionError."""
+    if decode_plain is not None:
+        try:
+            return decode_plain(text)
+        # Not plain, which does not mean unreadable.
+        except (ValueError, RecursionError):
+            pass
+    return decode_thoroughly(text)
+
+
+def decode_thoroughly(text: str) -> Any:
+    """Return the JSON value of any text, cleaned; raises ValueError or RecursionError."""
     try:
         decoded = _LENIENT.decode(text.lstrip(BYTE_ORDER_MARK))
     # A JSONDecodeError is a ValueError too, but no second attempt helps against it.
@@ -174,7 +186,8 @@ def _decode(text: str) -> Any:
         # An integer of thousands of digits. All members around it are still good.
         decoded = json.loads(text.lstrip(BYTE_ORDER_MARK), parse_int=_integer, strict=False)
     # Only an escape can carry a lone surrogate into a string: UTF-8 text cannot.
-    return _cleaned(decoded) if "\\u" in text or "\0" in text else decoded
+    may_have_one = "\\" in text and "\\u" in text
+    return _cleaned(decoded) if may_have_one or "\0" in text else decoded
 
 
 def _integer(digits: str) -> "int | Decimal":
@@ -209,7 +222,11 @@ def call_text(unique_id: str, action: str, payload_text: str) -> str:
 def result_text(unique_id: UniqueId, confirmation: Mapping[str, Any]) -> str:
     """Return the text of a CallResult."""
     # Ids are echoed as they came: Legrand sends 20 digits, StarCharge 36 random characters.
-    return f"[3,{to_text(unique_id)},{to_text(confirmation) if confirmation else '{}'}]"
+    if not confirmation:
+        return f"[3,{to_text(unique_id)},{{}}]"
+    # Member by member: a string alone is encoded in a tenth of the time of an object.
+    members = [f"{to_text(name)}:{to_text(value)}" for name, value in confirmation.items()]
+    return f"[3,{to_text(unique_id)},{{{','.join(members)}}}]"
 
 
 def error_text(unique_id: UniqueId, code: str, description: str) -> str:

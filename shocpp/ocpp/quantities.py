@@ -118,7 +118,7 @@ def has_boundary(meter_values: object) -> bool:
         samples = entry.get("sampledValue") if isinstance(entry, dict) else None
         for sample in samples if isinstance(samples, list) else ():
             context = sample.get("context") if isinstance(sample, dict) else None
-            if isinstance(context, str) and _is_boundary(context):
+            if isinstance(context, str) and is_boundary(context):
                 return True
     return False
 
@@ -179,7 +179,8 @@ def _label(context: str, location: str, phase: str) -> _Label:
 
 
 @lru_cache(maxsize=256)
-def _is_boundary(context: str) -> bool:
+def is_boundary(context: str) -> bool:
+    """Return True if a context is the begin or the end of a transaction."""
     return context.strip().casefold() in ("transaction.begin", "transaction.end")
 
 

@@ -17,7 +17,7 @@ at most."""
 LONGEST_WORD = 100
 """Characters that are kept of a timestamp, context or measurand."""
 
-_LONGEST_NUMBER = 40
+LONGEST_NUMBER = 40
 """A value of so few characters is a number or a word, and never signed data."""
 
 _FORMATS = ("signed", "ocmf")
@@ -37,13 +37,13 @@ def is_signed(sample: Mapping[str, Any]) -> bool:
     """
     format_, value = sample.get("format"), sample.get("value")
     # Nearly all samples end here.
-    if isinstance(value, str) and len(value) <= _LONGEST_NUMBER and format_ in (None, "Raw"):
+    if isinstance(value, str) and len(value) <= LONGEST_NUMBER and format_ in (None, "Raw"):
         return False
     if isinstance(format_, str) and format_.lstrip(" _").casefold().startswith(_FORMATS):
         return True
     if isinstance(value, dict):
         return any(str(member).startswith(_WITHIN) for member in value)
-    if not isinstance(value, str) or len(value) <= _LONGEST_NUMBER:
+    if not isinstance(value, str) or len(value) <= LONGEST_NUMBER:
         return False
     return value.lstrip().startswith(_BEGINNINGS) or any(word in value for word in _WITHIN)
 
