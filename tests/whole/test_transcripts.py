@@ -79,6 +79,41 @@ def test_over_a_websocket(path: Path, listener: Server) -> None:
     play(path, listener.home, lambda identity: WebSocketWire(listener, identity))
 
 
+@pytest.fixture(scope="module")
+def bare_listener(
+    one_home: Callable[[], Home], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A running server in an environment without the packages of the extra `fast`."""
+    hidden = tmp_path_factory.mktemp("hidden")
+    (hidden / "msgspec.py").write_text("raise ImportError('hidden')")
+    (hidden / "websockets.py").write_text("raise ImportError('hidden')")
+    server = Server(one_home(), PYTHONPATH=str(hidden))
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in TRANSCRIPTS if path.stem.startswith(("answers", "readings"))]
+)
+def test_over_a_websocket_without_the_optional_packages(path: Path, bare_listener: Server) -> None:
+    play(path, bare_listener.home, lambda identity: WebSocketWire(bare_listener, identity))
+
+
+def test_the_optional_packages_are_taken_where_they_are_installed(
+    listener: Server, bare_listener: Server
+) -> None:
+    assert [extensions_of(server) for server in (listener, bare_listener)] == [
+        {"msgspec", "websockets"},
+        set(),
+    ]
+
+
+def extensions_of(server: Server) -> set[str]:
+    """The optional packages whose C code the workers of a server have loaded."""
+    loaded = "".join(Path(f"/proc/{pid}/maps").read_text() for pid in server.workers())
+    return {name for name in ("msgspec", "websockets") if f"/{name}/" in loaded}
+
+
 def test_every_transcript_tells_its_case_and_expects_something() -> None:
     for path in TRANSCRIPTS:
         assert len(prose_of(path)) > 40, path
