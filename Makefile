@@ -103,7 +103,7 @@ demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten
 db: $(INSTALLED) ## create the database, or bring it up to date
 	@$(BIN)/shocpp migrate
 
-BENCHES := books calls crowd decade feed growth soak speed statements websocket_frames
+BENCHES := books calls crowd decade feed growth receiving soak speed statements websocket_frames
 
 .PHONY: bench
 bench: $(DEVELOPING) ## measure: run every benchmark in bench/

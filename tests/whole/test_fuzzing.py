@@ -44,6 +44,7 @@ from tests.interfaces.websocket.test_frames import (
     charger_text,
     fragments,
 )
+from tests.ocpp.test_quick_reader import assert_read_alike
 from tests.world.faults import connect
 from tests.world.floods import honest_charger, load_of, rest_of, upgraded
 from tests.world.fuzzing import (
@@ -57,6 +58,7 @@ from tests.world.fuzzing import (
     wanted,
 )
 from tests.world.home import Home
+from tests.world.odd_readings import OddReadings
 from tests.world.playing import Books
 from tests.world.server import Server
 
@@ -359,6 +361,18 @@ def test_every_mutated_frame_means_something_or_nothing() -> None:
     tell("the connection", FRAMES / (time.monotonic() - begun), answers, held)
     assert answers > FRAMES / 4
     assert held[-1] - held[len(held) // 2] < 16
+
+
+@pytest.mark.timeout(60 + FRAMES // 500)
+def test_both_readers_read_every_mutated_frame_alike() -> None:
+    print(f"\nSHOCPP_FUZZ_SEED={SEED}")
+    mutator, odd_readings = Mutator(SEED), OddReadings(SEED)
+    plain = 0
+    for _ in range(FRAMES // 4):
+        assert_read_alike(mutator.frame())
+        plain += assert_read_alike(odd_readings.text())
+    print(f"both readers: {FRAMES // 4 * 2} texts, {plain} of them plain MeterValues")
+    assert plain > FRAMES // 40
 
 
 @settings(max_examples=30)
