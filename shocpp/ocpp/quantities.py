@@ -15,13 +15,16 @@ are the source of last resort (" without id"): they may be of another register. 
 rule. Without a power, current times voltage is one (" from current").
 
 Case and blanks of measurand, location, phase, context and unit do not matter.
+
+The rule takes a `Sample`. One of any JSON becomes an `_AnySample`; a plain one may be decoded into
+a structure with these members at once (`quick.structures`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.numbers import Quantity, quantity, whole_number
@@ -61,19 +64,56 @@ _ONE_PHASE = PHASES[-3:]
 _Value = TypeVar("_Value")
 
 
-class _Label(NamedTuple):
-    """The labels of a sample that rank it: context, location, and the phase, "" for a total."""
+_Raw = TypeVar("_Raw")
 
-    is_begin: bool
-    location: str
+
+class Sample(Protocol):
+    """A sampledValue; an absent or empty text is None or ""."""
+
+    @property
+    def value(self) -> object: ...
+    @property
+    def measurand(self) -> str | None: ...
+    @property
+    def context(self) -> str | None: ...
+    @property
+    def location(self) -> str | None: ...
+    @property
+    def phase(self) -> str | None: ...
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def is_signed(self) -> bool: ...
+
+
+class _AnySample:
+    """The sample of a JSON object, whatever its members are."""
+
+    __slots__ = ("context", "is_signed", "location", "measurand", "phase", "unit", "value")
+
+    def __init__(self, members: Mapping[str, Any]) -> None:
+        self.value = members.get("value")
+        self.measurand = str(members.get("measurand") or "")
+        self.context = str(members.get("context") or "")
+        self.location = str(members.get("location") or "")
+        self.phase = str(members.get("phase") or "")
+        self.unit = str(members.get("unit") or "")
+        self.is_signed = is_signed(members)
+
+
+class _Label(NamedTuple):
+    """The labels of a sample that rank it.
+
+    `group` is the rank of context and location, 0 for the best of both. `word` is the phase as it
+    was sent, in capitals; `phase` is "L1", "L2" or "L3", or "" for a total.
+    """
+
+    group: tuple[bool, int]
+    word: str
     phase: str
 
 
-_PLAIN = _Label(is_begin=False, location=BEST_SOURCE, phase="")
-
-_Sample = Mapping[str, Any]
-_Samples = dict[str, list[_Sample]]
-"""The samples of an entry by their kind, in their order."""
+_PLAIN = _Label((False, 0), "", "")
 
 
 def readings(meter_values: object, zone: tzinfo | None = None) -> tuple[Reading, ...]:
@@ -95,7 +135,7 @@ def begin_of(meter_values: object, zone: tzinfo | None = None) -> Reading | None
     """
     for entry in meter_values if isinstance(meter_values, list) else ():
         samples = entry.get("sampledValue") if isinstance(entry, dict) else None
-        at_begin = [sample for sample in _objects(samples) if _label_of(sample).is_begin]
+        at_begin = [s for s in _objects(samples) if _label_of(_AnySample(s)).group[0]]
         if at_begin:
             reading = _reading({**entry, "sampledValue": at_begin}, zone)
             if reading.register_wh is not None:
@@ -107,7 +147,7 @@ def has_register(samples: object) -> bool:
     """Return True if one of the samples of an entry may be a register."""
     # No copy of the list: this is asked for every entry of endless ones.
     for sample in samples if isinstance(samples, list) else ():
-        if isinstance(sample, dict) and _kind_of(sample.get("measurand")) == _REGISTER:
+        if isinstance(sample, dict) and _kind_of(sample) == _REGISTER:
             return True
     return False
 
@@ -129,15 +169,35 @@ def source_rank(source: str | None) -> int:
 
 
 def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
-    """Return the values of the best sources in an entry."""
-    samples: _Samples = {_REGISTER: [], _POWER: [], _CURRENT: [], _VOLTAGE: []}
-    for sample in _objects(entry.get("sampledValue")):
-        kind = _kind_of(sample.get("measurand"))
+    """Return the values of the best sources in an entry of any JSON."""
+    objects = _objects(entry.get("sampledValue"))
+    by_kind = _by_kind([_kind_of(sample) for sample in objects], objects)
+    # One by one, as they are needed: a total makes those behind it superfluous.
+    samples = {kind: map(_AnySample, objects) for kind, objects in by_kind.items()}
+    return _best_reading(samples, parse_timestamp(entry.get("timestamp"), zone))
+
+
+def reading_of(
+    samples: Iterable[Sample], kinds: Iterable[str | None], sampled_ms: int | None
+) -> Reading:
+    """Return the values of the best sources in the samples of an entry; `kinds` are theirs."""
+    return _best_reading(_by_kind(kinds, samples), sampled_ms)
+
+
+def _by_kind(kinds: Iterable[str | None], samples: Iterable[_Raw]) -> dict[str, list[_Raw]]:
+    """Return the samples of each kind in their order; those without a kind are left out."""
+    by_kind: dict[str, list[_Raw]] = {_REGISTER: [], _POWER: [], _CURRENT: [], _VOLTAGE: []}
+    for kind, sample in zip(kinds, samples, strict=True):
         if kind is not None:
-            samples[kind].append(sample)
-    wh, or_else_wh, source = _register(samples[_REGISTER])
-    watt, power_source = _power(samples[_POWER]) or _power_from_current(samples)
-    sampled_ms = parse_timestamp(entry.get("timestamp"), zone)
+            by_kind[kind].append(sample)
+    return by_kind
+
+
+def _best_reading(by_kind: Mapping[str, Iterable[Sample]], sampled_ms: int | None) -> Reading:
+    wh, or_else_wh, source = _register(by_kind[_REGISTER])
+    watt, power_source = _power(by_kind[_POWER]) or _power_from_current(
+        by_kind[_CURRENT], by_kind[_VOLTAGE]
+    )
     return Reading(sampled_ms, wh, watt, source, power_source, or_else_wh)
 
 
@@ -146,36 +206,34 @@ def _objects(samples: object) -> list[dict[str, Any]]:
     return [s for s in samples if isinstance(s, dict)] if isinstance(samples, list) else []
 
 
-# -- labels ---------------------------------------------------------------------------------------
-
-
-def _kind_of(measurand: object) -> str | None:
-    """Return the kind of a measurand, or None; without a measurand it is the register."""
-    if measurand is None:
-        return _REGISTER
-    return _kind_of_text(measurand) if isinstance(measurand, str) else None
+def _kind_of(sample: Mapping[str, Any]) -> str | None:
+    """Return the kind of a sample by its measurand, or None; without one it is the register."""
+    measurand = sample.get("measurand")
+    if measurand is None or isinstance(measurand, str):
+        return kind_of_measurand(measurand)
+    return None
 
 
 @lru_cache(maxsize=256)
-def _kind_of_text(measurand: str) -> str | None:
-    name = measurand.strip().casefold()
+def kind_of_measurand(measurand: str | None) -> str | None:
+    """Return the kind of samples that a measurand names, None if no reading needs them."""
+    name = (measurand or "").strip().casefold()
     return _MEASURANDS.get(name) if name else _REGISTER
 
 
-def _label_of(sample: _Sample) -> _Label:
-    context, location, phase = sample.get("context"), sample.get("location"), sample.get("phase")
-    # Nearly all samples have the labels of the best source.
-    if phase is None and location in (None, BEST_SOURCE) and context in (None, "Sample.Periodic"):
-        return _PLAIN
-    return _label(str(context or ""), str(location or ""), str(phase or ""))
+def _label_of(sample: Sample) -> _Label:
+    return _label(sample.context, sample.location, sample.phase)
 
 
 @lru_cache(maxsize=256)
-def _label(context: str, location: str, phase: str) -> _Label:
-    word = location.strip().casefold() or BEST_SOURCE.casefold()
-    known = next((known for known in LOCATIONS if known.casefold() == word), "other")
-    is_begin = context.strip().casefold() == "transaction.begin"
-    return _Label(is_begin, known, phase.strip().upper())
+def _label(context: str | None, location: str | None, phase: str | None) -> _Label:
+    is_begin = (context or "").strip().casefold() == "transaction.begin"
+    name = (location or "").strip().casefold() or BEST_SOURCE.casefold()
+    known = next((known for known in LOCATIONS if known.casefold() == name), "other")
+    word = (phase or "").strip().upper()
+    of_one = word[:2] if word[:2] in _ONE_PHASE else ""
+    label = _Label((is_begin, LOCATIONS.index(known)), word, of_one)
+    return _PLAIN if label == _PLAIN else label
 
 
 @lru_cache(maxsize=256)
@@ -185,23 +243,27 @@ def is_boundary(context: str) -> bool:
 
 
 def _best_group(
-    samples: Iterable[_Sample], value_of: Callable[[_Sample], _Value | None]
+    samples: Iterable[Sample], value_of: Callable[[Sample], _Value | None]
 ) -> tuple[str, dict[str, _Value]]:
     """Return the best location, and the values of its samples by phase.
 
     The phases are "L1", "L2" and "L3": L1-N is L1, and any word for all phases is "".
     """
-    groups: dict[tuple[bool, int], dict[str, _Value]] = {}
+    others = []
     for sample in samples:
-        label = _label_of(sample)
-        value = None if label.phase == "N" or is_signed(sample) else value_of(sample)
-        if value is not None:
-            # Nothing is better than this one.
-            if label == _PLAIN:
+        phase = sample.phase
+        # Nothing is better than this one.
+        if (not phase or phase.isspace()) and _label_of(sample) is _PLAIN:
+            value = None if sample.is_signed else value_of(sample)
+            if value is not None:
                 return BEST_SOURCE, {"": value}
-            phase = label.phase[:2] if label.phase[:2] in _ONE_PHASE else ""
-            key = (label.is_begin, LOCATIONS.index(label.location))
-            groups.setdefault(key, {}).setdefault(phase, value)
+        others.append(sample)
+    groups: dict[tuple[bool, int], dict[str, _Value]] = {}
+    for sample in others:
+        label = _label_of(sample)
+        value = None if label.word == "N" or sample.is_signed else value_of(sample)
+        if value is not None:
+            groups.setdefault(label.group, {}).setdefault(label.phase, value)
     if not groups:
         return BEST_SOURCE, {}
     best = min(groups)
@@ -212,26 +274,24 @@ def _source(location: str, phases: Iterable[str]) -> str:
     return f"{location} {'+'.join(sorted(phases))}".strip()
 
 
-# -- values ---------------------------------------------------------------------------------------
-
-
-def _register(samples: Iterable[_Sample]) -> tuple[int | None, int | None, str | None]:
+def _register(samples: Iterable[Sample]) -> tuple[int | None, int | None, str | None]:
     """Return the register in Wh, its other meaning in Wh, and its source; None for what is not."""
     location, group = _best_group(samples, _wh)
     if not group:
         return None, None, None
-    # A total, or the sum of the phases.
-    summed = [group[""]] if "" in group else list(group.values())
+    total = group.get("")
+    if total is not None:
+        return total.value, total.or_else, location
     or_else = None
-    if any(register.or_else is not None for register in summed):
+    if any(register.or_else is not None for register in group.values()):
         or_else = sum(
-            register.value if register.or_else is None else register.or_else for register in summed
+            register.value if register.or_else is None else register.or_else
+            for register in group.values()
         )
-    source = _source(location, [""] if "" in group else group)
-    return sum(register.value for register in summed), or_else, source
+    return sum(register.value for register in group.values()), or_else, _source(location, group)
 
 
-def _power(samples: Iterable[_Sample]) -> tuple[int, str] | None:
+def _power(samples: Iterable[Sample]) -> tuple[int, str] | None:
     """Return the power in W, a total or the sum of the phases, and its source."""
     location, group = _best_group(samples, _watt)
     if "" in group:
@@ -239,15 +299,18 @@ def _power(samples: Iterable[_Sample]) -> tuple[int, str] | None:
     return (sum(group.values()), _source(location, group)) if group else None
 
 
-def _power_from_current(samples: _Samples) -> tuple[int | None, str | None]:
+def _power_from_current(
+    of_current: Iterable[Sample], of_voltage: Iterable[Sample]
+) -> tuple[int | None, str | None]:
     """Return the product of current and voltage in W, and its source."""
-    if not samples[_CURRENT] or not samples[_VOLTAGE]:
+    every = list(of_current)
+    if not every:
         return None, None
     # Beside currents of phases, one without a phase may be their sum or one of them.
-    of_phases = [sample for sample in samples[_CURRENT] if sample.get("phase")]
-    location, currents = _best_group(of_phases or samples[_CURRENT], _thousandths)
+    of_phases = [sample for sample in every if sample.phase]
+    location, currents = _best_group(of_phases or every, _thousandths)
     # The voltage between two phases (L1-L2) is not that of a phase.
-    to_neutral = [s for s in samples[_VOLTAGE] if _label_of(s).phase.count("L") < 2]
+    to_neutral = (sample for sample in of_voltage if _label_of(sample).word.count("L") < 2)
     _, voltages = _best_group(to_neutral, _thousandths)
     if not currents or not voltages:
         return None, None
@@ -259,26 +322,27 @@ def _power_from_current(samples: _Samples) -> tuple[int | None, str | None]:
     return (None, None) if power_w is None else (power_w, source)
 
 
-def _wh(sample: _Sample) -> Quantity | None:
-    unit = _unit(sample)
+def _wh(sample: Sample) -> Quantity | None:
+    unit = _unit(sample.unit)
     # Alfen names no measurand for its amperes: the default would make a register of them.
-    if unit in _UNITS_OF_NO_ENERGY and not sample.get("measurand"):
+    if unit in _UNITS_OF_NO_ENERGY and not sample.measurand:
         return None
     # Autel sends no unit at all. Everything but kWh is Wh, the default (OCPP 1.6 §7.43).
-    return quantity(sample.get("value"), 1000 if unit == "kwh" else 1)
+    return quantity(sample.value, 1000 if unit == "kwh" else 1)
 
 
-def _watt(sample: _Sample) -> int | None:
-    power = quantity(sample.get("value"), 1000 if _unit(sample) == "kw" else 1)
+def _watt(sample: Sample) -> int | None:
+    power = quantity(sample.value, 1000 if _unit(sample.unit) == "kw" else 1)
     # Unlike a register, a power has no course that could decide.
     return None if power is None or power.or_else is not None else power.value
 
 
-def _thousandths(sample: _Sample) -> int | None:
+def _thousandths(sample: Sample) -> int | None:
     """Return a current in mA, or a voltage in mV."""
-    value = quantity(sample.get("value"), 1000)
+    value = quantity(sample.value, 1000)
     return None if value is None else value.value
 
 
-def _unit(sample: _Sample) -> str:
-    return str(sample.get("unit") or "").strip().casefold()
+@lru_cache(maxsize=64)
+def _unit(unit: str | None) -> str:
+    return (unit or "").strip().casefold()

@@ -27,6 +27,12 @@ def parse_timestamp(text: object, zone: tzinfo | None = None) -> int | None:
     # and stopped them for good. So the length and the year have limits.
     if not isinstance(text, str) or not 10 <= len(text) <= 40:
         return None
+    return _moment_ms(text, zone)
+
+
+# Chargers that measure by the clock send the same times.
+@lru_cache(maxsize=64)
+def _moment_ms(text: str, zone: tzinfo | None) -> int | None:
     try:
         moment = _parse(text)
         # Growatt THOR sends local time without an offset.
