@@ -9,6 +9,7 @@ import os
 from flask import Flask
 
 from shocpp.central_system.switchboard import Switchboard
+from shocpp.interfaces.server.cgi_listener import CgiListener
 from shocpp.interfaces.server.logs import log_to_stderr
 from shocpp.interfaces.web.app import create_app
 from shocpp.metrics.counter_files import CounterFile, counters_folder
@@ -27,5 +28,13 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     switchboard = Switchboard(settings, counter_file=counter_file, listens=listens)
     # This runs after the fork, which the threads of a switchboard would not survive.
     switchboard.start()
+    application = create_app(settings, switchboard, threads)
+    connect, slots = application.config["CONNECT"], application.config["SLOTS"]
+    cgi_listener = CgiListener(settings, connect, slots, threads)
+    cgi_listener.start()
+    # At the exit they run in the opposite order. The end of the switchboard ends all waits for
+    # chargers, so that the last requests are answered.
+    atexit.register(cgi_listener.wait)
     atexit.register(switchboard.stop)
-    return create_app(settings, switchboard, threads)
+    atexit.register(cgi_listener.close)
+    return application

@@ -2,31 +2,54 @@
 """Canned calls as a CGI script, for a web server that starts a process for each request.
 
 The script runs as the same user as the server, and needs only Python 3.11 and its standard library.
-It answers like `/cgi-bin/caller` of the app.
+It passes the request to the server if one runs, and answers it by itself otherwise. It answers like
+`/cgi-bin/caller` of the app.
 """
 
 import gc
-import os
+import posix
 import sys
 
 # Nearly all the time of this process is its start. It therefore runs without site-packages (-S),
 # the Python settings of the environment (-I), the garbage collector and the interpreter's cleanup.
 gc.disable()
-sys.path.append(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+
+
+def checkout() -> str:
+    """Return the folder of the checkout."""
+    script = __file__
+    try:
+        posix.readlink(script)
+    # It is no symbolic link. The kernel resolves those among its folders.
+    except OSError:
+        return f"{script.rpartition('/')[0] or '.'}/.."
+    from os.path import realpath
+
+    return f"{realpath(script).rpartition('/')[0]}/.."
 
 
 def main() -> None:
     """Answer the request that the environment describes (RFC 3875)."""
-    from shocpp.interfaces.cgi import CannedCaller, serve_cgi
-    from shocpp.interfaces.lines import one_line
-    from shocpp.settings import read_settings
+    sys.path.insert(0, checkout())
+    from shocpp.interfaces.cgi_client import OutcomeUnknown, pass_on, read_body
 
-    def log(line: str) -> None:
-        print(one_line(line), file=sys.stderr)
+    body = read_body()
+    try:
+        log_and_answer = pass_on(checkout(), body)
+    except OutcomeUnknown:
+        from shocpp.interfaces.cgi import answer_unknown
 
-    serve_cgi(CannedCaller(read_settings, log))
+        log_and_answer = answer_unknown()
+    if log_and_answer is None:
+        from shocpp.interfaces.cgi import answer_process
+
+        log_and_answer = answer_process(body)
+    log, answer = log_and_answer
+    sys.stderr.buffer.write(log)
     sys.stderr.flush()
-    os._exit(0)
+    sys.stdout.buffer.write(answer)
+    sys.stdout.flush()
+    posix._exit(0)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from shocpp.database_path import database_of, home_of
 from shocpp.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -130,13 +131,16 @@ VARIABLES = (
     Variable("TZ", "Europe/Berlin", "time zone of months and reports"),
 )
 
+PATHS = tuple(v.name for v in VARIABLES if v.name.endswith(("HOME", "FILE", "DIR", "DATABASE")))
+"""The variables that name a file or a folder."""
+
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of an environment.
 
     Raises ConfigError with the variable and its possible values.
     """
-    home = Path(environment.get("SHOCPP_HOME") or CHECKOUT).absolute()
+    home = Path(home_of(environment, str(CHECKOUT))).absolute()
     if not home.is_dir():
         raise ConfigError(f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}")
     return Settings(
@@ -151,7 +155,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             environment, "SHOCPP_CHARGEPOINTSFILE", home / "conf" / "charge_points.json"
         ),
         accounting_folder=_path(environment, "SHOCPP_ACCOUNTINGDIR", home / "accounting"),
-        database=_path(environment, "SHOCPP_DATABASE", home / "db" / "shocpp.sqlite3"),
+        database=Path(database_of(environment, str(home))).expanduser().absolute(),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
         frame_days=_whole(environment, "SHOCPP_FRAME_DAYS", DEFAULT_FRAME_DAYS, 1, 36_500),
         reading_days=_whole(environment, "SHOCPP_READING_DAYS", DEFAULT_READING_DAYS, 0, 36_500),
@@ -167,6 +171,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         # POSIX writes the name of a file in TZ with a colon in front.
         zone_name=(environment.get("TZ") or DEFAULT_ZONE).removeprefix(":"),
     )
+
+
+def depends_on_process(environment: Mapping[str, str]) -> bool:
+    """Return True if a path of an environment depends on the folder or the user of its process."""
+    return not all((environment.get(name) or "/").startswith("/") for name in PATHS)
 
 
 def _path(environment: Mapping[str, str], name: str, default: Path) -> Path:

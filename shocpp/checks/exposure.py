@@ -18,6 +18,7 @@ from shocpp.configuration.charge_points import (
     load_allowlist,
 )
 from shocpp.configuration.files import conf_text
+from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
@@ -208,7 +209,8 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
 
     The server and the CGI scripts have to run as the same user.
     """
-    folders = (doorbells_folder(settings.database), settings.accounting_folder)
+    sockets = Path(sockets_folder(str(settings.database)))
+    folders = (doorbells_folder(settings.database), sockets, settings.accounting_folder)
     for path in (settings.database, *folders):
         yield from _check_owner(path, os.R_OK | os.W_OK)
     for path in (settings.canned_file, settings.charge_points_file, settings.tags_file):

@@ -1,5 +1,7 @@
 """Canned calls over HTTP: one WSGI application, used by cgi-bin/caller.py and by the app.
 
+A worker also uses it for the requests that CGI processes pass on (`server/cgi_listener.py`).
+
 The request is a GET or POST with `canned=NAME` in the query or a form, or with a JSON object that
 has the member `canned`. The answer is one line.
 
@@ -7,8 +9,8 @@ A CGI process starts for each request. This module therefore imports only the st
 little of it: the gateway of wsgiref alone takes a sixth of the start of a bare interpreter.
 """
 
+import io
 import os
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -24,10 +26,11 @@ from shocpp.errors import (
     UnusableDatabase,
     UsageError,
 )
+from shocpp.interfaces.cgi_client import LONGEST_BODY, body_length
 from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
-from shocpp.settings import Settings
+from shocpp.settings import Settings, read_settings
 from shocpp.store.database import Database, open_database
 from shocpp.texts import parse_unique
 
@@ -36,9 +39,6 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Semaphore
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-LONGEST_BODY = 4_096
-"""The largest body of a POST, in bytes."""
 
 LONGEST_LINE = 500
 """The longest answer, in characters: a voice assistant reads it out."""
@@ -69,21 +69,39 @@ STATUS_OF_ERROR: tuple[tuple[type[ShocppError], int], ...] = (
 )
 
 
-def serve_cgi(application: "WSGIApplication") -> None:
-    """Answer the request of this CGI process on its standard output (RFC 3875).
+def answer_process(body: bytes) -> list[bytes]:
+    """Return the log and the answer to the request of this CGI process, from its environment."""
+    logged = list[str]()
+    environ = {**os.environ, "wsgi.input": io.BytesIO(body)}
+    return log_and_answer(CannedCaller(read_settings, logged.append), environ, logged)
 
-    The request is in the process's environment and standard input.
+
+def answer_unknown() -> list[bytes]:
+    """Return the log and the answer to a request that a server has taken and not answered."""
+    line = "outcome unknown: the server has ended, or did not answer; see: shocpp calls"
+
+    def application(_: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return _respond(504, line, start_response)
+
+    return log_and_answer(application, {}, [f"canned call failed: 504 {line}"])
+
+
+def log_and_answer(
+    application: "WSGIApplication", environ: "WSGIEnvironment", logged: list[str]
+) -> list[bytes]:
+    """Return the lines of the log, and the answer as a CGI process prints it (RFC 3875 §6).
+
+    `logged` takes the lines of the application's log.
     """
-    head: list[str] = []
+    head = list[str]()
 
     def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
         head.append(f"Status: {status}")
         head.extend(f"{name}: {value}" for name, value in headers)
 
-    body = b"".join(application({**os.environ, "wsgi.input": sys.stdin.buffer}, start_response))
-    out = sys.stdout.buffer
-    out.write("\r\n".join([*head, "", ""]).encode("latin-1") + body)
-    out.flush()
+    body = b"".join(application(environ, start_response))
+    log = "".join(f"{one_line(line)}\n" for line in logged).encode(errors="backslashreplace")
+    return [log, "\r\n".join([*head, "", ""]).encode("latin-1") + body]
 
 
 class CannedCaller:
@@ -121,17 +139,7 @@ class CannedCaller:
             status = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
             line = str(error)
             self._log(f"canned call failed: {status} {line}")
-        body = f"{one_line(line)[:LONGEST_LINE]}\n".encode()
-        headers = [
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-            *HEADERS_OF.get(status, ()),
-            *([("Allow", "GET, POST")] if status == 405 else ()),
-        ]
-        start_response(STATUSES[status], headers)
-        return [body]
+        return _respond(status, line, start_response)
 
     def _answer(self, environ: "WSGIEnvironment") -> tuple[int, str]:
         """Return status and line; raises Refused or another ShocppError."""
@@ -166,6 +174,21 @@ class CannedCaller:
     def _send(self, settings: Settings, canned: CannedCall, user_name: str) -> Answer:
         with self._connect(settings.database) as db:
             return answer_canned(db, settings, canned, user_name)
+
+
+def _respond(status: int, line: str, start_response: "StartResponse") -> list[bytes]:
+    """Start the response, and return its body."""
+    body = f"{one_line(line)[:LONGEST_LINE]}\n".encode()
+    headers = [
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+        ("X-Content-Type-Options", "nosniff"),
+        *HEADERS_OF.get(status, ()),
+        *([("Allow", "GET, POST")] if status == 405 else ()),
+    ]
+    start_response(STATUSES[status], headers)
+    return [body]
 
 
 def _authorized(
@@ -243,17 +266,15 @@ def _body_parameters(environ: "WSGIEnvironment") -> dict[str, str]:
 
 def _body(environ: "WSGIEnvironment") -> bytes:
     """Return the body; raises Refused if its length is missing or too large, or if it is late."""
-    length = environ.get("CONTENT_LENGTH") or "0"
-    if not (
-        length.isascii() and length.isdigit() and len(length) <= 4 and int(length) <= LONGEST_BODY
-    ):
+    length = body_length(environ.get("CONTENT_LENGTH") or "0")
+    if length is None:
         raise Refused(
             400,
             f"the body needs a Content-Length of at most {LONGEST_BODY} bytes; send a shorter one",
         )
     # The timeout of the socket is set in gunicorn.conf.py; the client may also have closed.
     try:
-        body: Any = environ["wsgi.input"].read(int(length))
+        body: Any = environ["wsgi.input"].read(length)
     except OSError:
         raise Refused(408, "the body did not arrive in time; send it again") from None
     return bytes(body)

@@ -22,6 +22,7 @@ BASE, DOMAIN, INFRASTRUCTURE, SERVICES, INTERFACES, ENTRY_POINTS = range(6)
 LAYERS = {
     "errors": BASE,
     "texts": BASE,
+    "database_path": BASE,
     "ocpp": DOMAIN,
     "ledger": DOMAIN,
     "language": DOMAIN,
@@ -61,10 +62,10 @@ NEIGHBOURS = {
 
 INTERFACE_NEIGHBOURS = {
     "api": {"cgi", "http"},
-    "cgi": {"http", "lines"},
+    "cgi": {"cgi_client", "http", "lines"},
     "cli": {"delivery", "lines", "server", "stdio"},
     "delivery": {"lines"},
-    "server": {"lines"},
+    "server": {"cgi", "cgi_client", "lines"},
     "stdio": {"http"},
     "web": {"api", "cgi", "http", "websocket"},
     "websocket": {"http"},

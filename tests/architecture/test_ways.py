@@ -14,7 +14,7 @@ LIMITS = {
     "StartTransaction": Steps(files=53, file_changes=140, folder_changes=80),
     "StopTransaction": Steps(files=80, file_changes=250, folder_changes=140),
     "canned call": Steps(files=70, file_changes=290, folder_changes=172),
-    "month's PDF": Steps(files=48, file_changes=640, folder_changes=195),
+    "month's PDF": Steps(files=52, file_changes=660, folder_changes=195),
 }
 """A tenth more than `python -m tests.architecture.ways` printed when they were last changed."""
 

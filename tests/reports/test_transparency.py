@@ -70,7 +70,7 @@ def signed_home(home: Home, charged: Home) -> Home:
     """Return a home of the test's own with a copy of `charged`."""
     for name in ("db", "accounting"):
         source, own = charged.folder / name, home.folder / name
-        shutil.copytree(source, own, ignore=shutil.ignore_patterns("*-bells"))
+        shutil.copytree(source, own, ignore=shutil.ignore_patterns("*-bells", "*-cgi"))
     return home
 
 

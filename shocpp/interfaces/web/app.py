@@ -49,6 +49,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.config["SETTINGS"] = settings
     app.config["SWITCHBOARD"] = switchboard
     app.config["CONNECT"] = connect
+    app.config["SLOTS"] = slots
     app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots)
     app.register_error_handler(Refused, _refused)
     app.add_url_rule("/healthz", view_func=healthz)

@@ -1,0 +1,198 @@
+"""The sockets on which workers take the requests of CGI processes (protocol: `cgi_client.py`).
+
+Each worker has a socket of its own, under a random name in a folder beside the database. So neither
+workers nor a reload nor a second server take a socket away from each other. The folder belongs to
+the user of the server alone: only processes of this user, and of root, can connect.
+
+A request is judged by the rules of a CGI process, with the environment of that process: its user,
+its client's address, and its settings. No client of the TCP port comes this way.
+"""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from io import BytesIO
+from pathlib import Path
+
+from shocpp.database_path import sockets_folder
+from shocpp.errors import ConfigError
+from shocpp.interfaces.cgi import CannedCaller, log_and_answer
+from shocpp.interfaces.cgi_client import (
+    DECLINED,
+    GREETING,
+    LONGEST_REQUEST,
+    framed,
+    perspective,
+    unframed,
+)
+from shocpp.settings import CHECKOUT, Settings, depends_on_process, read_settings
+from shocpp.store.database import Database
+
+log = logging.getLogger(__name__)
+
+PEER_TIMEOUT_S = 3.0
+"""The longest wait for a CGI process to send its request, or to take its answer, in seconds."""
+
+STOP_TIMEOUT_S = 0.4
+"""The longest wait of an ending worker for its last answers, in seconds; gunicorn kills it soon."""
+
+PAUSE_S = 1.0
+"""The pause after a connection could not be accepted, for want of descriptors, in seconds."""
+
+
+class CgiListener:
+    """The listening socket of one worker, with a thread for each request.
+
+    `connect` and `slots` are those of `CannedCaller`; `threads` is the highest number of requests
+    at the same time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[Path], AbstractContextManager[Database]],
+        slots: threading.Semaphore,
+        threads: int,
+    ) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._slots = slots
+        self._threads = threads
+        self._free_threads = threading.Semaphore(threads)
+        self._listener: socket.socket | None = None
+        # A short name, because the path of a socket is short.
+        self._path = Path(sockets_folder(str(settings.database)), os.urandom(6).hex())
+
+    def start(self) -> None:
+        """Listen in a new thread; without a socket, CGI processes answer by themselves."""
+        _remove_dead(self._path.parent)
+        try:
+            self._listener = _listening(self._path)
+        # The path is longer than 107 bytes, or the file system has no sockets.
+        except OSError as error:
+            log.warning(
+                "CGI scripts answer canned calls without the server, which is slower: no socket "
+                "in %s: %s",
+                self._path.parent,
+                error.strerror or error,
+            )
+            return
+        thread = threading.Thread(
+            target=self._accept, args=(self._listener,), name="cgi", daemon=True
+        )
+        thread.start()
+
+    def close(self) -> None:
+        """Take no more requests: the processes without a greeting answer by themselves."""
+        if self._listener is not None:
+            with suppress(OSError):
+                self._path.unlink()
+            listener, self._listener = self._listener, None
+            # Unlike close, it wakes the thread that accepts.
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+
+    def wait(self) -> None:
+        """Wait a little until the requests so far are answered."""
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        for _ in range(self._threads):
+            if not self._free_threads.acquire(timeout=max(0, deadline - time.monotonic())):
+                break
+
+    def _accept(self, listener: socket.socket) -> None:
+        while True:
+            # A process that gets no greeting in time answers by itself.
+            self._free_threads.acquire()
+            try:
+                connection, _ = listener.accept()
+            except OSError as error:
+                self._free_threads.release()
+                if self._listener is None:
+                    return
+                log.warning("a CGI process could not connect: %s", error.strerror)
+                time.sleep(PAUSE_S)
+                continue
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        """Answer the request of one CGI process, and close its connection."""
+        try:
+            with connection:
+                connection.settimeout(PEER_TIMEOUT_S)
+                request = _request(connection)
+                if request is not None:
+                    answer = self._answer(*request)
+                    # The process may have ended.
+                    with suppress(OSError):
+                        connection.sendall(answer)
+        finally:
+            self._free_threads.release()
+
+    def _answer(
+        self, checkout: bytes, their_perspective: bytes, entries: bytes, body: bytes
+    ) -> bytes:
+        """Return the log and the answer to a request as they are sent, or DECLINED."""
+        environ = dict(os.fsdecode(entry).split("=", 1) for entry in entries.split(b"\0"))
+        # Without a user name it depends on the client's process if the request may be answered.
+        is_same_perspective = bool(environ.get("REMOTE_USER")) or (
+            their_perspective == perspective()
+        )
+        if not is_same_perspective or os.path.realpath(checkout) != os.fsencode(CHECKOUT):
+            return DECLINED
+        try:
+            settings = read_settings(environ)
+        except ConfigError:
+            return DECLINED
+        if depends_on_process(environ) or settings.database != self._settings.database:
+            return DECLINED
+        logged = list[str]()
+        caller = CannedCaller(lambda: settings, logged.append, self._connect, self._slots)
+        environ_with_body = {**environ, "wsgi.input": BytesIO(body)}
+        return framed(*log_and_answer(caller, environ_with_body, logged))
+
+
+def _request(connection: socket.socket) -> list[bytes] | None:
+    """Greet a CGI process and return the parts of its request, or None if it is not whole."""
+    content = b""
+    # The process has ended, or is too slow.
+    with suppress(OSError):
+        connection.sendall(GREETING)
+        while len(content) <= LONGEST_REQUEST and (chunk := connection.recv(65_536)):
+            content += chunk
+        return unframed(content, 4)
+    return None
+
+
+def _listening(path: Path) -> socket.socket:
+    """Return a socket of mode 0600 that listens at this path; raises OSError."""
+    # The folder protects the socket until it has its mode.
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.parent.chmod(0o700)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # Under its name it listens from the first moment: `_remove_dead` of another worker may look.
+    unnamed = path.with_name(f".{path.name}")
+    try:
+        listener.bind(str(unnamed))
+        unnamed.chmod(0o600)
+        listener.listen()
+        unnamed.rename(path)
+    except OSError:
+        listener.close()
+        unnamed.unlink(missing_ok=True)
+        raise
+    return listener
+
+
+def _remove_dead(folder: Path) -> None:
+    """Remove the sockets of workers that were killed."""
+    for path in folder.glob("[!.]*"):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(OSError):
+            probe.setblocking(False)
+            try:
+                probe.connect(str(path))
+            except ConnectionRefusedError:
+                path.unlink()
