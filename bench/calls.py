@@ -4,9 +4,11 @@
 
 The server has one worker and a scratch home; server and charger are processes on 127.0.0.1. A round
 starts the interpreter with nothing to do (`python3 -I -S -c pass`), then cgi-bin/caller.py with the
-environment of a web server. Then it sends requests over one persistent HTTP connection and by
-`place_call`. Times are from before the start to after the exit, and from before the request to
-after its answer. Only the ratio is comparable between machines. Prints a table as in RESULTS.md.
+environment of a web server. The script passes its request to the server; once more it answers by
+itself, because the folder of the sockets is hidden. Then the round sends requests over one
+persistent HTTP connection and by `place_call`. Times are from before the start to after the exit,
+and from before the request to after its answer. Only the ratio is comparable between machines.
+Prints a table as in RESULTS.md.
 """
 
 import argparse
@@ -15,13 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from bench import servers
 from bench.machine import machine, percentile
 from bench.servers import ADDRESS, PATIENCE_S, TOKEN, Ours
 from shocpp.calls.placing import place_call
+from shocpp.database_path import sockets_folder
 from shocpp.settings import CHECKOUT
 
 CHARGER = "charger-0"
@@ -53,7 +58,7 @@ def request_of(name: str) -> dict[str, str]:
 
 
 class Bench:
-    """The four measurements; each `…_ms` list has the time of every run."""
+    """The five measurements; each `…_ms` list has the time of every run."""
 
     def __init__(self, server: Ours) -> None:
         self._server = server
@@ -61,14 +66,16 @@ class Bench:
         self._requests = 0
         self.bare_ms: list[float] = []
         self.cgi_ms: list[float] = []
+        self.alone_ms: list[float] = []
         self.http_ms: list[float] = []
         self.python_ms: list[float] = []
 
     def round(self) -> None:
-        """Run all four measurements once."""
+        """Run all five measurements once."""
         self._time(self.bare_ms, lambda: self._run(BARE, {}), "")
-        name = self._name()
-        self._time(self.cgi_ms, lambda: self._run(CGI, request_of(name)), "Accepted\n")
+        self._time(self.cgi_ms, self._call, "Accepted\n")
+        with self._without_sockets():
+            self._time(self.alone_ms, self._call, "Accepted\n")
         for _ in range(A_ROUND):
             self._time(self.http_ms, self._request, "Accepted\n")
         for _ in range(A_ROUND):
@@ -76,7 +83,13 @@ class Bench:
 
     def clear(self) -> None:
         """Drop the times so far."""
-        for times in (self.bare_ms, self.cgi_ms, self.http_ms, self.python_ms):
+        for times in (
+            self.bare_ms,
+            self.cgi_ms,
+            self.alone_ms,
+            self.http_ms,
+            self.python_ms,
+        ):
             times.clear()
 
     def _time(self, times: list[float], run: Callable[[], Any], expected: str) -> None:
@@ -88,6 +101,16 @@ class Bench:
     def _name(self) -> str:
         self._requests += 1
         return NAMES[self._requests % len(NAMES)]
+
+    @contextmanager
+    def _without_sockets(self) -> Iterator[None]:
+        folder = Path(sockets_folder(str(self._server.settings.database)))
+        hidden = folder.rename(folder.with_name("hidden"))
+        yield
+        hidden.rename(folder)
+
+    def _call(self) -> str:
+        return self._run(CGI, request_of(self._name()))
 
     def _run(self, command: list[str], request: dict[str, str]) -> str:
         environment = {**self._server.environment, **request}
@@ -111,14 +134,16 @@ def report(bench: Bench, rounds: int) -> None:
     for name, times in (
         ("interpreter, bare: `python3 -I -S -c pass`", bench.bare_ms),
         ("CGI: start of `cgi-bin/caller.py` to its exit", bench.cgi_ms),
+        ("CGI that answers by itself, likewise", bench.alone_ms),
         ("HTTP: canned call on a kept connection", bench.http_ms),
         ("Python: `place_call` in a process that runs", bench.python_ms),
     ):
         p50, p99 = (percentile(sorted(times), part) for part in (0.5, 0.99))
         print(f"| {name} | {len(times)} | {p50:.2f} | {p99:.2f} |")
-    pairs = zip(bench.cgi_ms, bench.bare_ms, strict=True)
-    ratio = statistics.median(cgi / bare for cgi, bare in pairs)
-    print(f"\nA CGI process takes {ratio:.2f} × the bare start (median of the rounds' ratios).")
+    for name, times in (("CGI process", bench.cgi_ms), ("CGI process alone", bench.alone_ms)):
+        pairs = zip(times, bench.bare_ms, strict=True)
+        ratio = statistics.median(cgi / bare for cgi, bare in pairs)
+        print(f"\nA {name} takes {ratio:.2f} × the bare start (median of the rounds' ratios).")
 
 
 def main() -> None:
