@@ -30,12 +30,13 @@ def checkout() -> str:
 
 def main() -> None:
     """Answer the request that the environment describes (RFC 3875)."""
-    sys.path.insert(0, checkout())
+    folder = checkout()
+    sys.path.insert(0, folder)
     from shocpp.interfaces.cgi_client import OutcomeUnknown, pass_on, read_body
 
     body = read_body()
     try:
-        log_and_answer = pass_on(checkout(), body)
+        log_and_answer = pass_on(folder, body)
     except OutcomeUnknown:
         from shocpp.interfaces.cgi import answer_unknown
 

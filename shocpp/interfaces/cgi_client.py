@@ -48,11 +48,10 @@ def pass_on(checkout: str, body: bytes) -> list[bytes] | None:
 
     The request is in the environment of this process. Raises OutcomeUnknown.
     """
-    environment = posix.environ
-    home = home_of(_decoded(environment), checkout)
-    folder = sockets_folder(database_of(_decoded(environment), home))
-    entries = b"\0".join(name + b"=" + value for name, value in environment.items())
-    request = framed(_encoded(checkout), perspective(), entries, body)
+    environment = _environment()
+    folder = sockets_folder(database_of(environment, home_of(environment, checkout)))
+    entries = b"\0".join(name + b"=" + value for name, value in posix.environ.items())
+    request = framed(checkout.encode(errors="surrogateescape"), perspective(), entries, body)
     # A relative path means another file to the server.
     if not folder.startswith("/") or len(request) > LONGEST_REQUEST:
         return None
@@ -103,8 +102,9 @@ def body_length(text: str) -> int | None:
 
 def read_body() -> bytes:
     """Return the body of this process's request from its standard input; empty without one."""
-    length = body_length(_decoded(posix.environ).get("CONTENT_LENGTH") or "0")
-    if posix.environ.get(b"REQUEST_METHOD") != b"POST" or not length:
+    environment = _environment()
+    length = body_length(environment.get("CONTENT_LENGTH") or "0")
+    if environment.get("REQUEST_METHOD") != "POST" or not length:
         return b""
     body = b""
     while len(body) < length and (chunk := posix.read(0, length - len(body))):
@@ -155,12 +155,9 @@ def _answer(connection: "_socket.socket") -> list[bytes] | None:
     return parts
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode(errors="surrogateescape")
-
-
-def _decoded(environment: dict[bytes, bytes]) -> dict[str, str]:
+def _environment() -> dict[str, str]:
+    """Return the environment of this process as `os.environ` has it."""
     return {
         name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
-        for name, value in environment.items()
+        for name, value in posix.environ.items()
     }

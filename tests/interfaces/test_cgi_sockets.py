@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ SECRET = "open-sesame-please"
 SCRIPT = ROOT / "cgi-bin" / "caller.py"
 EXAMPLES = json.loads((ROOT / "conf" / "canned.json.example").read_text())
 CLEAR = {"action": "ClearCache"}
+THREADS = 8
 NUMBERS = itertools.count(1)
 
 STRANGER = {"REMOTE_ADDR": "192.0.2.7", "HTTP_HOST": "charging.example"}
@@ -381,20 +383,19 @@ def test_a_call_that_is_passed_on_reaches_the_charger_once(town: Home, shared: S
             assert ask(town, USER | own_call(town)).answer == passed_on.answer
 
 
-def test_a_charger_without_an_answer_leaves_threads_for_others(town: Home, shared: Server) -> None:
-    silent = CLEAR | {"timeout_s": 3}
-    with Charger(shared, "garage", ClearCache=None) as charger:
+def test_a_process_waits_for_a_charger_alone_if_the_server_has_no_slot_left(
+    town: Home, shared: Server
+) -> None:
+    with Charger(shared, "garage", ClearCache=None) as charger, ThreadPoolExecutor() as asking:
         charger.boot()
-        waiting = []
-        for _ in range(5):
-            thread = threading.Thread(target=ask, args=(town, USER | own_call(town, silent)))
-            thread.start()
-            waiting.append(thread)
-        wait_for(lambda: town.query("SELECT 1 FROM call WHERE state = 'sent'"))
-        passed_on = ask(town, USER | ENERGY)
-        assert (passed_on.status, passed_on.is_passed_on) == (200, True)
-        for thread in waiting:
-            thread.join()
+        entry = CLEAR | {"timeout_s": 4}
+        requests = [{"QUERY_STRING": f"canned=wait-{number}"} for number in range(6)]
+        write(town, **{f"wait-{number}": entry for number in range(6)})
+        answers = list(asking.map(lambda request: ask(town, USER | request), requests))
+        assert [(answer.status, answer.body) for answer in answers] == [
+            (504, "OCPP unreachable\n")
+        ] * 6
+        assert sum(answer.is_passed_on for answer in answers) == THREADS // 2
 
 
 def test_a_server_that_dies_after_the_request_leaves_the_outcome_unknown(

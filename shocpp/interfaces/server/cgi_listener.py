@@ -47,8 +47,8 @@ PAUSE_S = 1.0
 class CgiListener:
     """The listening socket of one worker, with a thread for each request.
 
-    `connect` and `slots` are those of `CannedCaller`; `threads` is the highest number of requests
-    at the same time.
+    `connect` and `slots` are those of the app's `CannedCaller`; `threads` is the highest number of
+    connections at the same time.
     """
 
     def __init__(
@@ -149,10 +149,16 @@ class CgiListener:
             return DECLINED
         if depends_on_process(environ) or settings.database != self._settings.database:
             return DECLINED
+        # Unlike a client of the app, a process can wait for a charger by itself.
+        if not self._slots.acquire(blocking=False):
+            return DECLINED
         logged = list[str]()
-        caller = CannedCaller(lambda: settings, logged.append, self._connect, self._slots)
-        environ_with_body = {**environ, "wsgi.input": BytesIO(body)}
-        return framed(*log_and_answer(caller, environ_with_body, logged))
+        caller = CannedCaller(lambda: settings, logged.append, self._connect)
+        try:
+            environ_with_body = {**environ, "wsgi.input": BytesIO(body)}
+            return framed(*log_and_answer(caller, environ_with_body, logged))
+        finally:
+            self._slots.release()
 
 
 def _request(connection: socket.socket) -> list[bytes] | None:
