@@ -16,16 +16,19 @@ gc.disable()
 
 
 def checkout() -> str:
-    """Return the folder of the checkout."""
+    """Return the folder of the checkout, as an absolute path."""
     script = __file__
     try:
         posix.readlink(script)
     # It is no symbolic link. The kernel resolves those among its folders.
     except OSError:
-        return f"{script.rpartition('/')[0] or '.'}/.."
-    from os.path import realpath
+        pass
+    else:
+        # Imported here, because it takes a sixth of the start.
+        from os.path import realpath
 
-    return f"{realpath(script).rpartition('/')[0]}/.."
+        script = realpath(script)
+    return f"{script.rpartition('/')[0]}/.."
 
 
 def main() -> None:

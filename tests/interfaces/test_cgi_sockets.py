@@ -568,13 +568,14 @@ def test_a_script_by_a_link_finds_its_checkout(town: Home, tmp_path: Path) -> No
         ("./caller", tmp_path),
     ):
         done = subprocess.run(
-            [sys.executable, "-I", "-S", str(script)],
+            [sys.executable, "-I", "-S", "-X", "importtime", str(script)],
             env=environment,
             cwd=cwd,
             capture_output=True,
             timeout=PATIENCE_S,
         )
         assert done.stdout.startswith(b"Status: 200 OK\r\n"), done
+        assert b"sqlite3" not in done.stderr
 
 
 def test_without_settings_the_path_is_that_of_the_checkout() -> None:

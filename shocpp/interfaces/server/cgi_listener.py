@@ -92,8 +92,9 @@ class CgiListener:
             with suppress(OSError):
                 self._path.unlink()
             listener, self._listener = self._listener, None
-            # Unlike close, it wakes the thread that accepts.
-            listener.shutdown(socket.SHUT_RDWR)
+            # Unlike close, it wakes the thread that accepts; macOS refuses it.
+            with suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
             listener.close()
 
     def wait(self) -> None:
