@@ -69,7 +69,9 @@ def migrate(
     """
     require_path(path, home)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sync(path.parent.parent)
     except OSError as error:
         raise UnusableDatabase(f"the folder {path.parent} cannot be made: {error}") from None
     with _turn(path):
