@@ -10,6 +10,7 @@ MONEY ?= 100000
 FUZZ ?= 1000000
 LARGE_GB ?= 5
 KILLS ?= 300
+CUTS ?= 100
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -54,6 +55,10 @@ large: $(DEVELOPING) ## upgrade an older database of 5 GB (5 minutes, 6 GB of di
 .PHONY: kills
 kills: $(DEVELOPING) ## kill the server 300 times under 50 chargers with queues (15 minutes); KILLS=50 for fewer
 	@SHOCPP_KILLS=$(KILLS) $(BIN)/python -m pytest tests/whole/test_kills.py -s $(ARGS)
+
+.PHONY: cuts
+cuts: $(DEVELOPING) ## cut the power of four servers 100 times each, at any sync (30 minutes); CUTS=20 for fewer
+	@SHOCPP_CUTS=$(CUTS) $(BIN)/python -m pytest tests/whole/test_power_cuts.py -s $(ARGS)
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types

@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import random
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -26,17 +25,12 @@ from tests.world.home import Home
 from tests.world.kills import ANSWERED, NOT_SENT, Site
 from tests.world.machine import wait_for
 from tests.world.queued_charger import marker_of
+from tests.world.rebuilding import assert_the_files_make_the_same_books, wrong_findings
 from tests.world.server import Server
 
 KILLS = int(os.environ.get("SHOCPP_KILLS") or 4)
 SEED = int(os.environ.get("SHOCPP_KILLS_SEED") or random.randrange(1_000_000))
 CHARGERS = 50
-
-RECORDS = (
-    "SELECT number, file_name, month, charge_point_id, connector_id, account, id_tag,"
-    " transaction_id, begin_wh, end_wh, consumed_wh, started_at, stopped_at, review, flags"
-    " FROM accounting ORDER BY number"
-)
 
 
 def assert_the_books_are_the_truth(site: Site) -> None:
@@ -80,22 +74,6 @@ def assert_no_call_came_twice(site: Site) -> None:
             assert count == 1, f"{payload} is {state}, and has never arrived"
         if state == "expired" and error_text == NEVER_SENT:
             assert count == 0, f"{payload} was delivered, and is stored as never sent"
-
-
-def assert_the_files_make_the_same_books(home: Home, folder: Path) -> None:
-    """`shocpp rebuild` makes the same records from the accounting files alone."""
-    second = Home(folder)
-    for name in ("conf", "accounting"):
-        shutil.copytree(home.folder / name, folder / name, dirs_exist_ok=True)
-    rebuilt = second.run("shocpp", "rebuild", timeout=300)
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert second.query(RECORDS) == home.query(RECORDS)
-
-
-def wrong_findings(home: Home) -> list[str]:
-    """Return the sentences of `shocpp check` on all that is wrong."""
-    findings = json.loads(home.run("shocpp", "check", "--json").stdout)["findings"]
-    return [finding["sentence"] for finding in findings if finding["level"] == "wrong"]
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)

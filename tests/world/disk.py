@@ -5,6 +5,7 @@ files and folders at each, and can kill all of them at the Nth one. `Disk` makes
 record: the database, its -wal, and the files whose names were synced too.
 """
 
+import fcntl
 import os
 import random
 import shutil
@@ -60,7 +61,9 @@ class Disk:
     @property
     def syncs(self) -> int:
         """The number of syncs since the disk was switched on."""
-        return int((self._record / "syncs").read_text())
+        with open(self._record / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return int((self._record / "syncs").read_text())
 
     @property
     def cut_ms(self) -> int | None:
@@ -86,6 +89,8 @@ class Disk:
         self, key: str, destination: Path, present: Path, torn: random.Random | None
     ) -> None:
         destination.mkdir()
+        if present.exists():  # the record has no modes
+            shutil.copymode(present, destination)
         names = self._record / "folders" / key
         if not names.exists():  # its own name was synced, and nothing in it
             return
@@ -99,6 +104,8 @@ class Disk:
                 if torn and (present / name).exists():
                     content = _torn(name, content, (present / name).read_bytes(), torn)
                 (destination / name).write_bytes(content)
+                if (present / name).exists():
+                    shutil.copymode(present / name, destination / name)
 
 
 def _torn(name: str, synced: bytes, written: bytes, dice: random.Random) -> bytes:
