@@ -1,11 +1,14 @@
 """The switchboard: identities and takeovers, closes and their codes, and a failing database."""
 
 import contextlib
+import itertools
 import json
 import os
 import signal
 import sqlite3
+import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -222,6 +225,67 @@ def _lets_in(server: Server) -> bool:
             return True
     except InvalidStatus:
         return False
+
+
+LOCKED_S = 3.0
+"""The time for which another program locks the database: less than the busy timeout."""
+
+READING = {
+    "connectorId": 1,
+    "transactionId": 20_009_042,
+    "meterValue": [{"timestamp": "2026-10-01T06:00:00Z", "sampledValue": [{"value": "9050000"}]}],
+}
+
+
+def test_heartbeats_do_not_wait_for_the_lock_of_another_program_and_nothing_is_lost(
+    server: Server,
+) -> None:
+    released = threading.Event()
+
+    def ask_until_released(charger: ClientConnection) -> int:
+        for number in itertools.count(1):
+            ask(charger, "Heartbeat", {}, f"heartbeat-{number}")
+            if released.wait(0.1):
+                break
+        return number
+
+    with contextlib.ExitStack() as connections, ThreadPoolExecutor(20) as pool:
+        idle = [connections.enter_context(served(server, f"idle-{n}")) for n in range(20)]
+        charging = connections.enter_context(served(server, "garage"))
+        assert ask(charging, "StartTransaction", START)["transactionId"] == 20_009_042
+        wait_for(lambda: _answers(server) == 22)
+        quick = _answers(server, "1.0")
+        with contextlib.closing(sqlite3.connect(server.home.database)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            counts = [pool.submit(ask_until_released, charger) for charger in idle]
+            try:
+                charging.send(json.dumps([2, "r", "MeterValues", READING]))
+                charging.send(json.dumps([2, "s", "StopTransaction", STOP]))
+                with pytest.raises(TimeoutError):
+                    charging.recv(LOCKED_S)
+                lock.rollback()
+                answers = [json.loads(charging.recv(10)) for _ in range(2)]
+            finally:
+                released.set()
+        heartbeats = sum(count.result() for count in counts)
+        assert answers == [[3, "r", {}], [3, "s", {}]]
+        assert heartbeats > 20 * LOCKED_S
+        wait_for(lambda: _answers(server) == 22 + heartbeats + 2)
+    # Only the reading and the stop have waited.
+    assert _answers(server, "1.0") == quick + heartbeats
+    written = "SELECT count(*) FROM frame WHERE direction = 'in' AND action = 'Heartbeat'"
+    wait_for(lambda: server.home.query(written) == [(21 + heartbeats,)])
+    assert server.home.query("SELECT count(*) FROM meter_values") == [(1,)]
+    assert server.home.query("SELECT consumed_wh FROM accounting") == [(33_000,)]
+
+
+def _answers(server: Server, within_s: str = "+Inf") -> int:
+    """Return the number of answers within so many seconds, by the server's own clock."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as metrics:
+        text = metrics.read().decode()
+    bucket = f'shocpp_answer_seconds_bucket{{le="{within_s}"}}'
+    (line,) = [line for line in text.splitlines() if line.startswith(bucket)]
+    return int(float(line.removeprefix(bucket)))
 
 
 def test_a_killed_server_loses_nothing_it_has_acknowledged_and_books_nothing_twice(
