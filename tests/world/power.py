@@ -231,8 +231,6 @@ class Site:
     async def run(self, cuts: int) -> None:
         """Live until the last cut, and then until all queues are empty."""
         kinds = [self._cut_in_silence, self._cut_at_a_sync, self._cut_at_a_start]
-        if self._syncs_readings:
-            kinds[0] = self._cut_at_a_sync
         async with asyncio.TaskGroup() as tasks:
             fleet = [tasks.create_task(charger.run()) for charger in self.chargers]
             for number in range(cuts):
@@ -253,7 +251,7 @@ class Site:
         begun = len(self.sessions)
         await self._until(lambda: len(self.sessions) > begun + 2)
         self.is_quiet = True
-        await asyncio.sleep(QUIET_S)
+        await asyncio.sleep(0.5 if self._syncs_readings else QUIET_S)
         os.killpg(self.server.process.pid, signal.SIGKILL)
         self.is_quiet = False
 
