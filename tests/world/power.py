@@ -286,7 +286,7 @@ class Site:
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(2 * PATIENCE_S):
             while not await asyncio.to_thread(condition):
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0.03)
 
     def _leave(self, state: str) -> None:
         """Check a state of the disk, and go on with it."""
