@@ -9,13 +9,17 @@ meters have counted.
 """
 
 import asyncio
+import itertools
 import os
 import random
+import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.world.disk import Disk
 from tests.world.faults import assert_each_record_has_its_file
 from tests.world.home import Home
 from tests.world.machine import wait_for
@@ -79,3 +83,24 @@ def test_whenever_the_power_is_cut_what_was_answered_is_there_and_booked_once(
         assert "Traceback" not in "".join([*site.logs, site.server.log()])
     finally:
         site.end()
+
+
+def test_a_power_cut_in_the_first_start_leaves_nothing_in_the_way_of_the_next(
+    home: Home, tmp_path: Path
+) -> None:
+    for syncs in itertools.count(1):
+        after = tmp_path / f"after-{syncs}"
+        disk = Disk(home.folder, tmp_path / f"disk-{syncs}")
+        disk.cut_at(syncs, moment="before")
+        made = home.run("shocpp", "migrate", env=disk.environment, start_new_session=True)
+        if made.returncode == 0:
+            break
+        assert made.returncode == -signal.SIGKILL, made.stderr
+        disk.leave(after)
+        shutil.rmtree(home.folder)
+        after.rename(home.folder)
+        again = home.run("shocpp", "migrate")
+        assert again.returncode == 0, again.stderr
+        assert home.query("PRAGMA integrity_check") == [("ok",)]
+        shutil.rmtree(home.database.parent)
+    assert syncs > 4
