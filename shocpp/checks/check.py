@@ -66,6 +66,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_READING_DAYS": settings.reading_days,
         "SHOCPP_CHARGER_MB": settings.charger_mb or _default(settings, budget_bytes),
         "SHOCPP_RESERVE_MB": settings.reserve_mb or _default(settings, reserve_bytes),
+        "SHOCPP_SYNC": "all" if settings.syncs_all else "billing",
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
         "SHOCPP_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",
