@@ -108,10 +108,33 @@ demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten
 db: $(INSTALLED) ## create the database, or bring it up to date
 	@$(BIN)/shocpp migrate
 
-BENCHES := books calls crowd decade feed growth receiving soak speed statements websocket_frames
+# The measured server has an environment of its own: only the lock of `make run` decides on its speed.
+MEASURED := build/bench
+MEASURED_PIP = -m pip --quiet --disable-pip-version-check install
+
+.PHONY: peers
+peers: $(MEASURED)/.ours $(MEASURED)/.peers ## install into build/bench the measured server and the peers of the benchmarks
+
+$(MEASURED)/.ours: $(LOCKED) pyproject.toml shocpp/__init__.py
+	@mkdir -p $(MEASURED)
+	@$(PYTHON) -m venv --clear $(MEASURED)/ours
+	@$(MEASURED)/ours/bin/python $(MEASURED_PIP) --require-hashes --requirement=requirements.lock
+	@$(MEASURED)/ours/bin/python $(MEASURED_PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(MEASURED)/.peers: $(LOCKED) bench/package.json bench/package-lock.json
+	@rm -rf $(MEASURED)/ocpp-rpc $(MEASURED)/arthexis.sqlite3
+	@mkdir -p $(MEASURED)/ocpp-rpc
+	@cp bench/package.json bench/package-lock.json $(MEASURED)/ocpp-rpc
+	@cd $(MEASURED)/ocpp-rpc && npm ci --silent --ignore-scripts --no-audit --no-fund
+	@$(PYTHON) -m venv --clear $(MEASURED)/arthexis
+	@$(MEASURED)/arthexis/bin/python $(MEASURED_PIP) arthexis==2.0.0
+	@touch $@
+
+BENCHES := books calls crowd decade disks feed growth receiving soak speed statements transactions websocket_frames
 
 .PHONY: bench
-bench: $(DEVELOPING) ## measure: run every benchmark in bench/
+bench: $(DEVELOPING) peers ## measure: run every benchmark in bench/
 	@set -e; for bench in $(BENCHES); do echo "== bench.$$bench"; $(BIN)/python -m bench.$$bench; done
 
 .PHONY: lock

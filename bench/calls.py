@@ -1,6 +1,6 @@
 """The time until a charger that answers at once has answered: CGI, HTTP and Python by turns.
 
-    python -m bench.calls [rounds]
+    python -m bench.calls [--rounds 200]
 
 The server has one worker and a scratch home; server and charger are processes on 127.0.0.1. A round
 starts the interpreter with nothing to do (`python3 -I -S -c pass`), then cgi-bin/caller.py with the
@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import servers
-from bench.machine import machine, percentile
+from bench.machine import percentile
+from bench.measure import Figures, Sections, header, options_of, row, run
 from bench.servers import ADDRESS, PATIENCE_S, TOKEN, Ours
 from shocpp.calls.placing import place_call
 from shocpp.database_path import sockets_folder
@@ -83,13 +84,7 @@ class Bench:
 
     def clear(self) -> None:
         """Drop the times so far."""
-        for times in (
-            self.bare_ms,
-            self.cgi_ms,
-            self.alone_ms,
-            self.http_ms,
-            self.python_ms,
-        ):
+        for times in (self.bare_ms, self.cgi_ms, self.alone_ms, self.http_ms, self.python_ms):
             times.clear()
 
     def _time(self, times: list[float], run: Callable[[], Any], expected: str) -> None:
@@ -127,30 +122,8 @@ class Bench:
         return outcome.confirmation
 
 
-def report(bench: Bench, rounds: int) -> None:
-    """Print the table."""
-    print(f"`python -m bench.calls {rounds}`, {machine()}\n")
-    print("| from … to the charger's answer | count | p50 ms | p99 ms |\n|---|---|---|---|")
-    for name, times in (
-        ("interpreter, bare: `python3 -I -S -c pass`", bench.bare_ms),
-        ("CGI: start of `cgi-bin/caller.py` to its exit", bench.cgi_ms),
-        ("CGI that answers by itself, likewise", bench.alone_ms),
-        ("HTTP: canned call on a kept connection", bench.http_ms),
-        ("Python: `place_call` in a process that runs", bench.python_ms),
-    ):
-        p50, p99 = (percentile(sorted(times), part) for part in (0.5, 0.99))
-        print(f"| {name} | {len(times)} | {p50:.2f} | {p99:.2f} |")
-    for name, times in (("CGI process", bench.cgi_ms), ("CGI process alone", bench.alone_ms)):
-        pairs = zip(times, bench.bare_ms, strict=True)
-        ratio = statistics.median(cgi / bare for cgi, bare in pairs)
-        print(f"\nA {name} takes {ratio:.2f} × the bare start (median of the rounds' ratios).")
-
-
-def main() -> None:
-    """Run the rounds, and print the table."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("rounds", type=int, nargs="?", default=200)
-    rounds = max(parser.parse_args().rounds, 3)
+def calling(options: argparse.Namespace) -> Figures:
+    """Measure a Call from five kinds of callers to the charger's answer."""
     entry = {"action": "DataTransfer", "payload": PAYLOAD, "charge_point": CHARGER}
     with (
         servers.ours({"canned.json": dict.fromkeys(NAMES, entry)}) as server,
@@ -160,10 +133,28 @@ def main() -> None:
         for _ in range(WARM_UP):
             bench.round()
         bench.clear()
-        for _ in range(rounds):
+        for _ in range(options.rounds):
             bench.round()
-    report(bench, rounds)
+    header("from … to the charger's answer", "count", "p50 ms", "p99 ms")
+    for name, times in (
+        ("interpreter, bare: `python3 -I -S -c pass`", bench.bare_ms),
+        ("CGI: start of `cgi-bin/caller.py` to its exit", bench.cgi_ms),
+        ("CGI that answers by itself, likewise", bench.alone_ms),
+        ("HTTP: canned call on a kept connection", bench.http_ms),
+        ("Python: `place_call` in a process that runs", bench.python_ms),
+    ):
+        p50, p99 = (percentile(sorted(times), part) for part in (0.5, 0.99))
+        row(name, str(len(times)), f"{p50:.2f}", f"{p99:.2f}")
+    ratios = []
+    for name, times in (("CGI process", bench.cgi_ms), ("CGI process alone", bench.alone_ms)):
+        pairs = zip(times, bench.bare_ms, strict=True)
+        ratios.append(statistics.median(cgi / bare for cgi, bare in pairs))
+        print(f"\nA {name} takes {ratios[-1]:.2f} × the bare start (median of the rounds' ratios).")
+    return {"CGI × bare Python": ratios[0]}
+
+
+SECTIONS: Sections = {"calls": calling}
 
 
 if __name__ == "__main__":
-    main()
+    run(SECTIONS, options_of(__doc__, SECTIONS))

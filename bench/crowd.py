@@ -1,19 +1,16 @@
-"""Idle chargers: their cost, a stop, a reload, a reconnect storm, and the time after an outage.
+"""The start, idle chargers, a stop, a reload, and a reconnect storm.
 
-    python -m bench.crowd [--chargers 10000] [--repeats 3]
+    python -m bench.crowd [--chargers 10000] [--repeats 3] [--only start,idle]
 
 Idle chargers have booted and answer Calls. Memory is the PSS of all processes of the server; that
-of one charger is the difference to the server without chargers. Then follow a stop and a reload
-with 200 chargers, a storm of 2 000 reconnects beside the peer of `bench.speed`, and one charger
-that sends 10 000 messages after an outage and waits for each answer. Prints a table as in
-RESULTS.md.
+of one charger is the difference to the server without chargers. A storm of 2 000 reconnects is
+measured beside the libraries of `bench.speed`.
 """
 
 import argparse
 import json
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -22,29 +19,26 @@ from contextlib import AbstractContextManager
 from statistics import median
 from typing import Any
 
-from bench import servers
-from bench.chargers import TALKS, Charger
+from bench import peers, servers
+from bench.frames import connected
 from bench.machine import (
-    cpu_s,
+    cpu_by_thread,
     descriptors,
     family,
-    machine,
     percentile,
     pss_kb,
-    raise_descriptors,
     threads,
 )
+from bench.measure import Figures, Sections, Server, header, options_of, row, run
 from bench.servers import Ours, Running
 from shocpp.calls.addressing import address
 from shocpp.calls.placing import BY_A_PROGRAM, place
 from shocpp.store.database import open_database
 
 COMMANDS = 1_000
-IDLE_S = 60.0
 SETTLING_S = 3.0
 STOPPED_WITH = 200
 STORM = 2_000
-OUTAGE = 10_000
 PEERS = 1_000
 """So many chargers are enough to measure the peer's memory."""
 
@@ -52,11 +46,6 @@ PEERS = 1_000
 def url_of(server: Ours | Running) -> str:
     """Return the WebSocket address of a server."""
     return f"ws://{servers.ADDRESS}:{server.port}"
-
-
-def row(label: str, figure: str, goal: str) -> None:
-    """Print a row of the table."""
-    print(f"| {label} | {figure} | {goal} |", flush=True)
 
 
 def grown_kb(server: Ours | Running, number: int) -> float:
@@ -68,9 +57,28 @@ def grown_kb(server: Ours | Running, number: int) -> float:
         return (pss_kb(family(server.pid)) - before) / number
 
 
-def measure_idle(chargers: int) -> None:
-    """Print memory, threads, descriptors, CPU and command times with idle chargers."""
-    with servers.peer() as peer:
+def start(options: argparse.Namespace) -> Figures:
+    """Measure the time until the listener listens, and until it has upgraded a charger."""
+    header("start", "s")
+    listening, upgraded, used = [], [], []
+    for _ in range(options.starts):
+        begun = time.monotonic()
+        with servers.ours() as server:
+            connected(url_of(server), "charger-0").close()
+            upgraded.append(time.monotonic() - begun)
+            listening.append(server.listens_after_s)
+            used.append(server.listens_after_cpu_s)
+    row("until it listens", f"{median(listening):.2f}")
+    row("CPU time until then", f"{median(used):.2f}")
+    row("until a charger's handshake is answered", f"{median(upgraded):.2f}")
+    return {"seconds until it listens": median(listening)}
+
+
+def idle(options: argparse.Namespace) -> Figures:
+    """Measure memory, threads, descriptors, CPU and command times with idle chargers."""
+    chargers, seconds = options.chargers, options.idle_seconds
+    header("idle", "measured", "floor / ambition")
+    with peers.ocpp() as peer:
         peers_kb = grown_kb(peer, PEERS)
     with servers.ours() as server:
         time.sleep(SETTLING_S)
@@ -86,10 +94,13 @@ def measure_idle(chargers: int) -> None:
             row(f"{chargers:,} idle chargers on one worker", held, "150 MB, 16 threads / 60 MB")
             p50, p99 = commands_ms(server, chargers)
             row("a command among them, p50 / p99", f"{p50:.2f} / {p99:.2f} ms", "3 ms / 1 ms")
-            used = idle_cpu(server)
+            used = idle_cpu(server, seconds)
             row(f"idle CPU with {chargers:,}, all pinged each 30 s", f"{used:.2%}", "")
     with servers.ours() as server, servers.idle_chargers(server, 100):
-        row("idle CPU with 100", f"{idle_cpu(server):.2%}", "0.5 % / 0.1 %")
+        used = idle_cpu(server, seconds)
+        row("idle CPU with 100", f"{used:.2%}", "0.5 % / 0.1 %")
+    figures = {"KB of an idle charger": each_kb, "idle CPU with 100, %": used * 100}
+    return figures | ({"MB with 10 000 idle": all_kb / 1024} if chargers == 10_000 else {})
 
 
 def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
@@ -107,20 +118,21 @@ def commands_ms(server: Ours, chargers: int) -> tuple[float, float]:
     return percentile(times, 0.5), percentile(times, 0.99)
 
 
-def idle_cpu(server: Ours) -> float:
+def idle_cpu(server: Ours, seconds: float) -> float:
     """Return the share of a core that the server uses while no message arrives."""
     time.sleep(SETTLING_S)
     pids = family(server.pid)
-    before = cpu_s(pids)
-    time.sleep(IDLE_S)
-    return (cpu_s(pids) - before) / IDLE_S
+    before = sum(cpu_by_thread(pids).values())
+    time.sleep(seconds)
+    return (sum(cpu_by_thread(pids).values()) - before) / seconds
 
 
-def measure_stops(repeats: int) -> None:
-    """Print the time until the last Close after a stop and after a reload."""
+def stops(options: argparse.Namespace) -> Figures:
+    """Measure the time until the last Close after a stop and after a reload."""
+    header("end", "measured", "floor / ambition")
     for label, number in (("stop", signal.SIGTERM), ("reload", signal.SIGHUP)):
         closed, exited, codes = [], [], set()
-        for _ in range(repeats):
+        for _ in range(options.repeats):
             with servers.ours() as server, servers.idle_chargers(server, STOPPED_WITH) as chargers:
                 begun = time.monotonic()
                 os.kill(server.pid, number)
@@ -135,66 +147,48 @@ def measure_stops(repeats: int) -> None:
         figure = f"the last Close after {median(closed):.2f} s {code_text}{exit_text}"
         goal = "1 s, exit 2 s / 0.1 s, 0.4 s" if exited else "1 s / 0.1 s"
         row(f"{label} with {STOPPED_WITH} chargers", figure, goal)
+    return {}
 
 
-def storm_s(server: AbstractContextManager[Any]) -> float:
-    """Return the seconds in which 2 000 chargers connect and boot at once."""
+def storm_of(server: AbstractContextManager[Any]) -> dict[str, float]:
+    """Let 2 000 chargers connect and boot at once; return the figures of `bench/storm.py`."""
     with server as running:
         time.sleep(1.0)
         command = [sys.executable, "-m", "bench.storm", url_of(running), "--chargers", str(STORM)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             sys.exit(done.stderr)
-        return float(json.loads(done.stdout)["last"])
+        figures: dict[str, float] = json.loads(done.stdout)
+        return figures
 
 
-def measure_storm(repeats: int) -> None:
-    """Print the time of a reconnect storm, ours and the peer's by turns."""
-    ours, peers = [], []
-    for _ in range(repeats):
-        ours.append(storm_s(servers.ours()))
-        peers.append(storm_s(servers.peer()))
-    ratio = median(peer / our for our, peer in zip(ours, peers, strict=True))
-    figure = f"{median(ours):.2f} s, the peer {median(peers):.2f} s: {ratio:.2f} ×"
-    row(f"a storm of {STORM:,} chargers", figure, "0.9 × / 1.3 ×")
+def storm(options: argparse.Namespace) -> Figures:
+    """Measure the time of a reconnect storm, by turns with both peers that are libraries."""
+    header("storm", "s", "ours ×", "hung up on")
+    servers_by_name: dict[str, Server] = {
+        "ours": servers.ours,
+        "ocpp": peers.ocpp,
+        "ocpp-rpc": peers.ocpp_rpc,
+    }
+    storms: dict[str, list[dict[str, float]]] = {name: [] for name in servers_by_name}
+    for _ in range(options.repeats):
+        for name, server in servers_by_name.items():
+            storms[name].append(storm_of(server()))
+    for name, each in storms.items():
+        pairs = zip(each, storms["ours"], strict=True)
+        ratio = median(other["last"] / ours["last"] for other, ours in pairs)
+        last, lost = (median(figures[key] for figures in each) for key in ("last", "lost"))
+        row(f"{STORM:,} chargers, {name}", f"{last:.2f}", f"{ratio:.2f}", f"{lost:g}")
+    return {}
 
 
-def measure_outage(repeats: int) -> None:
-    """Print the time and memory of the messages of one charger after an outage."""
-    took, grown = [], []
-    for _ in range(repeats):
-        with servers.ours() as server:
-            time.sleep(1.0)
-            charger = Charger(url_of(server), "charger-0", TALKS["outage"])
-            poll = select.epoll()
-            poll.register(charger.socket, select.EPOLLIN)
-            for number in range(OUTAGE + 1_000):
-                if number == 1_000:
-                    before, begun = pss_kb(family(server.pid)), time.perf_counter()
-                charger.send_next(0.0)
-                while not charger.is_free:
-                    poll.poll(servers.PATIENCE_S)
-                    charger.receive()
-            took.append(time.perf_counter() - begun)
-            grown.append((pss_kb(family(server.pid)) - before) / 1024)
-    figure = f"{median(took):.1f} s, memory {median(grown):+.1f} MB"
-    row(f"{OUTAGE:,} messages of one charger after an outage", figure, "10 s, flat / 2 s")
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("--chargers", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    raise_descriptors()
-    print(f"`python -m bench.crowd`, {machine()}\n")
-    print("| | measured | floor / ambition |\n|---|---|---|", flush=True)
-    measure_stops(options.repeats)
-    measure_outage(options.repeats)
-    measure_storm(options.repeats)
-    measure_idle(options.chargers)
+SECTIONS: Sections = {
+    "start": start,
+    "stops": stops,
+    "storm": storm,
+    "idle": idle,
+}
 
 
 if __name__ == "__main__":
-    main()
+    run(SECTIONS, options_of(__doc__, SECTIONS))

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from bench.chargers import CARD, transaction_id_of
 from bench.machine import machine
 from bench.servers import TAGS
+from bench.talks import CARD, transaction_id_of
 from shocpp.bookkeeping import closing
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive

@@ -1,28 +1,29 @@
 """The cost of a message and of a report while the database grows to ten million meter values.
 
-    python -m bench.growth [METER_VALUES]
+    python -m bench.growth [--readings 10000000]
 
 A hundred chargers charge once in 35 hours and send a hundred meter values each time. Starts and
 stops go through the bookkeeping; the store's functions write the frames and readings between them,
 so that years take minutes. Each size has a database of its own on disk, whose last record is of
 today. Then messages go through the bookkeeping in the batches of a busy server, and reports and
 queries run as users run them. Every figure is a median; that of a message is the CPU time of this
-process. The reference is the same figure at the smallest size; the month has 2 000 records at each
-size.
+process, by turns with an empty database. The month has 2 000 records at each size.
 """
 
+import argparse
+import contextlib
 import json
 import logging
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 from statistics import median
 
-from bench.chargers import CARD, transaction_id_of
-from bench.machine import machine
+from bench.measure import Figures, Sections, options_of, run
 from bench.servers import TAGS
+from bench.talks import CARD, transaction_id_of
 from shocpp.bookkeeping.bookkeeping import Bookkeeping
 from shocpp.bookkeeping.jobs import Receive
 from shocpp.bookkeeping.posting import posting
@@ -47,6 +48,7 @@ from shocpp.store.schema.migrations import migrate
 
 CHARGERS = 100
 VALUES_A_SESSION = 100
+DAYS_BEFORE_LOAD = 21
 A_ROUND = CHARGERS * VALUES_A_SESSION
 BATCHES = 30
 DAY_MS = 86_400_000
@@ -62,12 +64,12 @@ Spent = dict[str, list[float]]
 class Books:
     """The database of the hundred chargers, and the measurement of messages."""
 
-    def __init__(self, db: Database, settings: Settings, values: int) -> None:
+    def __init__(self, db: Database, settings: Settings, values: int, days_ago: int = 1) -> None:
         self._db, self._settings = db, settings
         chargers, tags = AllowlistFile(settings.charge_points_file), TagsFile(settings.tags_file)
         self._books = Bookkeeping(db, tags, posting(db, settings), "bench", chargers)
         self._rounds = values // A_ROUND
-        self._begun_ms = now_ms() - DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
+        self._begun_ms = now_ms() - days_ago * DAY_MS - self._rounds * VALUES_A_SESSION * EVERY_MS
         self._values = self._sent = 0
         self._connections = [Connection(55) for _ in range(CHARGERS)]
         with db.writing(keys=EVERYTHING):
@@ -109,18 +111,15 @@ class Books:
         payload = {"connectorId": 1, "transactionId": transaction_id, "meterValue": [value]}
         return to_text([2, unique_id, "MeterValues", payload])
 
-    def measure(self) -> dict[str, float]:
-        """Return the CPU time of a message by action in µs: all chargers start, report and stop."""
-        spent: Spent = {"StartTransaction": [], "MeterValues": [], "StopTransaction": []}
-        for number in range(BATCHES):
-            at_ms = now_ms() - DAY_MS + number * 60_000
-            wh = (self._rounds * VALUES_A_SESSION + number) * WH_A_VALUE
-            ids = self._start(at_ms, wh, spent)
-            value = {"timestamp": format_timestamp(at_ms), "sampledValue": [{"value": str(wh + 5)}]}
-            values = {"connectorId": 1, "meterValue": [value]}
-            self._send(spent, "MeterValues", [values | {"transactionId": number} for number in ids])
-            self._stop(ids, at_ms + 30_000, wh - (VALUES_A_SESSION - 1) * WH_A_VALUE, spent)
-        return {action: median(times) for action, times in spent.items()}
+    def measure(self, number: int, spent: Spent) -> None:
+        """Add the CPU times of one batch: all chargers start, report and stop."""
+        at_ms = now_ms() - DAY_MS + number * 60_000
+        wh = (self._rounds * VALUES_A_SESSION + number) * WH_A_VALUE
+        ids = self._start(at_ms, wh, spent)
+        value = {"timestamp": format_timestamp(at_ms), "sampledValue": [{"value": str(wh + 5)}]}
+        values = {"connectorId": 1, "meterValue": [value]}
+        self._send(spent, "MeterValues", [values | {"transactionId": number} for number in ids])
+        self._stop(ids, at_ms + 30_000, wh - (VALUES_A_SESSION - 1) * WH_A_VALUE, spent)
 
     def _start(self, at_ms: int, wh: int, spent: Spent) -> list[int]:
         at = format_timestamp(at_ms)
@@ -149,6 +148,30 @@ class Books:
         return answers
 
 
+@contextlib.contextmanager
+def new_books(folder: Path) -> Iterator[tuple[Database, Settings]]:
+    """Open an empty database in this folder."""
+    settings = read_settings({"SHOCPP_HOME": str(folder), "TZ": "Europe/Berlin"})
+    settings.tags_file.parent.mkdir()
+    settings.tags_file.write_text(json.dumps(TAGS))
+    migrate(settings.database, 0)
+    with open_database(settings.database) as db:
+        yield db, settings
+
+
+def database_of(folder: Path, values: int) -> tuple[Path, int]:
+    """Make a database of so many meter values for a server under load; return it with a register.
+
+    It ends before the load begins, 20 days ago. No register of its chargers is above that one.
+    """
+    logging.disable(logging.CRITICAL)
+    with new_books(folder) as (db, settings):
+        Books(db, settings, values, DAYS_BEFORE_LOAD).grow()
+        # The copy for a server is of the file alone.
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return settings.database, values // A_ROUND * VALUES_A_SESSION * WH_A_VALUE
+
+
 def queries(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield the measured reports and queries: name and function."""
     at = datetime.now(settings.zone).replace(day=1) - timedelta(days=1)
@@ -166,22 +189,24 @@ def queries(db: Database, settings: Settings) -> Iterator[tuple[str, Callable[[]
     )
 
 
-def main() -> None:
-    """Print the figures of each size."""
+def growing(options: argparse.Namespace) -> Figures:
+    """Measure messages and reports in databases of three sizes, messages beside an empty one."""
     logging.disable(logging.CRITICAL)
-    most = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000_000
-    print(f"`python -m bench.growth`, {machine()}\n")
+    most = options.readings
     for size in (most // 20, most // 4, most):
-        with tempfile.TemporaryDirectory(prefix="growth-") as folder:
-            settings = read_settings({"SHOCPP_HOME": folder, "TZ": "Europe/Berlin"})
-            settings.tags_file.parent.mkdir()
-            settings.tags_file.write_text(json.dumps(TAGS))
-            migrate(settings.database, 0)
-            with open_database(settings.database) as db:
-                _measure(db, settings, size)
+        with (
+            tempfile.TemporaryDirectory(prefix="growth-") as folder,
+            tempfile.TemporaryDirectory(prefix="growth-") as empty_folder,
+            new_books(Path(folder)) as (db, settings),
+            new_books(Path(empty_folder)) as (empty_db, empty_settings),
+        ):
+            empty = Books(empty_db, empty_settings, 0)
+            ratios = _measure(db, settings, size, empty)
+    return ratios
 
 
-def _measure(db: Database, settings: Settings, size: int) -> None:
+def _measure(db: Database, settings: Settings, size: int, empty: Books) -> Figures:
+    """Print the figures of a size; return the ratios of its messages to those of an empty one."""
     begun = time.perf_counter()
     books = Books(db, settings, size)
     books.grow()
@@ -194,8 +219,17 @@ def _measure(db: Database, settings: Settings, size: int) -> None:
     )
     for name, query in queries(db, settings):
         print(f"  {name:42} {_ms(query):8.1f} ms", flush=True)
-    for action, us in books.measure().items():
-        print(f"  {action:42} {us:8.1f} µs of CPU", flush=True)
+    spent: Spent = {}
+    spent_empty: Spent = {}
+    for number in range(BATCHES):
+        books.measure(number, spent)
+        empty.measure(number, spent_empty)
+    ratios = {}
+    for action, each in spent.items():
+        us, empty_us = median(each), median(spent_empty[action])
+        ratios[f"{action} × empty"] = us / empty_us
+        print(f"  {action:42} {us:8.1f} µs of CPU, {us / empty_us:.2f} × the empty database")
+    return ratios
 
 
 def _ms(query: Callable[[], object]) -> float:
@@ -208,5 +242,8 @@ def _ms(query: Callable[[], object]) -> float:
     return median(taken)
 
 
+SECTIONS: Sections = {"growth": growing}
+
+
 if __name__ == "__main__":
-    main()
+    run(SECTIONS, options_of(__doc__, SECTIONS))

@@ -13,7 +13,7 @@ import select
 import time
 from collections import Counter
 
-from bench.chargers import BOOT, PONG, accepted, connected, first_frame, framed
+from bench.frames import BOOT, PONG, accepted, connected, first_frame, framed
 from bench.machine import raise_descriptors
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import resource
 import sqlite3
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,14 +15,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def machine() -> str:
-    """Return one line: date, processor, system, and versions of the libraries."""
+    """Return one line: date, processor, load average, system, and versions of the libraries."""
     model = platform.machine()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
         model = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
     packages = ", ".join(f"{name} {version(name)}" for name in ("gunicorn", "ocpp", "websockets"))
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores of {model}, {platform.system()} "
+        f"{datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores of {model}, load average "
+        f"{os.getloadavg()[0]:.1f} before, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}, SQLite "
         f"{sqlite3.sqlite_version}, {packages}."
     )
@@ -44,6 +46,17 @@ def cpu_s(pids: Iterable[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
         ticks += int(fields[11]) + int(fields[12])
     return ticks / TICKS
+
+
+def cpu_by_thread(pids: Iterable[int]) -> dict[str, float]:
+    """Return the CPU time of all threads of these processes so far, in seconds by name."""
+    spent: dict[str, float] = defaultdict(float)
+    for task in (task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir()):
+        # A thread may end between the two steps.
+        with contextlib.suppress(OSError):
+            name = (task / "comm").read_text().strip()
+            spent[name] += int((task / "schedstat").read_text().split()[0]) / 1e9
+    return spent
 
 
 def pss_kb(pids: Iterable[int]) -> int:

@@ -1,4 +1,4 @@
-"""The peer: the Central System of the documentation of PyPI `ocpp`, on `websockets`.
+"""The peer in Python: the Central System of the documentation of PyPI `ocpp`, on `websockets`.
 
     python -m bench.peer PORT
 
@@ -39,6 +39,18 @@ class Peer(ChargePoint):
     @on(Action.start_transaction)
     def start_transaction(self, **_: Any) -> call_result.StartTransaction:
         return call_result.StartTransaction(1, IdTagInfo(AuthorizationStatus.accepted))
+
+    @on(Action.stop_transaction)
+    def stop_transaction(self, **_: Any) -> call_result.StopTransaction:
+        return call_result.StopTransaction(IdTagInfo(AuthorizationStatus.accepted))
+
+    @on(Action.authorize)
+    def authorize(self, **_: Any) -> call_result.Authorize:
+        return call_result.Authorize(IdTagInfo(AuthorizationStatus.accepted))
+
+    @on(Action.status_notification)
+    def status_notification(self, **_: Any) -> call_result.StatusNotification:
+        return call_result.StatusNotification()
 
 
 def _now() -> str:

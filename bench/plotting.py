@@ -14,7 +14,7 @@ from reportlab.graphics.widgets.markers import makeMarker
 from reportlab.lib.colors import HexColor, white
 
 WIDTH, HEIGHT, MARGIN = 440, 300, 60
-COLOURS = (HexColor(0x1B6CA8), HexColor(0xC4571B), HexColor(0x4C8C4A))
+COLOURS = (HexColor(0x1B6CA8), HexColor(0xC4571B), HexColor(0x4C8C4A), HexColor(0x8A4FA3))
 
 
 class Line(NamedTuple):

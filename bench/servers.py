@@ -1,11 +1,13 @@
-"""The measured servers: ours as `shocpp-listener` starts it, and the peer.
+"""Our server as it is measured: as `shocpp-listener` starts it, with a scratch home on a real disk.
 
-Each is a process on 127.0.0.1; ours has a scratch home on a real disk.
+It runs in an environment made of requirements.lock alone, which `make peers` makes. A benchmark of
+the whole, not of its parts, therefore measures the product as `make run` installs it.
 """
 
 import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from shocpp.settings import Settings, read_settings
+from bench.machine import cpu_by_thread, family
+from shocpp.settings import CHECKOUT, Settings, read_settings
 
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 20.0
@@ -27,17 +30,24 @@ CHARGE_POINTS = {
 """The chargers of all benchmarks. Only listed ones may be more than a hundred."""
 
 OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
-LISTENER = [sys.executable, "-c", "from shocpp.interfaces.cli import listener; listener()"]
+INSTALLED = CHECKOUT / "build" / "bench"
+"""The environments of the measured server and of the peers (`make peers`)."""
+
+PYTHON = INSTALLED / "ours" / "bin" / "python"
+LISTENER = "from shocpp.interfaces.cli import listener; listener()"
+THREAD_NAMES = str(CHECKOUT / "bench" / "thread_names")
 
 TAGS = [{"index": 1, "account": "family-y", "ids": ["3333"], "concurrent": True}]
 
 
 class Running(NamedTuple):
-    """A server that listens."""
+    """A peer that listens; `{}` in its path is the name of a charger."""
 
     pid: int
     port: int
     process: subprocess.Popen[bytes]
+    path: str = "/{}"
+    password: str = ""
 
 
 class Ours(NamedTuple):
@@ -48,6 +58,17 @@ class Ours(NamedTuple):
     process: subprocess.Popen[bytes]
     settings: Settings
     environment: dict[str, str]
+    listens_after_s: float
+    listens_after_cpu_s: float
+    path: str = "/{}"
+    password: str = ""
+
+
+def installed(path: Path) -> str:
+    """Return the path of a measured program; exit if it is not installed."""
+    if not path.exists():
+        sys.exit(f"{path.relative_to(CHECKOUT)} is missing: run make peers first")
+    return str(path)
 
 
 def free_port() -> int:
@@ -79,7 +100,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], lo
     while not condition():
         if process.poll() is not None or time.monotonic() > deadline:
             sys.exit(log.read_text(errors="replace"))
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def listens(port: int) -> bool:
@@ -104,29 +125,35 @@ def environment_of(home: Path, port: int) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def ours(conf: Mapping[str, Any] | None = None) -> Iterator[Ours]:
-    """Run our server with one worker and these files in conf/, by name."""
+def ours(
+    conf: Mapping[str, Any] | None = None,
+    *,
+    workers: int = 1,
+    environment: Mapping[str, str] | None = None,
+    database: Path | None = None,
+) -> Iterator[Ours]:
+    """Run our server with these files in conf/, by name, and a copy of this database."""
     with tempfile.TemporaryDirectory(prefix="shocpp-bench-") as folder, contextlib.ExitStack() as s:
         home, port = Path(folder), free_port()
         (home / "conf").mkdir()
         files = {"tags.json": TAGS, "charge_points.json": CHARGE_POINTS, **(conf or {})}
         for name, content in files.items():
             (home / "conf" / name).write_text(json.dumps(content))
-        environment, log = environment_of(home, port), home / "log"
-        process = s.enter_context(running(LISTENER, environment, log))
+        whole = environment_of(home, port) | {"PYTHONPATH": THREAD_NAMES, **(environment or {})}
+        if workers > 1:
+            whole["GUNICORN_CMD_ARGS"] = f"--workers {workers}"
+        settings = read_settings(whole)
+        if database:
+            settings.database.parent.mkdir(exist_ok=True)
+            shutil.copyfile(database, settings.database)
+        log = home / "log"
+        begun = time.monotonic()
+        process = s.enter_context(running([installed(PYTHON), "-c", LISTENER], whole, log))
         wait_for(lambda: listens(port), process, log)
-        yield Ours(process.pid, port, process, read_settings(environment), environment)
-
-
-@contextlib.contextmanager
-def peer() -> Iterator[Running]:
-    """Run the documented Central System of PyPI `ocpp`."""
-    with tempfile.TemporaryDirectory(prefix="peer-bench-") as folder, contextlib.ExitStack() as s:
-        port, log = free_port(), Path(folder) / "log"
-        command = [sys.executable, "-m", "bench.peer", str(port)]
-        process = s.enter_context(running(command, os.environ, log))
-        wait_for(lambda: listens(port), process, log)
-        yield Running(process.pid, port, process)
+        took, used = time.monotonic() - begun, sum(cpu_by_thread([process.pid]).values())
+        # gunicorn listens before it has started its workers.
+        wait_for(lambda: len(family(process.pid)) > workers, process, log)
+        yield Ours(process.pid, port, process, settings, whole, took, used)
 
 
 @contextlib.contextmanager

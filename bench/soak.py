@@ -19,9 +19,11 @@ from itertools import count
 from typing import NamedTuple
 
 from bench import servers
-from bench.chargers import PATIENCE_S, Charger, Numbers, Talk, sessions
+from bench.chargers import Charger
+from bench.frames import PATIENCE_S
 from bench.machine import cpu_s, descriptors, family, machine, pss_kb, raise_descriptors
 from bench.servers import Ours
+from bench.talks import Numbers, Talk, sessions
 from shocpp.calls.placing import place_call
 from shocpp.errors import ShocppError
 
@@ -58,7 +60,8 @@ class Soaker:
         """Yield the messages of sessions, and count the energy of each answered stop."""
         frame = next(self._talk)
         while True:
-            answer = yield frame
+            # The stop counts when it is answered, so no frame is made ahead.
+            answer = yield frame._replace(is_awaited=True)
             self._sent += 1
             if self._sent % SESSION == 8:
                 self.acknowledged_wh += SESSION_WH

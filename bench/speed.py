@@ -1,147 +1,143 @@
-"""Messages a second and the times of their answers, beside a peer in the same run.
+"""Messages a second and the times of their answers, beside three peers in the same run.
 
-    python -m bench.speed [SECONDS] [--repeats 3] [--plot bench/speed.svg]
+    python -m bench.speed [--seconds 4] [--repeats 3] [--only mix,paced] [--plot bench/speed.svg]
 
-Our server is that of `shocpp-listener` with one worker and a scratch home on a real disk; it
-validates and commits before it answers. The peer is the documented Central System of PyPI `ocpp`
-(`bench/peer.py`), which stores nothing. Each measurement starts a server, ours and the peer's by
-turns. Figures are medians of the repeats, ratios are medians of the ratios of each repeat. `share`
-is the part of a core that the load itself used. Prints tables as in RESULTS.md.
+Our server has one worker. It reads each message and commits it before it answers. Two peers are
+libraries as their documentation starts them: PyPI `ocpp`, and npm `ocpp-rpc` in strict mode, which
+is much faster. Both validate and store nothing. PyPI `arthexis` keeps its books. Each
+measurement starts a server of its own, by turns. Figures are medians of the repeats, ratios are
+medians of the ratios of each repeat. No two messages of a charger are equal. The load takes one
+of the machine's cores in part: its `share`.
 """
 
 import argparse
-import json
-import subprocess
-import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from statistics import median
-from typing import Any
+import tempfile
+from pathlib import Path
 
-from bench import servers
-from bench.chargers import Load
-from bench.machine import machine
+from bench import growth, peers, servers
+from bench.measure import ByTurns, Case, Figures, Sections, Server, header, of, options_of, row, run
 from bench.plotting import Line, plot
 
-SEED = 12.7
-"""Messages a second of the Bash scripts that shocpp replaces, measured with eight chargers."""
+SERVERS: dict[str, Server] = {
+    "ours": servers.ours,
+    "ocpp": peers.ocpp,
+    "ocpp-rpc": peers.ocpp_rpc,
+    "arthexis": peers.arthexis,
+}
+LIBRARIES = ("ours", "ocpp", "ocpp-rpc")
+MOST_OF_BOOKS = 100
+"""With more chargers than these, arthexis answers less than once a measurement."""
 
-CROWDS = (1, 8, 32, 100, 250, 500)
-GOALS = {1: (4, 6), 100: (12, 25), 500: (15, 30)}
-
-Server = Callable[[], AbstractContextManager[Any]]
-
-
-def measured(server: Server, chargers: int, talk: str, seconds: float, rate: float = 0) -> Load:
-    """Start a server, and return its figures under this load."""
-    with server() as running:
-        url = f"ws://{servers.ADDRESS}:{running.port}"
-        command = [sys.executable, "-m", "bench.chargers", url, "--chargers", str(chargers)]
-        command += ["--seconds", str(seconds), "--talk", talk]
-        command += ["--rate", str(rate)] if rate else []
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            sys.exit(f"{' '.join(command)}: {done.stderr}")
-        return Load(**json.loads(done.stdout))
+PACED = Case("mix", 500, LIBRARIES, 400)
+PACE = 2
+"""A paced measurement takes so many times as long: its p99 needs many messages."""
 
 
-class Pair:
-    """The figures of our server and of the peer, one of each repeat."""
-
-    def __init__(self) -> None:
-        self.ours: list[Load] = []
-        self.peers: list[Load] = []
-
-    def ratio(self) -> float:
-        """Return the median ratio of our rate to the peer's."""
-        pairs = zip(self.ours, self.peers, strict=True)
-        return median(ours.rate / peer.rate for ours, peer in pairs)
-
-    def add(self, chargers: int, talk: str, seconds: float, rate: float = 0) -> None:
-        """Measure both servers once."""
-        self.ours.append(measured(servers.ours, chargers, talk, seconds, rate))
-        self.peers.append(measured(servers.peer, chargers, talk, seconds, rate))
-
-
-def of(loads: list[Load], name: str) -> float:
-    """Return the median of one figure."""
-    return median(getattr(load, name) for load in loads)
-
-
-def main() -> None:
-    """Print the tables, and draw the plot."""
-    parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
-    parser.add_argument("seconds", type=float, nargs="?", default=4.0)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--plot", metavar="SVG")
-    options = parser.parse_args()
-    crowds = {chargers: Pair() for chargers in CROWDS}
-    paced = Pair()
-    sessions: list[Load] = []
-    transactions: list[Load] = []
-    heartbeats: list[Load] = []
-    for _ in range(options.repeats):
-        for chargers, pair in crowds.items():
-            pair.add(chargers, "mix", options.seconds)
-        paced.add(500, "mix", options.seconds * 2, rate=400)
-        sessions.append(measured(servers.ours, 8, "sessions", options.seconds))
-        transactions.append(measured(servers.ours, 100, "transactions", options.seconds))
-        heartbeats.append(measured(servers.ours, 100, "heartbeats", options.seconds))
-    print(f"`python -m bench.speed`, {machine()}\n")
-    _print_crowds(crowds)
-    _print_paced(paced)
-    _print_ours(sessions, transactions, heartbeats)
-    if options.plot:
-        _draw(crowds, options.plot)
-
-
-def _print_crowds(crowds: dict[int, Pair]) -> None:
-    print(
-        "| chargers | ours msg/s | peer msg/s | ratio | floor / ambition | p99 ms, ours | peer |"
-        " share, ours | peer |\n|---|---|---|---|---|---|---|---|---|"
-    )
-    for chargers, pair in crowds.items():
-        goal = " / ".join(f"{times} ×" for times in GOALS.get(chargers, ()))
-        print(
-            f"| {chargers} | {of(pair.ours, 'rate'):,.0f} | {of(pair.peers, 'rate'):,.0f} | "
-            f"{pair.ratio():.1f} × | {goal} | {of(pair.ours, 'p99'):.1f} | "
-            f"{of(pair.peers, 'p99'):.1f} | {of(pair.ours, 'share'):.0%} | "
-            f"{of(pair.peers, 'share'):.0%} |"
-        )
-
-
-def _print_paced(pair: Pair) -> None:
-    print("\n| 500 chargers, 400 msg/s | p50 ms | p99 ms | worst ms |\n|---|---|---|---|")
-    for name, loads in (("ours", pair.ours), ("peer", pair.peers)):
-        p50, p99, worst = (of(loads, figure) for figure in ("p50", "p99", "worst"))
-        print(f"| {name} | {p50:.2f} | {p99:.2f} | {worst:.1f} |")
-
-
-def _print_ours(sessions: list[Load], transactions: list[Load], heartbeats: list[Load]) -> None:
-    print("\n| ours alone | msg/s | p50 ms | p99 ms | share |\n|---|---|---|---|---|")
-    for name, loads in (
-        (f"8 chargers, whole sessions: {of(sessions, 'rate') / SEED:.0f} × the seed", sessions),
-        ("100 chargers, StartTransaction and StopTransaction", transactions),
-        ("100 chargers, Heartbeat", heartbeats),
-    ):
-        rate, share = of(loads, "rate"), of(loads, "share")
-        p50, p99 = of(loads, "p50"), of(loads, "p99")
-        print(f"| {name} | {rate:,.0f} | {p50:.2f} | {p99:.2f} | {share:.0%} |")
-
-
-def _draw(crowds: dict[int, Pair], file: str) -> None:
-    lines = {
-        title: [
-            Line(name, [(n, of(loads, figure)) for n, loads in each])
-            for name, each in (
-                ("shocpp", [(n, pair.ours) for n, pair in crowds.items()]),
-                ("ocpp + websockets", [(n, pair.peers) for n, pair in crowds.items()]),
-            )
-        ]
-        for title, figure in (("messages a second", "rate"), ("p99 of an answer, ms", "p99"))
+def crowds(talk: str, options: argparse.Namespace) -> tuple[ByTurns, Figures]:
+    """Measure all peers with each number of chargers."""
+    cases = [
+        Case(talk, number, tuple(SERVERS) if number <= MOST_OF_BOOKS else LIBRARIES)
+        for number in map(int, options.crowds.split(","))
+    ]
+    runs = ByTurns(SERVERS, cases)
+    runs.repeat(options.repeats, options.seconds)
+    runs.table()
+    ratios = {
+        f"{talk} × {peer}, {case.chargers}": runs.ratio(case, peer)
+        for case in cases
+        for peer in case.servers[1:]
     }
-    plot(lines, "chargers", file)
+    return runs, ratios
+
+
+def mix(options: argparse.Namespace) -> Figures:
+    """Measure Heartbeat and MeterValues by turns, and draw the plot."""
+    runs, ratios = crowds("mix", options)
+    if options.plot:
+        panels = {"messages a second": "rate", "p99 of an answer, ms": "p99"}
+        lines = {
+            title: [
+                Line(name, [(number, of(loads, figure)) for number, loads in runs.line(name)])
+                for name in SERVERS
+            ]
+            for title, figure in panels.items()
+        }
+        plot(lines, "chargers", options.plot)
+    return ratios
+
+
+def meter_values(options: argparse.Namespace) -> Figures:
+    """Measure MeterValues of twelve samples alone."""
+    return crowds("meter_values", options)[1]
+
+
+def others(options: argparse.Namespace) -> Figures:
+    """Measure Heartbeats and whole sessions."""
+    cases = [Case("heartbeats", 100, LIBRARIES), Case("sessions", 8, LIBRARIES)]
+    runs = ByTurns(SERVERS, [*cases, Case("sessions", 100, LIBRARIES)])
+    runs.repeat(options.repeats, options.seconds)
+    runs.table()
+    return {}
+
+
+def books(options: argparse.Namespace) -> Figures:
+    """Measure starts and stops beside the peer that keeps its books."""
+    cases = [Case("transactions", number, ("ours", "arthexis")) for number in (1, 100)]
+    runs = ByTurns(SERVERS, cases)
+    runs.repeat(options.repeats, options.seconds)
+    runs.table()
+    return {}
+
+
+def paced(options: argparse.Namespace) -> Figures:
+    """Measure the times of answers at a rate that each server sustains."""
+    runs = ByTurns(SERVERS, [PACED])
+    runs.repeat(options.repeats, options.seconds * PACE)
+    runs.table()
+    return {"paced p99 × ocpp-rpc": runs.ratio(PACED, "ocpp-rpc", "p99")}
+
+
+def cpu(options: argparse.Namespace) -> Figures:
+    """Measure the CPU time of each thread of our server, and of the libraries as a whole."""
+    cases = [Case("mix", 1, LIBRARIES), Case("mix", 100, LIBRARIES)]
+    cases += [Case("meter_values", 100, LIBRARIES), Case("transactions", 100, LIBRARIES)]
+    runs = ByTurns(SERVERS, cases)
+    runs.repeat(options.repeats, options.seconds)
+    header("CPU µs a message", "chargers", "ours", *LIBRARIES[1:], "threads of ours")
+    for case in cases:
+        loads = runs.loads(case, "ours")
+        all_us = [f"{of(runs.loads(case, name), 'cpu_us'):.0f}" for name in LIBRARIES]
+        threads = sorted(loads[0].cpu.items(), key=lambda item: -item[1])
+        text = ", ".join(f"{name} {us:.1f}" for name, us in threads if us >= 0.1)
+        row(case.talk, str(case.chargers), *all_us, text)
+    return {}
+
+
+def filled(options: argparse.Namespace) -> Figures:
+    """Measure our server with an empty database and with one of many readings, by turns."""
+    with tempfile.TemporaryDirectory(prefix="filled-bench-") as folder:
+        database, wh = growth.database_of(Path(folder), options.filled)
+        both: dict[str, Server] = {
+            "empty": servers.ours,
+            f"{options.filled:,} readings": lambda: servers.ours(database=database),
+        }
+        cases = [Case(talk, 100, tuple(both)) for talk in ("mix", "transactions")]
+        runs = ByTurns(both, cases, wh)
+        runs.repeat(options.repeats, options.seconds)
+        runs.table()
+    return {}
+
+
+SECTIONS: Sections = {
+    "mix": mix,
+    "meter_values": meter_values,
+    "others": others,
+    "books": books,
+    "paced": paced,
+    "cpu": cpu,
+    "filled": filled,
+}
 
 
 if __name__ == "__main__":
-    main()
+    run(SECTIONS, options_of(__doc__, SECTIONS))
