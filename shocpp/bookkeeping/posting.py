@@ -198,7 +198,11 @@ def location_in(month_ms: int, zone: ZoneInfo, file_name: str) -> RecordLocation
     return RecordLocation.at(local_time(month_ms, zone), file_name)
 
 
+def digest_of(*name_parts: object) -> str:
+    """Return the digest in the name of a record's file; the same parts always give the same one."""
+    return hashlib.sha256("\n".join(map(str, name_parts)).encode()).hexdigest()[:12]
+
+
 def _hashed_location(billed_ms: int, zone: ZoneInfo, *name_parts: object) -> RecordLocation:
     # Digits and a hash only: a text from a charger must have no part in a path.
-    digest = hashlib.sha256("\n".join(map(str, name_parts)).encode()).hexdigest()
-    return location_in(billed_ms, zone, f"{billed_ms // 1000}-{digest[:12]}.json")
+    return location_in(billed_ms, zone, f"{billed_ms // 1000}-{digest_of(*name_parts)}.json")

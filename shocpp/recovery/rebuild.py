@@ -32,7 +32,7 @@ from shocpp.store.files.backups import beside, copy, pages, require_whole
 from shocpp.store.files.header import check_ours
 from shocpp.store.files.identity import real_path
 from shocpp.store.files.paths import require_path
-from shocpp.store.files.salvaged_rows import Unreadable
+from shocpp.store.files.salvaged_rows import Unreadable, count_nameless
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate, put_in_place, require_schema
 from shocpp.store.schema.text_values import undecodable_texts
@@ -92,8 +92,9 @@ def rebuild(settings: Settings, progress: Progress) -> Rebuilt:
             with progress("accounting files", len(paths)) as advance:
                 restored = Importer(db, settings).restore(paths, folder, advance)
             if readable is not None:
-                messages = replay_messages(db, readable, settings, progress)
-                salvaged = Salvaged(files, messages, unreadable)
+                messages, refused = replay_messages(db, readable, settings, progress)
+                restored.refused.extend(refused)
+                salvaged = Salvaged(files, messages, count_nameless(readable), unreadable)
             # Those of older releases and of the seed get the numbers of their records.
             write_files(db, settings)
     # Again: a server may have been started during the long work.

@@ -1,8 +1,7 @@
 """The salvage of a damaged database: what can be read of it, for `shocpp rebuild`.
 
 Records without a file get their files, which the rebuild imports. Then the frames of messages that
-are in no file are replayed: open transactions, and stops whose records could not be read. A message
-is recognised by its Charge Point, time of receipt and natural key, so that none counts twice.
+are in no file are replayed: open transactions, and stops whose records could not be read.
 """
 
 from collections.abc import Iterator
@@ -11,23 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
-from shocpp.central_system.conversations.conversation import connection_of
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import OPEN_TO_ALL
 from shocpp.configuration.tags import owners
-from shocpp.errors import ConfigError, StoreUnavailable
-from shocpp.ledger.matching import keyed_stop
-from shocpp.ledger.transactions import keyed_start
-from shocpp.ocpp.connection import Reported
-from shocpp.ocpp.facts import TransactionStarted, TransactionStopped
-from shocpp.recovery.replay import FOR_EVER_MS, LedgerReplay
+from shocpp.errors import ConfigError, StoreUnavailable, UsageError
+from shocpp.recovery.filed_records import read_filed
+from shocpp.recovery.message_replay import MessageReplay
+from shocpp.recovery.replay import FOR_EVER_MS
 from shocpp.recovery.restore import Progress
 from shocpp.settings import Settings
 from shocpp.store import gauges
-from shocpp.store.books import restored, transactions
+from shocpp.store.books import lost_rows, restored, transactions
 from shocpp.store.charge_points import frames, identities
-from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database, open_database
+from shocpp.store.files import salvaged_rows
 from shocpp.store.files.backups import beside
 from shocpp.store.files.page_rows import Pages
 from shocpp.store.files.salvaged_rows import Unreadable, copy_readable, energy_frames
@@ -36,67 +31,37 @@ from shocpp.store.schema.migrations import migrate
 
 
 class Salvaged(NamedTuple):
-    """The result of a salvage: new files of records, replayed messages, and the losses."""
+    """The result of a salvage: new files of records, replayed messages, and the losses.
+
+    `nameless` are records and messages of chargers whose names could not be read.
+    """
 
     files: int
     messages: int
+    nameless: int
     unreadable: Unreadable
 
 
-class MessageReplay(LedgerReplay):
-    """The replay of messages that the books, which were made from files, do not have."""
-
-    def __init__(self, db: Database, settings: Settings) -> None:
-        super().__init__(db, settings)
-        known = restored.remaining(db)
-        self._starts, self._stops = known.starts, known.stops
-        self._without_start = restored.without_start(db)
-        self._newest: dict[int, int] = {}
-        for row, moment_ms, _ in (*known.starts, *known.stops):
-            self._newest[row] = max(self._newest.get(row, 0), moment_ms)
-
-    def replay_unknown(self, frame: EnergyFrame) -> bool:
-        """Replay a frame of another database if its message is not in this one.
-
-        Returns True if it was replayed. It is written inside the caller's transaction.
-        """
-        connection = connection_of(self._allowlist.entry(frame.charge_point_id) or OPEN_TO_ALL, 0)
-        event = connection.receive(frame.text, frame.moment_ms)
-        fact = event.fact if isinstance(event, Reported) else None
-        receipt = (frame.charge_point, frame.moment_ms)
-        if isinstance(fact, TransactionStarted):
-            start = keyed_start(fact)
-            key, known, has_clock = start.natural_key, self._starts, start.has_clock
-        elif isinstance(fact, TransactionStopped):
-            stop = keyed_stop(fact)
-            key, known, has_clock = stop.natural_key, self._stops, stop.has_clock
-        else:
-            # Readings count for transactions that are open; all others have their records.
-            since_ms = restored.open_since_ms(self._db, frame.charge_point)
-            if fact is None or since_ms is None or frame.moment_ms < since_ms:
-                return False
-            key, known, has_clock = "", set(), True
-        # Without a clock, a repeat is recognised by the time of receipt only, so that messages from
-        # before the newest known one are left out.
-        newest_ms = self._newest.get(frame.charge_point, 0)
-        if (*receipt, key) in known or (not has_clock and frame.moment_ms <= newest_ms):
-            return False
-        answer_ms = None if frame.answer is None else frame.moment_ms
-        stored = Frame(
-            *(frame.charge_point, "in", frame.action, frame.moment_ms),
-            *(frame.text, frame.answer, answer_ms),
-        )
-        frames.record(self._db, [stored])
-        restored.orphan_replaced(self._db, frame.moment_ms)
-        self._replay(frame._replace(id=stored.id or 0))
-        if isinstance(fact, TransactionStarted) and fact.started_ms is not None:
-            # The row of the start could not be read, and that of its record could.
-            ended_by = self._without_start.pop(
-                (frame.charge_point, fact.connector_id, fact.started_ms), None
-            )
-            if ended_by is not None:
-                restored.give_records(self._db, frame.charge_point, key, frame.moment_ms, ended_by)
-        return True
+LOSSES = {
+    "charge_point": "chargers: their names come from an index and the files, in lower case",
+    "started_transaction": (
+        "transactions: their starts come from files and frames; without a clock they stay lost, "
+        "and open ones may have other numbers"
+    ),
+    "received_stop": "stops: they come from files and frames",
+    "accounting_record": (
+        "records: those without a file are booked from their frames, at the prices of "
+        "conf/tariffs.json; make decisions that are in no file again: shocpp review"
+    ),
+    "price": "prices: set those that are in no file again: shocpp tariffs apply",
+    "price_part": "prices: set those that are in no file again: shocpp tariffs apply",
+    "closed_month": "closings: close months without a file again: shocpp close",
+    "signed_value": "signed values: those that are in no file are lost",
+    "renumbering": "reasons of new numbers: those that are in no file are lost",
+    "frame": "frames: open transactions lack their readings, and are booked when they stop",
+    "account": "accounts: their names come from records and conf/tags.json",
+}
+"""The consequences of lost pages, by table."""
 
 
 @contextmanager
@@ -125,6 +90,7 @@ def write_files_of(readable: Database, settings: Settings) -> int:
 
     Raises OSError if the folder cannot be written.
     """
+    _identify(readable, settings.accounting_folder)
     files = RecordFiles(settings.accounting_folder)
     files.requeue_missing(readable)
     count = gauges.waiting_files(readable)
@@ -133,26 +99,41 @@ def write_files_of(readable: Database, settings: Settings) -> int:
     return count
 
 
+def _identify(readable: Database, folder: Path) -> None:
+    """Give nameless Charge Points the names in the files of their records."""
+    named: set[int] = set()
+    for charge_point, month, file_name in salvaged_rows.records_of_nameless(readable):
+        path = folder.joinpath(*month.split("-"), file_name)
+        if charge_point not in named and path.exists():
+            with suppress(UsageError):
+                name = read_filed(path).charge_point_id
+                if name is not None:
+                    salvaged_rows.name(readable, charge_point, name)
+                    named.add(charge_point)
+
+
 def replay_messages(
     db: Database, readable: Database, settings: Settings, progress: Progress
-) -> int:
-    """Replay the messages in the salvaged frames that the books lack; return their number.
+) -> tuple[int, list[str]]:
+    """Replay the messages in the salvaged frames and rows that the books lack.
 
-    `db` has the records of all files. Raises StoreUnavailable.
+    Returns their number, and a sentence for each that cannot be booked. `db` has the records of all
+    files. Raises StoreUnavailable.
     """
     # A rebuild that was cut off between the renames goes on, and may find a -wal.
     if frames.newest(db):
-        return 0
+        return 0, []
     _bind_accounts(db, readable, settings)
-    replay, count = MessageReplay(db, settings), 0
-    total = frames.count_with_energy(readable)
+    count, total = 0, frames.count_with_energy(readable)
     with progress("frames of the old database", total) as advance, db.writing(keys=EVERYTHING):
+        replay = MessageReplay(db, settings, lost_rows.readable_starts(readable))
         for frame in energy_frames(readable):
             row = identities.enter(db, frame.charge_point_id, frame.moment_ms)
             count += replay.replay_unknown(frame._replace(charge_point=row))
             advance(1)
+        count += replay.restore_starts(FOR_EVER_MS)
         restored.orphan_replaced(db, FOR_EVER_MS)
-    return count
+    return count, replay.refused
 
 
 def _bind_accounts(db: Database, readable: Database, settings: Settings) -> None:

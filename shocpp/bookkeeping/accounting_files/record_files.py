@@ -209,7 +209,7 @@ class RecordFiles:
         for record in slice_.records:
             path = self._folder_of(record.month) / record.file_name
             # The content has changed only if the record has got its price or signed values since,
-            # or if the file is one of the seed's, or lacks its number or its transaction.
+            # or if the file is one of the seed's, or lacks its number, transaction or stop.
             replaces = (
                 (record.price is not None and record.price.priced_ms != record.booked_ms)
                 or bool(record.signed)
@@ -287,10 +287,11 @@ def filed_number(path: Path) -> int | None:
 
 
 def _lacks(path: Path, record: Unexported) -> bool:
-    """Return True if the file of a record does not have its number or its transaction."""
+    """Return True if the file of a record lacks its number, its transaction or its stop."""
     members = _members(path)
-    if record.start is not None and members.get("start") is None:
-        return True
+    for key, columns in (("start", record.start), ("stop", record.stop)):
+        if columns is not None and members.get(key) is None:
+            return True
     return not is_number(members.get("number")) or members["number"] != record.number
 
 

@@ -69,6 +69,7 @@ def rebuild(from_frames: bool) -> None:
     Example: shocpp rebuild
     """
     from shocpp.recovery import rebuild
+    from shocpp.recovery.salvage import LOSSES
 
     # Replayed frames would log their old events again, through logging's handler of last resort.
     logging.getLogger("shocpp").addHandler(logging.NullHandler())
@@ -87,8 +88,17 @@ def rebuild(from_frames: bool) -> None:
             f"read from the old database: {salvaged.files} records and closings without a file, "
             f"{salvaged.messages} messages that were in no file"
         )
-        pages, rows = salvaged.unreadable
-        click.echo(f"unreadable in it: {pages} pages and {rows} rows")
+        unreadable = salvaged.unreadable
+        click.echo(f"unreadable in it: {unreadable.pages} pages and {unreadable.rows} rows")
+        # A price and its parts have one line.
+        for loss in dict.fromkeys(LOSSES[table] for table in unreadable.tables):
+            click.echo(f"incomplete in it: {loss}")
+        if salvaged.nameless:
+            click.echo(
+                f"{salvaged.nameless} records and messages are of chargers whose names are "
+                "unreadable: the records name no charger, and the messages are not booked; if you "
+                "have a backup, restore it instead: shocpp restore"
+            )
     if not from_frames:
         frames = "frames" if salvaged is None else "other frames"
         click.echo(f"{frames} and Calls are lost; open transactions are booked when they stop")

@@ -9,12 +9,8 @@ from shocpp.store.charge_points.frames import NO_FRAME
 from shocpp.store.database import Database
 
 
-def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int:
-    """Return the row id of a stopped transaction, made from the columns in its record's file.
-
-    `start` holds START_COLUMNS and START_NUMBERS. A transaction that is on file is used again. A
-    new one gets its own number if that is free.
-    """
+def row_of_start(db: Database, charge_point: int, start: dict[str, Any]) -> int | None:
+    """Return the row id of the transaction with this key and time of receipt, or None."""
     # Without a clock the natural key returns, so there the time of receipt decides as well.
     row = db.execute(
         "SELECT id FROM started_transaction"
@@ -23,14 +19,24 @@ def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int
         " WHERE charge_point = ?1 AND start_key = ?2 AND has_clock = 0 AND received_ms = ?3",
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def restore_start(db: Database, charge_point: int, start: dict[str, Any]) -> int:
+    """Return the row id of a stopped transaction, made from the columns in its record's file.
+
+    `start` holds START_COLUMNS and START_NUMBERS. A transaction that is on file is used again. A
+    new one gets its own number if that is free.
+    """
+    row = row_of_start(db, charge_point, start)
     # A second stop of a transaction has a record too, whose file may say more of its end.
-    if row:
+    if row is not None:
         db.execute(
             "UPDATE started_transaction SET state = 'stopped',"
             " meter_stop_wh = max(coalesce(meter_stop_wh, ?1), ?1) WHERE id = ?2",
-            (start["meter_stop_wh"], row[0]),
+            (start["meter_stop_wh"], row),
         )
-        return int(row[0])
+        return row
     bind_account(db, start["account_index"], start["account"])
     values = {"charge_point": charge_point, "state": "stopped", **start}
     # Older versions compared cards by other keys.
@@ -264,50 +270,3 @@ def is_stopped(db: Database, charge_point: int, start: dict[str, Any]) -> bool:
         (charge_point, start["start_key"], start["received_ms"]),
     ).fetchone()
     return row is not None
-
-
-def without_start(db: Database) -> dict[tuple[int, int | None, int], list[int]]:
-    """Return the numbers of records that have lost their transactions.
-
-    The keys are (Charge Point, connector, time of the start in ms).
-    """
-    rows = db.execute(
-        "SELECT charge_point, connector_id, started_ms, id FROM accounting_record"
-        " WHERE started_transaction IS NULL AND started_ms IS NOT NULL"
-        " AND charge_point IS NOT NULL AND provenance IN ('started', 'decided') ORDER BY id"
-    )
-    numbers: dict[tuple[int, int | None, int], list[int]] = {}
-    for *key, number in rows.fetchall():
-        numbers.setdefault((key[0], key[1], key[2]), []).append(number)
-    return numbers
-
-
-def give_records(
-    db: Database, charge_point: int, start_key: str, received_ms: int, numbers: list[int]
-) -> None:
-    """Give a transaction that has come back its records, by which it has stopped.
-
-    Their files are written again, with the transaction.
-    """
-    marks = ",".join("?" * len(numbers))
-    (started,) = db.execute(
-        "SELECT max(id) FROM started_transaction"
-        " WHERE charge_point = ? AND start_key = ? AND received_ms = ?",
-        (charge_point, start_key, received_ms),
-    ).fetchone()
-    db.execute(
-        "UPDATE accounting_record SET started_transaction = ?, exported_ms = NULL"
-        f" WHERE id IN ({marks})",
-        (started, *numbers),
-    )
-    db.execute(
-        "UPDATE received_stop SET started_transaction = ? WHERE id IN"
-        f" (SELECT received_stop FROM accounting_record WHERE id IN ({marks}))",
-        (started, *numbers),
-    )
-    db.execute(
-        "UPDATE started_transaction SET state = 'stopped', (meter_stop_wh, stopped_ms) ="
-        f" (SELECT max(end_wh), max(stopped_ms) FROM accounting_record WHERE id IN ({marks}))"
-        " WHERE id = ?",
-        (*numbers, started),
-    )

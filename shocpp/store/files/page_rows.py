@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from shocpp.store.files.identity import real_path
 
-_TABLE_LEAF, _INDEX_LEAF, _INDEX_INTERIOR = 13, 10, 2
+_TABLE_LEAF, _TABLE_INTERIOR, _INDEX_LEAF, _INDEX_INTERIOR = 13, 5, 10, 2
 _SIZES = {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8, 7: 8, 8: 0, 9: 0}
 """The lengths of values by their serial types."""
 
@@ -58,7 +58,40 @@ class Pages:
                 yield from self._rows_of(number)
             yield None
 
+    def rows_below(self, root: int) -> Iterator[PageRow]:
+        """Yield the rows of the table or index with this root page, whose tree `is_intact`."""
+        for number in self._tree(root):
+            yield from self._rows_of(number)
+
+    def is_intact(self, root: int) -> bool:
+        """Return True if no page of the tree with this root page is lost."""
+        try:
+            return all(True for _ in self._tree(root))
+        except ValueError:
+            return False
+
     # -- pages ------------------------------------------------------------------------------------
+
+    def _tree(self, root: int) -> Iterator[int]:
+        """Yield the pages of a tree; raises ValueError if one is no page of a tree."""
+        waiting, seen = [root], set[int]()
+        while waiting:
+            number = waiting.pop()
+            page = self._page(number) if 0 < number <= self.count else b""
+            start = 100 if number == 1 else 0
+            kind = page[start] if len(page) == self._size else 0
+            if number in seen or kind not in (
+                *(_TABLE_LEAF, _TABLE_INTERIOR),
+                *(_INDEX_LEAF, _INDEX_INTERIOR),
+            ):
+                raise ValueError(f"page {number} is no page of a tree")
+            seen.add(number)
+            yield number
+            if kind in (_TABLE_INTERIOR, _INDEX_INTERIOR):
+                count = int.from_bytes(page[start + 3 : start + 5], "big")
+                cells = struct.iter_unpack(">H", page[start + 12 : start + 12 + 2 * count])
+                waiting += [int.from_bytes(page[at : at + 4], "big") for (at,) in cells]
+                waiting.append(int.from_bytes(page[start + 8 : start + 12], "big"))
 
     def _page(self, number: int) -> bytes:
         at = self._committed.get(number)

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from shocpp.ocpp.identity import identity_key
 from shocpp.store.charge_points.frames import EnergyFrame
 from shocpp.store.database import Database
 from shocpp.store.files.page_rows import PageRow, Pages, Value
@@ -25,15 +26,34 @@ _WORDS = {
 }
 """A column of a table, and the values that it may have."""
 
+_SCHEMA_ROW = ("type", "name", "tbl_name", "rootpage", "sql")
+"""The columns of SQLite's own table of tables."""
+
 ROWS_AT_ONCE = 5_000
 """The number of rows in a write transaction."""
 
 
+_IDENTITIES = "sqlite_autoindex_charge_point_1"
+"""The index of the identities, which has them once more, with their row ids."""
+
+
+_NAMED = (
+    "INSERT OR IGNORE INTO charge_point"
+    " (charge_point_id, identity_key, id, first_heard_ms, last_heard_ms) VALUES (?, ?, ?, 0, 0)"
+)
+
+_NAMELESS = "charge_point NOT IN (SELECT id FROM charge_point)"
+
+
 class Unreadable(NamedTuple):
-    """The numbers of pages and of rows of a damaged database that could not be read."""
+    """The numbers of pages and of rows of a damaged database that could not be read.
+
+    `tables` are the tables of the books that lack pages; all of them, if that is not known.
+    """
 
     pages: int
     rows: int
+    tables: tuple[str, ...] = ()
 
 
 class _Shape(NamedTuple):
@@ -75,6 +95,7 @@ def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) ->
     # The rows that others refer to may be lost.
     db.execute("PRAGMA foreign_keys=OFF")
     waiting: list[tuple[str, Sequence[Value]]] = []
+    roots: dict[str, int] = {}
     read = 0
     for row in pages.rows():
         if row is None:
@@ -85,6 +106,11 @@ def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) ->
                 advance(read)
                 read = 0
             continue
+        if len(row.values) == len(_SCHEMA_ROW) and row.values[0] in ("table", "index"):
+            schema_row = dict(zip(_SCHEMA_ROW, row.values, strict=True))
+            name, root = schema_row["name"], schema_row["rootpage"]
+            if isinstance(name, str) and isinstance(root, int):
+                roots[name] = root
         for shape in shapes:
             if shape.fits(row):
                 values = row.values[1:] if shape.has_row_id else row.values
@@ -96,8 +122,19 @@ def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) ->
                 break
     _insert(db, waiting)
     advance(read)
+    _insert(db, _identities(pages, roots.get(_IDENTITIES, 0)))
     damaged = _delete_damaged(db)
-    return Unreadable(pages.unreadable_pages, pages.unreadable_rows + damaged)
+    tables = tuple(name for name in _TABLES if not pages.is_intact(roots.get(name, 0)))
+    return Unreadable(pages.unreadable_pages, pages.unreadable_rows + damaged, tables)
+
+
+def _identities(pages: Pages, root: int) -> list[tuple[str, Sequence[Value]]]:
+    """Return the INSERTs of the Charge Points in the index of identities."""
+    if not pages.is_intact(root):
+        return []
+    # Its keys are the identities without case. That is how all are compared.
+    rows = [row.values for row in pages.rows_below(root)]
+    return [(_NAMED, (key, key, row_id)) for key, row_id in rows]
 
 
 def _insert(db: Database, waiting: list[tuple[str, Sequence[Value]]]) -> None:
@@ -111,7 +148,7 @@ def _insert(db: Database, waiting: list[tuple[str, Sequence[Value]]]) -> None:
 
 
 def _delete_damaged(db: Database) -> int:
-    """Delete the records whose columns contradict each other; return their number.
+    """Delete records and prices whose columns contradict each other; return their number.
 
     SQLite has no checksums: a flipped byte is a value as any other. Their frames are replayed.
     """
@@ -126,7 +163,13 @@ def _delete_damaged(db: Database) -> int:
             "  WHERE account.account_index = accounting_record.account_index), account)"
             " OR file_name NOT GLOB '[0-9]*-[0-9a-f]*.json'"
         )
-    return cursor.rowcount
+        # Half a price would make the file of its record unreadable.
+        incomplete = db.execute(
+            "DELETE FROM price WHERE amount_ct <> (SELECT coalesce(sum(amount_ct), 0)"
+            " FROM price_part WHERE price_part.record = price.record)"
+        )
+        db.execute("DELETE FROM price_part WHERE record NOT IN (SELECT record FROM price)")
+    return cursor.rowcount + incomplete.rowcount
 
 
 def _shape(db: Database, table: str) -> _Shape:
@@ -147,3 +190,26 @@ def energy_frames(db: Database) -> Iterator[EnergyFrame]:
     )
     for row in rows:
         yield EnergyFrame(*row)
+
+
+def records_of_nameless(db: Database) -> list[tuple[int, str, str]]:
+    """Return the records of Charge Points without a name: (Charge Point, month, file name)."""
+    return db.execute(
+        f"SELECT charge_point, month, file_name FROM accounting_record WHERE {_NAMELESS}"
+    ).fetchall()
+
+
+def name(db: Database, charge_point: int, charge_point_id: str) -> None:
+    """Give a Charge Point its name."""
+    with db.writing(keys=EVERYTHING, durable=False):
+        db.execute(_NAMED, (charge_point_id, identity_key(charge_point_id), charge_point))
+
+
+def count_nameless(db: Database) -> int:
+    """Return the number of records and of messages of Charge Points without a name."""
+    (count,) = db.execute(
+        f"SELECT (SELECT count(*) FROM accounting_record WHERE {_NAMELESS}) +"
+        f" (SELECT count(*) FROM frame WHERE {_NAMELESS}"
+        "  AND action IN ('StartTransaction', 'StopTransaction'))"
+    ).fetchone()
+    return int(count)
