@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from shocpp.clock import now_ms
 from tests.world.databases import make_database
@@ -19,6 +20,11 @@ from tests.world.machine import NOT_ALLOWED
 from tests.world.server import Server
 
 BEGUN_MS = now_ms()
+
+# Each run draws other examples. `make fuzz` takes as many as Hypothesis does by itself.
+if not os.environ.get("SHOCPP_FUZZ"):
+    settings.register_profile("suite", parent=settings(), max_examples=40)
+    settings.load_profile("suite")
 
 
 @pytest.hookimpl(wrapper=True)

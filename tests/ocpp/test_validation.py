@@ -684,7 +684,7 @@ def broken(draw: st.DrawFn, fields: Fields) -> dict[str, Any]:
 def test_valid_payloads_of_the_table_are_valid_to_the_schema(action: str) -> None:
     is_valid = validator_of(action, strict=True)
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(payloads_of(ACTIONS[action]))
     def check(payload: dict[str, Any]) -> None:
         assert is_valid(payload)
@@ -699,7 +699,7 @@ def test_valid_payloads_of_the_table_are_valid_to_the_schema(action: str) -> Non
 def test_strict_and_the_schema_give_the_same_verdict(action: str) -> None:
     is_valid = validator_of(action, strict=True)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(broken(ACTIONS[action]))
     def check(payload: dict[str, Any]) -> None:
         violation = first_violation(ACTIONS[action], payload, strict=True)
@@ -713,7 +713,7 @@ def test_strict_and_the_schema_give_the_same_verdict(action: str) -> None:
 def test_lenient_and_the_loosened_schema_give_the_same_verdict(action: str) -> None:
     is_valid = validator_of(action, strict=False)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(broken(FROM_CHARGE_POINT[action]))
     def check(payload: dict[str, Any]) -> None:
         violation = leniently(action, payload)
