@@ -46,7 +46,7 @@ CHANGES = (
     "pwrite64,fdatasync,fsync,ftruncate,write,?link,?linkat,?unlink,?unlinkat,?mkdir,?mkdirat,"
     "?rename,?renameat,?renameat2"
 )
-SAMPLE = 14
+SAMPLE = 10
 BOOTED, STARTED = 1, 2
 
 pytestmark = pytest.mark.timeout(1800 if EVERY_STEP else 60)
