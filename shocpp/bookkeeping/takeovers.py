@@ -60,7 +60,8 @@ class Takeovers:
             not _is_of_burst(former, now_ms)
             and moments_ms
             and len(moments_ms) == MOST_TAKEOVERS
-            and now_ms - moments_ms[0] < WITHIN_MS
+            # Below 0 the clock was set back since: nothing is known of the times before.
+            and 0 <= now_ms - moments_ms[0] < WITHIN_MS
         )
         same_address = address_of(former.remote) == address_of(newest.remote)
         if not is_frequent and (newest.is_sure or same_address):

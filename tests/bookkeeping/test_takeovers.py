@@ -12,7 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from shocpp.bookkeeping.jobs import Connect
+from shocpp.bookkeeping.takeovers import MOST_TAKEOVERS, WITHIN_MS, Takeovers
 from shocpp.ocpp.passwords import password_hash
+from shocpp.store.charge_points.connections import FormerConnection
 from tests.world.charger import Charger
 from tests.world.connections import OCPP16, UPGRADE, RawCharger
 from tests.world.home import Home
@@ -237,3 +240,13 @@ def test_frequent_takeovers_are_slowed_down(home: Home, serve: Callable[..., Ser
             next_one.recv(15)
         assert time.monotonic() - begun > 4
         assert "currentTime" in heartbeat(newest)
+
+
+def test_a_clock_that_was_set_back_slows_no_takeover_down(home: Home) -> None:
+    former = FormerConnection("old", "worker", str(home.folder), "192.0.2.7:1", connected_ms=0)
+    newest, takeovers = Connect("new", "garage", "198.51.100.9:1", is_sure=True), Takeovers()
+    later_ms = 10 * WITHIN_MS
+    for _ in range(MOST_TAKEOVERS):
+        takeovers.note(former, 1, later_ms)
+    earlier_ms = later_ms - 5 * WITHIN_MS
+    assert takeovers.replaces_at_once(former, newest, 1, earlier_ms)
