@@ -12,6 +12,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -45,10 +46,8 @@ _LEFT_OUT = (
 )
 """The parts of an installation that are not in an archive."""
 
-# zipfile raises RuntimeError for a member with a password.
-_UNREADABLE = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError),
-)
+# zipfile raises RuntimeError for a member with a password, and a subclass for other compressions.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError)
 
 _CHUNK = 1024 * 1024
 _MOST_MANIFEST_BYTES = 512 * 1024 * 1024
@@ -244,24 +243,25 @@ class Archive:
                 advance(len(chunk))
 
 
-def open_archive(path: Path, progress: Progress) -> Archive:
-    """Open an archive after every member was read and compared with the manifest.
+@contextmanager
+def open_archive(path: Path, progress: Progress) -> Iterator[Archive]:
+    """Open an archive for the block, after every member was read and compared with the manifest.
 
     Raises UsageError if it is damaged, was changed, or is not one of ours.
     """
-    try:
-        archive = zipfile.ZipFile(path)
-        infos = archive.infolist()
-        manifest = _read_manifest(path, archive)
-        _require_same_members(path, infos, manifest)
-        total = sum(member.size for member in manifest.members)
-        with progress("bytes compared", total) as advance:
-            for member in manifest.members:
-                if not _is_same(archive, member, advance):
-                    raise _refusal(path, f"is damaged: {member.name} differs from its manifest")
-    except _UNREADABLE as error:
-        raise _refusal(path, f"is damaged or not made by shocpp ({error})") from None
-    return Archive(path, archive, manifest)
+    with ExitStack() as stack:
+        try:
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            manifest = _read_manifest(path, archive)
+            _require_same_members(path, archive.infolist(), manifest)
+            members = manifest.members
+            with progress("bytes compared", sum(member.size for member in members)) as advance:
+                for member in members:
+                    if not _is_same(archive, member, advance):
+                        raise _refusal(path, f"is damaged: {member.name} differs from its manifest")
+        except _UNREADABLE as error:
+            raise _refusal(path, f"is damaged or not made by shocpp ({error})") from None
+        yield Archive(path, archive, manifest)
 
 
 def _refusal(path: Path, fault: str) -> UsageError:

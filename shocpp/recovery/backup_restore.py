@@ -92,12 +92,12 @@ def reinstate(
         raise UsageError(f"{path} is a part of a restore that was cut off; name another file")
     _remove(staged)
     try:
-        archive = _checked(settings, path, staged, progress)
-        if archive is None:
-            with _placed(staged) as file, open(path, "rb") as source:
-                shutil.copyfileobj(source, file, _CHUNK)
-            _require_usable(staged)
-        prepared = _prepare(settings, archive, staged, progress, replaces_conf=replaces_conf)
+        with _checked(settings, path, staged, progress) as archive:
+            if archive is None:
+                with _placed(staged) as file, open(path, "rb") as source:
+                    shutil.copyfileobj(source, file, _CHUNK)
+                _require_usable(staged)
+            prepared = _prepare(settings, archive, staged, progress, replaces_conf=replaces_conf)
         # Again: a server may have been started during the long work.
         require_no_server(of_link)
         _close(settings.database)
@@ -111,21 +111,25 @@ def reinstate(
         _remove(staged)
 
 
-def _checked(settings: Settings, path: Path, staged: Path, progress: Progress) -> Archive | None:
-    """Check the backup, and stage the database of an archive; return None for a plain copy."""
+@contextlib.contextmanager
+def _checked(
+    settings: Settings, path: Path, staged: Path, progress: Progress
+) -> Iterator[Archive | None]:
+    """Check the backup, and stage the database of an archive; yield None for a plain copy."""
     is_database = _has_header(path)
     settings.database.parent.mkdir(parents=True, exist_ok=True)
     if is_database:
         # SQLite would need the -wal or the journal: without it the copy lacks commits.
         if any(other.exists() for other in beside(path)):
             raise UsageError(f"{path} is a database in use, or not closed; name another backup")
-        return None
-    archive = open_archive(path, progress)
-    size = archive.size(DATABASE)
-    with progress("bytes of the database", size) as advance, _placed(staged) as file:
-        archive.extract(DATABASE, file, advance)
-    _require_usable(staged)
-    return archive
+        yield None
+        return
+    with open_archive(path, progress) as archive:
+        size = archive.size(DATABASE)
+        with progress("bytes of the database", size) as advance, _placed(staged) as file:
+            archive.extract(DATABASE, file, advance)
+        _require_usable(staged)
+        yield archive
 
 
 def _require_usable(staged: Path) -> None:
