@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from shocpp.checks.findings import NOTE, Finding
 from shocpp.settings import Settings
 from shocpp.store.database import Database
-from shocpp.store.files.compaction import MEGABYTE, free_bytes, used_bytes
+from shocpp.store.files.compaction import free_bytes, used_bytes
+from shocpp.store.files.space import MEGABYTE
 
 MUCH_FREE_BYTES = 50 * MEGABYTE
 MUCH_FREE_PERCENT = 25

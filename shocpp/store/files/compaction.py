@@ -5,7 +5,6 @@ process may read or write meanwhile: it would go on with the former file, whose 
 """
 
 import os
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +13,9 @@ from pathlib import Path
 from shocpp.errors import UsageError
 from shocpp.store.database import Database
 from shocpp.store.files.backups import sync
+from shocpp.store.files.space import MEGABYTE, space_of
 from shocpp.store.sqlite_errors import damaged, translated
 
-MEGABYTE = 1_000_000
 SPARE_BYTES = 20 * MEGABYTE
 """The space that must stay free on the disk beside the copy."""
 
@@ -77,7 +76,7 @@ def alone(db: Database) -> Iterator[None]:
 def require_room(db: Database) -> None:
     """Raise UsageError if the disk has no room for the copy."""
     needed = used_bytes(db) + SPARE_BYTES
-    free = shutil.disk_usage(db.path.parent).free
+    free = space_of(db.path.parent).free
     if free < needed:
         raise UsageError(
             f"a compact copy of {db.path} needs {needed // MEGABYTE} MB in its folder, and "
