@@ -30,12 +30,20 @@ CONF = ("canned.json", "charge_points.json", "operator.json", "tags.json", "tari
 BOOKS = "SELECT file_name, number, account, consumed_wh FROM accounting ORDER BY number"
 
 
-@pytest.fixture
-def charged_home(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def first_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with one record, and a transaction that is open."""
+    home = Home(tmp_path_factory.mktemp("backup") / "home")
     migrate(home.database, now_ms())
     (home.folder / "conf" / "canned.json").write_text('{"a": {"show": "power", "secret": "x"}}')
     say(home, start(1_000, MORNING), stop(5_000, EVENING), start(5_000, EVENING))
+    return home
+
+
+@pytest.fixture
+def charged_home(home: Home, first_home: Home) -> Home:
+    """A copy of that home."""
+    home.copy_from(first_home)
     return home
 
 

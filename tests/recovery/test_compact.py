@@ -43,12 +43,20 @@ def fill(path: Path, megabytes: int) -> None:
             db.execute("DELETE FROM frame WHERE length(text) = 1000000")
 
 
-@pytest.fixture
-def emptied_home(home: Home) -> Home:
+@pytest.fixture(scope="module")
+def first_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home with one record, whose database is mostly free pages."""
+    home = Home(tmp_path_factory.mktemp("compact") / "home")
     migrate(home.database, now_ms())
     say(home, start(1_000, MORNING), stop(5_000, EVENING))
     fill(home.database, 5)
+    return home
+
+
+@pytest.fixture
+def emptied_home(home: Home, first_home: Home) -> Home:
+    """A copy of that home."""
+    home.copy_from(first_home)
     return home
 
 

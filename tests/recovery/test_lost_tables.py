@@ -4,7 +4,6 @@ import contextlib
 import json
 import shutil
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -150,11 +149,10 @@ def views(home: Home) -> dict[str, list[tuple[Any, ...]]]:
 @pytest.mark.parametrize("has_files", [True, False])
 @pytest.mark.parametrize("table", TABLES)
 def test_the_books_come_back_without_a_table(
-    charged: Home, tmp_path: Path, table: str, has_files: bool
+    charged: Home, home: Home, table: str, has_files: bool
 ) -> None:
     before = views(charged)
-    home = Home(tmp_path / "home")
-    shutil.copytree(charged.folder, home.folder, dirs_exist_ok=True)
+    home.copy_from(charged)
     if not has_files:
         shutil.rmtree(home.folder / "accounting")
     ((root,),) = home.query("SELECT rootpage FROM sqlite_master WHERE name = ?", table)

@@ -66,6 +66,10 @@ class Home:
             **more,
         )
 
+    def copy_from(self, other: "Home") -> None:
+        """Take all files of another home, which no process may be using."""
+        shutil.copytree(other.folder, self.folder, dirs_exist_ok=True)
+
     @contextlib.contextmanager
     def backend(self, charge_point_id: str, **more: str) -> Iterator[subprocess.Popen[str]]:
         """A running `shocpp-backend` of a charger, which is killed when a test waits for ever."""
