@@ -329,10 +329,9 @@ def _connect(path: Path) -> Database:
     except sqlite3.DatabaseError as error:
         connection.close()
         raise unusable(path, error) from error
-    # The file may have been removed meanwhile.
     except OSError:
         connection.close()
-        raise
+        raise UnusableDatabase(f"{path} was removed while it was opened; put it back") from None
     return database
 
 
