@@ -2,7 +2,7 @@
 
 Three rules choose among the readings that name a transaction:
 
-    source    one source counts, the best one that they have (`ocpp.quantities`)
+    source    one source counts, the best one that they have (`ocpp.meter_values.quantities`)
     time      the charger's clock says which readings lie between start and stop, and in which order
     range     a value without a transaction id counts only if the register can have reached it
 
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from shocpp.ledger.clocks import has_clock, is_ahead
 from shocpp.ledger.register import CAP_WH, TOLERANCE_WH, Growth, growth
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import BEST_SOURCE, WITHOUT_ID, source_rank
+from shocpp.ocpp.meter_values.quantities import BEST_SOURCE, WITHOUT_ID, source_rank
 
 MOST_W = 400_000
 """The highest power that a charger delivers, in W."""

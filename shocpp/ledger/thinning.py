@@ -17,7 +17,7 @@ from typing import NamedTuple
 from shocpp.ledger.clocks import has_clock
 from shocpp.ledger.register import CAP_WH
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import BEST_SOURCE
+from shocpp.ocpp.meter_values.quantities import BEST_SOURCE
 
 QUARTER_MS = 15 * 60_000
 """A quarter-hour. Prices change at full hours, halves and quarters, in every time zone."""

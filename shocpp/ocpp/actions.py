@@ -24,9 +24,9 @@ from shocpp.ocpp.facts import (
     TransactionStopped,
 )
 from shocpp.ocpp.frames import Payload
+from shocpp.ocpp.meter_values.quantities import begin_of, has_boundary, readings
+from shocpp.ocpp.meter_values.signed_values import signed_values
 from shocpp.ocpp.numbers import Quantity, is_integer, quantity, whole_number
-from shocpp.ocpp.quantities import begin_of, has_boundary, readings
-from shocpp.ocpp.signed_values import signed_values
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 
 LONGEST_ID_TAG = 255

@@ -14,7 +14,7 @@ class Reading(NamedTuple):
 
     register_wh        the energy register, None without one
     power_w            the active power drawn by the car, None without one
-    register_source    the source of the register by the rule of `ocpp.quantities`, as power_source
+    register_source    the source of the register (`meter_values.quantities`), as power_source
     or_else_wh         the other meaning of a register such as "162,440", until its course decides
     """
 

@@ -17,7 +17,7 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.tariffs import Price, PricePart
 from shocpp.ledger.record import MOST_WH, Record
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
-from shocpp.ocpp.signed_values import sample_of
+from shocpp.ocpp.meter_values.signed_values import sample_of
 from shocpp.ocpp.times import parse_timestamp
 from shocpp.store.books.numbers import START_NUMBERS
 from shocpp.store.books.prices import RecordPrice

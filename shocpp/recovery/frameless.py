@@ -6,9 +6,10 @@ the transaction that has the same id.
 
 from collections import deque
 
-from shocpp.store.books import readings, restored, transactions
+from shocpp.store.books import readings, transactions
 from shocpp.store.books.readings import FrameReadings
-from shocpp.store.books.restored import FramelessReading
+from shocpp.store.books.restoring import restored
+from shocpp.store.books.restoring.restored import FramelessReading
 from shocpp.store.charge_points.frames import NO_FRAME, Frame
 from shocpp.store.database import Database
 

@@ -21,9 +21,10 @@ from shocpp.ocpp.stored.cutting import cut_samples
 from shocpp.ocpp.times import format_timestamp
 from shocpp.recovery.replay import LedgerReplay
 from shocpp.settings import Settings
-from shocpp.store.books import lost_rows, restored, stops
-from shocpp.store.books.lost_rows import ReadableStart
-from shocpp.store.books.restored import Assigned
+from shocpp.store.books import stops
+from shocpp.store.books.restoring import lost_rows, restored
+from shocpp.store.books.restoring.lost_rows import ReadableStart
+from shocpp.store.books.restoring.restored import Assigned
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database

@@ -32,9 +32,10 @@ from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.frameless import FramelessReadings
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
-from shocpp.store.books import audit, closings, prices, records, restored, transactions
+from shocpp.store.books import audit, closings, prices, records, transactions
 from shocpp.store.books.numbers import FormerNumbers
-from shocpp.store.books.restored import Assigned, Remaining
+from shocpp.store.books.restoring import restored
+from shocpp.store.books.restoring.restored import Assigned, Remaining
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import EnergyFrame, Frame
 from shocpp.store.database import Database

@@ -32,9 +32,10 @@ from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
 from shocpp.store import properties
-from shocpp.store.books import closings, prices, records, restored, signed_values, transactions
+from shocpp.store.books import closings, prices, records, signed_values, transactions
 from shocpp.store.books.numbers import START_NUMBERS, Renumbering
 from shocpp.store.books.records import Origin, RecordLocation
+from shocpp.store.books.restoring import restored
 from shocpp.store.books.stops import is_decided_above
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database

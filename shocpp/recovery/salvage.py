@@ -19,7 +19,8 @@ from shocpp.recovery.replay import FOR_EVER_MS
 from shocpp.recovery.restore import Progress
 from shocpp.settings import Settings
 from shocpp.store import gauges
-from shocpp.store.books import lost_rows, restored, transactions
+from shocpp.store.books import transactions
+from shocpp.store.books.restoring import lost_rows, restored
 from shocpp.store.charge_points import frames, identities
 from shocpp.store.database import Database, open_database
 from shocpp.store.files import salvaged_rows

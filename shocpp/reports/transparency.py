@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from shocpp.errors import UsageError
 from shocpp.ocpp.facts import SignedValue
-from shocpp.ocpp.signed_values import sample_of
+from shocpp.ocpp.meter_values.signed_values import sample_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import Database
 from shocpp.texts import UNSAFE

@@ -109,6 +109,10 @@ class Database:
 
     def _begin(self, patience_s: float) -> None:
         """Begin a write transaction; wait for the lock of another connection at most so long."""
+        if self.wal is None:
+            # A commit waits for readers as well.
+            self.execute("BEGIN IMMEDIATE")
+            return
         if self._waits_in_sqlite:
             # SQLite's own wait doubles its pauses up to 0.1 s, so others overtake it again and
             # again. All that waits for a lock after the first transaction is the next one.

@@ -276,7 +276,7 @@ def test_the_ledger_imports_only_facts_and_the_ranks_of_their_sources() -> None:
         one.module
         for one in ours()
         if package_of_file(one.file) == "ledger" and package(one.module) == "ocpp"
-    } == {"shocpp.ocpp.facts", "shocpp.ocpp.quantities"}
+    } == {"shocpp.ocpp.facts", "shocpp.ocpp.meter_values.quantities"}
 
 
 def test_the_base_imports_nothing_of_shocpp() -> None:

@@ -11,7 +11,7 @@ from tests.world.machine import ROOT
 MOST_WALKS = 3
 
 LIMITS = {
-    "StartTransaction": Steps(files=53, file_changes=140, folder_changes=80),
+    "StartTransaction": Steps(files=57, file_changes=153, folder_changes=90),
     "StopTransaction": Steps(files=80, file_changes=250, folder_changes=140),
     "canned call": Steps(files=70, file_changes=290, folder_changes=172),
     "month's PDF": Steps(files=52, file_changes=660, folder_changes=195),

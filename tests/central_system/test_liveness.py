@@ -18,8 +18,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
-from shocpp.bookkeeping import health
 from shocpp.bookkeeping.accounting_files import files_thread
+from shocpp.bookkeeping.writing import health
 from shocpp.central_system import liveness, reception
 from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard

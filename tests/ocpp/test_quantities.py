@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import (
+from shocpp.ocpp.meter_values.quantities import (
     LOCATIONS,
     PHASES,
     begin_of,
@@ -409,3 +409,11 @@ def test_a_sample_of_the_begin_or_end_of_a_transaction_is_a_boundary(context: st
 )
 def test_any_other_meter_values_are_no_boundary(meter_values: object) -> None:
     assert not has_boundary(meter_values)
+
+
+@pytest.mark.parametrize("label", ["measurand", "context", "location", "phase", "unit"])
+def test_a_long_label_is_an_unknown_word_and_blanks_around_it_do_not_count(label: str) -> None:
+    word = {"context": "Sample.Clock", "location": "Outlet", "unit": "Wh"}.get(label, "")
+    assert readings([entry({"value": "1", label: f"{' ' * 99}{word}{' ' * 99}"})]) == (outlet(1),)
+    reading = readings([entry({"value": "1", label: word + "x" * 99})])[0]
+    assert reading == readings([entry({"value": "1", label: word + "x" * 9_999})])[0]

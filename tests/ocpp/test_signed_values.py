@@ -11,8 +11,14 @@ from hypothesis import strategies as st
 
 from shocpp.ocpp.facts import MeterValuesReported, Reading, SignedValue, TransactionStopped
 from shocpp.ocpp.frames import Call, parse
-from shocpp.ocpp.quantities import readings
-from shocpp.ocpp.signed_values import DEEPEST, is_signed, sample_of, sample_text, signed_values
+from shocpp.ocpp.meter_values.quantities import readings
+from shocpp.ocpp.meter_values.signed_values import (
+    DEEPEST,
+    is_signed,
+    sample_of,
+    sample_text,
+    signed_values,
+)
 
 NOW = "2026-10-01T05:00:00Z"
 OCMF = 'OCMF|{"FV":"1.0","RD":[{"TX":"B","RV":9042.10}]}|{"SD":"304402AB"}'

@@ -15,14 +15,21 @@ from shocpp.store.books import numbers
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate
-from tests.recovery.test_rebuild import DECISIONS, charged_home, decide, lose, made_again
+from tests.recovery.test_rebuild import (
+    DECISIONS,
+    charged_home,
+    decide,
+    first_home,
+    lose,
+    made_again,
+)
 from tests.recovery.test_restore import SEED, file_of, many, seeds
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
 from tests.world.visits import say, start, stop
 
-__all__ = ["charged_home"]
+__all__ = ["charged_home", "first_home"]
 
 MORNING, NOON, EVENING = (f"2026-10-01T{hour}:00:00Z" for hour in ("05", "10", "18"))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles, write_files
 from shocpp.clock import now_ms
 from shocpp.ocpp.facts import SignedValue
-from shocpp.ocpp.signed_values import sample_text
+from shocpp.ocpp.meter_values.signed_values import sample_text
 from shocpp.reports.transparency import Encoded, key_of, signatures_of, xml_of
 from shocpp.store.books import signed_values
 from shocpp.store.database import open_database

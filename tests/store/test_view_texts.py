@@ -6,7 +6,7 @@ from shocpp.ledger.clocks import CLOCK_SET_SINCE_MS
 from shocpp.ledger.missing_start import START_ASSUMED, START_IN_STOP
 from shocpp.ledger.record import ENERGY_UNKNOWN, RESTARTED
 from shocpp.ledger.register import TOLERANCE_WH
-from shocpp.ocpp.quantities import FROM_CURRENT, WITHOUT_ID
+from shocpp.ocpp.meter_values.quantities import FROM_CURRENT, WITHOUT_ID
 from tests.world.machine import ROOT
 
 VIEWS = (ROOT / "db" / "views.sql").read_text()

@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from tests.world.connections import close_code
 from tests.world.faults import (
     START,
     STOP,
@@ -128,37 +129,31 @@ def test_a_damaged_file_that_came_while_serving_may_be_replaced_by_a_whole_one(
 
 
 def test_a_writer_that_fails_twice_becomes_unhealthy_and_its_process_stays(server: Server) -> None:
-    """A file name with a NUL is neither the disk's fault nor a lock's, and text that is UTF-8."""
+    """A doorbell with a NUL is neither the disk's fault nor a lock's, and text that is UTF-8."""
     home = server.home
+    (worker,) = server.workers()
     with connect(server.url("garage")) as charger:
         ask(charger, "StartTransaction", START)
-        ask(charger, "StopTransaction", STOP)
-    wait_for(lambda: not home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL"))
-    ((name,),) = home.query("SELECT file_name FROM accounting_record")
-    assert server.stop() == 0
     begin = len(server.log())
     change(
-        home, "UPDATE accounting_record SET exported_ms = NULL, file_name = CAST(x'6100' AS TEXT)"
+        home,
+        "INSERT INTO worker (worker, bell, pid, started_ms, watching)"
+        " VALUES ('w', CAST(x'6100' AS TEXT), 1, 1, 1)",
     )
-    server.restart()
-    (worker,) = server.workers()
-    wait_for(lambda: "Traceback" in server.log()[begin:])
-    # One failure is no reason to refuse anybody; its next record makes it write the files again.
-    with connect(server.url("garage")) as charger:
-        later = {"meterStart": 9_075_000, "timestamp": "2026-10-02T05:00:00Z"}
-        begun = ask(charger, "StartTransaction", START | later)
-        later = {"meterStop": 9_076_000, "timestamp": "2026-10-02T06:00:00Z"}
-        stop = STOP | later | {"transactionId": begun["transactionId"]}
-        assert ask(charger, "StopTransaction", stop) == {}
-    # It is unhealthy for a second only: then a probe succeeds.
+    # One failure is no reason to refuse anybody, a second one within a minute is.
+    for number in range(2):
+        with connect(server.url("garage")) as charger:
+            charger.send(json.dumps([2, f"{number}", "StopTransaction", STOP]))
+            assert close_code(charger) == 1013
     wait_for(lambda: "has failed twice (ValueError: embedded null byte)" in server.log()[begin:])
+    assert healthz(server)[0] == 503
+    change(home, "DELETE FROM worker WHERE worker = 'w'")
     wait_for(lambda: "sqlite3 can be written again" in server.log()[begin:])
+    wait_for(lambda: healthz(server)[0] == 200)
     assert server.workers() == [worker]
-    assert server.log()[begin:].count("the writer has failed") == 1
-    change(home, f"UPDATE accounting_record SET file_name = '{name}' WHERE id = 1")
-    assert server.stop() == 0
-    server.restart()
-    wait_for(lambda: len(home.record_files()) == 2)
+    with connect(server.url("garage")) as charger:
+        assert ask(charger, "StopTransaction", STOP) == {}
+    assert_booked_once(home)
 
 
 @pytest.mark.parametrize("column", ["payload", "action"])
@@ -278,7 +273,7 @@ def test_a_wal_that_another_program_has_written_meanwhile_is_put_aside(server: S
 
 
 def test_a_frozen_worker_that_holds_the_write_lock_is_replaced(serve: Serve, home: Home) -> None:
-    """Its stop at an fsync in the middle of a commit keeps all others from writing."""
+    """Its stop at a write in the middle of a commit keeps all others from writing."""
     server = serve(GUNICORN_CMD_ARGS="--workers 2")
     with contextlib.ExitStack() as stack:
         pids: dict[int, ClientConnection] = {}
@@ -290,7 +285,7 @@ def test_a_frozen_worker_that_holds_the_write_lock_is_replaced(serve: Serve, hom
             if len(pids) == 2:
                 break
         (frozen, of_frozen), (living, _) = pids.items()
-        tracer = stack.enter_context(stopping_at_fsync(frozen))
+        tracer = stack.enter_context(stopping_in_commit(frozen))
         of_frozen.send(json.dumps([2, "start", "StartTransaction", START]))
         wait_for(lambda: " T" in state_of(frozen) or " t" in state_of(frozen))
         begun = time.monotonic()
@@ -317,10 +312,10 @@ def state_of(pid: int) -> str:
 
 
 @contextlib.contextmanager
-def stopping_at_fsync(pid: int) -> Iterator[subprocess.Popen[str]]:
-    """The next fsync of a process begins with a SIGSTOP to it."""
+def stopping_in_commit(pid: int) -> Iterator[subprocess.Popen[str]]:
+    """The next write of a process to a -wal begins with a SIGSTOP to it."""
     trace = [*as_root(), needs("strace"), "-f", "-p", str(pid), "-o", os.devnull]
-    inject = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=SIGSTOP:when=1"]
+    inject = ["-e", "trace=pwrite64", "-e", "inject=pwrite64:signal=SIGSTOP:when=1"]
     with subprocess.Popen([*trace, *inject], stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr
         if "attached" not in (line := tracer.stderr.readline()):

@@ -170,6 +170,7 @@ class FilesThread:
             # Somebody may have deleted the folder: all its files come back from the database.
             if self._files.make_folder():
                 self._search()
+                self._busy_since = time.monotonic()
             with self._connections.connection(self._database) as db:
                 slice_ = self._files.next_slice(db)
                 if slice_ is None:

@@ -162,6 +162,7 @@ class WriteAccess:
             with self.db.writing(keys=NO_KEYS):
                 properties.probe(self.db, now_ms())
             self.health.recover()
+            self._files_thread.wake()
 
     def leave(self) -> None:
         """Leave the table of workers and close the database; raises StoreUnavailable."""

@@ -233,13 +233,14 @@ class Writer:
                 # Most transactions are not synced, and prove nothing about the disk.
                 self._probe()
             self._deliver(batch.jobs, *written)
-            self._access.end_batch()
-            return
-        # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
-        failed = Failed(self.health.reason(), unavailable=True)
-        # A stop that comes after the disk has recovered must not overtake its start.
-        self._access.stopped_tokens.update(job.token for job in batch.jobs if is_energy(job))
-        self._deliver(batch.jobs, [failed] * len(batch.jobs), ())
+        else:
+            # Not a CallError: each one uses up one of the charger's few attempts (OCPP 1.6 §3.7.1).
+            failed = Failed(self.health.reason(), unavailable=True)
+            # A stop that comes after the disk has recovered must not overtake its start.
+            self._access.stopped_tokens.update(job.token for job in batch.jobs if is_energy(job))
+            self._deliver(batch.jobs, [failed] * len(batch.jobs), ())
+        # If only the sync has failed, its records are in the database all the same.
+        self._access.end_batch()
 
     def _apply(self, action: Callable[[Database], None]) -> None:
         """Run a function with the database."""

@@ -14,9 +14,9 @@ from msgspec.json import Decoder
 
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.ocpp.fields.datatypes import SAMPLED_VALUE
+from shocpp.ocpp.meter_values.quantities import is_boundary, kind_of_measurand, reading_of
+from shocpp.ocpp.meter_values.signed_values import LONGEST_NUMBER
 from shocpp.ocpp.numbers import BIGGEST
-from shocpp.ocpp.quantities import is_boundary, kind_of_measurand, reading_of
-from shocpp.ocpp.signed_values import LONGEST_NUMBER
 from shocpp.ocpp.times import parse_timestamp
 
 DEEPEST = 100

@@ -20,8 +20,8 @@ from itertools import islice
 from typing import Any
 
 from shocpp.ocpp.frames import BYTE_ORDER_MARK, LONGEST_INTEGER
+from shocpp.ocpp.meter_values.signed_values import DEEPEST, is_shallow, is_signed
 from shocpp.ocpp.redaction import REDACTED, shortened
-from shocpp.ocpp.signed_values import DEEPEST, is_shallow, is_signed
 
 LONGEST_TEXT = 8_192
 """The most characters of a text that is stored unchanged. Nearly all texts are shorter."""

@@ -19,7 +19,7 @@ from typing import Any
 from shocpp.ocpp.actions import NEVER_REFUSED
 from shocpp.ocpp.frames import Call, Payload
 from shocpp.ocpp.json_text import lenient_text
-from shocpp.ocpp.quantities import has_register, readings
+from shocpp.ocpp.meter_values.quantities import has_register, readings
 from shocpp.ocpp.stored.cutting import MOST_ENTRIES
 
 MOST_SAMPLES = 100_000

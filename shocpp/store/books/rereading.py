@@ -13,7 +13,7 @@ from shocpp.ledger.own_readings import Running, attributed, resolved
 from shocpp.ocpp.actions import CallContext, meter_values, stop_transaction
 from shocpp.ocpp.facts import MeterValuesReported, Reading, TransactionStopped
 from shocpp.ocpp.frames import Call, parse
-from shocpp.ocpp.quantities import BEST_SOURCE
+from shocpp.ocpp.meter_values.quantities import BEST_SOURCE
 from shocpp.store import blocks
 from shocpp.store.books import transactions
 from shocpp.store.database import Database

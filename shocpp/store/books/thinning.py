@@ -18,7 +18,7 @@ from shocpp.ledger.thinning import FramedReading, removable_frames
 from shocpp.ocpp.actions import CallContext, meter_values
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.ocpp.frames import Call, parse
-from shocpp.ocpp.signed_values import signed_values
+from shocpp.ocpp.meter_values.signed_values import signed_values
 from shocpp.store.books.closings import Archived
 from shocpp.store.database import Database
 

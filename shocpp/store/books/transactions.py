@@ -13,7 +13,7 @@ from shocpp.ledger.own_readings import Running, best_source
 from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
 from shocpp.ocpp.facts import Reading
-from shocpp.ocpp.quantities import source_rank
+from shocpp.ocpp.meter_values.quantities import source_rank
 from shocpp.store.changes import TRANSACTION
 from shocpp.store.database import Database
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ledger.matching import KeyedStop
 from shocpp.store.books.records import START_COLUMNS, STOP_COLUMNS
-from shocpp.store.books.restored import row_of_start
+from shocpp.store.books.restoring.restored import row_of_start
 from shocpp.store.books.transactions import bind_account
 from shocpp.store.database import Database
 

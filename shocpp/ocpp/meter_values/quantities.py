@@ -16,7 +16,7 @@ rule. Without a power, current times voltage is one (" from current").
 
 Case and blanks of measurand, location, phase, context and unit do not matter.
 
-The rule takes a `Sample`. One of any JSON becomes an `_AnySample`; a plain one may be decoded into
+The rule takes a `Sample`. One of any JSON becomes an `AnySample`; a plain one may be decoded into
 a structure with these members at once (`quick.structures`).
 """
 
@@ -24,11 +24,11 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
 from functools import lru_cache
 from itertools import product
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from shocpp.ocpp.facts import Reading
+from shocpp.ocpp.meter_values.samples import AnySample, Sample, word_of
 from shocpp.ocpp.numbers import Quantity, quantity, whole_number
-from shocpp.ocpp.signed_values import is_signed
 from shocpp.ocpp.times import parse_timestamp
 
 LOCATIONS = ("Outlet", "Cable", "EV", "Body", "other", "Inlet")
@@ -67,40 +67,6 @@ _Value = TypeVar("_Value")
 _Raw = TypeVar("_Raw")
 
 
-class Sample(Protocol):
-    """A sampledValue; an absent or empty text is None or ""."""
-
-    @property
-    def value(self) -> object: ...
-    @property
-    def measurand(self) -> str | None: ...
-    @property
-    def context(self) -> str | None: ...
-    @property
-    def location(self) -> str | None: ...
-    @property
-    def phase(self) -> str | None: ...
-    @property
-    def unit(self) -> str | None: ...
-    @property
-    def is_signed(self) -> bool: ...
-
-
-class _AnySample:
-    """The sample of a JSON object, whatever its members are."""
-
-    __slots__ = ("context", "is_signed", "location", "measurand", "phase", "unit", "value")
-
-    def __init__(self, members: Mapping[str, Any]) -> None:
-        self.value = members.get("value")
-        self.measurand = str(members.get("measurand") or "")
-        self.context = str(members.get("context") or "")
-        self.location = str(members.get("location") or "")
-        self.phase = str(members.get("phase") or "")
-        self.unit = str(members.get("unit") or "")
-        self.is_signed = is_signed(members)
-
-
 class _Label(NamedTuple):
     """The labels of a sample that rank it.
 
@@ -135,7 +101,7 @@ def begin_of(meter_values: object, zone: tzinfo | None = None) -> Reading | None
     """
     for entry in meter_values if isinstance(meter_values, list) else ():
         samples = entry.get("sampledValue") if isinstance(entry, dict) else None
-        at_begin = [s for s in _objects(samples) if _label_of(_AnySample(s)).group[0]]
+        at_begin = [s for s in _objects(samples) if _label_of(AnySample(s)).group[0]]
         if at_begin:
             reading = _reading({**entry, "sampledValue": at_begin}, zone)
             if reading.register_wh is not None:
@@ -158,7 +124,7 @@ def has_boundary(meter_values: object) -> bool:
         samples = entry.get("sampledValue") if isinstance(entry, dict) else None
         for sample in samples if isinstance(samples, list) else ():
             context = sample.get("context") if isinstance(sample, dict) else None
-            if isinstance(context, str) and is_boundary(context):
+            if isinstance(context, str) and is_boundary(word_of(context)):
                 return True
     return False
 
@@ -173,7 +139,7 @@ def _reading(entry: Mapping[str, Any], zone: tzinfo | None) -> Reading:
     objects = _objects(entry.get("sampledValue"))
     by_kind = _by_kind([_kind_of(sample) for sample in objects], objects)
     # One by one, as they are needed: a total makes those behind it superfluous.
-    samples = {kind: map(_AnySample, objects) for kind, objects in by_kind.items()}
+    samples = {kind: map(AnySample, objects) for kind, objects in by_kind.items()}
     return _best_reading(samples, parse_timestamp(entry.get("timestamp"), zone))
 
 
@@ -210,7 +176,7 @@ def _kind_of(sample: Mapping[str, Any]) -> str | None:
     """Return the kind of a sample by its measurand, or None; without one it is the register."""
     measurand = sample.get("measurand")
     if measurand is None or isinstance(measurand, str):
-        return kind_of_measurand(measurand)
+        return kind_of_measurand(word_of(measurand))
     return None
 
 

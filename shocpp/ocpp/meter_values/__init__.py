@@ -1,0 +1,1 @@
+"""The samples of meter values: registers and powers that are read from them, and signed values."""
