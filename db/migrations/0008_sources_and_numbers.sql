@@ -1,7 +1,7 @@
 -- Each reading says where its values come from, each record keeps its number for ever, and a human
 -- may end a transaction that its charger has forgotten.
 
--- Readings: the location and phases of the samples, by the table in shocpp/ocpp/quantities.py. NULL
+-- Readings: the location and phases of the samples, by the table in shocpp/ocpp/meter_values/quantities.py. NULL
 -- in old rows.
 
 ALTER TABLE meter_reading ADD COLUMN register_source TEXT;

@@ -133,6 +133,12 @@ class Database:
             else:
                 return
 
+    def wait_for_readers(self) -> None:
+        """Let statements wait up to BUSY_S for other connections, until the next transaction."""
+        if not self._waits_in_sqlite:
+            self.execute(f"PRAGMA busy_timeout={int(BUSY_S * 1000)}")
+            self._waits_in_sqlite = True
+
     def sync(self) -> None:
         """Wait until all commits before this call are on the disk; raises StoreUnavailable.
 

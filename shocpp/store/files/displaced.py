@@ -29,6 +29,7 @@ def save_and_close(db: Database) -> None:
         if has_commits:
             # The other program may have copied pages of its own into the database.
             require_whole(db)
+        db.wait_for_readers()
         # Measured with 300 commits: all are there afterwards, and integrity_check is ok.
         _, pages, copied = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if copied < pages:
