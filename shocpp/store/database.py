@@ -248,8 +248,7 @@ class Database:
         self.execute(f"PRAGMA journal_size_limit={MOST_WAL_BYTES}")
 
     def sort_on_disk(self) -> None:
-        """Sort large results in temporary files from now on, not in memory."""
-        # Measured: a month with 300 000 records takes 39 MB this way, and 73 MB otherwise.
+        """Sort large results in temporary files from now on: 300 000 records take half as much."""
         self.execute("PRAGMA temp_store=FILE")
 
     def close(self) -> None:

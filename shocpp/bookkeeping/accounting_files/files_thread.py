@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 RETRY_S = 30.0
 """The time after which files that could not be written are tried again."""
 
+UNAVAILABLE_S = 1.0
+"""The time after which a database that could not be read is tried again, as the writer does."""
+
 GATHER_S = 0.02
 """The time from a commit to its files: answers leave first, and a slice has more files."""
 
@@ -126,19 +129,22 @@ class FilesThread:
         )
 
     def _run(self) -> None:
-        is_last = False
+        is_last, wait_s = False, RETRY_S
         while not is_last:
-            self._woken.wait(RETRY_S)
+            self._woken.wait(wait_s)
             self._ending.wait(GATHER_S)
             # In this order: whatever wakes the thread from now on is in the next round.
             self._woken.clear()
             is_last = self._ending.is_set()
-            self._write_waiting()
+            wait_s = self._write_waiting()
         self.close_idle()
         self._actions.put(None)
 
-    def _write_waiting(self) -> None:
-        """Write all files that wait, and note in the database if the folder cannot be written."""
+    def _write_waiting(self) -> float:
+        """Write all files that wait, and note in the database if the folder cannot be written.
+
+        Returns the seconds after which to try again.
+        """
         try:
             self._export()
             if time.monotonic() >= self._search_at:
@@ -153,7 +159,7 @@ class FilesThread:
             self._have_applied(_raising(error))
         except (StoreUnavailable, UnusableDatabase):
             # The writer finds out as well, and names it.
-            pass
+            return UNAVAILABLE_S
         except Exception as error:
             # Once in a row, like the writer.
             if repr(error) != self._logged:
@@ -161,6 +167,7 @@ class FilesThread:
             self._logged = repr(error)
         finally:
             self._busy_since = None
+        return RETRY_S
 
     def _export(self) -> None:
         """Write slices until no file waits, or until the writer cannot mark them."""
