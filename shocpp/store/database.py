@@ -26,7 +26,7 @@ VERSION = 9
 BUSY_S = 5.0
 """Seconds that a statement waits for the lock of another connection."""
 
-BRIEF_PAUSE_S, BRIEFLY_S, LONG_PAUSE_S = 0.001, 0.1, 0.01
+BRIEF_PAUSE_S, BRIEFLY_S, LONG_PAUSE_S = 0.001, 2.0, 0.01
 """The pauses between two attempts to get a lock: at first BRIEF_PAUSE_S, after BRIEFLY_S longer."""
 
 MOST_REMEMBERED = 10_000

@@ -15,7 +15,7 @@ from shocpp.errors import StoreUnavailable
 from shocpp.store.files.identity import Identity, displaced_in_use
 from shocpp.store.sqlite_errors import translated
 
-FRAMES = 1_000
+FRAMES = 1_900
 """The frames, of one page each, after which the -wal is to be copied into the database."""
 
 _HEADER_BYTES, _FRAME_HEADER_BYTES = 32, 24
