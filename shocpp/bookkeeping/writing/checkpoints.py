@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class Checkpoints:
-    """The checkpoints of one worker; its methods are for the thread whose turn it is to write."""
+    """The checkpoints of one worker; `begin_if_due` is for the thread whose turn it is to write."""
 
     def __init__(self, database: Path, run_in_writer: Callable[[Callable[[], None]], None]) -> None:
         """`run_in_writer` has a function called in the writer's thread."""

@@ -75,6 +75,7 @@ class WriteAccess:
         self._settings, self._files, self._row = settings, files, row
         self._turn = Lock()
         self._in_place_until = self._quick_from = 0.0
+        self._answer_until = float("inf")
 
     def write_at_once(self, batch: Batch) -> Written | None:
         """Write a quick batch in the loop's thread, or return None if that may have to wait.
@@ -105,6 +106,10 @@ class WriteAccess:
             return None, None
         # The commit that begins the -wal anew syncs it.
         if db.wal is None or db.wal.restarts:
+            return None, None
+        # Behind a sync that takes too long the batch waits with all others: what is answered is to
+        # be on the disk soon.
+        if now > self._answer_until:
             return None, None
         if now >= self._in_place_until:
             if not db.identity.is_in_place():
@@ -149,11 +154,15 @@ class WriteAccess:
         self.sync_at, db = None, self.db
         if db is None:
             return
-        if db.wal is not None and db.wal.is_doubtful:
-            with self._turn:
+        self._answer_until = time.monotonic() + SYNC_WITHIN_S
+        try:
+            if db.wal is not None and db.wal.is_doubtful:
+                with self._turn:
+                    db.sync()
+            else:
                 db.sync()
-        else:
-            db.sync()
+        finally:
+            self._answer_until = float("inf")
 
     def probe(self) -> None:
         """Become healthy if a small durable transaction succeeds."""
@@ -170,6 +179,7 @@ class WriteAccess:
         if self.db is None:
             return
         try:
+            self.sync()
             with self.db.writing(keys=NO_KEYS, durable=False):
                 connections.forget_worker(self.db, self._row.worker, now_ms())
         finally:

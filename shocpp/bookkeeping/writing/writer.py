@@ -169,8 +169,10 @@ class Writer:
         while not is_stopping:
             is_stopping = self._write_batch()
             if self._access.sync_at is not None and time.monotonic() >= self._access.sync_at:
+                self.health.busy_since = time.monotonic()
                 with self.health.noting(abandon):
                     self._access.sync()
+                self.health.busy_since = None
             if self._is_quiet or time.monotonic() >= self._housekeeping_at:
                 self._run_housekeeping()
                 self._housekeeping_at = time.monotonic() + HOUSEKEEPING_EVERY_S
