@@ -99,9 +99,9 @@ def test_no_second_connection_opens_while_one_uses_a_removed_wal(
 def test_a_wal_is_due_once_it_has_grown_by_its_limit_and_again_after_each_copy(
     path: Path, db: Database
 ) -> None:
-    write(db, 0, 3_000_000)
+    write(db, 0, 6_000_000)
     assert not wal_of(db).is_due()
-    write(db, 1, 3_000_000)
+    write(db, 1, 6_000_000)
     assert wal_of(db).is_due()
     copied = copy_wal(path, is_first=False)
     assert copied.is_whole
@@ -109,19 +109,19 @@ def test_a_wal_is_due_once_it_has_grown_by_its_limit_and_again_after_each_copy(
     wal_of(db).note_copied(copied.frames, copied.salt, is_whole=copied.is_whole)
     assert wal_of(db).restarts
     assert not wal_of(db).is_due()
-    write(db, 2, 3_000_000)
+    write(db, 2, 6_000_000)
     assert wal_of(db).salt() != copied.salt, "it has begun anew"
     assert not wal_of(db).is_due()
-    write(db, 3, 3_000_000)
+    write(db, 3, 6_000_000)
     assert wal_of(db).is_due()
 
 
 def test_a_copy_beside_a_reader_leaves_the_rest_for_the_next_one(path: Path, db: Database) -> None:
-    write(db, 0, 5_000_000)
+    write(db, 0, 8_000_000)
     with open_database(path) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM property").fetchone()
-        write(db, 1, 5_000_000)
+        write(db, 1, 8_000_000)
         copied = copy_wal(path, is_first=False)
         assert not copied.is_whole
         wal_of(db).note_copied(copied.frames, copied.salt, is_whole=False)
