@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from shocpp.ocpp.times import format_timestamp
@@ -162,6 +162,9 @@ def courses(draw: st.DrawFn) -> Course:
 def test_any_session_is_booked_alike_in_any_way(
     tmp_path_factory: pytest.TempPathFactory, course: Course, telling: Telling, data: st.DataObject
 ) -> None:
+    begin_wh, end_wh = course.ends
+    # Nothing tells two registers without an id apart if one of them restarts.
+    assume(end_wh >= begin_wh or telling.lead_wh is None or telling.sent_id == "own")
     order = data.draw(st.permutations(range(len(course.samples))))
     plainly = list(range(len(course.samples)))
     energies, amounts = [], set()
@@ -174,13 +177,8 @@ def test_any_session_is_booked_alike_in_any_way(
         energies.append((wh, review))
         amounts.add(amount_ct)
         desk.db.close()
-    (plain, other), (begin_wh, end_wh) = energies, course.ends
-    assert plain == (course.wh, None)
-    # Values beside the register look like energy on either side of its restart.
-    restart_wh = 2 * abs(telling.lead_wh) if end_wh < begin_wh else 0
-    assert other[1] is None
-    assert abs(other[0] - course.wh) <= restart_wh
-    assert len(amounts) == 1 or restart_wh
+    assert energies == [(course.wh, None)] * 2
+    assert len(amounts) == 1
 
 
 # --- two evenings to the cent ---

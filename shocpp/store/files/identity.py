@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shocpp.errors import StoreUnavailable, UnusableDatabase
 
-LEAVING_S = 1.0
+LEAVING_S = 2.5
 """The longest time for which another program may have the file open, and not yet its -wal."""
 
 _LOCK_BYTES = 0x4000_0000, 512
