@@ -106,6 +106,7 @@ NAMES_WITHOUT_A_NOUN = {"utils", "util", "helpers", "helper", "manager", "handle
 
 BROAD = {
     ("shocpp/calls/effects.py", "settle"): "a failed effect must not undo the end of its Call",
+    ("shocpp/bookkeeping/writing/checkpoints.py", "_run"): "the -wal would grow for ever",
     ("shocpp/bookkeeping/writing/writer.py", "_run"): "a process without its writer has to end",
     (
         "shocpp/bookkeeping/writing/health.py",

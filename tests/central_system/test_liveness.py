@@ -18,8 +18,9 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
 
 from shocpp.admission.decision import Admitted
+from shocpp.bookkeeping import reserve
 from shocpp.bookkeeping.accounting_files import files_thread
-from shocpp.bookkeeping.writing import health
+from shocpp.bookkeeping.writing import health, write_access
 from shocpp.central_system import liveness, reception
 from shocpp.central_system.conversations import conversation
 from shocpp.central_system.switchboard import Switchboard
@@ -205,3 +206,32 @@ def test_a_disk_of_accounting_files_that_hangs_is_named_and_stops_no_charger(
     assert switchboard.health() is None
     goes_on.set()
     wait_for(lambda: switchboard.files_trouble() is None, PATIENCE_S)
+
+
+def test_meter_values_wait_behind_a_sync_that_hangs_and_health_names_it(
+    switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a power cut would take all that was answered while the disk hangs."""
+    goes_on, begun = threading.Event(), threading.Event()
+
+    def hang(_descriptor: int) -> None:
+        begun.set()
+        goes_on.wait(PATIENCE_S)
+
+    # A batch that asks for the space of the disk would wait in any case.
+    monkeypatch.setattr(reserve, "CHECK_EVERY_S", 60.0)
+    monkeypatch.setattr(write_access, "SYNC_WITHIN_S", 0.2)
+    monkeypatch.setattr(health, "STUCK_S", 0.3)
+    charger = SocketCharger(switchboard, "garage")
+    answer_to(charger, json.dumps([2, "1", "StartTransaction", START]))
+    time.sleep(1.1)
+    monkeypatch.setattr(os, "fdatasync", hang)
+    reading = {"connectorId": 1, "meterValue": []}
+    answer_to(charger, json.dumps([2, "2", "MeterValues", reading]))
+    assert begun.wait(PATIENCE_S)
+    charger.send(json.dumps([2, "3", "MeterValues", reading]))
+    wait_for(lambda: "has not been written for" in (switchboard.health() or ""), PATIENCE_S)
+    assert not [event for event in charger.events(0.5) if isinstance(event, TextMessage)]
+    goes_on.set()
+    answers = (event for event in charger.events(PATIENCE_S) if isinstance(event, TextMessage))
+    assert next(answers).data == '[3,"3",{}]'

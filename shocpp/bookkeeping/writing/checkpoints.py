@@ -6,6 +6,7 @@ first whose -wal was due.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from shocpp.store.files.wal import Wal
 from shocpp.store.files.wal_copies import Copied, copy_wal
 
 log = logging.getLogger(__name__)
+
+AGAIN_S = 30.0
+"""The time after which a copy that has failed is tried again."""
 
 
 class Checkpoints:
@@ -26,7 +30,8 @@ class Checkpoints:
         self._run_in_writer = run_in_writer
         self._wanted = threading.Event()
         self._wal: Wal | None = None
-        self._is_copying = self._is_ended = False
+        self._is_copying = self._is_first = self._is_ended = False
+        self._again_at = 0.0
         # A daemon: a disk that hangs must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="checkpoints", daemon=True)
 
@@ -44,6 +49,8 @@ class Checkpoints:
         wal = db.wal
         if self._is_copying or wal is None or not wal.is_due():
             return
+        if time.monotonic() < self._again_at:
+            return
         is_first = wal is not self._wal
         if is_first and not wal.lead():
             return
@@ -60,13 +67,16 @@ class Checkpoints:
             try:
                 copied = copy_wal(self._database, is_first=self._is_first)
             except ShocppError as error:
-                log.warning("the -wal is not copied now, and stays as it is: %s", error)
+                log.warning("the -wal is not copied now, and will be later: %s", error)
+            # Without this thread the -wal would grow for ever.
+            except Exception:
+                log.exception("the copy of the -wal has failed, and will be tried again")
             self._run_in_writer(lambda copied=copied: self._note(copied))  # type: ignore[misc]
 
     def _note(self, copied: Copied | None) -> None:
         self._is_copying = False
         if copied is None:
-            # Try again after the next commit, as if for the first time.
-            self._wal = None
+            # As if for the first time: part of it may have been copied.
+            self._wal, self._again_at = None, time.monotonic() + AGAIN_S
         elif self._wal is not None:
             self._wal.note_copied(copied.frames, copied.salt, is_whole=copied.is_whole)

@@ -17,16 +17,7 @@ from shocpp.bookkeeping.jobs import Job, Receive, Send
 from shocpp.ledger.matching import KeyedStop
 from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.connection import Answered, Ignored, Repeated
-from shocpp.ocpp.facts import (
-    AuthorizationRequested,
-    Booted,
-    CertificateRequested,
-    DataTransferred,
-    MeterValuesReported,
-    ProgressReported,
-    SecurityEventReported,
-    StatusReported,
-)
+from shocpp.ocpp.facts import AuthorizationRequested, Booted, MeterValuesReported
 
 SYNC_WITHIN_S = 0.9
 """The time within which what is written is synced, in seconds: with the sync itself about one."""
@@ -39,18 +30,6 @@ class Durability(IntEnum):
     WRITTEN = 1
     DELAYED = 2
 
-
-_OF_FACT: dict[type, Durability] = {
-    KeyedStart: Durability.SYNCED,
-    KeyedStop: Durability.SYNCED,
-    AuthorizationRequested: Durability.WRITTEN,
-    Booted: Durability.WRITTEN,
-    CertificateRequested: Durability.WRITTEN,
-    DataTransferred: Durability.WRITTEN,
-    ProgressReported: Durability.WRITTEN,
-    SecurityEventReported: Durability.WRITTEN,
-    StatusReported: Durability.WRITTEN,
-}
 
 _ANSWERED = (Answered, Ignored, Repeated)
 """Events whose job leaves nothing to do when it is written."""
@@ -99,7 +78,8 @@ class DurabilityRule:
             return Durability.SYNCED if settles else self._of_readings
         if fact is None:
             return Durability.DELAYED if type(job.event) in _ANSWERED else Durability.WRITTEN
-        return _OF_FACT[type(fact)]
+        is_transaction = type(fact) in (KeyedStart, KeyedStop)
+        return Durability.SYNCED if is_transaction else Durability.WRITTEN
 
 
 def _reads_no_file(job: Job) -> bool:

@@ -75,7 +75,7 @@ class WriteAccess:
         self._settings, self._files, self._row = settings, files, row
         self._turn = Lock()
         self._in_place_until = self._quick_from = 0.0
-        self._answer_until = float("inf")
+        self._is_syncing = False
 
     def write_at_once(self, batch: Batch) -> Written | None:
         """Write a quick batch in the loop's thread, or return None if that may have to wait.
@@ -107,9 +107,8 @@ class WriteAccess:
         # The commit that begins the -wal anew syncs it.
         if db.wal is None or db.wal.restarts:
             return None, None
-        # Behind a sync that takes too long the batch waits with all others: what is answered is to
-        # be on the disk soon.
-        if now > self._answer_until:
+        # The batch waits behind a sync: a disk that hangs must not let unsynced answers pile up.
+        if self._is_syncing:
             return None, None
         if now >= self._in_place_until:
             if not db.identity.is_in_place():
@@ -154,7 +153,7 @@ class WriteAccess:
         self.sync_at, db = None, self.db
         if db is None:
             return
-        self._answer_until = time.monotonic() + SYNC_WITHIN_S
+        self._is_syncing = True
         try:
             if db.wal is not None and db.wal.is_doubtful:
                 with self._turn:
@@ -162,7 +161,7 @@ class WriteAccess:
             else:
                 db.sync()
         finally:
-            self._answer_until = float("inf")
+            self._is_syncing = False
 
     def probe(self) -> None:
         """Become healthy if a small durable transaction succeeds."""

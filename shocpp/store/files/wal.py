@@ -90,7 +90,9 @@ class Wal:
         return bool(salt) and os.pread(self._opened(), _SALT_BYTES, at) == salt
 
     def note_copied(self, frames: int, salt: bytes, *, is_whole: bool) -> None:
-        """Note that so many frames are in the database, and if no other one is left."""
+        """Note how long it was when it was copied, and if all of it is in the database."""
+        # Its length, not what was copied: while a reader holds the rest back, each commit would
+        # begin a copy in vain.
         self._copied, self._copied_salt = frames, salt
         self.restarts = is_whole
 

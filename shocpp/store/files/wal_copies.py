@@ -12,7 +12,7 @@ from shocpp.store.keys import NO_KEYS
 
 
 class Copied(NamedTuple):
-    """The frames of the -wal of this salt that are in the database; `is_whole` if all are."""
+    """The frames that the -wal of this salt had; `is_whole` if all are in the database."""
 
     frames: int
     salt: bytes
@@ -42,4 +42,4 @@ def _copy(db: Database) -> Copied:
     salt = db.wal.salt()
     # PASSIVE waits for nobody, and copies what no reader still needs from the database.
     _, frames, copied = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return Copied(copied, salt, copied == frames)
+    return Copied(frames, salt, copied == frames)

@@ -5,16 +5,12 @@ strace traces the real program and lets its system calls fail.
 
 import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.world.connections import START, ask, connect
-from tests.world.faults import failing
 from tests.world.home import Home
 from tests.world.machine import BIN, needs
-from tests.world.server import Server
 
 DAY = """\
 [2,"1","BootNotification",{"chargePointVendor":"go-e","chargePointModel":"V3"}]
@@ -67,27 +63,3 @@ def test_a_message_that_cannot_be_written_gets_no_answer(
     again = home.run("shocpp-backend", "-c", "garage", stdin=DAY)
     assert '[3,"3",{}]' in again.stdout
     assert home.query("SELECT consumed_wh FROM accounting") == [(33_000,)]
-
-
-READING = {
-    "connectorId": 1,
-    "meterValue": [{"timestamp": "2026-10-01T06:00:00Z", "sampledValue": [{"value": "9050000"}]}],
-}
-
-
-def test_readings_are_answered_until_a_sync_takes_too_long_and_then_wait_for_it(
-    server: Server,
-) -> None:
-    """Otherwise a power cut would take all that was answered while the disk hangs."""
-    waits_s: list[float] = []
-    with connect(server.url("garage")) as charger:
-        ask(charger, "StartTransaction", START)
-        with failing(server, "fdatasync:delay_enter=3000000"):
-            begun = time.monotonic()
-            while time.monotonic() - begun < 10 and max(waits_s, default=0) < 1:
-                sent = time.monotonic()
-                assert ask(charger, "MeterValues", READING, f"{len(waits_s)}") == {}
-                waits_s.append(time.monotonic() - sent)
-                time.sleep(0.02)
-    assert max(waits_s) > 1
-    assert sorted(waits_s)[len(waits_s) // 2] < 0.5
