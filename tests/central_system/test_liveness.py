@@ -235,3 +235,24 @@ def test_meter_values_wait_behind_a_sync_that_hangs_and_health_names_it(
     goes_on.set()
     answers = (event for event in charger.events(PATIENCE_S) if isinstance(event, TextMessage))
     assert next(answers).data == '[3,"3",{}]'
+
+
+def test_the_loop_leaves_a_batch_to_the_writer_that_would_wait_for_a_lock(
+    home: Home, switchboard: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A batch that asks for the space of the disk goes to the writer in any case.
+    monkeypatch.setattr(reserve, "CHECK_EVERY_S", 60.0)
+    charging, idle = SocketCharger(switchboard, "garage"), SocketCharger(switchboard, "idle")
+    for charger in (charging, idle):
+        answer_to(charger, json.dumps([2, "1", "Heartbeat", {}]))
+    time.sleep(1.1)
+    with contextlib.closing(sqlite3.connect(home.database)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        charging.send(json.dumps([2, "2", "MeterValues", {"connectorId": 1, "meterValue": []}]))
+        time.sleep(0.2)
+        begun = time.monotonic()
+        assert "currentTime" in answer_to(idle, json.dumps([2, "2", "Heartbeat", {}]))
+        assert time.monotonic() - begun < 2
+        lock.rollback()
+    answers = (event for event in charging.events(PATIENCE_S) if isinstance(event, TextMessage))
+    assert next(answers).data == '[3,"2",{}]'
