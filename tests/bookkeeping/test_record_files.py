@@ -7,7 +7,14 @@ import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
+from shocpp.ocpp.meter_values.signed_values import signed_values
+from shocpp.store.books import signed_values as values
+from shocpp.store.books.signed_values import Attachment
+from shocpp.store.database import Database, open_database
+from shocpp.store.keys import EVERYTHING
 from tests.world.connections import START, STOP, ask, connect
 from tests.world.faults import assert_each_record_has_its_file, failing
 from tests.world.home import Home
@@ -99,6 +106,37 @@ def test_a_slow_disk_of_accounting_files_delays_no_answer(server: Server) -> Non
         assert home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL")
     wait_for(lambda: has_all_files(home, 3))
     assert_each_record_has_its_file(home)
+
+
+def test_values_signed_while_a_file_is_written_are_in_the_next_one(migrated_home: Home) -> None:
+    """Some chargers sign after the stop, and the thread of the files does not stop the writer."""
+    say(migrated_home, start(1_000_000, MORNING))
+    files = RecordFiles(migrated_home.folder / "accounting")
+    say(migrated_home, stop(1_010_000, NOON))
+    with open_database(migrated_home.database) as db:
+        with db.writing(keys=EVERYTHING):
+            db.execute("UPDATE accounting_record SET exported_ms = NULL")
+        early = files.next_slice(db)
+        assert early is not None
+        sample = {"value": "OCMF|{}|{}", "format": "SignedData"}
+        entry = {"timestamp": NOON, "sampledValue": [sample]}
+        with db.writing(keys=EVERYTHING):
+            record_signed(db, entry)
+        files.write(early)
+        early.mark(db, 1)
+        late = files.next_slice(db)
+        assert late is not None
+        files.write(late)
+        late.mark(db, 1)
+        assert files.next_slice(db) is None
+    (file,) = migrated_home.record_files()
+    assert [value["sample"] for value in json.loads(file.read_text())["signed"]]
+
+
+def record_signed(db: Database, entry: dict[str, Any]) -> None:
+    """Write the signed values of an entry of the only transaction."""
+    (row, charge_point) = db.execute("SELECT id, charge_point FROM started_transaction").fetchone()
+    values.record(db, Attachment(charge_point, 1, row), signed_values([entry]), 1)
 
 
 STEPS = ("mkdir:1", "mkdir:3", "fsync:1", "fsync:4", "fsync:6", "link:1", "link:3", "unlink:2")

@@ -13,7 +13,7 @@ class Unexported(NamedTuple):
     """A record whose file is still to be written, with all that the file holds.
 
     `columns` are RECORD_COLUMNS. `start` and `stop` are the columns of its transaction and of its
-    stop, None if it has none.
+    stop, None if it has none. No signed value above the row `newest_signed` was read for it.
     """
 
     number: int
@@ -25,10 +25,13 @@ class Unexported(NamedTuple):
     start: dict[str, Any] | None
     stop: dict[str, Any] | None
     signed: list[dict[str, Any]]
+    newest_signed: int
 
 
 def unexported(db: Database, limit: int) -> list[Unexported]:
     """Return the oldest records whose files are still to be written."""
+    # First: what comes while the others are read must count as unread.
+    newest_signed = signed_values.newest(db)
     # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
     # the view, which joins six tables.
     rows = db.execute(
@@ -54,6 +57,7 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
             starts.get(number),
             stops.get(number),
             signed.get(number, []),
+            newest_signed,
         )
         for month, file_name, booked_ms, *columns, number in rows
     ]
@@ -82,14 +86,20 @@ def _columns_of(
 def mark_exported(db: Database, written: list[Unexported], now_ms: int) -> None:
     """Note that the files of these records are on disk.
 
-    A record that got a price or another number meanwhile is left out: its file is written again.
+    A record that got a price, another number or signed values meanwhile is left out: its file is
+    written again.
     """
     # `IS`, because both are NULL without a price.
     db.executemany(
         "UPDATE accounting_record SET exported_ms = ? WHERE id = ? AND file_name = ?"
-        " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?",
+        " AND (SELECT priced_ms FROM price WHERE record = accounting_record.id) IS ?"
+        " AND NOT EXISTS (SELECT 1 FROM signed_value AS value WHERE value.started_transaction ="
+        "  accounting_record.started_transaction AND value.id > ?)",
         [
-            (now_ms, record.number, record.file_name, record.price and record.price.priced_ms)
+            (
+                *(now_ms, record.number, record.file_name),
+                *(record.price and record.price.priced_ms, record.newest_signed),
+            )
             for record in written
         ],
     )

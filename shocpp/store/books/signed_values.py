@@ -84,6 +84,11 @@ def newest_transaction_row(
     return None if row is None else int(row)
 
 
+def newest(db: Database) -> int:
+    """Return the row id of the newest signed value, 0 without any."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM signed_value").fetchone()[0])
+
+
 def in_files(db: Database, numbers: str) -> dict[int, list[dict[str, Any]]]:
     """Return the signed values for the files of records, by number, in the order of receipt.
 
