@@ -1,11 +1,13 @@
 """The machine under the tests: folders, programs, ports, and waiting for a condition."""
 
+import itertools
 import os
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +37,23 @@ def wait_for(what: Callable[[], Any], timeout_s: float = PATIENCE_S) -> Any:
     pytest.fail(f"waited {timeout_s} s in vain for {what}")
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, nor will in another process that runs tests."""
+def _own_ports() -> Iterator[int]:
+    # Below the ports that the kernel gives to outgoing connections, which may take one between
+    # this answer and its use; each process that runs tests has its own share of them.
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    size = (20_000 - 10_240) // share
+    first = 10_240 + number * size
+    return itertools.cycle(range(first, first + size))
+
+
+_PORTS = _own_ports()
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on, and that no other call has given lately."""
     while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port // 2 % share == number:  # by halves: Linux prefers ports of one parity here
+        port = next(_PORTS)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
             return port
