@@ -9,17 +9,18 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
-from shocpp.errors import DamagedDatabase, StoreUnavailable, UnusableDatabase
+from shocpp.errors import DamagedDatabase, ShocppError, StoreUnavailable, UnusableDatabase
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.database import Database
+from shocpp.store.files.locks import one_at_a_time
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.properties import UnwritableFolder
 from shocpp.store.thread_database import ThreadDatabase
@@ -29,11 +30,23 @@ log = logging.getLogger(__name__)
 RETRY_S = 30.0
 """The time after which files that could not be written are tried again."""
 
-UNAVAILABLE_S = 1.0
-"""The time after which a database that could not be read is tried again, as the writer does."""
+AGAIN_S = 1.0
+"""The time after which a database that could not be read is tried again, as the writer does.
 
-GATHER_S = 0.02
-"""The time from a commit to its files: answers leave first, and a slice has more files."""
+So long is also the time after which files are tried again that another process was writing.
+"""
+
+GATHER_S, LATEST_S = 0.05, 5.0
+"""Files are written when no record has been committed for GATHER_S, or after LATEST_S.
+
+So the answers of a burst leave first, and a slice has more files.
+"""
+
+OTHERS_S = 10.0
+"""The time for which another process may write files while this one leaves its own to it.
+
+It is a limit because a process that is stopped keeps its lock.
+"""
 
 SEARCH_EVERY_S = 3_600.0
 """The time between two searches for accounting files that have gone."""
@@ -46,6 +59,10 @@ HANGS_S = 60.0
 
 Action = Callable[[Database], None]
 """A function that writes to the database; the writer runs it between two transactions."""
+
+
+class _OthersWrite(ShocppError):
+    """Another process writes accounting files now."""
 
 
 class FilesThread:
@@ -70,6 +87,7 @@ class FilesThread:
         self._results: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._is_writer_gone = False
         self._search_at = 0.0
+        self._others_since: float | None = None
         self._busy_since: float | None = None
         # Unknown at first: an earlier process may have left its note in the database.
         self._may_be_unwritable = True
@@ -132,13 +150,21 @@ class FilesThread:
         is_last, wait_s = False, RETRY_S
         while not is_last:
             self._woken.wait(wait_s)
-            self._ending.wait(GATHER_S)
-            # In this order: whatever wakes the thread from now on is in the next round.
-            self._woken.clear()
+            self._let_burst_pass()
             is_last = self._ending.is_set()
             wait_s = self._write_waiting()
         self.close_idle()
         self._actions.put(None)
+
+    def _let_burst_pass(self) -> None:
+        """Wait until the writer commits no records for a moment, or until LATEST_S is over."""
+        deadline = time.monotonic() + LATEST_S
+        goes_on = True
+        while goes_on:
+            # Before the wait: whatever wakes the thread from now on is in this round or the next.
+            self._woken.clear()
+            is_ending = self._ending.wait(GATHER_S)
+            goes_on = self._woken.is_set() and not is_ending and time.monotonic() < deadline
 
     def _write_waiting(self) -> float:
         """Write all files that wait, and note in the database if the folder cannot be written.
@@ -146,11 +172,14 @@ class FilesThread:
         Returns the seconds after which to try again.
         """
         try:
-            self._export()
-            if time.monotonic() >= self._search_at:
-                self._search()
+            with self._turn():
                 self._export()
+                if time.monotonic() >= self._search_at:
+                    self._search()
+                    self._export()
             self._note_writable()
+        except _OthersWrite:
+            return AGAIN_S
         except OSError as error:
             # The records are safe in the database: chargers are still served.
             log.warning("record files cannot be written now and will be retried: %s", error)
@@ -159,7 +188,7 @@ class FilesThread:
             self._have_applied(_raising(error))
         except (StoreUnavailable, UnusableDatabase):
             # The writer finds out as well, and names it.
-            return UNAVAILABLE_S
+            return AGAIN_S
         except Exception as error:
             # Once in a row, like the writer.
             if repr(error) != self._logged:
@@ -174,10 +203,7 @@ class FilesThread:
         goes_on = True
         while goes_on:
             self._busy_since = time.monotonic()
-            # Somebody may have deleted the folder: all its files come back from the database.
-            if self._files.make_folder():
-                self._search()
-                self._busy_since = time.monotonic()
+            self._make_folder()
             with self._connections.connection(self._database) as db:
                 slice_ = self._files.next_slice(db)
                 if slice_ is None:
@@ -189,6 +215,29 @@ class FilesThread:
             # Not before: a process that is killed in between writes the files a second time.
             is_marked = self._have_applied(lambda db: slice_.mark(db, exported_ms))  # noqa: B023
             goes_on = is_marked and slice_.is_full
+
+    def _make_folder(self) -> None:
+        """Make the folder if somebody has deleted it: all its files come back from the database."""
+        if self._files.make_folder():
+            self._search_at = 0.0
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Run a block while no other process writes files: it would write the same ones.
+
+        Raises _OthersWrite if one does, but neither for more than OTHERS_S nor at the end.
+        """
+        self._make_folder()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(one_at_a_time(self._files.folder, _OthersWrite, waits=False))
+                self._others_since = None
+            except _OthersWrite:
+                now = time.monotonic()
+                self._others_since = self._others_since or now
+                if now - self._others_since < OTHERS_S and not self._ending.is_set():
+                    raise
+            yield
 
     def _have_applied(self, action: Action) -> bool:
         """Have the writer run an action, in order with its jobs; return False if it has failed."""
