@@ -9,11 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from shocpp.bookkeeping.accounting_files.files_thread import LATEST_S
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
+from shocpp.errors import ShocppError
 from shocpp.ocpp.meter_values.signed_values import signed_values
 from shocpp.store.books import signed_values as values
 from shocpp.store.books.signed_values import Attachment
 from shocpp.store.database import Database, open_database
+from shocpp.store.files.locks import one_at_a_time
 from shocpp.store.keys import EVERYTHING
 from tests.world.connections import START, STOP, ask, connect
 from tests.world.faults import assert_each_record_has_its_file, failing
@@ -106,6 +109,45 @@ def test_a_slow_disk_of_accounting_files_delays_no_answer(server: Server) -> Non
         assert home.query("SELECT 1 FROM accounting_record WHERE exported_ms IS NULL")
     wait_for(lambda: has_all_files(home, 3))
     assert_each_record_has_its_file(home)
+
+
+def charge_once(server: Server, wh: int = 0) -> None:
+    """Charge 1 kWh from a register; the stop is acknowledged."""
+    with connect(server.url("garage")) as charger:
+        begun = ask(charger, "StartTransaction", START | {"meterStart": wh})
+        end = {"transactionId": begun["transactionId"], "meterStop": wh + 1_000}
+        assert ask(charger, "StopTransaction", STOP | end) == {}
+
+
+def test_files_wait_while_another_process_writes_them(server: Server) -> None:
+    folder = server.home.folder / "accounting"
+    with one_at_a_time(folder, ShocppError):
+        charge_once(server)
+        time.sleep(0.5)
+        assert not server.home.record_files()
+    wait_for(lambda: has_all_files(server.home, 1))
+
+
+def test_a_server_that_stops_writes_its_files_whoever_holds_the_lock(server: Server) -> None:
+    """A process that is stopped keeps its lock, and the last worker leaves its files to nobody."""
+    with one_at_a_time(server.home.folder / "accounting", ShocppError):
+        charge_once(server)
+        server.stop()
+        assert has_all_files(server.home, 1)
+
+
+def test_files_of_a_burst_that_goes_on_are_written_before_its_end(server: Server) -> None:
+    files: list[Path] = []
+    deadline, wh = time.monotonic() + 3 * LATEST_S, 0
+    with connect(server.url("garage")) as charger:
+        # Faster than GATHER_S, so that there is never a pause between two records.
+        while not files and time.monotonic() < deadline:
+            begun = ask(charger, "StartTransaction", START | {"meterStart": wh})
+            wh += 1
+            end = {"transactionId": begun["transactionId"], "meterStop": wh}
+            assert ask(charger, "StopTransaction", STOP | end) == {}
+            files = server.home.record_files() if wh % 50 == 0 else []
+    assert files
 
 
 def test_values_signed_while_a_file_is_written_are_in_the_next_one(migrated_home: Home) -> None:
