@@ -63,7 +63,8 @@ def start(options: argparse.Namespace) -> Figures:
     listening, upgraded, used = [], [], []
     for _ in range(options.starts):
         begun = time.monotonic()
-        with servers.ours() as server:
+        # A household's: the file of all benchmarks has 10 000 chargers, and takes half of the time.
+        with servers.ours({"charge_points.json": {"charger-0": {"auth": "none"}}}) as server:
             connected(url_of(server), "charger-0").close()
             upgraded.append(time.monotonic() - begun)
             listening.append(server.listens_after_s)
