@@ -156,6 +156,7 @@ def new_books(folder: Path) -> Iterator[tuple[Database, Settings]]:
     settings.tags_file.write_text(json.dumps(TAGS))
     migrate(settings.database, 0)
     with open_database(settings.database) as db:
+        db.expect_many_writes()
         yield db, settings
 
 

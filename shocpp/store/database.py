@@ -32,8 +32,9 @@ BRIEF_PAUSE_S, BRIEFLY_S, LONG_PAUSE_S = 0.001, 2.0, 0.01
 MOST_REMEMBERED = 10_000
 """The size at which the set of remembered rows is cleared, so that it cannot grow for ever."""
 
-MOST_WAL_BYTES = 8 * 1024 * 1024
-"""The size to which the writer cuts a -wal that has grown larger, once it is copied."""
+CACHE_KB, MOST_WAL_BYTES = 32 * 1024, 8 * 1024 * 1024
+"""The memory for pages of a connection that writes much, and the size to which it cuts a -wal that
+has grown larger, once it is copied."""
 
 ROWS_AT_ONCE = (64, 8, 1)
 """Rows of one INSERT, most first. Few different sizes keep their statements prepared."""
@@ -235,15 +236,14 @@ class Database:
         return int(self.execute("PRAGMA data_version").fetchone()[0])
 
     def checkpoint_itself(self) -> None:
-        """Copy the -wal into the database after commits from now on, as commands that write much.
-
-        A server does it in a thread (`bookkeeping.writing.checkpoints`).
-        """
+        """Expect many writes, and copy the -wal after commits, which a server does in a thread."""
         self.execute(f"PRAGMA wal_autocheckpoint={FRAMES}")
-        self.limit_wal()
+        self.expect_many_writes()
 
-    def limit_wal(self) -> None:
-        """Cut the -wal that this connection begins anew to MOST_WAL_BYTES from now on."""
+    def expect_many_writes(self) -> None:
+        """Keep more pages in memory, and cut a -wal that is begun anew, from now on."""
+        # The indices of years have more pages than SQLite's 2 MB, and each start reads some.
+        self.execute(f"PRAGMA cache_size=-{CACHE_KB}")
         # A long read or a large import lets the -wal grow; it is cut again afterwards.
         self.execute(f"PRAGMA journal_size_limit={MOST_WAL_BYTES}")
 

@@ -213,7 +213,7 @@ class WriteAccess:
         if self.books is None or self.db is None:
             worker = self._row.worker
             self.db = db = open_database(self._settings.database)
-            db.limit_wal()
+            db.expect_many_writes()
             db.changes.worker = worker
             with db.reading():
                 reap_dead_workers(db, worker)
