@@ -403,5 +403,5 @@ def test_a_late_stop_of_a_closed_month_is_booked_in_the_open_one(office: Office)
         ("reversal", -3_000),
         ("replacement", 5_000),
     ]
-    assert {row[-1] for row in late} == {Month.of_moment(now_ms(), office.settings.zone).name}
+    assert {row[-1] for row in late} == {Month.of_moment(present, office.settings.zone).name}
     assert office.query("SELECT sum(wh) FROM monthly_consumption") == [5_000]

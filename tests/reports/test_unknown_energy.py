@@ -35,7 +35,7 @@ def printed(tmp_path: Path) -> Iterator[Print]:
     office.ask("StatusNotification", status)
     review.end(office.db, office.settings, "T1", ANNA)
     office.stop(424_242, 5_000, idTag="3333")
-    month = Month.of_moment(now_ms(), office.settings.zone)
+    month = Month.of_moment(office.now_ms, office.settings.zone)
     statement = of_account(office.statement(*month), "family-y")
 
     def print_(format_: str, language: str) -> bytes:
@@ -134,7 +134,7 @@ def test_the_check_of_a_meter_names_what_waits_for_another_account(tmp_path: Pat
     office.now_ms = now_ms() - HOUR_MS
     office.stop(office.start(1_000, "1111"), 3_000)
     office.stop(424_242, 500, idTag="3333")
-    month = Month.of_moment(now_ms(), office.settings.zone)
+    month = Month.of_moment(office.now_ms, office.settings.zone)
     statement = of_account(office.statement(*month), "company-x")
     file = tmp_path / "statement.pdf"
     file.write_bytes(b"".join(chunks(office.open_books(), statement, "pdf", "de")))

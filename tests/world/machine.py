@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import random
 import shutil
 import socket
 import sys
@@ -44,7 +45,9 @@ def _own_ports() -> Iterator[int]:
     share = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     size = (20_000 - 10_240) // share
     first = 10_240 + number * size
-    return itertools.cycle(range(first, first + size))
+    # Two runs of the tests on one machine hardly ever begin at the same port.
+    begun = random.randrange(size)
+    return (first + (begun + step) % size for step in itertools.count())
 
 
 _PORTS = _own_ports()
