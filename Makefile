@@ -4,7 +4,7 @@
 
 PYTHON ?= python3
 ARGS ?=
-JOBS ?= 2
+JOBS ?= 4
 UPGRADE ?=
 MONEY ?= 100000
 FUZZ ?= 1000000

@@ -23,7 +23,7 @@ BEGUN_MS = now_ms()
 
 # Each run draws other examples. `make fuzz` takes as many as Hypothesis does by itself.
 if not os.environ.get("SHOCPP_FUZZ"):
-    settings.register_profile("suite", parent=settings(), max_examples=40)
+    settings.register_profile("suite", parent=settings(), max_examples=25)
     settings.load_profile("suite")
 
 
