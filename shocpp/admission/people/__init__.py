@@ -1,0 +1,1 @@
+"""The admission of people: roles, invitations and devices."""
