@@ -8,14 +8,15 @@ zone is loaded at its first use, because zoneinfo costs a CGI process 7 ms.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.database_path import database_of, home_of
 from shocpp.errors import ConfigError
 
 if TYPE_CHECKING:
-    from urllib.parse import SplitResult
     from zoneinfo import ZoneInfo
+
+    from shocpp.service_addresses import MailServer
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -25,28 +26,8 @@ DEFAULT_FRAME_DAYS = 90
 DEFAULT_READING_DAYS = 400
 LANGUAGES = ("de", "en")
 
-MAIL_PORTS = {"TLS": 465, "STARTTLS": 587, "plain": 25}
-"""The default port of a mail server for each kind of security."""
-
 SHORTEST_TOKEN = 12
 """The lowest number of characters of SHOCPP_TOKEN."""
-
-
-class MailServer(NamedTuple):
-    """The server that takes outgoing mail.
-
-    `security` is TLS, STARTTLS or plain. With STARTTLS no mail is sent if the server lacks it.
-    """
-
-    host: str
-    port: int
-    security: str
-    user: str | None
-    password: str | None
-
-    def __repr__(self) -> str:
-        """Return a text without the password, because it may be part of a traceback."""
-        return f"MailServer({self.host}:{self.port}, {self.security})"
 
 
 class Settings(NamedTuple):
@@ -60,6 +41,7 @@ class Settings(NamedTuple):
     operator_file: Path
     tariffs_file: Path
     charge_points_file: Path
+    people_file: Path
     accounting_folder: Path
     database: Path
     heartbeat_s: int
@@ -71,7 +53,8 @@ class Settings(NamedTuple):
     strict_subprotocol: bool
     token: str | None
     trusted_proxies: tuple[str, ...]
-    mail_server: MailServer | None
+    url: str | None
+    mail_server: "MailServer | None"
     webhook: str | None
     language: str
     zone_name: str
@@ -110,6 +93,7 @@ VARIABLES = (
     Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, mail addresses"),
     Variable("SHOCPP_TARIFFSFILE", "conf/tariffs.json", "prices"),
     Variable("SHOCPP_CHARGEPOINTSFILE", "conf/charge_points.json", "chargers that may connect"),
+    Variable("SHOCPP_PEOPLEFILE", "conf/people.json", "roles of nginx's users"),
     Variable("SHOCPP_ACCOUNTINGDIR", "accounting/", "one JSON file for each accounting record"),
     Variable("SHOCPP_DATABASE", "db/shocpp.sqlite3", "the database"),
     Variable("SHOCPP_HEARTBEAT", "55", "seconds between a charger's heartbeats"),
@@ -125,6 +109,7 @@ VARIABLES = (
     Variable("SHOCPP_STRICT_SUBPROTOCOL", "0", "1: refuse chargers that do not offer `ocpp1.6`"),
     Variable("SHOCPP_TOKEN", "none", "secret that requests from other machines must present"),
     Variable("SHOCPP_TRUSTED_PROXIES", "none", "whose X-Forwarded-For counts, `127.0.0.1, ::1`"),
+    Variable("SHOCPP_URL", "none", "address of the pages, `https://charging.example.org`"),
     Variable("SHOCPP_SMTP", "none", "mail server, `smtp://user:password@host:587` or `smtps://`"),
     Variable("SHOCPP_WEBHOOK", "none", "https address that statements are posted to"),
     Variable("SHOCPP_LANG", "de", "language of voice answers and statements, `de` or `en`"),
@@ -154,6 +139,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         charge_points_file=_path(
             environment, "SHOCPP_CHARGEPOINTSFILE", home / "conf" / "charge_points.json"
         ),
+        people_file=_path(environment, "SHOCPP_PEOPLEFILE", home / "conf" / "people.json"),
         accounting_folder=_path(environment, "SHOCPP_ACCOUNTINGDIR", home / "accounting"),
         database=Path(database_of(environment, str(home))).expanduser().absolute(),
         heartbeat_s=_whole(environment, "SHOCPP_HEARTBEAT", DEFAULT_HEARTBEAT_S, 1, 86_400),
@@ -165,8 +151,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         strict_subprotocol=_flag(environment, "SHOCPP_STRICT_SUBPROTOCOL"),
         token=_token(environment),
         trusted_proxies=_proxies(environment.get("SHOCPP_TRUSTED_PROXIES")),
-        mail_server=_mail_server(environment.get("SHOCPP_SMTP")),
-        webhook=_webhook(environment.get("SHOCPP_WEBHOOK")),
+        url=_service(environment, "SHOCPP_URL"),
+        mail_server=_service(environment, "SHOCPP_SMTP"),
+        webhook=_service(environment, "SHOCPP_WEBHOOK"),
         language=_language(environment),
         # POSIX writes the name of a file in TZ with a colon in front.
         zone_name=(environment.get("TZ") or DEFAULT_ZONE).removeprefix(":"),
@@ -216,6 +203,17 @@ def _flag(environment: Mapping[str, str], name: str) -> bool:
     return value == "1"
 
 
+def _service(environment: Mapping[str, str], name: str) -> Any:
+    """Return the address of a service as `service_addresses` reads it, or None without one."""
+    value = environment.get(name)
+    if not value:
+        return None
+    # Imported here, because most CGI processes have none of these.
+    from shocpp.service_addresses import READERS
+
+    return READERS[name](value)
+
+
 def _token(environment: Mapping[str, str]) -> str | None:
     """Return the token, or None if the variable is not set."""
     token = environment.get("SHOCPP_TOKEN") or None
@@ -261,84 +259,3 @@ def _language(environment: Mapping[str, str]) -> str:
     if language not in LANGUAGES:
         raise ConfigError(f"SHOCPP_LANG must be {' or '.join(LANGUAGES)}, not {language!r}")
     return language
-
-
-def _mail_server(address: str | None) -> MailServer | None:
-    """Return the mail server of a URL."""
-    if not address:
-        return None
-    # The value holds a password, so no sentence repeats it.
-    form = "smtp://user:password@host:587 or smtps://user:password@host:465"
-    url = _parts(address)
-    if url is None or url.scheme not in ("smtp", "smtps") or url.query or url.path not in ("", "/"):
-        raise ConfigError(
-            f"SHOCPP_SMTP must be {form}; percent-encode special characters (%40 is @)"
-        )
-    user, password = _user_and_password(url)
-    security = "TLS" if url.scheme == "smtps" else "STARTTLS"
-    # A mail server on this machine rarely has a certificate, and nobody can listen in between. With
-    # a password it stays STARTTLS.
-    if security == "STARTTLS" and user is None and is_loopback(url.hostname):
-        security = "plain"
-    if security != "TLS" and url.port == MAIL_PORTS["TLS"]:
-        raise ConfigError(
-            "SHOCPP_SMTP has port 465, which needs TLS from the start: write smtps://"
-        )
-    port = url.port or MAIL_PORTS[security]
-    return MailServer(url.hostname or "", port, security, user, password)
-
-
-def _user_and_password(url: "SplitResult") -> tuple[str | None, str | None]:
-    """Return user and password of a URL, percent-decoded, or None and None."""
-    from urllib.parse import unquote
-
-    if url.username is None and url.password is None:
-        return None, None
-    user, password = unquote(url.username or ""), unquote(url.password or "")
-    for text in (user, password):
-        if not (text and text.isascii() and text.isprintable()):
-            raise ConfigError(
-                "SHOCPP_SMTP must have both user and password, ASCII and printable, or neither"
-            )
-    return user, password
-
-
-def _webhook(address: str | None) -> str | None:
-    """Return the address of the webhook."""
-    if not address:
-        return None
-    url = _parts(address)
-    if url is None or url.scheme not in ("https", "http") or "@" in url.netloc:
-        raise ConfigError("SHOCPP_WEBHOOK must be https://host/path, without a user or password")
-    # Statements are personal data. On this machine nobody can read the connection.
-    if url.scheme == "http" and not is_loopback(url.hostname):
-        raise ConfigError(
-            "SHOCPP_WEBHOOK must be https, except for this machine: statements show when people "
-            "were at home"
-        )
-    return address
-
-
-def _parts(address: str) -> "SplitResult | None":
-    """Return the parts of a URL with a host and without a fragment, or None if it is no such."""
-    from urllib.parse import urlsplit
-
-    if not (address.isascii() and address.isprintable()) or {" ", "#", "\\"} & set(address):
-        return None
-    try:
-        url = urlsplit(address)
-        is_whole = bool(url.hostname) and url.port != 0
-    # The port is no number, or an IPv6 address lacks its bracket.
-    except ValueError:
-        return None
-    return url if is_whole else None
-
-
-def is_loopback(host: str | None) -> bool:
-    """Return True if a host is `localhost` or a loopback address; no name is resolved."""
-    from ipaddress import ip_address
-
-    try:
-        return host == "localhost" or ip_address(host or "").is_loopback
-    except ValueError:
-        return False

@@ -56,7 +56,7 @@ class Billing:
     ) -> Payload:
         """Return the confirmation of an Authorize (OCPP 1.6 §4.1)."""
         id_tag = effective_id_tag(id_tag_of(asked.id_tag), frame.entry.default_tag)
-        card = unit.accounts().card(id_tag, frame.received_ms)
+        card = unit.accounts().card(id_tag, frame.received_ms, frame.sender.charge_point_id)
         status = transactions.status_of(
             unit.db, card, id_tag.key, frame.sender.row, frame.received_ms
         )
@@ -69,7 +69,7 @@ class Billing:
         """
         unit.forget_running(frame.sender)
         start = start.with_default_tag(frame.entry.default_tag)
-        card = unit.accounts().card(start.id_tag, frame.received_ms)
+        card = unit.accounts().card(start.id_tag, frame.received_ms, frame.sender.charge_point_id)
         rows = transactions.rows_for_start(
             unit.db, frame.sender.row, start, card, frame.received_ms
         )
@@ -101,7 +101,7 @@ class Billing:
         """
         id_tag, card = stop.id_tag, None
         if id_tag is not None and id_tag.text:
-            card = unit.accounts().card(id_tag, frame.received_ms)
+            card = unit.accounts().card(id_tag, frame.received_ms, frame.sender.charge_point_id)
         is_known = card is not None and card.account_index != UNASSIGNED_INDEX
         rows = stops.RowsForStop(
             unit.db,

@@ -48,12 +48,17 @@ def resolve_identity(db: Database, charge_point: str) -> str:
     """Return the identity of an identity or serial; raises UsageError unless one matches."""
     # Text that is not printable may hold a lone surrogate, which SQLite refuses.
     names = identities.find(db, charge_point) if charge_point.isprintable() else []
-    if len(names) != 1:
-        match = (
-            f"several chargers: {', '.join(names)}" if names else "no charger that has been here"
-        )
-        raise UsageError(f"{charge_point!r} is {match}; {SEE}")
+    if not names:
+        raise no_such_charger(charge_point)
+    if len(names) > 1:
+        several = ", ".join(names)
+        raise UsageError(f"{charge_point!r} is several chargers: {several}; {SEE}")
     return names[0]
+
+
+def no_such_charger(charge_point: str) -> UsageError:
+    """Return the error about a name that matches no Charge Point."""
+    return UsageError(f"{charge_point!r} is no charger that has been here; {SEE}")
 
 
 def only_connected(db: Database) -> str:

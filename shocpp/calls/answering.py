@@ -12,11 +12,11 @@ A reply in canned.json replaces each of them.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from shocpp.calls import placing
-from shocpp.calls.addressing import address, only_connected, resolve_identity
+from shocpp.calls.addressing import Addressed, address, only_connected, resolve_identity
 from shocpp.calls.outcomes import (
     REPORTS,
     UNREACHABLE,
@@ -48,19 +48,37 @@ class Answer(NamedTuple):
     line: str
 
 
-def answer_canned(db: Database, settings: Settings, canned: CannedCall, asked_by: str) -> Answer:
+Permit = Callable[[str, Mapping[str, Any]], None]
+"""Raises an exception unless the caller may use this Charge Point with this payload."""
+
+
+def _permit_all(_charge_point_id: str, _payload: Mapping[str, Any]) -> None:
+    """Permit everything, as for a caller on this machine."""
+
+
+def answer_canned(
+    db: Database,
+    settings: Settings,
+    canned: CannedCall,
+    asked_by: str,
+    permit: Permit = _permit_all,
+) -> Answer:
     """Send a canned call, or read the value that it shows, and return the voice answer.
 
-    `asked_by` is the caller, as the queue records it. Raises UsageError if its charger has never
-    connected, ConfigError if its account does not exist.
+    `asked_by` is the caller, as the queue records it. `permit` is asked before anything is sent or
+    shown; its exception passes. Raises UsageError if its charger has never connected, ConfigError
+    if its account does not exist.
     """
-    return _Answering(db, settings, canned).answer(asked_by)
+    return _Answering(db, settings, canned, permit).answer(asked_by)
 
 
 class _Answering:
     """One canned call on its way to its voice answer."""
 
-    def __init__(self, db: Database, settings: Settings, canned: CannedCall) -> None:
+    def __init__(
+        self, db: Database, settings: Settings, canned: CannedCall, permit: Permit
+    ) -> None:
+        self._permit = permit
         self._db = db
         self._settings = settings
         self._canned = canned
@@ -95,6 +113,7 @@ class _Answering:
             name = canned.charge_point
             named = resolve_identity(db, name) if name is not None else only_connected(db)
             self._charge_point = named
+            self._permit(named, {})
             is_there = connections.holder(db, named) is not None
             if canned.shows == "power":
                 voice_answer = display.power(db, settings, named, is_there=is_there)
@@ -108,7 +127,10 @@ class _Answering:
     def _act(self, asked_by: str) -> Answer:
         """Place the Call and return the voice answer to its outcome."""
         try:
-            placed = self._place(asked_by)
+            addressed = self._addressed()
+            if not self._may_charge(addressed):
+                return self._answer_refused("NotHere")
+            placed = self._place(addressed, asked_by)
         except NotCharging:
             # A second tap on "stop": the first one has ended the transaction, so no transaction is
             # open. Its answer belongs to the second tap too.
@@ -122,10 +144,24 @@ class _Answering:
             return self._answer_reset(placed)
         return self._answer_to(placed.outcome, placed.queued_ms)
 
-    def _place(self, asked_by: str) -> PlacedCall:
+    def _addressed(self) -> Addressed:
         canned = self._canned
         addressed = address(self._db, canned.charge_point, canned.action, canned.payload)
         self._charge_point = addressed.charge_point_id
+        self._permit(*addressed)
+        return addressed
+
+    def _may_charge(self, addressed: Addressed) -> bool:
+        """Return False for a start with a card whose account may not use this Charge Point."""
+        if self._canned.action != "RemoteStartTransaction":
+            return True
+        from shocpp.calls.remote_start import may_charge
+
+        id_tag = str(addressed.payload.get("idTag", ""))
+        return may_charge(self._db, self._settings, id_tag, addressed.charge_point_id)
+
+    def _place(self, addressed: Addressed, asked_by: str) -> PlacedCall:
+        canned = self._canned
         if canned.action == "RemoteStartTransaction" and "connectorId" not in addressed.payload:
             self._fill_in_connector(addressed.payload)
         self._payload = addressed.payload
@@ -182,7 +218,7 @@ class _Answering:
             rejection_of,
             sentence_of,
         )
-        from shocpp.language.voice import reason, refused_card, sentence
+        from shocpp.language.voice import reason, sentence
 
         payload, language = self._payload, self._settings.language
         start = RemoteStart(
@@ -194,6 +230,8 @@ class _Answering:
             )
         else:
             result = rejection_of(self._db, start)
+        if result.outcome == "card_refused":
+            return self._answer_refused(result.status, status, values)
         outcome = "done" if result.outcome in ("charging", "started") else "refused"
         values = {
             **values,
@@ -201,12 +239,26 @@ class _Answering:
             "reason": reason(result.outcome, result.status, language),
             "connector": "" if result.at is None else self._name_of_connector(result.at),
         }
-        if result.outcome == "card_refused":
-            line = refused_card(payload["idTag"], result.status, language)
-        else:
-            line = sentence(sentence_of(result), values, language)
+        line = sentence(sentence_of(result), values, language)
         template = self._canned.reply(result.outcome, status)
         return Answer(outcome, line if template is None else self._filled(template, line, values))
+
+    def _answer_refused(
+        self, card_status: str, confirmed: str = "", values: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Return the voice answer about a card that is refused with this status."""
+        from shocpp.language.voice import reason, refused_card
+
+        language = self._settings.language
+        values = {
+            **(values or {}),
+            "charge_point": self._charge_point,
+            "reason": reason("card_refused", card_status, language),
+            "connector": "",
+        }
+        line = refused_card(self._canned.payload["idTag"], card_status, language)
+        template = self._canned.reply("card_refused", confirmed)
+        return Answer("refused", line if template is None else self._filled(template, line, values))
 
     def _name_of_connector(self, connector_id: int) -> str:
         """Return the name of a connector in charge_points.json, or `Anschluss 2`."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
-from shocpp.ledger.accounts import id_tag_key, id_tag_of
+from shocpp.ledger.accounts import Accounts, id_tag_key, id_tag_of
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import transactions
@@ -71,17 +71,31 @@ def free_connector(db: Database, charge_point_id: str) -> int | None:
     return candidates[0].connector_id if len(candidates) == 1 else None
 
 
-def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartResult | None:
-    """Return the result of an accepted start whose card the server refuses, or None."""
+def may_charge(db: Database, settings: Settings, id_tag: str, charge_point_id: str) -> bool:
+    """Return True unless the account of a card may not use a Charge Point."""
+    accounts = _accounts(db, settings)
+    account = accounts and accounts.by_id_tag.get(id_tag_key(id_tag))
+    return account is None or account.may_use(charge_point_id)
+
+
+def _accounts(db: Database, settings: Settings) -> Accounts | None:
+    """Return the accounts in force, or None if this process cannot know them."""
     try:
         stored = properties.stored_tags(db)
-        accounts = load_accounts(settings.tags_file, {}, settings.zone, stored)
+        return load_accounts(settings.tags_file, {}, settings.zone, stored)
     # The server may have read the file before it vanished.
     except (FileNotFoundError, ConfigError):
         return None
+
+
+def refusal_of(db: Database, settings: Settings, start: RemoteStart) -> StartResult | None:
+    """Return the result of an accepted start whose card the server refuses, or None."""
+    accounts = _accounts(db, settings)
+    if accounts is None:
+        return None
     id_tag = id_tag_of(start.id_tag)
     moment_ms = now_ms()
-    card = accounts.card(id_tag, moment_ms)
+    card = accounts.card(id_tag, moment_ms, start.charge_point_id)
     charge_point = identities.row_of(db, start.charge_point_id) or 0
     status = transactions.status_of(db, card, id_tag.key, charge_point, moment_ms)
     return None if status == "Accepted" else StartResult("card_refused", status)

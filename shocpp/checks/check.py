@@ -59,6 +59,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_OPERATORFILE": settings.operator_file,
         "SHOCPP_TARIFFSFILE": settings.tariffs_file,
         "SHOCPP_CHARGEPOINTSFILE": settings.charge_points_file,
+        "SHOCPP_PEOPLEFILE": settings.people_file,
         "SHOCPP_ACCOUNTINGDIR": settings.accounting_folder,
         "SHOCPP_DATABASE": settings.database,
         "SHOCPP_HEARTBEAT": settings.heartbeat_s,
@@ -70,6 +71,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
         "SHOCPP_STRICT_SUBPROTOCOL": int(settings.strict_subprotocol),
         "SHOCPP_TOKEN": "set" if settings.token else "none",
         "SHOCPP_TRUSTED_PROXIES": ", ".join(settings.trusted_proxies) or "none",
+        "SHOCPP_URL": settings.url or "none",
         # SHOCPP_SMTP may have a password, and the path of a webhook may be one.
         "SHOCPP_SMTP": "set" if settings.mail_server else "none",
         "SHOCPP_WEBHOOK": "set" if settings.webhook else "none",

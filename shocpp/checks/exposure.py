@@ -22,7 +22,8 @@ from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
-from shocpp.settings import CHECKOUT, Settings, is_loopback
+from shocpp.service_addresses import is_loopback
+from shocpp.settings import CHECKOUT, Settings
 from shocpp.store import new_passwords, properties
 from shocpp.store.charge_points import admissions, identities
 from shocpp.store.database import Database

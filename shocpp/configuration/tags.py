@@ -20,7 +20,8 @@ from shocpp.configuration.files import (
     stamp_of,
 )
 from shocpp.errors import ConfigError, UsageError
-from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, account_name, parse_accounts
+from shocpp.ledger.account_file import parse_accounts
+from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, account_name
 from shocpp.ledger.decisions import Owner
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,13 @@ import io
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from shocpp.admission.people.permits import NotPermitted, require_at, require_entry
+from shocpp.admission.people.registry import Registry
+from shocpp.admission.people.roles import ADMIN, Person
 from shocpp.calls.answering import Answer, answer_canned
 from shocpp.calls.outcomes import REPORTS
 from shocpp.configuration.canned_calls import CannedCall, canned_call
@@ -27,7 +31,7 @@ from shocpp.errors import (
     UsageError,
 )
 from shocpp.interfaces.cgi_client import LONGEST_BODY, body_length
-from shocpp.interfaces.http.authentication import caller_name, has_secret, is_of_another_page
+from shocpp.interfaces.http.authentication import has_secret, is_of_another_page, person_of
 from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from threading import Semaphore
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from shocpp.interfaces.http.callers import Callers
 
 LONGEST_LINE = 500
 """The longest answer, in characters: a voice assistant reads it out."""
@@ -55,6 +61,7 @@ STATUSES = {
     404: "404 Not Found",
     405: "405 Method Not Allowed",
     408: "408 Request Timeout",
+    429: "429 Too Many Requests",
     500: "500 Internal Server Error",
     502: "502 Bad Gateway",
     503: "503 Service Unavailable",
@@ -112,6 +119,7 @@ class CannedCaller:
     `connect` returns a context manager with the database of a path, for one request.
     `slots` limits the number of requests that wait for a charger at the same time, so that threads
     are left for all other requests.
+    `callers` counts the wrong tokens of strangers in a worker.
     """
 
     def __init__(
@@ -120,8 +128,10 @@ class CannedCaller:
         log: Callable[[str], None],
         connect: "Callable[[Path], AbstractContextManager[Database]]" = open_database,
         slots: "Semaphore | None" = None,
+        callers: "Callers | None" = None,
     ) -> None:
         self._read_settings = read_settings
+        self._callers = callers
         self._connect = connect
         self._log = log
         self._slots = slots
@@ -151,29 +161,57 @@ class CannedCaller:
                 "a page of another site, or a preview, cannot send a canned call; open its URL",
             )
         parameters, settings = _parameters(environ), self._read_settings()
-        canned, user_name = _authorized(environ, parameters, settings)
+        canned, person = self._authorized(environ, parameters, settings)
         # Without an action the answer comes from the database, and no charger is waited for.
         if canned.action and self._slots is not None:
-            answer = self._send_in_slot(settings, canned, user_name, self._slots)
+            answer = self._send_in_slot(settings, canned, person, self._slots)
         else:
-            answer = self._send(settings, canned, user_name)
+            answer = self._send(settings, canned, person)
         line = answer.line[:LONGEST_LINE]
-        self._log(f"canned call {canned.name!r} of {user_name!r}: {answer.outcome}, {line}")
+        self._log(f"canned call {canned.name!r} of {person.name!r}: {answer.outcome}, {line}")
         return REPORTS[answer.outcome].canned, line
 
     def _send_in_slot(
-        self, settings: Settings, canned: CannedCall, user_name: str, slots: "Semaphore"
+        self, settings: Settings, canned: CannedCall, person: Person, slots: "Semaphore"
     ) -> Answer:
         if not slots.acquire(timeout=SLOT_TIMEOUT_S):
             raise Refused(503, "too many requests wait for chargers; try again in a few seconds")
         try:
-            return self._send(settings, canned, user_name)
+            return self._send(settings, canned, person)
         finally:
             slots.release()
 
-    def _send(self, settings: Settings, canned: CannedCall, user_name: str) -> Answer:
+    def _send(self, settings: Settings, canned: CannedCall, person: Person) -> Answer:
         with self._connect(settings.database) as db:
-            return answer_canned(db, settings, canned, user_name)
+            permit = partial(require_at, db, settings, person, canned)
+            try:
+                require_entry(person, canned)
+                return answer_canned(db, settings, canned, person.name, permit)
+            except NotPermitted as error:
+                raise Refused(403, str(error)) from None
+
+    def _authorized(
+        self, environ: "WSGIEnvironment", parameters: dict[str, str], settings: Settings
+    ) -> tuple[CannedCall, Person]:
+        """Return the canned call and its caller, whose role may still forbid it.
+
+        Raises Refused for a stranger, with the same 401 whether the name exists or not.
+        """
+        registry = Registry(settings.people_file, lambda: self._connect(settings.database))
+        person = person_of(environ, settings.token, registry)
+        canned_name = parameters.get("canned", "")
+        if person is not None:
+            if not canned_name:
+                raise Refused(400, "the name of the canned call is missing; append ?canned=NAME")
+            return canned_call(settings.canned_file, canned_name), person
+        with suppress(ShocppError):
+            canned = canned_call(settings.canned_file, canned_name)
+            if has_secret(environ, parameters.get("secret", ""), canned.secret):
+                return canned, Person("secret", ADMIN)
+        refusal = self._callers.refusal(environ) if self._callers else None
+        if refusal is not None and refusal.status == 429:
+            raise refusal
+        raise Refused(401, f"{UNAUTHENTICATED}, or the secret of the canned call")
 
 
 def _respond(status: int, line: str, start_response: "StartResponse") -> list[bytes]:
@@ -189,26 +227,6 @@ def _respond(status: int, line: str, start_response: "StartResponse") -> list[by
     ]
     start_response(STATUSES[status], headers)
     return [body]
-
-
-def _authorized(
-    environ: "WSGIEnvironment", parameters: dict[str, str], settings: Settings
-) -> tuple[CannedCall, str]:
-    """Return the canned call and the name of its caller.
-
-    Raises Refused if the caller may not use it. Strangers get the same 401 whether the name exists
-    or not.
-    """
-    user_name, canned_name = caller_name(environ, settings.token), parameters.get("canned", "")
-    if user_name is not None:
-        if not canned_name:
-            raise Refused(400, "the name of the canned call is missing; append ?canned=NAME")
-        return canned_call(settings.canned_file, canned_name), user_name
-    with suppress(ShocppError):
-        canned = canned_call(settings.canned_file, canned_name)
-        if has_secret(environ, parameters.get("secret", ""), canned.secret):
-            return canned, "secret"
-    raise Refused(401, f"{UNAUTHENTICATED}, or the secret of the canned call")
 
 
 def _parameters(environ: "WSGIEnvironment") -> dict[str, str]:

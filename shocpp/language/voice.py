@@ -182,12 +182,14 @@ CARDS = {
         "Blocked": "sie ist gesperrt",
         "Expired": "sie ist abgelaufen",
         "ConcurrentTx": "sie lädt schon woanders",
+        "NotHere": "ihr Konto darf diese Wallbox nicht nutzen",
     },
     "en": {
         "Invalid": "it belongs to no account",
         "Blocked": "it is blocked",
         "Expired": "it has expired",
         "ConcurrentTx": "it is charging elsewhere already",
+        "NotHere": "its account may not use this charger",
     },
 }
 """The reason why a card is refused, by its AuthorizationStatus (OCPP 1.6 §7.2)."""
@@ -198,15 +200,20 @@ REFUSED_CARDS = {
         "Blocked": "Die Karte {id_tag} ist gesperrt.",
         "Expired": "Die Karte {id_tag} ist abgelaufen.",
         "ConcurrentTx": "Die Karte {id_tag} lädt schon woanders.",
+        "NotHere": "Die Karte {id_tag} darf an dieser Wallbox nicht laden.",
     },
     "en": {
         "Invalid": "The card {id_tag} belongs to no account.",
         "Blocked": "The card {id_tag} is blocked.",
         "Expired": "The card {id_tag} has expired.",
         "ConcurrentTx": "The card {id_tag} is charging elsewhere already.",
+        "NotHere": "The card {id_tag} may not charge at this charger.",
     },
 }
-"""The sentence about a refused card, by its AuthorizationStatus."""
+"""The sentence about a refused card, by its AuthorizationStatus.
+
+`NotHere` is Blocked at this Charge Point: its account may not use it.
+"""
 
 _REASONS_OF = {"card_refused": CARDS, "rejected": REASONS, "started": HELD_UP}
 

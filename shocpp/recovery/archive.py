@@ -77,6 +77,7 @@ def conf_files(settings: Settings) -> dict[str, Path]:
         "conf/operator.json": settings.operator_file,
         "conf/tariffs.json": settings.tariffs_file,
         "conf/charge_points.json": settings.charge_points_file,
+        "conf/people.json": settings.people_file,
     }
 
 

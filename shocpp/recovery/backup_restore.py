@@ -34,7 +34,7 @@ from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_re
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of
 from shocpp.settings import CHECKOUT, Settings
-from shocpp.store import properties
+from shocpp.store import people, properties
 from shocpp.store.books import records
 from shocpp.store.database import VERSION, connect, open_database
 from shocpp.store.files.backups import beside, require_whole, sync
@@ -62,6 +62,7 @@ class Reinstated(NamedTuple):
     `made_ms` is the time of an archive, None for a plain copy. `aside` is the new path of the
     former database, None if there was none. `records` is the number of records in the backup,
     `files` that of accounting files that came back, and `imported` the result for newer ones.
+    `revoked` is the number of devices.
     """
 
     made_ms: int | None
@@ -70,12 +71,21 @@ class Reinstated(NamedTuple):
     files: int
     conf: tuple[ConfFile, ...]
     imported: Restored
+    revoked: int = 0
 
 
 def reinstate(
-    settings: Settings, path: Path, progress: Progress, *, replaces_conf: bool
+    settings: Settings,
+    path: Path,
+    progress: Progress,
+    *,
+    replaces_conf: bool,
+    keeps_devices: bool = False,
 ) -> Reinstated:
     """Restore a backup. `replaces_conf` also replaces files of conf/ that differ.
+
+    All devices and invitations of the backup are revoked, unless `keeps_devices`: one that was
+    revoked since must not come back.
 
     Raises UsageError if a server is running, or if the file is damaged or no backup; then nothing
     was changed. Raises UnusableDatabase if its database is damaged or newer than this program, and
@@ -98,6 +108,8 @@ def reinstate(
                     shutil.copyfileobj(source, file, _CHUNK)
                 _require_usable(staged)
             prepared = _prepare(settings, archive, staged, progress, replaces_conf=replaces_conf)
+            if not keeps_devices:
+                prepared = prepared._replace(revoked=_revoke_devices(staged))
         # Again: a server may have been started during the long work.
         require_no_server(of_link)
         _close(settings.database)
@@ -170,6 +182,12 @@ def _prepare(
     conf = () if archive is None else tuple(_put_conf_back(settings, archive, replaces_conf))
     made_ms = None if archive is None else archive.manifest.made_ms
     return Reinstated(made_ms, None, count, files, conf, imported)
+
+
+def _revoke_devices(staged: Path) -> int:
+    """Revoke all devices and invitations; return the number of devices."""
+    with open_database(staged) as db, db.writing(keys=NO_KEYS):
+        return people.revoke_all(db, now_ms())
 
 
 def _has_header(path: Path) -> bool:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from shocpp.store import doorbells
 
-KINDS = ("charger", "connector", "power", "transaction", "record", "review", "call")
-CHARGER, CONNECTOR, POWER, TRANSACTION, RECORD, REVIEW, CALL = KINDS
+KINDS = ("charger", "connector", "power", "transaction", "record", "review", "call", "device")
+CHARGER, CONNECTOR, POWER, TRANSACTION, RECORD, REVIEW, CALL, DEVICE = KINDS
 
 MOST_PENDING = 1_000
 """Changes of a transaction, and notices to a worker, above which it has to start over instead."""
@@ -36,11 +36,12 @@ class Change(NamedTuple):
     """A change that was committed.
 
     kind             one of KINDS: charger (connected, gone, booted), connector (its state), power
-                     (and energy), transaction, record (booked), review, call (settled)
+                     (and energy), transaction, record (booked), review, call (settled), device
+                     (revoked)
     charge_point_id  the identity, None for a record without a charger
     connector_id     the connector, None if the change is not about one
-    key              the `call_id` of a Call, the row id of a transaction, the number of a record;
-                     None for other kinds
+    key              the `call_id` of a Call, the row id of a transaction, the number of a record or
+                     of a device; None for other kinds
     """
 
     kind: str

@@ -29,6 +29,7 @@ LAYERS = {
     "store": INFRASTRUCTURE,
     "configuration": INFRASTRUCTURE,
     "metrics": INFRASTRUCTURE,
+    "service_addresses": INFRASTRUCTURE,
     "settings": INFRASTRUCTURE,
     "clock": INFRASTRUCTURE,
     "unique_ids": INFRASTRUCTURE,
@@ -48,6 +49,7 @@ scripts of an older checkout; it goes with the next release."""
 
 NEIGHBOURS = {
     "ledger": {"ocpp"},
+    "settings": {"service_addresses"},
     "store": {"clock", "settings"},
     "configuration": {"store"},
     "admission": {"calls"},
@@ -90,15 +92,21 @@ ONLY_IN = {
     "flask": (
         "app.py",
         "shocpp/interfaces/api/app.py",
+        "shocpp/interfaces/web/access.py",
         "shocpp/interfaces/web/app.py",
         "shocpp/interfaces/websocket/upgrades.py",
     ),
-    "werkzeug": ("shocpp/interfaces/web/app.py", "shocpp/interfaces/api/app.py"),
+    "werkzeug": (
+        "shocpp/interfaces/api/app.py",
+        "shocpp/interfaces/web/access.py",
+        "shocpp/interfaces/web/app.py",
+    ),
     "gunicorn": ("gunicorn.conf.py",),
     "click": ("shocpp/interfaces/cli/", "shocpp/interfaces/delivery/dispatch.py"),
     "msgspec": ("shocpp/ocpp/quick/",),
     "prometheus_client": ("shocpp/interfaces/web/metrics.py",),
     "reportlab": ("shocpp/reports/pdf/",),
+    "segno": ("shocpp/interfaces/server/qr_code.py",),
 }
 """The files that may import a library."""
 

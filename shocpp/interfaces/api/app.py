@@ -1,7 +1,8 @@
 """The JSON API: programs of the owner read data, and send Calls.
 
-Every request is authenticated first (`interfaces.http.authentication`). Every path below /api is
-answered in JSON, also errors and unknown paths. `interfaces.api.openapi` describes all of it.
+Every request is authenticated first (`interfaces.http.authentication`), and each path needs a
+permission of the caller's role. Every path below /api is answered in JSON, also errors and unknown
+paths. `interfaces.api.openapi` describes all of it.
 """
 
 import json
@@ -18,6 +19,9 @@ from typing import Any, NoReturn
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from shocpp.admission.people import permits
+from shocpp.admission.people.permits import NotPermitted
+from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES
 from shocpp.calls.addressing import address, resolve_identity
 from shocpp.calls.outcomes import OUTCOME_OF_ERROR, REPORTS
 from shocpp.calls.placing import CallOptions, place
@@ -31,11 +35,23 @@ from shocpp.errors import (
 )
 from shocpp.interfaces.api.openapi import openapi_document
 from shocpp.interfaces.api.parameters import ACCOUNTING, METER_VALUES, read_query
+from shocpp.interfaces.api.permissions import (
+    NAMES_OR_OWN,
+    NOT_OF_AN_ACCOUNT,
+    charge_point_for,
+    require_permission,
+)
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call, restarted
+from shocpp.interfaces.api.redaction import (
+    charge_points_for,
+    owned_account,
+    records_for,
+    transactions_for,
+)
 from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
 from shocpp.interfaces.http.addresses import address_of_caller
-from shocpp.interfaces.http.authentication import caller_name, is_of_another_page
-from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
+from shocpp.interfaces.http.callers import Callers
+from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.ocpp.json_text import to_text
 from shocpp.settings import Settings
 from shocpp.store.charge_points import identities
@@ -75,7 +91,7 @@ class Api:
 
     `connect` returns a context manager with the database of a path, for one request.
     `slots` limits the number of requests that wait for a charger at the same time; canned calls
-    over HTTP use the same slots.
+    over HTTP use the same slots. `callers` authenticates the requests.
     """
 
     def __init__(
@@ -83,36 +99,43 @@ class Api:
         settings: Settings,
         connect: Callable[[Path], AbstractContextManager[Database]],
         slots: Semaphore,
+        callers: Callers,
     ) -> None:
         self._settings = settings
         self._connect = connect
         self._slots = slots
+        self._callers = callers
 
     def add_to(self, app: Flask) -> None:
         """Register the views at every path below /api."""
-        views: dict[str, tuple[Methods, View]] = {
-            "/api/openapi.json": (READ, _document),
-            "/api/charge-points": (READ, self._charge_points),
-            "/api/charge-points/<name>": (READ, self._charge_point),
-            "/api/charge-points/<name>/calls": (SEND, self._call),
-            "/api/transactions": (READ, self._transactions),
-            "/api/accounting": (READ, self._accounting),
-            "/api/meter-values": (READ, self._meter_values),
-            "/api": (ANY, _unknown_path),
-            "/api/<any_path:path>": (ANY, _unknown_path),
+        # A driver gets rows of its account only, and none of a charger that others use.
+        views: dict[str, tuple[tuple[str, ...], Methods, View]] = {
+            "/api/openapi.json": ((SEE,), READ, _document),
+            "/api/charge-points": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._charge_points),
+            "/api/charge-points/<name>": ((SEE, NOT_OF_AN_ACCOUNT), READ, self._charge_point),
+            "/api/charge-points/<name>/calls": ((CHARGE,), SEND, self._call),
+            "/api/transactions": ((SEE, NAMES_OR_OWN), READ, self._transactions),
+            "/api/accounting": ((SEE, NAMES_OR_OWN), READ, self._accounting),
+            "/api/meter-values": ((SEE_NAMES,), READ, self._meter_values),
+            "/api": ((SEE,), ANY, _unknown_path),
+            "/api/<any_path:path>": ((SEE,), ANY, _unknown_path),
         }
-        for path, (methods, view) in views.items():
+        for path, (permissions, methods, view) in views.items():
             # Werkzeug's rule accepts any method, so that wrong methods are refused in JSON, too.
             app.url_map.add(app.url_rule_class(path, endpoint=path))
-            app.view_functions[path] = partial(self._answer, methods, view)
+            app.view_functions[path] = partial(self._answer, permissions, methods, view)
         app.register_error_handler(InternalServerError, _failed)
 
-    def _answer(self, methods: Methods, view: View, **names: str) -> Response:
+    def _answer(
+        self, permissions: tuple[str, ...], methods: Methods, view: View, **names: str
+    ) -> Response:
         """Authenticate the caller, check the method, and return the view's answer or its error."""
         g.trusted_proxies = self._settings.trusted_proxies
         try:
             # First of all, so that strangers cannot find out which paths and chargers exist.
-            g.user_name = self._authenticated()
+            g.person = self._callers.require(request.environ)
+            for permission in permissions:
+                require_permission(g.person, permission)
             if methods and request.method not in methods:
                 allowed = ", ".join(methods)
                 response = _refused(
@@ -124,18 +147,11 @@ class Api:
             return _json(HTTPStatus.OK, view(**names))
         except Refused as refused:
             return _refused(refused.status, refused.sentence, **refused.more)
+        except NotPermitted as error:
+            return _refused(HTTPStatus.FORBIDDEN, str(error))
         except ShocppError as error:
             status = next(code for kind, code in STATUS_OF_ERROR if isinstance(error, kind))
             return _refused(status, str(error))
-
-    def _authenticated(self) -> str:
-        """Return the name of the caller; raises Refused."""
-        if is_of_another_page(request.environ):
-            raise Refused(HTTPStatus.FORBIDDEN, "a page of another site cannot use the API")
-        user_name = caller_name(request.environ, self._settings.token)
-        if user_name is None:
-            raise Refused(HTTPStatus.UNAUTHORIZED, UNAUTHENTICATED)
-        return user_name
 
     def _database(self) -> AbstractContextManager[Database]:
         return self._connect(self._settings.database)
@@ -143,28 +159,34 @@ class Api:
     def _charge_points(self) -> Content:
         _query(())
         with self._database() as db:
-            return {"charge_points": _with_connectors(db)}
+            return {"charge_points": charge_points_for(g.person, _with_connectors(db))}
 
     def _charge_point(self, name: str) -> Content:
         _query(())
         with self._database() as db:
             identity = resolve_identity(db, name)
-            return next(row for row in _with_connectors(db) if row["id"] == identity)
+            rows = [row for row in _with_connectors(db) if row["id"] == identity]
+            return charge_points_for(g.person, rows)[0]
 
     def _transactions(self) -> Content:
         _query(())
         with self._database() as db:
-            return {"transactions": rows_of(db, "open_transactions")}
+            return {"transactions": transactions_for(g.person, rows_of(db, "open_transactions"))}
 
     def _accounting(self) -> Content:
         query = _query(ACCOUNTING)
         # One row more than the page shows whether another page follows.
         with self._database() as db:
-            wanted = Wanted(query["year"], query["month"], query["account"], _row(db, query))
+            account = owned_account(g.person, query["account"])
+            wanted = Wanted(query["year"], query["month"], account, _row(db, query))
             rows = accounting_after(db, query["after"], query["limit"] + 1, wanted)
         page = rows[: query["limit"]]
         after = page[-1]["number"] if page else query["after"]
-        return {"accounting": page, "after": after, "more": len(rows) > len(page)}
+        return {
+            "accounting": records_for(g.person, page),
+            "after": after,
+            "more": len(rows) > len(page),
+        }
 
     def _meter_values(self) -> Content:
         query = _query(METER_VALUES)
@@ -184,18 +206,22 @@ class Api:
         """Send the Call in the body, and wait for its confirmation."""
         _query(())
         action, payload, timeout_s = posted_call(_body())
+        permits.require_action(g.person, action, payload)
         if not self._slots.acquire(timeout=SLOT_TIMEOUT_S):
             sentence = "too many requests wait for chargers; try again in a few seconds"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
         try:
             with self._database() as db:
-                identity = resolve_identity(db, name)
+                identity = charge_point_for(db, self._settings, g.person, name)
                 # A stop by account may address the transaction of another charger.
                 addressed = address(db, identity, action, payload)
                 if addressed.charge_point_id != identity:
                     sentence = f"the payload belongs to another charger than {identity}; correct it"
                     raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
-                options = CallOptions(g.user_name, timeout_s)
+                permits.require_call(
+                    db, self._settings, g.person, identity, action, addressed.payload
+                )
+                options = CallOptions(g.person.name, timeout_s)
                 deadline = time.monotonic() + timeout_s
                 placed = place(db, addressed, action, options)
                 outcome, restart = placed.outcome, None
@@ -204,7 +230,7 @@ class Api:
         finally:
             self._slots.release()
         # Without the payload, which may have a password (AuthorizationKey).
-        log.info("%s to %s of %r: %s", action, identity, g.user_name, outcome.state)
+        log.info("%s to %s of %r: %s", action, identity, g.person.name, outcome.state)
         if restart is not None:
             return restarted(restart)
         return confirmed(identity, outcome, timeout_s)

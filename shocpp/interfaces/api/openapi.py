@@ -41,7 +41,7 @@ Programs on the same machine need no password. HEAD is allowed wherever GET is.
 ERRORS = {
     "400": ("BadRequest", "A parameter or the body is invalid; nothing was done."),
     "401": ("Unauthorized", "The password or token is missing or wrong."),
-    "403": ("Forbidden", "A page of another site, or a preview, sent the request."),
+    "403": ("Forbidden", "The role does not allow it, or a page of another site sent the request."),
     "404": ("NotFound", "The path does not exist, or no charger has this name."),
     "405": ("MethodNotAllowed", "This path only has the methods in `Allow`."),
     "408": ("RequestTimeout", "The body did not arrive in time."),

@@ -150,14 +150,19 @@ def backup(file: Path) -> None:
 @click.command(context_settings=HELP)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--conf", is_flag=True, help="Also replace files of conf/ that differ.")
+@click.option(
+    "--keep-devices",
+    is_flag=True,
+    help="Keep the devices and invitations of the backup; otherwise they are revoked.",
+)
 @one_line_errors
-def restore(file: Path, conf: bool) -> None:
+def restore(file: Path, conf: bool, keep_devices: bool) -> None:
     """Restore a backup: an archive (.zip), or a copy of the database.
 
     Stop the server first. The backup is checked before anything changes. The former database stays
     beside the new one under a dated name. Accounting files stay, and their records that are newer
-    than the backup are added. Files of conf/ come back where they are missing. You may repeat the
-    command.
+    than the backup are added. Files of conf/ come back where they are missing. Invite people again
+    afterwards: their devices are revoked. You may repeat the command.
 
     \b
     Example: shocpp restore /mnt/backup/shocpp.zip
@@ -167,7 +172,7 @@ def restore(file: Path, conf: bool) -> None:
 
     settings = read_settings()
     settings.check_zone()
-    done = reinstate(settings, file, progress, replaces_conf=conf)
+    done = reinstate(settings, file, progress, replaces_conf=conf, keeps_devices=keep_devices)
     of_when = "" if done.made_ms is None else f", made at {format_timestamp(done.made_ms)}"
     click.echo(f"{file} is restored to {settings.database}{of_when}; records in it: {done.records}")
     if done.aside is not None:
@@ -182,6 +187,8 @@ def restore(file: Path, conf: bool) -> None:
             click.echo(f"{item.path} is that of the backup{former}")
     if done.made_ms is None:
         click.echo("the backup has neither accounting/ nor conf/; these stay as they are")
+    if done.revoked:
+        click.echo(f"{done.revoked} devices are revoked; invite them again: shocpp invite")
     click.echo(
         "frames and Calls since the backup are lost; transactions that began since are booked when "
         "they stop"

@@ -24,7 +24,8 @@ from shocpp.configuration.operator import Operator, OperatorFile, is_mail_addres
 from shocpp.errors import ConfigError, Unsent, UsageError
 from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, network_error_text
 from shocpp.interfaces.lines import one_line
-from shocpp.settings import MailServer, Settings
+from shocpp.service_addresses import MailServer
+from shocpp.settings import Settings
 
 MAX_REPLY_LENGTH = 200
 """The longest text of a server's reply in an error sentence, in characters."""

@@ -28,6 +28,22 @@ def address_of_caller(environ: Mapping[str, Any], trusted: tuple[str, ...]) -> s
     return address
 
 
+def is_tls(environ: Mapping[str, Any], trusted: tuple[str, ...]) -> bool:
+    """Return True if the client speaks TLS: to a trusted proxy that says so, or to this server."""
+    if _is_trusted(str(environ.get("REMOTE_ADDR") or UNIX), trusted):
+        return str(environ.get("HTTP_X_FORWARDED_PROTO", "")).strip().lower() == "https"
+    # gunicorn derives this from headers as well, if they come from this machine.
+    is_forwarded = any(
+        header in environ
+        for header in (
+            "HTTP_X_FORWARDED_PROTO",
+            "HTTP_X_FORWARDED_PROTOCOL",
+            "HTTP_X_FORWARDED_SSL",
+        )
+    )
+    return environ.get("wsgi.url_scheme") == "https" and not is_forwarded
+
+
 def _is_trusted(address: str, trusted: tuple[str, ...]) -> bool:
     if address == UNIX:
         return UNIX in trusted

@@ -6,6 +6,11 @@ A CGI process imports this module, so it uses the standard library only. A calle
     an HTTP user       authenticated by a web server: REMOTE_USER under CGI; a reverse proxy sends
                        the token, and the user name as X-Remote-User
     a token holder     SHOCPP_TOKEN as a bearer token, or as the password of basic auth
+    a program          its own token, in the same places
+    a device           its secret in a cookie
+
+This machine and a holder of SHOCPP_TOKEN are admins; people.json has the roles of HTTP users, and
+the database those of programs and devices. Pages know devices only.
 
 Behind a reverse proxy on this machine every client has a loopback address. A request with any trace
 of a proxy therefore does not count as this machine's own:
@@ -19,7 +24,13 @@ of a proxy therefore does not count as this machine's own:
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from shocpp.admission.people.devices import REVOKED
+from shocpp.admission.people.roles import ADMIN, Person
+
+if TYPE_CHECKING:
+    from shocpp.admission.people.registry import Registry
 
 Environ = Mapping[str, Any]
 
@@ -40,6 +51,15 @@ PROXY_HEADERS = (
     "HTTP_X_REAL_IP",
     "HTTP_X_REMOTE_USER",
 )
+COOKIE = "shocpp_"
+"""The begin of the name of the device's cookie, behind HOST_ONLY if it came by TLS."""
+
+HOST_ONLY = "__Host-"
+"""The prefix of cookies that a browser sends to the host that has set them by TLS only."""
+
+MOST_COOKIES = 4
+"""The highest number of cookies of a request whose secrets are looked up."""
+
 LONGEST_NAME = 60
 """The longest caller name, in characters; a longer one is cut."""
 
@@ -47,18 +67,64 @@ PEOPLE = range(1000, 65_534)
 """The user ids of people on Debian and Fedora; lower ones are system users, 65534 is nobody."""
 
 
-def caller_name(environ: Environ, token: str | None) -> str | None:
-    """Return the name of an authenticated caller, for the log and the database; None if not.
+def person_of(environ: Environ, token: str | None, registry: "Registry") -> Person | None:
+    """Return the person that sends a request to a canned call, the API or the metrics.
 
-    `environ` is the WSGI or CGI environment. `token` is SHOCPP_TOKEN; None accepts no token.
+    `environ` is the WSGI or CGI environment. `token` is SHOCPP_TOKEN; None accepts no token. None
+    is a stranger. A person may have no permission at all. Raises StoreUnavailable or
+    UnusableDatabase if the database is needed and cannot be read.
     """
     # Only a web server can set this: the names of request headers begin with HTTP_.
     user = environ.get("REMOTE_USER")
     if user:
-        return _name(user)
-    if token is not None and _has_token(environ, token):
-        return _name(environ.get("HTTP_X_REMOTE_USER") or "token")
-    return THIS_MACHINE if _is_this_machine(environ) else None
+        return registry.of_user(_name(user))
+    presented = presented_token(environ)
+    if token is not None and presented is not None and _is_same(presented, token):
+        user = environ.get("HTTP_X_REMOTE_USER")
+        return registry.of_user(_name(user)) if user else Person("token", ADMIN)
+    for secret in (presented, *device_secrets(environ)):
+        person = registry.of_secret(secret) if secret else None
+        # A program on this machine must not become an admin when its token is revoked.
+        if person is not None:
+            return None if person.role == REVOKED else person
+    return Person(THIS_MACHINE, ADMIN) if _is_this_machine(environ) else None
+
+
+def login_user(environ: Environ, token: str | None) -> str | None:
+    """Return the name of an HTTP user that a reverse proxy or a web server vouches for, or None."""
+    user = environ.get("REMOTE_USER")
+    if not user and token is not None and _is_same(presented_token(environ) or "", token):
+        user = environ.get("HTTP_X_REMOTE_USER")
+    return _name(user) if user else None
+
+
+def cookie_name(suffix: str, *, is_tls: bool) -> str:
+    """Return the name of the device's cookie; `suffix` is that of the database.
+
+    A browser takes a cookie with `__Host-` only by TLS from this very host, so nobody on the
+    network can set one. It ignores the port, so the suffix tells two databases on a host apart.
+    """
+    return f"{HOST_ONLY if is_tls else ''}{COOKIE}{suffix}"
+
+
+def cookies(environ: Environ) -> dict[str, str]:
+    """Return the cookies of a request by name; of those with one name the first."""
+    parsed: dict[str, str] = {}
+    for pair in str(environ.get("HTTP_COOKIE", "")).split(";"):
+        name, _, value = pair.strip().partition("=")
+        parsed.setdefault(name, value)
+    return parsed
+
+
+def device_secrets(environ: Environ) -> list[str]:
+    """Return the secrets in the cookies of devices, at most MOST_COOKIES.
+
+    A browser sends the cookies of all servers on a host; those that came by TLS are first.
+    """
+    present = cookies(environ)
+    names = [name for name in present if name.removeprefix(HOST_ONLY).startswith(COOKIE)]
+    names.sort(key=lambda name: not name.startswith(HOST_ONLY))
+    return [present[name] for name in names[:MOST_COOKIES]]
 
 
 def has_secret(environ: Environ, parameter: str, secret: str | None) -> bool:
@@ -121,13 +187,14 @@ def _host(url: str) -> str:
     return url.partition("://")[2].partition("/")[0]
 
 
-def _has_token(environ: Environ, token: str) -> bool:
+def presented_token(environ: Environ) -> str | None:
+    """Return the bearer token of a request, or the password of basic auth, or None."""
     scheme, _, credentials = str(environ.get("HTTP_AUTHORIZATION", "")).partition(" ")
     if scheme.lower() == "bearer":
-        return _is_same(credentials.strip(), token)
+        return credentials.strip()
     if scheme.lower() == "basic":
-        return _is_same(_password(credentials.strip()), token)
-    return False
+        return _password(credentials.strip())
+    return None
 
 
 def _password(encoded: str) -> str:

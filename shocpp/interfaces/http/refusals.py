@@ -10,6 +10,9 @@ UNAUTHENTICATED = (
 )
 """The sentence of a 401, the same for every path: a stranger must not find out which exist."""
 
+TOO_MANY = "too many wrong tokens came from this address; try again in some minutes"
+"""The sentence of a 429 in place of a 401."""
+
 RETRY_AFTER_S = "10"
 """The Retry-After of a 503, in seconds."""
 

@@ -15,7 +15,8 @@ from shocpp.configuration.charge_points import allowlist_or_stored, load_allowli
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError, ShocppError
 from shocpp.metrics.counter_files import counters_folder
-from shocpp.settings import CHECKOUT, Settings, is_loopback, read_settings
+from shocpp.service_addresses import is_loopback
+from shocpp.settings import CHECKOUT, Settings, read_settings
 from shocpp.store import properties, workers
 from shocpp.store.books import records, transactions
 from shocpp.store.database import open_database

@@ -10,12 +10,16 @@ from typing import cast
 from flask import Flask, Response, current_app, request
 from werkzeug.routing import BaseConverter
 
+from shocpp.admission.people.permits import FORBIDDEN
+from shocpp.admission.people.registry import Registry
+from shocpp.admission.people.roles import READ_METRICS
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.interfaces.api.app import Api
 from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
-from shocpp.interfaces.http.authentication import caller_name
-from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
+from shocpp.interfaces.http.callers import Callers
+from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
+from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.websocket.upgrades import Upgrades
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
@@ -35,7 +39,7 @@ class AnyPath(BaseConverter):
 def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Flask:
     """Return the WSGI application of one worker; `threads` is the number of its threads."""
     # A charger may have any path, also one below /static.
-    app = Flask("shocpp", static_folder=None)
+    app = Flask("shocpp", static_folder=None, template_folder="interfaces/web/templates")
     # Otherwise Werkzeug redirects paths with `//`, and WebSocket clients need not follow it
     # (RFC 6455 §4.1).
     app.url_map.merge_slashes = False
@@ -50,7 +54,10 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.config["SWITCHBOARD"] = switchboard
     app.config["CONNECT"] = connect
     app.config["SLOTS"] = slots
-    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots)
+    registry = Registry(settings.people_file, lambda: connect(settings.database))
+    callers = Callers(settings.token, settings.trusted_proxies, registry)
+    app.config["CALLERS"] = callers
+    app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots, callers)
     app.register_error_handler(Refused, _refused)
     app.add_url_rule("/healthz", view_func=healthz)
     # These rules accept any method; the views refuse wrong methods in one line themselves.
@@ -58,7 +65,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.view_functions["canned_caller"] = canned_caller
     app.url_map.add(app.url_rule_class("/metrics", endpoint="metrics"))
     app.view_functions["metrics"] = metrics
-    Api(settings, connect, slots).add_to(app)
+    Api(settings, connect, slots, callers).add_to(app)
+    Access(settings, connect, callers).add_to(app)
     Upgrades(settings, switchboard, connect).add_to(app)
     app.add_url_rule("/<any_path:path>", endpoint="other_path", view_func=other_path)
     return app
@@ -100,6 +108,7 @@ def healthz() -> Response:
         switchboard.disk_notice(),
         switchboard.conf_trouble(),
         switchboard.files_trouble(),
+        cast(Callers, current_app.config["CALLERS"]).registry.trouble(),
     )
     return _line(200, "; ".join(filter(None, notices)) or "ok")
 
@@ -111,10 +120,15 @@ def canned_caller() -> Response:
 
 
 def metrics() -> Response:
-    """Answer a scrape of Prometheus; the callers are those of canned calls."""
+    """Answer a scrape of Prometheus; the callers are those of canned calls.
+
+    The metrics name accounts.
+    """
     settings = cast(Settings, current_app.config["SETTINGS"])
-    if caller_name(request.environ, settings.token) is None:
-        raise Refused(401, UNAUTHENTICATED)
+    callers = cast(Callers, current_app.config["CALLERS"])
+    person = callers.require(request.environ)
+    if not person.may(READ_METRICS):
+        raise Refused(403, FORBIDDEN)
     if request.method not in ("GET", "HEAD"):
         response = _line(405, "this method is not allowed here; use GET")
         # RFC 7231 §6.5.5 requires it.

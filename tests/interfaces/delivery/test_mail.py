@@ -27,7 +27,8 @@ from shocpp.interfaces.delivery.mail import (
     send_all,
     sender_of,
 )
-from shocpp.settings import MailServer, Settings, read_settings
+from shocpp.service_addresses import MailServer
+from shocpp.settings import Settings, read_settings
 from tests.world.machine import free_port
 from tests.world.receiving import (
     CSV,

@@ -1,0 +1,143 @@
+"""Permits: which Calls and canned calls a person may send.
+
+    admin       all
+    treasurer   RemoteStartTransaction and RemoteStopTransaction
+    viewer      canned calls that show something without a name
+    driver      starts with a card of its account at a Charge Point that the account may use, stops
+                of its own transactions, and what concerns no other account
+
+A charging profile in a start is a limit, which is a Call of its own kind: admins only.
+A CGI process imports this module, so it imports others where it needs them.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from shocpp.admission.people.roles import CHARGE, COMMAND, SEE, SEE_NAMES, Person
+from shocpp.configuration.canned_calls import CannedCall
+from shocpp.errors import ConfigError, NotCharging
+from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, id_tag_key
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+
+START, STOP = "RemoteStartTransaction", "RemoteStopTransaction"
+
+FORBIDDEN = "your role does not allow this"
+"""The sentence of a refusal that must not say more."""
+
+
+class NotPermitted(Exception):
+    """A request that the role of its person does not allow; the sentence says why."""
+
+
+def require(person: Person, permission: str) -> None:
+    """Raise NotPermitted unless the role of a person has a permission."""
+    if not person.may(permission):
+        raise NotPermitted(f"{FORBIDDEN}: {person.name} is {person.role or 'nobody'} here")
+
+
+def accounts_in_force(db: Database, settings: Settings) -> Accounts:
+    """Return the accounts of tags.json, or those that the database stores; none without both."""
+    from shocpp.configuration.tags import load_accounts
+    from shocpp.store import properties
+
+    with suppress(FileNotFoundError, ConfigError):
+        stored = properties.stored_tags(db)
+        return load_accounts(settings.tags_file, {}, settings.zone, stored)
+    return NO_ACCOUNTS
+
+
+def require_call(
+    db: Database,
+    settings: Settings,
+    person: Person,
+    charge_point_id: str,
+    action: str,
+    payload: Mapping[str, Any],
+) -> None:
+    """Raise NotPermitted unless a person may send this Call to this Charge Point.
+
+    The payload of a stop has its transaction id (`calls.addressing.address`).
+    """
+    if person.may(COMMAND):
+        return
+    require_action(person, action, payload)
+    if person.account is None:
+        return
+    account = accounts_in_force(db, settings).named(person.account)
+    if account is None or not account.may_use(charge_point_id):
+        raise NotPermitted(f"{FORBIDDEN}: {person.account} may not use this charger")
+    if action == START:
+        _require_card(db, settings, account, payload)
+    else:
+        _require_transaction(db, account, charge_point_id, payload)
+
+
+def require_action(person: Person, action: str, payload: Mapping[str, Any]) -> None:
+    """Raise NotPermitted unless a person may send Calls of this kind at all."""
+    if person.may(COMMAND):
+        return
+    require(person, CHARGE)
+    if action not in (START, STOP):
+        raise NotPermitted(f"{FORBIDDEN}: {person.role} may only send {START} and {STOP}")
+    if "chargingProfile" in payload:
+        raise NotPermitted(f"{FORBIDDEN}: {person.role} may not send a charging profile")
+
+
+def require_entry(person: Person, canned: CannedCall) -> None:
+    """Raise NotPermitted if an entry of canned.json is nothing for a person, whatever is open."""
+    if person.may(COMMAND):
+        return
+    if canned.action:
+        require_action(person, canned.action, canned.payload)
+        return
+    require(person, SEE)
+    if person.may(SEE_NAMES):
+        return
+    if canned.shows == "energy" and (person.account is None or canned.account != person.account):
+        raise NotPermitted(f"{FORBIDDEN}: it shows the energy of an account")
+    if person.account is None and any("{account}" in text for text in canned.replies.values()):
+        raise NotPermitted(f"{FORBIDDEN}: it shows the name of an account")
+
+
+def require_at(
+    db: Database,
+    settings: Settings,
+    person: Person,
+    canned: CannedCall,
+    charge_point_id: str,
+    payload: Mapping[str, Any],
+) -> None:
+    """Raise NotPermitted unless a person may use this entry at this Charge Point.
+
+    A driver does not see how others charge.
+    """
+    if canned.action:
+        require_call(db, settings, person, charge_point_id, canned.action, payload)
+    elif person.account is not None:
+        from shocpp.store.charge_points import charging
+
+        if any(open_.account != person.account for open_ in charging.open_at(db, charge_point_id)):
+            raise NotPermitted(f"{FORBIDDEN}: another account uses this charger")
+
+
+def _require_card(
+    db: Database, settings: Settings, account: Account, payload: Mapping[str, Any]
+) -> None:
+    owner = accounts_in_force(db, settings).by_id_tag.get(id_tag_key(str(payload.get("idTag", ""))))
+    if owner is None or owner.account_index != account.account_index:
+        raise NotPermitted(f"{FORBIDDEN}: the card is none of {account.name}")
+
+
+def _require_transaction(
+    db: Database, account: Account, charge_point_id: str, payload: Mapping[str, Any]
+) -> None:
+    from shocpp.store.charge_points import charging
+
+    number = payload.get("transactionId")
+    own = (
+        open_ for open_ in charging.open_at(db, charge_point_id) if open_.account == account.name
+    )
+    if not any(open_.transaction_id == number for open_ in own):
+        raise NotCharging(f"no transaction of {account.name} is open there")

@@ -1,0 +1,62 @@
+"""The rows that a person may see in the API's answers; their form is the same for all.
+
+admin       everything
+treasurer   cards are shortened, and chargers have no network address
+viewer      chargers only, without serial numbers and versions either
+driver      the rows of its own account
+"""
+
+from typing import Any
+
+from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
+from shocpp.interfaces.http.refusals import Refused
+
+Row = dict[str, Any]
+
+OF_ADMINS = ("remote", "authenticated")
+"""The columns of a charger that only admins see."""
+
+OF_NAMES = ("serial", "meter_serial", "firmware")
+"""The columns of a charger that a viewer does not see."""
+
+SHOWN_CHARACTERS = 2
+"""The last characters of a card that everybody sees who may see its transactions."""
+
+
+def charge_points_for(person: Person, rows: list[Row]) -> list[Row]:
+    """Return the rows of chargers as a person may see them."""
+    hidden = [*([] if person.may(COMMAND) else OF_ADMINS)]
+    hidden += [] if person.may(SEE_NAMES) else OF_NAMES
+    return [row | dict.fromkeys(hidden) for row in rows]
+
+
+def transactions_for(person: Person, rows: list[Row]) -> list[Row]:
+    """Return the rows of open transactions as a person may see them."""
+    own = [row for row in rows if person.account in (None, row["account"])]
+    return records_for(person, own)
+
+
+def records_for(person: Person, rows: list[Row]) -> list[Row]:
+    """Return rows with cards as a person may see them; only admins see whole numbers."""
+    if person.may(COMMAND):
+        return rows
+    return [row | {"id_tag": shortened(row["id_tag"])} for row in rows]
+
+
+def shortened(id_tag: str | None) -> str | None:
+    """Return the end of a card's number behind an ellipsis; a short number has no end to show."""
+    if not id_tag:
+        return id_tag
+    return "…" + (id_tag[-SHOWN_CHARACTERS:] if len(id_tag) > 2 * SHOWN_CHARACTERS else "")
+
+
+def owned_account(person: Person, account: str | None) -> str | None:
+    """Return the account whose records a request asks for; a driver's own one.
+
+    Raises Refused if a driver asks for another one, as if it did not exist.
+    """
+    if person.account is None:
+        return account
+    if account not in (None, person.account):
+        raise Refused(404, f"there is no account {account!r}")
+    return person.account

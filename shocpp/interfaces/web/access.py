@@ -1,0 +1,328 @@
+"""The access of people to the pages: invitations, devices, forms of this site.
+
+    /i        the page of an invitation's link; POST makes a device of its token
+    /login    behind nginx's passwords; POST makes a device of nginx's user
+    /logout   POST revokes the device
+
+Pages know devices only: neither SHOCPP_TOKEN nor this machine opens one. A view calls `require`
+first, and a view that changes something also `check_form`. GET changes nothing.
+"""
+
+import hmac
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cached_property
+from hashlib import sha256
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, cast
+
+from flask import Flask, Response, current_app, g, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from shocpp.admission.people import devices, invitations
+from shocpp.admission.people.devices import REVOKED
+from shocpp.admission.people.invitations import UNKNOWN, InvitationRefused
+from shocpp.admission.people.permits import FORBIDDEN
+from shocpp.admission.people.registry import NO_ROLE
+from shocpp.admission.people.roles import Person
+from shocpp.admission.people.secret_texts import typed
+from shocpp.clock import now_ms
+from shocpp.errors import StoreUnavailable, UnusableDatabase
+from shocpp.interfaces.http.addresses import is_tls
+from shocpp.interfaces.http.authentication import (
+    cookie_name,
+    cookies,
+    is_of_another_page,
+    login_user,
+)
+from shocpp.interfaces.http.callers import Callers
+from shocpp.interfaces.http.refusals import Refused
+from shocpp.language.page import ACCESS
+from shocpp.settings import Settings
+from shocpp.store import people
+from shocpp.store.database import Database
+
+MAX_AGE_S = devices.IDLE_MS // 1000
+"""The lifetime of the cookie, in seconds; each page begins it anew. Browsers allow no more."""
+
+LONGEST_FORM = 4_096
+"""The largest body of a form, in bytes."""
+
+FORM_TOKEN = "form"
+"""The name of the field with the form token."""
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        "manifest-src 'self'"
+    ),
+    # `no-referrer` would make browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The headers of every page."""
+
+_SCRIPT = files("shocpp.interfaces.web").joinpath("static/enter.mjs").read_bytes()
+_SCRIPT_PATH = f"/i/{sha256(_SCRIPT).hexdigest()[:12]}.mjs"
+
+
+class NoDevice(Refused):
+    """A request for a page from a browser without a device; `reason` is a key of ACCESS."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, ACCESS["en"][reason])
+        self.reason = reason
+
+
+def require(permission: str) -> Person:
+    """Return the person whose device sends this request.
+
+    Raises NoDevice (401, or 429 after many wrong cookies), which shows the way in, and Refused
+    (403, 503).
+    """
+    return _access().require(permission)
+
+
+def form_token(person: Person) -> str:
+    """Return the token for the field FORM_TOKEN of each form that a device posts.
+
+    It follows from the secret in the device's cookie, which no other page can read.
+    """
+    secret = _access().presented_secret() or ""
+    return hmac.new(secret.encode(), f"form of {person.device}".encode(), "sha256").hexdigest()
+
+
+def check_form(person: Person) -> None:
+    """Raise Refused (403) unless a form of our own pages sends this request."""
+    # A browser adds its cookie to the requests of other sites as well.
+    presented = form_fields().get(FORM_TOKEN, "")
+    is_ours = hmac.compare_digest(presented.encode(errors="replace"), form_token(person).encode())
+    if is_of_another_page(request.environ) or not is_ours:
+        raise Refused(403, "this form is not of this page any more; load the page again")
+
+
+def form_fields() -> dict[str, str]:
+    """Return the fields of the form in the body; raises Refused if it is too large, or late."""
+    request.max_content_length = LONGEST_FORM
+    try:
+        return request.form.to_dict()
+    except HTTPException as error:
+        if error.code == 413:
+            sentence = f"the form is too large; send at most {LONGEST_FORM} bytes"
+            raise Refused(413, sentence) from None
+        raise Refused(408, "the form did not arrive in time; send it again") from None
+
+
+def _access() -> "Access":
+    return cast(Access, current_app.config["ACCESS"])
+
+
+class Access:
+    """The devices of one worker's pages, and the views that make and end them.
+
+    `connect` returns a context manager with the database of a path, for one request. `callers`
+    counts wrong tokens.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[Path], AbstractContextManager[Database]],
+        callers: Callers,
+    ) -> None:
+        self._settings = settings
+        self._connect = connect
+        self._callers = callers
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views, the refusal of strangers, and the renewal of cookies."""
+        app.config["ACCESS"] = self
+        app.add_url_rule(_SCRIPT_PATH, "enter_script", _script, methods=["GET"])
+        app.add_url_rule("/i", "enter", self._enter, methods=["GET", "POST"])
+        app.add_url_rule("/login", "login", self._login, methods=["GET", "POST"])
+        app.add_url_rule("/logout", "logout", self._logout, methods=["POST"])
+        app.register_error_handler(NoDevice, self._way_in)
+        app.after_request(self._renew_cookie)
+
+    def require(self, permission: str) -> Person:
+        """Return the person of the request's device; see the function `require`."""
+        secret = self.presented_secret()
+        person = self._person(secret)
+        if person is None:
+            is_wrong = secret is not None
+            too_many = is_wrong and self._callers.has_too_many(request.environ)
+            raise NoDevice(429, "too_many") if too_many else NoDevice(401, "no_device")
+        if person.role == REVOKED:
+            raise NoDevice(401, "revoked")
+        if not person.may(permission):
+            raise Refused(403, FORBIDDEN)
+        g.device_secret = secret
+        return person
+
+    def presented_secret(self) -> str | None:
+        """Return the secret in the request's cookie, or None."""
+        return cookies(request.environ).get(self._cookie_name) or None
+
+    @property
+    def _cookie_name(self) -> str:
+        is_secure = is_tls(request.environ, self._settings.trusted_proxies)
+        return cookie_name(self._cookie_suffix, is_tls=is_secure)
+
+    @cached_property
+    def _cookie_suffix(self) -> str:
+        with self._connect(self._settings.database) as db:
+            return people.cookie_suffix(db)
+
+    def _person(self, secret: str | None) -> Person | None:
+        try:
+            return self._callers.registry.of_secret(secret) if secret else None
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise Refused(503, str(error)) from None
+
+    # -- views ------------------------------------------------------------------------------------
+
+    def _enter(self) -> Response:
+        """Show the page of an invitation, or make a device of its token."""
+        secret = self.presented_secret()
+        person = self._person(secret)
+        if person is not None and person.role in (REVOKED, NO_ROLE):
+            person = None
+        if request.method == "POST":
+            self._refuse_other_pages()
+            return self._redeem(person)
+        if person is None:
+            return self._entrance(200, "no_device")
+        sentence = self._words["known"].format(name=person.name)
+        return self._entrance(200, sentence=sentence, known=True)
+
+    def _redeem(self, former: Person | None) -> Response:
+        token = typed(form_fields().get("token", ""))
+        try:
+            with self._connect(self._settings.database) as db:
+                device = None if former is None else former.device
+                redeemed = invitations.redeem(db, token, now_ms(), device)
+        except InvitationRefused as refused:
+            is_guess = refused.reason == UNKNOWN
+            if is_guess and self._callers.has_too_many(request.environ):
+                return self._entrance(429, "no_device", error="too_many")
+            return self._entrance(403, "no_device", error=refused.reason)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise Refused(503, str(error)) from None
+        return self._signed_in(redeemed.secret)
+
+    def _login(self) -> Response:
+        """Ask a user of nginx, or make a device with the user's role."""
+        user = login_user(request.environ, self._settings.token)
+        if user is None:
+            raise NoDevice(401, "no_device")
+        try:
+            person = self._callers.registry.of_user(user)
+            if person.role == NO_ROLE:
+                sentence = self._words["no_role"].format(name=user)
+                return self._page("login.html", 403, sentence=sentence, may_enter=False)
+            if request.method != "POST":
+                sentence = self._words["login_as"].format(name=user)
+                return self._page("login.html", 200, sentence=sentence, may_enter=True)
+            self._refuse_other_pages()
+            with self._connect(self._settings.database) as db:
+                secret, _ = devices.make_device(db, person, now_ms(), made_by=user, web_user=user)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise Refused(503, str(error)) from None
+        return self._signed_in(secret)
+
+    def _logout(self) -> Response:
+        """Revoke the device of the request."""
+        person = self._person(self.presented_secret())
+        if person is None or person.device is None:
+            raise NoDevice(401, "no_device")
+        check_form(person)
+        with self._connect(self._settings.database) as db:
+            devices.revoke(db, person.device, now_ms())
+        response = _see_first_page()
+        response.delete_cookie(self._cookie_name, **self._cookie_attributes())
+        return response
+
+    # -- responses --------------------------------------------------------------------------------
+
+    @property
+    def _words(self) -> Any:
+        return ACCESS[self._settings.language]
+
+    def _way_in(self, refused: NoDevice) -> Response:
+        """Return the page for a browser without a device; one line for a program."""
+        if not request.accept_mimetypes.accept_html:
+            response = Response(f"{refused.sentence}\n", refused.status, mimetype="text/plain")
+        else:
+            response = self._entrance(refused.status, refused.reason)
+        # RFC 9110 §15.5.2 requires it. Browsers ask for a password only with schemes they know.
+        if refused.status == 401:
+            response.headers["WWW-Authenticate"] = 'Invitation realm="shocpp"'
+        else:
+            response.headers["Retry-After"] = "60"
+        return response
+
+    def _entrance(
+        self,
+        status: int,
+        reason: str = "",
+        *,
+        sentence: str = "",
+        error: str = "",
+        known: bool = False,
+    ) -> Response:
+        words = self._words
+        return self._page(
+            "enter.html",
+            status,
+            sentence=sentence or words[reason],
+            error=words.get(error, words[UNKNOWN]) if error else "",
+            known=known,
+            script=_SCRIPT_PATH,
+            # Only a proxy with the token vouches for users.
+            has_login=self._settings.token is not None,
+        )
+
+    def _page(self, template: str, status: int, **values: Any) -> Response:
+        text = render_template(
+            template, language=self._settings.language, words=self._words, **values
+        )
+        return Response(text, status, headers=HEADERS, mimetype="text/html")
+
+    def _refuse_other_pages(self) -> None:
+        if is_of_another_page(request.environ):
+            raise Refused(403, "a page of another site cannot sign in here")
+
+    def _signed_in(self, secret: str) -> Response:
+        response = _see_first_page()
+        self._set_cookie(response, secret)
+        return response
+
+    def _renew_cookie(self, response: Response) -> Response:
+        """Begin the lifetime of a device's cookie anew with each page."""
+        secret = g.get("device_secret")
+        if secret and request.method == "GET" and response.mimetype == "text/html":
+            self._set_cookie(response, secret)
+        return response
+
+    def _set_cookie(self, response: Response, secret: str) -> None:
+        attributes = self._cookie_attributes()
+        response.set_cookie(self._cookie_name, secret, max_age=MAX_AGE_S, **attributes)
+
+    def _cookie_attributes(self) -> Any:
+        is_secure = is_tls(request.environ, self._settings.trusted_proxies)
+        return {"path": "/", "httponly": True, "samesite": "Lax", "secure": is_secure}
+
+
+def _see_first_page() -> Response:
+    return Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+
+
+def _script() -> Response:
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(_SCRIPT, mimetype="text/javascript", headers=headers)
