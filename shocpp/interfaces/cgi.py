@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from shocpp.admission.people.permits import NotPermitted, require_at, require_entry
+from shocpp.admission.people.permits import NotPermitted, own_entry, require_at
 from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import ADMIN, Person
 from shocpp.calls.answering import Answer, answer_canned
@@ -183,9 +183,9 @@ class CannedCaller:
 
     def _send(self, settings: Settings, canned: CannedCall, person: Person) -> Answer:
         with self._connect(settings.database) as db:
-            permit = partial(require_at, db, settings, person, canned)
             try:
-                require_entry(person, canned)
+                canned = own_entry(person, canned)
+                permit = partial(require_at, db, settings, person, canned)
                 return answer_canned(db, settings, canned, person.name, permit)
             except NotPermitted as error:
                 raise Refused(403, str(error)) from None

@@ -85,16 +85,36 @@ def require_action(person: Person, action: str, payload: Mapping[str, Any]) -> N
         raise NotPermitted(f"{FORBIDDEN}: {person.role} may not send a charging profile")
 
 
-def require_entry(person: Person, canned: CannedCall) -> None:
-    """Raise NotPermitted if an entry of canned.json is nothing for a person, whatever is open."""
+def own_payload(person: Person, action: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the payload of a Call with which a person addresses nobody else's transaction.
+
+    A driver's stop without a transaction id means its own account: the errors of a stop that may
+    mean several transactions name their accounts. Raises NotPermitted for another account.
+    """
+    if person.account is None or action != STOP or "transactionId" in payload:
+        return dict(payload)
+    if payload.get("account", person.account) != person.account:
+        raise NotPermitted(f"{FORBIDDEN}: it stops the transaction of an account")
+    return {**payload, "account": person.account}
+
+
+def own_entry(person: Person, canned: CannedCall) -> CannedCall:
+    """Return an entry of canned.json as a person may use it.
+
+    Raises NotPermitted if it is nothing for this person, whatever the state of the chargers.
+    """
     if person.may(COMMAND):
-        return
+        return canned
     if canned.action:
         require_action(person, canned.action, canned.payload)
-        return
+        return canned._replace(payload=own_payload(person, canned.action, canned.payload))
     require(person, SEE)
-    if person.may(SEE_NAMES):
-        return
+    if not person.may(SEE_NAMES):
+        _require_nameless(person, canned)
+    return canned
+
+
+def _require_nameless(person: Person, canned: CannedCall) -> None:
     if canned.shows == "energy" and (person.account is None or canned.account != person.account):
         raise NotPermitted(f"{FORBIDDEN}: it shows the energy of an account")
     if person.account is None and any("{account}" in text for text in canned.replies.values()):

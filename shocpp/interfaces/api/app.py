@@ -207,6 +207,7 @@ class Api:
         _query(())
         action, payload, timeout_s = posted_call(_body())
         permits.require_action(g.person, action, payload)
+        payload = permits.own_payload(g.person, action, payload)
         if not self._slots.acquire(timeout=SLOT_TIMEOUT_S):
             sentence = "too many requests wait for chargers; try again in a few seconds"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, sentence)

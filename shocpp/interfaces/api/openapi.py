@@ -49,6 +49,7 @@ ERRORS = {
     "413": ("ContentTooLarge", "The body is too large."),
     "415": ("UnsupportedMediaType", "The body is not declared as JSON."),
     "422": ("Unprocessable", "OCPP 1.6 does not allow this Call; `error` names the field."),
+    "429": ("TooManyRequests", "Too many wrong tokens came from this address."),
     "500": (
         "InternalServerError",
         "A file of conf/ cannot be used, or the server failed; see its log.",
@@ -62,12 +63,13 @@ ERRORS = {
 HEADERS = {
     "401": ("WWW-Authenticate", "string", "The way to authenticate."),
     "405": ("Allow", "string", "The methods of this path."),
+    "429": ("Retry-After", "integer", "Seconds to wait before the next attempt."),
     "503": ("Retry-After", "integer", "Seconds to wait before the next attempt."),
 }
 """By status, the name, JSON type and description of its additional header."""
 
 # The errors of every reading operation, and of the sending one.
-READING = ("400", "401", "403", "405", "500", "503")
+READING = ("400", "401", "403", "405", "429", "500", "503")
 SENDING = tuple(ERRORS)
 
 NAME = {

@@ -149,6 +149,14 @@ class Access:
 
     def require(self, permission: str) -> Person:
         """Return the person of the request's device; see the function `require`."""
+        person = self._signed_in_person()
+        if not person.may(permission):
+            raise Refused(403, FORBIDDEN)
+        g.device_secret = self.presented_secret()
+        return person
+
+    def _signed_in_person(self) -> Person:
+        """Return the person of the request's device; raises NoDevice or Refused (503)."""
         secret = self.presented_secret()
         person = self._person(secret)
         if person is None:
@@ -157,9 +165,6 @@ class Access:
             raise NoDevice(429, "too_many") if too_many else NoDevice(401, "no_device")
         if person.role == REVOKED:
             raise NoDevice(401, "revoked")
-        if not person.may(permission):
-            raise Refused(403, FORBIDDEN)
-        g.device_secret = secret
         return person
 
     def presented_secret(self) -> str | None:
@@ -235,12 +240,14 @@ class Access:
 
     def _logout(self) -> Response:
         """Revoke the device of the request."""
-        person = self._person(self.presented_secret())
-        if person is None or person.device is None:
-            raise NoDevice(401, "no_device")
+        person = self._signed_in_person()
         check_form(person)
-        with self._connect(self._settings.database) as db:
-            devices.revoke(db, person.device, now_ms())
+        assert person.device is not None
+        try:
+            with self._connect(self._settings.database) as db:
+                devices.revoke(db, person.device, now_ms())
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise Refused(503, str(error)) from None
         response = _see_first_page()
         response.delete_cookie(self._cookie_name, **self._cookie_attributes())
         return response
