@@ -23,6 +23,7 @@ from shocpp.checks.exposure import (
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
+from shocpp.checks.people import check_account_chargers, check_people, check_url
 from shocpp.checks.size import check_size
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import load_allowlist
@@ -256,7 +257,10 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     check_writers,
     check_owners,
     check_network,
+    check_people,
+    check_url,
     _check_accounts,
+    check_account_chargers,
     _check_default_tags,
     check_canned_calls,
     _check_operator,

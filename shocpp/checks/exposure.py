@@ -183,7 +183,10 @@ def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
 
 def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find files and folders that all users can change, though they decide access and prices."""
-    files = (settings.tags_file, settings.canned_file, settings.charge_points_file)
+    files = (
+        *(settings.tags_file, settings.canned_file),
+        *(settings.charge_points_file, settings.people_file),
+    )
     # Write access to a folder is enough to replace its files, whatever their own rights.
     folders = {file.parent for file in (*files, settings.database)}
     for path in (*files, *sorted(folders), settings.accounting_folder):
@@ -214,7 +217,8 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     folders = (doorbells_folder(settings.database), sockets, settings.accounting_folder)
     for path in (settings.database, *folders):
         yield from _check_owner(path, os.R_OK | os.W_OK)
-    for path in (settings.canned_file, settings.charge_points_file, settings.tags_file):
+    files = (settings.canned_file, settings.charge_points_file, settings.tags_file)
+    for path in (*files, settings.people_file):
         yield from _check_owner(path, os.R_OK)
     script = CHECKOUT / "cgi-bin" / "caller.py"
     if script.exists() and not os.access(script, os.X_OK):

@@ -163,6 +163,19 @@ def revoke_all(db: Database, now_ms: int) -> int:
     return db.execute(statement, (now_ms,)).rowcount
 
 
+def web_users(db: Database) -> list[str]:
+    """Return the users of the web server that canned calls were asked by, and devices made by."""
+    # Calls of the API and of commands have no name of a canned call.
+    query = (
+        "SELECT asked_by FROM call WHERE canned IS NOT NULL"
+        " AND asked_by NOT IN ('this machine', 'token', 'secret')"
+        " UNION SELECT web_user FROM device WHERE web_user IS NOT NULL ORDER BY 1 LIMIT 20"
+    )
+    names = [row[0] for row in db.execute(query).fetchall()]
+    known = {device.name for device in devices(db) if device.web_user is None}
+    return [name for name in names if name not in known]
+
+
 def stored_people(db: Database) -> str | None:
     """Return the text of the last valid people.json, or None."""
     row = db.execute("SELECT value FROM property WHERE name = 'people'").fetchone()

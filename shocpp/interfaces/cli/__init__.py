@@ -13,6 +13,7 @@ from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
 from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
+from shocpp.interfaces.cli.people import devices, invite
 from shocpp.interfaces.cli.review import review
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
@@ -38,8 +39,10 @@ for verb in (
     command,
     compact,
     demo,
+    devices,
     frames,
     import_,
+    invite,
     listener,
     migrate,
     rebuild,

@@ -299,7 +299,7 @@ def _read_password() -> str:
 def _print_login(settings: Settings, charge_point: str, password: str) -> None:
     """Print the settings to enter in the charger: address, user name and password."""
     from shocpp.configuration.charge_points import load_allowlist_or_none
-    from shocpp.interfaces.server.start import charger_address
+    from shocpp.interfaces.server.addresses import charger_address
     from shocpp.ocpp.passwords import authorization_key
 
     click.echo("enter in the charger:")

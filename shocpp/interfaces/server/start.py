@@ -13,11 +13,13 @@ from shocpp.bookkeeping.accounting_files.record_files import files_without_recor
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
-from shocpp.errors import ConfigError, ShocppError
+from shocpp.errors import ConfigError
+from shocpp.interfaces.server.addresses import reachable_host
+from shocpp.interfaces.server.invitation_link import first_steps
 from shocpp.metrics.counter_files import counters_folder
 from shocpp.service_addresses import is_loopback
 from shocpp.settings import CHECKOUT, Settings, read_settings
-from shocpp.store import properties, workers
+from shocpp.store import properties
 from shocpp.store.books import records, transactions
 from shocpp.store.database import open_database
 from shocpp.store.doorbells import doorbells_folder
@@ -63,6 +65,9 @@ def listen() -> None:
     _check_port(settings)
     _check_wsgi_ini()
     print(text, flush=True)
+    # `sys.stdout` would escape the colours of a QR code.
+    for line in first_steps(settings, reads_terminal=sys.stdout.isatty()):
+        print(line, file=sys.__stdout__, flush=True)
     _allow_many_sockets()
     os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
     os.chdir(CHECKOUT)
@@ -144,49 +149,6 @@ def _canned_lines(settings: Settings) -> list[str]:
     good = [name for name, call in canned.items() if isinstance(call, CannedCall)]
     troubles = [str(call) for call in canned.values() if isinstance(call, ConfigError)]
     return [f"{', '.join(good) or 'none'} ({settings.canned_file})", *troubles]
-
-
-def charger_address(settings: Settings) -> str:
-    """Return the WebSocket address that precedes a charger's name, of the server if one runs.
-
-    Behind a proxy chargers use the proxy's address. Its host name is unknown here, so the result
-    has a placeholder.
-    """
-    if settings.trusted_proxies and is_loopback(settings.address):
-        return "wss://your-machine/ocpp/"
-    address, port = _listening(settings) or (settings.address, settings.port)
-    return f"ws://{reachable_host(address)}:{port}/"
-
-
-def _listening(settings: Settings) -> tuple[str, int] | None:
-    """Return host and port of the running server, or None.
-
-    It may have been started with other settings than those of this shell.
-    """
-    # Another user's database cannot be opened.
-    with contextlib.suppress(ShocppError):
-        if settings.database.exists():
-            with open_database(settings.database) as db:
-                return workers.listening(db)
-    return None
-
-
-def reachable_host(address: str) -> str:
-    """Return the host for the charger's URL, as a charger in the same network can reach it.
-
-    `address` is the address to listen on. A wildcard address becomes this machine's own address, or
-    its host name if it has no route. An IPv6 address gets brackets.
-    """
-    if address not in ("0.0.0.0", "::"):
-        return f"[{address}]" if ":" in address else address
-    # connect() on a datagram socket sends nothing; it only chooses a route and its local address.
-    # 192.0.2.1 is reserved for documentation (RFC 5737).
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-            return str(probe.getsockname()[0])
-        except OSError:
-            return socket.gethostname()
 
 
 def _allow_many_sockets() -> None:
