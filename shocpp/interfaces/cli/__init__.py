@@ -12,9 +12,9 @@ from shocpp.interfaces.cli.charge_points import charge_points
 from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
 from shocpp.interfaces.cli.conventions import HELP, Group
+from shocpp.interfaces.cli.decisions.review import review
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
 from shocpp.interfaces.cli.people import devices, invite
-from shocpp.interfaces.cli.review import review
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.tags import tags

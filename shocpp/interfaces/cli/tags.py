@@ -10,7 +10,7 @@ from shocpp.interfaces.cli.conventions import (
     timeout_option,
     user_name,
 )
-from shocpp.interfaces.cli.review import print_entries
+from shocpp.interfaces.cli.decisions.review import print_entries
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import read_settings
 from shocpp.store.database import open_database

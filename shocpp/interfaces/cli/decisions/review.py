@@ -11,7 +11,7 @@ import click
 
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors, user_name
-from shocpp.interfaces.cli.preview import Preview
+from shocpp.interfaces.cli.decisions.preview import Preview
 from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_terminal
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings

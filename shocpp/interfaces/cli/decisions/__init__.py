@@ -1,0 +1,1 @@
+"""The command `review`, and the previews of decisions that it shows before it asks."""
