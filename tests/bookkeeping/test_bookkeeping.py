@@ -103,6 +103,8 @@ def test_the_month_is_that_of_the_clock_on_the_wall(desk: Desk) -> None:
         ({}, "?", "Invalid"),
         ({"blocked": ["1111"]}, "1111", "Blocked"),
         ({"expires": "2023-01-01"}, "1111", "Expired"),
+        ({"charge_points": ["Garage"]}, "1111", "Accepted"),
+        ({"charge_points": ["yard"]}, "1111", "Blocked"),
     ],
 )
 def test_authorize_and_start_answer_the_same_status(
@@ -112,6 +114,14 @@ def test_authorize_and_start_answer_the_same_status(
     assert desk.ask("Authorize", {"idTag": id_tag}) == {"idTagInfo": {"status": status}}
     payload = {"connectorId": 1, "idTag": id_tag, "meterStart": 5_000, "timestamp": desk.time()}
     assert desk.ask("StartTransaction", payload)["idTagInfo"] == {"status": status}
+
+
+def test_energy_is_booked_where_an_account_may_not_charge(desk: Desk) -> None:
+    desk.tags([ACCOUNTS[0] | {"charge_points": ["yard"]}])
+    sent = desk.start(0, "1111", "garage")
+    desk.stop(sent, 5_000, "garage")
+    query = "SELECT account, consumed_wh FROM accounting"
+    assert desk.query(query) == [("company-x", 5_000)]
 
 
 def test_a_card_may_be_forbidden_to_charge_at_two_chargers(desk: Desk) -> None:

@@ -15,6 +15,7 @@ from tests.world.charger import Charger
 from tests.world.faults import small_disk
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
+from tests.world.people import send
 from tests.world.server import Server
 
 
@@ -424,3 +425,56 @@ def test_chargers_that_are_listed_and_have_never_connected_are_named(home: Home)
     output = home.run("shocpp", "check").stdout
     assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; see" in output
     assert output.count("has connected yet") == 1
+
+
+# --- people ---
+
+
+def notes(home: Home, **environment: str) -> list[str]:
+    """Return the sentences of all findings."""
+    ended = home.run("shocpp", "check", "--json", env=environment)
+    return [finding["sentence"] for finding in json.loads(ended.stdout)["findings"]]
+
+
+def test_web_users_without_roles_are_named(serve: Callable[..., Server]) -> None:
+    token = {"SHOCPP_TOKEN": "correct-horse-battery"}
+    server = serve(**token)
+    home = server.home
+    without = f"there is no {home.settings.people_file}, so each user of the web server is an admin"
+    assert not any(without in sentence for sentence in notes(home))
+    (sentence,) = [s for s in notes(home, **token) if without in s]
+    assert sentence.endswith("see conf/people.json.example")
+    canned = {"clear": {"action": "ClearCache"}, "all": {"action": "ClearCache"}}
+    (home.folder / "conf" / "canned.json").write_text(json.dumps(canned))
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        bearer = {"Authorization": "Bearer correct-horse-battery"}
+        for headers in (bearer | {"X-Remote-User": "papa"}, bearer, {"Host": "localhost"}):
+            assert send(server.port, "GET", "/cgi-bin/caller?canned=clear", headers).status == 200
+    (sentence,) = [s for s in notes(home) if without in s]
+    assert sentence.endswith('so begin with: {"papa": {"role": "admin"}}')
+    home.settings.people_file.write_text('{"papa": {"role": "admin"}}')
+    assert not any(without in sentence for sentence in notes(home, **token))
+
+
+def test_a_broken_people_file_and_unknown_accounts_are_wrong(migrated_home: Home) -> None:
+    path = migrated_home.settings.people_file
+    path.write_text('{"eve": {"role": "driver", "account": "family-x"}}')
+    assert wrong(migrated_home) == [
+        f"{path}, 'eve': there is no account 'family-x'; see {migrated_home.tags_file}"
+    ]
+    path.write_text('{"eve": {"role": "root"}}')
+    (sentence,) = wrong(migrated_home)
+    assert "the user 'eve' needs a role, one of admin" in sentence
+
+
+def test_unknown_charge_points_of_an_account_are_named(migrated_home: Home) -> None:
+    accounts = json.loads(migrated_home.tags_file.read_text())
+    accounts[1]["charge_points"] = ["garage", "yard"]
+    migrated_home.tags_file.write_text(json.dumps(accounts))
+    migrated_home.charge_points_file.write_text(json.dumps({"garage": {"auth": "none"}}))
+    (sentence,) = wrong(migrated_home)
+    assert sentence == (
+        f"{migrated_home.tags_file}: family-y may use 'yard', which is no charger that has been "
+        "here; see: shocpp charge-points"
+    )

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.errors import ConfigError
+from shocpp.ledger.account_file import parse_accounts
 from shocpp.ledger.accounts import (
     NO_ACCOUNTS,
     UNASSIGNED,
@@ -20,7 +21,6 @@ from shocpp.ledger.accounts import (
     effective_id_tag,
     id_tag_key,
     id_tag_of,
-    parse_accounts,
 )
 from shocpp.texts import without_blanks
 from tests.world.machine import ROOT
@@ -135,6 +135,46 @@ def test_case_blanks_and_separators_do_not_matter(listed: str, sent: str) -> Non
 
 def test_a_card_listed_twice_in_its_account_is_one_card() -> None:
     assert set(accounts(x(ids=["ab", "AB", "a:b"])).by_id_tag) == {"ab"}
+
+
+# --- the Charge Points of an account ---
+
+
+def test_without_charge_points_an_account_may_use_all() -> None:
+    here = accounts(X)
+    assert here.card(id_tag_of("1111"), NOW_MS, "yard").status == "Accepted"
+    assert here.may_use("company-x", "yard")
+    assert not here.may_use("family-y", "yard")
+
+
+def test_a_card_is_blocked_where_its_account_may_not_charge() -> None:
+    here = accounts(x(charge_points=["Garage"]))
+    assert here.card(id_tag_of("1111"), NOW_MS, "garage").status == "Accepted"
+    assert here.card(id_tag_of("1111"), NOW_MS, "yard") == Card(1, "company-x", "Blocked", True)
+    # Without a Charge Point, such as for a list of cards, it is what it is elsewhere.
+    assert here.card(id_tag_of("1111"), NOW_MS).status == "Accepted"
+    assert here.may_use("company-x", "GARAGE")
+    assert not here.may_use("company-x", "yard")
+
+
+def test_an_empty_list_of_charge_points_is_none() -> None:
+    assert accounts(x(charge_points=[])).card(id_tag_of("1111"), NOW_MS, "a").status == "Blocked"
+
+
+def test_expired_has_precedence_over_a_charge_point_of_others() -> None:
+    here = accounts(x(charge_points=["garage"], expires="2020-01-01"))
+    assert here.card(id_tag_of("1111"), NOW_MS, "yard").status == "Expired"
+
+
+def test_an_account_is_found_by_its_name() -> None:
+    assert accounts(X).named("company-x") == accounts(X).by_index[1]
+    assert accounts(X).named("nobody") is None
+
+
+@pytest.mark.parametrize("value", ["garage", {"garage": 1}, [1], [None], [""], ["a\nb"], True])
+def test_charge_points_are_a_list_of_names(value: object) -> None:
+    with pytest.raises(ConfigError, match="charge_points must be a list of chargers such as"):
+        accounts(x(charge_points=value))
 
 
 # --- blocked, expired, concurrent ---

@@ -21,6 +21,7 @@ from tests.world.charger import ChargerWithCar
 from tests.world.faults import EVERY_STEP, full, small_disk
 from tests.world.home import Home
 from tests.world.machine import BIN, needs
+from tests.world.people import cookie_of, invitation
 from tests.world.server import Server
 from tests.world.visits import EVENING, MORNING, say, start, stop, sums
 
@@ -146,6 +147,22 @@ def test_an_archive_comes_back_on_a_new_machine(
     with contextlib.closing(sqlite3.connect(other / "db" / "x.sqlite3")) as db:
         rows = db.execute("SELECT account, consumed_wh FROM accounting ORDER BY number").fetchall()
     assert rows == [("family-y", 4_000), ("family-y", 2_000)]
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_a_restore_revokes_devices_unless_asked(charged_home: Home, *, keeps: bool) -> None:
+    cookie_of(charged_home, "admin")
+    invitation(charged_home)
+    path = charged_home.folder.parent / "with_devices.zip"
+    assert charged_home.run("shocpp", "backup", str(path)).returncode == 0
+    # One that is revoked after the backup must not come back.
+    charged_home.run("shocpp", "devices", "revoke", "1")
+    output = restored(charged_home, path, *(["--keep-devices"] if keeps else []))
+    assert ("1 devices are revoked" in output) != keeps
+    assert charged_home.query(
+        "SELECT count(*) FROM device WHERE revoked_ms IS NULL"
+        " UNION ALL SELECT count(*) FROM invitation WHERE outcome IS NULL"
+    ) == [(int(keeps),), (int(keeps),)]
 
 
 def test_newer_files_are_imported_and_nothing_is_billed_twice(
