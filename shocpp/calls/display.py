@@ -25,6 +25,24 @@ class VoiceAnswer(NamedTuple):
     values: Mapping[str, str]
 
 
+class ConnectorAnswer(NamedTuple):
+    """The state of a connector in words, and the values of them.
+
+    `phrase` is its state, such as `lädt seit 21:14`. `energy` and `power` are empty if they are not
+    known, and `power` if none flows.
+    """
+
+    phrase: str
+    energy: str
+    power: str
+    values: Mapping[str, str]
+
+    @property
+    def sentence(self) -> str:
+        """Return all of it in one sentence."""
+        return ", ".join(filter(None, (self.phrase, self.energy, self.power)))
+
+
 def power(db: Database, settings: Settings, charge_point_id: str, *, is_there: bool) -> VoiceAnswer:
     """Return the power of a charger from its last MeterValues: `1380 Watt`.
 
@@ -69,7 +87,9 @@ def state(db: Database, settings: Settings, charge_point_id: str) -> VoiceAnswer
     for connector in states:
         connector_id = connector.connector_id
         transaction, power = transactions.get(connector_id), powers.get(connector_id)
-        sentences.append(_of_connector(settings, connector, transaction, power, values))
+        answer = connector_answer(settings, connector, transaction, power, now_ms())
+        sentences.append(answer.sentence)
+        values |= answer.values
         values["connector"] = names.get(connector_id, str(connector_id))
     words = SENTENCES[settings.language]
     if not sentences:
@@ -104,35 +124,40 @@ def named_connector(settings: Settings, charge_point_id: str, connector_id: int)
     return name or SENTENCES[settings.language]["at_connector"].format(connector=connector_id)
 
 
-def _of_connector(
+def connector_answer(
     settings: Settings,
     state: ConnectorState,
     transaction: OpenTransaction | None,
     power: Power | None,
-    values: dict[str, str],
-) -> str:
-    """Return the state of one connector in words, and add its values to `values`."""
+    moment_ms: int,
+) -> ConnectorAnswer:
+    """Return the state of one connector at a moment, in words.
+
+    `transaction` is the open one of the connector, `power` its present power; each may be None.
+    """
     language = settings.language
     word = STATES[language].get(state.status, state.status)
-    values |= {"state": word, "status": state.status}
+    values = {"state": word, "status": state.status}
     if state.status == "Faulted":
-        return word if state.error_code == "NoError" else f"{word} ({state.error_code})"
+        phrase = word if state.error_code == "NoError" else f"{word} ({state.error_code})"
+        return ConnectorAnswer(phrase, "", "", values)
     if transaction is None:
-        return word
-    since = moment(transaction.since_ms, now_ms(), settings.zone, language)
+        return ConnectorAnswer(word, "", "", values)
+    since = moment(transaction.since_ms, moment_ms, settings.zone, language)
     values |= {"since": since, "account": transaction.account}
     # Some chargers report no state while they charge, but their meter does.
     measured = power is not None and power.power_w > 0 and power.measured_ms >= state.since_ms
     flows = state.status == "Charging" or measured
-    parts = [SENTENCES[language]["charging_since"].format(since=since) if flows else word]
+    phrase = SENTENCES[language]["charging_since"].format(since=since) if flows else word
+    energy_text = power_text = ""
     if transaction.consumed_wh is not None and transaction.consumed_wh >= 0:
         values["kwh"] = number(transaction.consumed_wh / 1000, 1, language)
-        parts.append(f"{values['kwh']} kWh")
+        energy_text = f"{values['kwh']} kWh"
     if power is not None and flows:
         values["watt"], values["kw"] = str(power.power_w), number(power.power_w / 1000, 1, language)
         kw = f"{values['kw']} kW"
-        parts.append(SENTENCES[language]["derived"].format(power=kw) if power.is_derived else kw)
-    return ", ".join(parts)
+        power_text = SENTENCES[language]["derived"].format(power=kw) if power.is_derived else kw
+    return ConnectorAnswer(phrase, energy_text, power_text, values)
 
 
 def energy(db: Database, settings: Settings, account: str) -> VoiceAnswer:

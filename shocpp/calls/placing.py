@@ -129,19 +129,8 @@ def place(
     call_id = random_uuid()
     doorbell = Doorbell(doorbells_folder(db.path), call_id)
     try:
-        # A power cut must not lose what an effect needs: the charger may have the Call already.
-        with db.writing(keys=NO_KEYS.at(charge_point_id), durable=beside is not None):
-            # Inside the transaction, because two callers may come at the same moment.
-            queued_ms = now_ms()
-            first = first_of_repeat(db, asked.canned, action, same, queued_ms)
-            if first is None:
-                deadline_ms = queued_ms + int(asked.timeout_s * 1000)
-                call = QueuedCall(call_id, charge_point_id, action, payload, deadline_ms)
-                calls.queue(
-                    db, call, doorbell.path, queued_ms, asked_by=asked.by, canned=asked.canned
-                )
-                if beside is not None:
-                    beside(call_id)
+        call = QueuedCall(call_id, charge_point_id, action, payload, deadline_ms=0)
+        queued_ms, first = _queue(db, call, doorbell.path, asked, beside)
         if first is not None:
             return watch(db, first, deadline)
         # Nobody reads the doorbell: the worker is dead, and its connections are gone with it.
@@ -153,6 +142,53 @@ def place(
         )
     finally:
         doorbell.remove()
+
+
+def place_unattended(
+    db: Database, addressed: Addressed, action: str, asked: CallOptions
+) -> str:
+    """Queue a Call without waiting for its end, and return its id; for a repeat, the first one's.
+
+    Whoever shows the Charge Point reads the outcome later. Raises Unreachable if it is not
+    connected; nothing is queued then.
+    """
+    charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
+    holder = connections.holder(db, charge_point_id)
+    if holder is None:
+        raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
+    call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms=0)
+    _, first = _queue(db, call, None, asked, None)
+    if first is not None:
+        return first.call_id
+    if not ring(holder[1]):
+        _release_dead_holder(db, holder, call)
+        raise Unreachable(f"{charge_point_id} is not connected any more; {SEE}")
+    return call.call_id
+
+
+def _queue(
+    db: Database,
+    call: QueuedCall,
+    doorbell: str | None,
+    asked: CallOptions,
+    beside: Callable[[str], None] | None,
+) -> tuple[int, Repeatable | None]:
+    """Queue a Call until its timeout, and return the time; a repeat queues nothing.
+
+    For a repeat of a canned call, the first Call is returned beside the time.
+    """
+    # A power cut must not lose what an effect needs: the charger may have the Call already.
+    with db.writing(keys=NO_KEYS.at(call.charge_point_id), durable=beside is not None):
+        # Inside the transaction, because two callers may come at the same moment.
+        queued_ms, same = now_ms(), (call.charge_point_id, call.payload)
+        first = first_of_repeat(db, asked.canned, call.action, same, queued_ms)
+        if first is None:
+            # From now on, not from before the wait for the lock.
+            call = call._replace(deadline_ms=queued_ms + int(asked.timeout_s * 1000))
+            calls.queue(db, call, doorbell, queued_ms, asked_by=asked.by, canned=asked.canned)
+            if beside is not None:
+                beside(call.call_id)
+    return queued_ms, first
 
 
 def first_of_repeat(

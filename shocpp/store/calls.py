@@ -74,11 +74,17 @@ class CallOutcome(NamedTuple):
 
 
 def queue(
-    db: Database, call: QueuedCall, doorbell: str, now_ms: int, *, asked_by: str, canned: str | None
+    db: Database,
+    call: QueuedCall,
+    doorbell: str | None,
+    now_ms: int,
+    *,
+    asked_by: str,
+    canned: str | None,
 ) -> None:
     """Queue a Call for its Charge Point, which must have a row.
 
-    `doorbell` is the path to ring when the Call is settled. `asked_by` names the caller for the
+    `doorbell` is the path to ring when the Call is settled, None if nobody waits. `asked_by` names the caller for the
     listing of Calls, `canned` the canned call if it is one. Raises StoreUnavailable if the
     payload has secrets and cannot be sealed.
     """
@@ -139,6 +145,26 @@ def latest_repeatable(db: Database, canned: str, since_ms: int, now_ms: int) -> 
         return None
     call_id, charge_point_id, action, payload, queued_ms, *outcome = row
     return Repeatable(call_id, charge_point_id, action, payload, queued_ms, CallOutcome(*outcome))
+
+
+LATEST_CALLS = 2_000
+"""Calls that are searched for those of a page, the newest."""
+
+
+def newest_of_each(db: Database, prefix: str, since_ms: int) -> list[tuple[str, Repeatable]]:
+    """Return the newest Call since a time of each canned call whose name has this prefix."""
+    # By row id: years of such Calls may be on file, and the newest few are the last rows.
+    rows = db.execute(
+        "SELECT canned, call_id, charge_point_id, action, payload, queued_ms, state, confirmation,"
+        " error_code, error_description, max(call.id) FROM call NOT INDEXED JOIN charge_point"
+        " ON charge_point.id = charge_point WHERE call.id > (SELECT max(id) FROM call) - ?"
+        " AND substr(canned, 1, ?) = ? AND queued_ms >= ? GROUP BY canned",
+        (LATEST_CALLS, len(prefix), prefix, since_ms),
+    )
+    return [
+        (canned, Repeatable(*columns[:5], CallOutcome(*columns[5:9])))
+        for canned, *columns in rows.fetchall()
+    ]
 
 
 def withdraw(db: Database, call_id: str, now_ms: int) -> None:
