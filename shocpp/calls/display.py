@@ -28,14 +28,15 @@ class VoiceAnswer(NamedTuple):
 class ConnectorAnswer(NamedTuple):
     """The state of a connector in words, and the values of them.
 
-    `phrase` is its state, such as `lädt seit 21:14`. `energy` and `power` are empty if they are not
-    known, and `power` if none flows.
+    `phrase` is its state, such as `lädt seit 21:14`; `says_since` is True if it says the start.
+    `energy` and `power` are empty if they are not known, and `power` if none flows.
     """
 
     phrase: str
     energy: str
     power: str
     values: Mapping[str, str]
+    says_since: bool = False
 
     @property
     def sentence(self) -> str:
@@ -157,7 +158,7 @@ def connector_answer(
         values["watt"], values["kw"] = str(power.power_w), number(power.power_w / 1000, 1, language)
         kw = f"{values['kw']} kW"
         power_text = SENTENCES[language]["derived"].format(power=kw) if power.is_derived else kw
-    return ConnectorAnswer(phrase, energy_text, power_text, values)
+    return ConnectorAnswer(phrase, energy_text, power_text, values, says_since=flows)
 
 
 def energy(db: Database, settings: Settings, account: str) -> VoiceAnswer:

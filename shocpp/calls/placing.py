@@ -144,9 +144,7 @@ def place(
         doorbell.remove()
 
 
-def place_unattended(
-    db: Database, addressed: Addressed, action: str, asked: CallOptions
-) -> str:
+def place_unattended(db: Database, addressed: Addressed, action: str, asked: CallOptions) -> str:
     """Queue a Call without waiting for its end, and return its id; for a repeat, the first one's.
 
     Whoever shows the Charge Point reads the outcome later. Raises Unreachable if it is not

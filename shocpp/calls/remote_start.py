@@ -126,6 +126,11 @@ def await_start(db: Database, start: RemoteStart, deadline: float) -> StartResul
         time.sleep(POLL_EVERY_S)
 
 
+def present_result(db: Database, start: RemoteStart) -> StartResult:
+    """Return the result of an accepted start by all that the charger has reported so far."""
+    return _early_result(db, start) or _result_at_deadline(db, start)
+
+
 def rejection_of(db: Database, start: RemoteStart) -> StartResult:
     """Return the result of a rejected start, with the state of the connector as its reason.
 

@@ -1,8 +1,161 @@
-"""The sentences of the pages, in German and English (pure)."""
+"""The sentences of the web page, in German and English (pure).
 
-from collections.abc import Mapping
+Words about a connector's state, a card and a start are those of the voice answers (`voice.py`).
+"""
 
-ACCESS: Mapping[str, Mapping[str, str]] = {
+SENTENCES = {
+    "de": {
+        "title": "Jetzt",
+        "chargers": "Ladepunkte",
+        "skip": "Zu den Ladepunkten",
+        "live": "live",
+        "interrupted": "Verbindung unterbrochen: Diese Werte sind von {time}.",
+        "reconnecting": "Sie wird von selbst wiederhergestellt.",
+        "ended": "Dieses Gerät ist abgemeldet.",
+        "needs": "Das braucht einen Menschen",
+        "power": "Leistung",
+        "energy": "Energie",
+        "amount": "Betrag, vorläufig",
+        "stale": "zuletzt vor {age}",
+        "minutes": "{count} min",
+        "hours": "{count} h",
+        "days": "{count} Tagen",
+        "a_day": "einem Tag",
+        "since": "seit {since}",
+        "connected": "verbunden, hat noch keinen Anschluss gemeldet",
+        "waiting": "wartet auf die erste Verbindung",
+        "not_connected": "nicht verbunden, zuletzt gehört {since}",
+        "free": "frei",
+        "occupied": "belegt",
+        "out_of_service": "nicht bereit",
+        "start": "Starten",
+        "stop": "Beenden",
+        "start_as": "laden als",
+        "choose": "Bitte wählen",
+        "start_at": "{charge_point}: Laden starten",
+        "stop_at": "{charge_point}: Laden beenden",
+        "starting": "Der Start ist unterwegs …",
+        "stopping": "Das Ende ist unterwegs …",
+        "stop_rejected": "{charge_point} hat das Ende abgelehnt.",
+        "unknown_card": "unbekannte Karte",
+        "a_card": "Karte {card}",
+        "no_choice": "Zum Starten fehlt eine gültige Karte in conf/tags.json.",
+        "wrong_choice": "Bitte wählen Sie, für wen geladen wird.",
+        "wrong_charger": "Diesen Ladepunkt gibt es nicht; bitte wählen Sie einen der Liste.",
+        "not_yours": "An diesem Ladepunkt dürfen Sie nicht laden.",
+        "not_reachable": "{charge_point} ist gerade nicht verbunden; bitte gleich noch einmal.",
+        "month": "{month} bis jetzt",
+        "account": "Konto",
+        "consumed": "kWh",
+        "cost": "EUR",
+        "provisional": "Beträge sind vorläufig, mit Grundpreis; laufende Ladevorgänge zählen, wenn "
+        "sie enden.",
+        "none_yet": "Noch keine Wallbox",
+        "enter_address": "Tragen Sie in der Wallbox diese Adresse ein (OCPP 1.6-J), und dahinter "
+        "einen Namen, etwa „garage“:",
+        "appears": "Sie erscheint hier, sobald sie sich meldet.",
+        "review_one": "Ein Fall wartet auf eine Entscheidung: shocpp review",
+        "review": "{count} Fälle warten auf eine Entscheidung: shocpp review",
+        "unwritable": "Die Belege in accounting/ lassen sich nicht schreiben ({reason}): Platz und "
+        "Rechte des Ordners prüfen.",
+        "broken_file": "{file} hat einen Fehler, die letzte gute Fassung gilt: shocpp check nennt "
+        "die Stelle.",
+        "broken_tariffs": "{file} hat einen Fehler, Ladevorgänge haben bis dahin keinen Preis: "
+        "shocpp check nennt die Stelle.",
+        "disk": "Die Platte ist fast voll ({free_mb} MB frei), nur noch Ladevorgänge werden "
+        "geschrieben: Platz schaffen.",
+        "refused": "{charge_point} wurde abgewiesen: shocpp charge-points nennt Grund und Abhilfe.",
+        "refused_several": "{charge_point} und {count} weitere wurden abgewiesen: shocpp "
+        "charge-points nennt Grund und Abhilfe.",
+        "nameless": "Eine Wallbox ohne Namen",
+        "database": "Die Datenbank ist gerade nicht erreichbar: {reason}",
+        "tries_again": "Diese Seite versucht es alle zehn Sekunden wieder. Geladen wird weiter; "
+        "Wallboxen melden ihre Werte nach.",
+    },
+    "en": {
+        "title": "Now",
+        "chargers": "Chargers",
+        "skip": "To the chargers",
+        "live": "live",
+        "interrupted": "Connection interrupted: these values are from {time}.",
+        "reconnecting": "It comes back by itself.",
+        "ended": "This device is signed out.",
+        "needs": "This needs a human",
+        "power": "Power",
+        "energy": "Energy",
+        "amount": "Amount, provisional",
+        "stale": "last seen {age} ago",
+        "minutes": "{count} min",
+        "hours": "{count} h",
+        "days": "{count} days",
+        "a_day": "one day",
+        "since": "since {since}",
+        "connected": "connected, has not reported a connector yet",
+        "waiting": "waiting for its first connection",
+        "not_connected": "not connected, last seen {since}",
+        "free": "free",
+        "occupied": "occupied",
+        "out_of_service": "not ready",
+        "start": "Start",
+        "stop": "Stop",
+        "start_as": "charge as",
+        "choose": "Please choose",
+        "start_at": "{charge_point}: start charging",
+        "stop_at": "{charge_point}: stop charging",
+        "starting": "The start is on its way …",
+        "stopping": "The stop is on its way …",
+        "stop_rejected": "{charge_point} refused to stop.",
+        "unknown_card": "unknown card",
+        "a_card": "card {card}",
+        "no_choice": "To start, conf/tags.json needs a valid card.",
+        "wrong_choice": "Please choose who charges.",
+        "wrong_charger": "There is no such connector; please choose one of the list.",
+        "not_yours": "You may not charge at this connector.",
+        "not_reachable": "{charge_point} is not connected just now; please try again in a moment.",
+        "month": "{month} so far",
+        "account": "Account",
+        "consumed": "kWh",
+        "cost": "EUR",
+        "provisional": "Amounts are provisional, with base fees; running transactions count when "
+        "they end.",
+        "none_yet": "No charger yet",
+        "enter_address": "Enter this address in the charger (OCPP 1.6-J), followed by a name such "
+        "as “garage”:",
+        "appears": "It appears here as soon as it connects.",
+        "review_one": "One case waits for a decision: shocpp review",
+        "review": "{count} cases wait for a decision: shocpp review",
+        "unwritable": "The files in accounting/ cannot be written ({reason}): check the folder's "
+        "free space and rights.",
+        "broken_file": "{file} has an error, the last good one is in force: shocpp check names the "
+        "place.",
+        "broken_tariffs": "{file} has an error, sessions have no price until it is corrected: "
+        "shocpp check names the place.",
+        "disk": "The disk is nearly full ({free_mb} MB free), only transactions are written: free "
+        "some space.",
+        "refused": "{charge_point} was refused: shocpp charge-points names reason and remedy.",
+        "refused_several": "{charge_point} and {count} more were refused: shocpp charge-points "
+        "names reason and remedy.",
+        "nameless": "A charger without a name",
+        "database": "The database cannot be used just now: {reason}",
+        "tries_again": "This page tries again every ten seconds. Cars go on charging; chargers "
+        "report their values later.",
+    },
+}
+"""Each sentence of the page; the names in braces are filled in."""
+
+
+def age(seconds: int, language: str) -> str:
+    """Return the age of a value in words: `12 min`, `3 h`, `2 Tagen`."""
+    words = SENTENCES[language]
+    minutes = max(1, seconds // 60)
+    if minutes < 60:
+        return words["minutes"].format(count=minutes)
+    if minutes < 24 * 60:
+        return words["hours"].format(count=minutes // 60)
+    days = minutes // (24 * 60)
+    return words["a_day"] if days == 1 else words["days"].format(count=days)
+
+ACCESS = {
     "de": {
         "title": "Zugang",
         "no_device": "Dieses Gerät ist hier noch nicht angemeldet.",

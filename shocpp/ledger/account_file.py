@@ -27,6 +27,7 @@ from shocpp.ledger.accounts import (
     UNASSIGNED,
     Account,
     Accounts,
+    IdTag,
     account_name,
     id_tag_key,
     trouble_of,
@@ -125,6 +126,7 @@ def _account(
         _names(entry.get("names", {}), keys, f"{location} ({name}): names"),
         _flag(entry.get("parent", False), f"{location} ({name}): parent"),
         _charge_points(entry.get("charge_points"), f"{location} ({name}): charge_points"),
+        tuple(IdTag(id_tag, key) for key, id_tag in keys.items()),
     )
     return account, keys
 

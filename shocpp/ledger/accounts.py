@@ -82,6 +82,8 @@ class Account(NamedTuple):
     is_parent: bool = False
     charge_points: tuple[str, ...] | None = None
     """The Charge Points where its cards may charge, as the file spells them; None is all."""
+    cards: tuple[IdTag, ...] = ()
+    """Its cards in the order of the file."""
 
     @property
     def parent_id_tag(self) -> str | None:

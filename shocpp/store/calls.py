@@ -84,9 +84,9 @@ def queue(
 ) -> None:
     """Queue a Call for its Charge Point, which must have a row.
 
-    `doorbell` is the path to ring when the Call is settled, None if nobody waits. `asked_by` names the caller for the
-    listing of Calls, `canned` the canned call if it is one. Raises StoreUnavailable if the
-    payload has secrets and cannot be sealed.
+    `doorbell` is the path to ring when the Call is settled, None if nobody waits. `asked_by` names
+    the caller for the listing of Calls, `canned` the canned call if it is one. Raises
+    StoreUnavailable if the payload has secrets and cannot be sealed.
     """
     public, sealed = redacted(call.payload), None
     if public != call.payload:
@@ -162,8 +162,8 @@ def newest_of_each(db: Database, prefix: str, since_ms: int) -> list[tuple[str, 
         (LATEST_CALLS, len(prefix), prefix, since_ms),
     )
     return [
-        (canned, Repeatable(*columns[:5], CallOutcome(*columns[5:9])))
-        for canned, *columns in rows.fetchall()
+        (canned, Repeatable(call_id, name, action, payload, queued_ms, CallOutcome(*outcome[:4])))
+        for canned, call_id, name, action, payload, queued_ms, *outcome in rows.fetchall()
     ]
 
 

@@ -53,6 +53,7 @@ NEIGHBOURS = {
     "store": {"clock", "settings"},
     "configuration": {"store"},
     "admission": {"calls"},
+    "calls": {"reports"},
     "bookkeeping": {"admission", "calls", "reports"},
     "central_system": {"bookkeeping", "admission", "calls", "reports"},
     "checks": {"central_system", "bookkeeping", "admission", "calls", "reports"},

@@ -65,6 +65,22 @@ def is_first_of_day(db: Database, refused: RefusedAttempts) -> bool:
     return row is None
 
 
+def refused_since(db: Database, since_ms: int) -> list[str]:
+    """Return the names of chargers that were refused since a time, the newest first.
+
+    A charger without a name is one empty name. Those that are connected now are left out.
+    """
+    rows = db.execute(
+        "SELECT charge_point_id, max(last_ms) AS newest_ms FROM refused_attempt AS refused"
+        " WHERE last_ms >= ? AND NOT EXISTS (SELECT 1 FROM charge_point"
+        "  JOIN connection ON connection.charge_point = charge_point.id"
+        "  WHERE charge_point.charge_point_id = refused.charge_point_id)"
+        " GROUP BY charge_point_id ORDER BY newest_ms DESC",
+        (since_ms,),
+    )
+    return [charge_point_id for charge_point_id, _ in rows.fetchall()]
+
+
 def presented_password(db: Database, key: str) -> str | None:
     """Return the digest of the password that a Charge Point presented last, or None.
 

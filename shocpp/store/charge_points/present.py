@@ -22,7 +22,7 @@ Only = Collection[str] | None
 
 
 class PresentChargePoint(NamedTuple):
-    """A Charge Point on file: its row id, identity, time of its last frame, and interval of samples.
+    """A Charge Point on file: its row id, identity, last frame, and interval of samples.
 
     `sample_interval_s` is its MeterValueSampleInterval (OCPP 1.6 §9.1.16) as it was last set or
     read, or None if it is not known.
@@ -119,14 +119,12 @@ def running(db: Database, only: Only = None) -> list[Running]:
         power = None
         if power_w is not None:
             power = Power(transaction.connector_id, power_w, power_ms, bool(is_derived))
-        found.append(
-            Running(charge_point, transaction, account_index, begin_wh, started_ms, power)
-        )
+        found.append(Running(charge_point, transaction, account_index, begin_wh, started_ms, power))
     return found
 
 
 def refused_starts(db: Database, since_ms: int, only: Only = None) -> list[RefusedStart]:
-    """Return the refused starts since a time that no other start of their connector has followed."""
+    """Return the refused starts since a time; of each connector only the newest start counts."""
     condition, values = _among(only, "charge_point")
     # No index has the time of receipt, so only the newest rows are searched, from the last one on.
     rows = db.execute(

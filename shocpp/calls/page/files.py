@@ -1,0 +1,90 @@
+"""The files of conf/ that the page needs, read again when they change.
+
+While a file has an error, the last good text of the database is in force, as in a server. A page is
+made for each watcher, so an unchanged file costs one stat.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from shocpp.configuration.charge_points import (
+    CLOSED,
+    NO_ALLOWLIST,
+    Allowlist,
+    load_allowlist,
+    parse_allowlist,
+)
+from shocpp.configuration.files import Stamp, stamp_of
+from shocpp.configuration.tags import load_accounts
+from shocpp.configuration.tariffs import load_tariffs
+from shocpp.errors import ConfigError
+from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
+from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
+from shocpp.settings import Settings
+from shocpp.store import properties
+from shocpp.store.database import Database
+
+
+class PresentFiles(NamedTuple):
+    """The files in force; `broken` has the paths of those with an error."""
+
+    accounts: Accounts
+    allowlist: Allowlist
+    tariffs: Tariffs
+    broken: tuple[Path, ...]
+
+
+def present_files(db: Database, settings: Settings) -> PresentFiles:
+    """Return the files of conf/ in force; a missing one is not broken."""
+    tags, chargers = settings.tags_file, settings.charge_points_file
+    accounts, has_bad_tags = _accounts(
+        tags, stamp_of(tags), settings.zone, properties.stored_tags(db)
+    )
+    allowlist, has_bad_list = _allowlist(
+        chargers, stamp_of(chargers), properties.stored_allowlist(db)
+    )
+    tariffs, has_bad_prices = _tariffs(settings.tariffs_file, stamp_of(settings.tariffs_file))
+    states = ((tags, has_bad_tags), (chargers, has_bad_list))
+    broken = [path for path, is_bad in (*states, (settings.tariffs_file, has_bad_prices)) if is_bad]
+    return PresentFiles(accounts, allowlist, tariffs, tuple(broken))
+
+
+# The stamp is a part of the key only: another one reads the file again.
+
+
+@lru_cache(maxsize=4)
+def _accounts(
+    path: Path, _stamp: Stamp | None, zone: ZoneInfo, stored: str | None
+) -> tuple[Accounts, bool]:
+    try:
+        return load_accounts(path, {}, zone), False
+    except FileNotFoundError:
+        return NO_ACCOUNTS, False
+    except ConfigError:
+        return NO_ACCOUNTS if stored is None else load_accounts(path, {}, zone, stored), True
+
+
+@lru_cache(maxsize=4)
+def _allowlist(path: Path, _stamp: Stamp | None, stored: str | None) -> tuple[Allowlist, bool]:
+    try:
+        return load_allowlist(path), False
+    except FileNotFoundError:
+        is_bad = False
+    except ConfigError:
+        is_bad = True
+    # A file that has vanished does not open the server either.
+    if stored is None:
+        return CLOSED if is_bad else NO_ALLOWLIST, is_bad
+    return parse_allowlist(stored, str(path)), is_bad
+
+
+@lru_cache(maxsize=4)
+def _tariffs(path: Path, _stamp: Stamp | None) -> tuple[Tariffs, bool]:
+    try:
+        return load_tariffs(path), False
+    except FileNotFoundError:
+        return NO_TARIFFS, False
+    except ConfigError:
+        return NO_TARIFFS, True
