@@ -1,1 +1,1 @@
-"""The first page: the tiles of connectors, starts and stops from them, and what needs a human."""
+"""The first page: tiles of connectors, starts and stops from them, and the needs for a human."""

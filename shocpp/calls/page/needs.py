@@ -1,4 +1,4 @@
-"""What needs a human, in a sentence each with the next step."""
+"""The needs of an installation: a sentence for each thing that a human must do next."""
 
 from collections.abc import Iterator
 
