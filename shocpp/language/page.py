@@ -40,9 +40,9 @@ SENTENCES = {
         "unknown_card": "unbekannte Karte",
         "a_card": "Karte {card}",
         "no_choice": "Zum Starten fehlt eine gültige Karte in conf/tags.json.",
-        "wrong_choice": "Bitte wählen Sie, für wen geladen wird.",
-        "wrong_charger": "Diesen Ladepunkt gibt es nicht; bitte wählen Sie einen der Liste.",
-        "not_yours": "An diesem Ladepunkt dürfen Sie nicht laden.",
+        "wrong_choice": "Bitte wählen, für wen geladen wird.",
+        "wrong_charger": "Diesen Ladepunkt gibt es nicht; bitte einen der Liste wählen.",
+        "not_yours": "Dieses Konto darf hier nicht laden.",
         "not_reachable": "{charge_point} ist gerade nicht verbunden; bitte gleich noch einmal.",
         "month": "{month} bis jetzt",
         "account": "Konto",
@@ -51,8 +51,8 @@ SENTENCES = {
         "provisional": "Beträge sind vorläufig, mit Grundpreis; laufende Ladevorgänge zählen, wenn "
         "sie enden.",
         "none_yet": "Noch keine Wallbox",
-        "enter_address": "Tragen Sie in der Wallbox diese Adresse ein (OCPP 1.6-J), und dahinter "
-        "einen Namen, etwa „garage“:",
+        "enter_address": "In der Wallbox OCPP 1.6-J wählen und diese Adresse eintragen, dahinter "
+        "einen Namen wie „garage“:",
         "appears": "Sie erscheint hier, sobald sie sich meldet.",
         "review_one": "Ein Fall wartet auf eine Entscheidung: shocpp review",
         "review": "{count} Fälle warten auf eine Entscheidung: shocpp review",
@@ -110,7 +110,7 @@ SENTENCES = {
         "no_choice": "To start, conf/tags.json needs a valid card.",
         "wrong_choice": "Please choose who charges.",
         "wrong_charger": "There is no such connector; please choose one of the list.",
-        "not_yours": "You may not charge at this connector.",
+        "not_yours": "This account may not charge here.",
         "not_reachable": "{charge_point} is not connected just now; please try again in a moment.",
         "month": "{month} so far",
         "account": "Account",
@@ -119,8 +119,8 @@ SENTENCES = {
         "provisional": "Amounts are provisional, with base fees; running transactions count when "
         "they end.",
         "none_yet": "No charger yet",
-        "enter_address": "Enter this address in the charger (OCPP 1.6-J), followed by a name such "
-        "as “garage”:",
+        "enter_address": "Choose OCPP 1.6-J in the charger and enter this address, followed by a "
+        "name such as “garage”:",
         "appears": "It appears here as soon as it connects.",
         "review_one": "One case waits for a decision: shocpp review",
         "review": "{count} cases wait for a decision: shocpp review",

@@ -58,6 +58,11 @@ class Choice(NamedTuple):
     name: str
     id_tag: str
 
+    @property
+    def label(self) -> str:
+        """Return the account, and the name of the card if it has one."""
+        return f"{self.account} · {self.name}" if self.name else self.account
+
 
 def choices(accounts: Accounts, only: str | None, now_ms: int) -> list[Choice]:
     """Return the cards that may start now: those with a name, and one of each other account.

@@ -19,7 +19,9 @@ from shocpp.interfaces.cgi import CannedCaller
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.callers import Callers
 from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
+from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
+from shocpp.interfaces.web.now import Now
 from shocpp.interfaces.websocket.upgrades import Upgrades
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
@@ -66,7 +68,9 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.url_map.add(app.url_rule_class("/metrics", endpoint="metrics"))
     app.view_functions["metrics"] = metrics
     Api(settings, connect, slots, callers).add_to(app)
+    assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
+    Now(settings, switchboard, connect).add_to(app)
     Upgrades(settings, switchboard, connect).add_to(app)
     app.add_url_rule("/<any_path:path>", endpoint="other_path", view_func=other_path)
     return app

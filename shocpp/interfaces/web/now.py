@@ -1,0 +1,230 @@
+"""The first page: the state of each connector now, and the forms that start and stop.
+
+    GET /         the page; a large one has its forms behind links (`?start=garage/1`)
+    POST /start   queues the start of a connector with a card
+    POST /stop    queues the end of a session
+
+A form is answered with a redirect at once: no thread waits for a charger. The tile of the connector
+shows the outcome, which the page's stream brings. A form that is wrong comes back with its values,
+and with the sentence at the field.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, Person
+from shocpp.calls.page.connectors import may_use
+from shocpp.calls.page.files import present_files
+from shocpp.calls.page.starts import choices, start, stop
+from shocpp.calls.page.tile import STOP, tile_id
+from shocpp.calls.tiles import Tile, View, months, needs, tiles
+from shocpp.central_system.switchboard import Switchboard
+from shocpp.clock import now_ms
+from shocpp.errors import ShocppError, StoreUnavailable, Unreachable, UnusableDatabase
+from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
+from shocpp.interfaces.web import assets
+from shocpp.interfaces.web.access import FORM_TOKEN, check_form, form_token, require
+from shocpp.language.month import Month
+from shocpp.language.page import SENTENCES
+from shocpp.language.voice import moment
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+
+LONGEST_FORM = 4_096
+"""The largest body of a form, in bytes."""
+
+MOST_OPTIONS = 2_000
+"""Options of all forms of a page; above it the page has links to its forms instead."""
+
+
+class FormError(NamedTuple):
+    """A form that cannot be carried out: the tile it belongs to, its value, and the reason."""
+
+    tile_id: str
+    choice: str
+    sentence: str
+
+
+def view_of(person: Person) -> View:
+    """Return the part of the present state that a person may see."""
+    return View(person.may(SEE_NAMES), person.account)
+
+
+def needs_for(
+    db: Database, settings: Settings, view: View, now: int, trouble: str | None
+) -> list[str]:
+    """Return what needs a human, for a view that shows names; `trouble` is the server's own."""
+    if not view.shows_names or view.account is not None:
+        return []
+    return [*([trouble] if trouble else []), *needs(db, settings, now)]
+
+
+class Now:
+    """The views of one worker; `connect` returns a context manager with the database of a path."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        switchboard: Switchboard,
+        connect: Callable[[Path], AbstractContextManager[Database]],
+    ) -> None:
+        self._settings = settings
+        self._switchboard = switchboard
+        self._connect = connect
+
+    @property
+    def _words(self) -> dict[str, str]:
+        return SENTENCES[self._settings.language]
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule("/", "now", self._now, methods=["GET"])
+        app.add_url_rule("/start", "start", self._start, methods=["POST"])
+        app.add_url_rule("/stop", "stop", self._stop, methods=["POST"])
+
+    def _now(self) -> Response:
+        """Show the page; it changes nothing."""
+        if "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers:
+            raise Refused(
+                400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
+            )
+        return self._page(require(SEE))
+
+    def _start(self) -> Response:
+        """Queue the start of a connector, and return to the page."""
+        person, fields = self._form()
+        return self._carry_out(person, fields, self._place_start)
+
+    def _stop(self) -> Response:
+        """Queue the end of a session, and return to the page."""
+        person, fields = self._form()
+        return self._carry_out(person, fields, self._place_stop)
+
+    def _form(self) -> tuple[Person, dict[str, str]]:
+        """Return the person that posts a form, and its fields; raises Refused."""
+        request.max_content_length = LONGEST_FORM
+        try:
+            fields = request.form.to_dict()
+        except HTTPException as error:
+            raise Refused(
+                error.code or 400, f"the form cannot be read; send at most {LONGEST_FORM} bytes"
+            ) from None
+        person = require(CHARGE)
+        check_form(person)
+        return person, fields
+
+    def _carry_out(
+        self,
+        person: Person,
+        fields: dict[str, str],
+        place: Callable[[Database, Person, Tile, dict[str, str]], str | None],
+    ) -> Response:
+        """Place the Call of a form; a form that is wrong comes back with the reason."""
+        charge_point, connector = fields.get("charger", ""), fields.get("connector", "")
+        connector_id = int(connector) if connector.isascii() and connector.isdigit() else -1
+        wanted, sentence = tile_id(charge_point, connector_id), self._words["wrong_charger"]
+        try:
+            # Text that is not printable may hold a lone surrogate, which SQLite refuses.
+            if charge_point.isprintable():
+                with self._connect(self._settings.database) as db:
+                    found = tiles(db, self._settings, view_of(person), now_ms(), {charge_point})
+                    tile = next((one for one in found if one.id == wanted), None)
+                    if tile is not None:
+                        sentence = place(db, person, tile, fields) or ""
+        except Unreachable:
+            sentence = self._words["not_reachable"].format(charge_point=charge_point)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            return self._broken(error)
+        if sentence:
+            error_ = FormError(wanted, fields.get("as", ""), sentence)
+            return self._page(person, error_, status=422)
+        headers = {"Location": "/", "Cache-Control": "no-store"}
+        return Response(status=303, headers=headers)
+
+    def _place_start(
+        self, db: Database, person: Person, tile: Tile, fields: dict[str, str]
+    ) -> str | None:
+        """Queue a start; return the sentence about a form that is wrong, or None."""
+        conf = present_files(db, self._settings)
+        if not may_use(conf, person.account, tile.charge_point):
+            return self._words["not_yours"]
+        found = choices(conf.accounts, person.account, now_ms())
+        choice = next((one for one in found if one.value == fields.get("as")), None)
+        if choice is None:
+            return self._words["wrong_choice"]
+        # A double tap comes when the session may have begun already.
+        if tile.action != STOP:
+            start(db, tile.charge_point, tile.connector_id, choice, person.name)
+        return None
+
+    def _place_stop(
+        self, db: Database, person: Person, tile: Tile, fields: dict[str, str]
+    ) -> str | None:
+        """Queue the end of the session that the form names; one that has ended needs none."""
+        # The tile of a driver has the transactions of its own account only.
+        if tile.transaction and tile.transaction == fields.get("transaction"):
+            transaction_id = int(tile.transaction)
+            stop(db, tile.charge_point, tile.connector_id, transaction_id, person.name)
+        return None
+
+    # -- the page ---------------------------------------------------------------------------------
+
+    def _page(
+        self, person: Person, error: FormError | None = None, *, status: int = 200
+    ) -> Response:
+        """Return the page for a person, with the form that was wrong."""
+        try:
+            with self._connect(self._settings.database) as db:
+                values = self._values(db, person)
+        except (StoreUnavailable, UnusableDatabase) as trouble:
+            return self._broken(trouble)
+        tile_ids = {tile.id for tile in values["tiles"]}
+        is_many = len(tile_ids) * len(values["choices"]) > MOST_OPTIONS
+        return assets.page(
+            "now.html",
+            status,
+            **values,
+            **self._frame(),
+            error=error,
+            # A wrong charger has no tile to stand at.
+            page_error=error.sentence if error and error.tile_id not in tile_ids else "",
+            opened=request.args.get("start", "") if is_many else None,
+            form_field=FORM_TOKEN,
+            form_token=form_token(person),
+            may_charge=person.may(CHARGE),
+        )
+
+    def _values(self, db: Database, person: Person) -> dict[str, Any]:
+        settings, moment_ms, view = self._settings, now_ms(), view_of(person)
+        accounts = present_files(db, settings).accounts
+        may_charge = person.may(CHARGE)
+        return {
+            "tiles": tiles(db, settings, view, moment_ms),
+            "months": months(db, settings, view, moment_ms),
+            "needs": needs_for(db, settings, view, moment_ms, self._switchboard.health()),
+            "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
+            "month": self._words["month"].format(
+                month=Month.of_moment(moment_ms, settings.zone).spelled(settings.language)
+            ),
+        }
+
+    def _frame(self) -> dict[str, Any]:
+        """Return the values of the layout."""
+        now, scheme = now_ms(), "wss" if request.is_secure else "ws"
+        return {
+            "words": self._words,
+            "language": self._settings.language,
+            "address": f"{scheme}://{request.host}/",
+            "time": moment(now, now, self._settings.zone, self._settings.language),
+        }
+
+    def _broken(self, trouble: ShocppError) -> Response:
+        """Return the page while the database cannot be used; it loads itself again."""
+        response = assets.page("broken.html", 503, **self._frame(), trouble=str(trouble))
+        response.headers["Retry-After"] = RETRY_AFTER_S
+        return response

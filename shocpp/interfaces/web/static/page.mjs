@@ -1,0 +1,139 @@
+// Keeps the first page alive: the stream's texts go into the nodes that the server has made.
+// No node that has the focus is ever replaced. Without this module the page works, but stands still.
+
+const RETRY_MS = 1000;
+const tiles = new Map();
+const interrupted = document.querySelector("[data-interrupted]");
+const live = document.querySelector("[data-live]");
+let stream = null, timer = 0, hasEnded = false, lastSeen = new Date();
+
+function indexTiles() {
+  tiles.clear();
+  for (const tile of document.querySelectorAll("[data-tile]")) {
+    const fields = new Map();
+    for (const node of tile.querySelectorAll("[data-field]")) fields.set(node.dataset.field, node);
+    tiles.set(tile.dataset.tile, { tile, fields });
+  }
+}
+
+function setText(node, text) {
+  if ("value" in node && node.tagName === "INPUT") node.value = text;
+  else if (node.textContent !== text) node.textContent = text;
+}
+
+function show(id, texts) {
+  const known = tiles.get(id);
+  if (!known) return;
+  for (const [field, text] of Object.entries(texts)) {
+    const node = known.fields.get(field);
+    if (node) setText(node, text);
+    else if (["state", "action", "stale"].includes(field)) known.tile.dataset[field] = text;
+    if (field === "state") {
+      const use = known.tile.querySelector(".mark use");
+      use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#" + text));
+    }
+  }
+}
+
+function showAll({ tiles: texts, months, needs }) {
+  if (Object.keys(texts).some((id) => !tiles.has(id)) || tiles.size !== Object.keys(texts).length) {
+    reload();
+    return;
+  }
+  for (const [id, fields] of Object.entries(texts)) show(id, fields);
+  const section = document.querySelector("[data-needs]");
+  const list = needs.map((text) => Object.assign(document.createElement("li"), { textContent: text }));
+  section.querySelector("ul").replaceChildren(...list);
+  section.hidden = needs.length === 0;
+  const rows = document.querySelectorAll("[data-months] tr");
+  if (rows.length !== months.length) {
+    if (months.length) reload();
+    return;
+  }
+  months.forEach((texts, index) => {
+    texts.forEach((text, column) => setText(rows[index].children[column], text));
+  });
+}
+
+// A rare change of structure: sections come anew from the server, but never the one with the focus.
+async function reload() {
+  const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const old = [...document.querySelectorAll("main > section")];
+  const fresh = [...page.querySelectorAll("main > section")];
+  if (old.length !== fresh.length) {
+    const main = document.querySelector("main");
+    if (main.contains(document.activeElement)) return waitForFocus();
+    location.reload();
+    return;
+  }
+  if (old.some((section) => section.contains(document.activeElement))) return waitForFocus();
+  old.forEach((section, index) => section.replaceWith(document.adoptNode(fresh[index])));
+  indexTiles();
+  prepareForms();
+}
+
+function waitForFocus() {
+  document.activeElement.addEventListener("blur", () => setTimeout(reload), { once: true });
+}
+
+function say(text) {
+  live.hidden = Boolean(text);
+  interrupted.hidden = !text;
+  if (text) setText(interrupted, text);
+}
+
+function open() {
+  clearTimeout(timer);
+  if (hasEnded || stream || document.hidden) return;
+  stream = new EventSource("/stream");
+  const on = (name, act) => stream.addEventListener(name, (event) => {
+    lastSeen = new Date();
+    act(JSON.parse(event.data));
+  });
+  on("state", (state) => { say(""); showAll(state); });
+  on("tiles", (texts) => { for (const [id, fields] of Object.entries(texts)) show(id, fields); });
+  on("reload", reload);
+  on("end", () => { hasEnded = true; close(); say(interrupted.dataset.ended); });
+  stream.onerror = () => {
+    close();
+    const clock = lastSeen.toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    say(interrupted.dataset.text.replace("{time}", clock));
+    timer = setTimeout(open, RETRY_MS);
+  };
+}
+
+function close() {
+  clearTimeout(timer);
+  stream?.close();
+  stream = null;
+}
+
+// The card of the last start of this device is chosen already; a second tap is not sent again.
+function prepareForms() {
+  for (const select of document.querySelectorAll("select[name=as]")) {
+    const last = localStorage.getItem("as");
+    const isKnown = [...select.options].some((option) => option.value === last);
+    if (!select.value && last && isKnown) select.value = last;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target, button = form.querySelector("button");
+  if (button.getAttribute("aria-disabled") === "true") event.preventDefault();
+  button.setAttribute("aria-disabled", "true");
+  const choice = form.elements.namedItem("as");
+  if (choice) localStorage.setItem("as", choice.value);
+});
+
+document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+addEventListener("pagehide", close);
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button")) button.removeAttribute("aria-disabled");
+  open();
+});
+
+indexTiles();
+prepareForms();
+open();
