@@ -86,6 +86,9 @@ class Now:
         app.add_url_rule("/", "now", self._now, methods=["GET"])
         app.add_url_rule("/start", "start", self._start, methods=["POST"])
         app.add_url_rule("/stop", "stop", self._stop, methods=["POST"])
+        # A browser that loads the address of a form again gets the page.
+        for path in ("/start", "/stop"):
+            app.add_url_rule(path, f"page of {path}", _see_page, methods=["GET"])
 
     def _now(self) -> Response:
         """Show the page; it changes nothing."""
@@ -143,8 +146,7 @@ class Now:
         if sentence:
             error_ = FormError(wanted, fields.get("as", ""), sentence)
             return self._page(person, error_, status=422)
-        headers = {"Location": "/", "Cache-Control": "no-store"}
-        return Response(status=303, headers=headers)
+        return _see_page()
 
     def _place_start(
         self, db: Database, person: Person, tile: Tile, fields: dict[str, str]
@@ -228,3 +230,8 @@ class Now:
         response = assets.page("broken.html", 503, **self._frame(), trouble=str(trouble))
         response.headers["Retry-After"] = RETRY_AFTER_S
         return response
+
+
+def _see_page() -> Response:
+    """Return the redirect to the page."""
+    return Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
