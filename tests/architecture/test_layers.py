@@ -93,15 +93,10 @@ ONLY_IN = {
     "flask": (
         "app.py",
         "shocpp/interfaces/api/app.py",
-        "shocpp/interfaces/web/access.py",
-        "shocpp/interfaces/web/app.py",
+        "shocpp/interfaces/web/",
         "shocpp/interfaces/websocket/upgrades.py",
     ),
-    "werkzeug": (
-        "shocpp/interfaces/api/app.py",
-        "shocpp/interfaces/web/access.py",
-        "shocpp/interfaces/web/app.py",
-    ),
+    "werkzeug": ("shocpp/interfaces/web/", "shocpp/interfaces/api/app.py"),
     "gunicorn": ("gunicorn.conf.py",),
     "click": ("shocpp/interfaces/cli/", "shocpp/interfaces/delivery/dispatch.py"),
     "msgspec": ("shocpp/ocpp/quick/",),

@@ -233,7 +233,10 @@ def test_a_form_of_another_site_is_refused(server: Server, admin: Browser) -> No
 
 
 def test_names_are_texts(server: Server, admin: Browser) -> None:
-    with ChargerWithCar(server, "yard") as yard, Charger(server, urllib.parse.quote(EVIL)) as evil:
+    with (
+        ChargerWithCar(server, "yard") as yard,
+        Charger(server, urllib.parse.quote(EVIL), "evil") as evil,
+    ):
         yard.ask("BootNotification", chargePointVendor=EVIL[:20], chargePointModel=EVIL[:20])
         yard.start("1111")
         evil.boot()
