@@ -28,10 +28,20 @@ function show(id, texts) {
     const node = known.fields.get(field);
     if (node) setText(node, text);
     else if (["state", "action", "stale"].includes(field)) known.tile.dataset[field] = text;
+    if (field === "action") keepFocus(known.tile);
     if (field === "state") {
       const use = known.tile.querySelector(".mark use");
       use.setAttribute("href", use.getAttribute("href").replace(/#.*/, "#" + text));
     }
+  }
+}
+
+// A button that goes away takes the focus with it; its tile keeps the place of a keyboard user.
+function keepFocus(tile) {
+  const active = document.activeElement;
+  if (active !== tile && tile.contains(active) && !active.checkVisibility()) {
+    tile.tabIndex = -1;
+    tile.focus({ preventScroll: true });
   }
 }
 
