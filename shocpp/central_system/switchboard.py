@@ -38,6 +38,7 @@ from shocpp.central_system.polling import Polling
 from shocpp.central_system.reception import Reception
 from shocpp.central_system.retiring import Retiring
 from shocpp.central_system.transport import RESTART, Transport
+from shocpp.central_system.watchers import MOST_WATCHERS, Watchers
 from shocpp.clock import now_ms
 from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.metrics.counter_files import CounterFile
@@ -59,7 +60,8 @@ START_TIMEOUT_S = 2.0
 class Switchboard:
     """All conversations of this process; the first section is for any thread.
 
-    `feed` publishes what is committed, in this process and in others.
+    `feed` publishes what is committed, in this process and in others; `watchers` are the pages that
+    are sent it.
     """
 
     def __init__(
@@ -98,7 +100,8 @@ class Switchboard:
         )
         self.feed = self._polling.feed
         self._adopted: set[Transport] = set()
-        self._most_chargers = _max_chargers()
+        self._most_chargers, most_watchers = _shares_of_descriptors()
+        self.watchers = Watchers(self._loop, most_watchers)
         self._shares = DailyShares(_budget(settings))
         self._stopping = False
         self._trouble: str | None = None
@@ -201,6 +204,8 @@ class Switchboard:
     def _end(self) -> None:
         """Write and answer the received frames, then close all connections with 1012."""
         connections = self._connections
+        # Their browsers connect again, to the worker that replaces this one.
+        self.watchers.close()
         connections.jobs.hand_over(at_once=True)
         # `finish` returns after the last delivery: its results are posted by then.
         self._writer.finish(timeout_s=1.0)
@@ -301,7 +306,13 @@ def _budget(settings: Settings) -> int:
     return budget_bytes(settings.charger_mb, total)
 
 
-def _max_chargers() -> int:
-    """Return the number of chargers whose sockets leave descriptors for databases and web pages."""
+def _shares_of_descriptors() -> tuple[int, int]:
+    """Return the most chargers and the most watchers; both leave descriptors for web requests.
+
+    The rest is for databases, requests and closes that linger.
+    """
     allowed, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed - min(allowed // 2, 1_500)
+    if allowed == resource.RLIM_INFINITY:
+        return sys.maxsize, MOST_WATCHERS
+    others = min(allowed // 2, 2_500)
+    return allowed - others, others * 2 // 5
