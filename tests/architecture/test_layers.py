@@ -127,6 +127,9 @@ BROAD = {
     ("shocpp/bookkeeping/bookkeeping.py", "_write_apart"): "nor its own stop with it",
     ("shocpp/central_system/switchboard.py", "_read"): "one conversation must not end the loop",
     ("shocpp/central_system/switchboard.py", "run"): "a process without its loop has to end",
+    ("shocpp/interfaces/web/publisher.py", "_read_all"): (
+        "a view that cannot be read must not end the streams of the others"
+    ),
     ("shocpp/interfaces/websocket/transport.py", "upgrade"): (
         "simple-websocket raises anything for a bad request"
     ),

@@ -22,6 +22,7 @@ from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
+from shocpp.interfaces.web.stream import Stream
 from shocpp.interfaces.websocket.upgrades import Upgrades
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
@@ -71,6 +72,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
+    Stream(settings, switchboard, connect, callers.registry.of_user).add_to(app)
     Upgrades(settings, switchboard, connect).add_to(app)
     app.add_url_rule("/<any_path:path>", endpoint="other_path", view_func=other_path)
     return app

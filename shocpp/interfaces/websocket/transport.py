@@ -51,6 +51,23 @@ class _NoThread:
         pass
 
 
+def adopted_socket(own: socket.socket) -> socket.socket:
+    """Return the connection of a request's socket, which does not block, in a socket of its own.
+
+    The view must return `Adopted`.
+    """
+    # gunicorn closes the descriptor of the request when the view returns. It then closes a dummy
+    # socket that is not connected; the connection lives on in a duplicate of the descriptor.
+    adopted = socket.socket(fileno=os.dup(own.fileno()))
+    with socket.socket() as dummy:
+        os.dup2(dummy.fileno(), own.fileno())
+    adopted.setblocking(False)
+    # A Unix socket does not have this option.
+    with contextlib.suppress(OSError):
+        adopted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return adopted
+
+
 def upgrade(environ: dict[str, Any], subprotocol: str | None) -> socket.socket:
     """Answer 101, and return the request's socket, which does not block.
 
@@ -69,16 +86,7 @@ def upgrade(environ: dict[str, Any], subprotocol: str | None) -> socket.socket:
         )
     except Exception as error:
         raise ValueError(f"no WebSocket handshake: {error}") from error
-    # gunicorn closes the descriptor of the request when the view returns. It then closes a dummy
-    # socket that is not connected; the connection lives on in a duplicate of the descriptor.
-    adopted = socket.socket(fileno=os.dup(server.sock.fileno()))
-    with socket.socket() as dummy:
-        os.dup2(dummy.fileno(), server.sock.fileno())
-    adopted.setblocking(False)
-    # A Unix socket does not have this option.
-    with contextlib.suppress(OSError):
-        adopted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return adopted
+    return adopted_socket(server.sock)
 
 
 class WebSocketTransport:
