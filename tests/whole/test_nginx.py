@@ -1,15 +1,18 @@
-"""The shipped nginx file: chargers with TLS and passwords, people's programs, and attackers.
+"""The shipped nginx file: chargers with TLS and passwords, pages, people's programs, and attackers.
 
 Where it matters what nginx hands on, the app behind it is one that only listens.
 """
 
 import asyncio
 import contextlib
+import gzip
+import http.client
 import json
 import re
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -26,6 +29,7 @@ from tests.whole.test_real_client import (
 from tests.world.charger import ChargerWithCar
 from tests.world.faults import ask, connect
 from tests.world.machine import free_port, wait_for
+from tests.world.people import cookie_of
 from tests.world.shipped import (
     PASSWORD,
     TOKEN,
@@ -38,8 +42,10 @@ from tests.world.shipped import (
     put_in,
     shipped_site,
 )
+from tests.world.watching import Page, revoke_newest
 
 CANNED = {"clear": {"action": "ClearCache"}, "state": {"show": "state"}}
+PAGES = ["/", "/i", "/stream", "/static/0123456789ab/page.css", "/start", "/months/2026-10", "/c/a"]
 PROGRAMS = ["/api/charge-points", "/api/", "/metrics"]
 UPGRADE = {
     "Upgrade": "websocket",
@@ -67,6 +73,18 @@ def endpoint(deployment: Deployment) -> Endpoint:
     tls, port = certificate(deployment), free_port()
     deployment.run_nginx(shipped_site(deployment, port))
     return Endpoint(port, tls, basic(PASSWORD), {})
+
+
+def page_of(endpoint: Endpoint, cookie: str) -> Page:
+    """Open a page's stream through nginx; by TLS the app asks for the cookie's other name."""
+    return Page(endpoint.port, f"{cookie}; __Host-{cookie}", endpoint.tls)
+
+
+@pytest.fixture(scope="module")
+def quiet_page(deployment: Deployment, endpoint: Endpoint) -> Iterator[Page]:
+    """A page that has been open since the first test that asked for it."""
+    with page_of(endpoint, cookie_of(deployment.home, "viewer")) as page:
+        yield page
 
 
 class Listener(threading.Thread):
@@ -317,6 +335,86 @@ def test_people_who_take_all_their_connections_leave_the_chargers_theirs(before:
     assert answers == [200] * 20
 
 
+# -- pages ----------------------------------------------------------------------------------------
+
+
+def test_the_first_event_comes_through_nginx_at_once(quiet_page: Page) -> None:
+    begun = time.monotonic()
+    assert quiet_page.await_event("state").moment - begun < 1
+    assert "text/event-stream" in quiet_page.head
+    assert "gzip" not in quiet_page.head
+
+
+@pytest.mark.parametrize("target", PAGES)
+def test_pages_have_no_password_of_nginx_and_never_the_token(before: Before, target: str) -> None:
+    claims = {"X-Remote-User": "root", "X-Forwarded-For": "10.1.2.3", "X-Forwarded-Proto": "http"}
+    for credentials in ({}, basic(PASSWORD), {"Authorization": f"Bearer {TOKEN}"}):
+        before.listener.heard.clear()
+        assert before.endpoint.ask(target, claims | credentials).status == 200
+        ((head, _),) = before.listener.heard
+        assert head.startswith(f"GET {target} HTTP/1.1\r\n")
+        assert "Authorization" not in head
+        assert "X-Remote-User" not in head
+        assert TOKEN not in head
+        assert re.findall("X-Forwarded-For: (.*)\r", head) == ["127.0.0.1"]
+        assert re.findall("X-Forwarded-Proto: (.*)\r", head) == ["https"]
+        # With the port, which a browser's Origin has, too.
+        assert f"\r\nHost: localhost:{before.endpoint.port}\r\n" in head
+
+
+def test_login_wants_a_password_of_nginx_and_hands_on_its_user(before: Before) -> None:
+    for who in ({}, basic("wrong"), {"Authorization": f"Bearer {TOKEN}"}):
+        assert before.endpoint.ask("/login", who).status == 401
+    assert before.listener.heard == []
+    answer = before.endpoint.ask("/login", basic(PASSWORD) | {"X-Remote-User": "root"})
+    assert answer.status == 200
+    ((head, _),) = before.listener.heard
+    assert f"\r\nAuthorization: Bearer {TOKEN}\r\n" in head
+    assert re.findall("X-Remote-User: (.*)\r", head) == [USER]
+
+
+def test_open_pages_take_no_connection_of_people(
+    deployment: Deployment, endpoint: Endpoint
+) -> None:
+    cookies = [cookie_of(deployment.home, "viewer") for _ in range(2)]
+    with contextlib.ExitStack() as stack:
+        pages = [
+            stack.enter_context(page_of(endpoint, cookies[number // 15])) for number in range(30)
+        ]
+        assert {page.status for page in pages} == {200}
+        assert endpoint.ask("/metrics", basic(PASSWORD)).status == 200
+
+
+def test_a_revoked_device_is_told_through_nginx(deployment: Deployment, endpoint: Endpoint) -> None:
+    with page_of(endpoint, cookie_of(deployment.home, "viewer")) as page:
+        page.await_event("state")
+        begun = time.monotonic()
+        revoke_newest(deployment.home)
+        wait_for(lambda: page.is_over)
+        assert page.events[-1].name == "end"
+        assert time.monotonic() - begun < 2.5
+
+
+def test_http_2_is_offered_and_texts_are_compressed(
+    deployment: Deployment, endpoint: Endpoint
+) -> None:
+    client = ssl.create_default_context(cafile=deployment.folder / "nginx.pem")
+    client.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection(("127.0.0.1", endpoint.port), timeout=20) as wire,
+        client.wrap_socket(wire, server_hostname="localhost") as encrypted,
+    ):
+        assert encrypted.selected_alpn_protocol() == "h2"
+    raw = http.client.HTTPSConnection("localhost", endpoint.port, timeout=20, context=endpoint.tls)
+    with contextlib.closing(raw):
+        raw.request(
+            "GET", "/api/openapi.json", headers=basic(PASSWORD) | {"Accept-Encoding": "gzip"}
+        )
+        response = raw.getresponse()
+        assert response.getheader("Content-Encoding") == "gzip"
+        assert json.loads(gzip.decompress(response.read()))["openapi"]
+
+
 # -- attacks --------------------------------------------------------------------------------------
 
 BEGUN = (
@@ -352,15 +450,17 @@ def inside(deployment: Deployment) -> int:
 def test_crowds_of_idle_connections_and_half_requests_keep_nobody_out(
     deployment: Deployment, endpoint: Endpoint
 ) -> None:
+    # A page may be open.
+    others = inside(deployment)
     with contextlib.ExitStack() as crowd:
         for _ in range(500):
             idle = socket.create_connection(("127.0.0.1", endpoint.port), timeout=20)
             crowd.enter_context(idle)
         crowd.enter_context(half_requests(endpoint, 200))
-        wait_for(lambda: inside(deployment) == 0)
+        wait_for(lambda: inside(deployment) <= others)
         url = f"wss://localhost:{endpoint.port}/ocpp/newcomer"
         with ChargerWithCar(deployment.server, "newcomer", url=url, tls=endpoint.tls) as newcomer:
-            assert inside(deployment) == 1, "nothing of the crowd may reach the app"
+            assert inside(deployment) <= others + 1, "nothing of the crowd may reach the app"
             answer = endpoint.call("clear")
             assert (answer.status, answer.body) == (200, "Accepted\n")
             assert newcomer.calls == [("ClearCache", {})]
@@ -399,6 +499,8 @@ def test_the_logs_of_nginx_hold_no_secret_of_whole_or_half_requests(
     assert endpoint.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", long).status == 400
     endpoint.ask(f"/cgi-bin/caller?canned=clear&secret={SECRET}", basic(SECRET))
     endpoint.ask(f"/ocpp/garage?secret={SECRET}", {})
+    endpoint.ask("/i", {"Cookie": f"__Host-shocpp_0={SECRET}"}, "POST", f"token={SECRET}")
+    endpoint.ask("/stream", {"Cookie": f"shocpp_0={SECRET}"})
     logged = "".join(
         log.read_text(errors="replace") for log in deployment.folder.glob("nginx-*.log")
     )
@@ -441,3 +543,11 @@ def test_what_a_plain_request_gives_away_is_not_logged_as_well(
     )
     assert " GET /cgi-bin/caller 301 " in logged
     assert SECRET not in logged
+
+
+# -- at the end, because it waits -----------------------------------------------------------------
+
+
+def test_a_beat_keeps_a_quiet_page_open(quiet_page: Page) -> None:
+    wait_for(lambda: quiet_page.beats, 22)
+    assert not quiet_page.is_over

@@ -92,7 +92,7 @@ def test_the_server_needs_to_write_no_folder_but_those_of_its_unit(home: Home) -
     ]
     script = [f"mount --bind {home.folder} {home.folder}"]
     for folder in writable:
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         script.append(f"mount --bind {folder} {folder}")
     script.append(f"mount -o remount,bind,ro {home.folder}")
     script.append(f"touch {home.folder}/x 2>/dev/null && exit 9")
