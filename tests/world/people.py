@@ -1,5 +1,6 @@
 """People and programs in tests: their devices and tokens, and requests as a browser sends them."""
 
+import hmac
 import http.client
 from collections.abc import Mapping
 from contextlib import closing
@@ -8,6 +9,7 @@ from urllib.parse import urlencode
 
 from shocpp.admission.people import devices, invitations
 from shocpp.admission.people.roles import Person
+from shocpp.admission.people.secret_texts import hash_of
 from shocpp.clock import now_ms
 from shocpp.store import people
 from shocpp.store.database import open_database
@@ -58,6 +60,15 @@ def post_form(
         **(headers or {}),
     }
     return send(port, "POST", path, sent, urlencode(fields))
+
+
+def form_token_of(home: Home, cookie: str) -> str:
+    """Return the token in the forms of the pages that the device with this cookie gets."""
+    secret = cookie.partition("=")[2]
+    with open_database(home.database) as db:
+        device = people.device_with(db, hash_of(secret))
+    assert device is not None
+    return hmac.new(secret.encode(), f"form of {device.id}".encode(), "sha256").hexdigest()
 
 
 def invitation(home: Home, role: str = "admin", account: str | None = None) -> str:

@@ -53,7 +53,9 @@ class Registry:
 
     def trouble(self) -> str | None:
         """Return the reason why the present people.json is not in force, or None."""
-        self._users()
+        # An unreadable database has a sentence of its own elsewhere.
+        with suppress(ShocppError):
+            self._users()
         return self._file.trouble
 
     def _users(self) -> Users | None:

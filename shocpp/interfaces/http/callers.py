@@ -3,6 +3,7 @@
 from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import Person
 from shocpp.admission.people.wrong_secrets import WrongSecrets
+from shocpp.errors import StoreUnavailable, UnusableDatabase
 from shocpp.interfaces.http.addresses import address_of_caller
 from shocpp.interfaces.http.authentication import (
     Environ,
@@ -26,10 +27,13 @@ class Callers:
         self._wrong = WrongSecrets()
 
     def require(self, environ: Environ) -> Person:
-        """Return the person that sends a request; raises Refused (401, 403, 429)."""
+        """Return the person that sends a request; raises Refused (401, 403, 429, 503)."""
         if is_of_another_page(environ):
             raise Refused(403, "a page of another site cannot use the API")
-        person = person_of(environ, self._token, self.registry)
+        try:
+            person = person_of(environ, self._token, self.registry)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise Refused(503, str(error)) from None
         if person is None:
             raise self.refusal(environ)
         return person

@@ -19,6 +19,7 @@ from tests.world.people import (
     STRANGER,
     Response,
     cookie_of,
+    form_token_of,
     invitation,
     post_form,
     send,
@@ -293,6 +294,22 @@ def test_a_device_is_not_signed_out_without_the_form_token(
     for fields in ({}, {"form": "wrong"}, {"form": "é"}):
         assert post_form(server.port, "/logout", fields, {"Cookie": cookie} | sent).status == 403
     assert is_signed_in(server, cookie)
+
+
+def test_a_form_of_the_page_signs_the_device_out(server: Server) -> None:
+    cookie, other = cookie_of(server.home, "viewer"), cookie_of(server.home, "admin")
+    token = form_token_of(server.home, cookie)
+    for sent in CROSS_SITE:
+        headers = {"Cookie": cookie} | sent
+        assert post_form(server.port, "/logout", {"form": token}, headers).status == 403
+    # The token of one device is none of another.
+    assert post_form(server.port, "/logout", {"form": token}, {"Cookie": other}).status == 403
+    assert is_signed_in(server, cookie)
+    answer = post_form(server.port, "/logout", {"form": token}, {"Cookie": cookie})
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    assert "Max-Age=0" in answer.headers["Set-Cookie"]
+    assert not is_signed_in(server, cookie)
+    assert is_signed_in(server, other)
 
 
 @pytest.mark.parametrize("path", ["/i", "/logout"])
