@@ -6,7 +6,7 @@ A CGI process imports this module, so it uses the standard library only.
 from collections.abc import Callable
 from contextlib import suppress
 
-from shocpp.admission.people.roles import Person
+from shocpp.admission.people.roles import REVOKED, Person
 from shocpp.admission.people.secret_texts import hash_of, is_secret, new_secret
 from shocpp.errors import StoreUnavailable
 from shocpp.store import people
@@ -19,9 +19,6 @@ IDLE_MS = 400 * 24 * 60 * 60 * 1000
 
 NOTED_EVERY_MS = 60 * 60 * 1000
 """Milliseconds between two notes of a use: not each request writes into the database."""
-
-REVOKED = "revoked"
-"""The role of the person of a device that is valid no more; it has no permission."""
 
 
 def person_of_secret(

@@ -12,14 +12,16 @@ A CGI process imports this module, so it imports others where it needs them.
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shocpp.admission.people.roles import CHARGE, COMMAND, SEE, SEE_NAMES, Person
 from shocpp.configuration.canned_calls import CannedCall
 from shocpp.errors import ConfigError, NotCharging
-from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, id_tag_key
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+
+if TYPE_CHECKING:
+    from shocpp.ledger.accounts import Account, Accounts
 
 START, STOP = "RemoteStartTransaction", "RemoteStopTransaction"
 
@@ -37,9 +39,10 @@ def require(person: Person, permission: str) -> None:
         raise NotPermitted(f"{FORBIDDEN}: {person.name} is {person.role or 'nobody'} here")
 
 
-def accounts_in_force(db: Database, settings: Settings) -> Accounts:
+def accounts_in_force(db: Database, settings: Settings) -> "Accounts":
     """Return the accounts of tags.json, or those that the database stores; none without both."""
     from shocpp.configuration.tags import load_accounts
+    from shocpp.ledger.accounts import NO_ACCOUNTS
     from shocpp.store import properties
 
     with suppress(FileNotFoundError, ConfigError):
@@ -143,15 +146,17 @@ def require_at(
 
 
 def _require_card(
-    db: Database, settings: Settings, account: Account, payload: Mapping[str, Any]
+    db: Database, settings: Settings, account: "Account", payload: Mapping[str, Any]
 ) -> None:
+    from shocpp.ledger.accounts import id_tag_key
+
     owner = accounts_in_force(db, settings).by_id_tag.get(id_tag_key(str(payload.get("idTag", ""))))
     if owner is None or owner.account_index != account.account_index:
         raise NotPermitted(f"{FORBIDDEN}: the card is none of {account.name}")
 
 
 def _require_transaction(
-    db: Database, account: Account, charge_point_id: str, payload: Mapping[str, Any]
+    db: Database, account: "Account", charge_point_id: str, payload: Mapping[str, Any]
 ) -> None:
     from shocpp.store.charge_points import charging
 

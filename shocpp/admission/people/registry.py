@@ -1,23 +1,18 @@
 """The registry of people: the persons of web users, of devices and of programs' tokens.
 
-A CGI process imports this module, so it uses the standard library only.
+A CGI process imports this module, so it uses the standard library only, and imports late.
 """
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from shocpp.admission.people.devices import person_of_secret
-from shocpp.admission.people.roles import ADMIN, Person
+from shocpp.admission.people.roles import ADMIN, NO_ROLE, Person
 from shocpp.clock import now_ms
 from shocpp.configuration.people import PeopleFile, Users, people_file
 from shocpp.errors import ShocppError
-from shocpp.store import people
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
-
-NO_ROLE = "none"
-"""The role of a web user that people.json lacks; it has no permission."""
 
 
 class Registry:
@@ -48,6 +43,8 @@ class Registry:
         The role of one that is valid no more is `devices.REVOKED`. Raises StoreUnavailable or
         UnusableDatabase.
         """
+        from shocpp.admission.people.devices import person_of_secret
+
         with self._connect() as db:
             return person_of_secret(db, secret, now_ms(), self.of_user)
 
@@ -67,10 +64,14 @@ class Registry:
         return users
 
     def _stored_text(self) -> str | None:
+        from shocpp.store import people
+
         with self._connect() as db:
             return people.stored_people(db)
 
     def _store(self, text: str) -> None:
+        from shocpp.store import people
+
         with self._connect() as db:
             if people.stored_people(db) != text:
                 with db.writing(keys=NO_KEYS):

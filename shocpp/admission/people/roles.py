@@ -19,6 +19,9 @@ ADMIN, TREASURER, VIEWER, DRIVER, METRICS, SITE = ROLES = (
 )
 """The names of the roles, as conf/people.json and the database spell them."""
 
+NO_ROLE, REVOKED = "none", "revoked"
+"""The roles of a web user that people.json lacks, and of a device that is valid no more."""
+
 SEE = "see"
 """See the state of the chargers; of an account's own ones for a driver."""
 

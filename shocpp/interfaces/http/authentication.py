@@ -26,8 +26,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from shocpp.admission.people.devices import REVOKED
-from shocpp.admission.people.roles import ADMIN, Person
+from shocpp.admission.people.roles import ADMIN, REVOKED, Person
 
 if TYPE_CHECKING:
     from shocpp.admission.people.registry import Registry

@@ -21,11 +21,9 @@ from flask import Flask, Response, current_app, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from shocpp.admission.people import devices, invitations
-from shocpp.admission.people.devices import REVOKED
 from shocpp.admission.people.invitations import UNKNOWN, InvitationRefused
 from shocpp.admission.people.permits import FORBIDDEN
-from shocpp.admission.people.registry import NO_ROLE
-from shocpp.admission.people.roles import Person
+from shocpp.admission.people.roles import NO_ROLE, REVOKED, Person
 from shocpp.admission.people.secret_texts import typed
 from shocpp.clock import now_ms
 from shocpp.errors import StoreUnavailable, UnusableDatabase

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from shocpp.admission.people import devices
-from shocpp.admission.people.devices import IDLE_MS, NOTED_EVERY_MS, REVOKED, person_of_secret
-from shocpp.admission.people.registry import NO_ROLE
-from shocpp.admission.people.roles import ROLES, SEE, Person
+from shocpp.admission.people.devices import IDLE_MS, NOTED_EVERY_MS, person_of_secret
+from shocpp.admission.people.roles import NO_ROLE, REVOKED, ROLES, SEE, Person
 from shocpp.admission.people.secret_texts import new_secret
 from shocpp.configuration import people as people_file
 from shocpp.store import people

@@ -17,8 +17,7 @@ from shocpp.admission.people.invitations import (
     invite,
     redeem,
 )
-from shocpp.admission.people.registry import NO_ROLE
-from shocpp.admission.people.roles import Person
+from shocpp.admission.people.roles import NO_ROLE, Person
 from shocpp.admission.people.secret_texts import hash_of, is_secret, new_secret, typed
 from shocpp.store.database import Database, open_database
 from tests.world.databases import make_database

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shocpp.admission.people.registry import NO_ROLE, Registry
-from shocpp.admission.people.roles import Person
+from shocpp.admission.people.registry import Registry
+from shocpp.admission.people.roles import NO_ROLE, Person
 from shocpp.configuration.people import people_file
 from shocpp.errors import UnusableDatabase
 from shocpp.store.database import open_database
