@@ -8,6 +8,7 @@ SENTENCES = {
         "title": "Jetzt",
         "chargers": "Ladepunkte",
         "skip": "Zu den Ladepunkten",
+        "leave": "{name} auf diesem Gerät abmelden",
         "live": "live",
         "interrupted": "Verbindung unterbrochen: Diese Werte sind von {time}.",
         "reconnecting": "Sie wird von selbst wiederhergestellt.",
@@ -75,6 +76,7 @@ SENTENCES = {
         "title": "Now",
         "chargers": "Chargers",
         "skip": "To the chargers",
+        "leave": "Sign {name} out on this device",
         "live": "live",
         "interrupted": "Connection interrupted: these values are from {time}.",
         "reconnecting": "It comes back by itself.",
@@ -153,9 +155,11 @@ def age(seconds: int, language: str) -> str:
     days = minutes // (24 * 60)
     return words["a_day"] if days == 1 else words["days"].format(count=days)
 
+
 ACCESS = {
     "de": {
         "title": "Zugang",
+        "skip": "Zum Inhalt",
         "no_device": "Dieses Gerät ist hier noch nicht angemeldet.",
         "way_in": (
             "Öffne deinen Einladungslink, oder tippe seinen Code ein. Eine Einladung macht auf dem "
@@ -178,6 +182,7 @@ ACCESS = {
     },
     "en": {
         "title": "Access",
+        "skip": "Skip to the content",
         "no_device": "This device is not signed in here yet.",
         "way_in": (
             "Open your invitation link, or type in its code. On the server, this command makes an "

@@ -12,12 +12,10 @@ import hmac
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
-from hashlib import sha256
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, g, render_template, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from shocpp.admission.people import devices, invitations
@@ -36,6 +34,7 @@ from shocpp.interfaces.http.authentication import (
 )
 from shocpp.interfaces.http.callers import Callers
 from shocpp.interfaces.http.refusals import Refused
+from shocpp.interfaces.web import assets
 from shocpp.language.page import ACCESS
 from shocpp.settings import Settings
 from shocpp.store import people
@@ -50,21 +49,9 @@ LONGEST_FORM = 4_096
 FORM_TOKEN = "form"
 """The name of the field with the form token."""
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        "manifest-src 'self'"
-    ),
-    # `no-referrer` would make browsers send `Origin: null` with our own forms.
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-"""The headers of every page."""
 
-_SCRIPT = files("shocpp.interfaces.web").joinpath("static/enter.mjs").read_bytes()
-_SCRIPT_PATH = f"/i/{sha256(_SCRIPT).hexdigest()[:12]}.mjs"
+class NoDatabase(Refused):
+    """A request for a page while the devices cannot be read."""
 
 
 class NoDevice(Refused):
@@ -138,7 +125,6 @@ class Access:
     def add_to(self, app: Flask) -> None:
         """Register the views, the refusal of strangers, and the renewal of cookies."""
         app.config["ACCESS"] = self
-        app.add_url_rule(_SCRIPT_PATH, "enter_script", _script, methods=["GET"])
         app.add_url_rule("/i", "enter", self._enter, methods=["GET", "POST"])
         app.add_url_rule("/login", "login", self._login, methods=["GET", "POST"])
         app.add_url_rule("/logout", "logout", self._logout, methods=["POST"])
@@ -183,7 +169,7 @@ class Access:
         try:
             return self._callers.registry.of_secret(secret) if secret else None
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise Refused(503, str(error)) from None
+            raise NoDatabase(503, str(error)) from None
 
     # -- views ------------------------------------------------------------------------------------
 
@@ -285,16 +271,13 @@ class Access:
             sentence=sentence or words[reason],
             error=words.get(error, words[UNKNOWN]) if error else "",
             known=known,
-            script=_SCRIPT_PATH,
             # Only a proxy with the token vouches for users.
             has_login=self._settings.token is not None,
         )
 
     def _page(self, template: str, status: int, **values: Any) -> Response:
-        text = render_template(
-            template, language=self._settings.language, words=self._words, **values
-        )
-        return Response(text, status, headers=HEADERS, mimetype="text/html")
+        language = self._settings.language
+        return assets.page(template, status, language=language, words=self._words, **values)
 
     def _refuse_other_pages(self) -> None:
         if is_of_another_page(request.environ):
@@ -323,11 +306,3 @@ class Access:
 
 def _see_first_page() -> Response:
     return Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
-
-
-def _script() -> Response:
-    headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(_SCRIPT, mimetype="text/javascript", headers=headers)

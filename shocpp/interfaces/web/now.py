@@ -28,7 +28,7 @@ from shocpp.clock import now_ms
 from shocpp.errors import ShocppError, StoreUnavailable, Unreachable, UnusableDatabase
 from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
 from shocpp.interfaces.web import assets
-from shocpp.interfaces.web.access import FORM_TOKEN, check_form, form_token, require
+from shocpp.interfaces.web.access import FORM_TOKEN, NoDatabase, check_form, form_token, require
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.language.voice import moment
@@ -86,6 +86,7 @@ class Now:
         app.add_url_rule("/", "now", self._now, methods=["GET"])
         app.add_url_rule("/start", "start", self._start, methods=["POST"])
         app.add_url_rule("/stop", "stop", self._stop, methods=["POST"])
+        app.register_error_handler(NoDatabase, self._broken)
         # A browser that loads the address of a form again gets the page.
         for path in ("/start", "/stop"):
             app.add_url_rule(path, f"page of {path}", _see_page, methods=["GET"])
@@ -199,6 +200,7 @@ class Now:
             form_field=FORM_TOKEN,
             form_token=form_token(person),
             may_charge=person.may(CHARGE),
+            person=person.name,
         )
 
     def _values(self, db: Database, person: Person) -> dict[str, Any]:
@@ -225,7 +227,7 @@ class Now:
             "time": moment(now, now, self._settings.zone, self._settings.language),
         }
 
-    def _broken(self, trouble: ShocppError) -> Response:
+    def _broken(self, trouble: ShocppError | NoDatabase) -> Response:
         """Return the page while the database cannot be used; it loads itself again."""
         response = assets.page("broken.html", 503, **self._frame(), trouble=str(trouble))
         response.headers["Retry-After"] = RETRY_AFTER_S

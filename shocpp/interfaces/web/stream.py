@@ -64,6 +64,10 @@ class Stream:
 
     def _open(self) -> Response:
         """Answer the head of the stream, and hand the socket over; raises Refused."""
+        if "Upgrade" in request.headers or "Sec-WebSocket-Key" in request.headers:
+            raise Refused(
+                400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
+            )
         if is_of_another_page(request.environ):
             raise Refused(403, "another page cannot read the stream")
         person = require(SEE)

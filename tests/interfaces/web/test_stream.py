@@ -287,6 +287,9 @@ def test_a_charger_may_be_called_stream(running: Server, admin: str) -> None:
         page.await_event("state")
         charger.boot().report("Available")
         wait_for(lambda: "stream/1" in page.tiles)
+    status, line = get(running, admin, Upgrade="websocket")
+    assert status == 400
+    assert "handshake" in line
 
 
 def test_the_stream_of_a_driver_has_no_byte_of_anothers_session(
