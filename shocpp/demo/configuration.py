@@ -1,24 +1,30 @@
 """The configuration keys of the charger, for GetConfiguration and ChangeConfiguration (pure).
 
-Their values do not change the behaviour of the simulated charger.
+Only MeterValueSampleInterval changes the behaviour of the simulated charger.
 """
 
 from shocpp.demo.words import Payload
 
 READ_ONLY = {"NumberOfConnectors"}
+SAMPLE_INTERVAL = "MeterValueSampleInterval"
 
 
 class Configuration:
     """A few configuration keys of a go-eCharger with their values."""
 
-    def __init__(self) -> None:
+    def __init__(self, sample_interval_s: int) -> None:
         self._values = {
             "AllowOfflineTxForUnknownId": "true",
             "AuthorizeRemoteTxRequests": "false",
             "HeartbeatInterval": "300",
-            "MeterValueSampleInterval": "60",
+            SAMPLE_INTERVAL: str(sample_interval_s),
             "NumberOfConnectors": "1",
         }
+
+    @property
+    def sample_interval_s(self) -> int:
+        """The seconds between two meter values of a transaction; 0: none (OCPP 1.6 §9.1.15)."""
+        return int(self._values[SAMPLE_INTERVAL])
 
     def get(self, payload: Payload) -> Payload:
         """Return the confirmation of GetConfiguration: the requested keys, or all."""
@@ -37,7 +43,8 @@ class Configuration:
         key, value = payload["key"], payload["value"]
         if key not in self._values:
             return {"status": "NotSupported"}
-        if key in READ_ONLY:
+        is_number = value.isascii() and value.isdecimal() and len(value) < 10
+        if key in READ_ONLY or (key == SAMPLE_INTERVAL and not is_number):
             return {"status": "Rejected"}
         self._values[key] = value
         return {"status": "Accepted"}

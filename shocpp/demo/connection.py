@@ -162,6 +162,11 @@ class Connection:
             return self._condition.wait_for(lambda: self._is_open and not self._queue, timeout)
 
     @property
+    def is_online(self) -> bool:
+        """True while connections are allowed."""
+        return self._online
+
+    @property
     def _is_open(self) -> bool:
         """True while frames may be sent: connected, and no end of the connection is pending."""
         return self._connected and self._online and not (self._hang_up or self._stopped)

@@ -15,6 +15,7 @@ STATUS_WORDS = {
     "SuspendedEV": "the car draws no power",
     "Charging": "charging",
     "Finishing": "no longer charging, car still plugged in",
+    "Faulted": "faulty",
 }
 """The description of each status of a connector."""
 
