@@ -6,21 +6,18 @@ their lines into a queue.
 """
 
 import signal
-import sys
 import tempfile
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from time import monotonic
-from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 from shocpp.calls.answering import answer_canned
 from shocpp.configuration.canned_calls import canned_call
 from shocpp.demo.charge_point import ChargePoint
+from shocpp.demo.clock import Clock
+from shocpp.demo.ending import ended_by
+from shocpp.demo.output import Output
 from shocpp.demo.server import Server
 from shocpp.errors import Unreachable
 from shocpp.store.database import open_database
@@ -35,9 +32,6 @@ PAUSE_S = 0.8
 SAMPLE_PAUSE_S = 0.4
 """The pause between two meter values."""
 
-TIMEOUT_S = 30.0
-"""The longest wait for an answer of the server."""
-
 ATTEMPTS = 5
 """The attempts of the canned call; one fails when the user kills the server meanwhile."""
 
@@ -49,12 +43,12 @@ def play(port: int, print_line: Callable[[str], None]) -> None:
     cannot be started, and Unreachable if it does not answer.
     """
     with (
-        _ended_by(signal.SIGTERM, signal.SIGHUP),
+        ended_by(signal.SIGTERM, signal.SIGHUP),
         tempfile.TemporaryDirectory(prefix="shocpp-demo-") as folder,
     ):
         output = Output(print_line)
         with Server(Path(folder), port, output.event) as server:
-            output.clock = Clock(server.settings.zone)
+            output.clock = _clock_of_yesterday(server.settings.zone)
             server.start()
             _introduce(server, output)
             with ChargePoint(
@@ -73,59 +67,10 @@ def play(port: int, print_line: Callable[[str], None]) -> None:
             output.print("", f"The statement, as printed by: {command}", "", statement)
 
 
-class Clock:
-    """The clock of the charger: it begins yesterday at 18:30 and moves only by `advance`."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        yesterday = datetime.now(zone).date() - timedelta(days=1)
-        self._begun = datetime(
-            yesterday.year, yesterday.month, yesterday.day, 18, 30, tzinfo=zone
-        ).astimezone(UTC)
-        self._zone = zone
-        self._elapsed = timedelta()
-
-    def now(self) -> datetime:
-        """Return the present moment in local time."""
-        return (self._begun + self._elapsed).astimezone(self._zone)
-
-    def advance(self, duration: timedelta) -> None:
-        """Move the clock forward."""
-        self._elapsed += duration
-
-
-class Output:
-    """The output of the demo: a queue of lines from any thread, printed by `pause`."""
-
-    clock: Clock
-
-    def __init__(self, print_line: Callable[[str], None]) -> None:
-        self._print_line = print_line
-        self._lines: SimpleQueue[str] = SimpleQueue()
-
-    def frame(self, direction: str, _frame: str, words: str) -> None:
-        """Queue a line for a frame, with its description."""
-        self._lines.put(f"{self._time}  {direction}   {words}")
-
-    def event(self, sentence: str) -> None:
-        """Queue a line for an event other than a frame."""
-        self._lines.put(f"\n{self._time}  {sentence}")
-
-    def print(self, *lines: str) -> None:
-        """Print all queued lines, then these, which have no time."""
-        self.pause(0)
-        for line in lines:
-            self._print_line(line)
-
-    def pause(self, seconds: float) -> None:
-        """Print queued lines as they come, for this time."""
-        deadline = monotonic() + seconds
-        with suppress(Empty):
-            while True:
-                self._print_line(self._lines.get(timeout=max(deadline - monotonic(), 0)))
-
-    @property
-    def _time(self) -> str:
-        return f"{self.clock.now():%H:%M}"
+def _clock_of_yesterday(zone: ZoneInfo) -> Clock:
+    """Return a clock that begins yesterday at 18:30."""
+    yesterday = datetime.now(zone).date() - timedelta(days=1)
+    return Clock(datetime.combine(yesterday, time(18, 30), tzinfo=zone), zone)
 
 
 def _introduce(server: Server, output: Output) -> None:
@@ -142,7 +87,7 @@ def _play_evening(charger: ChargePoint, server: Server, output: Output) -> None:
     """Plug the car in, start by the canned call, charge and unplug."""
     clock = output.clock
     output.event("The charger is switched on.")
-    _wait_until_idle(charger, server, output)
+    server.await_idle(charger, output)
     clock.advance(timedelta(minutes=4))
     output.pause(PAUSE_S)
     output.event("A car comes home and is plugged in.")
@@ -158,7 +103,7 @@ def _play_evening(charger: ChargePoint, server: Server, output: Output) -> None:
     clock.advance(timedelta(minutes=12))
     output.event("The car is unplugged.")
     charger.unplug()
-    _wait_until_idle(charger, server, output)
+    server.await_idle(charger, output)
     output.pause(PAUSE_S)
 
 
@@ -182,38 +127,8 @@ def _start_by_call(charger: ChargePoint, server: Server, output: Output) -> None
         renamed = canned._replace(name=f"{CANNED_CALL} {attempt}")
         with open_database(settings.database) as db:
             answer = answer_canned(db, settings, renamed, "the demo")
-        _wait_until_idle(charger, server, output)
+        server.await_idle(charger, output)
         if charger.transaction_id is not None:
             output.event(f"Siri says: {answer.line}")
             return
     raise Unreachable("the demo's charger was not reached; try again")
-
-
-def _wait_until_idle(charger: ChargePoint, server: Server, output: Output) -> None:
-    """Print until all messages of the charger are answered; raises Unreachable after a timeout."""
-    deadline = monotonic() + TIMEOUT_S
-    while not charger.wait_until_idle(timeout=0.2):
-        output.pause(0)
-        server.check()
-        if monotonic() > deadline:
-            raise Unreachable(f"the demo's server does not answer within {TIMEOUT_S:.0f} s")
-    output.pause(0)
-
-
-@contextmanager
-def _ended_by(*signals: signal.Signals) -> Iterator[None]:
-    """Let these signals end the block as Ctrl-C does, so that it cleans up."""
-
-    def end(number: int, _frame: object) -> NoReturn:
-        sys.exit(128 + number)
-
-    # Only the main thread may set signal handlers.
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former = {number: signal.signal(number, end) for number in signals}
-    try:
-        yield
-    finally:
-        for number, action in former.items():
-            signal.signal(number, action)

@@ -11,16 +11,24 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
+from types import MappingProxyType
 from typing import Self
 
-from shocpp.errors import ConfigError
+from shocpp.demo.charge_point import ChargePoint
+from shocpp.demo.output import Output
+from shocpp.errors import ConfigError, Unreachable
 from shocpp.settings import CHECKOUT, DEFAULT_ZONE, Settings, read_settings
 
 ADDRESS = "127.0.0.1"
 STOP_TIMEOUT_S = 5.0
+
+TIMEOUT_S = 30.0
+"""The longest wait for an answer of the server."""
+
 NOT_INHERITED = ("SHOCPP_", "WS_", "GUNICORN_")
 """The prefixes of environment variables that the server does not get."""
 
@@ -29,10 +37,17 @@ class Server:
     """A `shocpp-listener` in `folder`, from `start` until the end of the `with` block.
 
     `report` gets a sentence each time the server was started again. It runs on a thread of this
-    class. The constructor raises ConfigError if the port is taken.
+    class. `variables` are settings of the server. The constructor raises ConfigError if the port is
+    taken.
     """
 
-    def __init__(self, folder: Path, port: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        report: Callable[[str], None],
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.port = _free_port(port)
         self._folder = folder
         self._report = report
@@ -42,6 +57,7 @@ class Server:
             "WS_ADDRESS": ADDRESS,
             "WS_PORT": str(self.port),
             "TZ": DEFAULT_ZONE,
+            **variables,
         }
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -96,6 +112,19 @@ class Server:
         if done.returncode:
             raise ConfigError(done.stderr.strip() or f"{command} ended with {done.returncode}")
         return done.stdout
+
+    def await_idle(self, charger: ChargePoint, output: Output) -> None:
+        """Print until all messages of the charger are answered.
+
+        Raises ConfigError if the server could not be started, and Unreachable after a timeout.
+        """
+        deadline = monotonic() + TIMEOUT_S
+        while not charger.wait_until_idle(timeout=0.2):
+            output.pause(0)
+            self.check()
+            if monotonic() > deadline:
+                raise Unreachable(f"the demo's server does not answer within {TIMEOUT_S:.0f} s")
+        output.pause(0)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         """Start the server's process; its output is appended to the log file."""
