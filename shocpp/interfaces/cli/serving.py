@@ -64,18 +64,30 @@ def backend(charge_point: str | None) -> None:
 
 @click.command(context_settings=HELP)
 @click.option(
+    "--serve",
+    "is_serving",
+    is_flag=True,
+    help="Serve the page with four live chargers and a month of sessions, until Ctrl-C.",
+)
+@click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="The port; by default a free one."
 )
 @one_line_errors
-def demo(port: int) -> None:
+def demo(is_serving: bool, port: int) -> None:
     """Run a simulated charger that charges and is billed, in about ten seconds.
 
     The demo starts a server of its own on 127.0.0.1 with a scratch database. It does not touch
-    your files.
+    your files. With --serve you plug cables in and hold cards to chargers by typing a letter.
 
     \b
     Example: shocpp demo
+             shocpp demo --serve --port 8080
     """
+    if is_serving:
+        from shocpp.demo.serving.serve import serve
+
+        serve(port, lambda text: click.echo(text, nl=False))
+        return
     from shocpp.demo.play import play
 
     play(port, click.echo)
