@@ -1,6 +1,5 @@
 """`shocpp demo` as a process of its own: its output, its statement, and a killed server."""
 
-import contextlib
 import os
 import re
 import signal
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.machine import BIN, wait_for
+from tests.world.machine import BIN
+from tests.world.scratch import assert_nothing_is_left, environment, killing_all_in
 
 WATCHED_S = 20
 STATEMENT = """\
@@ -42,30 +42,10 @@ Abrechnungsdatensätze:
 """
 
 
-def environment(scratch: Path) -> dict[str, str]:
-    """Return the environment of a user with settings, which the demo must ignore."""
-    paths = {name: str(scratch / "user") for name in ("SHOCPP_HOME", "SHOCPP_DATABASE")}
-    others = {"SHOCPP_HEARTBEAT": "never", "WS_PORT": "1", "TZ": "America/New_York"}
-    return os.environ | paths | others | {"TMPDIR": str(scratch)}
-
-
-def processes_in(scratch: Path) -> list[int]:
-    """Return the pids of all processes with this scratch folder in their environment."""
-    pids = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
-            if state != "Z" and f"TMPDIR={scratch}\0".encode() in (entry / "environ").read_bytes():
-                pids.append(int(entry.name))
-    return pids
-
-
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    for pid in processes_in(tmp_path):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    with killing_all_in(tmp_path):
+        yield tmp_path
 
 
 @pytest.fixture
@@ -110,12 +90,6 @@ def statement_of(output: str) -> str:
     """Return the statement at the end, without dates: midnight may come between two demos."""
     statement = output[output.index("Abrechnung für Jahr/Monat") :]
     return re.sub(r"\d{4}/\d\d|(?<=time\": \")[^\"]+", "-", statement)
-
-
-def assert_nothing_is_left(scratch: Path) -> None:
-    """Assert that no process runs and no file is left."""
-    assert wait_for(lambda: not processes_in(scratch), 5)
-    assert list(scratch.iterdir()) == []
 
 
 def test_the_demo_describes_each_frame_and_ends_with_the_statement(

@@ -1,17 +1,27 @@
 """A terminal in tests: a person who runs one of our commands in it, and types answers."""
 
+import contextlib
 import fcntl
 import os
 import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S
+
+CONTROLLED = (
+    "import fcntl, os, sys, termios\n"
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""A program that becomes a command which its terminal controls: Ctrl-C reaches no other."""
 
 
 class Session(NamedTuple):
@@ -30,12 +40,7 @@ def run_in_terminal(
     home: Home, *command: str, answers: str = "", columns: int = 100, **environment: str
 ) -> Session:
     """Run a command in a terminal of this width, in which somebody types these answers."""
-    here, there = pty.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
-    # Without echo: the output is only what the command prints.
-    attributes = termios.tcgetattr(there)
-    attributes[3] &= ~termios.ECHO
-    termios.tcsetattr(there, termios.TCSANOW, attributes)
+    here, there = _open(columns)
     os.write(here, answers.encode())
     kept = {name: value for name, value in home.environment.items() if name != "COLUMNS"}
     process = subprocess.Popen(
@@ -55,6 +60,66 @@ def run_in_terminal(
         process.kill()
         process.wait()
         os.close(here)
+
+
+class Terminal:
+    """A terminal in which a command runs, and in which somebody types while it runs."""
+
+    def __init__(self, process: subprocess.Popen[bytes], descriptor: int) -> None:
+        self.process = process
+        self.output = ""
+        self._descriptor = descriptor
+        self._read_up_to = 0
+
+    def type(self, text: str) -> None:
+        """Type a text; "\\n" is Enter, and "\\x03" is Ctrl-C."""
+        os.write(self._descriptor, text.encode())
+
+    def read_until(self, text: str) -> str:
+        """Return the output since the last call, up to this text."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (found := self.output.find(text, self._read_up_to)) < 0:
+            left_s = max(deadline - time.monotonic(), 0)
+            assert select.select([self._descriptor], [], [], left_s)[0], self.output
+            chunk = b""
+            # Linux reports the end as an error.
+            with contextlib.suppress(OSError):
+                chunk = os.read(self._descriptor, 65_536)
+            assert chunk, self.output
+            self.output += chunk.decode(errors="replace").replace("\r\n", "\n")
+        begin, self._read_up_to = self._read_up_to, found + len(text)
+        return self.output[begin : self._read_up_to]
+
+
+@contextlib.contextmanager
+def in_terminal(*command: str, environment: Mapping[str, str]) -> Iterator[Terminal]:
+    """Run a command in a terminal that controls it; it is killed at the end, if it still runs."""
+    here, there = _open(columns=100)
+    process = subprocess.Popen(
+        [sys.executable, "-c", CONTROLLED, str(BIN / command[0]), *command[1:]],
+        stdin=there,
+        stdout=there,
+        stderr=there,
+        env=environment,
+        start_new_session=True,
+    )
+    os.close(there)
+    try:
+        yield Terminal(process, here)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(here)
+
+
+def _open(columns: int) -> tuple[int, int]:
+    """Return both ends of a terminal without echo: its output is only that of the command."""
+    here, there = pty.openpty()
+    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 30, columns, 0, 0))
+    attributes = termios.tcgetattr(there)
+    attributes[3] &= ~termios.ECHO
+    termios.tcsetattr(there, termios.TCSANOW, attributes)
+    return here, there
 
 
 def _read(terminal: int) -> bytes:

@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -71,10 +71,9 @@ def serve(port: int, write: Callable[[str], None]) -> None:
             reporter.is_on = True
             cards = {name: place.cards[0] for name, place in PLACES.items()}
             _obey(terminal, Console(chargers, cards), server, output)
-        # The usual end, and no error.
         except KeyboardInterrupt:
-            pass
-        terminal.end()
+            # The usual end, and no error.
+            terminal.end()
 
 
 class Reporter:
@@ -120,8 +119,7 @@ class Terminal:
         """Return the lines typed since the last call; None after the end of input (Ctrl-D)."""
         if not self.is_interactive or not select.select([sys.stdin], [], [], 0)[0]:
             return []
-        # Reading would stop a process in the background (SIGTTIN).
-        if os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp():
+        if _is_in_background():
             return []
         typed = os.read(sys.stdin.fileno(), 4096)
         if not typed:
@@ -136,6 +134,14 @@ class Terminal:
         if self._shown_prompt:
             self._write("\n")
             self._shown_prompt = ""
+
+
+def _is_in_background() -> bool:
+    """Return True if reading from the terminal would stop this process (SIGTTIN)."""
+    # It may be the terminal of another session.
+    with suppress(OSError):
+        return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+    return False
 
 
 def _inherited_variables() -> Mapping[str, str]:
