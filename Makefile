@@ -6,6 +6,7 @@ PYTHON ?= python3
 ARGS ?=
 JOBS ?= 4
 UPGRADE ?=
+SERVE ?=
 MONEY ?= 100000
 FUZZ ?= 1000000
 LARGE_GB ?= 5
@@ -101,8 +102,8 @@ format: $(DEVELOPING) ## rewrite the sources as lint wants them
 	@$(BIN)/ruff check --fix .
 
 .PHONY: demo
-demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten seconds)
-	@$(BIN)/shocpp demo
+demo: $(INSTALLED) ## watch a simulated charger start, charge and be billed (ten seconds); SERVE=1 serves the page with four, until Ctrl-C
+	@exec $(BIN)/shocpp demo $(if $(SERVE),--serve)
 
 .PHONY: db
 db: $(INSTALLED) ## create the database, or bring it up to date

@@ -60,7 +60,9 @@ class Cars:
 
     def _run(self) -> None:
         advanced_at = monotonic()
-        while not self._stopped.wait(STEP_S):
+        while True:
             seconds, advanced_at = monotonic() - advanced_at, monotonic()
             for car in self._cars:
                 car.advance(seconds)
+            if self._stopped.wait(STEP_S):
+                return

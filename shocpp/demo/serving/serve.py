@@ -107,7 +107,10 @@ class Terminal:
     def print_line(self, line: str) -> None:
         """Print a line above the prompt."""
         prompt = self._shown_prompt
-        self._write(f"\r{line:<{len(prompt)}}\n{prompt}" if prompt else f"{line}\n")
+        if prompt and sys.__stdout__ is not None:
+            # `sys.stdout` would escape it.
+            print(end="\r", file=sys.__stdout__, flush=True)
+        self._write(f"{line:<{len(prompt)}}\n{prompt}")
 
     def ask(self, prompt: str) -> None:
         """Print the prompt, if somebody can answer it."""
