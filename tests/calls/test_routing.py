@@ -388,10 +388,11 @@ def assert_delivered_once(home: Home, fleet: Fleet, all_done: Iterable[Done]) ->
 
 def worker_of(server: Server, connection: http.client.HTTPConnection) -> int:
     """Return the pid of the worker that has accepted a connection, from /proc."""
-    ports = f":{server.port:04X}", f":{connection.sock.getsockname()[1]:04X}"
+    ports = (server.port, connection.sock.getsockname()[1])
+    ends = [f"0100007F:{port:04X}" for port in ports]  # 127.0.0.1
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     # Sockets in TIME_WAIT have the same ports, and no inode.
-    inodes = [fields[9] for fields in sockets if (fields[1][-5:], fields[2][-5:]) == ports]
+    inodes = [fields[9] for fields in sockets if fields[1:3] == ends]
     (inode,) = [inode for inode in inodes if inode != "0"]
     for pid in server.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():

@@ -343,7 +343,6 @@ def test_nginx_passes_the_user_name_and_not_the_clients_claim(
 @pytest.mark.parametrize(
     "target",
     [
-        "/",
         "/healthz",
         "/ocpp/garage",
         "/ocpp/../healthz",

@@ -8,6 +8,7 @@ from websockets.sync.client import connect
 
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.websocket.upgrades import identity_from
+from tests.world.people import cookie_of
 from tests.world.server import Server
 
 
@@ -47,7 +48,8 @@ def get(server: Server, path: str, **headers: str) -> tuple[int, str]:
 
 def test_a_browser_gets_the_address_for_the_charger(server: Server) -> None:
     assert get(server, "/healthz") == (200, "ok\n")
-    status, text = get(server, "/")
+    assert get(server, "/")[0] == 401
+    status, text = get(server, "/", Cookie=cookie_of(server.home, "admin"))
     assert status == 200
     assert f"ws://127.0.0.1:{server.port}/" in text
     assert get(server, "/nothing")[0] == 404
