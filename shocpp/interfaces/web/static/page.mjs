@@ -6,6 +6,7 @@ const tiles = new Map();
 const interrupted = document.querySelector("[data-interrupted]");
 const live = document.querySelector("[data-live]");
 let stream = null, timer = 0, hasEnded = false, lastSeen = new Date();
+let state = null, isFetching = false, isOutdated = false, awaited = null;
 
 function indexTiles() {
   tiles.clear();
@@ -45,47 +46,63 @@ function keepFocus(tile) {
   }
 }
 
-function showAll({ tiles: texts, months, needs }) {
-  if (Object.keys(texts).some((id) => !tiles.has(id)) || tiles.size !== Object.keys(texts).length) {
-    reload();
-    return;
-  }
-  for (const [id, fields] of Object.entries(texts)) show(id, fields);
+// All texts of the stream are kept: a page that is fetched meanwhile may be older than they are.
+function showAll() {
+  const ids = Object.keys(state.tiles);
+  for (const id of ids) show(id, state.tiles[id]);
   const section = document.querySelector("[data-needs]");
-  const list = needs.map((text) => Object.assign(document.createElement("li"), { textContent: text }));
+  const list = state.needs.map((text) => Object.assign(document.createElement("li"), { textContent: text }));
   section.querySelector("ul").replaceChildren(...list);
-  section.hidden = needs.length === 0;
+  section.hidden = list.length === 0;
   const rows = document.querySelectorAll("[data-months] tr");
-  if (rows.length !== months.length) {
-    if (months.length) reload();
-    return;
+  if (rows.length === state.months.length) {
+    state.months.forEach((texts, index) => {
+      texts.forEach((text, column) => setText(rows[index].children[column], text));
+    });
   }
-  months.forEach((texts, index) => {
-    texts.forEach((text, column) => setText(rows[index].children[column], text));
-  });
+  return ids.length === tiles.size && ids.every((id) => tiles.has(id)) && rows.length === state.months.length;
 }
 
-// A rare change of structure: sections come anew from the server, but never the one with the focus.
+// A rare change of structure: sections come anew from the server, but never while one has the focus.
 async function reload() {
+  isOutdated = true;
+  if (isFetching || waitsForFocus()) return;
+  isFetching = true;
+  isOutdated = false;
+  try {
+    await fetchSections();
+  } catch {
+    isOutdated = true; // The server is gone; the stream says so, and comes back with the whole state.
+    return;
+  } finally {
+    isFetching = false;
+  }
+  if (isOutdated) reload();
+}
+
+async function fetchSections() {
   const answer = await fetch(location.pathname + location.search, { cache: "no-store" });
-  if (!answer.ok) return;
+  if (!answer.ok) throw new Error(answer.statusText);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (waitsForFocus()) return;
   const old = [...document.querySelectorAll("main > section")];
   const fresh = [...page.querySelectorAll("main > section")];
-  if (old.length !== fresh.length) {
-    const main = document.querySelector("main");
-    if (main.contains(document.activeElement)) return waitForFocus();
-    location.reload();
-    return;
-  }
-  if (old.some((section) => section.contains(document.activeElement))) return waitForFocus();
+  if (old.length !== fresh.length) return location.reload();
   old.forEach((section, index) => section.replaceWith(document.adoptNode(fresh[index])));
   indexTiles();
   prepareForms();
+  if (state) showAll();
 }
 
-function waitForFocus() {
-  document.activeElement.addEventListener("blur", () => setTimeout(reload), { once: true });
+function waitsForFocus() {
+  const active = document.activeElement;
+  if (!active.closest("main > *")) return false;
+  if (active !== awaited) active.addEventListener("blur", () => {
+    awaited = null;
+    setTimeout(reload);
+  }, { once: true });
+  awaited = active;
+  return true;
 }
 
 function say(text) {
@@ -102,8 +119,18 @@ function open() {
     lastSeen = new Date();
     act(JSON.parse(event.data));
   });
-  on("state", (state) => { say(""); showAll(state); });
-  on("tiles", (texts) => { for (const [id, fields] of Object.entries(texts)) show(id, fields); });
+  on("state", (whole) => {
+    state = whole;
+    say("");
+    // After an event `reload` the page is being fetched already.
+    if ((!showAll() || isOutdated) && !isFetching) reload();
+  });
+  on("tiles", (texts) => {
+    for (const [id, fields] of Object.entries(texts)) {
+      state.tiles[id] = { ...state.tiles[id], ...fields };
+      show(id, fields);
+    }
+  });
   on("reload", reload);
   on("end", () => { hasEnded = true; close(); say(interrupted.dataset.ended); });
   stream.onerror = () => {
