@@ -1,7 +1,7 @@
 """A real browser in tests: Chromium on a phone, or at a desk, opens the pages of a server.
 
-The address of a server is http://box.test:PORT, as on another machine. A browser trusts 127.0.0.1
-with more than it trusts a machine in the same network: Sec-Fetch headers, clipboard, service worker.
+The address of a server is http://box.test:PORT, as on another machine. A browser gives
+127.0.0.1 more than a machine of the same network: Sec-Fetch headers, clipboard, service workers.
 """
 
 import contextlib
