@@ -68,7 +68,9 @@ SENTENCES = {
         "refused_several": "{charge_point} und {count} weitere wurden abgewiesen: shocpp "
         "charge-points nennt Grund und Abhilfe.",
         "nameless": "Eine Wallbox ohne Namen",
-        "database": "Die Datenbank ist gerade nicht erreichbar: {reason}",
+        "database": "Die Datenbank ist gerade nicht erreichbar. Auf dem Server nennt shocpp check "
+        "Grund und Abhilfe.",
+        "load_again": "Jetzt neu laden",
         "tries_again": "Diese Seite versucht es alle zehn Sekunden wieder. Geladen wird weiter; "
         "Wallboxen melden ihre Werte nach.",
     },
@@ -136,7 +138,9 @@ SENTENCES = {
         "refused_several": "{charge_point} and {count} more were refused: shocpp charge-points "
         "names reason and remedy.",
         "nameless": "A charger without a name",
-        "database": "The database cannot be used just now: {reason}",
+        "database": "The database cannot be used just now. On the server, shocpp check names the "
+        "reason and the remedy.",
+        "load_again": "Load again now",
         "tries_again": "This page tries again every ten seconds. Cars go on charging; chargers "
         "report their values later.",
     },

@@ -227,9 +227,12 @@ class Now:
             "time": moment(now, now, self._settings.zone, self._settings.language),
         }
 
-    def _broken(self, trouble: ShocppError | NoDatabase) -> Response:
-        """Return the page while the database cannot be used; it loads itself again."""
-        response = assets.page("broken.html", 503, **self._frame(), trouble=str(trouble))
+    def _broken(self, _: ShocppError | NoDatabase) -> Response:
+        """Return the page while the database cannot be used; it loads itself again.
+
+        Strangers see it, too: the reason, which has paths, is in the log.
+        """
+        response = assets.page("broken.html", 503, **self._frame())
         response.headers["Retry-After"] = RETRY_AFTER_S
         return response
 

@@ -390,7 +390,8 @@ def test_a_page_says_that_the_database_cannot_be_used_and_recovers(serve: Any, h
     broken = browser.ask("GET", "/")
     assert broken.status == 503
     assert "Die Datenbank ist gerade nicht erreichbar" in broken.text
-    assert '<meta http-equiv="refresh" content="10">' in broken.text
+    assert str(server.home.folder) not in broken.text, "strangers see the page, too"
+    assert url_of("retry.mjs") in broken.text
     assert "Traceback" not in broken.text
     away.rename(home.database)
     assert browser.page().status == 200
