@@ -1,0 +1,172 @@
+"""What people see of the pages: axe, colours, widths, languages, zoom, paper.
+
+A pairwise choice of the looks, of which `make pages` (SHOCPP_PAGES=all) takes all.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world import scenes
+from tests.world.browser import PHONE, Browser, Screen, Tab
+from tests.world.home import Home
+from tests.world.machine import needs
+from tests.world.people import cookie_of
+from tests.world.server import Server
+
+TOKEN = "correct-horse-battery"
+LANGUAGES = ("de", "en")
+COLOURS = ("light", "dark")
+WIDTHS = (320, 360, 1200)
+PAGES = {
+    "empty": "/",
+    "busy": "/",
+    "error": "/i",
+    "entrance": "/i",
+    "login": "/login",
+    "broken": "/",
+}
+ALL = list(product(PAGES, WIDTHS, COLOURS, LANGUAGES))
+BUTTON_PX = 48
+NARROW_BUTTONS = """
+    (least) => [...document.querySelectorAll("button, select, input:not([type=hidden]), a.button")]
+        .filter((node) => node.checkVisibility() && node.getBoundingClientRect().height < least)
+        .map((node) => node.outerHTML)
+"""
+
+
+def pairwise() -> Iterator[tuple[str, int, str, str]]:
+    """Yield looks with each pair of page, width, colours and language."""
+    for number, page in enumerate(PAGES):
+        for step, width in enumerate(WIDTHS):
+            colours = COLOURS[(number + (step > 0)) % 2]
+            yield page, width, colours, LANGUAGES[(number + step) % 2]
+
+
+LOOKS = ALL if os.environ.get("SHOCPP_PAGES") == "all" else list(pairwise())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests of this file."""
+    with Browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def axe() -> Any:
+    """The rules of axe-core."""
+    reason = "axe-playwright-python is not installed"
+    return pytest.importorskip("axe_playwright_python.sync_playwright", reason=reason).Axe()
+
+
+def serve(folder: Path, language: str) -> Server:
+    """Start a server that has a token, and no charger yet."""
+    home = Home(folder / "home")
+    scenes.furnish(home)
+    return Server(home, SHOCPP_LANG=language, SHOCPP_TOKEN=TOKEN)
+
+
+def test_the_choice_of_looks_has_all_pairs() -> None:
+    chosen = list(pairwise())
+    for first, second in product(range(4), range(4)):
+        pairs = {(look[first], look[second]) for look in chosen}
+        assert pairs == {(look[first], look[second]) for look in ALL}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language: str) -> None:
+    server, found = serve(tmp_path, language), []
+    cookie = cookie_of(server.home, "admin")
+    nginx = {"Authorization": f"Bearer {TOKEN}", "X-Remote-User": "anna"}
+
+    def examine(page: str) -> None:
+        headers = nginx if page == "login" else {}
+        is_inside = PAGES[page] == "/"
+        looks = [look for look in LOOKS if (look[0], look[3]) == (page, language)]
+        with browser.tab(
+            server.port,
+            cookie if is_inside else "",
+            extra_http_headers=headers,
+            may_complain=page in ("broken", "error"),
+        ) as tab:
+            tab.open(PAGES[page])
+            assert tab.run("document.documentElement.lang") == language
+            if page == "error":
+                tab.page.locator("input").fill("wrong")
+                tab.page.locator("form button").click()
+                tab.page.locator("[role=alert]").wait_for()
+            for _, width, colours, _ in looks:
+                see(tab, width, colours)
+                for violation in axe.run(tab.page).response["violations"]:
+                    nodes = [node["html"] for node in violation["nodes"]]
+                    found.append((page, width, colours, violation["id"], nodes))
+                assert tab.overflow() == 0, (page, width)
+                assert tab.run(NARROW_BUTTONS, BUTTON_PX) == []
+
+    try:
+        examine("empty")
+        with scenes.busy(server):
+            for page in ("busy", "error", "entrance", "login"):
+                examine(page)
+        scenes.damage(server.home)
+        examine("broken")
+    finally:
+        server.kill()
+    assert found == []
+
+
+def see(tab: Tab, width: int, colours: str) -> None:
+    """Give the screen a width and colours, and let transitions end."""
+    tab.page.set_viewport_size({"width": width, "height": PHONE.height})
+    tab.page.emulate_media(color_scheme=colours, reduced_motion="reduce")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with chargers in each state."""
+    server = serve(tmp_path_factory.mktemp("looks"), "de")
+    with scenes.busy(server):
+        yield server
+    server.kill()
+
+
+def test_the_page_can_be_zoomed_and_has_room_for_large_letters(
+    browser: Browser, busy: Server
+) -> None:
+    cookie = cookie_of(busy.home, "admin")
+    with browser.tab(busy.port, cookie, Screen(640, 450, 2, is_phone=False)) as tab:
+        tab.open()
+        assert tab.overflow() == 0
+        viewport = tab.page.locator("meta[name=viewport]").get_attribute("content")
+        assert viewport == "width=device-width, initial-scale=1", "nothing forbids to zoom"
+        tab.page.set_viewport_size({"width": 390, "height": 844})
+        tab.run("document.documentElement.style.fontSize = '200%'")
+        assert tab.overflow() == 0
+
+
+def test_paper_has_figures_and_no_buttons(browser: Browser, busy: Server, tmp_path: Path) -> None:
+    with browser.tab(busy.port, cookie_of(busy.home, "admin")) as tab:
+        tab.open().page.pdf(path=tmp_path / "page.pdf")
+    command = [needs("pdftotext"), "-layout", str(tmp_path / "page.pdf"), "-"]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "7,4 kW" in text
+    assert "Familie Yáñez" in text
+    assert "Starten" not in text
+    assert "Beenden" not in text
+
+
+def test_nothing_moves_for_people_who_want_that(browser: Browser, busy: Server) -> None:
+    cookie = cookie_of(busy.home, "admin")
+    with browser.tab(busy.port, cookie) as tab:
+        moving = "document.getAnimations().length"
+        tab.open().page.wait_for_selector("[data-state=Charging]")
+        assert tab.run(moving) > 0
+        tab.page.emulate_media(reduced_motion="reduce")
+        assert tab.run(moving) == 0
