@@ -145,3 +145,18 @@ def test_texts_that_come_while_the_page_is_fetched_are_kept(tab: Tab, server: Se
             assert tab.field("steady/1", "phrase") == "frei"
             tab.page.wait_for_timeout(500)
             assert len(fetched) == 1, "one change of structure fetches once"
+
+
+def test_a_broken_page_recovers_by_itself(tab: Tab, server: Server) -> None:
+    away = server.home.database.with_suffix(".away")
+    tab.page.clock.install()
+    server.home.database.rename(away)
+    tab.page.goto(tab.origin)
+    assert "nicht erreichbar" in tab.page.inner_text("main")
+    for _ in range(2):
+        tab.page.clock.run_for(10_000)
+    assert tab.page.locator("[data-again]").is_visible(), "it stays while the database is away"
+    away.rename(server.home.database)
+    tab.page.clock.run_for(10_000)
+    tab.await_live()
+    tab.complaints = [one for one in tab.complaints if " 503 " not in one]
