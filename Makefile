@@ -31,7 +31,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: $(INSTALLED) conf/tags.json conf/canned.json ## install, then serve chargers and web on 0.0.0.0:8080 (WS_ADDRESS, WS_PORT)
@@ -60,6 +60,14 @@ kills: $(DEVELOPING) ## kill the server 300 times under 50 chargers with queues 
 .PHONY: cuts
 cuts: $(DEVELOPING) ## cut the power of four servers 100 times each, at any sync (30 minutes); CUTS=20 for fewer
 	@SHOCPP_CUTS=$(CUTS) $(BIN)/python -m pytest tests/whole/test_power_cuts.py -s $(ARGS)
+
+.PHONY: pages
+pages: $(DEVELOPING) ## check every page with axe in Chromium: all widths, colours and languages (a minute)
+	@SHOCPP_PAGES=all $(BIN)/python -m pytest tests/whole/test_page_looks.py $(ARGS)
+
+.PHONY: screenshots
+screenshots: $(DEVELOPING) ## write the pictures of the page in docs/ anew, with Chromium and faketime
+	@$(BIN)/python -m tests.world.screenshots
 
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types

@@ -1,4 +1,4 @@
-"""What people see of the pages: axe, colours, widths, languages, zoom, paper.
+"""The looks of the pages: axe, colours, widths, languages, zoom, paper.
 
 A pairwise choice of the looks, of which `make pages` (SHOCPP_PAGES=all) takes all.
 """

@@ -84,9 +84,9 @@ def token_of(home: Home, role: str, account: str | None = None) -> str:
         return devices.make_device(db, person, now_ms(), made_by="test", is_program=True)[0]
 
 
-def cookie_of(home: Home, role: str, account: str | None = None) -> str:
+def cookie_of(home: Home, role: str, account: str | None = None, name: str | None = None) -> str:
     """Make a device, and return its Cookie header."""
     with open_database(home.database) as db:
-        person = Person(f"{role}'s phone", role, account)
+        person = Person(name or f"{role}'s phone", role, account)
         secret, _ = devices.make_device(db, person, now_ms(), made_by="test")
         return f"shocpp_{people.cookie_suffix(db)}={secret}"

@@ -45,9 +45,9 @@ CHARGE_POINTS = {
 }
 
 
-def ago(minutes: int = 0) -> str:
+def ago(minutes: int = 0, now: datetime | None = None) -> str:
     """Return the time of so many minutes ago, as chargers write it."""
-    moment = datetime.now(UTC) - timedelta(minutes=minutes)
+    moment = (now or datetime.now(UTC)) - timedelta(minutes=minutes)
     return moment.isoformat(timespec="milliseconds")
 
 
@@ -85,14 +85,22 @@ def busy(server: Server) -> Iterator[None]:
         yield
 
 
-def start(charger: Charger, id_tag: str, *, minutes: int, connector_id: int = 1) -> int:
+def start(
+    charger: Charger,
+    id_tag: str,
+    *,
+    minutes: int,
+    connector_id: int = 1,
+    meter_wh: int = 9_042_000,
+    now: datetime | None = None,
+) -> int:
     """Start a session so many minutes ago; return its id."""
     confirmation = charger.ask(
         "StartTransaction",
         connectorId=connector_id,
         idTag=id_tag,
-        meterStart=9_042_000,
-        timestamp=ago(minutes),
+        meterStart=meter_wh,
+        timestamp=ago(minutes, now),
     )
     return int(confirmation["transactionId"])
 
@@ -105,26 +113,33 @@ def charge(
     kwh: float,
     kw: float | None = None,
     until: int | None = None,
-) -> None:
-    """Play a session that began so many minutes ago; it goes on, or ends `until` minutes ago."""
-    transaction_id = start(charger, id_tag, minutes=minutes)
-    register = 9_042_000 + int(kwh * 1_000)
+    meter_wh: int = 9_042_000,
+    now: datetime | None = None,
+) -> int:
+    """Play a session that began so many minutes ago; it goes on, or ends `until` minutes ago.
+
+    Returns the register at its end, or now.
+    """
+    transaction_id = start(charger, id_tag, minutes=minutes, meter_wh=meter_wh, now=now)
+    register = meter_wh + int(kwh * 1_000)
     if until is not None:
         charger.ask(
             "StopTransaction",
             transactionId=transaction_id,
             meterStop=register,
-            timestamp=ago(until),
+            timestamp=ago(until, now),
         )
-        return
+        return register
     charger.report("Charging")
     power = {"value": str((kw or 0) * 1_000), "measurand": "Power.Active.Import", "unit": "W"}
+    samples = [{"value": str(register)}, power]
     charger.ask(
         "MeterValues",
         connectorId=1,
         transactionId=transaction_id,
-        meterValue=[{"timestamp": ago(), "sampledValue": [{"value": str(register)}, power]}],
+        meterValue=[{"timestamp": ago(0, now), "sampledValue": samples}],
     )
+    return register
 
 
 def damage(home: Home) -> None:
