@@ -47,8 +47,8 @@ def check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Find
     if settings.token is None and any(call.action and not call.secret for call in good):
         yield Finding(
             NOTE,
-            "canned calls work from this machine, and for clients that a web server admits; other "
-            "clients need SHOCPP_TOKEN",
+            "canned calls work from this machine, for invited people, and for clients that a "
+            "web server admits; a program needs a token: shocpp invite --token",
         )
 
 

@@ -32,7 +32,7 @@ from shocpp.errors import (
 )
 from shocpp.interfaces.cgi_client import LONGEST_BODY, body_length
 from shocpp.interfaces.http.authentication import has_secret, is_of_another_page, person_of
-from shocpp.interfaces.http.refusals import HEADERS_OF, UNAUTHENTICATED, Refused
+from shocpp.interfaces.http.refusals import HEADERS_OF, NO_DATABASE, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings
 from shocpp.store.database import Database, open_database
@@ -198,7 +198,11 @@ class CannedCaller:
         Raises Refused for a stranger, with the same 401 whether the name exists or not.
         """
         registry = Registry(settings.people_file, lambda: self._connect(settings.database))
-        person = person_of(environ, settings.token, registry)
+        try:
+            person = person_of(environ, settings.token, registry)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            self._log(f"callers cannot be known: {error}")
+            raise Refused(503, NO_DATABASE) from None
         canned_name = parameters.get("canned", "")
         if person is not None:
             if not canned_name:

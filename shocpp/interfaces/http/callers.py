@@ -1,5 +1,7 @@
 """The callers of the API, the metrics and canned calls: who they are, or why they are refused."""
 
+import logging
+
 from shocpp.admission.people.registry import Registry
 from shocpp.admission.people.roles import Person
 from shocpp.admission.people.wrong_secrets import WrongSecrets
@@ -12,7 +14,9 @@ from shocpp.interfaces.http.authentication import (
     person_of,
     presented_token,
 )
-from shocpp.interfaces.http.refusals import TOO_MANY, UNAUTHENTICATED, Refused
+from shocpp.interfaces.http.refusals import NO_DATABASE, TOO_MANY, UNAUTHENTICATED, Refused
+
+log = logging.getLogger(__name__)
 
 
 class Callers:
@@ -33,7 +37,8 @@ class Callers:
         try:
             person = person_of(environ, self._token, self.registry)
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise Refused(503, str(error)) from None
+            log.warning("callers cannot be known: %s", error)
+            raise Refused(503, NO_DATABASE) from None
         if person is None:
             raise self.refusal(environ)
         return person

@@ -6,9 +6,13 @@ A CGI process imports this module, so it uses the standard library only.
 from typing import Any
 
 UNAUTHENTICATED = (
-    "not authenticated: send the token (setting SHOCPP_TOKEN) as a bearer token or as a password"
+    "not authenticated: send a token (SHOCPP_TOKEN, or one of shocpp invite --token) as a bearer "
+    "token or as a password"
 )
 """The sentence of a 401, the same for every path: a stranger must not find out which exist."""
+
+NO_DATABASE = "the database cannot be used just now; the log and shocpp check name the reason"
+"""The sentence of a 503 for people who are not known yet: the reason has paths of the server."""
 
 TOO_MANY = "too many wrong tokens came from this address; try again in some minutes"
 """The sentence of a 429 in place of a 401."""

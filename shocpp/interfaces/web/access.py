@@ -9,6 +9,7 @@ first, and a view that changes something also `check_form`. GET changes nothing.
 """
 
 import hmac
+import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -24,7 +25,7 @@ from shocpp.admission.people.permits import FORBIDDEN
 from shocpp.admission.people.roles import NO_ROLE, REVOKED, Person
 from shocpp.admission.people.secret_texts import typed
 from shocpp.clock import now_ms
-from shocpp.errors import StoreUnavailable, UnusableDatabase
+from shocpp.errors import ShocppError, StoreUnavailable, UnusableDatabase
 from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.authentication import (
     cookie_name,
@@ -33,12 +34,14 @@ from shocpp.interfaces.http.authentication import (
     login_user,
 )
 from shocpp.interfaces.http.callers import Callers
-from shocpp.interfaces.http.refusals import Refused
+from shocpp.interfaces.http.refusals import NO_DATABASE, Refused
 from shocpp.interfaces.web import assets
 from shocpp.language.page import ACCESS
 from shocpp.settings import Settings
 from shocpp.store import people
 from shocpp.store.database import Database
+
+log = logging.getLogger(__name__)
 
 MAX_AGE_S = devices.IDLE_MS // 1000
 """The lifetime of the cookie, in seconds; each page begins it anew. Browsers allow no more."""
@@ -51,7 +54,11 @@ FORM_TOKEN = "form"
 
 
 class NoDatabase(Refused):
-    """A request for a page while the devices cannot be read."""
+    """A request for a page while the devices cannot be read; the log has the reason."""
+
+    def __init__(self, error: ShocppError) -> None:
+        log.warning("a page cannot be shown: %s", error)
+        super().__init__(503, NO_DATABASE, is_logged=True)
 
 
 class NoDevice(Refused):
@@ -162,14 +169,17 @@ class Access:
 
     @cached_property
     def _cookie_suffix(self) -> str:
-        with self._connect(self._settings.database) as db:
-            return people.cookie_suffix(db)
+        try:
+            with self._connect(self._settings.database) as db:
+                return people.cookie_suffix(db)
+        except (StoreUnavailable, UnusableDatabase) as error:
+            raise NoDatabase(error) from None
 
     def _person(self, secret: str | None) -> Person | None:
         try:
             return self._callers.registry.of_secret(secret) if secret else None
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise NoDatabase(503, str(error)) from None
+            raise NoDatabase(error) from None
 
     # -- views ------------------------------------------------------------------------------------
 
@@ -199,7 +209,7 @@ class Access:
                 return self._entrance(429, "no_device", error="too_many")
             return self._entrance(403, "no_device", error=refused.reason)
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise Refused(503, str(error)) from None
+            raise NoDatabase(error) from None
         return self._signed_in(redeemed.secret)
 
     def _login(self) -> Response:
@@ -219,7 +229,7 @@ class Access:
             with self._connect(self._settings.database) as db:
                 secret, _ = devices.make_device(db, person, now_ms(), made_by=user, web_user=user)
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise Refused(503, str(error)) from None
+            raise NoDatabase(error) from None
         return self._signed_in(secret)
 
     def _logout(self) -> Response:
@@ -231,7 +241,7 @@ class Access:
             with self._connect(self._settings.database) as db:
                 devices.revoke(db, person.device, now_ms())
         except (StoreUnavailable, UnusableDatabase) as error:
-            raise Refused(503, str(error)) from None
+            raise NoDatabase(error) from None
         response = _see_first_page()
         response.delete_cookie(self._cookie_name, **self._cookie_attributes())
         return response

@@ -8,6 +8,7 @@ from threading import Semaphore
 from typing import cast
 
 from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import BadRequest, MethodNotAllowed
 from werkzeug.routing import BaseConverter
 
 from shocpp.admission.people.permits import FORBIDDEN
@@ -62,6 +63,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.config["CALLERS"] = callers
     app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots, callers)
     app.register_error_handler(Refused, _refused)
+    app.register_error_handler(MethodNotAllowed, _wrong_method)
+    app.register_error_handler(BadRequest, _bad_request)
     app.add_url_rule("/healthz", view_func=healthz)
     # These rules accept any method; the views refuse wrong methods in one line themselves.
     app.url_map.add(app.url_rule_class("/cgi-bin/caller", endpoint="canned_caller"))
@@ -83,7 +86,9 @@ def _switchboard() -> Switchboard:
 
 
 def _line(status: int, sentence: str) -> Response:
-    return Response(f"{sentence}\n", status=status, mimetype="text/plain")
+    response = Response(f"{sentence}\n", status=status, mimetype="text/plain")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
 
 
 def _refused(refused: Refused) -> Response:
@@ -99,6 +104,20 @@ def _refused(refused: Refused) -> Response:
     return response
 
 
+def _wrong_method(error: MethodNotAllowed) -> Response:
+    """Return the answer to a request with a method that its path does not have."""
+    allowed = ", ".join(sorted(error.valid_methods or ()))
+    response = _line(405, f"this method is not allowed here; use {allowed}")
+    # RFC 9110 §15.5.6 requires it.
+    response.headers["Allow"] = allowed
+    return response
+
+
+def _bad_request(_: BadRequest) -> Response:
+    """Return the answer to a request that Flask cannot read; that is one with a wrong Host."""
+    return _line(400, "this request cannot be read; correct its header Host")
+
+
 def healthz() -> Response:
     """Answer 200 if chargers can be served, else 503 with the reason.
 
@@ -110,11 +129,14 @@ def healthz() -> Response:
     trouble = switchboard.health()
     if trouble is not None:
         raise Refused(503, trouble)
+    registry = cast(Callers, current_app.config["CALLERS"]).registry
+    # Anybody may read this line, so it has no names of people; the log has them.
+    people = registry.trouble() and "the present people.json is not in force; see: shocpp check"
     notices = (
         switchboard.disk_notice(),
         switchboard.conf_trouble(),
         switchboard.files_trouble(),
-        cast(Callers, current_app.config["CALLERS"]).registry.trouble(),
+        people,
     )
     return _line(200, "; ".join(filter(None, notices)) or "ok")
 

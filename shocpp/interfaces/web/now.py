@@ -25,7 +25,7 @@ from shocpp.calls.page.tile import STOP, tile_id
 from shocpp.calls.tiles import Tile, View, months, needs, tiles
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
-from shocpp.errors import ShocppError, StoreUnavailable, Unreachable, UnusableDatabase
+from shocpp.errors import StoreUnavailable, Unreachable, UnusableDatabase
 from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import FORM_TOKEN, NoDatabase, check_form, form_token, require
@@ -143,7 +143,7 @@ class Now:
         except Unreachable:
             sentence = self._words["not_reachable"].format(charge_point=charge_point)
         except (StoreUnavailable, UnusableDatabase) as error:
-            return self._broken(error)
+            return self._broken(NoDatabase(error))
         if sentence:
             error_ = FormError(wanted, fields.get("as", ""), sentence)
             return self._page(person, error_, status=422)
@@ -185,7 +185,7 @@ class Now:
             with self._connect(self._settings.database) as db:
                 values = self._values(db, person)
         except (StoreUnavailable, UnusableDatabase) as trouble:
-            return self._broken(trouble)
+            return self._broken(NoDatabase(trouble))
         tile_ids = {tile.id for tile in values["tiles"]}
         is_many = len(tile_ids) * len(values["choices"]) > MOST_OPTIONS
         return assets.page(
@@ -227,7 +227,7 @@ class Now:
             "time": moment(now, now, self._settings.zone, self._settings.language),
         }
 
-    def _broken(self, _: ShocppError | NoDatabase) -> Response:
+    def _broken(self, _: NoDatabase) -> Response:
         """Return the page while the database cannot be used; it loads itself again.
 
         Strangers see it, too: the reason, which has paths, is in the log.
