@@ -17,9 +17,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from shocpp.admission.people.permits import NotPermitted, own_entry, require_at
+from shocpp.admission.people.permits import NotPermitted, own_entry, refusal_of, require_at
 from shocpp.admission.people.registry import Registry
-from shocpp.admission.people.roles import ADMIN, Person
+from shocpp.admission.people.roles import ADMIN, SEE, Person
 from shocpp.calls.answering import Answer, answer_canned
 from shocpp.calls.outcomes import REPORTS
 from shocpp.configuration.canned_calls import CannedCall, canned_call
@@ -207,7 +207,13 @@ class CannedCaller:
         if person is not None:
             if not canned_name:
                 raise Refused(400, "the name of the canned call is missing; append ?canned=NAME")
-            canned = canned_call(settings.canned_file, canned_name)
+            try:
+                canned = canned_call(settings.canned_file, canned_name)
+            except UsageError:
+                # Who may see nothing must not find out which names exist either.
+                if not person.may(SEE):
+                    raise Refused(403, refusal_of(person)) from None
+                raise
             # The secret opens its call whatever the role of the caller.
             if has_secret(environ, parameters.get("secret", ""), canned.secret):
                 person = Person(person.name, ADMIN)

@@ -23,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.database_path import sockets_folder
-from shocpp.interfaces.cgi_client import DECLINED, GREETING, framed, unframed
+from shocpp.interfaces.cgi_client import DECLINED, GREETING, framed, perspective, unframed
 from shocpp.settings import depends_on_process, read_settings
 from tests.world.charger import Charger, ChargerWithCar
 from tests.world.home import Home
@@ -339,6 +339,16 @@ def talk(path: Path, request: bytes) -> bytes:
         line.sendall(request)
         line.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: line.recv(65_536), b""))
+
+
+def test_a_hundred_wrong_tokens_are_too_many_here_as_well(town: Home, shared: Server) -> None:
+    (path,) = sockets(town)
+    guess = town.environment | by("Bearer wrong") | {"REMOTE_ADDR": "192.0.2.9"}
+    entries = b"\0".join(f"{name}={value}".encode() for name, value in guess.items())
+    request = framed(str(ROOT).encode(), perspective(), b"REQUEST_METHOD=GET\0" + entries, b"")
+    *answers, last = (talk(path, request) for _ in range(101))
+    assert all(b"Status: 401 " in answer for answer in answers)
+    assert b"Status: 429 " in last
 
 
 @pytest.mark.parametrize("cut", [0, 1, 7, -1])

@@ -279,6 +279,48 @@ def test_a_driver_uses_only_chargers_of_its_account(site: Site, name: str) -> No
     assert OTHER not in answer.text
 
 
+def test_a_driver_cannot_find_out_which_chargers_exist(site: Site) -> None:
+    """A charger that its account may not use is answered as one that nobody has."""
+    with ChargerWithCar(site.server, "barn", "3"):
+        pairs = []
+        for name in ("barn", "BARN", "3", "nobody"):
+            stop = {"action": STOP, "payload": {"charge_point": name}}
+            answers = [
+                site.send("GET", f"/api/accounting?charge_point={name}", site.bearer["driver"]),
+                site.send("POST", f"/api/charge-points/{name}/calls", site.bearer["driver"], stop),
+                site.send("POST", "/api/charge-points/garage/calls", site.bearer["driver"], stop),
+            ]
+            pairs.append([(one.status, one.text.replace(name, "NAME")) for one in answers])
+        assert pairs[0][0][0] == 404
+        assert pairs == [pairs[0]] * 4
+        write_canned(
+            site.server.home,
+            CANNED | {"idle": {"show": "state", "charge_point": "barn"}},
+        )
+        shown = {
+            role: site.send("GET", "/cgi-bin/caller?canned=idle", site.bearer[role])
+            for role in ("viewer", "driver")
+        }
+        write_canned(site.server.home, CANNED)
+    assert (shown["viewer"].status, shown["driver"].status) == (200, 403)
+    assert "may not use this charger" in shown["driver"].text
+
+
+@pytest.mark.parametrize("role", ["metrics", "site"])
+def test_who_may_see_nothing_cannot_find_out_the_names_of_canned_calls(
+    site: Site, role: str
+) -> None:
+    answers = {
+        (answer.status, answer.text)
+        for name in ("power", "clear", "stop", "nothing")
+        for answer in [
+            site.send("GET", f"/cgi-bin/caller?canned={name}", site.bearer[role]),
+        ]
+    }
+    assert len(answers) == 1
+    assert answers.pop()[0] == 403
+
+
 def test_a_card_starts_at_no_charger_that_its_account_may_not_use(site: Site) -> None:
     """Also for those who may send any Call: the charger would refuse the card."""
     row, before = fresh(site, Row("GET", "/cgi-bin/caller?canned=start-elsewhere", ALL)), site.sent

@@ -36,7 +36,12 @@ class NotPermitted(Exception):
 def require(person: Person, permission: str) -> None:
     """Raise NotPermitted unless the role of a person has a permission."""
     if not person.may(permission):
-        raise NotPermitted(f"{FORBIDDEN}: {person.name} is {person.role or 'nobody'} here")
+        raise NotPermitted(refusal_of(person))
+
+
+def refusal_of(person: Person) -> str:
+    """Return the sentence about a person whose role does not allow a request."""
+    return f"{FORBIDDEN}: {person.name} is {person.role or 'nobody'} here"
 
 
 def accounts_in_force(db: Database, settings: Settings) -> "Accounts":
@@ -134,12 +139,15 @@ def require_at(
 ) -> None:
     """Raise NotPermitted unless a person may use this entry at this Charge Point.
 
-    A driver does not see how others charge.
+    A driver does not see how others charge, and nothing of chargers that its account may not use.
     """
     if canned.action:
         require_call(db, settings, person, charge_point_id, canned.action, payload)
     elif person.account is not None:
         from shocpp.store.charge_points import charging
+
+        if not accounts_in_force(db, settings).may_use(person.account, charge_point_id):
+            raise NotPermitted(f"{FORBIDDEN}: {person.account} may not use this charger")
 
         if any(open_.account != person.account for open_ in charging.open_at(db, charge_point_id)):
             raise NotPermitted(f"{FORBIDDEN}: another account uses this charger")

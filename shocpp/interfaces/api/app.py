@@ -178,7 +178,7 @@ class Api:
         # One row more than the page shows whether another page follows.
         with self._database() as db:
             account = owned_account(g.person, query["account"])
-            wanted = Wanted(query["year"], query["month"], account, _row(db, query))
+            wanted = Wanted(query["year"], query["month"], account, self._row(db, query))
             rows = accounting_after(db, query["after"], query["limit"] + 1, wanted)
         page = rows[: query["limit"]]
         after = page[-1]["number"] if page else query["after"]
@@ -196,11 +196,18 @@ class Api:
         after = Sample(number, *(indexes or (-1, -1)))
         with self._database() as db:
             rows = meter_values_after(
-                db, after, query["limit"] + 1, _row(db, query), query["transaction"]
+                db, after, query["limit"] + 1, self._row(db, query), query["transaction"]
             )
         page = rows[: query["limit"]]
         last = ".".join(str(page[-1][name]) for name in Sample._fields) if page else query["after"]
         return {"meter_values": page, "after": last, "more": len(rows) > len(page)}
+
+    def _row(self, db: Database, query: dict[str, Any]) -> int | None:
+        """Return the row id of the charger in the query, or None; raises UsageError."""
+        name = query["charge_point"]
+        if name is None:
+            return None
+        return identities.row_of(db, charge_point_for(db, self._settings, g.person, name))
 
     def _call(self, name: str) -> Content:
         """Send the Call in the body, and wait for its confirmation."""
@@ -214,6 +221,10 @@ class Api:
         try:
             with self._database() as db:
                 identity = charge_point_for(db, self._settings, g.person, name)
+                # A stop may name its charger in the payload, too.
+                named = payload.get("charge_point")
+                if isinstance(named, str):
+                    charge_point_for(db, self._settings, g.person, named)
                 # A stop by account may address the transaction of another charger.
                 addressed = address(db, identity, action, payload)
                 if addressed.charge_point_id != identity:
@@ -252,12 +263,6 @@ def _query(parameters: Any) -> dict[str, Any]:
         return read_query(request.args.items(multi=True), parameters)
     except ValueError as error:
         raise Refused(HTTPStatus.BAD_REQUEST, str(error)) from None
-
-
-def _row(db: Database, query: dict[str, Any]) -> int | None:
-    """Return the row id of the charger in the query, or None; raises UsageError."""
-    name = query["charge_point"]
-    return None if name is None else identities.row_of(db, resolve_identity(db, name))
 
 
 def _with_connectors(db: Database) -> list[Content]:

@@ -18,6 +18,7 @@ from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from pathlib import Path
 
+from shocpp.admission.people.registry import Registry
 from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
 from shocpp.interfaces.cgi import CannedCaller, log_and_answer
@@ -29,6 +30,7 @@ from shocpp.interfaces.cgi_client import (
     perspective,
     unframed,
 )
+from shocpp.interfaces.http.callers import Callers
 from shocpp.settings import CHECKOUT, Settings, depends_on_process, read_settings
 from shocpp.store.database import Database
 
@@ -60,6 +62,8 @@ class CgiListener:
     ) -> None:
         self._settings = settings
         self._connect = connect
+        registry = Registry(settings.people_file, lambda: connect(settings.database))
+        self._callers = Callers(settings.token, settings.trusted_proxies, registry)
         self._slots = slots
         self._threads = threads
         self._free_threads = threading.Semaphore(threads)
@@ -154,7 +158,7 @@ class CgiListener:
         if not self._slots.acquire(blocking=False):
             return DECLINED
         logged = list[str]()
-        caller = CannedCaller(lambda: settings, logged.append, self._connect)
+        caller = CannedCaller(lambda: settings, logged.append, self._connect, callers=self._callers)
         try:
             environ_with_body = {**environ, "wsgi.input": BytesIO(body)}
             return framed(*log_and_answer(caller, environ_with_body, logged))
