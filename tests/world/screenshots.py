@@ -34,12 +34,12 @@ MOST_BYTES = 120_000
 ACCOUNTS = [
     {
         "index": 1,
-        "account": "Miller family",
+        "account": "family-y",
         "ids": ["3333", "4444"],
         "names": {"3333": "Golf", "4444": "Zoe"},
     },
-    {"index": 2, "account": "North Ltd", "ids": ["1111"], "names": {"1111": "Van"}},
-    {"index": 3, "account": "Guests", "ids": ["5555"]},
+    {"index": 2, "account": "company-x", "ids": ["1111"], "names": {"1111": "Van"}},
+    {"index": 3, "account": "guests", "ids": ["5555"]},
 ]
 TARIFF = {"account": "*", "valid_from": "2020-01-01", "ct_per_kwh": 31.27}
 CARDS = {
