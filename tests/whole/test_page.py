@@ -153,7 +153,7 @@ def test_a_revoked_device_is_told_within_two_seconds_and_stays_out(
         tab.page.locator("[data-interrupted]", has_text="abgemeldet").wait_for()
         assert time.monotonic() - begun < 2
         streams = tab.requests.count("/stream")
-        tab.page.wait_for_timeout(1_500)
+        tab.page.wait_for_timeout(1_200)
         assert tab.requests.count("/stream") == streams
         tab.open()
         assert "abgemeldet" in tab.page.inner_text("main")
@@ -190,7 +190,7 @@ def test_a_keyboard_is_enough_and_its_focus_survives_updates(
         tab.await_live()
         press_tab_until("keys: Laden beenden")
         tab.run("window.kept = document.activeElement")
-        for power_w in (1_100, 2_200, 3_300):
+        for power_w in (1_100, 2_200):
             measure(keys, power_w)
             tab.await_field("keys/1", "power", f"{power_w / 1000:.1f}".replace(".", ","))
             assert tab.run("document.activeElement === window.kept")

@@ -116,7 +116,7 @@ def test_a_hidden_page_closes_its_stream_and_opens_it_when_it_is_seen(
         tab.page.wait_for_timeout(300)
         assert any(url.endswith("/stream") for url in closed)
         charger.start("3333")
-        tab.page.wait_for_timeout(1_500)
+        tab.page.wait_for_timeout(1_200)
         assert tab.field("unseen/1", "phrase").startswith("angesteckt")
         show("visible")
         tab.await_field("unseen/1", "phrase", "lädt seit")
