@@ -2,10 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -40,7 +43,8 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser, server: Server) -> Iterator[Tab]:
     """The phone of an admin. Its browser complains about the server, and about nothing else."""
     cookie = cookie_of(server.home, "admin")
-    with browser.tab(server.port, cookie, may_complain=True) as tab:
+    zone = {"timezone_id": "Asia/Tokyo"}
+    with browser.tab(server.port, cookie, may_complain=True, **zone) as tab:
         yield tab
         assert all("ERR_" in complaint for complaint in tab.complaints), tab.complaints
 
@@ -80,6 +84,10 @@ def test_the_page_says_interrupted_and_is_right_again(
         assert time.monotonic() - begun < INTERRUPTED_S
         sentence = tab.run("document.body.dataset.sentence")
         assert "unterbrochen: Diese Werte sind von" in sentence
+        # In the zone of the site, as all times of the page.
+        berlin = datetime.now(ZoneInfo("Europe/Berlin"))
+        clock_times = {f"{berlin - timedelta(seconds=ago):%H:%M}" for ago in (0, 20)}
+        assert re.findall(r"\d\d:\d\d", sentence)[0] in clock_times
         if fault is not hang_up:
             server.restart()
         begun = time.monotonic()

@@ -149,4 +149,4 @@ class Browser:
                 context.add_cookies([{"name": name, "value": secret, "url": origin}])
             tab = Tab(context, origin)
             yield tab
-            assert may_complain or tab.complaints == []
+            assert may_complain or not tab.complaints, tab.complaints

@@ -31,7 +31,6 @@ from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import FORM_TOKEN, NoDatabase, check_form, form_token, require
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
-from shocpp.language.voice import moment
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 
@@ -219,12 +218,12 @@ class Now:
 
     def _frame(self) -> dict[str, Any]:
         """Return the values of the layout."""
-        now, scheme = now_ms(), "wss" if request.is_secure else "ws"
+        scheme = "wss" if request.is_secure else "ws"
         return {
             "words": self._words,
             "language": self._settings.language,
             "address": f"{scheme}://{request.host}/",
-            "time": moment(now, now, self._settings.zone, self._settings.language),
+            "zone": self._settings.zone_name,
         }
 
     def _broken(self, _: NoDatabase) -> Response:

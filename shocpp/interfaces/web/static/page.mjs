@@ -135,10 +135,20 @@ function open() {
   on("end", () => { hasEnded = true; close(); say(interrupted.dataset.ended); });
   stream.onerror = () => {
     close();
-    const clock = lastSeen.toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
-    say(interrupted.dataset.text.replace("{time}", clock));
     timer = setTimeout(open, RETRY_MS);
+    say(interrupted.dataset.text.replace("{time}", clockTime(lastSeen)));
   };
+}
+
+// As the server writes the other times of the page, wherever its reader is.
+function clockTime(moment) {
+  const language = document.documentElement.lang, timeZone = interrupted.dataset.zone;
+  const digits = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  try {
+    return moment.toLocaleTimeString(language, { ...digits, timeZone });
+  } catch { // A zone that this browser does not know.
+    return moment.toLocaleTimeString(language, digits);
+  }
 }
 
 function close() {
