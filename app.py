@@ -30,7 +30,7 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     switchboard.start()
     application = create_app(settings, switchboard, threads)
     connect, slots = application.config["CONNECT"], application.config["SLOTS"]
-    cgi_listener = CgiListener(settings, connect, slots, threads)
+    cgi_listener = CgiListener(settings, connect, slots, threads, application.config["CALLERS"])
     cgi_listener.start()
     # At the exit they run in the opposite order. The end of the switchboard ends all waits for
     # chargers, so that the last requests are answered.

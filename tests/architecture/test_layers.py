@@ -68,7 +68,7 @@ INTERFACE_NEIGHBOURS = {
     "cgi": {"cgi_client", "http", "lines"},
     "cli": {"delivery", "lines", "server", "stdio"},
     "delivery": {"lines"},
-    "server": {"cgi", "cgi_client", "lines"},
+    "server": {"cgi", "cgi_client", "http", "lines"},
     "stdio": {"http"},
     "web": {"api", "cgi", "http", "websocket"},
     "websocket": {"http"},

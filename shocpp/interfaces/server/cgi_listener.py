@@ -18,7 +18,6 @@ from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from pathlib import Path
 
-from shocpp.admission.people.registry import Registry
 from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
 from shocpp.interfaces.cgi import CannedCaller, log_and_answer
@@ -49,7 +48,7 @@ PAUSE_S = 1.0
 class CgiListener:
     """The listening socket of one worker, with a thread for each request.
 
-    `connect` and `slots` are those of the app's `CannedCaller`; `threads` is the highest number of
+    `connect`, `slots` and `callers` are those of the app's `CannedCaller`; `threads` is the highest number of
     connections at the same time.
     """
 
@@ -59,11 +58,11 @@ class CgiListener:
         connect: Callable[[Path], AbstractContextManager[Database]],
         slots: threading.Semaphore,
         threads: int,
+        callers: Callers,
     ) -> None:
         self._settings = settings
         self._connect = connect
-        registry = Registry(settings.people_file, lambda: connect(settings.database))
-        self._callers = Callers(settings.token, settings.trusted_proxies, registry)
+        self._callers = callers
         self._slots = slots
         self._threads = threads
         self._free_threads = threading.Semaphore(threads)
