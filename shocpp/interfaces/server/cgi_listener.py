@@ -48,8 +48,8 @@ PAUSE_S = 1.0
 class CgiListener:
     """The listening socket of one worker, with a thread for each request.
 
-    `connect`, `slots` and `callers` are those of the app's `CannedCaller`; `threads` is the highest number of
-    connections at the same time.
+    `connect`, `slots` and `callers` are those of the app's `CannedCaller`; `threads` is the highest
+    number of connections at the same time.
     """
 
     def __init__(

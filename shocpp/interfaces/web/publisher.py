@@ -176,7 +176,12 @@ class Publisher:
     def _greet(self, db: Database, arrivals: Collection[Arrival]) -> None:
         """Send new watchers the whole state that the other ones of their view have."""
         newcomers: dict[View, list[Watcher]] = {}
-        for watcher, person in arrivals:
+        for watcher, arrived in arrivals:
+            # Its device may have been revoked since the view has answered: no change comes again.
+            person = self._present(db, arrived)
+            if person is None:
+                self._watchers.end([watcher], END)
+                continue
             view = view_of(person)
             self._groups.setdefault(view, Group(view)).watchers[watcher] = person
             newcomers.setdefault(view, []).append(watcher)
@@ -248,7 +253,6 @@ class Publisher:
 
     def _end_revoked(self, db: Database) -> None:
         """End the streams of devices that are revoked, or whose person may see something else."""
-        moment_ms = now_ms()
         present: dict[int | None, Person | None] = {}
         for group in [*self._groups.values()]:
             for watcher, person in [*group.watchers.items()]:
@@ -256,7 +260,7 @@ class Publisher:
                 if number is None:
                     continue
                 if number not in present:
-                    present[number] = self._person_of(db, number, moment_ms)
+                    present[number] = self._present(db, person)
                 now = present[number]
                 if now is not None and view_of(now) == group.view:
                     continue
@@ -264,13 +268,15 @@ class Publisher:
                 self._watchers.end([watcher], END if now is None else b"")
                 del group.watchers[watcher]
 
-    def _person_of(self, db: Database, number: int, moment_ms: int) -> Person | None:
-        """Return the person of a device, or None if it may not see the state any more."""
-        device = people.device_numbered(db, number)
-        if device is None or not is_in_force(db, number, moment_ms):
+    def _present(self, db: Database, person: Person) -> Person | None:
+        """Return the person that a device has now, or None if it may not see the state any more."""
+        if person.device is None:
+            return person
+        device = people.device_numbered(db, person.device)
+        if device is None or not is_in_force(db, person.device, now_ms()):
             return None
-        person = person_of_device(device, self._of_user)
-        return person if person.may(SEE) else None
+        present = person_of_device(device, self._of_user)
+        return present if present.may(SEE) else None
 
 
 class Round:
@@ -282,7 +288,7 @@ class Round:
     """
 
     def __init__(self) -> None:
-        self._begun = self._whole = self._pause_s = 0.0
+        self._begun = self._whole = self._devices = self._pause_s = 0.0
         self._longest_s = RECHECK_S
         self.only: set[str] | None = None
         self.is_whole = self.is_for_devices = True
@@ -298,7 +304,11 @@ class Round:
         names = {change.charge_point_id for change in changes}
         is_of_chargers = bool(kinds) and kinds <= OF_A_CHARGER
         self.only = {name for name in names if name is not None} if is_of_chargers else None
-        self.is_for_devices = not kinds or bool(kinds & {DEVICE, START_OVER.kind})
+        # At a busy site there is always a change, but none of people.json and of a device's age.
+        is_due = self._begun >= self._devices + RECHECK_S
+        self.is_for_devices = is_due or not kinds or bool(kinds & {DEVICE, START_OVER.kind})
+        if self.is_for_devices:
+            self._devices = self._begun
         self.is_whole = not kinds <= ONLY_TILES or self._begun >= self._whole + WHOLE_S
         if self.is_whole:
             self._whole = self._begun

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from shocpp.central_system.watchers import MOST_OF_OWNER
+from shocpp.interfaces.web import publisher
+from shocpp.interfaces.web.publisher import Round
+from shocpp.store.changes import POWER, Change
 from tests.world.charger import Charger, now
 from tests.world.home import Home
 from tests.world.machine import PATIENCE_S, wait_for
@@ -332,6 +335,22 @@ def test_the_stream_of_a_revoked_device_ends_within_two_seconds_and_says_so(
     assert {page.events[-1].name for page in pages} == {"end"}
     assert not any(page.is_over for page in stays)
     assert get(server, revoked)[0] == 401
+
+
+def test_devices_are_checked_now_and_then_at_a_site_that_is_never_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing announces that people.json gives a device another role."""
+    monkeypatch.setattr(publisher, "RECHECK_S", 0.05)
+    round_, always = Round(), [Change(POWER, "garage")]
+    round_.begin(always)
+    assert round_.is_for_devices
+    round_.begin(always)
+    assert not round_.is_for_devices
+    time.sleep(0.06)
+    round_.begin(always)
+    assert round_.is_for_devices
+    assert round_.only == {"garage"}
 
 
 # -- workers that end -----------------------------------------------------------------------------
