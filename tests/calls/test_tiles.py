@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shocpp.admission.people.permits import accounts_in_force
 from shocpp.calls import display
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import choices, masked
@@ -336,6 +337,19 @@ def test_needs_name_the_next_step(office: Forecourt) -> None:
     ]
     office.connect("stranger")
     assert len(needs(office.db, office.settings, office.now_ms)) == 3
+
+
+def test_an_index_of_the_books_keeps_its_account(office: Forecourt) -> None:
+    """As in the server, which keeps the former accounts in force."""
+    office.stop(begin(office), 9_060_000)
+    with office.db.writing(keys=NO_KEYS):
+        properties.store_tags(office.db, json.dumps(NAMED))
+    renamed = json.dumps(NAMED).replace("family-y", "family-z")
+    office.settings.tags_file.write_text(renamed)
+    files = present_files(office.db, office.settings)
+    assert files.accounts.names() == ["company-x", "family-y"]
+    assert files.broken == (office.settings.tags_file,)
+    assert accounts_in_force(office.db, office.settings).names() == ["company-x", "family-y"]
 
 
 def test_a_choice_has_no_number_of_a_card(office: Forecourt) -> None:

@@ -49,10 +49,11 @@ def accounts_in_force(db: Database, settings: Settings) -> "Accounts":
     from shocpp.configuration.tags import load_accounts
     from shocpp.ledger.accounts import NO_ACCOUNTS
     from shocpp.store import properties
+    from shocpp.store.books import transactions
 
     with suppress(FileNotFoundError, ConfigError):
-        stored = properties.stored_tags(db)
-        return load_accounts(settings.tags_file, {}, settings.zone, stored)
+        stored, bound = properties.stored_tags(db), transactions.account_names(db)
+        return load_accounts(settings.tags_file, bound, settings.zone, stored)
     return NO_ACCOUNTS
 
 

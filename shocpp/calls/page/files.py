@@ -24,6 +24,7 @@ from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
 from shocpp.settings import Settings
 from shocpp.store import properties
+from shocpp.store.books import transactions
 from shocpp.store.database import Database
 
 
@@ -39,8 +40,9 @@ class PresentFiles(NamedTuple):
 def present_files(db: Database, settings: Settings) -> PresentFiles:
     """Return the files of conf/ in force; a missing one is not broken."""
     tags, chargers = settings.tags_file, settings.charge_points_file
+    bound = tuple(transactions.account_names(db).items())
     accounts, has_bad_tags = _accounts(
-        tags, stamp_of(tags), settings.zone, properties.stored_tags(db)
+        tags, stamp_of(tags), settings.zone, properties.stored_tags(db), bound
     )
     allowlist, has_bad_list = _allowlist(
         chargers, stamp_of(chargers), properties.stored_allowlist(db)
@@ -56,14 +58,21 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
 
 @lru_cache(maxsize=4)
 def _accounts(
-    path: Path, _stamp: Stamp | None, zone: ZoneInfo, stored: str | None
+    path: Path,
+    _stamp: Stamp | None,
+    zone: ZoneInfo,
+    stored: str | None,
+    bound: tuple[tuple[int, str], ...],
 ) -> tuple[Accounts, bool]:
     try:
-        return load_accounts(path, {}, zone), False
+        # As in a server: a file that gives an index of the books to another account has an error.
+        return load_accounts(path, dict(bound), zone), False
     except FileNotFoundError:
         return NO_ACCOUNTS, False
     except ConfigError:
-        return NO_ACCOUNTS if stored is None else load_accounts(path, {}, zone, stored), True
+        if stored is None:
+            return NO_ACCOUNTS, True
+        return load_accounts(path, dict(bound), zone, stored), True
 
 
 @lru_cache(maxsize=4)
