@@ -34,8 +34,10 @@ def person_of_secret(
         return None
     if not _is_valid(device, now_ms):
         return Person(device.name, REVOKED, None, device.id)
-    # In both directions: a clock that was once set ahead must not keep a device for ever.
-    if abs(now_ms - device.last_used_ms) >= NOTED_EVERY_MS:
+    # In both directions: a clock that was once set ahead must not keep a device for ever. A clock
+    # before the device was made is wrong: once it is right, such a use would be too long ago.
+    is_new = abs(now_ms - device.last_used_ms) >= NOTED_EVERY_MS
+    if is_new and now_ms >= device.made_ms:
         with suppress(StoreUnavailable), db.writing(keys=NO_KEYS, durable=False, patient=False):
             people.note_use(db, device.id, now_ms)
     return person_of_device(device, of_user)

@@ -65,8 +65,15 @@ def test_a_use_is_noted_at_most_once_an_hour(db: Database) -> None:
     role(db, secret, NOW_MS + NOTED_EVERY_MS)
     assert people.devices(db)[0].last_used_ms == NOW_MS + NOTED_EVERY_MS
     # The clock was ahead, and is set back.
-    role(db, secret, NOW_MS - 1)
-    assert people.devices(db)[0].last_used_ms == NOW_MS - 1
+    role(db, secret, NOW_MS)
+    assert people.devices(db)[0].last_used_ms == NOW_MS
+
+
+def test_a_use_before_the_device_was_made_does_not_end_it(db: Database) -> None:
+    """A small computer without a clock of its own begins in the past, until the network is up."""
+    secret, _ = devices.make_device(db, Person("Mama", "admin"), NOW_MS, made_by="test")
+    assert role(db, secret, NOW_MS - 3 * IDLE_MS) == "admin"
+    assert role(db, secret, NOW_MS + 1) == "admin"
 
 
 def test_a_device_of_a_web_user_follows_the_users_role(db: Database) -> None:
