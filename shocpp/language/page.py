@@ -43,6 +43,7 @@ SENTENCES = {
         "wrong_choice": "Bitte wählen, für wen geladen wird.",
         "wrong_charger": "Diesen Ladepunkt gibt es nicht; bitte einen der Liste wählen.",
         "not_yours": "Dieses Konto darf hier nicht laden.",
+        "not_now": "Hier lässt sich gerade nicht starten: {state}.",
         "not_reachable": "{charge_point} ist gerade nicht verbunden; bitte gleich noch einmal.",
         "month": "{month} bis jetzt",
         "account": "Konto",
@@ -51,6 +52,8 @@ SENTENCES = {
         "provisional": "Beträge sind vorläufig, mit Grundpreis; laufende Ladevorgänge zählen, wenn "
         "sie enden.",
         "none_yet": "Noch keine Wallbox",
+        "none_yours": "Keine Wallbox für dieses Konto",
+        "ask": "Ändern kann das, wer dich eingeladen hat.",
         "enter_address": "In der Wallbox OCPP 1.6-J wählen und diese Adresse eintragen, dahinter "
         "einen Namen wie „garage“:",
         "appears": "Sie erscheint hier, sobald sie sich meldet.",
@@ -113,6 +116,7 @@ SENTENCES = {
         "wrong_choice": "Please choose who charges.",
         "wrong_charger": "There is no such connector; please choose one of the list.",
         "not_yours": "This account may not charge here.",
+        "not_now": "This charger cannot be started just now: {state}.",
         "not_reachable": "{charge_point} is not connected just now; please try again in a moment.",
         "month": "{month} so far",
         "account": "Account",
@@ -121,6 +125,8 @@ SENTENCES = {
         "provisional": "Amounts are provisional, with base fees; running transactions count when "
         "they end.",
         "none_yet": "No charger yet",
+        "none_yours": "No charger for this account",
+        "ask": "The person who invited you can change that.",
         "enter_address": "Choose OCPP 1.6-J in the charger and enter this address, followed by a "
         "name such as “garage”:",
         "appears": "It appears here as soon as it connects.",

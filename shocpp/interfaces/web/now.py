@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from shocpp.admission.people.roles import CHARGE, SEE, SEE_NAMES, Person
+from shocpp.admission.people.roles import ADMINISTER, CHARGE, SEE, SEE_NAMES, Person
 from shocpp.calls.page.connectors import may_use
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import choices, start, stop
@@ -26,6 +26,7 @@ from shocpp.calls.tiles import Tile, View, months, needs, tiles
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
 from shocpp.errors import StoreUnavailable, Unreachable, UnusableDatabase
+from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import FORM_TOKEN, NoDatabase, check_form, form_token, require
@@ -159,6 +160,9 @@ class Now:
         choice = next((one for one in found if one.value == fields.get("as")), None)
         if choice is None:
             return self._words["wrong_choice"]
+        if not tile.action and person.account is not None:
+            # The charger's answer would tell what happens in another account's session.
+            return self._words["not_now"].format(state=tile.phrase)
         # A double tap comes when the session may have begun already.
         if tile.action != STOP:
             start(db, tile.charge_point, tile.connector_id, choice, person.name)
@@ -199,6 +203,8 @@ class Now:
             form_field=FORM_TOKEN,
             form_token=form_token(person),
             may_charge=person.may(CHARGE),
+            may_set_up=person.may(ADMINISTER),
+            has_account=person.account is not None,
             person=person.name,
         )
 
@@ -218,11 +224,12 @@ class Now:
 
     def _frame(self) -> dict[str, Any]:
         """Return the values of the layout."""
-        scheme = "wss" if request.is_secure else "ws"
+        # The shipped nginx has its chargers at a path of their own.
+        has_proxy, host = is_tls(request.environ, self._settings.trusted_proxies), request.host
         return {
             "words": self._words,
             "language": self._settings.language,
-            "address": f"{scheme}://{request.host}/",
+            "address": f"wss://{host}/ocpp/" if has_proxy else f"ws://{host}/",
             "zone": self._settings.zone_name,
         }
 

@@ -1,4 +1,4 @@
-"""Answers of the web face without a usable database, and to requests that are wrong."""
+"""Answers of the web face without a usable database, without chargers, and to wrong requests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.world.home import Home
-from tests.world.people import cookie_of, post_form, send
+from tests.world.people import STRANGER, cookie_of, post_form, send
 from tests.world.server import Server
 
 SECRET = "a" * 26
@@ -42,7 +42,8 @@ def test_without_its_database_a_server_tells_strangers_no_path(serve: Any, home:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that each test leaves as it was."""
-    server = Server(Home(tmp_path_factory.mktemp("faults") / "home"))
+    home = Home(tmp_path_factory.mktemp("faults") / "home")
+    server = Server(home, SHOCPP_TRUSTED_PROXIES="127.0.0.1")
     yield server
     server.stop()
 
@@ -58,3 +59,11 @@ def test_a_wrong_host_is_one_line(running: Server) -> None:
     answer = send(running.port, "GET", "/", {"Host": "a" * 300} | BROWSER)
     assert (answer.status, answer.text.count("\n")) == (400, 1)
     assert "<" not in answer.text
+
+
+def test_the_address_for_chargers_is_that_of_the_shipped_nginx(running: Server) -> None:
+    cookie = cookie_of(running.home, "admin")
+    plain = send(running.port, "GET", "/", {"Cookie": cookie} | BROWSER)
+    assert f"<code>ws://{STRANGER}/</code>" in plain.text
+    by_tls = {"Cookie": f"__Host-{cookie}", "X-Forwarded-Proto": "https"} | BROWSER
+    assert f"<code>wss://{STRANGER}/ocpp/</code>" in send(running.port, "GET", "/", by_tls).text

@@ -278,6 +278,11 @@ def test_a_driver_sees_nothing_of_others(server: Server, admin: Browser) -> None
         token = page.form("shared/1", "stop")["form"]
         fields = {**whole.form("shared/1", "stop"), "form": token}
         assert driver.post("/stop", fields).status == 303
+        # A start is refused without asking the charger: its answer would tell how it goes there.
+        start = {**page.form("shared/1", "start"), "as": page.choice("family-y · Golf")}
+        refused = driver.post("/start", start)
+        assert refused.status == 422
+        assert "Hier lässt sich gerade nicht starten: belegt." in refused.text
         shared.stop()
         shared.report("Preparing")
         wrong = {**driver.page().form("shared/1", "start"), "as": admin.page().choice("neighbour")}
@@ -286,6 +291,15 @@ def test_a_driver_sees_nothing_of_others(server: Server, admin: Browser) -> None
         own = starting(driver.page(), "shared/1", "family-y")
         assert driver.post("/start", own).status == 303
         wait_for(lambda: driver.page().field("shared/1", "account") == "family-y")
+
+
+def test_a_driver_without_a_charger_is_not_asked_to_set_one_up(server: Server) -> None:
+    """Its account is gone, renamed, or may use none."""
+    with ChargerWithCar(server, "garage"):
+        page = Browser(server, f"{DRIVER}/gone").page()
+    assert "Keine Wallbox für dieses Konto" in page.text
+    assert "ws://" not in page.text
+    assert "<article" not in page.text
 
 
 def test_a_viewer_sees_no_names_and_has_no_forms(server: Server, admin: Browser) -> None:
