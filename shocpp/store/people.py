@@ -112,6 +112,11 @@ def use_invitation(db: Database, number: int, now_ms: int) -> bool:
     return _end_open(db, USED, now_ms, "id = ?", number) == 1
 
 
+def withdraw_invitation(db: Database, number: int, now_ms: int) -> bool:
+    """End an open invitation before anybody uses it; return False if it is open no more."""
+    return _end_open(db, REVOKED, now_ms, "id = ?", number) == 1
+
+
 def add_device(db: Database, new: NewDevice) -> int:
     """Write a device in the caller's transaction, and return its number."""
     return db.insert("device", new._asdict())

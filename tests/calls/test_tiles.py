@@ -239,7 +239,9 @@ STEPS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None
+)
 @given(STEPS)
 def test_a_driver_sees_of_anothers_session_that_the_connector_is_occupied(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]

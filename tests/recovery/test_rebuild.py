@@ -203,6 +203,7 @@ def test_a_lost_database_comes_back_from_its_files(charged_home: Home) -> None:
     assert done.stdout == (
         f"{charged_home.database} is rebuilt\n"
         "frames and Calls are lost; open transactions are booked when they stop\n"
+        "all devices and tokens are lost; invite people again: shocpp invite\n"
         "17 records taken, 0 were there, 0 refused\n"
     )
     assert books(charged_home, *METERS) == before

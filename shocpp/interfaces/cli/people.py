@@ -184,6 +184,27 @@ def revoke(number: int) -> None:
     click.echo(f"device {number} of {device.name} ({device.role}) is revoked")
 
 
+@devices.command(context_settings=HELP)
+@click.argument("number", type=click.IntRange(1, 2**63 - 1))
+@one_line_errors
+def withdraw(number: int) -> None:
+    """Withdraw an open invitation, by its number in `shocpp devices`.
+
+    Its link makes no device any more. If somebody has used it, revoke the device.
+
+    \b
+    Example: shocpp devices withdraw 4
+    """
+    from shocpp.store import people
+    from shocpp.store.keys import NO_KEYS
+
+    settings = read_settings()
+    with open_database(settings.database) as db, db.writing(keys=NO_KEYS):
+        if not people.withdraw_invitation(db, number, now_ms()):
+            raise UsageError(f"no invitation {number} is open; see: shocpp devices")
+    click.echo(f"invitation {number} is withdrawn")
+
+
 def _print_devices(as_json: bool) -> None:
     import json
 
@@ -220,8 +241,9 @@ def _print_devices(as_json: bool) -> None:
         click.echo("no device is signed in; invite one: shocpp invite")
     for invitation in invitations:
         click.echo(
-            f"open invitation of {invitation.name} ({invitation.role}), until "
-            f"{display.moment(invitation.expires_ms)}"
+            f"open invitation {invitation.id} of {invitation.name} ({invitation.role}), until "
+            f"{display.moment(invitation.expires_ms)}; to end it: shocpp devices withdraw "
+            f"{invitation.id}"
         )
 
 

@@ -102,6 +102,7 @@ def rebuild(from_frames: bool) -> None:
     if not from_frames:
         frames = "frames" if salvaged is None else "other frames"
         click.echo(f"{frames} and Calls are lost; open transactions are booked when they stop")
+        click.echo("all devices and tokens are lost; invite people again: shocpp invite")
     for path in rebuilt.superseded:
         click.echo(f"the frames do not confirm this file, so it is renamed: {path}")
     _finish(rebuilt.restored)

@@ -207,7 +207,9 @@ class Access:
             is_guess = refused.reason == UNKNOWN
             if is_guess and self._callers.has_too_many(request.environ):
                 return self._entrance(429, "no_device", error="too_many")
-            return self._entrance(403, "no_device", error=refused.reason)
+            # A device that is revoked has a sentence of its own.
+            reason = "withdrawn" if refused.reason == REVOKED else refused.reason
+            return self._entrance(403, "no_device", error=reason)
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
         return self._signed_in(redeemed.secret)
@@ -226,8 +228,12 @@ class Access:
                 sentence = self._words["login_as"].format(name=user)
                 return self._page("login.html", 200, sentence=sentence, may_enter=True)
             self._refuse_other_pages()
+            former = self._person(self.presented_secret())
             with self._connect(self._settings.database) as db:
                 secret, _ = devices.make_device(db, person, now_ms(), made_by=user, web_user=user)
+                # Nobody has its secret any more: the browser forgets it.
+                if former is not None and former.device is not None:
+                    devices.revoke(db, former.device, now_ms())
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
         return self._signed_in(secret)

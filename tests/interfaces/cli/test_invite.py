@@ -163,10 +163,22 @@ def test_devices_are_listed_with_open_invitations(server: Server) -> None:
         "BY",
     ]
     assert lines[1].split()[:5] == ["1", "Mama", "driver", "family-y", "device"]
-    assert lines[2].startswith("open invitation of Mama (viewer), until ")
+    assert lines[2].startswith("open invitation 2 of Mama (viewer), until ")
     assert refused(home.run("shocpp", "devices", "revoke", "7"), 2) == (
         "no device 7 is in force; see: shocpp devices\n"
     )
+
+
+def test_an_open_invitation_is_withdrawn(server: Server) -> None:
+    home, token = server.home, invitation(server.home)
+    withdraw = ("shocpp", "devices", "withdraw", "1")
+    assert home.run("shocpp", "devices").stdout.endswith("; to end it: shocpp devices withdraw 1\n")
+    assert home.run(*withdraw).stdout == "invitation 1 is withdrawn\n"
+    answer = post_form(server.port, "/i", {"token": token})
+    assert answer.status == 403
+    assert "Diese Einladung wurde zurückgezogen." in answer.text
+    assert refused(home.run(*withdraw), 2) == ("no invitation 1 is open; see: shocpp devices\n")
+    assert "invitation" not in home.run("shocpp", "devices").stdout.replace("shocpp invite", "")
 
 
 # --- the start of the server ---

@@ -345,6 +345,16 @@ def test_a_user_of_nginx_signs_in_a_device_that_follows_his_role(server: Server)
     assert not is_signed_in(server, answer.cookie)
 
 
+def test_who_signs_in_again_has_one_device(server: Server) -> None:
+    write_people(server, {"papa": {"role": "admin"}})
+    headers = OF_NGINX | {"X-Remote-User": "papa"}
+    first = post_form(server.port, "/login", {}, headers)
+    second = post_form(server.port, "/login", {}, headers | {"Cookie": first.cookie})
+    assert second.status == 303
+    assert not is_signed_in(server, first.cookie)
+    assert is_signed_in(server, second.cookie)
+
+
 def test_a_user_without_a_role_makes_no_device(server: Server) -> None:
     write_people(server, {"papa": {"role": "admin"}})
     before = device_count(server)
