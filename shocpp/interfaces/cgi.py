@@ -31,7 +31,12 @@ from shocpp.errors import (
     UsageError,
 )
 from shocpp.interfaces.cgi_client import LONGEST_BODY, body_length
-from shocpp.interfaces.http.authentication import has_secret, is_of_another_page, person_of
+from shocpp.interfaces.http.authentication import (
+    has_secret,
+    is_link_with_cookie,
+    is_of_another_page,
+    person_of,
+)
 from shocpp.interfaces.http.refusals import HEADERS_OF, NO_DATABASE, UNAUTHENTICATED, Refused
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings
@@ -162,6 +167,10 @@ class CannedCaller:
             )
         parameters, settings = _parameters(environ), self._read_settings()
         canned, person = self._authorized(environ, parameters, settings)
+        if canned.action and person.device is not None and is_link_with_cookie(environ):
+            raise Refused(
+                403, "a link of another site may have opened this; send it by POST, or with a token"
+            )
         # Without an action the answer comes from the database, and no charger is waited for.
         if canned.action and self._slots is not None:
             answer = self._send_in_slot(settings, canned, person, self._slots)

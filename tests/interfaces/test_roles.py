@@ -15,7 +15,7 @@ from shocpp.admission.people.roles import ROLES
 from shocpp.interfaces.web.app import create_app
 from tests.world.charger import ChargerWithCar, now
 from tests.world.home import Home
-from tests.world.people import Response, cookie_of, send, token_of
+from tests.world.people import STRANGER, Response, cookie_of, send, token_of
 from tests.world.server import Server
 
 TOKEN = "correct-horse-battery"
@@ -71,7 +71,10 @@ class Site:
             role: {"Authorization": f"Bearer {self.token(home, role)}"} for role in ROLES
         }
         self.cookie = {
-            role: {"Cookie": cookie_of(home, role, OWN if role == "driver" else None)}
+            role: {
+                "Cookie": cookie_of(home, role, OWN if role == "driver" else None),
+                "Sec-Fetch-Site": "none",
+            }
             for role in ROLES
         }
         self.own_id, self.other_id = garage.transaction_id, yard.transaction_id
@@ -466,6 +469,20 @@ def test_the_token_proves_nginx_and_people_json_has_the_roles(site: Site) -> Non
 
 
 CALLS = {"garage": call("garage", "ClearCache", ADMINS)}
+
+
+def test_a_link_of_another_site_sends_no_call_with_the_cookie_of_a_device(site: Site) -> None:
+    """By plain HTTP a browser sends no Sec-Fetch-Site, and a link can be without a Referer."""
+    row, before = fresh(site, Row("GET", "/cgi-bin/caller?canned=clear", ADMINS)), len(site.sent)
+    link = {"Cookie": site.cookie["admin"]["Cookie"]}
+    assert site.send("GET", row.path, link).status == 403
+    assert len(site.sent) == before
+    shown = fresh(site, Row("GET", "/cgi-bin/caller?canned=state", ADMINS))
+    assert site.send("GET", shown.path, link).status == 200
+    row = fresh(site, Row("POST", "/cgi-bin/caller?canned=clear", ADMINS))
+    assert site.send("POST", row.path, link | {"Origin": "http://evil.test"}).status == 403
+    assert site.send("POST", row.path, link | {"Origin": f"http://{STRANGER}"}).status == 200
+    assert len(site.sent) == before + 1
 
 
 def test_a_canned_calls_secret_opens_this_call_only(site: Site) -> None:

@@ -152,6 +152,16 @@ def is_of_another_page(environ: Environ) -> bool:
     return any(_host(str(page)) != environ.get("HTTP_HOST") for page in pages if page)
 
 
+def is_link_with_cookie(environ: Environ) -> bool:
+    """Return True for a GET with a device's cookie that a link of another site may have opened.
+
+    A cookie with SameSite=Lax rides on links. By plain HTTP to a host on the network a browser
+    sends no Sec-Fetch-Site, a GET has no Origin, and the other site can suppress the Referer.
+    """
+    is_get = environ.get("REQUEST_METHOD") == "GET"
+    return is_get and "HTTP_SEC_FETCH_SITE" not in environ and bool(device_secrets(environ))
+
+
 def origin_of_page(environ: Environ) -> str | None:
     """Return the Origin of a web page that connects as a charger; None for a real charger.
 
