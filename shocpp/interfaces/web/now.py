@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException
 
 from shocpp.admission.people.roles import ADMINISTER, CHARGE, SEE, SEE_NAMES, Person
 from shocpp.calls.page.connectors import may_use
@@ -29,14 +28,18 @@ from shocpp.errors import StoreUnavailable, Unreachable, UnusableDatabase
 from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
 from shocpp.interfaces.web import assets
-from shocpp.interfaces.web.access import FORM_TOKEN, NoDatabase, check_form, form_token, require
+from shocpp.interfaces.web.access import (
+    FORM_TOKEN,
+    NoDatabase,
+    check_form,
+    form_fields,
+    form_token,
+    require,
+)
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.settings import Settings
 from shocpp.store.database import Database
-
-LONGEST_FORM = 4_096
-"""The largest body of a form, in bytes."""
 
 MOST_OPTIONS = 2_000
 """Options of all forms of a page; above it the page has links to its forms instead."""
@@ -111,13 +114,7 @@ class Now:
 
     def _form(self) -> tuple[Person, dict[str, str]]:
         """Return the person that posts a form, and its fields; raises Refused."""
-        request.max_content_length = LONGEST_FORM
-        try:
-            fields = request.form.to_dict()
-        except HTTPException as error:
-            raise Refused(
-                error.code or 400, f"the form cannot be read; send at most {LONGEST_FORM} bytes"
-            ) from None
+        fields = form_fields()
         person = require(CHARGE)
         check_form(person)
         return person, fields
