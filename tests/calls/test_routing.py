@@ -391,9 +391,10 @@ def worker_of(server: Server, connection: http.client.HTTPConnection) -> int:
     ports = (server.port, connection.sock.getsockname()[1])
     ends = [f"0100007F:{port:04X}" for port in ports]  # 127.0.0.1
     sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-    # Sockets in TIME_WAIT have the same ports, and no inode.
-    inodes = [fields[9] for fields in sockets if fields[1:3] == ends]
-    (inode,) = [inode for inode in inodes if inode != "0"]
+    # Sockets in TIME_WAIT have the same ports, and no inode. A table that changes while it is read
+    # may have a line twice.
+    inodes = {fields[9] for fields in sockets if fields[1:3] == ends}
+    (inode,) = inodes - {"0"}
     for pid in server.workers():
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
             with contextlib.suppress(OSError):
