@@ -23,8 +23,9 @@ from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
+from shocpp.interfaces.web.publisher import Publisher
 from shocpp.interfaces.web.stream import Stream
-from shocpp.interfaces.websocket.upgrades import Upgrades
+from shocpp.interfaces.websocket.upgrades import Upgrades, is_upgrade, refuse_broken_upgrade
 from shocpp.metrics.counter_files import counters_folder, sum_files
 from shocpp.settings import Settings
 from shocpp.store.thread_database import ThreadDatabase
@@ -75,7 +76,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
-    Stream(settings, switchboard, connect, callers.registry.of_user).add_to(app)
+    publisher = Publisher(settings, switchboard, connect, callers.registry.of_user)
+    Stream(switchboard, publisher).add_to(app)
     Upgrades(settings, switchboard, connect).add_to(app)
     app.add_url_rule("/<any_path:path>", endpoint="other_path", view_func=other_path)
     return app
@@ -99,7 +101,7 @@ def _refused(refused: Refused) -> Response:
         log.warning("refused %s from %s: %s", request.path, remote, refused.sentence)
     response = _line(refused.status, refused.sentence)
     response.headers.extend(HEADERS_OF.get(refused.status, ()))
-    if _is_upgrade():
+    if is_upgrade():
         _switchboard().counters.refused(refused.status)
     return response
 
@@ -176,17 +178,9 @@ def metrics() -> Response:
     return response
 
 
-def _is_upgrade() -> bool:
-    """Return True if the request looks like a WebSocket handshake, even a broken one."""
-    return "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers
-
-
 def other_path(path: str) -> Response:
     """Answer a browser at any other path; raises Refused, also for a charger's broken upgrade."""
-    if _is_upgrade():
-        raise Refused(
-            400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
-        )
+    refuse_broken_upgrade()
     if path:
         raise Refused(404, f"{request.path!r} is not a page; chargers connect here by WebSocket")
     return _line(

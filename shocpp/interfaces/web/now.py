@@ -26,7 +26,7 @@ from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
 from shocpp.errors import StoreUnavailable, Unreachable, UnusableDatabase
 from shocpp.interfaces.http.addresses import is_tls
-from shocpp.interfaces.http.refusals import RETRY_AFTER_S, Refused
+from shocpp.interfaces.http.refusals import RETRY_AFTER_S
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import (
     FORM_TOKEN,
@@ -36,6 +36,7 @@ from shocpp.interfaces.web.access import (
     form_token,
     require,
 )
+from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.settings import Settings
@@ -96,10 +97,7 @@ class Now:
 
     def _now(self) -> Response:
         """Show the page; it changes nothing."""
-        if "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers:
-            raise Refused(
-                400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
-            )
+        refuse_broken_upgrade()
         return self._page(require(SEE))
 
     def _start(self) -> Response:

@@ -83,7 +83,11 @@ class Publisher:
         connect: Callable[[Path], AbstractContextManager[Database]],
         of_user: Callable[[str], Person],
     ) -> None:
-        """Create it without a thread; the parameters are those of `Stream`."""
+        """Create it without a thread.
+
+        `connect` returns a context manager with the database of a path. `of_user` returns the
+        person of a user of the web server.
+        """
         self._settings = settings
         self._switchboard = switchboard
         self._connect = connect

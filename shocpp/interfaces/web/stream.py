@@ -6,13 +6,10 @@ switchboard (`central_system.watchers`). The publisher makes the events.
 
 import random
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 from flask import Flask, Response, request
 
-from shocpp.admission.people.roles import SEE, Person
+from shocpp.admission.people.roles import SEE
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.central_system.watchers import Watcher
 from shocpp.interfaces.http.authentication import is_of_another_page
@@ -20,9 +17,7 @@ from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.web.access import require
 from shocpp.interfaces.web.publisher import Arrival, Publisher
 from shocpp.interfaces.websocket.transport import adopted_socket
-from shocpp.interfaces.websocket.upgrades import Adopted
-from shocpp.settings import Settings
-from shocpp.store.database import Database
+from shocpp.interfaces.websocket.upgrades import Adopted, refuse_broken_upgrade
 
 RETRY_MS = (500, 1_500)
 """Bounds of the milliseconds before a browser connects again: not all pages in one moment."""
@@ -44,19 +39,9 @@ HEAD = (
 class Stream:
     """The view of /stream in one worker, which hands sockets over."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        switchboard: Switchboard,
-        connect: Callable[[Path], AbstractContextManager[Database]],
-        of_user: Callable[[str], Person],
-    ) -> None:
-        """Create it; `connect` returns a context manager with the database of a path.
-
-        `of_user` returns the person of a user of the web server.
-        """
+    def __init__(self, switchboard: Switchboard, publisher: Publisher) -> None:
         self._switchboard = switchboard
-        self._publisher = Publisher(settings, switchboard, connect, of_user)
+        self._publisher = publisher
 
     def add_to(self, app: Flask) -> None:
         """Register the view. A WebSocket upgrade of the same path is a charger."""
@@ -64,10 +49,7 @@ class Stream:
 
     def _open(self) -> Response:
         """Answer the head of the stream, and hand the socket over; raises Refused."""
-        if "Upgrade" in request.headers or "Sec-WebSocket-Key" in request.headers:
-            raise Refused(
-                400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
-            )
+        refuse_broken_upgrade()
         if is_of_another_page(request.environ):
             raise Refused(403, "another page cannot read the stream")
         person = require(SEE)

@@ -185,6 +185,22 @@ class Upgrades:
         return Refused(status, sentence, is_logged=True)
 
 
+def is_upgrade() -> bool:
+    """Return True if the request looks like a WebSocket handshake, even a broken one."""
+    return "Sec-WebSocket-Key" in request.headers or "Upgrade" in request.headers
+
+
+def refuse_broken_upgrade() -> None:
+    """Raise Refused if the request is a broken WebSocket handshake.
+
+    A whole one goes to the view of chargers, whatever its path.
+    """
+    if is_upgrade():
+        raise Refused(
+            400, "this is no WebSocket handshake; send Connection: Upgrade, Upgrade: websocket"
+        )
+
+
 def identity_from(target: str) -> str | None:
     """Return the identity at the end of a request's path, or None if the path is empty.
 
