@@ -22,13 +22,14 @@ def paste_app(_global_config: dict[str, str], **_settings: str) -> Flask:
     log_to_stderr()
     settings = read_settings()
     counter_file = CounterFile(counters_folder(settings.database), Counters())
-    # gunicorn.conf.py sets these variables; without that file one thread is the safe assumption.
+    # gunicorn.conf.py sets these variables; without that file one of each is the safe assumption.
     listens = os.environ.get("GUNICORN_LISTENS")
     threads = int(os.environ.get("GUNICORN_THREADS", "1"))
+    workers = int(os.environ.get("GUNICORN_WORKERS", "1"))
     switchboard = Switchboard(settings, counter_file=counter_file, listens=listens)
     # This runs after the fork, which the threads of a switchboard would not survive.
     switchboard.start()
-    application = create_app(settings, switchboard, threads)
+    application = create_app(settings, switchboard, threads, workers)
     connect, slots = application.config["CONNECT"], application.config["SLOTS"]
     cgi_listener = CgiListener(settings, connect, slots, threads, application.config["CALLERS"])
     cgi_listener.start()

@@ -122,12 +122,14 @@ def when_ready(arbiter: Arbiter) -> None:
 
 
 def post_fork(_arbiter: Arbiter, worker: Worker) -> None:
-    """Publish threads and address to the application, which is loaded after this.
+    """Publish threads, workers and address to the application, which is loaded after this.
 
-    The application lets only half of the threads wait for chargers. `shocpp charge-points add`
+    The application lets only half of the threads wait for chargers, and counts wrong tokens for its
+    share of the workers. `shocpp charge-points add`
     prints the address, which may differ from the settings of the shell that it runs in.
     """
     os.environ["GUNICORN_THREADS"] = str(worker.cfg.threads)
+    os.environ["GUNICORN_WORKERS"] = str(worker.cfg.workers)
     bound = [listener.sock.getsockname() for listener in worker.sockets]
     # The name of a Unix socket is a text. The address of IPv6 has four parts.
     listens = next((name[:2] for name in bound if isinstance(name, tuple)), None)

@@ -371,7 +371,7 @@ def test_the_table_has_every_path_of_the_application(site: Site) -> None:
         def __call__(self, *_: object) -> None:
             """Do nothing."""
 
-    app = create_app(site.server.home.settings, Connected(), 1)  # type: ignore[arg-type]
+    app = create_app(site.server.home.settings, Connected(), 1, 1)  # type: ignore[arg-type]
     paths = {rule.rule for rule in app.url_map.iter_rules()}
     known = {row.path.partition("?")[0].replace("garage", "<name>") for row in TABLE}
     # They are for all, for devices only (tests/interfaces/web), for chargers, or lead nowhere.

@@ -8,16 +8,20 @@ import threading
 import time
 
 MOST, WINDOW_S = 100, 600.0
-"""Wrong secrets of one address, in so many seconds, above which the answer is 429."""
+"""Wrong secrets of one address, in so many seconds, above which the answer is 429.
+
+Workers share them evenly, so that all together never answer more of them with 401.
+"""
 
 MOST_ADDRESSES = 1_000
 """The addresses that are remembered: a flood cannot fill the memory."""
 
 
 class WrongSecrets:
-    """The wrong secrets of one process, by address; its method is for any thread."""
+    """The wrong secrets of one of so many workers, by address; its method is for any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
+        self._most = MOST // workers
         self._lock = threading.Lock()
         self._counts: dict[str, tuple[float, int]] = {}
 
@@ -32,4 +36,4 @@ class WrongSecrets:
             if now - since > WINDOW_S:
                 since, count = now, 0
             self._counts[address] = (since, count + 1)
-            return count >= MOST
+            return count >= self._most

@@ -20,15 +20,19 @@ log = logging.getLogger(__name__)
 
 
 class Callers:
-    """The authentication of the requests of one worker."""
+    """The authentication of the requests of one of so many workers."""
 
     def __init__(
-        self, token: str | None, trusted_proxies: tuple[str, ...], registry: Registry
+        self,
+        token: str | None,
+        trusted_proxies: tuple[str, ...],
+        registry: Registry,
+        workers: int,
     ) -> None:
         self.registry = registry
         self._token = token
         self._trusted_proxies = trusted_proxies
-        self._wrong = WrongSecrets()
+        self._wrong = WrongSecrets(workers)
 
     def require(self, environ: Environ) -> Person:
         """Return the person that sends a request; raises Refused (401, 403, 429, 503)."""

@@ -41,8 +41,8 @@ class AnyPath(BaseConverter):
     part_isolating = False
 
 
-def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Flask:
-    """Return the WSGI application of one worker; `threads` is the number of its threads."""
+def create_app(settings: Settings, switchboard: Switchboard, threads: int, workers: int) -> Flask:
+    """Return the WSGI application of one of so many workers, each with this number of threads."""
     # A charger may have any path, also one below /static.
     app = Flask("shocpp", static_folder=None, template_folder="interfaces/web/templates")
     # Otherwise Werkzeug redirects paths with `//`, and WebSocket clients need not follow it
@@ -60,7 +60,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int) -> Fl
     app.config["CONNECT"] = connect
     app.config["SLOTS"] = slots
     registry = Registry(settings.people_file, lambda: connect(settings.database))
-    callers = Callers(settings.token, settings.trusted_proxies, registry)
+    callers = Callers(settings.token, settings.trusted_proxies, registry, workers)
     app.config["CALLERS"] = callers
     app.config["CALLER"] = CannedCaller(lambda: settings, log.info, connect, slots, callers)
     app.register_error_handler(Refused, _refused)
