@@ -57,6 +57,8 @@ SENTENCES = {
         "enter_address": "In der Wallbox OCPP 1.6-J wählen und diese Adresse eintragen, dahinter "
         "einen Namen wie „garage“:",
         "appears": "Sie erscheint hier, sobald sie sich meldet.",
+        "serves_none": "Der Server kann gerade keine Wallbox bedienen: Sein Protokoll und "
+        "/healthz nennen den Grund.",
         "review_one": "Ein Fall wartet auf eine Entscheidung: shocpp review",
         "review": "{count} Fälle warten auf eine Entscheidung: shocpp review",
         "unwritable": "Die Belege in accounting/ lassen sich nicht schreiben ({reason}): Platz und "
@@ -130,6 +132,8 @@ SENTENCES = {
         "enter_address": "Choose OCPP 1.6-J in the charger and enter this address, followed by a "
         "name such as “garage”:",
         "appears": "It appears here as soon as it connects.",
+        "serves_none": "The server cannot serve chargers just now: its log and /healthz name the "
+        "reason.",
         "review_one": "One case waits for a decision: shocpp review",
         "review": "{count} cases wait for a decision: shocpp review",
         "unwritable": "The files in accounting/ cannot be written ({reason}): check the folder's "

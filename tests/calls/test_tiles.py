@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shocpp.admission.people.permits import accounts_in_force
+from shocpp.admission.people.permits import NotPermitted, accounts_in_force, require_call
+from shocpp.admission.people.roles import DRIVER, Person
 from shocpp.calls import display
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import choices, masked
 from shocpp.calls.tiles import AccountMonth, Tile, View, months, needs, tiles
+from shocpp.interfaces.web.now import needs_for
 from shocpp.language import figures
 from shocpp.ledger.accounts import id_tag_of
 from shocpp.settings import Settings
@@ -339,6 +341,30 @@ def test_needs_name_the_next_step(office: Forecourt) -> None:
     ]
     office.connect("stranger")
     assert len(needs(office.db, office.settings, office.now_ms)) == 3
+
+
+def test_a_driver_keeps_its_session_where_it_may_charge_no_more(office: Forecourt) -> None:
+    sent = begin(office, "1111")
+    office.report("Available", connector_id=2)
+    office.tags([{**NAMED[0], "charge_points": ["yard"]}, NAMED[1]])
+    (tile,) = office.tiles(COMPANY).values()
+    assert (tile.id, tile.state, tile.action) == ("garage/1", "Charging", "stop")
+    driver = Person("phone", DRIVER, "company-x")
+    own = {"transactionId": int(tile.transaction)}
+    require_call(office.db, office.settings, driver, "garage", "RemoteStopTransaction", own)
+    start = {"idTag": "1111"}
+    with pytest.raises(NotPermitted, match="may not use this charger"):
+        require_call(office.db, office.settings, driver, "garage", "RemoteStartTransaction", start)
+    office.stop(sent, 9_055_000)
+    assert office.tiles(COMPANY) == {}
+
+
+def test_a_server_that_serves_no_charger_needs_a_human(office: Forecourt) -> None:
+    def shown(view: View) -> list[str]:
+        return needs_for(office.db, office.settings, view, office.now_ms, serves_chargers=False)
+
+    assert "kann gerade keine Wallbox bedienen" in shown(ALL)[0]
+    assert shown(NO_NAMES) == shown(COMPANY) == []
 
 
 def test_an_index_of_the_books_keeps_its_account(office: Forecourt) -> None:

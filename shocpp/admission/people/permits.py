@@ -75,12 +75,14 @@ def require_call(
     if person.may(SEE_NAMES):
         return
     account = accounts_in_force(db, settings).named(person.account or "")
+    # A session outlives the change of the account's `charge_points`.
+    if account is not None and action == STOP and _owns(db, account, charge_point_id, payload):
+        return
     if account is None or not account.may_use(charge_point_id):
         raise NotPermitted(f"{FORBIDDEN}: {person.account} may not use this charger")
-    if action == START:
-        _require_card(db, settings, account, payload)
-    else:
-        _require_transaction(db, account, charge_point_id, payload)
+    if action == STOP:
+        raise NotCharging(f"no transaction of {account.name} is open there")
+    _require_card(db, settings, account, payload)
 
 
 def require_action(person: Person, action: str, payload: Mapping[str, Any]) -> None:
@@ -164,14 +166,14 @@ def _require_card(
         raise NotPermitted(f"{FORBIDDEN}: the card is none of {account.name}")
 
 
-def _require_transaction(
+def _owns(
     db: Database, account: "Account", charge_point_id: str, payload: Mapping[str, Any]
-) -> None:
+) -> bool:
+    """Return True if the transaction that a stop names is open, and of this account."""
     from shocpp.store.charge_points import charging
 
     number = payload.get("transactionId")
-    own = (
-        open_ for open_ in charging.open_at(db, charge_point_id) if open_.account == account.name
+    return any(
+        open_.transaction_id == number and open_.account == account.name
+        for open_ in charging.open_at(db, charge_point_id)
     )
-    if not any(open_.transaction_id == number for open_ in own):
-        raise NotCharging(f"no transaction of {account.name} is open there")

@@ -107,8 +107,6 @@ class Connectors:
                     )
 
     def _has_tile(self, charge_point: PresentChargePoint, key: str) -> bool:
-        if not may_use(self._files, self._view.account, charge_point.charge_point_id):
-            return False
         return (
             charge_point.is_connected
             or key in self._files.allowlist.entries
@@ -127,16 +125,18 @@ class Connectors:
         # Connector 0 is the charger itself.
         connector_ids = sorted(filter(None, states)) or sorted(states) or [0]
         meter = self._files.allowlist.meter(charge_point.charge_point_id)
+        is_usable = may_use(self._files, self._view.account, charge_point.charge_point_id)
         for connector_id in connector_ids:
             tile = _tile(charge_point.charge_point_id, connector_id, meter, OTHER)
             if len(connector_ids) > 1 and not tile.place:
                 at = VOICE[self._language]["at_connector"].format(connector=connector_id)
                 tile = tile._replace(place=at)
             state, one_running = states.get(connector_id), running.get(connector_id)
-            if self._is_foreign(one_running):
-                yield self._as_foreign(tile, charge_point, state, one_running)
-            else:
+            # A session outlives the change of the account's `charge_points`.
+            if not self._is_foreign(one_running):
                 yield self._whole(tile, charge_point, state, one_running)
+            elif is_usable:
+                yield self._as_foreign(tile, charge_point, state, one_running)
 
     def _is_foreign(self, running: Running | None) -> bool:
         """Return True if the view shows no more of a connector than that it is free or occupied."""

@@ -60,12 +60,14 @@ def view_of(person: Person) -> View:
 
 
 def needs_for(
-    db: Database, settings: Settings, view: View, now: int, trouble: str | None
+    db: Database, settings: Settings, view: View, now: int, *, serves_chargers: bool
 ) -> list[str]:
-    """Return what needs a human, for a view that shows names; `trouble` is the server's own."""
+    """Return what needs a human, for a view that shows names."""
     if not view.shows_names or view.account is not None:
         return []
-    return [*([trouble] if trouble else []), *needs(db, settings, now)]
+    # The switchboard's reason is English and may have paths: it is for /healthz and the log.
+    own = [] if serves_chargers else [SENTENCES[settings.language]["serves_none"]]
+    return [*own, *needs(db, settings, now)]
 
 
 class Now:
@@ -210,7 +212,9 @@ class Now:
         return {
             "tiles": tiles(db, settings, view, moment_ms),
             "months": months(db, settings, view, moment_ms),
-            "needs": needs_for(db, settings, view, moment_ms, self._switchboard.health()),
+            "needs": needs_for(
+                db, settings, view, moment_ms, serves_chargers=self._switchboard.health() is None
+            ),
             "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
             "month": self._words["month"].format(
                 month=Month.of_moment(moment_ms, settings.zone).spelled(settings.language)

@@ -235,11 +235,11 @@ class Publisher:
         present = {tile.id: tile for tile in tiles(db, settings, view, moment_ms)}
         if former is not None and not is_whole:
             return former._replace(tiles=present)
-        trouble = self._switchboard.health()
+        serves_chargers = self._switchboard.health() is None
         return State(
             present,
             [tuple(row) for row in months(db, settings, view, moment_ms)],
-            needs_for(db, settings, view, moment_ms, trouble),
+            needs_for(db, settings, view, moment_ms, serves_chargers=serves_chargers),
         )
 
     def _drop(self, group: Group) -> None:
