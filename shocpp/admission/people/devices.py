@@ -33,7 +33,7 @@ def person_of_secret(
     if device is None:
         return None
     if not _is_valid(device, now_ms):
-        return Person(device.name, REVOKED, None, device.id)
+        return Person(device.name, REVOKED, None, device.id, device.is_program)
     # In both directions: a clock that was once set ahead must not keep a device for ever. A clock
     # before the device was made is wrong: once it is right, such a use would be too long ago.
     is_new = abs(now_ms - device.last_used_ms) >= NOTED_EVERY_MS
@@ -47,7 +47,7 @@ def person_of_device(device: Device, of_user: Callable[[str], Person]) -> Person
     """Return the person of a device that is valid."""
     if device.web_user is not None:
         return of_user(device.web_user)._replace(device=device.id)
-    return Person(device.name, device.role, device.account, device.id)
+    return Person(device.name, device.role, device.account, device.id, device.is_program)
 
 
 def is_in_force(db: Database, number: int, now_ms: int) -> bool:

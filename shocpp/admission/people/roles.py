@@ -62,13 +62,15 @@ class Person(NamedTuple):
     """A person or a program that sends a request.
 
     `name` signs its decisions. `account` is that of a driver, else None. `device` is the row id of
-    the device or token that proves who it is, None for a user of the web server.
+    the device or token that proves who it is, None for a user of the web server; `is_program` tells
+    a token from a device.
     """
 
     name: str
     role: str
     account: str | None = None
     device: int | None = None
+    is_program: bool = False
 
     def may(self, permission: str) -> bool:
         """Return True if the role has a permission; an unknown role has none."""

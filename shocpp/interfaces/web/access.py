@@ -177,9 +177,11 @@ class Access:
 
     def _person(self, secret: str | None) -> Person | None:
         try:
-            return self._callers.registry.of_secret(secret) if secret else None
+            person = self._callers.registry.of_secret(secret) if secret else None
         except (StoreUnavailable, UnusableDatabase) as error:
             raise NoDatabase(error) from None
+        # Whoever reads a program's files must not get pages with its token.
+        return None if person is not None and person.is_program else person
 
     # -- views ------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -232,6 +232,23 @@ def test_wrong_cookies_and_bearer_tokens_count_as_well(server: Server, address: 
     for path in ("/api/transactions", "/metrics", "/cgi-bin/caller?canned=x"):
         refused = send(server.port, "GET", path, bearer)
         assert (refused.status, refused.headers["Retry-After"]) == (429, "60")
+
+
+def test_workers_together_allow_no_more_wrong_tokens(serve: Callable[..., Server]) -> None:
+    server = serve(GUNICORN_CMD_ARGS="--workers 2")
+    answers = [enter(server, "a" * 26).status for _ in range(201)]
+    # The kernel chooses the worker, so one of them has its share earlier.
+    assert answers[:50] == [403] * 50
+    assert answers.count(403) <= 100
+    assert set(answers) == {403, 429}
+
+
+def test_a_programs_token_opens_no_page(server: Server, address: str) -> None:
+    name = cookie_of(server.home, "admin").partition("=")[0]
+    cookie = f"{name}={token_of(server.home, 'admin')}"
+    assert not is_signed_in(server, cookie)
+    page = send(server.port, "GET", "/", {"Cookie": cookie, "X-Forwarded-For": address} | BROWSER)
+    assert (page.status, ACCESS["en"]["no_device"] in page.text) == (401, True)
 
 
 @pytest.mark.parametrize(
