@@ -4,9 +4,8 @@ Everything else in the file stays. Only the hash of a generated password is stor
 itself is printed once, for the person who types it into the charger.
 """
 
-import json
 import secrets
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,8 +17,8 @@ from shocpp.configuration.charge_points import (
     load_allowlist_or_none,
     parse_allowlist,
 )
-from shocpp.configuration.entries import Members, spelled
-from shocpp.configuration.files import changing, conf_text, replace_text, stamp_of
+from shocpp.configuration.editing.file_edit import edit_file
+from shocpp.configuration.entries import Members
 from shocpp.errors import UsageError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import (
@@ -40,12 +39,6 @@ PASSWORD_LENGTH = 20
 
 SHORTEST, LONGEST = 8, 64
 """Bytes of a user-chosen password."""
-
-Edit = Callable[[Members, Allowlist], bool]
-"""A function that changes the entries of the file, whose list it also gets.
-
-It returns False if nothing is to be changed.
-"""
 
 
 def generated_password() -> str:
@@ -94,7 +87,7 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
             f"{charge_point_id[:40]!r} cannot name a charger here: no slash, no control characters"
         )
 
-    def edit(entries: Members, _: Allowlist) -> bool:
+    def edit(entries: Members, _: Allowlist | None) -> bool:
         name = listed_name(entries, charge_point_id) or charge_point_id
         entry = entries.get(name, Members())
         if change.stored_hash is not None:
@@ -109,7 +102,7 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
         entries[name] = entry
         return True
 
-    edit_file(path, edit)
+    edit_file(path, partial(parse_allowlist, source=str(path)), edit)
 
 
 def is_listed(path: Path, charge_point_id: str) -> bool:
@@ -124,29 +117,6 @@ def unlisted_chargers(db: Database, path: Path) -> list[str]:
     """Return the identities that have connected before and that the allowlist does not admit."""
     allowlist = load_allowlist_or_none(path).with_new_passwords(new_passwords.waiting(db))
     return [name for name in admissions.known_identities(db) if allowlist.entry(name) is None]
-
-
-def edit_file(path: Path, edit: Edit, *, waits: bool = True) -> None:
-    """Change the file in one step; it stays as it is if it is invalid before or after.
-
-    With `waits` False, ConfigError is raised while another program changes files of its folder.
-    """
-    # Otherwise the replacement would turn a symbolic link into a file.
-    path = path.resolve()
-    with changing(path, waits=waits):
-        # The lock keeps other commands out, but not an editor: if the file has changed meanwhile,
-        # nothing is replaced and the edit starts again from the new content.
-        while True:
-            stamp = stamp_of(path)
-            text = conf_text(path) if stamp else "{}"
-            allowlist = parse_allowlist(text, str(path))
-            entries = json.loads(text, object_pairs_hook=Members)
-            if not edit(entries, allowlist if stamp else NO_ALLOWLIST):
-                return
-            changed = spelled(entries)
-            parse_allowlist(changed, str(path))
-            if replace_text(path, changed, stamp):
-                return
 
 
 def listed_name(entries: Members, charge_point_id: str) -> str | None:

@@ -11,11 +11,12 @@ The file has the last word: if a human writes another password there, the waitin
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.admission.decision import in_force
-from shocpp.admission.enrolment import drop, edit_file, hash_of_generated, listed_name
+from shocpp.admission.enrolment import drop, hash_of_generated, listed_name
 from shocpp.calls.addressing import Addressed
 from shocpp.calls.outcomes import confirmation_of, is_refusal, is_unsent
 from shocpp.calls.placing import CallOptions, place
@@ -31,6 +32,7 @@ from shocpp.configuration.charge_points import (
     newest_hash,
     parse_allowlist,
 )
+from shocpp.configuration.editing.file_edit import edit_file
 from shocpp.configuration.entries import Members, spelled
 from shocpp.errors import ConfigError, Unreachable
 from shocpp.ocpp.identity import identity_key
@@ -115,8 +117,9 @@ def file_new_passwords(
     filed: set[str] = set()
     before = NO_ALLOWLIST
 
-    def edit(entries: Members, allowlist: Allowlist) -> bool:
+    def edit(entries: Members, listed: Allowlist | None) -> bool:
         nonlocal before
+        allowlist = NO_ALLOWLIST if listed is None else listed
         filed.clear()
         before, edited = allowlist, set[str]()
         for new in ended:
@@ -132,7 +135,7 @@ def file_new_passwords(
                 filed.add(new.call_id)
         return bool(filed)
 
-    edit_file(path, edit, waits=may_create)
+    edit_file(path, partial(parse_allowlist, source=str(path)), edit, waits=may_create)
     listed = load_allowlist_or_none(path)
     combined = listed.with_new_passwords(waiting)
     decided = []

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.review import Decider, DecisionEntry, assigned, owner_named
 from shocpp.clock import now_ms
-from shocpp.configuration.tags import add_card, load_accounts
+from shocpp.configuration.editing.accounts import NewCard, add_card
+from shocpp.configuration.tags import load_accounts
 from shocpp.errors import Unreachable, UsageError
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ocpp.connection import Connection, Reported
@@ -107,7 +108,7 @@ def learn_card(
 
     Raises UsageError if there is no such account, ConfigError if the file cannot be changed.
     """
-    add_card(settings.tags_file, transactions.account_names(db), account, id_tag)
+    add_card(settings.tags_file, transactions.account_names(db), NewCard(account, id_tag))
     owner = owner_named(db, settings, account)
     key = id_tag_key(id_tag)
     # Its transactions may be at any Charge Point.

@@ -78,21 +78,23 @@ def changing(path: Path, *, waits: bool = True) -> contextlib.AbstractContextMan
     return one_at_a_time(path.parent, ConfigError, waits=waits)
 
 
-def replace_text(path: Path, text: str, stamp: Stamp | None) -> bool:
+def replace_text(path: Path, text: str, stamp: Stamp | None, like: Path | None = None) -> bool:
     """Replace a file, unless somebody has changed it since `stamp`: then return False.
 
     Readers see the old text or the new one, never a part. The new file gets the owner and the mode
-    of the old one, or of its folder with mode 600. Raises ConfigError if it cannot be written.
+    of the old one, or of its folder with mode 600, or else those of the file `like`. Raises
+    ConfigError if it cannot be written.
     """
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        status = (path if stamp else path.parent).stat()
+        model = like or (path if stamp else None)
+        status = (model or path.parent).stat()
         # `x` refuses an existing file or link, so a change by root never follows a link.
         with open(partial, "x", encoding="utf-8", opener=_private) as file:
             # Only root may change an owner. Another user becomes the owner of the new file.
             with contextlib.suppress(PermissionError):
                 os.chown(partial, status.st_uid, status.st_gid)
-            if stamp:
+            if model:
                 os.chmod(partial, stat.S_IMODE(status.st_mode))
             file.write(text)
             file.flush()

@@ -11,17 +11,10 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from pathlib import Path
 
-from shocpp.configuration.entries import Members, spelled
-from shocpp.configuration.files import (
-    Stamp,
-    changing,
-    conf_text,
-    replace_text,
-    stamp_of,
-)
-from shocpp.errors import ConfigError, UsageError
+from shocpp.configuration.files import Stamp, conf_text, stamp_of
+from shocpp.errors import ConfigError
 from shocpp.ledger.account_file import parse_accounts
-from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts, account_name
+from shocpp.ledger.accounts import NO_ACCOUNTS, Account, Accounts
 from shocpp.ledger.decisions import Owner
 
 log = logging.getLogger(__name__)
@@ -40,7 +33,7 @@ def load_accounts(
     the location and the remedy.
     """
     try:
-        return _checked(conf_text(path), path, bound, zone)
+        return checked_accounts(conf_text(path), path, bound, zone)
     except ConfigError:
         if stored is None:
             raise
@@ -57,50 +50,20 @@ def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
     return known | {a.name: Owner(index, a.name) for index, a in listed.items()}
 
 
-def add_card(path: Path, bound: Mapping[int, str], account: str, id_tag: str) -> None:
-    """Add a card to the entry of its account; everything else in the file stays.
-
-    Raises ConfigError if the file has an error or the card is in use, UsageError if there is no
-    file or no such account.
-    """
-    # Resolved, so that a symbolic link stays one: the file that it points to is replaced.
-    path = path.resolve()
-    with changing(path):
-        # Until no editor has saved the file between reading and replacing it.
-        while True:
-            stamp = stamp_of(path)
-            try:
-                text = conf_text(path)
-            except FileNotFoundError:
-                raise UsageError(f"{path} does not exist; see conf/tags.json.example") from None
-            _checked(text, path, bound)
-            entries = json.loads(text, object_pairs_hook=Members)
-            named = (entry for entry in entries if account_name(entry["account"]) == account)
-            entry = next(named, None)
-            if entry is None:
-                raise UsageError(f"{path} has no account {account!r} any more; add it there")
-            entry["ids"].append(id_tag)
-            changed = spelled(entries)
-            # Checked before it replaces the file: a card of another account is refused here.
-            _checked(changed, path, bound)
-            if replace_text(path, changed, stamp):
-                return
-
-
 def _accounts_of_stored(text: str, path: Path, zone: tzinfo | None) -> Accounts:
     """Return the accounts of a text that was good when it was stored."""
     try:
         # An older version accepted a key twice, and the last one held.
-        return _checked(json.dumps(json.loads(text)), path, {}, zone)
+        return checked_accounts(json.dumps(json.loads(text)), path, {}, zone)
     # Its other rules were others, too.
     except ConfigError:
         return NO_ACCOUNTS
 
 
-def _checked(
+def checked_accounts(
     text: str, path: Path, bound: Mapping[int, str], zone: tzinfo | None = None
 ) -> Accounts:
-    """Return the accounts of a text, if no index changed its account."""
+    """Return the accounts of a text; raises ConfigError, also if an index changed its account."""
     # A transaction id holds the index. If another account got it, a late stop would be billed to
     # the wrong one.
     accounts = parse_accounts(text, str(path), zone)
@@ -162,7 +125,7 @@ class TagsFile:
         """Read the file, or keep the accounts before it."""
         try:
             text = self._text()
-            self._accounts = _checked(text, self.path, bound, self._zone)
+            self._accounts = checked_accounts(text, self.path, bound, self._zone)
         except FileNotFoundError:
             self._warn(f"{self.path} does not exist; see conf/tags.json.example")
         except ConfigError as error:

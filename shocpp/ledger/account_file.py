@@ -13,6 +13,10 @@
                   chargers that compare the parentIdTag (OCPP 1.6 §3.10)
     charge_points optional: a list of the Charge Points where its cards may charge; all without it
     names         optional: an object with names of cards for the statement, by id
+    card_expires  optional: an object with a last day or an ISO time of single cards, by id; the
+                  earlier one of `expires` and this holds
+    name          optional: the recipient of its statements; address: a list of lines; reference:
+                  such as a flat, a plate or a cost centre; lang: de or en
     comment       optional: any text
 
 Unknown keys are ignored. `shocpp check` reports them, and ids that no charger can send.
@@ -28,6 +32,7 @@ from shocpp.ledger.accounts import (
     Account,
     Accounts,
     IdTag,
+    Recipient,
     account_name,
     id_tag_key,
     trouble_of,
@@ -38,9 +43,10 @@ from shocpp.texts import parse_unique, printable_line
 _KNOWN = frozenset(
     (
         *("index", "account", "ids", "blocked", "expires", "concurrent", "parent", "charge_points"),
-        *("names", "comment"),
+        *("names", "card_expires", "comment"),
     )
 )
+_OF_RECIPIENT = frozenset(("name", "address", "reference", "lang"))
 
 
 def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accounts:
@@ -76,7 +82,9 @@ def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accoun
                     f"{source}, {location}: the id {id_tag!r} belongs to {other.name} already; "
                     "a card can only be billed to one account"
                 )
-        ignored += [f"{key!r} of {account.name}" for key in entry if key not in _KNOWN]
+        ignored += [
+            f"{key!r} of {account.name}" for key in entry if key not in _KNOWN | _OF_RECIPIENT
+        ]
         troubles = ((id_tag, trouble_of(id_tag)) for id_tag in keys.values())
         unmatchable += [f"{id_tag!r} of {account.name}: {why}" for id_tag, why in troubles if why]
     return Accounts(by_index, by_id_tag, tuple(ignored), tuple(unmatchable))
@@ -128,6 +136,12 @@ def _account(
         _charge_points(entry.get("charge_points"), f"{location} ({name}): charge_points"),
         tuple(IdTag(id_tag, key) for key, id_tag in keys.items()),
     )
+    if "card_expires" in entry:
+        expires = entry["card_expires"]
+        moments = _card_expires_ms(expires, keys, f"{location} ({name}): card_expires", zone)
+        account = account._replace(card_expires_ms=moments)
+    if not _OF_RECIPIENT.isdisjoint(entry):
+        account = account._replace(recipient=_recipient(entry, f"{location} ({name})"))
     return account, keys
 
 
@@ -155,21 +169,66 @@ def _blocked(value: object, keys: Mapping[str, str], location: str) -> frozenset
     return frozenset(blocked)
 
 
-def _names(value: object, keys: Mapping[str, str], location: str) -> tuple[tuple[str, str], ...]:
-    """Return pairs of `id_tag_key` and name of a card."""
+def _of_cards(
+    value: object, keys: Mapping[str, str], location: str, example: str
+) -> Iterator[tuple[str, object]]:
+    """Yield the id and the value of each card in an object, such as that of `names`."""
     if not isinstance(value, dict):
-        raise ConfigError(f'{location} must be an object such as {{"3333": "the car\'s card"}}')
-    names = []
-    for id_tag, text in value.items():
+        raise ConfigError(f"{location} must be an object such as {example}")
+    for id_tag in value:
         if id_tag_key(id_tag) not in keys:
             raise ConfigError(
                 f"{location} names {id_tag!r}, which is not in ids; correct one of them"
             )
+    yield from value.items()
+
+
+def _names(value: object, keys: Mapping[str, str], location: str) -> tuple[tuple[str, str], ...]:
+    """Return pairs of `id_tag_key` and name of a card."""
+    names = []
+    for id_tag, text in _of_cards(value, keys, location, '{"3333": "the car\'s card"}'):
         name = printable_line(text) if isinstance(text, str) else None
         if name is None:
             raise ConfigError(f"{location}: the name of {id_tag!r} must be a text, not {text!r}")
         names.append((id_tag_key(id_tag), name))
     return tuple(names)
+
+
+def _card_expires_ms(
+    value: object, keys: Mapping[str, str], location: str, zone: tzinfo | None
+) -> tuple[tuple[str, int], ...]:
+    """Return pairs of `id_tag_key` and the moment from which a card is Expired."""
+    moments = []
+    for id_tag, text in _of_cards(value, keys, location, '{"3333": "2026-12-31"}'):
+        moment = _expires_ms(text, f"{location}, {id_tag!r}", zone)
+        if moment is not None:
+            moments.append((id_tag_key(id_tag), moment))
+    return tuple(moments)
+
+
+def _recipient(entry: dict[str, Any], location: str) -> Recipient:
+    """Return the recipient of the statements of an entry."""
+    lines = entry.get("address", [])
+    if not isinstance(lines, list):
+        raise ConfigError(f'{location}: address must be a list of lines such as ["…", "…"]')
+    language = entry.get("lang", "")
+    if language not in ("", "de", "en"):
+        raise ConfigError(f"{location}: lang must be de or en, not {language!r}")
+    return Recipient(
+        _line(entry.get("name", ""), f"{location}: name"),
+        tuple(_line(line, f"{location}: address") for line in lines),
+        _line(entry.get("reference", ""), f"{location}: reference"),
+        language,
+    )
+
+
+def _line(value: object, location: str) -> str:
+    line = printable_line(value) if isinstance(value, str) else None
+    if line is None:
+        raise ConfigError(
+            f"{location} must be a text on one line, without control characters, not {value!r}"
+        )
+    return line
 
 
 def _charge_points(value: object, location: str) -> tuple[str, ...] | None:

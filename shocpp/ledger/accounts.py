@@ -69,6 +69,22 @@ def effective_id_tag(sent: IdTag, default_tag: str | None) -> IdTag:
     return sent if default_tag is None or sent.key else id_tag_of(default_tag)
 
 
+class Recipient(NamedTuple):
+    """The recipient of an account's statements; missing texts are empty.
+
+    `reference` is what the recipient orders them by, such as a flat, a plate or a cost centre.
+    `language` is `de` or `en`, empty for that of the settings.
+    """
+
+    name: str = ""
+    address: tuple[str, ...] = ()
+    reference: str = ""
+    language: str = ""
+
+
+NO_RECIPIENT = Recipient()
+
+
 class Account(NamedTuple):
     """One account of tags.json; `blocked` has the `id_tag_key` of each blocked card."""
 
@@ -84,11 +100,19 @@ class Account(NamedTuple):
     """The Charge Points where its cards may charge, as the file spells them; None is all."""
     cards: tuple[IdTag, ...] = ()
     """Its cards in the order of the file."""
+    card_expires_ms: tuple[tuple[str, int], ...] = ()
+    """Pairs of `id_tag_key` and the moment from which this card is Expired."""
+    recipient: Recipient = NO_RECIPIENT
 
     @property
     def parent_id_tag(self) -> str | None:
         """Return the parentIdTag of its cards (at most 20 characters), None if they have none."""
         return f"account-{self.account_index}" if self.is_parent else None
+
+    def has_expired(self, id_tag_key: str, now_ms: int) -> bool:
+        """Return True if a card of this account, or the whole account, has expired."""
+        moments = [self.expires_ms, dict(self.card_expires_ms).get(id_tag_key)]
+        return any(moment is not None and moment <= now_ms for moment in moments)
 
     def may_use(self, charge_point_id: str) -> bool:
         """Return True if its cards may charge at a Charge Point."""
@@ -143,7 +167,7 @@ class Accounts(NamedTuple):
         status = "Accepted"
         if id_tag.key in account.blocked:
             status = "Blocked"
-        elif account.expires_ms is not None and account.expires_ms <= now_ms:
+        elif account.has_expired(id_tag.key, now_ms):
             status = "Expired"
         elif charge_point_id is not None and not account.may_use(charge_point_id):
             # `Invalid` is an unknown id tag (OCPP 1.6 §7.2), and this one is known. A Charge Point

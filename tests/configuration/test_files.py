@@ -10,9 +10,10 @@ import pytest
 
 from shocpp.configuration.canned_calls import canned_call
 from shocpp.configuration.charge_points import load_allowlist
+from shocpp.configuration.editing.accounts import NewCard, add_card
 from shocpp.configuration.files import MOST_BYTES, conf_text
 from shocpp.configuration.operator import load_operator
-from shocpp.configuration.tags import TagsFile, add_card, load_accounts
+from shocpp.configuration.tags import TagsFile, load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
 from shocpp.ledger.accounts import NO_ACCOUNTS, id_tag_of
@@ -144,7 +145,7 @@ def test_stored_cards_of_two_accounts_are_not_in_force(tmp_path: Path) -> None:
 def test_a_card_is_learned_into_an_account_with_a_no_break_blank(tmp_path: Path) -> None:
     path = tmp_path / "tags.json"
     path.write_text('[{"index": 1, "account": "family\u00a0y", "ids": []}]')
-    add_card(path, {}, "family y", "1111")
+    add_card(path, {}, NewCard("family y", "1111"))
     assert load_accounts(path, {}).card(id_tag_of("1111"), 0).account == "family y"
 
 

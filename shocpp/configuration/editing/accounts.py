@@ -1,0 +1,217 @@
+"""Changes of the accounts and cards in conf/tags.json, for commands and pages.
+
+Each function changes the file in one step and returns nothing. `bound` are the account names by
+index in the database. `seen` is the digest of the entry that a form was made from, None for a
+command. All raise ConfigError if the file has an error or would have one, UsageError if what they
+are to change is not there, and ChangedMeanwhile.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shocpp.configuration.editing.file_edit import (
+    apply_seen,
+    edit_file,
+    present_entries,
+    seen_digest,
+    set_members,
+)
+from shocpp.configuration.entries import Members, quoted
+from shocpp.configuration.tags import checked_accounts, load_accounts
+from shocpp.errors import UsageError
+from shocpp.ledger.accounts import UNASSIGNED, account_name, id_tag_key, trouble_of
+from shocpp.ledger.transaction_id import LAST_INDEX
+
+LONGEST_NAME = 60
+"""The longest name of a new account, in characters: more does not fit on a statement's line."""
+
+Entries = list[Members]
+
+
+class NewCard(NamedTuple):
+    """A card that is to be in an account; None leaves name or last day as it is."""
+
+    account: str
+    id_tag: str
+    name: str | None = None
+    expires: str | None = None
+    is_blocked: bool | None = None
+
+
+def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
+    """Add an account without cards, with the first index that no account has ever had."""
+    shown = _printable(name)
+
+    def change(entries: Entries, _: object) -> bool:
+        if any(account_name(entry["account"]) == shown for entry in entries):
+            raise UsageError(f"there is an account {quoted(shown)} already; choose another name")
+        if shown in bound.values():
+            raise UsageError(
+                f"the account {quoted(shown)} is in the books, and no more in {path.name}; put its "
+                "former entry back"
+            )
+        taken = {entry["index"] for entry in entries} | set(bound)
+        index = next((number for number in range(1, LAST_INDEX + 1) if number not in taken), None)
+        if index is None:
+            raise UsageError(f"all {LAST_INDEX} indices of accounts are taken")
+        entries.append(Members([("index", index), ("account", shown), ("ids", [])]))
+        return True
+
+    _edit(path, bound, change)
+
+
+def set_account(
+    path: Path,
+    bound: Mapping[int, str],
+    account: str,
+    values: Mapping[str, Any],
+    seen: str | None = None,
+) -> None:
+    """Set members of an account's entry, as `account_file` describes them; None removes one."""
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _named(entries, account, path)
+        apply_seen(entry, partial(set_members, entry, dict(values)), seen)
+        return True
+
+    _edit(path, bound, change)
+
+
+def add_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | None = None) -> None:
+    """Add a card to its account; raises UsageError if any account has it."""
+
+    def change(entries: Entries, _: object) -> bool:
+        owner = next((e for e in entries if _spelling(e, card.id_tag) is not None), None)
+        if owner is not None:
+            raise UsageError(f"the card {quoted(card.id_tag)} is one of {owner['account']} already")
+        entry = _named(entries, card.account, path)
+        apply_seen(entry, partial(_put, entry, card), seen)
+        return True
+
+    _require_sendable(card.id_tag)
+    _edit(path, bound, change)
+
+
+def put_cards(path: Path, bound: Mapping[int, str], cards: Iterable[NewCard]) -> None:
+    """Add cards, and change those that their account has already: all of them, or none."""
+
+    def change(entries: Entries, _: object) -> bool:
+        for card in cards:
+            entry = _named(entries, card.account, path)
+            for other in entries:
+                if other is not entry and _spelling(other, card.id_tag) is not None:
+                    raise UsageError(
+                        f"the card {quoted(card.id_tag)} is one of {other['account']} already"
+                    )
+            _put(entry, card)
+        return True
+
+    _edit(path, bound, change)
+
+
+def set_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | None = None) -> None:
+    """Change name, last day or block of a card; an empty name or day removes it."""
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _named(entries, card.account, path)
+        if _spelling(entry, card.id_tag) is None:
+            raise UsageError(f"{card.account} has no card {quoted(card.id_tag)}")
+        apply_seen(entry, partial(_put, entry, card), seen)
+        return True
+
+    _edit(path, bound, change)
+
+
+def account_of_card(path: Path, bound: Mapping[int, str], id_tag: str) -> str:
+    """Return the name of the account that has a card."""
+    try:
+        owner = load_accounts(path, bound).by_id_tag.get(id_tag_key(id_tag))
+    except FileNotFoundError:
+        owner = None
+    if owner is None:
+        raise UsageError(
+            f"no account has the card {quoted(id_tag)}; shocpp cards lists them, and this adds it: "
+            f"shocpp cards add ACCOUNT {id_tag}"
+        )
+    return owner.name
+
+
+def seen_account(path: Path, bound: Mapping[int, str], account: str) -> str:
+    """Return the digest of an account's present entry, for the form that shows it."""
+    entries = present_entries(path, partial(checked_accounts, path=path, bound=bound), empty="[]")
+    return seen_digest(_named(entries, account, path))
+
+
+def _edit(path: Path, bound: Mapping[int, str], change: Callable[[Entries, object], bool]) -> None:
+    parse = partial(checked_accounts, path=path, bound=bound)
+    edit_file(path, parse, change, empty="[]")
+
+
+def _named(entries: Entries, account: str, path: Path) -> Members:
+    """Return the entry of an account."""
+    for entry in entries:
+        if account_name(entry["account"]) == account:
+            return entry
+    names = ", ".join(str(entry["account"]) for entry in entries) or "none yet"
+    raise UsageError(
+        f"{path.name} has no account {quoted(account)}; there are: {names}; "
+        f"add it: shocpp accounts add {quoted(account)}"
+    )
+
+
+def _spelling(entry: Members, id_tag: str) -> str | None:
+    """Return the spelling of a card in an entry, or None if the entry does not have it."""
+    key = id_tag_key(id_tag)
+    return next((listed for listed in entry["ids"] if id_tag_key(listed) == key), None)
+
+
+def _put(entry: Members, card: NewCard) -> None:
+    """Write a card into its entry, and what is to be changed of it."""
+    if _spelling(entry, card.id_tag) is None:
+        entry["ids"].append(card.id_tag)
+    for key, value in (("names", card.name), ("card_expires", card.expires)):
+        if value is not None:
+            _set_of_card(entry, key, card.id_tag, value)
+    if card.is_blocked is not None:
+        _set_blocked(entry, card.id_tag, is_blocked=card.is_blocked)
+
+
+def _set_of_card(entry: Members, key: str, id_tag: str, value: str) -> None:
+    """Set the value of a card in one of the entry's objects by id; an empty one removes it."""
+    values = entry.get(key, Members())
+    listed = next((name for name in values if id_tag_key(name) == id_tag_key(id_tag)), id_tag)
+    set_members(values, {listed: value or None})
+    set_members(entry, {key: values if len(values) else None})
+
+
+def _set_blocked(entry: Members, id_tag: str, *, is_blocked: bool) -> None:
+    blocked, key = entry.get("blocked", []), id_tag_key(id_tag)
+    if isinstance(blocked, bool):
+        # True blocks the whole account.
+        blocked = list(entry["ids"]) if blocked else []
+    others = [listed for listed in blocked if id_tag_key(listed) != key]
+    spelling = _spelling(entry, id_tag)
+    present = [*others, spelling] if is_blocked else others
+    set_members(entry, {"blocked": present or None})
+
+
+def _printable(name: str) -> str:
+    """Return the name of a new account."""
+    shown = account_name(name)
+    if shown is None or shown == UNASSIGNED or len(shown) > LONGEST_NAME:
+        raise UsageError(
+            f"{quoted(name)} cannot name an account: write up to {LONGEST_NAME} characters on one "
+            f"line, other than {UNASSIGNED}"
+        )
+    return shown
+
+
+def _require_sendable(id_tag: str) -> None:
+    """Raise UsageError if no charger can send an id tag."""
+    trouble = trouble_of(id_tag)
+    if trouble is not None:
+        raise UsageError(f"{quoted(id_tag)}: {trouble}")
+    if not id_tag_key(id_tag):
+        raise UsageError("a card needs its id, as a charger reads it: shocpp cards learn shows it")
