@@ -15,11 +15,12 @@ from click.testing import CliRunner
 from shocpp.interfaces.cli.calls import caller, command
 from tests.world.charger import Charger
 from tests.world.home import Home
-from tests.world.machine import wait_for
+from tests.world.machine import PATIENCE_S, wait_for
 from tests.world.server import Server
 from tests.world.terminal import run_in_terminal
 
 TIMEOUT_S = 0.2
+"""The timeout of Calls that nobody answers."""
 STOP = "RemoteStopTransaction"
 
 Report = tuple[int, str]
@@ -157,6 +158,11 @@ def call_of(outcome: str) -> tuple[str, str]:
     return charger, STOP if outcome == "nothing to stop" else "ClearCache"
 
 
+def timeout_s(outcome: str) -> float:
+    """Return the timeout of the Call: that of an answered one never ends it."""
+    return TIMEOUT_S if outcome in ("no answer", "never sent") else PATIENCE_S
+
+
 def run(server: Server, program: Any, *arguments: str) -> Report:
     """Run a command in this process."""
     environment = server.home.environment | {"SHOCPP_LANG": "en"}
@@ -176,12 +182,12 @@ def ask(server: Server, method: str, path: str, body: str | None = None) -> Repo
 
 def by_command(server: Server, outcome: str) -> Report:
     charger, action = call_of(outcome)
-    return run(server, command, "-t", str(TIMEOUT_S), "-c", charger, action)
+    return run(server, command, "-t", str(timeout_s(outcome)), "-c", charger, action)
 
 
 def by_api(server: Server, outcome: str) -> Report:
     charger, action = call_of(outcome)
-    body = json.dumps({"action": action, "timeout_s": TIMEOUT_S})
+    body = json.dumps({"action": action, "timeout_s": timeout_s(outcome)})
     return ask(server, "POST", f"/api/charge-points/{charger}/calls", body)
 
 
@@ -189,7 +195,7 @@ def canned(server: Server, outcome: str) -> str:
     """Return the name of a canned call that nobody has used: a repeat would not be sent."""
     charger, action = call_of(outcome)
     name = f"call-{next(NUMBERS)}"
-    entry = {"action": action, "charge_point": charger, "timeout_s": TIMEOUT_S}
+    entry = {"action": action, "charge_point": charger, "timeout_s": timeout_s(outcome)}
     server.home.settings.canned_file.write_text(json.dumps({name: entry}))
     return name
 

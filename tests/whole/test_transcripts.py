@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.world.home import Home
-from tests.world.machine import ROOT
+from tests.world.machine import PATIENCE_S, ROOT
 from tests.world.playing import (
-    PATIENCE_S,
     Books,
     Play,
     StdioWire,

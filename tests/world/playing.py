@@ -72,10 +72,8 @@ from shocpp.store.doorbells import ring
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
-from tests.world.machine import BIN, ROOT
+from tests.world.machine import BIN, PATIENCE_S, ROOT
 from tests.world.server import Server
-
-PATIENCE_S = 5.0
 
 # -- the file -------------------------------------------------------------------------------------
 
