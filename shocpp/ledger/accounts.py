@@ -111,8 +111,13 @@ class Account(NamedTuple):
 
     def has_expired(self, id_tag_key: str, now_ms: int) -> bool:
         """Return True if a card of this account, or the whole account, has expired."""
-        moments = [self.expires_ms, dict(self.card_expires_ms).get(id_tag_key)]
-        return any(moment is not None and moment <= now_ms for moment in moments)
+        end_ms = self.expiry_ms(id_tag_key)
+        return end_ms is not None and end_ms <= now_ms
+
+    def expiry_ms(self, id_tag_key: str) -> int | None:
+        """Return the moment from which a card of this account is Expired, or None."""
+        moments = (self.expires_ms, dict(self.card_expires_ms).get(id_tag_key))
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def may_use(self, charge_point_id: str) -> bool:
         """Return True if its cards may charge at a Charge Point."""

@@ -8,17 +8,18 @@ import click
 
 from shocpp import __version__
 from shocpp.interfaces.cli.calls import caller, calls, command
-from shocpp.interfaces.cli.charge_points import charge_points
 from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
+from shocpp.interfaces.cli.configuration.accounts import accounts
+from shocpp.interfaces.cli.configuration.cards import cards, tags
+from shocpp.interfaces.cli.configuration.charge_points import charge_points
+from shocpp.interfaces.cli.configuration.tariffs import tariffs
 from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
 from shocpp.interfaces.cli.people import devices, invite
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
-from shocpp.interfaces.cli.tags import tags
-from shocpp.interfaces.cli.tariffs import tariffs
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
 
 
@@ -29,10 +30,12 @@ def main() -> None:
 
 
 for verb in (
+    accounts,
     backend,
     backup,
     caller,
     calls,
+    cards,
     charge_points,
     check,
     close,

@@ -1,0 +1,1 @@
+"""The commands that show and change the files of conf/, one file each."""

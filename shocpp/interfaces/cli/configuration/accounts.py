@@ -1,0 +1,188 @@
+"""The command `accounts`: list the accounts of conf/tags.json, add and change them."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shocpp.errors import UsageError
+from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.cli.tables import Column, print_table
+from shocpp.interfaces.lines import one_line
+from shocpp.settings import Settings, read_settings
+from shocpp.store.database import open_database
+
+if TYPE_CHECKING:
+    from shocpp.ledger.accounts import Account, Accounts
+
+LANGUAGE = click.Choice(("de", "en", ""))
+
+_COLUMNS = (
+    *(Column("INDEX", is_figure=True), Column("ACCOUNT", 8), Column("CARDS", is_figure=True)),
+    *(Column("STATE"), Column("RECIPIENT", 8), Column("REFERENCE", 6), Column("LANG")),
+    *(Column("MAIL", 10), Column("CHARGERS", 8)),
+)
+
+
+@click.group(context_settings=HELP, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list instead of a table.")
+@click.pass_context
+@one_line_errors
+def accounts(context: click.Context, as_json: bool) -> None:
+    """List the accounts of conf/tags.json; `add` and `set` change them.
+
+    \b
+    Example: shocpp accounts
+    Example: shocpp accounts add guests
+    """
+    if context.invoked_subcommand is not None:
+        return
+    settings = read_settings()
+    mail = mail_addresses(settings)
+    listed = present_accounts(settings)
+    rows = [_row(listed.by_index[index], mail) for index in sorted(listed.by_index)]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    elif not rows:
+        click.echo("none; add the first one: shocpp accounts add NAME")
+    else:
+        print_table(_COLUMNS, [[_cell(value) for value in row.values()] for row in rows])
+
+
+def _row(account: "Account", mail: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+    recipient = account.recipient
+    all_blocked = account.blocked and len(account.blocked) == len(account.cards)
+    return {
+        "index": account.account_index,
+        "account": account.name,
+        "cards": len(account.cards),
+        "state": "blocked" if all_blocked else "",
+        "name": recipient.name,
+        "reference": recipient.reference,
+        "lang": recipient.language,
+        "mail": list(mail.get(account.name, ())),
+        "charge_points": None if account.charge_points is None else list(account.charge_points),
+    }
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    return "" if value is None else str(value)
+
+
+@accounts.command(context_settings=HELP)
+@click.argument("name")
+@one_line_errors
+def add(name: str) -> None:
+    """Add the account NAME, without cards.
+
+    \b
+    Example: shocpp accounts add guests
+    """
+    from shocpp.configuration.editing.accounts import add_account
+
+    settings = read_settings()
+    add_account(settings.tags_file, bound_accounts(settings), name)
+    click.echo(one_line(f"{name} is an account now; add its cards: shocpp cards learn, or add"))
+
+
+@accounts.command("set", context_settings=HELP)
+@click.argument("account", metavar="ACCOUNT")
+@click.option("--name", metavar="TEXT", help="The recipient of its statements.")
+@click.option(
+    "--address", metavar="LINE", multiple=True, help="A line of the address; repeat it for more."
+)
+@click.option("--reference", metavar="TEXT", help="A flat, a plate, a cost centre.")
+@click.option("--mail", metavar="ADDRESS", multiple=True, help="For its statement, by mail.")
+@click.option("--lang", type=LANGUAGE, help="The language of its statements.")
+@click.option(
+    "--charge-points", metavar="IDS", help='The chargers it may use, such as p1,p2; "*" for all.'
+)
+@one_line_errors
+def set_(
+    account: str,
+    name: str | None,
+    address: tuple[str, ...],
+    reference: str | None,
+    mail: tuple[str, ...],
+    lang: str | None,
+    charge_points: str | None,
+) -> None:
+    """Change what conf/tags.json says of ACCOUNT; an empty value removes it.
+
+    The address of --mail stands in conf/operator.json.
+
+    \b
+    Example: shocpp accounts set family-y --reference "Flat 3" --mail y@example.org
+    """
+    from shocpp.configuration.editing.accounts import set_account
+    from shocpp.configuration.editing.operator import set_mail_of_account
+
+    texts = {"name": name, "reference": reference, "lang": lang}
+    values: dict[str, Any] = {key: text or None for key, text in texts.items() if text is not None}
+    if address:
+        values["address"] = [line for line in address if line] or None
+    if charge_points is not None:
+        values["charge_points"] = _chargers(charge_points)
+    if not values and not mail:
+        raise UsageError("name something to change; see: shocpp accounts set --help")
+    settings = read_settings()
+    set_account(settings.tags_file, bound_accounts(settings), account, values)
+    if mail:
+        set_mail_of_account(settings.operator_file, account, [text for text in mail if text])
+    click.echo(one_line(f"{account} is changed"))
+
+
+def _chargers(text: str) -> list[str] | None:
+    """Return the chargers of a list with commas, None for all."""
+    if text.strip() == "*":
+        return None
+    return [name for part in text.split(",") if (name := part.strip())]
+
+
+@accounts.command(context_settings=HELP)
+@click.argument("account", metavar="ACCOUNT")
+@click.option("--off", "is_off", is_flag=True, help="Let its cards charge again.")
+@one_line_errors
+def block(account: str, is_off: bool) -> None:
+    """Block all cards of ACCOUNT, also those that it gets later.
+
+    \b
+    Example: shocpp accounts block company-x
+    """
+    from shocpp.configuration.editing.accounts import set_account
+
+    settings = read_settings()
+    value = None if is_off else True
+    set_account(settings.tags_file, bound_accounts(settings), account, {"blocked": value})
+    click.echo(one_line(f"the cards of {account} are {'let in' if is_off else 'blocked'}"))
+
+
+def bound_accounts(settings: Settings) -> dict[int, str]:
+    """Return the account names by index that the database has; none without a database."""
+    from shocpp.store.books import transactions
+
+    if not settings.database.exists():
+        return {}
+    with open_database(settings.database) as db:
+        return transactions.account_names(db)
+
+
+def present_accounts(settings: Settings) -> "Accounts":
+    """Return the accounts of tags.json, none without the file; raises ConfigError."""
+    from shocpp.configuration.tags import load_accounts
+    from shocpp.ledger.accounts import NO_ACCOUNTS
+
+    try:
+        return load_accounts(settings.tags_file, bound_accounts(settings), settings.zone)
+    except FileNotFoundError:
+        return NO_ACCOUNTS
+
+
+def mail_addresses(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Return the addresses for the statement of each account; raises ConfigError."""
+    from shocpp.configuration.operator import load_operator
+
+    return load_operator(settings.operator_file).mail.to
