@@ -238,7 +238,7 @@ def assign(account: str, **options: Any) -> None:
     It prints the case before and after the decision. It asks if the energy is booked already. A
     group consists of the sessions that `shocpp review` lists, without those that are booked to an
     account; gaps are decided one by one. A group is always asked about. Its card stays unknown
-    until it is in conf/tags.json; see: shocpp tags learn.
+    until it is in conf/tags.json; see: shocpp cards learn.
 
     \b
     Example: shocpp review assign 12 --account family-y --why "their new card"
