@@ -69,6 +69,10 @@ pages: $(DEVELOPING) ## check every page with axe in Chromium: all widths, colou
 screenshots: $(DEVELOPING) ## write the pictures of the page in docs/ anew, with Chromium and faketime
 	@$(BIN)/python -m tests.world.screenshots
 
+.PHONY: guide
+guide: $(DEVELOPING) ## write docs/chargers.md anew from the table of charger models
+	@$(BIN)/python -m tests.world.charger_guide
+
 .PHONY: lint
 lint: $(DEVELOPING) ## check format, style and types
 	@$(BIN)/ruff format --check --quiet .
