@@ -2,8 +2,8 @@
 
 Each function changes the file in one step and returns nothing. `bound` are the account names by
 index in the database. `seen` is the digest of the entry that a form was made from, None for a
-command. All raise ConfigError if the file has an error or would have one, UsageError if what they
-are to change is not there, and ChangedMeanwhile.
+command. All raise ConfigError if the file has an error or would have one, EditRefused if they
+cannot change what they are to change, and ChangedMeanwhile.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,16 +12,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.configuration.editing.file_edit import (
+    EditRefused,
     apply_seen,
     edit_file,
     present_entries,
     seen_digest,
     set_members,
 )
-from shocpp.configuration.entries import Members, quoted
+from shocpp.configuration.entries import Members
 from shocpp.configuration.tags import checked_accounts, load_accounts
-from shocpp.errors import UsageError
-from shocpp.ledger.accounts import UNASSIGNED, account_name, id_tag_key, trouble_of
+from shocpp.ledger.accounts import (
+    ID_TAG_CHARACTERS,
+    UNASSIGNED,
+    account_name,
+    id_tag_key,
+    trouble_of,
+)
 from shocpp.ledger.transaction_id import LAST_INDEX
 
 LONGEST_NAME = 60
@@ -46,16 +52,13 @@ def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
 
     def change(entries: Entries, _: object) -> bool:
         if any(account_name(entry["account"]) == shown for entry in entries):
-            raise UsageError(f"there is an account {quoted(shown)} already; choose another name")
+            raise EditRefused("account_exists", account=shown)
         if shown in bound.values():
-            raise UsageError(
-                f"the account {quoted(shown)} is in the books, and no more in {path.name}; put its "
-                "former entry back"
-            )
+            raise EditRefused("account_in_books", account=shown, file=path.name)
         taken = {entry["index"] for entry in entries} | set(bound)
         index = next((number for number in range(1, LAST_INDEX + 1) if number not in taken), None)
         if index is None:
-            raise UsageError(f"all {LAST_INDEX} indices of accounts are taken")
+            raise EditRefused("no_index", most=LAST_INDEX)
         entries.append(Members([("index", index), ("account", shown), ("ids", [])]))
         return True
 
@@ -80,12 +83,12 @@ def set_account(
 
 
 def add_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | None = None) -> None:
-    """Add a card to its account; raises UsageError if any account has it."""
+    """Add a card to its account; EditRefused if any account has it."""
 
     def change(entries: Entries, _: object) -> bool:
         owner = next((e for e in entries if _spelling(e, card.id_tag) is not None), None)
         if owner is not None:
-            raise UsageError(f"the card {quoted(card.id_tag)} is one of {owner['account']} already")
+            raise EditRefused("card_taken", card=card.id_tag, account=owner["account"])
         entry = _named(entries, card.account, path)
         apply_seen(entry, partial(_put, entry, card), seen)
         return True
@@ -102,9 +105,7 @@ def put_cards(path: Path, bound: Mapping[int, str], cards: Iterable[NewCard]) ->
             entry = _named(entries, card.account, path)
             for other in entries:
                 if other is not entry and _spelling(other, card.id_tag) is not None:
-                    raise UsageError(
-                        f"the card {quoted(card.id_tag)} is one of {other['account']} already"
-                    )
+                    raise EditRefused("card_taken", card=card.id_tag, account=other["account"])
             _put(entry, card)
         return True
 
@@ -117,7 +118,7 @@ def set_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | No
     def change(entries: Entries, _: object) -> bool:
         entry = _named(entries, card.account, path)
         if _spelling(entry, card.id_tag) is None:
-            raise UsageError(f"{card.account} has no card {quoted(card.id_tag)}")
+            raise EditRefused("no_card", account=card.account, card=card.id_tag)
         apply_seen(entry, partial(_put, entry, card), seen)
         return True
 
@@ -131,10 +132,7 @@ def account_of_card(path: Path, bound: Mapping[int, str], id_tag: str) -> str:
     except FileNotFoundError:
         owner = None
     if owner is None:
-        raise UsageError(
-            f"no account has the card {quoted(id_tag)}; shocpp cards lists them, and this adds it: "
-            f"shocpp cards add ACCOUNT {id_tag}"
-        )
+        raise EditRefused("card_unknown", card=id_tag)
     return owner.name
 
 
@@ -154,11 +152,7 @@ def _named(entries: Entries, account: str, path: Path) -> Members:
     for entry in entries:
         if account_name(entry["account"]) == account:
             return entry
-    names = ", ".join(str(entry["account"]) for entry in entries) or "none yet"
-    raise UsageError(
-        f"{path.name} has no account {quoted(account)}; there are: {names}; "
-        f"add it: shocpp accounts add {quoted(account)}"
-    )
+    raise EditRefused("no_account", file=path.name, account=account)
 
 
 def _spelling(entry: Members, id_tag: str) -> str | None:
@@ -201,17 +195,14 @@ def _printable(name: str) -> str:
     """Return the name of a new account."""
     shown = account_name(name)
     if shown is None or shown == UNASSIGNED or len(shown) > LONGEST_NAME:
-        raise UsageError(
-            f"{quoted(name)} cannot name an account: write up to {LONGEST_NAME} characters on one "
-            f"line, other than {UNASSIGNED}"
-        )
+        raise EditRefused("account_name", most=LONGEST_NAME, reserved=UNASSIGNED)
     return shown
 
 
 def _require_sendable(id_tag: str) -> None:
-    """Raise UsageError if no charger can send an id tag."""
+    """Raise EditRefused if no charger can send an id tag."""
     trouble = trouble_of(id_tag)
     if trouble is not None:
-        raise UsageError(f"{quoted(id_tag)}: {trouble}")
+        raise EditRefused("card_id", card=id_tag, reason=trouble, most=ID_TAG_CHARACTERS)
     if not id_tag_key(id_tag):
-        raise UsageError("a card needs its id, as a charger reads it: shocpp cards learn shows it")
+        raise EditRefused("card_id_missing")

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from shocpp.configuration.entries import Members, spelled
 from shocpp.configuration.files import changing, conf_text, replace_text, stamp_of
-from shocpp.errors import ConfigError
+from shocpp.errors import ConfigError, UsageError
+from shocpp.language.edits import EDITS
 
 _Parsed = TypeVar("_Parsed")
 
@@ -23,6 +24,18 @@ PREVIOUS = ".previous"
 """The end of the name of the file with the last good text."""
 
 
+class EditRefused(UsageError):
+    """A change that cannot be made; `key` and `values` are those of its sentence in EDITS."""
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(EDITS["en"][key].format(**values))
+        self.key, self.values = key, values
+
+    def sentence(self, language: str) -> str:
+        """Return the sentence in a language."""
+        return EDITS[language][self.key].format(**self.values)
+
+
 class ChangedMeanwhile(ConfigError):
     """An entry that is not the one that a form was made from.
 
@@ -31,7 +44,7 @@ class ChangedMeanwhile(ConfigError):
     """
 
     def __init__(self, present: str, wanted: str) -> None:
-        super().__init__("the entry has changed meanwhile; look at it, and save again")
+        super().__init__(EDITS["en"]["changed"])
         self.present, self.wanted = present, wanted
 
 

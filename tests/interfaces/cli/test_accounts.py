@@ -65,7 +65,7 @@ def test_what_is_set_is_listed(home: Home) -> None:
     [
         (("accounts", "add", "family-y"), "there is an account 'family-y' already"),
         (("accounts", "set", "family-y"), "name something to change"),
-        (("accounts", "set", "nobody", "--name", "x"), "has no account 'nobody'; there are: "),
+        (("accounts", "set", "nobody", "--name", "x"), "has no account 'nobody'; add it"),
         (("accounts", "set", "family-y", "--mail", "x"), "shocpp operator set --mail-from"),
         (("cards", "add", "nobody", "77"), "add it: shocpp accounts add 'nobody'"),
         (("cards", "add", "company-x", "3333"), "is one of family-y already"),

@@ -1,0 +1,49 @@
+"""The sentences about changes of the files of conf/ that are refused (pure).
+
+Commands print the English ones, pages show those of their language. The names in braces are filled
+in.
+"""
+
+EDITS = {
+    "de": {
+        "account_exists": "Das Konto „{account}“ gibt es schon; wähle einen anderen Namen.",
+        "account_in_books": "Das Konto „{account}“ steht in den Büchern, aber nicht mehr in "
+        "{file}; stelle seinen früheren Eintrag wieder her.",
+        "account_name": "So kann kein Konto heißen: höchstens {most} Zeichen in einer Zeile, und "
+        "nicht „{reserved}“.",
+        "no_index": "Alle {most} Kontonummern sind vergeben.",
+        "no_account": "In {file} gibt es kein Konto „{account}“; lege es an: shocpp accounts add.",
+        "card_taken": "Die Karte „{card}“ gehört schon zu {account}.",
+        "no_card": "{account} hat keine Karte „{card}“.",
+        "card_unknown": "Kein Konto hat die Karte „{card}“; füge sie hinzu: shocpp cards add.",
+        "card_id": "„{card}“ kann keine Wallbox senden: höchstens {most} Zeichen, ohne 0x, alle "
+        "Stellen ausgeschrieben.",
+        "card_id_missing": "Zur Karte fehlt ihre Kennung, wie die Wallbox sie liest.",
+        "mail_sender": "Zum Versenden fehlt der Absender: shocpp operator set --mail-from "
+        "kasse@example.org",
+        "changed": "Der Eintrag hat sich inzwischen geändert; sieh ihn an, und speichere noch "
+        "einmal.",
+        "file": "Die Datei lässt sich so nicht speichern: {reason}",
+    },
+    "en": {
+        "account_exists": "there is an account '{account}' already; choose another name",
+        "account_in_books": "the account '{account}' is in the books, and no more in {file}; put "
+        "its former entry back",
+        "account_name": "this cannot name an account: write up to {most} characters on one line, "
+        "other than {reserved}",
+        "no_index": "all {most} indices of accounts are taken",
+        "no_account": "{file} has no account '{account}'; add it: shocpp accounts add '{account}'",
+        "card_taken": "the card '{card}' is one of {account} already",
+        "no_card": "{account} has no card '{card}'",
+        "card_unknown": "no account has the card '{card}'; shocpp cards lists them, and this adds "
+        "it: shocpp cards add ACCOUNT '{card}'",
+        "card_id": "'{card}' is no id that a charger can send: {reason}",
+        "card_id_missing": "a card needs its id, as a charger reads it; shocpp cards learn finds "
+        "it out",
+        "mail_sender": "a statement needs an address that sends it: shocpp operator set "
+        "--mail-from kasse@example.org",
+        "changed": "the entry has changed meanwhile; look at it, and save again",
+        "file": "the file cannot be saved like this: {reason}",
+    },
+}
+"""Each sentence by its key."""
