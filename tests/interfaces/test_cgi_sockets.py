@@ -318,11 +318,13 @@ def test_another_checkout_or_another_view_of_the_network_is_declined(town: Home)
     environment["REQUEST_METHOD"] = "GET"
     here, own_view = str(ROOT).encode(), f"{os.geteuid()} {os.readlink('/proc/self/ns/net')}"
     user = {"REMOTE_USER": "anna"}
+    forwarded = {"HTTP_X_FORWARDED_FOR": "192.0.2.7", "HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
     for checkout, view, more, is_answered in (
         (here, own_view, {}, True),
         (here, "1 net:[1]", {}, False),
         (here, "", {}, False),
         (here, "1 net:[1]", user, True),
+        (here, "1 net:[1]", forwarded, True),
         (b"/elsewhere", own_view, user, False),
     ):
         entries = (f"{name}={value}".encode() for name, value in (environment | more).items())

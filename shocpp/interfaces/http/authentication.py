@@ -187,6 +187,12 @@ def origin_of_page(environ: Environ) -> str | None:
     return origin if is_of_a_browser or not is_of_a_library else None
 
 
+def is_forwarded(environ: Environ) -> bool:
+    """Return True if a header says that a proxy has forwarded the request."""
+    is_upgrade = "upgrade" in str(environ.get("HTTP_CONNECTION", "")).lower()
+    return is_upgrade or any(header in environ for header in PROXY_HEADERS)
+
+
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
     return name if colon and port.isdecimal() else host
@@ -232,13 +238,11 @@ def _is_this_machine(environ: Environ) -> bool:
         host = host.rpartition(":")[0] or host
     is_cgi = "GATEWAY_INTERFACE" in environ
     is_plain = is_cgi or environ.get("SERVER_PROTOCOL") != "HTTP/1.0"
-    is_forwarded = any(header in environ for header in PROXY_HEADERS)
-    is_forwarded |= "upgrade" in str(environ.get("HTTP_CONNECTION", "")).lower()
     # A web server always sets REMOTE_ADDR for a CGI process. Without it the script was started by
     # hand, and there is no request.
     if is_cgi and not address:
         return False
-    if is_forwarded or not (is_loopback and is_plain and host.lower() in LOCAL_HOSTS):
+    if is_forwarded(environ) or not (is_loopback and is_plain and host.lower() in LOCAL_HOSTS):
         return False
     return not _is_of_system_user(environ)
 

@@ -29,6 +29,7 @@ from shocpp.interfaces.cgi_client import (
     perspective,
     unframed,
 )
+from shocpp.interfaces.http.authentication import is_forwarded
 from shocpp.interfaces.http.callers import Callers
 from shocpp.settings import CHECKOUT, Settings, depends_on_process, read_settings
 from shocpp.store.database import Database
@@ -141,11 +142,14 @@ class CgiListener:
     ) -> bytes:
         """Return the log and the answer to a request as they are sent, or DECLINED."""
         environ = dict(os.fsdecode(entry).split("=", 1) for entry in entries.split(b"\0"))
-        # Without a user name it depends on the client's process if the request may be answered.
-        is_same_perspective = bool(environ.get("REMOTE_USER")) or (
-            their_perspective == perspective()
+        # Only a request of this machine itself is judged by its client's process, which is visible
+        # in the same network namespace only. The shipped fcgiwrap has a namespace of its own.
+        is_same_judgement = (
+            bool(environ.get("REMOTE_USER"))
+            or is_forwarded(environ)
+            or their_perspective == perspective()
         )
-        if not is_same_perspective or os.path.realpath(checkout) != os.fsencode(CHECKOUT):
+        if not is_same_judgement or os.path.realpath(checkout) != os.fsencode(CHECKOUT):
             return DECLINED
         try:
             settings = read_settings(environ)
