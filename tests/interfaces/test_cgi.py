@@ -79,8 +79,14 @@ def nginx(deployment: Deployment) -> Endpoint:
 
 @functools.cache
 def nginx_and_fcgiwrap(deployment: Deployment) -> Endpoint:
-    """Start nginx with the shipped location for CGI, and fcgiwrap as the shipped units do."""
+    """Start nginx with the shipped locations for CGI, and fcgiwrap as the shipped units do."""
     tls, port = certificate(deployment), free_port()
+    deployment.run_nginx(site_with_fcgiwrap(deployment, port))
+    return Endpoint(port, tls, basic(PASSWORD), {})
+
+
+def site_with_fcgiwrap(deployment: Deployment, port: int) -> str:
+    """Start fcgiwrap as the shipped units do; return the shipped file with its locations."""
     units = CONF / "systemd"
     (listen,) = re.findall(
         "^ListenStream=(.*)", (units / "shocpp-fcgiwrap.socket").read_text(), re.MULTILINE
@@ -110,8 +116,7 @@ def nginx_and_fcgiwrap(deployment: Deployment) -> Endpoint:
         flags=re.DOTALL,
     )
     assert replaced == 1
-    deployment.run_nginx(site)
-    return Endpoint(port, tls, basic(PASSWORD), {})
+    return site
 
 
 def lighttpd(deployment: Deployment) -> Endpoint:

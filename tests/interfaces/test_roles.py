@@ -100,14 +100,26 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site of these tests."""
     home = Home(tmp_path_factory.mktemp("roles") / "home")
+    write_accounts(home)
+    server = Server(home, SHOCPP_TOKEN=TOKEN)
+    with contextlib.ExitStack() as until_end:
+        until_end.callback(server.stop)
+        yield Site(server, *until_end.enter_context(charging(server)))
+
+
+def write_accounts(home: Home) -> None:
+    """Write the accounts and canned calls: family-y may use one of two chargers."""
     accounts = json.loads(home.tags_file.read_text())
     accounts[0]["names"] = {OTHER_CARD: OTHER_NAME}
     accounts[1]["charge_points"] = ["Garage"]
     home.tags_file.write_text(json.dumps(accounts))
     write_canned(home, CANNED)
-    server = Server(home, SHOCPP_TOKEN=TOKEN)
+
+
+@contextlib.contextmanager
+def charging(server: Server) -> Iterator[tuple[ChargerWithCar, ChargerWithCar]]:
+    """Connect garage and yard, and let both accounts charge."""
     with contextlib.ExitStack() as until_end:
-        until_end.callback(server.stop)
         garage = until_end.enter_context(ChargerWithCar(server, "garage", "1"))
         yard = until_end.enter_context(ChargerWithCar(server, "yard", "2"))
         for charger, id_tag in ((garage, OWN_CARD), (yard, OTHER_CARD)):
@@ -120,7 +132,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             charger.ask(
                 "MeterValues", connectorId=1, meterValue=[{**now(), "sampledValue": [sample]}]
             )
-        yield Site(server, garage, yard)
+        yield garage, yard
 
 
 def write_canned(home: Home, content: object) -> None:
@@ -199,11 +211,16 @@ def fresh(site: Site, row: Row) -> Row:
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.method} {row.path} {row.body}")
 def test_each_role_gets_its_paths_and_no_other(site: Site, row: Row, role: str, kind: str) -> None:
+    assert_permission(site, row, role, getattr(site, kind)[role])
+
+
+def assert_permission(site: Site, row: Row, role: str, headers: Mapping[str, str]) -> None:
+    """Send a request as a role, which gets an answer or a 403 that has no effect."""
     if row not in SENT_BY_ADMINS_TOO and role == "admin":
         return
     before = len(site.sent)
     row = fresh(site, row)
-    answer = site.send(row.method, row.path, getattr(site, kind)[role], row.body)
+    answer = site.send(row.method, row.path, headers, row.body)
     if role in row.roles:
         assert answer.status == 200, answer
     else:

@@ -440,7 +440,7 @@ def test_a_preview_or_a_foreign_page_sends_nothing(
 
 
 @pytest.mark.parametrize("endpoint", ["app", "cgi"])
-def test_people_come_in_with_their_password_only(stack: Stack, endpoint: str) -> None:
+def test_strangers_send_no_canned_call(stack: Stack, endpoint: str) -> None:
     way: Endpoint = getattr(stack, endpoint)
     before = asked(stack)
     for headers in ({}, basic("wrong"), {"Authorization": f"Bearer {TOKEN}x"}):

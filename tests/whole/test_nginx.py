@@ -287,8 +287,8 @@ def test_a_program_with_a_password_is_handed_on_with_the_token_and_its_users_nam
 )
 @pytest.mark.parametrize(
     "who",
-    [{}, basic("wrong"), basic(PASSWORD, "root"), {"Authorization": "Bearer x"}, UPGRADE],
-    ids=["nobody", "wrong password", "other user", "token", "upgrade"],
+    [{}, basic("wrong"), basic(PASSWORD, "root"), {"Authorization": f"Digest {TOKEN}"}, UPGRADE],
+    ids=["nobody", "wrong password", "other user", "other scheme", "upgrade"],
 )
 def test_a_stranger_is_401_and_never_reaches_the_app(
     before: Before, target: str, who: dict[str, str]
@@ -501,6 +501,9 @@ def test_the_logs_of_nginx_hold_no_secret_of_whole_or_half_requests(
     endpoint.ask(f"/ocpp/garage?secret={SECRET}", {})
     endpoint.ask("/i", {"Cookie": f"__Host-shocpp_0={SECRET}"}, "POST", f"token={SECRET}")
     endpoint.ask("/stream", {"Cookie": f"shocpp_0={SECRET}"})
+    for path in (f"/cgi-bin/caller?canned=clear&secret={SECRET}", "/api/x", "/metrics"):
+        endpoint.ask(path, {"Authorization": f"Bearer {SECRET}"})
+        endpoint.ask(path, {"Cookie": f"shocpp_01234567={SECRET}"})
     logged = "".join(
         log.read_text(errors="replace") for log in deployment.folder.glob("nginx-*.log")
     )

@@ -97,3 +97,19 @@ def test_a_user_of_nginx_signs_its_browser_in_and_is_revoked(
         desk.page.locator("[data-interrupted]", has_text="abgemeldet").wait_for()
         # The way in is 401; nothing else may go wrong.
         assert all(" 401 " in complaint for complaint in desk.complaints), desk.complaints
+
+
+def test_a_browser_uses_the_api_with_its_cookie(
+    deployment: Deployment, origin: str, browser: Browser
+) -> None:
+    token = invitation(deployment.home)
+    with browser.tab(origin, may_complain=True) as desk:
+        desk.open(f"/i#{token}")
+        desk.page.wait_for_url(f"{origin}/")
+        post = "{method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{}'}"
+        for request, status in (
+            ("'/api/charge-points'", 200),
+            (f"'/api/charge-points/nobody/calls', {post}", 400),
+            ("'/metrics', {credentials: 'omit'}", 401),
+        ):
+            assert desk.run(f"fetch({request}).then(answer => answer.status)") == status

@@ -39,23 +39,30 @@ class Answer(NamedTuple):
 
 
 class Endpoint(NamedTuple):
-    """A way to the canned calls: its port, and what distinguishes who may from who may not."""
+    """A way to the canned calls: its port, and what distinguishes who may from who may not.
+
+    `source` is the address that its requests come from.
+    """
 
     port: int
     tls: ssl.SSLContext | None
     allowed: dict[str, str]
     strange: dict[str, str]
+    source: str = "127.0.0.1"
 
     def ask(
         self, target: str, headers: Mapping[str, str], method: str = "GET", body: str | None = None
     ) -> Answer:
         """Send a request and read its answer."""
         client: http.client.HTTPConnection
+        source = (self.source, 0)
         if self.tls is None:
-            client = http.client.HTTPConnection("localhost", self.port, timeout=20)
+            client = http.client.HTTPConnection(
+                "localhost", self.port, timeout=20, source_address=source
+            )
         else:
             client = http.client.HTTPSConnection(
-                "localhost", self.port, timeout=20, context=self.tls
+                "localhost", self.port, timeout=20, source_address=source, context=self.tls
             )
         with contextlib.closing(client):
             client.request(method, target, body, dict(headers))
