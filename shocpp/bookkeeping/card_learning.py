@@ -14,7 +14,7 @@ from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import NewCard, add_card
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import Unreachable, UsageError
-from shocpp.ledger.accounts import id_tag_key
+from shocpp.ledger.accounts import Accounts, id_tag_key
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.facts import AuthorizationRequested, TransactionStarted
 from shocpp.settings import Settings
@@ -72,6 +72,25 @@ def _cards_after(
         f"no unknown card was held to {charge_point_id} within {timeout_s:g} s; try again, with "
         "more time: -t"
     )
+
+
+class UnknownCard(NamedTuple):
+    """An unknown card that was held to a charger, and when, in ms since 1970."""
+
+    id_tag: str
+    charge_point_id: str
+    presented_ms: int
+
+
+def recent_unknown_cards(db: Database, accounts: Accounts, since_ms: int) -> list[UnknownCard]:
+    """Return the unknown cards that were held to any charger since a time, newest first."""
+    cards: dict[str, UnknownCard] = {}
+    for charge_point_id, received_ms, text in frames.newest_with_card(db, since_ms):
+        id_tag = _id_tag(text) or ""
+        key = id_tag_key(id_tag)
+        if key and key not in accounts.by_id_tag:
+            cards.setdefault(key, UnknownCard(id_tag, charge_point_id, received_ms))
+    return list(cards.values())
 
 
 def _id_tag(text: str) -> str | None:

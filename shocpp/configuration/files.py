@@ -14,6 +14,15 @@ from shocpp.errors import ConfigError
 MOST_BYTES = 2 * 1024 * 1024
 """The largest file, in bytes. Parsing it takes half a second, in which no charger is answered."""
 
+
+class NotWritable(ConfigError):
+    """A file that cannot be changed, because its folder or its disk does not allow it."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"{path} cannot be changed: {error}; see its folder's rights")
+        self.folder = path.parent
+
+
 Stamp = tuple[int, int, int]
 """The modification time in ns, size and inode of a file: another stamp means another content."""
 
@@ -105,7 +114,7 @@ def replace_text(path: Path, text: str, stamp: Stamp | None, like: Path | None =
         partial.replace(path)
         return True
     except OSError as error:
-        raise ConfigError(f"{path} cannot be changed: {error}; see its folder's rights") from None
+        raise NotWritable(path, error) from None
     finally:
         partial.unlink(missing_ok=True)
 

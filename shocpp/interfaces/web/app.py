@@ -23,6 +23,7 @@ from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
+from shocpp.interfaces.web.pages.accounts import AccountPages
 from shocpp.interfaces.web.publisher import Publisher
 from shocpp.interfaces.web.stream import Stream
 from shocpp.interfaces.websocket.upgrades import Upgrades, is_upgrade, refuse_broken_upgrade
@@ -76,6 +77,8 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int, worke
     assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
+    for pages in (AccountPages,):
+        pages(settings, connect).add_to(app)
     publisher = Publisher(settings, switchboard, connect, callers.registry.of_user)
     Stream(switchboard, publisher).add_to(app)
     Upgrades(settings, switchboard, connect).add_to(app)

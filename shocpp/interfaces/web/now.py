@@ -36,6 +36,7 @@ from shocpp.interfaces.web.access import (
     form_token,
     require,
 )
+from shocpp.interfaces.web.navigation import navigation_of
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
@@ -193,6 +194,8 @@ class Now:
             status,
             **values,
             **self._frame(),
+            navigation=navigation_of(person, self._settings.language),
+            here="/",
             error=error,
             # A wrong charger has no tile to stand at.
             page_error=error.sentence if error and error.tile_id not in tile_ids else "",

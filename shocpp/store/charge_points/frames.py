@@ -182,6 +182,26 @@ def with_card(db: Database, charge_point_id: str, after: int) -> list[tuple[int,
     ).fetchall()
 
 
+LATEST_FRAMES = 20_000
+"""The frames that are searched for cards of all Charge Points, the newest."""
+
+
+def newest_with_card(db: Database, since_ms: int) -> list[tuple[str, int, str]]:
+    """Return the frames since a time in which any Charge Point has sent an id tag, newest first.
+
+    A row is the identity, the moment of receipt in ms, and the text.
+    """
+    # No index has the time of receipt, so only the newest rows are searched, from the last one on.
+    return db.execute(
+        "SELECT charge_point_id, frame.moment_ms, text FROM frame NOT INDEXED"
+        " JOIN charge_point ON charge_point.id = frame.charge_point"
+        " WHERE frame.id > (SELECT max(id) FROM frame) - ? AND direction = 'in'"
+        " AND action IN ('Authorize', 'StartTransaction') AND frame.moment_ms >= ?"
+        " ORDER BY frame.id DESC LIMIT 100",
+        (LATEST_FRAMES, since_ms),
+    ).fetchall()
+
+
 class EnergyFrame(NamedTuple):
     """A frame that the ledger can be derived from, and its answer.
 

@@ -1,0 +1,16 @@
+"""The navigation of the pages: those that a person may open."""
+
+from shocpp.admission.people.roles import KEEP_BOOKS, SEE, Person
+from shocpp.language.pages.frame import FRAME
+
+PAGES = (
+    ("/", "now", SEE),
+    ("/accounts", "accounts", KEEP_BOOKS),
+)
+"""The pages with their paths, the keys of their words, and the permission that each needs."""
+
+
+def navigation_of(person: Person, language: str) -> list[tuple[str, str]]:
+    """Return the paths and the words of the pages that a person may open."""
+    words = FRAME[language]
+    return [(path, words[key]) for path, key, permission in PAGES if person.may(permission)]

@@ -1,0 +1,1 @@
+"""The pages with forms: a module each, on `form_pages.py`."""

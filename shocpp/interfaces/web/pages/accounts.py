@@ -1,0 +1,313 @@
+"""Accounts and their cards, for the treasurer.
+
+    GET  /accounts                 all accounts, and the form for a new one
+    GET  /accounts/2               one account: recipient, cards, cards that it may learn
+    POST /accounts/2/recipient     and /card, /card/name, /card/block, /block, /learn
+
+An account is named by its index, because its name may hold anything. A card is named by a digest
+of its number, which only admins see.
+"""
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date
+from functools import partial
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from flask import Flask, Response
+
+from shocpp.admission.people.roles import COMMAND, KEEP_BOOKS, Person
+from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
+from shocpp.bookkeeping.review import Decider
+from shocpp.calls.page.files import present_files
+from shocpp.calls.page.starts import masked
+from shocpp.clock import now_ms
+from shocpp.configuration.editing.accounts import (
+    NewCard,
+    add_account,
+    add_card,
+    seen_account,
+    set_account,
+    set_card,
+)
+from shocpp.configuration.editing.operator import set_mail_of_account
+from shocpp.configuration.operator import is_mail_address, load_operator
+from shocpp.errors import ConfigError
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    Connect,
+    FormPages,
+    ReturnedForm,
+    WrongField,
+    line_of,
+    not_there,
+)
+from shocpp.language.dates import local_datetime
+from shocpp.language.pages.accounts import ACCOUNTS
+from shocpp.language.voice import moment
+from shocpp.ledger.accounts import Account, IdTag
+from shocpp.settings import Settings
+from shocpp.store.books import transactions
+from shocpp.store.database import Database
+
+PRESENTED_MS = 15 * 60_000
+"""Milliseconds for which an unknown card that was held to a charger can be learned."""
+
+_RECIPIENT = ("name", "reference", "lang")
+
+
+FIELDS_OF_ERRORS = {
+    **dict.fromkeys(("account_exists", "account_in_books", "account_name"), "account"),
+    **dict.fromkeys(("card_taken", "card_id", "card_id_missing"), "card"),
+    "mail_sender": "mail",
+}
+"""The fields at which the sentences of refused changes stand, by their keys."""
+
+
+class CardRow(NamedTuple):
+    """A card as the page shows it; `key` names it in forms, `number` is masked if it must be."""
+
+    key: str
+    number: str
+    name: str
+    expires: str
+    is_blocked: bool
+    has_expired: bool
+
+
+class AccountPages(FormPages):
+    """The pages /accounts and /accounts/NUMBER."""
+
+    def __init__(self, settings: Settings, connect: Connect) -> None:
+        super().__init__(settings, connect, ACCOUNTS, FIELDS_OF_ERRORS)
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule("/accounts", "accounts", self._all, methods=["GET"])
+        app.add_url_rule("/accounts", "new account", self._add, methods=["POST"])
+        app.add_url_rule("/accounts/<int:index>", "account", self._one, methods=["GET"])
+        for form, act in self._forms.items():
+            view = partial(self._change, act=act)
+            path = f"/accounts/<int:index>/{form}"
+            app.add_url_rule(path, f"form {path}", view, methods=["POST"])
+            # A browser that loads the address of a form again gets the page.
+            app.add_url_rule(path, f"page of {path}", self._one, methods=["GET"])
+
+    @property
+    def _forms(self) -> Mapping[str, Any]:
+        return {
+            "recipient": self._set_recipient,
+            "block": self._block_account,
+            "card": self._add_card,
+            "card/name": self._set_card,
+            "card/block": self._block_card,
+            "learn": self._learn,
+        }
+
+    # -- all accounts -----------------------------------------------------------------------------
+
+    def _all(self) -> Response:
+        """Show all accounts."""
+        return self._list(self.visitor(KEEP_BOOKS))
+
+    def _add(self) -> Response:
+        """Add an account, and show it."""
+        return self.answer(KEEP_BOOKS, self._add_account, self._list)
+
+    def _add_account(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        name, path = line_of(fields, "account", self.words), self._settings.tags_file
+        bound = transactions.account_names(db)
+        add_account(path, bound, name)
+        accounts = present_files(db, self._settings).accounts
+        account = accounts.named(name)
+        return "/accounts" if account is None else f"/accounts/{account.account_index}"
+
+    def _list(
+        self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
+    ) -> Response:
+        with self._connect(self._settings.database) as db:
+            files = present_files(db, self._settings)
+        by_index = files.accounts.by_index
+        return self.page(
+            "accounts.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=self.trouble_of(files, self._settings.tags_file),
+            accounts=[by_index[index] for index in sorted(by_index)],
+        )
+
+    # -- one account ------------------------------------------------------------------------------
+
+    def _one(self, index: int) -> Response:
+        """Show an account."""
+        return self._show(self.visitor(KEEP_BOOKS), index=index)
+
+    def _change(self, index: int, act: Any) -> Response:
+        """Carry out a form of an account, and show the account again."""
+
+        def carry_out(db: Database, person: Person, fields: dict[str, str]) -> str:
+            act(db, person, self._account(db, index), fields)
+            return f"/accounts/{index}"
+
+        return self.answer(KEEP_BOOKS, carry_out, partial(self._show, index=index))
+
+    def _account(self, db: Database, index: int) -> Account:
+        account = present_files(db, self._settings).accounts.by_index.get(index)
+        if account is None:
+            raise not_there()
+        return account
+
+    def _show(
+        self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200, *, index: int
+    ) -> Response:
+        settings, moment_ms = self._settings, now_ms()
+        with self._connect(settings.database) as db:
+            account = self._account(db, index)
+            bound = transactions.account_names(db)
+            files = present_files(db, settings)
+            trouble = self.trouble_of(files, settings.tags_file)
+            # A form of a file with an error is refused in any case.
+            seen = "" if trouble else seen_account(settings.tags_file, bound, account.name)
+            since_ms = moment_ms - PRESENTED_MS
+            is_admin = person.may(COMMAND)
+            unknown = recent_unknown_cards(db, files.accounts, since_ms) if is_admin else []
+        return self.page(
+            "account.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=trouble,
+            account=account,
+            seen=seen,
+            mail=" ".join(self._mail_of(account)),
+            cards=[self._row(account, card, person, moment_ms) for card in account.cards],
+            all_blocked=bool(account.cards) and len(account.blocked) == len(account.cards),
+            is_admin=is_admin,
+            presented=[
+                (
+                    _key(card.id_tag),
+                    self.words["presented_at"].format(
+                        card=card.id_tag,
+                        charge_point=card.charge_point_id,
+                        time=moment(card.presented_ms, moment_ms, settings.zone, settings.language),
+                    ),
+                )
+                for card in unknown
+            ],
+            languages=[
+                ("", self.words["lang_default"]),
+                ("de", self.words["german"]),
+                ("en", self.words["english"]),
+            ],
+        )
+
+    def _mail_of(self, account: Account) -> tuple[str, ...]:
+        """Return the addresses for the statement of an account; none while the file is broken."""
+        with suppress(ConfigError):
+            return load_operator(self._settings.operator_file).mail.to.get(account.name, ())
+        return ()
+
+    def _row(self, account: Account, card: IdTag, person: Person, moment_ms: int) -> CardRow:
+        end_ms = dict(account.card_expires_ms).get(card.key)
+        return CardRow(
+            _key(card.text),
+            card.text if person.may(COMMAND) else masked(card),
+            dict(account.card_names).get(card.key, ""),
+            # A day ends at its last millisecond.
+            ""
+            if end_ms is None
+            else local_datetime(end_ms - 1, self._settings.zone).date().isoformat(),
+            card.key in account.blocked,
+            account.has_expired(card.key, moment_ms),
+        )
+
+    # -- the forms of one account -----------------------------------------------------------------
+
+    def _set_recipient(
+        self, db: Database, _: Person, account: Account, fields: dict[str, str]
+    ) -> None:
+        words, path = self.words, self._settings.tags_file
+        values: dict[str, Any] = {key: line_of(fields, key, words) or None for key in _RECIPIENT}
+        lines = [line.strip() for line in fields.get("address", "").splitlines()]
+        values["address"] = [line for line in lines if line] or None
+        values["charge_points"] = fields.get("charge_points", "").split() or None
+        addresses = fields.get("mail", "").split()
+        for address in addresses:
+            if not is_mail_address(address):
+                raise WrongField("mail", words["wrong_mail"].format(mail=address))
+        # First, because it is refused more often: then neither file has changed.
+        if tuple(addresses) != self._mail_of(account):
+            set_mail_of_account(self._settings.operator_file, account.name, addresses)
+        bound = transactions.account_names(db)
+        set_account(path, bound, account.name, values, fields.get("seen", ""))
+
+    def _block_account(
+        self, db: Database, _: Person, account: Account, fields: dict[str, str]
+    ) -> None:
+        blocked = True if fields.get("to") == "blocked" else None
+        bound = transactions.account_names(db)
+        set_account(self._settings.tags_file, bound, account.name, {"blocked": blocked})
+
+    def _add_card(self, db: Database, _: Person, account: Account, fields: dict[str, str]) -> None:
+        card = NewCard(
+            account.name,
+            line_of(fields, "card", self.words, 60),
+            line_of(fields, "card_name", self.words) or None,
+            self._day(fields) or None,
+        )
+        bound = transactions.account_names(db)
+        add_card(self._settings.tags_file, bound, card)
+
+    def _set_card(self, db: Database, _: Person, account: Account, fields: dict[str, str]) -> None:
+        name = line_of(fields, "card_name", self.words)
+        card = NewCard(account.name, self._card(account, fields), name, self._day(fields))
+        bound = transactions.account_names(db)
+        set_card(self._settings.tags_file, bound, card, fields.get("seen", ""))
+
+    def _block_card(
+        self, db: Database, _: Person, account: Account, fields: dict[str, str]
+    ) -> None:
+        card = NewCard(
+            account.name,
+            self._card(account, fields),
+            is_blocked=fields.get("to") == "blocked",
+        )
+        set_card(self._settings.tags_file, transactions.account_names(db), card)
+
+    def _learn(
+        self, db: Database, person: Person, account: Account, fields: dict[str, str]
+    ) -> None:
+        """Assign an unknown card to the account, with what it has charged."""
+        accounts = present_files(db, self._settings).accounts
+        unknown = recent_unknown_cards(db, accounts, now_ms() - PRESENTED_MS)
+        presented = {_key(card.id_tag): card.id_tag for card in unknown}
+        id_tag = presented.get(fields.get("card", "")) if person.may(COMMAND) else None
+        if id_tag is None:
+            raise WrongField("", self.words["gone"])
+        decider = Decider(person.name, "card learned")
+        learn_card(db, self._settings, id_tag, account.name, decider)
+
+    def _card(self, account: Account, fields: Mapping[str, str]) -> str:
+        """Return the number of the card that a form names."""
+        for card in account.cards:
+            if _key(card.text) == fields.get("card"):
+                return card.text
+        raise WrongField("", self.words["gone"])
+
+    def _day(self, fields: Mapping[str, str]) -> str:
+        """Return the last day of a form, ISO; empty without one."""
+        text = fields.get("expires", "").strip()
+        try:
+            return date.fromisoformat(text).isoformat() if text else ""
+        except ValueError:
+            raise WrongField("expires", self.words["wrong_day"]) from None
+
+
+def _key(id_tag: str) -> str:
+    """Return the name of a card in forms, which tells nothing of its number."""
+    # Blanks and case do not matter to cards.
+    plain = re.sub(r"\W", "", id_tag).casefold()
+    return sha256(f"card {plain}".encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The words of the pages with forms, a module each, in German and English (pure)."""

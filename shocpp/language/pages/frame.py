@@ -1,0 +1,58 @@
+"""The words that all pages with forms share: navigation, buttons, conflicts."""
+
+FRAME = {
+    "de": {
+        "skip": "Zum Inhalt",
+        "pages": "Seiten",
+        "now": "Jetzt",
+        "accounts": "Konten",
+        "chargers": "Wallboxen",
+        "account": "Mein Konto",
+        "setup": "Einrichten",
+        "check": "Prüfung",
+        "settings": "Angaben",
+        "save": "Speichern",
+        "remove": "Entfernen",
+        "cancel": "Abbrechen",
+        "yes": "Ja",
+        "no": "Nein",
+        "none": "keine",
+        "saved": "Gespeichert.",
+        "conflict": "Inzwischen hat jemand anders diesen Eintrag geändert. Nichts ist verloren: "
+        "Vergleiche beide Fassungen, und speichere noch einmal.",
+        "in_file": "Jetzt in der Datei",
+        "with_yours": "Mit deiner Änderung",
+        "too_long": "Dieser Text ist zu lang.",
+        "not_writable": "Der Server darf {folder} nicht beschreiben: Prüfe Rechte und Platz. "
+        "Läuft er unter systemd, so fehlt seiner Unit die Zeile ReadWritePaths={folder}",
+        "not_there": "Das gibt es hier nicht.",
+        "forbidden": "Deine Rolle erlaubt das nicht.",
+    },
+    "en": {
+        "skip": "Skip to the content",
+        "pages": "Pages",
+        "now": "Now",
+        "accounts": "Accounts",
+        "chargers": "Chargers",
+        "account": "My account",
+        "setup": "Set up",
+        "check": "Check",
+        "settings": "Details",
+        "save": "Save",
+        "remove": "Remove",
+        "cancel": "Cancel",
+        "yes": "Yes",
+        "no": "No",
+        "none": "none",
+        "saved": "Saved.",
+        "conflict": "Somebody else has changed this entry meanwhile. Nothing is lost: compare both "
+        "versions, and save again.",
+        "in_file": "Now in the file",
+        "with_yours": "With your change",
+        "too_long": "This text is too long.",
+        "not_writable": "The server may not write {folder}: check its rights and space. Under "
+        "systemd its unit lacks the line ReadWritePaths={folder}",
+        "not_there": "There is no such thing here.",
+        "forbidden": "Your role does not allow this.",
+    },
+}

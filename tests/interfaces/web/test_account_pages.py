@@ -1,0 +1,199 @@
+"""The pages of accounts and cards, without JavaScript, against a real server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.world.charger import Charger
+from tests.world.form_pages import PageBrowser, error_of, forms_of
+from tests.world.home import Home
+from tests.world.server import Server
+
+EVIL = '"><script>alert(1)</script>'
+
+
+@pytest.fixture
+def server(home: Home) -> Iterator[Server]:
+    """A server with the accounts of the examples."""
+    server = Server(home, SHOCPP_LANG="en")
+    yield server
+    server.kill()
+
+
+def entry(server: Server, number: int) -> dict[str, Any]:
+    """Return an entry of tags.json."""
+    entries: list[dict[str, Any]] = json.loads(server.home.tags_file.read_text())
+    return entries[number]
+
+
+def test_an_account_goes_through_its_life(server: Server) -> None:
+    admin = PageBrowser(server)
+    answer = admin.post(admin.form("/accounts", "/accounts"), account=f"guests {EVIL}")
+    assert (answer.status, answer.headers["Location"]) == (303, "/accounts/4")
+    page = admin.text("/accounts/4")
+    assert EVIL not in page
+    assert "<h1>guests &#34;&gt;" in page
+    form = admin.form("/accounts/4", "/accounts/4/recipient")
+    saved = admin.post(
+        form, name="Flat 3", address="Street 1\r\n\r\n 12045 Berlin ", reference="WE 03", lang="en"
+    )
+    assert saved.status == 303
+    assert {key: entry(server, 3)[key] for key in ("name", "address", "reference", "lang")} == {
+        "name": "Flat 3",
+        "address": ["Street 1", "12045 Berlin"],
+        "reference": "WE 03",
+        "lang": "en",
+    }
+    form = admin.form("/accounts/4", "/accounts/4/recipient")
+    assert form.fields["address"] == "Street 1\n12045 Berlin"
+    assert admin.post(form, name="", address="", reference="", lang="").status == 303
+    assert set(entry(server, 3)) == {"index", "account", "ids"}
+
+
+def test_cards_are_added_named_blocked_and_in_force_at_once(server: Server) -> None:
+    admin = PageBrowser(server)
+    with Charger(server, "garage") as charger:
+        charger.boot()
+
+        def status() -> str:
+            return str(charger.ask("Authorize", idTag="04A2B3C4")["idTagInfo"]["status"])
+
+        assert status() == "Invalid"
+        new = admin.form("/accounts/2", "/accounts/2/card")
+        assert admin.post(new, card="04-A2-B3-C4", card_name="Golf").status == 303
+        assert status() == "Accepted"
+        block = admin.form("/accounts/2", "/accounts/2/card/block", 2)
+        assert admin.post(block).status == 303
+        assert status() == "Blocked"
+        unblock = admin.form("/accounts/2", "/accounts/2/card/block", 2)
+        assert (unblock.button, admin.post(unblock).status) == ("Let in", 303)
+        form = admin.form("/accounts/2", "/accounts/2/card/name", 2)
+        assert admin.post(form, card_name="Zoe", expires="2020-12-31").status == 303
+        assert status() == "Expired"
+    assert entry(server, 1)["names"] == {"04-A2-B3-C4": "Zoe"}
+
+
+def test_a_card_that_was_held_to_a_charger_is_learned_with_its_energy(server: Server) -> None:
+    admin, treasurer = PageBrowser(server), PageBrowser(server, "treasurer")
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        started = charger.ask(
+            "StartTransaction",
+            connectorId=1,
+            idTag="04FFEE11",
+            meterStart=1_000,
+            timestamp="2026-10-01T10:00:00Z",
+        )
+        charger.ask(
+            "StopTransaction",
+            transactionId=started["transactionId"],
+            meterStop=3_500,
+            timestamp="2026-10-01T11:00:00Z",
+        )
+    assert "04FFEE11" not in treasurer.text("/accounts/2")
+    learn = admin.form("/accounts/2", "/accounts/2/learn")
+    assert "04FFEE11" in admin.text("/accounts/2")
+    assert admin.post(learn).status == 303
+    assert "04FFEE11" in entry(server, 1)["ids"]
+    rows = server.home.query("SELECT account, consumed_wh FROM accounting WHERE consumed_wh > 0")
+    assert ("family-y", 2_500) in rows
+    # A second tap, or the back button.
+    again = admin.post(learn)
+    assert (again.status, "The card is gone" in again.text) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "field", "sentence"),
+    [
+        ("/accounts", {"account": "family-y"}, "account", "there is an account"),
+        ("/accounts", {"account": "unassigned"}, "account", "cannot name an account"),
+        ("/accounts/2/card", {"card": "1111", "card_name": "Van"}, "card", "is one of company-x"),
+        ("/accounts/2/card", {"card": "1,2E+10"}, "card", "spreadsheet"),
+        ("/accounts/2/card", {"card": "77", "expires": "soon"}, "expires", "This is no day"),
+        ("/accounts/2/recipient", {"mail": "x", "name": "Flat"}, "mail", "no mail address: x"),
+        ("/accounts/2/recipient", {"mail": "x@example.org"}, "mail", "operator set --mail-from"),
+    ],
+)
+def test_a_wrong_form_comes_back_filled_in_with_the_sentence_at_the_field(
+    server: Server, action: str, fields: dict[str, str], field: str, sentence: str
+) -> None:
+    admin, before = PageBrowser(server), server.home.tags_file.read_text()
+    path = "/accounts" if action == "/accounts" else "/accounts/2"
+    answer = admin.post(admin.form(path, action), **fields)
+    assert answer.status == 422
+    assert sentence in error_of(answer.text, field)
+    returned = next(form for form in forms_of(answer.text) if form.action == action)
+    assert fields.items() <= returned.fields.items()
+    assert server.home.tags_file.read_text() == before
+
+
+def test_two_admins_lose_nothing(server: Server) -> None:
+    first, second = PageBrowser(server), PageBrowser(server)
+    path = "/accounts/2/recipient"
+    form, other = first.form("/accounts/2", path), second.form("/accounts/2", path)
+    assert first.post(form, reference="flat 3").status == 303
+    refused = second.post(other, reference="flat 4")
+    assert refused.status == 409
+    assert "flat 3" in refused.text
+    assert "flat 4" in refused.text
+    assert entry(server, 1)["reference"] == "flat 3"
+    again = next(form for form in forms_of(refused.text) if form.action == path)
+    assert again.fields["reference"] == "flat 4"
+    assert second.post(again).status == 303
+    assert entry(server, 1)["reference"] == "flat 4"
+
+
+def test_an_editor_between_page_and_form_loses_nothing(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    entries = json.loads(server.home.tags_file.read_text())
+    entries[1]["comment"] = "by hand"
+    server.home.tags_file.write_text(json.dumps(entries))
+    refused = admin.post(form, reference="flat 4")
+    assert (refused.status, "by hand" in refused.text) == (409, True)
+    # Another entry is another matter.
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    entries[0]["comment"] = "by hand, too"
+    server.home.tags_file.write_text(json.dumps(entries))
+    assert admin.post(form, reference="flat 4").status == 303
+    assert [entry(server, number).get("comment") for number in (0, 1)] == [
+        "by hand, too",
+        "by hand",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_not_overwritten(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/accounts", "/accounts")
+    with Charger(server, "garage") as charger:
+        charger.boot().ask("Authorize", idTag="3333")
+    server.home.tags_file.write_text("[{]")
+    answer = admin.post(form, account="guests")
+    assert (answer.status, "is not JSON" in answer.text) == (422, True)
+    assert server.home.tags_file.read_text() == "[{]"
+    # The last good accounts are shown, as they are in force.
+    for path in ("/accounts", "/accounts/2"):
+        assert "family-y" in admin.text(path)
+        assert "tags.json has an error" in admin.text(path)
+
+
+def test_an_account_that_is_not_there_is_a_404(server: Server) -> None:
+    admin = PageBrowser(server)
+    for path in ("/accounts/9", "/accounts/x", "/accounts/2/nothing"):
+        assert admin.get(path).status == 404
+
+
+def test_only_admins_see_the_numbers_of_cards(server: Server) -> None:
+    accounts = json.loads(server.home.tags_file.read_text())
+    accounts[1]["ids"] = ["04A20BC0FFEE"]
+    server.home.tags_file.write_text(json.dumps(accounts))
+    assert "04A20BC0FFEE" in PageBrowser(server).text("/accounts/2")
+    page = PageBrowser(server, "treasurer").text("/accounts/2")
+    assert ("04A20BC0FFEE" in page, "…FFEE" in page) == (False, True)
+
+
+def test_a_charger_may_have_the_name_of_a_page(server: Server) -> None:
+    with Charger(server, "accounts") as charger:
+        assert charger.boot() is charger

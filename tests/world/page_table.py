@@ -1,0 +1,31 @@
+"""The pages with forms, and the roles that may open them: one table for all tests of access."""
+
+from typing import NamedTuple
+
+ADMINS = frozenset({"admin"})
+BOOKS = frozenset({"admin", "treasurer"})
+
+
+class PageRow(NamedTuple):
+    """A page: its rule, a path of it in the tests, its roles, and the rules of its forms."""
+
+    rule: str
+    path: str
+    roles: frozenset[str]
+    forms: tuple[str, ...] = ()
+
+
+PAGES = (
+    PageRow("/accounts", "/accounts", BOOKS, ("",)),
+    PageRow(
+        "/accounts/<int:index>",
+        "/accounts/2",
+        BOOKS,
+        ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn"),
+    ),
+)
+
+
+def rules() -> set[str]:
+    """Return the rules of all pages with forms, and of their forms."""
+    return {row.rule + form for row in PAGES for form in ("", *row.forms)}
