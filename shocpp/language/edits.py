@@ -9,6 +9,8 @@ EDITS = {
         "account_exists": "Das Konto „{account}“ gibt es schon; wähle einen anderen Namen.",
         "account_in_books": "Das Konto „{account}“ steht in den Büchern, aber nicht mehr in "
         "{file}; stelle seinen früheren Eintrag wieder her.",
+        "account_used": "Das Konto „{account}“ steht in den Büchern und bleibt; sperren lässt es "
+        "sich: shocpp accounts block.",
         "account_name": "So kann kein Konto heißen: höchstens {most} Zeichen in einer Zeile, und "
         "nicht „{reserved}“.",
         "no_index": "Alle {most} Kontonummern sind vergeben.",
@@ -29,6 +31,8 @@ EDITS = {
         "account_exists": "there is an account '{account}' already; choose another name",
         "account_in_books": "the account '{account}' is in the books, and no more in {file}; put "
         "its former entry back",
+        "account_used": "the account '{account}' is in the books, and stays; to block it: shocpp "
+        "accounts block '{account}'",
         "account_name": "this cannot name an account: write up to {most} characters on one line, "
         "other than {reserved}",
         "no_index": "all {most} indices of accounts are taken",

@@ -17,6 +17,7 @@ from shocpp.configuration.editing.accounts import (
     add_account,
     add_card,
     put_cards,
+    remove_account,
     seen_account,
     set_account,
     set_card,
@@ -90,6 +91,13 @@ def test_a_new_account_gets_an_index_that_no_account_ever_had(tags: Path) -> Non
     for taken in ("guests", "gone"):
         with pytest.raises(UsageError, match=taken):
             add_account(tags, {3: "gone", 5: "gone too"}, taken)
+
+
+def test_an_account_is_removed_only_if_it_was_never_in_the_books(tags: Path) -> None:
+    with pytest.raises(UsageError, match="is in the books"):
+        remove_account(tags, {1: "company-x"}, "company-x")
+    remove_account(tags, {1: "company-x"}, "family-y")
+    assert load_accounts(tags, {}).names() == ["company-x"]
 
 
 @pytest.mark.parametrize("name", ["", " ", "unassigned", "a\nb", "x" * 61])

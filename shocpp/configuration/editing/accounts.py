@@ -65,6 +65,19 @@ def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
     _edit(path, bound, change)
 
 
+def remove_account(path: Path, bound: Mapping[int, str], account: str) -> None:
+    """Remove an account that has never been in the books, with its cards."""
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _named(entries, account, path)
+        if entry["index"] in bound:
+            raise EditRefused("account_used", account=account)
+        entries.remove(entry)
+        return True
+
+    _edit(path, bound, change)
+
+
 def set_account(
     path: Path,
     bound: Mapping[int, str],

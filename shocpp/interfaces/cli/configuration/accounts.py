@@ -88,6 +88,22 @@ def add(name: str) -> None:
     click.echo(one_line(f"{name} is an account now; add its cards: shocpp cards learn, or add"))
 
 
+@accounts.command(context_settings=HELP)
+@click.argument("account", metavar="ACCOUNT")
+@one_line_errors
+def remove(account: str) -> None:
+    """Remove ACCOUNT with its cards, such as one of the examples; one in the books stays.
+
+    \b
+    Example: shocpp accounts remove company-z
+    """
+    from shocpp.configuration.editing.accounts import remove_account
+
+    settings = read_settings()
+    remove_account(settings.tags_file, bound_accounts(settings), account)
+    click.echo(one_line(f"{account} is removed from {settings.tags_file}"))
+
+
 @accounts.command("set", context_settings=HELP)
 @click.argument("account", metavar="ACCOUNT")
 @click.option("--name", metavar="TEXT", help="The recipient of its statements.")
