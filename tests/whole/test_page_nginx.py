@@ -1,9 +1,6 @@
 """The page in a real browser through the shipped nginx: TLS, a test certificate, two workers."""
 
-import base64
-import hashlib
 import json
-import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +16,7 @@ from tests.world.shipped import (
     built,
     certificate,
     shipped_site,
+    trust_argument,
 )
 from tests.world.watching import revoke_newest
 
@@ -46,20 +44,7 @@ def origin(deployment: Deployment) -> str:
 @pytest.fixture(scope="module")
 def browser(deployment: Deployment, origin: str) -> Iterator[Browser]:
     """A browser that trusts the key of nginx, and no other unknown one."""
-    openssl = needs("openssl")
-    public = subprocess.run(
-        [openssl, "x509", "-in", deployment.folder / "nginx.pem", "-noout", "-pubkey"],
-        check=True,
-        capture_output=True,
-    )
-    key = subprocess.run(
-        [openssl, "pkey", "-pubin", "-outform", "der"],
-        input=public.stdout,
-        check=True,
-        capture_output=True,
-    ).stdout
-    digest = base64.b64encode(hashlib.sha256(key).digest()).decode()
-    with Browser(f"--ignore-certificate-errors-spki-list={digest}") as browser:
+    with Browser(trust_argument(deployment)) as browser:
         yield browser
 
 

@@ -109,6 +109,11 @@ class Browser:
         )
         self._until_end.callback(self._browser.close)
 
+    @property
+    def version(self) -> str:
+        """Return the version of the browser."""
+        return str(self._browser.version)
+
     def __enter__(self) -> Self:
         return self
 

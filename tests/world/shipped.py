@@ -6,6 +6,7 @@ nginx gets the shipped files with other ports, paths and names.
 import base64
 import contextlib
 import functools
+import hashlib
 import http.client
 import itertools
 import os
@@ -198,6 +199,25 @@ def certificate(deployment: Deployment) -> ssl.SSLContext:
     # another writes, as in the clients here, the writer can take a ticket for its own to wait for.
     client.maximum_version = ssl.TLSVersion.TLSv1_2
     return client
+
+
+def trust_argument(*deployments: Deployment) -> str:
+    """The argument of a Chromium that trusts the keys of these nginx, and no other unknown one."""
+    openssl, digests = needs("openssl"), []
+    for deployment in deployments:
+        public = subprocess.run(
+            [openssl, "x509", "-in", deployment.folder / "nginx.pem", "-noout", "-pubkey"],
+            check=True,
+            capture_output=True,
+        )
+        key = subprocess.run(
+            [openssl, "pkey", "-pubin", "-outform", "der"],
+            input=public.stdout,
+            check=True,
+            capture_output=True,
+        )
+        digests.append(base64.b64encode(hashlib.sha256(key.stdout).digest()).decode())
+    return f"--ignore-certificate-errors-spki-list={','.join(digests)}"
 
 
 def shipped_site(
