@@ -19,7 +19,7 @@ def name_of(number: int) -> str:
     return f"charger-{number}"
 
 
-def listed(chargers: int) -> dict[str, Any]:
+def charge_points_of(chargers: int) -> dict[str, Any]:
     """Return a charge points file. Listed chargers have tiles, connected or not."""
     return {name_of(number): {"auth": "none"} for number in range(chargers)}
 

@@ -19,7 +19,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from bench.charging import charging, listed
+from bench.charging import charge_points_of, charging
 from bench.measure import Figures, header, row
 from bench.slow_line import Line, slow_line
 from shocpp.admission.people.roles import ADMIN
@@ -27,7 +27,7 @@ from shocpp.interfaces.http.authentication import HOST_ONLY
 from tests.world.browser import Browser, Screen, Tab
 from tests.world.machine import free_port, wait_for
 from tests.world.people import cookie_of
-from tests.world.shipped import Deployment, built, certificate, shipped_site, trusting
+from tests.world.shipped import Deployment, built, certificate, shipped_site, trust_argument
 
 if TYPE_CHECKING:
     from playwright.sync_api import CDPSession
@@ -75,7 +75,7 @@ def site(chargers: int) -> Iterator[Site]:
         trusted = {"SHOCPP_TRUSTED_PROXIES": "127.0.0.1"}
         deployment = stack.enter_context(built(folder, **trusted))
         home = deployment.home
-        home.charge_points_file.write_text(json.dumps(listed(chargers)))
+        home.charge_points_file.write_text(json.dumps(charge_points_of(chargers)))
         accounts = json.loads(home.tags_file.read_text())
         # One card starts at all chargers.
         accounts = [{**account, "concurrent": True} for account in accounts]
@@ -126,7 +126,7 @@ def phone(browser: Browser, port: int, cookie: str) -> Iterator[tuple[Tab, "CDPS
         yield tab, tab.context.new_cdp_session(tab.page)
 
 
-class Loaded(NamedTuple):
+class FirstLoad(NamedTuple):
     """The bytes of a first load: of each file with its head, of all bodies, of the first event."""
 
     by_name: dict[str, int]
@@ -134,7 +134,7 @@ class Loaded(NamedTuple):
     state: int
 
 
-def loaded(browser: Browser, site: Site) -> Loaded:
+def first_load(browser: Browser, site: Site) -> FirstLoad:
     """Load the page without a cache."""
     with phone(browser, site.port, site.cookie) as (tab, devtools):
         transfers = Transfers(devtools)
@@ -148,7 +148,7 @@ def loaded(browser: Browser, site: Site) -> Loaded:
 
         wait_for(has_all)
         by_name, bodies = transfers.bytes_by_name(), tab.run(BYTES_OF_BODIES)
-        return Loaded(by_name, int(bodies), transfers.state_bytes)
+        return FirstLoad(by_name, int(bodies), transfers.state_bytes)
 
 
 def first_paint_ms(browser: Browser, site: Site, path: str, line: str) -> float:
@@ -169,7 +169,8 @@ def load(options: argparse.Namespace) -> Figures:
     with contextlib.ExitStack() as stack:
         sites = [stack.enter_context(site(chargers)) for chargers in options.sizes]
         deployments = [each.deployment for each in sites]
-        browser = stack.enter_context(Browser(trusting(*deployments)))
+        browser = stack.enter_context(Browser(trust_argument(*deployments)))
+        print(f"\nChromium {browser.version}")
         _print_loads(browser, sites)
         _print_paints(browser, sites, options.loads)
     return {}
@@ -179,7 +180,7 @@ def _print_loads(browser: Browser, sites: Sequence[Site]) -> None:
     """Print the bytes of a first load. The first one also makes the threads of the server."""
     header("chargers", *NAMES, "kB in all", "bodies", "floor", "first event, kB")
     for each in sites:
-        by_name, bodies, state = loaded(browser, each)
+        by_name, bodies, state = first_load(browser, each)
         sizes = [*(by_name[name] for name in NAMES), sum(by_name.values()), bodies]
         cells = [f"{size / 1e3:.1f}" for size in sizes]
         row(str(each.chargers), *cells, f"≤ {FLOOR_KB}", f"{state / 1e3:.1f}")

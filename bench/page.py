@@ -17,7 +17,7 @@ import socket
 import time
 from typing import NamedTuple
 
-from bench.charging import ask, charging, listed
+from bench.charging import ask, charge_points_of, charging
 from bench.loading import load
 from bench.machine import cpu_s, family, percentile, pss_kb, threads
 from bench.measure import Figures, Sections, header, row, run
@@ -52,7 +52,7 @@ def costs(server: Ours, chargers: list[socket.socket], seconds: float) -> Costs:
 def watchers(options: argparse.Namespace) -> Figures:
     """Measure idle pages that watch, beside as many that poll."""
     with (
-        ours({"charge_points.json": listed(options.chargers)}) as server,
+        ours({"charge_points.json": charge_points_of(options.chargers)}) as server,
         charging(f"ws://{ADDRESS}:{server.port}", options.chargers) as chargers,
     ):
         header("pages", "% of a core", "KB a page", "threads more", "Heartbeat p99 ms", "of none")

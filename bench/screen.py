@@ -17,9 +17,10 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import NamedTuple
 
-from bench.charging import ask, charging, listed, meter_values, name_of
+from bench.charging import ask, charge_points_of, charging, meter_values, name_of
 from bench.machine import percentile
 from bench.measure import Figures, header, row
 from bench.servers import ADDRESS, ours
@@ -52,7 +53,7 @@ setInterval(async () => {{
 
 NOTE_POWER = """() => {
   const texts = new Map();
-  window.noted = [];
+  window.notes = [];
   new MutationObserver(() => {
     const changed = [];
     for (const tile of document.querySelectorAll("[data-tile]")) {
@@ -62,7 +63,7 @@ NOTE_POWER = """() => {
     }
     // A task after the callbacks of a frame runs when the frame has been drawn.
     if (changed.length) requestAnimationFrame(() => setTimeout(() => {
-      for (const [tile, text] of changed) window.noted.push([tile, text, Date.now()]);
+      for (const [tile, text] of changed) window.notes.push([tile, text, Date.now()]);
     }));
   }).observe(document, { subtree: true, childList: true, characterData: true });
 }"""
@@ -114,8 +115,9 @@ class Sender:
         of_tile: dict[str, list[Note]] = defaultdict(list)
         for note in notes:
             of_tile[note.tile_id].append(note)
+        # Notes are in the order of time; a page that misses the last value is late for ever.
         return sorted(
-            next(note.at_ms for note in of_tile[tile_id] if note.number >= number) / 1e3 - at / 1e3
+            (next((n.at_ms for n in of_tile[tile_id] if n.number >= number), inf) - at) / 1e3
             for tile_id, sent_ms in self.sent_ms.items()
             for number, at in enumerate(sent_ms, 1)
             if at >= since_ms
@@ -173,13 +175,13 @@ def open_page(tab: Tab, *, polls: bool) -> None:
 
 def notes_of(tab: Tab) -> list[Note]:
     """Return the notes of a page."""
-    return [Note(*note) for note in tab.run("window.noted")]
+    return [Note(*note) for note in tab.run("window.notes")]
 
 
 def screen(options: argparse.Namespace) -> Figures:
     """Measure MeterValues until a page in Chromium shows them, beside one that polls."""
     with (
-        ours({"charge_points.json": listed(options.chargers)}) as server,
+        ours({"charge_points.json": charge_points_of(options.chargers)}) as server,
         charging(f"ws://{ADDRESS}:{server.port}", options.chargers) as chargers,
         # The page in the browser is one more.
         watching(server, MOST_WATCHERS - 1) as pages,
