@@ -87,6 +87,45 @@ class Members(dict[str, Any]):
         return self._pairs
 
 
+class Number(float):
+    """A number of a file with a fraction or an exponent, which keeps its spelling, such as `24.10`.
+
+    Only its text goes into a file: the binary fraction is not exact.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+def ordered(text: str) -> Any:
+    """Return the JSON of a valid text, in Members, with its numbers as they are spelled."""
+    return json.loads(text, object_pairs_hook=Members, parse_float=Number)
+
+
 def spelled(value: object) -> str:
     """Return the text of a file of conf/, in the form of the examples."""
-    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return f"{_spelled(value, '')}\n"
+
+
+def _spelled(value: object, indent: str) -> str:
+    """Return the JSON of a value; `indent` are the blanks before its last line."""
+    # json would write each number as Python does: 24.1 in place of 24.10.
+    if isinstance(value, Number):
+        return value.text
+    named: Any
+    if isinstance(value, dict):
+        named, (begin, end) = value.items(), "{}"
+    elif isinstance(value, list | tuple):
+        named, (begin, end) = [(None, member) for member in value], "[]"
+    else:
+        return json.dumps(value, ensure_ascii=False)
+    inner = f"{indent}  "
+    parts = []
+    for name, member in named:
+        key = "" if name is None else f"{json.dumps(name, ensure_ascii=False)}: "
+        parts.append(key + _spelled(member, inner))
+    if not parts:
+        return begin + end
+    lines = f",\n{inner}".join(parts)
+    return f"{begin}\n{inner}{lines}\n{indent}{end}"

@@ -34,6 +34,7 @@ WRITTEN = """\
     "index": 1,
     "account": "company-x",
     "colour": "red",
+    "share": 24.10,
     "ids": [
       "1111",
       "2222"

@@ -4,13 +4,12 @@ The last good text stays beside the file, as `tags.json.previous`. A form of a p
 from an older text of its entry is refused with both texts, so that nobody's change is lost.
 """
 
-import json
 from collections.abc import Callable, MutableMapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from shocpp.configuration.entries import Members, spelled
+from shocpp.configuration.entries import Members, ordered, spelled
 from shocpp.configuration.files import changing, conf_text, replace_text, stamp_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.language.edits import EDITS
@@ -40,7 +39,7 @@ class ChangedMeanwhile(ConfigError):
     """An entry that is not the one that a form was made from.
 
     present  the text of the entry in the file
-    wanted   its text with the change of the form
+    wanted   its text with the change of the form, empty for its removal
     """
 
     def __init__(self, present: str, wanted: str) -> None:
@@ -59,8 +58,8 @@ def edit_file(
     """Change a file in one step; it stays as it is if it is not valid before or after.
 
     `parse` returns the content of a text, or raises ConfigError. `change` gets the file's JSON, in
-    objects that keep the order, and the content, None without a file; it returns False if nothing
-    is to be changed. `empty` is the text in place of a missing file. With `waits` False,
+    objects that keep order and spelling, and the content, None without a file; it returns False if
+    nothing is to be changed. `empty` is the text in place of a missing file. With `waits` False,
     ConfigError is raised while another program changes files of this folder.
     """
     # Otherwise the replacement would turn a symbolic link into a file.
@@ -72,7 +71,7 @@ def edit_file(
             stamp = stamp_of(path)
             text = conf_text(path) if stamp else empty
             parsed = parse(text)
-            entries = json.loads(text, object_pairs_hook=Members)
+            entries = ordered(text)
             if not change(entries, parsed if stamp else None):
                 return
             changed = spelled(entries)
@@ -84,13 +83,13 @@ def edit_file(
 
 
 def present_entries(path: Path, parse: Callable[[str], object], *, empty: str = "{}") -> Any:
-    """Return the JSON of a file, in objects that keep the order; ConfigError if it is not valid."""
+    """Return the JSON of a file, as `edit_file` passes it; ConfigError if it is not valid."""
     try:
         text = conf_text(path)
     except FileNotFoundError:
         text = empty
     parse(text)
-    return json.loads(text, object_pairs_hook=Members)
+    return ordered(text)
 
 
 def _keep(path: Path, text: str) -> None:
@@ -115,6 +114,14 @@ def apply_seen(entry: Any, change: Callable[[], None], seen: str | None) -> None
     change()
     if not is_seen:
         raise ChangedMeanwhile(before, spelled(entry))
+
+
+def remove_member(entries: Members, name: str, seen: str | None) -> None:
+    """Remove the entry of a name; `seen` is that of `apply_seen`."""
+    present = entries[name]
+    if seen is not None and seen != seen_digest(present):
+        raise ChangedMeanwhile(spelled(present), "")
+    del entries[name]
 
 
 def set_members(entry: MutableMapping[str, Any], values: MutableMapping[str, Any]) -> None:
