@@ -13,6 +13,7 @@ from shocpp.interfaces.cli.closing import close, verify
 from shocpp.interfaces.cli.configuration.accounts import accounts
 from shocpp.interfaces.cli.configuration.cards import cards, tags
 from shocpp.interfaces.cli.configuration.charge_points import charge_points
+from shocpp.interfaces.cli.configuration.operator import operator
 from shocpp.interfaces.cli.configuration.tariffs import tariffs
 from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
@@ -48,6 +49,7 @@ for verb in (
     invite,
     listener,
     migrate,
+    operator,
     rebuild,
     restore,
     review,
