@@ -1,6 +1,6 @@
 """The part of `shocpp check` for people: their roles, and the address of the pages."""
 
-import json
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
@@ -44,12 +44,14 @@ def _check_admins(settings: Settings, db: Database | None) -> Iterator[Finding]:
     names = people.web_users(db) if db else []
     if not names and settings.token is None:
         return
-    entries = json.dumps({name: {"role": "admin"} for name in names}, ensure_ascii=False)
-    begin = f"; these have asked for something lately, so begin with: {entries}" if names else ""
+    step = "; see conf/people.json.example"
+    if names:
+        command = shlex.join(["shocpp", "people", "set", names[0], "--role", "admin"])
+        step = f"; to make those admins that have asked lately, and nobody else: {command}"
     yield Finding(
         NOTE,
         f"there is no {settings.people_file}, so each user of the web server is an admin and may "
-        f"send any Call; see conf/people.json.example{begin}",
+        f"send any Call{step}",
     )
 
 

@@ -23,6 +23,13 @@ EDITS = {
         "card_id_missing": "Zur Karte fehlt ihre Kennung, wie die Wallbox sie liest.",
         "mail_sender": "Zum Versenden fehlt der Absender: shocpp operator set --mail-from "
         "kasse@example.org",
+        "user_name": "„{user}“ kann kein Benutzer des Webservers heißen; schreibe ihn wie dort.",
+        "driver_account": "Wer die Rolle driver hat, braucht ein Konto aus tags.json.",
+        "only_driver": "Nur die Rolle driver hat ein Konto; lass es bei {role} weg.",
+        "no_users": "Es gibt noch keine {file}; beginne mit: shocpp people set USER --role admin",
+        "no_user": "In {file} gibt es keinen Benutzer „{user}“.",
+        "last_admin": "In {file} gäbe es keinen admin mehr; gib zuerst einem anderen diese Rolle: "
+        "shocpp people set USER --role admin",
         "changed": "Der Eintrag hat sich inzwischen geändert; sieh ihn an, und speichere noch "
         "einmal.",
         "file": "Die Datei lässt sich so nicht speichern: {reason}",
@@ -46,6 +53,13 @@ EDITS = {
         "it out",
         "mail_sender": "a statement needs an address that sends it: shocpp operator set "
         "--mail-from kasse@example.org",
+        "user_name": "'{user}' cannot name a user of the web server; write it as it is there",
+        "driver_account": "a driver needs an account, a name in tags.json",
+        "only_driver": "only a driver has an account; leave it out for the role {role}",
+        "no_users": "there is no {file}; begin with: shocpp people set USER --role admin",
+        "no_user": "{file} has no user '{user}'; see: shocpp people",
+        "last_admin": "{file} would have no admin; make another user an admin first: shocpp people "
+        "set USER --role admin",
         "changed": "the entry has changed meanwhile; look at it, and save again",
         "file": "the file cannot be saved like this: {reason}",
     },

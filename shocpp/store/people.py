@@ -174,7 +174,7 @@ def web_users(db: Database) -> list[str]:
     query = (
         "SELECT asked_by FROM call WHERE canned IS NOT NULL"
         " AND asked_by NOT IN ('this machine', 'token', 'secret')"
-        " UNION SELECT web_user FROM device WHERE web_user IS NOT NULL ORDER BY 1 LIMIT 20"
+        " UNION SELECT web_user FROM device WHERE web_user IS NOT NULL ORDER BY 1"
     )
     names = [row[0] for row in db.execute(query).fetchall()]
     known = {device.name for device in devices(db) if device.web_user is None}

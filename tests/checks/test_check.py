@@ -452,8 +452,10 @@ def test_web_users_without_roles_are_named(serve: Callable[..., Server]) -> None
         for headers in (bearer | {"X-Remote-User": "papa"}, bearer, {"Host": "localhost"}):
             assert send(server.port, "GET", "/cgi-bin/caller?canned=clear", headers).status == 200
     (sentence,) = [s for s in notes(home) if without in s]
-    assert sentence.endswith('so begin with: {"papa": {"role": "admin"}}')
-    home.settings.people_file.write_text('{"papa": {"role": "admin"}}')
+    command = "shocpp people set papa --role admin"
+    assert sentence.endswith(f"those admins that have asked lately, and nobody else: {command}")
+    home.run(*command.split())
+    assert home.settings.people_file.exists()
     assert not any(without in sentence for sentence in notes(home, **token))
 
 

@@ -14,11 +14,12 @@ from shocpp.interfaces.cli.configuration.accounts import accounts
 from shocpp.interfaces.cli.configuration.cards import cards, tags
 from shocpp.interfaces.cli.configuration.charge_points import charge_points
 from shocpp.interfaces.cli.configuration.operator import operator
+from shocpp.interfaces.cli.configuration.people import people
 from shocpp.interfaces.cli.configuration.tariffs import tariffs
 from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
+from shocpp.interfaces.cli.devices import devices, invite
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
-from shocpp.interfaces.cli.people import devices, invite
 from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
@@ -50,6 +51,7 @@ for verb in (
     listener,
     migrate,
     operator,
+    people,
     rebuild,
     restore,
     review,
