@@ -159,9 +159,15 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 def _entries(path: Path) -> dict[str, Any]:
     """Return the entries of the file, unchecked."""
     try:
-        entries = parse_unique(conf_text(path))
+        return parse_entries(conf_text(path), path)
     except FileNotFoundError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; see its rights") from None
+
+
+def parse_entries(text: str, path: Path) -> dict[str, Any]:
+    """Return the entries of a canned.json, unchecked; `path` names the file in ConfigError."""
+    try:
+        entries = parse_unique(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is not JSON: {error}; see conf/canned.json.example") from None
     if not isinstance(entries, dict):
@@ -176,13 +182,13 @@ def parse_canned_call(name: str, entry: object, path: Path) -> CannedCall:
     """
     location = f"{path}, {_quoted(name)}"
     try:
-        return _parsed(name, entry)
+        return checked_canned_call(name, entry)
     except UsageError as error:
         raise ConfigError(f"{location}: {error}") from None
 
 
-def _parsed(name: str, entry: object) -> CannedCall:
-    """Return one entry; UsageError without the file and the name."""
+def checked_canned_call(name: str, entry: object) -> CannedCall:
+    """Return one entry; raises UsageError, whose sentence names neither file nor entry."""
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise UsageError(f"a name has 1 to {LONGEST_NAME} printable characters")
     keys = _checked_keys(entry)

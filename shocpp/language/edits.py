@@ -30,6 +30,16 @@ EDITS = {
         "no_user": "In {file} gibt es keinen Benutzer „{user}“.",
         "last_admin": "In {file} gäbe es keinen admin mehr; gib zuerst einem anderen diese Rolle: "
         "shocpp people set USER --role admin",
+        "canned_name": "Der Name eines Aufrufs hat 1 bis {most} Zeichen in einer Zeile.",
+        "canned_exists": "Es gibt schon einen Aufruf „{name}“; entferne ihn zuerst: shocpp canned "
+        "remove '{name}'",
+        "no_canned": "In {file} gibt es keinen Aufruf „{name}“.",
+        "no_cards": "{account} hat keine Karte; halte eine an die Wallbox: shocpp cards learn "
+        "--account '{account}'",
+        "no_valid_card": "Keine Karte von {account} darf dort zurzeit laden: gesperrt, abgelaufen, "
+        "oder das Konto darf diese Wallbox nicht nutzen.",
+        "card_invalid": "Die Karte „{card}“ von {account} darf dort zurzeit nicht laden: gesperrt, "
+        "abgelaufen, oder das Konto darf diese Wallbox nicht nutzen.",
         "changed": "Der Eintrag hat sich inzwischen geändert; sieh ihn an, und speichere noch "
         "einmal.",
         "file": "Die Datei lässt sich so nicht speichern: {reason}",
@@ -60,6 +70,16 @@ EDITS = {
         "no_user": "{file} has no user '{user}'; see: shocpp people",
         "last_admin": "{file} would have no admin; make another user an admin first: shocpp people "
         "set USER --role admin",
+        "canned_name": "the name of a canned call has 1 to {most} characters on one line",
+        "canned_exists": "there is a canned call '{name}' already; remove it first: shocpp canned "
+        "remove '{name}'",
+        "no_canned": "{file} has no canned call '{name}'; see: shocpp canned",
+        "no_cards": "{account} has no card; hold one to the charger: shocpp cards learn --account "
+        "'{account}'",
+        "no_valid_card": "no card of {account} may charge there at present: blocked, expired, or "
+        "its account may not use this charger; see: shocpp cards, shocpp accounts",
+        "card_invalid": "the card '{card}' of {account} may not charge there at present: blocked, "
+        "expired, or its account may not use this charger; see: shocpp cards, shocpp accounts",
         "changed": "the entry has changed meanwhile; look at it, and save again",
         "file": "the file cannot be saved like this: {reason}",
     },

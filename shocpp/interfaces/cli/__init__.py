@@ -11,6 +11,7 @@ from shocpp.interfaces.cli.calls import caller, calls, command
 from shocpp.interfaces.cli.check import check
 from shocpp.interfaces.cli.closing import close, verify
 from shocpp.interfaces.cli.configuration.accounts import accounts
+from shocpp.interfaces.cli.configuration.canned import canned
 from shocpp.interfaces.cli.configuration.cards import cards, tags
 from shocpp.interfaces.cli.configuration.charge_points import charge_points
 from shocpp.interfaces.cli.configuration.operator import operator
@@ -37,6 +38,7 @@ for verb in (
     backup,
     caller,
     calls,
+    canned,
     cards,
     charge_points,
     check,
