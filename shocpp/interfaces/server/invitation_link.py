@@ -42,7 +42,7 @@ def link(address: str, token: str) -> str:
 def qr_code(text: str) -> str:
     """Return the QR code of a text, for a terminal."""
     # Other commands and most starts print none.
-    from shocpp.interfaces.server.qr_code import qr_for_terminal
+    from shocpp.interfaces.qr_code import qr_for_terminal
 
     return qr_for_terminal(text)
 

@@ -100,12 +100,13 @@ class FormPages:
     def answer(
         self,
         permission: str,
-        act: Callable[[Database, Person, dict[str, str]], str],
+        act: Callable[[Database, Person, dict[str, str]], str | Response],
         show: Callable[[Person, ReturnedForm, int], Response],
     ) -> Response:
         """Carry out the form of a request, and return the redirect to the page that `act` names.
 
-        `show` returns the page with a form that comes back. The form's field `form` is its id.
+        `act` returns a page instead if it shows a secret, once. `show` returns the page with a form
+        that comes back. The form's field `form_id` is its id.
         """
         fields = form_fields()
         person = require(permission)
@@ -113,7 +114,7 @@ class FormPages:
         form = fields.get("form_id", "")
         try:
             with self._connect(self._settings.database) as db:
-                path = act(db, person, fields)
+                result = act(db, person, fields)
         except ChangedMeanwhile as changed:
             return show(person, ReturnedForm(form, fields, conflict=changed), 409)
         except (StoreUnavailable, UnusableDatabase) as error:
@@ -121,7 +122,7 @@ class FormPages:
         except (WrongField, EditRefused, ConfigError) as error:
             field, sentence = self._at_field(error)
             return show(person, ReturnedForm(form, fields, field, sentence), 422)
-        return see(path)
+        return see(result) if isinstance(result, str) else result
 
     def _at_field(self, error: ShocppError) -> tuple[str, str]:
         """Return the field of an error, empty for the whole form, and the sentence."""

@@ -1,4 +1,4 @@
-"""QR codes for terminals: two rows of modules in a line of text."""
+"""QR codes for terminals, two rows of modules in a line of text, and for pages and paper."""
 
 import segno
 
@@ -28,3 +28,13 @@ def qr_lines(text: str) -> list[str]:
 def qr_for_terminal(text: str) -> str:
     """Return the QR code of a text as black modules on white, for a terminal with 256 colours."""
     return "\n".join(f"{BLACK_ON_WHITE}{line}{RESET}" for line in qr_lines(text))
+
+
+def qr_image(text: str) -> str:
+    """Return the QR code of a text as the address of an image (`data:image/svg+xml…`).
+
+    It is black on white with a quiet zone, in the dark as well, and has no size of its own.
+    """
+    # Level M: a sheet of paper may get dirty.
+    code = segno.make_qr(text, error="m")
+    return str(code.svg_data_uri(border=4, dark="#000", light="#fff", omitsize=True))
