@@ -23,6 +23,8 @@ PAGES = (
         BOOKS,
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn"),
     ),
+    PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),
+    PageRow("/setup/<step>", "/setup/charger", ADMINS),
 )
 
 

@@ -1,11 +1,12 @@
 """The navigation of the pages: those that a person may open."""
 
-from shocpp.admission.people.roles import KEEP_BOOKS, SEE, Person
+from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, SEE, Person
 from shocpp.language.pages.frame import FRAME
 
 PAGES = (
     ("/", "now", SEE),
     ("/accounts", "accounts", KEEP_BOOKS),
+    ("/setup", "setup", ADMINISTER),
 )
 """The pages with their paths, the keys of their words, and the permission that each needs."""
 

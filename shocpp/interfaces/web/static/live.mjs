@@ -1,0 +1,17 @@
+// A part of the page that waits for something outside: it is fetched again while somebody looks, and replaced if it
+// has changed and nobody is using it.
+const EVERY_MS = 3_000;
+
+async function refresh() {
+  if (document.hidden) return;
+  const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+  if (!answer?.ok) return;
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const present = fresh.getElementById(part.id);
+    const isUsed = part.contains(document.activeElement);
+    if (present && !isUsed && part.innerHTML !== present.innerHTML) part.innerHTML = present.innerHTML;
+  }
+}
+
+setInterval(refresh, EVERY_MS);

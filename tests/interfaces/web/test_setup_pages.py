@@ -1,0 +1,117 @@
+"""The page /setup: from an empty home to a shortcut, by forms only."""
+
+import html
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from shocpp.calls.page.setup_steps import EXAMPLES, STEPS
+from tests.world.charger import Charger, ChargerWithCar
+from tests.world.form_pages import PageBrowser, error_of
+from tests.world.home import Home
+from tests.world.machine import ROOT
+from tests.world.people import send
+from tests.world.server import Server
+
+
+@pytest.fixture
+def server(home: Home) -> Iterator[Server]:
+    """A server with the accounts of the examples, as `make run` begins."""
+    home.tags_file.write_text((ROOT / "conf" / "tags.json.example").read_text())
+    server = Server(home, SHOCPP_LANG="en")
+    yield server
+    server.kill()
+
+
+def done(admin: PageBrowser) -> list[str]:
+    """Return the steps that are done."""
+    rows = re.findall(r'href="/setup/(\w+)".*?class="end( good)?"', admin.text("/setup"), re.DOTALL)
+    return [step for step, is_done in rows if is_done]
+
+
+def test_the_examples_are_those_of_the_file() -> None:
+    listed = json.loads((ROOT / "conf" / "tags.json.example").read_text())
+    assert {e["index"]: (e["account"], tuple(e["ids"])) for e in listed} == EXAMPLES
+
+
+def test_nothing_is_done_in_a_new_home(server: Server) -> None:
+    admin = PageBrowser(server)
+    assert done(admin) == []
+    for step in STEPS:
+        assert admin.get(f"/setup/{step}").status == 200
+    assert admin.get("/setup/nothing").status == 404
+    assert "Waiting for your charger" in admin.text("/setup/charger")
+
+
+def test_a_card_is_learned_for_a_new_account(server: Server) -> None:
+    admin = PageBrowser(server)
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        assert "Connected: garage" in admin.text("/setup/charger")
+        assert "Hold the card to the charger now" in admin.text("/setup/card")
+        charger.ask("Authorize", idTag="04A2B3C4")
+        form = admin.form("/setup/card", "/setup/card")
+        assert admin.post(form, account="family-q", card_name="Golf").status == 303
+        assert "Learned: Golf, family-q" in admin.text("/setup/card")
+        assert charger.ask("Authorize", idTag="04A2B3C4")["idTagInfo"]["status"] == "Accepted"
+        assert done(admin) == ["charger", "card"]
+
+
+def test_a_card_needs_one_account(server: Server) -> None:
+    admin = PageBrowser(server)
+    with Charger(server, "garage") as charger:
+        charger.boot().ask("Authorize", idTag="04A2B3C4")
+        form = admin.form("/setup/card", "/setup/card")
+        taken = admin.post(form, account="company-x")
+        assert (taken.status, "there is an account" in error_of(taken.text, "account")) == (
+            422,
+            True,
+        )
+        admin.post(form, account="family-q", card_name="Golf")
+        charger.ask("Authorize", idTag="04FFEE")
+        form = admin.form("/setup/card", "/setup/card")
+        both = admin.post(form, of="family-q", account="family-r")
+        assert "not both" in error_of(both.text, "account")
+        none = admin.post(form)
+        assert "Choose an account" in error_of(none.text, "of")
+        assert admin.post(form, of="family-q").status == 303
+
+
+def test_examples_are_removed_but_for_those_in_the_books(server: Server) -> None:
+    admin = PageBrowser(server)
+    with ChargerWithCar(server, "garage", "1") as charger:
+        charger.start("3333")
+        charger.stop()
+    form = admin.form("/setup/account", "/setup/examples")
+    assert admin.post(form).status == 303
+    entries = json.loads(server.home.tags_file.read_text())
+    assert [entry["account"] for entry in entries] == ["family-y"]
+
+
+def test_a_shortcut_starts_a_car_with_its_address_alone(server: Server) -> None:
+    admin = PageBrowser(server)
+    with ChargerWithCar(server, "garage", "1") as charger:
+        charger.ask("Authorize", idTag="04A2B3C4")
+        admin.post(admin.form("/setup/card", "/setup/card"), account="family-q", card_name="Golf")
+        form = admin.form("/setup/phone", "/setup/phone")
+        page = admin.text("/setup/phone")
+        choice = re.search(r'<option value="([^"]+)">family-q · Golf</option>', page)
+        assert choice is not None
+        made = admin.post(form, of=choice[1], call_name="start golf")
+        assert made.status == 200
+        assert "data:image/svg+xml" in made.text
+        url = re.search(r"<code>(http[^<]+)</code>", made.text)
+        assert url is not None
+        path = "/cgi-bin" + html.unescape(url[1]).partition("/cgi-bin")[2]
+        # From another machine: the secret is all that it needs.
+        assert send(server.port, "GET", path.partition("&secret")[0]).status == 401
+        answer = send(server.port, "GET", path)
+        assert answer.status == 200
+        assert "RemoteStartTransaction" in [action for action, _ in charger.calls]
+        # Its secret is shown once.
+        assert path.partition("secret=")[2] not in admin.text("/setup/phone")
+        again = admin.post(form, of=choice[1], call_name="start golf")
+        assert "start golf" in error_of(again.text, "call_name")
+        assert "phone" in done(admin)
