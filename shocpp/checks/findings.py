@@ -28,10 +28,14 @@ def is_fine(findings: Iterable[Finding]) -> bool:
     return all(finding.level == NOTE for finding in findings)
 
 
+def line_of(finding: Finding) -> str:
+    """Return the line of a finding."""
+    word = finding.level if finding.level == NOTE else finding.level.upper()
+    return f"{word:7}{finding.sentence}"
+
+
 def lines_of(findings: Sequence[Finding]) -> Iterator[str]:
     """Yield a line for each finding, and a last line if everything is fine."""
-    for finding in findings:
-        word = finding.level if finding.level == NOTE else finding.level.upper()
-        yield f"{word:7}{finding.sentence}"
+    yield from map(line_of, findings)
     if is_fine(findings):
         yield "fine: nothing has to be corrected"

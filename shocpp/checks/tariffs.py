@@ -57,16 +57,14 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     except ConfigError as error:
         findings.append(Finding(WRONG, str(error)))
     else:
-        findings += _check_accounts(tariffs, names, today)
+        findings += check_prices(tariffs, names, today)
         findings += _check_unknown_accounts(tariffs, names, settings)
         without_price, provisional = _divided(books, without_price)
         findings += _check_provisional(provisional)
     findings += _check_unpriced(tariffs, without_price)
     findings = by_importance(findings)
-    accounts = [_account_tariff(tariffs, name) for name in names]
-    return TariffsReport(
-        dict(sorted(tariffs.flat_prices.items())), accounts, without_price, findings
-    )
+    accounts = tariffs_of(tariffs, names)
+    return TariffsReport(dict(tariffs.flat_prices), accounts, without_price, findings)
 
 
 def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[str]:
@@ -77,8 +75,13 @@ def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[st
     except ConfigError as error:
         findings.append(Finding(WRONG, str(error)))
         known = set(booked.values())
+    return sorted(known)
+
+
+def tariffs_of(tariffs: Tariffs, names: Iterable[str]) -> list[AccountTariff]:
+    """Return the prices of these accounts, by name."""
     # Nobody pays for unassigned energy, so it needs no price.
-    return sorted(known - {UNASSIGNED})
+    return [_account_tariff(tariffs, name) for name in sorted(set(names) - {UNASSIGNED})]
 
 
 def _account_tariff(tariffs: Tariffs, account: str) -> AccountTariff:
@@ -87,7 +90,7 @@ def _account_tariff(tariffs: Tariffs, account: str) -> AccountTariff:
     return AccountTariff(account, tariff, periods)
 
 
-def _check_accounts(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[Finding]:
+def check_prices(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[Finding]:
     """Find missing flat prices, prices below a cent, and both kinds of price within one year."""
     for account in names:
         for year in tariffs.years_without_flat_price(account, today.year):

@@ -40,6 +40,12 @@ EDITS = {
         "oder das Konto darf diese Wallbox nicht nutzen.",
         "card_invalid": "Die Karte „{card}“ von {account} darf dort zurzeit nicht laden: gesperrt, "
         "abgelaufen, oder das Konto darf diese Wallbox nicht nutzen.",
+        "no_number": "„{text}“ ist keine Zahl; schreibe sie wie 31,27.",
+        "window_name": "Gib jedem Zeitfenster einen Namen, denn ihre Preise sind verschieden.",
+        "price_exists": "Ab dem {day} gibt es schon einen Preis von {account}; wähle einen anderen "
+        "Tag.",
+        "closed_month": "{month} ist abgeschlossen, und seine Preise ändern sich nie; lass den "
+        "neuen am {day} oder später beginnen.",
         "changed": "Der Eintrag hat sich inzwischen geändert; sieh ihn an, und speichere noch "
         "einmal.",
         "file": "Die Datei lässt sich so nicht speichern: {reason}",
@@ -80,6 +86,11 @@ EDITS = {
         "its account may not use this charger; see: shocpp cards, shocpp accounts",
         "card_invalid": "the card '{card}' of {account} may not charge there at present: blocked, "
         "expired, or its account may not use this charger; see: shocpp cards, shocpp accounts",
+        "no_number": "'{text}' is no number; write it as 31.27",
+        "window_name": "name each window, because their prices differ",
+        "price_exists": "there is a price of {account} from {day} already; choose another day",
+        "closed_month": "{month} is closed, and its prices never change; let the new one begin on "
+        "{day} or later",
         "changed": "the entry has changed meanwhile; look at it, and save again",
         "file": "the file cannot be saved like this: {reason}",
     },

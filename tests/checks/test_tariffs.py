@@ -50,9 +50,10 @@ def report(home: Home, today: date = date(2026, 11, 1)) -> TariffsReport:
 
 def test_without_a_file_the_output_says_how_to_begin(home: Home) -> None:
     ended = home.run("shocpp", "tariffs", "check")
-    path = home.settings.tariffs_file
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout == (f"no prices are set; begin with: cp conf/tariffs.json.example {path}\n")
+    assert ended.stdout == (
+        "no prices are set; begin with: shocpp tariffs add ACCOUNT --from DATE --ct PRICE\n"
+    )
     document = json.loads(home.run("shocpp", "tariffs", "check", "--json").stdout)
     assert document == {"file": None, "findings": []}
 

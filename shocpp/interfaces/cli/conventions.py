@@ -87,7 +87,9 @@ def timeout_option(default_s: float, help_: str) -> Callable[[_Command], _Comman
     )
 
 
-def day_option(name: str, destination: str, help_: str) -> Callable[[_Command], _Command]:
+def day_option(
+    name: str, destination: str, help_: str, *, required: bool = False
+) -> Callable[[_Command], _Command]:
     """Return an option for a day of local time, which passes a `date` or None."""
     return click.option(
         name,
@@ -95,6 +97,7 @@ def day_option(name: str, destination: str, help_: str) -> Callable[[_Command], 
         type=click.DateTime(["%Y-%m-%d"]),
         callback=lambda _context, _option, moment: moment and moment.date(),
         metavar="DATE",
+        required=required,
         help=help_,
     )
 

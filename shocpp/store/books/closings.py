@@ -49,6 +49,12 @@ def is_closed(db: Database, month: str) -> bool:
     return db.execute("SELECT 1 FROM closed_month WHERE month = ?", (month,)).fetchone() is not None
 
 
+def closed_months(db: Database) -> list[str]:
+    """Return the closed months (YYYY-MM), in order."""
+    rows = db.execute("SELECT month FROM closed_month ORDER BY month")
+    return [month for (month,) in rows.fetchall()]
+
+
 def of_month(db: Database, month: str) -> Closing | None:
     """Return the closing of a month (YYYY-MM), or None while it is open."""
     row = db.execute(f"SELECT {_LINK} FROM closed_month WHERE month = ?", (month,)).fetchone()

@@ -1,4 +1,4 @@
-"""The commands about prices: `tariffs check` and `tariffs apply`."""
+"""The command `tariffs`: list, check and add prices, and set them for records that have none."""
 
 import json
 import sys
@@ -10,6 +10,9 @@ import click
 
 from shocpp.checks.findings import is_fine, lines_of
 from shocpp.errors import UsageError
+from shocpp.interfaces.cli.configuration.accounts import bound_accounts
+from shocpp.interfaces.cli.configuration.new_price import add
+from shocpp.interfaces.cli.configuration.price_lines import price_lines, price_objects
 from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors
 from shocpp.interfaces.lines import one_line
 from shocpp.language.figures import euro
@@ -19,18 +22,44 @@ from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.checks.tariffs import TariffsReport
-    from shocpp.ledger.prices.periods import Period, Window
     from shocpp.reports.month import Books
 
 
-@click.group(context_settings=HELP)
-def tariffs() -> None:
-    """Check the prices of conf/tariffs.json, and set them for records that have none.
+@click.group(context_settings=HELP, invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object instead of lines.")
+@click.pass_context
+@one_line_errors
+def tariffs(context: click.Context, as_json: bool) -> None:
+    """List the prices of conf/tariffs.json; `add` makes a new one.
+
+    `check` also names missing prices, and `apply` sets the prices of records that have none.
 
     \b
+    Example: shocpp tariffs add family-y --from 2027-01-01 --ct 31.27
     Example: shocpp tariffs check
-    Example: shocpp tariffs apply
     """
+    from shocpp.checks.tariffs import tariffs_of
+    from shocpp.configuration.tags import owners
+    from shocpp.configuration.tariffs import load_tariffs
+    from shocpp.ledger.prices.tariffs import NO_TARIFFS
+
+    if context.invoked_subcommand is not None:
+        return
+    settings = read_settings()
+    path = settings.tariffs_file if settings.tariffs_file.exists() else None
+    prices = load_tariffs(path) if path else NO_TARIFFS
+    accounts = tariffs_of(prices, owners(settings.tags_file, bound_accounts(settings)))
+    if as_json:
+        file = {"file": str(path) if path else None}
+        listed = {**file, **price_objects(prices.flat_prices, accounts)}
+        click.echo(json.dumps(listed, ensure_ascii=False, indent=2))
+    elif path is None:
+        _print_no_prices(as_json)
+    elif not accounts:
+        click.echo("nobody pays these prices; add the first account: shocpp accounts add NAME")
+    else:
+        for line in price_lines(prices.flat_prices, accounts):
+            click.echo(one_line(line))
 
 
 @tariffs.command(context_settings=HELP)
@@ -50,12 +79,14 @@ def check(as_json: bool) -> None:
     try:
         report = _report(settings)
     except FileNotFoundError:
-        _print_no_prices(settings, as_json)
+        _print_no_prices(as_json)
         return
     if as_json:
         click.echo(json.dumps(_as_object(settings, report), ensure_ascii=False, indent=2))
     else:
-        for line in _lines(report):
+        for line in price_lines(report.flat_prices, report.accounts):
+            click.echo(one_line(line))
+        for line in lines_of(report.findings):
             click.echo(one_line(line))
     sys.exit(0 if is_fine(report.findings) else 1)
 
@@ -95,7 +126,7 @@ def apply(months: list[Month], is_consented: bool) -> None:
     settings = read_settings()
     settings.check_zone()
     if not settings.tariffs_file.exists():
-        _print_no_prices(settings, as_json=False)
+        _print_no_prices(as_json=False)
         return
     with open_database(settings.database) as db:
         books = Books(db, settings)
@@ -155,100 +186,23 @@ def _report(settings: Settings) -> "TariffsReport":
         return tariffs_report(db, settings, datetime.now(settings.zone).date())
 
 
-def _print_no_prices(settings: Settings, as_json: bool) -> None:
+def _print_no_prices(as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": None, "findings": []}, indent=2))
     else:
-        command = f"cp conf/tariffs.json.example {settings.tariffs_file}"
-        click.echo(one_line(f"no prices are set; begin with: {command}"))
-
-
-def _lines(report: "TariffsReport") -> Iterator[str]:
-    """Return the lines for people: flat prices, periods of each account, findings."""
-    for year, price in report.flat_prices.items():
-        yield f"flat price of {year}: {_plain(price, 4)} ct/kWh"
-    for account, tariff, periods in report.accounts:
-        # `tariff` is the account name of the entry that applies, such as "*".
-        yield f"{account}{'' if tariff in (None, account) else f' (as {tariff})'}"
-        for period in periods:
-            yield f"  {_days(period)}  {_price_text(period)}"
-        if not periods:
-            yield "  no price"
-    yield from lines_of(report.findings)
-
-
-def _days(period: "Period") -> str:
-    """Return the days of a period in a fixed width, such as `2026-01-01 to 2026-06-30`."""
-    until = "on" if period.valid_until is None else f"to {period.valid_until}"
-    return f"{period.valid_from} {until:<13}"
-
-
-def _price_text(period: "Period") -> str:
-    """Return the prices of a period as text: rates with their hours, base fee and VAT."""
-    if period.rate is None:
-        parts = ["the year's flat price"]
-    else:
-        parts = [f"{period.rate.rate} {_plain(period.rate.microeuro_per_kwh, 4)} ct/kWh".strip()]
-        parts += [_window(window) for window in period.windows]
-    if period.base_fee_microeuro:
-        parts.append(f"base fee {_plain(period.base_fee_microeuro, 6)} EUR a month")
-    if period.vat_bp is not None:
-        parts.append(
-            f"VAT {_plain(period.vat_bp, 2)} % {'in' if period.vat_included else 'ex'}cluded"
+        click.echo(
+            "no prices are set; begin with: shocpp tariffs add ACCOUNT --from DATE --ct PRICE"
         )
-    return ", ".join(parts)
-
-
-def _window(window: "Window") -> str:
-    """Return the rate of some hours of the day, such as `NT 24.1 from 22:00 to 06:00`."""
-    hours = f"{_time(window.from_minute)} to {_time(window.until_minute)}"
-    return f"{window.rate.rate} {_plain(window.rate.microeuro_per_kwh, 4)} from {hours}"
-
-
-def _time(minute: int) -> str:
-    """Return a minute of the day as `HH:MM`."""
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _plain(number: int, decimals: int) -> str:
-    """Return a fixed-point number without trailing zeros: 312700 with four decimals is `31.27`."""
-    whole, rest = divmod(number, 10**decimals)
-    return f"{whole}.{rest:0{decimals}}".rstrip("0").rstrip(".")
 
 
 def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
-    """Return the report as the JSON object of `--json`; days and hours are text."""
+    """Return the report as the JSON object of `--json`."""
     return {
         "file": str(settings.tariffs_file),
-        "flat_prices": report.flat_prices,
-        "accounts": [
-            {"account": account, "tariff": tariff, "periods": [_period(p) for p in periods]}
-            for account, tariff, periods in report.accounts
-        ],
+        **price_objects(report.flat_prices, report.accounts),
         "unpriced": [row._asdict() for row in report.unpriced],
         "findings": [finding._asdict() for finding in report.findings],
     }
 
 
-def _period(period: "Period") -> dict[str, Any]:
-    """Return a period as a JSON object; prices are in µEUR per kWh, VAT in hundredths of a %."""
-    rate = period.rate
-    return {
-        "valid_from": str(period.valid_from),
-        "valid_until": None if period.valid_until is None else str(period.valid_until),
-        "basis": "flat" if rate is None else "own",
-        "rate": "" if rate is None else rate.rate,
-        "microeuro_per_kwh": None if rate is None else rate.microeuro_per_kwh,
-        "windows": [
-            {
-                "rate": window.rate.rate,
-                "from": _time(window.from_minute),
-                "until": _time(window.until_minute),
-                "microeuro_per_kwh": window.rate.microeuro_per_kwh,
-            }
-            for window in period.windows
-        ],
-        "base_fee_microeuro": period.base_fee_microeuro,
-        "vat_bp": period.vat_bp,
-        "vat_included": period.vat_included,
-    }
+tariffs.add_command(add)

@@ -1,0 +1,198 @@
+"""New prices in conf/tariffs.json, for commands and pages.
+
+A price is added, and never changed: records keep the price that they were booked with, and so do
+closed months. `seen` is the digest of the prices that a form was made from, None for a command. All
+functions raise ConfigError if the file has an error, EditRefused for a price that is not possible,
+and ChangedMeanwhile.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from shocpp.configuration.editing.file_edit import (
+    EditRefused,
+    apply_seen,
+    edit_file,
+    present_entries,
+    seen_digest,
+)
+from shocpp.configuration.entries import Members, Number, spelled
+from shocpp.errors import ConfigError
+from shocpp.language.month import Month
+from shocpp.ledger.accounts import account_name
+from shocpp.ledger.prices.tariff_file import parse_tariffs
+from shocpp.ledger.prices.tariffs import EVERYBODY, Tariffs
+
+NIGHT = "NT"
+"""The name of the price in windows without a name of their own."""
+
+_NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,9}))?")
+
+Entries = list[Members]
+
+
+class NewWindow(NamedTuple):
+    """Hours of every day, such as 22:00 to 06:00, with a price of their own."""
+
+    begin: str
+    end: str
+    ct_per_kwh: str
+    name: str = ""
+
+
+class NewPrice(NamedTuple):
+    """A price from a day on; numbers are texts, with a point or a comma, and stay exact.
+
+    account         a name of tags.json, or * for all without a price of their own
+    ct_per_kwh      None for the flat price of the year
+    base_fee_eur    empty for none; vat_percent likewise
+    vat_included    True if the prices are gross
+    """
+
+    account: str
+    valid_from: date
+    ct_per_kwh: str | None
+    base_fee_eur: str = ""
+    vat_percent: str = ""
+    vat_included: bool = False
+    windows: tuple[NewWindow, ...] = ()
+
+
+class Limits(NamedTuple):
+    """The accounts that may get a price, and the months whose prices never change."""
+
+    accounts: Collection[str]
+    closed: Collection[Month]
+
+
+def add_price(path: Path, price: NewPrice, limits: Limits, seen: str | None = None) -> None:
+    """Add a price; the one before it ends on the day before.
+
+    An account that has paid by * until then keeps those prices, as its own.
+    """
+
+    def change(entries: Members, tariffs: Tariffs | None) -> bool:
+        _put(entries, tariffs, path, price, limits, seen)
+        return True
+
+    edit_file(path, partial(parse_tariffs, source=str(path)), change)
+
+
+def with_price(path: Path, price: NewPrice, limits: Limits) -> Tariffs:
+    """Return the prices as `add_price` would make them; nothing is written."""
+    entries = present_entries(path, partial(parse_tariffs, source=str(path)))
+    present = parse_tariffs(spelled(entries), str(path))
+    return _put(entries, present, path, price, limits, None)
+
+
+def seen_prices(path: Path, account: str) -> str:
+    """Return the digest of the prices that an account pays by, for the form that shows them."""
+    entries = present_entries(path, partial(parse_tariffs, source=str(path)))
+    return seen_digest(_paid_by(entries.get("tariffs", []), account))
+
+
+def _put(
+    entries: Members,
+    present: Tariffs | None,
+    path: Path,
+    price: NewPrice,
+    limits: Limits,
+    seen: str | None,
+) -> Tariffs:
+    """Put a price into the entries of the file, and return all prices with it."""
+    account, day = price.account, price.valid_from
+    if account != EVERYBODY and account not in limits.accounts:
+        raise EditRefused("no_account", file="tags.json", account=account)
+    own = present.by_account.get(account, ()) if present else ()
+    if any(period.valid_from == day for period in own):
+        raise EditRefused("price_exists", account=account, day=day)
+    listed: Entries = entries.get("tariffs", [])
+    paid_by = _paid_by(listed, account)
+    # An account with a price of its own never pays by *: without its own copies of those prices,
+    # the days before this one would have no price any more.
+    new = [] if own else [_own_copy(entry, account, day) for entry in _before(paid_by, day)]
+    new.append(_entry(price))
+    apply_seen(paid_by, partial(paid_by.extend, new), seen)
+    entries["tariffs"] = [*listed, *new]
+    try:
+        tariffs = parse_tariffs(spelled(entries), path.name)
+    # The text was valid before, so it is the new price that is not.
+    except ConfigError as error:
+        raise EditRefused("file", reason=str(error)) from None
+    _require_open(tariffs, price, limits.closed)
+    return tariffs
+
+
+def _paid_by(listed: Entries, account: str) -> Entries:
+    """Return the entries by which an account pays: its own, else those of *."""
+    own = [entry for entry in listed if account_name(entry["account"]) == account]
+    return own or [entry for entry in listed if account_name(entry["account"]) == EVERYBODY]
+
+
+def _before(entries: Iterable[Members], day: date) -> Entries:
+    """Return the entries that begin before a day."""
+    return [entry for entry in entries if date.fromisoformat(entry["valid_from"]) < day]
+
+
+def _own_copy(entry: Members, account: str, day: date) -> Members:
+    """Return an entry of * as that of an account, which ends before a day."""
+    copy = Members([(key, value) for key, value in entry.items() if key != "comment"])
+    copy["account"] = account
+    last = (day - timedelta(days=1)).isoformat()
+    # ISO dates sort like the days.
+    if copy.get("valid_until", last) > last:
+        copy["valid_until"] = last
+    return copy
+
+
+def _entry(price: NewPrice) -> Members:
+    """Return the entry of a price, with the keys of the example in its order."""
+    entry = Members([("account", price.account), ("valid_from", price.valid_from.isoformat())])
+    if price.ct_per_kwh is None:
+        entry["flat"] = True
+    else:
+        entry["ct_per_kwh"] = _number(price.ct_per_kwh)
+    if price.windows:
+        entry["windows"] = [_window(window, price.windows) for window in price.windows]
+    if price.base_fee_eur:
+        entry["base_fee_eur"] = _number(price.base_fee_eur)
+    if price.vat_percent:
+        percent = _number(price.vat_percent)
+        entry["vat"] = {"percent": percent, "included": price.vat_included}
+    return entry
+
+
+def _window(window: NewWindow, windows: Collection[NewWindow]) -> dict[str, Any]:
+    """Return the entry of a window; a name of its own is needed where prices differ."""
+    price = _number(window.ct_per_kwh)
+    if not window.name and any(_number(other.ct_per_kwh) != price for other in windows):
+        raise EditRefused("window_name")
+    name = window.name or NIGHT
+    return {"name": name, "from": window.begin, "until": window.end, "ct_per_kwh": price}
+
+
+def _number(text: str) -> int | Number:
+    """Return the number of a text, spelled as it is, but with a point."""
+    parts = _NUMBER.fullmatch(text.strip())
+    if parts is None:
+        raise EditRefused("no_number", text=text)
+    # JSON has no number such as 031.
+    whole = int(parts[1])
+    return whole if parts[2] is None else Number(f"{whole}.{parts[2]}")
+
+
+def _require_open(tariffs: Tariffs, price: NewPrice, closed: Collection[Month]) -> None:
+    """Raise EditRefused if a new price would hold in a closed month."""
+    (period,) = (
+        period
+        for period in tariffs.by_account[price.account]
+        if period.valid_from == price.valid_from
+    )
+    late = [month for month in closed if period.days_in(month.first_day, month.last_day)]
+    if late:
+        day = max(late).next().first_day
+        raise EditRefused("closed_month", month=min(late).name, day=day)

@@ -1,0 +1,137 @@
+"""The command `tariffs add`: show a new price, ask, and write it into conf/tariffs.json."""
+
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from shocpp.errors import UsageError
+from shocpp.interfaces.cli.configuration.accounts import present_accounts
+from shocpp.interfaces.cli.configuration.price_lines import price_lines
+from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors
+from shocpp.interfaces.lines import one_line
+from shocpp.settings import Settings, read_settings
+from shocpp.store.database import open_database
+
+if TYPE_CHECKING:
+    from shocpp.configuration.editing.tariffs import Limits, NewPrice, NewWindow
+    from shocpp.ledger.prices.tariffs import Tariffs
+
+_WINDOW = re.compile(r"(?:(?P<name>.*\S)\s+)?(?P<begin>\S+)-(?P<end>\S+)=(?P<ct>\S+)")
+
+
+@click.command(context_settings=HELP)
+@click.argument("account", metavar="ACCOUNT")
+@day_option("--from", "valid_from", "The first day of the price.", required=True)
+@click.option("--ct", metavar="PRICE", help="The price in cents per kWh, such as 31.27 or 31,27.")
+@click.option("--flat", is_flag=True, help="The flat price of each year (Strompreispauschale).")
+@click.option(
+    "--window",
+    "windows",
+    metavar="[NAME ]HOURS=PRICE",
+    multiple=True,
+    help="Hours with another price, such as 22:00-06:00=24; repeat it for more.",
+)
+@click.option("--base-fee", metavar="EUR", default="", help="The base fee of a month.")
+@click.option("--vat", metavar="PERCENT", default="", help="The VAT of price and base fee.")
+@click.option(
+    "--vat-included/--vat-excluded", default=None, help="VAT is part of the price, or is added."
+)
+@click.option("--yes", "is_consented", is_flag=True, help="Save the price without a question.")
+@one_line_errors
+def add(
+    account: str,
+    valid_from: date,
+    ct: str | None,
+    flat: bool,
+    windows: tuple[str, ...],
+    base_fee: str,
+    vat: str,
+    vat_included: bool | None,
+    is_consented: bool,
+) -> None:
+    """Add a price of ACCOUNT, or of "*" for all accounts without a price of their own.
+
+    It first prints all prices of the account with the new one, and asks. The price before it ends
+    on the day before. Records that have a price keep it, and closed months never change.
+
+    Exit code 0: the price is saved; 1: you have answered no; 2: it is refused, or nobody can
+    answer.
+
+    \b
+    Example: shocpp tariffs add family-y --from 2027-01-01 --ct 31.27 --vat 19 --vat-included
+    Example: shocpp tariffs add "*" --from 2027-01-01 --ct 33 --window 22:00-06:00=24
+    """
+    from shocpp.configuration.editing.tariffs import NewPrice, add_price, seen_prices, with_price
+
+    if (ct is None) != flat:
+        raise UsageError("choose one of --ct and --flat")
+    if (vat == "") != (vat_included is None):
+        raise UsageError("--vat needs --vat-included or --vat-excluded, and the other way round")
+    price = NewPrice(
+        *(account, valid_from, ct, base_fee, vat, bool(vat_included)),
+        tuple(_window(text) for text in windows),
+    )
+    settings = read_settings()
+    settings.check_zone()
+    path, limits = settings.tariffs_file, _limits(settings)
+    seen = seen_prices(path, account)
+    for line in _preview(with_price(path, price, limits), settings, price):
+        click.echo(one_line(line))
+    if not is_consented:
+        _ask()
+    add_price(path, price, limits, seen)
+    click.echo(one_line(f"saved in {path}"))
+
+
+def _window(text: str) -> "NewWindow":
+    """Return a window such as `22:00-06:00=24`, or `NT 22:00-06:00=24`."""
+    from shocpp.configuration.editing.tariffs import NewWindow
+
+    parts = _WINDOW.fullmatch(text.strip())
+    if parts is None:
+        form = "22:00-06:00=24, or with a name: NT 22:00-06:00=24"
+        raise UsageError(f"--window {text[:40]!r}: write it as {form}")
+    return NewWindow(parts["begin"], parts["end"], parts["ct"], parts["name"] or "")
+
+
+def _limits(settings: Settings) -> "Limits":
+    """Return the accounts that may get a price, and the closed months."""
+    from shocpp.configuration.editing.tariffs import Limits
+    from shocpp.language.month import Month
+    from shocpp.store.books import closings
+
+    closed: Sequence[str] = ()
+    if settings.database.exists():
+        with open_database(settings.database) as db:
+            closed = closings.closed_months(db)
+    names = present_accounts(settings).names()
+    return Limits(names, [Month.parse(month) for month in closed])
+
+
+def _preview(tariffs: "Tariffs", settings: Settings, price: "NewPrice") -> Iterator[str]:
+    """Yield the lines about the prices of an account, as `tariffs check` has them."""
+    from shocpp.checks.findings import line_of
+    from shocpp.checks.tariffs import check_prices, tariffs_of
+
+    flat_prices = tariffs.flat_prices if price.ct_per_kwh is None else {}
+    yield from price_lines(flat_prices, tariffs_of(tariffs, [price.account]))
+    today = datetime.now(settings.zone).date()
+    yield from map(line_of, check_prices(tariffs, [price.account], today))
+
+
+def _ask() -> None:
+    """Ask for consent to save the price; exit without it.
+
+    Raises UsageError if there is no terminal.
+    """
+    if not sys.stdin.isatty():
+        command = shlex.join(["shocpp", *sys.argv[1:], "--yes"])
+        raise UsageError(f"nothing is saved; to save this price: {command}")
+    if not click.confirm("Save this price? Records that have a price keep it.", err=True):
+        click.echo("nothing is saved", err=True)
+        sys.exit(1)
