@@ -28,7 +28,7 @@ from bench.measure import Figures, Sections, header, options_of, row, run
 from bench.servers import ADDRESS, PATIENCE_S, TOKEN, Ours
 from shocpp.calls.placing import place_call
 from shocpp.database_path import sockets_folder
-from shocpp.settings import CHECKOUT
+from shocpp.installation.files import SHIPPED
 
 CHARGER = "charger-0"
 WARM_UP = 3
@@ -37,7 +37,7 @@ A_ROUND = 20
 
 PYTHON = [sys.executable, "-I", "-S"]
 BARE = [*PYTHON, "-c", "pass"]
-CGI = [*PYTHON, str(CHECKOUT / "cgi-bin" / "caller.py")]
+CGI = [*PYTHON, str(SHIPPED / "cgi-bin" / "caller.py")]
 PAYLOAD = {"vendorId": "de.example", "data": "how are you?"}
 NAMES = ("hello", "hello-again")
 """Names used by turns, because the same name twice within 10 s is one Call."""

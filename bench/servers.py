@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.machine import cpu_by_thread, family
-from shocpp.settings import CHECKOUT, Settings, read_settings
+from shocpp.installation.files import SHIPPED
+from shocpp.settings import Settings, read_settings
 
 ADDRESS = "127.0.0.1"
 PATIENCE_S = 20.0
@@ -30,12 +31,12 @@ CHARGE_POINTS = {
 """The chargers of all benchmarks. Only listed ones may be more than a hundred."""
 
 OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
-INSTALLED = CHECKOUT / "build" / "bench"
+INSTALLED = SHIPPED / "build" / "bench"
 """The environments of the measured server and of the peers (`make peers`)."""
 
 PYTHON = INSTALLED / "ours" / "bin" / "python"
 LISTENER = "from shocpp.interfaces.cli import listener; listener()"
-THREAD_NAMES = str(CHECKOUT / "bench" / "thread_names")
+THREAD_NAMES = str(SHIPPED / "bench" / "thread_names")
 
 TAGS = [{"index": 1, "account": "family-y", "ids": ["3333"], "concurrent": True}]
 
@@ -67,7 +68,7 @@ class Ours(NamedTuple):
 def installed(path: Path) -> str:
     """Return the path of a measured program; exit if it is not installed."""
     if not path.exists():
-        sys.exit(f"{path.relative_to(CHECKOUT)} is missing: run make peers first")
+        sys.exit(f"{path.relative_to(SHIPPED)} is missing: run make peers first")
     return str(path)
 
 

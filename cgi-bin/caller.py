@@ -3,7 +3,8 @@
 
 The script runs as the same user as the server, and needs only Python 3.11 and its standard library.
 It passes the request to the server if one runs, and answers it by itself otherwise. It answers like
-`/cgi-bin/caller` of the app.
+`/cgi-bin/caller` of the app. An installed package has no checkout: `shocpp home` writes a copy of
+this script, with the interpreter of the installation in its first line.
 """
 
 import gc
@@ -13,6 +14,12 @@ import sys
 # Nearly all the time of this process is its start. It therefore runs without site-packages (-S),
 # the Python settings of the environment (-I), the garbage collector and the interpreter's cleanup.
 gc.disable()
+
+PACKAGE_FOLDER = ""
+"""The folder that has the package `shocpp`, in a copy; empty in a checkout."""
+
+HOME = ""
+"""The home of a copy, for requests without SHOCPP_HOME; empty in a checkout."""
 
 
 def checkout() -> str:
@@ -33,8 +40,11 @@ def checkout() -> str:
 
 def main() -> None:
     """Answer the request that the environment describes (RFC 3875)."""
-    folder = checkout()
-    sys.path.insert(0, folder)
+    folder = PACKAGE_FOLDER or checkout()
+    # The last place: other packages may have names of the standard library.
+    sys.path.append(folder)
+    if HOME and not posix.environ.get(b"SHOCPP_HOME"):
+        posix.environ[b"SHOCPP_HOME"] = HOME.encode(errors="surrogateescape")
     from shocpp.interfaces.cgi_client import OutcomeUnknown, pass_on, read_body
 
     body = read_body()

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def home_of(environment: "Mapping[str, str]", checkout: str) -> str:
-    """Return the home folder of an environment: SHOCPP_HOME, or the checkout."""
-    return environment.get("SHOCPP_HOME") or checkout
+def home_of(environment: "Mapping[str, str]", default: str) -> str:
+    """Return the home folder of an environment: SHOCPP_HOME, or the default."""
+    return environment.get("SHOCPP_HOME") or default
 
 
 def database_of(environment: "Mapping[str, str]", home: str) -> str:

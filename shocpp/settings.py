@@ -1,8 +1,9 @@
 """The settings of a process, read from the environment and checked.
 
-Every path has a default below the home folder, which is the checkout or SHOCPP_HOME. A value that
-cannot be used raises ConfigError at the start of the process, not when it is used. Only the time
-zone is loaded at its first use, because zoneinfo costs a CGI process 7 ms.
+Every path has a default below the home folder, which is SHOCPP_HOME or the default of the
+installation. A value that cannot be used raises ConfigError at the start of the process, not when
+it is used. Only the time zone is loaded at its first use, because zoneinfo costs a CGI process
+7 ms.
 """
 
 import os
@@ -12,13 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from shocpp.database_path import database_of, home_of
 from shocpp.errors import ConfigError
+from shocpp.installation.files import default_home
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from shocpp.service_addresses import MailServer
-
-CHECKOUT = Path(__file__).resolve().parent.parent
 
 DEFAULT_ZONE = "Europe/Berlin"
 DEFAULT_HEARTBEAT_S = 55
@@ -87,7 +87,11 @@ class Variable(NamedTuple):
 VARIABLES = (
     Variable("WS_ADDRESS", "0.0.0.0", "address to listen on"),
     Variable("WS_PORT", "8080", "port to listen on"),
-    Variable("SHOCPP_HOME", "the checkout", "folder of the relative defaults below"),
+    Variable(
+        "SHOCPP_HOME",
+        "the checkout; installed, `~/.local/share/shocpp`, as root `/var/lib/shocpp`",
+        "folder of the relative defaults below",
+    ),
     Variable("SHOCPP_TAGSFILE", "conf/tags.json", "accounts and their cards"),
     Variable("SHOCPP_CANNEDFILE", "conf/canned.json", "canned calls"),
     Variable("SHOCPP_OPERATORFILE", "conf/operator.json", "letterhead, mail addresses"),
@@ -125,9 +129,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     Raises ConfigError with the variable and its possible values.
     """
-    home = Path(home_of(environment, str(CHECKOUT))).absolute()
+    home = home_folder(environment)
     if not home.is_dir():
-        raise ConfigError(f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}")
+        raise ConfigError(_missing_home(environment, home))
     return Settings(
         home=home,
         address=environment.get("WS_ADDRESS") or "0.0.0.0",
@@ -158,6 +162,35 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         # POSIX writes the name of a file in TZ with a colon in front.
         zone_name=(environment.get("TZ") or DEFAULT_ZONE).removeprefix(":"),
     )
+
+
+def home_folder(environment: Mapping[str, str]) -> Path:
+    """Return the home folder of an environment as an absolute path; it may not exist."""
+    return Path(home_of(environment, "") or default_home(environment)).absolute()
+
+
+def _missing_home(environment: Mapping[str, str], home: Path) -> str:
+    """Return the sentence about a home folder that does not exist."""
+    if environment.get("SHOCPP_HOME"):
+        return (
+            f"SHOCPP_HOME must be a folder that exists, not {str(home)!r}; make it with: "
+            f"shocpp home {home}"
+        )
+    # Imported here, because it is for this sentence only.
+    from shocpp.installation.environment_file import ENVIRONMENT_FILE
+
+    is_hidden = ENVIRONMENT_FILE.exists() and not os.access(ENVIRONMENT_FILE, os.R_OK)
+    hint = f" (this user may not read {ENVIRONMENT_FILE}, which may name it)" if is_hidden else ""
+    return (
+        f"the home {home} does not exist{hint}; name yours with SHOCPP_HOME=DIR, or make a new one "
+        "with: shocpp home"
+    )
+
+
+def absolute_paths(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables below the home that an environment sets, with absolute paths."""
+    names = (name for name in PATHS if name != "SHOCPP_HOME" and environment.get(name))
+    return {name: str(_path(environment, name, Path())) for name in names}
 
 
 def depends_on_process(environment: Mapping[str, str]) -> bool:

@@ -21,6 +21,7 @@ from shocpp.checks.exposure import (
     check_writers,
 )
 from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
+from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
 from shocpp.checks.people import check_account_chargers, check_people, check_url
@@ -31,8 +32,9 @@ from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
+from shocpp.installation.files import SHIPPED
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.settings import CHECKOUT, VARIABLES, Settings
+from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
@@ -133,7 +135,7 @@ def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding
         yield Finding(
             WRONG,
             f"{settings.tags_file} does not exist, so every card is Invalid; begin with: "
-            f"cp {CHECKOUT / 'conf' / 'tags.json.example'} {settings.tags_file}",
+            f"cp {SHIPPED / 'conf' / 'tags.json.example'} {settings.tags_file}",
         )
     except ConfigError as error:
         yield Finding(WRONG, str(error))
@@ -257,6 +259,8 @@ _CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
     check_writers,
     check_owners,
     check_network,
+    check_wsgi_ini,
+    check_caller,
     check_people,
     check_url,
     _check_accounts,

@@ -23,7 +23,7 @@ from shocpp.errors import ConfigError
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
 from shocpp.service_addresses import is_loopback
-from shocpp.settings import CHECKOUT, Settings
+from shocpp.settings import Settings
 from shocpp.store import new_passwords, properties
 from shocpp.store.charge_points import admissions, identities
 from shocpp.store.database import Database
@@ -220,9 +220,6 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     files = (settings.canned_file, settings.charge_points_file, settings.tags_file)
     for path in (*files, settings.people_file):
         yield from _check_owner(path, os.R_OK)
-    script = CHECKOUT / "cgi-bin" / "caller.py"
-    if script.exists() and not os.access(script, os.X_OK):
-        yield Finding(WRONG, f"no web server can start {script}; mend it with: chmod 755 {script}")
     if os.geteuid() == 0:
         yield Finding(
             NOTE,

@@ -21,7 +21,8 @@ from typing import Self
 from shocpp.demo.charge_point import ChargePoint
 from shocpp.demo.output import Output
 from shocpp.errors import ConfigError, Unreachable
-from shocpp.settings import CHECKOUT, DEFAULT_ZONE, Settings, read_settings
+from shocpp.installation.files import SHIPPED
+from shocpp.settings import DEFAULT_ZONE, Settings, read_settings
 
 ADDRESS = "127.0.0.1"
 STOP_TIMEOUT_S = 5.0
@@ -66,7 +67,7 @@ class Server:
         self._trouble: str | None = None
         (folder / "conf").mkdir()
         for name in ("tags.json", "canned.json"):
-            shutil.copy(CHECKOUT / "conf" / f"{name}.example", folder / "conf" / name)
+            shutil.copy(SHIPPED / "conf" / f"{name}.example", folder / "conf" / name)
 
     @property
     def settings(self) -> Settings:

@@ -3,7 +3,7 @@
 The server answers as the process would, but has everything imported and its database open.
 
     server    the greeting: it has a free thread, and reads this version of the protocol
-    process   checkout, perspective, environment and body, then the end of the stream
+    process   folder of the package, perspective, environment and body, then the end of the stream
     server    the lines of the log and the answer, then the end of the stream; or DECLINED
 
 Each of these parts follows its length in four bytes. The server executes only a whole request. So
@@ -43,15 +43,17 @@ class OutcomeUnknown(Exception):
     """A request that was passed on whole, and not answered: it may have been executed."""
 
 
-def pass_on(checkout: str, body: bytes) -> list[bytes] | None:
+def pass_on(package_folder: str, body: bytes) -> list[bytes] | None:
     """Return the log and the answer of a running server, or None if this process has to answer.
 
-    The request is in the environment of this process. Raises OutcomeUnknown.
+    The request is in the environment of this process. `package_folder` has the package `shocpp`; it
+    is also the home of an environment without SHOCPP_HOME, in a checkout. Raises OutcomeUnknown.
     """
     environment = _environment()
-    folder = sockets_folder(database_of(environment, home_of(environment, checkout)))
+    folder = sockets_folder(database_of(environment, home_of(environment, package_folder)))
     entries = b"\0".join(name + b"=" + value for name, value in posix.environ.items())
-    request = framed(checkout.encode(errors="surrogateescape"), perspective(), entries, body)
+    package = package_folder.encode(errors="surrogateescape")
+    request = framed(package, perspective(), entries, body)
     # A relative path means another file to the server.
     if not folder.startswith("/") or len(request) > LONGEST_REQUEST:
         return None

@@ -22,6 +22,7 @@ from shocpp.bookkeeping.accounting_files.chain import file_name, read_closing
 from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.errors import ShocppError, StoreUnavailable, UnusableDatabase, UsageError
+from shocpp.installation.files import SHIPPED
 from shocpp.recovery.archive import (
     ACCOUNTING,
     DATABASE,
@@ -33,7 +34,7 @@ from shocpp.recovery.filed_records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of
-from shocpp.settings import CHECKOUT, Settings
+from shocpp.settings import Settings
 from shocpp.store import people, properties
 from shocpp.store.books import records
 from shocpp.store.database import VERSION, connect, open_database
@@ -286,7 +287,7 @@ def _put_conf_back(settings: Settings, archive: Archive, replaces_conf: bool) ->
 
 def _is_example(name: str, path: Path) -> bool:
     """Return True if a file is identical to the example that is shipped for it."""
-    example = CHECKOUT / f"{name}.example"
+    example = SHIPPED / f"{name}.example"
     return example.is_file() and example.read_bytes() == path.read_bytes()
 
 

@@ -29,6 +29,7 @@ LAYERS = {
     "charger_models": DOMAIN,
     "store": INFRASTRUCTURE,
     "configuration": INFRASTRUCTURE,
+    "installation": INFRASTRUCTURE,
     "metrics": INFRASTRUCTURE,
     "service_addresses": INFRASTRUCTURE,
     "settings": INFRASTRUCTURE,
@@ -51,8 +52,8 @@ scripts of an older checkout; it goes with the next release."""
 NEIGHBOURS = {
     "ledger": {"ocpp"},
     "charger_models": {"ocpp"},
-    "settings": {"service_addresses"},
-    "store": {"clock", "settings"},
+    "settings": {"installation", "service_addresses"},
+    "store": {"clock", "installation"},
     "configuration": {"store"},
     "admission": {"calls"},
     "calls": {"reports"},

@@ -21,7 +21,7 @@ from shocpp.interfaces.cli.conventions import HELP, Group
 from shocpp.interfaces.cli.decisions.review import review
 from shocpp.interfaces.cli.devices import devices, invite
 from shocpp.interfaces.cli.listings import frames, sessions, transactions
-from shocpp.interfaces.cli.serving import backend, demo, listener, migrate
+from shocpp.interfaces.cli.serving import backend, demo, home, listener, migrate
 from shocpp.interfaces.cli.statements import summary
 from shocpp.interfaces.cli.upkeep import backup, compact, import_, rebuild, restore
 
@@ -48,6 +48,7 @@ for verb in (
     demo,
     devices,
     frames,
+    home,
     import_,
     invite,
     listener,

@@ -21,6 +21,7 @@ from shocpp.errors import (
     Unsent,
     UsageError,
 )
+from shocpp.installation.files import IS_CHECKOUT
 from shocpp.interfaces.lines import escape_output, one_line
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -61,7 +62,7 @@ class Command(click.Command):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command with escaped output: usage errors repeat the arguments of the caller."""
-        escape_output()
+        _begin()
         return super().main(*args, **options)
 
 
@@ -70,7 +71,7 @@ class Group(click.Group):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run a command of the group with escaped output."""
-        escape_output()
+        _begin()
         return super().main(*args, **options)
 
 
@@ -122,6 +123,16 @@ def one_line_errors(command: _Command) -> _Command:
             sys.exit(1)
 
     return run  # type: ignore[return-value]
+
+
+@one_line_errors
+def _begin() -> None:
+    """Escape the output of this process, and adopt the settings of the service."""
+    escape_output()
+    if not IS_CHECKOUT:
+        from shocpp.installation.environment_file import adopt_environment_file
+
+        adopt_environment_file(os.environ)
 
 
 def user_name() -> str:

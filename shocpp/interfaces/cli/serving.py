@@ -1,12 +1,13 @@
-"""Commands that serve chargers, run the demo and migrate the database."""
+"""Commands that serve chargers, run the demo, make a home and migrate the database."""
 
 import os
 import time
+from pathlib import Path
 
 import click
 
 from shocpp.interfaces.cli.conventions import HELP, Command, one_line_errors
-from shocpp.settings import read_settings
+from shocpp.settings import home_folder, read_settings
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -91,6 +92,31 @@ def demo(is_serving: bool, port: int) -> None:
     from shocpp.demo.play import play
 
     play(port, click.echo)
+
+
+@click.command(context_settings=HELP)
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@one_line_errors
+def home(folder: Path | None) -> None:
+    """Make a home, the folder of your accounts and books, for shocpp without a checkout.
+
+    DIR is SHOCPP_HOME by default, and without it ~/.local/share/shocpp, as root /var/lib/shocpp.
+    The home gets example accounts, wsgi.ini, the CGI script, and files for systemd and nginx. What
+    exists is not overwritten. Repeat it to write files that you have removed.
+
+    \b
+    Example: shocpp home /var/lib/shocpp
+    """
+    from shocpp.installation.files import SHIPPED
+    from shocpp.installation.home import make_home
+    from shocpp.installation.service_files import UNIT
+
+    path = folder.absolute() if folder is not None else home_folder(os.environ)
+    for name in make_home(path, os.environ):
+        click.echo(f"wrote {path / name}")
+    name_it = "" if path == home_folder(os.environ) else f"SHOCPP_HOME={path} "
+    click.echo(f"start it with: {name_it}shocpp-listener; as a service: see {path / UNIT}")
+    click.echo(f"examples of other files are in {SHIPPED / 'conf'}")
 
 
 @click.command(context_settings=HELP)

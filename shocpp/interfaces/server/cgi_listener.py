@@ -20,6 +20,7 @@ from pathlib import Path
 
 from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
+from shocpp.installation.files import PACKAGE
 from shocpp.interfaces.cgi import CannedCaller, log_and_answer
 from shocpp.interfaces.cgi_client import (
     DECLINED,
@@ -31,7 +32,7 @@ from shocpp.interfaces.cgi_client import (
 )
 from shocpp.interfaces.http.authentication import is_forwarded
 from shocpp.interfaces.http.callers import Callers
-from shocpp.settings import CHECKOUT, Settings, depends_on_process, read_settings
+from shocpp.settings import Settings, depends_on_process, read_settings
 from shocpp.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ class CgiListener:
             self._free_threads.release()
 
     def _answer(
-        self, checkout: bytes, their_perspective: bytes, entries: bytes, body: bytes
+        self, package_folder: bytes, their_perspective: bytes, entries: bytes, body: bytes
     ) -> bytes:
         """Return the log and the answer to a request as they are sent, or DECLINED."""
         environ = dict(os.fsdecode(entry).split("=", 1) for entry in entries.split(b"\0"))
@@ -149,7 +150,7 @@ class CgiListener:
             or is_forwarded(environ)
             or their_perspective == perspective()
         )
-        if not is_same_judgement or os.path.realpath(checkout) != os.fsencode(CHECKOUT):
+        if not is_same_judgement or not _is_ours(package_folder):
             return DECLINED
         try:
             settings = read_settings(environ)
@@ -167,6 +168,11 @@ class CgiListener:
             return framed(*log_and_answer(caller, environ_with_body, logged))
         finally:
             self._slots.release()
+
+
+def _is_ours(package_folder: bytes) -> bool:
+    """Return True if the code of a CGI process is that of this server."""
+    return os.path.realpath(package_folder) == os.fsencode(PACKAGE.parent)
 
 
 def _request(connection: socket.socket) -> list[bytes] | None:

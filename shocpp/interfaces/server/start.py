@@ -1,6 +1,5 @@
 """The start of the server: check everything, print where everything is, then become gunicorn."""
 
-import configparser
 import contextlib
 import errno
 import os
@@ -14,11 +13,14 @@ from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import allowlist_or_stored, load_allowlist_or_none
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
+from shocpp.installation.files import SHIPPED, default_home
+from shocpp.installation.home import make_home
+from shocpp.installation.wsgi_ini import require_loadable, wsgi_ini_of
 from shocpp.interfaces.server.addresses import reachable_host
 from shocpp.interfaces.server.invitation_link import first_steps
 from shocpp.metrics.counter_files import counters_folder
 from shocpp.service_addresses import is_loopback
-from shocpp.settings import CHECKOUT, Settings, read_settings
+from shocpp.settings import Settings, absolute_paths, read_settings
 from shocpp.store import properties
 from shocpp.store.books import records, transactions
 from shocpp.store.database import open_database
@@ -59,25 +61,44 @@ def listen() -> None:
 
     Raises ConfigError if something cannot be used; nothing is printed then.
     """
+    has_new_home = _make_default_home()
     settings = read_settings()
     prepare(settings, thorough=True)
-    text = banner(settings)
+    text = banner(settings, has_new_home=has_new_home)
     _check_port(settings)
-    _check_wsgi_ini()
+    wsgi_ini = wsgi_ini_of(settings.home)
+    require_loadable(wsgi_ini)
     print(text, flush=True)
     # `sys.stdout` would escape the colours of a QR code.
     for line in first_steps(settings, reads_terminal=sys.stdout.isatty()):
         print(line, file=sys.__stdout__, flush=True)
     _allow_many_sockets()
-    os.environ.update(WS_ADDRESS=settings.address, WS_PORT=str(settings.port))
-    os.chdir(CHECKOUT)
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--paste", "wsgi.ini"])
+    os.environ.update(
+        absolute_paths(os.environ),
+        SHOCPP_HOME=str(settings.home),
+        WS_ADDRESS=settings.address,
+        WS_PORT=str(settings.port),
+    )
+    # gunicorn finds app.py and gunicorn.conf.py in its current folder.
+    os.chdir(SHIPPED)
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", "--paste", str(wsgi_ini)])
 
 
-def banner(settings: Settings) -> str:
+def _make_default_home() -> bool:
+    """Make the default home of an installed package at its first start; return True if it did."""
+    home = default_home(os.environ)
+    # SHOCPP_HOME may have an error, or lie on a disk that is not mounted.
+    if os.environ.get("SHOCPP_HOME") or home.exists():
+        return False
+    make_home(home, os.environ)
+    return True
+
+
+def banner(settings: Settings, *, has_new_home: bool = False) -> str:
     """Return the lines for the user: the charger's address, accounts, files and risks."""
     host = reachable_host(settings.address)
     lines = [
+        *([f"home:       {settings.home} is new, with example accounts"] if has_new_home else []),
         f"charger:    OCPP 1.6-J, ws://{host}:{settings.port}/ and a name of your choice for it,",
         f"            such as ws://{host}:{settings.port}/garage",
         f"accounts:   {_accounts_line(settings)}",
@@ -158,18 +179,6 @@ def _allow_many_sockets() -> None:
     # macOS reports an infinite hard limit, and then refuses it.
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _check_wsgi_ini() -> None:
-    """Raise ConfigError if wsgi.ini cannot be parsed."""
-    # gunicorn parses the file before it reads gunicorn.conf.py, and fails with a traceback.
-    parser = configparser.RawConfigParser()
-    path = CHECKOUT / "wsgi.ini"
-    try:
-        parser.read_string(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, ValueError, configparser.Error) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{path} cannot be used: {reason}; correct that line or file") from None
 
 
 def _check_port(settings: Settings) -> None:

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 from shocpp.errors import StoreUnavailable, UnusableDatabase
-from shocpp.settings import CHECKOUT
+from shocpp.installation.files import SHIPPED
 from shocpp.store.books.rereading import rekey_cards, reread_running
 from shocpp.store.database import VERSION, Database, connect
 from shocpp.store.files.backups import beside, sync
@@ -38,8 +38,8 @@ from shocpp.store.sqlite_errors import damaged, unusable
 
 log = logging.getLogger(__name__)
 
-_MIGRATIONS = CHECKOUT / "db" / "migrations"
-_VIEWS = CHECKOUT / "db" / "views.sql"
+_MIGRATIONS = SHIPPED / "db" / "migrations"
+_VIEWS = SHIPPED / "db" / "views.sql"
 _ADD_COLUMN = re.compile(r"^ALTER TABLE (\w+) ADD COLUMN ", re.MULTILINE)
 
 _COMPLETIONS: dict[int, tuple[Callable[[Database], None], ...]] = {8: (reread_running, rekey_cards)}

@@ -5,10 +5,8 @@ import hashlib
 import json
 import re
 import struct
-import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -186,15 +184,3 @@ def test_every_sentence_is_used_and_every_used_one_is_there() -> None:
 )
 def test_an_age_has_one_unit(seconds: int, german: str, english: str) -> None:
     assert (age(seconds, "de"), age(seconds, "en")) == (german, english)
-
-
-def test_a_wheel_has_the_files_of_the_pages(tmp_path: Path) -> None:
-    from flit_core import buildapi
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        name = buildapi.build_wheel(str(tmp_path))
-    names = zipfile.ZipFile(tmp_path / name).namelist()
-    packed = {entry.removeprefix("shocpp/interfaces/web/") for entry in names}
-    assert {f"static/{name}" for name in FILES} <= packed
-    assert {"templates/layout.html", "templates/now.html", "templates/broken.html"} <= packed
