@@ -1,17 +1,16 @@
-# shocpp in a container: the code is in /opt/shocpp, read-only, and all data of its owner in /data.
+# shocpp in a container: the installed wheel is in /opt/shocpp, read-only, and all data of its owner in /data.
 # compose.yaml shows how to run it, and which files belong into /data.
 
 FROM python:3.13-slim-trixie AS installed
-WORKDIR /opt/shocpp
+WORKDIR /build
 # The locked packages first, because they change seldom: an edit of the code does not install them again.
 COPY requirements.lock ./
-RUN python -m venv .venv \
-    && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement=requirements.lock
+RUN python -m venv /opt/shocpp/.venv \
+    && /opt/shocpp/.venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes --requirement=requirements.lock
 COPY . .
-# The lock also holds the build backend, so this step needs no package index. Editable, because the package looks
-# for app.py, wsgi.ini and db/ beside itself. Compiled now, because the folder is read-only later.
-RUN .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps --editable . \
-    && .venv/bin/python -m compileall -q app.py gunicorn.conf.py shocpp
+# The lock also holds the build backend, so this step needs no package index. pip compiles what it installs: the folder
+# is read-only later.
+RUN /opt/shocpp/.venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-build-isolation --no-deps .
 
 FROM python:3.13-slim-trixie
 # A fixed user id, so that the host can make /data belong to it.
