@@ -145,19 +145,9 @@ def test_the_containers_health_is_the_servers(server: Server) -> None:
     assert subprocess.run(check, env=told, timeout=20, capture_output=True).returncode == 1
 
 
-def test_what_the_image_is_made_of_is_there_and_nothing_of_an_owners_is(tmp_path: Path) -> None:
-    lines = (ROOT / ".dockerignore").read_text().splitlines()
-    wanted = [name[1:] for name in lines if name.startswith("!")]
-    assert "*" in lines
-    assert all(list(ROOT.glob(name)) for name in wanted)
-    copied = re.findall(r"^COPY ([\w.]+) \./$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert copied == ["requirements.lock"]
-    assert {"app.py", "gunicorn.conf.py", "wsgi.ini", "shocpp", "db", *copied} <= set(wanted)
-    assert [name for name in wanted if name.startswith("conf")] == ["conf/*.example"]
-
-
 def test_shell_lines_in_the_heads_of_the_files_can_be_read_by_a_shell() -> None:
-    for file in (SERVICE, ROOT / "compose.yaml", ROOT / "conf" / "nginx" / "shocpp.conf"):
+    user = UNITS / "user" / "shocpp.service"
+    for file in (SERVICE, user, ROOT / "compose.yaml", ROOT / "conf" / "nginx" / "shocpp.conf"):
         commands = re.findall("^#   ([a-z(].*)$", file.read_text(), re.MULTILINE)
         assert commands
         for command in commands:
