@@ -77,7 +77,7 @@ class Settings(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """An environment variable, as the README's table has it; a test compares both."""
+    """An environment variable, as the table in docs/reference.md has it; a test compares both."""
 
     name: str
     default: str

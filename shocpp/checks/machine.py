@@ -88,5 +88,5 @@ def check_environment(environment: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted(environment):
         if name.startswith("SHOCPP_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else "see README.md, Settings"
+            remedy = f"did you mean {near[0]}?" if near else "see docs/reference.md, Settings"
             yield Finding(WRONG, f"{name} is no setting of this program; {remedy}")

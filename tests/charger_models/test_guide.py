@@ -31,4 +31,4 @@ def test_every_model_is_in_the_guide_with_its_sources(row: ChargerModel) -> None
 
 def test_the_readme_names_the_guide() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.count("(docs/chargers.md)") == 1
+    assert "(docs/chargers.md)" in readme

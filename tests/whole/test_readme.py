@@ -1,4 +1,4 @@
-"""The README is true: its tables are the code's, and its shell session prints what it shows."""
+"""README and docs/ are true: their tables are the code's, their session prints what it shows."""
 
 import re
 import subprocess
@@ -9,18 +9,29 @@ import click
 import pytest
 
 from shocpp.interfaces import cli
+from shocpp.interfaces.web import navigation
 from shocpp.ocpp.actions import ACTIONS
 from shocpp.settings import VARIABLES
 from tests.world.home import Home
 from tests.world.machine import BIN, ROOT, needs
 
 README = (ROOT / "README.md").read_text()
+LONGEST_README = 10_000
+"""The bytes that a stranger reads before trying it."""
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+PAGES = (ROOT / "docs" / "pages.md").read_text()
+SESSIONS = "".join(
+    (ROOT / "docs" / name).read_text() for name in ("books.md", "access.md", "calls.md")
+)
+"""The parts of one session, in the order of reading."""
+
 SEEDS_NAMES = {"listener", "backend", "caller", "command", "summary"}
 
 
-def table(first_column: str) -> list[list[str]]:
+def table(first_column: str, text: str = REFERENCE) -> list[list[str]]:
     """The cells of the table whose head begins with this column."""
-    lines = README.splitlines()
+    lines = text.splitlines()
     head = next(i for i, line in enumerate(lines) if line.startswith(f"| {first_column} |"))
     rows = []
     for line in lines[head + 2 :]:
@@ -28,6 +39,31 @@ def table(first_column: str) -> list[list[str]]:
             break
         rows.append([cell.strip() for cell in line.strip("|").split(" | ")])
     return rows
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.encode()) < LONGEST_README
+
+
+def test_all_links_lead_somewhere() -> None:
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        text = path.read_text()
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(#[^)]*)?\)", text):
+            linked = path.parent / target if target else path
+            assert linked.exists(), (path.name, target)
+            if anchor and linked.suffix == ".md":
+                heads = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+                anchors = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+                named = set(re.findall(r'<a id="([^"]+)">', linked.read_text()))
+                assert anchor[1:] in anchors | named, (path.name, target, anchor)
+
+
+def test_each_page_of_the_navigation_has_its_commands() -> None:
+    rows = {row[0].strip("`"): row for row in table("page", PAGES)}
+    for path, _, _ in navigation.PAGES:
+        assert path in rows
+    commands = {name for row in rows.values() for name in re.findall(r"`shocpp ([a-z-]+)", row[3])}
+    assert commands <= set(cli.main.commands)
 
 
 def test_the_settings_are_those_of_the_code() -> None:
@@ -45,7 +81,7 @@ def test_the_commands_are_those_of_the_program() -> None:
 
 
 def test_the_actions_are_those_that_are_answered() -> None:
-    told = re.search(r"security extension: (.*?)\.\n", README, re.DOTALL)
+    told = re.search(r"security extension: (.*?)\.\n", REFERENCE, re.DOTALL)
     assert told is not None
     assert re.split(r",\s+", told[1]) == sorted(ACTIONS)
 
@@ -59,7 +95,7 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 def session(number: int) -> list[tuple[str, str]]:
     """The commands of a session and what they print."""
-    block = re.findall(r"```console\n(.*?)```", README, re.DOTALL)[number]
+    block = re.findall(r"```console\n(.*?)```", SESSIONS, re.DOTALL)[number]
     steps: list[tuple[str, str]] = []
     here = None
     for line in block.splitlines(keepends=True):

@@ -50,7 +50,7 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 @click.option(
     "--send",
     is_flag=True,
-    help="Delivery by mail and webhook; see the README. Each run sends everything again.",
+    help="Delivery by mail and webhook; see docs/books.md. Each run sends everything again.",
 )
 @click.option(
     "--to",

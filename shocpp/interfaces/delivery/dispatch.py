@@ -188,7 +188,7 @@ def _require_ways(settings: Settings, by_mail: bool, by_webhook: bool) -> None:
     ]
     if unset:
         raise ConfigError(
-            f"nothing can be sent: set {' or '.join(unset)}; see the README's settings"
+            f"nothing can be sent: set {' or '.join(unset)}; see docs/reference.md, Settings"
         )
 
 

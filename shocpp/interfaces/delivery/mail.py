@@ -147,7 +147,9 @@ def send_all(
     """
     server = settings.mail_server
     if server is None:
-        raise ConfigError("SHOCPP_SMTP is not set, so no mail can leave; see the README's settings")
+        raise ConfigError(
+            "SHOCPP_SMTP is not set, so no mail can leave; see docs/reference.md, Settings"
+        )
     encoded = [_encode(sender, message) for message in messages]
     unreachable: str | None = None
     with closing(_Connection(server, timeout_s)) as connection:

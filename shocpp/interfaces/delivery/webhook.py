@@ -76,7 +76,7 @@ def to_webhook(
     """
     if settings.webhook is None:
         raise ConfigError(
-            "SHOCPP_WEBHOOK is not set, so nothing can be posted; see the README's settings"
+            "SHOCPP_WEBHOOK is not set, so nothing can be posted; see docs/reference.md, Settings"
         )
     url = urlsplit(settings.webhook)
     headers = _headers(document, description)

@@ -313,7 +313,7 @@ def test_nothing_is_sent_if_a_setting_is_missing(
     ways = {"SHOCPP_SMTP": smtp(office), "SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, *options, **{name: ways[name] for name in settings})
     assert (done.returncode, done.stdout) == (78, "")
-    assert done.stderr == f"nothing can be sent: set {missing}; see the README's settings\n"
+    assert done.stderr == f"nothing can be sent: set {missing}; see docs/reference.md, Settings\n"
     assert (office.connections, web.received) == (0, [])
 
 
