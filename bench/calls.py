@@ -25,10 +25,9 @@ from typing import Any
 from bench import servers
 from bench.machine import percentile
 from bench.measure import Figures, Sections, header, options_of, row, run
-from bench.servers import ADDRESS, PATIENCE_S, TOKEN, Ours
+from bench.servers import ADDRESS, PATIENCE_S, ROOT, TOKEN, Ours
 from shocpp.calls.placing import place_call
 from shocpp.database_path import sockets_folder
-from shocpp.installation.files import SHIPPED
 
 CHARGER = "charger-0"
 WARM_UP = 3
@@ -37,7 +36,7 @@ A_ROUND = 20
 
 PYTHON = [sys.executable, "-I", "-S"]
 BARE = [*PYTHON, "-c", "pass"]
-CGI = [*PYTHON, str(SHIPPED / "cgi-bin" / "caller.py")]
+CGI = [*PYTHON, str(ROOT / "cgi-bin" / "caller.py")]
 PAYLOAD = {"vendorId": "de.example", "data": "how are you?"}
 NAMES = ("hello", "hello-again")
 """Names used by turns, because the same name twice within 10 s is one Call."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.machine import cpu_by_thread, family
-from shocpp.installation.files import SHIPPED
 from shocpp.settings import Settings, read_settings
 
 ADDRESS = "127.0.0.1"
@@ -31,12 +30,13 @@ CHARGE_POINTS = {
 """The chargers of all benchmarks. Only listed ones may be more than a hundred."""
 
 OURS = ("SHOCPP_", "WS_", "GUNICORN_", "PYTHONDONTWRITEBYTECODE")
-INSTALLED = SHIPPED / "build" / "bench"
+ROOT = Path(__file__).parent.parent
+INSTALLED = ROOT / "build" / "bench"
 """The environments of the measured server and of the peers (`make peers`)."""
 
 PYTHON = INSTALLED / "ours" / "bin" / "python"
 LISTENER = "from shocpp.interfaces.cli import listener; listener()"
-THREAD_NAMES = str(SHIPPED / "bench" / "thread_names")
+THREAD_NAMES = str(ROOT / "bench" / "thread_names")
 
 TAGS = [{"index": 1, "account": "family-y", "ids": ["3333"], "concurrent": True}]
 
@@ -68,7 +68,7 @@ class Ours(NamedTuple):
 def installed(path: Path) -> str:
     """Return the path of a measured program; exit if it is not installed."""
     if not path.exists():
-        sys.exit(f"{path.relative_to(SHIPPED)} is missing: run make peers first")
+        sys.exit(f"{path.relative_to(ROOT)} is missing: run make peers first")
     return str(path)
 
 
