@@ -5,6 +5,7 @@ This module imports nothing of shocpp, so that the parsers of all files of conf/
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 UNSAFE = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
@@ -99,6 +100,22 @@ def controls_to_blanks(text: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
+
+
+def without_names(text: str, names: Iterable[str], own: str) -> str:
+    """Return a text with an ellipsis in place of each of these names but `own`.
+
+    Names are words of their own, in any case; German adds an s to them.
+    """
+    # The longest first, because names may begin alike.
+    longest_first = sorted({own, *names}, key=len, reverse=True)
+    name = "|".join(map(re.escape, longest_first))
+    return re.sub(
+        rf"(?<!\w)({name})(?=s?(?!\w))",
+        lambda match: match[0] if match[0].casefold() == own.casefold() else "…",
+        text,
+        flags=re.IGNORECASE,
+    )
 
 
 def without_blanks(text: str) -> str:

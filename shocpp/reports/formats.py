@@ -81,7 +81,7 @@ FORMATS = {
     "json": Format(".json", "application/json", _json),
     "pdf": Format(".pdf", "application/pdf", _pdf),
 }
-"""Every format by its name; a PDF needs a statement of one account (`month.of_account`)."""
+"""Every format by its name; a PDF needs the statement of one account (`of_account`)."""
 
 
 def chunks(books: Books, statement: Statement, format_name: str, language: str) -> Iterator[bytes]:

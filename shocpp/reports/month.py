@@ -5,7 +5,7 @@ Its statement prints their provisional prices.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,13 +15,12 @@ from shocpp.configuration.charge_points import Allowlist, load_allowlist_or_none
 from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
-from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.prices.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.cells import is_unknown
+from shocpp.reports.account_statement import own_row, parties_of
 from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
 from shocpp.reports.snapshot import VERSION, from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
@@ -94,7 +93,7 @@ class Books:
     def rows(
         self, statement: Statement, *, decided_or_late: bool = False
     ) -> Iterator[StatementRow]:
-        """Yield the records of a statement, in the order of their times.
+        """Return the records of a statement, in the order of their times.
 
         `decided_or_late` restricts them to decisions of a human, and to records that came late.
         """
@@ -103,9 +102,12 @@ class Books:
         if statement.closed is None:
             provisional = self.provisional_prices(month)
             price_of = provisional.of_record if provisional.accounts else None
-        return statement_records.of_month(
+        rows = statement_records.of_month(
             self.db, month, statement.only, price_of, decided_or_late=decided_or_late
         )
+        if statement.only is None:
+            return rows
+        return map(partial(own_row, parties=statement.parties, account=statement.only), rows)
 
     def seed_rows(self, statement: Statement) -> Iterator[SeedRow]:
         """Return the records of a statement that have energy, with the fields of the seed."""
@@ -113,12 +115,13 @@ class Books:
 
 
 def month_statement(books: Books, month: Month) -> Statement:
-    """Return the statement of a month for all accounts.
+    """Return the statement of a month for all accounts, from which `of_account` makes the others.
 
     Raises ConfigError if a file in conf/ cannot be read.
     """
     closing = closings.of_month(books.db, month.name)
-    return draft(books, month) if closing is None else closed_statement(closing)
+    statement = draft(books, month) if closing is None else closed_statement(closing)
+    return statement._replace(parties=parties_of(books.db, statement))
 
 
 def month_sums(books: Books, month: Month) -> tuple[tuple[Sums, ...], int | None]:
@@ -264,32 +267,3 @@ def _chargers(db: Database, allowlist: Allowlist, involved: set[str]) -> tuple[C
             chargers.append(Charger(*named, connectors))
     # The order is part of the snapshot, which is hashed as text.
     return tuple(sorted(chargers))
-
-
-def of_account(statement: Statement, account: str) -> Statement:
-    """Return the same statement for one account.
-
-    Of other accounts it only shows the sums of the meters. Raises UsageError if the statement does
-    not have the account.
-    """
-    chosen = tuple(sums for sums in statement.accounts if sums.account == account)
-    if not chosen:
-        known = ", ".join(sums.account for sums in statement.accounts)
-        raise UsageError(f"there is no account {account!r} in this month; one of: {known}")
-    return statement._replace(
-        only=account,
-        accounts=chosen,
-        # Unassigned energy belongs to no account.
-        unassigned_wh=0,
-        # The statement goes to the account, which must not learn when others have charged.
-        under_review=tuple(row for row in statement.under_review if row.account == account),
-        # The check of the meters is over all accounts.
-        unknown_at=tuple(
-            row.charge_point_id
-            for row in statement.under_review
-            if row.charge_point_id and row.account != account and is_unknown(row)
-        ),
-        unfinished=tuple(
-            transaction for transaction in statement.unfinished if transaction.account == account
-        ),
-    )

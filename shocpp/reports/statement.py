@@ -83,6 +83,30 @@ class Charger(NamedTuple):
     connectors: Mapping[str, str] = {}
 
 
+class Use(NamedTuple):
+    """The use of a connector by an account in a month; the connector is None if it is not known.
+
+    `is_sole` is True if the meter check of the charger holds no energy of another account.
+    """
+
+    account: str
+    charge_point_id: str
+    connector_id: int | None
+    is_sole: bool
+
+
+class Parties(NamedTuple):
+    """The accounts that take part in a month, by which the statement of one of them is made.
+
+    `names` are those of all accounts. `moved` has the numbers of records that a decision has booked
+    to another account than that of their card.
+    """
+
+    names: frozenset[str] = frozenset()
+    uses: frozenset[Use] = frozenset()
+    moved: frozenset[int] = frozenset()
+
+
 class Statement(NamedTuple):
     """The frame of a month's statement: everything but its records.
 
@@ -92,9 +116,11 @@ class Statement(NamedTuple):
     the month. `version` is that of the program. `snapshot_version` is that of the snapshot
     (`snapshot.py`): formats print nothing that a later version has added. `imported_wh` and
     `decided_later_wh` are energies in Wh by Charge Point: booked in this month, but not counted by
-    the meter in this month. `cards` has the names of cards by `id_tag_key`. `unknown_at` has the
-    Charge Points at which other accounts have energy under review that nobody knows; it is in the
-    statement of one account only, and in no snapshot.
+    the meter in this month. `cards` has the names of cards by `id_tag_key`.
+
+    The last two are in no snapshot. `parties` is empty unless `month_statement` has made the
+    statement. `shared` has the Charge Points whose meter check is only in the statement of all
+    accounts, because it holds energy of others; it is empty there.
     """
 
     snapshot_version: int
@@ -116,7 +142,8 @@ class Statement(NamedTuple):
     decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
-    unknown_at: tuple[str, ...] = ()
+    parties: Parties = Parties()
+    shared: tuple[str, ...] = ()
 
     @property
     def period(self) -> Month:

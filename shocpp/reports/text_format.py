@@ -88,19 +88,16 @@ class _Blocks:
         self._statement = statement
         self._language = language
         self._zone = ZoneInfo(statement.zone_name)
-        self._accounts = [
-            sums for sums in statement.accounts if statement.only in (None, sums.account)
-        ]
 
     def sums(self) -> list[str]:
         """Return the lines of the seed: the title, the energy of each account, and the total."""
         statement, words = self._statement, self.words
-        total = self._kwh(sum(sums.wh for sums in self._accounts))
+        total = self._kwh(sum(sums.wh for sums in statement.accounts))
         width = max(len(total), 4)
         accounts = [
             # Padded by characters and not by bytes, so that names with umlauts stay aligned.
             f"{words['account']} {sums.account:<{WIDTH}} {self._kwh(sums.wh):>{width}} kWh"
-            for sums in self._accounts
+            for sums in statement.accounts
         ]
         return [
             f"{words['title']} {statement.period.slashed}",
@@ -112,7 +109,9 @@ class _Blocks:
 
     def amounts(self) -> list[str]:
         """Return the amount of each account to pay, with its prices, base fees and taxes."""
-        owing = [(sums, sums.total_ct) for sums in self._accounts if sums.total_ct is not None]
+        owing = [
+            (sums, sums.total_ct) for sums in self._statement.accounts if sums.total_ct is not None
+        ]
         if not owing:
             return []
         # Prices and records of an open month may still change.
@@ -247,6 +246,7 @@ class _Blocks:
                 for gap in self._statement.gaps
                 if gap.charge_point_id == audited.charge_point_id
             ]
+        lines += [f"  {name}: {self.words['audit_of_all']}" for name in self._statement.shared]
         return [self.words["audit"], *lines] if lines else []
 
     def _uncounted(self, charge_point_id: str) -> str:
@@ -257,8 +257,7 @@ class _Blocks:
         )
         amounts = ((key, dict(booked).get(charge_point_id)) for key, booked in sources)
         waiting = [r for r in self._statement.under_review if r.charge_point_id == charge_point_id]
-        is_waiting = any(map(is_unknown, waiting)) or charge_point_id in self._statement.unknown_at
-        unknown = self._label("unknown_waits") if is_waiting else ""
+        unknown = self._label("unknown_waits") if any(map(is_unknown, waiting)) else ""
         known = (self._label(key, kwh=self._kwh(wh)) for key, wh in amounts if wh)
         return "".join(known) + unknown
 

@@ -14,7 +14,7 @@ LIMITS = {
     "StartTransaction": Steps(files=57, file_changes=153, folder_changes=90),
     "StopTransaction": Steps(files=80, file_changes=250, folder_changes=140),
     "canned call": Steps(files=82, file_changes=340, folder_changes=201),
-    "month's PDF": Steps(files=52, file_changes=660, folder_changes=195),
+    "month's PDF": Steps(files=57, file_changes=708, folder_changes=221),
 }
 """A tenth more than `python -m tests.architecture.ways` printed when they were last changed."""
 

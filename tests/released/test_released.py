@@ -17,7 +17,8 @@ from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.clock import now_ms
 from shocpp.language.month import Month
 from shocpp.reports import formats
-from shocpp.reports.month import Books, month_statement, of_account
+from shocpp.reports.account_statement import of_account
+from shocpp.reports.month import Books, month_statement
 from shocpp.store.database import open_database
 from tests.released.make import FOLDER, PRINTED
 from tests.reports.test_golden import output_of, say, stop

@@ -10,6 +10,7 @@ from shocpp.bookkeeping.closing import close
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.statements import FORMAT_NAMES
 from shocpp.language.month import Month
+from shocpp.reports.account_statement import of_account
 from shocpp.reports.formats import (
     FORMATS,
     chunks,
@@ -18,7 +19,7 @@ from shocpp.reports.formats import (
     write,
     write_text_file,
 )
-from shocpp.reports.month import month_statement, of_account
+from shocpp.reports.month import month_statement
 from tests.reports.test_year import year_of
 from tests.world.desk import Office, charge
 from tests.world.statements import statement, sums

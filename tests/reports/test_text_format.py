@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 
 from shocpp.language.figures import euro
+from shocpp.reports.account_statement import of_account
 from shocpp.reports.statement import Statement
 from shocpp.reports.text_format import seed_array, text_of
 from shocpp.store.books.statement_records import SeedRow, StatementRow
@@ -99,7 +100,7 @@ def test_a_month_without_accounts_prints_as_such() -> None:
 
 
 def test_the_statement_of_one_account_has_its_line_only() -> None:
-    frame = statement(sums("company-x", 25_000), sums("family-y", 45_000), only="family-y")
+    frame = of_account(statement(sums("company-x", 25_000), sums("family-y", 45_000)), "family-y")
     lines = text(frame).splitlines()
     assert [line.split()[1] for line in lines if line.startswith("Mandant")] == ["family-y"]
     assert "Gesamt :                                45,000 kWh" in lines
@@ -167,6 +168,18 @@ def test_every_block_is_printed_in_english() -> None:
         "Closed: link 3, 2026-11-03, anna",
     ):
         assert f"\n{line}" in printed
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("de", "Zählerprüfung:\n  garage: gemeinsam genutzt, in der Abrechnung aller Mandanten\n"),
+        ("en", "Meter check:\n  garage: shared, in the statement of all accounts\n"),
+    ],
+)
+def test_the_check_of_a_shared_meter_is_elsewhere(language: str, sentence: str) -> None:
+    frame = statement(sums("family-y"), only="family-y", shared=("garage",))
+    assert f"\n\n{sentence}\n" in above(frame, language=language)
 
 
 def test_several_cases_are_counted() -> None:

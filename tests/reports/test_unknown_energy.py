@@ -11,8 +11,8 @@ import pytest
 from shocpp.bookkeeping import review
 from shocpp.clock import now_ms
 from shocpp.language.month import Month
+from shocpp.reports.account_statement import of_account
 from shocpp.reports.formats import chunks
-from shocpp.reports.month import of_account
 from tests.world.desk import ANNA, Office
 from tests.world.pdf_statements import pages_of, words_of
 
@@ -126,20 +126,3 @@ def test_the_pdf_says_that_an_energy_is_unknown(
     file.write_bytes(printed("pdf", language))
     words = words_of(pages_of(file))
     assert [phrase for phrase in phrases if phrase not in words] == []
-
-
-def test_the_check_of_a_meter_names_what_waits_for_another_account(tmp_path: Path) -> None:
-    """The check is over all accounts; what waits is only shown to its own account."""
-    office = Office(tmp_path)
-    office.now_ms = now_ms() - HOUR_MS
-    office.stop(office.start(1_000, "1111"), 3_000)
-    office.stop(424_242, 500, idTag="3333")
-    month = Month.of_moment(office.now_ms, office.settings.zone)
-    statement = of_account(office.statement(*month), "company-x")
-    file = tmp_path / "statement.pdf"
-    file.write_bytes(b"".join(chunks(office.open_books(), statement, "pdf", "de")))
-    text = b"".join(chunks(office.open_books(), statement, "text", "de")).decode()
-    office.db.close()
-    assert statement.under_review == ()
-    assert "gezählt 2,000 kWh, dazu in Prüfung unbekannte Energie" in words_of(pages_of(file))
-    assert "= 2,000 kWh gezählt, dazu in Prüfung unbekannte Energie\n" in text

@@ -238,7 +238,7 @@ class _Statements:
 
     def _of(self, account: str) -> "Statement":
         """Return the statement of one account; raises UsageError if the month does not have it."""
-        from shocpp.reports.month import of_account
+        from shocpp.reports.account_statement import of_account
 
         return of_account(self._whole, account)
 

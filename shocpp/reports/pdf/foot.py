@@ -148,7 +148,7 @@ def _notes(sheet: Sheet, subject: Subject, content: FootContent) -> None:
     _section(sheet, subject.label("unfinished"), _unfinished(subject))
     decisions = [_decision(number, row, subject) for number, row in content.decisions]
     _section(sheet, subject.label("decided"), decisions)
-    _section(sheet, subject.label("audit"), list(_audit(subject, content)))
+    _section(sheet, subject.label("audit"), list(_audit(subject)))
 
 
 def _section(sheet: Sheet, title: str, paragraphs: list[str]) -> None:
@@ -163,13 +163,12 @@ def _section(sheet: Sheet, title: str, paragraphs: list[str]) -> None:
 
 
 def _under_review(subject: Subject) -> list[str]:
-    """Return a sentence for each record of the account that is under review."""
+    """Return a sentence for each record that is under review."""
     sentences = []
     for row in subject.statement.under_review:
-        if row.account == subject.account.account:
-            record = f"{_number(row, subject)}{_end_time(row, subject)}, {_charger(row, subject)}"
-            reason = phrase(row.review, subject.language)
-            sentences.append(f"{record}: {_energy(row, subject.language)}, {reason}")
+        record = f"{_number(row, subject)}{_end_time(row, subject)}, {_charger(row, subject)}"
+        reason = phrase(row.review, subject.language)
+        sentences.append(f"{record}: {_energy(row, subject.language)}, {reason}")
     return sentences
 
 
@@ -194,21 +193,18 @@ def _charger(row: StatementRow | RecordUnderReview | Unfinished, subject: Subjec
 
 
 def _unfinished(subject: Subject) -> list[str]:
-    """Return a sentence for each transaction of the account that has no stop."""
+    """Return a sentence for each transaction that has no stop."""
     sentences = []
     for row in subject.statement.unfinished:
-        if row.account == subject.account.account:
-            since = day_and_time(local_datetime(row.started_at, subject.zone), subject.language)
-            parts = [
-                f"{_number(row, subject)}{_charger(row, subject)}",
-                subject.card(row.id_tag),
-                subject.label("since", since),
-            ]
-            if row.consumed_wh is not None:
-                parts.append(
-                    subject.label("so_far", grouped_kwh(row.consumed_wh, subject.language))
-                )
-            sentences.append(", ".join(parts))
+        since = day_and_time(local_datetime(row.started_at, subject.zone), subject.language)
+        parts = [
+            f"{_number(row, subject)}{_charger(row, subject)}",
+            subject.card(row.id_tag),
+            subject.label("since", since),
+        ]
+        if row.consumed_wh is not None:
+            parts.append(subject.label("so_far", grouped_kwh(row.consumed_wh, subject.language)))
+        sentences.append(", ".join(parts))
     return sentences
 
 
@@ -236,24 +232,25 @@ def _decision(number: int | None, row: StatementRow, subject: Subject) -> str:
     )
 
 
-def _audit(subject: Subject, content: FootContent) -> Iterator[str]:
+def _audit(subject: Subject) -> Iterator[str]:
     """Yield the comparison of each meter with the booked energy, and the gaps.
 
-    It covers the chargers at which the account has charged or has something unbilled. If the head
-    had no space for the chargers, their descriptions are here.
+    If the head had no space for the chargers, their descriptions are here.
     """
     statement = subject.statement
-    chargers = {charger.charge_point_id: charger for charger in statement.chargers}
     audited = {meter.charge_point_id: meter for meter in statement.audited}
-    for charge_point_id in sorted(content.charge_points | _unbilled_at(subject)):
+    is_described = len(statement.chargers) > MOST_CHARGERS
+    for charger in statement.chargers:
+        charge_point_id = charger.charge_point_id
         name = subject.charge_point(charge_point_id)
-        if len(chargers) > MOST_CHARGERS and charge_point_id in chargers:
-            name = charger_text(chargers[charge_point_id], subject)
+        if is_described:
+            name = charger_text(charger, subject)
         if charge_point_id in audited:
             equation = _equation(audited[charge_point_id], subject)
             yield ", ".join([f"{name}: {equation}", *_uncounted(subject, charge_point_id)])
-        # The head has described the charger, unless there are too many.
-        elif len(chargers) > MOST_CHARGERS:
+        elif charge_point_id in statement.shared:
+            yield f"{name}: {subject.label('audit_of_all')}"
+        elif is_described:
             yield name
         for gap in statement.gaps:
             if gap.charge_point_id == charge_point_id:
@@ -271,16 +268,8 @@ def _uncounted(subject: Subject, charge_point_id: str) -> Iterator[str]:
         if wh:
             yield subject.label(key, grouped_kwh(wh, subject.language))
     waiting = [row for row in statement.under_review if row.charge_point_id == charge_point_id]
-    if any(map(is_unknown, waiting)) or charge_point_id in statement.unknown_at:
+    if any(map(is_unknown, waiting)):
         yield subject.label("unknown_waits")
-
-
-def _unbilled_at(subject: Subject) -> set[str]:
-    """Return the chargers of the account's records under review and open transactions."""
-    statement, name = subject.statement, subject.account.account
-    reviewed = {row.charge_point_id for row in statement.under_review if row.account == name}
-    unfinished = {row.charge_point_id for row in statement.unfinished if row.account == name}
-    return {charge_point_id for charge_point_id in reviewed | unfinished if charge_point_id}
 
 
 def _equation(audited: Audited, subject: Subject) -> str:

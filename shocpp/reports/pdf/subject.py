@@ -75,8 +75,7 @@ class FootContent:
     """The facts of the rows that the foot prints.
 
     `rows` counts the rows. `marks` has the meanings of marks, `remarks` the numbers of flags.
-    `decisions` are records with the number that is printed in their row, or None. `charge_points`
-    are the ids of the chargers.
+    `decisions` are records with the number that is printed in their row, or None.
     """
 
     def __init__(self) -> None:
@@ -85,7 +84,6 @@ class FootContent:
         self.marks: dict[str, str] = {}
         self.remarks: dict[str, str] = {}
         self.decisions: list[tuple[int | None, StatementRow]] = []
-        self.charge_points: set[str] = set()
 
 
 class Texts:

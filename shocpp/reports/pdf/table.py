@@ -3,7 +3,7 @@
 The columns are in `reports/columns.py`, and `subject.py` writes their cells.
 
 Each row is drawn as soon as it is read, because a month may have many. Only the facts that the foot
-prints are stored: marks, decisions, Charge Points. A dismissed record has no row; it is a decision.
+prints are stored: marks and decisions. A dismissed record has no row; it is a decision.
 """
 
 from collections import deque
@@ -81,7 +81,8 @@ class Table:
         number_of = row_numbers(self._subject.statement)
         for row in rows:
             number = number_of(row)
-            self._note(number, row)
+            if row.entry != "record":
+                self.foot_content.decisions.append((number, row))
             if row.entry != "dismissal":
                 waiting.append(self._row(number, row))
             # A row is drawn when LAST_ROWS others follow; the last ones wait for the sums.
@@ -135,14 +136,6 @@ class Table:
         }
         prices = [] if row.amount_ct is None else cells.pop("price", "").split("\n")
         return _Row(cells, prices)
-
-    def _note(self, number: int | None, row: StatementRow) -> None:
-        """Store the charger and the decision of a record for the foot, also if it has no row."""
-        content = self.foot_content
-        if row.charge_point_id is not None:
-            content.charge_points.add(row.charge_point_id)
-        if row.entry != "record":
-            content.decisions.append((number, row))
 
     def sums(self) -> None:
         """Draw the last line: the number of transactions, their energy and their amount."""

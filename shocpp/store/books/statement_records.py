@@ -1,9 +1,11 @@
 """Records and sums of a month for its statement."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from shocpp.language.month import Month
+from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.tariffs import Price
 from shocpp.store.books import prices
 from shocpp.store.database import Database
@@ -241,6 +243,64 @@ def charge_points_of(db: Database, month: str) -> list[str]:
         (month,),
     )
     return [name for (name,) in rows.fetchall()]
+
+
+def uses(db: Database, month: str) -> list[tuple[str, str, int | None]]:
+    """Return the accounts with records in a month (YYYY-MM), each with Charge Point and connector.
+
+    Records under review count, too; a gap that a human has dismissed is the use of nobody.
+    """
+    return db.execute(
+        "SELECT DISTINCT account, charge_point_id, connector_id FROM accounting_record"
+        " JOIN charge_point ON charge_point.id = accounting_record.charge_point"
+        f" WHERE month = ? AND {_OF_SOMEBODY}",
+        (month,),
+    ).fetchall()
+
+
+def measured_accounts(db: Database, charge_point_id: str, until_ms: int) -> set[str]:
+    """Return the accounts of which a register of the Charge Point has counted energy.
+
+    They are those of the records that were booked up to `until_ms`.
+    """
+    # Two parts, because each has an index: a Charge Point may have many records.
+    of_charge_point = (
+        f"SELECT account FROM accounting_record WHERE {_OF_SOMEBODY} AND booked_ms <= :until_ms"
+        " AND provenance <> 'imported' AND charge_point ="
+        " (SELECT id FROM charge_point WHERE charge_point_id = :charge_point_id)"
+    )
+    rows = db.execute(
+        f"{of_charge_point} AND review IS NULL UNION {of_charge_point} AND review IS NOT NULL",
+        {"until_ms": until_ms, "charge_point_id": charge_point_id},
+    )
+    return {account for (account,) in rows.fetchall()}
+
+
+_OF_SOMEBODY = "NOT (entry = 'dismissal' AND account_index = 0)"
+
+_MOVED = (
+    "SELECT record.id FROM accounting_record AS record"
+    " LEFT JOIN accounting_record AS first ON first.id = CAST(record.root AS INTEGER)"
+    " LEFT JOIN started_transaction AS started ON record.root LIKE 'T%'"
+    " AND started.id = CAST(ltrim(record.root, 'T') AS INTEGER)"
+    # An unknown card belongs to whom its energy was assigned.
+    f" WHERE coalesce(first.account, started.account) NOT IN (record.account, '{UNASSIGNED}')"
+)
+"""The records of decisions whose card is that of another account: the first one of their case."""
+
+
+def moved(db: Database, month: str) -> frozenset[int]:
+    """Return the numbers of a month's records (YYYY-MM) with the card of another account."""
+    rows = db.execute(f"{_MOVED} AND record.month = ?", (month,))
+    return frozenset(number for (number,) in rows.fetchall())
+
+
+def moved_of(db: Database, numbers: Iterable[int]) -> frozenset[int]:
+    """Return those of these numbers whose records have the card of another account."""
+    rows = db.execute(
+        f"{_MOVED} AND record.id IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),)
+    )
+    return frozenset(number for (number,) in rows.fetchall())
 
 
 def first_month(db: Database) -> Month | None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from shocpp.reports.statement import Tax, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from tests.world.pdf_statements import (
@@ -55,24 +57,20 @@ def test_each_price_used_has_its_energy_and_its_amount(tmp_path: Path) -> None:
     assert "eigener Preis, ab 01.01.2026 33,250 31,27 10,40" in text
 
 
-def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) -> None:
+def test_reviews_and_open_transactions_are_listed(tmp_path: Path) -> None:
     under_review_row = record_under_review(
         id_tag="04A20B1C", review="unknown card; more than 200 kWh"
     )
     unfinished = (
         Unfinished("garage", 2, "04A20B1C", "family-y", "2026-10-30T20:00:00.000Z", 4200, "T4"),
         Unfinished("hof", 1, "7777", "family-y", "2026-10-31T20:00:00.000Z", None, "T5"),
-        Unfinished("secret", 1, "8888", "company-x", "2026-10-31T20:00:00.000Z", None, "T6"),
     )
     text = words_of(
         printed(
             tmp_path,
             [record()],
             language="en",
-            under_review=(
-                under_review_row,
-                under_review_row._replace(account="company-x", charge_point_id="secret"),
-            ),
+            under_review=(under_review_row,),
             unfinished=unfinished,
         )
     )
@@ -81,7 +79,6 @@ def test_reviews_and_open_transactions_are_those_of_the_account(tmp_path: Path) 
     unfinished = "no. T4, Stellplatz 4 / 2, Anna Müller …0B1C, since 2026-10-30 21:00"
     assert f"{unfinished}, 4.200 kWh so far" in text
     assert "no. T5, hof / 1, …7777, since 2026-10-31 21:00" in text
-    assert "secret" not in text
 
 
 def test_a_correction_has_its_author_time_and_reason(tmp_path: Path) -> None:
@@ -123,12 +120,18 @@ def test_a_restarted_meter_cannot_be_checked(tmp_path: Path) -> None:
     assert "Stellplatz 4: nicht prüfbar, denn der Zähler begann neu" in text
 
 
-def test_chargers_that_the_account_has_not_used_are_left_out(tmp_path: Path) -> None:
-    audited = (Audited("garage", 1, 1, 0, 0, 0, 0, 0), Audited("secret", 1, 1, 0, 0, 0, 0, 0))
-    gaps = (Gap("G9", 2, "secret", 1, 0, 750, OCTOBER_2, OCTOBER_2, None),)
-    text = words_of(printed(tmp_path, [record()], audited=audited, gaps=gaps))
-    assert "secret" not in text
-    assert "G9" not in text
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("de", "Zählerprüfung Stellplatz 4: gemeinsam genutzt, in der Abrechnung aller Mandanten"),
+        ("en", "Meter check Stellplatz 4: shared, in the statement of all accounts"),
+    ],
+)
+def test_the_check_of_a_shared_meter_is_elsewhere(
+    tmp_path: Path, language: str, sentence: str
+) -> None:
+    changes = {"audited": (), "shared": ("garage",)}
+    assert sentence in words_of(printed(tmp_path, [record()], language=language, **changes))
 
 
 def test_gaps_of_its_chargers_are_listed(tmp_path: Path) -> None:

@@ -16,16 +16,13 @@ def test_a_charger_is_described_with_its_meter(tmp_path: Path) -> None:
     assert "x (x)" not in text
 
 
-def test_many_chargers_are_described_at_the_end_if_the_account_used_them(
-    tmp_path: Path,
-) -> None:
+def test_many_chargers_are_described_at_the_end(tmp_path: Path) -> None:
     others = tuple(Charger(f"lot-{number}", None, "0815", None, None) for number in range(7))
-    rows = [record(0), record(1, charge_point_id="lot-3")]
-    text = words_of(printed(tmp_path, rows, chargers=(GARAGE, *others)))
+    chargers = (GARAGE, *others)
+    text = words_of(printed(tmp_path, [record()], chargers=chargers, shared=("lot-3",)))
     assert "8 Ladepunkte, siehe Zählerprüfung am Ende" in text
     assert "Stellplatz 4 (garage), Seriennr. 219010, Zählernr. 1EMH0012345" in text
-    assert "lot-3, Seriennr. 0815" in text
-    assert "lot-4" not in text
+    assert "lot-2, Seriennr. 0815 lot-3, Seriennr. 0815: gemeinsam genutzt" in text
 
 
 def test_the_price_basis_has_its_kind_rate_date_and_vat(tmp_path: Path) -> None:
