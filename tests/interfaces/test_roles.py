@@ -520,3 +520,21 @@ def test_a_canned_calls_secret_opens_this_call_only(site: Site) -> None:
     assert site.send("GET", "/cgi-bin/caller?canned=without", both).status == 403
     write_canned(site.server.home, {"again": {**CANNED["clear"], "secret": "open-sesame-1"}})
     assert site.send("GET", "/cgi-bin/caller?canned=again", both).status == 200
+
+
+# The last one: afterwards a session at the yard is one of family-y.
+def test_a_driver_sees_no_card_of_another_account_that_has_charged_for_it(site: Site) -> None:
+    home = site.server.home
+    ((number,),) = home.query("SELECT number FROM accounting WHERE account = ?", OTHER)
+    command = ("review", "assign", str(number), "--account", OWN, "--why", f"{OTHER} had it")
+    done = home.run("shocpp", *command, "--by", "anna", "--yes")
+    assert done.returncode == 0, done.stderr
+
+    def decided(role: str) -> tuple[object, ...]:
+        answer = site.send("GET", f"/api/accounting?account={OWN}", site.bearer[role])
+        row = json.loads(answer.text)["accounting"][-1]
+        return row["entry"], row["id_tag"], row["transaction_id"], row["decided_why"]
+
+    assert decided("driver") == ("replacement", None, None, "… had it")
+    assert decided("treasurer")[3] == f"{OTHER} had it"
+    assert decided("admin")[1] == OTHER_CARD

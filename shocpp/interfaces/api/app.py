@@ -44,8 +44,8 @@ from shocpp.interfaces.api.permissions import (
 from shocpp.interfaces.api.posted_calls import confirmed, posted_call, restarted
 from shocpp.interfaces.api.redaction import (
     charge_points_for,
+    own_records_for,
     owned_account,
-    records_for,
     transactions_for,
 )
 from shocpp.interfaces.cgi import SLOT_TIMEOUT_S
@@ -180,10 +180,10 @@ class Api:
             account = owned_account(g.person, query["account"])
             wanted = Wanted(query["year"], query["month"], account, self._row(db, query))
             rows = accounting_after(db, query["after"], query["limit"] + 1, wanted)
-        page = rows[: query["limit"]]
+            page = own_records_for(db, g.person, rows[: query["limit"]])
         after = page[-1]["number"] if page else query["after"]
         return {
-            "accounting": records_for(g.person, page),
+            "accounting": page,
             "after": after,
             "more": len(rows) > len(page),
         }

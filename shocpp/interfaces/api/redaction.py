@@ -10,6 +10,11 @@ from typing import Any
 
 from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
 from shocpp.interfaces.http.refusals import Refused
+from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.reports.account_statement import hidden
+from shocpp.reports.statement import Parties
+from shocpp.store.books import statement_records, transactions
+from shocpp.store.database import Database
 
 Row = dict[str, Any]
 
@@ -34,6 +39,20 @@ def transactions_for(person: Person, rows: list[Row]) -> list[Row]:
     """Return the rows of open transactions as a person may see them."""
     own = [row for row in rows if person.account in (None, row["account"])]
     return records_for(person, own)
+
+
+def own_records_for(db: Database, person: Person, rows: list[Row]) -> list[Row]:
+    """Return records as a person may see them; in those of a driver is nothing of other accounts.
+
+    A decision may have booked a session to the account that has the card of another one, and the
+    reason may name that one.
+    """
+    if person.account is not None:
+        numbers = [row["number"] for row in rows if row["entry"] != "record"]
+        names = frozenset(transactions.account_names(db).values()) - {UNASSIGNED}
+        parties = Parties(names, moved=statement_records.moved_of(db, numbers))
+        rows = [row | hidden(row, parties, person.account) for row in rows]
+    return records_for(person, rows)
 
 
 def records_for(person: Person, rows: list[Row]) -> list[Row]:
