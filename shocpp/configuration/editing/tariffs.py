@@ -36,7 +36,10 @@ Entries = list[Members]
 
 
 class NewWindow(NamedTuple):
-    """Hours of every day, such as 22:00 to 06:00, with a price of their own."""
+    """Hours of every day, such as 22:00 to 06:00, with a price of their own.
+
+    The price is a text, as in NewPrice. An empty `name` is NIGHT on the statement.
+    """
 
     begin: str
     end: str

@@ -1,4 +1,7 @@
-"""The command `canned`: list the canned calls of conf/canned.json, add and remove them."""
+"""The command `canned`: list the canned calls of conf/canned.json, add and remove them.
+
+A list never has a secret: it is printed once, when it is made, with the URL for a shortcut.
+"""
 
 import json
 from contextlib import suppress

@@ -1,4 +1,8 @@
-"""The command `tariffs add`: show a new price, ask, and write it into conf/tariffs.json."""
+"""The command `tariffs add`: show a new price, ask, and write it into conf/tariffs.json.
+
+It takes the digest of the prices before it shows them. So nobody consents to one list of prices and
+gets another, because somebody else has added a price meanwhile.
+"""
 
 import re
 import shlex

@@ -1,4 +1,11 @@
-"""The prices of tariffs.json as lines for people and as JSON objects."""
+"""The prices of tariffs.json as lines for people and as JSON objects.
+
+    family-y (as *)
+      2026-01-01 to 2026-11-30  30 ct/kWh
+      2026-12-01 on             HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, VAT 19 % included
+
+A price has all its decimals and no other ones: unlike figures of statements it is not rounded.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
