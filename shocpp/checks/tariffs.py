@@ -1,19 +1,20 @@
-"""The command `shocpp tariffs check`: the prices of each account by date, and missing prices."""
+"""The prices of each account by date, and missing prices: `shocpp tariffs` and the page /prices."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
 from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
+from shocpp.language.prices import PRICES
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
 from shocpp.reports.month import Books
+from shocpp.reports.price_texts import ct_text
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import prices, transactions
@@ -33,6 +34,34 @@ class AccountTariff(NamedTuple):
     account: str
     tariff: str | None
     periods: tuple[Period, ...]
+
+
+class PriceNote(NamedTuple):
+    """Prices that look wrong: the level of the finding, and the key of its sentence in PRICES."""
+
+    level: str
+    key: str
+    account: str
+    year: int = 0
+    microeuro_per_kwh: int = 0
+
+    def sentence(self, language: str) -> str:
+        """Return the sentence in a language."""
+        price = ct_text(self.microeuro_per_kwh, language)
+        return PRICES[language][self.key].format(account=self.account, year=self.year, price=price)
+
+    @property
+    def finding(self) -> Finding:
+        """Return it as a finding."""
+        return Finding(self.level, self.sentence("en"))
+
+
+class PricePreview(NamedTuple):
+    """The prices of an account with a new one; `flat_prices` are empty if none of them counts."""
+
+    flat_prices: Mapping[int, int]
+    tariff: AccountTariff
+    notes: list[PriceNote]
 
 
 class TariffsReport(NamedTuple):
@@ -57,7 +86,7 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     except ConfigError as error:
         findings.append(Finding(WRONG, str(error)))
     else:
-        findings += check_prices(tariffs, names, today)
+        findings += [note.finding for note in check_prices(tariffs, names, today)]
         findings += _check_unknown_accounts(tariffs, names, settings)
         without_price, provisional = _divided(books, without_price)
         findings += _check_provisional(provisional)
@@ -90,33 +119,33 @@ def _account_tariff(tariffs: Tariffs, account: str) -> AccountTariff:
     return AccountTariff(account, tariff, periods)
 
 
-def check_prices(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[Finding]:
+def price_preview(tariffs: Tariffs, account: str, *, is_flat: bool, today: date) -> PricePreview:
+    """Return the prices of an account, or of *, as they are to be shown before they are saved."""
+    notes = list(check_prices(tariffs, [account], today))
+    flat_prices = tariffs.flat_prices if is_flat else {}
+    return PricePreview(flat_prices, _account_tariff(tariffs, account), notes)
+
+
+def check_prices(tariffs: Tariffs, names: Iterable[str], today: date) -> Iterator[PriceNote]:
     """Find missing flat prices, prices below a cent, and both kinds of price within one year."""
     for account in names:
         for year in tariffs.years_without_flat_price(account, today.year):
-            yield Finding(
-                WRONG if year == today.year else NOTE,
-                f"{account} pays the flat price of {year}, which is missing; write it into "
-                "flat_prices",
-            )
-        for price in _prices_below_a_cent(tariffs.periods(account)):
-            yield Finding(NOTE, f"{account} pays {price} ct/kWh; prices are in cents, not in euros")
+            level = WRONG if year == today.year else NOTE
+            yield PriceNote(level, "flat_missing", account, year)
+        for microeuro_per_kwh in _prices_below_a_cent(tariffs.periods(account)):
+            yield PriceNote(NOTE, "below_a_cent", account, microeuro_per_kwh=microeuro_per_kwh)
         # German payroll allows one kind of price in a calendar year (BMF, 11 November 2025).
         for year in tariffs.years_of_both(account):
-            yield Finding(
-                NOTE,
-                f"{account} pays its own price and the flat one in {year}; German employers keep "
-                "to one of them for a calendar year",
-            )
+            yield PriceNote(NOTE, "both_kinds", account, year)
 
 
-def _prices_below_a_cent(periods: Iterable[Period]) -> Iterator[Decimal]:
-    """Yield prices below a cent per kWh, in cents: they were probably meant in euros."""
+def _prices_below_a_cent(periods: Iterable[Period]) -> Iterator[int]:
+    """Yield prices below a cent per kWh, in microeuro: they were probably meant in euros."""
     for period in periods:
         rates = [window.rate for window in period.windows]
         for rate in (*rates, *([period.rate] if period.rate else [])):
             if 0 < rate.microeuro_per_kwh < CENT_MICROEURO:
-                yield Decimal(rate.microeuro_per_kwh) / CENT_MICROEURO
+                yield rate.microeuro_per_kwh
 
 
 def _check_unknown_accounts(

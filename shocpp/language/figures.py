@@ -23,6 +23,11 @@ def decimal(units: int, decimals: int, language: str) -> str:
     return f"{'-' if units < 0 else ''}{whole}{point}{rest:0{decimals}}"
 
 
+def plain_decimal(units: int, decimals: int, language: str) -> str:
+    """Return an integer in units of 10^-decimals without trailing zeros: `31,27`, `30`."""
+    return decimal(units, decimals, language).rstrip("0").rstrip(",.")
+
+
 def grouped_decimal(units: int, decimals: int, language: str) -> str:
     """Return an integer in units of 10^-decimals with groups: `1.234,567` or `1,234.567`."""
     # divmod rounds down: without `abs`, -1 Wh in a reversal would be printed as -1.999.
@@ -69,7 +74,7 @@ def _at_least_two_decimals(four_decimals: str) -> str:
 def percent(basis_points: int, language: str) -> str:
     """Return a rate of VAT: 1900 is `19 %` or `19%`."""
     # German has a space before the sign (DIN 5008), English has none.
-    exact = decimal(basis_points, 2, language).rstrip("0").rstrip(",.")
+    exact = plain_decimal(basis_points, 2, language)
     return f"{exact} %" if language == "de" else f"{exact}%"
 
 

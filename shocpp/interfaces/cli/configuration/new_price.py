@@ -120,12 +120,13 @@ def _limits(settings: Settings) -> "Limits":
 def _preview(tariffs: "Tariffs", settings: Settings, price: "NewPrice") -> Iterator[str]:
     """Yield the lines about the prices of an account, as `tariffs check` has them."""
     from shocpp.checks.findings import line_of
-    from shocpp.checks.tariffs import check_prices, tariffs_of
+    from shocpp.checks.tariffs import price_preview
 
-    flat_prices = tariffs.flat_prices if price.ct_per_kwh is None else {}
-    yield from price_lines(flat_prices, tariffs_of(tariffs, [price.account]))
-    today = datetime.now(settings.zone).date()
-    yield from map(line_of, check_prices(tariffs, [price.account], today))
+    today, is_flat = datetime.now(settings.zone).date(), price.ct_per_kwh is None
+    preview = price_preview(tariffs, price.account, is_flat=is_flat, today=today)
+    yield from price_lines(preview.flat_prices, [preview.tariff])
+    for note in preview.notes:
+        yield line_of(note.finding)
 
 
 def _ask() -> None:

@@ -10,9 +10,12 @@ A price has all its decimals and no other ones: unlike figures of statements it 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from shocpp.language.prices import PRICES
+from shocpp.reports.price_texts import flat_price_text, price_texts, time_text
+
 if TYPE_CHECKING:
     from shocpp.checks.tariffs import AccountTariff
-    from shocpp.ledger.prices.periods import Period, Window
+    from shocpp.ledger.prices.periods import Period
 
 
 def price_lines(
@@ -20,14 +23,14 @@ def price_lines(
 ) -> Iterator[str]:
     """Yield the flat prices, and the periods of each account."""
     for year, price in sorted(flat_prices.items()):
-        yield f"flat price of {year}: {_plain(price, 4)} ct/kWh"
+        yield flat_price_text(year, price, "en")
     for account, tariff, periods in accounts:
         # `tariff` is the account name of the entry that applies, such as "*".
         yield f"{account}{'' if tariff in (None, account) else f' (as {tariff})'}"
         for period in periods:
-            yield f"  {_days(period)}  {_price_text(period)}"
+            yield f"  {_days(period)}  {', '.join(price_texts(period, 'en'))}"
         if not periods:
-            yield "  no price"
+            yield f"  {PRICES['en']['no_price']}"
 
 
 def price_objects(
@@ -49,39 +52,6 @@ def _days(period: "Period") -> str:
     return f"{period.valid_from} {until:<13}"
 
 
-def _price_text(period: "Period") -> str:
-    """Return the prices of a period as text: rates with their hours, base fee and VAT."""
-    if period.rate is None:
-        parts = ["the year's flat price"]
-    else:
-        parts = [f"{period.rate.rate} {_plain(period.rate.microeuro_per_kwh, 4)} ct/kWh".strip()]
-        parts += [_window(window) for window in period.windows]
-    if period.base_fee_microeuro:
-        parts.append(f"base fee {_plain(period.base_fee_microeuro, 6)} EUR a month")
-    if period.vat_bp is not None:
-        parts.append(
-            f"VAT {_plain(period.vat_bp, 2)} % {'in' if period.vat_included else 'ex'}cluded"
-        )
-    return ", ".join(parts)
-
-
-def _window(window: "Window") -> str:
-    """Return the rate of some hours of the day, such as `NT 24.1 from 22:00 to 06:00`."""
-    hours = f"{_time(window.from_minute)} to {_time(window.until_minute)}"
-    return f"{window.rate.rate} {_plain(window.rate.microeuro_per_kwh, 4)} from {hours}"
-
-
-def _time(minute: int) -> str:
-    """Return a minute of the day as `HH:MM`."""
-    return f"{minute // 60:02}:{minute % 60:02}"
-
-
-def _plain(number: int, decimals: int) -> str:
-    """Return a fixed-point number without trailing zeros: 312700 with four decimals is `31.27`."""
-    whole, rest = divmod(number, 10**decimals)
-    return f"{whole}.{rest:0{decimals}}".rstrip("0").rstrip(".")
-
-
 def _period(period: "Period") -> dict[str, Any]:
     """Return a period as a JSON object; prices are in µEUR per kWh, VAT in hundredths of a %."""
     rate = period.rate
@@ -94,8 +64,8 @@ def _period(period: "Period") -> dict[str, Any]:
         "windows": [
             {
                 "rate": window.rate.rate,
-                "from": _time(window.from_minute),
-                "until": _time(window.until_minute),
+                "from": time_text(window.from_minute),
+                "until": time_text(window.until_minute),
                 "microeuro_per_kwh": window.rate.microeuro_per_kwh,
             }
             for window in period.windows
