@@ -23,6 +23,7 @@ PAGES = (
         BOOKS,
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn"),
     ),
+    PageRow("/prices", "/prices", BOOKS, ("", "/save")),
     PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),
     PageRow("/setup/<step>", "/setup/charger", ADMINS),
 )

@@ -6,6 +6,7 @@ from shocpp.language.pages.frame import FRAME
 PAGES = (
     ("/", "now", SEE),
     ("/accounts", "accounts", KEEP_BOOKS),
+    ("/prices", "prices", KEEP_BOOKS),
     ("/setup", "setup", ADMINISTER),
 )
 """The pages with their paths, the keys of their words, and the permission that each needs."""

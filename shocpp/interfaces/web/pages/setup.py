@@ -36,6 +36,8 @@ from shocpp.interfaces.web.pages.form_pages import (
     line_of,
     not_there,
 )
+from shocpp.interfaces.web.pages.price_groups import price_groups
+from shocpp.language.dates import local_datetime
 from shocpp.language.pages.setup import SETUP
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import Accounts, id_tag_key
@@ -88,6 +90,8 @@ class SetupPages(FormPages):
             chargers = [one for one in present.charge_points(db) if one.is_connected]
             cards = recent_unknown_cards(db, files.accounts, moment_ms - RECENT_MS)
             refused = admissions.refused_since(db, moment_ms - RECENT_MS)
+        today = local_datetime(moment_ms, settings.zone).date()
+        own_names = [account.name for account in own]
         following = STEPS[STEPS.index(step) + 1 :]
         return self.page(
             f"setup_{step}.html",
@@ -104,9 +108,10 @@ class SetupPages(FormPages):
             cards=[(card.id_tag, self._presented(card, moment_ms)) for card in cards],
             known=self._known_cards(files.accounts),
             accounts=own,
+            prices=price_groups(files.tariffs, own_names, today, settings.language),
             account_options=[
                 ("", self.words["choose"]),
-                *((account.name, account.name) for account in own),
+                *((name, name) for name in own_names),
             ],
             examples=[one.name for one in files.accounts.by_index.values() if is_example(one)],
         )

@@ -1,0 +1,245 @@
+"""Prices, for the treasurer: those of each account, and a new one from a day on.
+
+    GET  /prices         all prices with their periods, and the form for a new one
+    POST /prices         shows the prices as they would be with the new one; nothing is saved
+    POST /prices/save    saves it, unless the prices have changed since they were shown
+
+A price is added and never changed.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from flask import Flask, Response
+
+from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
+from shocpp.calls.page.files import PresentFiles, present_files
+from shocpp.calls.page.setup_steps import setup_steps
+from shocpp.checks.tariffs import check_prices, price_preview
+from shocpp.clock import now_ms
+from shocpp.configuration.editing.file_edit import EditRefused
+from shocpp.configuration.editing.tariffs import (
+    Limits,
+    NewPrice,
+    NewWindow,
+    add_price,
+    seen_prices,
+    with_price,
+)
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    Connect,
+    FormPages,
+    ReturnedForm,
+    WrongField,
+    line_of,
+)
+from shocpp.interfaces.web.pages.price_groups import PriceGroup, price_group, price_groups
+from shocpp.language.dates import local_datetime
+from shocpp.language.month import Month
+from shocpp.language.page import SENTENCES
+from shocpp.language.pages.prices import PRICES_PAGE
+from shocpp.ledger.prices.tariffs import EVERYBODY
+from shocpp.reports.price_texts import flat_price_text
+from shocpp.settings import Settings
+from shocpp.store.books import closings
+from shocpp.store.database import Database
+
+FORM = "price"
+"""The id of the form for a new price; the one that confirms it returns its values, too."""
+
+FLAT = "flat"
+
+LONGEST_NAME = 30
+"""The highest number of characters of a window's name on the statement."""
+
+WINDOWS = (1, 2)
+
+_OF_WINDOW = ("begin", "end", "ct", "name")
+
+FIELDS = (
+    *("account", "valid_from", "kind", "ct_per_kwh", "base_fee_eur"),
+    *("vat_percent", "vat_included"),
+    *(f"window{number}_{part}" for number in WINDOWS for part in _OF_WINDOW),
+)
+"""The fields of the form, in its order."""
+
+FIELDS_OF_ERRORS = {
+    **dict.fromkeys(("price_exists", "closed_month"), "valid_from"),
+    "no_account": "account",
+    "window_name": "window2_name",
+}
+"""The fields at which the sentences of refused prices stand, by their keys."""
+
+
+class Preview(NamedTuple):
+    """The prices of an account with a new one, and the digest of those that it was made from."""
+
+    prices: PriceGroup
+    flat_prices: list[str]
+    notes: list[str]
+    seen: str
+    fields: dict[str, str]
+
+
+class PricePages(FormPages):
+    """The page /prices."""
+
+    def __init__(self, settings: Settings, connect: Connect) -> None:
+        super().__init__(settings, connect, PRICES_PAGE, FIELDS_OF_ERRORS)
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule("/prices", "prices", self._all, methods=["GET"])
+        app.add_url_rule("/prices", "price preview", self._post_preview, methods=["POST"])
+        app.add_url_rule("/prices/save", "new price", self._post_save, methods=["POST"])
+        # A browser that loads the address of a form again gets the page.
+        app.add_url_rule("/prices/save", "page of new price", self._all, methods=["GET"])
+
+    def _all(self) -> Response:
+        """Show all prices."""
+        return self._show(self.visitor(KEEP_BOOKS))
+
+    def _post_preview(self) -> Response:
+        """Show the prices as they would be."""
+        return self.answer(KEEP_BOOKS, self._preview, self._show)
+
+    def _post_save(self) -> Response:
+        """Save a new price."""
+        return self.answer(KEEP_BOOKS, self._save, self._show)
+
+    def _preview(self, db: Database, person: Person, fields: dict[str, str]) -> Response:
+        path, language = self._settings.tariffs_file, self._settings.language
+        price, limits, today = self._price(fields), self._limits(db), self._today()
+        try:
+            seen = seen_prices(path, price.account)
+            tariffs = with_price(path, price, limits)
+        except EditRefused as refused:
+            raise self._at_number(refused, fields) from None
+        is_flat = price.ct_per_kwh is None
+        report = price_preview(tariffs, price.account, is_flat=is_flat, today=today)
+        preview = Preview(
+            price_group(report.tariff, today, language),
+            [flat_price_text(*each, language) for each in sorted(report.flat_prices.items())],
+            [note.sentence(language) for note in report.notes],
+            seen,
+            {name: fields.get(name, "") for name in FIELDS},
+        )
+        return self._show(person, ReturnedForm(FORM, fields), preview=preview)
+
+    def _save(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        price, limits = self._price(fields), self._limits(db)
+        try:
+            add_price(self._settings.tariffs_file, price, limits, fields.get("seen", ""))
+        except EditRefused as refused:
+            raise self._at_number(refused, fields) from None
+        return "/prices"
+
+    def _show(
+        self,
+        person: Person,
+        returned: ReturnedForm = NO_FORM,
+        status: int = 200,
+        *,
+        preview: Preview | None = None,
+    ) -> Response:
+        settings, language, today = self._settings, self._settings.language, self._today()
+        with self._connect(settings.database) as db:
+            files = present_files(db, settings)
+            steps = setup_steps(db, settings, now_ms()) if person.may(ADMINISTER) else []
+        names, tariffs = files.accounts.names(), files.tariffs
+        return self.page(
+            "prices.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=self.trouble_of(files, settings.tariffs_file),
+            preview=preview,
+            groups=price_groups(tariffs, names, today, language),
+            flat_prices=[
+                flat_price_text(year, price, language)
+                for year, price in sorted(tariffs.flat_prices.items())
+            ],
+            notes=[note.sentence(language) for note in check_prices(tariffs, names, today)],
+            is_set_up=all(step.is_done for step in steps),
+            today=today.isoformat(),
+            windows=WINDOWS,
+            has_windows=any(
+                value for name, value in returned.values.items() if name.startswith("window")
+            ),
+            **self._choices(names),
+        )
+
+    def _choices(self, names: list[str]) -> dict[str, Any]:
+        words = self.words
+        return {
+            "accounts": [(EVERYBODY, words["everybody"]), *((name, name) for name in names)],
+            "kinds": [("ct", words["kind_ct"]), (FLAT, words["kind_flat"])],
+            "taxes": [("yes", words["included"]), ("no", words["excluded"])],
+        }
+
+    def trouble_of(self, files: PresentFiles, path: Path) -> str:
+        """Return the sentence about a tariffs.json with an error: no price of it is in force."""
+        if path not in files.broken:
+            return ""
+        return SENTENCES[self._settings.language]["broken_tariffs"].format(file=path.name)
+
+    # -- the form ---------------------------------------------------------------------------------
+
+    def _today(self) -> date:
+        return local_datetime(now_ms(), self._settings.zone).date()
+
+    def _limits(self, db: Database) -> Limits:
+        names = present_files(db, self._settings).accounts.names()
+        return Limits(names, [Month.parse(month) for month in closings.closed_months(db)])
+
+    def _price(self, fields: Mapping[str, str]) -> NewPrice:
+        """Return the price of a form; numbers are checked later."""
+        texts = {name: line_of(fields, name, self.words, 60) for name in FIELDS}
+        try:
+            day = date.fromisoformat(texts["valid_from"])
+        except ValueError:
+            raise WrongField("valid_from", self.words["wrong_day"]) from None
+        windows = [self._window(texts, number) for number in WINDOWS]
+        is_flat = texts["kind"] == FLAT
+        if is_flat:
+            self._require_empty(texts)
+        elif not texts["ct_per_kwh"]:
+            raise WrongField("ct_per_kwh", self.words["no_ct"])
+        return NewPrice(
+            texts["account"],
+            day,
+            None if is_flat else texts["ct_per_kwh"],
+            texts["base_fee_eur"],
+            texts["vat_percent"],
+            texts["vat_included"] != "no",
+            tuple(window for window in windows if window is not None),
+        )
+
+    def _window(self, texts: Mapping[str, str], number: int) -> NewWindow | None:
+        """Return a window of the form, None if it is empty."""
+        parts = {part: texts[f"window{number}_{part}"] for part in _OF_WINDOW}
+        if not any(parts.values()):
+            return None
+        for part in ("begin", "end", "ct"):
+            if not parts[part]:
+                raise WrongField(f"window{number}_{part}", self.words["half_window"])
+        name = line_of(parts, "name", self.words, LONGEST_NAME)
+        return NewWindow(parts["begin"], parts["end"], parts["ct"], name)
+
+    def _require_empty(self, texts: Mapping[str, str]) -> None:
+        """Raise WrongField for a field that a flat price does not have."""
+        for name in FIELDS:
+            if texts[name] and (name in ("ct_per_kwh", "base_fee_eur") or "window" in name):
+                raise WrongField(name, self.words["flat_alone"])
+
+    def _at_number(self, refused: EditRefused, fields: Mapping[str, str]) -> Exception:
+        """Return a refusal, at its field if it is about a number."""
+        if refused.key != "no_number":
+            return refused
+        field = next(
+            name for name in FIELDS if fields.get(name, "").strip() == refused.values["text"]
+        )
+        return WrongField(field, refused.sentence(self._settings.language))
