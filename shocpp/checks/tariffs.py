@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
+from shocpp.checks.price_texts import ct_text
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
 from shocpp.language.prices import PRICES
@@ -14,7 +15,6 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
 from shocpp.reports.month import Books
-from shocpp.reports.price_texts import ct_text
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import prices, transactions

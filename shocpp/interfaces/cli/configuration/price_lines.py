@@ -10,8 +10,8 @@ A price has all its decimals and no other ones: unlike figures of statements it 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from shocpp.checks.price_texts import flat_price_text, price_texts, time_text
 from shocpp.language.prices import PRICES
-from shocpp.reports.price_texts import flat_price_text, price_texts, time_text
 
 if TYPE_CHECKING:
     from shocpp.checks.tariffs import AccountTariff

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
+from shocpp.checks.price_texts import price_texts
 from shocpp.checks.tariffs import AccountTariff, tariffs_of
 from shocpp.language.dates import day
 from shocpp.language.pages.prices import PRICES_PAGE
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, Tariffs
-from shocpp.reports.price_texts import price_texts
 
 
 class PeriodRow(NamedTuple):

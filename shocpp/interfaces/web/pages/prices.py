@@ -17,6 +17,7 @@ from flask import Flask, Response
 from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.setup_steps import setup_steps
+from shocpp.checks.price_texts import flat_price_text
 from shocpp.checks.tariffs import check_prices, price_preview
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.file_edit import EditRefused
@@ -42,7 +43,6 @@ from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.language.pages.prices import PRICES_PAGE
 from shocpp.ledger.prices.tariffs import EVERYBODY
-from shocpp.reports.price_texts import flat_price_text
 from shocpp.settings import Settings
 from shocpp.store.books import closings
 from shocpp.store.database import Database
