@@ -223,7 +223,9 @@ def _checked_keys(entry: object) -> dict[str, Any]:
             raise UsageError(f"{_quoted(key)} is unknown; there are {', '.join(_KEYS)}")
         # JSON's true is an int in Python, and no key is boolean.
         if not isinstance(value, _KEYS[key]) or isinstance(value, bool):  # type: ignore[arg-type]
-            raise UsageError(f'"{key}" cannot be {str(value)[:40]!r}')
+            # A secret without quotes is a number, and a secret all the same.
+            wrong = "this" if key == "secret" else f"{str(value)[:40]!r}"
+            raise UsageError(f'"{key}" cannot be {wrong}')
         if key in _NAMES and printable_line(value) is None:
             raise UsageError(f'"{key}" must be printable, not {_quoted(value)}')
     return entry | {key: printable_line(entry[key]) for key in _NAMES if key in entry}

@@ -190,6 +190,7 @@ def test_braces_in_a_value_are_not_filled_in_again() -> None:
         ({**RESET, "timeout_s": -1}, '"timeout_s" must be more than 0'),
         ({**RESET, "timeout_s": float("nan")}, '"timeout_s" must be more than 0'),
         ({**RESET, "timeout_s": float("inf")}, '"timeout_s" must be more than 0'),
+        ({**RESET, "secret": 123456789012}, '"secret" cannot be this'),
         ({**RESET, "secret": "short"}, '"secret" must have at least 12 ASCII'),
         ({**RESET, "secret": "ümlauteümlaut"}, '"secret" must have'),
         ({**RESET, "secret": "0123456789a\n"}, '"secret" must have'),

@@ -56,6 +56,11 @@ def is_in_force(db: Database, number: int, now_ms: int) -> bool:
     return device is not None and _is_valid(device, now_ms)
 
 
+def in_force(db: Database, now_ms: int) -> list[Device]:
+    """Return the devices and tokens that are valid, in the order of their numbers."""
+    return [device for device in people.devices(db) if _is_valid(device, now_ms)]
+
+
 def has_device(db: Database, now_ms: int) -> bool:
     """Return True if any browser can open the pages."""
     return people.has_device(db, now_ms - IDLE_MS)

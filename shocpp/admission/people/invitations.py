@@ -76,6 +76,17 @@ def invite(
     return token
 
 
+def withdraw(db: Database, number: int, now_ms: int) -> bool:
+    """End an open invitation; return False if it is open no more. Raises StoreUnavailable."""
+    with db.writing(keys=NO_KEYS):
+        return people.withdraw_invitation(db, number, now_ms)
+
+
+def link(address: str, token: str) -> str:
+    """Return the link of an invitation; its fragment reaches no server and no log."""
+    return f"{address}/i#{token}"
+
+
 def redeem(db: Database, token: str, now_ms: int, replaced: int | None = None) -> Redeemed:
     """Make a device of an invitation; of two requests with one token exactly one succeeds.
 

@@ -19,6 +19,9 @@ ADMIN, TREASURER, VIEWER, DRIVER, METRICS, SITE = ROLES = (
 )
 """The names of the roles, as conf/people.json and the database spell them."""
 
+PAGE_ROLES = ROLES[:4]
+"""The roles of people; the others are for programs."""
+
 NO_ROLE, REVOKED = "none", "revoked"
 """The roles of a web user that people.json lacks, and of a device that is valid no more."""
 

@@ -17,13 +17,14 @@ from shocpp.configuration.canned_calls import (
     parse_entries,
 )
 from shocpp.configuration.editing.file_edit import (
+    ChangedMeanwhile,
     EditRefused,
     edit_file,
     present_entries,
     remove_member,
     seen_digest,
 )
-from shocpp.configuration.entries import Members
+from shocpp.configuration.entries import Members, spelled
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import Accounts, id_tag_of
 
@@ -75,7 +76,12 @@ def remove_canned_call(path: Path, name: str, seen: str | None = None) -> None:
 
     def change(entries: Members, _: object) -> bool:
         _require(entries, name, path)
-        remove_member(entries, name, seen)
+        entry = entries[name]
+        try:
+            remove_member(entries, name, seen)
+        except ChangedMeanwhile:
+            # A secret is never shown again.
+            raise ChangedMeanwhile(spelled(_without_secret(entry)), "") from None
         return True
 
     edit_file(path, partial(parse_entries, path=path), change)
@@ -122,6 +128,13 @@ def valid_card(accounts: Accounts, id_tag: str, now_ms: int, charge_point_id: st
 
 def _at(charge_point: str | None, entry: dict[str, Any]) -> Entry:
     return entry if charge_point is None else {**entry, "charge_point": charge_point}
+
+
+def _without_secret(entry: Any) -> Any:
+    """Return an entry without its secret; one with an error may be anything."""
+    if not isinstance(entry, Members):
+        return entry
+    return Members([(key, value) for key, value in entry.items() if key != "secret"])
 
 
 def _require(entries: Members, name: str, path: Path) -> None:

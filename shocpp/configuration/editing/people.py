@@ -20,7 +20,14 @@ from shocpp.configuration.editing.file_edit import (
     set_members,
 )
 from shocpp.configuration.entries import Members
-from shocpp.configuration.people import DRIVER, ROLES, UserRole, parse_people
+from shocpp.configuration.people import (
+    DRIVER,
+    ROLES,
+    UserRole,
+    Users,
+    load_people,
+    parse_people,
+)
 from shocpp.store.database import Database
 from shocpp.store.people import stored_people, web_users
 from shocpp.texts import printable_line
@@ -42,6 +49,21 @@ class Start(NamedTuple):
 def start_of(db: Database | None) -> Start:
     """Return the users that a database knows; None is a database that is not there yet."""
     return Start(None, ()) if db is None else Start(stored_people(db), tuple(web_users(db)))
+
+
+class PresentUsers(NamedTuple):
+    """The users in force, None while each user is an admin; `is_gone` if their file is gone."""
+
+    users: Users | None
+    is_gone: bool
+
+
+def present_users(path: Path, start: Start) -> PresentUsers:
+    """Return the users in force; raises ConfigError if the file has an error."""
+    users = load_people(path)
+    if users is None and start.stored is not None:
+        return PresentUsers(parse_people(start.stored, str(path)), is_gone=True)
+    return PresentUsers(users, is_gone=False)
 
 
 def set_user(

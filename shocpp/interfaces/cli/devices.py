@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shocpp.admission.people.roles import PAGE_ROLES
 from shocpp.clock import now_ms
 from shocpp.configuration.people import DRIVER, ROLES
 from shocpp.errors import UsageError
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from shocpp.admission.people.roles import Person
     from shocpp.interfaces.cli.tables import Display
     from shocpp.store.people import Device
-
-PAGE_ROLES = ROLES[:4]
-"""The roles of people; the others are for programs."""
 
 LONGEST_DAYS = 90
 
@@ -79,7 +77,8 @@ def invite(role: str | None, account: str | None, name: str | None, days: int, t
 
 
 def _print_link(settings: Settings, invitation: str, person: "Person", days: int) -> None:
-    from shocpp.interfaces.server.invitation_link import link, page_address, qr_code, shortcoming
+    from shocpp.admission.people.invitations import link
+    from shocpp.interfaces.server.invitation_link import page_address, qr_code, shortcoming
 
     pages = page_address(settings)
     address = link(pages, invitation)
@@ -195,12 +194,11 @@ def withdraw(number: int) -> None:
     \b
     Example: shocpp devices withdraw 4
     """
-    from shocpp.store import people
-    from shocpp.store.keys import NO_KEYS
+    from shocpp.admission.people.invitations import withdraw as withdraw_invitation
 
     settings = read_settings()
-    with open_database(settings.database) as db, db.writing(keys=NO_KEYS):
-        if not people.withdraw_invitation(db, number, now_ms()):
+    with open_database(settings.database) as db:
+        if not withdraw_invitation(db, number, now_ms()):
             raise UsageError(f"no invitation {number} is open; see: shocpp devices")
     click.echo(f"invitation {number} is withdrawn")
 
@@ -208,17 +206,13 @@ def withdraw(number: int) -> None:
 def _print_devices(as_json: bool) -> None:
     import json
 
-    from shocpp.admission.people.devices import IDLE_MS
+    from shocpp.admission.people import devices as registered
     from shocpp.interfaces.cli.tables import Column, Display, print_table
     from shocpp.store import people
 
     settings, moment_ms = read_settings(), now_ms()
     with open_database(settings.database) as db:
-        in_force = [
-            device
-            for device in people.devices(db)
-            if device.revoked_ms is None and moment_ms - device.last_used_ms < IDLE_MS
-        ]
+        in_force = registered.in_force(db, moment_ms)
         invitations = people.open_invitations(db, moment_ms)
         display = Display(db, settings)
     if as_json:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from shocpp.admission.people import devices
-from shocpp.admission.people.invitations import invite
+from shocpp.admission.people.invitations import invite, link
 from shocpp.admission.people.roles import ADMIN, Person
 from shocpp.clock import now_ms
 from shocpp.interfaces.server.addresses import listening, reachable_host
@@ -32,11 +32,6 @@ def shortcoming(address: str) -> str | None:
     if not is_loopback(urlsplit(address).hostname):
         return None
     return f"only this machine can open {address}; {SET_URL}"
-
-
-def link(address: str, token: str) -> str:
-    """Return the link of an invitation; its fragment reaches no server and no log."""
-    return f"{address}/i#{token}"
 
 
 def qr_code(text: str) -> str:

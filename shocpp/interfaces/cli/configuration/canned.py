@@ -16,7 +16,7 @@ from shocpp.interfaces.cli.configuration.accounts import bound_accounts, present
 from shocpp.interfaces.cli.conventions import HELP, charger_option, one_line_errors
 from shocpp.interfaces.cli.tables import Column, print_table
 from shocpp.interfaces.lines import one_line
-from shocpp.ledger.accounts import NO_ACCOUNTS, id_tag_key
+from shocpp.ledger.accounts import NO_ACCOUNTS
 from shocpp.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ _COLUMNS = (
     *(Column("NAME", 8), Column("DOES", 20, wraps=True), Column("CHARGER", 8)),
     Column("SECRET"),
 )
-
-_DISPLAY_TEXTS = {"power": "tells the power", "state": "tells the state"}
 
 
 @click.group(context_settings=HELP, invoke_without_command=True)
@@ -59,12 +57,14 @@ def canned(context: click.Context, as_json: bool) -> None:
 
 
 def _row(name: str, call: CannedCall | ConfigError, accounts: "Accounts") -> dict[str, Any]:
+    from shocpp.calls.canned_texts import deed
+
     if isinstance(call, ConfigError):
         error = {"does": "", "charge_point": None, "secret": False, "error": str(call)}
         return {"name": name, **error}
     return {
         "name": name,
-        "does": _deed(call, accounts),
+        "does": deed(call, accounts, "en"),
         "charge_point": call.charge_point or call.payload.get("charge_point"),
         "secret": call.secret is not None,
         "error": None,
@@ -74,25 +74,6 @@ def _row(name: str, call: CannedCall | ConfigError, accounts: "Accounts") -> dic
 def _cells(row: dict[str, Any]) -> list[str]:
     deed = f"WRONG: {row['error']}" if row["error"] else row["does"]
     return [row["name"], deed, row["charge_point"] or "", "yes" if row["secret"] else ""]
-
-
-def _deed(call: CannedCall, accounts: "Accounts") -> str:
-    """Return what a canned call does, in words without a subject."""
-    payload = call.payload
-    if call.shows:
-        energy = f"tells the energy of {call.account} this month"
-        return _DISPLAY_TEXTS.get(call.shows, energy)
-    if call.action == "RemoteStartTransaction":
-        owner = accounts.by_id_tag.get(id_tag_key(payload["idTag"]))
-        of_account = f" of {owner.name}" if owner else ""
-        waits = ", and waits until the car charges" if call.waits else ""
-        return f"starts with the card {payload['idTag']}{of_account}{waits}"
-    if call.action == "RemoteStopTransaction":
-        if "transactionId" in payload:
-            return f"stops the transaction {payload['transactionId']}"
-        of_account = f" of {payload['account']}" if "account" in payload else ""
-        return f"stops the open transaction{of_account}"
-    return f"sends {call.action}"
 
 
 @canned.command(context_settings=HELP)
@@ -127,6 +108,7 @@ def add(
     Example: shocpp canned add family-this-month --show energy --account family-y
     """
     from shocpp.admission.people.secret_texts import new_secret
+    from shocpp.calls.canned_texts import deed
     from shocpp.configuration.editing.canned_calls import (
         add_canned_call,
         show_entry,
@@ -154,7 +136,7 @@ def add(
         entry = start_entry(_card(accounts, start, card, charger), charger, waits=wait)
     secret = new_secret() if is_secret else None
     call = add_canned_call(settings.canned_file, name, entry, secret)
-    click.echo(one_line(f"{call.name} {_deed(call, accounts)}"))
+    click.echo(one_line(f"{call.name} {deed(call, accounts, 'en')}"))
     if secret is not None:
         _print_url(settings, call.name, secret)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shocpp.configuration.people import ROLES, UserRole, load_people, parse_people
+from shocpp.configuration.people import ROLES, UserRole
 from shocpp.interfaces.cli.configuration.accounts import present_accounts
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors
 from shocpp.interfaces.cli.tables import Column, print_table
@@ -32,14 +32,13 @@ def people(context: click.Context, as_json: bool) -> None:
     Example: shocpp people
     Example: shocpp people set kasse --role treasurer
     """
+    from shocpp.configuration.editing.people import present_users
+
     if context.invoked_subcommand is not None:
         return
     settings = read_settings()
     path, start = settings.people_file, _start(settings)
-    users = load_people(path)
-    is_gone = users is None and start.stored is not None
-    if is_gone:
-        users = parse_people(start.stored or "", str(path))
+    users, is_gone = present_users(path, start)
     rows = [{"user": name, **user._asdict()} for name, user in (users or {}).items()]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))

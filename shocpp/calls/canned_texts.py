@@ -1,0 +1,28 @@
+"""The deeds of canned calls in words, for commands and pages."""
+
+from shocpp.configuration.canned_calls import CannedCall
+from shocpp.language.canned_calls import CANNED_CALLS
+from shocpp.ledger.accounts import Accounts, id_tag_key
+
+
+def deed(call: CannedCall, accounts: Accounts, language: str) -> str:
+    """Return what a canned call does, in words without a subject."""
+    payload = call.payload
+    values = {
+        "account": call.account or payload.get("account"),
+        "card": payload.get("idTag"),
+        "transaction": payload.get("transactionId"),
+        "action": call.action,
+    }
+    if call.action == "RemoteStartTransaction":
+        owner = accounts.by_id_tag.get(id_tag_key(payload["idTag"]))
+        key = f"start{'_of' if owner else ''}{'_waits' if call.waits else ''}"
+        values["account"] = owner.name if owner else None
+    elif call.action == "RemoteStopTransaction":
+        if "transactionId" in payload:
+            key = "stop_transaction"
+        else:
+            key = "stop_of" if "account" in payload else "stop"
+    else:
+        key = call.shows or "sends"
+    return CANNED_CALLS[language][key].format(**values)
