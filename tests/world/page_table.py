@@ -24,6 +24,16 @@ PAGES = (
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn"),
     ),
     PageRow("/prices", "/prices", BOOKS, ("", "/save")),
+    PageRow("/settings", "/settings", BOOKS, ("",)),
+    PageRow("/settings/people", "/settings/people", ADMINS, ("", "/remove")),
+    PageRow(
+        *("/settings/devices", "/settings/devices", ADMINS),
+        ("/invite", "/revoke", "/withdraw"),
+    ),
+    PageRow(
+        *("/settings/calls", "/settings/calls", ADMINS),
+        ("/start", "/stop", "/show", "/remove"),
+    ),
     PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),
     PageRow("/setup/<step>", "/setup/charger", ADMINS),
 )

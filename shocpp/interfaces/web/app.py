@@ -25,6 +25,10 @@ from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
 from shocpp.interfaces.web.pages.accounts import AccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
+from shocpp.interfaces.web.pages.settings.canned_calls import CannedCallPages
+from shocpp.interfaces.web.pages.settings.devices import DevicePages
+from shocpp.interfaces.web.pages.settings.letterhead import LetterheadPages
+from shocpp.interfaces.web.pages.settings.people import PeoplePages
 from shocpp.interfaces.web.pages.setup import SetupPages
 from shocpp.interfaces.web.pages.setup_phone import PhonePages
 from shocpp.interfaces.web.publisher import Publisher
@@ -80,7 +84,10 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int, worke
     assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
-    for pages in (AccountPages, PricePages, PhonePages, SetupPages):
+    for pages in (
+        *(AccountPages, PricePages, PhonePages, SetupPages, LetterheadPages),
+        *(PeoplePages, DevicePages, CannedCallPages),
+    ):
         pages(settings, connect).add_to(app)
     publisher = Publisher(settings, switchboard, connect, callers.registry.of_user)
     Stream(switchboard, publisher).add_to(app)

@@ -8,6 +8,7 @@ PAGES = (
     ("/accounts", "accounts", KEEP_BOOKS),
     ("/prices", "prices", KEEP_BOOKS),
     ("/setup", "setup", ADMINISTER),
+    ("/settings", "settings", KEEP_BOOKS),
 )
 """The pages with their paths, the keys of their words, and the permission that each needs."""
 

@@ -42,6 +42,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     ReturnedForm,
     WrongField,
     line_of,
+    lines_of,
     not_there,
 )
 from shocpp.language.dates import local_datetime
@@ -231,8 +232,7 @@ class AccountPages(FormPages):
     ) -> None:
         words, path = self.words, self._settings.tags_file
         values: dict[str, Any] = {key: line_of(fields, key, words) or None for key in _RECIPIENT}
-        lines = [line.strip() for line in fields.get("address", "").splitlines()]
-        values["address"] = [line for line in lines if line] or None
+        values["address"] = lines_of(fields, "address") or None
         values["charge_points"] = fields.get("charge_points", "").split() or None
         addresses = fields.get("mail", "").split()
         for address in addresses:

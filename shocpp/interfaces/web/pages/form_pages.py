@@ -19,6 +19,7 @@ from shocpp.calls.page.files import PresentFiles
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile, EditRefused
 from shocpp.configuration.files import NotWritable
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, UnusableDatabase
+from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import (
@@ -38,6 +39,9 @@ from shocpp.store.database import Database
 
 Connect = Callable[[Path], AbstractContextManager[Database]]
 """Returns a context manager with the database of a path."""
+
+Act = Callable[[Database, Person, dict[str, str]], str | Response]
+"""Carries out a form, and returns the path of the page to show, or a page that is shown once."""
 
 Words = Mapping[str, Mapping[str, str]]
 """The words of a page, by language and key."""
@@ -100,7 +104,7 @@ class FormPages:
     def answer(
         self,
         permission: str,
-        act: Callable[[Database, Person, dict[str, str]], str | Response],
+        act: Act,
         show: Callable[[Person, ReturnedForm, int], Response],
     ) -> Response:
         """Carry out the form of a request, and return the redirect to the page that `act` names.
@@ -141,6 +145,17 @@ class FormPages:
         if path not in files.broken:
             return ""
         return SENTENCES[self._settings.language]["broken_file"].format(file=path.name)
+
+    def broken(self, path: Path) -> str:
+        """Return the sentence about a file of conf/ that cannot be changed, because of an error."""
+        return self.words["broken_conf"].format(file=path.name)
+
+    def page_address(self) -> str:
+        """Return the address of the pages: SHOCPP_URL, or the one that the browser has."""
+        if self._settings.url is not None:
+            return self._settings.url.rstrip("/")
+        has_tls = is_tls(request.environ, self._settings.trusted_proxies)
+        return f"{'https' if has_tls else 'http'}://{request.host}"
 
     def page(
         self,
@@ -189,3 +204,9 @@ def line_of(fields: Mapping[str, str], name: str, words: Mapping[str, str], most
     if len(text) > most:
         raise WrongField(name, words["too_long"])
     return text
+
+
+def lines_of(fields: Mapping[str, str], name: str) -> list[str]:
+    """Return the lines of a field without blanks around them, and without empty ones."""
+    lines = [line.strip() for line in fields.get(name, "").splitlines()]
+    return [line for line in lines if line]

@@ -1,0 +1,203 @@
+"""Canned calls, for the admin.
+
+    GET  /settings/calls           the calls and their deeds; ?remove=NAME asks before one goes
+    POST /settings/calls/start     adds a call, and shows its address once; /stop and /show as well
+    POST /settings/calls/remove    removes one
+
+Secrets of calls are shown when they are made, and never again.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+from flask import Flask, Response, request
+
+from shocpp.admission.people.roles import ADMINISTER, Person
+from shocpp.calls.canned_texts import deed
+from shocpp.calls.page.files import PresentFiles, present_files
+from shocpp.calls.page.starts import choices
+from shocpp.clock import now_ms
+from shocpp.configuration.canned_calls import DISPLAYS, CannedCall, all_canned_calls
+from shocpp.configuration.editing.canned_calls import (
+    add_canned_call,
+    remove_canned_call,
+    seen_canned_call,
+    show_entry,
+    start_entry,
+    stop_entry,
+    valid_card,
+)
+from shocpp.errors import ConfigError
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    Act,
+    Connect,
+    FormPages,
+    ReturnedForm,
+    WrongField,
+    line_of,
+)
+from shocpp.interfaces.web.pages.shortcuts import NewShortcut, Shortcut, make_shortcut
+from shocpp.language.pages.canned_calls import CALLS
+from shocpp.language.pages.shortcuts import SHORTCUTS
+from shocpp.ledger.accounts import Accounts
+from shocpp.settings import Settings
+from shocpp.store.charge_points import present
+from shocpp.store.database import Database
+
+PATH = "/settings/calls"
+
+REMOVE = "remove"
+
+WORDS = {language: {**SHORTCUTS[language], **words} for language, words in CALLS.items()}
+
+FIELDS_OF_ERRORS = {
+    **dict.fromkeys(("canned_exists", "canned_name", "file"), "call_name"),
+    "card_invalid": "charger",
+}
+
+
+Planned = Callable[[PresentFiles, Mapping[str, str]], NewShortcut]
+"""Returns the call that a form is about."""
+
+
+class CallRow(NamedTuple):
+    """A canned call as the page shows it; `error` is empty for one that works."""
+
+    name: str
+    deed: str
+    charge_point: str
+    has_secret: bool
+    error: str
+
+
+class CannedCallPages(FormPages):
+    """The page /settings/calls."""
+
+    def __init__(self, settings: Settings, connect: Connect) -> None:
+        super().__init__(settings, connect, WORDS, FIELDS_OF_ERRORS)
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule(PATH, "canned calls", self._all, methods=["GET"])
+        forms: Mapping[str, Act] = {
+            "start": partial(self._add, planned=self._start),
+            "stop": partial(self._add, planned=self._stop),
+            "show": partial(self._add, planned=self._display),
+            REMOVE: self._remove,
+        }
+        for form, act in forms.items():
+            path = f"{PATH}/{form}"
+            view = partial(self.answer, ADMINISTER, act, self._show)
+            app.add_url_rule(path, f"form {path}", view, methods=["POST"])
+            app.add_url_rule(path, f"page of {path}", self._all, methods=["GET"])
+
+    def _all(self) -> Response:
+        """Show all canned calls."""
+        return self._show(self.visitor(ADMINISTER))
+
+    # -- forms ------------------------------------------------------------------------------------
+
+    def _add(
+        self, db: Database, person: Person, fields: dict[str, str], planned: Planned
+    ) -> str | Response:
+        """Add a canned call; show its address once if it has one of its own."""
+        new = planned(present_files(db, self._settings), fields)
+        if fields.get("access") != "address":
+            add_canned_call(self._settings.canned_file, new.name, new.entry)
+            return PATH
+        made = make_shortcut(db, self._settings, new, self.page_address(), person.name)
+        return self._show(person, made=made, starts=fields.get("form_id") == "start")
+
+    def _start(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        moment_ms, charger = now_ms(), fields.get("charger") or None
+        offered = choices(files.accounts, None, moment_ms)
+        choice = next((one for one in offered if one.value == fields.get("of")), None)
+        if choice is None:
+            raise WrongField("of", self.words["no_choice"])
+        card = valid_card(files.accounts, choice.id_tag, moment_ms, charger)
+        entry = start_entry(card, charger, waits=fields.get("waits") != "no")
+        return NewShortcut(self._name(fields), entry, choice.account)
+
+    def _stop(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        account = self._account(files, fields)
+        entry = stop_entry(account, fields.get("charger") or None)
+        return NewShortcut(self._name(fields), entry, account)
+
+    def _display(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        shows, charger, name = fields.get("shows", ""), fields.get("charger"), self._name(fields)
+        if shows != "energy":
+            if fields.get("account"):
+                raise WrongField("account", self.words["no_account_here"])
+            return NewShortcut(name, show_entry(shows, None, charger or None), None)
+        if charger:
+            raise WrongField("charger", self.words["no_charger_here"])
+        account = self._account(files, fields)
+        return NewShortcut(name, show_entry(shows, account, None), account)
+
+    def _name(self, fields: Mapping[str, str]) -> str:
+        return line_of(fields, "call_name", self.words, 60)
+
+    def _account(self, files: PresentFiles, fields: Mapping[str, str]) -> str:
+        account = fields.get("account", "")
+        if account not in files.accounts.names():
+            raise WrongField("account", self.words["no_account"])
+        return account
+
+    def _remove(self, _: Database, __: Person, fields: dict[str, str]) -> str:
+        remove_canned_call(
+            self._settings.canned_file, fields.get("name", ""), fields.get("seen", "")
+        )
+        return PATH
+
+    # -- page -------------------------------------------------------------------------------------
+
+    def _show(
+        self,
+        person: Person,
+        returned: ReturnedForm = NO_FORM,
+        status: int = 200,
+        *,
+        made: Shortcut | None = None,
+        starts: bool = False,
+    ) -> Response:
+        path, words = self._settings.canned_file, self.words
+        with self._connect(self._settings.database) as db:
+            files = present_files(db, self._settings)
+            names = {one.charge_point_id for one in present.charge_points(db)}
+        names |= {entry.charge_point_id for entry in files.allowlist.entries.values()}
+        trouble, rows = "", []
+        try:
+            calls = all_canned_calls(path)
+            rows = [self._row(name, call, files.accounts) for name, call in calls.items()]
+        except ConfigError:
+            trouble = self.broken(path)
+        asked = returned.values.get("name") if returned.form == REMOVE else request.args.get(REMOVE)
+        removing = next((row for row in rows if row.name == asked), None)
+        offered = choices(files.accounts, None, now_ms())
+        return self.page(
+            "settings_calls.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=trouble,
+            made=made,
+            starts=starts,
+            calls=rows,
+            removing=removing,
+            seen=seen_canned_call(path, removing.name) if removing else "",
+            choices=[("", words["choose"]), *((one.value, one.label) for one in offered)],
+            accounts=[("", words["choose"]), *((name, name) for name in files.accounts.names())],
+            chargers=[("", words["any_charger"]), *((name, name) for name in sorted(names))],
+            displays=[(name, words[name]) for name in DISPLAYS],
+            waits=[("yes", words["waits_yes"]), ("no", words["waits_no"])],
+            access=[("address", words["own_address"]), ("", words["signed_in"])],
+        )
+
+    def _row(self, name: str, call: CannedCall | ConfigError, accounts: Accounts) -> CallRow:
+        if isinstance(call, ConfigError):
+            return CallRow(name, "", "", has_secret=False, error=str(call))
+        charge_point = call.charge_point or call.payload.get("charge_point") or ""
+        text = deed(call, accounts, self._settings.language)
+        return CallRow(name, text, str(charge_point), call.secret is not None, "")

@@ -1,0 +1,95 @@
+"""The letterhead and the mail addresses of the statements, for the treasurer.
+
+GET  /settings    the form, and for admins the way to the other parts
+POST /settings    changes conf/operator.json
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response
+
+from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
+from shocpp.configuration.editing.operator import SENDER, seen_operator, set_operator
+from shocpp.configuration.operator import NO_OPERATOR, is_mail_address, load_operator
+from shocpp.errors import ConfigError
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    Connect,
+    FormPages,
+    ReturnedForm,
+    WrongField,
+    line_of,
+    lines_of,
+)
+from shocpp.language.pages.letterhead import LETTERHEAD
+from shocpp.settings import Settings
+from shocpp.store.database import Database
+
+PARTS = ("people", "devices", "calls")
+"""The other parts of the settings: their paths below /settings, and the keys of their words."""
+
+_TEXTS = ("name", "tax_number", "signed_by", "note")
+
+LONGEST_NOTE = 400
+
+
+class LetterheadPages(FormPages):
+    """The page /settings."""
+
+    def __init__(self, settings: Settings, connect: Connect) -> None:
+        super().__init__(settings, connect, LETTERHEAD, {"mail_sender": "mail_from"})
+
+    def add_to(self, app: Flask) -> None:
+        """Register the views."""
+        app.add_url_rule("/settings", "settings", self._letterhead, methods=["GET"])
+        app.add_url_rule("/settings", "letterhead", self._post, methods=["POST"])
+
+    def _letterhead(self) -> Response:
+        """Show the letterhead."""
+        return self._show(self.visitor(KEEP_BOOKS))
+
+    def _post(self) -> Response:
+        """Change the letterhead."""
+        return self.answer(KEEP_BOOKS, self._change, self._show)
+
+    def _change(self, _: Database, __: Person, fields: dict[str, str]) -> str:
+        letterhead: dict[str, Any] = {
+            key: line_of(fields, key, self.words, LONGEST_NOTE) or None for key in _TEXTS
+        }
+        for key in ("address", "contact"):
+            letterhead[key] = lines_of(fields, key) or None
+        sender, everything = self._mail(fields, "mail_from"), self._mail(fields, "mail_all")
+        if len(sender) > 1:
+            raise WrongField("mail_from", self.words["wrong_mail"].format(mail=" ".join(sender)))
+        mail = {SENDER: sender[0] if sender else None, "all": everything or None}
+        set_operator(self._settings.operator_file, letterhead, mail, fields.get("seen", ""))
+        return "/settings"
+
+    def _mail(self, fields: Mapping[str, str], name: str) -> list[str]:
+        """Return the mail addresses of a field."""
+        addresses = fields.get(name, "").split()
+        for address in addresses:
+            if not is_mail_address(address):
+                raise WrongField(name, self.words["wrong_mail"].format(mail=address))
+        return addresses
+
+    def _show(
+        self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
+    ) -> Response:
+        path, content, trouble, seen = self._settings.operator_file, NO_OPERATOR, "", ""
+        try:
+            content, seen = load_operator(path), seen_operator(path)
+        except ConfigError:
+            trouble = self.broken(path)
+        return self.page(
+            "settings.html",
+            person,
+            status=status,
+            returned=returned,
+            trouble=trouble,
+            letterhead=content.operator,
+            mail=content.mail,
+            seen=seen,
+            parts=PARTS if person.may(ADMINISTER) else (),
+        )
