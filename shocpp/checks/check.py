@@ -6,12 +6,13 @@ hidden energy first, then access of the wrong people, then mistakes in configura
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
+from functools import partial
 
 from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record
 from shocpp.checks.backups import check_backups, check_waiting_files
 from shocpp.checks.canned_calls import check_canned_calls
-from shocpp.checks.database import check_sqlite, check_texts
+from shocpp.checks.database import LONGEST_S, check_sqlite, check_texts
 from shocpp.checks.exposure import (
     check_absent_chargers,
     check_allowlist,
@@ -20,12 +21,33 @@ from shocpp.checks.exposure import (
     check_secrets,
     check_writers,
 )
-from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, by_importance
+from shocpp.checks.findings import LEVELS, NOTE, RISKY, WRONG, Finding
 from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
 from shocpp.checks.people import check_account_chargers, check_people, check_url
 from shocpp.checks.size import check_size
+from shocpp.checks.topics import (
+    ACCOUNTS,
+    ADDRESS,
+    BACKUPS,
+    BOOKS,
+    CALLS,
+    CHARGERS,
+    CLOCK,
+    DATABASE,
+    DISK,
+    INSTALLATION,
+    LETTERHEAD,
+    NETWORK,
+    PEOPLE,
+    PRICES,
+    REVIEW,
+    RIGHTS,
+    SERVER,
+    SETTINGS,
+    TopicalFinding,
+)
 from shocpp.clock import now_ms
 from shocpp.configuration.charge_points import load_allowlist
 from shocpp.configuration.operator import load_operator
@@ -46,6 +68,8 @@ from shocpp.store.files.space import (
 )
 from shocpp.store.listings.views import rows_of
 from shocpp.store.workers import differing, is_alive
+
+_Check = Callable[[Settings, Database | None], Iterator[Finding]]
 
 
 def settings_table(settings: Settings) -> list[tuple[str, str]]:
@@ -97,28 +121,37 @@ def findings(settings: Settings, environment: Mapping[str, str]) -> list[Finding
 
     A database that cannot be opened is a finding too. Raises ConfigError for an unknown time zone.
     """
+    return [finding for _, finding in topical_findings(settings, environment)]
+
+
+def topical_findings(
+    settings: Settings, environment: Mapping[str, str], longest_s: float = LONGEST_S
+) -> list[TopicalFinding]:
+    """Return the same, each with its topic; all texts are read for at most so many seconds."""
     # Before the checks: an unknown zone would end one of them in its middle.
     settings.check_zone()
     try:
         with open_database(settings.database) as db:
-            unsorted = _run_checks(settings, db)
+            unsorted = _run_checks(settings, db, longest_s)
     except ShocppError as error:
         # The files, the machine and the network can be checked all the same.
-        unsorted = [Finding(WRONG, str(error)), *_run_checks(settings, None)]
-    unsorted += check_environment(environment)
-    return by_importance(unsorted)
+        damage = TopicalFinding(DATABASE, Finding(WRONG, str(error)))
+        unsorted = [damage, *_run_checks(settings, None, longest_s)]
+    unsorted += [TopicalFinding(SETTINGS, each) for each in check_environment(environment)]
+    return sorted(unsorted, key=lambda each: LEVELS.index(each.finding.level))
 
 
-def _run_checks(settings: Settings, db: Database | None) -> list[Finding]:
-    findings: list[Finding] = []
-    for check in _CHECKS:
+def _run_checks(settings: Settings, db: Database | None, longest_s: float) -> list[TopicalFinding]:
+    findings: list[TopicalFinding] = []
+    texts: _Check = partial(check_texts, longest_s=longest_s)
+    for topic, check in ((DATABASE, texts), *_CHECKS):
         # A damaged row ends one check, and often several with the same sentence.
         try:
             with db.reading() if db is not None else nullcontext():
-                findings += check(settings, db)
+                findings += [TopicalFinding(topic, each) for each in check(settings, db)]
         except DamagedDatabase as error:
-            finding = Finding(WRONG, str(error))
-            findings += [finding] if finding not in findings else []
+            damage = TopicalFinding(DATABASE, Finding(WRONG, str(error)))
+            findings += [damage] if damage not in findings else []
     return findings
 
 
@@ -247,34 +280,36 @@ def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
         yield Finding(WRONG, str(error))
 
 
-_CHECKS: Iterable[Callable[[Settings, Database | None], Iterator[Finding]]] = (
-    check_texts,
-    _check_books,
-    check_old_readings,
-    check_waiting_files,
-    check_disk,
-    check_clock,
-    check_allowlist,
-    check_secrets,
-    check_writers,
-    check_owners,
-    check_network,
-    check_wsgi_ini,
-    check_caller,
-    check_people,
-    check_url,
-    _check_accounts,
-    check_account_chargers,
-    _check_default_tags,
-    check_canned_calls,
-    _check_operator,
-    check_absent_chargers,
-    _check_tariffs,
-    check_size,
-    _check_review,
-    check_backups,
-    _check_workers,
-    check_sqlite,
-    _check_files_in_force,
+_CHECKS: Iterable[tuple[str, _Check]] = (
+    (BOOKS, _check_books),
+    (BOOKS, check_old_readings),
+    (BOOKS, check_waiting_files),
+    (DISK, check_disk),
+    (CLOCK, check_clock),
+    (CHARGERS, check_allowlist),
+    (RIGHTS, check_secrets),
+    (RIGHTS, check_writers),
+    (RIGHTS, check_owners),
+    (NETWORK, check_network),
+    (INSTALLATION, check_wsgi_ini),
+    (INSTALLATION, check_caller),
+    (PEOPLE, check_people),
+    (ADDRESS, check_url),
+    (ACCOUNTS, _check_accounts),
+    (ACCOUNTS, check_account_chargers),
+    (ACCOUNTS, _check_default_tags),
+    (CALLS, check_canned_calls),
+    (LETTERHEAD, _check_operator),
+    (CHARGERS, check_absent_chargers),
+    (PRICES, _check_tariffs),
+    (DATABASE, check_size),
+    (REVIEW, _check_review),
+    (BACKUPS, check_backups),
+    (SERVER, _check_workers),
+    (DATABASE, check_sqlite),
+    (SERVER, _check_files_in_force),
 )
-"""All checks, the most important first; check_environment runs after them."""
+"""The checks with their topics, the most important first.
+
+check_texts runs before them, and check_environment after them.
+"""

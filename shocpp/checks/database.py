@@ -18,13 +18,15 @@ MOST_NAMED = 5
 """The number of undecodable texts that are named; there may be thousands on a damaged page."""
 
 
-def check_texts(_: Settings, db: Database | None) -> Iterator[Finding]:
+def check_texts(
+    _: Settings, db: Database | None, longest_s: float = LONGEST_S
+) -> Iterator[Finding]:
     """Find texts that are not UTF-8, which a failing disk or another program has written."""
     if db is None:
         return
     number = 0
     try:
-        for number, text in enumerate(undecodable_texts(db, time.monotonic() + LONGEST_S), 1):
+        for number, text in enumerate(undecodable_texts(db, time.monotonic() + longest_s), 1):
             if number <= MOST_NAMED:
                 yield Finding(
                     WRONG,
@@ -35,7 +37,7 @@ def check_texts(_: Settings, db: Database | None) -> Iterator[Finding]:
     except OutOfTime as out_of_time:
         yield Finding(
             NOTE,
-            f"not all texts of {db.path} were read within {LONGEST_S:.0f} s: {out_of_time} and "
+            f"not all texts of {db.path} were read within {longest_s:.0f} s: {out_of_time} and "
             "later tables are left out; check a copy: shocpp backup FILE",
         )
     if number > MOST_NAMED:

@@ -29,8 +29,15 @@ PAGES = {
     "error": "/i",
     "entrance": "/i",
     "login": "/login",
+    "prices": "/prices",
+    "settings": "/settings",
+    "people": "/settings/people",
+    "devices": "/settings/devices",
+    "calls": "/settings/calls",
+    "check": "/check",
     "broken": "/",
 }
+FORMS = ("prices", "settings", "people", "devices", "calls", "check")
 ALL = list(product(PAGES, WIDTHS, COLOURS, LANGUAGES))
 BUTTON_PX = 48
 NARROW_BUTTONS = """
@@ -88,7 +95,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
 
     def examine(page: str) -> None:
         headers = nginx if page == "login" else {}
-        is_inside = PAGES[page] == "/"
+        is_inside = PAGES[page] not in ("/i", "/login")
         looks = [look for look in LOOKS if (look[0], look[3]) == (page, language)]
         with browser.tab(
             server.port,
@@ -113,7 +120,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
     try:
         examine("empty")
         with scenes.busy(server):
-            for page in ("busy", "error", "entrance", "login"):
+            for page in ("busy", "error", "entrance", "login", *FORMS):
                 examine(page)
         scenes.damage(server.home)
         examine("broken")

@@ -34,6 +34,7 @@ PAGES = (
         *("/settings/calls", "/settings/calls", ADMINS),
         ("/start", "/stop", "/show", "/remove"),
     ),
+    PageRow("/check", "/check", ADMINS),
     PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),
     PageRow("/setup/<step>", "/setup/charger", ADMINS),
 )

@@ -9,6 +9,7 @@ PAGES = (
     ("/prices", "prices", KEEP_BOOKS),
     ("/setup", "setup", ADMINISTER),
     ("/settings", "settings", KEEP_BOOKS),
+    ("/check", "check", ADMINISTER),
 )
 """The pages with their paths, the keys of their words, and the permission that each needs."""
 

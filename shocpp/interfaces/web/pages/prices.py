@@ -51,11 +51,13 @@ FORM = "price"
 """The id of the form for a new price; the one that confirms it returns its values, too."""
 
 FLAT = "flat"
+"""The kind of a price that is the flat price of each year."""
 
 LONGEST_NAME = 30
 """The highest number of characters of a window's name on the statement."""
 
 WINDOWS = (1, 2)
+"""The numbers of the windows in the form; a file may have more."""
 
 _OF_WINDOW = ("begin", "end", "ct", "name")
 
@@ -111,6 +113,10 @@ class PricePages(FormPages):
         return self.answer(KEEP_BOOKS, self._save, self._show)
 
     def _preview(self, db: Database, person: Person, fields: dict[str, str]) -> Response:
+        """Return the page with the prices as they would be; nothing is written.
+
+        The digest in its form is that of the prices before, so that a change in between is noticed.
+        """
         path, language = self._settings.tariffs_file, self._settings.language
         price, limits, today = self._price(fields), self._limits(db), self._today()
         try:
@@ -130,6 +136,10 @@ class PricePages(FormPages):
         return self._show(person, ReturnedForm(FORM, fields), preview=preview)
 
     def _save(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        """Save the price of a preview, and return the page of all prices.
+
+        Raises ChangedMeanwhile if the prices are not those of the preview any more.
+        """
         price, limits = self._price(fields), self._limits(db)
         try:
             add_price(self._settings.tariffs_file, price, limits, fields.get("seen", ""))
@@ -145,6 +155,10 @@ class PricePages(FormPages):
         *,
         preview: Preview | None = None,
     ) -> Response:
+        """Return the page: the preview of a new price, or all prices, and the form in any case.
+
+        An admin is led back to the setup until it is complete.
+        """
         settings, language, today = self._settings, self._settings.language, self._today()
         with self._connect(settings.database) as db:
             files = present_files(db, settings)
@@ -173,6 +187,7 @@ class PricePages(FormPages):
         )
 
     def _choices(self, names: list[str]) -> dict[str, Any]:
+        """Return the options of the form's choices, each as its value and its word."""
         words = self.words
         return {
             "accounts": [(EVERYBODY, words["everybody"]), *((name, name) for name in names)],
@@ -189,9 +204,11 @@ class PricePages(FormPages):
     # -- the form ---------------------------------------------------------------------------------
 
     def _today(self) -> date:
+        """Return the present day where the chargers are."""
         return local_datetime(now_ms(), self._settings.zone).date()
 
     def _limits(self, db: Database) -> Limits:
+        """Return the accounts that may get a price, and the months that never change."""
         names = present_files(db, self._settings).accounts.names()
         return Limits(names, [Month.parse(month) for month in closings.closed_months(db)])
 

@@ -49,6 +49,7 @@ from shocpp.store.database import Database
 PATH = "/settings/calls"
 
 REMOVE = "remove"
+"""The key of the question in the page's query, and the id of its form."""
 
 WORDS = {language: {**SHORTCUTS[language], **words} for language, words in CALLS.items()}
 
@@ -56,6 +57,10 @@ FIELDS_OF_ERRORS = {
     **dict.fromkeys(("canned_exists", "canned_name", "file"), "call_name"),
     "card_invalid": "charger",
 }
+"""The fields at which the sentences of refused changes stand, by their keys.
+
+The cards on offer may all charge somewhere, so it is the charger that a card may not use.
+"""
 
 
 Planned = Callable[[PresentFiles, Mapping[str, str]], NewShortcut]
@@ -111,6 +116,7 @@ class CannedCallPages(FormPages):
         return self._show(person, made=made, starts=fields.get("form_id") == "start")
 
     def _start(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        """Return the start of a form; raises EditRefused if its card may not charge there."""
         moment_ms, charger = now_ms(), fields.get("charger") or None
         offered = choices(files.accounts, None, moment_ms)
         choice = next((one for one in offered if one.value == fields.get("of")), None)
@@ -121,11 +127,16 @@ class CannedCallPages(FormPages):
         return NewShortcut(self._name(fields), entry, choice.account)
 
     def _stop(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        """Return the stop of an account's transaction."""
         account = self._account(files, fields)
         entry = stop_entry(account, fields.get("charger") or None)
         return NewShortcut(self._name(fields), entry, account)
 
     def _display(self, files: PresentFiles, fields: Mapping[str, str]) -> NewShortcut:
+        """Return the question of a form: power and state of a charger, energy of an account.
+
+        Raises WrongField for a choice that the question does not have.
+        """
         shows, charger, name = fields.get("shows", ""), fields.get("charger"), self._name(fields)
         if shows != "energy":
             if fields.get("account"):
@@ -140,12 +151,14 @@ class CannedCallPages(FormPages):
         return line_of(fields, "call_name", self.words, 60)
 
     def _account(self, files: PresentFiles, fields: Mapping[str, str]) -> str:
+        """Return the account of a form; raises WrongField without one."""
         account = fields.get("account", "")
         if account not in files.accounts.names():
             raise WrongField("account", self.words["no_account"])
         return account
 
     def _remove(self, _: Database, __: Person, fields: dict[str, str]) -> str:
+        """Remove a canned call; raises ChangedMeanwhile if it is not the one asked about."""
         remove_canned_call(
             self._settings.canned_file, fields.get("name", ""), fields.get("seen", "")
         )
@@ -162,6 +175,7 @@ class CannedCallPages(FormPages):
         made: Shortcut | None = None,
         starts: bool = False,
     ) -> Response:
+        """Return the page with all canned calls, or with the one just made."""
         path, words = self._settings.canned_file, self.words
         with self._connect(self._settings.database) as db:
             files = present_files(db, self._settings)
@@ -196,6 +210,7 @@ class CannedCallPages(FormPages):
         )
 
     def _row(self, name: str, call: CannedCall | ConfigError, accounts: Accounts) -> CallRow:
+        """Return a canned call in words, without its secret."""
         if isinstance(call, ConfigError):
             return CallRow(name, "", "", has_secret=False, error=str(call))
         charge_point = call.charge_point or call.payload.get("charge_point") or ""

@@ -43,6 +43,7 @@ DAYS = (1, 7, 30, invitations.LONGEST_DAYS)
 """The choice of days for which an invitation is open."""
 
 REVOKE, WITHDRAW = "revoke", "withdraw"
+"""The keys of the questions in the page's query, and the ids of their forms."""
 
 
 _Row = TypeVar("_Row", Device, Invitation)
@@ -83,6 +84,7 @@ class DevicePages(FormPages):
         return self._show(self.visitor(ADMINISTER))
 
     def _revoke(self, db: Database, person: Person, fields: dict[str, str]) -> str:
+        """End a device; raises WrongField for the one in use, and for one that has ended."""
         number = number_of(fields)
         if number == person.device:
             raise WrongField("", self.words["own_device"])
@@ -91,11 +93,16 @@ class DevicePages(FormPages):
         return PATH
 
     def _withdraw(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        """End an open invitation; raises WrongField if it has been used or has ended."""
         if not invitations.withdraw(db, number_of(fields), now_ms()):
             raise WrongField("", self.words["gone_invitation"])
         return PATH
 
     def _invite(self, db: Database, person: Person, fields: dict[str, str]) -> Response:
+        """Make an invitation, and return the page that shows its link and QR code.
+
+        The link is nowhere stored: a page that is lost needs another invitation.
+        """
         guest, moment_ms = self._guest(db, fields), now_ms()
         days = next((days for days in DAYS if str(days) == fields.get("days")), DAYS[0])
         lifetime_ms = days * invitations.DAY_MS
@@ -133,6 +140,7 @@ class DevicePages(FormPages):
         *,
         made: MadeInvitation | None = None,
     ) -> Response:
+        """Return the page with all devices and invitations, or with the one just made."""
         moment_ms = now_ms()
         with self._connect(self._settings.database) as db:
             in_force = devices.in_force(db, moment_ms)
@@ -154,6 +162,7 @@ class DevicePages(FormPages):
         )
 
     def _time(self, moment_ms: int) -> str:
+        """Return a moment as date and time; devices are in force for more than a year."""
         when = local_datetime(moment_ms, self._settings.zone)
         return day_and_time(when, self._settings.language)
 

@@ -32,6 +32,7 @@ PARTS = ("people", "devices", "calls")
 _TEXTS = ("name", "tax_number", "signed_by", "note")
 
 LONGEST_NOTE = 400
+"""The highest number of characters of a text, as in the form."""
 
 
 class LetterheadPages(FormPages):
@@ -54,6 +55,10 @@ class LetterheadPages(FormPages):
         return self.answer(KEEP_BOOKS, self._change, self._show)
 
     def _change(self, _: Database, __: Person, fields: dict[str, str]) -> str:
+        """Write the letterhead and the mail addresses of a form; empty fields remove them.
+
+        Raises WrongField for an address that is none, and EditRefused without one that sends.
+        """
         letterhead: dict[str, Any] = {
             key: line_of(fields, key, self.words, LONGEST_NOTE) or None for key in _TEXTS
         }
@@ -77,6 +82,7 @@ class LetterheadPages(FormPages):
     def _show(
         self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
     ) -> Response:
+        """Return the page; of a file with an error it shows an empty form, which is refused."""
         path, content, trouble, seen = self._settings.operator_file, NO_OPERATOR, "", ""
         try:
             content, seen = load_operator(path), seen_operator(path)

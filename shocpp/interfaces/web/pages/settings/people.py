@@ -45,6 +45,7 @@ FIELDS_OF_ERRORS = {
     **dict.fromkeys(("driver_account", "no_account"), "account"),
     "last_admin": "role",
 }
+"""The fields at which the sentences of refused changes stand, by their keys."""
 
 
 class UserRow(NamedTuple):
@@ -82,6 +83,10 @@ class PeoplePages(FormPages):
         return self.answer(ADMINISTER, self._remove, self._show)
 
     def _set(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        """Give the user of a form a role, and return the page of all users.
+
+        Raises WrongField for a new user whose name is taken, and EditRefused for the last admin.
+        """
         path, start = self._settings.people_file, start_of(db)
         name, role = line_of(fields, "user", self.words), fields.get("role", "")
         if role not in ROLES:
@@ -95,6 +100,7 @@ class PeoplePages(FormPages):
         return PATH
 
     def _remove(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        """Remove the user of a form; raises EditRefused for the last admin."""
         remove_user(
             self._settings.people_file, fields.get("user", ""), start_of(db), fields.get("seen", "")
         )
@@ -103,6 +109,10 @@ class PeoplePages(FormPages):
     def _show(
         self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
     ) -> Response:
+        """Return the page with all users, and with the question about one of them.
+
+        While there is no file, it names the users that are admins and will be written as such.
+        """
         path = self._settings.people_file
         with self._connect(self._settings.database) as db:
             start = start_of(db)
@@ -133,5 +143,6 @@ class PeoplePages(FormPages):
         )
 
     def _row(self, name: str, user: UserRole, start: Start) -> UserRow:
+        """Return a user with the digest of its entry, for the forms that change it."""
         seen = seen_user(self._settings.people_file, name, start)
         return UserRow(name, user.role, user.account or "", seen)
