@@ -14,10 +14,12 @@ from shocpp.errors import ConfigError
 from shocpp.ledger.account_file import parse_accounts
 from shocpp.ledger.accounts import (
     NO_ACCOUNTS,
+    NO_RECIPIENT,
     UNASSIGNED,
     UNKNOWN_CARD,
     Accounts,
     Card,
+    Recipient,
     effective_id_tag,
     id_tag_key,
     id_tag_of,
@@ -177,7 +179,59 @@ def test_charge_points_are_a_list_of_names(value: object) -> None:
         accounts(x(charge_points=value))
 
 
+# --- the recipient of statements ---
+
+
+def test_an_account_has_a_recipient() -> None:
+    written = {"name": "Flat\u00a03", "address": ["Street 1", "12045 Berlin"]}
+    entry = x(**written, reference="WE 03", lang="en")
+    (account,) = accounts(entry).by_index.values()
+    assert account.recipient == Recipient("Flat 3", ("Street 1", "12045 Berlin"), "WE 03", "en")
+    assert accounts(entry).ignored == ()
+    assert accounts(X).by_index[1].recipient == NO_RECIPIENT
+    assert accounts(x(lang="de")).by_index[1].recipient.language == "de"
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"name": 1}, "name must be a text on one line"),
+        ({"name": "a\nb"}, "name must be a text on one line"),
+        ({"reference": None}, "reference must be a text on one line"),
+        ({"address": "Street 1"}, "address must be a list of lines such as"),
+        ({"address": [1]}, "address must be a text on one line"),
+        ({"lang": "fr"}, "lang must be de or en, not 'fr'"),
+    ],
+)
+def test_a_wrong_recipient_is_refused(changed: dict[str, object], error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        accounts(x(**changed))
+
+
 # --- blocked, expired, concurrent ---
+
+
+def test_a_single_card_may_have_a_last_day() -> None:
+    here = accounts(x(ids=["AA:BB", "2222"], card_expires={"aabb": "2023-09-01"}))
+    assert here.card(id_tag_of("AABB"), NOW_MS).status == "Expired"
+    assert here.card(id_tag_of("2222"), NOW_MS).status == "Accepted"
+    # The earlier one of both holds.
+    late = accounts(x(expires="2023-09-01", card_expires={"1111": "2099-12-31", "2222": None}))
+    assert late.card(id_tag_of("1111"), NOW_MS).status == "Expired"
+    assert late.card(id_tag_of("2222"), NOW_MS).status == "Expired"
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("2023-09-01", "card_expires must be an object such as"),
+        ({"3333": "2023-09-01"}, "card_expires names '3333', which is not in ids"),
+        ({"1111": "soon"}, "card_expires, '1111' must be a date such as"),
+    ],
+)
+def test_a_wrong_last_day_of_a_card_is_refused(value: object, error: str) -> None:
+    with pytest.raises(ConfigError, match=error):
+        accounts(x(card_expires=value))
 
 
 def test_a_blocked_account_blocks_its_cards() -> None:
