@@ -18,7 +18,6 @@ FRAME = {
         "yes": "Ja",
         "no": "Nein",
         "none": "keine",
-        "saved": "Gespeichert.",
         "conflict": "Inzwischen hat jemand anders diesen Eintrag geändert. Nichts ist verloren: "
         "Vergleiche beide Fassungen, und speichere noch einmal.",
         "in_file": "Jetzt in der Datei",
@@ -26,7 +25,6 @@ FRAME = {
         "too_long": "Dieser Text ist zu lang.",
         "not_writable": "Der Server darf {folder} nicht beschreiben: Prüfe Rechte und Platz. "
         "Läuft er unter systemd, so fehlt seiner Unit die Zeile ReadWritePaths={folder}",
-        "not_there": "Das gibt es hier nicht.",
         "forbidden": "Deine Rolle erlaubt das nicht.",
         "broken_conf": "{file} hat einen Fehler und lässt sich hier erst wieder ändern, wenn er "
         "behoben ist: shocpp check nennt die Stelle.",
@@ -58,7 +56,6 @@ FRAME = {
         "yes": "Yes",
         "no": "No",
         "none": "none",
-        "saved": "Saved.",
         "conflict": "Somebody else has changed this entry meanwhile. Nothing is lost: compare both "
         "versions, and save again.",
         "in_file": "Now in the file",
@@ -66,7 +63,6 @@ FRAME = {
         "too_long": "This text is too long.",
         "not_writable": "The server may not write {folder}: check its rights and space. Under "
         "systemd its unit lacks the line ReadWritePaths={folder}",
-        "not_there": "There is no such thing here.",
         "forbidden": "Your role does not allow this.",
         "broken_conf": "{file} has an error, and cannot be changed here until it is mended: "
         "shocpp check names the place.",
