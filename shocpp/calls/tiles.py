@@ -56,7 +56,8 @@ def months(db: Database, settings: Settings, view: View, now_ms: int) -> list[Ac
     if not view.shows_names and view.account is None:
         return []
     try:
-        sums, _ = month_sums(Books(db, settings), Month.of_moment(now_ms, settings.zone))
+        month = Month.of_moment(now_ms, settings.zone)
+        sums, _ = month_sums(Books(db, settings), month, view.account)
     except ConfigError:
         return []
     language = settings.language
@@ -67,7 +68,6 @@ def months(db: Database, settings: Settings, view: View, now_ms: int) -> list[Ac
             "–" if row.total_ct is None else figures.grouped_euro(row.total_ct, language),
         )
         for row in sums
-        if view.account in (None, row.account)
     ]
 
 

@@ -69,6 +69,10 @@ class Month(NamedTuple):
         # The month after December is January of the next year.
         return self._replace(year=self.year + self.number // 12, number=self.number % 12 + 1)
 
+    def previous(self) -> Self:
+        """Return the month before this one."""
+        return self._replace(year=self.year - (self.number == 1), number=(self.number - 2) % 12 + 1)
+
     def begin(self, zone: "ZoneInfo") -> datetime:
         """Return the beginning of the month in local time."""
         return datetime(self.year, self.number, 1, tzinfo=zone)
@@ -89,3 +93,11 @@ class Month(NamedTuple):
 def months_of(year: int) -> list[Month]:
     """Return the months of a year, January first."""
     return [Month(year, number) for number in range(1, 13)]
+
+
+def months_up_to(last: Month, count: int) -> list[Month]:
+    """Return so many months in order, of which this one is the last."""
+    months = [last]
+    while len(months) < count:
+        months.insert(0, months[0].previous())
+    return months

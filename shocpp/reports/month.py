@@ -22,7 +22,7 @@ from shocpp.ledger.prices.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.account_statement import own_row, parties_of
 from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
-from shocpp.reports.snapshot import VERSION, from_snapshot
+from shocpp.reports.snapshot import VERSION, from_snapshot, sums_from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.settings import Settings
 from shocpp.store.books import audit, closings, prices, statement_records, transactions
@@ -83,11 +83,15 @@ class Books:
             load_allowlist_or_none(settings.charge_points_file),
         )
 
-    def provisional_prices(self, month: str) -> ProvisionalPrices:
-        """Return the prices of the records of an open month (YYYY-MM) that have none yet."""
+    def provisional_prices(self, month: str, only: str | None = None) -> ProvisionalPrices:
+        """Return the prices of the records of an open month (YYYY-MM) that have none yet.
+
+        They are those of one account, or of all.
+        """
         # Without any tariff nothing is read.
         names = prices.unpriced_accounts(self.db, month) if self.tariffs.by_account else []
-        accounts = tuple(filter(self.tariffs.periods, names))
+        chosen = [name for name in names if only in (None, name)]
+        accounts = tuple(filter(self.tariffs.periods, chosen))
         return ProvisionalPrices(self.db, self.tariffs, self.zone, month, accounts)
 
     def rows(
@@ -97,17 +101,31 @@ class Books:
 
         `decided_or_late` restricts them to decisions of a human, and to records that came late.
         """
-        month, price_of = statement.period.name, None
-        # Records of a closed month get no price any more.
-        if statement.closed is None:
-            provisional = self.provisional_prices(month)
-            price_of = provisional.of_record if provisional.accounts else None
-        rows = statement_records.of_month(
-            self.db, month, statement.only, price_of, decided_or_late=decided_or_late
+        rows = self.records(
+            statement.period,
+            statement.only,
+            is_closed=statement.closed is not None,
+            decided_or_late=decided_or_late,
         )
         if statement.only is None:
             return rows
         return map(partial(own_row, parties=statement.parties, account=statement.only), rows)
+
+    def records(
+        self, month: Month, only: str | None, *, is_closed: bool, decided_or_late: bool = False
+    ) -> Iterator[StatementRow]:
+        """Return the records of a month as `rows`, without the frame of their statement.
+
+        Those of one account may have what its statement hides: the cards and names of others.
+        """
+        price_of = None
+        # Records of a closed month get no price any more.
+        if not is_closed:
+            provisional = self.provisional_prices(month.name, only)
+            price_of = provisional.of_record if provisional.accounts else None
+        return statement_records.of_month(
+            self.db, month.name, only, price_of, decided_or_late=decided_or_late
+        )
 
     def seed_rows(self, statement: Statement) -> Iterator[SeedRow]:
         """Return the records of a statement that have energy, with the fields of the seed."""
@@ -124,16 +142,17 @@ def month_statement(books: Books, month: Month) -> Statement:
     return statement._replace(parties=parties_of(books.db, statement))
 
 
-def month_sums(books: Books, month: Month) -> tuple[tuple[Sums, ...], int | None]:
-    """Return the sums of the accounts in a month, and the number of its closing.
+def month_sums(
+    books: Books, month: Month, only: str | None = None
+) -> tuple[tuple[Sums, ...], int | None]:
+    """Return the sums of the accounts in a month, or of one, and the number of its closing.
 
     The number is None while the month is open.
     """
-    name = month.name
-    closing = closings.of_month(books.db, name)
+    closing = closings.of_month(books.db, month.name)
     if closing is None:
-        return _accounts(books, month, name), None
-    return closed_statement(closing).accounts, closing.number
+        return _accounts(books, month, only), None
+    return sums_from_snapshot(closing.content, only), closing.number
 
 
 def closed_statement(closing: Closing) -> Statement:
@@ -172,7 +191,7 @@ def draft(books: Books, month: Month) -> Statement:
         version=__version__,
         operator=conf.operator.operator,
         closed=None,
-        accounts=_accounts(books, month, name),
+        accounts=_accounts(books, month),
         unassigned_wh=statement_records.unassigned_wh(db, name),
         under_review=tuple(statement_records.under_review(db, name)),
         audited=tuple(audited),
@@ -185,18 +204,19 @@ def draft(books: Books, month: Month) -> Statement:
     )
 
 
-def _accounts(books: Books, month: Month, period: str) -> tuple[Sums, ...]:
+def _accounts(books: Books, month: Month, only: str | None = None) -> tuple[Sums, ...]:
     """Return the sums of each account that has charged or that tags.json has, by name.
 
-    `period` is the name of the month, YYYY-MM.
+    `only` restricts them to one account.
     """
-    db, conf = books.db, books.configuration
-    provisional = books.provisional_prices(period)
-    consumed = {row.account: row for row in statement_records.consumption(db, period)}
+    db, conf, period = books.db, books.configuration, month.name
+    provisional = books.provisional_prices(period, only)
+    consumed = {row.account: row for row in statement_records.consumption(db, period, only)}
     for index, account in conf.accounts.by_index.items():
-        nothing = Consumption(account.name, index, 0, 0, None, 0)
-        consumed.setdefault(account.name, nothing)
-    used = prices.used(db, period)
+        if only in (None, account.name):
+            nothing = Consumption(account.name, index, 0, 0, None, 0)
+            consumed.setdefault(account.name, nothing)
+    used = prices.used(db, period, only)
     sums = provisional.by_account() if provisional.accounts else {}
     # A server may have booked for another account since the first query.
     for name in sums.keys() & consumed.keys():

@@ -92,14 +92,8 @@ def from_snapshot(text: str) -> Statement:
 
     Raises UsageError if a newer program has made it.
     """
-    content = json.loads(text)
-    # Version 1 does not name itself.
-    version = content.setdefault("snapshot_version", 1)
-    if version > VERSION:
-        raise UsageError(
-            f"the month was closed by a newer shocpp (its snapshot has version {version}, this one "
-            f"reads up to {VERSION}); install the newer one"
-        )
+    content = _content(text)
+    version = content["snapshot_version"]
     if version == 1:
         _complete_version_1(content)
     if version < NUMBERED:
@@ -107,6 +101,29 @@ def from_snapshot(text: str) -> Statement:
     statement = _typed(Statement, content)
     assert isinstance(statement, Statement)
     return statement
+
+
+def sums_from_snapshot(text: str, only: str | None = None) -> tuple[Sums, ...]:
+    """Return the sums of the accounts of a snapshot, or of one account.
+
+    Most of the time that a snapshot takes goes into all the rest. Raises UsageError as
+    `from_snapshot` does.
+    """
+    accounts = _content(text)["accounts"]
+    return tuple(_typed(Sums, sums) for sums in accounts if only is None or sums["account"] == only)
+
+
+def _content(text: str) -> dict[str, Any]:
+    """Return the content of a snapshot with its version; raises UsageError if it is a newer one."""
+    content: dict[str, Any] = json.loads(text)
+    # Version 1 does not name itself.
+    version = content.setdefault("snapshot_version", 1)
+    if version > VERSION:
+        raise UsageError(
+            f"the month was closed by a newer shocpp (its snapshot has version {version}, this one "
+            f"reads up to {VERSION}); install the newer one"
+        )
+    return content
 
 
 def _complete_version_1(content: dict[str, Any]) -> None:

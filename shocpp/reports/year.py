@@ -5,7 +5,7 @@ are in the statements of the months. The PDF of a year is in `pdf/year.py`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from shocpp import __version__
@@ -65,15 +65,8 @@ def year_statement(books: Books, year: int, only: str | None = None) -> Year:
     It has the months from the first one in the books to the present one, and closed months.
     Raises UsageError if no month has the account.
     """
-    lines: list[Line] = []
-    db, settings, now = books.db, books.settings, now_ms()
-    first, last = statement_records.first_month(db), Month.of_moment(now, settings.zone)
-    for month in months_of(year):
-        # A month before the first record may be closed, too: its base fees count.
-        if closings.is_closed(db, month.name) or (first is not None and first <= month <= last):
-            # Months are added, not computed again: a closed month keeps prices and rounding.
-            accounts, closed = month_sums(books, month)
-            lines += [_line(month, sums, closed) for sums in accounts]
+    lines = month_lines(books, months_of(year))
+    settings = books.settings
     chosen = tuple(
         line for line in sorted(lines, key=_account_and_month) if only in (None, line.account)
     )
@@ -85,10 +78,28 @@ def year_statement(books: Books, year: int, only: str | None = None) -> Year:
         only=only,
         lines=chosen,
         zone_name=settings.zone_name,
-        created_at=format_timestamp(now),
+        created_at=format_timestamp(now_ms()),
         version=__version__,
         operator=load_operator(settings.operator_file).operator,
     )
+
+
+def month_lines(books: Books, months: Iterable[Month], only: str | None = None) -> list[Line]:
+    """Return the lines of the accounts in some months, or of one account.
+
+    They are those of closed months, and from the first month in the books to the present one.
+    """
+    lines: list[Line] = []
+    first = statement_records.first_month(books.db)
+    last = Month.of_moment(now_ms(), books.settings.zone)
+    for month in months:
+        # A month before the first record may be closed, too: its base fees count.
+        is_closed = closings.is_closed(books.db, month.name)
+        if is_closed or (first is not None and first <= month <= last):
+            # Months are added, not computed again: a closed month keeps prices and rounding.
+            accounts, closed = month_sums(books, month, only)
+            lines += [_line(month, sums, closed) for sums in accounts]
+    return lines
 
 
 def _account_and_month(line: Line) -> tuple[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.language.month import Month, months_of
+from shocpp.language.month import Month, months_of, months_up_to
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -66,6 +66,14 @@ def test_december_ends_with_the_year() -> None:
     assert (december.next(), december.last_day) == (Month(2027, 1), date(2026, 12, 31))
     assert months_of(2026)[-1] == december
     assert len(months_of(2026)) == 12
+
+
+@given(MONTHS)
+def test_the_months_up_to_one_follow_each_other(month: Month) -> None:
+    months = months_up_to(month, 14)
+    assert [each.next() for each in months[:-1]] == months[1:]
+    assert [each.next().previous() for each in months] == months
+    assert (months[-1], len(months)) == (month, 14)
 
 
 @pytest.mark.parametrize(

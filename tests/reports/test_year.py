@@ -10,13 +10,14 @@ import pytest
 from shocpp.bookkeeping.closing import close
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
-from shocpp.language.month import Month
+from shocpp.language.month import Month, months_up_to
 from shocpp.reports.year import (
     Line,
     Year,
     csv_machine_of_year,
     csv_of_year,
     json_of_year,
+    month_lines,
     text_of_year,
     year_statement,
 )
@@ -102,6 +103,18 @@ def test_a_year_of_one_account_is_its_own(office: Office) -> None:
         lines(office, "x")
     with pytest.raises(UsageError, match="no account 'x' in 2022; one of: none"):
         year_statement(office.open_books(), 2022, "x")
+
+
+def test_the_lines_of_one_account_are_those_of_all(office: Office) -> None:
+    """Whether its months are closed or open, and its records have a price or only a tariff."""
+    close(office.open_books(), Month(2023, 9), "anna")
+    months = months_up_to(Month(2024, 1), 14)
+    office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 2})
+    every = month_lines(office.open_books(), months)
+    for name in ("family-y", "company-x", "nobody"):
+        expected = [line for line in every if line.account == name]
+        assert month_lines(office.open_books(), months, name) == expected
+    assert len({line.account for line in every}) == 2
 
 
 def test_a_year_without_records_is_empty(office: Office) -> None:

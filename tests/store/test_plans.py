@@ -8,7 +8,7 @@ from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settl
 from shocpp.calls.addressing import address
 from shocpp.language.month import Month
 from shocpp.store import calls
-from shocpp.store.books import audit, statement_records
+from shocpp.store.books import audit, prices, statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database
@@ -89,6 +89,10 @@ def test_the_sums_of_a_month_are_read_without_other_months(desk: Desk) -> None:
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).charge_points()) == []
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).gaps()) == []
     assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09")) == []
+    own = ("2023-09", "family-y")
+    assert scans(desk.db, lambda: statement_records.consumption(desk.db, *own)) == []
+    assert scans(desk.db, lambda: statement_records.under_review(desk.db, *own)) == []
+    assert scans(desk.db, lambda: prices.used(desk.db, *own)) == []
     assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09"))) == []
     assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", month)) == []
 

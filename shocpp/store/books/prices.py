@@ -110,22 +110,23 @@ _KIND = "account, valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_includ
 """The columns of `PriceUsed.order`, with the account before them."""
 
 
-def used(db: Database, month: str) -> dict[str, tuple[PriceUsed, ...]]:
-    """Return the prices that the records of a month (YYYY-MM) have, by account.
+def used(db: Database, month: str, account: str | None = None) -> dict[str, tuple[PriceUsed, ...]]:
+    """Return the prices that the records of a month (YYYY-MM) have, by account, or those of one.
 
     They are in the order of `PriceUsed.order`.
     """
+    chosen = "" if account is None else " AND account = :account"
     rows = db.execute(
         "SELECT account, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
-        " vat_bp, vat_included FROM prices WHERE month = ?"
+        f" vat_bp, vat_included FROM prices WHERE month = :month{chosen}"
         f" GROUP BY {_KIND} ORDER BY {_KIND}",
-        (month,),
+        {"month": month, "account": account},
     )
     prices: dict[str, tuple[PriceUsed, ...]] = {}
-    for account, *columns in rows.fetchall():
+    for name, *columns in rows.fetchall():
         price = PriceUsed(*columns)
         price = price._replace(vat_included=bool(price.vat_included))
-        prices[account] = (*prices.get(account, ()), price)
+        prices[name] = (*prices.get(name, ()), price)
     return prices
 
 

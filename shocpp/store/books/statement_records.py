@@ -141,12 +141,13 @@ class RecordUnderReview(NamedTuple):
     number: int | None
 
 
-def under_review(db: Database, month: str) -> list[RecordUnderReview]:
-    """Return the records in force of a month (YYYY-MM) that are under review."""
+def under_review(db: Database, month: str, account: str | None = None) -> list[RecordUnderReview]:
+    """Return the records in force of a month (YYYY-MM) under review, of one account or of all."""
+    chosen = "" if account is None else " AND account = :account"
     rows = db.execute(
-        f"SELECT {', '.join(RecordUnderReview._fields)} FROM accounting"
-        " WHERE month = ? AND review IS NOT NULL AND in_force ORDER BY billed_ms, number",
-        (month,),
+        f"SELECT {', '.join(RecordUnderReview._fields)} FROM accounting WHERE month = :month"
+        f" AND review IS NOT NULL AND in_force{chosen} ORDER BY billed_ms, number",
+        {"month": month, "account": account},
     )
     return [RecordUnderReview(*row) for row in rows.fetchall()]
 
@@ -188,12 +189,13 @@ class Consumption(NamedTuple):
     unpriced_wh: int
 
 
-def consumption(db: Database, month: str) -> list[Consumption]:
-    """Return the sums of each account for a month (YYYY-MM), by name."""
+def consumption(db: Database, month: str, account: str | None = None) -> list[Consumption]:
+    """Return the sums for a month (YYYY-MM) of each account by name, or of one."""
+    chosen = "" if account is None else " AND account = :account"
     rows = db.execute(
         f"SELECT {', '.join(Consumption._fields)} FROM monthly_consumption"
-        " WHERE period = ? AND account_index > 0 ORDER BY account",
-        (month,),
+        f" WHERE period = :month AND account_index > 0{chosen} ORDER BY account",
+        {"month": month, "account": account},
     )
     return [Consumption(*row) for row in rows.fetchall()]
 
@@ -303,10 +305,13 @@ def moved_of(db: Database, numbers: Iterable[int]) -> frozenset[int]:
     return frozenset(number for (number,) in rows.fetchall())
 
 
-def first_month(db: Database) -> Month | None:
-    """Return the first month that has a record, or None."""
-    (month,) = db.execute("SELECT min(month) FROM accounting_record").fetchone()
-    return None if month is None else Month.parse(month)
+def first_month(db: Database, account: str | None = None) -> Month | None:
+    """Return the first month that has a record, of one account or of any; or None."""
+    chosen = "" if account is None else " WHERE account = :account"
+    # Ordered, so that the index of months ends the search at the first record of the account.
+    query = f"SELECT month FROM accounting_record{chosen} ORDER BY month LIMIT 1"
+    row = db.execute(query, {"account": account}).fetchone()
+    return None if row is None else Month.parse(row[0])
 
 
 def months(db: Database, year: int) -> list[Month]:
