@@ -22,6 +22,7 @@ mail headers. Chargers and meters are described in charge_points.json.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,6 +93,13 @@ def load_operator(path: Path) -> OperatorFile:
     except FileNotFoundError:
         return NO_OPERATOR
     return parse_operator(text, str(path))
+
+
+def addresses_of(path: Path, account: str) -> tuple[str, ...]:
+    """Return the addresses for the statement of an account; none while the file has an error."""
+    with suppress(ConfigError):
+        return load_operator(path).mail.to.get(account, ())
+    return ()
 
 
 def parse_operator(text: str, source: str) -> OperatorFile:

@@ -7,6 +7,8 @@ zoneinfo for the types only, because a CGI process pays for every import.
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
+from shocpp.language.month import MONTH_NAMES
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -50,3 +52,11 @@ def clock_time(when: datetime) -> str:
 def day_and_time(when: datetime, language: str) -> str:
     """Return date and time of day to the minute: `01.10.2026 09:10` or `2026-10-01 09:10`."""
     return f"{day(when, language)} {clock_time(when)}"
+
+
+def day_of_year(when: date, language: str) -> str:
+    """Return a date without its year: `21.11.` or `21 Nov`."""
+    if language == "de":
+        return f"{when.day:02}.{when.month:02}."
+    # `%b` would depend on the locale of the process.
+    return f"{when.day} {MONTH_NAMES['en'][when.month - 1][:3]}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from shocpp.language.month import MONTH_NAMES
+from shocpp.language.dates import clock_time, day_of_year
 
 # Importing zoneinfo costs a CGI process 7 ms.
 if TYPE_CHECKING:
@@ -250,8 +250,5 @@ def moment(moment_ms: int, now_ms: int, zone: "ZoneInfo", language: str) -> str:
     then = datetime.fromtimestamp(moment_ms / 1000, UTC).astimezone(zone)
     today = datetime.fromtimestamp(now_ms / 1000, UTC).astimezone(zone).date()
     if then.date() == today:
-        return f"{then:%H:%M}"
-    if language == "de":
-        return f"{then:%d.%m. %H:%M}"
-    # `%b` would depend on the locale of the process.
-    return f"{then.day} {MONTH_NAMES['en'][then.month - 1][:3]} {then:%H:%M}"
+        return clock_time(then)
+    return f"{day_of_year(then, language)} {clock_time(then)}"

@@ -73,7 +73,7 @@ INTERFACE_NEIGHBOURS = {
     "delivery": {"lines"},
     "server": {"cgi", "cgi_client", "http", "lines", "qr_code"},
     "stdio": {"http"},
-    "web": {"api", "cgi", "http", "qr_code", "websocket"},
+    "web": {"api", "cgi", "delivery", "http", "qr_code", "websocket"},
     "websocket": {"http"},
 }
 """The same within shocpp/interfaces/."""

@@ -396,6 +396,7 @@ def test_the_table_has_every_path_of_the_application(site: Site) -> None:
     others = {
         *("/healthz", "/i", "/login", "/logout", "/<any_path:path>"),
         *("/", "/start", "/stop", "/stream", "/static/<content_hash>/<name>"),
+        "/account/statements/<month>.pdf",
         *("/api", "/api/<any_path:path>"),
     }
     assert paths - known - others - rules() == set()

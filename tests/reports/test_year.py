@@ -106,7 +106,7 @@ def test_a_year_of_one_account_is_its_own(office: Office) -> None:
 
 
 def test_the_lines_of_one_account_are_those_of_all(office: Office) -> None:
-    """Whether its months are closed or open, and its records have a price or only a tariff."""
+    """One month is closed. Some records have a price, and all have a tariff now."""
     close(office.open_books(), Month(2023, 9), "anna")
     months = months_up_to(Month(2024, 1), 14)
     office.price({"account": "*", "valid_from": "2023-01-01", "ct_per_kwh": 40, "base_fee_eur": 2})

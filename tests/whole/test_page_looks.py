@@ -35,9 +35,14 @@ PAGES = {
     "devices": "/settings/devices",
     "calls": "/settings/calls",
     "check": "/check",
+    "own": "/account",
+    "account": "/accounts/1",
+    "invitation": "/accounts/1",
     "broken": "/",
 }
-FORMS = ("prices", "settings", "people", "devices", "calls", "check")
+STRANGERS, DRIVERS = ("error", "entrance", "login"), ("own",)
+"""The pages that no device loads, or that of a driver; admins load the others."""
+
 ALL = list(product(PAGES, WIDTHS, COLOURS, LANGUAGES))
 BUTTON_PX = 48
 NARROW_BUTTONS = """
@@ -90,16 +95,17 @@ def test_the_choice_of_looks_has_all_pairs() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language: str) -> None:
     server, found = serve(tmp_path, language), []
-    cookie = cookie_of(server.home, "admin")
+    admin = cookie_of(server.home, "admin")
+    driver = cookie_of(server.home, "driver", scenes.DRIVER)
     nginx = {"Authorization": f"Bearer {TOKEN}", "X-Remote-User": "anna"}
 
     def examine(page: str) -> None:
         headers = nginx if page == "login" else {}
-        is_inside = PAGES[page] not in ("/i", "/login")
+        cookie = "" if page in STRANGERS else driver if page in DRIVERS else admin
         looks = [look for look in LOOKS if (look[0], look[3]) == (page, language)]
         with browser.tab(
             server.port,
-            cookie if is_inside else "",
+            cookie,
             extra_http_headers=headers,
             may_complain=page in ("broken", "error"),
         ) as tab:
@@ -109,6 +115,9 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
                 tab.page.locator("input").fill("wrong")
                 tab.page.locator("form button").click()
                 tab.page.locator("[role=alert]").wait_for()
+            if page == "invitation":
+                tab.page.locator("#invite button").first.click()
+                tab.page.locator(".qr").wait_for()
             for _, width, colours, _ in looks:
                 see(tab, width, colours)
                 for violation in axe.run(tab.page).response["violations"]:
@@ -120,7 +129,7 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
     try:
         examine("empty")
         with scenes.busy(server):
-            for page in ("busy", "error", "entrance", "login", *FORMS):
+            for page in (page for page in PAGES if page not in ("empty", "broken")):
                 examine(page)
         scenes.damage(server.home)
         examine("broken")

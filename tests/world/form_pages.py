@@ -1,11 +1,14 @@
 """A browser without JavaScript that loads pages with forms, fills them in and posts them."""
 
 import html
+import http.client
 import re
+from contextlib import closing
 from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from tests.world.machine import PATIENCE_S
 from tests.world.people import STRANGER, Response, cookie_of, send
 from tests.world.server import Server
 
@@ -82,6 +85,21 @@ class PageBrowser:
         answer = self.get(path)
         assert answer.status == 200, (path, answer.status, answer.text[:400])
         return answer.text
+
+    def head(self, path: str) -> Response:
+        """Ask for the head of a page, as a link preview does."""
+        return send(self._port, "HEAD", path, {**self._cookie, **BROWSER})
+
+    def download(self, path: str, purpose: str = "") -> tuple[int, str, bytes]:
+        """Return status, content type and bytes of a page or file; browsers may name a purpose."""
+        client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+        headers = {"Host": STRANGER, **self._cookie, **BROWSER}
+        if purpose:
+            headers["Sec-Purpose"] = purpose
+        with closing(client):
+            client.request("GET", path, headers=headers)
+            response = client.getresponse()
+            return response.status, response.headers["Content-Type"], response.read()
 
     def forms(self, path: str) -> list[Form]:
         """Return the forms of a page."""

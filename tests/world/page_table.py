@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
+from shocpp.interfaces.web.pages.card_rows import card_key
+
 ADMINS = frozenset({"admin"})
 BOOKS = frozenset({"admin", "treasurer"})
+DRIVERS = frozenset({"driver"})
 
 
 class PageRow(NamedTuple):
@@ -15,7 +18,12 @@ class PageRow(NamedTuple):
     forms: tuple[str, ...] = ()
 
 
+CARD_KEY = card_key("3333")
+"""The name of the card 3333 of family-y in forms and addresses."""
+
 PAGES = (
+    PageRow("/account", "/account", DRIVERS),
+    PageRow("/account/cards/<key>/lost", f"/account/cards/{CARD_KEY}/lost", DRIVERS, ("",)),
     PageRow("/accounts", "/accounts", BOOKS, ("",)),
     PageRow(
         "/accounts/<int:index>",

@@ -29,6 +29,9 @@ ACCOUNTS = [
         "names": {"5555": "Mitgliedsfahrzeugausleihstation"},
     },
 ]
+DRIVER = ACCOUNTS[0]["account"]
+"""The account that charges."""
+
 TARIFFS = {
     "tariffs": [
         {"account": "*", "valid_from": "2020-01-01", "ct_per_kwh": 31.27, "base_fee_eur": 4.5}

@@ -15,6 +15,7 @@ from shocpp.store import people
 from shocpp.store.database import Database
 from shocpp.store.keys import NO_KEYS
 from shocpp.store.people import NewDevice, NewInvitation
+from shocpp.texts import printable_line
 
 DAY_MS = 24 * 60 * 60 * 1000
 """The lifetime of an invitation by default, in milliseconds."""
@@ -30,6 +31,10 @@ UNKNOWN, EARLY = "unknown", "early"
 
 LONGEST_NAME = 60
 """The highest number of characters of a person's name."""
+
+
+class AlreadyInvited(Exception):
+    """An invitation with this token is there already; nothing has changed."""
 
 
 class InvitationRefused(Exception):
@@ -55,13 +60,15 @@ def invite(
     made_by: str,
     lifetime_ms: int = DAY_MS,
     is_printed: bool = False,
+    token: str | None = None,
 ) -> str:
     """Make an invitation for a person, and return its token, which is nowhere stored.
 
     `is_printed` is for the one that the server prints at its start: it voids the printed one
-    before. Raises StoreUnavailable.
+    before. A form brings its own new secret as `token`, so that a form that is posted twice invites
+    once: then AlreadyInvited is raised. Raises StoreUnavailable.
     """
-    token = new_secret()
+    is_of_form, token = token is not None, token or new_secret()
     new = NewInvitation(
         hash_of(token),
         *(person.name, person.role, person.account),
@@ -71,6 +78,8 @@ def invite(
         now_ms + lifetime_ms,
     )
     with db.writing(keys=NO_KEYS):
+        if is_of_form and people.invitation_with(db, new.token_hash) is not None:
+            raise AlreadyInvited
         people.expire_invitations(db, now_ms)
         people.add_invitation(db, new)
     return token
@@ -85,6 +94,11 @@ def withdraw(db: Database, number: int, now_ms: int) -> bool:
 def link(address: str, token: str) -> str:
     """Return the link of an invitation; its fragment reaches no server and no log."""
     return f"{address}/i#{token}"
+
+
+def is_name(text: str) -> bool:
+    """Return True if a text can be the name of a person, which signs decisions."""
+    return printable_line(text) == text and 0 < len(text) <= LONGEST_NAME
 
 
 def redeem(db: Database, token: str, now_ms: int, replaced: int | None = None) -> Redeemed:

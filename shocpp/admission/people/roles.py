@@ -3,7 +3,7 @@
     admin      everything
     treasurer  the books, accounts and prices, start and stop; no other Calls, no backups
     viewer     the state of the chargers, without names
-    driver     the account of its own: its sessions, start and stop with its own cards
+    driver     the account of its own: its months, sessions and cards, start and stop with these
     metrics    /metrics only
     site       POST /api/site only
 
@@ -31,6 +31,9 @@ SEE = "see"
 SEE_NAMES = "see names"
 """See the names of accounts and cards of all, and all sessions."""
 
+SEE_OWN = "see own"
+"""See the months, sessions and statements of an account of its own, and block its cards."""
+
 CHARGE = "charge"
 """Start and stop transactions; for a driver with the cards of its account."""
 
@@ -55,7 +58,7 @@ _PERMISSIONS = {
     ),
     TREASURER: frozenset((SEE, SEE_NAMES, CHARGE, KEEP_BOOKS, READ_METRICS)),
     VIEWER: frozenset((SEE,)),
-    DRIVER: frozenset((SEE, CHARGE)),
+    DRIVER: frozenset((SEE, SEE_OWN, CHARGE)),
     METRICS: frozenset((READ_METRICS,)),
     SITE: frozenset((SET_SITE,)),
 }

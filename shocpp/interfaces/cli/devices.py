@@ -35,12 +35,23 @@ LONGEST_DAYS = 90
     help="Days for which the link can be used, once.",
 )
 @click.option("--token", is_flag=True, help="A token for a program, in place of a link.")
+@click.option("--mail", is_flag=True, help="Mail the link to the account's address.")
+@click.option("--mail-to", metavar="ADDRESS", help="Mail the link to this address.")
 @one_line_errors
-def invite(role: str | None, account: str | None, name: str | None, days: int, token: bool) -> None:
+def invite(
+    role: str | None,
+    account: str | None,
+    name: str | None,
+    days: int,
+    token: bool,
+    mail: bool,
+    mail_to: str | None,
+) -> None:
     """Invite a person to the pages, or make a token for a program.
 
-    Prints a link, which works once, and at a terminal its QR code. The phone or browser that opens
-    it stays signed in until `shocpp devices revoke`. Neither link nor token can be shown again.
+    Prints a link, which works once, and at a terminal its QR code; or mails it. The phone or
+    browser that opens it stays signed in until `shocpp devices revoke`. Neither link nor token can
+    be shown again.
 
     \b
     Roles: admin      everything
@@ -52,10 +63,14 @@ def invite(role: str | None, account: str | None, name: str | None, days: int, t
 
     \b
     Example: shocpp invite --account family-y --name Mama
+    Example: shocpp invite --account family-y --mail
     """
     from shocpp.admission.people import devices, invitations
 
     settings = read_settings()
+    if token and (mail or mail_to is not None):
+        raise UsageError("a token is printed only; leave out --mail and --mail-to")
+    to = mail_to if mail_to is not None or not mail else _address_of(settings, account)
     with open_database(settings.database) as db:
         person = _person(db, settings, role, account, name, is_program=token)
         if token:
@@ -69,23 +84,73 @@ def invite(role: str | None, account: str | None, name: str | None, days: int, t
                 err=True,
             )
             return
-        lifetime_ms = days * invitations.DAY_MS
+        lifetime_ms, moment_ms = days * invitations.DAY_MS, now_ms()
         invitation = invitations.invite(
-            db, person, now_ms(), made_by=user_name(), lifetime_ms=lifetime_ms
+            db, person, moment_ms, made_by=user_name(), lifetime_ms=lifetime_ms
         )
-    _print_link(settings, invitation, person, days)
+        if to is not None:
+            _mail_link(db, settings, invitation, person, to, moment_ms + lifetime_ms)
+    _print_link(settings, invitation, person, days, to)
 
 
-def _print_link(settings: Settings, invitation: str, person: "Person", days: int) -> None:
+def _address_of(settings: Settings, account: str | None) -> str:
+    """Return the mail address of an account; raises UsageError unless it has exactly one."""
+    from shocpp.configuration.operator import load_operator
+
+    if account is None:
+        raise UsageError("--mail goes to the address of --account; for others: --mail-to ADDRESS")
+    addresses = load_operator(settings.operator_file).mail.to.get(account, ())
+    if len(addresses) != 1:
+        known = ", ".join(addresses) or f"none in {settings.operator_file}"
+        raise UsageError(f"{account} has not one mail address: {known}; use --mail-to ADDRESS")
+    return addresses[0]
+
+
+def _mail_link(
+    db: Database,
+    settings: Settings,
+    invitation: str,
+    person: "Person",
+    to: str,
+    expires_ms: int,
+) -> None:
+    """Mail the link of an invitation; one that cannot be mailed is withdrawn."""
+    from shocpp.admission.people import invitations
+    from shocpp.admission.people.permits import accounts_in_force
+    from shocpp.admission.people.secret_texts import hash_of
+    from shocpp.errors import ShocppError
+    from shocpp.interfaces.delivery.invitations import InvitationMail, send_invitation
+    from shocpp.interfaces.server.invitation_link import page_address
+    from shocpp.store import people
+
+    account = accounts_in_force(db, settings).named(person.account or "")
+    language = (account and account.recipient.language) or settings.language
+    link = invitations.link(page_address(settings), invitation)
+    try:
+        send_invitation(settings, InvitationMail(to, person.name, link, expires_ms), language)
+    except ShocppError:
+        made = people.invitation_with(db, hash_of(invitation))
+        if made is not None:
+            invitations.withdraw(db, made.id, now_ms())
+        raise
+
+
+def _print_link(
+    settings: Settings, invitation: str, person: "Person", days: int, to: str | None
+) -> None:
+    """Print the link of an invitation, or the address that it was mailed `to`."""
     from shocpp.admission.people.invitations import link
     from shocpp.interfaces.server.invitation_link import page_address, qr_code, shortcoming
 
     pages = page_address(settings)
     address = link(pages, invitation)
-    click.echo(address)
-    if sys.stdout.isatty():
-        # `sys.stdout` would escape its colours.
-        click.echo(qr_code(address), file=sys.__stdout__)
+    if to is not None:
+        click.echo(f"sent to {to}")
+    else:
+        click.echo(address)
+        if sys.stdout.isatty():
+            # `sys.stdout` would escape its colours.
+            click.echo(qr_code(address), file=sys.__stdout__)
     hours = f"{days} days" if days > 1 else "24 hours"
     click.echo(f"for {_described(person)}; the link works once, within {hours}", err=True)
     trouble = shortcoming(pages)
@@ -103,10 +168,9 @@ def _person(
     is_program: bool,
 ) -> "Person":
     """Return the person that is to be invited; raises UsageError."""
-    from shocpp.admission.people.invitations import LONGEST_NAME
+    from shocpp.admission.people.invitations import LONGEST_NAME, is_name
     from shocpp.admission.people.permits import accounts_in_force
     from shocpp.admission.people.roles import Person
-    from shocpp.texts import printable_line
 
     if is_program and role is None:
         raise UsageError(f"a token needs --role, one of {', '.join(ROLES)}")
@@ -125,7 +189,7 @@ def _person(
             known = ", ".join(names) or "there are none"
             raise UsageError(f"{settings.tags_file} has no account {account!r}: {known}")
     signature = name or account or role
-    if printable_line(signature) != signature or not 0 < len(signature) <= LONGEST_NAME:
+    if not is_name(signature):
         raise UsageError(f"--name must have 1 to {LONGEST_NAME} printable characters")
     return Person(signature, role, account)
 

@@ -118,17 +118,17 @@ def messages_for(
         if not to:
             without_address.append(account)
             continue
-        text = body.format(month=month, account=account) + _signature(file.operator)
+        note = f"\n{file.operator.note}\n" if file.operator.note else ""
+        text = body.format(month=month, account=account) + note + signature(file.operator)
         messages.append(Message(to, subject.format(month=month, account=account), text, documents))
     return Mailing(tuple(messages), tuple(without_address))
 
 
-def _signature(operator: Operator) -> str:
-    """Return the operator's note and signature; `-- ` on its own line begins a signature."""
-    note = f"\n{operator.note}\n" if operator.note else ""
-    # The line `-- `, with its blank, begins a signature (RFC 3676 §4.3).
+def signature(operator: Operator) -> str:
+    """Return the operator's signature, which the line `-- ` begins."""
+    # With its blank (RFC 3676 §4.3).
     lines = [line for line in (operator.name, *operator.address, *operator.contact) if line]
-    return note + ("\n-- \n" + "\n".join(lines) + "\n" if lines else "")
+    return "\n-- \n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def send_all(

@@ -25,6 +25,7 @@ from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
 from shocpp.interfaces.web.pages.accounts import AccountPages
 from shocpp.interfaces.web.pages.check import CheckPages
+from shocpp.interfaces.web.pages.own_account import OwnAccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
 from shocpp.interfaces.web.pages.settings.canned_calls import CannedCallPages
 from shocpp.interfaces.web.pages.settings.devices import DevicePages
@@ -86,8 +87,16 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int, worke
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
     for pages in (
-        *(AccountPages, PricePages, PhonePages, SetupPages, LetterheadPages),
-        *(PeoplePages, DevicePages, CannedCallPages, CheckPages),
+        AccountPages,
+        OwnAccountPages,
+        PricePages,
+        PhonePages,
+        SetupPages,
+        LetterheadPages,
+        PeoplePages,
+        DevicePages,
+        CannedCallPages,
+        CheckPages,
     ):
         pages(settings, connect).add_to(app)
     publisher = Publisher(settings, switchboard, connect, callers.registry.of_user)

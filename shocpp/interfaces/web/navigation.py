@@ -1,10 +1,11 @@
 """The navigation of the pages: those that a person may open."""
 
-from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, SEE, Person
+from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, SEE, SEE_OWN, Person
 from shocpp.language.pages.frame import FRAME
 
 PAGES = (
     ("/", "now", SEE),
+    ("/account", "account", SEE_OWN),
     ("/accounts", "accounts", KEEP_BOOKS),
     ("/prices", "prices", KEEP_BOOKS),
     ("/setup", "setup", ADMINISTER),

@@ -51,6 +51,14 @@ ACCOUNTS = {
         "wrong_day": "Das ist kein Tag; schreibe ihn wie 2026-12-31.",
         "gone": "Die Karte ist nicht mehr da; lade die Seite neu.",
         "back": "Alle Konten",
+        "invite_hint": "Wer eingeladen ist, sieht auf seinem Telefon dieses Konto und nichts von "
+        "anderen: Monate, Ladevorgänge, Abrechnungen, Karten. Starten und beenden kann er auch.",
+        "invited": "Name",
+        "invited_hint": "Er steht bei den Geräten. Leer: der Name des Kontos.",
+        "mail_to": "Per Mail an {address}",
+        "no_mail": "Für eine Einladung per Mail fehlen SHOCPP_SMTP oder der Absender: shocpp "
+        "operator set",
+        "no_address": "Für eine Einladung per Mail fehlt oben die E-Mail-Adresse.",
     },
     "en": {
         "title": "Accounts",
@@ -101,5 +109,13 @@ ACCOUNTS = {
         "wrong_day": "This is no day; write it like 2026-12-31.",
         "gone": "The card is gone; load the page again.",
         "back": "All accounts",
+        "invite_hint": "The invited person sees this account on a phone, and nothing of others: "
+        "months, sessions, statements, cards. Starting and stopping is possible, too.",
+        "invited": "Name",
+        "invited_hint": "It is in the list of devices. Empty: the name of the account.",
+        "mail_to": "Mail it to {address}",
+        "no_mail": "To mail an invitation, SHOCPP_SMTP or the sender is missing: shocpp operator "
+        "set",
+        "no_address": "To mail an invitation, the mail address above is missing.",
     },
 }

@@ -19,21 +19,26 @@ DEVICES = {
         "question_withdraw": "Die Einladung von {name} zurückziehen?",
         "gone_invitation": "Diese Einladung ist nicht mehr offen; ist sie benutzt, so melde das "
         "Gerät ab.",
-        "invite": "Einladen",
         "name": "Name",
         "name_hint": "Er steht bei den Entscheidungen dieser Person. Leer: Konto oder Rolle.",
         "account": "Konto",
         "account_hint": "Nur für die Rolle „Fahren“.",
         "no_account": "keines",
-        "days": "Gilt",
-        "one_day": "1 Tag",
-        "some_days": "{count} Tage",
-        "make": "Einladung anlegen",
         "needs_account": "Wer fährt, braucht ein Konto.",
         "wrong_name": "Der Name hat Zeichen, die nicht zu sehen sind.",
         "made_for": "Einladung für {name}",
-        "made_hint": "Diesen Code mit dem Telefon scannen, oder die Adresse öffnen. Sie geht "
-        "einmal, bis {time}, und steht nur jetzt hier.",
+        "made_hint": "Diesen Code mit dem Telefon scannen, das angemeldet sein soll. Er geht "
+        "einmal, bis {time}.",
+        "or_link": "Oder diese Adresse öffnen:",
+        "or_type": "Oder {address} öffnen, und dort eintippen:",
+        "once": "Diese Seite gibt es nur jetzt: Lass den Code scannen, drucke oder kopiere sie.",
+        "mailed": "Die Einladung ist an {address} gesendet.",
+        "mail_failed": "Die Mail ging nicht hinaus: {reason}. Die Einladung gilt trotzdem; sie "
+        "steht unten.",
+        "again": "Dieses Formular war schon abgeschickt. Die Einladung gibt es einmal, und eine "
+        "Mail ging höchstens einmal hinaus.",
+        "old_form": "Mit diesem Formular ist schon eingeladen worden, oder die Seite ist alt. Lade "
+        "sie neu.",
         "qr": "QR-Code der Einladung",
         "loopback": "Diese Adresse kann nur dieser Rechner öffnen: Setze SHOCPP_URL auf die "
         "Adresse, die andere benutzen.",
@@ -56,21 +61,25 @@ DEVICES = {
         "withdraw": "Withdraw",
         "question_withdraw": "Withdraw the invitation of {name}?",
         "gone_invitation": "This invitation is open no more; if it is used, sign the device out.",
-        "invite": "Invite",
         "name": "Name",
         "name_hint": "It signs the decisions of this person. Empty: account or role.",
         "account": "Account",
         "account_hint": "For the role “driver” only.",
         "no_account": "none",
-        "days": "Holds for",
-        "one_day": "1 day",
-        "some_days": "{count} days",
-        "make": "Make the invitation",
         "needs_account": "A driver needs an account.",
         "wrong_name": "The name has characters that nobody sees.",
         "made_for": "Invitation for {name}",
-        "made_hint": "Scan this code with the phone, or open the address. It works once, until "
-        "{time}, and is shown only now.",
+        "made_hint": "Scan this code with the phone that is to be signed in. It works once, until "
+        "{time}.",
+        "or_link": "Or open this address:",
+        "or_type": "Or open {address}, and type in:",
+        "once": "This page is shown only now: let the code be scanned, print it, or copy it.",
+        "mailed": "The invitation was sent to {address}.",
+        "mail_failed": "The mail was not sent: {reason}. The invitation holds all the same; it is "
+        "below.",
+        "again": "This form was sent already. There is one invitation, and a mail has left once at "
+        "most.",
+        "old_form": "This form has invited already, or the page is old. Load it again.",
         "qr": "QR code of the invitation",
         "loopback": "Only this machine can open this address: set SHOCPP_URL to the one that "
         "others use.",

@@ -14,7 +14,10 @@ from tests.world.commands import refused
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S, free_port
 from tests.world.people import invitation, post_form, send
+from tests.world.receiving import PostOffice, office, open_office
 from tests.world.server import Server
+
+__all__ = ["office", "open_office"]
 
 LINK = re.compile(r"(http\S+)/i#([a-z2-7]{26})")
 
@@ -93,12 +96,68 @@ def test_an_invitation_is_a_link(
         (("--token",), "a token needs --role"),
         (("--name", "a\nb"), "--name must have 1 to 60 printable characters"),
         (("--name", "x" * 61), "--name must have 1 to 60 printable characters"),
+        (("--mail",), "--mail goes to the address of --account; for others: --mail-to ADDRESS"),
+        (("--account", "family-y", "--mail"), "family-y has not one mail address: none in "),
+        (("--token", "--role", "viewer", "--mail-to", "a@b"), "a token is printed only"),
     ],
 )
 def test_a_wrong_invitation_is_refused_in_one_line(
     migrated_home: Home, options: tuple[str, ...], why: str
 ) -> None:
     assert why in refused(migrated_home.run("shocpp", "invite", *options), 2)
+    assert migrated_home.query("SELECT count(*) FROM invitation") == [(0,)]
+
+
+def mailing(home: Home, office: PostOffice, *addresses: str) -> dict[str, str]:
+    """Write the addresses of family-y, and return the settings of a command that may mail."""
+    mail = {"from": "weg@example.org", "to": {"family-y": addresses}}
+    (home.tags_file.parent / "operator.json").write_text(json.dumps({"mail": mail}))
+    server = f"smtp://127.0.0.1:{office.port}"
+    return {"SHOCPP_SMTP": server, "SHOCPP_URL": "https://box.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("options", "to"),
+    [
+        (("--account", "family-y", "--mail"), "y@example.org"),
+        (("--account", "family-y", "--mail-to", "z@example.org"), "z@example.org"),
+        (("--name", "Mama", "--mail-to", "m@example.org"), "m@example.org"),
+    ],
+)
+def test_an_invitation_is_mailed_and_not_printed(
+    migrated_home: Home, office: PostOffice, options: tuple[str, ...], to: str
+) -> None:
+    env = mailing(migrated_home, office, "y@example.org")
+    run = migrated_home.run("shocpp", "invite", *options, env=env)
+    assert (run.returncode, run.stdout) == (0, f"sent to {to}\n"), run.stderr
+    (received,) = office.received
+    assert received.to == [to]
+    body = received.message.get_body()
+    assert body is not None
+    link = LINK.search(body.get_content())
+    assert link is not None
+    assert link[1] == "https://box.example.org"
+    assert migrated_home.query("SELECT outcome FROM invitation") == [(None,)]
+
+
+def test_an_invitation_that_cannot_be_mailed_is_withdrawn(
+    migrated_home: Home, office: PostOffice
+) -> None:
+    env = mailing(migrated_home, office, "y@example.org")
+    office.replies["y@example.org"] = "550 no such user"
+    words = ("shocpp", "invite", "--account", "family-y", "--mail")
+    assert "no such user" in refused(migrated_home.run(*words, env=env), 1)
+    assert "SHOCPP_SMTP is not set" in refused(migrated_home.run(*words), 78)
+    assert migrated_home.query("SELECT outcome FROM invitation") == [("revoked",), ("revoked",)]
+
+
+def test_an_account_with_two_addresses_leaves_the_choice(
+    migrated_home: Home, office: PostOffice
+) -> None:
+    env = mailing(migrated_home, office, "y@example.org", "z@example.org")
+    run = migrated_home.run("shocpp", "invite", "--account", "family-y", "--mail", env=env)
+    sentence = "family-y has not one mail address: y@example.org, z@example.org; use --mail-to"
+    assert sentence in refused(run, 2)
     assert migrated_home.query("SELECT count(*) FROM invitation") == [(0,)]
 
 

@@ -8,21 +8,18 @@ An account is named by its index, because its name may hold anything. A card is 
 of its number, which only admins see.
 """
 
-import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import date
 from functools import partial
-from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask, Response
 
-from shocpp.admission.people.roles import COMMAND, KEEP_BOOKS, Person
+from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
+from shocpp.admission.people.secret_texts import new_secret
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
 from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
-from shocpp.calls.page.starts import masked
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import (
     NewCard,
@@ -33,8 +30,9 @@ from shocpp.configuration.editing.accounts import (
     set_card,
 )
 from shocpp.configuration.editing.operator import set_mail_of_account
-from shocpp.configuration.operator import is_mail_address, load_operator
-from shocpp.errors import ConfigError
+from shocpp.configuration.operator import addresses_of, is_mail_address
+from shocpp.interfaces.delivery.invitations import can_send
+from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -45,10 +43,10 @@ from shocpp.interfaces.web.pages.form_pages import (
     lines_of,
     not_there,
 )
-from shocpp.language.dates import local_datetime
+from shocpp.interfaces.web.pages.settings.devices import day_choices
 from shocpp.language.pages.accounts import ACCOUNTS
 from shocpp.language.voice import moment
-from shocpp.ledger.accounts import Account, IdTag
+from shocpp.ledger.accounts import Account
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.database import Database
@@ -65,17 +63,6 @@ FIELDS_OF_ERRORS = {
     "mail_sender": "mail",
 }
 """The fields at which the sentences of refused changes stand, by their keys."""
-
-
-class CardRow(NamedTuple):
-    """A card as the page shows it; `key` names it in forms, `number` is masked if it must be."""
-
-    key: str
-    number: str
-    name: str
-    expires: str
-    is_blocked: bool
-    has_expired: bool
 
 
 class AccountPages(FormPages):
@@ -174,6 +161,7 @@ class AccountPages(FormPages):
             seen = "" if trouble else seen_account(settings.tags_file, bound, account.name)
             since_ms = moment_ms - PRESENTED_MS
             is_admin = person.may(COMMAND)
+            addresses = addresses_of(settings.operator_file, account.name)
             unknown = recent_unknown_cards(db, files.accounts, since_ms) if is_admin else []
         return self.page(
             "account.html",
@@ -183,13 +171,21 @@ class AccountPages(FormPages):
             trouble=trouble,
             account=account,
             seen=seen,
-            mail=" ".join(self._mail_of(account)),
-            cards=[self._row(account, card, person, moment_ms) for card in account.cards],
+            mail=" ".join(addresses),
+            cards=[
+                card_row(account, card, settings.zone, moment_ms, is_masked=not is_admin)
+                for card in account.cards
+            ],
             all_blocked=bool(account.cards) and len(account.blocked) == len(account.cards),
             is_admin=is_admin,
+            may_invite=person.may(ADMINISTER),
+            can_mail=can_send(settings),
+            addresses=addresses,
+            days=day_choices(self.words),
+            secret=new_secret(),
             presented=[
                 (
-                    _key(card.id_tag),
+                    card_key(card.id_tag),
                     self.words["presented_at"].format(
                         card=card.id_tag,
                         charge_point=card.charge_point_id,
@@ -203,26 +199,6 @@ class AccountPages(FormPages):
                 ("de", self.words["german"]),
                 ("en", self.words["english"]),
             ],
-        )
-
-    def _mail_of(self, account: Account) -> tuple[str, ...]:
-        """Return the addresses for the statement of an account; none while the file is broken."""
-        with suppress(ConfigError):
-            return load_operator(self._settings.operator_file).mail.to.get(account.name, ())
-        return ()
-
-    def _row(self, account: Account, card: IdTag, person: Person, moment_ms: int) -> CardRow:
-        end_ms = dict(account.card_expires_ms).get(card.key)
-        return CardRow(
-            _key(card.text),
-            card.text if person.may(COMMAND) else masked(card),
-            dict(account.card_names).get(card.key, ""),
-            # A day ends at its last millisecond.
-            ""
-            if end_ms is None
-            else local_datetime(end_ms - 1, self._settings.zone).date().isoformat(),
-            card.key in account.blocked,
-            account.has_expired(card.key, moment_ms),
         )
 
     # -- the forms of one account -----------------------------------------------------------------
@@ -239,7 +215,7 @@ class AccountPages(FormPages):
             if not is_mail_address(address):
                 raise WrongField("mail", words["wrong_mail"].format(mail=address))
         # First, because it is refused more often: then neither file has changed.
-        if tuple(addresses) != self._mail_of(account):
+        if tuple(addresses) != addresses_of(self._settings.operator_file, account.name):
             set_mail_of_account(self._settings.operator_file, account.name, addresses)
         bound = transactions.account_names(db)
         set_account(path, bound, account.name, values, fields.get("seen", ""))
@@ -283,7 +259,7 @@ class AccountPages(FormPages):
         """Assign an unknown card to the account, with what it has charged."""
         accounts = present_files(db, self._settings).accounts
         unknown = recent_unknown_cards(db, accounts, now_ms() - PRESENTED_MS)
-        presented = {_key(card.id_tag): card.id_tag for card in unknown}
+        presented = {card_key(card.id_tag): card.id_tag for card in unknown}
         id_tag = presented.get(fields.get("card", "")) if person.may(COMMAND) else None
         if id_tag is None:
             raise WrongField("", self.words["gone"])
@@ -292,10 +268,10 @@ class AccountPages(FormPages):
 
     def _card(self, account: Account, fields: Mapping[str, str]) -> str:
         """Return the number of the card that a form names."""
-        for card in account.cards:
-            if _key(card.text) == fields.get("card"):
-                return card.text
-        raise WrongField("", self.words["gone"])
+        card = card_with(account, fields.get("card", ""))
+        if card is None:
+            raise WrongField("", self.words["gone"])
+        return card.text
 
     def _day(self, fields: Mapping[str, str]) -> str:
         """Return the last day of a form, ISO; empty without one."""
@@ -304,10 +280,3 @@ class AccountPages(FormPages):
             return date.fromisoformat(text).isoformat() if text else ""
         except ValueError:
             raise WrongField("expires", self.words["wrong_day"]) from None
-
-
-def _key(id_tag: str) -> str:
-    """Return the name of a card in forms, which tells nothing of its number."""
-    # Blanks and case do not matter to cards.
-    plain = re.sub(r"\W", "", id_tag).casefold()
-    return sha256(f"card {plain}".encode()).hexdigest()[:16]
