@@ -36,7 +36,7 @@ NAME_TAKEN = "name taken"
 NOT_CHECKED = "not checked"
 TOO_MANY_NEW = "too many new names"
 NO_SPACE = "no space for new names"
-"""The reasons are stored in the database and are keys of the remedies that the CLI prints."""
+"""The reasons are stored in the database; `remedies.py` has the remedy of each."""
 
 WRONG_SETTINGS = {
     FOREIGN_SUBPROTOCOL: "choose OCPP 1.6 JSON (1.6-J) in the charger",

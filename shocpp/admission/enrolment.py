@@ -5,6 +5,7 @@ itself is printed once, for the person who types it into the charger.
 """
 
 import secrets
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,14 +14,14 @@ from shocpp.configuration.charge_points import (
     NO_ALLOWLIST,
     OTHERS,
     Allowlist,
-    can_have_entry,
+    Entry,
     load_allowlist_or_none,
     parse_allowlist,
 )
-from shocpp.configuration.editing.file_edit import edit_file
+from shocpp.configuration.editing.charge_points import listed_name, require_name
+from shocpp.configuration.editing.file_edit import EditRefused, edit_file, seen_digest
 from shocpp.configuration.entries import Members
 from shocpp.errors import UsageError
-from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import (
     GENERATED_ROUNDS,
     USER_CHOSEN_ROUNDS,
@@ -30,6 +31,7 @@ from shocpp.ocpp.passwords import (
 from shocpp.store import new_passwords
 from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database
+from shocpp.store.new_passwords import NewPassword
 
 PASSWORD_SIGNS = "abcdefghijkmnpqrstuvwxyz23456789"
 """Characters that are hard to confuse (no l, o, 0, 1) and that every charger accepts."""
@@ -77,17 +79,28 @@ class Change(NamedTuple):
     origin: str | None = None
 
 
-def enroll(path: Path, charge_point_id: str, change: Change) -> None:
+class Seen(NamedTuple):
+    """The admission of a charger that a form was made from.
+
+    `digest` is that of `access_digest`. `waiting` are the new passwords in the database now.
+    """
+
+    digest: str
+    waiting: Iterable[NewPassword]
+
+
+def enroll(path: Path, charge_point_id: str, change: Change, seen: Seen | None = None) -> None:
     """Write the entry of a charger: change the existing one, or add a new one.
 
-    Raises UsageError if the identity is not a valid name, ConfigError if the file is not valid.
+    Raises EditRefused if the identity is not a valid name, or if its admission is not the one of
+    the form any more; ConfigError if the file is not valid. A command has no `seen`.
     """
-    if not can_have_entry(charge_point_id):
-        raise UsageError(
-            f"{charge_point_id[:40]!r} cannot name a charger here: no slash, no control characters"
-        )
+    require_name(charge_point_id)
 
-    def edit(entries: Members, _: Allowlist | None) -> bool:
+    def edit(entries: Members, listed: Allowlist | None) -> bool:
+        if seen is not None:
+            allowlist = NO_ALLOWLIST if listed is None else listed
+            require_seen(allowlist.with_new_passwords(seen.waiting), charge_point_id, seen.digest)
         name = listed_name(entries, charge_point_id) or charge_point_id
         entry = entries.get(name, Members())
         if change.stored_hash is not None:
@@ -105,6 +118,29 @@ def enroll(path: Path, charge_point_id: str, change: Change) -> None:
     edit_file(path, partial(parse_allowlist, source=str(path)), edit)
 
 
+def seen_access(db: Database, path: Path, charge_point_id: str) -> str:
+    """Return the digest of the present admission of a charger, for a form that changes it.
+
+    Raises ConfigError if the file is not valid.
+    """
+    allowlist = load_allowlist_or_none(path).with_new_passwords(new_passwords.waiting(db))
+    return access_digest(allowlist.entry(charge_point_id))
+
+
+def access_digest(entry: Entry | None) -> str:
+    """Return the digest of an admission: another password, or none, has another digest."""
+    if entry is None:
+        return seen_digest(None)
+    return seen_digest([entry.hashes, entry.needs_no_password, entry.username, entry.origin])
+
+
+def require_seen(allowlist: Allowlist, charge_point_id: str, digest: str) -> None:
+    """Raise EditRefused unless the admission of a charger has this digest."""
+    # A password is shown once: a form that is sent again must not make another one unseen.
+    if access_digest(allowlist.entry(charge_point_id)) != digest:
+        raise EditRefused("access_changed", charge_point=charge_point_id)
+
+
 def is_listed(path: Path, charge_point_id: str) -> bool:
     """Return True if a charger has an entry of its own; raises ConfigError if the file is bad."""
     allowlist = load_allowlist_or_none(path)
@@ -117,13 +153,6 @@ def unlisted_chargers(db: Database, path: Path) -> list[str]:
     """Return the identities that have connected before and that the allowlist does not admit."""
     allowlist = load_allowlist_or_none(path).with_new_passwords(new_passwords.waiting(db))
     return [name for name in admissions.known_identities(db) if allowlist.entry(name) is None]
-
-
-def listed_name(entries: Members, charge_point_id: str) -> str | None:
-    """Return the spelling of an identity in the file, or None if it is not listed."""
-    key = identity_key(charge_point_id)
-    names = [name for name in entries if name != "comment" and identity_key(name) == key]
-    return names[0] if names else None
 
 
 def drop(entry: Members, key: str) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from shocpp.admission.decision import in_force
-from shocpp.admission.enrolment import drop, hash_of_generated, listed_name
+from shocpp.admission.enrolment import drop, hash_of_generated, require_seen
 from shocpp.calls.addressing import Addressed
 from shocpp.calls.outcomes import confirmation_of, is_refusal, is_unsent
-from shocpp.calls.placing import CallOptions, place
+from shocpp.calls.placing import CallOptions, place, place_unattended
 from shocpp.configuration.charge_points import (
     MOST_HASHES,
     NO_ALLOWLIST,
@@ -32,6 +32,7 @@ from shocpp.configuration.charge_points import (
     newest_hash,
     parse_allowlist,
 )
+from shocpp.configuration.editing.charge_points import listed_name
 from shocpp.configuration.editing.file_edit import edit_file
 from shocpp.configuration.entries import Members, spelled
 from shocpp.errors import ConfigError, Unreachable
@@ -46,6 +47,8 @@ from shocpp.store.keys import NO_KEYS
 from shocpp.store.new_passwords import NewPassword
 
 log = logging.getLogger(__name__)
+
+ACTION = "ChangeConfiguration"
 
 _KEPT = ("username", "origin", "tz", "reply_delay_ms", "default_tag", "cap_kwh")
 """Members of the entry `*` that hold for a charger when it gets an entry of its own."""
@@ -71,31 +74,68 @@ def rotate(settings: Settings, charge_point_id: str, password: str, asked: CallO
     none needs none until then. Raises Unreachable if the charger has not taken the new password;
     everything is then as before. Raises ConfigError if the file has an error.
     """
-    stored_hash, path = hash_of_generated(password), settings.charge_points_file
-    key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
+    path = settings.charge_points_file
     with open_database(settings.database) as db:
-
-        def add(call_id: str) -> None:
-            # Inside the transaction, because two rotations of a charger may come at the same time.
-            listed = allowlist_or_stored(path, properties.stored_allowlist(db))
-            former = listed.with_new_passwords(new_passwords.waiting(db)).entry(charge_point_id)
-            if former is not None and len(former.hashes) >= MOST_HASHES:
-                raise ConfigError(
-                    f"{charge_point_id} has {len(former.hashes)} passwords; it has to connect with "
-                    "the newest one before it gets another"
-                )
-            new_passwords.add(db, call_id, charge_point_id, stored_hash, newest_hash(former))
-
-        addressed = Addressed(charge_point_id, key)
-        outcome = place(db, addressed, "ChangeConfiguration", asked, add).outcome
+        new = _New(db, path, charge_point_id, password)
+        outcome = place(db, new.addressed, ACTION, asked, new.add).outcome
         status, trouble = _status_of(outcome), None
         try:
             waiting = file_new_passwords(db, path, may_create=True)
-            if any(new.stored_hash == stored_hash for new in waiting):
+            if any(other.stored_hash == new.stored_hash for other in waiting):
                 trouble = "the charger has not answered yet"
         except ConfigError as error:
             trouble = str(error)
         return Rotated(status, outcome.state == "answered", trouble)
+
+
+def begin_rotation(
+    db: Database,
+    path: Path,
+    charge_point_id: str,
+    password: str,
+    asked: CallOptions,
+    seen: str,
+) -> None:
+    """Queue a new password for a charger without waiting; the server writes it into the file.
+
+    `seen` is the `enrolment.access_digest` of the form. Raises Unreachable if the charger is not
+    connected, EditRefused if its admission has changed, ConfigError if the file has an error.
+    """
+    new = _New(db, path, charge_point_id, password, seen)
+    place_unattended(db, new.addressed, ACTION, asked, new.add)
+
+
+class _New:
+    """A new password, its Call, and its row."""
+
+    def __init__(
+        self,
+        db: Database,
+        path: Path,
+        charge_point_id: str,
+        password: str,
+        seen: str | None = None,
+    ) -> None:
+        self._db, self._path, self._charge_point_id, self._seen = db, path, charge_point_id, seen
+        self.stored_hash = hash_of_generated(password)
+        key = {"key": "AuthorizationKey", "value": authorization_key(password.encode())}
+        self.addressed = Addressed(charge_point_id, key)
+
+    def add(self, call_id: str) -> None:
+        """Store the new password in the transaction that queues its Call."""
+        # Inside the transaction, because two rotations of a charger may come at the same time.
+        db, name = self._db, self._charge_point_id
+        listed = allowlist_or_stored(self._path, properties.stored_allowlist(db))
+        allowlist = listed.with_new_passwords(new_passwords.waiting(db))
+        if self._seen is not None:
+            require_seen(allowlist, name, self._seen)
+        former = allowlist.entry(name)
+        if former is not None and len(former.hashes) >= MOST_HASHES:
+            raise ConfigError(
+                f"{name} has {len(former.hashes)} passwords; it has to connect with the newest one "
+                "before it gets another"
+            )
+        new_passwords.add(db, call_id, name, self.stored_hash, newest_hash(former))
 
 
 def file_new_passwords(

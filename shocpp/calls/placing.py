@@ -144,18 +144,24 @@ def place(
         doorbell.remove()
 
 
-def place_unattended(db: Database, addressed: Addressed, action: str, asked: CallOptions) -> str:
+def place_unattended(
+    db: Database,
+    addressed: Addressed,
+    action: str,
+    asked: CallOptions,
+    beside: Callable[[str], None] | None = None,
+) -> str:
     """Queue a Call without waiting for its end, and return its id; for a repeat, the first one's.
 
-    Whoever shows the Charge Point reads the outcome later. Raises Unreachable if it is not
-    connected; nothing is queued then.
+    Whoever shows the Charge Point reads the outcome later. `beside` is as in `place`. Raises
+    Unreachable if it is not connected; nothing is queued then.
     """
     charge_point_id, payload = addressed.charge_point_id, payload_text(action, addressed.payload)
     holder = connections.holder(db, charge_point_id)
     if holder is None:
         raise Unreachable(f"{charge_point_id} is not connected; {SEE}")
     call = QueuedCall(random_uuid(), charge_point_id, action, payload, deadline_ms=0)
-    _, first = _queue(db, call, None, asked, None)
+    _, first = _queue(db, call, None, asked, beside)
     if first is not None:
         return first.call_id
     if not ring(holder[1]):

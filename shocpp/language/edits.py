@@ -46,6 +46,14 @@ EDITS = {
         "Tag.",
         "closed_month": "{month} ist abgeschlossen, und seine Preise ändern sich nie; lass den "
         "neuen am {day} oder später beginnen.",
+        "charger_name": "So kann keine Wallbox heißen: „{name}“. Schrägstriche und Steuerzeichen "
+        "gehen nicht.",
+        "charger_listed": "{charge_point} ist schon aufgenommen; ein neues Passwort gibt es auf "
+        "ihrer Seite.",
+        "charger_not_listed": "{charge_point} steht nicht in {file}; nimm sie zuerst auf.",
+        "access_changed": "Der Zugang von {charge_point} hat sich inzwischen geändert. Ein "
+        "Passwort wird nur einmal gezeigt: Wenn es verloren ist, erzeuge ein neues.",
+        "time_zone": "Eine Zeitzone heißt zum Beispiel Europe/Berlin; „{zone}“ gibt es nicht.",
         "changed": "Der Eintrag hat sich inzwischen geändert; sieh ihn an, und speichere noch "
         "einmal.",
         "file": "Die Datei lässt sich so nicht speichern: {reason}",
@@ -91,6 +99,13 @@ EDITS = {
         "price_exists": "there is a price of {account} from {day} already; choose another day",
         "closed_month": "{month} is closed, and its prices never change; let the new one begin on "
         "{day} or later",
+        "charger_name": "{name!r} cannot name a charger here: no slash, no control characters",
+        "charger_listed": "{charge_point} is listed already; its page makes a new password",
+        "charger_not_listed": "{file} does not list {charge_point}; admit it first: shocpp "
+        "charge-points add",
+        "access_changed": "the admission of {charge_point} has changed meanwhile; a password is "
+        "shown once, so make a new one if it is lost",
+        "time_zone": "a time zone is named like Europe/Berlin; there is no {zone!r}",
         "changed": "the entry has changed meanwhile; look at it, and save again",
         "file": "the file cannot be saved like this: {reason}",
     },

@@ -27,8 +27,6 @@ MAX_LISTED = 20
 WILDCARD = "*"
 """The entry for all chargers without one of their own."""
 
-ADD_A_NAME = "in the charger, add a name after the last slash of the address"
-
 ROTATION_TIMEOUT_S = 40.0
 """The time to wait for the charger: one that has just connected takes no Calls for 30 s."""
 
@@ -80,22 +78,16 @@ _CHARGE_POINTS = View(
 
 def _refused_attempts() -> list[dict[str, Any]]:
     """Return the refused attempts to connect, newest first, each with its `remedy`."""
-    from shocpp.store.listings.views import rows_of
+    from shocpp.admission.remedies import refused_attempts
 
     settings = read_settings()
     with open_database(settings.database) as db:
-        rows = rows_of(db, "refused_attempts")
-        last_seen = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
-    rows.sort(key=lambda row: row["last_at"], reverse=True)
-    allowlist = _readable_allowlist(settings)
-    return [
-        {**row, "remedy": _remaining_remedy(row, last_seen.get(row["id"], ""), allowlist)}
-        for row in rows
-    ]
+        attempts = refused_attempts(db, _readable_allowlist(settings))
+    return [{**row, "remedy": remedy_sentence(remedy.key, row)} for row, remedy in attempts]
 
 
 def _readable_allowlist(settings: Settings) -> "Allowlist | None":
-    """Return the allowlist, or None if there is none or it cannot be read."""
+    """Return the allowlist, or None if it cannot be read."""
     from shocpp.configuration.charge_points import load_allowlist_or_none
 
     try:
@@ -103,20 +95,6 @@ def _readable_allowlist(settings: Settings) -> "Allowlist | None":
     # The list of chargers is still useful; `shocpp check` reports the broken file.
     except ConfigError:
         return None
-
-
-def _remaining_remedy(row: Mapping[str, Any], last_seen: str, allowlist: "Allowlist | None") -> str:
-    """Return the next step for a refused charger, or the reason why none is needed.
-
-    `last_seen` is the time of the last message under its name, ISO 8601 or empty.
-    """
-    reason = row["reason"]
-    # After "name taken" these messages come from the other charger, which holds the name.
-    if last_seen > row["last_at"] and reason != "name taken":
-        return "a charger with its name has connected since"
-    if reason == "not listed" and allowlist is not None and allowlist.entry(row["id"]) is not None:
-        return "it is listed now, and has not connected again yet"
-    return remedy(row)
 
 
 def _print_refused(rows: list[dict[str, Any]], *, is_whole: bool, quiet: bool) -> None:
@@ -142,36 +120,34 @@ def _print_refused(rows: list[dict[str, Any]], *, is_whole: bool, quiet: bool) -
         click.echo(f"  … and {more} more: shocpp charge-points --refused --all")
 
 
-def remedy(row: Mapping[str, Any]) -> str:
-    """Return the next step that admits a refused charger, mostly a command.
+def remedy_sentence(key: str, row: Mapping[str, Any]) -> str:
+    """Return the sentence of a remedy: mostly a command, quoted for a shell.
 
     `row` is a row of the view `refused_attempts`. Its `told` is the presented user name or Origin.
-    The command is quoted for a shell.
     """
-    from shocpp.admission.decision import WRONG_SETTINGS
+    from shocpp.admission.decision import OTHER_VERSION, TLS, WRONG_SETTINGS
 
     name, presented = _quoted(row["id"]), shlex.quote(row["told"])
     add = "shocpp charge-points add"
+    new_one = f"enter its password in the charger; for a new one: {add} --replace {name}"
     return {
-        "no password": f"enter its password in the charger; for a new one: {add} --replace {name}; "
-        f"if it cannot send one: {add} --no-password {name}",
-        "wrong password": f"enter its password in the charger; for a new one: {add} --replace "
-        f"{name}"
-        if row["id"]
-        else ADD_A_NAME,
-        "wrong user name": f"if this is its user name: {add} --username={presented} {name}",
-        "not listed": f"admit it: {add} {name}",
-        "no name": ADD_A_NAME,
-        "foreign subprotocol": WRONG_SETTINGS["foreign subprotocol"]
-        if row["told"]
-        else "let it offer ocpp1.6 (see SHOCPP_STRICT_SUBPROTOCOL)",
-        "not checked": "too many wrong passwords came with it; it will come again by itself",
-        "Origin": f"if it is no web page: {add} --origin={presented} {name}",
-        "too many new names": f"more than 100 chargers are not listed; admit it: {add} {name}",
-        "no space for new names": "the disk is nearly full: make room",
-        "name taken": "a live connection has this name; give the charger a password: "
+        "connected_since": "a charger with its name has connected since",
+        "listed_since": "it is listed now, and has not connected again yet",
+        "no_password": f"{new_one}; if it cannot send one: {add} --no-password {name}",
+        "wrong_password": new_one,
+        "wrong_user_name": f"if this is its user name: {add} --username={presented} {name}",
+        "not_listed": f"admit it: {add} {name}",
+        "no_name": "in the charger, add a name after the last slash of the address",
+        "other_version": WRONG_SETTINGS[OTHER_VERSION],
+        "no_subprotocol": "let it offer ocpp1.6 (see SHOCPP_STRICT_SUBPROTOCOL)",
+        "tls": WRONG_SETTINGS[TLS],
+        "not_checked": "too many wrong passwords came with it; it will come again by itself",
+        "origin": f"if it is no web page: {add} --origin={presented} {name}",
+        "too_many_names": f"more than 100 chargers are not listed; admit it: {add} {name}",
+        "no_space": "the disk is nearly full: make room",
+        "name_taken": "a live connection has this name; give the charger a password: "
         f"{add} --replace {name}",
-    }.get(row["reason"]) or WRONG_SETTINGS.get(row["reason"], "")
+    }[key]
 
 
 def _quoted(name: str) -> str:
