@@ -222,6 +222,47 @@ def add(
     _print_unlisted(settings)
 
 
+@charge_points.command("set", context_settings=HELP)
+@click.argument("charge_point", metavar="ID")
+@click.option("--name", metavar="TEXT", help="The name for people.")
+@click.option("--meter-serial", metavar="TEXT", help="The number on its meter.")
+@click.option("--note", metavar="TEXT", help="A note for its statements.")
+@click.option("--tz", metavar="ZONE", help="The zone of its times without one; empty: UTC.")
+@click.option(
+    "--connector",
+    "connectors",
+    metavar="NUMBER=NAME",
+    multiple=True,
+    help="The name of a connector, such as 1=left; repeat it for more.",
+)
+@click.option("--default-tag", metavar="CARD", help="The card of transactions without one.")
+@one_line_errors
+def set_(charge_point: str, connectors: tuple[str, ...], **values: str | None) -> None:
+    """Change what conf/charge_points.json says of the charger ID; an empty value removes it.
+
+    \b
+    Example: shocpp charge-points set garage --name "Space 4" --connector 1=left
+    """
+    from shocpp.configuration.editing.charge_points import set_charger
+
+    texts = values.items()
+    changed: dict[str, Any] = {key: text or None for key, text in texts if text is not None}
+    if connectors:
+        changed["connectors"] = dict(_connector(text) for text in connectors)
+    if not changed:
+        raise UsageError("name something to change; see: shocpp charge-points set --help")
+    set_charger(read_settings().charge_points_file, charge_point, changed)
+    click.echo(one_line(f"{charge_point} is changed"))
+
+
+def _connector(text: str) -> tuple[str, str]:
+    """Return number and name of `1=left`."""
+    number, is_pair, name = text.partition("=")
+    if not (is_pair and number.isascii() and number.isdigit()):
+        raise UsageError("--connector needs a number and a name, such as 1=left")
+    return str(int(number)), name
+
+
 def _is_rotated(settings: Settings, charge_point: str) -> bool:
     """Return True if a password that the charger got by OCPP waited, and is now in the file."""
     from shocpp.admission.rotation import file_new_password_of
