@@ -1,4 +1,4 @@
-"""The addresses of services in settings: mail server, webhook, and the pages themselves.
+"""The addresses of services in settings: mail server, webhook, the pages, and this server.
 
 Each reader raises ConfigError with the variable and its form. No host name is resolved.
 """
@@ -119,6 +119,27 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost" or ip_address(host or "").is_loopback
     except ValueError:
         return False
+
+
+def reachable_host(address: str) -> str:
+    """Return the host for the charger's URL, as a charger in the same network can reach it.
+
+    `address` is the address to listen on. A wildcard address becomes this machine's own address, or
+    its host name if it has no route. An IPv6 address gets brackets.
+    """
+    if address not in ("0.0.0.0", "::"):
+        return f"[{address}]" if ":" in address else address
+    # Imported here, because a CGI process pays for its imports.
+    import socket
+
+    # connect() on a datagram socket sends nothing; it only chooses a route and its local address.
+    # 192.0.2.1 is reserved for documentation (RFC 5737).
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return str(probe.getsockname()[0])
+        except OSError:
+            return socket.gethostname()
 
 
 READERS: Mapping[str, Callable[[str], Any]] = {

@@ -6,8 +6,8 @@ from shocpp.admission.people import devices
 from shocpp.admission.people.invitations import invite, link
 from shocpp.admission.people.roles import ADMIN, Person
 from shocpp.clock import now_ms
-from shocpp.interfaces.server.addresses import listening, reachable_host
-from shocpp.service_addresses import is_loopback
+from shocpp.interfaces.server.addresses import listening
+from shocpp.service_addresses import is_loopback, reachable_host
 from shocpp.settings import Settings
 from shocpp.store.database import open_database
 

@@ -16,10 +16,9 @@ from shocpp.errors import ConfigError
 from shocpp.installation.files import SHIPPED, default_home
 from shocpp.installation.home import make_home
 from shocpp.installation.wsgi_ini import require_loadable, wsgi_ini_of
-from shocpp.interfaces.server.addresses import reachable_host
 from shocpp.interfaces.server.invitation_link import first_steps
 from shocpp.metrics.counter_files import counters_folder
-from shocpp.service_addresses import is_loopback
+from shocpp.service_addresses import is_loopback, reachable_host
 from shocpp.settings import Settings, absolute_paths, read_settings
 from shocpp.store import properties
 from shocpp.store.books import records, transactions

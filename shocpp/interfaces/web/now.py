@@ -25,7 +25,6 @@ from shocpp.calls.tiles import Tile, View, months, needs, tiles
 from shocpp.central_system.switchboard import Switchboard
 from shocpp.clock import now_ms
 from shocpp.errors import StoreUnavailable, Unreachable, UnusableDatabase
-from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.refusals import RETRY_AFTER_S
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import (
@@ -37,6 +36,7 @@ from shocpp.interfaces.web.access import (
     require,
 )
 from shocpp.interfaces.web.navigation import navigation_of
+from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
@@ -226,12 +226,10 @@ class Now:
 
     def _frame(self) -> dict[str, Any]:
         """Return the values of the layout."""
-        # The shipped nginx has its chargers at a path of their own.
-        has_proxy, host = is_tls(request.environ, self._settings.trusted_proxies), request.host
         return {
             "words": self._words,
             "language": self._settings.language,
-            "address": f"wss://{host}/ocpp/" if has_proxy else f"ws://{host}/",
+            "address": charger_address(self._settings),
             "zone": self._settings.zone_name,
         }
 

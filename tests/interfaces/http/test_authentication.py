@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from shocpp.interfaces.server.addresses import reachable_host
+from shocpp.service_addresses import reachable_host
 from tests.world.charger import ChargerWithCar
 from tests.world.home import Home
 from tests.world.machine import ROOT, wait_for

@@ -19,7 +19,6 @@ from shocpp.calls.page.files import PresentFiles
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile, EditRefused
 from shocpp.configuration.files import NotWritable
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, UnusableDatabase
-from shocpp.interfaces.http.addresses import is_tls
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import (
@@ -31,6 +30,7 @@ from shocpp.interfaces.web.access import (
     require,
 )
 from shocpp.interfaces.web.navigation import navigation_of
+from shocpp.interfaces.web.own_addresses import page_address
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.page import SENTENCES
 from shocpp.language.pages.frame import FRAME
@@ -152,10 +152,7 @@ class FormPages:
 
     def page_address(self) -> str:
         """Return the address of the pages: SHOCPP_URL, or the one that the browser has."""
-        if self._settings.url is not None:
-            return self._settings.url.rstrip("/")
-        has_tls = is_tls(request.environ, self._settings.trusted_proxies)
-        return f"{'https' if has_tls else 'http'}://{request.host}"
+        return page_address(self._settings)
 
     def page(
         self,

@@ -10,7 +10,7 @@ Parts that wait for something outside have `data-live`, and load themselves agai
 
 from collections.abc import Mapping
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, Person
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
@@ -26,7 +26,7 @@ from shocpp.calls.page.setup_steps import (
 )
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import NewCard, add_account, remove_account, set_card
-from shocpp.interfaces.http.addresses import is_tls
+from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -103,7 +103,7 @@ class SetupPages(FormPages):
             following=following[0] if following else None,
             chargers=chargers,
             is_open_to_all=not files.allowlist.entries,
-            address=self._address(),
+            address=charger_address(settings),
             refused=refused,
             cards=[(card.id_tag, self._presented(card, moment_ms)) for card in cards],
             known=self._known_cards(files.accounts),
@@ -115,11 +115,6 @@ class SetupPages(FormPages):
             ],
             examples=[one.name for one in files.accounts.by_index.values() if is_example(one)],
         )
-
-    def _address(self) -> str:
-        """Return the address for chargers, as the browser reaches this server."""
-        has_proxy, host = is_tls(request.environ, self._settings.trusted_proxies), request.host
-        return f"wss://{host}/ocpp/" if has_proxy else f"ws://{host}/"
 
     def _presented(self, card: UnknownCard, moment_ms: int) -> str:
         settings = self._settings
