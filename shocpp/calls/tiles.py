@@ -44,7 +44,7 @@ def tiles(
     connectors = Connectors(db, settings, view, now_ms, only)
     return sorted(
         connectors.tiles(),
-        key=lambda tile: (_order(tile.name), tile.charge_point, tile.connector_id),
+        key=lambda tile: (natural_order(tile.name), tile.charge_point, tile.connector_id),
     )
 
 
@@ -71,7 +71,7 @@ def months(db: Database, settings: Settings, view: View, now_ms: int) -> list[Ac
     ]
 
 
-def _order(name: str) -> list[tuple[int, str]]:
+def natural_order(name: str) -> list[tuple[int, str]]:
     """Return the key by which `box 2` comes before `box 10`."""
     parts = re.split(r"([0-9]+)", name.casefold())
     return [(int(part), "") if part.isdigit() else (0, part) for part in parts]

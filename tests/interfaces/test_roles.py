@@ -397,6 +397,7 @@ def test_the_table_has_every_path_of_the_application(site: Site) -> None:
         *("/healthz", "/i", "/login", "/logout", "/<any_path:path>"),
         *("/", "/start", "/stop", "/stream", "/static/<content_hash>/<name>"),
         "/account/statements/<month>.pdf",
+        "/c/<charge_point>",
         *("/api", "/api/<any_path:path>"),
     }
     assert paths - known - others - rules() == set()

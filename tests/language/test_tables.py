@@ -2,12 +2,17 @@
 
 import importlib
 import pkgutil
+import re
 from string import Formatter
 
 import pytest
 
 import shocpp.language
 import shocpp.language.pages
+from shocpp.language.pages.charger_commands import COMMANDS
+from shocpp.language.pages.chargers import CHARGERS
+from shocpp.language.pages.sheets import SHEETS
+from tests.world.machine import ROOT
 
 MODULES = [
     *(name for _, name, _ in pkgutil.iter_modules(shocpp.language.__path__, "shocpp.language.")),
@@ -46,3 +51,20 @@ def test_each_sentence_is_there_in_both_languages(name: str) -> None:
 
 def test_the_tables_of_all_pages_are_found() -> None:
     assert {"shocpp.language.edits.EDITS", "shocpp.language.pages.accounts.ACCOUNTS"} <= set(TABLES)
+
+
+def test_words_of_chargers_are_there_once_and_are_used() -> None:
+    tables = [CHARGERS["de"], COMMANDS["de"], SHEETS["de"]]
+    names = [name for table in tables for name in table]
+    assert len(names) == len(set(names)), "one table would hide words of another"
+    web = ROOT / "shocpp" / "interfaces" / "web"
+    files = [
+        *(web / "templates").glob("charger*.html"),
+        *(web / "templates").glob("sticker.html"),
+        *(web / "pages" / "chargers").glob("*.py"),
+    ]
+    code = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    # Those of a user name and an Origin are chosen by a part of their keys.
+    chosen = {"ask_user", "ask_origin", "user_hint", "origin_hint"}
+    spelled = r"\bwords\.{}\b|[\"']{}[\"']"
+    assert {name for name in names if not re.search(spelled.format(name, name), code)} == chosen

@@ -13,11 +13,12 @@ from shocpp.ocpp.facts import Reading
 from shocpp.store import blocks, calls
 from shocpp.store.books import readings
 from shocpp.store.books.readings import FrameReadings
-from shocpp.store.charge_points import identities
+from shocpp.store.charge_points import frames, identities
 from shocpp.store.charge_points.frames import Frame
 from shocpp.store.database import Database, open_database
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.listings.pages import Sample, Wanted, accounting_after, meter_values_after
+from shocpp.store.listings.views import newest_calls_at
 from shocpp.store.schema.migrations import migrate
 from tests.world.home import Home
 
@@ -30,6 +31,8 @@ PAGES: dict[str, Callable[[Database], Any]] = {
     "meter values": lambda db: meter_values_after(db, Sample(5), 100),
     "values of a charger": lambda db: meter_values_after(db, Sample(5), 100, 1),
     "values of a transaction": lambda db: meter_values_after(db, Sample(5), 100, None, 20_009_042),
+    "calls of a charger": lambda db: newest_calls_at(db, "garage", 10),
+    "frames of a charger": lambda db: frames.before(db, "garage", 5, 100),
     "values of both": lambda db: meter_values_after(db, Sample(5), 100, 1, 20_009_042),
 }
 IN_MEMORY = re.compile(r"SCAN (json_each|entry|sample|connector|CONSTANT ROW)\b")

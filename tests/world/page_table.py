@@ -9,6 +9,12 @@ BOOKS = frozenset({"admin", "treasurer"})
 DRIVERS = frozenset({"driver"})
 
 
+CHARGER_FORMS = (
+    *("/details", "/password", "/rotate", "/open", "/user", "/origin"),
+    *("/reset", "/unlock", "/availability", "/configuration", "/configuration/read"),
+)
+
+
 class PageRow(NamedTuple):
     """A page: its rule, a path of it in the tests, its roles, and the rules of its forms."""
 
@@ -43,6 +49,13 @@ PAGES = (
         ("/start", "/stop", "/show", "/remove"),
     ),
     PageRow("/check", "/check", ADMINS),
+    PageRow("/chargers", "/chargers", ADMINS, ("",)),
+    PageRow("/chargers/<charge_point>", "/chargers/garage", ADMINS, CHARGER_FORMS),
+    PageRow("/chargers/<charge_point>/reset", "/chargers/garage/reset", ADMINS),
+    PageRow("/chargers/<charge_point>/unlock", "/chargers/garage/unlock?connector=1", ADMINS),
+    PageRow("/chargers/<charge_point>/open", "/chargers/garage/open", ADMINS),
+    PageRow("/chargers/<charge_point>/frames", "/chargers/garage/frames", ADMINS),
+    PageRow("/sticker/<charge_point>", "/sticker/garage", ADMINS),
     PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),
     PageRow("/setup/<step>", "/setup/charger", ADMINS),
 )

@@ -15,16 +15,15 @@ from shocpp.calls.page.starts import (
 from shocpp.calls.page.tile import (
     CONNECTED,
     FREE,
-    OCCUPIED,
     OFFLINE,
     OTHER,
-    OUT_OF_SERVICE,
     START,
     STATES,
     STOP,
     WAITING,
     Tile,
     View,
+    foreign_state,
     tile_id,
 )
 from shocpp.configuration.charge_points import Meter
@@ -45,8 +44,6 @@ from shocpp.store.database import Database
 
 CAN_START = ("Available", "Preparing", "Finishing")
 """The statuses in which a tile offers a start."""
-
-DEAD = ("Unavailable", "Faulted")
 
 REFUSED_MS = 15 * 60 * 1000
 """Milliseconds for which a tile shows a refused card."""
@@ -107,11 +104,8 @@ class Connectors:
                     )
 
     def _has_tile(self, charge_point: PresentChargePoint, key: str) -> bool:
-        return (
-            charge_point.is_connected
-            or key in self._files.allowlist.entries
-            or charge_point.last_seen_ms > self._now_ms - FORGOTTEN_MS
-        )
+        is_listed = key in self._files.allowlist.entries
+        return is_listed or is_current(charge_point, self._now_ms)
 
     def _of_charge_point(self, charge_point: PresentChargePoint) -> Iterator[Tile]:
         """Yield the tiles of a charger: of its connectors, and of those with a transaction."""
@@ -152,14 +146,11 @@ class Connectors:
         running: Running | None,
     ) -> Tile:
         """Return the tile of a connector without a session of the view's account."""
-        status = state.status if state is not None else "Available"
-        # First of all: nothing that happens during a session of others shows.
-        if running is not None:
-            kind = OCCUPIED
-        elif not charge_point.is_connected or status in DEAD:
-            kind = OUT_OF_SERVICE
-        else:
-            kind = FREE if status in ("Available", "Preparing") else OCCUPIED
+        kind = foreign_state(
+            None if state is None else state.status,
+            is_connected=charge_point.is_connected,
+            is_charging=running is not None,
+        )
         tile = tile._replace(state=kind, phrase=self._words[kind])
         if kind != FREE:
             return tile
@@ -302,6 +293,11 @@ class Connectors:
             return ""
         card = id_tag_of(id_tag)
         return self._card_names.get(card.key) or (masked(card) if card.key else "")
+
+
+def is_current(charge_point: PresentChargePoint, now_ms: int) -> bool:
+    """Return True if a charger that is not listed is connected, or was seen lately."""
+    return charge_point.is_connected or charge_point.last_seen_ms > now_ms - FORGOTTEN_MS
 
 
 def may_use(files: PresentFiles, account: str | None, charge_point_id: str) -> bool:

@@ -53,6 +53,12 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
     return PresentFiles(accounts, allowlist, tariffs, tuple(broken))
 
 
+def present_allowlist(db: Database, settings: Settings) -> Allowlist:
+    """Return the allowlist in force, without the other files."""
+    path = settings.charge_points_file
+    return _allowlist(path, stamp_of(path), properties.stored_allowlist(db))[0]
+
+
 # The stamp is a part of the key only: another one reads the file again.
 
 

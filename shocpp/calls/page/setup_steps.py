@@ -40,7 +40,15 @@ class Step(NamedTuple):
 
 
 def setup_steps(db: Database, settings: Settings, now_ms: int) -> list[Step]:
-    """Return the steps in order."""
+    """Return the steps in order.
+
+    charger  one is connected
+    card     an account has a valid card
+    account  one has a recipient
+    price    there is any
+    phone    a driver has a device, or a canned call starts with a card of an account
+    power    all connected chargers report at least every LIVE_INTERVAL_S
+    """
     files = present_files(db, settings)
     own = own_accounts(files.accounts)
     chargers = present.charge_points(db)

@@ -12,6 +12,8 @@ OFFLINE, CONNECTED, WAITING, OTHER = "offline", "connected", "waiting", "other"
 FREE, OCCUPIED, OUT_OF_SERVICE = "free", "occupied", "out_of_service"
 """The further states of a tile; the last three are those of other accounts' connectors."""
 
+DEAD = ("Unavailable", "Faulted")
+
 START, STOP = "start", "stop"
 """The actions of a tile."""
 
@@ -90,3 +92,13 @@ def tile_id(charge_point_id: str, connector_id: int) -> str:
     """Return the id of a connector's tile: `garage/1`."""
     # An identity has no slash.
     return f"{charge_point_id}/{connector_id}"
+
+
+def foreign_state(status: str | None, *, is_connected: bool, is_charging: bool) -> str:
+    """Return the state of a connector for those who may not see who uses it, or how."""
+    # First of all: nothing that happens during a session of others shows.
+    if is_charging:
+        return OCCUPIED
+    if not is_connected or status in DEAD:
+        return OUT_OF_SERVICE
+    return FREE if status in (None, "Available", "Preparing") else OCCUPIED

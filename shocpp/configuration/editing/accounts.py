@@ -111,7 +111,10 @@ def add_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | No
 
 
 def put_cards(path: Path, bound: Mapping[int, str], cards: Iterable[NewCard]) -> None:
-    """Add cards, and change those that their account has already: all of them, or none."""
+    """Add cards, and change those that their account has already: all of them, or none.
+
+    Raises EditRefused for a card of another account, or for an account that is not there.
+    """
 
     def change(entries: Entries, _: object) -> bool:
         for card in cards:
@@ -126,7 +129,10 @@ def put_cards(path: Path, bound: Mapping[int, str], cards: Iterable[NewCard]) ->
 
 
 def set_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | None = None) -> None:
-    """Change name, last day or block of a card; an empty name or day removes it."""
+    """Change name, last day or block of a card; an empty name or day removes it.
+
+    None leaves it as it is. Raises EditRefused if the account does not have the card.
+    """
 
     def change(entries: Entries, _: object) -> bool:
         entry = _named(entries, card.account, path)

@@ -78,6 +78,14 @@ def require(permission: str) -> Person:
     return _access().require(permission)
 
 
+def known_person(permission: str) -> Person | None:
+    """Return the person whose device sends this request, or None for a stranger.
+
+    For pages that strangers may see as well; raises Refused (503).
+    """
+    return _access().known_person(permission)
+
+
 def form_token(person: Person) -> str:
     """Return the token for the field FORM_TOKEN of each form that a device posts.
 
@@ -145,6 +153,17 @@ class Access:
             raise Refused(403, FORBIDDEN)
         g.device_secret = self.presented_secret()
         return person
+
+    def known_person(self, permission: str) -> Person | None:
+        """Return the person of the request's device; see the function `known_person`."""
+        try:
+            return self.require(permission)
+        except NoDevice:
+            return None
+        except Refused as refused:
+            if refused.status == 403:
+                return None
+            raise
 
     def _signed_in_person(self) -> Person:
         """Return the person of the request's device; raises NoDevice or Refused (503)."""

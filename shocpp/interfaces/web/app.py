@@ -4,6 +4,7 @@ A refused request gets a status and one line with the next step.
 """
 
 import logging
+from collections.abc import Callable
 from threading import Semaphore
 from typing import cast
 
@@ -24,7 +25,15 @@ from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
 from shocpp.interfaces.web.pages.accounts import AccountPages
+from shocpp.interfaces.web.pages.chargers.admissions import Admissions
+from shocpp.interfaces.web.pages.chargers.charger import ChargerPage
+from shocpp.interfaces.web.pages.chargers.commands import Commands
+from shocpp.interfaces.web.pages.chargers.configuration import Configuration
+from shocpp.interfaces.web.pages.chargers.frames import Frames
+from shocpp.interfaces.web.pages.chargers.overview import Overview
+from shocpp.interfaces.web.pages.chargers.sticker import Stickers
 from shocpp.interfaces.web.pages.check import CheckPages
+from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
 from shocpp.interfaces.web.pages.own_account import OwnAccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
 from shocpp.interfaces.web.pages.settings.canned_calls import CannedCallPages
@@ -41,6 +50,15 @@ from shocpp.settings import Settings
 from shocpp.store.thread_database import ThreadDatabase
 
 log = logging.getLogger(__name__)
+
+
+PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
+    *(AccountPages, OwnAccountPages, PricePages),
+    *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, Stickers),
+    *(PhonePages, SetupPages),
+    *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),
+)
+"""The pages with forms."""
 
 
 class AnyPath(BaseConverter):
@@ -86,18 +104,7 @@ def create_app(settings: Settings, switchboard: Switchboard, threads: int, worke
     assets.add_to(app)
     Access(settings, connect, callers).add_to(app)
     Now(settings, switchboard, connect).add_to(app)
-    for pages in (
-        AccountPages,
-        OwnAccountPages,
-        PricePages,
-        PhonePages,
-        SetupPages,
-        LetterheadPages,
-        PeoplePages,
-        DevicePages,
-        CannedCallPages,
-        CheckPages,
-    ):
+    for pages in PAGES:
         pages(settings, connect).add_to(app)
     publisher = Publisher(settings, switchboard, connect, callers.registry.of_user)
     Stream(switchboard, publisher).add_to(app)

@@ -1,6 +1,8 @@
 """The first page: the state of each connector now, and the forms that start and stop.
 
     GET /         the page; a large one has its forms behind links (`?start=garage/1`)
+    GET  /c/box   the tiles of one charger, to which its sticker leads; strangers see only if it is
+                  free, and need no device for that
     POST /start   queues the start of a connector with a card
     POST /stop    queues the end of a session
 
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 
@@ -20,6 +23,7 @@ from shocpp.admission.people.roles import ADMINISTER, CHARGE, SEE, SEE_NAMES, Pe
 from shocpp.calls.page.connectors import may_use
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import choices, start, stop
+from shocpp.calls.page.strangers import public_charger
 from shocpp.calls.page.tile import STOP, tile_id
 from shocpp.calls.tiles import Tile, View, months, needs, tiles
 from shocpp.central_system.switchboard import Switchboard
@@ -33,15 +37,21 @@ from shocpp.interfaces.web.access import (
     check_form,
     form_fields,
     form_token,
+    known_person,
     require,
 )
 from shocpp.interfaces.web.navigation import navigation_of
 from shocpp.interfaces.web.own_addresses import charger_address
+from shocpp.interfaces.web.pages.form_pages import not_there, see
 from shocpp.interfaces.websocket.upgrades import refuse_broken_upgrade
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
+from shocpp.ocpp.identity import is_identity
 from shocpp.settings import Settings
 from shocpp.store.database import Database
+
+ONE_CHARGER = "charger"
+"""The field of forms on the page of one charger, to which they return."""
 
 MOST_OPTIONS = 2_000
 """Options of all forms of a page; above it the page has links to its forms instead."""
@@ -91,17 +101,39 @@ class Now:
     def add_to(self, app: Flask) -> None:
         """Register the views."""
         app.add_url_rule("/", "now", self._now, methods=["GET"])
+        app.add_url_rule("/c/<charge_point>", "charger now", self._charger, methods=["GET"])
         app.add_url_rule("/start", "start", self._start, methods=["POST"])
         app.add_url_rule("/stop", "stop", self._stop, methods=["POST"])
         app.register_error_handler(NoDatabase, self._broken)
         # A browser that loads the address of a form again gets the page.
         for path in ("/start", "/stop"):
-            app.add_url_rule(path, f"page of {path}", _see_page, methods=["GET"])
+            app.add_url_rule(path, f"page of {path}", lambda: see("/"), methods=["GET"])
 
     def _now(self) -> Response:
         """Show the page; it changes nothing."""
         refuse_broken_upgrade()
         return self._page(require(SEE))
+
+    def _charger(self, charge_point: str) -> Response:
+        """Show one charger: to strangers only if it is free.
+
+        A charger that a person may not use is one that is not there.
+        """
+        refuse_broken_upgrade()
+        # Text that is not printable may hold a lone surrogate, which SQLite refuses.
+        if not is_identity(charge_point):
+            raise not_there()
+        person = known_person(SEE)
+        if person is not None:
+            return self._page(person, only=charge_point)
+        try:
+            with self._connect(self._settings.database) as db:
+                charger = public_charger(db, self._settings, charge_point, now_ms())
+        except (StoreUnavailable, UnusableDatabase) as trouble:
+            raise NoDatabase(trouble) from None
+        if charger is None:
+            raise not_there()
+        return assets.page("stranger.html", charger=charger, **self._frame())
 
     def _start(self) -> Response:
         """Queue the start of a connector, and return to the page."""
@@ -130,6 +162,8 @@ class Now:
         charge_point, connector = fields.get("charger", ""), fields.get("connector", "")
         connector_id = int(connector) if connector.isascii() and connector.isdigit() else -1
         wanted, sentence = tile_id(charge_point, connector_id), self._words["wrong_charger"]
+        is_of_one = fields.get("at") == ONE_CHARGER and is_identity(charge_point)
+        only = charge_point if is_of_one else None
         try:
             # Text that is not printable may hold a lone surrogate, which SQLite refuses.
             if charge_point.isprintable():
@@ -144,8 +178,8 @@ class Now:
             return self._broken(NoDatabase(error))
         if sentence:
             error_ = FormError(wanted, fields.get("as", ""), sentence)
-            return self._page(person, error_, status=422)
-        return _see_page()
+            return self._page(person, error_, status=422, only=only)
+        return see("/" if only is None else f"/c/{quote(only, safe='')}")
 
     def _place_start(
         self, db: Database, person: Person, tile: Tile, fields: dict[str, str]
@@ -179,23 +213,31 @@ class Now:
     # -- the page ---------------------------------------------------------------------------------
 
     def _page(
-        self, person: Person, error: FormError | None = None, *, status: int = 200
+        self,
+        person: Person,
+        error: FormError | None = None,
+        *,
+        status: int = 200,
+        only: str | None = None,
     ) -> Response:
-        """Return the page for a person, with the form that was wrong."""
+        """Return the page for a person, or that of one charger, with the form that was wrong."""
         try:
             with self._connect(self._settings.database) as db:
-                values = self._values(db, person)
+                values = self._values(db, person, only)
         except (StoreUnavailable, UnusableDatabase) as trouble:
             return self._broken(NoDatabase(trouble))
+        if only is not None and not values["tiles"]:
+            raise not_there()
         tile_ids = {tile.id for tile in values["tiles"]}
         is_many = len(tile_ids) * len(values["choices"]) > MOST_OPTIONS
         return assets.page(
-            "now.html",
+            "now.html" if only is None else "charger_now.html",
             status,
             **values,
             **self._frame(),
             navigation=navigation_of(person, self._settings.language),
-            here="/",
+            here="/" if only is None else request.path,
+            at="" if only is None else ONE_CHARGER,
             error=error,
             # A wrong charger has no tile to stand at.
             page_error=error.sentence if error and error.tile_id not in tile_ids else "",
@@ -208,17 +250,22 @@ class Now:
             person=person.name,
         )
 
-    def _values(self, db: Database, person: Person) -> dict[str, Any]:
+    def _values(self, db: Database, person: Person, only: str | None) -> dict[str, Any]:
         settings, moment_ms, view = self._settings, now_ms(), view_of(person)
         accounts = present_files(db, settings).accounts
         may_charge = person.may(CHARGE)
+        values = {
+            "tiles": tiles(db, settings, view, moment_ms, None if only is None else {only}),
+            "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
+        }
+        if only is not None:
+            return values
         return {
-            "tiles": tiles(db, settings, view, moment_ms),
+            **values,
             "months": months(db, settings, view, moment_ms),
             "needs": needs_for(
                 db, settings, view, moment_ms, serves_chargers=self._switchboard.health() is None
             ),
-            "choices": choices(accounts, person.account, moment_ms) if may_charge else [],
             "month": self._words["month"].format(
                 month=Month.of_moment(moment_ms, settings.zone).spelled(settings.language)
             ),
@@ -241,8 +288,3 @@ class Now:
         response = assets.page("broken.html", 503, **self._frame())
         response.headers["Retry-After"] = RETRY_AFTER_S
         return response
-
-
-def _see_page() -> Response:
-    """Return the redirect to the page."""
-    return Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})

@@ -162,6 +162,32 @@ def of_charge_point(
     return reversed(newest_first[:limit])
 
 
+class StoredFrame(NamedTuple):
+    """A stored frame with its row id; `answer` is ours to it, if they are one row."""
+
+    id: int
+    direction: str
+    moment_ms: int
+    text: str
+    answer: str | None
+    answered_ms: int | None
+
+
+def before(db: Database, charge_point_id: str, end: int | None, limit: int) -> list[StoredFrame]:
+    """Return the last frames of a Charge Point before a row id, or of all, the newest first."""
+    row = identities.row_of(db, charge_point_id) or 0
+    newest_first = blocks.newest_first(db, "frame", row)
+    if end is not None:
+        newest_first = ((first, min(last, end - 1)) for first, last in newest_first if first < end)
+    rows = blocks.rows_of(
+        db,
+        "SELECT id, direction, moment_ms, text, answer, answered_ms FROM frame"
+        " WHERE charge_point = ? AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?",
+        *(row, newest_first, limit),
+    )
+    return [StoredFrame(*columns) for columns in rows]
+
+
 _FRAMES = (
     "SELECT coalesce(charge_point_id, '?'), direction, moment_ms, text, answer, answered_ms"
     " FROM frame LEFT JOIN charge_point ON charge_point.id = frame.charge_point"

@@ -123,6 +123,16 @@ def running(db: Database, only: Only = None) -> list[Running]:
     return found
 
 
+def charging_connectors(db: Database, charge_point: int) -> set[int]:
+    """Return the connectors of a Charge Point (a row id) with an open transaction."""
+    rows = db.execute(
+        "SELECT connector_id FROM started_transaction INDEXED BY started_transaction_unstopped"
+        " WHERE state <> 'stopped' AND state = 'open' AND charge_point = ?",
+        (charge_point,),
+    )
+    return {connector_id for (connector_id,) in rows.fetchall()}
+
+
 def refused_starts(db: Database, since_ms: int, only: Only = None) -> list[RefusedStart]:
     """Return the refused starts since a time; of each connector only the newest start counts."""
     condition, values = _among(only, "charge_point")

@@ -96,7 +96,7 @@ def test_each_state_has_a_shape() -> None:
 
 
 def test_the_template_has_each_field_of_a_tile() -> None:
-    template = (WEB / "templates" / "now.html").read_text()
+    template = (WEB / "templates" / "tile.html").read_text()
     for field in FIELDS:
         is_attribute = f'data-{field}="' in template
         assert is_attribute or f'data-field="{field}"' in template, field
@@ -166,7 +166,8 @@ def test_both_languages_have_all_sentences_with_the_same_names() -> None:
 def test_every_sentence_is_used_and_every_used_one_is_there() -> None:
     assert set(SENTENCES["de"]) - used_keys() == set()
     in_templates: set[str] = set()
-    for template in ("layout.html", "now.html", "broken.html"):
+    of_the_page = ("layout", "now", "tile", "charger_now", "stranger", "broken")
+    for template in (f"{name}.html" for name in of_the_page):
         text = (WEB / "templates" / template).read_text()
         in_templates |= set(re.findall(r"\bwords\.(\w+)", text))
     assert in_templates - set(SENTENCES["de"]) == set()

@@ -17,7 +17,9 @@ FORMS = [(row, f"{row.path}{form}") for row in PAGES for form in row.forms]
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests of this file."""
-    server = Server(Home(tmp_path_factory.mktemp("pages") / "home"))
+    home = Home(tmp_path_factory.mktemp("pages") / "home")
+    home.charge_points_file.write_text('{"garage": {"auth": "none"}}')
+    server = Server(home)
     yield server
     server.stop()
 

@@ -53,7 +53,11 @@ FIELDS_OF_ERRORS = dict.fromkeys(("account_exists", "account_in_books", "account
 
 
 class SetupPages(FormPages):
-    """The page /setup and its steps."""
+    """The page /setup and its steps.
+
+    A step shows what is there and one way to do it. Everything else that the same files hold is on
+    the pages of their own, to which the steps lead.
+    """
 
     def __init__(self, settings: Settings, connect: Connect) -> None:
         super().__init__(settings, connect, SETUP, FIELDS_OF_ERRORS)

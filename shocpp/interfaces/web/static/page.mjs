@@ -48,8 +48,12 @@ function keepFocus(tile) {
 
 // All texts of the stream are kept: a page that is fetched meanwhile may be older than they are.
 function showAll() {
-  const ids = Object.keys(state.tiles);
+  // The page of one charger has its tiles, and nothing else of the state.
+  const only = document.querySelector("[data-only]")?.dataset.only;
+  const ids = Object.keys(state.tiles).filter((id) => id.startsWith(only ?? ""));
   for (const id of ids) show(id, state.tiles[id]);
+  const hasTiles = ids.length === tiles.size && ids.every((id) => tiles.has(id));
+  if (only) return hasTiles;
   const section = document.querySelector("[data-needs]");
   const list = state.needs.map((text) => Object.assign(document.createElement("li"), { textContent: text }));
   section.querySelector("ul").replaceChildren(...list);
@@ -60,7 +64,7 @@ function showAll() {
       texts.forEach((text, column) => setText(rows[index].children[column], text));
     });
   }
-  return ids.length === tiles.size && ids.every((id) => tiles.has(id)) && rows.length === state.months.length;
+  return hasTiles && rows.length === state.months.length;
 }
 
 // A rare change of structure: sections come anew from the server, but never while one has the focus.

@@ -1,0 +1,90 @@
+"""The chargers that are known: connected before, listed, or both, each with its admission."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, Meter
+from shocpp.ocpp.identity import identity_key
+from shocpp.store import new_passwords
+from shocpp.store.database import Database
+from shocpp.store.listings.views import rows_of
+
+OPEN, PASSWORD, CHANGING, NONE, OTHERS_PASSWORD, OTHERS_NONE, REFUSED = (
+    *("open", "password", "changing", "none"),
+    *("others_password", "others_none", "refused"),
+)
+"""The admissions of chargers: without a list, by an entry of their own, by that of all others."""
+
+
+class KnownCharger(NamedTuple):
+    """A charger; `row` is that of the view `charge_points`, None if it has never connected.
+
+    `is_listed` is True if the file has an entry for it. `admission` is one of the constants above.
+    """
+
+    charge_point_id: str
+    meter: Meter
+    is_listed: bool
+    admission: str
+    row: Mapping[str, Any] | None
+
+    @property
+    def name(self) -> str:
+        """Return its name for people."""
+        return self.meter.name or self.charge_point_id
+
+    @property
+    def is_connected(self) -> bool:
+        """Return True if it is connected."""
+        return self.row is not None and bool(self.row["connected"])
+
+
+def known_chargers(db: Database, listed: Allowlist) -> list[KnownCharger]:
+    """Return all chargers, in no particular order; `listed` is the allowlist of the file.
+
+    New passwords that wait in the database count for their admission.
+    """
+    rows = {identity_key(row["id"]): row for row in rows_of(db, "charge_points")}
+    names = {key: entry.charge_point_id for key, entry in listed.entries.items()}
+    in_force = listed.with_new_passwords(new_passwords.waiting(db))
+    return [
+        _known(listed, in_force, names.get(key) or rows[key]["id"], rows.get(key))
+        for key in {**names, **rows}
+    ]
+
+
+def known_charger(db: Database, listed: Allowlist, charge_point_id: str) -> KnownCharger:
+    """Return a charger by its identity, in any case, known or not."""
+    rows = rows_of(db, "charge_points")
+    key = identity_key(charge_point_id)
+    row = next((row for row in rows if identity_key(row["id"]) == key), None)
+    entry = listed.entries.get(key)
+    name = charge_point_id if row is None else row["id"]
+    in_force = listed.with_new_passwords(new_passwords.waiting(db))
+    return _known(listed, in_force, name if entry is None else entry.charge_point_id, row)
+
+
+def admission_of(allowlist: Allowlist, charge_point_id: str) -> str:
+    """Return the admission of a charger."""
+    entry = allowlist.entry(charge_point_id)
+    if entry is None:
+        return REFUSED
+    if allowlist.is_listed(charge_point_id):
+        if not entry.hashes:
+            return NONE
+        return CHANGING if entry.needs_no_password else PASSWORD
+    if allowlist.others is NO_ALLOWLIST.others:
+        return OPEN
+    return OTHERS_PASSWORD if entry.hashes and not entry.needs_no_password else OTHERS_NONE
+
+
+def _known(
+    listed: Allowlist, in_force: Allowlist, charge_point_id: str, row: Mapping[str, Any] | None
+) -> KnownCharger:
+    return KnownCharger(
+        charge_point_id,
+        listed.meter(charge_point_id),
+        listed.is_listed(charge_point_id),
+        admission_of(in_force, charge_point_id),
+        row,
+    )

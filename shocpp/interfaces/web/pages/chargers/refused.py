@@ -1,0 +1,73 @@
+"""The refused attempts of a page: the reason, the remedy, and links to what admits the charger."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from shocpp.admission.remedies import (
+    NO_PASSWORD,
+    ORIGIN,
+    OVER,
+    PASSWORD,
+    USER_NAME,
+    RefusedAttempt,
+)
+from shocpp.interfaces.web.pages.chargers.charger_pages import ChargerPages, path_of
+from shocpp.language.pages.chargers import REASONS, REMEDIES
+
+LINKS = {
+    PASSWORD: ("/password", "new_password"),
+    NO_PASSWORD: ("/open", "admit_without"),
+    USER_NAME: ("/user", "accept_user"),
+    ORIGIN: ("/origin", "accept_origin"),
+}
+"""The page of each change below that of the charger, and the key of its words."""
+
+NEW = ("not_listed", "too_many_names")
+"""The remedies of chargers that get their first password."""
+
+
+class RefusedLine(NamedTuple):
+    """A refused attempt in words; `links` are paths with their words."""
+
+    name: str
+    path: str
+    address: str
+    reason: str
+    times: str
+    remedy: str
+    is_over: bool
+    links: Sequence[tuple[str, str]]
+
+
+def refused_lines(pages: ChargerPages, attempts: Sequence[RefusedAttempt]) -> list[RefusedLine]:
+    """Return refused attempts in the words of a page."""
+    return [_line(pages, attempt) for attempt in attempts]
+
+
+def _line(pages: ChargerPages, attempt: RefusedAttempt) -> RefusedLine:
+    """Return a refused attempt in words, with links to the questions that admit its charger."""
+    row, remedy = attempt
+    words, language, name = pages.words, pages.language, row["id"]
+    times = since = pages.moment(row["last_at"])
+    if row["attempts"] > 1:
+        times = words["times"].format(count=row["attempts"], since=since)
+    query = urlencode({"from": row["address"]})
+    links = []
+    for change in remedy.changes if name else ():
+        rest, key = LINKS[change]
+        if change in (USER_NAME, ORIGIN):
+            rest = f"{rest}?{query}"
+        if change == PASSWORD and remedy.key in NEW:
+            key = "admit_with"
+        links.append((path_of(name, rest), words[key]))
+    return RefusedLine(
+        name or words["nameless"],
+        path_of(name) if name else "",
+        words["from"].format(address=row["address"]),
+        REASONS[language][row["reason"]].format(presented=row["told"]),
+        times,
+        REMEDIES[language][remedy.key],
+        remedy in OVER,
+        links,
+    )
