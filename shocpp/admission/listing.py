@@ -17,9 +17,12 @@ OPEN, PASSWORD, CHANGING, NONE, OTHERS_PASSWORD, OTHERS_NONE, REFUSED = (
 
 
 class KnownCharger(NamedTuple):
-    """A charger; `row` is that of the view `charge_points`, None if it has never connected.
+    """A charger, known or not.
 
-    `is_listed` is True if the file has an entry for it. `admission` is one of the constants above.
+    meter      the descriptions of its entry
+    is_listed  True if the file has an entry for it
+    admission  one of the constants above
+    row        that of the view `charge_points`, None if it has never connected
     """
 
     charge_point_id: str
@@ -32,6 +35,11 @@ class KnownCharger(NamedTuple):
     def name(self) -> str:
         """Return its name for people."""
         return self.meter.name or self.charge_point_id
+
+    @property
+    def is_known(self) -> bool:
+        """Return True if it has connected before, or is listed."""
+        return self.row is not None or self.is_listed
 
     @property
     def is_connected(self) -> bool:

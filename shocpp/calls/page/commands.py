@@ -26,9 +26,13 @@ NEWEST = 12
 
 
 class CallReport(NamedTuple):
-    """A Call for people: its row of the view `calls`, and its outcome as a key with values.
+    """A Call for people.
 
-    The keys are those of the outcomes, a status of the charger, `waiting` or `sent`.
+    row         that of the view `calls`
+    payload     its payload without secrets
+    outcome     the key of its outcome, of its wait, or `waiting`, `sent` and `restarting`
+    status      the status of the confirmation, or the code of the CallError, or empty
+    is_refusal  True if it has ended without its purpose
     """
 
     row: Mapping[str, Any]

@@ -6,8 +6,9 @@ SHEETS = {
         "once": "Dieses Passwort steht nur jetzt hier; gespeichert ist nur eine Prüfsumme. Drucke "
         "dieses Blatt, oder schreibe es ab.",
         "typed_in": "Trage das in der Wallbox ein:",
-        "by_ocpp": "Die Wallbox bekommt das Passwort gerade über OCPP. Sie braucht nur dann etwas "
-        "von diesem Blatt, wenn sie zurückgesetzt wird.",
+        "by_ocpp": "Die Wallbox bekommt das Passwort gerade über OCPP; ob sie es annimmt, steht "
+        "auf ihrer Seite. Sie braucht nur dann etwas von diesem Blatt, wenn sie zurückgesetzt "
+        "wird.",
         "user_name": "Fragt sie nach einem Benutzernamen: {user}",
         "where": "Wo:",
         "other_firmware": "{firmware}:",
@@ -34,8 +35,8 @@ SHEETS = {
         "once": "This password is shown only now; only a checksum of it is stored. Print this "
         "sheet, or copy it.",
         "typed_in": "Enter this in the charger:",
-        "by_ocpp": "The charger is getting the password by OCPP just now. It needs nothing of this "
-        "sheet unless it is reset.",
+        "by_ocpp": "The charger is getting the password by OCPP just now; its page tells whether "
+        "it accepts it. It needs nothing of this sheet unless it is reset.",
         "user_name": "If it asks for a user name: {user}",
         "where": "Where:",
         "other_firmware": "{firmware}:",

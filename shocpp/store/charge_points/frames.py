@@ -163,7 +163,10 @@ def of_charge_point(
 
 
 class StoredFrame(NamedTuple):
-    """A stored frame with its row id; `answer` is ours to it, if they are one row."""
+    """A stored frame with its row id, newest first on pages.
+
+    `direction` and `moment_ms` are as in `Frame`. `answer` is ours to it, if they are one row.
+    """
 
     id: int
     direction: str

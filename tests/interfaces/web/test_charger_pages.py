@@ -107,6 +107,7 @@ def test_a_charger_without_a_password_is_admitted_after_a_question(server: Serve
     question = admin.text("/chargers/my%20box/open")
     assert "Really admit my box without a password?" in question
     assert "these chargers may not connect, because they are not admitted: yard" in question
+    assert 'href="/chargers">Cancel' in question
     assert not server.home.charge_points_file.exists()
     assert confirm(admin, "/chargers/my%20box/open").status == 303
     assert entry(server, "my box") == {"auth": "none"}

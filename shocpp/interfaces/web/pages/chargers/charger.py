@@ -43,7 +43,12 @@ UNAVAILABLE = "Unavailable"
 
 
 class ConnectorLine(NamedTuple):
-    """A connector in words; `is_out` if it is out of service, or will be."""
+    """A connector in words; 0 is the whole charger.
+
+    state   its status, its error, and what it waits for
+    since   the time of the first notification with this status
+    is_out  True if it is out of service, or will be after its session
+    """
 
     connector_id: int
     name: str
@@ -72,7 +77,7 @@ class ChargerPage(LoginSheets):
         with self._connect(self._settings.database) as db:
             charger, files = self.charger(db, charge_point), present_files(db, self._settings)
             attempts = self.attempts(db, charger.charge_point_id)
-            if charger.row is None and not charger.is_listed and not attempts:
+            if not (charger.is_known or attempts):
                 raise not_there()
             trouble = self.trouble_of(files, path)
             connectors = self._connectors(db, charger)

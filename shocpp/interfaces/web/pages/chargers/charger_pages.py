@@ -61,7 +61,14 @@ class Choice(NamedTuple):
 
 
 class Question(NamedTuple):
-    """A question before an action; `hidden` are the fields that its form keeps."""
+    """A question before an action.
+
+    lines         what the action does, and to whom
+    button        the word for yes
+    is_dangerous  True if it interrupts somebody, or opens or closes access
+    hidden        the fields that its form keeps
+    seen          the digest of what it was made from, empty if that does not matter
+    """
 
     title: str
     lines: tuple[str, ...]
@@ -83,7 +90,13 @@ Show = Callable[[Person, ReturnedForm, int, str], Response]
 
 
 class CallLine(NamedTuple):
-    """A Call to a charger, in words."""
+    """A Call to a charger, in words.
+
+    call        what it asks for
+    outcome     what has become of it so far
+    by          the person or the program that asked
+    is_refusal  True if it did not get its way
+    """
 
     time: str
     call: str
@@ -159,7 +172,8 @@ class ChargerPages(FormPages):
             charger=charger,
             question=question,
             path=path_of(charger.charge_point_id, f"/{name}"),
-            back=path_of(charger.charge_point_id),
+            # A charger that is about to be admitted has no page yet.
+            back=path_of(charger.charge_point_id) if charger.is_known else "/chargers",
         )
 
     # -- chargers ---------------------------------------------------------------------------------

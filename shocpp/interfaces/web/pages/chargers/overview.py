@@ -35,7 +35,13 @@ MOST_REFUSED = 20
 
 
 class ChargerRow(NamedTuple):
-    """A charger in the list."""
+    """A charger in the list, in words.
+
+    path         that of its page
+    detail       its identity if it has another name, model and firmware
+    state        since when it is connected, or was last seen
+    is_admitted  False if it has been here, and may not connect any more
+    """
 
     path: str
     name: str

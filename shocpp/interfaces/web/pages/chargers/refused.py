@@ -28,7 +28,16 @@ NEW = ("not_listed", "too_many_names")
 
 
 class RefusedLine(NamedTuple):
-    """A refused attempt in words; `links` are paths with their words."""
+    """A refused attempt in words.
+
+    path     that of the charger's page, empty without a name
+    address  where it came from
+    reason   why it was refused
+    times    how often, and when the last time
+    remedy   the next step
+    is_over  True if nothing has to be done any more
+    links    the questions that admit it: paths with their words
+    """
 
     name: str
     path: str

@@ -24,7 +24,7 @@ class Stickers(ChargerPages):
         person = self.visitor(ADMINISTER)
         with self._connect(self._settings.database) as db:
             charger = self.charger(db, charge_point)
-        if charger.row is None and not charger.is_listed:
+        if not charger.is_known:
             raise not_there()
         address = page_address(self._settings)
         url = f"{address}/c/{quote(charger.charge_point_id, safe='')}"
