@@ -32,6 +32,12 @@ MANIFEST = "manifest.json"
 ACCOUNTING = "accounting/"
 """The names of members."""
 
+_CONF_NAMES = tuple(
+    f"conf/{name}.json"
+    for name in ("tags", "canned", "operator", "tariffs", "charge_points", "people")
+)
+"""The names of members that are files of conf/; a restore takes no other ones."""
+
 _SECRETS = {
     DATABASE: "card numbers and hashes of passwords",
     "conf/canned.json": "the secrets and payloads of canned calls in clear text",
@@ -71,14 +77,11 @@ class Manifest(NamedTuple):
 
 def conf_files(settings: Settings) -> dict[str, Path]:
     """Return the paths of the files of conf/ by the names of their members."""
-    return {
-        "conf/tags.json": settings.tags_file,
-        "conf/canned.json": settings.canned_file,
-        "conf/operator.json": settings.operator_file,
-        "conf/tariffs.json": settings.tariffs_file,
-        "conf/charge_points.json": settings.charge_points_file,
-        "conf/people.json": settings.people_file,
-    }
+    paths = (
+        *(settings.tags_file, settings.canned_file, settings.operator_file),
+        *(settings.tariffs_file, settings.charge_points_file, settings.people_file),
+    )
+    return dict(zip(_CONF_NAMES, paths, strict=True))
 
 
 def is_archive_name(path: Path) -> bool:
@@ -323,11 +326,6 @@ def _is_known(name: str) -> bool:
     is_safe = all(part and part[0] != "." and part.isprintable() for part in parts)
     # A backslash separates folders on other systems.
     return name.startswith(ACCOUNTING) and is_safe and "\\" not in name
-
-
-_CONF_NAMES = frozenset(
-    f"conf/{name}.json" for name in ("tags", "canned", "operator", "tariffs", "charge_points")
-)
 
 
 def _is_same(archive: zipfile.ZipFile, member: Member, advance: Advance) -> bool:

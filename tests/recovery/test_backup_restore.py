@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from shocpp.clock import now_ms
+from shocpp.recovery.archive import conf_files
 from shocpp.store.schema.migrations import migrate
 from tests.whole.test_faults_crash import CHANGES, sampled, steps
 from tests.world.charger import ChargerWithCar
@@ -147,6 +148,20 @@ def test_an_archive_comes_back_on_a_new_machine(
     with contextlib.closing(sqlite3.connect(other / "db" / "x.sqlite3")) as db:
         rows = db.execute("SELECT account, consumed_wh FROM accounting ORDER BY number").fetchall()
     assert rows == [("family-y", 4_000), ("family-y", 2_000)]
+
+
+def test_every_file_of_conf_comes_back(home: Home, tmp_path: Path) -> None:
+    assert home.run("shocpp", "migrate").returncode == 0
+    contents = dict.fromkeys(conf_files(home.settings).values(), "{}\n")
+    contents[home.tags_file] = "[]\n"
+    for path, text in contents.items():
+        path.write_text(text)
+    archive = tmp_path / "backup.zip"
+    assert home.run("shocpp", "backup", str(archive)).returncode == 0
+    for path in contents:
+        path.unlink()
+    restored(home, archive)
+    assert {path: path.read_text() for path in contents} == contents
 
 
 @pytest.mark.parametrize("keeps", [False, True])
