@@ -1,12 +1,14 @@
 -- The views that people and reports read. The tables below them may change with any version.
 -- Columns that end in _at are texts in UTC (ISO 8601), those in _ms Unix times in milliseconds.
 -- `shocpp migrate` makes all views again if the text of this file has changed.
+-- An account has its present name everywhere but in closed_accounts, where months keep the name that
+-- it had at their closing. account_index stays the same when an account gets another name.
 
 CREATE VIEW accounting AS
 -- All accounting records with their prices. The first six columns are those of the seed.
 SELECT record.local_time                                                       AS localtime,
        record.billed_ms / 1000                                                 AS unixtime,
-       record.account,
+       coalesce(account.account, record.account)                               AS account,
        record.begin_kwh,
        record.end_kwh,
        record.consumed_kwh,
@@ -50,6 +52,7 @@ SELECT record.local_time                                                       A
        record.booked_ms,
        record.id                                                               AS number
 FROM accounting_record AS record
+LEFT JOIN account ON account.account_index = record.account_index
 LEFT JOIN price ON price.record = record.id
 LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
@@ -60,7 +63,7 @@ CREATE VIEW monthly_consumption AS
 -- The sums of each account by month of local time, without records under review.
 SELECT CAST(substr(month, 1, 4) AS INTEGER)                                       AS year,
        CAST(substr(month, 6, 2) AS INTEGER)                                       AS month,
-       account,
+       max(coalesce(account.account, accounting_record.account))                  AS account,
        -- A reversal subtracts the record that it reverses; its replacement counts instead.
        sum(CASE entry WHEN 'reversal' THEN -1 WHEN 'dismissal' THEN 0 ELSE 1 END) AS transactions,
        sum(consumed_wh)                                                           AS wh,
@@ -68,18 +71,19 @@ SELECT CAST(substr(month, 1, 4) AS INTEGER)                                     
        round(sum(amount_ct) / 100.0, 2)                                           AS eur,
        sum(amount_ct)                                                             AS amount_ct,
        sum(iif(amount_ct IS NULL, consumed_wh, 0))                                AS unpriced_wh,
-       max(account_index)                                                         AS account_index,
+       accounting_record.account_index,
        accounting_record.month                                                    AS period
 FROM accounting_record
+LEFT JOIN account ON account.account_index = accounting_record.account_index
 LEFT JOIN price ON price.record = accounting_record.id
 WHERE review IS NULL
-GROUP BY accounting_record.month, account;
+GROUP BY accounting_record.month, accounting_record.account_index;
 
 CREATE VIEW prices AS
 -- The parts of a record's price. It has several if the price changed while the car charged.
 -- CROSS JOIN keeps the order of the tables, because records have an index by month.
 SELECT record.month,
-       record.account,
+       coalesce(account.account, record.account)                             AS account,
        record.id                                                             AS number,
        part.part,
        strftime('%Y-%m-%dT%H:%M:%fZ', part.began_ms / 1000.0, 'unixepoch')   AS began_at,
@@ -94,9 +98,11 @@ SELECT record.month,
        part.vat_included,
        part.amount_ct,
        part.microeuro_per_kwh,
-       part.vat_bp
+       part.vat_bp,
+       record.account_index
 FROM accounting_record AS record
-CROSS JOIN price_part AS part ON part.record = record.id;
+CROSS JOIN price_part AS part ON part.record = record.id
+LEFT JOIN account ON account.account_index = record.account_index;
 
 CREATE VIEW closed_months AS
 SELECT number,
@@ -215,7 +221,7 @@ SELECT live.transaction_id,
        charge_point.charge_point_id,
        live.connector_id,
        live.id_tag,
-       live.account,
+       coalesce(account.account, live.account)                                   AS account,
        live.status,
        live.state,
        live.meter_start_wh,
@@ -226,6 +232,7 @@ SELECT live.transaction_id,
        iif(live.power_w IS NULL, NULL, live.power_basis)                         AS power_basis,
        'T' || live.id                                                            AS number
 FROM live_transactions AS live
+LEFT JOIN account ON account.account_index = live.account_index
 JOIN charge_point ON charge_point.id = live.charge_point;
 
 CREATE VIEW charge_points AS
@@ -741,7 +748,7 @@ SELECT CAST(record.id AS TEXT)                                                 A
             ELSE record.flags || ': ' || record.consumed_wh || ' Wh are booked' END AS reason,
        charge_point.charge_point_id,
        record.connector_id,
-       record.account,
+       coalesce(account.account, record.account)                               AS account,
        record.id_tag,
        stop.transaction_id_text                                                AS transaction_id,
        record.begin_wh,
@@ -752,6 +759,7 @@ SELECT CAST(record.id AS TEXT)                                                 A
        stop.frame_text,
        instr(record.flags, 'energy unknown') > 0                               AS energy_unknown
 FROM entries AS record
+LEFT JOIN account ON account.account_index = record.account_index
 LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
 WHERE record.review IS NOT NULL
@@ -769,7 +777,7 @@ SELECT 'T' || estimate.id,
        || iif(estimate.last_ms IS NULL, ', and no reading has come', ''),
        charge_point.charge_point_id,
        estimate.connector_id,
-       estimate.account,
+       coalesce(account.account, estimate.account),
        estimate.id_tag,
        CAST(estimate.transaction_id AS TEXT),
        estimate.begin_wh,
@@ -781,6 +789,7 @@ SELECT 'T' || estimate.id,
        NULL,
        NOT estimate.is_known
 FROM estimates AS estimate
+LEFT JOIN account ON account.account_index = estimate.account_index
 JOIN charge_point ON charge_point.id = estimate.charge_point
 UNION ALL
 SELECT number,

@@ -34,7 +34,7 @@ from shocpp.configuration.allowlist_file import AllowlistFile
 from shocpp.configuration.tags import TagsFile
 from shocpp.errors import StoreUnavailable
 from shocpp.store import calls, new_passwords, properties
-from shocpp.store.books import transactions
+from shocpp.store.books import renaming, transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
 from shocpp.store.keys import EVERYTHING, NO_KEYS, UndeclaredKey
@@ -154,8 +154,15 @@ class Bookkeeping:
                 self._messages.stop_writing_facts(job.token)
 
     def poll_tags(self) -> None:
-        """Read a changed tags.json now, so that the health page reports errors in it at once."""
-        self.caches.tags.accounts(transactions.account_names(self._db))
+        """Read a changed tags.json now, so that the health page reports errors in it at once.
+
+        The books get the names of accounts that were renamed.
+        """
+        bound = transactions.account_names(self._db)
+        accounts = self.caches.tags.accounts(bound)
+        if renaming.renamed(bound, accounts):
+            with self._db.writing(keys=NO_KEYS, durable=False):
+                renaming.follow(self._db, accounts)
 
     def poll(self, now_ms: int, *, rung: bool, watching: bool) -> PollResult:
         """Return the Calls, the notices about connections and the changes for this worker.

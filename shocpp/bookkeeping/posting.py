@@ -6,10 +6,12 @@ the energy flowed.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
+from shocpp.admission.people.permits import accounts_in_force
 from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.configuration.tariffs import TariffsFile
@@ -26,6 +28,9 @@ from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
+
+Names = Mapping[str, tuple[str, ...]]
+"""All names of an account that was renamed, by each of them (`Accounts.names_alike`)."""
 
 
 class Posted(NamedTuple):
@@ -58,8 +63,9 @@ class PostingUnit(Protocol):
 class SinglePost:
     """A post that shares no reads with others."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, names: Names) -> None:
         self._db = db
+        self._names = names
 
     def readings_of(self, started_transaction: int) -> list[Reading]:
         """Return the readings of a transaction, read again from its frames."""
@@ -72,7 +78,7 @@ class SinglePost:
 
     def tariffs(self, file: TariffsFile) -> Tariffs:
         """Return the prices in force."""
-        return file.tariffs()
+        return file.tariffs()._replace(names=self._names)
 
     def add_price(self, number: int, price: RecordPrice) -> None:
         """Write the price of the record with this number."""
@@ -86,13 +92,21 @@ class SinglePost:
 class Posting:
     """Post records into one database, inside the caller's write transactions.
 
-    `zone` is the local time that months follow.
+    `zone` is the local time that months follow. `names` are those of accounts that were renamed,
+    for posts without a unit.
     """
 
-    def __init__(self, db: Database, zone: ZoneInfo, tariffs: TariffsFile) -> None:
+    def __init__(
+        self,
+        db: Database,
+        zone: ZoneInfo,
+        tariffs: TariffsFile,
+        names: Names = MappingProxyType({}),
+    ) -> None:
         self._db = db
         self._zone = zone
         self._tariffs = tariffs
+        self._names = names
 
     def post(
         self,
@@ -107,7 +121,7 @@ class Posting:
         The file name is a hash of `name_parts`: the same parts always give the same name. The price
         follows the readings of the unit, or without one those read again from the frames.
         """
-        unit = unit or SinglePost(self._db)
+        unit = unit or SinglePost(self._db, self._names)
         location = _hashed_location(record.billed_ms, self._zone, *name_parts)
         # Stops of offline transactions come days later (Enercab, Eledio), and a closed month is
         # printed the same for ever.
@@ -130,7 +144,7 @@ class Posting:
         It is the price with which `post` writes the record.
         """
         original, row = origin.replaces or 0, origin.started_transaction
-        reads = unit or SinglePost(self._db)
+        reads = unit or SinglePost(self._db, self._names)
 
         def original_price() -> Price | None:
             priced = reads.price_of(original)
@@ -148,7 +162,8 @@ class Posting:
 
 def posting(db: Database, settings: Settings) -> Posting:
     """Return the posting of a process that is not a server, with its own tariffs.json."""
-    return Posting(db, settings.zone, TariffsFile(settings.tariffs_file))
+    names = accounts_in_force(db, settings).names_alike
+    return Posting(db, settings.zone, TariffsFile(settings.tariffs_file), names)
 
 
 def apply_tariffs(books: Books, months: Sequence[Month]) -> int:

@@ -22,7 +22,7 @@ from shocpp.ledger.transactions import KeyedStart
 from shocpp.ocpp.facts import MeterValuesReported, Reading
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import doorbells, properties
-from shocpp.store.books import closings, prices, readings, transactions
+from shocpp.store.books import closings, prices, readings, renaming, transactions
 from shocpp.store.books.prices import RecordPrice
 from shocpp.store.books.readings import FrameReadings
 from shocpp.store.charge_points import frames, identities
@@ -187,7 +187,8 @@ class UnitOfWork:
     def accounts(self) -> Accounts:
         """Return the accounts in force, and store a new tags.json.
 
-        The stored text is used while the file is broken or lost.
+        The stored text is used while the file is broken or lost. The books get the names of
+        accounts that were renamed, so that each decision of the unit has the same one.
         """
         if self._accounts is None:
             tags, bound = self._caches.tags, transactions.account_names(self.db)
@@ -196,6 +197,8 @@ class UnitOfWork:
                 # Another worker may have stored a newer text while the file was good.
                 tags.fall_back_to(properties.stored_tags(self.db))
                 self._accounts = tags.accounts(bound)
+            if self._accounts.names_alike and renaming.renamed(bound, self._accounts):
+                renaming.follow(self.db, self._accounts)
             if tags.text is not None and tags.text != self._stored_tags:
                 properties.store_tags(self.db, tags.text)
                 self._stored_tags = tags.text
@@ -204,7 +207,7 @@ class UnitOfWork:
     def tariffs(self, file: TariffsFile) -> Tariffs:
         """Return the prices in force; the file is checked once in a transaction."""
         if self._tariffs is None:
-            self._tariffs = file.tariffs()
+            self._tariffs = file.tariffs()._replace(names=self.accounts().names_alike)
         return self._tariffs
 
     def is_closed(self, month: str) -> bool:

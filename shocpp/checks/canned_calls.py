@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
-from shocpp.checks.findings import NOTE, WRONG, Finding
+from shocpp.checks.findings import NOTE, WRONG, Finding, unknown_account
 from shocpp.clock import now_ms
 from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import Allowlist, allowlist_or_stored
@@ -40,7 +40,7 @@ def check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Find
         location = f"{settings.canned_file}, {name!r}"
         if accounts is not None:
             names = {*accounts.names(), *(transactions.account_names(db).values() if db else ())}
-            yield from _check_account(call, names, location, settings)
+            yield from _check_account(call, names, location, settings, db)
             yield from _check_card(call, accounts, location, settings)
         yield from _check_charger(call, allowlist, db, location, settings)
     good = [call for call in canned.values() if isinstance(call, CannedCall)]
@@ -70,14 +70,12 @@ def _allowlist(settings: Settings, db: Database | None) -> Allowlist | None:
 
 
 def _check_account(
-    call: CannedCall, names: set[str], location: str, settings: Settings
+    call: CannedCall, names: set[str], location: str, settings: Settings, db: Database | None
 ) -> Iterator[Finding]:
     """Find an account that is not there."""
     account = call.account if call.shows else call.payload.get("account")
     if isinstance(account, str) and account not in names:
-        yield Finding(
-            WRONG, f"{location}: there is no account {account!r}; see {settings.tags_file}"
-        )
+        yield Finding(WRONG, f"{location}: {unknown_account(settings, db, account)}")
 
 
 def _check_card(

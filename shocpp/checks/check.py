@@ -21,7 +21,7 @@ from shocpp.checks.exposure import (
     check_secrets,
     check_writers,
 )
-from shocpp.checks.findings import LEVELS, NOTE, RISKY, WRONG, Finding
+from shocpp.checks.findings import LEVELS, NOTE, RISKY, WRONG, Finding, unknown_account
 from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
@@ -239,8 +239,8 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
         known = owners(settings.tags_file, _account_names(db))
         # Nobody gets the statement of an account whose name is misspelled here.
         for account in sorted(set(file.mail.to) - set(known)):
-            sentence = f"{path}, mail: there is no account {account!r}; see {settings.tags_file}"
-            yield Finding(WRONG, sentence)
+            sentence = unknown_account(settings, db, account)
+            yield Finding(WRONG, f"{path}, mail: {sentence}")
     if file.mail.sender and settings.mail_server is None:
         yield Finding(NOTE, f"{path} has mail addresses, but SHOCPP_SMTP is not set")
 

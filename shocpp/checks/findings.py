@@ -1,7 +1,15 @@
 """Findings: sentences with a level, their order, and their lines of text."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
+
+from shocpp.configuration.tags import load_accounts
+from shocpp.errors import ConfigError
+from shocpp.settings import Settings
+from shocpp.store.books import transactions
+from shocpp.store.database import Database
 
 WRONG = "wrong"
 RISKY = "risky"
@@ -39,3 +47,21 @@ def lines_of(findings: Sequence[Finding]) -> Iterator[str]:
     yield from map(line_of, findings)
     if is_fine(findings):
         yield "fine: nothing has to be corrected"
+
+
+def renamed_account(settings: Settings, db: Database | None, account: str) -> str | None:
+    """Return the sentence about a former name of an account, or None if it is none."""
+    # Other checks report a tags.json that is missing or wrong.
+    with suppress(FileNotFoundError, ConfigError):
+        bound = transactions.account_names(db) if db else {}
+        names = load_accounts(settings.tags_file, bound).names_alike.get(account)
+        if names is not None:
+            rename = shlex.join(["shocpp", "accounts", "rename", account, names[0]])
+            return f"the account {account!r} is {names[0]!r} now; this corrects it: {rename}"
+    return None
+
+
+def unknown_account(settings: Settings, db: Database | None, account: str) -> str:
+    """Return the sentence about a name that no account has."""
+    renamed = renamed_account(settings, db, account)
+    return renamed or f"there is no account {account!r}; see {settings.tags_file}"

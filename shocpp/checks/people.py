@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding
+from shocpp.checks.findings import NOTE, RISKY, WRONG, Finding, unknown_account
 from shocpp.configuration.charge_points import load_allowlist_or_none
 from shocpp.configuration.people import Users, load_people, parse_people
 from shocpp.configuration.tags import load_accounts, owners
@@ -62,11 +62,8 @@ def _check_accounts(settings: Settings, db: Database | None, users: Users) -> It
         known = owners(settings.tags_file, transactions.account_names(db) if db else {})
         for name, user in users.items():
             if user.account is not None and user.account not in known:
-                yield Finding(
-                    WRONG,
-                    f"{settings.people_file}, {name!r}: there is no account {user.account!r}; see "
-                    f"{settings.tags_file}",
-                )
+                sentence = unknown_account(settings, db, user.account)
+                yield Finding(WRONG, f"{settings.people_file}, {name!r}: {sentence}")
 
 
 def check_account_chargers(settings: Settings, db: Database | None) -> Iterator[Finding]:

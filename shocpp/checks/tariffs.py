@@ -6,7 +6,7 @@ from datetime import date
 from itertools import groupby
 from typing import NamedTuple
 
-from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance
+from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance, renamed_account
 from shocpp.checks.price_texts import ct_text
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
@@ -87,7 +87,7 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
         findings.append(Finding(WRONG, str(error)))
     else:
         findings += [note.finding for note in check_prices(tariffs, names, today)]
-        findings += _check_unknown_accounts(tariffs, names, settings)
+        findings += _check_unknown_accounts(tariffs, names, settings, db)
         without_price, provisional = _divided(books, without_price)
         findings += _check_provisional(provisional)
     findings += _check_unpriced(tariffs, without_price)
@@ -115,7 +115,7 @@ def tariffs_of(tariffs: Tariffs, names: Iterable[str]) -> list[AccountTariff]:
 
 def _account_tariff(tariffs: Tariffs, account: str) -> AccountTariff:
     periods = tariffs.periods(account)
-    tariff = account if account in tariffs.by_account else EVERYBODY if periods else None
+    tariff = tariffs.own_name(account) or (EVERYBODY if periods else None)
     return AccountTariff(account, tariff, periods)
 
 
@@ -149,13 +149,16 @@ def _prices_below_a_cent(periods: Iterable[Period]) -> Iterator[int]:
 
 
 def _check_unknown_accounts(
-    tariffs: Tariffs, names: Iterable[str], settings: Settings
+    tariffs: Tariffs, names: Iterable[str], settings: Settings, db: Database
 ) -> Iterator[Finding]:
     """Find tariffs of accounts that do not exist."""
     for account in sorted(set(tariffs.by_account) - set(names) - {EVERYBODY}):
+        renamed = renamed_account(settings, db, account)
         yield Finding(
             WRONG,
-            f"there is a tariff of {account!r}, but no such account; correct its name in "
+            f"{settings.tariffs_file}: {renamed}"
+            if renamed
+            else f"there is a tariff of {account!r}, but no such account; correct its name in "
             f"{settings.tariffs_file}, or add it to {settings.tags_file}",
         )
 

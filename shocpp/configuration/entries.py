@@ -82,6 +82,11 @@ class Members(dict[str, Any]):
         super().__delitem__(key)
         self._pairs = [(name, value) for name, value in self._pairs if name != key]
 
+    def rename(self, key: str, name: str) -> None:
+        """Give a member another key, at its position; no other member has that one."""
+        super().__setitem__(name, super().pop(key))
+        self._pairs = [(name if each == key else each, value) for each, value in self._pairs]
+
     def items(self) -> Any:
         """Return all members in order, so that json writes the repetitions too."""
         return self._pairs

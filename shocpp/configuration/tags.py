@@ -46,8 +46,8 @@ def owners(path: Path, bound: Mapping[int, str]) -> dict[str, Owner]:
         listed: Mapping[int, Account] = load_accounts(path, bound).by_index
     except FileNotFoundError:
         listed = {}
-    known = {name: Owner(index, name) for index, name in bound.items()}
-    return known | {a.name: Owner(index, a.name) for index, a in listed.items()}
+    names = dict(bound) | {index: account.name for index, account in listed.items()}
+    return {name: Owner(index, name) for index, name in names.items()}
 
 
 def _accounts_of_stored(text: str, path: Path, zone: tzinfo | None) -> Accounts:
@@ -68,11 +68,12 @@ def checked_accounts(
     # the wrong one.
     accounts = parse_accounts(text, str(path), zone)
     for index, account in accounts.by_index.items():
-        former = bound.get(index, account.name)
-        if former != account.name:
+        known = bound.get(index, account.name)
+        if known not in account.names:
             raise ConfigError(
-                f"{path}: index {index} belongs to the account {former!r} in the books and cannot "
-                f"go to {account.name!r}; give {account.name!r} an index of its own"
+                f"{path}: index {index} belongs to the account {known!r} in the books and cannot "
+                f"go to {account.name!r}; give {account.name!r} an index of its own, or rename "
+                f"{known!r}: shocpp accounts rename"
             )
     return accounts
 

@@ -9,6 +9,11 @@ EDITS = {
         "account_exists": "Das Konto „{account}“ gibt es schon; wähle einen anderen Namen.",
         "account_in_books": "Das Konto „{account}“ steht in den Büchern, aber nicht mehr in "
         "{file}; stelle seinen früheren Eintrag wieder her.",
+        "account_former": "„{account}“ hieß früher das Konto „{present}“; wähle einen anderen "
+        "Namen.",
+        "account_renamed": "Das Konto „{account}“ heißt jetzt „{present}“; nimm diesen Namen.",
+        "names_of_one": "In {file} stehen „{first}“ und „{second}“, die ein Konto wären; entferne "
+        "dort zuerst eines von beiden.",
         "account_used": "Das Konto „{account}“ steht in den Büchern und bleibt; sperren lässt es "
         "sich: shocpp accounts block.",
         "account_name": "So kann kein Konto heißen: höchstens {most} Zeichen in einer Zeile, und "
@@ -62,6 +67,10 @@ EDITS = {
         "account_exists": "there is an account '{account}' already; choose another name",
         "account_in_books": "the account '{account}' is in the books, and no more in {file}; put "
         "its former entry back",
+        "account_former": "'{account}' was the name of the account '{present}'; choose another one",
+        "account_renamed": "the account '{account}' is '{present}' now; use that name",
+        "names_of_one": "{file} has '{first}' and '{second}', which would be one account; remove "
+        "one of them there first",
         "account_used": "the account '{account}' is in the books, and stays; to block it: shocpp "
         "accounts block '{account}'",
         "account_name": "this cannot name an account: write up to {most} characters on one line, "

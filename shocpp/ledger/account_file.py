@@ -4,6 +4,8 @@
 
     index         1..214, a part of the account's transaction ids; never give it to another account
     account       the name of the account
+    former        optional: a list of names that it had before, so that the books know it by them;
+                  no other account may have one of them
     ids           the id tags of its cards
     blocked       optional: true, or a list of those ids that are Blocked
     expires       optional: the last day on which its cards are valid, an ISO date (local time); or
@@ -43,7 +45,7 @@ from shocpp.texts import parse_unique, printable_line
 _KNOWN = frozenset(
     (
         *("index", "account", "ids", "blocked", "expires", "concurrent", "parent", "charge_points"),
-        *("names", "card_expires", "comment"),
+        *("names", "card_expires", "former", "comment"),
     )
 )
 _OF_RECIPIENT = frozenset(("name", "address", "reference", "lang"))
@@ -57,6 +59,7 @@ def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accoun
     is used.
     """
     by_index: dict[int, Account] = {}
+    by_name: dict[str, Account] = {}
     by_id_tag: dict[str, Account] = {}
     ignored: list[str] = []
     unmatchable: list[str] = []
@@ -67,19 +70,22 @@ def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accoun
                 f"{source}, {location}: index {account.account_index} is already that of "
                 f"{by_index[account.account_index].name}; give each account an index of its own"
             )
-        # Statements and corrections name accounts: one name must mean one index.
-        if any(account.name == other.name for other in by_index.values()):
-            raise ConfigError(
-                f"{source}, {location}: there are two accounts {account.name!r}; "
-                "put their ids into one entry, or rename one"
-            )
+        # Statements and corrections name accounts: one name must mean one index. A former name is
+        # that of records, so it stays with its account for ever.
+        for name in account.names:
+            other = by_name.setdefault(name, account)
+            if other is not account:
+                raise ConfigError(
+                    f"{source}, {location}: {_taken(name, account, other)}; "
+                    "put their ids into one entry, or rename one"
+                )
         by_index[account.account_index] = account
         # The key, not the id as written: "AB:CD" and "abcd" are one card.
         for key, id_tag in keys.items():
-            other = by_id_tag.setdefault(key, account)
-            if other is not account:
+            owner = by_id_tag.setdefault(key, account)
+            if owner is not account:
                 raise ConfigError(
-                    f"{source}, {location}: the id {id_tag!r} belongs to {other.name} already; "
+                    f"{source}, {location}: the id {id_tag!r} belongs to {owner.name} already; "
                     "a card can only be billed to one account"
                 )
         ignored += [
@@ -87,7 +93,20 @@ def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accoun
         ]
         troubles = ((id_tag, trouble_of(id_tag)) for id_tag in keys.values())
         unmatchable += [f"{id_tag!r} of {account.name}: {why}" for id_tag, why in troubles if why]
-    return Accounts(by_index, by_id_tag, tuple(ignored), tuple(unmatchable))
+    names_alike = {
+        name: account.names
+        for account in by_index.values()
+        if account.former
+        for name in account.names
+    }
+    return Accounts(by_index, by_id_tag, tuple(ignored), tuple(unmatchable), names_alike)
+
+
+def _taken(name: str, account: Account, other: Account) -> str:
+    """Return the sentence about a name, present or former, that two accounts have."""
+    if account.name == other.name:
+        return f"there are two accounts {name!r}"
+    return f"{account.name!r} and {other.name!r} both have the name {name!r}, one of them formerly"
 
 
 def _entries(text: str, source: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -140,9 +159,20 @@ def _account(
         expires = entry["card_expires"]
         moments = _card_expires_ms(expires, keys, f"{location} ({name}): card_expires", zone)
         account = account._replace(card_expires_ms=moments)
+    if "former" in entry:
+        former = _former(entry["former"], name, f"{location} ({name}): former")
+        account = account._replace(former=former)
     if not _OF_RECIPIENT.isdisjoint(entry):
         account = account._replace(recipient=_recipient(entry, f"{location} ({name})"))
     return account, keys
+
+
+def _former(value: object, name: str, location: str) -> tuple[str, ...]:
+    """Return the former names of an account, without its present one."""
+    names = [account_name(item) for item in value] if isinstance(value, list) else [None]
+    if None in names or UNASSIGNED in names:
+        raise ConfigError(f'{location} must be a list of names such as ["company-x"]')
+    return tuple(dict.fromkeys(item for item in names if item is not None and item != name))
 
 
 def _keys(ids: object, location: str) -> dict[str, str]:

@@ -103,6 +103,13 @@ class Account(NamedTuple):
     card_expires_ms: tuple[tuple[str, int], ...] = ()
     """Pairs of `id_tag_key` and the moment from which this card is Expired."""
     recipient: Recipient = NO_RECIPIENT
+    former: tuple[str, ...] = ()
+    """The names that it had before."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return all its names, the present one first."""
+        return self.name, *self.former
 
     @property
     def parent_id_tag(self) -> str | None:
@@ -159,6 +166,8 @@ class Accounts(NamedTuple):
     """The unknown keys, each with its account: perhaps a misspelled "expires"."""
     unmatchable: tuple[str, ...] = ()
     """The ids that no charger can send, each with its account, the reason and the next step."""
+    names_alike: Mapping[str, tuple[str, ...]] = {}
+    """All names of an account that was renamed, the present one first, by each of them."""
 
     def card(self, id_tag: IdTag, now_ms: int, charge_point_id: str | None = None) -> Card:
         """Return the account and the status of an id tag at this time and Charge Point.

@@ -32,7 +32,7 @@ from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.frameless import FramelessReadings
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings
-from shocpp.store.books import audit, closings, prices, records, transactions
+from shocpp.store.books import audit, closings, prices, records, renaming, transactions
 from shocpp.store.books.numbers import FormerNumbers
 from shocpp.store.books.restoring import restored
 from shocpp.store.books.restoring.restored import Assigned, Remaining
@@ -70,7 +70,7 @@ class TagsWithOverride(TagsFile):
             return listed
         others = {key: account for key, account in listed.by_id_tag.items() if key != self._key}
         card = {} if self._account is None else {self._key: self._account}
-        return Accounts(listed.by_index, others | card)
+        return listed._replace(by_id_tag=others | card)
 
 
 class LedgerReplay:
@@ -105,8 +105,9 @@ class LedgerReplay:
         Raises StoreUnavailable.
         """
         db = self._db
+        self._restoring.accounts.follow()
         with db.writing(keys=EVERYTHING, durable=False):
-            former = FormerNumbers(db)
+            former, names = FormerNumbers(db), renaming.former_names(db)
             restored.forget_all(db)
             former.note_remaining()
             # Closed months are not derived again: `forget_all` has left their rows.
@@ -133,6 +134,7 @@ class LedgerReplay:
                 self._decide(decisions.pop())
             frameless.replay(FOR_EVER_MS)
             former.restore()
+            renaming.restore_names(db, names)
         with db.writing(keys=EVERYTHING, durable=False):
             for path in self._derived:
                 if self._is_derived(path):
@@ -196,9 +198,10 @@ class LedgerReplay:
         if stored is None or path.name in self._without_frame:
             return stored is not None
         try:
-            return stored.record == read_filed(path).record
+            filed = read_filed(path).record
         except UsageError:
             return False
+        return self._restoring.accounts.is_same(stored.record, filed)
 
     def _restore_price(self, path: Path) -> None:
         """Give a derived record the price in its file.

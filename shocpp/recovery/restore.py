@@ -21,18 +21,18 @@ from shocpp.bookkeeping.accounting_files.record_files import (
 from shocpp.bookkeeping.decisions.late_stops import supersede
 from shocpp.bookkeeping.posting import location_in, open_ms, posting
 from shocpp.clock import now_ms
-from shocpp.configuration.tags import owners
 from shocpp.errors import UsageError
 from shocpp.ledger.decisions import ENDED_BY_HAND
 from shocpp.ledger.record import OVERLAPS, Record, late_record
 from shocpp.ocpp.identity import identity_key, is_identity
+from shocpp.recovery.account_names import FiledAccounts
 from shocpp.recovery.decision_order import in_order
 from shocpp.recovery.filed_closings import restore_closings
 from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
 from shocpp.store import properties
-from shocpp.store.books import closings, prices, records, signed_values, transactions
+from shocpp.store.books import closings, prices, records, signed_values
 from shocpp.store.books.numbers import START_NUMBERS, Renumbering
 from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.books.restoring import restored
@@ -70,7 +70,8 @@ class Importer:
     """The restoring of files into one database.
 
     `charge_point_id` is the Charge Point of the seed's files, which do not name it. `refused` has a
-    sentence for each file that was not restored. Without `has_numbers` all records get new numbers.
+    sentence for each file that was not restored, `accounts` are the accounts of the files. Without
+    `has_numbers` all records get new numbers.
     """
 
     def __init__(
@@ -86,9 +87,8 @@ class Importer:
         self._folder = settings.accounting_folder
         self._books = posting(db, settings)
         self._numbers = FiledNumbers(db, self._folder) if has_numbers else None
-        self._tags_file = settings.tags_file
         self._charge_point_id = charge_point_id
-        self._owners = owners(settings.tags_file, transactions.account_names(db))
+        self.accounts = FiledAccounts(db, settings)
         self._restored = self._known = 0
         self._decisions: list[Filed] = []
         self._late: list[Filed] = []
@@ -107,6 +107,7 @@ class Importer:
                 for decision in decisions:
                     self.restore_one(decision)
         self.refused += restore_closings(self._db, self._folder, closing_paths(folder))
+        self.accounts.follow()
         # These records have got a file in another month, and their old files would come back.
         for filed in self._late:
             self._set_aside(filed)
@@ -133,7 +134,7 @@ class Importer:
                         self.restore_one(filed)
             advance(len(some_paths))
         if seeds:
-            self._owners = owners(self._tags_file, transactions.account_names(self._db))
+            self.accounts.read_owners()
         for some_seeds in _slices(seeds, FILES_AT_ONCE):
             with self._db.writing(keys=self._keys(some_seeds)):
                 for filed in some_seeds:
@@ -230,7 +231,7 @@ class Importer:
         record = filed.record
         if filed.account_index is None:
             record = self._of_the_seed(filed)
-        transactions.require_bound(db, record.account_index, record.account)
+        self.accounts.require_bound(record)
         self._require_no_stop(filed, charge_point)
         start = stop = replaces = None
         if charge_point is not None and filed.start is not None:
@@ -290,12 +291,7 @@ class Importer:
         readings is put under review. Raises UsageError if there is no such account.
         """
         record = filed.record
-        if record.account not in self._owners:
-            raise UsageError(
-                f"there is no account {record.account!r}; add it to tags.json with the index it "
-                "had and an empty list of ids, and import again"
-            )
-        record = record._replace(account_index=self._owners[record.account].account_index)
+        record = record._replace(account_index=self.accounts.index_of(record.account))
         twin = records.record_with_same_readings(self._db, record)
         if twin is None or record.review is not None:
             return record

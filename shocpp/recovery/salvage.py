@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.clock import now_ms
-from shocpp.configuration.tags import owners
+from shocpp.configuration.tags import load_accounts, owners
 from shocpp.errors import ConfigError, StoreUnavailable, UsageError
 from shocpp.recovery.filed_records import read_filed
 from shocpp.recovery.message_replay import MessageReplay
@@ -78,12 +78,20 @@ def readable_part(settings: Settings, progress: Progress) -> Iterator[tuple[Data
         pages = Pages(settings.database)
         with open_database(path) as db:
             with progress("pages of the old database", pages.count) as advance:
-                unreadable = copy_readable(db, pages, advance)
+                unreadable = copy_readable(db, pages, _listed_names(settings), advance)
             yield db, unreadable
     except OSError as error:
         raise StoreUnavailable(f"{error.filename or path}: {error.strerror}") from error
     finally:
         _remove(path)
+
+
+def _listed_names(settings: Settings) -> list[tuple[int, str]]:
+    """Return the names of the accounts in tags.json, present and former, with their indices."""
+    with suppress(FileNotFoundError, ConfigError):
+        accounts = load_accounts(settings.tags_file, {}).by_index
+        return [(index, name) for index, account in accounts.items() for name in account.names]
+    return []
 
 
 def write_files_of(readable: Database, settings: Settings) -> int:

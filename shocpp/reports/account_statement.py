@@ -18,10 +18,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.reports.statement import Parties, Statement, Use
-from shocpp.store.books import statement_records
+from shocpp.store.books import renaming, statement_records
 from shocpp.store.books.audit import Audited
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 from shocpp.store.database import Database
@@ -33,14 +32,35 @@ ASSIGNED_BY = "assigned by "
 """The begin of the flag of a transaction that a human has assigned; the reason follows."""
 
 
-def parties_of(db: Database, statement: Statement) -> Parties:
+def names_in(db: Database, statement: Statement, present: Mapping[int, str]) -> Mapping[int, str]:
+    """Return the names that a month's statement has of its accounts, by index.
+
+    An open month has the present names. A closed one is printed the same for ever, so it has those
+    of its closing.
+    """
+    if statement.closed is None:
+        return present
+    booked = renaming.names_in_month(db, statement.period.name)
+    return booked | {sums.account_index: sums.account for sums in statement.accounts}
+
+
+def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> Parties:
     """Return the parties of a month's statement for all accounts.
 
-    Those of a closed month never change, because its records do not.
+    `names` are those of its accounts, by index. The parties of a closed month never change, because
+    its records do not.
     """
     month = statement.period.name
+
+    def name_of(index: int) -> str:
+        # A server may have booked for another account since the names were read.
+        return names.get(index, f"account {index}")
+
     used = {
-        *statement_records.uses(db, month),
+        *(
+            (name_of(index), charge_point_id, connector_id)
+            for index, charge_point_id, connector_id in statement_records.uses(db, month)
+        ),
         *((row.account, row.charge_point_id, row.connector_id) for row in statement.unfinished),
     }
     users: dict[str, set[str]] = defaultdict(set)
@@ -51,10 +71,15 @@ def parties_of(db: Database, statement: Statement) -> Parties:
         here = users[meter.charge_point_id]
         # What is in no record of the month may be a case of an earlier one, of anybody.
         if len(here) == 1 and not _is_booked(meter):
-            here |= statement_records.measured_accounts(db, meter.charge_point_id, until_ms)
-    names = {sums.account for sums in statement.accounts} | {account for account, *_ in used}
+            measured = statement_records.measured_accounts(db, meter.charge_point_id, until_ms)
+            here |= set(map(name_of, measured))
+    present = {sums.account for sums in statement.accounts} | {account for account, *_ in used}
+    booked = renaming.names_until(db, until_ms)
+    former = {name: name_of(index) for index, name in booked if name_of(index) in present}
+    party_names = former | {name: name for name in present}
+    party_names.pop(UNASSIGNED, None)
     return Parties(
-        frozenset(names - {UNASSIGNED}),
+        party_names,
         frozenset(Use(*use, is_sole=len(users[use[1]]) == 1) for use in used),
         statement_records.moved(db, month),
     )
@@ -74,8 +99,7 @@ def of_account(statement: Statement, account: str) -> Statement:
     """
     chosen = tuple(sums for sums in statement.accounts if sums.account == account)
     if not chosen:
-        known = ", ".join(sums.account for sums in statement.accounts)
-        raise UsageError(f"there is no account {account!r} in this month; one of: {known}")
+        raise statement.lacks(account)
     connectors: dict[str, set[str]] = defaultdict(set)
     sole = set()
     for use in statement.parties.uses:
@@ -148,4 +172,7 @@ def hidden(row: Mapping[str, Any], parties: Parties, account: str) -> dict[str, 
 
 
 def _own_text(text: str | None, parties: Parties, account: str) -> str | None:
-    return None if text is None else without_names(text, parties.names, account)
+    if text is None:
+        return None
+    others = [name for name, present in parties.names.items() if present != account]
+    return without_names(text, others, account)

@@ -4,7 +4,8 @@ The records of an open month may have no price in the books although a tariff co
 Its statement prints their provisional prices.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -15,19 +16,26 @@ from shocpp.configuration.charge_points import Allowlist, load_allowlist_or_none
 from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
+from shocpp.errors import ConfigError
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Fee, Tariffs
 from shocpp.ledger.prices.taxes import Taxable, taxes_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.account_statement import own_row, parties_of
-from shocpp.reports.provisional_prices import ProvisionalPrices, ProvisionalSums, merged
+from shocpp.reports.account_statement import names_in, own_row, parties_of
+from shocpp.reports.provisional_prices import ProvisionalPrices, merged
 from shocpp.reports.snapshot import VERSION, from_snapshot, sums_from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.settings import Settings
-from shocpp.store.books import audit, closings, prices, statement_records, transactions
+from shocpp.store.books import (
+    audit,
+    closings,
+    prices,
+    statement_records,
+    transactions,
+)
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.prices import PriceUsed
+from shocpp.store.books.prices import Indices, PriceUsed
 from shocpp.store.books.statement_records import Consumption, SeedRow, StatementRow
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_of
@@ -58,12 +66,40 @@ class Books:
         return self.settings.zone
 
     @cached_property
+    def accounts(self) -> Accounts:
+        """Return the accounts of tags.json, which may be missing; raises ConfigError."""
+        try:
+            return load_accounts(self.settings.tags_file, transactions.account_names(self.db))
+        except FileNotFoundError:
+            return NO_ACCOUNTS
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Return the present names of all accounts by index; those of tags.json are the newest.
+
+        They are read again each time: a server may book for another account meanwhile.
+        """
+        return transactions.account_names(self.db) | self._listed.names_by_index()
+
+    def indices_of(self, account: str) -> frozenset[int]:
+        """Return the indices of the account that has this name now; none if no account has it."""
+        return frozenset(index for index, name in self.names.items() if name == account)
+
+    @property
+    def _listed(self) -> Accounts:
+        """Return the accounts of tags.json, none if it has an error."""
+        with suppress(ConfigError):
+            return self.accounts
+        return NO_ACCOUNTS
+
+    @cached_property
     def tariffs(self) -> Tariffs:
         """Return the prices of tariffs.json, which may be missing; raises ConfigError."""
         try:
-            return load_tariffs(self.settings.tariffs_file)
+            tariffs = load_tariffs(self.settings.tariffs_file)
         except FileNotFoundError:
             return NO_TARIFFS
+        return tariffs._replace(names=self._listed.names_alike)
 
     @cached_property
     def configuration(self) -> Configuration:
@@ -72,26 +108,26 @@ class Books:
         Raises ConfigError if a file cannot be read.
         """
         settings = self.settings
-        try:
-            accounts = load_accounts(settings.tags_file, transactions.account_names(self.db))
-        except FileNotFoundError:
-            accounts = NO_ACCOUNTS
         return Configuration(
             self.tariffs,
-            accounts,
+            self.accounts,
             load_operator(settings.operator_file),
             load_allowlist_or_none(settings.charge_points_file),
         )
 
-    def provisional_prices(self, month: str, only: str | None = None) -> ProvisionalPrices:
+    def provisional_prices(self, month: str, indices: Indices = None) -> ProvisionalPrices:
         """Return the prices of the records of an open month (YYYY-MM) that have none yet.
 
-        They are those of one account, or of all.
+        They are those of some accounts, or of all.
         """
         # Without any tariff nothing is read.
-        names = prices.unpriced_accounts(self.db, month) if self.tariffs.by_account else []
-        chosen = [name for name in names if only in (None, name)]
-        accounts = tuple(filter(self.tariffs.periods, chosen))
+        unpriced = prices.unpriced_accounts(self.db, month) if self.tariffs.by_account else []
+        names = self.names
+        accounts = {
+            index: names[index]
+            for index in unpriced
+            if (indices is None or index in indices) and self.tariffs.periods(names[index])
+        }
         return ProvisionalPrices(self.db, self.tariffs, self.zone, month, accounts)
 
     def rows(
@@ -101,35 +137,53 @@ class Books:
 
         `decided_or_late` restricts them to decisions of a human, and to records that came late.
         """
+        names, indices = self._accounts_of(statement)
         rows = self.records(
             statement.period,
-            statement.only,
+            indices,
             is_closed=statement.closed is not None,
             decided_or_late=decided_or_late,
         )
+        named = (row._replace(account=names.get(row.account_index, row.account)) for row in rows)
         if statement.only is None:
-            return rows
-        return map(partial(own_row, parties=statement.parties, account=statement.only), rows)
+            return named
+        return map(partial(own_row, parties=statement.parties, account=statement.only), named)
 
     def records(
-        self, month: Month, only: str | None, *, is_closed: bool, decided_or_late: bool = False
+        self, month: Month, indices: Indices, *, is_closed: bool, decided_or_late: bool = False
     ) -> Iterator[StatementRow]:
         """Return the records of a month as `rows`, without the frame of their statement.
 
-        Those of one account may have what its statement hides: the cards and names of others.
+        Their accounts have their present names. Those of one account may have what its statement
+        hides: the cards and names of others.
         """
         price_of = None
         # Records of a closed month get no price any more.
         if not is_closed:
-            provisional = self.provisional_prices(month.name, only)
+            provisional = self.provisional_prices(month.name, indices)
             price_of = provisional.of_record if provisional.accounts else None
         return statement_records.of_month(
-            self.db, month.name, only, price_of, decided_or_late=decided_or_late
+            self.db, month.name, indices, price_of, decided_or_late=decided_or_late
         )
 
     def seed_rows(self, statement: Statement) -> Iterator[SeedRow]:
         """Return the records of a statement that have energy, with the fields of the seed."""
-        return statement_records.seed_rows(self.db, statement.period.name, statement.only)
+        names, indices = self._accounts_of(statement)
+        return statement_records.seed_rows(self.db, statement.period.name, names, indices)
+
+    def _accounts_of(self, statement: Statement) -> tuple[Mapping[int, str], Indices]:
+        """Return the names in a statement by index, and the indices that it is for."""
+        names, only = names_in(self.db, statement, self.names), statement.only
+        return names, None if only is None else [i for i, name in names.items() if name == only]
+
+    def name_in(self, statement: Statement, account: str) -> str:
+        """Return the name that a statement has of the account with this present name.
+
+        Raises UsageError if the statement does not have the account.
+        """
+        indices = self.indices_of(account)
+        # A name that no account has now can only be one of the statement's.
+        return statement.name_of(account, indices) if indices else account
 
 
 def month_statement(books: Books, month: Month) -> Statement:
@@ -139,7 +193,8 @@ def month_statement(books: Books, month: Month) -> Statement:
     """
     closing = closings.of_month(books.db, month.name)
     statement = draft(books, month) if closing is None else closed_statement(closing)
-    return statement._replace(parties=parties_of(books.db, statement))
+    names = names_in(books.db, statement, books.names)
+    return statement._replace(parties=parties_of(books.db, statement, names))
 
 
 def month_sums(
@@ -147,12 +202,13 @@ def month_sums(
 ) -> tuple[tuple[Sums, ...], int | None]:
     """Return the sums of the accounts in a month, or of one, and the number of its closing.
 
-    The number is None while the month is open.
+    The number is None while the month is open. `only` is the present name of the one.
     """
     closing = closings.of_month(books.db, month.name)
     if closing is None:
         return _accounts(books, month, only), None
-    return sums_from_snapshot(closing.content, only), closing.number
+    indices = None if only is None else books.indices_of(only)
+    return sums_from_snapshot(closing.content, indices), closing.number
 
 
 def closed_statement(closing: Closing) -> Statement:
@@ -193,7 +249,10 @@ def draft(books: Books, month: Month) -> Statement:
         closed=None,
         accounts=_accounts(books, month),
         unassigned_wh=statement_records.unassigned_wh(db, name),
-        under_review=tuple(statement_records.under_review(db, name)),
+        under_review=tuple(
+            row._replace(account=books.names.get(row.account_index, row.account))
+            for row in statement_records.under_review(db, name)
+        ),
         audited=tuple(audited),
         gaps=tuple(gaps),
         imported_wh=tuple(statement_records.imported_wh(db, name)),
@@ -210,17 +269,19 @@ def _accounts(books: Books, month: Month, only: str | None = None) -> tuple[Sums
     `only` restricts them to one account.
     """
     db, conf, period = books.db, books.configuration, month.name
-    provisional = books.provisional_prices(period, only)
-    consumed = {row.account: row for row in statement_records.consumption(db, period, only)}
+    names, indices = books.names, None if only is None else books.indices_of(only)
+    provisional = books.provisional_prices(period, indices)
+    consumption = statement_records.consumption(db, period, names, indices)
+    consumed = {row.account: row for row in consumption}
     for index, account in conf.accounts.by_index.items():
         if only in (None, account.name):
             nothing = Consumption(account.name, index, 0, 0, None, 0)
             consumed.setdefault(account.name, nothing)
-    used = prices.used(db, period, only)
+    used = prices.used(db, period, names, indices)
     sums = provisional.by_account() if provisional.accounts else {}
     # A server may have booked for another account since the first query.
     for name in sums.keys() & consumed.keys():
-        consumed[name] = _with_provisional(consumed[name], sums[name])
+        consumed[name] = sums[name].added_to(consumed[name])
         used[name] = merged(used.get(name, ()), sums[name].prices)
     fees: dict[str, tuple[Fee, ...]] = {}
     # A month of the future costs no base fee yet.
@@ -231,14 +292,6 @@ def _accounts(books: Books, month: Month, only: str | None = None) -> tuple[Sums
         _sums(row, used.get(name, ()), fees.get(name, ()))
         # The seed's statement is in the order of names.
         for name, row in sorted(consumed.items())
-    )
-
-
-def _with_provisional(row: Consumption, provisional: ProvisionalSums) -> Consumption:
-    """Return the consumption of an account with the amounts of its provisional prices."""
-    return row._replace(
-        amount_ct=(row.amount_ct or 0) + provisional.amount_ct,
-        unpriced_wh=row.unpriced_wh - provisional.wh,
     )
 
 
@@ -266,8 +319,13 @@ def _unfinished(books: Books, month: Month) -> tuple[Unfinished, ...]:
     """Return the transactions that started before the month's end and have no stop."""
     # Timestamps of one format sort as texts in the order of their times.
     end = format_timestamp(int(month.end(books.zone).timestamp() * 1000))
+    bound, names = transactions.account_names(books.db), books.names
+    present = {name: names[index] for index, name in bound.items()}
     return tuple(
-        Unfinished(**{field: row[field] for field in Unfinished._fields})
+        Unfinished(
+            **{field: row[field] for field in Unfinished._fields}
+            | {"account": present.get(row["account"], row["account"])}
+        )
         for row in rows_of(books.db, "open_transactions")
         if row["started_at"] < end
     )

@@ -4,7 +4,7 @@ They follow from the tariffs of today, and nothing is written. `bookkeeping/post
 for ever, when the month is closed or by `shocpp tariffs apply`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from shocpp.ledger.prices.tariffs import Price, Tariffs, entry_price
 from shocpp.store.books import prices, readings, records
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import Stored
+from shocpp.store.books.statement_records import Consumption
 from shocpp.store.database import Database
 
 
@@ -30,24 +31,31 @@ class ProvisionalSums(NamedTuple):
     amount_ct: int
     prices: tuple[PriceUsed, ...]
 
+    def added_to(self, row: Consumption) -> Consumption:
+        """Return the consumption of the account with these amounts."""
+        return row._replace(
+            amount_ct=(row.amount_ct or 0) + self.amount_ct,
+            unpriced_wh=row.unpriced_wh - self.wh,
+        )
+
 
 class ProvisionalPrices(NamedTuple):
     """The provisional prices of an open month (YYYY-MM), by one content of tariffs.json.
 
-    `accounts` are those that have records without a price, and a tariff. Each price is computed
-    when it is asked for, because a month may be larger than memory.
+    `accounts` are the names by index of those that have records without a price, and a tariff. Each
+    price is computed when it is asked for, because a month may be larger than memory.
     """
 
     db: Database
     tariffs: Tariffs
     zone: ZoneInfo
     month: str
-    accounts: tuple[str, ...]
+    accounts: Mapping[int, str]
 
-    def of_record(self, number: int, account: str) -> Price | None:
+    def of_record(self, number: int, account_index: int) -> Price | None:
         """Return the price of an account's record of the month that has none yet, or None."""
         # Nothing is read for an account that cannot have one.
-        stored = records.stored(self.db, number) if account in self.accounts else None
+        stored = records.stored(self.db, number) if account_index in self.accounts else None
         return None if stored is None else self._price(stored)
 
     def each(self) -> Iterator[PricedRecord]:
@@ -64,7 +72,8 @@ class ProvisionalPrices(NamedTuple):
         """Return the sums of each account that has records with a provisional price, by name."""
         totals: dict[str, _Total] = {}
         for stored, price in self.each():
-            total = totals.setdefault(stored.record.account, _Total())
+            name = self.accounts[stored.record.account_index]
+            total = totals.setdefault(name, _Total())
             total.records += 1
             total.wh += stored.record.consumed_wh
             total.amount_ct += price.amount_ct

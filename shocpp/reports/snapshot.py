@@ -17,6 +17,7 @@ Three rules follow:
 import json
 import types
 import typing
+from collections.abc import Collection
 from functools import cache
 from typing import Any
 
@@ -103,14 +104,18 @@ def from_snapshot(text: str) -> Statement:
     return statement
 
 
-def sums_from_snapshot(text: str, only: str | None = None) -> tuple[Sums, ...]:
-    """Return the sums of the accounts of a snapshot, or of one account.
+def sums_from_snapshot(text: str, indices: Collection[int] | None = None) -> tuple[Sums, ...]:
+    """Return the sums of the accounts of a snapshot, or of some of them.
 
     Most of the time that a snapshot takes goes into all the rest. Raises UsageError as
     `from_snapshot` does.
     """
     accounts = _content(text)["accounts"]
-    return tuple(_typed(Sums, sums) for sums in accounts if only is None or sums["account"] == only)
+    return tuple(
+        _typed(Sums, sums)
+        for sums in accounts
+        if indices is None or sums["account_index"] in indices
+    )
 
 
 def _content(text: str) -> dict[str, Any]:

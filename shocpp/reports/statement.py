@@ -8,10 +8,11 @@ nothing else, so all formats agree.
 `snapshot.py` lists the fields that a snapshot has: a new field of these types goes there, too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator
+from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
@@ -98,11 +99,12 @@ class Use(NamedTuple):
 class Parties(NamedTuple):
     """The accounts that take part in a month, by which the statement of one of them is made.
 
-    `names` are those of all accounts. `moved` has the numbers of records that a decision has booked
-    to another account than that of their card.
+    `names` has the names of all accounts, also former ones, each with the name that its account has
+    in the statement. `moved` has the numbers of records that a decision has booked to another
+    account than that of their card.
     """
 
-    names: frozenset[str] = frozenset()
+    names: Mapping[str, str] = {}
     uses: frozenset[Use] = frozenset()
     moved: frozenset[int] = frozenset()
 
@@ -144,6 +146,21 @@ class Statement(NamedTuple):
     cards: dict[str, str]
     parties: Parties = Parties()
     shared: tuple[str, ...] = ()
+
+    def name_of(self, account: str, indices: Collection[int]) -> str:
+        """Return the name here of the account with one of these indices, whose name is now another.
+
+        Raises UsageError if it is not here: then another one may have had its present name.
+        """
+        for sums in self.accounts:
+            if sums.account_index in indices:
+                return sums.account
+        raise self.lacks(account)
+
+    def lacks(self, account: str) -> UsageError:
+        """Return the error about an account that is not here."""
+        known = ", ".join(sums.account for sums in self.accounts)
+        return UsageError(f"there is no account {account!r} in this month; one of: {known}")
 
     @property
     def period(self) -> Month:

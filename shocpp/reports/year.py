@@ -46,7 +46,8 @@ class Line(NamedTuple):
 class Year(NamedTuple):
     """The statement of a year.
 
-    `lines` are in the order of accounts and months. `only` is the account that the statement is
+    `lines` are in the order of accounts and months; an account that was renamed within the year has
+    its last name there. `only` is the account that the statement is
     for, or None for all accounts. `created_at` is UTC, ISO 8601.
     """
 
@@ -65,17 +66,21 @@ def year_statement(books: Books, year: int, only: str | None = None) -> Year:
     It has the months from the first one in the books to the present one, and closed months.
     Raises UsageError if no month has the account.
     """
-    lines = month_lines(books, months_of(year))
+    lines = _with_last_names(month_lines(books, months_of(year)))
     settings = books.settings
+    # A name that no account has now is that of a year of closed months.
+    indices = () if only is None else books.indices_of(only)
     chosen = tuple(
-        line for line in sorted(lines, key=_account_and_month) if only in (None, line.account)
+        line
+        for line in sorted(lines, key=_account_and_month)
+        if only is None or (line.account_index in indices if indices else line.account == only)
     )
     if only is not None and not chosen:
         known = ", ".join(sorted({line.account for line in lines})) or "none"
         raise UsageError(f"there is no account {only!r} in {year}; one of: {known}")
     return Year(
         year=year,
-        only=only,
+        only=only and chosen[0].account,
         lines=chosen,
         zone_name=settings.zone_name,
         created_at=format_timestamp(now_ms()),
@@ -100,6 +105,16 @@ def month_lines(books: Books, months: Iterable[Month], only: str | None = None) 
             accounts, closed = month_sums(books, month, only)
             lines += [_line(month, sums, closed) for sums in accounts]
     return lines
+
+
+def _with_last_names(lines: list[Line]) -> list[Line]:
+    """Return the lines with one name for each account: that of its last month.
+
+    So a year of closed months has the same names for ever.
+    """
+    in_order = sorted(lines, key=lambda line: line.month)
+    names = {line.account_index: line.account for line in in_order}
+    return [line._replace(account=names[line.account_index]) for line in lines]
 
 
 def _account_and_month(line: Line) -> tuple[str, str]:

@@ -7,6 +7,7 @@ and more with so many records.
 
 from typing import NamedTuple
 
+from shocpp.store.books.transactions import present_name
 from shocpp.store.database import Database
 
 MAX_UNBILLED_CHARGERS = 100
@@ -74,8 +75,10 @@ def booked_wh(db: Database) -> list[tuple[str, int]]:
     """
     # A scan of the whole table takes half as long as the index that SQLite would choose.
     return db.execute(
-        "SELECT account, sum(consumed_wh) FROM accounting_record NOT INDEXED"
-        " WHERE review IS NULL GROUP BY account ORDER BY account"
+        f"SELECT {present_name('record')} AS name, sum(consumed_wh)"
+        " FROM (SELECT account_index, account, sum(consumed_wh) AS consumed_wh"
+        "  FROM accounting_record NOT INDEXED WHERE review IS NULL"
+        "  GROUP BY account_index, account) AS record GROUP BY name ORDER BY name"
     ).fetchall()
 
 

@@ -4,6 +4,8 @@ Tokens and secrets come here as hashes only. A conditional statement decides eac
 requests with one invitation exactly one wins, and no transaction needs keys.
 """
 
+import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from shocpp.store.changes import DEVICE
@@ -159,6 +161,22 @@ def revoke_device(db: Database, number: int, now_ms: int) -> bool:
     if is_revoked:
         db.changes.note(DEVICE, None, key=number)
     return is_revoked
+
+
+def rename_account(db: Database, former: Sequence[str], present: str) -> None:
+    """Give the devices and invitations of an account with these former names its present one."""
+    names = json.dumps(former)
+    devices = db.execute(
+        "UPDATE device SET account = ?1 WHERE account IN (SELECT value FROM json_each(?2))"
+        " RETURNING id",
+        (present, names),
+    )
+    for (number,) in devices.fetchall():
+        db.changes.note(DEVICE, None, key=number)
+    db.execute(
+        "UPDATE invitation SET account = ?1 WHERE account IN (SELECT value FROM json_each(?2))",
+        (present, names),
+    )
 
 
 def revoke_all(db: Database, now_ms: int) -> int:

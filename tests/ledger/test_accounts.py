@@ -368,6 +368,9 @@ def test_a_file_that_is_no_list_is_refused_with_its_example(text: str, sentence:
         (x(parent=1), "parent must be true or false, not 1"),
         (x(ids=["\u200b"]), "(company-x): ids holds an empty id; remove it"),
         (x(concurrent=0), "concurrent must be true or false, not 0"),
+        (x(former="x"), '(company-x): former must be a list of names such as ["company-x"]'),
+        (x(former=["y", 5]), "(company-x): former must be a list of names"),
+        (x(former=[UNASSIGNED]), "(company-x): former must be a list of names"),
     ],
 )
 def test_an_invalid_entry_is_refused_with_its_location_and_the_remedy(
@@ -405,6 +408,23 @@ def test_two_accounts_of_one_name_are_refused() -> None:
         "tags.json, entry 2: there are two accounts 'company-x'; "
         "put their ids into one entry, or rename one"
     )
+
+
+def test_an_account_is_known_by_its_former_names() -> None:
+    read = accounts(x(former=["a", "b\u00a0c", "company-x", "a"]), OTHER)
+    assert read.by_index[1].names == ("company-x", "a", "b c")
+    assert read.by_index[2].names == ("other",)
+    names = ("company-x", "a", "b c")
+    assert read.names_alike == dict.fromkeys(names, names)
+    assert read.named("a") is None
+
+
+@pytest.mark.parametrize("other", [{"account": "a"}, {"former": ["a"]}])
+def test_a_former_name_stays_with_its_account(other: dict[str, object]) -> None:
+    former = x(former=["a"])
+    for entries in ((former, OTHER | other), (OTHER | other, former)):
+        with pytest.raises(ConfigError, match="both have the name 'a', one of them formerly"):
+            accounts(*entries)
 
 
 @pytest.mark.parametrize("empty", ["", " ", ":-:"])

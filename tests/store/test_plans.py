@@ -88,12 +88,12 @@ def test_the_sums_of_a_month_are_read_without_other_months(desk: Desk) -> None:
     assert len(audit.MonthAudit(desk.db, month).charge_points()) == 1
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).charge_points()) == []
     assert scans(desk.db, lambda: audit.MonthAudit(desk.db, month).gaps()) == []
-    assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09")) == []
-    own = ("2023-09", "family-y")
+    assert scans(desk.db, lambda: statement_records.consumption(desk.db, "2023-09", {})) == []
+    own = ("2023-09", {2: "family-y"}, [2])
     assert scans(desk.db, lambda: statement_records.consumption(desk.db, *own)) == []
-    assert scans(desk.db, lambda: statement_records.under_review(desk.db, *own)) == []
+    assert scans(desk.db, lambda: statement_records.under_review(desk.db, "2023-09", [2])) == []
     assert scans(desk.db, lambda: prices.used(desk.db, *own)) == []
-    assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09"))) == []
+    assert scans(desk.db, lambda: list(statement_records.of_month(desk.db, "2023-09", [2]))) == []
     assert scans(desk.db, lambda: charging.month_wh(desk.db, "family-y", month)) == []
 
 

@@ -50,6 +50,7 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
     tariffs, has_bad_prices = _tariffs(settings.tariffs_file, stamp_of(settings.tariffs_file))
     states = ((tags, has_bad_tags), (chargers, has_bad_list))
     broken = [path for path, is_bad in (*states, (settings.tariffs_file, has_bad_prices)) if is_bad]
+    tariffs = tariffs._replace(names=accounts.names_alike)
     return PresentFiles(accounts, allowlist, tariffs, tuple(broken))
 
 

@@ -6,7 +6,7 @@ command. All raise ConfigError if the file has an error or would have one, EditR
 cannot change what they are to change, and ChangedMeanwhile.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,8 +51,7 @@ def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
     shown = _printable(name)
 
     def change(entries: Entries, _: object) -> bool:
-        if any(account_name(entry["account"]) == shown for entry in entries):
-            raise EditRefused("account_exists", account=shown)
+        _require_free(entries, shown)
         if shown in bound.values():
             raise EditRefused("account_in_books", account=shown, file=path.name)
         taken = {entry["index"] for entry in entries} | set(bound)
@@ -60,6 +59,39 @@ def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
         if index is None:
             raise EditRefused("no_index", most=LAST_INDEX)
         entries.append(Members([("index", index), ("account", shown), ("ids", [])]))
+        return True
+
+    _edit(path, bound, change)
+
+
+def rename_account(
+    path: Path,
+    bound: Mapping[int, str],
+    account: str,
+    name: str,
+    require: Callable[[Sequence[str]], None],
+    seen: str | None = None,
+) -> None:
+    """Give an account another name; its entry keeps the former one. One that has it already stays.
+
+    `require` raises an error if other files cannot follow; it gets all names of the account, the
+    new one first.
+    """
+    shown = _printable(name)
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _to_rename(entries, account, shown, path)
+        present = account_name(entry["account"]) or ""
+        others = [other for other in entries if other is not entry]
+        _require_free(others, shown)
+        if any(shown == known for index, known in bound.items() if index != entry["index"]):
+            raise EditRefused("account_in_books", account=shown, file=path.name)
+        former = [each for each in (*_former(entry), present) if each != shown]
+        require([shown, *former])
+        if present == shown:
+            return False
+        values = {"account": shown, "former": former}
+        apply_seen(entry, partial(set_members, entry, values), seen)
         return True
 
     _edit(path, bound, change)
@@ -172,6 +204,31 @@ def _named(entries: Entries, account: str, path: Path) -> Members:
         if account_name(entry["account"]) == account:
             return entry
     raise EditRefused("no_account", file=path.name, account=account)
+
+
+def _former(entry: Members) -> list[str]:
+    """Return the former names of an account, as the books have them."""
+    return [account_name(name) or "" for name in entry.get("former", ())]
+
+
+def _to_rename(entries: Entries, account: str, name: str, path: Path) -> Members:
+    """Return the entry of the account that is to be renamed, or is renamed already."""
+    for entry in entries:
+        present = account_name(entry["account"])
+        if account in _former(entry):
+            if present != name:
+                raise EditRefused("account_renamed", account=account, present=present)
+            return entry
+    return _named(entries, account, path)
+
+
+def _require_free(entries: Entries, name: str) -> None:
+    """Raise EditRefused if an account of these entries has a name, or had it."""
+    for entry in entries:
+        if account_name(entry["account"]) == name:
+            raise EditRefused("account_exists", account=name)
+        if name in _former(entry):
+            raise EditRefused("account_former", account=name, present=entry["account"])
 
 
 def _spelling(entry: Members, id_tag: str) -> str | None:

@@ -180,7 +180,7 @@ class Api:
             account = owned_account(g.person, query["account"])
             wanted = Wanted(query["year"], query["month"], account, self._row(db, query))
             rows = accounting_after(db, query["after"], query["limit"] + 1, wanted)
-            page = own_records_for(db, g.person, rows[: query["limit"]])
+            page = own_records_for(db, self._settings, g.person, rows[: query["limit"]])
         after = page[-1]["number"] if page else query["after"]
         return {
             "accounting": page,

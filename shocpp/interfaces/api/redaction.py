@@ -8,12 +8,14 @@ driver      the rows of its own account
 
 from typing import Any
 
+from shocpp.admission.people.permits import accounts_in_force
 from shocpp.admission.people.roles import COMMAND, SEE_NAMES, Person
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.reports.account_statement import hidden
 from shocpp.reports.statement import Parties
-from shocpp.store.books import statement_records, transactions
+from shocpp.settings import Settings
+from shocpp.store.books import renaming, statement_records, transactions
 from shocpp.store.database import Database
 
 Row = dict[str, Any]
@@ -41,7 +43,7 @@ def transactions_for(person: Person, rows: list[Row]) -> list[Row]:
     return records_for(person, own)
 
 
-def own_records_for(db: Database, person: Person, rows: list[Row]) -> list[Row]:
+def own_records_for(db: Database, settings: Settings, person: Person, rows: list[Row]) -> list[Row]:
     """Return records as a person may see them; in those of a driver is nothing of other accounts.
 
     A decision may have booked a session to the account that has the card of another one, and the
@@ -49,7 +51,11 @@ def own_records_for(db: Database, person: Person, rows: list[Row]) -> list[Row]:
     """
     if person.account is not None:
         numbers = [row["number"] for row in rows if row["entry"] != "record"]
-        names = frozenset(transactions.account_names(db).values()) - {UNASSIGNED}
+        accounts = accounts_in_force(db, settings)
+        present = transactions.account_names(db) | accounts.names_by_index()
+        known = renaming.known_names(db, accounts) if numbers else ()
+        names = {name: present.get(index, name) for index, name in (*known, *present.items())}
+        names.pop(UNASSIGNED, None)
         parties = Parties(names, moved=statement_records.moved_of(db, numbers))
         rows = [row | hidden(row, parties, person.account) for row in rows]
     return records_for(person, rows)

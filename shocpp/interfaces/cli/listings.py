@@ -202,7 +202,7 @@ def sessions(
     with open_database(settings.database) as db:
         chosen = SessionFilter(
             # A misspelled name would look like an account that has not charged.
-            None if account is None else owner_named(db, settings, account).account,
+            None if account is None else owner_named(db, settings, account).account_index,
             None if charge_point is None else resolve_identity(db, charge_point),
             None if month is None else _month_name(month),
             None if first is None else str(first),

@@ -216,7 +216,7 @@ class _Statements:
             "print them, leave out --send",
         )
         # Before any PDF is made: a missing setting or a wrong address ends the command at once.
-        delivery = Delivery(self._settings, order)
+        delivery = Delivery(self._settings, order, self._present_names())
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
         statements = []
         with progress("statements", len(chosen)) as advance:
@@ -240,8 +240,18 @@ class _Statements:
         """Return the statement of one account; raises UsageError if the month does not have it."""
         from shocpp.reports.account_statement import of_account
 
-        return of_account(self._whole, account)
+        return of_account(self._whole, self._books.name_in(self._whole, account))
 
     def _each(self) -> Iterator["Statement"]:
         """Yield the statement of each account."""
-        return (self._of(sums.account) for sums in self._whole.accounts)
+        from shocpp.reports.account_statement import of_account
+
+        return (of_account(self._whole, sums.account) for sums in self._whole.accounts)
+
+    def _present_names(self) -> dict[str, str]:
+        """Return the present names of the accounts by those that the month has."""
+        names = self._books.names
+        return {
+            sums.account: names.get(sums.account_index, sums.account)
+            for sums in self._whole.accounts
+        }

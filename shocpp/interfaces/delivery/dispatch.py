@@ -5,7 +5,7 @@ the commands are printed that send the rest and nothing else.
 """
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import click
@@ -65,7 +65,10 @@ class Delivery:
     in `to` that operator.json does not have. Nothing has been sent by then.
     """
 
-    def __init__(self, settings: Settings, order: DeliveryOptions) -> None:
+    def __init__(
+        self, settings: Settings, order: DeliveryOptions, present_names: Mapping[str, str]
+    ) -> None:
+        """Check the order; `present_names` are by the names of the accounts in the statements."""
         self._settings = settings
         self._order = order
         addresses = [recipient for recipient in order.to if recipient != WEBHOOK]
@@ -74,7 +77,7 @@ class Delivery:
         # All checks come before the first delivery: a wrong option must not send half a month.
         _require_ways(settings, self._by_mail, self._by_webhook)
         if self._by_mail:
-            self._file = load_operator(settings.operator_file)
+            self._file = _addressed(load_operator(settings.operator_file), present_names)
             self._sender = sender_of(settings, self._file)
             _require_known(settings, self._file, addresses)
             if addresses:
@@ -204,6 +207,16 @@ def _require_known(settings: Settings, file: OperatorFile, addresses: Iterable[s
                 f"--to: {address!r} is no address of {settings.operator_file}; add it there, or "
                 f"use --to {WEBHOOK}"
             )
+
+
+def _addressed(file: OperatorFile, present_names: Mapping[str, str]) -> OperatorFile:
+    """Return the operator file with the addresses of accounts by their names in the statements.
+
+    A closed month has former names of accounts that were renamed since.
+    """
+    to = file.mail.to
+    closed = {name: to[present] for name, present in present_names.items() if present in to}
+    return file._replace(mail=file.mail._replace(to={**to, **closed}))
 
 
 def _restricted(file: OperatorFile, addresses: Iterable[str]) -> OperatorFile:

@@ -149,16 +149,29 @@ class Tariffs(NamedTuple):
 
     by_account     the periods of each account in order of time; they do not overlap
     flat_prices    the flat price of each year, in microeuro per kWh
+    names          all names of an account that was renamed, by each of them: `names_alike` of the
+                   accounts in force; the file alone does not have them
     """
 
     by_account: Mapping[str, tuple[Period, ...]]
     flat_prices: Mapping[int, int]
+    names: Mapping[str, tuple[str, ...]] = {}
+
+    def own_name(self, account: str) -> str | None:
+        """Return the name under which the file has an account's own tariff, or None without one.
+
+        An account that is being renamed may still have it under a former name: by `*` its energy
+        would get a wrong price for ever.
+        """
+        names = self.names.get(account, (account,))
+        return next((name for name in names if name in self.by_account), None)
 
     def periods(self, account: str) -> tuple[Period, ...]:
         """Return an account's own tariff, else that of `*`, else nothing."""
         if account == UNASSIGNED:
             return ()
-        return self.by_account.get(account) or self.by_account.get(EVERYBODY, ())
+        own = self.own_name(account)
+        return self.by_account.get(EVERYBODY if own is None else own, ())
 
     def price(
         self, record: Record, readings: Callable[[], Iterable[Reading]], zone: tzinfo

@@ -8,16 +8,19 @@ from zoneinfo import ZoneInfo
 from shocpp.language.month import Month
 from shocpp.ledger.record import RESTARTED
 from shocpp.store import properties
+from shocpp.store.books.records import BOOKED
 from shocpp.store.database import Database
 
 _DIGESTED = (
-    "file_name, localtime, billed_ms, account, account_index, charge_point_id, connector_id,"
+    f"file_name, localtime, billed_ms, {BOOKED}, account_index, charge_point_id, connector_id,"
     " id_tag, transaction_id, begin_wh, end_wh, consumed_wh, begin_kwh, end_kwh, consumed_kwh,"
     " started_at, stopped_at, booked_at, duration_s, charging_s, stop_reason, provenance, review,"
     " flags, entry, replaces_file, decided_by, decided_why, amount_ct, microeuro_per_kwh,"
     " price_note, number"
 )
 """The columns of `accounting` in the digest of a closing. A closed month depends on their order.
+
+The account has the name with which the record was booked: another one must not break the chain.
 
 `number` at the end is not in the digest, which is older than numbers that a rebuild keeps; it finds
 the price parts.

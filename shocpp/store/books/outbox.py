@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from shocpp.store.books import prices, signed_values
 from shocpp.store.books.prices import RecordPrice
-from shocpp.store.books.records import RECORD_COLUMNS, START_COLUMNS, STOP_COLUMNS
+from shocpp.store.books.records import BOOKED, RECORD_COLUMNS, START_COLUMNS, STOP_COLUMNS
 from shocpp.store.database import Database
 
 
@@ -34,8 +34,9 @@ def unexported(db: Database, limit: int) -> list[Unexported]:
     newest_signed = signed_values.newest(db)
     # The inner SELECT reads the index accounting_record_to_export. Only these rows are read through
     # the view, which joins six tables.
+    columns_ = ", ".join(BOOKED if name == "account" else name for name in RECORD_COLUMNS)
     rows = db.execute(
-        f"SELECT month, file_name, booked_ms, {', '.join(RECORD_COLUMNS)} FROM accounting"
+        f"SELECT month, file_name, booked_ms, {columns_} FROM accounting"
         " WHERE number IN (SELECT id FROM accounting_record WHERE exported_ms IS NULL"
         " ORDER BY id LIMIT ?) ORDER BY number",
         (limit,),

@@ -1,10 +1,11 @@
 """Prices of records: a record gets its price once; after that it is only read."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from shocpp.ledger.prices.tariffs import Price, PricePart
+from shocpp.store.books.transactions import present_name
 from shocpp.store.database import Database
 
 _PART = (
@@ -106,21 +107,43 @@ class PriceUsed(NamedTuple):
         return (*kind, self.microeuro_per_kwh, vat_bp, self.vat_included)
 
 
-_KIND = "account, valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_included"
-"""The columns of `PriceUsed.order`, with the account before them."""
+_KIND = "valid_from, basis, rate, microeuro_per_kwh, vat_bp, vat_included"
+"""The columns of `PriceUsed.order`."""
+
+NAME = "coalesce(named.value, account)"
+"""The SQL of the name of a row's account in a statement, in a query with `named`."""
+
+Indices = Collection[int] | None
+"""The indices of some accounts; None stands for all."""
 
 
-def used(db: Database, month: str, account: str | None = None) -> dict[str, tuple[PriceUsed, ...]]:
-    """Return the prices that the records of a month (YYYY-MM) have, by account, or those of one.
+def named(table: str) -> str:
+    """Return the SQL that joins the parameter `names`, a JSON object of names by account index."""
+    index = f"CAST(named.key AS INTEGER) = {table}.account_index"
+    return f"LEFT JOIN json_each(:names) AS named ON {index}"
 
-    They are in the order of `PriceUsed.order`.
+
+def of_accounts(indices: Indices) -> str:
+    """Return the SQL of the condition that a row is of one of these accounts, with an AND."""
+    if indices is None:
+        return ""
+    # Text of numbers: nothing of a name gets into it.
+    return f" AND account_index IN ({', '.join(str(int(index)) for index in sorted(indices))})"
+
+
+def used(
+    db: Database, month: str, names: Mapping[int, str], indices: Indices = None
+) -> dict[str, tuple[PriceUsed, ...]]:
+    """Return the prices that the records of a month (YYYY-MM) have, by account, or those of some.
+
+    `names` are those of the accounts in the statement, by index. The prices are in the order of
+    `PriceUsed.order`.
     """
-    chosen = "" if account is None else " AND account = :account"
     rows = db.execute(
-        "SELECT account, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
-        f" vat_bp, vat_included FROM prices WHERE month = :month{chosen}"
-        f" GROUP BY {_KIND} ORDER BY {_KIND}",
-        {"month": month, "account": account},
+        f"SELECT {NAME}, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
+        f" vat_bp, vat_included FROM prices {named('prices')}"
+        f" WHERE month = :month{of_accounts(indices)} GROUP BY 1, {_KIND} ORDER BY 1, {_KIND}",
+        {"month": month, "names": json.dumps(names)},
     )
     prices: dict[str, tuple[PriceUsed, ...]] = {}
     for name, *columns in rows.fetchall():
@@ -160,10 +183,10 @@ def unpriced_months(db: Database) -> list[str]:
     return [month for (month,) in rows.fetchall()]
 
 
-def unpriced_accounts(db: Database, month: str) -> list[str]:
-    """Return the accounts with records of this month (YYYY-MM) that have no price."""
-    rows = db.execute(f"SELECT DISTINCT account {UNPRICED} AND month = ?", (month,))
-    return [account for (account,) in rows.fetchall()]
+def unpriced_accounts(db: Database, month: str) -> list[int]:
+    """Return the indices of accounts with records of this month (YYYY-MM) that have no price."""
+    rows = db.execute(f"SELECT DISTINCT account_index {UNPRICED} AND month = ?", (month,))
+    return [account_index for (account_index,) in rows.fetchall()]
 
 
 class Unpriced(NamedTuple):
@@ -182,12 +205,12 @@ class Unpriced(NamedTuple):
 def unpriced_by_month(db: Database) -> list[Unpriced]:
     """Return the records in the books that have energy and no price, by month and account."""
     rows = db.execute(
-        "SELECT month, account, count(*), sum(consumed_wh),"
+        f"SELECT month, {present_name('record')} AS name, count(*), sum(consumed_wh),"
         " EXISTS (SELECT 1 FROM closed_month WHERE closed_month.month = record.month)"
         " FROM accounting_record AS record"
         " WHERE review IS NULL AND entry IN ('record', 'replacement') AND account_index <> 0"
         " AND consumed_wh <> 0 AND NOT EXISTS (SELECT 1 FROM price WHERE price.record = record.id)"
-        " GROUP BY month, account ORDER BY month, account"
+        " GROUP BY month, account_index ORDER BY month, name"
     )
     return [
         Unpriced(month, account, records, wh, bool(is_closed))

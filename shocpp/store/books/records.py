@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 from shocpp.ledger.record import Record
 from shocpp.store.books import numbers, prices
-from shocpp.store.books.transactions import bind_account
+from shocpp.store.books.transactions import bind_account, present_name
 from shocpp.store.changes import RECORD, REVIEW
 from shocpp.store.database import Database
 
@@ -23,9 +23,13 @@ RECORD_COLUMNS = (
 )
 """The columns of the view `accounting` in a record's file, in their order there.
 
-The six of the seed come first. A column that the view gets later is in no file, unless it is added
-here; `rebuild` reads older files without it.
+The six of the seed come first. `account` is the name with which the record was booked (BOOKED): no
+file changes when its account gets another name. A column that the view gets later is in no file,
+unless it is added here; `rebuild` reads older files without it.
 """
+
+BOOKED = "(SELECT account FROM accounting_record WHERE id = number)"
+"""The SQL of the name with which a record of the view `accounting` was booked."""
 
 START_COLUMNS = (
     *("transaction_id", "connector_id", "id_tag", "id_tag_key", "account_index", "account"),
@@ -117,7 +121,7 @@ def record(
 
 
 class Stored(NamedTuple):
-    """A record with its origin and location.
+    """A record with its origin and location; it names its account as that is called now.
 
     `replaced_by` is the number of the entry in force in its stead, None while it is in force.
     """
@@ -129,9 +133,12 @@ class Stored(NamedTuple):
     replaced_by: int | None
 
 
+_RECORD = ", ".join(
+    present_name("record") if field == "account" else field for field in Record._fields
+)
 _STORED = (
     "record.id, charge_point, received_stop, started_transaction, entry, replaces, decided_by,"
-    f" decided_why, {', '.join(Record._fields)}, month, local_time, file_name,"
+    f" decided_why, {_RECORD}, month, local_time, file_name,"
     " (SELECT id FROM accounting_record AS later WHERE later.replaces = record.id"
     " AND later.entry <> 'reversal')"
 )
@@ -145,18 +152,18 @@ def stored(db: Database, number: int) -> Stored | None:
     return None if row is None else _stored(row)
 
 
-def unpriced(db: Database, month: str, accounts: Iterable[str]) -> Iterator[Stored]:
-    """Yield the records of a month (YYYY-MM) and of accounts that have no price, by time.
+def unpriced(db: Database, month: str, indices: Iterable[int]) -> Iterator[Stored]:
+    """Yield the records of a month (YYYY-MM) and of these accounts that have no price, by time.
 
     The caller may set the price of each before it takes the next one.
     """
     # In slices: a month may have more records than fit into memory, and one query over all of them
     # would read what the caller writes. The index of month and time finds the begin of each slice.
-    after, chosen = (-1, 0), json.dumps([*accounts])
+    after, chosen = (-1, 0), json.dumps([*indices])
     while True:
         rows = db.execute(
             f"SELECT {_STORED} {prices.UNPRICED} AND month = ? AND (billed_ms, record.id) > (?, ?)"
-            " AND account IN (SELECT value FROM json_each(?))"
+            " AND account_index IN (SELECT value FROM json_each(?))"
             " ORDER BY billed_ms, record.id LIMIT ?",
             (month, *after, chosen, UNPRICED_AT_ONCE),
         ).fetchall()
@@ -220,9 +227,9 @@ def record_with_same_readings(db: Database, record: Record) -> str | None:
     Records that begin at 0 kWh have no twins: a register that restarts each session repeats them.
     """
     row = db.execute(
-        "SELECT file_name FROM entries WHERE review IS NULL AND account = ? AND begin_kwh = ?"
-        " AND end_kwh = ? AND begin_kwh > 0 AND consumed_wh > 0 LIMIT 1",
-        (record.account, record.begin_kwh, record.end_kwh),
+        "SELECT file_name FROM entries WHERE review IS NULL AND (account_index = ? OR account = ?)"
+        " AND begin_kwh = ? AND end_kwh = ? AND begin_kwh > 0 AND consumed_wh > 0 LIMIT 1",
+        (record.account_index, record.account, record.begin_kwh, record.end_kwh),
     ).fetchone()
     return str(row[0]) if row else None
 

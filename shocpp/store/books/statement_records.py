@@ -1,13 +1,14 @@
 """Records and sums of a month for its statement."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from shocpp.language.month import Month
-from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.tariffs import Price
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.store.books import prices
+from shocpp.store.books.prices import Indices, of_accounts
 from shocpp.store.database import Database
 
 _ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
@@ -64,30 +65,30 @@ _COLUMNS = ", ".join(StatementRow._fields[:-1])
 def of_month(
     db: Database,
     month: str,
-    account: str | None = None,
-    price_of: Callable[[int, str], Price | None] | None = None,
+    indices: Indices = None,
+    price_of: Callable[[int, int], Price | None] | None = None,
     *,
     decided_or_late: bool = False,
 ) -> Iterator[StatementRow]:
     """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
-    They are those of one account, or of all. `price_of` returns the price of a record without one,
-    by its number and account. `decided_or_late` restricts the records to decisions of humans and
-    to late ones.
+    They are those of some accounts, or of all. `price_of` returns the price of a record without
+    one, by its number and the index of its account. `decided_or_late` restricts the records to
+    decisions of humans and to late ones.
     """
-    chosen = "" if account is None else " AND account = :account"
+    chosen = of_accounts(indices)
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM accounting WHERE month = :month AND review IS NULL{chosen}"
         f" ORDER BY {_ORDER}",
-        {"month": month, "account": account},
+        {"month": month},
     )
     # No fetchall(): a month may have more records than fit into memory.
     for columns in rows:
         row = StatementRow(*columns)
         # Nearly all records have one price, so only the others cost a query of their own.
         if row.amount_ct is None:
-            price = None if price_of is None else price_of(row.number, row.account)
+            price = None if price_of is None else price_of(row.number, row.account_index)
             row = row if price is None else _with_price(row, price)
         elif row.microeuro_per_kwh is None:
             row = row._replace(parts=prices.parts_of(db, row.number))
@@ -141,13 +142,12 @@ class RecordUnderReview(NamedTuple):
     number: int | None
 
 
-def under_review(db: Database, month: str, account: str | None = None) -> list[RecordUnderReview]:
-    """Return the records in force of a month (YYYY-MM) under review, of one account or of all."""
-    chosen = "" if account is None else " AND account = :account"
+def under_review(db: Database, month: str, indices: Indices = None) -> list[RecordUnderReview]:
+    """Return the records in force of a month (YYYY-MM) under review, of some accounts or of all."""
     rows = db.execute(
         f"SELECT {', '.join(RecordUnderReview._fields)} FROM accounting WHERE month = :month"
-        f" AND review IS NOT NULL AND in_force{chosen} ORDER BY billed_ms, number",
-        {"month": month, "account": account},
+        f" AND review IS NOT NULL AND in_force{of_accounts(indices)} ORDER BY billed_ms, number",
+        {"month": month},
     )
     return [RecordUnderReview(*row) for row in rows.fetchall()]
 
@@ -164,19 +164,25 @@ class SeedRow(NamedTuple):
     number: int
 
 
-def seed_rows(db: Database, month: str, account: str | None = None) -> Iterator[SeedRow]:
-    """Return the records with energy booked in a month (YYYY-MM), of one account or of all."""
-    chosen = "" if account is None else " AND account = :account"
+def seed_rows(
+    db: Database, month: str, names: Mapping[int, str], indices: Indices = None
+) -> Iterator[SeedRow]:
+    """Yield the records with energy booked in a month (YYYY-MM), of some accounts or of all.
+
+    `names` are those of the accounts in the statement, by index.
+    """
     rows = db.execute(
-        f"SELECT {', '.join(SeedRow._fields)} FROM accounting WHERE month = :month"
-        f" AND review IS NULL AND consumed_wh <> 0{chosen} ORDER BY {_ORDER}",
-        {"month": month, "account": account},
+        f"SELECT account_index, {', '.join(SeedRow._fields)} FROM accounting WHERE month = :month"
+        f" AND review IS NULL AND consumed_wh <> 0{of_accounts(indices)} ORDER BY {_ORDER}",
+        {"month": month},
     )
-    return map(SeedRow._make, rows)
+    for account_index, *columns in rows:
+        row = SeedRow(*columns)
+        yield row._replace(account=names.get(account_index, row.account))
 
 
 class Consumption(NamedTuple):
-    """A row of the view `monthly_consumption`: an account's sums of a month.
+    """An account's sums of a month, as in the view `monthly_consumption`.
 
     `unpriced_wh` is the part of `wh` without a price.
     """
@@ -189,13 +195,20 @@ class Consumption(NamedTuple):
     unpriced_wh: int
 
 
-def consumption(db: Database, month: str, account: str | None = None) -> list[Consumption]:
-    """Return the sums for a month (YYYY-MM) of each account by name, or of one."""
-    chosen = "" if account is None else " AND account = :account"
+def consumption(
+    db: Database, month: str, names: Mapping[int, str], indices: Indices = None
+) -> list[Consumption]:
+    """Return the sums for a month (YYYY-MM) of each account by name, or of some.
+
+    `names` are those of the accounts in the statement, by index.
+    """
+    # Several indices have one name if somebody has given an account of the books another index.
     rows = db.execute(
-        f"SELECT {', '.join(Consumption._fields)} FROM monthly_consumption"
-        f" WHERE period = :month AND account_index > 0{chosen} ORDER BY account",
-        {"month": month, "account": account},
+        f"SELECT {prices.NAME}, max(account_index), sum(transactions), sum(wh), sum(amount_ct),"
+        f" sum(unpriced_wh) FROM monthly_consumption AS consumption {prices.named('consumption')}"
+        f" WHERE period = :month AND account_index > 0{of_accounts(indices)}"
+        " GROUP BY 1 ORDER BY 1",
+        {"month": month, "names": json.dumps(names)},
     )
     return [Consumption(*row) for row in rows.fetchall()]
 
@@ -247,35 +260,36 @@ def charge_points_of(db: Database, month: str) -> list[str]:
     return [name for (name,) in rows.fetchall()]
 
 
-def uses(db: Database, month: str) -> list[tuple[str, str, int | None]]:
-    """Return the accounts with records in a month (YYYY-MM), each with Charge Point and connector.
+def uses(db: Database, month: str) -> list[tuple[int, str, int | None]]:
+    """Return the indices of accounts with records in a month (YYYY-MM).
 
-    Records under review count, too; a gap that a human has dismissed is the use of nobody.
+    Each comes with a Charge Point and connector. Records under review count, too; a gap that a
+    human has dismissed is the use of nobody.
     """
     return db.execute(
-        "SELECT DISTINCT account, charge_point_id, connector_id FROM accounting_record"
+        "SELECT DISTINCT account_index, charge_point_id, connector_id FROM accounting_record"
         " JOIN charge_point ON charge_point.id = accounting_record.charge_point"
         f" WHERE month = ? AND {_OF_SOMEBODY}",
         (month,),
     ).fetchall()
 
 
-def measured_accounts(db: Database, charge_point_id: str, until_ms: int) -> set[str]:
-    """Return the accounts of which a register of the Charge Point has counted energy.
+def measured_accounts(db: Database, charge_point_id: str, until_ms: int) -> set[int]:
+    """Return the indices of accounts of which a register of the Charge Point has counted energy.
 
     They are those of the records that were booked up to `until_ms`.
     """
     # Two parts, because each has an index: a Charge Point may have many records.
     of_charge_point = (
-        f"SELECT account FROM accounting_record WHERE {_OF_SOMEBODY} AND booked_ms <= :until_ms"
-        " AND provenance <> 'imported' AND charge_point ="
+        f"SELECT account_index FROM accounting_record WHERE {_OF_SOMEBODY}"
+        " AND booked_ms <= :until_ms AND provenance <> 'imported' AND charge_point ="
         " (SELECT id FROM charge_point WHERE charge_point_id = :charge_point_id)"
     )
     rows = db.execute(
         f"{of_charge_point} AND review IS NULL UNION {of_charge_point} AND review IS NOT NULL",
         {"until_ms": until_ms, "charge_point_id": charge_point_id},
     )
-    return {account for (account,) in rows.fetchall()}
+    return {account_index for (account_index,) in rows.fetchall()}
 
 
 _OF_SOMEBODY = "NOT (entry = 'dismissal' AND account_index = 0)"
@@ -286,7 +300,8 @@ _MOVED = (
     " LEFT JOIN started_transaction AS started ON record.root LIKE 'T%'"
     " AND started.id = CAST(ltrim(record.root, 'T') AS INTEGER)"
     # An unknown card belongs to whom its energy was assigned.
-    f" WHERE coalesce(first.account, started.account) NOT IN (record.account, '{UNASSIGNED}')"
+    " WHERE coalesce(first.account_index, started.account_index) NOT IN (record.account_index,"
+    f" {UNASSIGNED_INDEX})"
 )
 """The records of decisions whose card is that of another account: the first one of their case."""
 
@@ -305,12 +320,14 @@ def moved_of(db: Database, numbers: Iterable[int]) -> frozenset[int]:
     return frozenset(number for (number,) in rows.fetchall())
 
 
-def first_month(db: Database, account: str | None = None) -> Month | None:
-    """Return the first month that has a record, of one account or of any; or None."""
-    chosen = "" if account is None else " WHERE account = :account"
+def first_month(db: Database, indices: Indices = None) -> Month | None:
+    """Return the first month that has a record, of some accounts or of any; or None."""
     # Ordered, so that the index of months ends the search at the first record of the account.
-    query = f"SELECT month FROM accounting_record{chosen} ORDER BY month LIMIT 1"
-    row = db.execute(query, {"account": account}).fetchone()
+    query = (
+        f"SELECT month FROM accounting_record WHERE true{of_accounts(indices)}"
+        " ORDER BY month LIMIT 1"
+    )
+    row = db.execute(query).fetchone()
     return None if row is None else Month.parse(row[0])
 
 

@@ -6,19 +6,27 @@ All of it runs inside the one write transaction of the caller.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from shocpp.errors import UsageError
 from shocpp.ledger.accounts import UNASSIGNED, Card
 from shocpp.ledger.decisions import ENDED_BY_HAND, Owner
 from shocpp.ledger.own_readings import Running, best_source
-from shocpp.ledger.transaction_id import LAST_INDEX, UNASSIGNED_INDEX
+from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ledger.transactions import KeyedStart, StartDecision, StartRows, Transaction
 from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.meter_values.quantities import source_rank
 from shocpp.store.changes import TRANSACTION
 from shocpp.store.database import Database
 
+
+def present_name(table: str) -> str:
+    """Return the SQL of an account's present name; the row of this table has that of its time."""
+    index = f"{table}.account_index"
+    bound = f"SELECT account.account FROM account WHERE account.account_index = {index}"
+    return f"coalesce(({bound}), {table}.account)"
+
+
 _COLUMNS = (
-    "id, transaction_id, connector_id, id_tag, account_index, account, status, state,"
+    "id, transaction_id, connector_id, id_tag, account_index,"
+    f" {present_name('started_transaction')}, status, state,"
     " meter_start_wh, start_known, meter_stop_wh, started_ms, stopped_ms, assigned_by, flags"
 )
 
@@ -85,27 +93,13 @@ def account_names(db: Database) -> dict[int, str]:
 def bind_account(db: Database, account_index: int, account: str) -> None:
     """Bind an index to an account for ever. An index that is bound already stays as it is.
 
-    An id in the field decodes to an index, so its account must never change.
+    An id in the field decodes to an index, so its account must never change; its name may
+    (`renaming`).
     """
     key = ("account", account_index)
     if not db.is_remembered(key):
         db.execute("INSERT OR IGNORE INTO account VALUES (?, ?)", (account_index, account))
         db.remember(key)
-
-
-def require_bound(db: Database, account_index: int, account: str) -> None:
-    """Raise UsageError if another account has this index.
-
-    An index, once used, belongs to its account for ever: it is in transaction ids.
-    """
-    if not UNASSIGNED_INDEX <= account_index <= LAST_INDEX:
-        raise UsageError(f"its account has the index {account_index}, not 0..{LAST_INDEX}")
-    bound = account_names(db).get(account_index, account)
-    if bound != account:
-        raise UsageError(
-            f"index {account_index} belongs to the account {bound!r} in the books, not to "
-            f"{account!r}"
-        )
 
 
 def is_charging(db: Database, tag_key: str, besides: int, now_ms: int) -> bool:

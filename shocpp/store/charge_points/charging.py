@@ -5,6 +5,7 @@ from typing import NamedTuple
 from shocpp.language.month import Month
 from shocpp.ocpp.identity import identity_key
 from shocpp.store import blocks
+from shocpp.store.books.transactions import present_name
 from shocpp.store.charge_points import identities
 from shocpp.store.database import Database
 
@@ -59,8 +60,8 @@ class Power(NamedTuple):
 
 
 _OPEN = (
-    "SELECT live.id, transaction_id, charge_point_id, connector_id, id_tag, account, status,"
-    " coalesce(started_ms, received_ms), consumed_wh"
+    "SELECT live.id, transaction_id, charge_point_id, connector_id, id_tag,"
+    f" {present_name('live')}, status, coalesce(started_ms, received_ms), consumed_wh"
     " FROM live_transactions AS live JOIN charge_point ON charge_point.id = charge_point"
     " WHERE state = 'open'"
 )
@@ -90,7 +91,8 @@ def open_at(db: Database, charge_point_id: str) -> list[OpenTransaction]:
 
 def open_of(db: Database, account: str) -> list[OpenTransaction]:
     """Return the open transactions of an account at all Charge Points, the oldest first."""
-    rows = db.execute(f"{_OPEN} AND account = ? ORDER BY live.id", (account,))
+    bound = "SELECT account_index FROM account WHERE account = ?"
+    rows = db.execute(f"{_OPEN} AND account_index IN ({bound}) ORDER BY live.id", (account,))
     return [OpenTransaction(*row) for row in rows.fetchall()]
 
 
@@ -157,11 +159,10 @@ def powers(db: Database, charge_point_id: str) -> list[Power]:
 
 def month_wh(db: Database, account: str, month: Month) -> int | None:
     """Return the Wh booked to an account in a month, 0 without any; None for an unknown account."""
-    row = db.execute(
-        "SELECT wh FROM monthly_consumption WHERE account = ? AND period = ?",
-        (account, month.name),
+    known, wh = db.execute(
+        "SELECT count(*), sum((SELECT wh FROM monthly_consumption AS consumption"
+        "  WHERE consumption.account_index = account.account_index AND period = ?))"
+        " FROM account WHERE account = ?",
+        (month.name, account),
     ).fetchone()
-    if row is not None:
-        return int(row[0])
-    known = db.execute("SELECT 1 FROM account WHERE account = ?", (account,)).fetchone()
-    return 0 if known else None
+    return int(wh or 0) if known else None

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from shocpp.ocpp.identity import identity_key
+from shocpp.store.books.transactions import present_name
 from shocpp.store.charge_points.charging import ConnectorState, OpenTransaction, Power
 from shocpp.store.database import Database
 
@@ -104,8 +105,8 @@ def running(db: Database, only: Only = None) -> list[Running]:
     # SQLite would scan all transactions for the view: open ones are few, and have an index.
     rows = db.execute(
         "SELECT live.charge_point, live.id, transaction_id, charge_point_id, connector_id, id_tag,"
-        " account, status, coalesce(started_ms, received_ms), consumed_wh, account_index, begin_wh,"
-        " started_ms, power_w, power_ms, power_basis <> 'measured'"
+        f" {present_name('live')}, status, coalesce(started_ms, received_ms), consumed_wh,"
+        " account_index, begin_wh, started_ms, power_w, power_ms, power_basis <> 'measured'"
         " FROM live_transactions AS live JOIN charge_point ON charge_point.id = live.charge_point"
         " WHERE live.id IN (SELECT id FROM started_transaction"
         "  INDEXED BY started_transaction_unstopped"
@@ -138,7 +139,8 @@ def refused_starts(db: Database, since_ms: int, only: Only = None) -> list[Refus
     condition, values = _among(only, "charge_point")
     # No index has the time of receipt, so only the newest rows are searched, from the last one on.
     rows = db.execute(
-        "SELECT charge_point, connector_id, id_tag, account, status, received_ms, max(id)"
+        "SELECT charge_point, connector_id, id_tag,"
+        f" {present_name('started_transaction')}, status, received_ms, max(id)"
         " FROM started_transaction NOT INDEXED"
         " WHERE id > (SELECT max(id) FROM started_transaction) - ?"
         f" AND received_ms >= ? AND {condition} GROUP BY charge_point, connector_id",

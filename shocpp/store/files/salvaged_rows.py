@@ -4,6 +4,7 @@ The schema may be lost, so a row is taken for one of the table whose columns hav
 values. The shapes of these tables differ.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -86,10 +87,16 @@ class _Shape(NamedTuple):
         )
 
 
-def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) -> Unreadable:
+def copy_readable(
+    db: Database,
+    pages: Pages,
+    names: Sequence[tuple[int, str]],
+    advance: Callable[[int], None],
+) -> Unreadable:
     """Write all rows of the books that can be read into a new database.
 
-    `advance` gets the number of pages that were read since its last call. Raises StoreUnavailable.
+    `names` are indices with names that their accounts have or had. `advance` gets the number of
+    pages that were read since its last call. Raises StoreUnavailable.
     """
     shapes = [_shape(db, table) for table in _TABLES]
     # The rows that others refer to may be lost.
@@ -115,15 +122,15 @@ def copy_readable(db: Database, pages: Pages, advance: Callable[[int], None]) ->
             if shape.fits(row):
                 values = row.values[1:] if shape.has_row_id else row.values
                 key = (row.row_id,) if shape.has_row_id else ()
-                names = ", ".join(name for name, _, _ in shape.columns[: len(row.values)])
+                columns = ", ".join(name for name, _, _ in shape.columns[: len(row.values)])
                 marks = ", ".join("?" * len(row.values))
-                sql = f"INSERT OR IGNORE INTO {shape.table} ({names}) VALUES ({marks})"
+                sql = f"INSERT OR IGNORE INTO {shape.table} ({columns}) VALUES ({marks})"
                 waiting.append((sql, (*key, *values)))
                 break
     _insert(db, waiting)
     advance(read)
     _insert(db, _identities(pages, roots.get(_IDENTITIES, 0)))
-    damaged = _delete_damaged(db)
+    damaged = _delete_damaged(db, names)
     tables = tuple(name for name in _TABLES if not pages.is_intact(roots.get(name, 0)))
     return Unreadable(pages.unreadable_pages, pages.unreadable_rows + damaged, tables)
 
@@ -147,10 +154,11 @@ def _insert(db: Database, waiting: list[tuple[str, Sequence[Value]]]) -> None:
                 continue
 
 
-def _delete_damaged(db: Database) -> int:
+def _delete_damaged(db: Database, names: Sequence[tuple[int, str]]) -> int:
     """Delete records and prices whose columns contradict each other; return their number.
 
-    SQLite has no checksums: a flipped byte is a value as any other. Their frames are replayed.
+    SQLite has no checksums: a flipped byte is a value as any other. Their frames are replayed. A
+    former name of an account is in `names`, or in several records: no damage is twice the same.
     """
     with db.writing(keys=EVERYTHING, durable=False):
         cursor = db.execute(
@@ -161,7 +169,12 @@ def _delete_damaged(db: Database) -> int:
             "  AND consumed_wh <> max(end_wh - begin_wh, 0))"
             " OR account <> coalesce((SELECT account FROM account"
             "  WHERE account.account_index = accounting_record.account_index), account)"
-            " OR file_name NOT GLOB '[0-9]*-[0-9a-f]*.json'"
+            "  AND (account_index, account) NOT IN (SELECT account_index, account"
+            "   FROM accounting_record GROUP BY account_index, account HAVING count(*) > 1"
+            "   UNION SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
+            "   FROM json_each(?))"
+            " OR file_name NOT GLOB '[0-9]*-[0-9a-f]*.json'",
+            (json.dumps(names),),
         )
         # Half a price would make the file of its record unreadable.
         incomplete = db.execute(

@@ -63,10 +63,12 @@ def _terms(wanted: Wanted) -> tuple[list[str], list[object]]:
         terms, values = ["month BETWEEN ? AND ?"], [Month(year, 1).name, Month(year, 12).name]
     elif month is not None:
         terms, values = ["substr(month, 6) = ?"], [f"{month:02}"]
-    for column, value in (("account", account), ("charge_point", charge_point)):
-        if value is not None:
-            terms.append(f"{column} = ?")
-            values.append(value)
+    if account is not None:
+        terms.append("account_index IN (SELECT account_index FROM account WHERE account = ?)")
+        values.append(account)
+    if charge_point is not None:
+        terms.append("charge_point = ?")
+        values.append(charge_point)
     return terms, values
 
 

@@ -8,11 +8,12 @@ from shocpp.store.database import Database
 class SessionFilter(NamedTuple):
     """A filter of sessions; None matches all.
 
-    `month` is YYYY-MM. `first` and `last` are days of local time (YYYY-MM-DD), both included. A
-    session lies in the month, and on the day, in which it is billed.
+    An account is given by its index, which stays when it gets another name. `month` is YYYY-MM.
+    `first` and `last` are days of local time (YYYY-MM-DD), both included. A session lies in the
+    month, and on the day, in which it is billed.
     """
 
-    account: str | None = None
+    account_index: int | None = None
     charge_point_id: str | None = None
     month: str | None = None
     first: str | None = None
@@ -33,7 +34,7 @@ def sessions(db: Database, chosen: SessionFilter) -> list[dict[str, Any]]:
         "SELECT * FROM accounting WHERE in_force AND entry <> 'reversal'"
         " AND month BETWEEN coalesce(:first_month, '') AND coalesce(:last_month, '9999')"
         " AND substr(localtime, 1, 10) BETWEEN coalesce(:first, '') AND coalesce(:last, '9999')"
-        " AND account = coalesce(:account, account)"
+        " AND account_index = coalesce(:account_index, account_index)"
         " AND (:charge_point_id IS NULL OR charge_point_id = :charge_point_id)"
         " ORDER BY billed_ms, number",
         {**chosen._asdict(), "first_month": months[0], "last_month": months[1]},

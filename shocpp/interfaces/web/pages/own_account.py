@@ -134,7 +134,8 @@ class OwnAccountPages(FormPages):
             if not closings.is_closed(db, period.name):
                 raise not_there()
             try:
-                statement = of_account(month_statement(books, period), _account_name(person))
+                whole = month_statement(books, period)
+                statement = of_account(whole, books.name_in(whole, _account_name(person)))
             except UsageError:
                 raise not_there() from None
             content = b"".join(chunks(books, statement, "pdf", self._settings.language))

@@ -163,9 +163,11 @@ class OwnMonths:
         lines = self._lines([month])
         line = lines[0] if lines else None
         is_closed = line is not None and line.closed is not None
-        first = statement_records.first_month(self._books.db, self._name)
-        records = list(self._books.records(month, self._name, is_closed=is_closed))
-        waiting = statement_records.under_review(self._books.db, month.name, self._name)
+        # Months from before a rename are those of the same index.
+        indices = self._books.indices_of(self._name)
+        first = statement_records.first_month(self._books.db, indices)
+        records = list(self._books.records(month, indices, is_closed=is_closed))
+        waiting = statement_records.under_review(self._books.db, month.name, indices)
         older, newer = month.previous(), month.next()
         return ChosenMonth(
             self._month(month, line),
