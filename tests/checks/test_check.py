@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import shlex
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -468,6 +469,36 @@ def test_a_broken_people_file_and_unknown_accounts_are_wrong(migrated_home: Home
     path.write_text('{"eve": {"role": "root"}}')
     (sentence,) = wrong(migrated_home)
     assert "the user 'eve' needs a role, one of admin" in sentence
+
+
+def test_files_with_a_former_name_say_how_they_follow(migrated_home: Home) -> None:
+    """As after an edit of tags.json alone, or a rename that was interrupted."""
+    conf = migrated_home.folder / "conf"
+    accounts = json.loads(migrated_home.tags_file.read_text())
+    accounts[1] |= {"account": "flat 3", "former": ["family-y"]}
+    migrated_home.tags_file.write_text(json.dumps(accounts))
+    tariff = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 30}
+    mail = {"from": "a@example.org", "to": {"family-y": ["y@example.org"]}}
+    contents = {
+        "tariffs": {"tariffs": [tariff]},
+        "operator": {"mail": mail},
+        "people": {"eve": {"role": "driver", "account": "family-y"}},
+        "canned": {"kwh": {"show": "energy", "account": "family-y"}},
+    }
+    for name, content in contents.items():
+        (conf / f"{name}.json").write_text(json.dumps(content))
+    command = "shocpp accounts rename family-y 'flat 3'"
+    corrected = f"the account 'family-y' is 'flat 3' now; this corrects it: {command}"
+    assert sorted(wrong(migrated_home)) == [
+        f"{conf / 'canned.json'}, 'kwh': {corrected}",
+        f"{conf / 'operator.json'}, mail: {corrected}",
+        f"{conf / 'people.json'}, 'eve': {corrected}",
+    ]
+    tariffs = migrated_home.run("shocpp", "tariffs", "check")
+    assert f"{conf / 'tariffs.json'}: {corrected}" in tariffs.stdout
+    assert migrated_home.run(*shlex.split(command)).returncode == 0
+    assert wrong(migrated_home) == []
+    assert corrected not in migrated_home.run("shocpp", "tariffs", "check").stdout
 
 
 def test_unknown_charge_points_of_an_account_are_named(migrated_home: Home) -> None:

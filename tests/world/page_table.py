@@ -35,7 +35,7 @@ PAGES = (
         "/accounts/<int:index>",
         "/accounts/2",
         BOOKS,
-        ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn"),
+        ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn", "/rename"),
     ),
     PageRow("/prices", "/prices", BOOKS, ("", "/save")),
     PageRow("/settings", "/settings", BOOKS, ("",)),

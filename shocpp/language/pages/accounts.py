@@ -49,6 +49,11 @@ ACCOUNTS = {
         "learned_hint": "Was die Karte unbekannt geladen hat, wird dem Konto zugeordnet.",
         "wrong_mail": "Das ist keine E-Mail-Adresse: {mail}",
         "wrong_day": "Das ist kein Tag; schreibe ihn wie 2026-12-31.",
+        "rename": "Konto umbenennen",
+        "rename_hint": "Karten, Preise und alles Geladene bleiben beim Konto. Abgeschlossene "
+        "Monate behalten den früheren Namen, und kein anderes Konto kann ihn bekommen.",
+        "rename_button": "Umbenennen",
+        "former": "Früher: {names}",
         "gone": "Die Karte ist nicht mehr da; lade die Seite neu.",
         "back": "Alle Konten",
         "invite_hint": "Wer eingeladen ist, sieht auf seinem Telefon dieses Konto und nichts von "
@@ -107,6 +112,11 @@ ACCOUNTS = {
         "learned_hint": "What the card has charged while it was unknown goes to the account.",
         "wrong_mail": "This is no mail address: {mail}",
         "wrong_day": "This is no day; write it like 2026-12-31.",
+        "rename": "Rename the account",
+        "rename_hint": "Cards, prices and all that was charged stay with the account. Closed "
+        "months keep the former name, and no other account can get it.",
+        "rename_button": "Rename",
+        "former": "Formerly: {names}",
         "gone": "The card is gone; load the page again.",
         "back": "All accounts",
         "invite_hint": "The invited person sees this account on a phone, and nothing of others: "

@@ -1,14 +1,19 @@
 """The commands `accounts` and `cards`, in a home without and with a server."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from shocpp.configuration.operator import load_operator
+from shocpp.configuration.tags import load_accounts
+from shocpp.configuration.tariffs import load_tariffs
 from tests.world.charger import Charger
 from tests.world.home import Home
+from tests.world.machine import BIN
 from tests.world.server import Server
+from tests.world.visits import MORNING, NOON, say, start, stop
 
 
 @pytest.fixture
@@ -67,6 +72,9 @@ def test_what_is_set_is_listed(home: Home) -> None:
         (("accounts", "set", "family-y"), "name something to change"),
         (("accounts", "set", "nobody", "--name", "x"), "has no account 'nobody'; add it"),
         (("accounts", "set", "family-y", "--mail", "x"), "shocpp operator set --mail-from"),
+        (("accounts", "rename", "nobody", "guests"), "has no account 'nobody'"),
+        (("accounts", "rename", "family-y", "company-x"), "there is an account 'company-x'"),
+        (("accounts", "rename", "family-y", ""), "cannot name an account"),
         (("cards", "add", "nobody", "77"), "add it: shocpp accounts add 'nobody'"),
         (("cards", "add", "company-x", "3333"), "is one of family-y already"),
         (("cards", "block", "77"), "no account has the card '77'"),
@@ -102,6 +110,71 @@ def test_a_change_is_in_force_at_once(server: Server) -> None:
         assert (status("3333"), status("4444")) == ("Blocked", "Blocked")
         assert home.run("shocpp", "accounts", "block", "family-y", "--off").returncode == 0
         assert status("3333") == "Accepted"
+
+
+def test_an_account_is_renamed_while_it_charges(server: Server) -> None:
+    home = server.home
+    (home.folder / "conf" / "operator.json").write_text(
+        '{"mail": {"from": "kasse@example.org", "to": {"family-y": ["y@example.org"]}}}'
+    )
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        begun = {"connectorId": 1, "idTag": "3333", "meterStart": 1_000}
+        sent = charger.ask("StartTransaction", **begun, timestamp="2026-10-01T05:00:00Z")
+        for _ in range(2):
+            done = home.run("shocpp", "accounts", "rename", "family-y", "Straße 3")
+            assert (done.returncode, done.stdout) == (
+                0,
+                "family-y is Straße 3 now; closed months keep the name of their closing\n",
+            )
+        assert "Straße 3" in home.run("shocpp", "transactions").stdout
+        ended = {"transactionId": sent["transactionId"], "meterStop": 5_000}
+        charger.ask("StopTransaction", **ended, timestamp="2026-10-01T07:00:00Z")
+        assert charger.ask("Authorize", idTag="3333")["idTagInfo"]["status"] == "Accepted"
+    assert home.query("SELECT account_index, account, consumed_wh FROM accounting_record") == [
+        (2, "Straße 3", 4_000)
+    ]
+    sessions = json.loads(home.run("shocpp", "sessions", "--account", "Straße 3", "--json").stdout)
+    assert [row["consumed_wh"] for row in sessions] == [4_000]
+    rows = json.loads(home.run("shocpp", "accounts", "--json").stdout)
+    assert [(row["index"], row["account"], row["mail"]) for row in rows][1] == (
+        *(2, "Straße 3"),
+        ["y@example.org"],
+    )
+    refused = home.run("shocpp", "accounts", "add", "family-y")
+    assert "'family-y' was the name of the account 'Straße 3'" in refused.stderr
+
+
+@pytest.mark.parametrize("last", ["tags", "tariffs", "canned"])
+def test_a_rename_that_is_killed_is_finished_by_the_same_command(home: Home, last: str) -> None:
+    """Whatever it has done by then, the files are valid, and no name of the account is lost."""
+    conf = home.folder / "conf"
+    price = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 30}
+    (conf / "tariffs.json").write_text(json.dumps({"tariffs": [price]}))
+    (conf / "people.json").write_text('{"maja": {"role": "driver", "account": "family-y"}}')
+    (conf / "canned.json").write_text('{"kwh": {"show": "energy", "account": "family-y"}}')
+    say(home, start(1_000, MORNING), stop(5_000, NOON, 20_000_001))
+    words = [str(BIN / "shocpp"), "accounts", "rename", "family-y", "flat 3"]
+    with subprocess.Popen(words, env=home.environment, stdout=subprocess.DEVNULL) as process:
+        while "flat 3" not in (conf / f"{last}.json").read_text():
+            assert process.poll() is None
+        process.kill()
+    accounts = load_accounts(home.tags_file, {2: "family-y"})
+    name = accounts.by_index[2].name
+    assert name in ("family-y", "flat 3")
+    tariffs = load_tariffs(conf / "tariffs.json")._replace(names=accounts.names_alike)
+    assert len(tariffs.periods(name)) == 1
+    say(home, start(5_000, MORNING), stop(6_000, NOON, 20_000_005))
+    assert home.query("SELECT account_index, amount_ct FROM accounting ORDER BY number") == [
+        (2, 120),
+        (2, 30),
+    ]
+    assert home.run("shocpp", "accounts", "rename", "family-y", "flat 3").returncode == 0
+    for file in ("tariffs", "people", "canned"):
+        assert "family-y" not in (conf / f"{file}.json").read_text()
+    assert home.query("SELECT DISTINCT account FROM accounting") == [("flat 3",)]
+    text = home.run("shocpp-summary", "2026", "10").stdout
+    assert ("family-y" in text, "flat 3" in text) == (False, True)
 
 
 def test_a_list_of_cards_is_imported_whole_or_not(home: Home, tmp_path: Path) -> None:

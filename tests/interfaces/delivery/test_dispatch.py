@@ -191,6 +191,20 @@ def test_a_closed_month_is_sent_the_same_to_the_byte(books: Home, office: PostOf
     assert sent[6:9] == sent[9:12]
 
 
+def test_a_closed_month_reaches_an_account_that_was_renamed_since(
+    books: Home, office: PostOffice
+) -> None:
+    closed = books.run("shocpp", "close", "2026", "10", "--by", "anna")
+    assert closed.returncode == 0, closed.stderr
+    assert books.run("shocpp", "accounts", "rename", "family-y", "flat 3").returncode == 0
+    for options in ((), ("--account", "flat 3")):
+        assert send(books, *options, SHOCPP_SMTP=smtp(office)).returncode == 0
+    to = [received.to for received in office.received]
+    assert to.count(["y@example.org", "z@example.org"]) == 2
+    # The statement is that of its closing.
+    assert list(documents(mails(office)["y@example.org"])) == ["2026-10_002_family-y.csv"]
+
+
 def test_a_refused_mail_stops_no_other_and_its_command_is_printed(
     books: Home, office: PostOffice
 ) -> None:

@@ -129,6 +129,48 @@ def test_a_wrong_form_comes_back_filled_in_with_the_sentence_at_the_field(
     assert server.home.tags_file.read_text() == before
 
 
+def test_an_account_is_renamed_with_its_driver(server: Server) -> None:
+    admin, driver = PageBrowser(server), PageBrowser(server, "driver/family-y")
+    # The free tiles of a driver have the cards of its account.
+    assert "family-y" in driver.text("/")
+    form = admin.form("/accounts/2", "/accounts/2/rename")
+    assert form.fields["account"] == "family-y"
+    answer = admin.post(form, account=f" flat 3 {EVIL} ")
+    assert (answer.status, answer.headers["Location"]) == (303, "/accounts/2")
+    assert (entry(server, 1)["index"], entry(server, 1)["account"], entry(server, 1)["former"]) == (
+        *(2, f"flat 3 {EVIL}"),
+        ["family-y"],
+    )
+    page = admin.text("/accounts/2")
+    assert EVIL not in page
+    assert "<h1>flat 3 &#34;&gt;" in page
+    assert "Formerly: family-y" in page
+    assert admin.post(admin.form("/accounts/2", "/accounts/2/rename"), account=EVIL).status == 303
+    assert EVIL not in admin.text("/accounts/2")
+    assert server.home.query("SELECT account FROM device WHERE role = 'driver'") == [(EVIL,)]
+    assert driver.get("/").status == 200
+    # Saved again without a change.
+    assert admin.post(admin.form("/accounts/2", "/accounts/2/rename")).status == 303
+    assert entry(server, 1)["former"] == ["family-y", f"flat 3 {EVIL}"]
+
+
+def test_a_rename_that_is_not_possible_comes_back_with_its_sentence(server: Server) -> None:
+    admin = PageBrowser(server)
+    assert admin.post(admin.form("/accounts/1", "/accounts/1/rename"), account="a").status == 303
+    before = server.home.tags_file.read_text()
+    for name, sentence in (("a", "there is an account"), ("company-x", "was the name of")):
+        answer = admin.post(admin.form("/accounts/2", "/accounts/2/rename"), account=name)
+        assert (answer.status, sentence in error_of(answer.text, "account")) == (422, True)
+        (form,) = (f for f in forms_of(answer.text) if f.action == "/accounts/2/rename")
+        assert form.fields["account"] == name
+    assert server.home.tags_file.read_text() == before
+    form = admin.form("/accounts/2", "/accounts/2/rename")
+    other = PageBrowser(server, "treasurer")
+    assert other.post(other.form("/accounts/2", "/accounts/2/rename"), account="b").status == 303
+    refused = admin.post(form, account="c")
+    assert (refused.status, entry(server, 1)["account"]) == (409, "b")
+
+
 def test_two_admins_lose_nothing(server: Server) -> None:
     first, second = PageBrowser(server), PageBrowser(server)
     path = "/accounts/2/recipient"

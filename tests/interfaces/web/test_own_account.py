@@ -374,6 +374,26 @@ def test_the_running_session_is_shown_with_the_way_to_its_stop(own: Site) -> Non
     assert '<a class="button" href="/">Start and stop</a>' in own.driver.text("/account")
 
 
+def test_a_renamed_account_keeps_its_months_and_its_driver(home: Home) -> None:
+    """The device follows, and months from before the rename are those of the same index."""
+    server = furnish(home)
+    try:
+        driver, other = (PageBrowser(server, f"driver/{name}") for name in (OWN, OTHER))
+        closed = f"/account/statements/{month_ago(CLOSED).name}.pdf"
+        sessions = f"/account?month={month_ago(LATEST).name}"
+        before = [rows_of(driver.text(sessions), table) for table in (0, 1)]
+        paper, others = driver.download(closed), other.download(closed)
+        for last, name in ((OWN, "flat 3"), ("flat 3", "flat 4")):
+            assert home.run("shocpp", "accounts", "rename", last, name).returncode == 0
+            text = driver.text(sessions)
+            assert (name in text, last in text) == (True, False)
+            assert [rows_of(text, table) for table in (0, 1)] == before
+        assert (driver.download(closed), other.download(closed)) == (paper, others)
+        assert "flat" not in other.text(sessions)
+    finally:
+        server.kill()
+
+
 def test_only_drivers_have_it_in_their_navigation(own: Site) -> None:
     assert ">My account</a>" in own.driver.text("/")
     assert ">My account</a>" not in PageBrowser(own.server).text("/")

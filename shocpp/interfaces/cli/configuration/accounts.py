@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +31,7 @@ _COLUMNS = (
 @click.pass_context
 @one_line_errors
 def accounts(context: click.Context, as_json: bool) -> None:
-    """List the accounts of conf/tags.json; `add` and `set` change them.
+    """List the accounts of conf/tags.json; `add`, `set` and `rename` change them.
 
     \b
     Example: shocpp accounts
@@ -102,6 +103,27 @@ def remove(account: str) -> None:
     settings = read_settings()
     remove_account(settings.tags_file, bound_accounts(settings), account)
     click.echo(one_line(f"{account} is removed from {settings.tags_file}"))
+
+
+@accounts.command(context_settings=HELP)
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@one_line_errors
+def rename(old: str, new: str) -> None:
+    """Give the account OLD the name NEW; its index and all that it has charged stay.
+
+    The files of conf/, drivers and open months follow. Closed months keep the name that they were
+    closed with. Nobody else can get the former name. If the command is interrupted, run it again.
+
+    \b
+    Example: shocpp accounts rename company-x company-y
+    """
+    from shocpp.bookkeeping.renaming import rename_account
+
+    settings = read_settings()
+    with open_database(settings.database) if settings.database.exists() else nullcontext() as db:
+        rename_account(db, settings, old, new)
+    click.echo(one_line(f"{old} is {new} now; closed months keep the name of their closing"))
 
 
 @accounts.command("set", context_settings=HELP)

@@ -2,7 +2,7 @@
 
     GET  /accounts                 all accounts, and the form for a new one
     GET  /accounts/2               one account: recipient, cards, cards that it may learn
-    POST /accounts/2/recipient     and /card, /card/name, /card/block, /block, /learn
+    POST /accounts/2/recipient     and /card, /card/name, /card/block, /block, /learn, /rename
 
 An account is named by its index, because its name may hold anything. A card is named by a digest
 of its number, which only admins see.
@@ -18,6 +18,7 @@ from flask import Flask, Response
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
 from shocpp.admission.people.secret_texts import new_secret
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
+from shocpp.bookkeeping.renaming import rename_account
 from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms
@@ -59,6 +60,7 @@ _RECIPIENT = ("name", "reference", "lang")
 
 FIELDS_OF_ERRORS = {
     **dict.fromkeys(("account_exists", "account_in_books", "account_name"), "account"),
+    "account_former": "account",
     **dict.fromkeys(("card_taken", "card_id", "card_id_missing"), "card"),
     "mail_sender": "mail",
 }
@@ -92,6 +94,7 @@ class AccountPages(FormPages):
             "card/name": self._set_card,
             "card/block": self._block_card,
             "learn": self._learn,
+            "rename": self._rename,
         }
 
     # -- all accounts -----------------------------------------------------------------------------
@@ -219,6 +222,11 @@ class AccountPages(FormPages):
             set_mail_of_account(self._settings.operator_file, account.name, addresses)
         bound = transactions.account_names(db)
         set_account(path, bound, account.name, values, fields.get("seen", ""))
+
+    def _rename(self, db: Database, _: Person, account: Account, fields: dict[str, str]) -> None:
+        """Give the account another name."""
+        name = line_of(fields, "account", self.words)
+        rename_account(db, self._settings, account.name, name, fields.get("seen", ""))
 
     def _block_account(
         self, db: Database, _: Person, account: Account, fields: dict[str, str]
