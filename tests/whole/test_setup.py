@@ -159,12 +159,12 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
             timestamp=(last + timedelta(hours=1)).isoformat(),
         )
 
-    # A timer does this each month.
-    sent = server.home.run(
-        *("shocpp-summary", f"{last.year}", f"{last.month:02}", "--format", "pdf", "--send"),
-        env={"SHOCPP_SMTP": f"smtp://127.0.0.1:{office.port}"},
-    )
-    assert sent.returncode == 0, sent.stderr
+        tab.open("/accounts")
+        follow(tab, "family-q")
+        follow(tab, "Statements")
+        press(tab, f"Send the statement of {last:%B} {last.year} by mail")
+        assert "was sent to flat3@example.org" in tab.page.inner_text("main")
+
     (mail,) = [one for one in office.received if "flat3@example.org" in one.to]
     (pdf,) = mail.message.iter_attachments()
     content = pdf.get_payload(decode=True)

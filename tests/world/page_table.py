@@ -37,6 +37,7 @@ PAGES = (
         BOOKS,
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn", "/rename"),
     ),
+    PageRow("/accounts/<int:index>/statements", "/accounts/2/statements", BOOKS, ("/mail",)),
     PageRow("/prices", "/prices", BOOKS, ("", "/save")),
     PageRow("/settings", "/settings", BOOKS, ("",)),
     PageRow("/settings/people", "/settings/people", ADMINS, ("", "/remove")),

@@ -18,7 +18,6 @@ from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.interfaces.delivery.dispatch import DeliveryOptions
-    from shocpp.interfaces.delivery.documents import Document
     from shocpp.reports.month import Books
     from shocpp.reports.statement import Statement
 
@@ -209,32 +208,24 @@ class _Statements:
         Returns True if every recipient has accepted. Raises UsageError if the month is not over.
         """
         from shocpp.interfaces.delivery.dispatch import Delivery
+        from shocpp.interfaces.delivery.statements import document_of, present_names, require_over
 
-        _require(
-            order.month.is_over(now_ms(), self._settings.zone),
-            f"{order.month.name} is not over, so its statements will change; to "
-            "print them, leave out --send",
-        )
+        books = self._books
+        require_over(order.month, books, now_ms())
         # Before any PDF is made: a missing setting or a wrong address ends the command at once.
-        delivery = Delivery(self._settings, order, self._present_names())
+        delivery = Delivery(self._settings, order, present_names(books, self._whole))
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
         statements = []
         with progress("statements", len(chosen)) as advance:
             for statement in chosen:
-                document = self._document(statement, order.format_name or "pdf")
+                format_name = order.format_name or "pdf"
+                document = document_of(books, statement, format_name, self._language)
                 statements.append((statement.only or "", document))
                 advance(1)
-        whole = self._document(self._whole, "text") if order.account is None else None
+        whole = None
+        if order.account is None:
+            whole = document_of(books, self._whole, "text", self._language)
         return delivery.send(statements, whole, self._language)
-
-    def _document(self, statement: "Statement", format_name: str) -> "Document":
-        """Return a statement in this format as a document to send."""
-        from shocpp.interfaces.delivery.documents import Document
-        from shocpp.reports.formats import FORMATS, chunks, file_name
-
-        content = b"".join(chunks(self._books, statement, format_name, self._language))
-        media_type = FORMATS[format_name].media_type
-        return Document(file_name(statement, format_name), media_type, content)
 
     def _of(self, account: str) -> "Statement":
         """Return the statement of one account; raises UsageError if the month does not have it."""
@@ -247,11 +238,3 @@ class _Statements:
         from shocpp.reports.account_statement import of_account
 
         return (of_account(self._whole, sums.account) for sums in self._whole.accounts)
-
-    def _present_names(self) -> dict[str, str]:
-        """Return the present names of the accounts by those that the month has."""
-        names = self._books.names
-        return {
-            sums.account: names.get(sums.account_index, sums.account)
-            for sums in self._whole.accounts
-        }

@@ -14,6 +14,7 @@ from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.delivery.documents import Document
 from shocpp.interfaces.delivery.mail import Message, messages_for, send_all, sender_of
+from shocpp.interfaces.delivery.statements import addressed
 from shocpp.interfaces.delivery.webhook import DocumentDescription, post_all
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
@@ -77,7 +78,7 @@ class Delivery:
         # All checks come before the first delivery: a wrong option must not send half a month.
         _require_ways(settings, self._by_mail, self._by_webhook)
         if self._by_mail:
-            self._file = _addressed(load_operator(settings.operator_file), present_names)
+            self._file = addressed(load_operator(settings.operator_file), present_names)
             self._sender = sender_of(settings, self._file)
             _require_known(settings, self._file, addresses)
             if addresses:
@@ -207,16 +208,6 @@ def _require_known(settings: Settings, file: OperatorFile, addresses: Iterable[s
                 f"--to: {address!r} is no address of {settings.operator_file}; add it there, or "
                 f"use --to {WEBHOOK}"
             )
-
-
-def _addressed(file: OperatorFile, present_names: Mapping[str, str]) -> OperatorFile:
-    """Return the operator file with the addresses of accounts by their names in the statements.
-
-    A closed month has former names of accounts that were renamed since.
-    """
-    to = file.mail.to
-    closed = {name: to[present] for name, present in present_names.items() if present in to}
-    return file._replace(mail=file.mail._replace(to={**to, **closed}))
 
 
 def _restricted(file: OperatorFile, addresses: Iterable[str]) -> OperatorFile:

@@ -6,6 +6,9 @@ from typing import NamedTuple
 TIMEOUT_S = 30.0
 """The time to wait for each answer of a server, in seconds."""
 
+PAGE_TIMEOUT_S = 10.0
+"""The same for a mail that a page sends: its form holds a thread meanwhile."""
+
 
 class Document(NamedTuple):
     """A statement in one format; `media_type` is such as `text/csv; charset=utf-8`."""

@@ -24,6 +24,7 @@ from shocpp.interfaces.http.refusals import HEADERS_OF, Refused
 from shocpp.interfaces.web import assets
 from shocpp.interfaces.web.access import Access
 from shocpp.interfaces.web.now import Now
+from shocpp.interfaces.web.pages.account_statements import AccountStatementPages
 from shocpp.interfaces.web.pages.accounts import AccountPages
 from shocpp.interfaces.web.pages.chargers.admissions import Admissions
 from shocpp.interfaces.web.pages.chargers.charger import ChargerPage
@@ -53,7 +54,7 @@ log = logging.getLogger(__name__)
 
 
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
-    *(AccountPages, OwnAccountPages, PricePages),
+    *(AccountPages, AccountStatementPages, OwnAccountPages, PricePages),
     *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, Stickers),
     *(PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),

@@ -56,6 +56,7 @@ ACCOUNTS = {
         "former": "Früher: {names}",
         "gone": "Die Karte ist nicht mehr da; lade die Seite neu.",
         "back": "Alle Konten",
+        "statements": "Abrechnungen",
         "invite_hint": "Wer eingeladen ist, sieht auf seinem Telefon dieses Konto und nichts von "
         "anderen: Monate, Ladevorgänge, Abrechnungen, Karten. Starten und beenden kann er auch.",
         "invited": "Name",
@@ -119,6 +120,7 @@ ACCOUNTS = {
         "former": "Formerly: {names}",
         "gone": "The card is gone; load the page again.",
         "back": "All accounts",
+        "statements": "Statements",
         "invite_hint": "The invited person sees this account on a phone, and nothing of others: "
         "months, sessions, statements, cards. Starting and stopping is possible, too.",
         "invited": "Name",

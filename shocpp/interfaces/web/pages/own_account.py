@@ -21,6 +21,7 @@ from shocpp.configuration.editing.accounts import NewCard, set_card
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.configuration.operator import load_operator
 from shocpp.errors import ConfigError, UsageError
+from shocpp.interfaces.delivery.statements import document_of
 from shocpp.interfaces.web.now import view_of
 from shocpp.interfaces.web.pages.card_rows import CardRow, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
@@ -32,11 +33,10 @@ from shocpp.interfaces.web.pages.form_pages import (
     not_there,
 )
 from shocpp.interfaces.web.pages.own_months import OwnMonths, listed
-from shocpp.language.month import Month
+from shocpp.interfaces.web.pages.statement_files import file_response, month_of
 from shocpp.language.pages.own_account import OWN_ACCOUNT
 from shocpp.ledger.accounts import Account
 from shocpp.reports.account_statement import of_account
-from shocpp.reports.formats import FORMATS, chunks, file_name
 from shocpp.reports.month import Books, month_statement
 from shocpp.settings import Settings
 from shocpp.store.books import closings, transactions
@@ -90,7 +90,7 @@ class OwnAccountPages(FormPages):
         """Return the values of the page that come from the books; none while they have an error."""
         chosen = months.present
         if "month" in request.args:
-            chosen = _month(request.args["month"])
+            chosen = month_of(request.args["month"])
             if chosen > months.present:
                 raise not_there()
         try:
@@ -127,7 +127,7 @@ class OwnAccountPages(FormPages):
 
     def _statement(self, month: str) -> Response:
         """Send the statement of a closed month, as `shocpp-summary --format pdf` prints it."""
-        person, period = self.visitor(SEE_OWN), _month(month)
+        person, period = self.visitor(SEE_OWN), month_of(month)
         with self._connect(self._settings.database) as db:
             books = Books(db, self._settings)
             # An open month's statement would not be what is billed.
@@ -138,14 +138,7 @@ class OwnAccountPages(FormPages):
                 statement = of_account(whole, books.name_in(whole, _account_name(person)))
             except UsageError:
                 raise not_there() from None
-            content = b"".join(chunks(books, statement, "pdf", self._settings.language))
-            name = file_name(statement, "pdf")
-        response = Response(content, content_type=FORMATS["pdf"].media_type)
-        # Opened in place, it would leave an app on the home screen without a way back.
-        response.headers.set("Content-Disposition", "attachment", filename=name)
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+            return file_response(document_of(books, statement, "pdf", self._settings.language))
 
     # -- lost cards -------------------------------------------------------------------------------
 
@@ -205,11 +198,3 @@ def _account_name(person: Person) -> str:
     if person.account is None:
         raise not_there()
     return person.account
-
-
-def _month(text: str) -> Month:
-    """Return the month of an address; raises Refused (404) for any other text."""
-    try:
-        return Month.parse(text)
-    except ValueError:
-        raise not_there() from None

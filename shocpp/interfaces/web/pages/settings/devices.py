@@ -26,6 +26,7 @@ from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms
 from shocpp.configuration.operator import addresses_of
 from shocpp.errors import ConfigError, Unsent, UsageError
+from shocpp.interfaces.delivery.documents import PAGE_TIMEOUT_S
 from shocpp.interfaces.delivery.invitations import InvitationMail, send_invitation
 from shocpp.interfaces.qr_code import qr_image
 from shocpp.interfaces.web.pages.form_pages import (
@@ -54,9 +55,6 @@ DAYS = (1, 7, 30, invitations.LONGEST_DAYS)
 
 REVOKE, WITHDRAW = "revoke", "withdraw"
 """The keys of the questions in the page's query, and the ids of their forms."""
-
-MAIL_TIMEOUT_S = 10.0
-"""Seconds to wait for each answer of the mail server: the form holds a thread meanwhile."""
 
 _Row = TypeVar("_Row", Device, Invitation)
 
@@ -170,7 +168,7 @@ class DevicePages(FormPages):
         account = present_files(db, self._settings).accounts.named(guest.account or "")
         language = (account and account.recipient.language) or self._settings.language
         try:
-            send_invitation(self._settings, mail, language, timeout_s=MAIL_TIMEOUT_S)
+            send_invitation(self._settings, mail, language, timeout_s=PAGE_TIMEOUT_S)
         except (Unsent, ConfigError, UsageError) as error:
             log.warning("the invitation for %s was not mailed: %s", guest.name, error)
             return str(error)

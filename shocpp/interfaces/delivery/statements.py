@@ -1,0 +1,67 @@
+"""The statement of one account as a document, and its mail, for the command and the page."""
+
+from collections.abc import Mapping
+
+from shocpp.configuration.operator import OperatorFile, load_operator
+from shocpp.errors import Unsent, UsageError
+from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document
+from shocpp.interfaces.delivery.mail import messages_for, send_all, sender_of
+from shocpp.language.month import Month
+from shocpp.reports.account_statement import of_account
+from shocpp.reports.formats import FORMATS, chunks, file_name
+from shocpp.reports.month import Books, month_statement
+from shocpp.reports.statement import Statement
+
+
+def require_over(month: Month, books: Books, now_ms: int) -> None:
+    """Raise UsageError unless a month is over: until then its statements change."""
+    if not month.is_over(now_ms, books.zone):
+        raise UsageError(
+            f"{month.name} is not over, so its statements will change; to print them, leave out "
+            "--send"
+        )
+
+
+def document_of(books: Books, statement: Statement, format_name: str, language: str) -> Document:
+    """Return a statement in a format as a document to send."""
+    content = b"".join(chunks(books, statement, format_name, language))
+    return Document(file_name(statement, format_name), FORMATS[format_name].media_type, content)
+
+
+def present_names(books: Books, whole: Statement) -> dict[str, str]:
+    """Return the present names of the accounts by those that a month's statement has."""
+    names = books.names
+    return {sums.account: names.get(sums.account_index, sums.account) for sums in whole.accounts}
+
+
+def addressed(file: OperatorFile, present: Mapping[str, str]) -> OperatorFile:
+    """Return the operator file with the addresses of accounts by their names in the statements.
+
+    `present` are their present names: a closed month has former ones of accounts that were renamed
+    since.
+    """
+    to = file.mail.to
+    closed = {name: to[own] for name, own in present.items() if own in to}
+    return file._replace(mail=file.mail._replace(to={**to, **closed}))
+
+
+def mail_statement(
+    books: Books, month: Month, account: str, language: str, *, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Mail the PDF of an account's month to its addresses in operator.json.
+
+    Raises Unsent with the reason unless the mail server has accepted it for all of them,
+    UsageError if the month does not have the account, and ConfigError without a mail server, a
+    sender or an address.
+    """
+    settings, whole = books.settings, month_statement(books, month)
+    statement = of_account(whole, books.name_in(whole, account))
+    file = addressed(load_operator(settings.operator_file), present_names(books, whole))
+    sender, name = sender_of(settings, file), statement.only or account
+    document = document_of(books, statement, "pdf", language)
+    mailing = messages_for(file, month.slashed, [(name, (document,))], language=language)
+    if not mailing.messages:
+        raise Unsent(f"{account} has no address in {settings.operator_file.name}")
+    for outcome in send_all(settings, sender, mailing.messages, timeout_s=timeout_s):
+        if outcome.trouble is not None:
+            raise Unsent(outcome.trouble)
