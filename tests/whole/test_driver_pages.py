@@ -69,36 +69,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with Charger(server, SHARED) as shared, Charger(server, FOREIGN) as foreign:
         for charger in (shared, foreign):
             charger.boot().report("Available")
-        end(shared, begin(shared, OWN_CARD, OWN_BEGIN, 1_000_000), OWN_BEGIN + LENGTH, 1_005_250)
-        theirs = begin(shared, CARD, THEIR_BEGIN, 1_005_250)
-        end(shared, theirs, THEIR_BEGIN + LENGTH, 1_050_027)
+        ours = shared.begin(OWN_CARD, 1_000_000, at=OWN_BEGIN)
+        shared.end(ours, 1_005_250, at=OWN_BEGIN + LENGTH)
+        theirs = shared.begin(CARD, 1_005_250, at=THEIR_BEGIN)
+        shared.end(theirs, 1_050_027, at=THEIR_BEGIN + LENGTH)
         closed = home.run("shocpp", "close", str(LAST.year), f"{LAST.number:02}", "--anyway")
         assert closed.returncode == 0, closed.stderr
         people = (f"driver/{OWN}", f"driver/{NEIGHBOUR}", "admin")
         yield Site(server, shared, foreign, *(PageBrowser(server, person) for person in people))
     server.kill()
-
-
-def begin(charger: Charger, card: str, moment: datetime, meter_wh: int) -> int:
-    """Start a session at a time; return its id."""
-    confirmation = charger.ask(
-        "StartTransaction",
-        connectorId=1,
-        idTag=card,
-        meterStart=meter_wh,
-        timestamp=moment.isoformat(),
-    )
-    return int(confirmation["transactionId"])
-
-
-def end(charger: Charger, transaction_id: int, moment: datetime, meter_wh: int) -> None:
-    """Stop a session at a time."""
-    charger.ask(
-        "StopTransaction",
-        transactionId=transaction_id,
-        meterStop=meter_wh,
-        timestamp=moment.isoformat(),
-    )
 
 
 def measure(charger: Charger, transaction_id: int, meter_wh: int) -> None:
@@ -150,16 +129,16 @@ def test_nothing_of_a_neighbours_whole_session_reaches_a_driver(site: Site, tmp_
         lambda: shared.report("Preparing"),
         lambda: shared.ask("Authorize", idTag=UNKNOWN_CARD),
         lambda: shared.ask("Authorize", idTag=CARD),
-        lambda: sessions.append(begin(shared, CARD, moment, 1_050_027)),
+        lambda: sessions.append(shared.begin(CARD, 1_050_027, at=moment)),
         lambda: shared.report("Charging"),
         lambda: measure(shared, sessions[0], 1_060_000),
         lambda: measure(shared, sessions[0], 1_073_483),
         lambda: shared.report("SuspendedEV"),
-        lambda: end(shared, sessions[0], datetime.now(UTC), 1_073_483),
+        lambda: shared.end(sessions[0], 1_073_483, at=datetime.now(UTC)),
         lambda: shared.report("Available"),
         # A refused card and a case for a review, where the driver may not charge.
-        lambda: begin(site.foreign, UNKNOWN_CARD, moment, 500_000),
-        lambda: end(site.foreign, 99_999_999, datetime.now(UTC), 900_000),
+        lambda: site.foreign.begin(UNKNOWN_CARD, 500_000, at=moment),
+        lambda: site.foreign.end(99_999_999, 900_000, at=datetime.now(UTC)),
         lambda: shared.report("Faulted", error_code="GroundFailure"),
         lambda: shared.report("Available"),
     )

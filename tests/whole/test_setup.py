@@ -145,19 +145,8 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
 
         # A session of last month, which the charger reports late.
         last = datetime.now(UTC).replace(day=1, hour=12) - timedelta(days=3)
-        started = charger.ask(
-            "StartTransaction",
-            connectorId=1,
-            idTag="04A2B3C4D5E6F7",
-            meterStart=1_000_000,
-            timestamp=last.isoformat(),
-        )
-        charger.ask(
-            "StopTransaction",
-            transactionId=started["transactionId"],
-            meterStop=1_010_000,
-            timestamp=(last + timedelta(hours=1)).isoformat(),
-        )
+        transaction_id = charger.begin("04A2B3C4D5E6F7", 1_000_000, at=last)
+        charger.end(transaction_id, 1_010_000, at=last + timedelta(hours=1))
 
         tab.open("/accounts")
         follow(tab, "family-q")

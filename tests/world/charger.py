@@ -26,6 +26,9 @@ ENERGY_WH = 33_000
 # Meters go on; a start that looks like the one before would be its repeat.
 REGISTER_WH = itertools.count(9_042_000, ENERGY_WH)
 
+BEGIN = datetime(2026, 10, 1, 5, tzinfo=UTC)
+END = datetime(2026, 10, 1, 7, tzinfo=UTC)
+
 Answer = dict[str, Any] | str | Callable[["Charger", str, dict[str, Any]], None] | None
 ACCEPTED = {"status": "Accepted"}
 
@@ -110,24 +113,24 @@ class Charger:
             "StatusNotification", connectorId=connector_id, errorCode=error_code, status=status
         )
 
-    def begin(self, id_tag: str, meter_wh: int, connector_id: int = 1) -> int:
+    def begin(self, id_tag: str, meter_wh: int, connector_id: int = 1, at: datetime = BEGIN) -> int:
         """Start a transaction, and return its id."""
         confirmation = self.ask(
             "StartTransaction",
             connectorId=connector_id,
             idTag=id_tag,
             meterStart=meter_wh,
-            timestamp="2026-10-01T05:00:00Z",
+            timestamp=at.isoformat(),
         )
         return int(confirmation["transactionId"])
 
-    def end(self, transaction_id: int, meter_wh: int) -> None:
+    def end(self, transaction_id: int, meter_wh: int, at: datetime = END) -> None:
         """Stop a transaction."""
         self.ask(
             "StopTransaction",
             transactionId=transaction_id,
             meterStop=meter_wh,
-            timestamp="2026-10-01T07:00:00Z",
+            timestamp=at.isoformat(),
         )
 
     def leave(self) -> None:

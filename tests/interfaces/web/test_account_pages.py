@@ -79,19 +79,7 @@ def test_a_card_that_was_held_to_a_charger_is_learned_with_its_energy(server: Se
     admin, treasurer = PageBrowser(server), PageBrowser(server, "treasurer")
     with Charger(server, "garage") as charger:
         charger.boot()
-        started = charger.ask(
-            "StartTransaction",
-            connectorId=1,
-            idTag="04FFEE11",
-            meterStart=1_000,
-            timestamp="2026-10-01T10:00:00Z",
-        )
-        charger.ask(
-            "StopTransaction",
-            transactionId=started["transactionId"],
-            meterStop=3_500,
-            timestamp="2026-10-01T11:00:00Z",
-        )
+        charger.end(charger.begin("04FFEE11", 1_000), 3_500)
     assert "04FFEE11" not in treasurer.text("/accounts/2")
     learn = admin.form("/accounts/2", "/accounts/2/learn")
     assert "04FFEE11" in admin.text("/accounts/2")

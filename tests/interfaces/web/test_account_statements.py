@@ -30,19 +30,8 @@ def server(home: Home, office: PostOffice) -> Iterator[Server]:
     with Charger(server, "garage") as charger:
         charger.boot()
         for begin_wh, moment in ((1_000, LAST), (11_000, datetime.now(UTC))):
-            started = charger.ask(
-                "StartTransaction",
-                connectorId=1,
-                idTag="3333",
-                meterStart=begin_wh,
-                timestamp=moment.isoformat(),
-            )
-            charger.ask(
-                "StopTransaction",
-                transactionId=started["transactionId"],
-                meterStop=begin_wh + 10_000,
-                timestamp=(moment + timedelta(minutes=1)).isoformat(),
-            )
+            transaction_id = charger.begin("3333", begin_wh, at=moment)
+            charger.end(transaction_id, begin_wh + 10_000, at=moment + timedelta(minutes=1))
     yield server
     server.kill()
 

@@ -97,19 +97,8 @@ def charge(charger: Charger, card: str, begin: datetime, wh: int, minutes: int =
     """Play a session with this energy."""
     register = REGISTERS.get(id(charger), 1_000_000)
     REGISTERS[id(charger)] = register + wh
-    started = charger.ask(
-        "StartTransaction",
-        connectorId=1,
-        idTag=card,
-        meterStart=register,
-        timestamp=begin.isoformat(),
-    )
-    charger.ask(
-        "StopTransaction",
-        transactionId=started["transactionId"],
-        meterStop=register + wh,
-        timestamp=(begin + timedelta(minutes=minutes)).isoformat(),
-    )
+    transaction_id = charger.begin(card, register, at=begin)
+    charger.end(transaction_id, register + wh, at=begin + timedelta(minutes=minutes))
 
 
 def statement(home: Home, month: Month, account: str = OWN) -> dict[str, Any]:

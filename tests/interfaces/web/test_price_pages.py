@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -147,19 +148,8 @@ def test_an_account_that_is_gone_gets_no_price(server: Server) -> None:
 def test_a_price_of_a_closed_month_is_refused_at_its_day(server: Server) -> None:
     with Charger(server, "garage") as charger:
         charger.boot()
-        started = charger.ask(
-            "StartTransaction",
-            connectorId=1,
-            idTag="3333",
-            meterStart=1_000,
-            timestamp="2026-09-30T05:00:00Z",
-        )
-        charger.ask(
-            "StopTransaction",
-            transactionId=started["transactionId"],
-            meterStop=5_000,
-            timestamp="2026-09-30T07:00:00Z",
-        )
+        begun, ended = (datetime(2026, 9, 30, hour, tzinfo=UTC) for hour in (5, 7))
+        charger.end(charger.begin("3333", 1_000, at=begun), 5_000, at=ended)
     closed = server.home.run("shocpp", "close", "2026", "9")
     assert closed.returncode == 0, closed.stderr
     answer = preview(PageBrowser(server, "treasurer"), **{**NEW, "valid_from": "2026-09-15"})

@@ -24,6 +24,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     not_there,
 )
 from shocpp.interfaces.web.pages.own_months import MonthFigures, OwnMonths, listed
@@ -49,9 +50,7 @@ class AccountStatementPages(FormPages):
         path = "/accounts/<int:index>/statements"
         app.add_url_rule(path, "account statements", self._page, methods=["GET"])
         app.add_url_rule(f"{path}/<month>.pdf", "account statement", self._pdf, methods=["GET"])
-        app.add_url_rule(f"{path}/mail", "mail statement", self._mail, methods=["POST"])
-        # A browser that loads the address of a form again gets the page.
-        app.add_url_rule(f"{path}/mail", "page of mail statement", self._page, methods=["GET"])
+        add_form(app, f"{path}/mail", self._mail, self._page)
 
     def _page(self, index: int) -> Response:
         """Show the months of an account."""

@@ -40,6 +40,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     line_of,
     lines_of,
     not_there,
@@ -80,10 +81,7 @@ class AccountPages(FormPages):
         app.add_url_rule("/accounts/<int:index>", "account", self._one, methods=["GET"])
         for form, act in self._forms.items():
             view = partial(self._change, act=act)
-            path = f"/accounts/<int:index>/{form}"
-            app.add_url_rule(path, f"form {path}", view, methods=["POST"])
-            # A browser that loads the address of a form again gets the page.
-            app.add_url_rule(path, f"page of {path}", self._one, methods=["GET"])
+            add_form(app, f"/accounts/<int:index>/{form}", view, self._one)
 
     @property
     def _forms(self) -> Mapping[str, Any]:

@@ -43,6 +43,9 @@ Connect = Callable[[Path], AbstractContextManager[Database]]
 Act = Callable[[Database, Person, dict[str, str]], str | Response]
 """Carries out a form, and returns the path of the page to show, or a page that is shown once."""
 
+View = Callable[..., Response]
+"""Answers a request; the parts of its path are the arguments."""
+
 Words = Mapping[str, Mapping[str, str]]
 """The words of a page, by language and key."""
 
@@ -177,6 +180,12 @@ class FormPages:
             person=person,
             **values,
         )
+
+
+def add_form(app: Flask, path: str, post: View, page: View) -> None:
+    """Register a form at an address of its own; a browser that loads it again gets its page."""
+    app.add_url_rule(path, f"form {path}", post, methods=["POST"])
+    app.add_url_rule(path, f"page of {path}", page, methods=["GET"])
 
 
 def see(path: str) -> Response:

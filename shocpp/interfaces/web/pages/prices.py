@@ -35,6 +35,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     line_of,
 )
 from shocpp.interfaces.web.pages.price_groups import PriceGroup, price_group, price_groups
@@ -96,9 +97,7 @@ class PricePages(FormPages):
         """Register the views."""
         app.add_url_rule("/prices", "prices", self._all, methods=["GET"])
         app.add_url_rule("/prices", "price preview", self._post_preview, methods=["POST"])
-        app.add_url_rule("/prices/save", "new price", self._post_save, methods=["POST"])
-        # A browser that loads the address of a form again gets the page.
-        app.add_url_rule("/prices/save", "page of new price", self._all, methods=["GET"])
+        add_form(app, "/prices/save", self._post_save, self._all)
 
     def _all(self) -> Response:
         """Show all prices."""

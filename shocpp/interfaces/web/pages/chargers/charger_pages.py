@@ -26,6 +26,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     not_there,
 )
 from shocpp.language.pages.charger_commands import ACTIONS, COMMANDS, OUTCOMES, STATUSES
@@ -119,12 +120,11 @@ class ChargerPages(FormPages):
         """Register a form on the page of a charger; a browser that loads its address sees that."""
         path = f"/chargers/<charge_point>/{name}"
         post = partial(self._post, permission=permission, act=act, show=show)
-        app.add_url_rule(path, f"form {path}", post, methods=["POST"])
 
         def get(charge_point: str) -> Response:
             return show(self.visitor(COMMAND), NO_FORM, 200, charge_point)
 
-        app.add_url_rule(path, f"page of {path}", get, methods=["GET"])
+        add_form(app, path, post, get)
 
     def add_question(self, app: Flask, name: str, permission: str, ask: Ask, act: Act) -> None:
         """Register an action that asks first."""

@@ -36,6 +36,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     line_of,
 )
 from shocpp.interfaces.web.pages.shortcuts import NewShortcut, Shortcut, make_shortcut
@@ -93,10 +94,8 @@ class CannedCallPages(FormPages):
             REMOVE: self._remove,
         }
         for form, act in forms.items():
-            path = f"{PATH}/{form}"
             view = partial(self.answer, ADMINISTER, act, self._show)
-            app.add_url_rule(path, f"form {path}", view, methods=["POST"])
-            app.add_url_rule(path, f"page of {path}", self._all, methods=["GET"])
+            add_form(app, f"{PATH}/{form}", view, self._all)
 
     def _all(self) -> Response:
         """Show all canned calls."""

@@ -29,6 +29,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     FormPages,
     ReturnedForm,
     WrongField,
+    add_form,
     line_of,
 )
 from shocpp.language.pages.people import PEOPLE
@@ -67,8 +68,7 @@ class PeoplePages(FormPages):
         """Register the views."""
         app.add_url_rule(PATH, "people", self._all, methods=["GET"])
         app.add_url_rule(PATH, "set user", self._post_user, methods=["POST"])
-        app.add_url_rule(f"{PATH}/remove", "remove user", self._post_remove, methods=["POST"])
-        app.add_url_rule(f"{PATH}/remove", "page of remove user", self._all, methods=["GET"])
+        add_form(app, f"{PATH}/remove", self._post_remove, self._all)
 
     def _all(self) -> Response:
         """Show all users."""
