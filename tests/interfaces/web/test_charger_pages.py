@@ -344,6 +344,7 @@ def test_a_restart_asks_first_and_names_the_session(listing: Server) -> None:
             assert admin.post(form).status == 303
         wait_for(lambda: outcomes(admin, "/chargers/garage") == ["accepted", "rejected"])
         assert len(garage.calls) == 2
+        garage.leave()
     answer = admin.post(form)
     assert (answer.status, "garage is not connected" in answer.text) == (422, True)
 
