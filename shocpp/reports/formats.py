@@ -47,19 +47,19 @@ def _text(books: Books, statement: Statement, language: str) -> Iterable[str]:
 
 
 def _csv(books: Books, statement: Statement, language: str) -> Iterable[str]:
-    from shocpp.reports.csv_format import csv_of
+    from shocpp.reports.tables.csv_format import csv_of
 
     return csv_of(statement, books.rows(statement), language)
 
 
 def _csv_machine(books: Books, statement: Statement, _language: str) -> Iterable[str]:
-    from shocpp.reports.csv_format import csv_machine_of
+    from shocpp.reports.tables.csv_format import csv_machine_of
 
     return csv_machine_of(statement, books.rows(statement))
 
 
 def _json(books: Books, statement: Statement, _language: str) -> Iterable[str]:
-    from shocpp.reports.json_format import json_of
+    from shocpp.reports.tables.json_format import json_of
 
     return json_of(statement, books.rows(statement))
 

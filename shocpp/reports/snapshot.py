@@ -11,7 +11,7 @@ Three rules follow:
 - A new key belongs to the next version, and a function like `_complete_version_1` adds its value to
   older snapshots.
 - A format prints what a version adds only if `snapshot_version` of the statement has it. So a new
-  column of a format (`columns.py`) belongs to the next version, too.
+  column of a format (`tables/columns.py`) belongs to the next version, too.
 """
 
 import json
@@ -25,9 +25,9 @@ from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
-from shocpp.reports.cells import NUMBERED, since
-from shocpp.reports.columns import FORMATS
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
+from shocpp.reports.tables.cells import NUMBERED, since
+from shocpp.reports.tables.columns import FORMATS
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview

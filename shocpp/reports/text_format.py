@@ -17,9 +17,9 @@ from shocpp.language.phrases import decided_why, masked, phrase
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.ledger.record import ENERGY_UNKNOWN
-from shocpp.reports.cells import is_numbered, is_unknown
 from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums, Unfinished
+from shocpp.reports.tables.cells import is_numbered, is_unknown
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow

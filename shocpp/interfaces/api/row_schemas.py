@@ -2,12 +2,12 @@
 
 The columns have the names of the database's views; a test compares both. In a column's kind, a
 question mark means that the value may be null, and `time` means UTC in ISO 8601. The columns of
-accounting records are in `reports/columns.py`.
+accounting records are in `reports/tables/columns.py`.
 """
 
 from typing import Any, NamedTuple
 
-from shocpp.reports.columns import COLUMNS
+from shocpp.reports.tables.columns import COLUMNS
 
 
 class Column(NamedTuple):

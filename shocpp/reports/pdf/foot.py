@@ -7,7 +7,6 @@ from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, percent
 from shocpp.language.phrases import decided_why, entry, phrase
 from shocpp.ledger.record import ENERGY_UNKNOWN
-from shocpp.reports.cells import is_numbered, is_unknown
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.head import MOST_CHARGERS, basis_text, charger_text, date_text, vat_text
 from shocpp.reports.pdf.layout import draw_end
@@ -15,6 +14,7 @@ from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LINE, RIGHT, SMALL_PT, 
 from shocpp.reports.pdf.subject import FootContent, Subject
 from shocpp.reports.pdf.table import Table
 from shocpp.reports.statement import Unfinished
+from shocpp.reports.tables.cells import is_numbered, is_unknown
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 

@@ -1,7 +1,7 @@
 """The columns of a table on a PDF page: drawing their titles and cells.
 
-The columns of a month are in `reports/columns.py`, those of a year in `year.py`. Lengths are in
-points.
+The columns of a month are in `reports/tables/columns.py`, those of a year in `year.py`. Lengths are
+in points.
 """
 
 from typing import NamedTuple

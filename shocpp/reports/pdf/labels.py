@@ -1,7 +1,7 @@
 """The labels and sentences of the PDF files, in German and English.
 
 The titles of the columns of a year are the labels whose keys end in `_`, such as `month_`. Those of
-a month are in `reports/columns.py`.
+a month are in `reports/tables/columns.py`.
 
 They are printed text: a closed month must print the same bytes for ever.
 """

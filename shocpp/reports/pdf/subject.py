@@ -12,9 +12,9 @@ from shocpp.language.month import Month
 from shocpp.language.phrases import entry, masked, phrase, stop_reason, unknown
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.ledger.missing_start import START_DECODED
-from shocpp.reports.cells import is_unknown
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
+from shocpp.reports.tables.cells import is_unknown
 from shocpp.store.books.statement_records import StatementRow
 
 LATE = timedelta(minutes=15)

@@ -1,6 +1,6 @@
 """The table of a month's PDF statement: one row per record, with its head on every page.
 
-The columns are in `reports/columns.py`, and `subject.py` writes their cells.
+The columns are in `reports/tables/columns.py`, and `subject.py` writes their cells.
 
 Each row is drawn as soon as it is read, because a month may have many. Only the facts that the foot
 prints are stored: marks and decisions. A dismissed record has no row; it is a decision.
@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from shocpp.language.figures import grouped_euro, grouped_kwh
-from shocpp.reports import cells
-from shocpp.reports.cells import columns_of, row_numbers, values_of
-from shocpp.reports.columns import PDF
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, HEAD_PT, PAD, Column, Grid
 from shocpp.reports.pdf.page import GREY, LEFT, LIGHT, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject, Texts
+from shocpp.reports.tables import cells
+from shocpp.reports.tables.cells import columns_of, row_numbers, values_of
+from shocpp.reports.tables.columns import PDF
 from shocpp.store.books.statement_records import StatementRow
 
 ROW_HEIGHT = 12.5

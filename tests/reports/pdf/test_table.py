@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from shocpp.reports.cells import columns_of
-from shocpp.reports.columns import PDF
 from shocpp.reports.pdf.subject import is_late
 from shocpp.reports.pdf.table import grid_columns
+from shocpp.reports.tables.cells import columns_of
+from shocpp.reports.tables.columns import PDF
 from tests.world.pdf_statements import GARAGE, printed, record, sums, without_price, words_of
 from tests.world.statements import statement
 

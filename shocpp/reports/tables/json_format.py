@@ -13,10 +13,10 @@ from typing import Any
 
 from shocpp.language.figures import euro, kwh
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.cells import columns_of, values_of
-from shocpp.reports.columns import JSON
 from shocpp.reports.snapshot import plain
 from shocpp.reports.statement import Rows, Statement
+from shocpp.reports.tables.cells import columns_of, values_of
+from shocpp.reports.tables.columns import JSON
 from shocpp.store.books.audit import Gap
 from shocpp.texts import without_controls
 

@@ -23,9 +23,9 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
 from shocpp.language.phrases import decided_why, entry, masked, phrase, stop_reason, unknown
-from shocpp.reports.cells import columns_of, is_unknown, row_numbers, values_of
-from shocpp.reports.columns import CSV, CSV_MACHINE
 from shocpp.reports.statement import Rows, Statement
+from shocpp.reports.tables.cells import columns_of, is_unknown, row_numbers, values_of
+from shocpp.reports.tables.columns import CSV, CSV_MACHINE
 from shocpp.store.books.statement_records import StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
 

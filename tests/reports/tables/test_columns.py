@@ -2,10 +2,10 @@
 
 import pytest
 
-from shocpp.reports.cells import Format, columns_of, values_of
-from shocpp.reports.columns import COLUMNS, CSV, CSV_MACHINE, FORMATS, JSON, PDF
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import StatementRow
+from shocpp.reports.tables.cells import Format, columns_of, values_of
+from shocpp.reports.tables.columns import COLUMNS, CSV, CSV_MACHINE, FORMATS, JSON, PDF
 from tests.world.statements import statement, statement_row
 
 BY_KEY = {column.key: column for column in COLUMNS}

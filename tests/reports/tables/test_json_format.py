@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import given
 
-from shocpp.reports.json_format import json_of
 from shocpp.reports.statement import Statement, StatementRow
+from shocpp.reports.tables.json_format import json_of
 from tests.world.statements import (
     FILE,
     Month,

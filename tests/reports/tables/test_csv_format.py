@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.reports.csv_format import csv_machine_of, csv_of, defused
 from shocpp.reports.statement import Statement, StatementRow
+from shocpp.reports.tables.csv_format import csv_machine_of, csv_of, defused
 from shocpp.texts import without_controls
 from tests.world.machine import needs
 from tests.world.statements import (

@@ -12,8 +12,8 @@ from then on have the column.
 from shocpp.language.figures import euro, kwh
 from shocpp.language.phrases import unknown
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.cells import NUMBERED, Api, Column, Csv, Format, Pdf, is_unknown, since
 from shocpp.reports.statement import Statement
+from shocpp.reports.tables.cells import NUMBERED, Api, Column, Csv, Format, Pdf, is_unknown, since
 from shocpp.store.books.statement_records import StatementRow
 
 
