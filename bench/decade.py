@@ -36,7 +36,7 @@ from shocpp.ocpp.facts import Reading
 from shocpp.ocpp.json_text import to_text
 from shocpp.ocpp.times import format_timestamp
 from shocpp.recovery.compact import compact
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.settings import Settings, read_settings
 from shocpp.store import properties
 from shocpp.store.books import closings, readings, thinning

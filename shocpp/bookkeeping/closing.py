@@ -11,9 +11,11 @@ from shocpp.errors import MonthIncomplete, UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.month import Books, draft
+from shocpp.reports.books import Books
+from shocpp.reports.month import draft
 from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Statement
+from shocpp.reports.statement_numbers import numbered
 from shocpp.settings import Settings
 from shocpp.store.books import closings, outbox
 from shocpp.store.books.audit import Gap
@@ -78,7 +80,7 @@ def close(
         # The seed's files lack the account's index and the charger, so a rebuild from them could
         # give other records than those that are closed here.
         outbox.unmark_exported_imported(db, name)
-        statement = draft(books, month)
+        statement = numbered(books, draft(books, month), closed_ms)
         reasons, notes = _findings(books, statement)
         missing = [] if unpriced or anyway else _missing_prices(statement)
         if strict and not anyway and (reasons or missing):

@@ -20,7 +20,7 @@ from shocpp.language.month import Month
 from shocpp.ledger.prices.tariffs import Price, Tariffs, entry_price
 from shocpp.ledger.record import Record, late_record
 from shocpp.ocpp.facts import Reading
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import closings, outbox, prices, records, rereading

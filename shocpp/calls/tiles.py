@@ -19,7 +19,8 @@ from shocpp.calls.page.tile import Tile, View
 from shocpp.errors import ConfigError
 from shocpp.language import figures
 from shocpp.language.month import Month
-from shocpp.reports.month import Books, month_sums
+from shocpp.reports.books import Books
+from shocpp.reports.month import month_sums
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 

@@ -14,7 +14,7 @@ from shocpp.language.prices import PRICES
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
 from shocpp.store.books import prices, transactions

@@ -3,17 +3,30 @@
     {"name": "WEG Sonnenallee 12",
      "address": ["Sonnenallee 12", "12045 Berlin"],
      "contact": ["030 1234567", "weg@example.org"],
-     "tax_number": "DE123456789",
+     "tax_number": "34/123/45678",
+     "vat_id": "DE123456789",
+     "tax": "vat",
+     "iban": "DE02 1203 0000 0000 2020 51",
+     "account_holder": "WEG Sonnenallee 12",
+     "payment_days": 14,
      "signed_by": "Kassenwart",
-     "note": "Bitte bis zum 15. überweisen.",
+     "note": "Fragen beantwortet der Kassenwart.",
      "mail": {"from": "weg@example.org", "to": {"family-y": ["y@example.org"]},
               "all": ["kasse@example.org"]}}
 
-    name, address, contact, tax_number    the letterhead; address and contact are lists of lines
-    signed_by     the name under the line for the signature
-    note          a sentence for the end of each PDF statement and each mail
-    mail          from: the sender; to: addresses for the statement of one account; all: addresses
-                  for the statement of all accounts
+    name, address, contact    the letterhead; address and contact are lists of lines
+    tax_number, vat_id        the tax number, and the VAT identification number, which is another
+    tax             "vat": the VAT of tariffs.json is charged; "small-business": no VAT by § 19
+                    UStG; "exempt": no VAT, for the reason in tax_note; "none": no word about taxes.
+                    Without it, statements name VAT if the prices have it
+    tax_note        the sentence about the tax, such as the law by which a supply is exempt
+    iban            the bank account to which statements ask to transfer
+    account_holder  its holder as the bank knows it; without it, that is `name`
+    payment_days    the days from the closing of a month until its statements are due
+    signed_by       the name under the line for the signature
+    note            a sentence for the end of each PDF statement and each mail
+    mail            from: the sender; to: addresses for the statement of one account; all: addresses
+                    for the statement of all accounts
 
 Every key is optional, and so is the file; `comment` may hold any text. A file with an error is
 refused as a whole. Texts must not have line breaks or other control characters, because they become
@@ -28,6 +41,7 @@ from typing import NamedTuple
 
 from shocpp.configuration.entries import line_of_text, members, parse_json, quoted
 from shocpp.configuration.files import conf_text
+from shocpp.configuration.iban import iban_of
 from shocpp.errors import ConfigError, UsageError
 from shocpp.texts import printable_line
 
@@ -43,13 +57,25 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@{_LABEL}(?:\.{_LABEL})*")
 
-_TEXTS = ("name", "tax_number", "signed_by", "note")
-_KEYS = (*_TEXTS, "address", "contact", "mail", "comment")
+TAXES = ("vat", "small-business", "exempt", "none")
+"""The values of `tax`."""
+
+MOST_HOLDER_CHARACTERS = 70
+"""The most characters of a name in a GiroCode (EPC069-12)."""
+
+MOST_PAYMENT_DAYS = 365
+
+_TEXTS = ("name", "tax_number", "signed_by", "note", "vat_id", "tax_note", "account_holder")
+_LISTS = ("address", "contact")
+_KEYS = (*_TEXTS, *_LISTS, "tax", "iban", "payment_days", "mail", "comment")
 _MAIL_KEYS = ("from", "to", "all", "comment")
 
 
 class Operator(NamedTuple):
-    """The letterhead, as configured; missing texts are empty."""
+    """The letterhead, as configured; missing texts are empty.
+
+    `tax` is one of TAXES or empty. `iban` has no blanks. `payment_days` is None if no day is due.
+    """
 
     name: str
     address: tuple[str, ...]
@@ -57,6 +83,12 @@ class Operator(NamedTuple):
     tax_number: str
     signed_by: str
     note: str
+    vat_id: str = ""
+    tax: str = ""
+    tax_note: str = ""
+    iban: str = ""
+    account_holder: str = ""
+    payment_days: int | None = None
 
 
 class Mail(NamedTuple):
@@ -133,11 +165,52 @@ def _operator_file(entries: object) -> OperatorFile:
             "conf/charge_points.json.example"
         )
     keys = members(entries, "the file", _KEYS)
-    name, tax_number, signed_by, note = (line_of_text(keys.get(key, ""), key) for key in _TEXTS)
-    address, contact = (_lines(keys.get(key, []), key) for key in ("address", "contact"))
-    operator = Operator(name, address, contact, tax_number, signed_by, note)
+    texts = {key: line_of_text(keys.get(key, ""), key) for key in _TEXTS}
+    address, contact = (_lines(keys.get(key, []), key) for key in _LISTS)
+    operator = Operator(
+        address=address,
+        contact=contact,
+        **texts,
+        tax=_tax(keys.get("tax", ""), texts["tax_note"]),
+        iban=iban_of(line_of_text(keys.get("iban", ""), "iban")),
+        payment_days=_payment_days(keys.get("payment_days")),
+    )
+    _require_holder(operator)
     mail = _mail(keys["mail"]) if "mail" in keys else NO_MAIL
     return OperatorFile(operator, mail)
+
+
+def _tax(value: object, note: str) -> str:
+    """Return the kind of tax; an exemption needs the sentence with its reason."""
+    if value not in ("", *TAXES):
+        raise UsageError(f"tax must be one of {', '.join(TAXES)}, not {quoted(value)}")
+    if value == "exempt" and not note:
+        raise UsageError('tax is "exempt": write the reason into tax_note, such as the law')
+    if value == "none" and note:
+        raise UsageError('tax is "none", so that no statement names a tax: remove tax_note')
+    return str(value)
+
+
+def _require_holder(operator: Operator) -> None:
+    """Raise UsageError for a bank account without a holder whose name fits into a GiroCode."""
+    holder = operator.account_holder or operator.name
+    if operator.iban and not 0 < len(holder) <= MOST_HOLDER_CHARACTERS:
+        raise UsageError(
+            f"iban needs account_holder, the holder's name as the bank knows it, with at most "
+            f"{MOST_HOLDER_CHARACTERS} characters"
+        )
+
+
+def _payment_days(value: object) -> int | None:
+    """Return the days until a statement is due, or None."""
+    if value is None:
+        return None
+    # JSON's true is an int in Python.
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_PAYMENT_DAYS:
+        return value
+    raise UsageError(
+        f"payment_days must be a whole number from 0 to {MOST_PAYMENT_DAYS}, not {quoted(value)}"
+    )
 
 
 def _lines(value: object, location: str) -> tuple[str, ...]:

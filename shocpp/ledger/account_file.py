@@ -18,7 +18,8 @@
     card_expires  optional: an object with a last day or an ISO time of single cards, by id; the
                   earlier one of `expires` and this holds
     name          optional: the recipient of its statements; address: a list of lines; reference:
-                  such as a flat, a plate or a cost centre; lang: de or en
+                  such as a flat, a plate or a cost centre; lang: de or en; employer: that of an
+                  employee whose charging it reimburses
     comment       optional: any text
 
 Unknown keys are ignored. `shocpp check` reports them, and ids that no charger can send.
@@ -48,7 +49,7 @@ _KNOWN = frozenset(
         *("names", "card_expires", "former", "comment"),
     )
 )
-_OF_RECIPIENT = frozenset(("name", "address", "reference", "lang"))
+_OF_RECIPIENT = frozenset(("name", "address", "reference", "lang", "employer"))
 
 
 def parse_accounts(text: str, source: str, zone: tzinfo | None = None) -> Accounts:
@@ -249,6 +250,7 @@ def _recipient(entry: dict[str, Any], location: str) -> Recipient:
         tuple(_line(line, f"{location}: address") for line in lines),
         _line(entry.get("reference", ""), f"{location}: reference"),
         language,
+        _line(entry.get("employer", ""), f"{location}: employer"),
     )
 
 

@@ -73,13 +73,15 @@ class Recipient(NamedTuple):
     """The recipient of an account's statements; missing texts are empty.
 
     `reference` is what the recipient orders them by, such as a flat, a plate or a cost centre.
-    `language` is `de` or `en`, empty for that of the settings.
+    `language` is `de` or `en`, empty for that of the settings. `employer` is that of an employee
+    whose charging it reimburses.
     """
 
     name: str = ""
     address: tuple[str, ...] = ()
     reference: str = ""
     language: str = ""
+    employer: str = ""
 
 
 NO_RECIPIENT = Recipient()
@@ -210,6 +212,11 @@ class Accounts(NamedTuple):
     def names_by_index(self) -> dict[int, str]:
         """Return the account names by index."""
         return {index: account.name for index, account in self.by_index.items()}
+
+    def recipient(self, account_index: int) -> Recipient:
+        """Return the recipient of an account's statements; an account that is gone has none."""
+        account = self.by_index.get(account_index)
+        return NO_RECIPIENT if account is None else account.recipient
 
     def card_names(self) -> dict[str, str]:
         """Return the names of cards by `id_tag_key`."""

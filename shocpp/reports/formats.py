@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.reports.statement import Statement
 from shocpp.reports.year import (
     Year,

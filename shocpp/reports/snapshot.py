@@ -23,17 +23,23 @@ from typing import Any
 
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
+from shocpp.ledger.accounts import NO_RECIPIENT, Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
-from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
-from shocpp.reports.tables.cells import NUMBERED, since
+from shocpp.reports.statement import Charger, Closed, Form, Statement, Sums, Unfinished
+from shocpp.reports.tables.cells import ADDRESSED, NUMBERED, since
 from shocpp.reports.tables.columns import FORMATS
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview
 
 _KEYS: dict[type, dict[str, int]] = {
-    Operator: since(1, "name", "address", "contact", "tax_number", "signed_by", "note"),
+    Operator: since(1, "name", "address", "contact", "tax_number", "signed_by", "note")
+    | since(
+        *(ADDRESSED, "vat_id", "tax", "tax_note", "iban", "account_holder", "payment_days"),
+    ),
+    Recipient: since(ADDRESSED, *Recipient._fields),
+    Form: since(ADDRESSED, *Form._fields),
     Closed: since(1, "number", "closed_at", "closed_by", "hash"),
     PriceUsed: since(
         *(1, "basis", "rate", "valid_from", "microeuro_per_kwh", "wh", "amount_ct", "vat_bp"),
@@ -44,7 +50,8 @@ _KEYS: dict[type, dict[str, int]] = {
     Sums: since(
         *(1, "account_index", "account", "transactions", "wh", "amount_ct", "unpriced_wh"),
         *("prices", "fees", "taxes", "total_ct"),
-    ),
+    )
+    | since(ADDRESSED, "recipient", "number"),
     RecordUnderReview: since(
         *(1, "localtime", "unixtime", "account", "consumed_wh", "begin_wh", "end_wh"),
         *("account_index", "charge_point_id", "connector_id", "id_tag", "transaction_id"),
@@ -72,7 +79,8 @@ _KEYS: dict[type, dict[str, int]] = {
         *(1, "year", "month", "only", "zone_name", "created_at", "version", "operator", "closed"),
         *("accounts", "unassigned_wh", "under_review", "unfinished", "audited", "gaps"),
         *("imported_wh", "decided_later_wh", "chargers", "cards"),
-    ),
+    )
+    | since(ADDRESSED, "forms"),
 }
 """The keys of each type in their order, with the version since which snapshots have them."""
 
@@ -99,6 +107,8 @@ def from_snapshot(text: str) -> Statement:
         _complete_version_1(content)
     if version < NUMBERED:
         _complete_version_2(content)
+    if version < ADDRESSED:
+        _complete_version_3(content)
     statement = _typed(Statement, content)
     assert isinstance(statement, Statement)
     return statement
@@ -110,10 +120,12 @@ def sums_from_snapshot(text: str, indices: Collection[int] | None = None) -> tup
     Most of the time that a snapshot takes goes into all the rest. Raises UsageError as
     `from_snapshot` does.
     """
-    accounts = _content(text)["accounts"]
+    content = _content(text)
+    if content["snapshot_version"] < ADDRESSED:
+        _complete_version_3(content)
     return tuple(
         _typed(Sums, sums)
-        for sums in accounts
+        for sums in content["accounts"]
         if indices is None or sums["account_index"] in indices
     )
 
@@ -145,6 +157,17 @@ def _complete_version_2(content: dict[str, Any]) -> None:
     """Add to the content of a snapshot of version 2 what version 3 has: numbers of its cases."""
     for case in (*content["under_review"], *content["unfinished"]):
         case["number"] = None
+
+
+def _complete_version_3(content: dict[str, Any]) -> None:
+    """Add to the content of a snapshot of version 3 what version 4 has: recipients and payment."""
+    content["operator"] |= {
+        **dict.fromkeys(("vat_id", "tax", "tax_note", "iban", "account_holder"), ""),
+        "payment_days": None,
+    }
+    for sums in content["accounts"]:
+        sums |= {"recipient": NO_RECIPIENT._asdict(), "number": ""}
+    content["forms"] = []
 
 
 def plain(value: Any, version: int) -> Any:

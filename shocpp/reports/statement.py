@@ -14,6 +14,7 @@ from typing import NamedTuple
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
 from shocpp.language.month import Month
+from shocpp.ledger.accounts import NO_RECIPIENT, Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
@@ -26,7 +27,8 @@ class Sums(NamedTuple):
 
     `amount_ct` is the sum of its records in cents, or None if none has a price. `unpriced_wh` is
     the energy of the records without a price. `total_ct` is the amount to pay: records, base fees,
-    and VAT if prices are net.
+    and VAT if prices are net. `number` is that of the account's statement, such as 2026-0012; it is
+    empty until the month is closed.
     """
 
     account_index: int
@@ -39,6 +41,8 @@ class Sums(NamedTuple):
     fees: tuple[Fee, ...]
     taxes: tuple[Tax, ...]
     total_ct: int | None
+    recipient: Recipient = NO_RECIPIENT
+    number: str = ""
 
 
 class Unfinished(NamedTuple):
@@ -68,6 +72,20 @@ class Closed(NamedTuple):
     closed_at: str
     closed_by: str
     hash: str
+
+
+class Form(NamedTuple):
+    """A file with a closed month's statement of one account, as it was printed at the closing.
+
+    `closing` is the number of the closing, `name` that of the file beside the closing's, and
+    `sha256` that of its bytes, in hexadecimal.
+    """
+
+    closing: int
+    account_index: int
+    language: str
+    name: str
+    sha256: str
 
 
 class Charger(NamedTuple):
@@ -118,7 +136,8 @@ class Statement(NamedTuple):
     the month. `version` is that of the program. `snapshot_version` is that of the snapshot
     (`snapshot.py`): formats print nothing that a later version has added. `imported_wh` and
     `decided_later_wh` are energies in Wh by Charge Point: booked in this month, but not counted by
-    the meter in this month. `cards` has the names of cards by `id_tag_key`.
+    the meter in this month. `cards` has the names of cards by `id_tag_key`. `forms` are those of
+    earlier closings that no link of the chain had yet.
 
     The last two are in no snapshot. `parties` is empty unless `month_statement` has made the
     statement. `shared` has the Charge Points whose meter check is only in the statement of all
@@ -144,6 +163,7 @@ class Statement(NamedTuple):
     decided_later_wh: tuple[tuple[str, int], ...]
     chargers: tuple[Charger, ...]
     cards: dict[str, str]
+    forms: tuple[Form, ...] = ()
     parties: Parties = Parties()
     shared: tuple[str, ...] = ()
 

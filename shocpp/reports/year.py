@@ -15,7 +15,8 @@ from shocpp.errors import UsageError
 from shocpp.language.figures import euro, kwh
 from shocpp.language.month import Month, months_of
 from shocpp.ocpp.times import format_timestamp
-from shocpp.reports.month import Books, month_sums
+from shocpp.reports.books import Books
+from shocpp.reports.month import month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
 from shocpp.reports.text_format import WIDTH

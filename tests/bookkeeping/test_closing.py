@@ -12,7 +12,7 @@ import pytest
 from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.bookkeeping.posting import set_prices
 from shocpp.clock import now_ms
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.store.books import outbox
 from shocpp.store.database import open_database
 from shocpp.store.keys import EVERYTHING

@@ -18,7 +18,7 @@ from shocpp.bookkeeping.review import assign, correct, dismiss
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured
 from shocpp.recovery.restore import import_files
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.store.charge_points import identities
 from shocpp.store.keys import NO_KEYS, Keys
 from tests.world.desk import ACCOUNTS, ANNA, Desk, Office, charge

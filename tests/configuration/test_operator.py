@@ -44,18 +44,41 @@ def refusal(entries: object) -> str:
 # --- valid files ---
 
 
-def test_the_example_has_every_key() -> None:
+def test_the_example_is_that_of_a_house_without_vat() -> None:
     file = load_operator(ROOT / "conf" / "operator.json.example")
     assert file.operator == Operator(
         name="WEG Sonnenallee 12",
         address=("Sonnenallee 12", "12045 Berlin"),
         contact=("030 1234567", "weg@example.org"),
-        tax_number="DE123456789",
+        tax_number="34/123/45678",
         signed_by="Kassenwart",
-        note="Bitte bis zum 15. überweisen.",
+        note="Fragen beantwortet der Kassenwart.",
+        tax="none",
+        iban="DE02120300000000202051",
+        payment_days=14,
     )
     to = {"family-y": ("y@example.org",)}
     assert file.mail == Mail("weg@example.org", to, ("kasse@example.org",))
+
+
+def test_taxes_and_payment_are_read() -> None:
+    operator = parsed(
+        {
+            "name": "WEG",
+            "vat_id": "DE123456789",
+            "tax": "exempt",
+            "tax_note": "§ 4 Nr. 13",
+            "iban": " at61 1904 3002 3457 3201 ",
+            "account_holder": "A. B.",
+            "payment_days": 0,
+        }
+    ).operator
+    assert (operator.vat_id, operator.tax, operator.tax_note) == (
+        *("DE123456789", "exempt", "§ 4 Nr. 13"),
+    )
+    assert (operator.iban, operator.account_holder, operator.payment_days) == (
+        *("AT611904300234573201", "A. B.", 0),
+    )
 
 
 def test_a_missing_file_is_an_empty_one(tmp_path: Path) -> None:
@@ -90,6 +113,22 @@ def test_a_comment_may_be_there_twice() -> None:
         ({"note": "one\ntwo"}, "note must be a text on one line"),
         ({"tax_number": "DE\t123"}, r"without control characters, not 'DE\t123'"),
         ({"signed_by": "\ud800"}, "signed_by must be a text"),
+        ({"tax": "19"}, "tax must be one of vat, small-business, exempt, none, not '19'"),
+        ({"tax": True}, "tax must be one of"),
+        ({"tax": "exempt"}, "write the reason into tax_note"),
+        ({"tax": "none", "tax_note": "inkl. USt"}, "remove tax_note"),
+        ({"name": "x", "iban": "DE02 1203 0000 0000 2020 50"}, "its check digits do not fit"),
+        (
+            {"name": "x", "iban": "DE02 1203 0000 0000 2020 5"},
+            "has 21 characters, one of DE has 22",
+        ),
+        ({"name": "x", "iban": "12030000"}, "iban: '12030000' is no IBAN"),
+        ({"name": "x", "iban": 7}, "iban must be a text on one line"),
+        ({"iban": "DE02120300000000202051"}, "iban needs account_holder"),
+        ({"name": "x" * 71, "iban": "DE02120300000000202051"}, "with at most 70 characters"),
+        ({"payment_days": -1}, "payment_days must be a whole number from 0 to 365, not -1"),
+        ({"payment_days": True}, "payment_days must be a whole number"),
+        ({"payment_days": "14"}, "payment_days must be a whole number"),
         ({"address": "Sonnenallee 12"}, "address must be a list of lines"),
         ({"contact": ["030", 4]}, "contact, line 2 must be a text on one line"),
         ({"mail": []}, "mail must be an object"),

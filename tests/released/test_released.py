@@ -18,7 +18,8 @@ from shocpp.clock import now_ms
 from shocpp.language.month import Month
 from shocpp.reports import formats
 from shocpp.reports.account_statement import of_account
-from shocpp.reports.month import Books, month_statement
+from shocpp.reports.books import Books
+from shocpp.reports.month import month_statement
 from shocpp.store.database import open_database
 from tests.released.make import FOLDER, PRINTED
 from tests.reports.test_golden import output_of, say, stop

@@ -8,7 +8,8 @@ from hypothesis import given
 
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
-from shocpp.reports.snapshot import VERSION, from_snapshot, plain, snapshot
+from shocpp.ledger.accounts import NO_RECIPIENT
+from shocpp.reports.snapshot import VERSION, from_snapshot, plain, snapshot, sums_from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
 from tests.world.statements import (
@@ -74,35 +75,49 @@ def test_any_statement_comes_back(month: Month) -> None:
 
 def test_a_snapshot_of_version_1_is_read() -> None:
     """The first ones have no names of connectors either."""
-    content = json.loads(snapshot(eventful()))
-    assert content.pop("snapshot_version") == VERSION
+    content = older_content(1)
+    assert content.pop("snapshot_version") == 1
     for charger in content["chargers"]:
         del charger["connectors"]
     for row in content["under_review"]:
         row |= {"begin_kwh": 9042, "end_kwh": 9075, "consumed_kwh": 200}
-    without_numbers(content)
-    assert from_snapshot(json.dumps(content)) == unnumbered(eventful(), 1)
+    assert from_snapshot(json.dumps(content)) == older(eventful(), 1)
 
 
-def test_a_snapshot_of_version_2_is_read() -> None:
-    """Its cases have no numbers."""
-    content = json.loads(snapshot(eventful())) | {"snapshot_version": 2}
-    without_numbers(content)
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_snapshot_of_an_older_version_is_read(version: int) -> None:
+    """Cases of version 2 have no numbers; those of 3 no recipients, numbers and payment."""
+    content = older_content(version)
     back = from_snapshot(json.dumps(content))
-    assert back == unnumbered(eventful(), 2)
-    assert plain(back, 2) == json.loads(json.dumps(content))
+    assert back == older(eventful(), version)
+    assert plain(back, version) == content
+    assert sums_from_snapshot(json.dumps(content)) == back.accounts
 
 
-def without_numbers(content: dict[str, Any]) -> None:
-    """Remove the numbers of the cases from the content of a snapshot."""
-    for case in (*content["under_review"], *content["unfinished"]):
-        del case["number"]
+def older_content(version: int) -> dict[str, Any]:
+    """Return the content of a snapshot as an older version wrote it."""
+    content: dict[str, Any] = json.loads(snapshot(eventful())) | {"snapshot_version": version}
+    del content["forms"]
+    for key in ("vat_id", "tax", "tax_note", "iban", "account_holder", "payment_days"):
+        del content["operator"][key]
+    for account in content["accounts"]:
+        del account["recipient"], account["number"]
+    if version < 3:
+        for case in (*content["under_review"], *content["unfinished"]):
+            del case["number"]
+    return content
 
 
-def unnumbered(frame: Statement, version: int) -> Statement:
-    """Return a statement as a snapshot of this version has it, without the numbers of its cases."""
+def older(frame: Statement, version: int) -> Statement:
+    """Return a statement as a snapshot of an older version has it."""
+    plain_operator = Operator(**{key: getattr(frame.operator, key) for key in Operator._fields[:6]})
+    accounts = (sums._replace(recipient=NO_RECIPIENT, number="") for sums in frame.accounts)
+    frame = frame._replace(
+        snapshot_version=version, operator=plain_operator, accounts=tuple(accounts), forms=()
+    )
+    if version >= 3:
+        return frame
     return frame._replace(
-        snapshot_version=version,
         under_review=tuple(row._replace(number=None) for row in frame.under_review),
         unfinished=tuple(row._replace(number=None) for row in frame.unfinished),
     )

@@ -20,8 +20,9 @@ from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.month import Month
 from shocpp.ocpp.connection import Connection, Reported
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports.books import Books
 from shocpp.reports.formats import chunks
-from shocpp.reports.month import Books, month_statement
+from shocpp.reports.month import month_statement
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings, read_settings
 from shocpp.store.books.statement_records import StatementRow

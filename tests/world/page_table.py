@@ -27,6 +27,8 @@ class PageRow(NamedTuple):
 CARD_KEY = card_key("3333")
 """The name of the card 3333 of family-y in forms and addresses."""
 
+STATEMENT = "/accounts/2/statements/2026-10.pdf"
+
 PAGES = (
     PageRow("/account", "/account", DRIVERS),
     PageRow("/account/cards/<key>/lost", f"/account/cards/{CARD_KEY}/lost", DRIVERS, ("",)),
@@ -38,6 +40,7 @@ PAGES = (
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn", "/rename"),
     ),
     PageRow("/accounts/<int:index>/statements", "/accounts/2/statements", BOOKS, ("/mail",)),
+    PageRow("/accounts/<int:index>/statements/<month>.pdf", STATEMENT, BOOKS),
     PageRow("/prices", "/prices", BOOKS, ("", "/save")),
     PageRow("/settings", "/settings", BOOKS, ("",)),
     PageRow("/settings/people", "/settings/people", ADMINS, ("", "/remove")),

@@ -46,7 +46,9 @@ def send(
         content = body.encode() if isinstance(body, str) else body
         client.request(method, path, content, {"Host": STRANGER, **(headers or {})})
         response = client.getresponse()
-        return Response(response.status, dict(response.headers), response.read().decode())
+        return Response(
+            response.status, dict(response.headers), response.read().decode(errors="replace")
+        )
 
 
 def post_form(

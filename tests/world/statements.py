@@ -6,11 +6,11 @@ from typing import NamedTuple
 from hypothesis import strategies as st
 
 from shocpp.configuration.operator import Operator
-from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.accounts import UNASSIGNED, Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.reports.snapshot import VERSION
-from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
+from shocpp.reports.statement import Charger, Closed, Form, Statement, Sums, Unfinished
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
@@ -75,6 +75,23 @@ def seed_row(row: StatementRow) -> SeedRow:
     return SeedRow(row.localtime, row.unixtime, row.account, *kwh, row.number)
 
 
+PAID_BY_TRANSFER = Operator(
+    "WEG Sonnenallee 12",
+    ("Sonnenallee 12", "12045 Berlin"),
+    ("030 1234567",),
+    "34/123/45678",
+    "Kassenwart",
+    "Fragen beantwortet der Kassenwart.",
+    vat_id="DE123456789",
+    tax="vat",
+    tax_note="Lieferung von Strom",
+    iban="DE02120300000000202051",
+    account_holder="WEG Sonnenallee 12 Berlin",
+    payment_days=14,
+)
+"""An operator whose statements ask to transfer."""
+
+
 def sums(account: str, wh: int = 0, amount_ct: int | None = None, **changes: object) -> Sums:
     """Return the sums of an account; `changes` are fields of Sums."""
     made = Sums(1, account, int(wh > 0), wh, amount_ct, 0, (), (), (), amount_ct)
@@ -126,8 +143,12 @@ def sums_with_prices() -> Sums:
 def eventful() -> Statement:
     """Return the statement of a closed month in which every field has a value."""
     return statement(
-        sums("company-x", 4_000, 125),
-        sums_with_prices(),
+        sums("company-x", 4_000, 125, number="2026-0011"),
+        sums_with_prices()._replace(
+            recipient=Recipient("Flat 3", ("Street 1", "12045 Berlin"), "WE 03", "en", "ACME AG"),
+            number="2026-0012",
+        ),
+        operator=PAID_BY_TRANSFER,
         closed=CLOSED,
         unassigned_wh=500,
         under_review=(
@@ -148,6 +169,7 @@ def eventful() -> Statement:
             Gap("G7", 1, "garage", 1, 6_000, 6_251, 1_790_842_200_000, 1_790_877_600_000, "test"),
         ),
         imported_wh=(("garage", 45_000),),
+        forms=(Form(7, 2, "de", "00_2026_09_002_de.pdf", "ab" * 32),),
     )
 
 

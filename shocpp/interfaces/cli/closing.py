@@ -49,8 +49,9 @@ def close(year: int, month: int, by: str, unpriced: bool, anyway: bool, strict: 
     Example: shocpp close 2026 09
     """
     from shocpp.bookkeeping.closing import close
+    from shocpp.reports.books import Books
     from shocpp.reports.formats import write_text_file
-    from shocpp.reports.month import Books, closed_statement
+    from shocpp.reports.month import closed_statement
 
     if anyway and strict:
         raise UsageError("--anyway closes what --strict refuses; give one of them")

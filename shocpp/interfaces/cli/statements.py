@@ -18,7 +18,7 @@ from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.interfaces.delivery.dispatch import DeliveryOptions
-    from shocpp.reports.month import Books
+    from shocpp.reports.books import Books
     from shocpp.reports.statement import Statement
 
 # A copy of the keys of reports.formats.FORMATS, which would load the reports for every command. A
@@ -83,7 +83,7 @@ def summary(
     Example: shocpp-summary 2026 09 --send
     """
     _require(send or not to, "--to chooses the recipients of --send; use both options")
-    from shocpp.reports.month import Books
+    from shocpp.reports.books import Books
 
     settings = read_settings()
     language = lang or settings.language

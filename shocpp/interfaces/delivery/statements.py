@@ -8,8 +8,9 @@ from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document
 from shocpp.interfaces.delivery.mail import messages_for, send_all, sender_of
 from shocpp.language.month import Month
 from shocpp.reports.account_statement import of_account
+from shocpp.reports.books import Books
 from shocpp.reports.formats import FORMATS, chunks, file_name
-from shocpp.reports.month import Books, month_statement
+from shocpp.reports.month import month_statement
 from shocpp.reports.statement import Statement
 
 

@@ -78,6 +78,14 @@ NUMBERED = 3
 """The version of snapshots since which a row is printed with the number of its record."""
 
 
+ADDRESSED = 4
+"""The version since which a statement has its recipient, its number, and the way of payment.
+
+Since then it is a letter (`pdf.letter`); months that were closed before keep the layout that they
+had.
+"""
+
+
 def is_numbered(statement: Statement) -> bool:
     """Return True if the rows of a statement have the numbers of their records."""
     return statement.snapshot_version >= NUMBERED

@@ -86,6 +86,21 @@ def open_before(db: Database, month: str) -> list[str]:
     return [name for (name,) in rows.fetchall()]
 
 
+def last_statement_number(db: Database, year: int) -> int:
+    """Return the highest number that a closing has given to a statement in a year; 0 without one.
+
+    Snapshots hold it as the text YEAR-NUMBER.
+    """
+    (number,) = db.execute(
+        "SELECT coalesce(max(CAST(substr(number, 6) AS INTEGER)), 0)"
+        " FROM (SELECT json_extract(account.value, '$.number') AS number"
+        "       FROM closed_month, json_each(content, '$.accounts') AS account)"
+        " WHERE number LIKE ?",
+        (f"{year:04}-%",),
+    ).fetchone()
+    return int(number)
+
+
 class Archived(NamedTuple):
     """The closed months whose readings may be thinned.
 

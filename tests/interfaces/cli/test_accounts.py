@@ -39,6 +39,7 @@ def test_what_is_set_is_listed(home: Home) -> None:
     operator.write_text('{"mail": {"from": "kasse@example.org"}}')
     done = home.run(
         *("shocpp", "accounts", "set", "family-y", "--name", "Flat 3", "--reference", "WE 03"),
+        *("--employer", "ACME AG"),
         *("--address", "Street 1", "--address", "12045 Berlin", "--lang", "en"),
         *("--mail", "y@example.org", "--charge-points", "garage, yard"),
     )
@@ -56,6 +57,7 @@ def test_what_is_set_is_listed(home: Home) -> None:
         "lang": "en",
         "mail": ["y@example.org"],
         "charge_points": ["garage", "yard"],
+        "employer": "ACME AG",
     }
     assert "WE 03" in home.run("shocpp", "accounts").stdout
     cleared = ("--name", "", "--address", "", "--mail", "", "--charge-points", "*")

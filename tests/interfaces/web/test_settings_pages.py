@@ -61,6 +61,12 @@ def test_a_treasurer_writes_the_letterhead_and_sees_no_more(server: Server) -> N
     page = treasurer.text(LETTERHEAD)
     assert not re.search(r'href="/settings/\w+"', page)
     assert all(f'href="{path}"' in PageBrowser(server).text(LETTERHEAD) for path in (PEOPLE, CALLS))
+    bank = {"iban": "de02 1203 0000 0000 2020 51", "payment_days": "14", "tax": "none"}
+    assert treasurer.post(treasurer.form(LETTERHEAD, LETTERHEAD), **bank).status == 303
+    form = treasurer.form(LETTERHEAD, LETTERHEAD)
+    assert {key: form.fields[key] for key in bank} == bank | {"iban": "DE02 1203 0000 0000 2020 51"}
+    assert conf(server, "operator.json")["payment_days"] == 14
+    assert treasurer.post(form, **dict.fromkeys(bank, "")).status == 303
     form = treasurer.form(LETTERHEAD, LETTERHEAD)
     assert form.fields["address"] == "Sonnenallee 12\n12045 Berlin"
     assert treasurer.post(form, mail_from="").status == 422
@@ -71,6 +77,10 @@ def test_a_treasurer_writes_the_letterhead_and_sees_no_more(server: Server) -> N
 @pytest.mark.parametrize(
     ("fields", "field", "sentence"),
     [
+        ({"iban": "DE02 1203 0000 0000 2020 50"}, "iban", "This is no IBAN"),
+        ({"tax": "exempt"}, "tax_note", "names the reason"),
+        ({"payment_days": "-1"}, "payment_days", "A whole number from 0 to 365"),
+        ({"payment_days": "9" * 500}, "payment_days", "A whole number from 0 to 365"),
         ({"mail_from": "x"}, "mail_from", "no mail address: x"),
         ({"mail_from": "a@b.de c@d.de"}, "mail_from", "no mail address: a@b.de c@d.de"),
         ({"mail_from": "a@b.de", "mail_all": "a@b.de y"}, "mail_all", "no mail address: y"),

@@ -22,7 +22,7 @@ LANGUAGE = click.Choice(("de", "en", ""))
 _COLUMNS = (
     *(Column("INDEX", is_figure=True), Column("ACCOUNT", 8), Column("CARDS", is_figure=True)),
     *(Column("STATE"), Column("RECIPIENT", 8), Column("REFERENCE", 6), Column("LANG")),
-    *(Column("MAIL", 10), Column("CHARGERS", 8)),
+    *(Column("MAIL", 10), Column("CHARGERS", 8), Column("EMPLOYER", 6)),
 )
 
 
@@ -64,6 +64,7 @@ def _row(account: "Account", mail: Mapping[str, tuple[str, ...]]) -> dict[str, A
         "lang": recipient.language,
         "mail": list(mail.get(account.name, ())),
         "charge_points": None if account.charge_points is None else list(account.charge_points),
+        "employer": recipient.employer,
     }
 
 
@@ -133,6 +134,7 @@ def rename(old: str, new: str) -> None:
     "--address", metavar="LINE", multiple=True, help="A line of the address; repeat it for more."
 )
 @click.option("--reference", metavar="TEXT", help="A flat, a plate, a cost centre.")
+@click.option("--employer", metavar="TEXT", help="The employer that reimburses an employee.")
 @click.option("--mail", metavar="ADDRESS", multiple=True, help="For its statement, by mail.")
 @click.option("--lang", type=LANGUAGE, help="The language of its statements.")
 @click.option(
@@ -144,6 +146,7 @@ def set_(
     name: str | None,
     address: tuple[str, ...],
     reference: str | None,
+    employer: str | None,
     mail: tuple[str, ...],
     lang: str | None,
     charge_points: str | None,
@@ -158,7 +161,7 @@ def set_(
     from shocpp.configuration.editing.accounts import set_account
     from shocpp.configuration.editing.operator import set_mail_of_account
 
-    texts = {"name": name, "reference": reference, "lang": lang}
+    texts = {"name": name, "reference": reference, "employer": employer, "lang": lang}
     values: dict[str, Any] = {key: text or None for key, text in texts.items() if text is not None}
     if address:
         values["address"] = [line for line in address if line] or None

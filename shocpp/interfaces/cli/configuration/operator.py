@@ -52,11 +52,18 @@ def _as_object(content: "OperatorFile") -> dict[str, Any]:
 def _lines(content: "OperatorFile") -> Iterator[str]:
     """Yield the lines for people; a text that is missing has none."""
     letterhead, mail = content.operator, content.mail
+    days = letterhead.payment_days
     texts: list[tuple[str, tuple[str, ...]]] = [
         ("name", (letterhead.name,)),
         ("address", letterhead.address),
         ("contact", letterhead.contact),
         ("tax number", (letterhead.tax_number,)),
+        ("VAT id", (letterhead.vat_id,)),
+        ("tax", (letterhead.tax,)),
+        ("tax note", (letterhead.tax_note,)),
+        ("IBAN", (letterhead.iban,)),
+        ("holder", (letterhead.account_holder,)),
+        ("due after", ("" if days is None else f"{days} days",)),
         ("signed by", (letterhead.signed_by,)),
         ("note", (letterhead.note,)),
         ("mail from", (mail.sender,)),
@@ -77,7 +84,17 @@ def _lines(content: "OperatorFile") -> Iterator[str]:
 @click.option(
     "--contact", metavar="LINE", multiple=True, help="A line such as a telephone number; likewise."
 )
-@click.option("--tax-number", metavar="TEXT", help="The tax number, or the VAT number.")
+@click.option("--tax-number", metavar="TEXT", help="The tax number.")
+@click.option("--vat-id", metavar="TEXT", help="The VAT identification number.")
+@click.option(
+    "--tax",
+    metavar="KIND",
+    help="vat, small-business (§ 19 UStG), exempt, or none for no word about taxes.",
+)
+@click.option("--tax-note", metavar="TEXT", help="The sentence about the tax; exempt needs it.")
+@click.option("--iban", metavar="IBAN", help="The bank account to transfer to.")
+@click.option("--account-holder", metavar="TEXT", help="Its holder as the bank knows it.")
+@click.option("--payment-days", metavar="DAYS", help="Days from the closing until payment is due.")
 @click.option("--signed-by", metavar="TEXT", help="The name under the line for the signature.")
 @click.option("--note", metavar="TEXT", help="A sentence at the end of statements and mails.")
 @click.option("--mail-from", metavar="ADDRESS", help="The address that sends the statements.")
@@ -93,6 +110,12 @@ def set_(
     address: tuple[str, ...],
     contact: tuple[str, ...],
     tax_number: str | None,
+    vat_id: str | None,
+    tax: str | None,
+    tax_note: str | None,
+    iban: str | None,
+    account_holder: str | None,
+    payment_days: str | None,
     signed_by: str | None,
     note: str | None,
     mail_from: str | None,
@@ -108,7 +131,20 @@ def set_(
     from shocpp.configuration.editing.operator import set_operator
 
     letterhead = {
-        **_texts({"name": name, "tax_number": tax_number, "signed_by": signed_by, "note": note}),
+        **_texts(
+            {
+                "name": name,
+                "tax_number": tax_number,
+                "vat_id": vat_id,
+                "tax": tax,
+                "tax_note": tax_note,
+                "iban": iban,
+                "account_holder": account_holder,
+                "signed_by": signed_by,
+                "note": note,
+            }
+        ),
+        **_number({"payment_days": payment_days}),
         **_lists({"address": address, "contact": contact}),
     }
     mail = {**_texts({"from": mail_from}), **_lists({"all": mail_all})}
@@ -117,6 +153,14 @@ def set_(
     path = read_settings().operator_file
     set_operator(path, letterhead, mail)
     click.echo(one_line(f"{path} is changed"))
+
+
+def _number(values: dict[str, str | None]) -> dict[str, int | str | None]:
+    """Return the whole numbers that are given; what is none is refused as the file's value."""
+    return {
+        key: int(text) if text is not None and text.isdecimal() else text
+        for key, text in _texts(values).items()
+    }
 
 
 def _texts(values: dict[str, str | None]) -> dict[str, str | None]:

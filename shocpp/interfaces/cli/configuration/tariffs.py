@@ -22,7 +22,7 @@ from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
     from shocpp.checks.tariffs import TariffsReport
-    from shocpp.reports.month import Books
+    from shocpp.reports.books import Books
 
 
 @click.group(context_settings=HELP, invoke_without_command=True)
@@ -120,7 +120,7 @@ def apply(months: list[Month], is_consented: bool) -> None:
     Example: shocpp tariffs apply 2026 09 --yes
     """
     from shocpp.bookkeeping.posting import apply_tariffs
-    from shocpp.reports.month import Books
+    from shocpp.reports.books import Books
     from shocpp.store.books import prices
 
     settings = read_settings()

@@ -32,7 +32,8 @@ from shocpp.interfaces.web.pages.statement_files import file_response, month_of
 from shocpp.language.pages.account_statements import ACCOUNT_STATEMENTS
 from shocpp.ledger.accounts import Account
 from shocpp.reports.account_statement import of_account
-from shocpp.reports.month import Books, month_statement
+from shocpp.reports.books import Books
+from shocpp.reports.month import month_statement
 from shocpp.settings import Settings
 from shocpp.store.database import Database
 

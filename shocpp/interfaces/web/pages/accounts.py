@@ -56,7 +56,7 @@ from shocpp.store.database import Database
 PRESENTED_MS = 15 * 60_000
 """Milliseconds for which an unknown card that was held to a charger can be learned."""
 
-_RECIPIENT = ("name", "reference", "lang")
+_RECIPIENT = ("name", "reference", "employer", "lang")
 
 
 FIELDS_OF_ERRORS = {

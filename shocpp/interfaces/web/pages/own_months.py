@@ -14,7 +14,7 @@ from shocpp.language.figures import grouped_euro, grouped_kwh, hours
 from shocpp.language.month import Month, months_up_to
 from shocpp.language.phrases import entry, phrase, unknown
 from shocpp.ledger.accounts import id_tag_key
-from shocpp.reports.month import Books
+from shocpp.reports.books import Books
 from shocpp.reports.tables.cells import is_unknown
 from shocpp.reports.year import Line, month_lines
 from shocpp.store.books import statement_records

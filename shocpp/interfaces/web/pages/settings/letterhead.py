@@ -11,8 +11,15 @@ from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
 from shocpp.configuration.editing.operator import SENDER, seen_operator, set_operator
-from shocpp.configuration.operator import NO_OPERATOR, is_mail_address, load_operator
-from shocpp.errors import ConfigError
+from shocpp.configuration.iban import iban_of, in_fours
+from shocpp.configuration.operator import (
+    MOST_PAYMENT_DAYS,
+    NO_OPERATOR,
+    TAXES,
+    is_mail_address,
+    load_operator,
+)
+from shocpp.errors import ConfigError, UsageError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -29,7 +36,10 @@ from shocpp.store.database import Database
 PARTS = ("people", "devices", "calls")
 """The other parts of the settings: their paths below /settings, and the keys of their words."""
 
-_TEXTS = ("name", "tax_number", "signed_by", "note")
+_TEXTS = (
+    *("name", "tax_number", "vat_id", "tax", "tax_note", "iban", "account_holder", "signed_by"),
+    "note",
+)
 
 LONGEST_NOTE = 400
 """The highest number of characters of a text, as in the form."""
@@ -64,12 +74,32 @@ class LetterheadPages(FormPages):
         }
         for key in ("address", "contact"):
             letterhead[key] = lines_of(fields, key) or None
+        self._require_iban(fields)
+        letterhead["payment_days"] = self._payment_days(fields)
+        if letterhead["tax"] == "exempt" and not letterhead["tax_note"]:
+            raise WrongField("tax_note", self.words["no_reason"])
         sender, everything = self._mail(fields, "mail_from"), self._mail(fields, "mail_all")
         if len(sender) > 1:
             raise WrongField("mail_from", self.words["wrong_mail"].format(mail=" ".join(sender)))
         mail = {SENDER: sender[0] if sender else None, "all": everything or None}
         set_operator(self._settings.operator_file, letterhead, mail, fields.get("seen", ""))
         return "/settings"
+
+    def _require_iban(self, fields: Mapping[str, str]) -> None:
+        try:
+            iban_of(fields.get("iban", ""))
+        except UsageError:
+            raise WrongField("iban", self.words["wrong_iban"]) from None
+
+    def _payment_days(self, fields: Mapping[str, str]) -> int | None:
+        """Return the days until a statement is due, None for an empty field."""
+        text = fields.get("payment_days", "").strip()
+        if not text:
+            return None
+        if not text.isdecimal() or int(text[:6]) > MOST_PAYMENT_DAYS:
+            sentence = self.words["wrong_days"].format(most=MOST_PAYMENT_DAYS)
+            raise WrongField("payment_days", sentence)
+        return int(text)
 
     def _mail(self, fields: Mapping[str, str], name: str) -> list[str]:
         """Return the mail addresses of a field."""
@@ -95,6 +125,9 @@ class LetterheadPages(FormPages):
             returned=returned,
             trouble=trouble,
             letterhead=content.operator,
+            iban=in_fours(content.operator.iban),
+            days=content.operator.payment_days,
+            taxes=[(kind, self.words[f"tax_{kind or 'open'}"]) for kind in ("", *TAXES)],
             mail=content.mail,
             seen=seen,
             parts=PARTS if person.may(ADMINISTER) else (),
