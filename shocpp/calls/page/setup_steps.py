@@ -4,7 +4,8 @@ A step is done by what is in the files and in the database, wherever it was done
 remembered. The example accounts and calls of a new installation count as nothing.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from shocpp.calls.page.files import present_files
 from shocpp.configuration.canned_calls import all_canned_calls
@@ -27,6 +28,19 @@ EXAMPLES = {
     3: ("company-z", ("5555", "6666", "7777", "8888", "9999")),
 }
 """The accounts of conf/tags.json.example, by index, with their cards."""
+
+EXAMPLE_CALLS: Mapping[str, Mapping[str, Any]] = {
+    "family-y": {
+        "start-family": {
+            "action": "RemoteStartTransaction",
+            "payload": {"idTag": "3333"},
+            "wait_for": "charging",
+        },
+        "stop-family": {"action": "RemoteStopTransaction", "payload": {"account": "family-y"}},
+        "family-this-month": {"show": "energy", "account": "family-y"},
+    }
+}
+"""The calls of conf/canned.json.example that need an example account, by its name."""
 
 LIVE_INTERVAL_S = 60
 """The longest interval of samples, in seconds, with which power counts as live."""

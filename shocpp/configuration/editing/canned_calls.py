@@ -87,6 +87,18 @@ def remove_canned_call(path: Path, name: str, seen: str | None = None) -> None:
     edit_file(path, partial(parse_entries, path=path), change)
 
 
+def remove_unchanged_calls(path: Path, calls: Mapping[str, Entry]) -> None:
+    """Remove those of these canned calls whose entries are still as given here."""
+
+    def change(entries: Members, _: object) -> bool:
+        unchanged = [name for name, entry in calls.items() if entries.get(name) == entry]
+        for name in unchanged:
+            remove_member(entries, name, None)
+        return bool(unchanged)
+
+    edit_file(path, partial(parse_entries, path=path), change)
+
+
 def seen_canned_call(path: Path, name: str) -> str:
     """Return the digest of a canned call's present entry, for the form that shows it."""
     entries = present_entries(path, partial(parse_entries, path=path))

@@ -4,10 +4,11 @@ import html
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from shocpp.calls.page.setup_steps import EXAMPLES, STEPS
+from shocpp.calls.page.setup_steps import EXAMPLE_CALLS, EXAMPLES, STEPS
 from tests.world.charger import Charger, ChargerWithCar
 from tests.world.form_pages import PageBrowser, error_of
 from tests.world.home import Home
@@ -23,6 +24,11 @@ def server(home: Home) -> Iterator[Server]:
     server = Server(home, SHOCPP_LANG="en")
     yield server
     server.kill()
+
+
+def canned_file(server: Server) -> Path:
+    """Return the path of its canned calls."""
+    return server.home.folder / "conf" / "canned.json"
 
 
 def done(admin: PageBrowser) -> list[str]:
@@ -64,6 +70,8 @@ def test_a_card_needs_one_account(server: Server) -> None:
     with Charger(server, "garage") as charger:
         charger.boot().ask("Authorize", idTag="04A2B3C4")
         form = admin.form("/setup/card", "/setup/card")
+        nameless = admin.post(form, card_name="Golf")
+        assert "name of the new account" in error_of(nameless.text, "account")
         taken = admin.post(form, account="company-x")
         assert (taken.status, "there is an account" in error_of(taken.text, "account")) == (
             422,
@@ -81,6 +89,9 @@ def test_a_card_needs_one_account(server: Server) -> None:
 
 def test_examples_are_removed_but_for_those_in_the_books(server: Server) -> None:
     admin = PageBrowser(server)
+    example = (ROOT / "conf" / "canned.json.example").read_text()
+    canned = canned_file(server)
+    canned.write_text(example)
     with ChargerWithCar(server, "garage", "1") as charger:
         charger.start("3333")
         charger.stop()
@@ -88,6 +99,31 @@ def test_examples_are_removed_but_for_those_in_the_books(server: Server) -> None
     assert admin.post(form).status == 303
     entries = json.loads(server.home.tags_file.read_text())
     assert [entry["account"] for entry in entries] == ["family-y"]
+    assert canned.read_text() == example
+
+
+def test_examples_are_removed_with_their_calls_as_long_as_these_are_unchanged(
+    server: Server,
+) -> None:
+    canned, admin = canned_file(server), PageBrowser(server)
+    calls = json.loads((ROOT / "conf" / "canned.json.example").read_text())
+    needing = {name: call for name, call in calls.items() if "family-y" in name + str(call)}
+    needing["start-family"] = calls["start-family"]
+    assert {"family-y": needing} == EXAMPLE_CALLS
+    calls["stop-family"]["secret"] = "7yvqk2mnc5h3x6tz"
+    canned.write_text(json.dumps(calls))
+    assert admin.post(admin.form("/setup/account", "/setup/examples")).status == 303
+    assert list(json.loads(canned.read_text())) == ["stop-family", "power", "state"]
+
+
+def test_the_skip_link_leads_to_the_content_and_the_other_one_to_the_next_step(
+    server: Server,
+) -> None:
+    page = PageBrowser(server).text("/setup/charger")
+    assert re.findall(r'<a[^>]* href="([^"]+)">(Skip[^<]*)</a>', page) == [
+        ("#content", "Skip to the content"),
+        ("/setup/card", "Skip"),
+    ]
 
 
 def test_a_shortcut_starts_a_car_with_its_address_alone(server: Server) -> None:

@@ -3,12 +3,13 @@
     GET  /setup             the steps, and which of them are done
     GET  /setup/card        and /charger, /account, /power: each a step
     POST /setup/card        learns a card that was held to a charger
-    POST /setup/examples    removes the example accounts
+    POST /setup/examples    removes the example accounts, and their example calls
 
 Parts that wait for something outside have `data-live`, and load themselves again.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from flask import Flask, Response
 
@@ -19,6 +20,7 @@ from shocpp.calls.page.files import present_files
 from shocpp.calls.page.setup_steps import (
     ACCOUNT,
     CARD,
+    EXAMPLE_CALLS,
     STEPS,
     is_example,
     own_accounts,
@@ -26,6 +28,8 @@ from shocpp.calls.page.setup_steps import (
 )
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import NewCard, add_account, remove_account, set_card
+from shocpp.configuration.editing.canned_calls import remove_unchanged_calls
+from shocpp.errors import ConfigError
 from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -157,26 +161,30 @@ class SetupPages(FormPages):
         if card is None:
             raise WrongField("", self.words["gone"])
         name = line_of(fields, "card_name", self.words)
-        account = self._account(db, fields)
+        account = self._account(db, fields, has_own=bool(own_accounts(accounts)))
         learn_card(db, settings, card.id_tag, account, Decider(person.name, "card learned"))
         if name:
             bound = transactions.account_names(db)
             set_card(settings.tags_file, bound, NewCard(account, card.id_tag, name))
         return f"/setup/{CARD}"
 
-    def _account(self, db: Database, fields: Mapping[str, str]) -> str:
-        """Return the name of the account that a form chooses, or names for the first time."""
+    def _account(self, db: Database, fields: Mapping[str, str], *, has_own: bool) -> str:
+        """Return the name of the account that a form chooses, or names for the first time.
+
+        Without accounts of its own, the form has only the field for a new one.
+        """
         chosen, new = fields.get("of", ""), line_of(fields, "account", self.words)
         if chosen and new:
             raise WrongField("account", self.words["one_account"])
         if not (chosen or new):
-            raise WrongField("of", self.words["no_account"])
+            field, key = ("of", "no_account") if has_own else ("account", "no_name")
+            raise WrongField(field, self.words[key])
         if new:
             add_account(self._settings.tags_file, transactions.account_names(db), new)
         return chosen or new
 
     def _post_examples(self) -> Response:
-        """Remove the example accounts that were never in the books."""
+        """Remove the example accounts that were never in the books, and their example calls."""
 
         def show(person: Person, returned: ReturnedForm, status: int) -> Response:
             return self._show(person, returned, status, step=ACCOUNT)
@@ -188,4 +196,8 @@ class SetupPages(FormPages):
         for account in present_files(db, self._settings).accounts.by_index.values():
             if is_example(account) and account.account_index not in bound:
                 remove_account(self._settings.tags_file, bound, account.name)
+                calls = EXAMPLE_CALLS.get(account.name, {})
+                # A file with an error is on the page /check.
+                with suppress(ConfigError, FileNotFoundError):
+                    remove_unchanged_calls(self._settings.canned_file, calls)
         return f"/setup/{ACCOUNT}"
