@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shocpp.language.figures import plain_decimal
+from shocpp.language.figures import exact_euro, plain_decimal
 from shocpp.language.prices import PRICES
 from shocpp.ledger.prices.periods import Period, Window
 
@@ -18,7 +18,7 @@ def price_texts(period: Period, language: str) -> Iterator[str]:
         for window in period.windows:
             yield _window_text(window, language)
     if period.base_fee_microeuro:
-        yield words["base_fee"].format(fee=plain_decimal(period.base_fee_microeuro, 6, language))
+        yield words["base_fee"].format(fee=exact_euro(period.base_fee_microeuro, language))
     if period.vat_bp is not None:
         key = "vat_included" if period.vat_included else "vat_excluded"
         yield words[key].format(percent=plain_decimal(period.vat_bp, 2, language))

@@ -48,7 +48,9 @@ class PriceNote(NamedTuple):
     def sentence(self, language: str) -> str:
         """Return the sentence in a language."""
         price = ct_text(self.microeuro_per_kwh, language)
-        return PRICES[language][self.key].format(account=self.account, year=self.year, price=price)
+        words = PRICES[language]
+        account = words["everybody"] if self.account == EVERYBODY else self.account
+        return words[self.key].format(account=account, year=self.year, price=price)
 
     @property
     def finding(self) -> Finding:

@@ -46,11 +46,14 @@ EDITS = {
         "card_invalid": "Die Karte „{card}“ von {account} darf dort zurzeit nicht laden: gesperrt, "
         "abgelaufen, oder das Konto darf diese Wallbox nicht nutzen.",
         "no_number": "„{text}“ ist keine Zahl; schreibe sie wie 31,27.",
+        "number_range": "„{text}“ ist zu groß; möglich sind 0 bis {most}.",
         "window_name": "Gib jedem Zeitfenster einen Namen, denn ihre Preise sind verschieden.",
-        "price_exists": "Ab dem {day} gibt es schon einen Preis von {account}; wähle einen anderen "
-        "Tag.",
+        "price_exists": "Ab dem {day:%d.%m.%Y} gibt es schon einen Preis von {account}; wähle "
+        "einen anderen Tag, oder berichtige ihn auf dem Server in tariffs.json.",
+        "price_of_all_exists": "Ab dem {day:%d.%m.%Y} gibt es schon einen Preis für alle; wähle "
+        "einen anderen Tag, oder berichtige ihn auf dem Server in tariffs.json.",
         "closed_month": "{month} ist abgeschlossen, und seine Preise ändern sich nie; lass den "
-        "neuen am {day} oder später beginnen.",
+        "neuen am {day:%d.%m.%Y} oder später beginnen.",
         "charger_name": "So kann keine Wallbox heißen: „{name}“. Schrägstriche und Steuerzeichen "
         "gehen nicht.",
         "charger_listed": "{charge_point} ist schon aufgenommen; ein neues Passwort gibt es auf "
@@ -104,8 +107,12 @@ EDITS = {
         "card_invalid": "the card '{card}' of {account} may not charge there at present: blocked, "
         "expired, or its account may not use this charger; see: shocpp cards, shocpp accounts",
         "no_number": "'{text}' is no number; write it as 31.27",
+        "number_range": "'{text}' is too large; it must be from 0 to {most}",
         "window_name": "name each window, because their prices differ",
-        "price_exists": "there is a price of {account} from {day} already; choose another day",
+        "price_exists": "there is a price of {account} from {day} already; choose another day, or "
+        "correct it in tariffs.json",
+        "price_of_all_exists": "there is a price of all from {day} already; choose another day, or "
+        "correct it in tariffs.json",
         "closed_month": "{month} is closed, and its prices never change; let the new one begin on "
         "{day} or later",
         "charger_name": "{name!r} cannot name a charger here: no slash, no control characters",

@@ -57,6 +57,12 @@ def grouped_euro(ct: int, language: str) -> str:
     return grouped_decimal(ct, 2, language)
 
 
+def exact_euro(microeuro: int, language: str) -> str:
+    """Return an amount in euros, with two to six decimals: 4500000 microeuro are `4,50`."""
+    six_decimals = decimal(microeuro, 6, language)
+    return six_decimals[:-4] + six_decimals[-4:].rstrip("0")
+
+
 def ct_per_kwh(microeuro: int, language: str) -> str:
     """Return a price in cents, with two to four decimals: 312700 microeuro are `31,27`."""
     return _at_least_two_decimals(decimal(microeuro, 4, language))

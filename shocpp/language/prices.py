@@ -10,6 +10,7 @@ PRICES = {
         "vat_included": "{percent} % USt enthalten",
         "vat_excluded": "zuzüglich {percent} % USt",
         "no_price": "kein Preis",
+        "everybody": "Wer keinen eigenen Preis hat,",
         "flat_missing": "{account} zahlt die Strompreispauschale von {year}, und sie fehlt; trage "
         "sie in tariffs.json bei flat_prices ein.",
         "below_a_cent": "{account} zahlt {price} ct/kWh; Preise stehen in Cent, nicht in Euro.",
@@ -25,6 +26,7 @@ PRICES = {
         "vat_included": "VAT {percent} % included",
         "vat_excluded": "VAT {percent} % excluded",
         "no_price": "no price",
+        "everybody": "each account without a price of its own",
         "flat_missing": "{account} pays the flat price of {year}, which is missing; write it into "
         "flat_prices",
         "below_a_cent": "{account} pays {price} ct/kWh; prices are in cents, not in euros",

@@ -66,7 +66,7 @@ def test_every_account_is_printed_with_its_prices(books: Home) -> None:
     flat = X | {"valid_until": "2026-12-31"}
     save(books, night, later, flat, STAR, y2027=35, y2026="34.0")
     terms = (
-        "HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, base fee 4.5 EUR a month, VAT 19 % included"
+        "HT 31.27 ct/kWh, NT 24.1 from 22:00 to 06:00, base fee 4.50 EUR a month, VAT 19 % included"
     )
     ended = books.run("shocpp", "tariffs", "check")
     assert ended.stdout.splitlines() == [

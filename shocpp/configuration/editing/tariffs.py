@@ -9,6 +9,7 @@ and ChangedMeanwhile.
 import re
 from collections.abc import Collection, Iterable
 from datetime import date, timedelta
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,6 +30,9 @@ from shocpp.ledger.prices.tariffs import EVERYBODY, Tariffs
 
 NIGHT = "NT"
 """The name of the price in windows without a name of their own."""
+
+MOST = 1000
+"""The highest price, in cents per kWh, and the highest base fee, in euros."""
 
 _NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{1,9}))?")
 
@@ -112,7 +116,8 @@ def _put(
         raise EditRefused("no_account", file="tags.json", account=account)
     own = present.by_account.get(account, ()) if present else ()
     if any(period.valid_from == day for period in own):
-        raise EditRefused("price_exists", account=account, day=day)
+        key = "price_of_all_exists" if account == EVERYBODY else "price_exists"
+        raise EditRefused(key, account=account, day=day)
     listed: Entries = entries.get("tariffs", [])
     paid_by = _paid_by(listed, account)
     # An account with a price of its own never pays by *: without its own copies of those prices,
@@ -158,11 +163,11 @@ def _entry(price: NewPrice) -> Members:
     if price.ct_per_kwh is None:
         entry["flat"] = True
     else:
-        entry["ct_per_kwh"] = _number(price.ct_per_kwh)
+        entry["ct_per_kwh"] = _amount(price.ct_per_kwh)
     if price.windows:
         entry["windows"] = [_window(window, price.windows) for window in price.windows]
     if price.base_fee_eur:
-        entry["base_fee_eur"] = _number(price.base_fee_eur)
+        entry["base_fee_eur"] = _amount(price.base_fee_eur)
     if price.vat_percent:
         percent = _number(price.vat_percent)
         entry["vat"] = {"percent": percent, "included": price.vat_included}
@@ -171,11 +176,19 @@ def _entry(price: NewPrice) -> Members:
 
 def _window(window: NewWindow, windows: Collection[NewWindow]) -> dict[str, Any]:
     """Return the entry of a window; a name of its own is needed where prices differ."""
-    price = _number(window.ct_per_kwh)
+    price = _amount(window.ct_per_kwh)
     if not window.name and any(_number(other.ct_per_kwh) != price for other in windows):
         raise EditRefused("window_name")
     name = window.name or NIGHT
     return {"name": name, "from": window.begin, "until": window.end, "ct_per_kwh": price}
+
+
+def _amount(text: str) -> int | Number:
+    """Return the number of a text; raises EditRefused above the limit of prices and base fees."""
+    number = _number(text)
+    if Decimal(str(number)) > MOST:
+        raise EditRefused("number_range", text=text, most=MOST)
+    return number
 
 
 def _number(text: str) -> int | Number:

@@ -71,7 +71,7 @@ def test_a_price_is_previewed_and_then_saved(server: Server) -> None:
         "ab 01.01.2027",
         "HT 29,5 ct/kWh",
         "NT 24,1 ct/kWh von 22:00 bis 06:00",
-        "Grundpreis 4,5 EUR im Monat",
+        "Grundpreis 4,50 EUR im Monat",
         "zuzüglich 19 % USt",
     ):
         assert text in answer.text, text
@@ -101,6 +101,8 @@ def test_a_flat_price_and_a_price_in_euros_are_pointed_at(server: Server) -> Non
     assert "family-y zahlt die Strompreispauschale von 2026, und sie fehlt" in flat.text
     euros = preview(treasurer, **{**NEW, "ct_per_kwh": "0,31"})
     assert "family-y zahlt 0,31 ct/kWh; Preise stehen in Cent" in euros.text
+    of_all = preview(treasurer, **{**NEW, "account": "*", "ct_per_kwh": "0,31"})
+    assert "Wer keinen eigenen Preis hat, zahlt 0,31 ct/kWh" in of_all.text
 
 
 @pytest.mark.parametrize(
@@ -108,9 +110,15 @@ def test_a_flat_price_and_a_price_in_euros_are_pointed_at(server: Server) -> Non
     [
         ({"ct_per_kwh": ""}, "ct_per_kwh", "Schreibe den Preis in Cent"),
         ({"ct_per_kwh": "30 ct"}, "ct_per_kwh", "ist keine Zahl"),
+        ({"ct_per_kwh": "3127"}, "ct_per_kwh", "möglich sind 0 bis 1000"),
         ({"vat_percent": "x"}, "vat_percent", "ist keine Zahl"),
         ({"valid_from": "soon"}, "valid_from", "Das ist kein Tag"),
         ({"valid_from": "2026-01-01"}, "valid_from", "gibt es schon einen Preis von family-y"),
+        (
+            {"account": "*", "valid_from": "2026-01-01"},
+            "valid_from",
+            "Ab dem 01.01.2026 gibt es schon einen Preis für alle",
+        ),
         ({"kind": "flat"}, "ct_per_kwh", "Lass dieses Feld leer"),
         ({"window1_begin": "22:00"}, "window1_end", "braucht Anfang, Ende und Preis"),
         (

@@ -70,7 +70,7 @@ FIELDS = (
 """The fields of the form, in its order."""
 
 FIELDS_OF_ERRORS = {
-    **dict.fromkeys(("price_exists", "closed_month"), "valid_from"),
+    **dict.fromkeys(("price_exists", "price_of_all_exists", "closed_month"), "valid_from"),
     "no_account": "account",
     "window_name": "window2_name",
 }
@@ -253,7 +253,7 @@ class PricePages(FormPages):
 
     def _at_number(self, refused: EditRefused, fields: Mapping[str, str]) -> Exception:
         """Return a refusal, at its field if it is about a number."""
-        if refused.key != "no_number":
+        if refused.key not in ("no_number", "number_range"):
             return refused
         field = next(
             name for name in FIELDS if fields.get(name, "").strip() == refused.values["text"]
