@@ -26,15 +26,14 @@ EDITS = {
         "card_id": "„{card}“ kann keine Wallbox senden: höchstens {most} Zeichen, ohne 0x, alle "
         "Stellen ausgeschrieben.",
         "card_id_missing": "Zur Karte fehlt ihre Kennung, wie die Wallbox sie liest.",
-        "mail_sender": "Zum Versenden fehlt der Absender: shocpp operator set --mail-from "
-        "kasse@example.org",
+        "mail_sender": "Zum Versenden fehlt der Absender; trage ihn zuerst auf der Seite „Angaben“ "
+        "ein, oder: shocpp operator set --mail-from kasse@example.org",
         "user_name": "„{user}“ kann kein Benutzer des Webservers heißen; schreibe ihn wie dort.",
         "driver_account": "Wer die Rolle driver hat, braucht ein Konto aus tags.json.",
         "only_driver": "Nur die Rolle driver hat ein Konto; lass es bei {role} weg.",
         "no_users": "Es gibt noch keine {file}; beginne mit: shocpp people set USER --role admin",
         "no_user": "In {file} gibt es keinen Benutzer „{user}“.",
-        "last_admin": "In {file} gäbe es keinen admin mehr; gib zuerst einem anderen diese Rolle: "
-        "shocpp people set USER --role admin",
+        "last_admin": "In {file} gäbe es keinen Admin; trage zuerst einen mit dieser Rolle ein.",
         "canned_name": "Der Name eines Aufrufs hat 1 bis {most} Zeichen in einer Zeile.",
         "canned_exists": "Es gibt schon einen Aufruf „{name}“; entferne ihn zuerst: shocpp canned "
         "remove '{name}'",

@@ -14,7 +14,7 @@ SENTENCES = {
         "interrupted": "Verbindung unterbrochen: Diese Werte sind von {time}.",
         "reconnecting": "Sie wird von selbst wiederhergestellt.",
         "ended": "Dieses Gerät ist abgemeldet.",
-        "needs": "Das braucht einen Menschen",
+        "needs": "Darum muss sich jemand kümmern",
         "power": "Leistung",
         "energy": "Energie",
         "amount": "Betrag, vorläufig",
@@ -26,7 +26,7 @@ SENTENCES = {
         "since": "seit {since}",
         "connected": "verbunden, hat noch keinen Anschluss gemeldet",
         "waiting": "wartet auf die erste Verbindung",
-        "not_connected": "nicht verbunden, zuletzt gehört {since}",
+        "not_connected": "nicht verbunden, zuletzt gesehen {since}",
         "free": "frei",
         "occupied": "belegt",
         "out_of_service": "nicht bereit",
@@ -66,15 +66,16 @@ SENTENCES = {
         "review": "{count} Fälle warten auf eine Entscheidung: shocpp review",
         "unwritable": "Die Belege in accounting/ lassen sich nicht schreiben ({reason}): Platz und "
         "Rechte des Ordners prüfen.",
-        "broken_file": "{file} hat einen Fehler, die letzte gute Fassung gilt: shocpp check nennt "
-        "die Stelle.",
-        "broken_tariffs": "{file} hat einen Fehler, Ladevorgänge haben bis dahin keinen Preis: "
-        "shocpp check nennt die Stelle.",
+        "broken_file": "{file} hat einen Fehler, die letzte gute Fassung gilt. Die Stelle nennt "
+        "die Seite „Prüfung“, oder shocpp check.",
+        "broken_tariffs": "{file} hat einen Fehler, Ladevorgänge haben bis dahin keinen Preis. Die "
+        "Stelle nennt die Seite „Prüfung“, oder shocpp check.",
         "disk": "Die Platte ist fast voll ({free_mb} MB frei), nur noch Ladevorgänge werden "
         "geschrieben: Platz schaffen.",
-        "refused": "{charge_point} wurde abgewiesen: shocpp charge-points nennt Grund und Abhilfe.",
-        "refused_several": "{charge_point} und {count} weitere wurden abgewiesen: shocpp "
-        "charge-points nennt Grund und Abhilfe.",
+        "refused": "{charge_point} wurde abgewiesen. Grund und Abhilfe nennt die Seite "
+        "„Wallboxen“, oder shocpp charge-points.",
+        "refused_several": "{charge_point} und {count} weitere wurden abgewiesen. Grund und "
+        "Abhilfe nennt die Seite „Wallboxen“, oder shocpp charge-points.",
         "nameless": "Eine Wallbox ohne Namen",
         "database": "Die Datenbank ist gerade nicht erreichbar. Auf dem Server nennt shocpp check "
         "Grund und Abhilfe.",
@@ -92,7 +93,7 @@ SENTENCES = {
         "interrupted": "Connection interrupted: these values are from {time}.",
         "reconnecting": "It comes back by itself.",
         "ended": "This device is signed out.",
-        "needs": "This needs a human",
+        "needs": "This needs attention",
         "power": "Power",
         "energy": "Energy",
         "amount": "Amount, provisional",
@@ -144,15 +145,16 @@ SENTENCES = {
         "review": "{count} cases wait for a decision: shocpp review",
         "unwritable": "The files in accounting/ cannot be written ({reason}): check the folder's "
         "free space and rights.",
-        "broken_file": "{file} has an error, the last good one is in force: shocpp check names the "
-        "place.",
-        "broken_tariffs": "{file} has an error, sessions have no price until it is corrected: "
-        "shocpp check names the place.",
+        "broken_file": "{file} has an error, the last good one is in force. The page “Check”, or "
+        "shocpp check, names the place.",
+        "broken_tariffs": "{file} has an error, sessions have no price until it is corrected. The "
+        "page “Check”, or shocpp check, names the place.",
         "disk": "The disk is nearly full ({free_mb} MB free), only transactions are written: free "
         "some space.",
-        "refused": "{charge_point} was refused: shocpp charge-points names reason and remedy.",
-        "refused_several": "{charge_point} and {count} more were refused: shocpp charge-points "
+        "refused": "{charge_point} was refused. The page “Chargers”, or shocpp charge-points, "
         "names reason and remedy.",
+        "refused_several": "{charge_point} and {count} more were refused. The page “Chargers”, or "
+        "shocpp charge-points, names reason and remedy.",
         "nameless": "A charger without a name",
         "database": "The database cannot be used just now. On the server, shocpp check names the "
         "reason and the remedy.",

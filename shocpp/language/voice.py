@@ -33,7 +33,7 @@ SENTENCES = {
         "not_charging": "Es läuft kein Ladevorgang.",
         "restarting": "{charge_point} startet neu und ist noch nicht wieder da.",
         "restarted": "{charge_point} startet neu, nach {seconds} Sekunden wieder da.",
-        "offline": "{charge_point} ist nicht verbunden, zuletzt gehört {since}.",
+        "offline": "{charge_point} ist nicht verbunden, zuletzt gesehen {since}.",
         "none_connected": "Keine Wallbox ist verbunden.",
         "unknown_charger": "{charge_point} nennt keine Wallbox, oder mehrere; siehe: shocpp "
         "charge-points",

@@ -340,7 +340,7 @@ def test_card_refused_because_it_charges_elsewhere(
 @pytest.mark.parametrize(
     ("language", "pattern"),
     [
-        ("de", f"{{}} ist nicht verbunden, zuletzt gehört {TIME}."),
+        ("de", f"{{}} ist nicht verbunden, zuletzt gesehen {TIME}."),
         ("en", f"{{}} is not connected, last seen {TIME}."),
     ],
 )
@@ -363,7 +363,7 @@ def test_a_charger_last_seen_on_another_day_is_answered_with_the_day(
             (charger.name,),
         )
     entry = {**WAITING, "charge_point": charger.name}
-    assert ask(entry, "de")[1].endswith("zuletzt gehört 28.05. 22:26.")
+    assert ask(entry, "de")[1].endswith("zuletzt gesehen 28.05. 22:26.")
     assert ask(entry, "en")[1].endswith("last seen 28 May 22:26.")
 
 

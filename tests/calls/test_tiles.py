@@ -149,7 +149,7 @@ def test_a_charger_that_is_not_connected_says_when_it_was_seen(office: Forecourt
     office.report("Available")
     tile = office.tiles()["garage/1"]
     assert (tile.state, tile.action) == ("offline", "")
-    assert tile.phrase == "nicht verbunden, zuletzt gehört 12:00"
+    assert tile.phrase == "nicht verbunden, zuletzt gesehen 12:00"
     office.later(31 * 24)
     assert office.tiles() == {}
 
@@ -335,11 +335,18 @@ def test_needs_name_the_next_step(office: Forecourt) -> None:
             "Die Belege in accounting/ lassen sich nicht schreiben (Permission denied): Platz und "
             "Rechte des Ordners prüfen."
         ),
-        "tags.json hat einen Fehler, die letzte gute Fassung gilt: shocpp check nennt die Stelle.",
+        (
+            "tags.json hat einen Fehler, die letzte gute Fassung gilt. Die Stelle nennt die Seite "
+            "„Prüfung“, oder shocpp check."
+        ),
         "Ein Fall wartet auf eine Entscheidung: shocpp review",
-        "stranger wurde abgewiesen: shocpp charge-points nennt Grund und Abhilfe.",
+        (
+            "stranger wurde abgewiesen. Grund und Abhilfe nennt die Seite „Wallboxen“, oder shocpp "
+            "charge-points."
+        ),
     ]
-    office.connect("stranger")
+    # Chargers and people spell a name in different cases.
+    office.connect("Stranger")
     assert len(needs(office.db, office.settings, office.now_ms)) == 3
 
 

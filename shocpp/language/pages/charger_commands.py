@@ -7,15 +7,15 @@ COMMANDS = {
         "session_at": "Es läuft ein Ladevorgang an {connector}: {account}, seit {since}. Er kann "
         "dadurch enden.",
         "ask_reset": "{charge_point} wirklich neu starten?",
-        "reset_hint": "Die meisten sind nach ein bis zwei Minuten wieder da.",
+        "reset_hint": "Die meisten Wallboxen sind nach ein bis zwei Minuten wieder da.",
         "reset_type": "Art",
         "soft": "Sanft: beendet Ladevorgänge",
         "hard": "Hart: wie Strom aus und an",
         "ask_unlock": "Stecker an {connector} wirklich entriegeln?",
         "unlock_hint": "Das Kabel lässt sich danach abziehen.",
         "ask_out": "{connector} wirklich außer Betrieb nehmen?",
-        "out_hint": "Niemand kann dort laden, bis du sie wieder in Betrieb nimmst, auch nach einem "
-        "Neustart.",
+        "out_hint": "Bis du das wieder änderst, kann dort niemand laden, auch nach einem Neustart "
+        "nicht.",
         "out": "Außer Betrieb nehmen",
         "ask_password": "{charge_point} wirklich ein neues Passwort geben?",
         "ask_admit": "{charge_point} mit einem Passwort aufnehmen?",

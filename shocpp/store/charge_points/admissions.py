@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
 
 KEPT, KEPT_OF_ADDRESS = 200, 50
@@ -70,15 +71,22 @@ def refused_since(db: Database, since_ms: int) -> list[str]:
 
     A charger without a name is one empty name. Those that are connected now are left out.
     """
+    connected = db.execute(
+        "SELECT identity_key FROM charge_point"
+        " JOIN connection ON connection.charge_point = charge_point.id"
+    )
+    skipped = {key for (key,) in connected.fetchall()}
     rows = db.execute(
-        "SELECT charge_point_id, max(last_ms) AS newest_ms FROM refused_attempt AS refused"
-        " WHERE last_ms >= ? AND NOT EXISTS (SELECT 1 FROM charge_point"
-        "  JOIN connection ON connection.charge_point = charge_point.id"
-        "  WHERE charge_point.charge_point_id = refused.charge_point_id)"
-        " GROUP BY charge_point_id ORDER BY newest_ms DESC",
+        "SELECT charge_point_id FROM refused_attempt WHERE last_ms >= ?"
+        " GROUP BY charge_point_id ORDER BY max(last_ms) DESC",
         (since_ms,),
     )
-    return [charge_point_id for charge_point_id, _ in rows.fetchall()]
+    names: dict[str, str] = {}
+    for (charge_point_id,) in rows.fetchall():
+        key = identity_key(charge_point_id)
+        if key not in skipped:
+            names.setdefault(key, charge_point_id)
+    return list(names.values())
 
 
 def presented_password(db: Database, key: str) -> str | None:

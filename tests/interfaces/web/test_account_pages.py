@@ -68,11 +68,33 @@ def test_cards_are_added_named_blocked_and_in_force_at_once(server: Server) -> N
         assert admin.post(block).status == 303
         assert status() == "Blocked"
         unblock = admin.form("/accounts/2", "/accounts/2/card/block", 2)
-        assert (unblock.button, admin.post(unblock).status) == ("Let in", 303)
+        assert (unblock.button, admin.post(unblock).status) == ("Unblock", 303)
         form = admin.form("/accounts/2", "/accounts/2/card/name", 2)
         assert admin.post(form, card_name="Zoe", expires="2020-12-31").status == 303
         assert status() == "Expired"
     assert entry(server, 1)["names"] == {"04-A2-B3-C4": "Zoe"}
+
+
+def test_an_account_gets_known_chargers_and_addresses_with_commas_between_them(
+    server: Server,
+) -> None:
+    admin, home = PageBrowser(server), server.home
+    open_entry = {"auth": "none"}
+    home.charge_points_file.write_text(json.dumps({"Garage links": open_entry, "yard": open_entry}))
+    home.run("shocpp", "operator", "set", "--mail-from", "kasse@example.org")
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    wrong = admin.post(form, charge_points="yard Garage links")
+    assert "Known: Garage links, yard" in error_of(wrong.text, "charge_points")
+    saved = admin.post(
+        form, charge_points="garage links,Yard", mail="a@example.org, b@example.org; c@example.org"
+    )
+    assert (saved.status, entry(server, 1)["charge_points"]) == (303, ["garage links", "Yard"])
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    assert form.fields["mail"] == "a@example.org, b@example.org, c@example.org"
+    # One that was taken off the list may stay with the account.
+    home.charge_points_file.write_text(json.dumps({"gate": open_entry}))
+    assert admin.post(form, name="Flat 3").status == 303
+    assert entry(server, 1)["charge_points"] == ["garage links", "Yard"]
 
 
 def test_a_card_that_was_held_to_a_charger_is_learned_with_its_energy(server: Server) -> None:
@@ -99,9 +121,10 @@ def test_a_card_that_was_held_to_a_charger_is_learned_with_its_energy(server: Se
         ("/accounts", {"account": "unassigned"}, "account", "cannot name an account"),
         ("/accounts/2/card", {"card": "1111", "card_name": "Van"}, "card", "is one of company-x"),
         ("/accounts/2/card", {"card": "1,2E+10"}, "card", "spreadsheet"),
-        ("/accounts/2/card", {"card": "77", "expires": "soon"}, "expires", "This is no day"),
-        ("/accounts/2/recipient", {"mail": "x", "name": "Flat"}, "mail", "no mail address: x"),
+        ("/accounts/2/card", {"card": "77", "expires": "soon"}, "expires", "This is not a date"),
+        ("/accounts/2/recipient", {"mail": "x", "name": "Flat"}, "mail", "not a mail address: x"),
         ("/accounts/2/recipient", {"mail": "x@example.org"}, "mail", "operator set --mail-from"),
+        ("/accounts/2/recipient", {"charge_points": "garrage"}, "charge_points", "Known: none"),
     ],
 )
 def test_a_wrong_form_comes_back_filled_in_with_the_sentence_at_the_field(

@@ -12,7 +12,7 @@ from shocpp.admission.people import devices
 from shocpp.admission.people.roles import Person
 from shocpp.clock import now_ms
 from shocpp.store.database import open_database
-from tests.world.charger import ChargerWithCar
+from tests.world.charger import Charger, ChargerWithCar
 from tests.world.form_pages import PageBrowser, error_of, forms_of
 from tests.world.home import Home
 from tests.world.people import STRANGER, cookie_of, post_form, send
@@ -81,9 +81,9 @@ def test_a_treasurer_writes_the_letterhead_and_sees_no_more(server: Server) -> N
         ({"tax": "exempt"}, "tax_note", "names the reason"),
         ({"payment_days": "-1"}, "payment_days", "A whole number from 0 to 365"),
         ({"payment_days": "9" * 500}, "payment_days", "A whole number from 0 to 365"),
-        ({"mail_from": "x"}, "mail_from", "no mail address: x"),
-        ({"mail_from": "a@b.de c@d.de"}, "mail_from", "no mail address: a@b.de c@d.de"),
-        ({"mail_from": "a@b.de", "mail_all": "a@b.de y"}, "mail_all", "no mail address: y"),
+        ({"mail_from": "x"}, "mail_from", "not a mail address: x"),
+        ({"mail_from": "a@b.de c@d.de"}, "mail_from", "not a mail address: a@b.de c@d.de"),
+        ({"mail_from": "a@b.de", "mail_all": "a@b.de y"}, "mail_all", "not a mail address: y"),
         ({"mail_all": "a@b.de"}, "mail_from", "an address that sends it"),
     ],
 )
@@ -219,6 +219,16 @@ def test_nobody_revokes_the_device_in_use(server: Server) -> None:
 
 
 # -- canned calls -------------------------------------------------------------------------------
+
+
+def test_a_charger_is_offered_once_however_it_spells_its_name(server: Server) -> None:
+    server.home.charge_points_file.write_text('{"garage": {"auth": "none"}, "*": {"auth": "none"}}')
+    with Charger(server, "Garage") as charger:
+        charger.boot()
+        page = PageBrowser(server).text(CALLS)
+    offered = re.search(r'<select id="stop-charger".*?</select>', page, re.DOTALL)
+    assert offered is not None
+    assert re.findall(r'value="([^"]*)"', offered[0]) == ["", "garage"]
 
 
 def test_a_shortcut_is_made_used_and_removed(server: Server) -> None:

@@ -31,7 +31,7 @@ from shocpp.configuration.editing.accounts import (
     set_card,
 )
 from shocpp.configuration.editing.operator import set_mail_of_account
-from shocpp.configuration.operator import addresses_of, is_mail_address
+from shocpp.configuration.operator import addresses_of
 from shocpp.interfaces.delivery.invitations import can_send
 from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
@@ -41,16 +41,20 @@ from shocpp.interfaces.web.pages.form_pages import (
     ReturnedForm,
     WrongField,
     add_form,
+    items_of,
     line_of,
     lines_of,
+    mail_addresses_of,
     not_there,
 )
 from shocpp.interfaces.web.pages.settings.devices import day_choices
 from shocpp.language.pages.accounts import ACCOUNTS
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import Account
+from shocpp.ocpp.identity import ANY, identity_key
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
+from shocpp.store.charge_points.admissions import known_identities
 from shocpp.store.database import Database
 
 PRESENTED_MS = 15 * 60_000
@@ -172,7 +176,7 @@ class AccountPages(FormPages):
             trouble=trouble,
             account=account,
             seen=seen,
-            mail=" ".join(addresses),
+            mail=", ".join(addresses),
             cards=[
                 card_row(account, card, settings.zone, moment_ms, is_masked=not is_admin)
                 for card in account.cards
@@ -210,16 +214,35 @@ class AccountPages(FormPages):
         words, path = self.words, self._settings.tags_file
         values: dict[str, Any] = {key: line_of(fields, key, words) or None for key in _RECIPIENT}
         values["address"] = lines_of(fields, "address") or None
-        values["charge_points"] = fields.get("charge_points", "").split() or None
-        addresses = fields.get("mail", "").split()
-        for address in addresses:
-            if not is_mail_address(address):
-                raise WrongField("mail", words["wrong_mail"].format(mail=address))
+        values["charge_points"] = self._charge_points(db, account, fields) or None
+        addresses = mail_addresses_of(fields, "mail", words)
         # First, because it is refused more often: then neither file has changed.
         if tuple(addresses) != addresses_of(self._settings.operator_file, account.name):
             set_mail_of_account(self._settings.operator_file, account.name, addresses)
         bound = transactions.account_names(db)
         set_account(path, bound, account.name, values, fields.get("seen", ""))
+
+    def _charge_points(
+        self, db: Database, account: Account, fields: Mapping[str, str]
+    ) -> list[str]:
+        """Return the chargers of a form; raises WrongField for one that is not known.
+
+        Those that the account has already may stay.
+        """
+        allowlist = present_files(db, self._settings).allowlist
+        listed = [entry.charge_point_id for entry in allowlist.entries.values()]
+        known = {
+            identity_key(name): name
+            for name in (*listed, *known_identities(db), *(account.charge_points or ()))
+            if name != ANY
+        }
+        names = items_of(fields, "charge_points")
+        for name in names:
+            if identity_key(name) not in known:
+                text = ", ".join(sorted(known.values())) or self.words["none"]
+                sentence = self.words["no_charger"].format(charge_point=name, known=text)
+                raise WrongField("charge_points", sentence)
+        return names
 
     def _rename(self, db: Database, _: Person, account: Account, fields: dict[str, str]) -> None:
         """Give the account another name."""

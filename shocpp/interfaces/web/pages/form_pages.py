@@ -6,6 +6,7 @@ changed meanwhile comes back with both texts, and 409. GET changes nothing.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -18,6 +19,7 @@ from shocpp.admission.people.roles import Person
 from shocpp.calls.page.files import PresentFiles
 from shocpp.configuration.editing.file_edit import ChangedMeanwhile, EditRefused
 from shocpp.configuration.files import NotWritable
+from shocpp.configuration.operator import is_mail_address
 from shocpp.errors import ConfigError, ShocppError, StoreUnavailable, UnusableDatabase
 from shocpp.interfaces.http.refusals import Refused
 from shocpp.interfaces.web import assets
@@ -216,3 +218,18 @@ def lines_of(fields: Mapping[str, str], name: str) -> list[str]:
     """Return the lines of a field without blanks around them, and without empty ones."""
     lines = [line.strip() for line in fields.get(name, "").splitlines()]
     return [line for line in lines if line]
+
+
+def items_of(fields: Mapping[str, str], name: str) -> list[str]:
+    """Return the items of a field with commas or semicolons between them; they may have blanks."""
+    items = [item.strip() for item in re.split("[,;]", fields.get(name, ""))]
+    return [item for item in items if item]
+
+
+def mail_addresses_of(fields: Mapping[str, str], name: str, words: Mapping[str, str]) -> list[str]:
+    """Return the mail addresses of a field; raises WrongField for one that is none."""
+    addresses = re.sub("[,;]", " ", fields.get(name, "")).split()
+    for address in addresses:
+        if not is_mail_address(address):
+            raise WrongField(name, words["wrong_mail"].format(mail=address))
+    return addresses

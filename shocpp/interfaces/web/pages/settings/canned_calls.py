@@ -43,6 +43,7 @@ from shocpp.interfaces.web.pages.shortcuts import NewShortcut, Shortcut, make_sh
 from shocpp.language.pages.canned_calls import CALLS
 from shocpp.language.pages.shortcuts import SHORTCUTS
 from shocpp.ledger.accounts import Accounts
+from shocpp.ocpp.identity import ANY, identity_key
 from shocpp.settings import Settings
 from shocpp.store.charge_points import present
 from shocpp.store.database import Database
@@ -178,8 +179,10 @@ class CannedCallPages(FormPages):
         path, words = self._settings.canned_file, self.words
         with self._connect(self._settings.database) as db:
             files = present_files(db, self._settings)
-            names = {one.charge_point_id for one in present.charge_points(db)}
-        names |= {entry.charge_point_id for entry in files.allowlist.entries.values()}
+            known = [one.charge_point_id for one in present.charge_points(db)]
+        listed = [entry.charge_point_id for entry in files.allowlist.entries.values()]
+        # A charger may spell its name in other cases than the file.
+        names = {identity_key(name): name for name in (*known, *listed) if name != ANY}.values()
         trouble, rows = "", []
         try:
             calls = all_canned_calls(path)

@@ -4,7 +4,6 @@ GET  /settings    the form, and for admins the way to the other parts
 POST /settings    changes conf/operator.json
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response
@@ -16,7 +15,6 @@ from shocpp.configuration.operator import (
     MOST_PAYMENT_DAYS,
     NO_OPERATOR,
     TAXES,
-    is_mail_address,
     load_operator,
 )
 from shocpp.errors import ConfigError, UsageError
@@ -28,6 +26,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     WrongField,
     line_of,
     lines_of,
+    mail_addresses_of,
 )
 from shocpp.language.pages.letterhead import LETTERHEAD
 from shocpp.settings import Settings
@@ -78,7 +77,8 @@ class LetterheadPages(FormPages):
         letterhead["payment_days"] = self._payment_days(fields)
         if letterhead["tax"] == "exempt" and not letterhead["tax_note"]:
             raise WrongField("tax_note", self.words["no_reason"])
-        sender, everything = self._mail(fields, "mail_from"), self._mail(fields, "mail_all")
+        sender = mail_addresses_of(fields, "mail_from", self.words)
+        everything = mail_addresses_of(fields, "mail_all", self.words)
         if len(sender) > 1:
             raise WrongField("mail_from", self.words["wrong_mail"].format(mail=" ".join(sender)))
         mail = {SENDER: sender[0] if sender else None, "all": everything or None}
@@ -100,14 +100,6 @@ class LetterheadPages(FormPages):
             sentence = self.words["wrong_days"].format(most=MOST_PAYMENT_DAYS)
             raise WrongField("payment_days", sentence)
         return int(text)
-
-    def _mail(self, fields: Mapping[str, str], name: str) -> list[str]:
-        """Return the mail addresses of a field."""
-        addresses = fields.get(name, "").split()
-        for address in addresses:
-            if not is_mail_address(address):
-                raise WrongField(name, self.words["wrong_mail"].format(mail=address))
-        return addresses
 
     def _show(
         self, person: Person, returned: ReturnedForm = NO_FORM, status: int = 200
