@@ -116,7 +116,7 @@ VARIABLES = (
     Variable("SHOCPP_URL", "none", "address of the pages, `https://charging.example.org`"),
     Variable("SHOCPP_SMTP", "none", "mail server, `smtp://user:password@host:587` or `smtps://`"),
     Variable("SHOCPP_WEBHOOK", "none", "https address that statements are posted to"),
-    Variable("SHOCPP_LANG", "de", "language of voice answers and statements, `de` or `en`"),
+    Variable("SHOCPP_LANG", "de", "language of pages, voice answers and statements, `de` or `en`"),
     Variable("TZ", "Europe/Berlin", "time zone of months and reports"),
 )
 

@@ -122,8 +122,8 @@ def check_absent_chargers(settings: Settings, db: Database | None) -> Iterator[F
             if db is not None and identities.row_of(db, entry.charge_point_id) is None:
                 yield Finding(
                     NOTE,
-                    f"{path}: no charger {entry.charge_point_id!r} has connected yet; see: shocpp "
-                    "charge-points",
+                    f"{path}: no charger {entry.charge_point_id!r} has connected yet; type its "
+                    "address, name and password into it, or remove the entry",
                 )
 
 

@@ -424,7 +424,7 @@ def test_chargers_that_are_listed_and_have_never_connected_are_named(home: Home)
     listed = {name: {"auth": "none"} for name in ("GARAGE", "garrage", "*")}
     home.charge_points_file.write_text(json.dumps(listed))
     output = home.run("shocpp", "check").stdout
-    assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; see" in output
+    assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; type its" in output
     assert output.count("has connected yet") == 1
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import day_and_time, local_datetime
-from shocpp.language.figures import grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
+from shocpp.language.figures import exact_euro, grouped_ct_per_kwh, grouped_euro, grouped_kwh, hours
 from shocpp.reports.pdf.labels import WORDS
 
 
@@ -51,3 +51,9 @@ def test_moments_are_written_in_local_time() -> None:
     assert local_datetime(1_790_838_600_000, berlin) == local
     assert day_and_time(local, "de") == "01.10.2026 09:10"
     assert day_and_time(local, "en") == "2026-10-01 09:10"
+
+
+def test_an_amount_in_euros_has_two_to_six_decimals() -> None:
+    amounts = [exact_euro(microeuro, "de") for microeuro in (4_500_000, 4_000_000, 4_512_500, 1)]
+    assert amounts == ["4,50", "4,00", "4,5125", "0,000001"]
+    assert exact_euro(4_500_000, "en") == "4.50"

@@ -117,7 +117,8 @@ def _card(cells: dict[str, str], location: str, accounts: Collection[str]) -> Ne
     account, name = cells.get("account", ""), cells.get("name")
     if account not in accounts:
         raise UsageError(
-            f"{location}: there is no account {quoted(account)}; add it: shocpp accounts add"
+            f"{location}: there is no account {quoted(account)}; add it: shocpp accounts add "
+            f"{quoted(account)}"
         )
     if name is not None and printable_line(name) is None:
         raise UsageError(f"{location}: the name must be a text on one line")

@@ -79,7 +79,8 @@ CHARGERS = {
         "tz": "Zeitzone ihrer Uhr",
         "tz_hint": "Nur wenn sie Zeiten ohne Zone sendet, zum Beispiel Europe/Berlin. Leer: UTC.",
         "default_tag": "Karte für Ladevorgänge ohne Karte",
-        "default_tag_hint": "Für Wallboxen, die ohne Karte laden.",
+        "default_tag_hint": "Für Wallboxen, die ohne Karte laden: die Kennung einer Karte.",
+        "no_such_card": "Kein Konto hat die Karte „{card}“; trage sie zuerst bei ihrem Konto ein.",
         "connector": "Name von Anschluss {number}",
         "no_list": "Nimm sie zuerst auf: Solange es keine Liste gibt, kann der Server das Passwort "
         "nicht eintragen.",
@@ -163,7 +164,8 @@ CHARGERS = {
         "tz": "Time zone of its clock",
         "tz_hint": "Only if it sends times without a zone, such as Europe/Berlin. Empty: UTC.",
         "default_tag": "Card for sessions without a card",
-        "default_tag_hint": "For chargers that charge without a card.",
+        "default_tag_hint": "For chargers that charge without a card: the id of a card.",
+        "no_such_card": "No account has the card “{card}”; add it to its account first.",
         "connector": "Name of connector {number}",
         "no_list": "Admit it first: as long as there is no list, the server cannot enter the "
         "password.",

@@ -186,6 +186,11 @@ def test_a_list_of_cards_is_imported_whole_or_not(home: Home, tmp_path: Path) ->
     refused = home.run("shocpp", "cards", "import", str(cards))
     assert (refused.returncode, home.tags_file.read_text()) == (2, before)
     assert "cards.csv, row 3: the id '1,2E+10': a spreadsheet has shortened it" in refused.stderr
+    cards.write_text("account;id\nflat 3;04A2\n")
+    unknown = home.run("shocpp", "cards", "import", str(cards))
+    assert "row 2: there is no account 'flat 3'; add it: shocpp accounts add 'flat 3'" in (
+        unknown.stderr
+    )
     cards.write_text("account;id;name\nfamily-y;04A2;Golf\nfamily-y;3333;Zoe\n")
     assert home.run("shocpp", "cards", "import", str(cards)).returncode == 0
     listed = {row["id"]: row for row in json.loads(home.run("shocpp", "cards", "--json").stdout)}

@@ -306,6 +306,21 @@ def test_a_wrong_zone_comes_back_at_its_field(listing: Server) -> None:
     assert entry(listing, "box") == {"password_hash": OLD}
 
 
+def test_a_default_card_is_one_of_an_account(listing: Server) -> None:
+    admin, path = PageBrowser(listing), "/chargers/box/details"
+    refused = admin.post(admin.form("/chargers/box", path), default_tag="golf")
+    assert (refused.status, "No account has" in error_of(refused.text, "default_tag")) == (
+        422,
+        True,
+    )
+    assert admin.post(admin.form("/chargers/box", path), default_tag="33-33").status == 303
+    assert entry(listing, "box")["default_tag"] == "33-33"
+    # A card whose account has gone does not stand in the way of other names.
+    listing.home.tags_file.write_text("[]")
+    assert admin.post(admin.form("/chargers/box", path), name="Yard").status == 303
+    assert entry(listing, "box")["default_tag"] == "33-33"
+
+
 def test_a_file_with_an_error_is_named_and_not_overwritten(listing: Server) -> None:
     admin = PageBrowser(listing)
     with Charger(listing, "garage") as garage:

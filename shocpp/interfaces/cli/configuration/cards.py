@@ -40,7 +40,9 @@ _COLUMNS = (
 @click.pass_context
 @one_line_errors
 def cards(context: click.Context, as_json: bool) -> None:
-    """List the cards of all accounts; `learn`, `add`, `name`, `block` and `expire` change them.
+    """List the cards of all accounts.
+
+    `learn`, `add`, `import`, `name`, `block` and `expire` change them.
 
     \b
     Example: shocpp cards

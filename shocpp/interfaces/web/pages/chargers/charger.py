@@ -19,8 +19,15 @@ from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.chargers.charger_pages import path_of
 from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, model_options
 from shocpp.interfaces.web.pages.chargers.refused import refused_lines
-from shocpp.interfaces.web.pages.form_pages import NO_FORM, ReturnedForm, line_of, not_there
+from shocpp.interfaces.web.pages.form_pages import (
+    NO_FORM,
+    ReturnedForm,
+    WrongField,
+    line_of,
+    not_there,
+)
 from shocpp.language.voice import STATES
+from shocpp.ledger.accounts import id_tag_key
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_at
 
@@ -207,9 +214,9 @@ class ChargerPage(LoginSheets):
         return [(number, named.get(number, "")) for number in sorted(numbers)]
 
     def _set_details(
-        self, _: Database, __: Person, charger: KnownCharger, fields: dict[str, str]
+        self, db: Database, _: Person, charger: KnownCharger, fields: dict[str, str]
     ) -> str:
-        """Write the names of a form into the file."""
+        """Write the names of a form into the file; raises WrongField for a card of no account."""
         words, path = self.words, self._settings.charge_points_file
         values: dict[str, Any] = {key: line_of(fields, key, words) or None for key in TEXTS}
         prefix = "connector-"
@@ -218,5 +225,15 @@ class ChargerPage(LoginSheets):
             for name in fields
             if name.startswith(prefix)
         }
+        self._require_card(db, charger, values["default_tag"])
         set_charger(path, charger.charge_point_id, values, fields.get("seen", ""))
         return path_of(charger.charge_point_id)
+
+    def _require_card(self, db: Database, charger: KnownCharger, default_tag: str | None) -> None:
+        """Raise WrongField if a new default card is one of no account."""
+        files = present_files(db, self._settings)
+        entry = files.allowlist.entry(charger.charge_point_id)
+        is_new = default_tag is not None and (entry is None or entry.default_tag != default_tag)
+        if is_new and id_tag_key(default_tag or "") not in files.accounts.by_id_tag:
+            sentence = self.words["no_such_card"].format(card=default_tag)
+            raise WrongField("default_tag", sentence)
