@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from shocpp.admission import decision
 from shocpp.configuration.charge_points import Allowlist
+from shocpp.ocpp.identity import identity_key
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_of
 
@@ -61,10 +62,12 @@ def refused_attempts(db: Database, allowlist: Allowlist | None) -> list[RefusedA
     `allowlist` is None if it cannot be read.
     """
     rows = rows_of(db, "refused_attempts")
-    last_seen = {row["id"]: row["last_heard"] or "" for row in rows_of(db, "charge_points")}
+    last_seen = {
+        identity_key(row["id"]): row["last_heard"] or "" for row in rows_of(db, "charge_points")
+    }
     rows.sort(key=lambda row: row["last_at"], reverse=True)
     return [
-        RefusedAttempt(row, _remaining(row, last_seen.get(row["id"], ""), allowlist))
+        RefusedAttempt(row, _remaining(row, last_seen.get(identity_key(row["id"]), ""), allowlist))
         for row in rows
     ]
 

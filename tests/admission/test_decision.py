@@ -274,10 +274,11 @@ def test_a_refused_attempt_needs_no_command_once_the_charger_is_admitted(
     write(home, garage={"password_hash": OLD}, yard={"auth": "none"})
     server = serve()
     status_of(server, "garage")
+    status_of(server, "GARAGE")
     status_of(server, "court")
     status_of(server, "")
     status_of(server, "", Authorization=login("garage", b"wrong")["Authorization"])
-    wait_for(lambda: len(refused(home)) == 4)
+    wait_for(lambda: len(refused(home)) == 5)
     by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
     assert by_name["garage", "no password"].endswith("add --no-password garage")
     assert len({by_name["", "no name"], by_name["", "wrong password"]}) == 1
@@ -285,7 +286,8 @@ def test_a_refused_attempt_needs_no_command_once_the_charger_is_admitted(
     with charger(server, "garage", b"old-one!") as garage:
         heartbeat(garage)
     by_name = {(row["id"], row["reason"]): row["remedy"] for row in refused(home)}
-    assert by_name["garage", "no password"] == "a charger with its name has connected since"
+    for name in ("garage", "GARAGE"):
+        assert by_name[name, "no password"] == "a charger with its name has connected since"
     assert by_name["court", "not listed"] == "it is listed now, and has not connected again yet"
 
 
