@@ -25,7 +25,7 @@ DEVICES = {
         "account_hint": "Nur für die Rolle „Fahren“.",
         "no_account": "keines",
         "needs_account": "Wer fährt, braucht ein Konto.",
-        "wrong_name": "Der Name hat Zeichen, die nicht zu sehen sind.",
+        "wrong_name": "Der Name hat unsichtbare Zeichen; tippe ihn neu.",
         "made_for": "Einladung für {name}",
         "made_hint": "Diesen Code mit dem Telefon scannen, das angemeldet sein soll. Er geht "
         "einmal, bis {time}.",
@@ -55,19 +55,20 @@ DEVICES = {
         "revoke": "Sign out",
         "question_revoke": "Sign {name} out? The device needs another invitation afterwards.",
         "own_device": "Sign this device out on the first page.",
-        "gone_device": "This device is signed in no more.",
+        "gone_device": "This device is no longer signed in.",
         "invitations": "Open invitations",
         "until": "until {time}",
         "withdraw": "Withdraw",
         "question_withdraw": "Withdraw the invitation of {name}?",
-        "gone_invitation": "This invitation is open no more; if it is used, sign the device out.",
+        "gone_invitation": "This invitation is no longer open; if it was used, sign the device "
+        "out.",
         "name": "Name",
         "name_hint": "It signs the decisions of this person. Empty: account or role.",
         "account": "Account",
         "account_hint": "For the role “driver” only.",
         "no_account": "none",
         "needs_account": "A driver needs an account.",
-        "wrong_name": "The name has characters that nobody sees.",
+        "wrong_name": "The name has invisible characters; type it again.",
         "made_for": "Invitation for {name}",
         "made_hint": "Scan this code with the phone that is to be signed in. It works once, until "
         "{time}.",
@@ -75,11 +76,10 @@ DEVICES = {
         "or_type": "Or open {address}, and type in:",
         "once": "This page is shown only now: let the code be scanned, print it, or copy it.",
         "mailed": "The invitation was sent to {address}.",
-        "mail_failed": "The mail was not sent: {reason}. The invitation holds all the same; it is "
-        "below.",
-        "again": "This form was sent already. There is one invitation, and a mail has left once at "
-        "most.",
-        "old_form": "This form has invited already, or the page is old. Load it again.",
+        "mail_failed": "The mail was not sent: {reason}. The invitation is valid all the same; it "
+        "is below.",
+        "again": "This form was sent before. It made one invitation, and at most one mail.",
+        "old_form": "This form was used before, or the page is old; load it again.",
         "qr": "QR code of the invitation",
         "loopback": "Only this machine can open this address: set SHOCPP_URL to the one that "
         "others use.",

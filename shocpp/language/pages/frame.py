@@ -69,14 +69,14 @@ FRAME = {
         "not_writable": "The server may not write {folder}: check its rights and space. Under "
         "systemd its unit lacks the line ReadWritePaths={folder}",
         "forbidden": "Your role does not allow this.",
-        "broken_conf": "{file} has an error, and cannot be changed here until it is mended: "
-        "shocpp check names the place.",
+        "broken_conf": "{file} has an error, and cannot be changed here until it is fixed: shocpp "
+        "check names the place.",
         "people": "Users of the web server",
         "devices": "Devices and invitations",
         "calls": "Shortcuts",
         "role": "Role",
         "invite": "Invite",
-        "days": "Holds for",
+        "days": "Valid for",
         "one_day": "1 day",
         "some_days": "{count} days",
         "make": "Make the invitation",

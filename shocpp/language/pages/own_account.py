@@ -44,13 +44,13 @@ OWN_ACCOUNT = {
         "lost": "Diese Karte ist verloren",
         "lost_of": "Diese Karte ist verloren: {card}",
         "whom_to_ask": "Neue Karten gibt es bei {operator}. Dort wird eine gesperrte Karte auch "
-        "wieder zugelassen.",
+        "wieder entsperrt.",
         "inviter": "der Person, die dich eingeladen hat",
         "lost_title": "Karte {card} sperren?",
-        "lost_effect": "Sie startet dann keinen Ladevorgang mehr, auch nicht für jemanden, der sie "
-        "findet. Ein laufender endet dadurch nicht. Eine Wallbox ohne Verbindung erfährt es erst, "
-        "wenn sie wieder verbunden ist.",
-        "lost_undo": "Wieder zulassen kannst du sie nicht. Das geht bei {operator}.",
+        "lost_effect": "Sie startet dann keinen Ladevorgang mehr, auch nicht für jemanden, der "
+        "sie findet. Ein laufender Ladevorgang geht weiter. Eine Wallbox ohne Verbindung erfährt "
+        "es erst, wenn sie wieder verbunden ist.",
+        "lost_undo": "Entsperren kannst du sie nicht selbst. Das geht bei {operator}.",
         "lost_already": "Diese Karte ist schon gesperrt.",
         "lost_yes": "Ja, sperren",
         "lost_failed": "Die Karte ließ sich gerade nicht sperren. Wende dich an {operator}.",
@@ -98,13 +98,13 @@ OWN_ACCOUNT = {
         "valid_to": "valid to {day}",
         "lost": "This card is lost",
         "lost_of": "This card is lost: {card}",
-        "whom_to_ask": "For a new card, or to let a blocked one in again, ask {operator}.",
+        "whom_to_ask": "For a new card, or to unblock one, ask {operator}.",
         "inviter": "the person who invited you",
         "lost_title": "Block the card {card}?",
-        "lost_effect": "It then starts no session any more, also not for somebody who finds it. A "
-        "running one does not end by that. A charger without a connection hears of it when it is "
+        "lost_effect": "It then starts no session any more, not even for somebody who finds it. A "
+        "session that is running goes on. A charger without a connection learns of it once it is "
         "connected again.",
-        "lost_undo": "You cannot let it in again. Ask {operator} for that.",
+        "lost_undo": "You cannot unblock it yourself. Ask {operator} for that.",
         "lost_already": "This card is blocked already.",
         "lost_yes": "Yes, block it",
         "lost_failed": "The card could not be blocked just now. Ask {operator}.",

@@ -5,13 +5,13 @@ PEOPLE = {
         "title": "Personen des Webservers",
         "intro": "Benutzer, deren Passwort der Webserver prüft. Eingeladene Personen stehen bei "
         "Geräten und Einladungen.",
-        "all_admins": "Noch hat niemand eine Rolle: Jeder Benutzer des Webservers ist Admin. Mit "
-        "der ersten Rolle haben alle anderen keine mehr.",
+        "all_admins": "Noch hat niemand eine Rolle: Jeder Benutzer des Webservers ist Admin. "
+        "Sobald einer eine Rolle hat, haben alle anderen keine mehr.",
         "become_admins": "Diese Benutzer haben zuletzt etwas abgerufen und werden dann als Admin "
         "eingetragen: {users}",
         "nobody": "Kein Benutzer des Webservers hat eine Rolle.",
-        "is_gone": "{file} ist nicht mehr da, die letzten Rollen gelten weiter. Eine zu "
-        "speichern schreibt die Datei wieder.",
+        "is_gone": "{file} ist nicht mehr da, die letzten Rollen gelten weiter. Wer eine Rolle "
+        "speichert, schreibt die Datei neu.",
         "new_user": "Neuer Benutzer",
         "user": "Name",
         "user_hint": "Wie er sich beim Webserver anmeldet.",
@@ -21,18 +21,18 @@ PEOPLE = {
         "add": "Eintragen",
         "exists": "Diesen Benutzer gibt es schon; ändere ihn oben.",
         "gone": "Diesen Benutzer gibt es nicht mehr; lade die Seite neu.",
-        "question": "Soll {user} keine Rolle mehr haben?",
+        "question": "{user} die Rolle entziehen?",
     },
     "en": {
         "title": "Users of the web server",
-        "intro": "Users whose passwords the web server checks. Invited people stand at devices "
-        "and invitations.",
-        "all_admins": "Nobody has a role yet: each user of the web server is an admin. With the "
-        "first role, all others have none any more.",
-        "become_admins": "These users have asked for something lately, and are then written as "
-        "admins: {users}",
+        "intro": "Users whose passwords the web server checks. Invited people are on the page "
+        "“Devices and invitations”.",
+        "all_admins": "Nobody has a role yet: each user of the web server is an admin. Once one "
+        "has a role, all others have none.",
+        "become_admins": "These users have been here lately, and become admins with it: {users}",
         "nobody": "No user of the web server has a role.",
-        "is_gone": "{file} is gone, and the last roles hold on. Saving one writes the file again.",
+        "is_gone": "{file} is gone; the last roles stay in force. Saving a role writes the file "
+        "again.",
         "new_user": "New user",
         "user": "Name",
         "user_hint": "As the user signs in to the web server.",
@@ -40,8 +40,8 @@ PEOPLE = {
         "account_hint": "For the role “driver” only.",
         "no_account": "none",
         "add": "Add",
-        "exists": "There is this user already; change it above.",
+        "exists": "This user exists already; change the role above.",
         "gone": "This user is gone; load the page again.",
-        "question": "Shall {user} have no role any more?",
+        "question": "Take the role from {user}?",
     },
 }

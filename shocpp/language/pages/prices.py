@@ -47,8 +47,8 @@ PRICES_PAGE = {
     },
     "en": {
         "title": "Prices",
-        "intro": "A charge keeps the price that it was booked with. A new price holds from a day "
-        "on; the one before ends on the day before.",
+        "intro": "A charge keeps the price that it was booked with. A new price applies from its "
+        "first day on; the one before ends on the day before.",
         "none_yet": "No price yet: charges have kilowatt-hours, and no amount.",
         "everybody": "All without a price of their own",
         "payers": "At present: {accounts}",
@@ -57,7 +57,7 @@ PRICES_PAGE = {
         "without_note": "{accounts}: charges have no amount.",
         "since": "from {first} on",
         "until": "{first} to {last}",
-        "holds": "holds today",
+        "holds": "in force today",
         "new_price": "New price",
         "account": "Account",
         "valid_from": "First day",
@@ -78,7 +78,7 @@ PRICES_PAGE = {
         "end": "until",
         "window_name": "Name",
         "preview": "Preview",
-        "would_hold": "These prices would hold: {account}",
+        "would_hold": "These prices would apply: {account}",
         "not_saved": "Nothing is saved yet. Booked charges keep their price, closed months never "
         "change.",
         "save_price": "Save the price",

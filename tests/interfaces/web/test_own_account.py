@@ -259,7 +259,7 @@ def test_a_lost_card_is_blocked_after_a_question(own: Site) -> None:
     assert f'href="{path}" aria-label="This card is lost: Zoe"' in own.driver.text("/account")
     question = own.driver.text(path)
     assert "Block the card Zoe …E6F7?" in question
-    assert "You cannot let it in again. Ask the person who invited you for that." in question
+    assert "You cannot unblock it yourself. Ask the person who invited you for that." in question
     assert blocked(own) is None
     with Charger(own.server, "garage") as charger:
         charger.boot()

@@ -112,7 +112,7 @@ def test_a_flat_price_and_a_price_in_euros_are_pointed_at(server: Server) -> Non
         ({"ct_per_kwh": "30 ct"}, "ct_per_kwh", "ist keine Zahl"),
         ({"ct_per_kwh": "3127"}, "ct_per_kwh", "möglich sind 0 bis 1000"),
         ({"vat_percent": "x"}, "vat_percent", "ist keine Zahl"),
-        ({"valid_from": "soon"}, "valid_from", "Das ist kein Tag"),
+        ({"valid_from": "soon"}, "valid_from", "Das ist kein Datum"),
         ({"valid_from": "2026-01-01"}, "valid_from", "gibt es schon einen Preis von family-y"),
         (
             {"account": "*", "valid_from": "2026-01-01"},

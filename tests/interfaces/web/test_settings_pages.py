@@ -118,7 +118,7 @@ def test_the_first_user_makes_the_file_with_the_present_admins(server: Server) -
     with_user(server, "papa")
     page = admin.text(PEOPLE)
     assert "each user of the web server is an admin" in page
-    assert "written as admins: papa" in page
+    assert "become admins with it: papa" in page
     form = admin.form(PEOPLE, PEOPLE)
     assert admin.post(form, user="we03", role="driver", account="family-y").status == 303
     assert conf(server, "people.json") == {
@@ -141,7 +141,7 @@ def test_users_are_added_changed_and_removed_after_a_question(server: Server) ->
     page = admin.text(PEOPLE)
     assert EVIL not in page
     taken = admin.post(new, user="papa", role="viewer")
-    assert "There is this user already" in error_of(taken.text, "user")
+    assert "This user exists already" in error_of(taken.text, "user")
     no_account = admin.post(new, user="we04", role="driver")
     assert "a driver needs an account" in error_of(no_account.text, "account")
     change = admin.form(PEOPLE, PEOPLE, 1)
