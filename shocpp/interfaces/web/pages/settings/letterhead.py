@@ -4,6 +4,7 @@ GET  /settings    the form, and for admins the way to the other parts
 POST /settings    changes conf/operator.json
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response
