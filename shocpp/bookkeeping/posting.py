@@ -6,14 +6,14 @@ the energy flowed.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from shocpp.admission.people.permits import accounts_in_force
 from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
+from shocpp.configuration.files import Stamp, stamp_of
 from shocpp.configuration.tariffs import TariffsFile
 from shocpp.language.dates import local_datetime, local_time
 from shocpp.language.month import Month
@@ -29,8 +29,8 @@ from shocpp.store.books.records import Origin, RecordLocation
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
 
-Names = Mapping[str, tuple[str, ...]]
-"""All names of an account that was renamed, by each of them (`Accounts.names_alike`)."""
+Names = Callable[[], Mapping[str, tuple[str, ...]]]
+"""Returns all names of an account that was renamed, by each of them (`Accounts.names_alike`)."""
 
 
 class Posted(NamedTuple):
@@ -78,7 +78,9 @@ class SinglePost:
 
     def tariffs(self, file: TariffsFile) -> Tariffs:
         """Return the prices in force."""
-        return file.tariffs()._replace(names=self._names)
+        tariffs = file.tariffs()
+        # A rename changes tags.json before the prices, so the names are read after them.
+        return tariffs._replace(names=self._names())
 
     def add_price(self, number: int, price: RecordPrice) -> None:
         """Write the price of the record with this number."""
@@ -101,7 +103,7 @@ class Posting:
         db: Database,
         zone: ZoneInfo,
         tariffs: TariffsFile,
-        names: Names = MappingProxyType({}),
+        names: Names = dict,
     ) -> None:
         self._db = db
         self._zone = zone
@@ -162,8 +164,26 @@ class Posting:
 
 def posting(db: Database, settings: Settings) -> Posting:
     """Return the posting of a process that is not a server, with its own tariffs.json."""
-    names = accounts_in_force(db, settings).names_alike
-    return Posting(db, settings.zone, TariffsFile(settings.tariffs_file), names)
+    return Posting(
+        db, settings.zone, TariffsFile(settings.tariffs_file), _PresentNames(db, settings)
+    )
+
+
+class _PresentNames:
+    """The names of renamed accounts, read again when tags.json changes."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+        self._stamp: Stamp | None = None
+        self._names: Mapping[str, tuple[str, ...]] | None = None
+
+    def __call__(self) -> Mapping[str, tuple[str, ...]]:
+        stamp = stamp_of(self._settings.tags_file)
+        if self._names is None or stamp != self._stamp:
+            self._stamp = stamp
+            self._names = accounts_in_force(self._db, self._settings).names_alike
+        return self._names
 
 
 def apply_tariffs(books: Books, months: Sequence[Month]) -> int:

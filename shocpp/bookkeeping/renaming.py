@@ -11,7 +11,6 @@ from shocpp.configuration.editing import accounts as editing
 from shocpp.configuration.editing.renaming import NamingFiles, follow, require_following
 from shocpp.configuration.files import conf_text
 from shocpp.configuration.tags import checked_accounts
-from shocpp.ledger.accounts import account_name
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.books import renaming, transactions
@@ -36,7 +35,7 @@ def rename_account(
     editing.rename_account(path, bound, account, name, require, seen)
     text = conf_text(path)
     accounts = checked_accounts(text, path, bound, settings.zone)
-    present = accounts.named(account_name(name) or "")
+    present = accounts.named(editing.new_name(name))
     if present is not None:
         follow(files, present.names)
     if db is not None:

@@ -207,7 +207,12 @@ class UnitOfWork:
     def tariffs(self, file: TariffsFile) -> Tariffs:
         """Return the prices in force; the file is checked once in a transaction."""
         if self._tariffs is None:
-            self._tariffs = file.tariffs()._replace(names=self.accounts().names_alike)
+            tariffs = file.tariffs()
+            self.accounts()
+            # A rename changes tags.json before the prices. So the names are read after them: the
+            # accounts of the unit may be older, and by * a record has a wrong price for ever.
+            bound = transactions.account_names(self.db)
+            self._tariffs = tariffs._replace(names=self._caches.tags.accounts(bound).names_alike)
         return self._tariffs
 
     def is_closed(self, month: str) -> bool:

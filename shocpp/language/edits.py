@@ -17,7 +17,7 @@ EDITS = {
         "account_used": "Das Konto „{account}“ steht in den Büchern und bleibt; sperren lässt es "
         "sich: shocpp accounts block.",
         "account_name": "So kann kein Konto heißen: höchstens {most} Zeichen in einer Zeile, und "
-        "nicht „{reserved}“.",
+        "weder „{reserved}“ noch „{everybody}“.",
         "no_index": "Alle {most} Kontonummern sind vergeben.",
         "no_account": "In {file} gibt es kein Konto „{account}“; lege es an: shocpp accounts add.",
         "card_taken": "Die Karte „{card}“ gehört schon zu {account}.",
@@ -76,7 +76,7 @@ EDITS = {
         "account_used": "the account '{account}' is in the books, and stays; to block it: shocpp "
         "accounts block '{account}'",
         "account_name": "this cannot name an account: write up to {most} characters on one line, "
-        "other than {reserved}",
+        "other than {reserved} and {everybody}",
         "no_index": "all {most} indices of accounts are taken",
         "no_account": "{file} has no account '{account}'; add it: shocpp accounts add '{account}'",
         "card_taken": "the card '{card}' is one of {account} already",

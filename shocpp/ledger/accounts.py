@@ -34,6 +34,8 @@ def id_tag_key(id_tag: str) -> str:
 def trouble_of(id_tag: str) -> str | None:
     """Return the reason why no charger can send this id tag, with the next step, or None."""
     key = id_tag_key(id_tag)
+    if not key.isprintable():
+        return "it has control characters, or is no Unicode; write what the charger sends"
     if _SCIENTIFIC.fullmatch(key):
         return "a spreadsheet has shortened it; write all its digits, as text"
     if _HEX.fullmatch(key):

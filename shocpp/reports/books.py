@@ -82,6 +82,7 @@ class Books:
             tariffs = load_tariffs(self.settings.tariffs_file)
         except FileNotFoundError:
             return NO_TARIFFS
+        # A rename changes tags.json before the prices, so the names are read after them.
         return tariffs._replace(names=self._listed.names_alike)
 
     @cached_property

@@ -89,6 +89,9 @@ class ProvisionalPrices(NamedTuple):
         """Return the price of a record whose account has a tariff, or None."""
         _, origin, record, *_ = stored
         row = origin.started_transaction
+        # The name that goes with these tariffs: the account may have been renamed since.
+        name = self.accounts.get(record.account_index, record.account)
+        record = record._replace(account=name)
         return entry_price(
             self.tariffs,
             origin.entry,

@@ -40,6 +40,8 @@ class PresentFiles(NamedTuple):
 def present_files(db: Database, settings: Settings) -> PresentFiles:
     """Return the files of conf/ in force; a missing one is not broken."""
     tags, chargers = settings.tags_file, settings.charge_points_file
+    # A rename changes tags.json before the prices, so the names are read after them.
+    tariffs, has_bad_prices = _tariffs(settings.tariffs_file, stamp_of(settings.tariffs_file))
     bound = tuple(transactions.account_names(db).items())
     accounts, has_bad_tags = _accounts(
         tags, stamp_of(tags), settings.zone, properties.stored_tags(db), bound
@@ -47,7 +49,6 @@ def present_files(db: Database, settings: Settings) -> PresentFiles:
     allowlist, has_bad_list = _allowlist(
         chargers, stamp_of(chargers), properties.stored_allowlist(db)
     )
-    tariffs, has_bad_prices = _tariffs(settings.tariffs_file, stamp_of(settings.tariffs_file))
     states = ((tags, has_bad_tags), (chargers, has_bad_list))
     broken = [path for path, is_bad in (*states, (settings.tariffs_file, has_bad_prices)) if is_bad]
     tariffs = tariffs._replace(names=accounts.names_alike)

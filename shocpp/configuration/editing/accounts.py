@@ -28,10 +28,15 @@ from shocpp.ledger.accounts import (
     id_tag_key,
     trouble_of,
 )
+from shocpp.ledger.prices.tariffs import EVERYBODY
 from shocpp.ledger.transaction_id import LAST_INDEX
 
 LONGEST_NAME = 60
 """The longest name of a new account, in characters: more does not fit on a statement's line."""
+
+RESERVED = (UNASSIGNED, EVERYBODY)
+"""The names of no account: unknown cards are booked to one, and all may pay the price of the other.
+"""
 
 Entries = list[Members]
 
@@ -48,7 +53,7 @@ class NewCard(NamedTuple):
 
 def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
     """Add an account without cards, with the first index that no account has ever had."""
-    shown = _printable(name)
+    shown = new_name(name)
 
     def change(entries: Entries, _: object) -> bool:
         _require_free(entries, shown)
@@ -77,7 +82,7 @@ def rename_account(
     `require` raises an error if other files cannot follow; it gets all names of the account, the
     new one first.
     """
-    shown = _printable(name)
+    shown = new_name(name)
 
     def change(entries: Entries, _: object) -> bool:
         entry = _to_rename(entries, account, shown, path)
@@ -267,11 +272,12 @@ def _set_blocked(entry: Members, id_tag: str, *, is_blocked: bool) -> None:
     set_members(entry, {"blocked": present or None})
 
 
-def _printable(name: str) -> str:
-    """Return the name of a new account."""
-    shown = account_name(name)
-    if shown is None or shown == UNASSIGNED or len(shown) > LONGEST_NAME:
-        raise EditRefused("account_name", most=LONGEST_NAME, reserved=UNASSIGNED)
+def new_name(name: str) -> str:
+    """Return the name that an account gets: without blanks around it: nobody could see them."""
+    shown = (account_name(name) or "").strip()
+    if not shown or shown in RESERVED or len(shown) > LONGEST_NAME:
+        reserved = dict(zip(("reserved", "everybody"), RESERVED, strict=True))
+        raise EditRefused("account_name", most=LONGEST_NAME, **reserved)
     return shown
 
 

@@ -55,7 +55,7 @@ def _edits(files: NamingFiles) -> list[_Edit]:
     """Return the edits of the files that are there."""
     tariffs, operator, people, canned = files
     edits = (
-        _Edit(tariffs, partial(parse_tariffs, source=str(tariffs)), _in_tariffs),
+        _Edit(tariffs, partial(parse_tariffs, source=str(tariffs)), rename_prices),
         _Edit(operator, partial(parse_operator, source=str(operator)), _in_operator),
         _Edit(people, partial(parse_people, source=str(people)), _in_people),
         _Edit(canned, partial(parse_entries, path=canned), _in_canned),
@@ -69,8 +69,11 @@ def _change(
     return change(entries, names, file)
 
 
-def _in_tariffs(entries: Members, names: Names, file: str) -> bool:
-    """Rename the account of its prices."""
+def rename_prices(entries: Members, names: Names, file: str) -> bool:
+    """Rename the account of its prices in a tariffs.json; return False if it has no former name.
+
+    Raises EditRefused if the file has prices under several names of the account.
+    """
     listed = entries.get("tariffs", [])
     _require_single({account_name(entry["account"]) for entry in listed}, names, file)
     return _rename_in(listed, names)

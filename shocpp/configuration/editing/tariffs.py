@@ -7,7 +7,7 @@ and ChangedMeanwhile.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,6 +21,7 @@ from shocpp.configuration.editing.file_edit import (
     present_entries,
     seen_digest,
 )
+from shocpp.configuration.editing.renaming import rename_prices
 from shocpp.configuration.entries import Members, Number, spelled
 from shocpp.errors import ConfigError
 from shocpp.language.month import Month
@@ -70,16 +71,21 @@ class NewPrice(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """The accounts that may get a price, and the months whose prices never change."""
+    """The accounts that may get a price, and the months whose prices never change.
+
+    `names` are those of renamed accounts, as `Accounts.names_alike` has them.
+    """
 
     accounts: Collection[str]
     closed: Collection[Month]
+    names: Mapping[str, Sequence[str]] = {}
 
 
 def add_price(path: Path, price: NewPrice, limits: Limits, seen: str | None = None) -> None:
     """Add a price; the one before it ends on the day before.
 
-    An account that has paid by * until then keeps those prices, as its own.
+    An account that has paid by * until then keeps those prices, as its own. Prices under a former
+    name of the account get the present one.
     """
 
     def change(entries: Members, tariffs: Tariffs | None) -> bool:
@@ -96,9 +102,10 @@ def with_price(path: Path, price: NewPrice, limits: Limits) -> Tariffs:
     return _put(entries, present, path, price, limits, None)
 
 
-def seen_prices(path: Path, account: str) -> str:
+def seen_prices(path: Path, account: str, limits: Limits) -> str:
     """Return the digest of the prices that an account pays by, for the form that shows them."""
     entries = present_entries(path, partial(parse_tariffs, source=str(path)))
+    rename_prices(entries, limits.names.get(account, (account,)), path.name)
     return seen_digest(_paid_by(entries.get("tariffs", []), account))
 
 
@@ -114,6 +121,9 @@ def _put(
     account, day = price.account, price.valid_from
     if account != EVERYBODY and account not in limits.accounts:
         raise EditRefused("no_account", file="tags.json", account=account)
+    # Beside prices under a former name, the new one would leave the days before it to *.
+    if rename_prices(entries, limits.names.get(account, (account,)), path.name):
+        present = parse_tariffs(spelled(entries), path.name)
     own = present.by_account.get(account, ()) if present else ()
     if any(period.valid_from == day for period in own):
         key = "price_of_all_exists" if account == EVERYBODY else "price_exists"

@@ -164,7 +164,8 @@ class Tariffs(NamedTuple):
         would get a wrong price for ever.
         """
         names = self.names.get(account, (account,))
-        return next((name for name in names if name in self.by_account), None)
+        own = (name for name in names if name in self.by_account and name != EVERYBODY)
+        return next(own, None)
 
     def periods(self, account: str) -> tuple[Period, ...]:
         """Return an account's own tariff, else that of `*`, else nothing."""

@@ -109,6 +109,9 @@ def test_a_name_comes_back_to_its_account_only(tags: Path) -> None:
         ("company-x", "gone", "is in the books, and no more in tags.json"),
         ("company-x", "", "cannot name an account"),
         ("company-x", "unassigned", "cannot name an account"),
+        # It would make the prices of the account those of all.
+        ("company-x", "*", "cannot name an account"),
+        ("company-x", " family-y ", "there is an account 'family-y' already"),
         ("company-x", "x" * 61, "cannot name an account"),
         ("nobody", "company-z", "has no account 'nobody'"),
         ("flat 2", "company-z", "the account 'flat 2' is 'family-y' now"),

@@ -222,8 +222,11 @@ def test_a_file_with_an_error_is_not_changed(path: Path) -> None:
 
 
 def test_a_form_made_before_another_change_gets_both_texts(path: Path) -> None:
-    seen, seen_of_all = seen_prices(path, "family-y"), seen_prices(path, "company-x")
-    assert seen_of_all == seen_prices(path, "*")
+    seen, seen_of_all = (
+        seen_prices(path, "family-y", LIMITS),
+        seen_prices(path, "company-x", LIMITS),
+    )
+    assert seen_of_all == seen_prices(path, "*", LIMITS)
     add_price(path, price(), LIMITS, seen)
     before = path.read_text()
     with pytest.raises(ChangedMeanwhile) as changed:

@@ -83,7 +83,7 @@ def add(
     settings = read_settings()
     settings.check_zone()
     path, limits = settings.tariffs_file, _limits(settings)
-    seen = seen_prices(path, account)
+    seen = seen_prices(path, account, limits)
     for line in _preview(with_price(path, price, limits), settings, price):
         click.echo(one_line(line))
     if not is_consented:
@@ -113,8 +113,9 @@ def _limits(settings: Settings) -> "Limits":
     if settings.database.exists():
         with open_database(settings.database) as db:
             closed = closings.closed_months(db)
-    names = present_accounts(settings).names()
-    return Limits(names, [Month.parse(month) for month in closed])
+    accounts = present_accounts(settings)
+    months = [Month.parse(month) for month in closed]
+    return Limits(accounts.names(), months, accounts.names_alike)
 
 
 def _preview(tariffs: "Tariffs", settings: Settings, price: "NewPrice") -> Iterator[str]:

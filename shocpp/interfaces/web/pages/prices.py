@@ -119,7 +119,7 @@ class PricePages(FormPages):
         path, language = self._settings.tariffs_file, self._settings.language
         price, limits, today = self._price(fields), self._limits(db), self._today()
         try:
-            seen = seen_prices(path, price.account)
+            seen = seen_prices(path, price.account, limits)
             tariffs = with_price(path, price, limits)
         except EditRefused as refused:
             raise self._at_number(refused, fields) from None
@@ -208,8 +208,9 @@ class PricePages(FormPages):
 
     def _limits(self, db: Database) -> Limits:
         """Return the accounts that may get a price, and the months that never change."""
-        names = present_files(db, self._settings).accounts.names()
-        return Limits(names, [Month.parse(month) for month in closings.closed_months(db)])
+        accounts = present_files(db, self._settings).accounts
+        months = [Month.parse(month) for month in closings.closed_months(db)]
+        return Limits(accounts.names(), months, accounts.names_alike)
 
     def _price(self, fields: Mapping[str, str]) -> NewPrice:
         """Return the price of a form; numbers are checked later."""
@@ -225,7 +226,8 @@ class PricePages(FormPages):
         elif not texts["ct_per_kwh"]:
             raise WrongField("ct_per_kwh", self.words["no_ct"])
         return NewPrice(
-            texts["account"],
+            # As it is chosen: without blanks around it, it may be the name of another account.
+            fields.get("account", ""),
             day,
             None if is_flat else texts["ct_per_kwh"],
             texts["base_fee_eur"],
