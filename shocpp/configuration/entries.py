@@ -5,6 +5,7 @@ file's name in front.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,9 @@ def quoted(value: object) -> str:
     """Return a value in quotes, shortened to fit into a sentence."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Members(dict[str, Any]):
@@ -124,13 +128,20 @@ def _spelled(value: object, indent: str) -> str:
     elif isinstance(value, list | tuple):
         named, (begin, end) = [(None, member) for member in value], "[]"
     else:
-        return json.dumps(value, ensure_ascii=False)
+        return _text_of(value)
     inner = f"{indent}  "
     parts = []
     for name, member in named:
-        key = "" if name is None else f"{json.dumps(name, ensure_ascii=False)}: "
+        key = "" if name is None else f"{_text_of(name)}: "
         parts.append(key + _spelled(member, inner))
     if not parts:
         return begin + end
     lines = f",\n{inner}".join(parts)
     return f"{begin}\n{inner}{lines}\n{indent}{end}"
+
+
+def _text_of(value: object) -> str:
+    """Return the JSON of a value without members."""
+    text = json.dumps(value, ensure_ascii=False)
+    # JSON can escape half of a surrogate pair, which no UTF-8 can hold.
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)

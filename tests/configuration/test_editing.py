@@ -262,3 +262,17 @@ def test_unknown_members_keep_value_and_order(
     after = entry(path, 0)
     assert [key for key in after if key in listed] == list(listed)
     assert {key: after[key] for key in unknown} == unknown
+
+
+def test_half_a_surrogate_pair_in_a_comment_stays_as_it_is(tags: Path) -> None:
+    """JSON can escape it, and UTF-8 cannot hold it."""
+    tags.write_text(WRITTEN.replace("and again", "and \\ud83d again"))
+    add_account(tags, {}, "guests")
+    assert '"comment": "and \\ud83d again"' in tags.read_text()
+
+
+def test_a_card_that_is_no_text_is_refused(tags: Path) -> None:
+    """As a shell passes bytes that are not UTF-8."""
+    with pytest.raises(UsageError, match="no id that a charger can send: it has control"):
+        add_card(tags, {}, NewCard("family-y", "AB\udcff"))
+    assert tags.read_text() == WRITTEN
