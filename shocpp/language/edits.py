@@ -16,6 +16,8 @@ EDITS = {
         "dort zuerst eines von beiden.",
         "account_used": "Das Konto „{account}“ steht in den Büchern und bleibt; sperren lässt es "
         "sich: shocpp accounts block.",
+        "account_drivers": "In {file} gehören Benutzer zu „{account}“: {users}; gib ihnen zuerst "
+        "ein anderes Konto: shocpp people set",
         "account_name": "So kann kein Konto heißen: höchstens {most} Zeichen in einer Zeile, und "
         "weder „{reserved}“ noch „{everybody}“.",
         "no_index": "Alle {most} Kontonummern sind vergeben.",
@@ -75,6 +77,8 @@ EDITS = {
         "one of them there first",
         "account_used": "the account '{account}' is in the books, and stays; to block it: shocpp "
         "accounts block '{account}'",
+        "account_drivers": "{file} has drivers of '{account}': {users}; give them another account "
+        "first: shocpp people set",
         "account_name": "this cannot name an account: write up to {most} characters on one line, "
         "other than {reserved} and {everybody}",
         "no_index": "all {most} indices of accounts are taken",

@@ -18,9 +18,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
-from shocpp.ledger.accounts import UNASSIGNED
+from shocpp.ledger.accounts import UNASSIGNED, Accounts
 from shocpp.reports.statement import Parties, Statement, Use
-from shocpp.store.books import renaming, statement_records
+from shocpp.store.books import renaming, statement_records, transactions
 from shocpp.store.books.audit import Audited
 from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
 from shocpp.store.database import Database
@@ -42,6 +42,19 @@ def names_in(db: Database, statement: Statement, present: Mapping[int, str]) -> 
         return present
     booked = renaming.names_in_month(db, statement.period.name)
     return booked | {sums.account_index: sums.account for sums in statement.accounts}
+
+
+def has_had(db: Database, listed: Accounts, account_index: int, name: str) -> bool:
+    """Return True if the present account of an index has a name of a closed month, or had it.
+
+    Closed months also have accounts that are in no record. Their index may have gone to another
+    account since, which must not get their statements.
+    """
+    account = listed.by_index.get(account_index)
+    if account is not None and name in account.names:
+        return True
+    bound = transactions.account_names(db).get(account_index)
+    return bound == name or statement_records.is_booked(db, account_index, name)
 
 
 def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> Parties:

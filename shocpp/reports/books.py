@@ -14,7 +14,7 @@ from shocpp.errors import ConfigError
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_ACCOUNTS, Accounts
 from shocpp.ledger.prices.tariffs import NO_TARIFFS, Tariffs
-from shocpp.reports.account_statement import names_in, own_row
+from shocpp.reports.account_statement import has_had, names_in, own_row
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
@@ -167,4 +167,14 @@ class Books:
         """
         indices = self.indices_of(account)
         # A name that no account has now can only be one of the statement's.
-        return statement.name_of(account, indices) if indices else account
+        if not indices:
+            return account
+        for sums in statement.accounts:
+            if sums.account_index in indices and self.has_had(sums.account_index, sums.account):
+                return sums.account
+        # Then another one may have had its present name.
+        raise statement.lacks(account)
+
+    def has_had(self, account_index: int, name: str) -> bool:
+        """Return True if the present account of an index has this name, or had it."""
+        return has_had(self.db, self._listed, account_index, name)

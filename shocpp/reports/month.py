@@ -52,8 +52,11 @@ def month_sums(
     closing = closings.of_month(books.db, month.name)
     if closing is None:
         return _accounts(books, month, only), None
-    indices = None if only is None else books.indices_of(only)
-    return sums_from_snapshot(closing.content, indices), closing.number
+    if only is None:
+        return sums_from_snapshot(closing.content), closing.number
+    accounts = sums_from_snapshot(closing.content, books.indices_of(only))
+    own = tuple(sums for sums in accounts if books.has_had(sums.account_index, sums.account))
+    return own, closing.number
 
 
 def closed_statement(closing: Closing) -> Statement:

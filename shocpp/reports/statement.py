@@ -8,7 +8,7 @@ nothing else, so all formats agree.
 `snapshot.py` lists the fields that a snapshot has: a new field of these types goes there, too.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator
@@ -166,16 +166,6 @@ class Statement(NamedTuple):
     forms: tuple[Form, ...] = ()
     parties: Parties = Parties()
     shared: tuple[str, ...] = ()
-
-    def name_of(self, account: str, indices: Collection[int]) -> str:
-        """Return the name here of the account with one of these indices, whose name is now another.
-
-        Raises UsageError if it is not here: then another one may have had its present name.
-        """
-        for sums in self.accounts:
-            if sums.account_index in indices:
-                return sums.account
-        raise self.lacks(account)
 
     def lacks(self, account: str) -> UsageError:
         """Return the error about an account that is not here."""

@@ -67,15 +67,19 @@ def year_statement(books: Books, year: int, only: str | None = None) -> Year:
     It has the months from the first one in the books to the present one, and closed months.
     Raises UsageError if no month has the account.
     """
-    lines = _with_last_names(month_lines(books, months_of(year)))
-    settings = books.settings
+    every, settings = month_lines(books, months_of(year)), books.settings
+    lines = sorted(_with_last_names(books, every), key=_account_and_month)
     # A name that no account has now is that of a year of closed months.
     indices = () if only is None else books.indices_of(only)
-    chosen = tuple(
-        line
-        for line in sorted(lines, key=_account_and_month)
-        if only is None or (line.account_index in indices if indices else line.account == only)
-    )
+    if indices:
+        own = [
+            line
+            for line in every
+            if line.account_index in indices and books.has_had(line.account_index, line.account)
+        ]
+        chosen = tuple(sorted(_with_last_names(books, own), key=_account_and_month))
+    else:
+        chosen = tuple(line for line in lines if only in (None, line.account))
     if only is not None and not chosen:
         known = ", ".join(sorted({line.account for line in lines})) or "none"
         raise UsageError(f"there is no account {only!r} in {year}; one of: {known}")
@@ -108,14 +112,25 @@ def month_lines(books: Books, months: Iterable[Month], only: str | None = None) 
     return lines
 
 
-def _with_last_names(lines: list[Line]) -> list[Line]:
+def _with_last_names(books: Books, lines: list[Line]) -> list[Line]:
     """Return the lines with one name for each account: that of its last month.
 
-    So a year of closed months has the same names for ever.
+    So a year of closed months has the same names for ever. The line of an account that had the
+    index before another one keeps its name.
     """
     in_order = sorted(lines, key=lambda line: line.month)
     names = {line.account_index: line.account for line in in_order}
-    return [line._replace(account=names[line.account_index]) for line in lines]
+    foreign = {
+        (index, name)
+        for index, name in {(line.account_index, line.account) for line in lines}
+        if name != names[index] and not books.has_had(index, name)
+    }
+    return [
+        line
+        if (line.account_index, line.account) in foreign
+        else line._replace(account=names[line.account_index])
+        for line in lines
+    ]
 
 
 def _account_and_month(line: Line) -> tuple[str, str]:

@@ -179,6 +179,17 @@ def rename_account(db: Database, former: Sequence[str], present: str) -> None:
     )
 
 
+def end_account(db: Database, account: str, now_ms: int) -> None:
+    """Revoke the devices of an account's drivers, and end their open invitations."""
+    rows = db.execute(
+        "UPDATE device SET revoked_ms = ? WHERE account = ? AND revoked_ms IS NULL RETURNING id",
+        (now_ms, account),
+    )
+    for (number,) in rows.fetchall():
+        db.changes.note(DEVICE, None, key=number)
+    _end_open(db, REVOKED, now_ms, "account = ?", account)
+
+
 def revoke_all(db: Database, now_ms: int) -> int:
     """Revoke all devices and all open invitations; return the number of devices."""
     _end_open(db, REVOKED, now_ms, "1")

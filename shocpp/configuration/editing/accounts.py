@@ -6,7 +6,7 @@ command. All raise ConfigError if the file has an error or would have one, EditR
 cannot change what they are to change, and ChangedMeanwhile.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,15 +51,20 @@ class NewCard(NamedTuple):
     is_blocked: bool | None = None
 
 
-def add_account(path: Path, bound: Mapping[int, str], name: str) -> None:
-    """Add an account without cards, with the first index that no account has ever had."""
+def add_account(
+    path: Path, bound: Mapping[int, str], name: str, closed: Collection[int] = ()
+) -> None:
+    """Add an account without cards, with the first index that no account has ever had.
+
+    `closed` are the indices in closed months, whose accounts may be in no record.
+    """
     shown = new_name(name)
 
     def change(entries: Entries, _: object) -> bool:
         _require_free(entries, shown)
         if shown in bound.values():
             raise EditRefused("account_in_books", account=shown, file=path.name)
-        taken = {entry["index"] for entry in entries} | set(bound)
+        taken = {entry["index"] for entry in entries} | set(bound) | set(closed)
         index = next((number for number in range(1, LAST_INDEX + 1) if number not in taken), None)
         if index is None:
             raise EditRefused("no_index", most=LAST_INDEX)
@@ -102,13 +107,24 @@ def rename_account(
     _edit(path, bound, change)
 
 
-def remove_account(path: Path, bound: Mapping[int, str], account: str) -> None:
-    """Remove an account that has never been in the books, with its cards."""
+def remove_account(
+    path: Path,
+    bound: Mapping[int, str],
+    account: str,
+    billed: Collection[int] = (),
+    prepare: Callable[[], None] = lambda: None,
+) -> None:
+    """Remove an account that has never been in the books, with its cards.
+
+    `billed` are the indices that owe an amount of a closed month. `prepare` is called before the
+    file changes, if the account can be removed.
+    """
 
     def change(entries: Entries, _: object) -> bool:
         entry = _named(entries, account, path)
-        if entry["index"] in bound:
+        if entry["index"] in bound or entry["index"] in billed:
             raise EditRefused("account_used", account=account)
+        prepare()
         entries.remove(entry)
         return True
 

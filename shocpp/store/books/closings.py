@@ -101,6 +101,25 @@ def last_statement_number(db: Database, year: int) -> int:
     return int(number)
 
 
+class Closed(NamedTuple):
+    """An account in a closed month; `is_billed` is True if it owes an amount, perhaps of 0 EUR."""
+
+    account_index: int
+    account: str
+    is_billed: bool
+
+
+def accounts(db: Database) -> list[Closed]:
+    """Return the accounts of all closed months, also those that are in no record."""
+    rows = db.execute(
+        "SELECT json_extract(value, '$.account_index') AS account_index,"
+        " json_extract(value, '$.account') AS account,"
+        " max(json_extract(value, '$.total_ct') IS NOT NULL)"
+        " FROM closed_month, json_each(content, '$.accounts') GROUP BY 1, 2 ORDER BY 1, 2"
+    )
+    return [Closed(index, name, bool(is_billed)) for index, name, is_billed in rows.fetchall()]
+
+
 class Archived(NamedTuple):
     """The closed months whose readings may be thinned.
 

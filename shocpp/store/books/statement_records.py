@@ -320,6 +320,12 @@ def moved_of(db: Database, numbers: Iterable[int]) -> frozenset[int]:
     return frozenset(number for (number,) in rows.fetchall())
 
 
+def is_booked(db: Database, account_index: int, account: str) -> bool:
+    """Return True if a record was booked to this index with this name."""
+    sql = "SELECT 1 FROM accounting_record WHERE account_index = ? AND account = ? LIMIT 1"
+    return db.execute(sql, (account_index, account)).fetchone() is not None
+
+
 def first_month(db: Database, indices: Indices = None) -> Month | None:
     """Return the first month that has a record, of some accounts or of any; or None."""
     # Ordered, so that the index of months ends the search at the first record of the account.

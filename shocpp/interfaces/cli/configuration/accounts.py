@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +12,7 @@ from shocpp.interfaces.cli.conventions import HELP, one_line_errors
 from shocpp.interfaces.cli.tables import Column, print_table
 from shocpp.interfaces.lines import one_line
 from shocpp.settings import Settings, read_settings
-from shocpp.store.database import open_database
+from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
     from shocpp.ledger.accounts import Account, Accounts
@@ -83,10 +83,11 @@ def add(name: str) -> None:
     \b
     Example: shocpp accounts add guests
     """
-    from shocpp.configuration.editing.accounts import add_account
+    from shocpp.bookkeeping.accounts import add_account
 
     settings = read_settings()
-    add_account(settings.tags_file, bound_accounts(settings), name)
+    with _database(settings) as db:
+        add_account(db, settings, name)
     click.echo(one_line(f"{name} is an account now; add its cards: shocpp cards learn, or add"))
 
 
@@ -96,13 +97,16 @@ def add(name: str) -> None:
 def remove(account: str) -> None:
     """Remove ACCOUNT with its cards, such as one of the examples; one in the books stays.
 
+    Its mail addresses go, too, and the devices of its drivers are revoked.
+
     \b
     Example: shocpp accounts remove company-z
     """
-    from shocpp.configuration.editing.accounts import remove_account
+    from shocpp.bookkeeping.accounts import remove_account
 
     settings = read_settings()
-    remove_account(settings.tags_file, bound_accounts(settings), account)
+    with _database(settings) as db:
+        remove_account(db, settings, account)
     click.echo(one_line(f"{account} is removed from {settings.tags_file}"))
 
 
@@ -122,7 +126,7 @@ def rename(old: str, new: str) -> None:
     from shocpp.bookkeeping.renaming import rename_account
 
     settings = read_settings()
-    with open_database(settings.database) if settings.database.exists() else nullcontext() as db:
+    with _database(settings) as db:
         rename_account(db, settings, old, new)
     click.echo(one_line(f"{old} is {new} now; closed months keep the name of their closing"))
 
@@ -199,6 +203,11 @@ def block(account: str, is_off: bool) -> None:
     value = None if is_off else True
     set_account(settings.tags_file, bound_accounts(settings), account, {"blocked": value})
     click.echo(one_line(f"the cards of {account} are {'let in' if is_off else 'blocked'}"))
+
+
+def _database(settings: Settings) -> AbstractContextManager[Database | None]:
+    """Return the database; None if it is not made yet."""
+    return open_database(settings.database) if settings.database.exists() else nullcontext()
 
 
 def bound_accounts(settings: Settings) -> dict[int, str]:

@@ -17,6 +17,7 @@ from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
 from shocpp.admission.people.secret_texts import new_secret
+from shocpp.bookkeeping.accounts import add_account
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
 from shocpp.bookkeeping.renaming import rename_account
 from shocpp.bookkeeping.review import Decider
@@ -24,7 +25,6 @@ from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms
 from shocpp.configuration.editing.accounts import (
     NewCard,
-    add_account,
     add_card,
     seen_account,
     set_account,
@@ -110,9 +110,8 @@ class AccountPages(FormPages):
         return self.answer(KEEP_BOOKS, self._add_account, self._list)
 
     def _add_account(self, db: Database, _: Person, fields: dict[str, str]) -> str:
-        name, path = line_of(fields, "account", self.words), self._settings.tags_file
-        bound = transactions.account_names(db)
-        add_account(path, bound, name)
+        name = line_of(fields, "account", self.words)
+        add_account(db, self._settings, name)
         accounts = present_files(db, self._settings).accounts
         account = accounts.named(name)
         return "/accounts" if account is None else f"/accounts/{account.account_index}"

@@ -14,6 +14,7 @@ from contextlib import suppress
 from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, Person
+from shocpp.bookkeeping.accounts import add_account, remove_account
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
 from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
@@ -27,8 +28,9 @@ from shocpp.calls.page.setup_steps import (
     setup_steps,
 )
 from shocpp.clock import now_ms
-from shocpp.configuration.editing.accounts import NewCard, add_account, remove_account, set_card
+from shocpp.configuration.editing.accounts import NewCard, set_card
 from shocpp.configuration.editing.canned_calls import remove_unchanged_calls
+from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.web.pages.form_pages import (
@@ -180,7 +182,7 @@ class SetupPages(FormPages):
             field, key = ("of", "no_account") if has_own else ("account", "no_name")
             raise WrongField(field, self.words[key])
         if new:
-            add_account(self._settings.tags_file, transactions.account_names(db), new)
+            add_account(db, self._settings, new)
         return chosen or new
 
     def _post_examples(self) -> Response:
@@ -195,7 +197,10 @@ class SetupPages(FormPages):
         bound = transactions.account_names(db)
         for account in present_files(db, self._settings).accounts.by_index.values():
             if is_example(account) and account.account_index not in bound:
-                remove_account(self._settings.tags_file, bound, account.name)
+                try:
+                    remove_account(db, self._settings, account.name)
+                except EditRefused:
+                    continue
                 calls = EXAMPLE_CALLS.get(account.name, {})
                 # A file with an error is on the page /check.
                 with suppress(ConfigError, FileNotFoundError):
