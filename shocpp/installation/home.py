@@ -28,12 +28,21 @@ _EXAMPLES = {"conf/tags.json": "SHOCPP_TAGSFILE", "conf/canned.json": "SHOCPP_CA
 """The files that a new home gets from an example, each with the setting of another path."""
 
 
+_IN_NO_UNIT = frozenset("\"'\\$")
+"""The printable characters of a path that no quotes protect in units and in nginx's files alike."""
+
+
 def make_home(home: Path, environment: Mapping[str, str]) -> list[str]:
     """Make a home, or write the files that it lacks; return their names.
 
-    Raises UsageError if the folder has files and is no home, and ConfigError if it cannot be
-    written.
+    Raises UsageError if the folder has files and is no home, or a name that no unit can have, and
+    ConfigError if it cannot be written.
     """
+    if not str(home).isprintable() or not _IN_NO_UNIT.isdisjoint(str(home)):
+        raise UsageError(
+            f"{str(home)!r} cannot be a home: systemd and nginx read quotes, backslashes, dollars "
+            "and control characters otherwise; name a folder without them"
+        )
     if IS_CHECKOUT and home.resolve() == SHIPPED:
         raise UsageError(f"{home} is a checkout, which is a home; name a folder: shocpp home DIR")
     try:
@@ -86,12 +95,21 @@ def _examples(home: Path, environment: Mapping[str, str]) -> Iterator[tuple[str,
 
 def _write_new(path: Path, text: str) -> bool:
     """Write a file that does not exist; return False if it does."""
+    if os.path.lexists(path):
+        return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = 0o700 if path.suffix == ".py" else 0o600
+    # Under its name only when it is whole: nothing would ever overwrite a part of it.
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.unlink(missing_ok=True)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        return False
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        # Not by a link: some disks have none.
+        partial.rename(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return True

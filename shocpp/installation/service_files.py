@@ -6,6 +6,7 @@ unit for the user's own systemd instead.
 """
 
 import re
+import shlex
 import sys
 from collections.abc import Mapping
 from importlib import metadata
@@ -71,14 +72,15 @@ def _system_unit(home: Path) -> str:
     }
     text = _with_lines(_with_paths(_shipped(UNIT), home), lines)
     _, settings, rest = text.partition("# Settings such as")
-    return _FIRST_STEPS.format(home=home) + settings + rest
+    return _FIRST_STEPS.format(home=shlex.quote(str(home))) + settings + rest
 
 
 def _user_unit(home: Path) -> str:
     """Return the unit of a user's service; the shipped one has the paths of pipx."""
     scripts = _scripts_folder()
     text = _shipped("conf/systemd/user/shocpp.service")
-    text = text.replace("~/.local/share/shocpp", str(home)).replace("~/.local/bin", str(scripts))
+    folder = shlex.quote(str(home))
+    text = text.replace("~/.local/share/shocpp", folder).replace("~/.local/bin", str(scripts))
     lines = {
         "Environment": f"Environment={_word(f'SHOCPP_HOME={home}')}",
         "ExecStart": f"ExecStart={_command(scripts / 'shocpp-listener')}",
@@ -89,6 +91,8 @@ def _user_unit(home: Path) -> str:
 def _with_paths(text: str, home: Path) -> str:
     """Return a file of the checkout /opt/shocpp with the home and scripts of this installation."""
     scripts, settings = str(_scripts_folder()), f"Environment={_word(f'SHOCPP_HOME={home}')}"
+    # nginx ends a word at a blank and a statement at a semicolon.
+    text = re.sub(r"/opt/shocpp/cgi-bin/caller\.py(?=;)", r'"\g<0>"', text)
     text = re.sub(
         r"/opt/shocpp(/\.venv/bin)?", lambda match: scripts if match[1] else str(home), text
     )

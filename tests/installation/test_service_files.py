@@ -47,7 +47,7 @@ def test_units_of_the_system_name_the_home_and_the_installation(
     assert written in unit
     assert values_of(unit, "ExecStart") == [f"{BIN}/shocpp-listener"]
     assert "/opt/shocpp" not in "".join(files.values()) or "/opt/shocpp" in str(BIN)
-    assert f"SCRIPT_FILENAME {home}/cgi-bin/caller.py;" in files["conf/nginx/shocpp-cgi.conf"]
+    assert f'SCRIPT_FILENAME "{home}/cgi-bin/caller.py";' in files["conf/nginx/shocpp-cgi.conf"]
     for name, text in files.items():
         if name.endswith(".service"):
             (value,) = [value for value in values_of(text, "Environment") if "HOME" in value]

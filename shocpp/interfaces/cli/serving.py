@@ -1,6 +1,7 @@
 """Commands that serve chargers, run the demo, make a home and migrate the database."""
 
 import os
+import shlex
 import time
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def home(folder: Path | None) -> None:
     path = folder.absolute() if folder is not None else home_folder(os.environ)
     for name in make_home(path, os.environ):
         click.echo(f"wrote {path / name}")
-    name_it = "" if path == home_folder(os.environ) else f"SHOCPP_HOME={path} "
+    name_it = "" if path == home_folder(os.environ) else f"SHOCPP_HOME={shlex.quote(str(path))} "
     click.echo(f"start it with: {name_it}shocpp-listener; as a service: see {path / UNIT}")
     click.echo(f"examples of other files are in {SHIPPED / 'conf'}")
 
