@@ -98,6 +98,8 @@ def replace_text(path: Path, text: str, stamp: Stamp | None, like: Path | None =
     try:
         model = like or (path if stamp else None)
         status = (model or path.parent).stat()
+        # In a container a process may have the pid of one that was killed here.
+        partial.unlink(missing_ok=True)
         # `x` refuses an existing file or link, so a change by root never follows a link.
         with open(partial, "x", encoding="utf-8", opener=_private) as file:
             # Only root may change an owner. Another user becomes the owner of the new file.
