@@ -78,9 +78,10 @@ class Delivery:
         # All checks come before the first delivery: a wrong option must not send half a month.
         _require_ways(settings, self._by_mail, self._by_webhook)
         if self._by_mail:
-            self._file = addressed(load_operator(settings.operator_file), present_names)
-            self._sender = sender_of(settings, self._file)
-            _require_known(settings, self._file, addresses)
+            file = load_operator(settings.operator_file)
+            self._sender = sender_of(settings, file)
+            _require_known(settings, file, addresses)
+            self._file = addressed(file, present_names)
             if addresses:
                 self._file = _restricted(self._file, addresses)
 

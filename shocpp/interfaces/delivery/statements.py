@@ -30,20 +30,29 @@ def document_of(books: Books, statement: Statement, format_name: str, language: 
 
 
 def present_names(books: Books, whole: Statement) -> dict[str, str]:
-    """Return the present names of the accounts by those that a month's statement has."""
+    """Return the present names of the accounts by those that a month's statement has.
+
+    The name is empty if the index of an account was given to another one.
+    """
     names = books.names
-    return {sums.account: names.get(sums.account_index, sums.account) for sums in whole.accounts}
+    return {
+        sums.account: names.get(sums.account_index, sums.account)
+        if whole.closed is None or books.has_had(sums.account_index, sums.account)
+        else ""
+        for sums in whole.accounts
+    }
 
 
 def addressed(file: OperatorFile, present: Mapping[str, str]) -> OperatorFile:
     """Return the operator file with the addresses of accounts by their names in the statements.
 
     `present` are their present names: a closed month has former ones of accounts that were renamed
-    since.
+    since. Another account may have one of these names by now, and must not get the statement.
     """
     to = file.mail.to
+    others = {name: its for name, its in to.items() if name not in present}
     closed = {name: to[own] for name, own in present.items() if own in to}
-    return file._replace(mail=file.mail._replace(to={**to, **closed}))
+    return file._replace(mail=file.mail._replace(to={**others, **closed}))
 
 
 def mail_statement(

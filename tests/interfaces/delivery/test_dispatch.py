@@ -205,6 +205,26 @@ def test_a_closed_month_reaches_an_account_that_was_renamed_since(
     assert list(documents(mails(office)["y@example.org"])) == ["2026-10_002_family-y.csv"]
 
 
+@pytest.mark.parametrize("index", [2, 3])
+def test_a_closed_month_reaches_nobody_who_has_the_name_or_the_index_by_now(
+    books: Home, office: PostOffice, index: int
+) -> None:
+    """The entry was removed by hand, with its former name, and somebody else has its name."""
+    assert books.run("shocpp", "close", "2026", "10", "--by", "anna").returncode == 0
+    before = json.loads(books.tags_file.read_text())
+    name = {2: "family-y", 3: "guests"}[index]
+    if index == 2:
+        assert books.run("shocpp", "accounts", "rename", "family-y", "flat 3").returncode == 0
+    entries = [entry for entry in before if entry["index"] not in (2, 3)]
+    # company-z has index 3, and is in no record.
+    entries.append({"index": 3 if index == 3 else 9, "account": name, "ids": []})
+    books.tags_file.write_text(json.dumps(entries))
+    addresses(books, {"from": "weg@example.org", "to": {name: ["new@example.org"]}})
+    done = send(books, SHOCPP_SMTP=smtp(office))
+    assert "new@example.org" not in str([received.to for received in office.received])
+    assert "nobody gets mail" in done.stderr
+
+
 def test_a_refused_mail_stops_no_other_and_its_command_is_printed(
     books: Home, office: PostOffice
 ) -> None:
