@@ -104,3 +104,11 @@ def test_an_account_that_is_called_everybody_by_hand_keeps_its_price(office: Off
     by_hand(office, "*")
     charge(office, 1_000, 11_000)
     assert office.query("SELECT amount_ct FROM accounting") == [100]
+
+
+def test_the_price_of_all_stays_where_an_account_was_called_like_that(office: Office) -> None:
+    """tags.json had such an account before its name was refused."""
+    office.tags([ACCOUNTS[0], ACCOUNTS[1] | {"account": "*"}])
+    rename(office, "*", "flat 3")
+    tariffs = json.loads(office.settings.tariffs_file.read_text())["tariffs"]
+    assert [entry["account"] for entry in tariffs] == ["family-y", "*"]

@@ -16,6 +16,7 @@ from shocpp.configuration.operator import parse_operator
 from shocpp.configuration.people import parse_people
 from shocpp.ledger.accounts import account_name
 from shocpp.ledger.prices.tariff_file import parse_tariffs
+from shocpp.ledger.prices.tariffs import EVERYBODY
 
 Names = Sequence[str]
 
@@ -74,6 +75,8 @@ def rename_prices(entries: Members, names: Names, file: str) -> bool:
 
     Raises EditRefused if the file has prices under several names of the account.
     """
+    # A file may have an account that is, or was, called like all.
+    names = [name for name in names if name != EVERYBODY]
     listed = entries.get("tariffs", [])
     _require_single({account_name(entry["account"]) for entry in listed}, names, file)
     return _rename_in(listed, names)
