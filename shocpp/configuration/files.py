@@ -91,14 +91,14 @@ def replace_text(path: Path, text: str, stamp: Stamp | None, like: Path | None =
     """Replace a file, unless somebody has changed it since `stamp`: then return False.
 
     Readers see the old text or the new one, never a part. The new file gets the owner and the mode
-    of the old one, or of its folder with mode 600, or else those of the file `like`. Raises
-    ConfigError if it cannot be written.
+    of the old one, or of its folder with mode 600, or else those of the file `like`. The caller has
+    the lock of `changing`. Raises ConfigError if it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    # One name for all, so that the next change removes what a killed process has left.
+    partial = path.with_name(f".{path.name}.new")
     try:
         model = like or (path if stamp else None)
         status = (model or path.parent).stat()
-        # In a container a process may have the pid of one that was killed here.
         partial.unlink(missing_ok=True)
         # `x` refuses an existing file or link, so a change by root never follows a link.
         with open(partial, "x", encoding="utf-8", opener=_private) as file:

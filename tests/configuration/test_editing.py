@@ -1,7 +1,6 @@
 """Changes of the files of conf/: the rest stays, nothing is lost, nothing half done."""
 
 import json
-import os
 import stat
 import threading
 from collections.abc import Callable
@@ -279,11 +278,10 @@ def test_a_card_that_is_no_text_is_refused(tags: Path) -> None:
     assert tags.read_text() == WRITTEN
 
 
-def test_the_rest_of_a_killed_process_with_the_same_pid_is_in_nobodys_way(tags: Path) -> None:
-    """In a container the pids are the same after each start."""
+def test_the_next_change_removes_what_a_killed_process_has_left(tags: Path) -> None:
     elsewhere = tags.with_name("elsewhere")
-    tags.with_name(f".{tags.name}.{os.getpid()}").symlink_to(elsewhere)
-    tags.with_name(f".{tags.name}.previous.{os.getpid()}").write_text("[")
+    tags.with_name(f".{tags.name}.new").symlink_to(elsewhere)
+    tags.with_name(f".{tags.name}.previous.new").write_text("[")
     add_account(tags, {}, "guests")
     assert load_accounts(tags, {}).names()[-1] == "guests"
     assert not elsewhere.exists()
