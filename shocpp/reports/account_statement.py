@@ -60,8 +60,7 @@ def has_had(db: Database, listed: Accounts, account_index: int, name: str) -> bo
 def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> Parties:
     """Return the parties of a month's statement for all accounts.
 
-    `names` are those of its accounts, by index. The parties of a closed month never change, because
-    its records do not.
+    `names` are those of its accounts, by index.
     """
     month = statement.period.name
 

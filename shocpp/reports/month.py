@@ -17,6 +17,7 @@ from shocpp.reports.books import Books
 from shocpp.reports.provisional_prices import merged
 from shocpp.reports.snapshot import VERSION, from_snapshot, sums_from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
+from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.store.books import (
     audit,
     closings,
@@ -37,7 +38,15 @@ def month_statement(books: Books, month: Month) -> Statement:
     Raises ConfigError if a file in conf/ cannot be read.
     """
     closing = closings.of_month(books.db, month.name)
-    statement = draft(books, month) if closing is None else closed_statement(closing)
+    if closing is None:
+        return draft(books, month)
+    statement = closed_statement(closing)
+    # Older snapshots do not have the parties.
+    return statement if statement.snapshot_version >= ADDRESSED else _with_parties(books, statement)
+
+
+def _with_parties(books: Books, statement: Statement) -> Statement:
+    """Return a statement with its parties, as the records have them."""
     names = names_in(books.db, statement, books.names)
     return statement._replace(parties=parties_of(books.db, statement, names))
 
@@ -83,7 +92,7 @@ def draft(books: Books, month: Month) -> Statement:
         *statement_records.charge_points_of(db, name),
         *(meter.charge_point_id for meter in audited),
     }
-    return Statement(
+    statement = Statement(
         snapshot_version=VERSION,
         year=month.year,
         month=month.number,
@@ -109,6 +118,7 @@ def draft(books: Books, month: Month) -> Statement:
         chargers=_chargers(db, conf.allowlist, involved),
         cards=conf.accounts.card_names(),
     )
+    return _with_parties(books, statement)
 
 
 def _accounts(books: Books, month: Month, only: str | None = None) -> tuple[Sums, ...]:

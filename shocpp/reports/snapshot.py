@@ -26,7 +26,16 @@ from shocpp.errors import UsageError
 from shocpp.ledger.accounts import NO_RECIPIENT, Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
-from shocpp.reports.statement import Charger, Closed, Form, Statement, Sums, Unfinished
+from shocpp.reports.statement import (
+    Charger,
+    Closed,
+    Form,
+    Parties,
+    Statement,
+    Sums,
+    Unfinished,
+    Use,
+)
 from shocpp.reports.tables.cells import ADDRESSED, NUMBERED, since
 from shocpp.reports.tables.columns import FORMATS
 from shocpp.store.books.audit import Audited, Gap
@@ -40,6 +49,8 @@ _KEYS: dict[type, dict[str, int]] = {
     ),
     Recipient: since(ADDRESSED, *Recipient._fields),
     Form: since(ADDRESSED, *Form._fields),
+    Use: since(ADDRESSED, "account", "charge_point_id", "connector_id", "is_sole"),
+    Parties: since(ADDRESSED, "names", "uses", "moved"),
     Closed: since(1, "number", "closed_at", "closed_by", "hash"),
     PriceUsed: since(
         *(1, "basis", "rate", "valid_from", "microeuro_per_kwh", "wh", "amount_ct", "vat_bp"),
@@ -80,7 +91,7 @@ _KEYS: dict[type, dict[str, int]] = {
         *("accounts", "unassigned_wh", "under_review", "unfinished", "audited", "gaps"),
         *("imported_wh", "decided_later_wh", "chargers", "cards"),
     )
-    | since(ADDRESSED, "forms"),
+    | since(ADDRESSED, "forms", "parties"),
 }
 """The keys of each type in their order, with the version since which snapshots have them."""
 
@@ -167,14 +178,16 @@ def _complete_version_3(content: dict[str, Any]) -> None:
     }
     for sums in content["accounts"]:
         sums |= {"recipient": NO_RECIPIENT._asdict(), "number": ""}
-    content["forms"] = []
+    content |= {"forms": [], "parties": {"names": {}, "uses": [], "moved": []}}
 
 
 def plain(value: Any, version: int) -> Any:
     """Return a value of a statement as JSON has it, with the keys of a version.
 
-    Types become dictionaries and tuples become lists, at every level.
+    Types become dictionaries, tuples become lists, and sets sorted ones, at every level.
     """
+    if isinstance(value, frozenset):
+        return sorted((plain(item, version) for item in value), key=content_text)
     if not isinstance(value, tuple):
         return value
     if not hasattr(value, "_fields"):
@@ -195,6 +208,8 @@ def _typed(kind: Any, value: Any) -> Any:
     if isinstance(kind, types.UnionType):
         # The unions are all `X | None`, and None has been returned above.
         return _typed(next(member for member in inner if member is not type(None)), value)
+    if isinstance(value, list) and typing.get_origin(kind) is frozenset:
+        return frozenset(_typed(inner[0], item) for item in value)
     if isinstance(value, list):
         kinds = [inner[0]] * len(value) if inner[1:] == (...,) else inner
         return tuple(_typed(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))

@@ -139,9 +139,8 @@ class Statement(NamedTuple):
     the meter in this month. `cards` has the names of cards by `id_tag_key`. `forms` are those of
     earlier closings that no link of the chain had yet.
 
-    The last two are in no snapshot. `parties` is empty unless `month_statement` has made the
-    statement. `shared` has the Charge Points whose meter check is only in the statement of all
-    accounts, because it holds energy of others; it is empty there.
+    `shared` is in no snapshot: it has the Charge Points whose meter check is only in the statement
+    of all accounts, because it holds energy of others; it is empty there.
     """
 
     snapshot_version: int

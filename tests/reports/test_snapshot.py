@@ -10,7 +10,7 @@ from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
 from shocpp.ledger.accounts import NO_RECIPIENT
 from shocpp.reports.snapshot import VERSION, from_snapshot, plain, snapshot, sums_from_snapshot
-from shocpp.reports.statement import Charger, Closed, Statement, Sums
+from shocpp.reports.statement import Charger, Closed, Parties, Statement, Sums
 from shocpp.store.books.audit import Audited, Gap
 from tests.world.statements import (
     Month,
@@ -97,7 +97,7 @@ def test_a_snapshot_of_an_older_version_is_read(version: int) -> None:
 def older_content(version: int) -> dict[str, Any]:
     """Return the content of a snapshot as an older version wrote it."""
     content: dict[str, Any] = json.loads(snapshot(eventful())) | {"snapshot_version": version}
-    del content["forms"]
+    del content["forms"], content["parties"]
     for key in ("vat_id", "tax", "tax_note", "iban", "account_holder", "payment_days"):
         del content["operator"][key]
     for account in content["accounts"]:
@@ -113,7 +113,11 @@ def older(frame: Statement, version: int) -> Statement:
     plain_operator = Operator(**{key: getattr(frame.operator, key) for key in Operator._fields[:6]})
     accounts = (sums._replace(recipient=NO_RECIPIENT, number="") for sums in frame.accounts)
     frame = frame._replace(
-        snapshot_version=version, operator=plain_operator, accounts=tuple(accounts), forms=()
+        snapshot_version=version,
+        operator=plain_operator,
+        accounts=tuple(accounts),
+        forms=(),
+        parties=Parties(),
     )
     if version >= 3:
         return frame

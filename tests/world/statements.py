@@ -10,7 +10,16 @@ from shocpp.ledger.accounts import UNASSIGNED, Recipient
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.reports.snapshot import VERSION
-from shocpp.reports.statement import Charger, Closed, Form, Statement, Sums, Unfinished
+from shocpp.reports.statement import (
+    Charger,
+    Closed,
+    Form,
+    Parties,
+    Statement,
+    Sums,
+    Unfinished,
+    Use,
+)
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
@@ -169,6 +178,17 @@ def eventful() -> Statement:
             Gap("G7", 1, "garage", 1, 6_000, 6_251, 1_790_842_200_000, 1_790_877_600_000, "test"),
         ),
         imported_wh=(("garage", 45_000),),
+        parties=Parties(
+            {"company-x": "company-x", "family-y": "family-y", "the former": "family-y"},
+            frozenset(
+                {
+                    Use("family-y", "garage", 1, is_sole=False),
+                    Use("company-x", "garage", None, is_sole=False),
+                    Use("family-y", "yard", 2, is_sole=True),
+                }
+            ),
+            frozenset({12, 7}),
+        ),
         forms=(Form(7, 2, "de", "00_2026_09_002_de.pdf", "ab" * 32),),
     )
 
