@@ -184,9 +184,10 @@ def test_charge_points_are_a_list_of_names(value: object) -> None:
 
 def test_an_account_has_a_recipient() -> None:
     written = {"name": "Flat\u00a03", "address": ["Street 1", "12045 Berlin"]}
-    entry = x(**written, reference="WE 03", lang="en")
-    (account,) = accounts(entry).by_index.values()
-    assert account.recipient == Recipient("Flat 3", ("Street 1", "12045 Berlin"), "WE 03", "en")
+    entry = x(**written, reference="WE 03", lang="en", employer="ACME AG")
+    expected = Recipient("Flat 3", ("Street 1", "12045 Berlin"), "WE 03", "en", "ACME AG")
+    assert accounts(entry).recipient(1) == expected
+    assert accounts(entry).recipient(2) == NO_RECIPIENT
     assert accounts(entry).ignored == ()
     assert accounts(X).by_index[1].recipient == NO_RECIPIENT
     assert accounts(x(lang="de")).by_index[1].recipient.language == "de"
@@ -464,6 +465,7 @@ def test_a_key_that_is_there_twice_is_refused_with_its_entry() -> None:
         ("4,13E+13", "a spreadsheet has shortened it; write all its digits, as text"),
         ("4.13E+13", "a spreadsheet has shortened it; write all its digits, as text"),
         ("4E+13", "a spreadsheet has shortened it; write all its digits, as text"),
+        ("04A2\udcff", "it has control characters, or is no Unicode; write what the charger"),
         ("04A2B3C4D5E6F708192A3", "an id tag has at most 20 characters; write what the charger"),
     ],
 )
