@@ -6,6 +6,8 @@ from shocpp.bookkeeping.accounting_files.files_thread import FILES_WAIT_MS
 from shocpp.bookkeeping.housekeeping import DAY_MS
 from shocpp.checks.findings import NOTE, WRONG, Finding
 from shocpp.clock import now_ms
+from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.language.findings.sentences import Bilingual, Quoted
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
 from shocpp.store import gauges, properties
@@ -22,11 +24,10 @@ def check_backups(_: Settings, db: Database | None) -> Iterator[Finding]:
         return
     newest_ms = properties.newest_backup_ms(db)
     days = None if newest_ms is None else (now_ms() - newest_ms) // DAY_MS
-    remedy = "make one, and keep it on another machine: shocpp backup FILE.zip"
     if days is None:
-        yield Finding(NOTE, f"this database has no backup; {remedy}")
+        yield Finding(NOTE, "no_backup")
     elif days > OLD_DAYS:
-        yield Finding(NOTE, f"the newest backup is {days} days old; {remedy}")
+        yield Finding(NOTE, "backup_old", {"days": days})
 
 
 def check_waiting_files(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -34,10 +35,14 @@ def check_waiting_files(settings: Settings, db: Database | None) -> Iterator[Fin
     folder = properties.unwritable_folder(db) if db is not None else None
     if db is None or folder is None or now_ms() - folder.since_ms < FILES_WAIT_MS:
         return
+    local_time = day_and_time(local_datetime(folder.since_ms, settings.zone), "de")
     yield Finding(
         WRONG,
-        f"{gauges.waiting_files(db)} accounting files have waited since "
-        f"{format_timestamp(folder.since_ms)}: {folder.reason}; their records are in the database "
-        f"only; check the free space, and let the user who runs the server write to "
-        f"{settings.accounting_folder}",
+        "files_wait",
+        {
+            "number": gauges.waiting_files(db),
+            "since": Bilingual(local_time, format_timestamp(folder.since_ms)),
+            "reason": Quoted(folder.reason),
+            "folder": settings.accounting_folder,
+        },
     )

@@ -4,9 +4,9 @@ Each finding names its remedy. Within a level, the order of the checks is their 
 hidden energy first, then access of the wrong people, then mistakes in configuration.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
-from functools import partial
+from functools import partial, reduce
 
 from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record
@@ -21,7 +21,15 @@ from shocpp.checks.exposure import (
     check_secrets,
     check_writers,
 )
-from shocpp.checks.findings import LEVELS, NOTE, RISKY, WRONG, Finding, unknown_account
+from shocpp.checks.findings import (
+    LEVELS,
+    NOTE,
+    RISKY,
+    WRONG,
+    Finding,
+    broken_file,
+    unknown_account,
+)
 from shocpp.checks.installation import check_caller, check_wsgi_ini
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
@@ -55,6 +63,7 @@ from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.installation.files import SHIPPED
+from shocpp.language.findings.sentences import Quoted, Sentence, Values
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import transactions
@@ -77,7 +86,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
 
     A secret is never part of it: the table says "set" or "none".
     """
-    values = {
+    values: Values = {
         "WS_ADDRESS": settings.address,
         "WS_PORT": settings.port,
         "SHOCPP_HOME": settings.home,
@@ -135,7 +144,7 @@ def topical_findings(
             unsorted = _run_checks(settings, db, longest_s)
     except ShocppError as error:
         # The files, the machine and the network can be checked all the same.
-        damage = TopicalFinding(DATABASE, Finding(WRONG, str(error)))
+        damage = TopicalFinding(DATABASE, _of_database(error))
         unsorted = [damage, *_run_checks(settings, None, longest_s)]
     unsorted += [TopicalFinding(SETTINGS, each) for each in check_environment(environment)]
     return sorted(unsorted, key=lambda each: LEVELS.index(each.finding.level))
@@ -150,28 +159,31 @@ def _run_checks(settings: Settings, db: Database | None, longest_s: float) -> li
             with db.reading() if db is not None else nullcontext():
                 findings += [TopicalFinding(topic, each) for each in check(settings, db)]
         except DamagedDatabase as error:
-            damage = TopicalFinding(DATABASE, Finding(WRONG, str(error)))
+            damage = TopicalFinding(DATABASE, _of_database(error))
             findings += [damage] if damage not in findings else []
     return findings
 
 
+def _of_database(error: ShocppError) -> Finding:
+    """Return the finding about a database that cannot be used."""
+    return Finding(WRONG, "database_error", {"error": Quoted(str(error))})
+
+
 def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Find a tags.json that is missing or wrong, and keys and ids in it that have no effect."""
+    file = settings.tags_file
     try:
-        accounts = load_accounts(settings.tags_file, _account_names(db))
+        accounts = load_accounts(file, _account_names(db))
         # Risky: with a misspelled `blocked`, a lost card stays valid.
         for ignored in accounts.ignored:
-            yield Finding(RISKY, f"{settings.tags_file}: {ignored} means nothing here; remove it")
+            yield Finding(RISKY, "key_ignored", {"file": file, "key": Quoted(ignored)})
         for id_tag in accounts.unmatchable:
-            yield Finding(WRONG, f"{settings.tags_file}: no charger can send the id {id_tag}")
+            yield Finding(WRONG, "id_unmatchable", {"file": file, "id_tag": Quoted(id_tag)})
     except FileNotFoundError:
-        yield Finding(
-            WRONG,
-            f"{settings.tags_file} does not exist, so every card is Invalid; begin with: "
-            f"cp {SHIPPED / 'conf' / 'tags.json.example'} {settings.tags_file}",
-        )
+        command = f"cp {SHIPPED / 'conf' / 'tags.json.example'} {file}"
+        yield Finding(WRONG, "no_tags_file", {"file": file, "command": command})
     except ConfigError as error:
-        yield Finding(WRONG, str(error))
+        yield broken_file(file, error)
 
 
 def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -183,12 +195,13 @@ def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Fin
         others = [allowlist.others] if allowlist.others is not None else []
         for entry in [*allowlist.entries.values(), *others]:
             if entry.default_tag is not None and id_tag_key(entry.default_tag) not in cards:
-                yield Finding(
-                    WRONG,
-                    f"{settings.charge_points_file}, {entry.charge_point_id!r}: the default_tag "
-                    f"{entry.default_tag!r} belongs to no account; add it to the ids of its "
-                    f"account in {settings.tags_file}",
-                )
+                values: Values = {
+                    "file": settings.charge_points_file,
+                    "charge_point": entry.charge_point_id,
+                    "default_tag": entry.default_tag,
+                    "tags_file": settings.tags_file,
+                }
+                yield Finding(WRONG, "default_tag", values)
 
 
 def _account_names(db: Database | None) -> Mapping[int, str]:
@@ -200,30 +213,22 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Find accounting files and closed months that the database does not have."""
     if db is None:
         return
-    missing = files_without_record(db, settings.accounting_folder)
+    folder = settings.accounting_folder
+    missing = files_without_record(db, folder)
     if missing:
-        yield Finding(
-            WRONG,
-            f"{len(missing)} accounting files such as {missing[0]} are not in the books; import "
-            f"them with: shocpp import {settings.accounting_folder}",
-        )
-    for path in files_outside_chain(db, settings.accounting_folder):
-        yield Finding(
-            WRONG,
-            f"{path} closes a month that is not closed in the books; import it with: shocpp "
-            f"import {settings.accounting_folder}",
-        )
+        values: Values = {"number": len(missing), "file": missing[0], "folder": folder}
+        yield Finding(WRONG, "files_not_booked", values)
+    for path in files_outside_chain(db, folder):
+        yield Finding(WRONG, "closing_not_booked", {"file": path, "folder": folder})
 
 
 def _check_review(_: Settings, db: Database | None) -> Iterator[Finding]:
     """Count the cases under review."""
     waiting = len(rows_of(db, "review")) if db else 0
-    if waiting:
-        yield Finding(
-            NOTE,
-            f"{waiting} case{'s wait' if waiting > 1 else ' waits'} for somebody to decide; see: "
-            "shocpp review",
-        )
+    if waiting == 1:
+        yield Finding(NOTE, "case_waits")
+    elif waiting:
+        yield Finding(NOTE, "cases_wait", {"number": waiting})
 
 
 def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -232,17 +237,17 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
     try:
         file = load_operator(path)
     except ConfigError as error:
-        yield Finding(WRONG, str(error))
+        yield broken_file(path, error)
         return
     # _check_accounts reports a tags.json that is wrong.
     with suppress(ConfigError):
         known = owners(settings.tags_file, _account_names(db))
         # Nobody gets the statement of an account whose name is misspelled here.
         for account in sorted(set(file.mail.to) - set(known)):
-            sentence = unknown_account(settings, db, account)
-            yield Finding(WRONG, f"{path}, mail: {sentence}")
+            trouble = unknown_account(settings, db, account)
+            yield Finding(WRONG, "in_mail", {"file": path, "trouble": trouble})
     if file.mail.sender and settings.mail_server is None:
-        yield Finding(NOTE, f"{path} has mail addresses, but SHOCPP_SMTP is not set")
+        yield Finding(NOTE, "no_mail_server", {"file": path})
 
 
 def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
@@ -251,7 +256,7 @@ def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
         return
     alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
     if not alive:
-        yield Finding(NOTE, "no server is running; start it with: shocpp-listener")
+        yield Finding(NOTE, "no_server")
 
 
 def _check_files_in_force(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -260,14 +265,20 @@ def _check_files_in_force(settings: Settings, db: Database | None) -> Iterator[F
         return
     paths = dict(settings_table(settings))
     for name, groups in differing(db, now_ms()).items():
-        processes = " and ".join(
-            f"process{'es' if len(pids) > 1 else ''} {', '.join(map(str, pids))}" for pids in groups
-        )
-        yield Finding(
-            WRONG,
-            f"{processes} serve chargers with different texts of {paths[name]}; compare their "
-            f"{name}, their rights to the file and their logs, and restart those with the old text",
-        )
+        processes = reduce(_and, map(_processes, groups))
+        values: Values = {"processes": processes, "file": paths[name], "setting": name}
+        yield Finding(WRONG, "different_texts", values)
+
+
+def _processes(pids: Sequence[int]) -> Sentence:
+    """Return the part of a sentence about the processes with one text."""
+    key = "process" if len(pids) == 1 else "processes"
+    return Sentence(key, {"pids": ", ".join(map(str, pids))})
+
+
+def _and(processes: Sentence, others: Sentence) -> Sentence:
+    """Return the part of a sentence about processes and others."""
+    return Sentence("processes_and", {"processes": processes, "others": others})
 
 
 def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
@@ -277,7 +288,7 @@ def _check_tariffs(settings: Settings, _: Database | None) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     except ConfigError as error:
-        yield Finding(WRONG, str(error))
+        yield broken_file(settings.tariffs_file, error)
 
 
 _CHECKS: Iterable[tuple[str, _Check]] = (

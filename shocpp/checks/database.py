@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 
 from shocpp.checks.findings import NOTE, WRONG, Finding
+from shocpp.language.findings.sentences import Values
 from shocpp.settings import Settings
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
@@ -28,22 +29,13 @@ def check_texts(
     try:
         for number, text in enumerate(undecodable_texts(db, time.monotonic() + longest_s), 1):
             if number <= MOST_NAMED:
-                yield Finding(
-                    WRONG,
-                    f"{db.path} is damaged: the text in {text.table}, column {text.column}, row "
-                    f"{text.row}, is not UTF-8; stop the server and restore a backup, or run: "
-                    "shocpp rebuild",
-                )
+                yield Finding(WRONG, "text_damaged", {"file": db.path, **text._asdict()})
     except OutOfTime as out_of_time:
-        yield Finding(
-            NOTE,
-            f"not all texts of {db.path} were read within {longest_s:.0f} s: {out_of_time} and "
-            "later tables are left out; check a copy: shocpp backup FILE",
-        )
+        values: Values = {"file": db.path, "seconds": f"{longest_s:.0f}", "table": str(out_of_time)}
+        yield Finding(NOTE, "texts_unread", values)
     if number > MOST_NAMED:
-        yield Finding(
-            WRONG, f"{number - MOST_NAMED} more texts of {db.path} are not UTF-8; see above"
-        )
+        more: Values = {"number": number - MOST_NAMED, "file": db.path}
+        yield Finding(WRONG, "more_texts_damaged", more)
 
 
 def check_sqlite(_: Settings, db: Database | None) -> Iterator[Finding]:
@@ -55,16 +47,7 @@ def check_sqlite(_: Settings, db: Database | None) -> Iterator[Finding]:
     if db is None or version is None:
         return
     alive = [worker for worker, doorbell in connections.workers(db) if is_alive(doorbell)]
-    race = f"SQLite {version} has a rare race between processes that write (fixed in 3.51.3)"
     if len(alive) > 1:
-        yield Finding(
-            NOTE,
-            f"{len(alive)} processes serve chargers, and {race}, which can damage the database; "
-            "let one process serve all of them, or use a Python with a newer SQLite",
-        )
+        yield Finding(NOTE, "race_of_several", {"processes": len(alive), "version": version})
     else:
-        yield Finding(
-            NOTE,
-            f"{race}; with one worker it is most unlikely: keep workers = 1 in wsgi.ini, and make "
-            "backups",
-        )
+        yield Finding(NOTE, "race_of_commands", {"version": version})

@@ -20,6 +20,7 @@ from shocpp.configuration.charge_points import (
 from shocpp.configuration.files import conf_text
 from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
+from shocpp.language.findings.sentences import Quoted, Sentence, Value, Values
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
 from shocpp.service_addresses import is_loopback
@@ -31,8 +32,8 @@ from shocpp.store.doorbells import doorbells_folder
 from shocpp.store.listings.views import rows_of
 from shocpp.store.new_passwords import NewPassword
 
-ADD = "shocpp charge-points add"
-"""The remedy for chargers without an entry or a password."""
+ADD = ("shocpp", "charge-points", "add")
+"""The command for chargers without an entry or a password."""
 
 SECRETS_OF_OTHERS = (
     Path("/etc/shocpp.env"),
@@ -49,13 +50,9 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
     try:
         allowlist = allowlist_or_stored(path, stored)
         if stored is not None and not path.exists():
-            yield Finding(
-                WRONG,
-                f"{path} is gone, and the list that was read last stays in force; put it back, or "
-                'admit any charger with {"*": {"auth": "none"}} in it',
-            )
+            yield Finding(WRONG, "allowlist_gone", {"file": path})
     except ConfigError as error:
-        yield Finding(WRONG, f"{error}; until then a server that starts admits no charger")
+        yield Finding(WRONG, "allowlist_broken", {"file": path, "error": Quoted(str(error))})
         return
     if allowlist.others is not None and not allowlist.others.hashes:
         yield _open_to_all(settings, allowlist)
@@ -63,12 +60,10 @@ def check_allowlist(settings: Settings, db: Database | None) -> Iterator[Finding
     yield from _check_new_passwords(allowlist, path, waiting)
     allowlist = allowlist.with_new_passwords(waiting)
     names = [e.charge_point_id for e in allowlist.entries.values() if _needs_no_password(e, db)]
-    if names:
-        yield Finding(
-            NOTE,
-            f"{path}: {', '.join(names)} {'needs' if len(names) == 1 else 'need'} no password, so "
-            "anybody who knows the name can connect with it",
-        )
+    if len(names) == 1:
+        yield Finding(NOTE, "needs_no_password", {"file": path, "charge_point": names[0]})
+    elif names:
+        yield Finding(NOTE, "need_no_password", {"file": path, "charge_points": ", ".join(names)})
     yield from _check_old_hashes(allowlist, path)
     if db is not None and has_list:
         yield from _check_connected(allowlist, path, db)
@@ -82,12 +77,12 @@ def _check_new_passwords(
     for new in waiting:
         entry = in_force.entry(new.charge_point_id)
         if new.has_ended and entry is not None and entry.hashes[-1:] == (new.stored_hash,):
-            yield Finding(
-                NOTE,
-                f"the new password of {new.charge_point_id} is in the database only; if the "
-                f"server cannot write {path}, run as a user who can: {ADD} "
-                f"{shlex.quote(new.charge_point_id)}",
-            )
+            values: Values = {
+                "charge_point": new.charge_point_id,
+                "file": path,
+                "command": shlex.join([*ADD, new.charge_point_id]),
+            }
+            yield Finding(NOTE, "new_password_waits", values)
 
 
 def _check_old_hashes(allowlist: Allowlist, path: Path) -> Iterator[Finding]:
@@ -96,12 +91,14 @@ def _check_old_hashes(allowlist: Allowlist, path: Path) -> Iterator[Finding]:
         rounds = [rounds_of(stored_hash) for stored_hash in entry.hashes]
         fewest = min((n for n in rounds if n > GENERATED_ROUNDS), default=USER_CHOSEN_ROUNDS)
         if fewest < USER_CHOSEN_ROUNDS:
-            yield Finding(
-                NOTE,
-                f"{path}: the password of {entry.charge_point_id} is hashed with {fewest} rounds, "
-                f"and {USER_CHOSEN_ROUNDS} are advised; type it in once more: {ADD} --password "
-                f"{shlex.quote(entry.charge_point_id)}",
-            )
+            values: Values = {
+                "file": path,
+                "charge_point": entry.charge_point_id,
+                "rounds": fewest,
+                "advised": USER_CHOSEN_ROUNDS,
+                "command": shlex.join([*ADD, "--password", entry.charge_point_id]),
+            }
+            yield Finding(NOTE, "old_hash", values)
 
 
 def _needs_no_password(entry: Entry, db: Database | None) -> bool:
@@ -120,46 +117,31 @@ def check_absent_chargers(settings: Settings, db: Database | None) -> Iterator[F
     with suppress(FileNotFoundError, ConfigError):
         for entry in load_allowlist(path).entries.values():
             if db is not None and identities.row_of(db, entry.charge_point_id) is None:
-                yield Finding(
-                    NOTE,
-                    f"{path}: no charger {entry.charge_point_id!r} has connected yet; type its "
-                    "address, name and password into it, or remove the entry",
-                )
+                values: Values = {"file": path, "charge_point": entry.charge_point_id}
+                yield Finding(NOTE, "never_connected", values)
 
 
 def _open_to_all(settings: Settings, allowlist: Allowlist) -> Finding:
     """Return the finding that any charger may connect: risky if others can reach the port."""
     path = settings.charge_points_file
     if not is_loopback(settings.address):
-        reaches = f"reaches {settings.address}:{settings.port}"
+        address = f"{settings.address}:{settings.port}"
+        reaches = Sentence("reaches_address", {"address": address})
     elif settings.trusted_proxies:
-        reaches = "comes through the proxy"
+        reaches = Sentence("reaches_proxy")
     else:
-        reaches = "is on this machine"
-    if allowlist is NO_ALLOWLIST:
-        any_charger = f"there is no {path}, so any charger"
-        remedy = f"give yours passwords: {ADD} NAME"
-    else:
-        any_charger = "any charger without an entry"
-        remedy = f'give yours entries ({ADD} NAME), and then take "*" out of {path}'
-    sentence = (
-        f"{any_charger} that {reaches} may connect, and can book energy to any card that it names; "
-        f"{remedy}"
-    )
+        reaches = Sentence("reaches_machine")
     # Only programs of this machine reach a loopback address without a proxy.
     is_reached = settings.trusted_proxies or not is_loopback(settings.address)
-    return Finding(RISKY if is_reached else NOTE, sentence)
+    key = "open_without_file" if allowlist is NO_ALLOWLIST else "open_without_entry"
+    return Finding(RISKY if is_reached else NOTE, key, {"file": path, "reaches": reaches})
 
 
 def _check_connected(allowlist: Allowlist, path: Path, db: Database) -> Iterator[Finding]:
     """Find connected chargers without an entry: they connected before the list changed."""
     for row in rows_of(db, "charge_points"):
         if row["connected"] and allowlist.entry(row["id"]) is None:
-            yield Finding(
-                RISKY,
-                f"{row['id']} is connected and not in {path}: it may not connect again; if it "
-                f"is yours: {ADD} {row['id']}",
-            )
+            yield Finding(RISKY, "connected_unlisted", {"charge_point": row["id"], "file": path})
 
 
 def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
@@ -178,7 +160,7 @@ def check_secrets(settings: Settings, _: Database | None) -> Iterator[Finding]:
         if status.st_mode & stat.S_IRWXO and _holds_secrets(path):
             # 640, because nginx reads its token and passwords by its group.
             mode = "700" if path.is_dir() else "640" if path in SECRETS_OF_OTHERS else "600"
-            yield Finding(WRONG, f"everybody can read {path}; mend it with: chmod {mode} {path}")
+            yield Finding(WRONG, "everybody_reads", {"file": path, "mode": mode})
 
 
 def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
@@ -194,7 +176,7 @@ def check_writers(settings: Settings, _: Database | None) -> Iterator[Finding]:
             mode = path.stat().st_mode
             # In a folder with the sticky bit, such as /tmp, nobody can replace another's file.
             if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-                yield Finding(WRONG, f"everybody can change {path}; mend it with: chmod o-w {path}")
+                yield Finding(WRONG, "everybody_changes", {"file": path})
 
 
 def _holds_secrets(path: Path) -> bool:
@@ -221,10 +203,7 @@ def check_owners(settings: Settings, _: Database | None) -> Iterator[Finding]:
     for path in (*files, settings.people_file):
         yield from _check_owner(path, os.R_OK)
     if os.geteuid() == 0:
-        yield Finding(
-            NOTE,
-            "this runs as root; a user of its own can do less harm (conf/systemd/shocpp.service)",
-        )
+        yield Finding(NOTE, "runs_as_root")
 
 
 def _check_owner(path: Path, rights: int) -> Iterator[Finding]:
@@ -234,46 +213,30 @@ def _check_owner(path: Path, rights: int) -> Iterator[Finding]:
     except FileNotFoundError:
         return
     except OSError as error:
-        yield Finding(WRONG, f"{path} cannot be used: {error.strerror}; see its rights")
+        yield Finding(WRONG, "unusable", {"file": path, "error": Quoted(error.strerror or "")})
         return
     if os.access(path, rights):
         return
+    owner: Value
     try:
         # The password database may lack the owner, as in some containers.
         owner = pwd.getpwuid(status.st_uid).pw_name
     except KeyError:
-        owner = f"user {status.st_uid}"
-    yield Finding(
-        WRONG,
-        f"{path} belongs to {owner}: run this, the server and CGI scripts as {owner} "
-        "(conf/systemd/shocpp-fcgiwrap.service does)",
-    )
+        owner = Sentence("user_number", {"number": status.st_uid})
+    yield Finding(WRONG, "of_other_user", {"file": path, "owner": owner})
 
 
 def check_network(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Find a port without a reverse proxy, or one that can be reached without its proxy."""
-    port = f"{settings.address}:{settings.port}"
+    address = f"{settings.address}:{settings.port}"
     has_proxy = bool(settings.trusted_proxies)
     if not is_loopback(settings.address):
         if has_proxy:
-            yield Finding(
-                RISKY,
-                f"a proxy is in front, but {port} can be reached without it, and has no TLS; let "
-                "only the proxy reach it: WS_ADDRESS=127.0.0.1",
-            )
+            yield Finding(RISKY, "beside_proxy", {"address": address})
         else:
-            yield Finding(
-                RISKY,
-                f"{port} has no TLS: anybody on the network can read the passwords, and a few "
-                "clients that are slow on purpose can block its pages; put nginx in front "
-                "(conf/nginx/shocpp.conf)",
-            )
+            yield Finding(RISKY, "no_tls", {"address": address})
     elif not has_proxy and db is not None and _has_local_charger(db):
-        yield Finding(
-            NOTE,
-            "chargers connect from this machine's own address; if a proxy forwards them, set "
-            "SHOCPP_TRUSTED_PROXIES=127.0.0.1, or all of them count as one client",
-        )
+        yield Finding(NOTE, "proxy_unnamed")
 
 
 def _has_local_charger(db: Database) -> bool:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 
-from shocpp.checks.findings import WRONG, Finding
+from shocpp.checks.findings import WRONG, Finding, broken_file
 from shocpp.errors import ConfigError
 from shocpp.installation.files import IS_CHECKOUT, SHIPPED
 from shocpp.installation.home import CALLER, caller_of
@@ -19,21 +19,17 @@ def check_wsgi_ini(settings: Settings, _: Database | None) -> Iterator[Finding]:
         require_loadable(path)
         require_accepted(path)
     except ConfigError as error:
-        yield Finding(WRONG, str(error))
+        yield broken_file(path, error)
 
 
 def check_caller(settings: Settings, _: Database | None) -> Iterator[Finding]:
     """Find a CGI script that no web server can start, or that starts another installation."""
     script = (SHIPPED if IS_CHECKOUT else settings.home) / CALLER
     if script.exists() and not os.access(script, os.X_OK):
-        yield Finding(WRONG, f"no web server can start {script}; mend it with: chmod 755 {script}")
+        yield Finding(WRONG, "caller_not_executable", {"file": script})
     copy = settings.home / CALLER
     if copy != SHIPPED / CALLER and copy.exists() and not _is_current(settings):
-        yield Finding(
-            WRONG,
-            f"{copy} is of another version or installation of shocpp; remove it, and write it "
-            f"again with: shocpp home {settings.home}",
-        )
+        yield Finding(WRONG, "caller_foreign", {"file": copy, "home": settings.home})
 
 
 def _is_current(settings: Settings) -> bool:

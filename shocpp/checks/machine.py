@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from shocpp.checks.findings import NOTE, WRONG, Finding
+from shocpp.language.findings.sentences import Bilingual, Values
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import records
 from shocpp.store.database import Database
@@ -36,18 +37,19 @@ def check_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
         space = space_of(path)
         reserve = reserve_bytes(settings.reserve_mb, space.total)
         if space.free < 2 * reserve:
-            least = f"{megabytes_text(reserve)} MB (SHOCPP_RESERVE_MB)"
-            effect = (
-                f"below {least} only transactions are written, and on a full disk no stop is "
-                "answered"
-                if path == settings.database.parent
-                else "on a full disk the accounting files wait, and the records are in the "
-                "database only"
-            )
-            yield Finding(
-                WRONG if space.free < reserve else NOTE,
-                f"{megabytes_text(space.free)} MB are left for {path}; {effect}: make room",
-            )
+            level = WRONG if space.free < reserve else NOTE
+            left: Values = {"folder": path, "free": _megabytes(space.free)}
+            if path == settings.database.parent:
+                values: Values = {**left, "least": _megabytes(reserve)}
+                yield Finding(level, "disk_of_database", values)
+            else:
+                yield Finding(level, "disk_of_files", left)
+
+
+def _megabytes(number: int) -> Bilingual:
+    """Return bytes as megabytes for people."""
+    text = megabytes_text(number)
+    return Bilingual(text.replace(".", ","), text)
 
 
 def check_clock(_: Settings, db: Database | None) -> Iterator[Finding]:
@@ -57,16 +59,9 @@ def check_clock(_: Settings, db: Database | None) -> Iterator[Finding]:
     """
     newest_ms = records.newest_ms(db) if db is not None else None
     if newest_ms is not None and newest_ms > time.time_ns() // 1_000_000 + BEHIND_MS:
-        yield Finding(
-            WRONG,
-            "the clock is behind the newest record in the books; set it, such as with: "
-            "timedatectl set-ntp true",
-        )
+        yield Finding(WRONG, "clock_behind")
     elif not _is_synchronized():
-        yield Finding(
-            NOTE,
-            "nothing synchronizes the clock; turn that on, such as with: timedatectl set-ntp true",
-        )
+        yield Finding(NOTE, "clock_alone")
 
 
 def _is_synchronized() -> bool:
@@ -88,5 +83,7 @@ def check_environment(environment: Mapping[str, str]) -> Iterator[Finding]:
     for name in sorted(environment):
         if name.startswith("SHOCPP_") and name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {near[0]}?" if near else "see docs/reference.md, Settings"
-            yield Finding(WRONG, f"{name} is no setting of this program; {remedy}")
+            if near:
+                yield Finding(WRONG, "setting_misspelled", {"setting": name, "near": near[0]})
+            else:
+                yield Finding(WRONG, "setting_unknown", {"setting": name})

@@ -6,11 +6,15 @@ it is not found again. Only open months are compared, and in these the newest re
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from shocpp.checks.findings import WRONG, Finding
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError
+from shocpp.language.dates import spelled
 from shocpp.language.figures import euro
+from shocpp.language.findings.sentences import Sentence, bilingual
+from shocpp.language.phrases import phrase
 from shocpp.ledger.booking import book_stop
 from shocpp.ledger.matching import Match
 from shocpp.ledger.own_readings import of_messages
@@ -37,21 +41,19 @@ def check_old_readings(settings: Settings, db: Database | None) -> Iterator[Find
     count = 0
     for number in rereading.old_records(db, MOST_RECORDS):
         stored = records.stored(db, number)
-        sentence = None if stored is None else _difference(settings, db, stored, tariffs)
-        if sentence is not None:
+        finding = None if stored is None else _difference(settings, db, stored, tariffs)
+        if finding is not None:
             count += 1
             if count <= MOST_FINDINGS:
-                yield Finding(WRONG, sentence)
+                yield finding
     if count > MOST_FINDINGS:
-        yield Finding(
-            WRONG,
-            f"{count - MOST_FINDINGS} more records have readings that an older version left out;"
-            " correct the ones above, and check again",
-        )
+        yield Finding(WRONG, "more_readings_left_out", {"number": count - MOST_FINDINGS})
 
 
-def _difference(settings: Settings, db: Database, stored: Stored, tariffs: Tariffs) -> str | None:
-    """Return a sentence about a record that is booked otherwise now, or None."""
+def _difference(
+    settings: Settings, db: Database, stored: Stored, tariffs: Tariffs
+) -> Finding | None:
+    """Return the finding about a record that is booked otherwise now, or None."""
     former, transaction = stored.record, stored.origin.started_transaction
     if transaction is None or stored.origin.received_stop is None:
         return None
@@ -62,19 +64,33 @@ def _difference(settings: Settings, db: Database, stored: Stored, tariffs: Tarif
     record = _booked_again(db, stored, anew)
     is_doubted = former.review is None and record.review is not None
     if is_doubted or record.consumed_wh != former.consumed_wh:
-        doubt = f" under review ({record.review})" if is_doubted else ""
-        now = f"{record.consumed_wh} Wh{doubt}"
+        now = _energy(record, is_doubted=is_doubted)
     else:
         amount_ct = _changed_amount(settings, db, stored, tariffs, anew)
         if amount_ct is None:
             return None
-        now = f"{euro(amount_ct, 'en')} EUR for {record.consumed_wh} Wh"
-    return (
-        f"record {stored.number}, {stored.place.local_time} of {former.account}: an older version"
-        f" left out readings and booked {former.consumed_wh} Wh; with them it is {now}; correct"
-        f" or confirm it: shocpp review correct {stored.number} --wh {record.consumed_wh}"
-        ' --why "all readings"'
+        amount = bilingual(partial(euro, amount_ct))
+        now = Sentence("amount_now", {"amount": amount, "wh": record.consumed_wh})
+    return Finding(
+        WRONG,
+        "readings_left_out",
+        {
+            "record": stored.number,
+            "time": bilingual(partial(spelled, stored.place.local_time)),
+            "account": former.account,
+            "former_wh": former.consumed_wh,
+            "now": now,
+            "wh": record.consumed_wh,
+        },
     )
+
+
+def _energy(record: Record, *, is_doubted: bool) -> Sentence:
+    """Return the part of the sentence about the energy with all readings."""
+    if not is_doubted:
+        return Sentence("energy_now", {"wh": record.consumed_wh})
+    review = bilingual(partial(phrase, record.review or ""))
+    return Sentence("energy_doubted", {"wh": record.consumed_wh, "review": review})
 
 
 def _booked_again(db: Database, stored: Stored, anew: Iterable[Reread]) -> Record:

@@ -10,6 +10,7 @@ from shocpp.configuration.charge_points import load_allowlist_or_none
 from shocpp.configuration.people import Users, load_people, parse_people
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.errors import ConfigError
+from shocpp.language.findings.sentences import Quoted, Values
 from shocpp.service_addresses import is_loopback
 from shocpp.settings import Settings
 from shocpp.store import people
@@ -24,14 +25,12 @@ def check_people(settings: Settings, db: Database | None) -> Iterator[Finding]:
     try:
         users = load_people(path)
     except ConfigError as error:
-        yield Finding(WRONG, f"{error}; until then the users read last keep their roles")
+        yield Finding(WRONG, "people_broken", {"file": path, "error": Quoted(str(error))})
         return
     if users is None:
         stored = people.stored_people(db) if db else None
         if stored is not None:
-            yield Finding(
-                WRONG, f"{path} is gone, and the users read last keep their roles; put it back"
-            )
+            yield Finding(WRONG, "people_gone", {"file": path})
             with suppress(ConfigError):
                 users = parse_people(stored, str(path))
         else:
@@ -44,15 +43,12 @@ def _check_admins(settings: Settings, db: Database | None) -> Iterator[Finding]:
     names = people.web_users(db) if db else []
     if not names and settings.token is None:
         return
-    step = "; see conf/people.json.example"
+    file = settings.people_file
     if names:
         command = shlex.join(["shocpp", "people", "set", names[0], "--role", "admin"])
-        step = f"; to make those admins that have asked lately, and nobody else: {command}"
-    yield Finding(
-        NOTE,
-        f"there is no {settings.people_file}, so each user of the web server is an admin and may "
-        f"send any Call{step}",
-    )
+        yield Finding(NOTE, "all_admins_known", {"file": file, "command": command})
+    else:
+        yield Finding(NOTE, "all_admins", {"file": file})
 
 
 def _check_accounts(settings: Settings, db: Database | None, users: Users) -> Iterator[Finding]:
@@ -62,8 +58,9 @@ def _check_accounts(settings: Settings, db: Database | None, users: Users) -> It
         known = owners(settings.tags_file, transactions.account_names(db) if db else {})
         for name, user in users.items():
             if user.account is not None and user.account not in known:
-                sentence = unknown_account(settings, db, user.account)
-                yield Finding(WRONG, f"{settings.people_file}, {name!r}: {sentence}")
+                trouble = unknown_account(settings, db, user.account)
+                values: Values = {"file": settings.people_file, "entry": name, "trouble": trouble}
+                yield Finding(WRONG, "in_entry", values)
 
 
 def check_account_chargers(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -75,11 +72,9 @@ def check_account_chargers(settings: Settings, db: Database | None) -> Iterator[
             for name in account.charge_points or ():
                 is_known = db is None or identities.row_of(db, name) is not None
                 if not is_known and allowlist.entry(name) is None:
-                    yield Finding(
-                        WRONG,
-                        f"{settings.tags_file}: {account.name} may use {name!r}, which is no "
-                        "charger that has been here; see: shocpp charge-points",
-                    )
+                    file, of = settings.tags_file, account.name
+                    values: Values = {"file": file, "account": of, "charge_point": name}
+                    yield Finding(WRONG, "charger_of_account", values)
 
 
 def check_url(settings: Settings, _: Database | None) -> Iterator[Finding]:
@@ -87,14 +82,6 @@ def check_url(settings: Settings, _: Database | None) -> Iterator[Finding]:
     address = settings.url or f"http://{settings.address}:{settings.port}"
     host = urlsplit(settings.url).hostname if settings.url else settings.address
     if is_loopback(host):
-        yield Finding(
-            NOTE,
-            f"invitations have the address {address}, which only this machine can open; set "
-            "SHOCPP_URL to the address that people use",
-        )
+        yield Finding(NOTE, "url_of_machine", {"address": address})
     elif settings.url is not None and settings.url.startswith("http:") and settings.trusted_proxies:
-        yield Finding(
-            RISKY,
-            f"SHOCPP_URL is {settings.url}, without TLS: anybody on the way can read the cookies "
-            "of devices; write https:// if the proxy has TLS",
-        )
+        yield Finding(RISKY, "url_without_tls", {"address": settings.url})

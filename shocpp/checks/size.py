@@ -21,7 +21,10 @@ def check_size(settings: Settings, db: Database | None) -> Iterator[Finding]:
     if free > MUCH_FREE_BYTES and 100 * free > MUCH_FREE_PERCENT * (free + used):
         yield Finding(
             NOTE,
-            f"{free // MEGABYTE} MB of the {(free + used) // MEGABYTE} MB of {settings.database} "
-            "are free pages; new rows fill them; to give them back to the disk, stop the server "
-            "and run: shocpp compact",
+            "free_pages",
+            {
+                "free": free // MEGABYTE,
+                "total": (free + used) // MEGABYTE,
+                "file": settings.database,
+            },
         )

@@ -3,13 +3,22 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from shocpp.checks.findings import NOTE, WRONG, Finding, by_importance, renamed_account
+from shocpp.checks.findings import (
+    NOTE,
+    WRONG,
+    Finding,
+    broken_file,
+    by_importance,
+    renamed_account,
+)
 from shocpp.checks.price_texts import ct_text
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
+from shocpp.language.findings.sentences import Sentence, Values, bilingual
 from shocpp.language.prices import PRICES
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
@@ -37,7 +46,7 @@ class AccountTariff(NamedTuple):
 
 
 class PriceNote(NamedTuple):
-    """Prices that look wrong: the level of the finding, and the key of its sentence in PRICES."""
+    """Prices that look wrong: the level of the finding, and the key of its sentence."""
 
     level: str
     key: str
@@ -47,15 +56,18 @@ class PriceNote(NamedTuple):
 
     def sentence(self, language: str) -> str:
         """Return the sentence in a language."""
-        price = ct_text(self.microeuro_per_kwh, language)
-        words = PRICES[language]
-        account = words["everybody"] if self.account == EVERYBODY else self.account
-        return words[self.key].format(account=account, year=self.year, price=price)
+        return self.finding.sentence(language)
 
     @property
     def finding(self) -> Finding:
         """Return it as a finding."""
-        return Finding(self.level, self.sentence("en"))
+        everybody = bilingual(lambda language: PRICES[language]["everybody"])
+        values: Values = {
+            "account": everybody if self.account == EVERYBODY else self.account,
+            "year": self.year,
+            "price": bilingual(partial(ct_text, self.microeuro_per_kwh)),
+        }
+        return Finding(self.level, self.key, values)
 
 
 class PricePreview(NamedTuple):
@@ -86,7 +98,7 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     try:
         tariffs = books.tariffs
     except ConfigError as error:
-        findings.append(Finding(WRONG, str(error)))
+        findings.append(broken_file(settings.tariffs_file, error))
     else:
         findings += [note.finding for note in check_prices(tariffs, names, today)]
         findings += _check_unknown_accounts(tariffs, names, settings, db)
@@ -104,7 +116,7 @@ def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[st
     try:
         known = set(owners(settings.tags_file, booked))
     except ConfigError as error:
-        findings.append(Finding(WRONG, str(error)))
+        findings.append(broken_file(settings.tags_file, error))
         known = set(booked.values())
     return sorted(known)
 
@@ -156,13 +168,13 @@ def _check_unknown_accounts(
     """Find tariffs of accounts that do not exist."""
     for account in sorted(set(tariffs.by_account) - set(names) - {EVERYBODY}):
         renamed = renamed_account(settings, db, account)
-        yield Finding(
-            WRONG,
-            f"{settings.tariffs_file}: {renamed}"
-            if renamed
-            else f"there is a tariff of {account!r}, but no such account; correct its name in "
-            f"{settings.tariffs_file}, or add it to {settings.tags_file}",
-        )
+        file = settings.tariffs_file
+        if renamed is not None:
+            yield Finding(WRONG, "in_file", {"file": file, "trouble": renamed})
+        else:
+            tags_file = settings.tags_file
+            values: Values = {"account": account, "tariffs_file": file, "tags_file": tags_file}
+            yield Finding(WRONG, "tariff_of_nobody", values)
 
 
 def _divided(books: Books, unpriced: Iterable[Unpriced]) -> tuple[list[Unpriced], list[Unpriced]]:
@@ -205,29 +217,25 @@ def _provisional(provisional: ProvisionalPrices) -> tuple[Counter[str], Counter[
 def _check_provisional(provisional: Iterable[Unpriced]) -> Iterator[Finding]:
     """Find records that get the price of their tariff for ever later."""
     for month, account, records, wh, _ in provisional:
-        yield Finding(
-            NOTE,
-            f"{_records_text(month, account, records, wh)} with a provisional price; to set it: "
-            "shocpp tariffs apply, or shocpp close",
-        )
+        priced = _records(month, account, records, wh)
+        yield Finding(NOTE, "price_provisional", {"records": priced})
 
 
 def _check_unpriced(tariffs: Tariffs, unpriced: Iterable[Unpriced]) -> Iterator[Finding]:
     """Find records without a price."""
     for month, account, records, wh, is_closed in unpriced:
-        unpriced_records = _records_text(month, account, records, wh)
+        unpriced_records = _records(month, account, records, wh)
         if is_closed:
-            yield Finding(
-                NOTE, f"{unpriced_records} without a price; the month is closed, so it stays so"
-            )
+            yield Finding(NOTE, "price_never", {"records": unpriced_records})
         else:
             # An account without any tariff may be meant to have none.
-            yield Finding(
-                WRONG if tariffs.periods(account) else NOTE,
-                f"{unpriced_records} without a price; give {account} a tariff that holds in all "
-                "that time",
-            )
+            level = WRONG if tariffs.periods(account) else NOTE
+            yield Finding(level, "price_missing", {"records": unpriced_records, "account": account})
 
 
-def _records_text(month: str, account: str, records: int, wh: int) -> str:
-    return f"{records} record{'s' if records > 1 else ''} of {account} in {month} ({wh} Wh)"
+def _records(month: str, account: str, records: int, wh: int) -> Sentence:
+    """Return the part of a sentence about the records of an account in a month."""
+    of: Values = {"account": account, "month": month, "wh": wh}
+    if records == 1:
+        return Sentence("record_of", of)
+    return Sentence("records_of", {**of, "number": records})

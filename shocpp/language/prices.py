@@ -11,11 +11,6 @@ PRICES = {
         "vat_excluded": "zuzüglich {percent} % USt",
         "no_price": "kein Preis",
         "everybody": "Wer keinen eigenen Preis hat,",
-        "flat_missing": "{account} zahlt die Strompreispauschale von {year}, und sie fehlt; trage "
-        "sie in tariffs.json bei flat_prices ein.",
-        "below_a_cent": "{account} zahlt {price} ct/kWh; Preise stehen in Cent, nicht in Euro.",
-        "both_kinds": "{account} zahlt {year} den eigenen Preis und die Pauschale; Arbeitgeber "
-        "bleiben ein Kalenderjahr lang bei einem von beiden.",
     },
     "en": {
         "rate": "{name} {price} ct/kWh",
@@ -27,11 +22,6 @@ PRICES = {
         "vat_excluded": "VAT {percent} % excluded",
         "no_price": "no price",
         "everybody": "each account without a price of its own",
-        "flat_missing": "{account} pays the flat price of {year}, which is missing; write it into "
-        "flat_prices",
-        "below_a_cent": "{account} pays {price} ct/kWh; prices are in cents, not in euros",
-        "both_kinds": "{account} pays its own price and the flat one in {year}; German employers "
-        "keep to one of them for a calendar year",
     },
 }
-"""Each text by its key; the last three are the sentences about prices that look wrong."""
+"""Each text by its key; those about prices that look wrong are in `findings/books.py`."""

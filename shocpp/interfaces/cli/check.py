@@ -31,7 +31,7 @@ def check(as_json: bool) -> None:
     settings = read_settings()
     table, findings = checks.settings_table(settings), checks.findings(settings, os.environ)
     if as_json:
-        rows = [finding._asdict() for finding in findings]
+        rows = [finding.as_object() for finding in findings]
         click.echo(json.dumps({"settings": dict(table), "findings": rows}, indent=2))
     else:
         for name, value in table:

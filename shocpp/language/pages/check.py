@@ -4,8 +4,7 @@ CHECK = {
     "de": {
         "title": "Prüfung",
         "intro": "Was nicht stimmt oder riskant ist, das Schlimmste zuerst. Auf dem Server sagt "
-        "shocpp check dasselbe.",
-        "sentences": "Die Sätze der Prüfung sind englisch.",
+        "shocpp check dasselbe auf Englisch.",
         "again": "Noch einmal prüfen",
         "now": "Jetzt prüfen",
         "checked": "Geprüft: {time}",
@@ -59,7 +58,6 @@ CHECK = {
         "title": "Check",
         "intro": "What is wrong or risky, the worst first. On the server, shocpp check says the "
         "same.",
-        "sentences": "",
         "again": "Check once more",
         "now": "Check now",
         "checked": "Checked: {time}",

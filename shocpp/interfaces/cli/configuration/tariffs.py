@@ -201,7 +201,7 @@ def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
         "file": str(settings.tariffs_file),
         **price_objects(report.flat_prices, report.accounts),
         "unpriced": [row._asdict() for row in report.unpriced],
-        "findings": [finding._asdict() for finding in report.findings],
+        "findings": [finding.as_object() for finding in report.findings],
     }
 
 

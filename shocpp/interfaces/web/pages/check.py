@@ -34,6 +34,7 @@ from shocpp.configuration.people import load_people
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
 from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.language.findings.sentences import Part
 from shocpp.language.pages.check import CHECK
 from shocpp.settings import Settings
 
@@ -55,7 +56,7 @@ class Topic(NamedTuple):
     """The findings of a topic as the page shows them; `path` is empty if no page mends them."""
 
     name: str
-    sentences: list[str]
+    sentences: list[list[Part]]
     remedy: str
     path: str
     page: str
@@ -105,13 +106,14 @@ class CheckPages(FormPages):
 
     def _topics(self, findings: Iterable[TopicalFinding]) -> list[Topic]:
         """Return the topics of findings, in the order of their first ones."""
-        sentences: dict[str, list[str]] = {}
+        sentences: dict[str, list[list[Part]]] = {}
         for topic, finding in findings:
-            sentences.setdefault(topic, []).append(finding.sentence)
+            parts = finding.parts(self._settings.language)
+            sentences.setdefault(topic, []).append(parts)
         broken = self._broken_files()
         return [self._topic(topic, each, broken) for topic, each in sentences.items()]
 
-    def _topic(self, topic: str, sentences: list[str], broken: set[Path]) -> Topic:
+    def _topic(self, topic: str, sentences: list[list[Part]], broken: set[Path]) -> Topic:
         """Return the findings of a topic with their remedy: a page, or a step on the server."""
         words, file = self.words, self._files.get(topic)
         path, page = PAGES.get(topic, ("", ""))
