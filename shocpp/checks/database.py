@@ -29,7 +29,8 @@ def check_texts(
     try:
         for number, text in enumerate(undecodable_texts(db, time.monotonic() + longest_s), 1):
             if number <= MOST_NAMED:
-                yield Finding(WRONG, "text_damaged", {"file": db.path, **text._asdict()})
+                place: Values = {"table": text.table, "column": text.column, "row": text.row}
+                yield Finding(WRONG, "text_damaged", {"file": db.path, **place})
     except OutOfTime as out_of_time:
         values: Values = {"file": db.path, "seconds": f"{longest_s:.0f}", "table": str(out_of_time)}
         yield Finding(NOTE, "texts_unread", values)

@@ -26,6 +26,7 @@ from shocpp.admission.decision import (
 )
 from shocpp.configuration.charge_points import Allowlist, parse_allowlist
 from shocpp.ocpp.passwords import Login, password_hash
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import BIN, wait_for
 from tests.world.server import Server
@@ -395,7 +396,7 @@ def test_a_deleted_allowlist_stays_in_force_after_a_restart(
     assert status_of(server, "garage") == 401
     assert status_of(server, "street") == 401
     assert status_of(server, "garage", b"old-one!") == 101
-    assert f"{home.charge_points_file} is gone" in home.run("shocpp", "check").stdout
+    assert f"{home.charge_points_file} is gone" in check(home).stdout
     by_websocketd = {"GATEWAY_INTERFACE": "websocketd-CGI/0.1", "PATH_INFO": "/street"}
     assert home.run("shocpp-backend", stdin="", env=by_websocketd).returncode == 2
     write(home, **{"*": {"auth": "none"}})

@@ -20,6 +20,7 @@ from shocpp.admission.password_checks import (
 from shocpp.admission.refused_attempts import MAX_FAILURES
 from shocpp.ocpp.passwords import USER_CHOSEN_ROUNDS, password_hash, rounds_of
 from tests.admission.test_decision import status_of, write
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.server import Server
@@ -155,7 +156,7 @@ def test_check_names_a_password_whose_hash_takes_few_rounds(migrated_home: Home)
         yard={"password_hash": new},
         court={"password_hash": generated},
     )
-    lines = migrated_home.run("shocpp", "check").stdout.splitlines()
+    lines = check(migrated_home).stdout.splitlines()
     (line,) = [line for line in lines if "rounds" in line]
     assert line.endswith(
         "the password of garage is hashed with 20000 rounds, and 600000 are advised; type it in "

@@ -23,6 +23,7 @@ from tests.admission.test_decision import status_of, write
 from tests.admission.test_enrolment import OLD, add, listed, printed
 from tests.world.charger import Charger
 from tests.world.desk import Desk
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
 from tests.world.server import Server
@@ -101,7 +102,7 @@ def test_no_server_writes_the_first_list_which_would_keep_other_chargers_out(
     assert statuses(server, None, b"a guess", new, None, b"a guess") == [101, 101, 101, 401, 401]
     assert status_of(server, "yard") == 101
     assert not home.charge_points_file.exists()
-    assert NOTE in home.run("shocpp", "check").stdout
+    assert NOTE in check(home).stdout
     done = add(home, "garage")
     assert "yard is known but not listed, so it may not connect" in done.stdout
     assert is_password(new, newest_hash(home))
@@ -154,7 +155,7 @@ def test_the_database_serves_as_long_as_nobody_can_write_the_file(
     newer = rotate_confined(confined, new)
     assert statuses(confined, new, newer, new) == [101, 101, 401]
     assert (home.charge_points_file.read_text(), home.query(WAITING)) == (before, [(2,)])
-    assert NOTE in home.run("shocpp", "check").stdout
+    assert NOTE in check(home).stdout
     # A command that can write it ends the wait, if the server has not done so a moment before.
     folder.chmod(0o700)
     added = add(home, "garage")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import ROOT, needs
 from tests.world.visits import EVENING, MORNING, say, start, stop
@@ -19,7 +20,7 @@ DAY_MS = 86_400_000
 
 def notes(home: Home) -> list[str]:
     """Return the findings about backups."""
-    found = json.loads(home.run("shocpp", "check", "--json").stdout)["findings"]
+    found = json.loads(check(home, "--json").stdout)["findings"]
     return [
         finding["sentence"]
         for finding in found

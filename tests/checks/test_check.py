@@ -14,6 +14,7 @@ from shocpp.ocpp.passwords import password_hash
 from shocpp.store.files.wal import version_with_wal_race
 from tests.world.charger import Charger
 from tests.world.faults import small_disk
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
 from tests.world.people import send
@@ -22,7 +23,7 @@ from tests.world.server import Server
 
 def wrong(home: Home) -> list[str]:
     """Return the sentences of all findings that are no notes."""
-    ended = home.run("shocpp", "check", "--json")
+    ended = check(home, "--json")
     sentences = [
         finding["sentence"]
         for finding in json.loads(ended.stdout)["findings"]
@@ -34,7 +35,7 @@ def wrong(home: Home) -> list[str]:
 
 def test_a_home_without_defects_is_fine(server: Server) -> None:
     assert wrong(server.home) == []
-    ended = server.home.run("shocpp", "check")
+    ended = check(server.home)
     assert "fine: nothing has to be corrected" in ended.stdout
     assert f"SHOCPP_DATABASE           {server.home.database}" in ended.stdout
     assert "no server is running" not in ended.stdout
@@ -42,9 +43,7 @@ def test_a_home_without_defects_is_fine(server: Server) -> None:
 
 def test_a_server_that_is_not_running_is_noted(home: Home) -> None:
     home.run("shocpp", "migrate")
-    assert (
-        "no server is running; start it with: shocpp-listener" in home.run("shocpp", "check").stdout
-    )
+    assert "no server is running; start it with: shocpp-listener" in check(home).stdout
 
 
 def test_a_missing_database_is_wrong(home: Home) -> None:
@@ -177,7 +176,7 @@ def test_a_secret_that_everybody_can_read_is_wrong_and_is_not_repeated(home: Hom
 def test_several_workers_with_an_old_sqlite_are_noted(serve: Callable[..., Server]) -> None:
     home = serve(GUNICORN_CMD_ARGS="--workers 2").home
     wait_for(lambda: home.query("SELECT count(*) FROM worker") == [(2,)])
-    is_warned = "2 processes serve chargers, and SQLite" in home.run("shocpp", "check").stdout
+    is_warned = "2 processes serve chargers, and SQLite" in check(home).stdout
     assert is_warned is (version_with_wal_race() is not None)
 
 
@@ -221,7 +220,7 @@ EVENING = """\
 
 def test_a_case_under_review_is_noted(home: Home) -> None:
     home.run("shocpp-backend", "-c", "garage", stdin=EVENING)
-    output = home.run("shocpp", "check").stdout
+    output = check(home).stdout
     assert "note   1 case waits for somebody to decide; see: shocpp review" in output
 
 
@@ -249,8 +248,7 @@ PASSWORD = password_hash(b"secret12", b"salt", 1)
 
 def levels(home: Home, **environment: str) -> list[tuple[str, str]]:
     """Return level and sentence of every finding, the worst first."""
-    ended = home.run("shocpp", "check", "--json", env=environment)
-    findings = json.loads(ended.stdout)["findings"]
+    findings = json.loads(check(home, "--json", **environment).stdout)["findings"]
     return [(finding["level"], finding["sentence"]) for finding in findings]
 
 
@@ -423,7 +421,7 @@ def test_chargers_that_are_listed_and_have_never_connected_are_named(home: Home)
     home.run("shocpp-backend", "-c", "garage", stdin='[2,"1","Heartbeat",{}]')
     listed = {name: {"auth": "none"} for name in ("GARAGE", "garrage", "*")}
     home.charge_points_file.write_text(json.dumps(listed))
-    output = home.run("shocpp", "check").stdout
+    output = check(home).stdout
     assert f"{home.charge_points_file}: no charger 'garrage' has connected yet; type its" in output
     assert output.count("has connected yet") == 1
 
@@ -433,8 +431,8 @@ def test_chargers_that_are_listed_and_have_never_connected_are_named(home: Home)
 
 def notes(home: Home, **environment: str) -> list[str]:
     """Return the sentences of all findings."""
-    ended = home.run("shocpp", "check", "--json", env=environment)
-    return [finding["sentence"] for finding in json.loads(ended.stdout)["findings"]]
+    findings = json.loads(check(home, "--json", **environment).stdout)["findings"]
+    return [finding["sentence"] for finding in findings]
 
 
 def test_web_users_without_roles_are_named(serve: Callable[..., Server]) -> None:

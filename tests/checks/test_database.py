@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 
 from shocpp.store.files.wal import version_with_wal_race
+from tests.world.findings import check
 from tests.world.home import Home
 
 
@@ -24,7 +25,7 @@ def test_a_text_that_is_not_utf8_is_named_with_its_table_column_and_row(
         "INSERT INTO account VALUES (1, 'company-x'), (2, CAST(x'66ff' AS TEXT))",
         "INSERT INTO property VALUES ('of_somebody', CAST(x'ff' AS TEXT))",
     )
-    ended = home.run("shocpp", "check")
+    ended = check(home)
     assert ended.returncode == 1
     for place in (
         "account, column account, row 2,",
@@ -37,13 +38,13 @@ def test_a_text_that_is_not_utf8_is_named_with_its_table_column_and_row(
 def test_of_many_texts_that_are_not_utf8_five_are_named(migrated_home: Home) -> None:
     values = ", ".join(f"('of {number}', CAST(x'ff' AS TEXT))" for number in range(12))
     change(migrated_home, f"INSERT INTO property VALUES {values}")
-    told = migrated_home.run("shocpp", "check").stdout
+    told = check(migrated_home).stdout
     assert told.count("is damaged: the text in property, column value") == 5
     assert "7 more texts of" in told
 
 
 def test_a_sqlite_with_the_race_of_wal_restarts_is_noted(migrated_home: Home) -> None:
-    told = migrated_home.run("shocpp", "check").stdout
+    told = check(migrated_home).stdout
     is_noted = "has a rare race between processes that write (fixed in 3.51.3)" in told
     assert is_noted is (version_with_wal_race() is not None)
     # The remedy must not be the state that the system is in already.
@@ -60,5 +61,5 @@ def test_a_rebuild_takes_such_a_database_for_damaged(migrated_home: Home, damage
     ended = migrated_home.run("shocpp", "rebuild")
     assert ended.returncode == 0, ended.stderr
     assert "company-x" in dict(migrated_home.query("SELECT account, account_index FROM account"))
-    assert "is not UTF-8" not in migrated_home.run("shocpp", "check").stdout
+    assert "is not UTF-8" not in check(migrated_home).stdout
     assert migrated_home.query("SELECT * FROM progress_event") == []

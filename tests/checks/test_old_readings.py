@@ -14,6 +14,7 @@ from shocpp.store.books import rereading
 from shocpp.store.books.rereading import reread_running
 from shocpp.store.keys import EVERYTHING
 from tests.world.desk import Office
+from tests.world.findings import english_of
 
 PRICES = {
     "account": "*",
@@ -58,7 +59,7 @@ def findings_after_upgrade(office: Office) -> list[str]:
     """Upgrade, and return the sentences of the findings."""
     with office.db.writing(keys=EVERYTHING):
         reread_running(office.db)
-    return [finding.sentence for finding in check_old_readings(office.settings, office.db)]
+    return english_of(check_old_readings(office.settings, office.db))
 
 
 RESTARTED = (9_000, (13_500, 18_000, 1_500), 3_000)

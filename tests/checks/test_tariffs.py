@@ -9,6 +9,7 @@ import pytest
 from shocpp.checks.findings import NOTE, WRONG
 from shocpp.checks.tariffs import TariffsReport, tariffs_report
 from shocpp.store.database import open_database
+from tests.world.findings import english_of
 from tests.world.home import Home
 
 Y: dict[str, Any] = {"account": "family-y", "valid_from": "2026-01-01", "ct_per_kwh": 31.27}
@@ -45,7 +46,10 @@ def save(home: Home, *entries: object, **flat_prices: object) -> None:
 def report(home: Home, today: date = date(2026, 11, 1)) -> TariffsReport:
     """Return the report of a home as of a day."""
     with open_database(home.database) as db:
-        return tariffs_report(db, home.settings, today)
+        report = tariffs_report(db, home.settings, today)
+    # Their sentences are there in German, too.
+    english_of(report.findings)
+    return report
 
 
 def test_without_a_file_the_output_says_how_to_begin(home: Home) -> None:
@@ -143,7 +147,7 @@ def test_a_record_older_than_its_tariff_has_a_provisional_price(books: Home) -> 
     assert report(books).unpriced == []
     (finding,) = report(books).findings
     assert finding.level == NOTE
-    assert finding.sentence == (
+    assert finding.sentence("en") == (
         "1 record of family-y in 2026-10 (4000 Wh) with a provisional price; to set it: "
         "shocpp tariffs apply, or shocpp close"
     )
@@ -154,7 +158,10 @@ def test_a_record_of_an_account_without_any_tariff_is_a_note(books: Home) -> Non
     books.run("shocpp-backend", "-c", "garage", stdin=DAY)
     save(books, X, y2026=34)
     (finding,) = report(books).findings
-    assert (finding.level, "family-y in 2026-10 (4000 Wh)" in finding.sentence) == (NOTE, True)
+    assert (finding.level, "family-y in 2026-10 (4000 Wh)" in finding.sentence("en")) == (
+        NOTE,
+        True,
+    )
 
 
 def test_a_closed_month_stays_without_prices(books: Home) -> None:
@@ -163,32 +170,36 @@ def test_a_closed_month_stays_without_prices(books: Home) -> None:
     save(books, Y)
     (finding,) = report(books).findings
     assert finding.level == NOTE
-    assert finding.sentence.endswith("without a price; the month is closed, so it stays so")
+    assert finding.sentence("en").endswith("without a price; the month is closed, so it stays so")
 
 
 def test_a_missing_flat_price_of_this_year_is_wrong_and_of_others_a_note(books: Home) -> None:
     save(books, X, y2027=34)
     assert [finding.level for finding in report(books).findings] == [WRONG]
     wrong, past = report(books, date(2028, 1, 1)).findings
-    assert wrong == (
+    assert (wrong.level, wrong.sentence("en")) == (
         WRONG,
         "company-x pays the flat price of 2028, which is missing; write it into flat_prices",
     )
-    assert (past.level, "flat price of 2026" in past.sentence) == (NOTE, True)
+    assert (past.level, "flat price of 2026" in past.sentence("en")) == (NOTE, True)
 
 
 def test_an_account_with_both_kinds_of_price_in_a_year_is_noted(books: Home) -> None:
     save(books, Y, X | {"account": "family-y", "valid_from": "2026-07-01"}, y2026=34)
     (finding,) = report(books).findings
     assert finding.level == NOTE
-    assert finding.sentence.startswith("family-y pays its own price and the flat one in 2026; ")
+    assert finding.sentence("en").startswith(
+        "family-y pays its own price and the flat one in 2026; "
+    )
 
 
 def test_a_tariff_of_an_unknown_account_is_wrong(books: Home) -> None:
     save(books, Y | {"account": "famly-y"})
     (finding,) = report(books).findings
     assert finding.level == WRONG
-    assert finding.sentence.startswith("there is a tariff of 'famly-y', but no such account; ")
+    assert finding.sentence("en").startswith(
+        "there is a tariff of 'famly-y', but no such account; "
+    )
 
 
 def test_an_account_that_is_only_in_the_database_is_printed(books: Home) -> None:
@@ -238,4 +249,6 @@ def test_a_price_in_euros_is_noted(books: Home) -> None:
     save(books, Y | {"ct_per_kwh": "0.3127"})
     (finding,) = report(books).findings
     assert finding.level == NOTE
-    assert finding.sentence == "family-y pays 0.3127 ct/kWh; prices are in cents, not in euros"
+    assert (
+        finding.sentence("en") == "family-y pays 0.3127 ct/kWh; prices are in cents, not in euros"
+    )

@@ -20,6 +20,7 @@ from shocpp.configuration.operator import (
     parse_operator,
 )
 from shocpp.errors import ConfigError
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import ROOT
 
@@ -269,7 +270,7 @@ def test_a_valid_address_is_valid_for_the_mail_library(text: str) -> None:
 def test_check_reports_an_error_in_the_file(home: Home) -> None:
     home.run("shocpp", "migrate")
     (home.folder / "conf" / "operator.json").write_text('{"nmae": "WEG"}')
-    ended = home.run("shocpp", "check")
+    ended = check(home)
     assert ended.returncode == 1
     assert "'nmae' is unknown; there are name" in ended.stdout
 
@@ -280,7 +281,7 @@ def test_check_reports_unknown_accounts(home: Home) -> None:
         "mail": {**FROM, "to": {"famly-y": ["y@example.org"], "family-y": ["y@example.org"]}},
     }
     (home.folder / "conf" / "operator.json").write_text(json.dumps(entries))
-    output = home.run("shocpp", "check").stdout
+    output = check(home).stdout
     assert "there is no account 'famly-y'" in output
     assert "'family-y'" not in output
     assert "has mail addresses, but SHOCPP_SMTP is not set" in output

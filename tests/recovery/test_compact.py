@@ -18,6 +18,7 @@ from shocpp.recovery.compact import compact
 from shocpp.store.files import compaction
 from shocpp.store.schema.migrations import migrate
 from tests.world.faults import EVERY_STEP, small_disk
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import BIN, needs
 from tests.world.server import Server
@@ -245,10 +246,10 @@ def test_whatever_step_it_is_killed_at_the_database_is_whole(
 
 
 def test_check_names_free_pages_that_are_worth_a_compaction(emptied_home: Home) -> None:
-    assert "free pages" not in emptied_home.run("shocpp", "check").stdout
+    assert "free pages" not in check(emptied_home).stdout
     fill(emptied_home.database, 60)
-    checked = emptied_home.run("shocpp", "check").stdout
+    checked = check(emptied_home).stdout
     assert "shocpp.sqlite3 are free pages;" in checked
     assert "shocpp compact" in checked
     assert emptied_home.run("shocpp", "compact").returncode == 0
-    assert "free pages" not in emptied_home.run("shocpp", "check").stdout
+    assert "free pages" not in check(emptied_home).stdout

@@ -21,6 +21,7 @@ from tests.world.faults import (
     frame,
     healthz,
 )
+from tests.world.findings import check
 from tests.world.home import Home
 from tests.world.machine import wait_for
 from tests.world.server import Server
@@ -187,7 +188,7 @@ def test_accounting_files_that_wait_for_long_are_named(server: Server) -> None:
     since_ms, reason = json.loads(text)
     assert reason == f"{folder} cannot be written: Not a directory"
     assert healthz(server) == (200, "ok\n")
-    assert "waited since" not in home.run("shocpp", "check").stdout
+    assert "waited since" not in check(home).stdout
     metrics = metrics_of(server)
     assert metrics["shocpp_waiting_accounting_files"] >= 1
     assert 0 <= metrics["shocpp_oldest_waiting_accounting_file_seconds"] < 600
@@ -205,7 +206,7 @@ def test_accounting_files_that_wait_for_long_are_named(server: Server) -> None:
     assert told[0] == 200
     assert "accounting files have waited since 20" in told[1]
     assert metrics_of(server)["shocpp_oldest_waiting_accounting_file_seconds"] > 15 * 60
-    checked = home.run("shocpp", "check")
+    checked = check(home)
     assert checked.returncode == 1
     assert "accounting files have waited since" in checked.stdout
     (folder / "2025").unlink()
