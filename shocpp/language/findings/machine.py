@@ -34,7 +34,7 @@ MACHINE = {
         "setting_misspelled": "{setting} ist keine Einstellung dieses Programms. Meinst du {near}?",
         "setting_unknown": "{setting} ist keine Einstellung dieses Programms. Siehe "
         "docs/reference.md, Abschnitt Settings.",
-        "caller_not_executable": "Kein Webserver kann {file} starten. Das behebt: chmod 755 {file}",
+        "caller_not_executable": "Kein Webserver kann {file} starten. Abhilfe: chmod 755 {file}",
         "caller_foreign": "{file} gehört zu einer anderen Version oder Installation von shocpp. "
         "Lösche die Datei, und schreibe sie neu mit: shocpp home {home}",
         "no_server": "Es läuft kein Server. Starte ihn mit: shocpp-listener",

@@ -4,7 +4,7 @@ import html
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from shocpp.checks import topics
 from shocpp.language.pages.check import CHECK
 from tests.world.charger import Charger
+from tests.world.findings import english_words
 from tests.world.form_pages import BROWSER, PageBrowser
 from tests.world.home import Home
 from tests.world.people import cookie_of, send
@@ -46,20 +47,51 @@ def test_findings_are_in_german_with_their_remedies_the_worst_first(server: Serv
     wrong = headings["Das muss behoben werden"]
     assert "<h3>Kurzbefehle</h3>" in wrong
     assert 'href="/settings/calls">Öffnen: Kurzbefehle' in wrong
-    assert 'lang="en"' in wrong
-    assert "belongs to no account" in wrong
+    assert "Die Karte „04FF“ gehört zu keinem Konto" in wrong
     assert 'href="/chargers"' in page
     assert EVIL not in page
     for secret in (str(SECRET), TOKEN):
         assert secret not in page
 
 
-def test_the_same_findings_as_the_command(server: Server) -> None:
+def test_a_german_page_marks_the_english_texts_of_parsers(server: Server) -> None:
+    settings = server.home.settings
+    broken = (settings.tags_file, settings.tariffs_file, settings.people_file)
+    for file in broken:
+        file.write_text("[{]")
+    page = PageBrowser(server).text("/check")
+    quoted = re.findall(r'<q lang="en">(.*?)</q>', page)
+    for file in broken:
+        assert any(text.startswith(f"{file} is not JSON: ") for text in quoted)
+    # That of an entry in canned.json.
+    assert len(quoted) == len(broken) + 1
+    assert f"{settings.tags_file} hat einen Fehler: <q" in page
+    content = page.partition("<main")[2].partition("</main>")[0]
+    rest = re.sub(r'<q lang="en">.*?</q>', "", content)
+    assert english_words(html.unescape(re.sub("<[^>]*>", " ", rest))) == []
+
+
+def findings_of(server: Server) -> list[str]:
+    """Return the sentences of the command, run with the settings of the server."""
     environment = {**server.environment, "WS_PORT": str(server.port)}
     done = server.home.run("shocpp", "check", "--json", env=environment)
-    sentences = [each["sentence"] for each in json.loads(done.stdout)["findings"]]
+    return [each["sentence"] for each in json.loads(done.stdout)["findings"]]
+
+
+def test_an_english_page_has_the_sentences_of_the_command(
+    home: Home, serve: Callable[..., Server]
+) -> None:
+    server = serve(SHOCPP_LANG="en")
+    home.tags_file.write_text("[{]")
     page = html.unescape(PageBrowser(server).text("/check"))
-    assert [sentence for sentence in sentences if sentence not in page] == []
+    assert [sentence for sentence in findings_of(server) if sentence not in page] == []
+    assert 'lang="en">' not in page.partition("<main")[2]
+
+
+def test_a_german_page_has_as_many_findings_as_the_command(server: Server) -> None:
+    page = PageBrowser(server).text("/check")
+    shown = re.findall(r'<div class="card-row">.*?</div>', page, re.DOTALL)
+    assert sum(text.count('<p class="note">') for text in shown) == len(findings_of(server))
 
 
 def test_a_file_with_an_error_is_to_be_mended_first(server: Server) -> None:
