@@ -31,8 +31,10 @@ ACCESS = {
         "darf sich diese Wallbox nicht verbinden. Wenn es deine ist: shocpp charge-points add "
         "{charge_point}",
         # Files
-        "everybody_reads": "Alle Benutzer des Servers können {file} lesen. Abhilfe: chmod {mode} {file}",
-        "everybody_changes": "Alle Benutzer des Servers können {file} ändern. Abhilfe: chmod o-w {file}",
+        "everybody_reads": "Alle Benutzer des Servers können {file} lesen. Abhilfe: chmod "
+        "{mode} {file}",
+        "everybody_changes": "Alle Benutzer des Servers können {file} ändern. Abhilfe: chmod "
+        "o-w {file}",
         "runs_as_root": "Das Programm läuft als root. Ein eigener Benutzer kann weniger Schaden "
         "anrichten (conf/systemd/shocpp.service).",
         "unusable": "{file} lässt sich nicht benutzen, prüfe die Rechte: {error}",
