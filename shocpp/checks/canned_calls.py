@@ -10,7 +10,7 @@ from shocpp.configuration.canned_calls import CannedCall, all_canned_calls
 from shocpp.configuration.charge_points import Allowlist, allowlist_or_stored
 from shocpp.configuration.tags import load_accounts
 from shocpp.errors import ConfigError
-from shocpp.language.findings.sentences import Sentence, Values
+from shocpp.language.findings.sentences import Sentence
 from shocpp.ledger.accounts import Accounts, id_tag_of
 from shocpp.settings import Settings
 from shocpp.store import new_passwords, properties
@@ -50,7 +50,7 @@ def check_canned_calls(settings: Settings, db: Database | None) -> Iterator[Find
 def _of_entry(name: str, settings: Settings, troubles: Iterable[_Trouble]) -> Iterator[Finding]:
     """Yield the findings about an entry of canned.json."""
     for level, trouble in troubles:
-        values: Values = {"file": settings.canned_file, "entry": name, "trouble": trouble}
+        values = {"file": settings.canned_file, "entry": name, "trouble": trouble}
         yield Finding(level, "in_entry", values)
 
 
@@ -86,7 +86,7 @@ def _check_card(call: CannedCall, accounts: Accounts, settings: Settings) -> Ite
         id_tag = call.payload["idTag"]
         status = accounts.card(id_tag_of(id_tag), now_ms()).status
         if status in _CARD_TROUBLES:
-            values: Values = {"card": id_tag, "tags_file": settings.tags_file}
+            values = {"card": id_tag, "tags_file": settings.tags_file}
             yield WRONG, Sentence(_CARD_TROUBLES[status], values)
 
 
@@ -105,7 +105,7 @@ def _check_charger(
     add = shlex.join(["shocpp", "charge-points", "add", name])
     if allowlist is not None and all(allowlist.entry(each) is None for each in known or [name]):
         file = settings.charge_points_file
-        values: Values = {"charge_point": name, "allowlist_file": file, "command": add}
+        values = {"charge_point": name, "allowlist_file": file, "command": add}
         yield WRONG, Sentence("charger_unlisted", values)
     elif db and not known:
         yield NOTE, Sentence("charger_unknown", {"charge_point": name})

@@ -63,7 +63,7 @@ from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.installation.files import SHIPPED
-from shocpp.language.findings.sentences import Quoted, Sentence, Values
+from shocpp.language.findings.sentences import Quoted, Sentence
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import transactions
@@ -86,7 +86,7 @@ def settings_table(settings: Settings) -> list[tuple[str, str]]:
 
     A secret is never part of it: the table says "set" or "none".
     """
-    values: Values = {
+    values = {
         "WS_ADDRESS": settings.address,
         "WS_PORT": settings.port,
         "SHOCPP_HOME": settings.home,
@@ -195,7 +195,7 @@ def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Fin
         others = [allowlist.others] if allowlist.others is not None else []
         for entry in [*allowlist.entries.values(), *others]:
             if entry.default_tag is not None and id_tag_key(entry.default_tag) not in cards:
-                values: Values = {
+                values = {
                     "file": settings.charge_points_file,
                     "charge_point": entry.charge_point_id,
                     "default_tag": entry.default_tag,
@@ -216,7 +216,7 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
     folder = settings.accounting_folder
     missing = files_without_record(db, folder)
     if missing:
-        values: Values = {"number": len(missing), "file": missing[0], "folder": folder}
+        values = {"number": len(missing), "file": missing[0], "folder": folder}
         yield Finding(WRONG, "files_not_booked", values)
     for path in files_outside_chain(db, folder):
         yield Finding(WRONG, "closing_not_booked", {"file": path, "folder": folder})
@@ -266,7 +266,7 @@ def _check_files_in_force(settings: Settings, db: Database | None) -> Iterator[F
     paths = dict(settings_table(settings))
     for name, groups in differing(db, now_ms()).items():
         processes = reduce(_and, map(_processes, groups))
-        values: Values = {"processes": processes, "file": paths[name], "setting": name}
+        values = {"processes": processes, "file": paths[name], "setting": name}
         yield Finding(WRONG, "different_texts", values)
 
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 
 from shocpp.checks.findings import NOTE, WRONG, Finding
-from shocpp.language.findings.sentences import Values
 from shocpp.settings import Settings
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
@@ -29,13 +28,13 @@ def check_texts(
     try:
         for number, text in enumerate(undecodable_texts(db, time.monotonic() + longest_s), 1):
             if number <= MOST_NAMED:
-                place: Values = {"table": text.table, "column": text.column, "row": text.row}
+                place = {"table": text.table, "column": text.column, "row": text.row}
                 yield Finding(WRONG, "text_damaged", {"file": db.path, **place})
     except OutOfTime as out_of_time:
-        values: Values = {"file": db.path, "seconds": f"{longest_s:.0f}", "table": str(out_of_time)}
+        values = {"file": db.path, "seconds": f"{longest_s:.0f}", "table": str(out_of_time)}
         yield Finding(NOTE, "texts_unread", values)
     if number > MOST_NAMED:
-        more: Values = {"number": number - MOST_NAMED, "file": db.path}
+        more = {"number": number - MOST_NAMED, "file": db.path}
         yield Finding(WRONG, "more_texts_damaged", more)
 
 

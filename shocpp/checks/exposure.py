@@ -20,7 +20,7 @@ from shocpp.configuration.charge_points import (
 from shocpp.configuration.files import conf_text
 from shocpp.database_path import sockets_folder
 from shocpp.errors import ConfigError
-from shocpp.language.findings.sentences import Quoted, Sentence, Value, Values
+from shocpp.language.findings.sentences import Quoted, Sentence
 from shocpp.ocpp.identity import identity_key
 from shocpp.ocpp.passwords import GENERATED_ROUNDS, USER_CHOSEN_ROUNDS, rounds_of
 from shocpp.service_addresses import is_loopback
@@ -77,7 +77,7 @@ def _check_new_passwords(
     for new in waiting:
         entry = in_force.entry(new.charge_point_id)
         if new.has_ended and entry is not None and entry.hashes[-1:] == (new.stored_hash,):
-            values: Values = {
+            values = {
                 "charge_point": new.charge_point_id,
                 "file": path,
                 "command": shlex.join([*ADD, new.charge_point_id]),
@@ -91,7 +91,7 @@ def _check_old_hashes(allowlist: Allowlist, path: Path) -> Iterator[Finding]:
         rounds = [rounds_of(stored_hash) for stored_hash in entry.hashes]
         fewest = min((n for n in rounds if n > GENERATED_ROUNDS), default=USER_CHOSEN_ROUNDS)
         if fewest < USER_CHOSEN_ROUNDS:
-            values: Values = {
+            values = {
                 "file": path,
                 "charge_point": entry.charge_point_id,
                 "rounds": fewest,
@@ -117,7 +117,7 @@ def check_absent_chargers(settings: Settings, db: Database | None) -> Iterator[F
     with suppress(FileNotFoundError, ConfigError):
         for entry in load_allowlist(path).entries.values():
             if db is not None and identities.row_of(db, entry.charge_point_id) is None:
-                values: Values = {"file": path, "charge_point": entry.charge_point_id}
+                values = {"file": path, "charge_point": entry.charge_point_id}
                 yield Finding(NOTE, "never_connected", values)
 
 
@@ -217,7 +217,7 @@ def _check_owner(path: Path, rights: int) -> Iterator[Finding]:
         return
     if os.access(path, rights):
         return
-    owner: Value
+    owner: object
     try:
         # The password database may lack the owner, as in some containers.
         owner = pwd.getpwuid(status.st_uid).pw_name

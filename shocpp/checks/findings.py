@@ -80,7 +80,7 @@ def renamed_account(settings: Settings, db: Database | None, account: str) -> Se
         names = load_accounts(settings.tags_file, bound).names_alike.get(account)
         if names is not None:
             command = shlex.join(["shocpp", "accounts", "rename", account, names[0]])
-            values: Values = {"account": account, "present": names[0], "command": command}
+            values = {"account": account, "present": names[0], "command": command}
             return Sentence("account_renamed", values)
     return None
 
@@ -88,5 +88,5 @@ def renamed_account(settings: Settings, db: Database | None, account: str) -> Se
 def unknown_account(settings: Settings, db: Database | None, account: str) -> Sentence:
     """Return the sentence about a name that no account has."""
     renamed = renamed_account(settings, db, account)
-    values: Values = {"account": account, "tags_file": settings.tags_file}
+    values = {"account": account, "tags_file": settings.tags_file}
     return renamed or Sentence("no_account", values)

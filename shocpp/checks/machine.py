@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from shocpp.checks.findings import NOTE, WRONG, Finding
-from shocpp.language.findings.sentences import Bilingual, Values
+from shocpp.language.findings.sentences import Bilingual
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import records
 from shocpp.store.database import Database
@@ -38,9 +38,9 @@ def check_disk(settings: Settings, _: Database | None) -> Iterator[Finding]:
         reserve = reserve_bytes(settings.reserve_mb, space.total)
         if space.free < 2 * reserve:
             level = WRONG if space.free < reserve else NOTE
-            left: Values = {"folder": path, "free": _megabytes(space.free)}
+            left = {"folder": path, "free": _megabytes(space.free)}
             if path == settings.database.parent:
-                values: Values = {**left, "least": _megabytes(reserve)}
+                values = {**left, "least": _megabytes(reserve)}
                 yield Finding(level, "disk_of_database", values)
             else:
                 yield Finding(level, "disk_of_files", left)

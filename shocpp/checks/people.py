@@ -10,7 +10,7 @@ from shocpp.configuration.charge_points import load_allowlist_or_none
 from shocpp.configuration.people import Users, load_people, parse_people
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.errors import ConfigError
-from shocpp.language.findings.sentences import Quoted, Values
+from shocpp.language.findings.sentences import Quoted
 from shocpp.service_addresses import is_loopback
 from shocpp.settings import Settings
 from shocpp.store import people
@@ -59,7 +59,7 @@ def _check_accounts(settings: Settings, db: Database | None, users: Users) -> It
         for name, user in users.items():
             if user.account is not None and user.account not in known:
                 trouble = unknown_account(settings, db, user.account)
-                values: Values = {"file": settings.people_file, "entry": name, "trouble": trouble}
+                values = {"file": settings.people_file, "entry": name, "trouble": trouble}
                 yield Finding(WRONG, "in_entry", values)
 
 
@@ -73,7 +73,7 @@ def check_account_chargers(settings: Settings, db: Database | None) -> Iterator[
                 is_known = db is None or identities.row_of(db, name) is not None
                 if not is_known and allowlist.entry(name) is None:
                     file, of = settings.tags_file, account.name
-                    values: Values = {"file": file, "account": of, "charge_point": name}
+                    values = {"file": file, "account": of, "charge_point": name}
                     yield Finding(WRONG, "charger_of_account", values)
 
 

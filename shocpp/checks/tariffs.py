@@ -18,7 +18,7 @@ from shocpp.checks.findings import (
 from shocpp.checks.price_texts import ct_text
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
-from shocpp.language.findings.sentences import Sentence, Values, bilingual
+from shocpp.language.findings.sentences import Sentence, bilingual
 from shocpp.language.prices import PRICES
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
@@ -62,7 +62,7 @@ class PriceNote(NamedTuple):
     def finding(self) -> Finding:
         """Return it as a finding."""
         everybody = bilingual(lambda language: PRICES[language]["everybody"])
-        values: Values = {
+        values = {
             "account": everybody if self.account == EVERYBODY else self.account,
             "year": self.year,
             "price": bilingual(partial(ct_text, self.microeuro_per_kwh)),
@@ -173,7 +173,7 @@ def _check_unknown_accounts(
             yield Finding(WRONG, "in_file", {"file": file, "trouble": renamed})
         else:
             tags_file = settings.tags_file
-            values: Values = {"account": account, "tariffs_file": file, "tags_file": tags_file}
+            values = {"account": account, "tariffs_file": file, "tags_file": tags_file}
             yield Finding(WRONG, "tariff_of_nobody", values)
 
 
@@ -235,7 +235,7 @@ def _check_unpriced(tariffs: Tariffs, unpriced: Iterable[Unpriced]) -> Iterator[
 
 def _records(month: str, account: str, records: int, wh: int) -> Sentence:
     """Return the part of a sentence about the records of an account in a month."""
-    of: Values = {"account": account, "month": month, "wh": wh}
+    of = {"account": account, "month": month, "wh": wh}
     if records == 1:
         return Sentence("record_of", of)
     return Sentence("records_of", {**of, "number": records})

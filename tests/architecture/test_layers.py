@@ -87,7 +87,7 @@ SIMULATED = (
 PURE = {
     *("binascii", "collections", "datetime", "decimal", "enum", "hashlib", "hmac"),
     *("functools", "itertools", "json", "math", "re", "tomllib", "typing", "zoneinfo"),
-    *("msgspec", "urllib.parse"),
+    *("msgspec", "string", "urllib.parse"),
 }
 """All that the domain may take from outside: no I/O, no clock, no randomness.
 zoneinfo only for the type of a parameter: the caller has read the zone."""

@@ -5,9 +5,7 @@ quotes them, so that a page can mark their language.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from string import Formatter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from shocpp.language.findings.access import ACCESS
@@ -23,9 +21,10 @@ FINDINGS = {
 }
 """Each sentence by its key. Some are parts of others."""
 
+Values = Mapping[str, object]
+"""The values of a sentence by their names: texts, numbers, paths and the types below."""
 
-NO_VALUES: "Values" = MappingProxyType({})
-"""The values of a sentence without fields."""
+NO_VALUES: Values = {}
 
 
 class Quoted(NamedTuple):
@@ -41,25 +40,6 @@ class Bilingual(NamedTuple):
     en: str
 
 
-class Sentence(NamedTuple):
-    """A sentence of the tables: its key, and a value for each of its fields."""
-
-    key: str
-    values: "Values" = NO_VALUES
-
-    def text(self, language: str) -> str:
-        """Return the sentence in a language as a line."""
-        return "".join(part.text for part in self.parts(language))
-
-    def parts(self, language: str) -> "Iterator[Part]":
-        """Yield the parts of the sentence in a language, in their order."""
-        for words, name, layout, conversion in Formatter().parse(FINDINGS[language][self.key]):
-            if words:
-                yield Part(words)
-            if name is not None:
-                yield from _parts(self.values[name], language, layout or "", conversion)
-
-
 class Part(NamedTuple):
     """A part of a sentence; `is_foreign` if it is in another language than the rest."""
 
@@ -67,8 +47,23 @@ class Part(NamedTuple):
     is_foreign: bool = False
 
 
-Value = str | int | Path | Quoted | Bilingual | Sentence
-Values = Mapping[str, Value]
+class Sentence(NamedTuple):
+    """A sentence of the tables: its key, and a value for each of its fields."""
+
+    key: str
+    values: Values = NO_VALUES
+
+    def text(self, language: str) -> str:
+        """Return the sentence in a language as a line."""
+        return "".join(part.text for part in self.parts(language))
+
+    def parts(self, language: str) -> Iterator[Part]:
+        """Yield the parts of the sentence in a language, in their order."""
+        for words, name, _, conversion in Formatter().parse(FINDINGS[language][self.key]):
+            if words:
+                yield Part(words)
+            if name is not None:
+                yield from _parts(self.values[name], language, conversion)
 
 
 def bilingual(written: Callable[[str], str]) -> Bilingual:
@@ -76,7 +71,7 @@ def bilingual(written: Callable[[str], str]) -> Bilingual:
     return Bilingual(written("de"), written("en"))
 
 
-def _parts(value: Value, language: str, layout: str, conversion: str | None) -> Iterator[Part]:
+def _parts(value: object, language: str, conversion: str | None) -> Iterator[Part]:
     """Yield the parts of a value of a sentence."""
     match value:
         case Sentence():
@@ -86,5 +81,4 @@ def _parts(value: Value, language: str, layout: str, conversion: str | None) -> 
         case Bilingual():
             yield Part(value.de if language == "de" else value.en)
         case _:
-            converted = Formatter().convert_field(value, conversion)
-            yield Part(format(converted, layout))
+            yield Part(str(Formatter().convert_field(value, conversion)))
