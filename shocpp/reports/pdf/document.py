@@ -3,23 +3,17 @@
 It depends on the statement and its records only. The same input makes the same bytes, on every
 machine and at any time.
 
-    document    the month's statement, from head to foot    year      the statement of a year
-    head        the facts above the table                   layout    parts that both have
-    table       the rows of the records                     grid      columns, titles and cells
-    foot        sums, legend, notes, audit                  page      pages, texts and lines
+    first_layout/   months that were closed before ADDRESSED
+    table       the rows of the records                     layout    parts that all layouts have
+    notes       legend, notes, decisions, meter check       grid      columns, titles and cells
+    facts       texts of chargers and prices                page      pages, texts and lines
     labels      labels and sentences, by language           font      glyphs and widths
-    subject     the account, its language, names and texts
+    subject     the account, its language, names and texts  year      the statement of a year
 """
 
 from collections.abc import Iterable
 
-from shocpp.language.dates import day_and_time, local_datetime
-from shocpp.reports.pdf.foot import draw_foot, sums_height
-from shocpp.reports.pdf.head import draw_head, title_of
-from shocpp.reports.pdf.layout import draw_footer, draw_running_head
-from shocpp.reports.pdf.page import DocumentInfo, Sheet
-from shocpp.reports.pdf.subject import Subject, subject_of
-from shocpp.reports.pdf.table import Table
+from shocpp.reports.pdf.first_layout import document as first_layout
 from shocpp.reports.statement import Statement, Sums
 from shocpp.store.books.statement_records import StatementRow
 
@@ -28,37 +22,4 @@ def pdf_of(
     statement: Statement, account: Sums, rows: Iterable[StatementRow], language: str
 ) -> bytes:
     """Return the PDF file of one account's statement; `rows` are the records of the account."""
-    subject = subject_of(statement, account, language)
-    title = f"{title_of(subject)} – {account.account}"
-    sheet = Sheet(_document_info(subject, title))
-    # `top` is called on the pages after the first one, which has the letterhead instead.
-    sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
-    draw_head(sheet, subject)
-    table = Table(sheet, subject)
-    table.draw(rows, height_below=sums_height(subject))
-    draw_foot(sheet, subject, table)
-    state = _state(subject)
-    return sheet.finish(
-        lambda page, pages: draw_footer(sheet, state, subject.label("page", page=page, pages=pages))
-    )
-
-
-def _document_info(subject: Subject, title: str) -> DocumentInfo:
-    statement = subject.statement
-    return DocumentInfo(
-        title=title,
-        author=statement.operator.name,
-        subject=_state(subject),
-        creator=f"shocpp {statement.version}",
-        created_at=statement.created_at,
-        language=subject.language,
-    )
-
-
-def _state(subject: Subject) -> str:
-    """Return the time of creation, and the month's checksum if it is closed."""
-    statement, state = subject.statement, subject.label("open")
-    if statement.closed:
-        state = f"{subject.label('checksum')} {statement.closed.hash}"
-    created = day_and_time(local_datetime(statement.created_at, subject.zone), subject.language)
-    return f"{subject.label('created')} {created} · {state}"
+    return first_layout.pdf_of(statement, account, rows, language)
