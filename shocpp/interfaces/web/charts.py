@@ -1,18 +1,11 @@
 """Charts as paths of SVG: they print, and need neither a script nor a style in the page.
 
-Each page has the same figures as a table.
+Each page has the same figures as a table. The bars are those of the PDF (`reports/bars.py`).
 """
 
 from collections.abc import Sequence
 
-WIDTH, HEIGHT = 10, 40
-"""The units of SVG that a bar takes with its gap, and the height of the highest one."""
-
-BAR = 7
-"""The width of a bar itself."""
-
-LEAST = 0.6
-"""The height of a value that is too small to be seen."""
+from shocpp.reports.bars import HEIGHT, THICK, Bar, bars_of
 
 
 def bars(values: Sequence[int], *, highest: int) -> list[str]:
@@ -20,12 +13,8 @@ def bars(values: Sequence[int], *, highest: int) -> list[str]:
 
     `highest` is the value of a bar of the full height. A value of 0 or below has an empty path.
     """
-    return [_bar(position, value, highest) for position, value in enumerate(values)]
+    return ["" if bar is None else _path(bar) for bar in bars_of(values, highest=highest)]
 
 
-def _bar(position: int, value: int, highest: int) -> str:
-    if value <= 0:
-        return ""
-    height = max(LEAST, round(HEIGHT * value / highest, 1))
-    left = position * WIDTH + (WIDTH - BAR) / 2
-    return f"M{left:g} {HEIGHT}v-{height:g}h{BAR}v{height:g}z"
+def _path(bar: Bar) -> str:
+    return f"M{bar.left:g} {HEIGHT}v-{bar.height:g}h{THICK}v{bar.height:g}z"

@@ -50,7 +50,7 @@ def price_text(price: PriceUsed, subject: Subject) -> str:
 def vat_text(price: PriceUsed, subject: Subject) -> str:
     """Return a price's VAT and if it is net or gross; empty if the tariff has no VAT."""
     # Without VAT the statement names no tax, because stating one can make it due (§ 14c UStG).
-    if price.vat_bp is None:
+    if price.vat_bp is None or not subject.has_taxes:
         return ""
     kind = subject.label("gross" if price.vat_included else "net")
     return f"{kind}, {subject.label('vat', percent(price.vat_bp, subject.language))}"

@@ -236,12 +236,13 @@ Label = Callable[..., str]
 """A function that takes a key and values, and returns a label in one language."""
 
 
-def label_of(language: str) -> Label:
+def label_of(language: str, more: dict[str, dict[str, str]] | None = None) -> Label:
     """Return the function for the labels of a language; raises KeyError for any other language.
 
-    It puts the values into the braces of the label, and raises KeyError for an unknown key.
+    It puts the values into the braces of the label, and raises KeyError for an unknown key. `more`
+    has labels beside WORDS, or in place of them.
     """
-    words = WORDS[language]
+    words = WORDS[language] | (more or {language: {}})[language]
 
     def label(key: str, *values: object, **named: object) -> str:
         return words[key].format(*values, **named)

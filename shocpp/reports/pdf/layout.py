@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from shocpp.configuration.operator import Operator
 from shocpp.reports.pdf.font import Face, clipped, printable
 from shocpp.reports.pdf.labels import Label
-from shocpp.reports.pdf.page import BODY_PT, BOTTOM, GREY, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Sheet
+from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Sheet
 
 TITLE_PT, NAME_PT = 17.0, 11.0
 LETTERHEAD_WIDTH = 235.0
@@ -85,24 +85,27 @@ def _lines(sheet: Sheet, texts: list[str], width: float) -> Iterator[tuple[bool,
 
 def draw_running_head(sheet: Sheet, title: str, operator: Operator) -> None:
     """Draw the title and the operator's name at the top of each page but the first."""
+    left, right = sheet.format.left, sheet.format.right
     sheet.y -= SMALL_PT
-    half = (RIGHT - LEFT) / 2 - GUTTER
-    sheet.text(LEFT, title, half, SMALL_PT)
+    half = (right - left) / 2 - GUTTER
+    sheet.text(left, title, half, SMALL_PT)
     # A long name is clipped here, because `figure` would squeeze it.
     fitting = clipped(printable(operator.name), Face.PLAIN, SMALL_PT, half)
-    sheet.figure(RIGHT, fitting, half, SMALL_PT, grey=GREY)
+    sheet.figure(right, fitting, half, SMALL_PT, grey=GREY)
     sheet.y -= 5
-    sheet.rule(LEFT, RIGHT, 0.4, LIGHT)
+    sheet.rule(left, right, 0.4, LIGHT)
     sheet.y -= 6
 
 
 def draw_footer(sheet: Sheet, state: str, page: str) -> None:
     """Draw the state of the statement and the page number at the bottom of a page."""
-    sheet.y = BOTTOM - 10
-    sheet.rule(LEFT, RIGHT, 0.4, LIGHT)
+    left, right = sheet.format.left, sheet.format.right
+    sheet.y = sheet.format.bottom - 10
+    sheet.rule(left, right, 0.4, LIGHT)
     sheet.y -= SMALL_PT + 4
-    sheet.text(LEFT, state, 600, SMALL_PT, grey=GREY)
-    sheet.figure(RIGHT, page, 100, SMALL_PT, grey=GREY)
+    # A landscape page has space for more than any state.
+    sheet.text(left, state, min(600, right - left - 60), SMALL_PT, grey=GREY)
+    sheet.figure(right, page, 100, SMALL_PT, grey=GREY)
 
 
 def draw_end(sheet: Sheet, operator: Operator, note: str, label: Label) -> None:

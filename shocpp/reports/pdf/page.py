@@ -1,4 +1,4 @@
-"""The pages of a PDF file: A4 landscape, filled from top to bottom.
+"""The pages of a PDF file: A4, landscape or portrait, filled from top to bottom.
 
 Lengths are in points, and y counts from the bottom. Nothing exceeds its width: texts are wrapped or
 cut short, and figures are squeezed. The same calls make the same bytes.
@@ -8,7 +8,7 @@ is maintained by others and spares 400 lines about the file format.
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from reportlab import rl_config
@@ -17,9 +17,11 @@ from reportlab.pdfgen.canvas import Canvas
 from shocpp.reports.pdf.font import Face, clipped, printable, width_of, wrapped
 
 WIDTH, HEIGHT = 841.89, 595.28
+"""The size of a landscape page."""
+
 LEFT, RIGHT = 36.0, WIDTH - 36.0
 TOP, BOTTOM = HEIGHT - 34.0, 44.0
-"""The ends of the area for content; the footer is below it."""
+"""The ends of the area for content of a landscape page; the footer is below it."""
 
 BODY_PT, SMALL_PT = 8.0, 7.0
 BLACK, GREY, LIGHT, PALE = 0.08, 0.38, 0.8, 0.94
@@ -43,6 +45,20 @@ class DocumentInfo(NamedTuple):
     language: str
 
 
+class PageFormat(NamedTuple):
+    """The size of a page, and the ends of its area for content."""
+
+    width: float
+    height: float
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+
+LANDSCAPE = PageFormat(WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM)
+
+
 class Cell(NamedTuple):
     """A cell of a row.
 
@@ -54,6 +70,15 @@ class Cell(NamedTuple):
     right: bool
 
 
+class Area(NamedTuple):
+    """A rectangle: its left lower corner, its width and its height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
 class Sheet:
     """A PDF file in the making, with the page that is being filled.
 
@@ -61,13 +86,17 @@ class Sheet:
     called at the beginning of each page but the first; it draws the running head.
     """
 
-    def __init__(self, info: DocumentInfo) -> None:
+    def __init__(self, info: DocumentInfo, page_format: PageFormat = LANDSCAPE) -> None:
         """Begin the first page."""
         self.top: Callable[[], None] = _nothing
-        self.y = TOP
+        self.format = page_format
+        self.y = page_format.top
         self.pages = 0
         self._style: tuple[Face, float, float] | None = None
-        self._canvas = _canvas(info)
+        self._formats: list[PageFormat] = []
+        self._late: list[tuple[PageFormat, Callable[[], None]]] = []
+        self._late_here: list[str] = []
+        self._canvas = _canvas(info, page_format)
         self._begin()
 
     def text(
@@ -131,6 +160,14 @@ class Sheet:
         self._canvas.setFillGray(grey)
         self._canvas.rect(x, round(self.y, 2), to_x - x, height, stroke=0, fill=1)
 
+    def areas(self, areas: Iterable[Area], grey: float = BLACK) -> None:
+        """Fill areas anywhere on the page, as one path."""
+        path = self._canvas.beginPath()
+        for area in areas:
+            path.rect(*(round(length, 3) for length in area))
+        self._canvas.setFillGray(grey)
+        self._canvas.drawPath(path, stroke=0, fill=1)
+
     def wrapped(
         self,
         words: str,
@@ -151,13 +188,18 @@ class Sheet:
     def paragraph(
         self,
         words: str,
-        x: float = LEFT,
-        width: float = RIGHT - LEFT,
+        x: float | None = None,
+        width: float | None = None,
         size: float = BODY_PT,
         face: Face = Face.PLAIN,
         grey: float = BLACK,
     ) -> None:
-        """Draw wrapped words below the present height, on as many pages as they need."""
+        """Draw wrapped words below the present height, on as many pages as they need.
+
+        By default the lines are as wide as the page.
+        """
+        x = self.format.left if x is None else x
+        width = self.format.right - x if width is None else width
         for line in self.wrapped(words, width, size, face):
             self.need(size * LINE)
             self.y -= size * LINE
@@ -166,28 +208,56 @@ class Sheet:
 
     def need(self, height: float) -> None:
         """Begin a new page if less than this height is left on the page."""
-        if self.y - height < BOTTOM:
+        if self.y - height < self.format.bottom:
             self.break_page()
 
     def height_left(self) -> float:
         """Return the height that is left on the page."""
-        return self.y - BOTTOM
+        return self.y - self.format.bottom
 
     def break_page(self) -> None:
         """End this page and begin the next one with the running head."""
         self._end()
         self.top()
 
-    def _end(self) -> None:
+    def turn(self, page_format: PageFormat) -> None:
+        """End this page and begin the next one in another format."""
+        self._end(page_format)
+        self.top()
+
+    def draw_late(self, draw: Callable[[], None]) -> None:
+        """Call `draw` when the last page is full; what it draws is on the present page.
+
+        It comes after the texts of the page. `draw` begins at the present height.
+        """
+        y = self.y
+
+        def at_this_height() -> None:
+            self.y = y
+            draw()
+
+        self._late.append((self.format, at_this_height))
+        self._late_here.append(f"late-{len(self._late)}")
+
+    def _end(self, next_format: PageFormat | None = None) -> None:
         """Write the texts of the page and a reference to its footer, and begin the next page."""
         self.pages += 1
         self._canvas.drawText(self._words)
-        self._canvas.doForm(f"below-{self.pages}")
+        for name in (*self._late_here, f"below-{self.pages}"):
+            self._canvas.doForm(name)
+        self._late_here.clear()
         self._canvas.showPage()
+        self._formats.append(self.format)
+        if next_format is not None:
+            self._set(next_format)
         self._begin()
 
+    def _set(self, page_format: PageFormat) -> None:
+        self.format = page_format
+        self._canvas.setPageSize((page_format.width, page_format.height))
+
     def _begin(self) -> None:
-        self.y = TOP
+        self.y = self.format.top
         self._words = self._canvas.beginText()
         # A new text object has neither font nor colour yet.
         self._style = None
@@ -195,25 +265,33 @@ class Sheet:
     def finish(self, footer: Callable[[int, int], None]) -> bytes:
         """Return the file; `footer` is called for each page with its number and their count."""
         self._end()
-        # Each page refers to a form for its footer, which is drawn when the count is known.
-        for page in range(1, self.pages + 1):
-            self._canvas.beginForm(f"below-{page}")
-            self._begin()
-            footer(page, self.pages)
-            self._canvas.drawText(self._words)
-            self._canvas.endForm()
+        # Each page refers to forms, which are drawn when the count and the rows are known.
+        for number, (page_format, draw) in enumerate(self._late, 1):
+            self._form(f"late-{number}", page_format, draw)
+        for page, page_format in enumerate(self._formats, 1):
+            self._form(f"below-{page}", page_format, partial(footer, page, self.pages))
         file: bytes = self._canvas.getpdfdata()
         return file
 
+    def _form(self, name: str, page_format: PageFormat, draw: Callable[[], None]) -> None:
+        """Draw a form to which pages of a format refer by its name."""
+        if page_format is not self.format:
+            self._set(page_format)
+        self._canvas.beginForm(name)
+        self._begin()
+        draw()
+        self._canvas.drawText(self._words)
+        self._canvas.endForm()
 
-def _canvas(info: DocumentInfo) -> Canvas:
+
+def _canvas(info: DocumentInfo, page_format: PageFormat) -> Canvas:
     """Return an empty file with its metadata.
 
     Neither the time of its making nor random ids are in it, so that a reprint has the same bytes.
     """
     canvas = Canvas(
         "",
-        pagesize=(WIDTH, HEIGHT),
+        pagesize=(page_format.width, page_format.height),
         pageCompression=1,
         invariant=1,
         # Otherwise every file would refer to Helvetica.

@@ -31,7 +31,8 @@ class Subject(NamedTuple):
     """The statement of one account in one language.
 
     `label` returns a label of `labels.py` in this language. `names` has the names of chargers by
-    `charge_point_id`, only of those that have a name.
+    `charge_point_id`, only of those that have a name. `has_taxes` is False if the statement must
+    not name a tax or its rate.
     """
 
     statement: Statement
@@ -41,6 +42,7 @@ class Subject(NamedTuple):
     label: Label
     zone: ZoneInfo
     names: dict[str, str]
+    has_taxes: bool = True
 
     def charge_point(self, charge_point_id: str | None) -> str:
         """Return the name of a charger, or its id; imported records have no charger."""
@@ -74,7 +76,7 @@ def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
 class FootContent:
     """The facts of the rows that the foot prints.
 
-    `rows` counts the rows. `marks` has the meanings of marks, `remarks` the numbers of flags.
+    `rows` counts the rows. `wh_of_days` is their energy by the day of the month, such as `02`. `marks` has the meanings of marks, `remarks` the numbers of flags.
     `decisions` are records with the number that is printed in their row, or None.
     """
 
@@ -84,6 +86,7 @@ class FootContent:
         self.marks: dict[str, str] = {}
         self.remarks: dict[str, str] = {}
         self.decisions: list[tuple[int | None, StatementRow]] = []
+        self.wh_of_days: dict[str, int] = {}
 
 
 class Texts:

@@ -128,7 +128,10 @@ class Table:
 
     def _row(self, number: int | None, row: StatementRow) -> _Row:
         """Return the cells of a record and count its row."""
-        self.foot_content.rows += 1
+        content = self.foot_content
+        content.rows += 1
+        day = row.localtime[8:10]
+        content.wh_of_days[day] = content.wh_of_days.get(day, 0) + row.consumed_wh
         values = self._values((number, row, *row))
         cells = {
             key: text_of(value)
