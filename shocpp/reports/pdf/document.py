@@ -3,7 +3,9 @@
 It depends on the statement and its records only. The same input makes the same bytes, on every
 machine and at any time.
 
-    first_layout/   months that were closed before ADDRESSED
+    letter/         months that are open, or were closed since ADDRESSED
+    first_layout/   months that were closed before
+    chart       bars with labels
     table       the rows of the records                     layout    parts that all layouts have
     notes       legend, notes, decisions, meter check       grid      columns, titles and cells
     facts       texts of chargers and prices                page      pages, texts and lines
@@ -14,12 +16,25 @@ machine and at any time.
 from collections.abc import Iterable
 
 from shocpp.reports.pdf.first_layout import document as first_layout
+from shocpp.reports.pdf.letter import document as letter
 from shocpp.reports.statement import Statement, Sums
+from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.store.books.statement_records import StatementRow
 
 
 def pdf_of(
-    statement: Statement, account: Sums, rows: Iterable[StatementRow], language: str
+    statement: Statement,
+    account: Sums,
+    rows: Iterable[StatementRow],
+    language: str,
+    *,
+    anew: bool = False,
 ) -> bytes:
-    """Return the PDF file of one account's statement; `rows` are the records of the account."""
-    return first_layout.pdf_of(statement, account, rows, language)
+    """Return the PDF file of one account's statement; `rows` are the records of the account.
+
+    The layout is that of the snapshot's version; with `anew` it is the letter of today, which says
+    so.
+    """
+    is_letter = anew or statement.snapshot_version >= ADDRESSED
+    layout = letter.pdf_of if is_letter else first_layout.pdf_of
+    return layout(statement, account, rows, language)

@@ -64,20 +64,27 @@ class Subject(NamedTuple):
         return f"{name} {masked(id_tag)}".lstrip()
 
 
-def subject_of(statement: Statement, account: Sums, language: str) -> Subject:
-    """Return the subject of an account's statement."""
+def subject_of(
+    statement: Statement,
+    account: Sums,
+    language: str,
+    more_words: dict[str, dict[str, str]] | None = None,
+) -> Subject:
+    """Return the subject of an account's statement; `more_words` are labels of its layout."""
     names = {
         charger.charge_point_id: charger.name for charger in statement.chargers if charger.name
     }
     zone = ZoneInfo(statement.zone_name)
-    return Subject(statement, statement.period, account, language, label_of(language), zone, names)
+    label = label_of(language, more_words)
+    return Subject(statement, statement.period, account, language, label, zone, names)
 
 
 class FootContent:
     """The facts of the rows that the foot prints.
 
-    `rows` counts the rows. `wh_of_days` is their energy by the day of the month, such as `02`. `marks` has the meanings of marks, `remarks` the numbers of flags.
-    `decisions` are records with the number that is printed in their row, or None.
+    `rows` counts the rows. `wh_of_days` is their energy by the day of the month, such as `02`.
+    `marks` has the meanings of marks, `remarks` the numbers of flags. `decisions` are records with
+    the number that is printed in their row, or None.
     """
 
     def __init__(self) -> None:
