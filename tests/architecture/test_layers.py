@@ -108,7 +108,7 @@ ONLY_IN = {
     "msgspec": ("shocpp/ocpp/quick/",),
     "prometheus_client": ("shocpp/interfaces/web/metrics.py",),
     "reportlab": ("shocpp/reports/pdf/",),
-    "segno": ("shocpp/interfaces/qr_code.py",),
+    "segno": ("shocpp/interfaces/qr_code.py", "shocpp/reports/pdf/letter/giro_code.py"),
 }
 """The files that may import a library."""
 

@@ -1,4 +1,7 @@
-"""Statements of one account as PDF files, and the texts and positions read from them."""
+"""Statements of one account as PDF files, and the texts and positions read from them.
+
+They are in the first layout, whose table and notes all layouts have; `letters.py` has the others.
+"""
 
 import re
 import subprocess
@@ -10,6 +13,7 @@ from shocpp.configuration.operator import Operator
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.reports.pdf.document import pdf_of
 from shocpp.reports.statement import Charger, Statement, Sums
+from shocpp.reports.tables.cells import NUMBERED
 from shocpp.store.books.audit import Audited
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import StatementRow
@@ -72,6 +76,7 @@ def statement_of(account: Sums, **changed: Any) -> Statement:
     """Return the statement of one account; `changed` are fields of Statement."""
     made = statements.statement(
         account,
+        snapshot_version=NUMBERED,
         only=account.account,
         version="9.8.7",
         operator=LETTERHEAD,

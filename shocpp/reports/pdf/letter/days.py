@@ -27,7 +27,7 @@ def draw_days(sheet: Sheet, subject: Subject, wh_of_days: Mapping[str, int]) -> 
     sheet.y -= _GAP + SMALL_PT
     sheet.text(left, subject.label("days"), right - left, SMALL_PT, grey=GREY)
     if any(wh > 0 for wh in values):
-        sheet.y -= 3 + BARS_HEIGHT
+        sheet.y -= 5 + BARS_HEIGHT
         draw_bars(sheet, values, days, (left, right), BARS_HEIGHT)
     point = "." if language == "de" else ":"
     figures = [
@@ -41,4 +41,4 @@ def draw_days(sheet: Sheet, subject: Subject, wh_of_days: Mapping[str, int]) -> 
         sheet.y -= 0 if column else FIGURES_PT * LINE
         x = left + column * width
         sheet.text(x, day, 12, FIGURES_PT, grey=GREY)
-        sheet.figure(x + width - 10, figure, width - 22, FIGURES_PT, grey=GREY)
+        sheet.figure(x + width - 16, figure, width - 28, FIGURES_PT, grey=GREY)

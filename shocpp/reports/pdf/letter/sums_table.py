@@ -13,7 +13,7 @@ from shocpp.reports.pdf.letter.sums import (
 from shocpp.reports.pdf.page import GREY, LINE, PALE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
 
-TEXT_PT, PRICE_PT, TOTAL_PT = 9.0, 8.0, 11.0
+TEXT_PT, TOTAL_PT = 9.0, 11.0
 LINE_HEIGHT, TOTAL_HEIGHT = 13.5, 25.0
 _WIDTHS = (26 * MM, 22 * MM, 24 * MM)
 """The widths of kWh, ct/kWh and EUR, at the right side."""
@@ -24,14 +24,14 @@ def draw_sums(sheet: Sheet, subject: Subject) -> None:
     has_money = subject.account.total_ct is not None
     _draw_titles(sheet, subject, has_money=has_money)
     for line in price_lines(subject):
-        _draw_line(sheet, line, PRICE_PT)
+        _draw_line(sheet, line)
     lines, total = [transactions_line(subject), *added_lines(subject)], total_line(subject)
     # The total stays with the amounts that it is the sum of.
     sheet.need(len(lines) * LINE_HEIGHT + TOTAL_HEIGHT)
     if subject.account.prices:
         sheet.rule(sheet.format.left, sheet.format.right, 0.4)
     for line in lines:
-        _draw_line(sheet, line, TEXT_PT)
+        _draw_line(sheet, line)
     if total is not None:
         _draw_total(sheet, total)
     for sentence in tax_sentences(subject):
@@ -54,15 +54,15 @@ def _draw_titles(sheet: Sheet, subject: Subject, *, has_money: bool) -> None:
     sheet.y -= 4.5
 
 
-def _draw_line(sheet: Sheet, line: SumLine, size: float, face: Face = Face.PLAIN) -> None:
+def _draw_line(sheet: Sheet, line: SumLine) -> None:
     """Draw a line, whose label takes as many lines as it needs."""
-    label_lines = sheet.wrapped(line.words, _label_width(sheet) - 6, size, face, most=3) or [""]
-    sheet.need(LINE_HEIGHT + (len(label_lines) - 1) * size * LINE)
+    label_lines = sheet.wrapped(line.words, _label_width(sheet) - 6, TEXT_PT, most=3) or [""]
+    sheet.need(LINE_HEIGHT + (len(label_lines) - 1) * TEXT_PT * LINE)
     sheet.y -= LINE_HEIGHT - 3.5
-    _draw_cells(sheet, line._replace(words=label_lines[0]), size, face)
+    _draw_cells(sheet, line._replace(words=label_lines[0]), TEXT_PT, Face.PLAIN)
     for more in label_lines[1:]:
-        sheet.y -= size * LINE
-        sheet.text(sheet.format.left + 3, more, _label_width(sheet), size, face)
+        sheet.y -= TEXT_PT * LINE
+        sheet.text(sheet.format.left + 3, more, _label_width(sheet), TEXT_PT)
     sheet.y -= 3.5
 
 

@@ -1,4 +1,4 @@
-"""The head of the monthly PDF statement: chargers and prices."""
+"""The head of the first layout: chargers and prices."""
 
 from pathlib import Path
 

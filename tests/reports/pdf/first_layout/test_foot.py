@@ -1,4 +1,4 @@
-"""The foot of the PDF statement: sums, taxes, notes."""
+"""The foot of the first layout, and the notes that all layouts have: sums, taxes, notes."""
 
 from pathlib import Path
 
