@@ -37,9 +37,18 @@ def draw_sums(sheet: Sheet, subject: Subject) -> None:
     for sentence in tax_sentences(subject):
         sheet.y -= 2
         sheet.paragraph(sentence, size=TEXT_PT)
-    words = [subject.label("row_rounding")] if has_money else []
     sheet.y -= 2
-    sheet.paragraph(" ".join([*words, subject.label("rows_in_annex")]), size=SMALL_PT, grey=GREY)
+    sheet.paragraph(_about_rows(subject), size=SMALL_PT, grey=GREY)
+
+
+def _about_rows(subject: Subject) -> str:
+    """Return where the rows are, and that their amounts are rounded."""
+    if not subject.account.transactions:
+        return subject.label("nothing")
+    annex = subject.label("rows_in_annex")
+    if subject.account.total_ct is None:
+        return annex
+    return f"{subject.label('row_rounding')} {annex}"
 
 
 def _draw_titles(sheet: Sheet, subject: Subject, *, has_money: bool) -> None:
