@@ -25,11 +25,20 @@ def draw_bars(
     step, base = (right - left) / len(values), sheet.y
     sheet.areas(_areas(values, (left, base), step, height), BAR_GREY)
     sheet.rule(left, right, 0.4, LIGHT)
+    draw_labels(sheet, labels, between, size)
+    sheet.y -= 3
+
+
+def draw_labels(
+    sheet: Sheet, labels: Sequence[str], between: tuple[float, float], size: float
+) -> None:
+    """Draw a label below the middle of each bar."""
+    left, right = between
+    step = (right - left) / len(labels)
     sheet.y -= size + 2
     for number, label in enumerate(labels):
-        width = width_of(printable(label), Face.PLAIN, size)
-        sheet.text(left + (number + 0.5) * step - width / 2, label, step, size, grey=GREY)
-    sheet.y -= 3
+        width = min(width_of(printable(label), Face.PLAIN, size), step)
+        sheet.figure(left + (number + 0.5) * step + width / 2, label, step, size, grey=GREY)
 
 
 def _areas(

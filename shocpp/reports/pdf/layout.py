@@ -47,7 +47,9 @@ def _operator(sheet: Sheet, operator: Operator, label: Label) -> None:
         (line, Face.STRONG)
         for line in sheet.wrapped(operator.name, LETTERHEAD_WIDTH, BODY_PT + 1, Face.STRONG, most=3)
     ]
-    tax = [label("tax_number", operator.tax_number)] if operator.tax_number else []
+    # Without taxes there is no word about them.
+    has_tax = operator.tax_number and operator.tax != "none"
+    tax = [label("tax_number", operator.tax_number)] if has_tax else []
     for text in (*operator.address, *operator.contact, *tax):
         lines += [(line, Face.PLAIN) for line in sheet.wrapped(text, LETTERHEAD_WIDTH, most=3)]
     for words, face in lines[:MOST_LETTERHEAD_LINES]:

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
+from shocpp.reports.pdf.chart import draw_bars, draw_labels
+from shocpp.reports.pdf.facts import names_vat
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.grid import HEAD_HEIGHT, Column, Grid
 from shocpp.reports.pdf.labels import Label, label_of
@@ -23,6 +25,7 @@ from shocpp.reports.pdf.layout import (
 )
 from shocpp.reports.pdf.page import (
     BODY_PT,
+    GREY,
     LEFT,
     LIGHT,
     LINE,
@@ -34,6 +37,9 @@ from shocpp.reports.pdf.page import (
 from shocpp.reports.year import Line, Year
 
 ROW_HEIGHT = 12.5
+BARS_HEIGHT = 60.0
+CHART_HEIGHT = BARS_HEIGHT + 48
+"""The height of the chart with its title, its months and its figures."""
 
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
@@ -50,6 +56,7 @@ def pdf_of_year(statement: Year, language: str) -> bytes:
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     _draw_head(sheet, statement, created, label)
     _Months(sheet, statement, language).draw()
+    _draw_chart(sheet, statement, language)
     draw_end(sheet, statement.operator, label("year_note"), label)
     return sheet.finish(
         lambda page, pages: draw_footer(sheet, state, label("page", page=page, pages=pages))
@@ -83,15 +90,38 @@ def _draw_head(sheet: Sheet, statement: Year, created: str, label: Label) -> Non
     draw_facts(sheet, [creation], [state])
 
 
+def _draw_chart(sheet: Sheet, statement: Year, language: str) -> None:
+    """Draw a bar for each month of the year, with its energy: that of all lines together."""
+    months = [Month(statement.year, number) for number in range(1, 13)]
+    wh_of = dict.fromkeys((month.name for month in months), 0)
+    for line in statement.lines:
+        wh_of[line.month] += line.wh
+    values = list(wh_of.values())
+    if not any(wh > 0 for wh in values):
+        return
+    sheet.need(CHART_HEIGHT)
+    sheet.y -= 12 + SMALL_PT
+    sheet.text(LEFT, label_of(language)("year_chart"), RIGHT - LEFT, SMALL_PT, grey=GREY)
+    sheet.y -= 6 + BARS_HEIGHT
+    names = [month.spelled(language) for month in months]
+    draw_bars(sheet, values, names, (LEFT, RIGHT), BARS_HEIGHT, SMALL_PT)
+    sheet.y += 3
+    draw_labels(sheet, [grouped_kwh(wh, language) for wh in values], (LEFT, RIGHT), SMALL_PT)
+
+
 class _Months:
     """The tables of a year: one for each account, and the total if there are several accounts."""
 
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
-        """Choose the columns; those of money are left out if no month has a price."""
+        """Choose the columns; those of money are left out if no month has a price.
+
+        That of VAT is there only if the operator names VAT, and some month has it.
+        """
         self._sheet, self._statement, self._language = sheet, statement, language
         self._label = label_of(language)
         has_money = any(line.total_ct is not None for line in statement.lines)
-        self._grid = Grid(sheet, _columns(self._label, has_money=has_money))
+        has_vat = names_vat(statement.operator) and any(line.vat_ct for line in statement.lines)
+        self._grid = Grid(sheet, _columns(self._label, has_money=has_money, has_vat=has_vat))
 
     def draw(self) -> None:
         """Draw everything between the head and the end of the statement."""
@@ -161,9 +191,10 @@ class _Months:
         return cells | amounts
 
 
-def _columns(label: Label, *, has_money: bool) -> tuple[Column, ...]:
+def _columns(label: Label, *, has_money: bool, has_vat: bool) -> tuple[Column, ...]:
     """Return the columns of the tables; the last one has the number of the month's closing."""
-    money = ("amount_", "fees_", "vat_", "total_") if has_money else ()
+    vat = ("vat_",) if has_vat else ()
+    money = ("amount_", "fees_", *vat, "total_") if has_money else ()
     return (
         Column("month_", label("month_"), 120),
         Column("transactions_", label("transactions_"), 100, right=True),

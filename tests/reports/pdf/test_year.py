@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from shocpp.configuration.operator import Operator
 from shocpp.reports.pdf.year import pdf_of_year
 from shocpp.reports.year import Line, Year
 from tests.world.home import Home
@@ -16,11 +19,15 @@ def line(month: int, account: str = "family-y", **changed: int | None) -> Line:
 
 
 def printed(
-    folder: Path, *lines: Line, only: str | None = "family-y", language: str = "de"
+    folder: Path,
+    *lines: Line,
+    only: str | None = "family-y",
+    language: str = "de",
+    operator: Operator = LETTERHEAD,
 ) -> list[str]:
     """Return the pages of a year with these lines as text."""
     created_at = "2027-01-02T08:00:00.000Z"
-    statement = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", LETTERHEAD)
+    statement = Year(2026, only, lines, "Europe/Berlin", created_at, "9.8.7", operator)
     file = folder / "year.pdf"
     file.write_bytes(pdf_of_year(statement, language))
     assert file.read_bytes() == pdf_of_year(statement, language)
@@ -98,3 +105,27 @@ def test_the_command_writes_the_pdf_of_a_year(migrated_home: Home) -> None:
     words = words_of(pages_of(file))
     assert "Oktober 1 33,250 offen November 0 0,000 offen" in words
     assert "Summe 1 33,250" in words
+
+
+def test_twelve_bars_have_their_months_and_their_figures(tmp_path: Path) -> None:
+    """Two accounts with 33.250 kWh in September are 66.500 kWh."""
+    words = words_of(printed(tmp_path, line(9, "company-x"), line(9), line(10), only=None))
+    names = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember"
+    nothing = "0,000 " * 8
+    assert f"Energie je Monat in kWh {names} {nothing}66,500 33,250 0,000 0,000" in words
+    assert "Energie je Monat" not in words_of(printed(tmp_path, line(9, wh=0)))
+
+
+@pytest.mark.parametrize("tax", ["none", "small-business", "exempt"])
+def test_a_year_without_vat_does_not_name_it(tmp_path: Path, tax: str) -> None:
+    operator = LETTERHEAD._replace(tax=tax)
+    words = words_of(printed(tmp_path, line(9), line(10), operator=operator))
+    assert "September 3 33,250 10,40 3,50 17,50 Nr. 7" in words
+    assert "Umsatzsteuer" not in words
+    assert ("Steuernummer" in words) == (tax != "none")
+
+
+def test_a_year_whose_prices_have_no_vat_has_no_column_of_it(tmp_path: Path) -> None:
+    words = words_of(printed(tmp_path, line(9, vat_ct=0, total_ct=1390)))
+    assert "September 3 33,250 10,40 3,50 13,90 Nr. 7" in words
+    assert "Umsatzsteuer" not in words

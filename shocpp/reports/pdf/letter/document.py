@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from shocpp.language.dates import day, day_and_time, local_datetime
-from shocpp.reports.pdf.facts import title_of
+from shocpp.reports.pdf.facts import names_vat, title_of
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.layout import draw_footer, draw_running_head
 from shocpp.reports.pdf.letter import words
@@ -62,12 +62,8 @@ def pdf_of(
 
 
 def _has_taxes(subject: Subject) -> bool:
-    """Return True if the statement may name VAT and its rates.
-
-    A tax that is stated without the right to do so is owed (§ 14c UStG), so no word may slip in.
-    """
-    tax = subject.statement.operator.tax
-    return tax in ("", "vat") and not subject.account.recipient.employer
+    """Return True if the statement may name VAT and its rates; an employee's never does."""
+    return names_vat(subject.statement.operator) and not subject.account.recipient.employer
 
 
 def _numbered_title(subject: Subject) -> str:
