@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from shocpp.reports.bars import HEIGHT, THICK, WIDTH, bars_of
-from shocpp.reports.pdf.font import Face, printable, width_of
+from shocpp.reports.pdf.font import Face, width_of
 from shocpp.reports.pdf.page import GREY, LIGHT, SMALL_PT, Area, Sheet
 
 BAR_GREY = 0.45
@@ -37,7 +37,7 @@ def draw_labels(
     step = (right - left) / len(labels)
     sheet.y -= size + 2
     for number, label in enumerate(labels):
-        width = min(width_of(printable(label), Face.PLAIN, size), step)
+        width = min(width_of(sheet.printable(label), Face.PLAIN, size), step)
         sheet.figure(left + (number + 0.5) * step + width / 2, label, step, size, grey=GREY)
 
 

@@ -1,12 +1,13 @@
 """The fonts of the PDF: which characters they can print, and the widths of texts.
 
 The fonts are those of the package ttf-opensans. They have Latin, Greek and Cyrillic, and all digits
-have the same width. A character without a glyph is printed as its base letter, or as U+FFFD. No
-text is refused. Widths and sizes are in points.
+have the same width. A character without a glyph is printed by REPLACEMENTS, as its base letter, or
+as U+FFFD; the layout of older months has no REPLACEMENTS. No text is refused. Widths and sizes are
+in points.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from importlib import resources
 from itertools import accumulate, takewhile
@@ -24,6 +25,37 @@ class Face(StrEnum):
 
 
 _UNKNOWN = "\ufffd"
+
+REPLACEMENTS = {
+    "ẞ": "SS",
+    "←": "<-",
+    "→": "->",
+    "↔": "<->",
+    "⇐": "<=",
+    "⇒": "=>",
+    "✓": "√",
+    "✔": "√",
+    "✗": "x",
+    "✘": "x",
+    "☐": "[ ]",
+    "☑": "[x]",
+    "☒": "[x]",
+    "■": "•",
+    "□": "•",
+    "▪": "•",
+    "●": "•",
+    "○": "•",
+    "◦": "•",
+    "▶": ">",
+    "►": ">",
+    "◀": "<",
+    "★": "*",
+    "☆": "*",
+    "\u2010": "-",
+    "\u2011": "-",
+}
+"""The spelling of characters without a glyph, of which no base letter would tell the meaning."""
+
 _FILES = resources.files("ttf_opensans") / "ttf"
 # The standard fonts of PDF lack Greek, Cyrillic and many Latin letters, so fonts are embedded.
 _FONTS = [TTFont(face.value, str(_FILES / f"{face}.ttf")) for face in Face]
@@ -37,12 +69,15 @@ for _font in _FONTS:
 class _PrintableCharacters(dict[int, str]):
     """A table for `str.translate` that computes each character once, when it first occurs."""
 
+    def __init__(self, replacements: Mapping[str, str]) -> None:
+        self._replacements = replacements
+
     def __missing__(self, code: int) -> str:
-        self[code] = _printable_character(chr(code))
+        self[code] = _printable_character(chr(code), self._replacements)
         return self[code]
 
 
-def _printable_character(character: str) -> str:
+def _printable_character(character: str, replacements: Mapping[str, str]) -> str:
     """Return the character, or its replacement if the fonts have no glyph for it."""
     category = unicodedata.category(character)
     if category in ("Cc", "Zs", "Zl", "Zp"):
@@ -52,6 +87,8 @@ def _printable_character(character: str) -> str:
         return ""
     if ord(character) in _GLYPHS:
         return character
+    if character in replacements:
+        return replacements[character]
     # Combining marks: the letter before them stays readable without them.
     if category in ("Me", "Mn"):
         return ""
@@ -60,16 +97,39 @@ def _printable_character(character: str) -> str:
     return known or _UNKNOWN
 
 
-_PRINTABLE = _PrintableCharacters()
+_FIRST = _PrintableCharacters({})
+_PRINTABLE = _PrintableCharacters(REPLACEMENTS)
+
+Spelling = Callable[[str], str]
+"""A function that returns a text with replacements for the characters without a glyph."""
 
 
 def printable(text: str) -> str:
     """Return the text with replacements for the characters that the fonts have no glyph for."""
+    return _spelled(text, _PRINTABLE)
+
+
+def first_printable(text: str) -> str:
+    """Return the text as months are printed that were closed before there were REPLACEMENTS."""
+    return _spelled(text, _FIRST)
+
+
+def _spelled(text: str, characters: _PrintableCharacters) -> str:
     # Most texts are ASCII: they need no look at each character.
     if text.isascii() and text.isprintable():
         return text
     # In NFC a letter and its accent are one character, which most often has a glyph.
-    return unicodedata.normalize("NFC", text).translate(_PRINTABLE)
+    return unicodedata.normalize("NFC", text).translate(characters)
+
+
+def unprintable(text: str) -> str:
+    """Return the visible characters of a text that the fonts lack, each once, in their order."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(
+        character
+        for character in dict.fromkeys(composed)
+        if ord(character) not in _GLYPHS and unicodedata.category(character)[0] not in "CZ"
+    )
 
 
 def width_of(text: str, face: Face, size: float) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shocpp.configuration.operator import Operator
-from shocpp.reports.pdf.font import Face, clipped, printable
+from shocpp.reports.pdf.font import Face, clipped
 from shocpp.reports.pdf.labels import Label
 from shocpp.reports.pdf.page import BODY_PT, GREY, LEFT, LIGHT, LINE, RIGHT, SMALL_PT, Sheet
 
@@ -92,7 +92,7 @@ def draw_running_head(sheet: Sheet, title: str, operator: Operator) -> None:
     half = (right - left) / 2 - GUTTER
     sheet.text(left, title, half, SMALL_PT)
     # A long name is clipped here, because `figure` would squeeze it.
-    fitting = clipped(printable(operator.name), Face.PLAIN, SMALL_PT, half)
+    fitting = clipped(sheet.printable(operator.name), Face.PLAIN, SMALL_PT, half)
     sheet.figure(right, fitting, half, SMALL_PT, grey=GREY)
     sheet.y -= 5
     sheet.rule(left, right, 0.4, LIGHT)

@@ -11,12 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from reportlab import rl_config
-from reportlab.lib.rl_accel import fp_str
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.pdfgen.textobject import PDFTextObject
-
-from shocpp.reports.pdf.font import Face, clipped, printable, width_of, wrapped
+from shocpp.reports.pdf.canvas import DocumentInfo, Texts, empty_canvas
+from shocpp.reports.pdf.font import Face, Spelling, clipped, printable, width_of, wrapped
 
 WIDTH, HEIGHT = 841.89, 595.28
 """The size of a landscape page."""
@@ -31,20 +27,6 @@ BLACK, GREY, LIGHT, PALE = 0.08, 0.38, 0.8, 0.94
 
 LINE = 1.42
 """The height of a line of text, as a multiple of the font size."""
-
-# Without it reportlab writes compressed streams as ASCII 85, which is a fourth longer.
-rl_config.useA85 = 0
-
-
-class DocumentInfo(NamedTuple):
-    """The metadata of a PDF file; `created_at` is UTC, ISO 8601, and `language` is `de` or `en`."""
-
-    title: str
-    author: str
-    subject: str
-    creator: str
-    created_at: str
-    language: str
 
 
 class PageFormat(NamedTuple):
@@ -81,20 +63,6 @@ class Area(NamedTuple):
     height: float
 
 
-# A coordinate takes 5 µs to format, and those of columns and rows are the same on every page.
-_coordinate = lru_cache(maxsize=4096)(fp_str)
-
-
-class _Texts(PDFTextObject):  # type: ignore[misc]
-    """The texts of a page; only their origins are written in a quicker way."""
-
-    def setTextOrigin(self, x: float, y: float) -> None:  # noqa: N802
-        """Let the next text begin at a point."""
-        self._code.append(f"1 0 0 1 {_coordinate(x)} {_coordinate(y)} Tm")
-        self._x0 = self._x = x
-        self._y0 = self._y = y
-
-
 class Sheet:
     """A PDF file in the making, with the page that is being filled.
 
@@ -102,8 +70,17 @@ class Sheet:
     called at the beginning of each page but the first; it draws the running head.
     """
 
-    def __init__(self, info: DocumentInfo, page_format: PageFormat = LANDSCAPE) -> None:
-        """Begin the first page."""
+    def __init__(
+        self,
+        info: DocumentInfo,
+        page_format: PageFormat = LANDSCAPE,
+        spelling: Spelling = printable,
+    ) -> None:
+        """Begin the first page; `spelling` makes texts printable."""
+        self.printable = spelling
+        # Chargers, cards and prices repeat in nearly every row.
+        self._measured = lru_cache(maxsize=4096)(self._measure)
+        self._cut = lru_cache(maxsize=4096)(self._clip)
         self.top: Callable[[], None] = _nothing
         self.format = page_format
         self.y = page_format.top
@@ -112,7 +89,7 @@ class Sheet:
         self._formats: list[PageFormat] = []
         self._late: list[tuple[PageFormat, Callable[[], None]]] = []
         self._late_here: list[str] = []
-        self._canvas = _canvas(info, page_format)
+        self._canvas = empty_canvas(info, (page_format.width, page_format.height))
         self._begin()
 
     def text(
@@ -125,7 +102,7 @@ class Sheet:
         grey: float = BLACK,
     ) -> None:
         """Draw words from `x` on at the present height, cut short if wider than `width`."""
-        self._draw(x, _cut(words, face, size, width), size, face, grey)
+        self._draw(x, self._cut(words, face, size, width), size, face, grey)
 
     def figure(
         self,
@@ -140,7 +117,7 @@ class Sheet:
 
         A figure wider than `width` is squeezed, because no digit may be lost.
         """
-        words, words_width = _measured(words, face, size)
+        words, words_width = self._measured(words, face, size)
         if words_width <= width:
             self._draw(x - words_width, words, size, face, grey)
             return
@@ -163,6 +140,14 @@ class Sheet:
             self._words.setFillGray(grey)
         self._words.setTextOrigin(round(x, 2), round(self.y, 2))
         self._words.textLine(words)
+
+    def _measure(self, words: str, face: Face, size: float) -> tuple[str, float]:
+        """Return the words as printable text, and its width."""
+        text = self.printable(words)
+        return text, width_of(text, face, size)
+
+    def _clip(self, words: str, face: Face, size: float, width: float) -> str:
+        return clipped(self.printable(words), face, size, width)
 
     def rule(self, x: float, to_x: float, thick: float = 0.5, grey: float = BLACK) -> None:
         """Draw a horizontal line at the present height."""
@@ -196,7 +181,7 @@ class Sheet:
 
         There are at most `most` lines; the last one ends with an ellipsis if more are needed.
         """
-        lines = wrapped(printable(words), face, size, width)
+        lines = wrapped(self.printable(words), face, size, width)
         if most is None or len(lines) <= most:
             return lines
         return [*lines[: most - 1], clipped(" ".join(lines[most - 1 :]), face, size, width)]
@@ -274,7 +259,7 @@ class Sheet:
 
     def _begin(self) -> None:
         self.y = self.format.top
-        self._words = _Texts(self._canvas)
+        self._words = Texts(self._canvas)
         # A new text object has neither font nor colour yet.
         self._style = None
 
@@ -298,51 +283,6 @@ class Sheet:
         draw()
         self._canvas.drawText(self._words)
         self._canvas.endForm()
-
-
-def _canvas(info: DocumentInfo, page_format: PageFormat) -> Canvas:
-    """Return an empty file with its metadata.
-
-    Neither the time of its making nor random ids are in it, so that a reprint has the same bytes.
-    """
-    canvas = Canvas(
-        "",
-        pagesize=(page_format.width, page_format.height),
-        pageCompression=1,
-        invariant=1,
-        # Otherwise every file would refer to Helvetica.
-        initialFontName=Face.PLAIN,
-        # The language in which screen readers pronounce the texts (PDF 1.7 §14.9.2).
-        lang=info.language,
-    )
-    canvas.setTitle(_encodable(info.title))
-    canvas.setAuthor(_encodable(info.author))
-    canvas.setSubject(_encodable(info.subject))
-    canvas.setCreator(info.creator)
-    # Viewers then show the title in place of the file's name (PDF 1.7 §12.2).
-    canvas.setViewerPreference("DisplayDocTitle", "true")
-    moment = "".join(character for character in info.created_at[:19] if character.isdigit())
-    # The date of creation is that of the statement and not that of the printing.
-    canvas.setDateFormatter(lambda *_clock: f"D:{moment}Z")
-    return canvas
-
-
-def _encodable(text: str) -> str:
-    """Return the text with `?` for lone surrogates, which have no encoding in UTF-8."""
-    return text.encode("utf-8", "replace").decode()
-
-
-# Chargers, cards and prices repeat in nearly every row.
-@lru_cache(maxsize=4096)
-def _measured(words: str, face: Face, size: float) -> tuple[str, float]:
-    """Return the words as printable text, and its width."""
-    text = printable(words)
-    return text, width_of(text, face, size)
-
-
-@lru_cache(maxsize=4096)
-def _cut(words: str, face: Face, size: float, width: float) -> str:
-    return clipped(printable(words), face, size, width)
 
 
 def _nothing() -> None:

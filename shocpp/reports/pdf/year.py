@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
+from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.chart import draw_bars, draw_labels
 from shocpp.reports.pdf.facts import names_vat
 from shocpp.reports.pdf.font import Face
@@ -31,7 +32,6 @@ from shocpp.reports.pdf.page import (
     LINE,
     RIGHT,
     SMALL_PT,
-    DocumentInfo,
     Sheet,
 )
 from shocpp.reports.year import Line, Year

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.grid import PAD, Column, Grid
-from shocpp.reports.pdf.page import BOTTOM, LEFT, DocumentInfo, Sheet
+from shocpp.reports.pdf.page import BOTTOM, LEFT, Sheet
 from tests.world.pdf_statements import boxes_of
 
 INFO = DocumentInfo("Title", "Author", "October", "shocpp", "2026-11-01T08:00:00.000Z", "de")

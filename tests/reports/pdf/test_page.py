@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from shocpp.reports.pdf.page import BOTTOM, TOP, DocumentInfo, Sheet
+from shocpp.reports.pdf.canvas import DocumentInfo
+from shocpp.reports.pdf.page import BOTTOM, TOP, Sheet
 from tests.world.machine import needs
 from tests.world.pdf_statements import boxes_of, pages_of
 

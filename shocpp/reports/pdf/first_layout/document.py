@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from shocpp.language.dates import day_and_time, local_datetime
+from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.facts import title_of
 from shocpp.reports.pdf.first_layout.foot import draw_foot, sums_height
 from shocpp.reports.pdf.first_layout.head import draw_head
+from shocpp.reports.pdf.font import first_printable
 from shocpp.reports.pdf.layout import draw_footer, draw_running_head
-from shocpp.reports.pdf.page import DocumentInfo, Sheet
+from shocpp.reports.pdf.page import Sheet
 from shocpp.reports.pdf.subject import Subject, subject_of
 from shocpp.reports.pdf.table import Table
 from shocpp.reports.statement import Statement, Sums
@@ -20,7 +22,7 @@ def pdf_of(
     """Return the PDF file of one account's statement; `rows` are the records of the account."""
     subject = subject_of(statement, account, language)
     title = f"{title_of(subject)} – {account.account}"
-    sheet = Sheet(_document_info(subject, title))
+    sheet = Sheet(_document_info(subject, title), spelling=first_printable)
     # `top` is called on the pages after the first one, which has the letterhead instead.
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     draw_head(sheet, subject)

@@ -4,7 +4,7 @@ Positions are in mm from the top left corner, as the standard has them.
 """
 
 from shocpp.configuration.operator import Operator
-from shocpp.reports.pdf.font import Face, clipped, printable, width_of
+from shocpp.reports.pdf.font import Face, clipped, width_of
 from shocpp.reports.pdf.page import BODY_PT, GREY, LIGHT, LINE, SMALL_PT, PageFormat, Sheet
 
 MM = 72 / 25.4
@@ -65,7 +65,7 @@ def draw_letterhead(sheet: Sheet, operator: Operator) -> None:
 
 def draw_address(sheet: Sheet, operator: Operator, recipient: list[str]) -> None:
     """Draw the return line and the recipient's lines; a window shows nothing else."""
-    sender = printable(" · ".join(filter(None, (operator.name, *operator.address))))
+    sender = sheet.printable(" · ".join(filter(None, (operator.name, *operator.address))))
     size = _fitting_size([sender], _RETURN_SIZES)
     sheet.y = y_of(_RETURN_LINE)
     sheet.text(_ADDRESS_LEFT, sender, _ADDRESS_WIDTH, size, grey=GREY)
@@ -89,7 +89,9 @@ def _address_lines(sheet: Sheet, recipient: list[str]) -> tuple[list[str], float
     if len(recipient) > MOST_ADDRESS_LINES:
         first, last = recipient[: MOST_ADDRESS_LINES - 2], recipient[-1]
         recipient = [*first, ", ".join(recipient[MOST_ADDRESS_LINES - 2 : -1]), last]
-    return [clipped(printable(line), Face.PLAIN, size, _ADDRESS_WIDTH) for line in recipient], size
+    return [
+        clipped(sheet.printable(line), Face.PLAIN, size, _ADDRESS_WIDTH) for line in recipient
+    ], size
 
 
 def _fitting_size(texts: list[str], sizes: tuple[float, ...]) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from shocpp.language.dates import day, day_and_time, local_datetime
+from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.facts import names_vat, title_of
 from shocpp.reports.pdf.font import Face
 from shocpp.reports.pdf.layout import draw_footer, draw_running_head
@@ -22,7 +23,7 @@ from shocpp.reports.pdf.letter.din_5008 import (
 )
 from shocpp.reports.pdf.letter.payment import draw_transfer, due_day, transfer_of
 from shocpp.reports.pdf.letter.sums_table import draw_sums
-from shocpp.reports.pdf.page import GREY, LINE, SMALL_PT, DocumentInfo, Sheet
+from shocpp.reports.pdf.page import GREY, LINE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject, subject_of
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import ADDRESSED
