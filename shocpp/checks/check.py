@@ -57,7 +57,7 @@ from shocpp.checks.topics import (
     TopicalFinding,
 )
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import load_allowlist
+from shocpp.configuration.charge_points import load_allowlist, load_allowlist_or_none
 from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.configuration.tariffs import load_tariffs
@@ -65,6 +65,7 @@ from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.installation.files import SHIPPED
 from shocpp.language.findings.sentences import Quoted, Sentence
 from shocpp.ledger.accounts import id_tag_key
+from shocpp.reports.pdf.names import names_of_configuration, spelled_otherwise
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
@@ -250,6 +251,18 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
         yield Finding(NOTE, "no_mail_server", {"file": path})
 
 
+def _check_names(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find names that PDF statements print in another way, because no font has their letters."""
+    # Other checks report files that are missing or wrong.
+    with suppress(FileNotFoundError, ConfigError):
+        names = names_of_configuration(
+            load_accounts(settings.tags_file, _account_names(db)),
+            load_allowlist_or_none(settings.charge_points_file),
+            load_operator(settings.operator_file).operator,
+        )
+        yield from (Finding(NOTE, sentence) for sentence in spelled_otherwise(names))
+
+
 def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
     """Find out if no server is running."""
     if db is None:
@@ -311,6 +324,7 @@ _CHECKS: Iterable[tuple[str, _Check]] = (
     (ACCOUNTS, _check_default_tags),
     (CALLS, check_canned_calls),
     (LETTERHEAD, _check_operator),
+    (ACCOUNTS, _check_names),
     (CHARGERS, check_absent_chargers),
     (PRICES, _check_tariffs),
     (DATABASE, check_size),

@@ -14,7 +14,7 @@ LIMITS = {
     "StartTransaction": Steps(files=57, file_changes=153, folder_changes=90),
     "StopTransaction": Steps(files=85, file_changes=267, folder_changes=157),
     "canned call": Steps(files=82, file_changes=340, folder_changes=201),
-    "month's PDF": Steps(files=58, file_changes=765, folder_changes=263),
+    "month's PDF": Steps(files=73, file_changes=1019, folder_changes=375),
 }
 """A tenth more than `python -m tests.architecture.ways` printed when they were last changed."""
 

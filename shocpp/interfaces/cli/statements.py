@@ -127,6 +127,15 @@ def _refuse_terminal(format_name: str | None, output: Path | None) -> None:
     )
 
 
+def _name_replacements(statement: "Statement", format_name: str) -> None:
+    """Name on stderr the names that a PDF spells in another way, because its fonts lack letters."""
+    from shocpp.reports.pdf.names import names_of_statement, spelled_otherwise
+
+    if format_name == "pdf":
+        for sentence in spelled_otherwise(names_of_statement(statement)):
+            click.echo(one_line(sentence), err=True)
+
+
 def _year(
     books: "Books", year: int, account: str | None, format_name: str, language: str
 ) -> Iterable[bytes]:
@@ -178,6 +187,7 @@ class _Statements:
         if output is not None and output.is_dir():
             output /= file_name(statement, format_name)
         _refuse_terminal(format_name, output)
+        _name_replacements(statement, format_name)
         _print(chunks(self._books, statement, format_name, self._language), output)
         if account is None and format_name == "text":
             write_text_file(self._books, self._whole)
@@ -193,6 +203,7 @@ class _Statements:
         )
         # As for the accounting folders: other users of the machine must not read statements.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _name_replacements(self._whole, format_name)
         with progress("statements", len(self._whole.accounts)) as advance:
             for statement in self._each():
                 write(

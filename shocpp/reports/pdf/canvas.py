@@ -1,12 +1,9 @@
-"""The file that reportlab writes: its metadata, and its texts in the quickest way."""
+"""The file that reportlab writes: its metadata and its fonts."""
 
-from functools import lru_cache
 from typing import NamedTuple
 
 from reportlab import rl_config
-from reportlab.lib.rl_accel import fp_str
 from reportlab.pdfgen.canvas import Canvas
-from reportlab.pdfgen.textobject import PDFTextObject
 
 from shocpp.reports.pdf.font import Face
 
@@ -23,20 +20,6 @@ class DocumentInfo(NamedTuple):
     creator: str
     created_at: str
     language: str
-
-
-# A coordinate takes 5 µs to format, and those of columns and rows are the same on every page.
-_coordinate = lru_cache(maxsize=4096)(fp_str)
-
-
-class Texts(PDFTextObject):  # type: ignore[misc]
-    """The texts of a page; only their origins are written in a quicker way."""
-
-    def setTextOrigin(self, x: float, y: float) -> None:  # noqa: N802
-        """Let the next text begin at a point."""
-        self._code.append(f"1 0 0 1 {_coordinate(x)} {_coordinate(y)} Tm")
-        self._x0 = self._x = x
-        self._y0 = self._y = y
 
 
 def empty_canvas(info: DocumentInfo, size: tuple[float, float]) -> Canvas:

@@ -1,4 +1,8 @@
-"""Bars on a PDF page, those of `reports/bars.py`, with a label below each."""
+"""Bars on a PDF page, those of `reports/bars.py`, with a label below each.
+
+They are areas and no pictures, so that they are sharp in print. Their figures stand beside them as
+texts, which can be copied and read out.
+"""
 
 from collections.abc import Iterator, Sequence
 

@@ -15,8 +15,6 @@ machine and at any time.
 
 from collections.abc import Iterable
 
-from shocpp.reports.pdf.first_layout import document as first_layout
-from shocpp.reports.pdf.letter import document as letter
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.store.books.statement_records import StatementRow
@@ -35,6 +33,9 @@ def pdf_of(
     The layout is that of the snapshot's version; with `anew` it is the letter of today, which says
     so.
     """
-    is_letter = anew or statement.snapshot_version >= ADDRESSED
-    layout = letter.pdf_of if is_letter else first_layout.pdf_of
-    return layout(statement, account, rows, language)
+    # Each layout is loaded when it is needed: a command prints months of one of them.
+    if anew or statement.snapshot_version >= ADDRESSED:
+        from shocpp.reports.pdf.letter import document as layout
+    else:
+        from shocpp.reports.pdf.first_layout import document as layout  # type: ignore[no-redef]
+    return layout.pdf_of(statement, account, rows, language)

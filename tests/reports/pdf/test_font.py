@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shocpp.reports.pdf.font import Face, clipped, printable, width_of, wrapped
+from shocpp.reports.pdf.font import (
+    REPLACEMENTS,
+    Face,
+    clipped,
+    first_printable,
+    printable,
+    unprintable,
+    width_of,
+    wrapped,
+)
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=100)
 
@@ -27,6 +36,18 @@ def test_a_character_without_glyph_becomes_its_base_letter_or_a_sign() -> None:
     assert printable("ﬃ ② ㎢") == "ﬃ 2 km2"
     assert printable("日 שלום") == "\ufffd \ufffd\ufffd\ufffd\ufffd"
     assert printable("🚗\ud800") == "\ufffd\ufffd"
+
+
+def test_letters_spell_what_the_fonts_lack_and_older_months_do_not() -> None:
+    assert printable("GROẞ → ✓ ✗ ☐ ■") == "GROSS -> √ x [ ] •"
+    assert first_printable("GROẞ → ✓") == "GRO\ufffd \ufffd \ufffd"
+    for character, replacement in REPLACEMENTS.items():
+        assert unprintable(character) == character
+        assert printable(replacement) == replacement
+
+
+def test_characters_without_a_glyph_are_named_once() -> None:
+    assert unprintable("→ Łukasz → 日\u200b\x00") == "→日"
 
 
 def test_control_characters_become_blanks_and_invisible_ones_nothing() -> None:

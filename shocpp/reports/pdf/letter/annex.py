@@ -16,6 +16,9 @@ TITLE_PT = 13.0
 SUM_HEIGHT = 24.0
 """The height of the sum below the last rows."""
 
+MOST_PRICES = 4
+"""The most prices that the facts have; the letter has all."""
+
 
 def draw_annex(sheet: Sheet, subject: Subject, rows: Iterable[StatementRow]) -> FootContent:
     """Draw the annex on pages of its own, and return the facts of its rows."""
@@ -55,7 +58,6 @@ def _prices_and_state(subject: Subject) -> Iterator[Fact]:
     statement, label, language = subject.statement, subject.label, subject.language
     prices = subject.account.prices
     if prices or subject.account.total_ct is None:
-        # The letter has all of them.
         texts = [price_text(price, subject) for price in prices[:MOST_PRICES]]
         yield label("price_basis"), texts or [label("no_price")]
     created = day_and_time(local_datetime(statement.created_at, subject.zone), language)
@@ -67,10 +69,6 @@ def _prices_and_state(subject: Subject) -> Iterator[Fact]:
     closed_at = day_and_time(local_datetime(statement.closed.closed_at, subject.zone), language)
     yield label("status"), [label("closed", at=closed_at, number=statement.closed.number)]
     yield label("checksum"), [statement.closed.hash]
-
-
-MOST_PRICES = 4
-"""The most prices that the facts have."""
 
 
 def _draw_end(sheet: Sheet, subject: Subject) -> None:

@@ -17,13 +17,19 @@ TEXT_TOP = 103.0
 
 _ADDRESS_LEFT, _ADDRESS_WIDTH = 25 * MM, 80 * MM
 _RETURN_LINE, _ADDRESS_TOP, _ADDRESS_BOTTOM = 61.5, 62.7, 90.0
+"""The base line of the return line, and the ends of the address below it."""
+
 _RETURN_SIZES = (8.0, 7.0, 6.0)
 _ADDRESS_SIZES = (11.0, 10.0, 9.0, 8.0)
+"""The font sizes of both, of which the largest that fits is taken."""
+
 MOST_ADDRESS_LINES = 6
+"""The lines of an address: 27.3 mm are six lines of the standard."""
 
 _INFORMATION_LEFT, _INFORMATION_TOP, _INFORMATION_WIDTH = 125 * MM, 50.0, 72 * MM
 _LABEL_WIDTH = 28 * MM
 MOST_INFORMATION_LINES = 11
+"""The lines of the information block above the text."""
 
 _MARKS = ((105.0, 2.5), (148.5, 4.0), (210.0, 2.5))
 """The height and the length of the marks: to fold at, and in the middle for the hole punch."""

@@ -1,4 +1,9 @@
-"""The statement of an account as a letter with the sums first, and its annex with the rows."""
+"""The statement of an account as a letter with the sums first, and its annex with the rows.
+
+The letter is drawn first, and the records are read once, for the annex. So the letter's chart of
+the days is drawn last (`Sheet.draw_late`). Texts are drawn in the order in which people read them,
+because readers of screens read them out in that order.
+"""
 
 from collections.abc import Iterable, Iterator
 
@@ -32,6 +37,7 @@ from shocpp.store.books.statement_records import StatementRow
 SUBJECT_PT, TEXT_PT = 13.0, 10.0
 SIGNATURE_WIDTH = 80 * MM
 SIGNATURE_HEIGHT = 18 * MM
+"""The height of the line to sign on, with the space above it for the signature."""
 
 
 def pdf_of(

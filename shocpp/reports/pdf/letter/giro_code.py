@@ -1,4 +1,9 @@
-"""The GiroCode: a QR code that banking apps read as a transfer (EPC069-12, version 2.1)."""
+"""The GiroCode: a QR code that banking apps read as a transfer (EPC069-12, version 2.1).
+
+Its content has eleven lines, of which some are empty: the service, the version, the character set
+(1 is UTF-8), the kind of transfer, the BIC, the name of the account holder, the IBAN, the amount
+with a point, the purpose, a structured reference, and in its place the text of the transfer.
+"""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,7 @@
-"""The transfer that a letter asks for, in words and as a GiroCode."""
+"""The transfer that a letter asks for, in words and as a GiroCode.
+
+Only the statement of a closed month asks for one: its figures and its number never change again.
+"""
 
 from datetime import timedelta
 from typing import NamedTuple

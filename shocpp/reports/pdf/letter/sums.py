@@ -1,4 +1,8 @@
-"""The lines of a letter from the prices to the total; printed one below the other, they add up."""
+"""The lines of a letter from the prices to the total; printed one below the other, they add up.
+
+The prices add up to the line of the transactions. That line, the base fees and the VAT on net
+amounts add up to the total. VAT that amounts include is a sentence below the total, not a line.
+"""
 
 from collections.abc import Iterator
 from typing import NamedTuple

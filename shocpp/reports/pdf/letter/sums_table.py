@@ -52,6 +52,7 @@ def _about_rows(subject: Subject) -> str:
 
 
 def _draw_titles(sheet: Sheet, subject: Subject, *, has_money: bool) -> None:
+    """Draw the titles of the columns; without money there is only that of the energy."""
     left, right = sheet.format.left, sheet.format.right
     sheet.y -= LINE_HEIGHT + 2
     sheet.area(left, right, LINE_HEIGHT + 2, PALE)
@@ -76,6 +77,7 @@ def _draw_line(sheet: Sheet, line: SumLine) -> None:
 
 
 def _draw_cells(sheet: Sheet, line: SumLine, size: float, face: Face) -> None:
+    """Draw the label and the figures of a line at the present height."""
     left, x = sheet.format.left, sheet.format.right
     sheet.text(left + 3, line.words, _label_width(sheet), size, face)
     figures = []
@@ -104,4 +106,5 @@ def _draw_total(sheet: Sheet, total: SumLine) -> None:
 
 
 def _label_width(sheet: Sheet) -> float:
+    """Return the width that the columns of figures leave."""
     return sheet.format.right - sheet.format.left - sum(_WIDTHS)

@@ -121,7 +121,7 @@ def test_a_letter_without_a_kind_of_tax_names_vat_as_the_prices_do(tmp_path: Pat
 def test_a_letter_without_taxes_has_no_word_and_no_rate(
     tmp_path: Path, kind: str, vat: Vat | None, language: str
 ) -> None:
-    """Whoever names a tax without the right to do so owes it, also where the prices have one.
+    """Hide VAT that the prices have, because naming it without the right makes it due.
 
     With a net price 20.80 EUR and VAT of 3.95 EUR add up to 24.75 EUR, without naming it.
     """
