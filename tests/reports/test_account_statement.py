@@ -42,6 +42,13 @@ CARDS = {
 }
 """The card of each account and its name; the ends of their ids are in no other text."""
 
+RECIPIENTS = {
+    "company-x": {"name": "Xaverhaus", "address": ["Xenonweg 1", "Xanten"], "reference": "XREF77"},
+    "family-y": {"name": "Yggdrasil", "address": ["Yamweg 2", "Ybbs"], "reference": "YREF88"},
+    "guests": {"name": "Zitadelle", "reference": "ZREF99", "employer": "Zymbal AG"},
+}
+"""The recipient of each account's statements, and the employer of one."""
+
 UNKNOWN_CARD = "0BADBADQUQU"
 CHARGERS = {
     "lot-alfa": ("Alfaplatz", "MALFA1", "alfalinks"),
@@ -62,6 +69,7 @@ class Home(Office):
         self.tags(
             [
                 {"index": 20 + index, "account": account, "ids": [id_tag], "names": {id_tag: name}}
+                | RECIPIENTS[account]
                 for index, (account, (id_tag, name)) in enumerate(CARDS.items())
             ]
         )
@@ -435,6 +443,7 @@ def assert_nothing_of_others(
     words = [
         *(text for name, card in CARDS.items() if name != account for text in (name, *card)),
         *(card[-4:] for name, (card, _) in CARDS.items() if name != account),
+        *(text for name in RECIPIENTS if name != account for text in recipient_texts(name)),
         *(text for name, texts in CHARGERS.items() if name not in chargers for text in texts),
         *(name for name in CHARGERS if name not in chargers),
         *(texts[2] for name, texts in CHARGERS.items() if (name, 2) not in used),
@@ -444,6 +453,12 @@ def assert_nothing_of_others(
         assert [word for word in words if word.casefold() in text.casefold()] == [], (name, text)
         printed = figures_in(name, text)
         assert [wh for wh in others - own if printed & set(spelled(wh))] == [], (name, text)
+
+
+def recipient_texts(account: str) -> list[str]:
+    """Return all texts of the recipient of an account."""
+    values = RECIPIENTS[account].values()
+    return [text for value in values for text in ([value] if isinstance(value, str) else value)]
 
 
 def figures_in(name: str, text: str) -> set[str]:
@@ -517,6 +532,7 @@ def assert_own_rows(
         assert re.search(rf"^{title} {account} +{kwh} kWh$", text, re.MULTILINE), text
         assert len(documents[f"csv-{language}"].splitlines()) == 1 + len(rows)
         assert kwh.replace("-", "") in documents[f"pdf-{language}"].replace("−", "-")
+        assert all(text in documents[f"pdf-{language}"] for text in recipient_texts(account))
     assert len(documents["csv-machine-de"].splitlines()) == 1 + len(rows)
 
 
