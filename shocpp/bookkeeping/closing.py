@@ -1,5 +1,11 @@
-"""The closing of a month: its statement is stored for ever, and no record enters it later."""
+"""The closing of a month: its statement is stored for ever, and no record enters it later.
 
+After the commit the forms of its accounts are made from the snapshot: rendering takes seconds, in
+which no charger may wait. A process that is killed before leaves forms that are due; the next
+closing makes them, or the server, or whoever prints them first.
+"""
+
+import logging
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -7,21 +13,24 @@ from shocpp.bookkeeping.accounting_files.chain import closing_of, files_outside_
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record, write_files
 from shocpp.bookkeeping.posting import set_prices
 from shocpp.clock import now_ms
-from shocpp.errors import MonthIncomplete, UsageError
+from shocpp.errors import MonthIncomplete, StoreUnavailable, UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.register import TOLERANCE_WH
 from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.books import Books
+from shocpp.reports.forms import complete, due_forms
 from shocpp.reports.month import draft
 from shocpp.reports.snapshot import snapshot
-from shocpp.reports.statement import Statement
+from shocpp.reports.statement import Form, Statement
 from shocpp.reports.statement_numbers import numbered
 from shocpp.settings import Settings
-from shocpp.store.books import closings, outbox
+from shocpp.store.books import closings, forms, outbox
 from shocpp.store.books.audit import Gap
 from shocpp.store.books.closings import Closing, Unstopped
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
+
+log = logging.getLogger(__name__)
 
 MOST_NAMED = 12
 """The highest number of open months that a sentence names."""
@@ -66,6 +75,8 @@ def close(
     db, settings, name, closed_ms = books.db, books.settings, month.name, now_ms()
     _require_over(settings, month, closed_ms)
     _require_complete(db, settings)
+    # Before, so that this link has the hashes of all earlier forms.
+    make_forms(books)
     # One transaction: a record that is booked meanwhile is in the statement or in the next month.
     with db.writing(keys=Keys(months=frozenset({name}), chain=True)):
         former = closings.of_month(db, name)
@@ -87,10 +98,28 @@ def close(
             raise MonthIncomplete(name, (*reasons, *missing))
         if missing:
             raise UsageError(missing[0])
+        statement = statement._replace(forms=tuple(Form(*form) for form in forms.unlinked(db)))
         closing = closing_of(db, name, snapshot(statement), closed_ms, closed_by)
         closings.record(db, closing)
+        forms.require(db, due_forms(statement, closing.number, settings))
     write_files(db, settings)
+    make_forms(books)
     return Done(closing, tuple(reasons), (*reasons, *_unpriced_for_ever(statement), *notes))
+
+
+def make_forms(books: Books) -> None:
+    """Make the forms of closed months that are due or whose files are gone, and write their files.
+
+    Warns if that is not possible now: the months are closed all the same.
+    """
+    try:
+        lost = complete(books)
+    except StoreUnavailable as error:
+        log.warning("statements cannot be made now, and will be later: %s", error)
+        return
+    for sentence in lost:
+        log.warning("%s", sentence)
+    write_files(books.db, books.settings)
 
 
 def _require_over(settings: Settings, month: Month, moment_ms: int) -> None:

@@ -65,6 +65,7 @@ from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.installation.files import SHIPPED
 from shocpp.language.findings.sentences import Quoted, Sentence
 from shocpp.ledger.accounts import id_tag_key
+from shocpp.reports.forms import troubles
 from shocpp.reports.pdf.names import names_of_configuration, spelled_otherwise
 from shocpp.settings import VARIABLES, Settings
 from shocpp.store.books import transactions
@@ -221,6 +222,8 @@ def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(WRONG, "files_not_booked", values)
     for path in files_outside_chain(db, folder):
         yield Finding(WRONG, "closing_not_booked", {"file": path, "folder": folder})
+    for _, sentence in troubles(db, folder):
+        yield Finding(WRONG, "form_wrong", {"trouble": Quoted(sentence)})
 
 
 def _check_review(_: Settings, db: Database | None) -> Iterator[Finding]:
@@ -251,6 +254,17 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
         yield Finding(NOTE, "no_mail_server", {"file": path})
 
 
+_NAMED = {
+    "account": "named_account",
+    "recipient": "named_recipient",
+    "card": "named_card",
+    "charger": "named_charger",
+    "connector": "named_connector",
+    "operator": "named_operator",
+}
+"""The keys of the words for what has a name, by its kind."""
+
+
 def _check_names(settings: Settings, db: Database | None) -> Iterator[Finding]:
     """Find names that PDF statements print in another way, because no font has their letters."""
     # Other checks report files that are missing or wrong.
@@ -260,7 +274,9 @@ def _check_names(settings: Settings, db: Database | None) -> Iterator[Finding]:
             load_allowlist_or_none(settings.charge_points_file),
             load_operator(settings.operator_file).operator,
         )
-        yield from (Finding(NOTE, sentence) for sentence in spelled_otherwise(names))
+        for kind, text, printed, characters in spelled_otherwise(names):
+            values = {"kind": Sentence(_NAMED[kind]), "text": repr(text), "printed": repr(printed)}
+            yield Finding(NOTE, "name_printed", values | {"characters": characters})
 
 
 def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:

@@ -65,11 +65,9 @@ def _json(books: Books, statement: Statement, _language: str) -> Iterable[str]:
 
 
 def _pdf(books: Books, statement: Statement, language: str) -> Iterable[bytes]:
-    from shocpp.reports.pdf.document import pdf_of
+    from shocpp.reports.forms import pdf_of_account
 
-    # A PDF is of one account; callers reduce the statement with `of_account` first.
-    (sums,) = statement.accounts
-    return [pdf_of(statement, sums, books.rows(statement), language)]
+    return [pdf_of_account(books, statement, language)]
 
 
 FORMATS = {

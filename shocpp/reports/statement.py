@@ -165,6 +165,7 @@ class Statement(NamedTuple):
     forms: tuple[Form, ...] = ()
     parties: Parties = Parties()
     shared: tuple[str, ...] = ()
+    is_new_layout: bool = False
 
     def lacks(self, account: str) -> UsageError:
         """Return the error about an account that is not here."""

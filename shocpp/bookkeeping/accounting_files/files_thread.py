@@ -17,6 +17,8 @@ from shocpp.bookkeeping.unit_of_work import Caches
 from shocpp.clock import now_ms
 from shocpp.errors import DamagedDatabase, ShocppError, StoreUnavailable, UnusableDatabase
 from shocpp.ocpp.times import format_timestamp
+from shocpp.reports import forms as form_archive
+from shocpp.reports.books import Books
 from shocpp.settings import Settings
 from shocpp.store import properties
 from shocpp.store.database import Database
@@ -78,7 +80,8 @@ class FilesThread:
         post: Callable[[Callable[[], None]], None],
         apply: Callable[[Action], None],
     ) -> None:
-        self._database, self._post, self._apply = settings.database, post, apply
+        self._settings, self._database = settings, settings.database
+        self._post, self._apply = post, apply
         self._files = RecordFiles(settings.accounting_folder)
         self._connections = ThreadDatabase()
         self._woken, self._ending = threading.Event(), threading.Event()
@@ -270,8 +273,25 @@ class FilesThread:
         with self._connections.connection(self._database) as db:
             missing = self._files.missing(db)
         self._busy_since = None
-        if missing is None or self._have_applied(missing.requeue):
+        is_requeued = missing is None or self._have_applied(missing.requeue)
+        if is_requeued and self._make_forms():
             self._search_at = time.monotonic() + SEARCH_EVERY_S
+
+    def _make_forms(self) -> bool:
+        """Make the forms of closed months that are due or gone; return False if the writer fails.
+
+        A process that is killed after it has closed a month leaves them.
+        """
+        with self._connections.connection(self._database) as db:
+            waiting = form_archive.incomplete(db, self._files.folder)
+        for closing, keys in waiting:
+            for key in keys:
+                # One by one: a reader keeps the -wal from being used again from its start.
+                with self._connections.connection(self._database) as db:
+                    made = form_archive.made(Books(db, self._settings), closing, key)
+                if made is not None and not self._have_applied(made.keep):
+                    return False
+        return True
 
     def _note_unwritable(self, error: OSError) -> None:
         """Note in the database since when files wait, for health, metrics and `shocpp check`."""

@@ -17,7 +17,7 @@ class NewFile(NamedTuple):
     """A file to write. It replaces one of its name only if `replaces`: else that one stays."""
 
     path: Path
-    text: str
+    content: bytes
     replaces: bool = False
 
 
@@ -38,7 +38,7 @@ def write_durably(top: Path, files: Iterable[NewFile]) -> None:
             partial = f"{file.path.parent}/.{file.path.name}.{suffix}"
             descriptors.append(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
             partials.append((partial, file))
-            _write(descriptors[-1], file.text.encode())
+            _write(descriptors[-1], file.content)
         # Not before all are written: the disk may then write them together.
         for descriptor in descriptors:
             os.fsync(descriptor)

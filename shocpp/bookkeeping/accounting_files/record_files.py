@@ -23,8 +23,9 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, numbers, outbox, records
+from shocpp.store.books import closings, forms, numbers, outbox, records
 from shocpp.store.books.closings import Closing
+from shocpp.store.books.forms import Waiting
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.outbox import Unexported
 from shocpp.store.books.prices import RecordPrice
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 FILES_AT_ONCE = 64
 """The number of files in a slice: on an SD card the fsync of each takes up to 20 ms."""
+
+FORMS_AT_ONCE = 8
+"""The number of forms in a slice: each is read into memory, and may have 10 MB."""
 
 LEFTOVER_S = 600.0
 """The age from which on a partial file is taken for one of a killed process."""
@@ -79,16 +83,17 @@ def price_content(priced: RecordPrice) -> dict[str, object]:
 
 
 class Slice(NamedTuple):
-    """Records, closings and renumberings whose files are written together."""
+    """Records, closings, renumberings and forms whose files are written together."""
 
     records: list[Unexported]
     closings: list[Closing]
     renumberings: list[Renumbering]
+    forms: list[Waiting]
 
     @property
     def is_full(self) -> bool:
-        """Return True if more records may wait than those of this slice."""
-        return len(self.records) == FILES_AT_ONCE
+        """Return True if more files may wait than those of this slice."""
+        return len(self.records) == FILES_AT_ONCE or len(self.forms) == FORMS_AT_ONCE
 
     def mark(self, db: Database, exported_ms: int) -> None:
         """Note in a write transaction that the files are on disk."""
@@ -97,6 +102,7 @@ class Slice(NamedTuple):
             numbers_ = [closing.number for closing in self.closings]
             closings.mark_exported(db, numbers_, exported_ms)
             numbers.mark_exported(db, self.renumberings, exported_ms)
+            forms.mark_written(db, [waiting.form for waiting in self.forms])
 
 
 class Missing(NamedTuple):
@@ -122,7 +128,8 @@ class RecordFiles:
 
     def sweep(self) -> None:
         """Remove the partial files of killed processes."""
-        for partial in self.folder.glob("**/.*.json.*"):
+        partials = [*self.folder.glob("**/.*.json.*"), *self.folder.glob("**/.*.pdf.*")]
+        for partial in partials:
             with contextlib.suppress(OSError):
                 if time.time() - partial.stat().st_mtime > LEFTOVER_S:
                     partial.unlink()
@@ -197,7 +204,10 @@ class RecordFiles:
         """Return the next files to write, or None if no file waits."""
         with db.reading():
             waiting = outbox.unexported(db, FILES_AT_ONCE)
-            slice_ = Slice(waiting, closings.unexported(db), numbers.unexported(db))
+            slice_ = Slice(
+                *(waiting, closings.unexported(db), numbers.unexported(db)),
+                forms.waiting(db, FORMS_AT_ONCE),
+            )
         return slice_ if any(slice_) else None
 
     def write(self, slice_: Slice) -> None:
@@ -218,11 +228,15 @@ class RecordFiles:
             is_there = path.exists()
             replaces = replaces or (is_there and _lacks(path, record))
             if replaces or not is_there:
-                yield NewFile(path, indented_json(file_content(record)) + "\n", replaces)
+                text = indented_json(file_content(record)) + "\n"
+                yield NewFile(path, text.encode(), replaces)
         for closing in slice_.closings:
-            yield NewFile(self.folder / file_name(closing.month), file_text(closing))
+            yield NewFile(self.folder / file_name(closing.month), file_text(closing).encode())
         for item in slice_.renumberings:
-            yield NewFile(self.folder / renumbering_name(item), renumbering_text(item))
+            yield NewFile(self.folder / renumbering_name(item), renumbering_text(item).encode())
+        for form, month, content in slice_.forms:
+            # The name has a hash of the bytes: another file of this name can only be damaged.
+            yield NewFile(self._folder_of(month) / form.name, content, replaces=True)
 
 
 def renumbering_name(renumbering: Renumbering) -> str:

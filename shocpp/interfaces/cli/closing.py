@@ -96,25 +96,29 @@ def _print_reasons(head: str, reasons: Iterable[str]) -> None:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list instead of lines.")
 @one_line_errors
 def verify(as_json: bool) -> None:
-    """Verify that closed months have not changed since they were closed.
+    """Verify that closed months and their PDF files have not changed since they were closed.
 
-    Exit code 0: every link of the chain is whole; 1: the first broken link is named.
+    Exit code 0: every link of the chain is whole, and so is every file; 1: the first broken link
+    is named, and each file that is changed or missing.
 
     \b
     Example: shocpp verify
     """
     from shocpp.bookkeeping.accounting_files.chain import files_outside_chain, verify_links
+    from shocpp.reports.forms import troubles
 
     settings = read_settings()
     with open_database(settings.database) as db:
         links = list(verify_links(db, settings.accounting_folder))
         unlinked = files_outside_chain(db, settings.accounting_folder)
+        form_troubles = list(troubles(db, settings.accounting_folder))
     if as_json:
         rows = [
             {
                 **{key: getattr(link.closing, key) for key in ("number", "month", "records")},
                 "hash": link.closing.hash,
                 "broken": link.broken,
+                "forms": [text for number, text in form_troubles if number == link.closing.number],
             }
             for link in links
         ]
@@ -134,7 +138,10 @@ def verify(as_json: bool) -> None:
     # The database lacks the end of the chain, as after the restore of an older backup.
     elif unlinked:
         click.echo(f"{unlinked[0]} is no link of the chain; see: shocpp import", err=True)
-    elif not as_json:
+    for _, sentence in form_troubles:
+        click.echo(one_line(sentence), err=True)
+    is_whole = first is None and not unlinked and not form_troubles
+    if is_whole and not as_json:
         closed = f"{len(links)} closed month{'s' if len(links) > 1 else ''}"
         click.echo(f"whole: {closed}" if links else "no month is closed yet")
-    sys.exit(1 if first is not None or unlinked else 0)
+    sys.exit(0 if is_whole else 1)

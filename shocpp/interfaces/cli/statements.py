@@ -132,8 +132,8 @@ def _name_replacements(statement: "Statement", format_name: str) -> None:
     from shocpp.reports.pdf.names import names_of_statement, spelled_otherwise
 
     if format_name == "pdf":
-        for sentence in spelled_otherwise(names_of_statement(statement)):
-            click.echo(one_line(sentence), err=True)
+        for name in spelled_otherwise(names_of_statement(statement)):
+            click.echo(one_line(name.sentence()), err=True)
 
 
 def _year(

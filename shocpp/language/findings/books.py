@@ -14,6 +14,15 @@ BOOKS = {
         "{number}, zum Beispiel {file}. Lies sie ein mit: shocpp import {folder}",
         "closing_not_booked": "{file} schließt einen Monat ab, der in den Büchern offen ist. Lies "
         "die Datei ein mit: shocpp import {folder}",
+        "form_wrong": "Die Abrechnung eines abgeschlossenen Monats stimmt nicht: {trouble}",
+        "name_printed": "{kind} {text}: PDFs schreiben es als {printed}; keine Schrift hat "
+        "{characters}",
+        "named_account": "Konto",
+        "named_recipient": "Empfänger",
+        "named_card": "Karte",
+        "named_charger": "Wallbox",
+        "named_connector": "Anschluss",
+        "named_operator": "Briefkopf",
         # Cases and readings
         "case_waits": "Ein Fall wartet auf eine Entscheidung. Siehe: shocpp review",
         "cases_wait": "{number} Fälle warten auf eine Entscheidung. Siehe: shocpp review",
@@ -53,6 +62,14 @@ BOOKS = {
         "them with: shocpp import {folder}",
         "closing_not_booked": "{file} closes a month that is not closed in the books; import it "
         "with: shocpp import {folder}",
+        "form_wrong": "{trouble}",
+        "name_printed": "{kind} {text}: PDFs print it as {printed}; no font has {characters}",
+        "named_account": "account",
+        "named_recipient": "recipient",
+        "named_card": "card",
+        "named_charger": "charger",
+        "named_connector": "connector",
+        "named_operator": "operator",
         "case_waits": "1 case waits for somebody to decide; see: shocpp review",
         "cases_wait": "{number} cases wait for somebody to decide; see: shocpp review",
         "readings_left_out": "record {record}, {time} of {account}: an older version left out "

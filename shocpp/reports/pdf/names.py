@@ -19,8 +19,22 @@ class Named(NamedTuple):
     text: str
 
 
-def spelled_otherwise(names: Iterable[Named]) -> Iterator[str]:
-    """Yield a sentence for each name that is printed with replacements, each name once."""
+class Printed(NamedTuple):
+    """A name as PDFs print it, and the characters that no font has, with blanks between them."""
+
+    kind: str
+    text: str
+    printed: str
+    characters: str
+
+    def sentence(self) -> str:
+        """Return the sentence of a command."""
+        name, printed = f"{self.kind} {self.text!r}", repr(self.printed)
+        return f"{name}: PDFs print it as {printed}; no font has {self.characters}"
+
+
+def spelled_otherwise(names: Iterable[Named]) -> Iterator[Printed]:
+    """Yield each name that is printed with replacements, once."""
     for kind, text in dict.fromkeys(names):
         if ord(max(text, default=" ")) <= _SURELY_PRINTABLE:
             continue
@@ -28,8 +42,7 @@ def spelled_otherwise(names: Iterable[Named]) -> Iterator[str]:
         from shocpp.reports.pdf.font import printable, unprintable
 
         if lacking := unprintable(text):
-            characters = " ".join(lacking)
-            yield f"{kind} {text!r}: PDFs print it as {printable(text)!r}; no font has {characters}"
+            yield Printed(kind, text, printable(text), " ".join(lacking))
 
 
 def names_of_statement(statement: Statement) -> Iterator[Named]:

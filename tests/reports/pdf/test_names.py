@@ -14,7 +14,7 @@ from tests.world.statements import statement, sums
 
 def test_each_name_is_named_once_with_its_replacement() -> None:
     names = [Named("account", "HAUS GROẞ"), Named("card", "Auto ✓"), Named("account", "HAUS GROẞ")]
-    assert list(spelled_otherwise(names)) == [
+    assert [name.sentence() for name in spelled_otherwise(names)] == [
         "account 'HAUS GROẞ': PDFs print it as 'HAUS GROSS'; no font has ẞ",
         "card 'Auto ✓': PDFs print it as 'Auto √'; no font has ✓",
     ]
@@ -35,7 +35,7 @@ def test_all_names_of_a_statement_are_looked_at() -> None:
         chargers=(Charger("garage", "g→", None, None, None, {"1": "h→"}),),
     )
     made = made._replace(operator=made.operator._replace(name="i→"))
-    names = [sentence.split("'")[1] for sentence in spelled_otherwise(names_of_statement(made))]
+    names = [name.text for name in spelled_otherwise(names_of_statement(made))]
     assert names == [*("e→", "a→", "b→", "c→", "d→", "f→", "g→", "h→", "i→")]
 
 

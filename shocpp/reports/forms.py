@@ -1,0 +1,324 @@
+"""The forms of closed months: each account's PDF, made once from the snapshot and kept for ever.
+
+A month that was closed with a snapshot of version 4 or later is printed by `form_of` only. Its form
+is made after the commit of the closing, or by whoever needs it first if that process was killed.
+The database takes its hash and its bytes in one transaction, so there are never two of them. The
+bytes leave the database when their file is on disk (`accounting_files/record_files.py`).
+
+The name of a file has a part of the hash of its closing and its bytes. So a changed file is found
+even if the database is lost.
+"""
+
+import hashlib
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from shocpp.errors import UsageError
+from shocpp.language.month import Month
+from shocpp.reports.account_statement import of_account
+from shocpp.reports.books import Books
+from shocpp.reports.month import month_statement
+from shocpp.reports.statement import Statement
+from shocpp.reports.tables.cells import ADDRESSED
+from shocpp.settings import Settings
+from shocpp.store.books import closings, forms
+from shocpp.store.books.closings import Closing
+from shocpp.store.books.forms import FormKey, FormRow
+from shocpp.store.database import Database
+from shocpp.store.keys import Keys
+
+log = logging.getLogger(__name__)
+
+FILES = "**/00_closed_*_*.pdf"
+"""The pattern of the files of forms below the accounting folder."""
+
+_NAME = re.compile(
+    r"00_closed_(?P<year>[0-9]{4})_(?P<month>[0-9]{2})_(?P<index>[0-9]{3,})"
+    r"_(?P<language>[a-z]{2})_(?P<digest>[0-9a-f]{12})\.pdf"
+)
+
+_KEYS = Keys(chain=True)
+"""The keys of a transaction that writes a form: the next closing reads its hash."""
+
+
+class FormName(NamedTuple):
+    """The parts of the name of a form's file; `month` is YYYY-MM."""
+
+    month: str
+    account_index: int
+    language: str
+    digest: str
+
+
+def is_archived(statement: Statement) -> bool:
+    """Return True if a statement is printed by `form_of`."""
+    is_new_enough = statement.snapshot_version >= ADDRESSED
+    return statement.closed is not None and is_new_enough and not statement.is_new_layout
+
+
+def due_forms(statement: Statement, number: int, settings: Settings) -> list[FormKey]:
+    """Return the forms to make of a month: for each account in its language and in SHOCPP_LANG.
+
+    `number` is that of the closing. Months that older programs have closed have none.
+    """
+    if statement.snapshot_version < ADDRESSED:
+        return []
+    return [
+        FormKey(number, sums.account_index, language)
+        for sums in statement.accounts
+        for language in dict.fromkeys((sums.recipient.language, settings.language))
+        if language
+    ]
+
+
+class Made(NamedTuple):
+    """The bytes of a form that this program has just made, and its row."""
+
+    form: FormRow
+    content: bytes
+
+    def keep(self, db: Database) -> None:
+        """Have its file written, unless another process has made this form before.
+
+        One that was made before and whose file is gone has the same bytes.
+        """
+        with db.writing(keys=_KEYS):
+            forms.keep(db, self.form, self.content)
+            forms.requeue(db, self.form, self.content)
+
+
+def form_of(
+    books: Books,
+    closing: Closing,
+    account_index: int,
+    language: str,
+    statement: Statement | None = None,
+) -> bytes:
+    """Return the PDF of an account's closed month, as it was when it was first made.
+
+    One that is missing is made and kept, if its language is that of the account or of the settings.
+    `statement` is that of the account, if the caller has it.
+
+    Raises UsageError if the file is lost or was changed, and this program makes other bytes.
+    """
+    db, folder = books.db, books.settings.accounting_folder
+    key = FormKey(closing.number, account_index, language)
+    stored = _stored(db, folder, closing, key)
+    if stored is not None:
+        return stored
+    if statement is None:
+        statement = _account_statement(_whole(books, closing), account_index)
+    made = _made(books, closing, key, statement)
+    is_wanted = key in due_forms(statement, closing.number, books.settings)
+    is_kept = is_wanted or forms.is_due(db, key) or key in forms.expected(db)
+    # A page reads in one transaction, which cannot write. The server or the next closing keeps it.
+    if db.connection.in_transaction or not is_kept or _is_changed(folder, closing, made.form):
+        return made.content
+    made.keep(db)
+    # Another process may have been faster, perhaps with another version of the program.
+    return _stored(db, folder, closing, key) or made.content
+
+
+def made(books: Books, closing: Closing, key: FormKey) -> Made | None:
+    """Return a form that is due or whose file is gone, or None if it cannot be made again."""
+    try:
+        return _made(books, closing, key, _account_statement(_whole(books, closing), key[1]))
+    except UsageError as error:
+        log.warning("%s", error)
+        return None
+
+
+def pdf_of_account(books: Books, statement: Statement, language: str) -> bytes:
+    """Return the PDF of a statement of one account (`of_account`): the kept one, if it has one."""
+    closing = closings.of_month(books.db, statement.period.name)
+    if closing is None or not is_archived(statement):
+        return _rendered(books, statement, language)
+    (sums,) = statement.accounts
+    return form_of(books, closing, sums.account_index, language, statement)
+
+
+def complete(books: Books) -> list[str]:
+    """Make the forms that are due or whose files are gone; return a sentence for each lost one.
+
+    Write the files afterwards (`write_files`).
+    """
+    lost = []
+    for closing, keys in incomplete(books.db, books.settings.accounting_folder):
+        whole = _whole(books, closing)
+        for key in keys:
+            statement = _account_statement(whole, key.account_index)
+            try:
+                form_of(books, closing, key.account_index, key.language, statement)
+            except UsageError as error:
+                lost.append(str(error))
+    return lost
+
+
+def incomplete(db: Database, folder: Path) -> list[tuple[Closing, list[FormKey]]]:
+    """Return the forms that are due or whose files are gone, by closing."""
+    by_number: dict[int, list[FormKey]] = {}
+    chain = {closing.number: closing for closing in closings.chain(db)}
+    for key in forms.due(db):
+        by_number.setdefault(key.closing, []).append(key)
+    for key, form in forms.expected(db).items():
+        closing = chain.get(key.closing)
+        if closing is None or form_path(folder, closing.month, form.name).exists():
+            continue
+        if forms.content(db, form) is None:
+            by_number.setdefault(key.closing, []).append(key)
+    return [(chain[number], keys) for number, keys in sorted(by_number.items())]
+
+
+def stored_bytes(db: Database, folder: Path, month: str, form: FormRow) -> bytes | None:
+    """Return the bytes of a form as they were first made, or None if they are lost or changed."""
+    content = forms.content(db, form)
+    if content is None or sha256_of(content) != form.sha256:
+        content = None
+        with suppress(OSError):
+            content = form_path(folder, month, form.name).read_bytes()
+    return content if content is not None and sha256_of(content) == form.sha256 else None
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def form_path(folder: Path, month: str, name: str) -> Path:
+    """Return the path of a form's file; `month` is YYYY-MM."""
+    return folder.joinpath(*month.split("-"), name)
+
+
+def form_name(closing: Closing, account_index: int, language: str, content: bytes) -> str:
+    """Return the name of a form's file, as in `00_closed_2026_10_002_de_1f2e3d4c5b6a.pdf`."""
+    month = closing.month.replace("-", "_")
+    digest = name_digest(closing.hash, content)
+    return f"00_closed_{month}_{account_index:03}_{language}_{digest}.pdf"
+
+
+def name_digest(closing_hash: str, content: bytes) -> str:
+    """Return the hash in a name: it belongs to these bytes, printed after this closing."""
+    return hashlib.sha256(closing_hash.encode() + b"\n" + content).hexdigest()[:12]
+
+
+def parsed_name(path: Path) -> FormName | None:
+    """Return the parts of the name of a form's file, or None if it is not named so."""
+    match = _NAME.fullmatch(path.name)
+    if match is None:
+        return None
+    month = f"{match['year']}-{match['month']}"
+    return FormName(month, int(match["index"]), match["language"], match["digest"])
+
+
+def form_paths(folder: Path) -> list[Path]:
+    """Return the files of forms below a folder, in the order of their paths."""
+    return sorted(path for path in folder.glob(FILES) if parsed_name(path) and path.is_file())
+
+
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+# -- the check ------------------------------------------------------------------------------------
+
+
+def troubles(db: Database, folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number of a closing and a sentence for each form that is changed or missing."""
+    months = {closing.number: closing.month for closing in closings.chain(db)}
+    in_table = forms.made(db)
+    for key, form in sorted(forms.expected(db).items()):
+        month = months.get(key.closing)
+        if month is None:
+            continue
+        path = form_path(folder, month, form.name)
+        noted = in_table.get(key)
+        if noted is not None and noted.sha256 != form.sha256:
+            sentence = (
+                f"the database has another hash of {path} than a later closing, which counts; "
+                f"repair it: shocpp import {folder}"
+            )
+            yield key.closing, sentence
+        if stored_bytes(db, folder, month, form) is None:
+            yield key.closing, _trouble(folder, path)
+
+
+def _trouble(folder: Path, path: Path) -> str:
+    """Return the sentence about a file with other bytes than those of its form, or without any."""
+    backup = "take it from a backup: shocpp import FOLDER, or shocpp restore"
+    if path.exists():
+        return f"{path} was changed after it was written; move it out of {folder}, and {backup}"
+    return (
+        f"{path} is missing; the next start of the server and the next shocpp close write it again "
+        f"if this version makes the same bytes; otherwise {backup}"
+    )
+
+
+def _lost(settings: Settings, month: str, form: FormRow) -> str:
+    """Return the sentence about a form that no longer exists as it was first made."""
+    path = form_path(settings.accounting_folder, month, form.name)
+    state = "was changed after it was written" if path.exists() else "is missing"
+    year, number = month.split("-")
+    return (
+        f"{path} {state}, and this version would print it in another way; take it from a backup: "
+        f"shocpp import FOLDER, or shocpp restore; or print the month anew: shocpp-summary {year} "
+        f"{number} --layout new"
+    )
+
+
+# -- making ---------------------------------------------------------------------------------------
+
+
+def _whole(books: Books, closing: Closing) -> Statement:
+    """Return the statement of a closed month for all accounts."""
+    return month_statement(books, Month.parse(closing.month))
+
+
+def _account_statement(whole: Statement, account_index: int) -> Statement:
+    """Return the statement of one account; raises UsageError if the month does not have it."""
+    for sums in whole.accounts:
+        if sums.account_index == account_index:
+            return of_account(whole, sums.account)
+    raise whole.lacks(f"account {account_index}")
+
+
+def _rendered(books: Books, statement: Statement, language: str) -> bytes:
+    """Return the PDF of an account's statement, as this program makes it."""
+    from shocpp.reports.pdf.document import pdf_of
+
+    (sums,) = statement.accounts
+    return pdf_of(statement, sums, books.rows(statement), language)
+
+
+def _made(books: Books, closing: Closing, key: FormKey, statement: Statement) -> Made:
+    """Return a form as this program makes it; raises UsageError if it was made in another way."""
+    content = _rendered(books, statement, key.language)
+    former = forms.expected(books.db).get(key)
+    if former is not None and sha256_of(content) != former.sha256:
+        raise UsageError(_lost(books.settings, closing.month, former))
+    name = form_name(closing, key.account_index, key.language, content)
+    return Made(former or FormRow(*key, name, sha256_of(content)), content)
+
+
+def _stored(db: Database, folder: Path, closing: Closing, key: FormKey) -> bytes | None:
+    """Return the bytes of a form, or None if it was not made yet, or is lost or changed."""
+    form = forms.expected(db).get(key)
+    return None if form is None else stored_bytes(db, folder, closing.month, form)
+
+
+def _is_changed(folder: Path, closing: Closing, form: FormRow) -> bool:
+    """Return True if the file of a form has other bytes; it stays to be seen."""
+    path = form_path(folder, closing.month, form.name)
+    return path.exists() and sha256_of(path.read_bytes()) != form.sha256
+
+
+def take(db: Database, form: FormRow, content: bytes | None) -> None:
+    """Have the table hold a form as a closing has it; inside the caller's write transaction.
+
+    With `content` its file is still to be written.
+    """
+    forms.replace(db, form)
+    if content is not None:
+        forms.requeue(db, form, content)
