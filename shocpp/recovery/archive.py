@@ -20,6 +20,7 @@ from shocpp import __version__
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 from shocpp.recovery.restore import Advance, Progress
+from shocpp.reports.forms import FILES as FORMS
 from shocpp.settings import Settings
 from shocpp.store.database import VERSION, Database
 from shocpp.store.files.backups import beside, copy, pages, sync
@@ -163,7 +164,7 @@ def _is_ours(path: Path) -> bool:
 def _accounting_files(folder: Path) -> list[tuple[str, Path]]:
     """Return the files of the accounting folder with the names of their members."""
     # Hidden files are partial ones. Superseded files are restored under their names, as superseded.
-    found = [*folder.glob("**/*.json"), *folder.glob("**/*.superseded")]
+    found = [*folder.glob("**/*.json"), *folder.glob("**/*.superseded"), *folder.glob(FORMS)]
     relative = [(path.relative_to(folder), path) for path in sorted(found)]
     return [
         (f"{ACCOUNTING}{name.as_posix()}", path)

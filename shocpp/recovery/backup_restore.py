@@ -34,6 +34,7 @@ from shocpp.recovery.filed_records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of
+from shocpp.reports.forms import name_digest, parsed_name
 from shocpp.settings import Settings
 from shocpp.store import people, properties
 from shocpp.store.books import records
@@ -251,7 +252,9 @@ def _merge_files(settings: Settings, archive: Archive, progress: Progress) -> in
 
 
 def _is_damaged(path: Path) -> bool:
-    """Return True if a file of a record or of a closing cannot be read as such."""
+    """Return True if a file of a record, a closing or a form has not what it was written with."""
+    if path.suffix == ".pdf":
+        return _is_changed_form(path)
     if path.suffix != ".json" or path.name.startswith("00_renumbered_"):
         return False
     try:
@@ -260,6 +263,18 @@ def _is_damaged(path: Path) -> bool:
     except (UsageError, FileNotFoundError):
         return True
     return False
+
+
+def _is_changed_form(path: Path) -> bool:
+    """Return True if the name of a form's file contradicts its bytes and the closing beside it."""
+    name = parsed_name(path)
+    if name is None:
+        return False
+    try:
+        closing = read_closing(path.with_name(Path(file_name(name.month)).name))
+    except (UsageError, FileNotFoundError):
+        return False
+    return name_digest(closing.hash, path.read_bytes()) != name.digest
 
 
 # -- the files of conf/ ---------------------------------------------------------------------------

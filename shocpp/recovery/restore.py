@@ -27,7 +27,7 @@ from shocpp.ledger.record import OVERLAPS, Record, late_record
 from shocpp.ocpp.identity import identity_key, is_identity
 from shocpp.recovery.account_names import FiledAccounts
 from shocpp.recovery.decision_order import in_order
-from shocpp.recovery.filed_closings import restore_closings
+from shocpp.recovery.filed_closings import restore_closings, restore_forms
 from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
@@ -84,7 +84,7 @@ class Importer:
     ) -> None:
         self.refused: list[str] = []
         self._db = db
-        self._folder = settings.accounting_folder
+        self._settings, self._folder = settings, settings.accounting_folder
         self._books = posting(db, settings)
         self._numbers = FiledNumbers(db, self._folder) if has_numbers else None
         self._charge_point_id = charge_point_id
@@ -97,7 +97,7 @@ class Importer:
     def restore(self, paths: Sequence[Path], folder: Path, advance: Advance) -> Restored:
         """Restore all of these files that are not records yet.
 
-        `folder` has the files of closings and of renumberings. Raises StoreUnavailable.
+        `folder` has the files of closings, forms and renumberings. Raises StoreUnavailable.
         """
         if self._numbers is not None:
             self.refused += self._numbers.read(paths, renumbering_paths(folder))
@@ -107,6 +107,7 @@ class Importer:
                 for decision in decisions:
                     self.restore_one(decision)
         self.refused += restore_closings(self._db, self._folder, closing_paths(folder))
+        self.refused += restore_forms(self._db, self._settings, folder)
         self.accounts.follow()
         # These records have got a file in another month, and their old files would come back.
         for filed in self._late:

@@ -22,6 +22,7 @@ from shocpp.language.month import Month
 from shocpp.reports.account_statement import of_account
 from shocpp.reports.books import Books
 from shocpp.reports.month import month_statement
+from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Statement
 from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.settings import Settings
@@ -76,19 +77,24 @@ def due_forms(statement: Statement, number: int, settings: Settings) -> list[For
 
 
 class Made(NamedTuple):
-    """The bytes of a form that this program has just made, and its row."""
+    """The bytes of a form that this program has just made, and its row.
+
+    `is_changed` is True if there is a file of its name with other bytes.
+    """
 
     form: FormRow
     content: bytes
+    is_changed: bool
 
     def keep(self, db: Database) -> None:
-        """Have its file written, unless another process has made this form before.
+        """Keep the form unless another process has made it before, and have its file written.
 
-        One that was made before and whose file is gone has the same bytes.
+        A changed file stays to be seen.
         """
         with db.writing(keys=_KEYS):
-            forms.keep(db, self.form, self.content)
-            forms.requeue(db, self.form, self.content)
+            forms.keep(db, self.form)
+            if not self.is_changed:
+                forms.requeue(db, self.form, self.content)
 
 
 def form_of(
@@ -112,15 +118,15 @@ def form_of(
         return stored
     if statement is None:
         statement = _account_statement(_whole(books, closing), account_index)
-    made = _made(books, closing, key, statement)
+    new = _made(books, closing, key, statement)
     is_wanted = key in due_forms(statement, closing.number, books.settings)
     is_kept = is_wanted or forms.is_due(db, key) or key in forms.expected(db)
     # A page reads in one transaction, which cannot write. The server or the next closing keeps it.
-    if db.connection.in_transaction or not is_kept or _is_changed(folder, closing, made.form):
-        return made.content
-    made.keep(db)
+    if db.connection.in_transaction or not is_kept:
+        return new.content
+    new.keep(db)
     # Another process may have been faster, perhaps with another version of the program.
-    return _stored(db, folder, closing, key) or made.content
+    return _stored(db, folder, closing, key) or new.content
 
 
 def made(books: Books, closing: Closing, key: FormKey) -> Made | None:
@@ -130,6 +136,13 @@ def made(books: Books, closing: Closing, key: FormKey) -> Made | None:
     except UsageError as error:
         log.warning("%s", error)
         return None
+
+
+def in_new_layout(statement: Statement) -> Statement:
+    """Return the statement of a closed month to be printed anew, as this program prints months."""
+    if statement.closed is None:
+        return statement
+    return statement._replace(snapshot_version=VERSION, is_new_layout=True)
 
 
 def pdf_of_account(books: Books, statement: Statement, language: str) -> bytes:
@@ -201,6 +214,13 @@ def form_name(closing: Closing, account_index: int, language: str, content: byte
 def name_digest(closing_hash: str, content: bytes) -> str:
     """Return the hash in a name: it belongs to these bytes, printed after this closing."""
     return hashlib.sha256(closing_hash.encode() + b"\n" + content).hexdigest()[:12]
+
+
+def is_whole(path: Path, form: FormRow) -> bool:
+    """Return True if a file has the bytes of a form."""
+    with suppress(OSError):
+        return sha256_of(path.read_bytes()) == form.sha256
+    return False
 
 
 def parsed_name(path: Path) -> FormName | None:
@@ -299,26 +319,12 @@ def _made(books: Books, closing: Closing, key: FormKey, statement: Statement) ->
     if former is not None and sha256_of(content) != former.sha256:
         raise UsageError(_lost(books.settings, closing.month, former))
     name = form_name(closing, key.account_index, key.language, content)
-    return Made(former or FormRow(*key, name, sha256_of(content)), content)
+    form = former or FormRow(*key, name, sha256_of(content))
+    path = form_path(books.settings.accounting_folder, closing.month, form.name)
+    return Made(form, content, path.exists() and not is_whole(path, form))
 
 
 def _stored(db: Database, folder: Path, closing: Closing, key: FormKey) -> bytes | None:
     """Return the bytes of a form, or None if it was not made yet, or is lost or changed."""
     form = forms.expected(db).get(key)
     return None if form is None else stored_bytes(db, folder, closing.month, form)
-
-
-def _is_changed(folder: Path, closing: Closing, form: FormRow) -> bool:
-    """Return True if the file of a form has other bytes; it stays to be seen."""
-    path = form_path(folder, closing.month, form.name)
-    return path.exists() and sha256_of(path.read_bytes()) != form.sha256
-
-
-def take(db: Database, form: FormRow, content: bytes | None) -> None:
-    """Have the table hold a form as a closing has it; inside the caller's write transaction.
-
-    With `content` its file is still to be written.
-    """
-    forms.replace(db, form)
-    if content is not None:
-        forms.requeue(db, form, content)

@@ -50,6 +50,7 @@ WORDS = {
         "gap": "{number}: {kwh} kWh {waived}, zwischen {after} und {before}",
         "dismissed": "verworfen ({why})",
         "closed": "Abgeschlossen: Glied {number}, {day}, {by}",
+        "anew": "Neu gedruckt in heutiger Form; die Zahlen sind die des Abschlusses.",
         "records": "Abrechnungsdatensätze:",
     },
     "en": {
@@ -98,6 +99,7 @@ WORDS = {
         "gap": "{number}: {kwh} kWh {waived}, between {after} and {before}",
         "dismissed": "dismissed ({why})",
         "closed": "Closed: link {number}, {day}, {by}",
+        "anew": "Printed anew in the present layout; the figures are those of the closing.",
         "records": "Accounting records:",
     },
 }

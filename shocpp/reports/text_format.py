@@ -301,7 +301,8 @@ class _Blocks:
             return []
         day = local_time(closed.closed_at, self._zone)[:10]
         link = self._label("closed", number=closed.number, day=day, by=closed.closed_by)
-        return [link, f"  {closed.hash}"]
+        anew = [self.words["anew"]] if self._statement.is_new_layout else []
+        return [link, f"  {closed.hash}", *anew]
 
     def _charge_point(self, row: StatementRow | RecordUnderReview) -> str:
         """Return the id of the charger; imported records have none."""

@@ -57,6 +57,13 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
     metavar="ADDRESS",
     help="With --send: only this address of operator.json, or the word webhook; repeatable.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["closing", "new"]),
+    default="closing",
+    help="new prints a closed month in the present layout, and says so; by default that of its "
+    "closing.",
+)
 @one_line_errors
 def summary(
     year: int | None,
@@ -68,6 +75,7 @@ def summary(
     output: Path | None,
     send: bool,
     to: tuple[str, ...],
+    layout: str,
 ) -> None:
     """Make the statement (Abrechnung) of a month or year; print, write or send it.
 
@@ -93,13 +101,14 @@ def summary(
         books = Books(db, settings)
         if whole_year is not None:
             _require(year is None and not send, "--year takes neither a month nor --send")
+            _require(layout != "new", "--layout is for one month; leave it out, or --year")
             _refuse_terminal(format_name, output)
             content = _year(books, whole_year, account, format_name or "text", language)
             _print(content, output)
             return
         if year is None or month is None:
             raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
-        statements = _Statements(books, Month(year, month), language)
+        statements = _Statements(books, Month(year, month), language, is_anew=layout == "new")
         if send:
             from shocpp.interfaces.delivery.dispatch import DeliveryOptions
 
@@ -168,13 +177,15 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
 class _Statements:
     """The statements of one month: the one of all accounts, and one of each account."""
 
-    def __init__(self, books: "Books", month: Month, language: str) -> None:
+    def __init__(self, books: "Books", month: Month, language: str, *, is_anew: bool) -> None:
+        from shocpp.reports.forms import in_new_layout
         from shocpp.reports.month import month_statement
 
         self._books = books
         self._settings = books.settings
         self._language = language
-        self._whole = month_statement(books, month)
+        whole = month_statement(books, month)
+        self._whole = in_new_layout(whole) if is_anew else whole
 
     def print(self, account: str | None, format_name: str, output: Path | None) -> None:
         """Write one statement to a file or to stdout.
@@ -189,7 +200,7 @@ class _Statements:
         _refuse_terminal(format_name, output)
         _name_replacements(statement, format_name)
         _print(chunks(self._books, statement, format_name, self._language), output)
-        if account is None and format_name == "text":
+        if account is None and format_name == "text" and not self._whole.is_new_layout:
             write_text_file(self._books, self._whole)
 
     def write_all(self, format_name: str, folder: Path | None) -> None:

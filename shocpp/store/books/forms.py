@@ -70,17 +70,14 @@ def due(db: Database) -> list[FormKey]:
     return [FormKey(*row) for row in rows.fetchall()]
 
 
-def keep(db: Database, form: FormRow, content: bytes | None) -> None:
-    """Write the name, the hash and the bytes of a form, unless it has a hash.
-
-    Without `content` its file is on disk.
-    """
+def keep(db: Database, form: FormRow) -> None:
+    """Write the name and the hash of a form, unless it has a hash."""
     # The first one wins: another process may have made it with another version of the program.
     db.execute(
-        f"INSERT INTO statement_form ({_COLUMNS}, content) VALUES (?, ?, ?, ?, ?, ?)"
-        f" ON CONFLICT ({_ORDER}) DO UPDATE SET name = excluded.name, sha256 = excluded.sha256,"
-        " content = excluded.content WHERE sha256 IS NULL",
-        (*form, content),
+        f"INSERT INTO statement_form ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"
+        f" ON CONFLICT ({_ORDER}) DO UPDATE SET name = excluded.name, sha256 = excluded.sha256"
+        " WHERE sha256 IS NULL",
+        form,
     )
 
 
