@@ -13,6 +13,7 @@ from shocpp.bookkeeping.accounting_files.chain import closing_of, files_outside_
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record, write_files
 from shocpp.bookkeeping.posting import set_prices
 from shocpp.clock import now_ms
+from shocpp.configuration.operator import Operator
 from shocpp.errors import MonthIncomplete, StoreUnavailable, UsageError
 from shocpp.language.month import Month
 from shocpp.ledger.register import TOLERANCE_WH
@@ -21,7 +22,7 @@ from shocpp.reports.books import Books
 from shocpp.reports.forms import complete, due_forms
 from shocpp.reports.month import draft
 from shocpp.reports.snapshot import snapshot
-from shocpp.reports.statement import Form, Statement
+from shocpp.reports.statement import Form, Statement, Sums
 from shocpp.reports.statement_numbers import numbered
 from shocpp.settings import Settings
 from shocpp.store.books import closings, forms, outbox
@@ -33,7 +34,7 @@ from shocpp.store.keys import Keys
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 12
-"""The highest number of open months that a sentence names."""
+"""The highest number of open months or accounts that a sentence names."""
 
 _UNPRICED = (
     "Wh of accounts with prices have no price and get none any more; write their tariff, and book "
@@ -66,11 +67,12 @@ def close(
 
     With `strict` only if it is complete: without energy of unknown cards, gaps, cases under review,
     transactions that will never stop, earlier open months and missing prices. `unpriced` consents
-    to records without a price in accounts with prices, `anyway` to everything.
+    to records without a price in accounts with prices, `anyway` to everything but a tax that the
+    operator has no right to.
 
-    Raises UsageError if the month is not over, is closed already, lacks prices, or if accounting
-    files are not in the books; MonthIncomplete if `strict` finds something; ConfigError if a file
-    in conf/ cannot be read. Then nothing is written.
+    Raises UsageError if the month is not over, is closed already, lacks prices, if operator.json
+    contradicts the prices, or if accounting files are not in the books; MonthIncomplete if `strict`
+    finds something; ConfigError if a file in conf/ cannot be read. Then nothing is written.
     """
     db, settings, name, closed_ms = books.db, books.settings, month.name, now_ms()
     _require_over(settings, month, closed_ms)
@@ -92,6 +94,9 @@ def close(
         # give other records than those that are closed here.
         outbox.unmark_exported_imported(db, name)
         statement = numbered(books, draft(books, month), closed_ms)
+        for trouble in tax_troubles(settings, statement.operator, statement.accounts):
+            if trouble.is_owed or not anyway:
+                raise UsageError(trouble.sentence)
         reasons, notes = _findings(books, statement)
         missing = [] if unpriced or anyway else _missing_prices(statement)
         if strict and not anyway and (reasons or missing):
@@ -138,6 +143,54 @@ def _require_complete(db: Database, settings: Settings) -> None:
             f"{len(lost)} accounting files such as {lost[0]} are not in the books; import them "
             f"first: shocpp import {folder} (it names the reason for each file that it refuses)"
         )
+
+
+class TaxTrouble(NamedTuple):
+    """A sentence on how the letterhead's tax contradicts the prices of a month.
+
+    `is_owed` is True if the statements would name a tax that the operator has no right to name: it
+    would owe the tax for that alone (§ 14c UStG).
+    """
+
+    sentence: str
+    is_owed: bool
+
+
+def tax_troubles(
+    settings: Settings, operator: Operator, accounts: Iterable[Sums]
+) -> list[TaxTrouble]:
+    """Return how the `tax` of operator.json contradicts the prices of these accounts."""
+    file, prices, accounts = settings.operator_file, settings.tariffs_file, list(accounts)
+    with_vat = [sums.account for sums in accounts if _has_vat(sums)]
+    if operator.tax not in ("", "vat") and with_vat:
+        sentence = (
+            f'{file} has "tax": "{operator.tax}", but {prices} has VAT in the prices of '
+            f"{_named(with_vat)}, and who names a tax without the right owes it; take vat out of "
+            "these prices, or set tax to vat; a record keeps the price that it has until you book "
+            "it again: shocpp review correct"
+        )
+        return [TaxTrouble(sentence, is_owed=True)]
+    billed = with_vat or [sums.account for sums in accounts if sums.total_ct is not None]
+    if operator.tax == "vat" and billed and not (operator.tax_number or operator.vat_id):
+        sentence = (
+            f'{file} has "tax": "vat", but neither tax_number nor vat_id, which statements with '
+            f"VAT must have; write one of them, or change tax and the vat in {prices} (of "
+            f"{_named(billed)})"
+        )
+        return [TaxTrouble(sentence, is_owed=False)]
+    return []
+
+
+def _has_vat(sums: Sums) -> bool:
+    """Return True if an account has a price or a fee with VAT in its month."""
+    # A price of which all records were booked again is still there, with 0 Wh.
+    used = any(price.vat_bp is not None and (price.wh or price.amount_ct) for price in sums.prices)
+    return used or any(fee.vat_bp is not None and fee.amount_ct for fee in sums.fees)
+
+
+def _named(accounts: list[str]) -> str:
+    """Return the names of accounts for a sentence, not more than MOST_NAMED of them."""
+    return ", ".join(accounts[:MOST_NAMED]) + (" …" if len(accounts) > MOST_NAMED else "")
 
 
 def _missing_prices(statement: Statement) -> list[str]:

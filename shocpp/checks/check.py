@@ -35,6 +35,7 @@ from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
 from shocpp.checks.people import check_account_chargers, check_people, check_url
 from shocpp.checks.size import check_size
+from shocpp.checks.tariffs import check_taxes
 from shocpp.checks.topics import (
     ACCOUNTS,
     ADDRESS,
@@ -341,6 +342,7 @@ _CHECKS: Iterable[tuple[str, _Check]] = (
     (CALLS, check_canned_calls),
     (LETTERHEAD, _check_operator),
     (ACCOUNTS, _check_names),
+    (LETTERHEAD, check_taxes),
     (CHARGERS, check_absent_chargers),
     (PRICES, _check_tariffs),
     (DATABASE, check_size),

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
+from shocpp.bookkeeping.closing import tax_troubles
 from shocpp.checks.findings import (
     NOTE,
     WRONG,
@@ -16,17 +18,21 @@ from shocpp.checks.findings import (
     renamed_account,
 )
 from shocpp.checks.price_texts import ct_text
+from shocpp.clock import now_ms
+from shocpp.configuration.operator import load_operator
 from shocpp.configuration.tags import owners
 from shocpp.errors import ConfigError
-from shocpp.language.findings.sentences import Sentence, bilingual
+from shocpp.language.findings.sentences import Quoted, Sentence, bilingual
+from shocpp.language.month import Month
 from shocpp.language.prices import PRICES
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS, Tariffs
 from shocpp.reports.books import Books
+from shocpp.reports.month import month_sums
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.settings import Settings
-from shocpp.store.books import prices, transactions
+from shocpp.store.books import closings, prices, transactions
 from shocpp.store.books.prices import Unpriced
 from shocpp.store.database import Database
 
@@ -108,6 +114,28 @@ def tariffs_report(db: Database, settings: Settings, today: date) -> TariffsRepo
     findings = by_importance(findings)
     accounts = tariffs_of(tariffs, names)
     return TariffsReport(dict(tariffs.flat_prices), accounts, without_price, findings)
+
+
+def check_taxes(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find months that cannot be closed, because their prices contradict the letterhead's tax."""
+    # Other checks report a file that cannot be used.
+    with suppress(ConfigError):
+        operator = load_operator(settings.operator_file).operator
+        if (
+            db is None
+            or operator.tax == ""
+            or (operator.tax == "vat" and (operator.tax_number or operator.vat_id))
+        ):
+            return
+        books, present = Books(db, settings), Month.of_moment(now_ms(), settings.zone)
+        months = [Month.parse(name) for name in closings.open_before(db, present.name)]
+        found: dict[str, None] = {}
+        for month in (*months, present):
+            accounts, _ = month_sums(books, month)
+            each = tax_troubles(settings, operator, accounts)
+            found |= dict.fromkeys(trouble.sentence for trouble in each)
+        for sentence in found:
+            yield Finding(WRONG, "tax_wrong", {"trouble": Quoted(sentence)})
 
 
 def _names(db: Database, settings: Settings, findings: list[Finding]) -> list[str]:

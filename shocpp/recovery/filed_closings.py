@@ -96,7 +96,7 @@ _Found = dict[FormKey, tuple[FormRow, str, Path]]
 
 
 def _found_forms(db: Database, own: Path, folder: Path) -> tuple[_Found, list[FormKey], list[str]]:
-    """Return the forms whose bytes are in a folder, those that were changed, and sentences on them."""
+    """Return the forms whose bytes are in a folder, the keys of changed ones, and sentences."""
     chain = {closing.month: closing for closing in closings.chain(db)}
     expected = forms.expected(db)
     found: _Found = {}

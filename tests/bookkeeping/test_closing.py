@@ -608,3 +608,79 @@ def test_a_rebuild_restores_values_that_were_signed_after_the_stop(migrated_home
     assert [row["signed"] for row in json.loads(before["json"])["records"]] == [0, 1, 1]
     rebuilt(migrated_home)
     assert statements(migrated_home) == before
+
+
+# --- the tax of the letterhead ---
+
+VAT = {"percent": 19, "included": True}
+
+
+def set_tax(home: Home, tariff: dict[str, object], **operator: object) -> None:
+    """Write a letterhead and a price."""
+    conf = home.folder / "conf"
+    (conf / "operator.json").write_text(json.dumps({"name": "WEG", **operator}))
+    (conf / "tariffs.json").write_text(json.dumps({"tariffs": [TARIFFS["tariffs"][0] | tariff]}))
+
+
+def wrong_taxes(home: Home) -> list[str]:
+    """Return the findings of `shocpp check` on the tax."""
+    found = json.loads(home.run("shocpp", "check", "--json").stdout)["findings"]
+    wrong = [each["sentence"] for each in found if each["level"] == "wrong"]
+    return [sentence for sentence in wrong if '"tax"' in sentence]
+
+
+@pytest.mark.parametrize("tax", ["none", "small-business", "exempt"])
+@pytest.mark.parametrize("is_charged", [True, False])
+def test_a_month_with_vat_is_not_closed_where_the_letterhead_has_none(
+    migrated_home: Home, tax: str, *, is_charged: bool
+) -> None:
+    """The base fee has the rate as well, and falls due without any energy."""
+    note = {"tax_note": "§ 4 Nr. 13 UStG"} if tax == "exempt" else {}
+    set_tax(migrated_home, {"vat": VAT}, tax=tax, **note)
+    if is_charged:
+        charge(migrated_home, 1_000_000, 1_033_250)
+    conf = migrated_home.folder / "conf"
+    for options in ((), ("--anyway",), ("--strict",)):
+        error = refused(migrated_home, "shocpp", "close", "2026", "10", "--by", "anna", *options)
+        assert f'{conf}/operator.json has "tax": "{tax}", but {conf}/tariffs.json has VAT' in error
+        assert "company-x, " in error
+        assert "family-y" in error
+        assert "owes it" in error
+    assert wrong_taxes(migrated_home) == [error.strip()]
+    assert migrated_home.query("SELECT 1 FROM closed_month") == []
+
+
+def test_records_with_vat_are_booked_again_where_the_letterhead_gets_none(
+    migrated_home: Home,
+) -> None:
+    set_tax(migrated_home, {"vat": VAT}, tax="vat", vat_id="DE1")
+    charge(migrated_home, 1_000_000, 1_033_250)
+    assert wrong_taxes(migrated_home) == []
+    set_tax(migrated_home, {}, tax="none")
+    (error,) = wrong_taxes(migrated_home)
+    assert "prices of family-y, and" in error
+    assert error in refused(migrated_home, "shocpp", "close", "2026", "10")
+    review(migrated_home, "correct", "1", "--wh", "33250")
+    assert wrong_taxes(migrated_home) == []
+    close(migrated_home)
+
+
+def test_statements_with_vat_need_a_number_unless_closed_anyway(migrated_home: Home) -> None:
+    charge(migrated_home, 1_000_000, 1_033_250)
+    set_tax(migrated_home, {"vat": VAT}, tax="vat")
+    error = refused(migrated_home, "shocpp", "close", "2026", "10", "--by", "anna")
+    assert 'has "tax": "vat", but neither tax_number nor vat_id' in error
+    assert "tariffs.json (of company-x, " in error
+    assert wrong_taxes(migrated_home) == [error.strip()]
+    for number in ({"tax_number": "34/1"}, {"vat_id": "DE1"}):
+        set_tax(migrated_home, {"vat": VAT}, tax="vat", **number)
+        assert wrong_taxes(migrated_home) == []
+    set_tax(migrated_home, {"vat": VAT}, tax="vat")
+    close(migrated_home, "2026 10", "--anyway")
+
+
+def test_a_letterhead_without_a_tax_closes_prices_with_vat(migrated_home: Home) -> None:
+    set_tax(migrated_home, {"vat": VAT})
+    charge(migrated_home, 1_000_000, 1_033_250)
+    assert wrong_taxes(migrated_home) == []
+    close(migrated_home)

@@ -14,6 +14,7 @@ BOOKS = {
         "{number}, zum Beispiel {file}. Lies sie ein mit: shocpp import {folder}",
         "closing_not_booked": "{file} schließt einen Monat ab, der in den Büchern offen ist. Lies "
         "die Datei ein mit: shocpp import {folder}",
+        "tax_wrong": "Die Angabe zur Umsatzsteuer passt nicht zu den Preisen: {trouble}",
         "form_wrong": "Die Abrechnung eines abgeschlossenen Monats stimmt nicht: {trouble}",
         "name_printed": "{kind} {text}: PDFs schreiben es als {printed}; keine Schrift hat "
         "{characters}",
@@ -62,6 +63,7 @@ BOOKS = {
         "them with: shocpp import {folder}",
         "closing_not_booked": "{file} closes a month that is not closed in the books; import it "
         "with: shocpp import {folder}",
+        "tax_wrong": "{trouble}",
         "form_wrong": "{trouble}",
         "name_printed": "{kind} {text}: PDFs print it as {printed}; no font has {characters}",
         "named_account": "account",
