@@ -25,7 +25,8 @@ from shocpp.reports.snapshot import snapshot
 from shocpp.reports.statement import Form, Statement, Sums
 from shocpp.reports.statement_numbers import numbered
 from shocpp.settings import Settings
-from shocpp.store.books import closings, forms, outbox
+from shocpp.store.books import closings, outbox
+from shocpp.store.books.archive import forms
 from shocpp.store.books.audit import Gap
 from shocpp.store.books.closings import Closing, Unstopped
 from shocpp.store.database import Database

@@ -20,9 +20,10 @@ from shocpp.reports.forms import (
 )
 from shocpp.reports.month import closed_statement
 from shocpp.settings import Settings
-from shocpp.store.books import closings, forms
+from shocpp.store.books import closings
+from shocpp.store.books.archive import forms
+from shocpp.store.books.archive.forms import FormKey, FormRow
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.forms import FormKey, FormRow
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
 
@@ -82,7 +83,7 @@ def restore_forms(db: Database, settings: Settings, folder: Path) -> list[str]:
         for key, form in linked.items():
             if made.get(key) not in (None, form):
                 forms.replace(db, form)
-    found, wrong, refused = _found_forms(db, settings.accounting_folder, folder)
+    found, wrong, refused = _forms_in(db, settings.accounting_folder, folder)
     for form, month, path in found.values():
         _take(db, settings.accounting_folder, form, month, path)
     _require_forms(db, settings, wrong)
@@ -95,7 +96,7 @@ _Found = dict[FormKey, tuple[FormRow, str, Path]]
 """Forms with the months of their closings and the files that have their bytes."""
 
 
-def _found_forms(db: Database, own: Path, folder: Path) -> tuple[_Found, list[FormKey], list[str]]:
+def _forms_in(db: Database, own: Path, folder: Path) -> tuple[_Found, list[FormKey], list[str]]:
     """Return the forms whose bytes are in a folder, the keys of changed ones, and sentences."""
     chain = {closing.month: closing for closing in closings.chain(db)}
     expected = forms.expected(db)

@@ -26,9 +26,10 @@ from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Statement
 from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.settings import Settings
-from shocpp.store.books import closings, forms
+from shocpp.store.books import closings
+from shocpp.store.books.archive import forms
+from shocpp.store.books.archive.forms import FormKey, FormRow
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.forms import FormKey, FormRow
 from shocpp.store.database import Database
 from shocpp.store.keys import Keys
 

@@ -23,9 +23,10 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, forms, numbers, outbox, records
+from shocpp.store.books import closings, numbers, outbox, records
+from shocpp.store.books.archive import forms
+from shocpp.store.books.archive.forms import Waiting
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.forms import Waiting
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.outbox import Unexported
 from shocpp.store.books.prices import RecordPrice

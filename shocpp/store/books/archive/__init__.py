@@ -1,0 +1,1 @@
+"""The rows of what is kept of closed months beside their links."""
