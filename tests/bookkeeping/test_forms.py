@@ -7,7 +7,10 @@ import shutil
 import signal
 import sqlite3
 import stat
+import urllib.error
+import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,6 +27,7 @@ from tests.world.databases import make_database
 from tests.world.faults import EVERY_STEP
 from tests.world.home import Home
 from tests.world.machine import BIN, needs, wait_for
+from tests.world.people import cookie_of
 from tests.world.server import Server
 from tests.world.visits import say, start, stop
 
@@ -552,3 +556,86 @@ def test_an_import_into_an_empty_database_takes_all_forms(
     assert done.returncode == 0, done.stderr
     assert (home.query(FORMS), files(home)) == (before, made)
     assert verified(home) == (0, "")
+
+
+# --- other ways to a form ---
+
+
+def test_a_form_whose_file_cannot_be_written_is_kept_all_the_same(open_home: Home) -> None:
+    folder = month_folder(open_home)
+    shutil.rmtree(folder)
+    folder.write_text("in the way")
+    close(open_home, "09")
+    first = printed(open_home)
+    waiting = open_home.query("SELECT content FROM statement_form WHERE account_index = 2")
+    assert waiting == [(first,)]
+    folder.unlink()
+    close(open_home, "10")
+    assert form_file(open_home).read_bytes() == first
+    assert verified(open_home) == (0, "")
+
+
+def test_two_prints_at_once_of_a_form_that_is_due_are_the_same(closed_home: Home) -> None:
+    leave_due(closed_home)
+    targets = [closed_home.folder / f"{number}.pdf" for number in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        options = ("--account", "family-y", "--format", "pdf", "-o")
+        command = ("shocpp-summary", "2026", "09", *options)
+        codes = pool.map(lambda path: closed_home.run(*command, str(path)).returncode, targets)
+    assert list(codes) == [0, 0, 0]
+    assert len({path.read_bytes() for path in targets}) == 1
+    ((sha256,),) = closed_home.query(
+        "SELECT sha256 FROM statement_form WHERE sha256 IS NOT NULL AND account_index = 2"
+    )
+    assert hashlib.sha256(targets[0].read_bytes()).hexdigest() == sha256
+
+
+def test_the_pages_show_the_kept_form(closed_home: Home, serve: Callable[..., Server]) -> None:
+    print_otherwise(closed_home)
+    own = cookie_of(closed_home, "driver", "family-y"), "/account/statements/2026-09.pdf"
+    treasurers = cookie_of(closed_home, "treasurer"), "/accounts/2/statements/2026-09.pdf"
+    url = f"http://127.0.0.1:{serve().port}"
+    for cookie, path in (own, treasurers):
+        request = urllib.request.Request(url + path, headers={"Cookie": cookie})
+        with urllib.request.urlopen(request) as answer:
+            assert answer.read() == OTHER_BYTES
+    form_file(closed_home).unlink()
+    for cookie, path in (own, treasurers):
+        request = urllib.request.Request(url + path, headers={"Cookie": cookie})
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(request)
+
+
+def test_a_deleted_folder_comes_back_with_its_forms(
+    closed_home: Home, serve: Callable[..., Server]
+) -> None:
+    made = files(closed_home)
+    shutil.rmtree(closed_home.folder / "accounting")
+    serve()
+    wait_for(lambda: files(closed_home) == made)
+
+
+# --- the present layout ---
+
+
+def test_a_closed_month_is_printed_anew_if_asked_and_says_so(closed_home: Home) -> None:
+    path = print_otherwise(closed_home)
+    assert printed(closed_home, "family-y", "de", "--layout", "closing") == OTHER_BYTES
+    anew = printed(closed_home, "family-y", "de", "--layout", "new")
+    assert anew.startswith(b"%PDF-1.")
+    assert anew != OTHER_BYTES
+    before = closed_home.run("shocpp-summary", "2026", "09").stdout
+    text = closed_home.run("shocpp-summary", "2026", "09", "--layout", "new").stdout
+    sentence = "Neu gedruckt in heutiger Form; die Zahlen sind die des Abschlusses.\n"
+    assert sentence not in before
+    assert text.replace(sentence, "") == before
+    stored = month_folder(closed_home) / "00_abrechnung_2026_09.txt"
+    assert stored.read_text() == before
+    assert path.read_bytes() == OTHER_BYTES
+    refused = closed_home.run("shocpp-summary", "--year", "2026", "--layout", "new")
+    assert (refused.returncode, "leave it out" in refused.stderr) == (2, True)
+
+
+def test_an_open_month_is_not_printed_anew(open_home: Home) -> None:
+    before = open_home.run("shocpp-summary", "2026", "09").stdout
+    assert open_home.run("shocpp-summary", "2026", "09", "--layout", "new").stdout == before
