@@ -20,8 +20,8 @@ from shocpp import __version__
 from shocpp.errors import UnusableDatabase, UsageError
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 from shocpp.recovery.restore import Advance, Progress
-from shocpp.reports.forms import FILES as FORMS
 from shocpp.settings import Settings
+from shocpp.store.books.archive.form_files import FILES as FORMS
 from shocpp.store.database import VERSION, Database
 from shocpp.store.files.backups import beside, copy, pages, sync
 

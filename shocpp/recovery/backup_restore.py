@@ -34,10 +34,10 @@ from shocpp.recovery.filed_records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of
-from shocpp.reports.forms import name_digest, parsed_name
 from shocpp.settings import Settings
 from shocpp.store import people, properties
 from shocpp.store.books import records
+from shocpp.store.books.archive.form_files import name_digest, parsed_name
 from shocpp.store.database import VERSION, connect, open_database
 from shocpp.store.files.backups import beside, require_whole, sync
 from shocpp.store.files.header import check_ours

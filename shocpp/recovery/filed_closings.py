@@ -8,9 +8,12 @@ from shocpp.bookkeeping.accounting_files.chain import difference, file_name, rea
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.reports.books import Books
-from shocpp.reports.forms import (
-    complete,
-    due_forms,
+from shocpp.reports.forms import complete, due_forms
+from shocpp.reports.month import closed_statement
+from shocpp.settings import Settings
+from shocpp.store.books import closings
+from shocpp.store.books.archive import forms
+from shocpp.store.books.archive.form_files import (
     form_path,
     form_paths,
     is_whole,
@@ -18,10 +21,6 @@ from shocpp.reports.forms import (
     parsed_name,
     sha256_of,
 )
-from shocpp.reports.month import closed_statement
-from shocpp.settings import Settings
-from shocpp.store.books import closings
-from shocpp.store.books.archive import forms
 from shocpp.store.books.archive.forms import FormKey, FormRow
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database

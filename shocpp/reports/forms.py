@@ -4,14 +4,9 @@ A month that was closed with a snapshot of version 4 or later is printed by `for
 is made after the commit of the closing, or by whoever needs it first if that process was killed.
 The database takes its hash and its bytes in one transaction, so there are never two of them. The
 bytes leave the database when their file is on disk (`accounting_files/record_files.py`).
-
-The name of a file has a part of the hash of its closing and its bytes. So a changed file is found
-even if the database is lost.
 """
 
-import hashlib
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +23,7 @@ from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.settings import Settings
 from shocpp.store.books import closings
 from shocpp.store.books.archive import forms
+from shocpp.store.books.archive.form_files import form_name, form_path, is_whole, sha256_of
 from shocpp.store.books.archive.forms import FormKey, FormRow
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
@@ -35,25 +31,8 @@ from shocpp.store.keys import Keys
 
 log = logging.getLogger(__name__)
 
-FILES = "**/00_closed_*_*.pdf"
-"""The pattern of the files of forms below the accounting folder."""
-
-_NAME = re.compile(
-    r"00_closed_(?P<year>[0-9]{4})_(?P<month>[0-9]{2})_(?P<index>[0-9]{3,})"
-    r"_(?P<language>[a-z]{2})_(?P<digest>[0-9a-f]{12})\.pdf"
-)
-
 _KEYS = Keys(chain=True)
 """The keys of a transaction that writes a form: the next closing reads its hash."""
-
-
-class FormName(NamedTuple):
-    """The parts of the name of a form's file; `month` is YYYY-MM."""
-
-    month: str
-    account_index: int
-    language: str
-    digest: str
 
 
 def is_archived(statement: Statement) -> bool:
@@ -195,52 +174,6 @@ def stored_bytes(db: Database, folder: Path, month: str, form: FormRow) -> bytes
         with suppress(OSError):
             content = form_path(folder, month, form.name).read_bytes()
     return content if content is not None and sha256_of(content) == form.sha256 else None
-
-
-# -- files ----------------------------------------------------------------------------------------
-
-
-def form_path(folder: Path, month: str, name: str) -> Path:
-    """Return the path of a form's file; `month` is YYYY-MM."""
-    return folder.joinpath(*month.split("-"), name)
-
-
-def form_name(closing: Closing, account_index: int, language: str, content: bytes) -> str:
-    """Return the name of a form's file, as in `00_closed_2026_10_002_de_1f2e3d4c5b6a.pdf`."""
-    month = closing.month.replace("-", "_")
-    digest = name_digest(closing.hash, content)
-    return f"00_closed_{month}_{account_index:03}_{language}_{digest}.pdf"
-
-
-def name_digest(closing_hash: str, content: bytes) -> str:
-    """Return the hash in a name: it belongs to these bytes, printed after this closing."""
-    return hashlib.sha256(closing_hash.encode() + b"\n" + content).hexdigest()[:12]
-
-
-def is_whole(path: Path, form: FormRow) -> bool:
-    """Return True if a file has the bytes of a form."""
-    with suppress(OSError):
-        return sha256_of(path.read_bytes()) == form.sha256
-    return False
-
-
-def parsed_name(path: Path) -> FormName | None:
-    """Return the parts of the name of a form's file, or None if it is not named so."""
-    match = _NAME.fullmatch(path.name)
-    if match is None:
-        return None
-    month = f"{match['year']}-{match['month']}"
-    return FormName(month, int(match["index"]), match["language"], match["digest"])
-
-
-def form_paths(folder: Path) -> list[Path]:
-    """Return the files of forms below a folder, in the order of their paths."""
-    return sorted(path for path in folder.glob(FILES) if parsed_name(path) and path.is_file())
-
-
-def sha256_of(content: bytes) -> str:
-    """Return the SHA-256 in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()
 
 
 # -- the check ------------------------------------------------------------------------------------

@@ -12,15 +12,20 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shocpp.bookkeeping.closing import make_forms
+from shocpp.ocpp.times import parse_timestamp
 from shocpp.reports.books import Books
-from shocpp.reports.forms import form_of, name_digest
+from shocpp.reports.forms import form_of
+from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
+from shocpp.store.books.archive.form_files import name_digest
+from shocpp.store.books.closings import Closing
 from shocpp.store.database import open_database
 from tests.whole.test_faults_crash import CHANGES, sampled, steps
 from tests.world.databases import make_database
@@ -556,6 +561,38 @@ def test_an_import_into_an_empty_database_takes_all_forms(
     assert done.returncode == 0, done.stderr
     assert (home.query(FORMS), files(home)) == (before, made)
     assert verified(home) == (0, "")
+
+
+def hashed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of a closing's file with the hash that belongs to them."""
+    content = content_text(values["content"])
+    closed_ms = parse_timestamp(values["closed_at"])
+    others = {key: values[key] for key in values if key not in ("closed_at", "content", "hash")}
+    unhashed = Closing(closed_ms=closed_ms or 0, content=content, hash="", **others)
+    text = json.dumps(unhashed, separators=(",", ":"), ensure_ascii=False)
+    return values | {"hash": hashlib.sha256(text.encode()).hexdigest()}
+
+
+@pytest.mark.parametrize("leads_out", ["month", "form"])
+def test_a_closing_of_strangers_writes_nothing_outside_of_the_folder(
+    closed_home: Home, tmp_path: Path, leads_out: str
+) -> None:
+    file = month_folder(closed_home) / "00_closed_2026_09.json"
+    values = json.loads(file.read_text())
+    assert hashed(values) == values
+    if leads_out == "month":
+        values["month"] = "../../outside"
+    else:
+        form = {"closing": 1, "account_index": 2, "language": "de", "sha256": "0" * 64}
+        values["content"]["forms"] = [{**form, "name": "../../../outside.pdf"}]
+    foreign = tmp_path / "foreign" / "2026" / "09"
+    foreign.mkdir(parents=True)
+    (foreign / file.name).write_text(json.dumps(hashed(values)))
+    lose_database(closed_home)
+    make_database(closed_home.database, BEGUN_MS)
+    done = closed_home.run("shocpp", "import", str(tmp_path / "foreign"))
+    assert "its month or the name of a form is none" in done.stderr
+    assert closed_home.query("SELECT 1 FROM closed_month") == []
 
 
 # --- other ways to a form ---

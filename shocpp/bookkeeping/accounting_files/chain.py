@@ -7,6 +7,7 @@ were printed on statements since.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +16,11 @@ from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
 from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
+from shocpp.store.books.archive.form_files import is_form_name
 from shocpp.store.books.closings import Closing
 from shocpp.store.database import Database
+
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 _FILES = "**/00_closed_*.json"
 
@@ -151,6 +155,10 @@ def read_closing(path: Path) -> Closing:
         # Not isinstance: JSON's true is an int to Python.
         if not all(type(value) is kind for value, kind in zip(closing, kinds, strict=True)):
             raise ValueError("a value has the wrong type")
+        # They become parts of paths.
+        names = [form["name"] for form in json.loads(closing.content).get("forms", [])]
+        if not _MONTH.fullmatch(closing.month) or not all(map(is_form_name, names)):
+            raise ValueError("its month or the name of a form is none")
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:

@@ -286,6 +286,8 @@ class FilesThread:
             waiting = form_archive.incomplete(db, self._files.folder)
         for closing, keys in waiting:
             for key in keys:
+                if self._ending.is_set():
+                    return False
                 # One by one: a reader keeps the -wal from being used again from its start.
                 with self._connections.connection(self._database) as db:
                     made = form_archive.made(Books(db, self._settings), closing, key)
