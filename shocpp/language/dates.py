@@ -4,6 +4,7 @@
 zoneinfo for the types only, because a CGI process pays for every import.
 """
 
+import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,27 @@ from shocpp.language.month import MONTH_NAMES
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
+
+_ISO_DAY = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})")
+_GERMAN_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
+
+
+def parsed_day(text: str) -> date:
+    """Return the day of a text that a person has written: `2026-12-31` or `31.12.2026`.
+
+    Blanks around it are ignored. Raises ValueError for any other text.
+    """
+    # date.fromisoformat alone also accepts 20261231 and 2026-W53-4.
+    plain = text.strip()
+    iso, german = _ISO_DAY.fullmatch(plain), _GERMAN_DAY.fullmatch(plain)
+    try:
+        if german is not None:
+            return date(int(german[3]), int(german[2]), int(german[1]))
+        if iso is not None:
+            return date(int(iso[1]), int(iso[2]), int(iso[3]))
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no day; write 2026-12-31 or 31.12.2026")
 
 
 def local_datetime(moment: str | int, zone: "ZoneInfo") -> datetime:

@@ -10,12 +10,12 @@ Spreadsheets change what they take for numbers and dates: `0042` becomes 42, `1E
 import csv
 import re
 from collections.abc import Collection, Iterator
-from datetime import date
 from io import StringIO
 
 from shocpp.configuration.editing.accounts import NewCard
 from shocpp.configuration.entries import quoted
 from shocpp.errors import UsageError
+from shocpp.language.dates import parsed_day
 from shocpp.ledger.accounts import id_tag_key, trouble_of
 from shocpp.texts import printable_line
 
@@ -35,7 +35,6 @@ _AS_TEXT = re.compile(r'=?"(.*)"|\'(.*)')
 _DATE = re.compile(
     r"\d{1,4}[./ -]+(\d{1,2}|[^\W\d]{3,9}\.?)([./ -]+\d{1,4})?|[^\W\d]{3}[. -]+\d{2,4}"
 )
-_GERMAN_DAY = re.compile(r"(\d{1,2})\.(\d{1,2})\.(\d{4})")
 _FRACTION = re.compile(r"\d+[.,]\d+")
 _GROUPED = re.compile(r"\d{1,3}([., ]\d{3})+")
 
@@ -157,11 +156,8 @@ def _day(cell: str, location: str) -> str | None:
     """Return a last day as an ISO date, None for an empty cell."""
     if not cell:
         return None
-    german = _GERMAN_DAY.fullmatch(cell)
     try:
-        if german is not None:
-            return date(int(german[3]), int(german[2]), int(german[1])).isoformat()
-        return date.fromisoformat(cell).isoformat()
+        return parsed_day(cell).isoformat()
     except ValueError:
         raise UsageError(
             f"{location}: {quoted(cell)} is no day; write 2026-12-31 or 31.12.2026"

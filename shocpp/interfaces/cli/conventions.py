@@ -8,6 +8,7 @@ import getpass
 import os
 import sys
 from collections.abc import Callable
+from datetime import date
 from typing import Any, TypeVar
 
 import click
@@ -23,6 +24,7 @@ from shocpp.errors import (
 )
 from shocpp.installation.files import IS_CHECKOUT
 from shocpp.interfaces.lines import escape_output, one_line
+from shocpp.language.dates import parsed_day
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """The context settings of every command."""
@@ -88,6 +90,14 @@ def timeout_option(default_s: float, help_: str) -> Callable[[_Command], _Comman
     )
 
 
+def _day(_context: click.Context, _option: click.Parameter, text: str | None) -> date | None:
+    """Return the day of an option, or None without one; raises BadParameter with its spellings."""
+    try:
+        return None if text is None else parsed_day(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def day_option(
     name: str, destination: str, help_: str, *, required: bool = False
 ) -> Callable[[_Command], _Command]:
@@ -95,8 +105,7 @@ def day_option(
     return click.option(
         name,
         destination,
-        type=click.DateTime(["%Y-%m-%d"]),
-        callback=lambda _context, _option, moment: moment and moment.date(),
+        callback=_day,
         metavar="DATE",
         required=required,
         help=help_,
