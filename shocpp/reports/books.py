@@ -20,7 +20,7 @@ from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
 from shocpp.store.books import prices, statement_records, transactions
 from shocpp.store.books.prices import Indices
-from shocpp.store.books.statement_records import SeedRow, StatementRow
+from shocpp.store.books.statement_records import Ended, SeedRow, StatementRow
 from shocpp.store.database import Database
 
 
@@ -115,11 +115,12 @@ class Books:
         return ProvisionalPrices(self.db, self.tariffs, self.zone, month, accounts)
 
     def rows(
-        self, statement: Statement, *, decided_or_late: bool = False
+        self, statement: Statement, *, decided_or_late: bool = False, ended: Ended = None
     ) -> Iterator[StatementRow]:
         """Return the records of a statement, in the order of their times.
 
-        `decided_or_late` restricts them to decisions of a human, and to records that came late.
+        `decided_or_late` restricts them to decisions of a human, and to records that came late;
+        `ended` to those that ended then.
         """
         names, indices = self._accounts_of(statement)
         rows = self.records(
@@ -127,6 +128,7 @@ class Books:
             indices,
             is_closed=statement.closed is not None,
             decided_or_late=decided_or_late,
+            ended=ended,
         )
         named = (row._replace(account=names.get(row.account_index, row.account)) for row in rows)
         if statement.only is None:
@@ -134,7 +136,13 @@ class Books:
         return map(partial(own_row, parties=statement.parties, account=statement.only), named)
 
     def records(
-        self, month: Month, indices: Indices, *, is_closed: bool, decided_or_late: bool = False
+        self,
+        month: Month,
+        indices: Indices,
+        *,
+        is_closed: bool,
+        decided_or_late: bool = False,
+        ended: Ended = None,
     ) -> Iterator[StatementRow]:
         """Return the records of a month as `rows`, without the frame of their statement.
 
@@ -147,13 +155,21 @@ class Books:
             provisional = self.provisional_prices(month.name, indices)
             price_of = provisional.of_record if provisional.accounts else None
         return statement_records.of_month(
-            self.db, month.name, indices, price_of, decided_or_late=decided_or_late
+            self.db,
+            month.name,
+            indices,
+            price_of,
+            decided_or_late=decided_or_late,
+            ended=ended,
         )
 
-    def seed_rows(self, statement: Statement) -> Iterator[SeedRow]:
-        """Return the records of a statement that have energy, with the fields of the seed."""
+    def seed_rows(self, statement: Statement, ended: Ended = None) -> Iterator[SeedRow]:
+        """Return the records of a statement that have energy, with the fields of the seed.
+
+        `ended` restricts them to those that ended then.
+        """
         names, indices = self._accounts_of(statement)
-        return statement_records.seed_rows(self.db, statement.period.name, names, indices)
+        return statement_records.seed_rows(self.db, statement.period.name, names, indices, ended)
 
     def _accounts_of(self, statement: Statement) -> tuple[Mapping[int, str], Indices]:
         """Return the names in a statement by index, and the indices that it is for."""

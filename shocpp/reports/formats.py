@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from shocpp.errors import UsageError
 from shocpp.reports.books import Books
+from shocpp.reports.span import Span, json_of_span, rows_of, text_of_span
 from shocpp.reports.statement import Statement
 from shocpp.reports.year import (
     Year,
@@ -101,6 +103,38 @@ def chunks_of_year(statement: Year, format_name: str, language: str) -> Iterator
         yield chunk.encode() if isinstance(chunk, str) else chunk
 
 
+def chunks_of_span(books: Books, span: Span, format_name: str, language: str) -> Iterator[bytes]:
+    """Yield the statement of a span of days in a format, in chunks.
+
+    Raises UsageError for a PDF: the sheet of an account is of a month.
+    """
+    from shocpp.reports.tables.csv_format import csv_machine_of, csv_of
+
+    if format_name == "pdf":
+        raise UsageError(
+            "a span of days has no PDF; use --format text or csv, or print its months: "
+            "shocpp-summary 2026 09 --format pdf"
+        )
+    writers: dict[str, Callable[[], Iterable[str]]] = {
+        "text": lambda: text_of_span(books, span, language),
+        "csv": lambda: csv_of(span.frame, rows_of(books, span), language),
+        "csv-machine": lambda: csv_machine_of(span.frame, rows_of(books, span)),
+        "json": lambda: json_of_span(books, span),
+    }
+    for chunk in writers[format_name]():
+        yield chunk.encode()
+
+
+def language_of(statement: Statement, chosen: str | None, default: str) -> str:
+    """Return the language of a statement.
+
+    It is the `chosen` one, else that of its account, else the default.
+    """
+    if statement.only is None:
+        return chosen or default
+    return chosen or statement.accounts[0].recipient.language or default
+
+
 def _pdf_of_year(statement: Year, language: str) -> Iterable[bytes]:
     from shocpp.reports.pdf.year import pdf_of_year
 
@@ -111,12 +145,15 @@ def file_name(statement: Statement, format_name: str) -> str:
     """Return the name of a statement's file, as in `2026-10_002_family-y.pdf`.
 
     A statement of one account has the account's index and name in it. Characters that do not fit
-    into a file name become `_`, and the account's name has at most 60 characters.
+    into a file name become `_`, and the account's name has at most 60 characters, and 200 bytes.
     """
     name = statement.period.name
     # Two names may become the same text here; the index keeps their files apart.
     for sums in statement.accounts if statement.only is not None else ():
-        name += f"_{sums.account_index:03}_{_UNFIT_FOR_FILE_NAME.sub('_', sums.account)[:60]}"
+        fitting = _UNFIT_FOR_FILE_NAME.sub("_", sums.account)[:60]
+        # A file's name has at most 255 bytes, and a character up to four.
+        fitting = fitting.encode("utf-8", "replace")[:200].decode("utf-8", "ignore")
+        name += f"_{sums.account_index:03}_{fitting}"
     return name + FORMATS[format_name].suffix
 
 

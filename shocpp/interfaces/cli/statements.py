@@ -1,7 +1,8 @@
-"""The command `shocpp-summary`: print, write and send statements of months and years."""
+"""The command `shocpp-summary`: print, write and send statements of months, years and spans."""
 
 import sys
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,17 @@ import click
 
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, Command, one_line_errors
+from shocpp.interfaces.cli.conventions import (
+    HELP,
+    MONTH_NUMBER,
+    YEAR,
+    Command,
+    day_option,
+    one_line_errors,
+)
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.interfaces.lines import one_line
+from shocpp.language.dates import parsed_day
 from shocpp.language.month import Month
 from shocpp.settings import LANGUAGES, read_settings
 from shocpp.store.database import open_database
@@ -30,15 +39,20 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 @click.argument("year", type=YEAR, required=False)
 @click.argument("month", type=MONTH_NUMBER, required=False)
 @click.option("--year", "whole_year", type=YEAR, metavar="YEAR", help="All months of a year.")
+@day_option("--from", "first", "What ended from this day on, up to that of --to, in local time.")
 @click.option("--account", metavar="NAME", help="Only this account.")
 @click.option(
     "--format",
     "format_name",
     type=click.Choice(FORMAT_NAMES),
-    help="The format; by default text, or pdf with --send. csv is for people, csv-machine for "
-    "programs.",
+    help="The format; by default text, or pdf with --send and --zip. csv is for people, "
+    "csv-machine for programs.",
 )
-@click.option("--lang", type=click.Choice(LANGUAGES), help="The language; by default SHOCPP_LANG.")
+@click.option(
+    "--lang",
+    type=click.Choice(LANGUAGES),
+    help="The language; by default that of the account, else SHOCPP_LANG.",
+)
 @click.option(
     "-o",
     "--output",
@@ -46,6 +60,7 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
     metavar="FILE",
     help="A file, or a folder for the statements of all accounts or of --account.",
 )
+@click.option("--zip", "as_zip", is_flag=True, help="The statement of each account, in a ZIP file.")
 @click.option(
     "--send",
     is_flag=True,
@@ -54,8 +69,9 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 @click.option(
     "--to",
     multiple=True,
-    metavar="ADDRESS",
-    help="With --send: only this address of operator.json, or the word webhook; repeatable.",
+    metavar="ADDRESS|DATE",
+    help="With --send: only this address of operator.json, or the word webhook; repeatable. With "
+    "--from: the last day, included.",
 )
 @click.option(
     "--layout",
@@ -69,56 +85,93 @@ def summary(
     year: int | None,
     month: int | None,
     whole_year: int | None,
+    first: date | None,
     account: str | None,
     format_name: str | None,
     lang: str | None,
     output: Path | None,
+    as_zip: bool,
     send: bool,
     to: tuple[str, ...],
     layout: str,
 ) -> None:
-    """Make the statement (Abrechnung) of a month or year; print, write or send it.
+    """Make the statement (Abrechnung) of a month, year or span; print, write or send it.
 
-    Without options, the month's statement of all accounts is printed, and also stored in the
-    month's accounting folder. A month's PDF is for one account: without --account, each account
-    gets one, in a folder (-o; by default the month's accounting folder). A year's PDF is for one
-    account or for all.
+    Without YEAR and MONTH it is that of this month. Without options, the month's statement of all
+    accounts is printed, and also stored in the month's accounting folder. A month's PDF is for one
+    account: without --account, each account gets one, in a folder (-o; by default the month's
+    accounting folder) or in one file (--zip). A year's PDF is for one account or for all.
 
     \b
-    Example: shocpp-summary 2026 09
+    Example: shocpp-summary
     Example: shocpp-summary 2026 09 --account family-y --format pdf -o family-y.pdf
+    Example: shocpp-summary 2026 09 --zip -o 2026-09.zip
     Example: shocpp-summary --year 2026 --format csv -o 2026.csv
+    Example: shocpp-summary --from 2026-08-15 --to 2026-09-14 --format csv
     Example: shocpp-summary 2026 09 --send
     """
-    _require(send or not to, "--to chooses the recipients of --send; use both options")
+    _require(
+        send or first is not None or not to,
+        "--to chooses the recipients of --send, or is the last day of --from; use both options",
+    )
+    is_month = whole_year is None and first is None
+    _require(is_month or year is None, "--year and --from take no YEAR and MONTH")
+    _require(is_month or not (send or as_zip), "--send and --zip are for a month")
+    _require(whole_year is None or first is None, "--year is a span of its own; leave out --from")
     from shocpp.reports.books import Books
 
     settings = read_settings()
-    language = lang or settings.language
     with open_database(settings.database) as db:
         # A month may be larger than memory.
         db.sort_on_disk()
         books = Books(db, settings)
+        language, plain_format = lang or settings.language, format_name or "text"
         if whole_year is not None:
-            _require(year is None and not send, "--year takes neither a month nor --send")
             _require(layout != "new", "--layout is for one month; leave it out, or --year")
             _refuse_terminal(format_name, output)
-            content = _year(books, whole_year, account, format_name or "text", language)
-            _print(content, output)
+            _print(_year(books, whole_year, account, plain_format, language), output)
             return
-        if year is None or month is None:
-            raise UsageError("name a month, such as: shocpp-summary 2026 09, or use --year 2026")
-        statements = _Statements(books, Month(year, month), language, is_anew=layout == "new")
+        if first is not None:
+            _require(layout != "new", "--layout is for one month; leave it out, or --from")
+            days = first, _last_day(to)
+            _print(_span(books, days, account, plain_format, language), output)
+            return
+        month_of = _month(books, year, month)
+        statements = _Statements(books, month_of, lang, is_anew=layout == "new")
         if send:
             from shocpp.interfaces.delivery.dispatch import DeliveryOptions
 
-            _require(output is None, "--send and -o exclude each other; use one of them")
-            order = DeliveryOptions(Month(year, month), account, format_name, lang, to)
+            _require(
+                output is None and not as_zip,
+                "--send excludes -o and --zip; use one of them",
+            )
+            order = DeliveryOptions(statements.month, account, format_name, lang, to)
             sys.exit(0 if statements.send(order) else 1)
+        elif as_zip:
+            _require(account is None, "--zip has all accounts; leave out --account")
+            statements.write_zip(format_name or "pdf", output)
         elif account is None and (format_name == "pdf" or (output is not None and output.is_dir())):
-            statements.write_all(format_name or "text", output)
+            statements.write_all(plain_format, output)
         else:
-            statements.print(account, format_name or "text", output)
+            statements.print(account, plain_format, output)
+
+
+def _month(books: "Books", year: int | None, month: int | None) -> Month:
+    """Return the month of the arguments, without any the present one; raises UsageError."""
+    if year is None:
+        return Month.of_moment(now_ms(), books.zone)
+    if month is None:
+        raise UsageError(f"name a month, such as: shocpp-summary {year} 09, or use --year {year}")
+    return Month(year, month)
+
+
+def _last_day(to: tuple[str, ...]) -> date:
+    """Return the last day of a span; raises UsageError unless --to is one day."""
+    _require(len(to) == 1, "--from is the first day of a span; name its last one: --to 2026-09-30")
+    try:
+        return parsed_day(to[0])
+    except ValueError as error:
+        raise UsageError(f"--to: {error}") from None
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -155,6 +208,16 @@ def _year(
     return chunks_of_year(year_statement(books, year, account), format_name, language)
 
 
+def _span(
+    books: "Books", days: tuple[date, date], account: str | None, format_name: str, language: str
+) -> Iterable[bytes]:
+    """Return the statement of the first to the last day in chunks."""
+    from shocpp.reports.formats import chunks_of_span
+    from shocpp.reports.span import span_statement
+
+    return chunks_of_span(books, span_statement(books, *days, account), format_name, language)
+
+
 def _print(content: Iterable[bytes], output: Path | None) -> None:
     """Write chunks to a file, or to stdout (None or `-`) chunk by chunk.
 
@@ -177,13 +240,17 @@ def _print(content: Iterable[bytes], output: Path | None) -> None:
 class _Statements:
     """The statements of one month: the one of all accounts, and one of each account."""
 
-    def __init__(self, books: "Books", month: Month, language: str, *, is_anew: bool) -> None:
+    def __init__(
+        self, books: "Books", month: Month, chosen_language: str | None, *, is_anew: bool
+    ) -> None:
         from shocpp.reports.forms import in_new_layout
         from shocpp.reports.month import month_statement
 
+        self.month = month
         self._books = books
         self._settings = books.settings
-        self._language = language
+        self._chosen_language = chosen_language
+        self._language = chosen_language or books.settings.language
         whole = month_statement(books, month)
         self._whole = in_new_layout(whole) if is_anew else whole
 
@@ -199,7 +266,7 @@ class _Statements:
             output /= file_name(statement, format_name)
         _refuse_terminal(format_name, output)
         _name_replacements(statement, format_name)
-        _print(chunks(self._books, statement, format_name, self._language), output)
+        _print(chunks(self._books, statement, format_name, self._language_of(statement)), output)
         if account is None and format_name == "text" and not self._whole.is_new_layout:
             write_text_file(self._books, self._whole)
 
@@ -219,10 +286,24 @@ class _Statements:
             for statement in self._each():
                 write(
                     folder / file_name(statement, format_name),
-                    chunks(self._books, statement, format_name, self._language),
+                    chunks(self._books, statement, format_name, self._language_of(statement)),
                 )
                 advance(1)
         click.echo(one_line(f"{len(self._whole.accounts)} statements are in {folder}"))
+
+    def write_zip(self, format_name: str, output: Path | None) -> None:
+        """Write a ZIP file with a statement for each account to a file or to stdout."""
+        from shocpp.interfaces.delivery.bundle import zip_name, zip_of
+
+        _require(
+            output is not None or not sys.stdout.isatty(),
+            f"a ZIP file cannot be shown on a terminal; name a file: -o {zip_name(self._whole)}",
+        )
+        if output is not None and output.is_dir():
+            output /= zip_name(self._whole)
+        default = self._settings.language
+        content = zip_of(self._books, self._whole, format_name, self._chosen_language, default)
+        _print([content], output)
 
     def send(self, order: "DeliveryOptions") -> bool:
         """Send each account's statement to its addresses and to the webhook.
@@ -233,7 +314,7 @@ class _Statements:
         from shocpp.interfaces.delivery.statements import document_of, present_names, require_over
 
         books = self._books
-        require_over(order.month, books, now_ms())
+        require_over(self.month, books, now_ms())
         # Before any PDF is made: a missing setting or a wrong address ends the command at once.
         delivery = Delivery(self._settings, order, present_names(books, self._whole))
         chosen = list(self._each()) if order.account is None else [self._of(order.account)]
@@ -248,6 +329,12 @@ class _Statements:
         if order.account is None:
             whole = document_of(books, self._whole, "text", self._language)
         return delivery.send(statements, whole, self._language)
+
+    def _language_of(self, statement: "Statement") -> str:
+        """Return the language of a statement: --lang, else that of its account, else the usual."""
+        from shocpp.reports.formats import language_of
+
+        return language_of(statement, self._chosen_language, self._settings.language)
 
     def _of(self, account: str) -> "Statement":
         """Return the statement of one account; raises UsageError if the month does not have it."""

@@ -24,8 +24,15 @@ from shocpp.texts import without_controls
 def json_of(statement: Statement, rows: Rows) -> Iterator[str]:
     """Yield the statement in chunks, which together are one JSON object."""
     # The records are written one by one into the end of the frame, so that no list holds them all.
-    frame = json.dumps(_frame(statement), ensure_ascii=False, indent=2)
-    yield without_controls(frame.removesuffix("\n}")) + ',\n  "records": ['
+    yield from object_with_records(_frame(statement), statement, rows)
+
+
+def object_with_records(
+    frame: dict[str, object], statement: Statement, rows: Rows
+) -> Iterator[str]:
+    """Yield one JSON object in chunks: `frame`, and at its end the records of a statement."""
+    text = json.dumps(frame, ensure_ascii=False, indent=2)
+    yield without_controls(text.removesuffix("\n}")) + ',\n  "records": ['
     # `json.dumps` with this option would make an encoder for each record.
     encode = json.JSONEncoder(ensure_ascii=False).encode
     before = "\n    "

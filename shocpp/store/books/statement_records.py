@@ -7,12 +7,20 @@ from typing import NamedTuple
 from shocpp.language.month import Month
 from shocpp.ledger.prices.tariffs import Price
 from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
+from shocpp.ocpp.times import format_timestamp
 from shocpp.store.books import prices
 from shocpp.store.books.prices import Indices, of_accounts
 from shocpp.store.database import Database
 
 _ORDER = "billed_ms, booked_ms, entry <> 'reversal', file_name"
 """The order of a statement, by columns that a rebuild never changes."""
+
+
+Ended = tuple[int, int] | None
+"""A span of time, in milliseconds since 1970, in which records have ended; None is any time.
+
+The first moment belongs to it, the second one does not.
+"""
 
 
 class StatementRow(NamedTuple):
@@ -69,14 +77,15 @@ def of_month(
     price_of: Callable[[int, int], Price | None] | None = None,
     *,
     decided_or_late: bool = False,
+    ended: Ended = None,
 ) -> Iterator[StatementRow]:
     """Yield the records booked in a month (YYYY-MM) of local time, in the order of their times.
 
     They are those of some accounts, or of all. `price_of` returns the price of a record without
     one, by its number and the index of its account. `decided_or_late` restricts the records to
-    decisions of humans and to late ones.
+    decisions of humans and to late ones, `ended` to those that ended then.
     """
-    chosen = of_accounts(indices)
+    chosen = of_accounts(indices) + _ended(ended)
     chosen += " AND (entry <> 'record' OR flags LIKE '%late: %')" if decided_or_late else ""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM accounting WHERE month = :month AND review IS NULL{chosen}"
@@ -93,6 +102,15 @@ def of_month(
         elif row.microeuro_per_kwh is None:
             row = row._replace(parts=prices.parts_of(db, row.number))
         yield row
+
+
+def _ended(ended: Ended) -> str:
+    """Return the SQL of the condition that a row has ended in a span of time, with an AND."""
+    if ended is None:
+        return ""
+    # Timestamps of one format sort as texts in the order of their times.
+    begin, end = map(format_timestamp, ended)
+    return f" AND stopped_at >= '{begin}' AND stopped_at < '{end}'"
 
 
 def _with_price(row: StatementRow, price: Price) -> StatementRow:
@@ -165,15 +183,21 @@ class SeedRow(NamedTuple):
 
 
 def seed_rows(
-    db: Database, month: str, names: Mapping[int, str], indices: Indices = None
+    db: Database,
+    month: str,
+    names: Mapping[int, str],
+    indices: Indices = None,
+    ended: Ended = None,
 ) -> Iterator[SeedRow]:
     """Yield the records with energy booked in a month (YYYY-MM), of some accounts or of all.
 
-    `names` are those of the accounts in the statement, by index.
+    `names` are those of the accounts in the statement, by index. `ended` restricts the records to
+    those that ended then.
     """
     rows = db.execute(
         f"SELECT account_index, {', '.join(SeedRow._fields)} FROM accounting WHERE month = :month"
-        f" AND review IS NULL AND consumed_wh <> 0{of_accounts(indices)} ORDER BY {_ORDER}",
+        f" AND review IS NULL AND consumed_wh <> 0{of_accounts(indices)}{_ended(ended)}"
+        f" ORDER BY {_ORDER}",
         {"month": month},
     )
     for account_index, *columns in rows:
@@ -335,6 +359,16 @@ def first_month(db: Database, indices: Indices = None) -> Month | None:
     )
     row = db.execute(query).fetchone()
     return None if row is None else Month.parse(row[0])
+
+
+def months_of_ended(db: Database, ended: tuple[int, int]) -> list[Month]:
+    """Return the months in which records are booked that ended in a span of time, in order."""
+    rows = db.execute(
+        "SELECT DISTINCT month FROM accounting_record WHERE stopped_ms >= ? AND stopped_ms < ?"
+        " ORDER BY 1",
+        ended,
+    )
+    return [Month.parse(month) for (month,) in rows.fetchall()]
 
 
 def months(db: Database, year: int) -> list[Month]:
