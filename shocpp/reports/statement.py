@@ -9,10 +9,13 @@ nothing else, so all formats agree.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from shocpp.configuration.operator import Operator
 from shocpp.errors import UsageError
+from shocpp.language.dates import local_datetime
 from shocpp.language.month import Month
 from shocpp.ledger.accounts import NO_RECIPIENT, Recipient
 from shocpp.ledger.prices.tariffs import Fee
@@ -176,6 +179,19 @@ class Statement(NamedTuple):
     def period(self) -> Month:
         """Return the month of the statement."""
         return Month(self.year, self.month)
+
+    def due_day(self, sums: Sums) -> date | None:
+        """Return the day until which an account pays, or None.
+
+        Nothing is due of an open month, of a credit, or of an employee, who gets the amount back.
+        """
+        days = self.operator.payment_days
+        if self.closed is None or days is None or sums.recipient.employer:
+            return None
+        if sums.total_ct is None or sums.total_ct <= 0:
+            return None
+        closed_at = local_datetime(self.closed.closed_at, ZoneInfo(self.zone_name))
+        return closed_at.date() + timedelta(days=days)
 
     def connector(self, charge_point_id: str | None, connector_id: int) -> str | None:
         """Return the name of a connector, or None if it has no name."""

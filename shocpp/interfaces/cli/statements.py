@@ -143,7 +143,7 @@ def summary(
 
             _require(
                 output is None and not as_zip,
-                "--send excludes -o and --zip; use one of them",
+                "--send and -o exclude each other; use one of them",
             )
             order = DeliveryOptions(statements.month, account, format_name, lang, to)
             sys.exit(0 if statements.send(order) else 1)
@@ -311,7 +311,7 @@ class _Statements:
         Returns True if every recipient has accepted. Raises UsageError if the month is not over.
         """
         from shocpp.interfaces.delivery.dispatch import Delivery
-        from shocpp.interfaces.delivery.statements import document_of, present_names, require_over
+        from shocpp.interfaces.delivery.statements import enclosure_of, present_names, require_over
 
         books = self._books
         require_over(self.month, books, now_ms())
@@ -322,13 +322,13 @@ class _Statements:
         with progress("statements", len(chosen)) as advance:
             for statement in chosen:
                 format_name = order.format_name or "pdf"
-                document = document_of(books, statement, format_name, self._language)
-                statements.append((statement.only or "", document))
+                language = self._language_of(statement)
+                statements.append(enclosure_of(books, statement, format_name, language))
                 advance(1)
         whole = None
         if order.account is None:
-            whole = document_of(books, self._whole, "text", self._language)
-        return delivery.send(statements, whole, self._language)
+            whole = enclosure_of(books, self._whole, "text", self._language)
+        return delivery.send(statements, whole)
 
     def _language_of(self, statement: "Statement") -> str:
         """Return the language of a statement: --lang, else that of its account, else the usual."""

@@ -12,7 +12,7 @@ import click
 
 from shocpp.configuration.operator import OperatorFile, load_operator
 from shocpp.errors import ConfigError, UsageError
-from shocpp.interfaces.delivery.documents import Document
+from shocpp.interfaces.delivery.documents import Enclosure
 from shocpp.interfaces.delivery.mail import Message, messages_for, send_all, sender_of
 from shocpp.interfaces.delivery.statements import addressed
 from shocpp.interfaces.delivery.webhook import DocumentDescription, post_all
@@ -85,16 +85,13 @@ class Delivery:
             if addresses:
                 self._file = _restricted(self._file, addresses)
 
-    def send(
-        self, statements: Sequence[tuple[str, Document]], whole: Document | None, language: str
-    ) -> bool:
+    def send(self, statements: Sequence[Enclosure], whole: Enclosure | None) -> bool:
         """Send the statements of accounts; return True if every recipient has accepted.
 
-        `statements` are accounts with their documents. With `whole`, the addresses under `all` get
-        it and every account's statement. Each outcome is printed as soon as it is known. Raises
-        ConfigError if nobody has an address.
+        With `whole`, the addresses under `all` get it and every account's statement. Each outcome
+        is printed as soon as it is known. Raises ConfigError if nobody has an address.
         """
-        messages = self._messages(statements, whole, language) if self._by_mail else ()
+        messages = self._messages(statements, whole) if self._by_mail else ()
         # Both ways run to their end: a failure of one must not hold back the other.
         mailed = list(_printed(self._mail(messages), "sent to"))
         posted = list(_printed(self._post(statements), "posted to the webhook for"))
@@ -111,16 +108,14 @@ class Delivery:
         return failed == 0
 
     def _messages(
-        self, statements: Iterable[tuple[str, Document]], whole: Document | None, language: str
+        self, statements: Sequence[Enclosure], whole: Enclosure | None
     ) -> tuple[Message, ...]:
         """Return the mails to send, and print the accounts that have no address.
 
         Raises ConfigError if there is no mail, and no webhook either.
         """
         month = self._order.month.slashed
-        every = () if whole is None else (whole, *(document for _, document in statements))
-        own = [(account, (document,)) for account, document in statements]
-        messages, without_address = messages_for(self._file, month, own, every, language)
+        messages, without_address = messages_for(self._file, month, statements, whole)
         accounts, file = ", ".join(without_address), self._settings.operator_file
         if not messages and not self._by_webhook:
             missing, other = accounts or "all", " or use another --to" if self._order.to else ""
@@ -136,15 +131,15 @@ class Delivery:
             for message, trouble, missed in send_all(self._settings, self._sender, messages):
                 yield Outcome(message.subject, message.to, trouble, missed)
 
-    def _post(self, statements: Iterable[tuple[str, Document]]) -> Iterator[Outcome]:
+    def _post(self, statements: Iterable[Enclosure]) -> Iterator[Outcome]:
         """Post statements to the webhook if it is wanted, and yield the outcome of each."""
         if not self._by_webhook:
             return
         month = self._order.month.name
         format_name = self._order.format_name or "pdf"
         filed = [
-            (document, DocumentDescription(month, account, format_name))
-            for account, document in statements
+            (sent.document, DocumentDescription(month, sent.account, format_name))
+            for sent in statements
         ]
         for (document, description), trouble in zip(
             filed, post_all(self._settings, filed), strict=True

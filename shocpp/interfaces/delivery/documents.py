@@ -18,6 +18,19 @@ class Document(NamedTuple):
     content: bytes
 
 
+class Enclosure(NamedTuple):
+    """A statement to send: its document, and what its mail says in the same language.
+
+    `account` is the name of the account, or that of all of them together. `summary` is the amount
+    with number and due day, as lines that end with line breaks.
+    """
+
+    account: str
+    document: Document
+    language: str
+    summary: str
+
+
 def network_error_text(error: BaseException | None, timeout_s: float) -> str:
     """Return an error of the network or of TLS as the predicate of a sentence.
 

@@ -11,7 +11,7 @@ subjects and file names are escaped.
 import smtplib
 import ssl
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from email.header import Header
@@ -22,7 +22,12 @@ from typing import NamedTuple
 
 from shocpp.configuration.operator import Operator, OperatorFile, is_mail_address
 from shocpp.errors import ConfigError, Unsent, UsageError
-from shocpp.interfaces.delivery.documents import TIMEOUT_S, Document, network_error_text
+from shocpp.interfaces.delivery.documents import (
+    TIMEOUT_S,
+    Document,
+    Enclosure,
+    network_error_text,
+)
 from shocpp.interfaces.lines import one_line
 from shocpp.service_addresses import MailServer
 from shocpp.settings import Settings
@@ -40,15 +45,13 @@ _TEXTS = {
     "de": (
         "Abrechnung {month}: {account}",
         "Guten Tag,\n\nim Anhang ist die Abrechnung {month}, Mandant: {account}.\n",
-        "alle",
     ),
     "en": (
         "Statement {month}: {account}",
         "Hello,\n\nattached is the statement of {month}, account: {account}.\n",
-        "all",
     ),
 }
-"""By language: subject, body, and the name of all accounts together."""
+"""By language: subject and body."""
 
 
 class Message(NamedTuple):
@@ -99,28 +102,33 @@ def sender_of(settings: Settings, file: OperatorFile) -> Sender:
 def messages_for(
     file: OperatorFile,
     month: str,
-    statements: Iterable[tuple[str, tuple[Document, ...]]],
-    whole: tuple[Document, ...] = (),
-    language: str = "de",
+    statements: Sequence[Enclosure],
+    whole: Enclosure | None = None,
 ) -> Mailing:
     """Return a message for each account with an address, and one to `all` with `whole`.
 
-    `statements` are accounts with their documents. `month` is printed unchanged, such as 2026/10.
+    With `whole` go all other documents. `month` is printed unchanged, such as 2026/10.
     """
-    subject, body, all_accounts = _TEXTS[language]
     messages, without_address = [], []
-    recipients = [
-        (account, documents, file.mail.to.get(account, ())) for account, documents in statements
+    recipients: list[tuple[Enclosure, tuple[Document, ...], tuple[str, ...]]] = [
+        (enclosure, (enclosure.document,), file.mail.to.get(enclosure.account, ()))
+        for enclosure in statements
     ]
     if whole and file.mail.all:
-        recipients.append((all_accounts, whole, file.mail.all))
-    for account, documents, to in recipients:
+        documents = (whole.document, *(enclosure.document for enclosure in statements))
+        recipients.append((whole, documents, file.mail.all))
+    for enclosure, enclosed, to in recipients:
         if not to:
-            without_address.append(account)
+            without_address.append(enclosure.account)
             continue
+        subject, body = (
+            text.format(month=month, account=enclosure.account)
+            for text in _TEXTS[enclosure.language]
+        )
+        summary = f"\n{enclosure.summary}" if enclosure.summary else ""
         note = f"\n{file.operator.note}\n" if file.operator.note else ""
-        text = body.format(month=month, account=account) + note + signature(file.operator)
-        messages.append(Message(to, subject.format(month=month, account=account), text, documents))
+        text = body + summary + note + signature(file.operator)
+        messages.append(Message(to, subject, text, enclosed))
     return Mailing(tuple(messages), tuple(without_address))
 
 

@@ -8,7 +8,9 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from email.message import EmailMessage
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -149,6 +151,65 @@ def test_account_sends_the_statement_of_one_account(books: Home, office: PostOff
     assert done.returncode == 2
     assert done.stderr.startswith("there is no account 'family-q' in this month; one of: company-x")
     assert len(office.received) == 1
+
+
+def test_a_mail_says_amount_number_and_due_day_in_the_language_of_its_account(
+    books: Home, office: PostOffice
+) -> None:
+    """33.25 kWh at 30 ct are 9.975, so 9.98 EUR; 1 kWh costs 0.30 EUR.
+
+    The month is closed today, so it is due in 14 days. In an open month nothing is.
+    """
+    conf = books.folder / "conf"
+    tariff = {"account": "*", "valid_from": "2026-01-01", "ct_per_kwh": 30}
+    (conf / "tariffs.json").write_text(json.dumps({"tariffs": [tariff]}))
+    accounts = json.loads((conf / "tags.json").read_text())
+    for account in accounts:
+        if account["account"] == "family-y":
+            account["lang"] = "en"
+    (conf / "tags.json").write_text(json.dumps(accounts))
+    operator = {"name": "WEG", "mail": MAIL, "payment_days": 14}
+    (conf / "operator.json").write_text(json.dumps(operator))
+    send(books, SHOCPP_SMTP=smtp(office))
+    bodies = _texts(office)
+    assert bodies["y@example.org"] == (
+        "Hello,\n\nattached is the statement of 2026/10, account: family-y.\n\n"
+        "Total to pay: 9.98 EUR\n"
+        "Provisional: the month is not closed yet, so the statement has no number.\n"
+        "\n-- \nWEG\n"
+    )
+    assert bodies["x@example.org"].startswith(
+        "Guten Tag,\n\nim Anhang ist die Abrechnung 2026/10, Mandant: company-x.\n\n"
+        "Zu zahlen: 0,30 EUR\nVorläufig: Der Monat ist noch nicht abgeschlossen"
+    )
+    assert "\n\nZusammen: 10,28 EUR\nVorläufig: " in bodies["kasse@example.org"]
+    office.received.clear()
+    assert books.run("shocpp", "close", "2026", "10").returncode == 0
+    due = datetime.now(ZoneInfo("Europe/Berlin")).date() + timedelta(days=14)
+    send(books, SHOCPP_SMTP=smtp(office))
+    texts = _texts(office)
+    assert texts["y@example.org"] == (
+        "Hello,\n\nattached is the statement of 2026/10, account: family-y.\n\n"
+        f"Total to pay: 9.98 EUR\nStatement no. 2026-0003\nDue on {due}\n\n-- \nWEG\n"
+    )
+    assert mails(office)["y@example.org"]["Subject"] == "Statement 2026/10: family-y"
+    assert texts["x@example.org"].endswith(
+        f"Abrechnung Nr. 2026-0001\nFällig am {due:%d.%m.%Y}\n\n-- \nWEG\n"
+    )
+    office.received.clear()
+    send(books, "--lang", "de", SHOCPP_SMTP=smtp(office))
+    assert mails(office)["y@example.org"]["Subject"] == "Abrechnung 2026/10: family-y"
+    assert f"Fällig am {due:%d.%m.%Y}\n" in _texts(office)["y@example.org"]
+
+
+def _texts(office: PostOffice) -> dict[str, str]:
+    """Return the texts of the received mails by their first recipient."""
+    bodies = {to: mail.get_body() for to, mail in mails(office).items()}
+    return {
+        to: body.get_content().replace("\r\n", "\n")
+        for to, body in bodies.items()
+        if isinstance(body, EmailMessage)
+    }
 
 
 def test_english_mails_use_the_word_of_the_statement(books: Home, office: PostOffice) -> None:
@@ -373,7 +434,7 @@ def test_to_needs_send_and_output_excludes_it(books: Home, office: PostOffice) -
     done = books.run("shocpp-summary", "2026", "10", "--to", "x@example.org")
     assert (done.returncode, done.stderr) == (
         2,
-        "--to chooses the recipients of --send; use both options\n",
+        "--to chooses the recipients of --send, or is the last day of --from; use both options\n",
     )
     done = send(books, "-o", "statement.csv", SHOCPP_SMTP=smtp(office))
     assert (done.returncode, done.stderr) == (

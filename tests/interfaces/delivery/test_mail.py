@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from shocpp.configuration.operator import NO_OPERATOR, Mail, Operator, OperatorFile
 from shocpp.errors import ConfigError, UsageError
-from shocpp.interfaces.delivery.documents import Document
+from shocpp.interfaces.delivery.documents import Document, Enclosure
 from shocpp.interfaces.delivery.mail import (
     Delivered,
     Message,
@@ -47,6 +47,7 @@ __all__ = ["certificate", "office", "open_office", "trusted"]
 
 WEG = Sender("weg@example.org", "WEG Höfe 12, „Süd“")
 BODY = "Guten Tag,\n\nanbei für Müller.\n.\n..\nFrom here on: ß\n" + "lang " * 300 + "\n"
+TEXT = Document("2026-10.txt", "text/plain; charset=utf-8", b"Gesamt")
 MESSAGE = Message(("y@example.org",), "Abrechnung 2026/10: Müller", BODY, (PDF, CSV))
 
 
@@ -354,8 +355,12 @@ FILE = OperatorFile(OPERATOR, MAIL)
 
 
 def test_each_account_gets_its_statement_and_all_get_every_statement() -> None:
+    statements = [
+        Enclosure("company-x", PDF, "de", ""),
+        Enclosure("family-y", CSV, "de", "Guthaben: 7,32 EUR\nAbrechnung Nr. 2026-0012\n"),
+    ]
     messages, without_address = messages_for(
-        FILE, "2026/10", [("company-x", (PDF,)), ("family-y", (CSV,))], (PDF, CSV)
+        FILE, "2026/10", statements, Enclosure("alle", TEXT, "de", "")
     )
     assert without_address == ("company-x",)
     own, whole = messages
@@ -363,15 +368,16 @@ def test_each_account_gets_its_statement_and_all_get_every_statement() -> None:
     assert own.subject == "Abrechnung 2026/10: family-y"
     assert own.body == (
         "Guten Tag,\n\nim Anhang ist die Abrechnung 2026/10, Mandant: family-y.\n"
+        "\nGuthaben: 7,32 EUR\nAbrechnung Nr. 2026-0012\n"
         "\nBitte überweisen.\n\n-- \nWEG Höfe\nHof 1\n030 1\n"
     )
-    assert (whole.to, whole.documents) == (("k@e.org",), (PDF, CSV))
+    assert (whole.to, whole.documents) == (("k@e.org",), (TEXT, PDF, CSV))
     assert whole.subject == "Abrechnung 2026/10: alle"
 
 
-def test_mails_are_english_with_language_en() -> None:
+def test_a_mail_has_the_language_of_its_statement() -> None:
     file = NO_OPERATOR._replace(mail=MAIL)
-    (message,) = messages_for(file, "2026/10", [("family-y", ())], language="en").messages
+    (message,) = messages_for(file, "2026/10", [Enclosure("family-y", PDF, "en", "")]).messages
     assert message.subject == "Statement 2026/10: family-y"
     assert message.body == "Hello,\n\nattached is the statement of 2026/10, account: family-y.\n"
 

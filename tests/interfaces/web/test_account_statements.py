@@ -3,9 +3,13 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from zipfile import ZipFile
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from shocpp.clock import now_ms
 from shocpp.language.month import Month
 from tests.world.charger import Charger
 from tests.world.form_pages import PageBrowser, forms_of
@@ -53,6 +57,20 @@ def test_a_treasurer_opens_each_month_and_mails_one_that_is_over(
     assert mail.to == ["y@x.org"]
     (attached,) = mail.message.iter_attachments()
     assert attached.get_content_type() == "application/pdf"
+
+
+def test_all_statements_of_a_month_are_one_click_away(server: Server) -> None:
+    treasurer = PageBrowser(server, "treasurer")
+    for month in (MONTH, Month.of_moment(now_ms(), ZoneInfo("Europe/Berlin"))):
+        link = f"/accounts/statements/{month.name}.zip"
+        assert f'href="{link}"' in treasurer.text("/accounts")
+        status, kind, content = treasurer.download(link)
+        assert (status, kind) == (200, "application/zip")
+        with ZipFile(BytesIO(content)) as archive:
+            names = archive.namelist()
+            assert f"{month.name}_002_family-y.pdf" in names
+            assert all(archive.read(name).startswith(b"%PDF-") for name in names)
+    assert treasurer.get("/accounts/statements/2026-13.zip").status == 404
 
 
 def test_what_cannot_be_sent_is_said_and_nothing_leaves(server: Server, office: PostOffice) -> None:

@@ -1,8 +1,9 @@
-"""The months of one account, for the treasurer: statements to open, and to send by mail.
+"""Statements for the treasurer, to open and to send by mail: by account, and of all accounts.
 
 GET  /accounts/2/statements                 the last twelve months
 GET  /accounts/2/statements/2026-10.pdf     the statement of one, as `shocpp-summary` prints it
 POST /accounts/2/statements/mail            sends one that is over to the account's addresses
+GET  /accounts/statements/2026-10.zip       the statements of all accounts for one month
 """
 
 import logging
@@ -15,7 +16,8 @@ from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms
 from shocpp.configuration.operator import addresses_of
 from shocpp.errors import ConfigError, Unsent, UsageError
-from shocpp.interfaces.delivery.documents import PAGE_TIMEOUT_S
+from shocpp.interfaces.delivery.bundle import zip_name, zip_of
+from shocpp.interfaces.delivery.documents import PAGE_TIMEOUT_S, Document
 from shocpp.interfaces.delivery.invitations import can_send
 from shocpp.interfaces.delivery.statements import document_of, mail_statement, require_over
 from shocpp.interfaces.web.pages.form_pages import (
@@ -33,6 +35,7 @@ from shocpp.language.pages.account_statements import ACCOUNT_STATEMENTS
 from shocpp.ledger.accounts import Account
 from shocpp.reports.account_statement import of_account
 from shocpp.reports.books import Books
+from shocpp.reports.formats import language_of
 from shocpp.reports.month import month_statement
 from shocpp.settings import Settings
 from shocpp.store.database import Database
@@ -52,6 +55,8 @@ class AccountStatementPages(FormPages):
         app.add_url_rule(path, "account statements", self._page, methods=["GET"])
         app.add_url_rule(f"{path}/<month>.pdf", "account statement", self._pdf, methods=["GET"])
         add_form(app, f"{path}/mail", self._mail, self._page)
+        every = "/accounts/statements/<month>.zip"
+        app.add_url_rule(every, "statements", self._zip, methods=["GET"])
 
     def _page(self, index: int) -> Response:
         """Show the months of an account."""
@@ -105,13 +110,28 @@ class AccountStatementPages(FormPages):
                 statement = of_account(whole, books.name_in(whole, account.name))
             except UsageError:
                 raise not_there() from None
+            language = language_of(statement, None, self._settings.language)
             try:
-                document = document_of(books, statement, "pdf", self._settings.language)
+                document = document_of(books, statement, "pdf", language)
             except UsageError as error:
                 # The form of a closed month is lost or changed; `shocpp check` names it as well.
                 log.warning("a statement cannot be shown: %s", error)
                 raise not_there() from None
             return file_response(document)
+
+    def _zip(self, month: str) -> Response:
+        """Send the statements of all accounts for a month, each as in `_pdf`."""
+        self.visitor(KEEP_BOOKS)
+        period = month_of(month)
+        with self._connect(self._settings.database) as db:
+            books = Books(db, self._settings)
+            whole = month_statement(books, period)
+            try:
+                content = zip_of(books, whole, "pdf", None, self._settings.language)
+            except UsageError as error:
+                log.warning("the statements of %s cannot be shown: %s", month, error)
+                raise not_there() from None
+        return file_response(Document(zip_name(whole), "application/zip", content))
 
     def _mail(self, index: int) -> Response:
         """Send the statement of a month to the account's addresses."""
@@ -124,8 +144,7 @@ class AccountStatementPages(FormPages):
         books = Books(db, self._settings)
         try:
             require_over(month, books, now_ms())
-            language = self._settings.language
-            mail_statement(books, month, account.name, language, timeout_s=PAGE_TIMEOUT_S)
+            mail_statement(books, month, account.name, timeout_s=PAGE_TIMEOUT_S)
         except (Unsent, UsageError, ConfigError) as error:
             log.warning("a statement of %s was not mailed: %s", account.name, error)
             raise WrongField("", self.words["not_sent"].format(why=error)) from None

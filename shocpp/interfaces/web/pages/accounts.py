@@ -48,6 +48,7 @@ from shocpp.interfaces.web.pages.form_pages import (
     not_there,
 )
 from shocpp.interfaces.web.pages.settings.devices import day_choices
+from shocpp.language.month import Month, months_up_to
 from shocpp.language.pages.accounts import ACCOUNTS
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import Account
@@ -129,6 +130,7 @@ class AccountPages(FormPages):
             returned=returned,
             trouble=self.trouble_of(files, self._settings.tags_file),
             accounts=[by_index[index] for index in sorted(by_index)],
+            months=months_up_to(Month.of_moment(now_ms(), self._settings.zone), 2),
         )
 
     # -- one account ------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from shocpp.language.pages.own_account import OWN_ACCOUNT
 from shocpp.ledger.accounts import Account
 from shocpp.reports.account_statement import of_account
 from shocpp.reports.books import Books
+from shocpp.reports.formats import language_of
 from shocpp.reports.month import month_statement
 from shocpp.settings import Settings
 from shocpp.store.books import closings, transactions
@@ -139,8 +140,9 @@ class OwnAccountPages(FormPages):
                 statement = of_account(whole, books.name_in(whole, _account_name(person)))
             except UsageError:
                 raise not_there() from None
+            language = language_of(statement, None, self._settings.language)
             try:
-                document = document_of(books, statement, "pdf", self._settings.language)
+                document = document_of(books, statement, "pdf", language)
             except UsageError as error:
                 # The form of a closed month is lost or changed; `shocpp check` names it as well.
                 log.warning("a statement cannot be shown: %s", error)
