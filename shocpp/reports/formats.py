@@ -125,6 +125,13 @@ def chunks_of_span(books: Books, span: Span, format_name: str, language: str) ->
         yield chunk.encode()
 
 
+def pdf_of_accounts(statement: Statement, language: str) -> bytes:
+    """Return a month of all accounts on one page, as a PDF file for the treasurer."""
+    from shocpp.reports.pdf import accounts_of_month
+
+    return accounts_of_month.pdf_of_accounts(statement, language)
+
+
 def language_of(statement: Statement, chosen: str | None, default: str) -> str:
     """Return the language of a statement.
 

@@ -62,6 +62,11 @@ FORMAT_NAMES = ("text", "csv", "csv-machine", "json", "pdf")
 )
 @click.option("--zip", "as_zip", is_flag=True, help="The statement of each account, in a ZIP file.")
 @click.option(
+    "--overview",
+    is_flag=True,
+    help="The month of all accounts on one page, with a box to tick for who has paid; a PDF.",
+)
+@click.option(
     "--send",
     is_flag=True,
     help="Delivery by mail and webhook; see docs/books.md. Each run sends everything again.",
@@ -91,6 +96,7 @@ def summary(
     lang: str | None,
     output: Path | None,
     as_zip: bool,
+    overview: bool,
     send: bool,
     to: tuple[str, ...],
     layout: str,
@@ -106,6 +112,7 @@ def summary(
     Example: shocpp-summary
     Example: shocpp-summary 2026 09 --account family-y --format pdf -o family-y.pdf
     Example: shocpp-summary 2026 09 --zip -o 2026-09.zip
+    Example: shocpp-summary 2026 09 --overview -o overview.pdf
     Example: shocpp-summary --year 2026 --format csv -o 2026.csv
     Example: shocpp-summary --from 2026-08-15 --to 2026-09-14 --format csv
     Example: shocpp-summary 2026 09 --send
@@ -116,7 +123,13 @@ def summary(
     )
     is_month = whole_year is None and first is None
     _require(is_month or year is None, "--year and --from take no YEAR and MONTH")
-    _require(is_month or not (send or as_zip), "--send and --zip are for a month")
+    _require(
+        is_month or not (send or as_zip or overview), "--send, --zip and --overview are for a month"
+    )
+    _require(
+        not overview or (account is None and format_name in (None, "pdf") and not (send or as_zip)),
+        "--overview is a PDF of all accounts; leave out --account, --send, --zip and other formats",
+    )
     _require(whole_year is None or first is None, "--year is a span of its own; leave out --from")
     from shocpp.reports.books import Books
 
@@ -147,6 +160,8 @@ def summary(
             )
             order = DeliveryOptions(statements.month, account, format_name, lang, to)
             sys.exit(0 if statements.send(order) else 1)
+        elif overview:
+            statements.write_overview(output)
         elif as_zip:
             _require(account is None, "--zip has all accounts; leave out --account")
             statements.write_zip(format_name or "pdf", output)
@@ -290,6 +305,15 @@ class _Statements:
                 )
                 advance(1)
         click.echo(one_line(f"{len(self._whole.accounts)} statements are in {folder}"))
+
+    def write_overview(self, output: Path | None) -> None:
+        """Write the month of all accounts on one page to a file or to stdout."""
+        from shocpp.reports.formats import pdf_of_accounts
+
+        _refuse_terminal("pdf", output)
+        if output is not None and output.is_dir():
+            output /= f"{self.month.name}_overview.pdf"
+        _print([pdf_of_accounts(self._whole, self._language)], output)
 
     def write_zip(self, format_name: str, output: Path | None) -> None:
         """Write a ZIP file with a statement for each account to a file or to stdout."""

@@ -1,15 +1,15 @@
-"""The yearly statement as a PDF file: one table of months for each account.
+"""The yearly statement as a PDF file: the months of an account, or a table of all accounts.
 
 The titles of its columns are in `labels.py`, below keys that end in `_`.
 """
 
 from collections.abc import Iterable
-from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
+from shocpp.reports.pdf.accounts_of_year import AccountTable
 from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.chart import draw_bars, draw_labels
 from shocpp.reports.pdf.facts import names_vat
@@ -55,7 +55,12 @@ def pdf_of_year(statement: Year, language: str) -> bytes:
     sheet = Sheet(_document_info(statement, title, state, language))
     sheet.top = lambda: draw_running_head(sheet, title, statement.operator)
     _draw_head(sheet, statement, created, label)
-    _Months(sheet, statement, language).draw()
+    if not statement.lines:
+        sheet.paragraph(label("year_nothing"))
+    elif statement.only is None:
+        AccountTable(sheet, statement, language).draw()
+    else:
+        _Months(sheet, statement, language).draw()
     _draw_chart(sheet, statement, language)
     draw_end(sheet, statement.operator, label("year_note"), label)
     return sheet.finish(
@@ -110,7 +115,7 @@ def _draw_chart(sheet: Sheet, statement: Year, language: str) -> None:
 
 
 class _Months:
-    """The tables of a year: one for each account, and the total if there are several accounts."""
+    """The table of an account's year: its months, and their sum."""
 
     def __init__(self, sheet: Sheet, statement: Year, language: str) -> None:
         """Choose the columns; those of money are left out if no month has a price.
@@ -124,28 +129,10 @@ class _Months:
         self._grid = Grid(sheet, _columns(self._label, has_money=has_money, has_vat=has_vat))
 
     def draw(self) -> None:
-        """Draw everything between the head and the end of the statement."""
-        # groupby joins neighbours only; the lines of a year are sorted by account.
-        accounts = [list(lines) for _, lines in groupby(self._statement.lines, _account)]
-        for lines in accounts:
-            self._account(lines)
-        if not accounts:
-            self._sheet.paragraph(self._label("year_nothing"))
-        if len(accounts) > 1:
-            self._sheet.need(3 * ROW_HEIGHT)
-            self._sheet.y -= ROW_HEIGHT
-            self._sum(self._statement.lines, "year_total")
-
-    def _account(self, lines: list[Line]) -> None:
-        """Draw an account's months, all on the same page."""
-        sheet = self._sheet
-        # The account's name, the titles, the months and the sum, with some space.
+        """Draw the months, all on the same page, and their sum."""
+        sheet, lines = self._sheet, self._statement.lines
+        # The titles, the months and the sum, with some space.
         sheet.need(2 * BODY_PT * LINE + HEAD_HEIGHT + (len(lines) + 2) * ROW_HEIGHT)
-        # The head has the name of the only account.
-        if self._statement.only is None:
-            sheet.y -= BODY_PT * LINE
-            sheet.text(LEFT, lines[0].account, RIGHT - LEFT, BODY_PT + 1, Face.STRONG)
-            sheet.y -= 4
         self._grid.head()
         for line in lines:
             sheet.y -= ROW_HEIGHT - 3.5
@@ -202,7 +189,3 @@ def _columns(label: Label, *, has_money: bool, has_vat: bool) -> tuple[Column, .
         *(Column(key, label(key), 85, right=True) for key in money),
         Column("closing_", label("closing_"), 90, indent=14),
     )
-
-
-def _account(line: Line) -> str:
-    return line.account

@@ -65,7 +65,10 @@ def test_a_summary_without_arguments_is_this_month(migrated_home: Home) -> None:
         (("--from", "2026-10-01"), "name its last one: --to 2026-09-30"),
         (("--from", "2026-10-01", "--to", "x"), "--to: 'x' is no day; write 2026-12-31 or 31."),
         (("--from", "2026-10-01", "--to", "1.10.2026", "--format", "pdf"), "days has no PDF"),
-        (("--from", "2026-10-01", "--to", "1.10.2026", "--send"), "--send and --zip are for a"),
+        (
+            ("--from", "2026-10-01", "--to", "1.10.2026", "--send"),
+            "--send, --zip and --overview are for a",
+        ),
         (("--to", "2026-10-01"), "--to chooses the recipients of --send, or is the last day of"),
         (("2026", "10", "--zip", "--account", "family-y", "-o", "x"), "--zip has all accounts"),
     ],
@@ -117,3 +120,13 @@ def test_a_zip_file_has_a_statement_for_each_account_in_its_language(migrated_ho
     own = ("--account", "family-y", "--format", "pdf", "-o", str(migrated_home.folder / "own.pdf"))
     assert migrated_home.run("shocpp-summary", "2026", "10", *own).returncode == 0
     assert (migrated_home.folder / "own.pdf").read_bytes() == one
+
+
+def test_the_overview_is_one_pdf_of_all_accounts(migrated_home: Home, tmp_path: Path) -> None:
+    charge(migrated_home, 1_000_000, 1_033_250)
+    words = ("shocpp-summary", "2026", "10", "--overview")
+    assert migrated_home.run(*words, "-o", str(tmp_path)).returncode == 0
+    assert (tmp_path / "2026-10_overview.pdf").read_bytes().startswith(b"%PDF-")
+    for more in (("--account", "family-y"), ("--format", "csv"), ("--zip",), ("--send",)):
+        done = migrated_home.run(*words, *more)
+        assert (done.returncode, "is a PDF of all accounts" in done.stderr) == (2, True)
