@@ -12,16 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import local_time
-from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
+from shocpp.language.figures import kwh
 from shocpp.language.phrases import decided_why, masked, phrase
-from shocpp.ledger.prices.tariffs import Fee
-from shocpp.ledger.prices.taxes import Tax
+from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.labels import WORDS
-from shocpp.reports.statement import Statement, Sums, Unfinished
-from shocpp.reports.tables.cells import is_numbered, is_unknown
+from shocpp.reports.statement import Statement, Unfinished
+from shocpp.reports.tables.cells import is_addressed, is_numbered, is_unknown
+from shocpp.reports.text.amounts import Amounts
 from shocpp.store.books.audit import Audited, Gap
-from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
 
@@ -44,7 +43,7 @@ def text_of(
     # Texts from chargers and users must not begin a line of their own or control a terminal.
     yield "".join(controls_to_blanks(line) + "\n" for line in blocks.sums())
     for lines in (
-        blocks.amounts(),
+        Amounts(statement, language).lines(),
         blocks.unbilled(),
         blocks.unfinished(),
         blocks.late(decided_or_late),
@@ -88,6 +87,7 @@ class _Blocks:
         self._statement = statement
         self._language = language
         self._zone = ZoneInfo(statement.zone_name)
+        self._is_addressed = is_addressed(statement)
 
     def sums(self) -> list[str]:
         """Return the lines of the seed: the title, the energy of each account, and the total."""
@@ -106,64 +106,6 @@ class _Blocks:
             # "Mandant: " has nine characters: the total is aligned with the accounts.
             f"{words['total']:<{9 + WIDTH}} {total:>{width}} kWh",
         ]
-
-    def amounts(self) -> list[str]:
-        """Return the amount of each account to pay, with its prices, base fees and taxes."""
-        owing = [
-            (sums, sums.total_ct) for sums in self._statement.accounts if sums.total_ct is not None
-        ]
-        if not owing:
-            return []
-        # Prices and records of an open month may still change.
-        lines = [self.words["amounts" if self._statement.closed else "preliminary"]]
-        for sums, total_ct in owing:
-            lines.append(f"  {sums.account}: {self._euro(total_ct)} EUR")
-            lines += [f"    {line}" for line in self._owed(sums)]
-        # The total of a single account would repeat its amount.
-        if len(owing) > 1:
-            total_ct = sum(total_ct for _, total_ct in owing)
-            lines.append(f"  {self._label('together', amount=self._euro(total_ct))}")
-        # All energy times the price may differ by cents from the sum of rounded records.
-        return [*lines, f"  {self.words['rounded']}"]
-
-    def _owed(self, sums: Sums) -> Iterator[str]:
-        """Yield the lines that explain the amount of an account."""
-        yield from map(self._price, sums.prices)
-        if sums.unpriced_wh:
-            yield self._label("unpriced", kwh=self._kwh(sums.unpriced_wh))
-        yield from map(self._fee, sums.fees)
-        yield from map(self._tax, sums.taxes)
-
-    def _price(self, price: PriceUsed) -> str:
-        """Return the energy at a price, with the price's basis, rate and first day."""
-        basis = (self.words[price.basis], price.rate, self.words["since"], price.valid_from)
-        return self._label(
-            "of_energy",
-            kwh=self._kwh(price.wh),
-            price=ct_per_kwh(price.microeuro_per_kwh, self._language),
-            basis=" ".join(filter(None, basis)),
-            amount=self._euro(price.amount_ct),
-        )
-
-    def _fee(self, fee: Fee) -> str:
-        """Return the share of a base fee, with the days that it is for."""
-        return self._label(
-            "fee",
-            days=fee.days,
-            of_days=fee.of_days,
-            valid_from=fee.valid_from,
-            amount=self._euro(fee.amount_ct),
-        )
-
-    def _tax(self, tax: Tax) -> str:
-        """Return net amount, VAT and gross amount at one rate."""
-        return self._label(
-            "tax",
-            percent=percent(tax.vat_bp, self._language),
-            net=self._euro(tax.net_ct),
-            vat=self._euro(tax.vat_ct),
-            gross=self._euro(tax.gross_ct),
-        )
 
     def unbilled(self) -> list[str]:
         """Return the unassigned energy and the records under review, which no account pays."""
@@ -216,7 +158,7 @@ class _Blocks:
         # The other rows are decisions, which have a block of their own.
         lines = [
             f"  {self._number_of(row)}{row.localtime} {self._charge_point(row)}: "
-            f"{self._energy(row)} {row.account}, "
+            f"{self._energy(row)} {self._account(row)}, "
             f"{self._label('stopped', at=local_time(row.stopped_at, self._zone))}"
             for row in rows
             if row.entry == "record"
@@ -227,13 +169,23 @@ class _Blocks:
         """Return the decisions of humans with name and reason; the array below has them, too."""
         lines = [
             f"  {self._number_of(row)}{row.localtime} {self._charge_point(row)}: "
-            f"{self._energy(row)} {self.words[row.entry]} {row.account} "
-            f"({row.decided_by}, {local_time(row.booked_at, self._zone)[:10]}: "
-            f"{decided_why(row.decided_why, self._language)})"
+            f"{self._energy(row)} {self.words[row.entry]} {self._account(row)} "
+            f"({self._decided(row)}: {decided_why(row.decided_why, self._language)})"
             for row in rows
             if row.entry != "record"
         ]
         return [self.words["decided"], *lines] if lines else []
+
+    def _decided(self, row: StatementRow) -> str:
+        """Return the day of a decision; older months also name its author, a user of a computer."""
+        decided_on = local_time(row.booked_at, self._zone)[:10]
+        return decided_on if self._is_addressed else f"{row.decided_by}, {decided_on}"
+
+    def _account(self, row: StatementRow) -> str:
+        """Return the account of a record, or that it has none."""
+        if self._is_addressed and row.account == UNASSIGNED:
+            return self.words["not_assigned"]
+        return row.account
 
     def audit(self) -> list[str]:
         """Return the comparison of each meter with the booked energy, and the gaps."""
@@ -300,7 +252,8 @@ class _Blocks:
         if closed is None:
             return []
         day = local_time(closed.closed_at, self._zone)[:10]
-        link = self._label("closed", number=closed.number, day=day, by=closed.closed_by)
+        by = "" if self._is_addressed else f", {closed.closed_by}"
+        link = self._label("closed", number=closed.number, day=day) + by
         anew = [self.words["anew"]] if self._statement.is_new_layout else []
         return [link, f"  {closed.hash}", *anew]
 
@@ -327,6 +280,3 @@ class _Blocks:
 
     def _kwh(self, wh: int) -> str:
         return kwh(wh, self._language)
-
-    def _euro(self, ct: int) -> str:
-        return euro(ct, self._language)

@@ -91,6 +91,11 @@ def is_numbered(statement: Statement) -> bool:
     return statement.snapshot_version >= NUMBERED
 
 
+def is_addressed(statement: Statement) -> bool:
+    """Return True if a statement has its recipient, its number, and the way of payment."""
+    return statement.snapshot_version >= ADDRESSED
+
+
 def row_numbers(statement: Statement) -> Callable[[StatementRow], int | None]:
     """Return a function that takes each record in order, and returns the number printed in its row.
 
