@@ -18,7 +18,7 @@ from shocpp.ocpp.times import format_timestamp
 from shocpp.reports.books import Books
 from shocpp.reports.month import month_sums
 from shocpp.reports.statement import Sums
-from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, defused, with_newline
+from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, text_cell, with_newline
 from shocpp.reports.text_format import WIDTH
 from shocpp.store.books import closings, statement_records
 from shocpp.texts import controls_to_blanks, without_controls
@@ -213,7 +213,7 @@ def csv_of_year(statement: Year, language: str) -> Iterator[str]:
         energy = kwh(line.wh, language)
         cells = (
             line.month,
-            defused(line.account),
+            text_cell(line.account),
             line.transactions,
             energy,
             *amounts,

@@ -183,7 +183,7 @@ def test_a_transaction_that_never_stopped_belongs_to_the_month_of_its_last_readi
     ]
 
 
-def test_the_summary_names_decisions_with_author_and_reason(migrated_home: Home) -> None:
+def test_the_summary_names_decisions_with_day_and_reason(migrated_home: Home) -> None:
     say(migrated_home, start(1_000, MORNING, "ABCD"), stop(5_000, NOON))
     say(migrated_home, start(5_500, EVENING), stop(6_000, EVENING))
     review(migrated_home, "assign", "1", "--account", "company-x", why="Besuch")
@@ -191,7 +191,7 @@ def test_the_summary_names_decisions_with_author_and_reason(migrated_home: Home)
     assert "Mandant: company-x                      4,000 kWh" in statement
     line = (
         r"  Nr. 4, 2026-10-01 12:00:00 garage: 4,000 kWh zugeordnet zu company-x"
-        r" \(anna, [0-9-]+: Besuch\)"
+        r" \([0-9-]+: Besuch\)"
     )
     assert re.search(line, statement)
     assert "  garage: 4,500 abgerechnet + 0,500 Lücken = 5,000 kWh gezählt" in statement

@@ -3,9 +3,11 @@
 The format for people has local times and the decimals and words of their language. It is UTF-8 with
 a byte order mark, because Excel misreads umlauts without one. German Excel expects `;`, decimal
 commas and 01.10.2026. The English file has `,`, decimal points and 2026-10-01, because Americans
-and Britons read that date alike. Texts from chargers and users never run as a formula: an
-apostrophe in front of them prevents it. Ids of cards are masked and begin with `…`, which also
-preserves leading zeros.
+and Britons read that date alike. Texts from chargers and users never run as a formula, and names
+such as `0042`, `1E5` and `MAR1` stay texts: an apostrophe in front of them prevents the rest. Excel
+and LibreOffice honour it with all options of the import, and to programs it is one more character;
+`="0042"` is a formula, and quotes around a cell are ignored. Ids of cards are masked and begin with
+`…`, which also preserves leading zeros.
 
 The format for programs has the column names of the view `accounting`, UTC and unchanged texts, but
 for control characters: they are escaped as in JSON, because the file may be printed on a terminal.
@@ -16,15 +18,17 @@ is computed for an account's month and not for a record, so it has no column; JS
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from shocpp.language.dates import local_time, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh
+from shocpp.language.month import MONTH_NAMES
 from shocpp.language.phrases import decided_why, entry, masked, phrase, stop_reason, unknown
 from shocpp.reports.statement import Rows, Statement
-from shocpp.reports.tables.cells import columns_of, is_unknown, row_numbers, values_of
+from shocpp.reports.tables.cells import columns_of, is_addressed, is_unknown, row_numbers, values_of
 from shocpp.reports.tables.columns import CSV, CSV_MACHINE
 from shocpp.store.books.statement_records import StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
@@ -34,6 +38,17 @@ BYTE_ORDER_MARK = "\ufeff"
 
 # East Asian spreadsheets accept the full-width signs as well.
 _FORMULA_SIGNS = tuple("=+-@＝＋－＠")  # noqa: RUF001
+
+_MONTHS = {name.casefold() for names in MONTH_NAMES.values() for name in names}
+_WORDS = "|".join(
+    # The longest first, because a shorter one may be its begin.
+    sorted({*_MONTHS, *(month[:3] for month in _MONTHS), "mrz", "sept", "am", "pm"}, reverse=True)
+)
+# Figures of any kind, dates and times: German and English, as spreadsheets guess them.
+_CONVERTED = re.compile(
+    rf"(?:[\d\s.,:;/+'%€$£()_-]|(?<=\d)e(?=[+-]?\d)|{_WORDS}|eur|usd)+", re.IGNORECASE
+)
+_TRUTH_VALUES = ("true", "false", "wahr", "falsch")
 
 
 def csv_of(statement: Statement, rows: Rows, language: str = "de") -> Iterator[str]:
@@ -70,6 +85,24 @@ def csv_machine_of(statement: Statement, rows: Rows) -> Iterator[str]:
 
 
 # Accounts, chargers and cards repeat in nearly every row.
+@lru_cache(maxsize=4096)
+def text_cell(text: str | None) -> str:
+    """Return a text from outside as a cell that spreadsheets keep as a text.
+
+    They run it neither as a formula, nor take it for a number, a date, a time or a truth value.
+    """
+    plain = defused(text)
+    # A text that begins with an apostrophe is one already.
+    return f"'{plain}" if plain[:1] != "'" and _is_converted(plain) else plain
+
+
+def _is_converted(plain: str) -> bool:
+    """Return True if a German or English spreadsheet may take a text for something else."""
+    if plain.casefold() in _TRUTH_VALUES:
+        return True
+    return _CONVERTED.fullmatch(plain) is not None and any(map(str.isdigit, plain))
+
+
 @lru_cache(maxsize=4096)
 def defused(text: str | None) -> str:
     """Return a text from outside as a cell that no spreadsheet runs as a formula.
@@ -109,17 +142,20 @@ def with_newline(line: str) -> str:
 
 
 class Texts:
-    """The texts of the file for people, in one language; unknown values are empty."""
+    """The texts of the file for people, in one language; unknown values are empty.
+
+    `text` returns a text from outside as a cell; in months that were closed before ADDRESSED, names
+    that spreadsheets take for numbers have no apostrophe.
+    """
 
     def __init__(self, statement: Statement, language: str) -> None:
         self._language = language
+        self.text = text_cell if is_addressed(statement) else defused
         self._zone = ZoneInfo(statement.zone_name)
         self._names = {
             charger.charge_point_id: charger.name or charger.charge_point_id
             for charger in statement.chargers
         }
-
-    text = staticmethod(defused)
 
     def number(self, number: int | None) -> str:
         """Return a number."""
@@ -141,11 +177,11 @@ class Texts:
 
     def charge_point(self, charge_point_id: str | None) -> str:
         """Return the name of a charger, or its id."""
-        return defused(self._names.get(charge_point_id or "", charge_point_id))
+        return self.text(self._names.get(charge_point_id or "", charge_point_id))
 
     def card_number(self, id_tag: str | None) -> str:
         """Return the last characters of a card's id."""
-        return defused(masked(id_tag)) if id_tag else ""
+        return self.text(masked(id_tag)) if id_tag else ""
 
     # Figures are not defused: with an apostrophe, a spreadsheet cannot add the negative energy of a
     # reversal.
@@ -176,19 +212,19 @@ class Texts:
             for part in parts
         )
         # The parts of a reversal begin with a minus sign, which would start a formula.
-        return defused("; ".join(texts))
+        return self.text("; ".join(texts))
 
     def why(self, why: str | None) -> str:
         """Return the reason of a decision."""
-        return defused(decided_why(why, self._language))
+        return self.text(decided_why(why, self._language))
 
     def stop_reason(self, reason: str) -> str:
         """Return the reason of a stop as a phrase."""
-        return defused(stop_reason(reason, self._language))
+        return self.text(stop_reason(reason, self._language))
 
     def phrase(self, remarks: str) -> str:
         """Return flags and notes as words."""
-        return defused(phrase(remarks, self._language))
+        return self.text(phrase(remarks, self._language))
 
     def entry(self, entry_: str) -> str:
         """Return the kind of a record as a word."""

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shocpp.reports.statement import Statement, StatementRow
-from shocpp.reports.tables.csv_format import csv_machine_of, csv_of, defused
+from shocpp.reports.tables.csv_format import csv_machine_of, csv_of, defused, text_cell
 from shocpp.texts import without_controls
 from tests.world.machine import needs
 from tests.world.statements import (
@@ -121,7 +121,11 @@ def test_unknown_values_are_empty() -> None:
 
 def test_a_charger_and_a_card_without_a_name_have_their_ids() -> None:
     (record,) = people(statement(), statement_row(charge_point_id="219010", id_tag="0012"))
-    assert (record["Ladepunkt"], record["Karte"], record["Kartennummer"]) == ("219010", "", "…0012")
+    assert (record["Ladepunkt"], record["Karte"], record["Kartennummer"]) == (
+        "'219010",
+        "",
+        "…0012",
+    )
 
 
 def test_connector_0_is_the_whole_charger() -> None:
@@ -370,3 +374,61 @@ def test_a_spreadsheet_runs_a_text_that_is_not_defused(tmp_path: Path) -> None:
     """The test above can fail, because an unchanged formula runs."""
     ((cell, *_), *_) = opened(tmp_path, "=1+1;x\r\n", "de-DE", "59,34,76,1")
     assert cell == ("formula", "2")
+
+
+NAMES = (
+    *("0042", "1E5", "1e-5", "3/4", "MAR1", "1. Mai", "31 Oct 26", "=1+1", "+49", "-x", "@a"),
+    *("12:30", "9 pm", "1,5", "1.5", "1.234,50", "50 %", "5 €", "2026-10-01", "1-2", "TRUE"),
+    *("Wahr", "(12)", "4,13E+13", "1 234"),
+)
+"""Names that a spreadsheet takes for numbers, dates, truth values or formulas."""
+
+PLAIN_NAMES = ("family-y", "Haus 3", "2b", "4. OG links", "A-1", "0x10", "Maier 2", "E5", "Golf 8")
+
+
+@pytest.mark.parametrize("special", ["false", "true"], ids=["plain", "special"])
+@pytest.mark.parametrize(
+    ("locale", "options"),
+    [("de-DE", "59,34,76,1"), ("en-US", "44,34,76,1"), ("en-GB", "44,34,76,1")],
+)
+def test_names_stay_texts_in_a_spreadsheet(
+    tmp_path: Path, locale: str, options: str, special: str
+) -> None:
+    """Also if it detects special numbers, such as dates: the last of the options.
+
+    A cell shows its name behind an apostrophe, or a name that nobody takes for anything else.
+    """
+    rows = [
+        statement_row(1_040, PRICE, account=name, decided_why=name, charge_point_id=name)
+        for name in (*NAMES, *PLAIN_NAMES)
+    ]
+    text = written(statement(sums_with_prices()), *rows, language=locale[:2])
+    _, *read = opened(tmp_path, text, locale, f"{options},,0,false,{special}")
+    cells = [(row[1], row[7], row[-2]) for row in read]
+    wanted = [f"'{name}" for name in NAMES] + [*PLAIN_NAMES]
+    assert cells == [(("string", name),) * 3 for name in wanted]
+
+
+@pytest.mark.parametrize("special", ["false", "true"])
+def test_the_names_are_converted_without_an_apostrophe(tmp_path: Path, special: str) -> None:
+    """The test above can fail: most names become numbers, dates or truth values."""
+    text = "".join(f"{name}\r\n" for name in NAMES)
+    cells = [row[0] for row in opened(tmp_path, text, "de-DE", f"59,34,76,1,,0,false,{special}")]
+    kinds = dict(zip(NAMES, (kind for kind, _ in cells), strict=True))
+    assert (kinds["0042"], kinds["1E5"], kinds["=1+1"]) == ("float", "float", "formula")
+    if special == "true":
+        assert (kinds["1. Mai"], kinds["12:30"]) == ("date", "time")
+
+
+def test_months_that_were_closed_before_have_their_names_as_ever() -> None:
+    frame = statement(sums_with_prices())._replace(snapshot_version=3)
+    rows = people(frame, *(statement_row(account=name) for name in ("0042", "=1+1")))
+    assert [row["Mandant"] for row in rows] == ["0042", "'=1+1"]
+    assert [row["account"] for row in machine(statement(), statement_row(account="0042"))] == [
+        "0042"
+    ]
+
+
+@given(st.text(max_size=30))
+def test_a_cell_is_its_text_or_has_one_apostrophe_more(text: str) -> None:
+    assert text_cell(text).removeprefix("'") in (defused(text), defused(text).removeprefix("'"))
