@@ -50,14 +50,19 @@ SELECT record.local_time                                                       A
               AND signed_value.received_ms <= record.booked_ms))               AS signed,
        record.billed_ms,
        record.booked_ms,
-       record.id                                                               AS number
+       record.id                                                               AS number,
+       note.km,
+       note.text                                                               AS note
 FROM accounting_record AS record
 LEFT JOIN account ON account.account_index = record.account_index
 LEFT JOIN price ON price.record = record.id
 LEFT JOIN charge_point ON charge_point.id = record.charge_point
 LEFT JOIN received_stop AS stop ON stop.id = record.received_stop
 LEFT JOIN started_transaction AS started ON started.id = record.started_transaction
-LEFT JOIN accounting_record AS replaced ON replaced.id = record.replaces;
+LEFT JOIN accounting_record AS replaced ON replaced.id = record.replaces
+-- A note belongs to the first record of a session; decisions about it keep the note.
+LEFT JOIN accounting_record AS first ON first.id = CAST(record.root AS INTEGER)
+LEFT JOIN session_note AS note ON note.file_name = coalesce(first.file_name, record.file_name);
 
 CREATE VIEW monthly_consumption AS
 -- The sums of each account by month of local time, without records under review.

@@ -255,7 +255,7 @@ def _is_damaged(path: Path) -> bool:
     """Return True if a file of a record, a closing or a form has not what it was written with."""
     if path.suffix == ".pdf":
         return _is_changed_form(path)
-    if path.suffix != ".json" or path.name.startswith("00_renumbered_"):
+    if path.suffix != ".json" or path.name.startswith(("00_renumbered_", "00_note_")):
         return False
     try:
         is_closing = path.name == Path(file_name(f"{path.parts[-3]}-{path.parts[-2]}")).name

@@ -28,6 +28,7 @@ from shocpp.ocpp.identity import identity_key, is_identity
 from shocpp.recovery.account_names import FiledAccounts
 from shocpp.recovery.decision_order import in_order
 from shocpp.recovery.filed_closings import restore_closings, restore_forms
+from shocpp.recovery.filed_notes import restore_notes
 from shocpp.recovery.filed_records import Filed, read_filed
 from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
@@ -97,7 +98,7 @@ class Importer:
     def restore(self, paths: Sequence[Path], folder: Path, advance: Advance) -> Restored:
         """Restore all of these files that are not records yet.
 
-        `folder` has the files of closings, forms and renumberings. Raises StoreUnavailable.
+        `folder` has the files of closings, forms, renumberings and notes. Raises StoreUnavailable.
         """
         if self._numbers is not None:
             self.refused += self._numbers.read(paths, renumbering_paths(folder))
@@ -108,6 +109,7 @@ class Importer:
                     self.restore_one(decision)
         self.refused += restore_closings(self._db, self._folder, closing_paths(folder))
         self.refused += restore_forms(self._db, self._settings, folder)
+        self.refused += restore_notes(self._db, self._folder, folder)
         self.accounts.follow()
         # These records have got a file in another month, and their old files would come back.
         for filed in self._late:

@@ -59,6 +59,7 @@ LOSSES = {
     "closed_month": "closings: close months without a file again: shocpp close",
     "signed_value": "signed values: those that are in no file are lost",
     "renumbering": "reasons of new numbers: those that are in no file are lost",
+    "session_note": "notes on sessions: those that are in no file are lost",
     "frame": "frames: open transactions lack their readings, and are booked when they stop",
     "account": "accounts: their names come from records and conf/tags.json",
 }

@@ -163,7 +163,8 @@ def of_account(statement: Statement, account: str) -> Statement:
 def own_row(row: Row, parties: Parties, account: str) -> Row:
     """Return an account's record as its statement prints it."""
     # Nearly all records are of this kind.
-    if row.entry == "record" and ASSIGNED_BY not in row.flags:
+    has_note = getattr(row, "note", None) is not None
+    if row.entry == "record" and ASSIGNED_BY not in row.flags and not has_note:
         return row
     return row._replace(**hidden(row._asdict(), parties, account))
 
@@ -177,6 +178,10 @@ def hidden(row: Mapping[str, Any], parties: Parties, account: str) -> dict[str, 
     # A case of a month that was closed before cases had numbers may have any card.
     if row["entry"] != "record" and (row["number"] is None or row["number"] in parties.moved):
         changes = {"id_tag": None, "transaction_id": None}
+        # A note may be about the car of the other account.
+        changes |= dict.fromkeys(row.keys() & {"km", "note"})
+    elif "note" in row:
+        changes["note"] = _own_text(row["note"], parties, account)
     changes["decided_why"] = _own_text(row["decided_why"], parties, account)
     if ASSIGNED_BY in row["flags"]:
         changes["flags"] = _own_text(row["flags"], parties, account)

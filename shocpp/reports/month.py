@@ -21,6 +21,7 @@ from shocpp.reports.tables.cells import ADDRESSED
 from shocpp.store.books import (
     audit,
     closings,
+    notes,
     prices,
     statement_records,
     transactions,
@@ -48,7 +49,10 @@ def month_statement(books: Books, month: Month) -> Statement:
 def _with_parties(books: Books, statement: Statement) -> Statement:
     """Return a statement with its parties, as the records have them."""
     names = names_in(books.db, statement, books.names)
-    return statement._replace(parties=parties_of(books.db, statement, names))
+    return statement._replace(
+        parties=parties_of(books.db, statement, names),
+        noted=notes.accounts_with_notes(books.db, statement.period.name),
+    )
 
 
 def month_sums(

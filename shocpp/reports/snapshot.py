@@ -91,7 +91,7 @@ _KEYS: dict[type, dict[str, int]] = {
         *("accounts", "unassigned_wh", "under_review", "unfinished", "audited", "gaps"),
         *("imported_wh", "decided_later_wh", "chargers", "cards"),
     )
-    | since(ADDRESSED, "forms", "parties"),
+    | since(ADDRESSED, "forms", "parties", "noted"),
 }
 """The keys of each type in their order, with the version since which snapshots have them."""
 
@@ -178,7 +178,7 @@ def _complete_version_3(content: dict[str, Any]) -> None:
     }
     for sums in content["accounts"]:
         sums |= {"recipient": NO_RECIPIENT._asdict(), "number": ""}
-    content |= {"forms": [], "parties": {"names": {}, "uses": [], "moved": []}}
+    content |= {"forms": [], "parties": {"names": {}, "uses": [], "moved": []}, "noted": []}
 
 
 def plain(value: Any, version: int) -> Any:

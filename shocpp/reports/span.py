@@ -87,6 +87,7 @@ def span_statement(books: Books, first: date, last: date, only: str | None = Non
         closed=None,
         accounts=tuple(sorted(sums, key=lambda each: each.account)),
         chargers=tuple(chargers.values()),
+        noted=frozenset().union(*(statement.noted for statement in statements)),
         cards=cards,
     )
     closings_of = {

@@ -142,8 +142,11 @@ class Statement(NamedTuple):
     the meter in this month. `cards` has the names of cards by `id_tag_key`. `forms` are those of
     earlier closings that no link of the chain had yet.
 
-    `shared` is in no snapshot: it has the Charge Points whose meter check is only in the statement
-    of all accounts, because it holds energy of others; it is empty there.
+    `noted` has the indices of accounts whose records have notes; no note changes after the closing.
+
+    The last two are in no snapshot. `shared` has the Charge Points whose meter check is only in the
+    statement of all accounts, because it holds energy of others; it is empty there. `is_new_layout`
+    is True for a closed month that is printed in the present layout instead of its own.
     """
 
     snapshot_version: int
@@ -167,6 +170,7 @@ class Statement(NamedTuple):
     cards: dict[str, str]
     forms: tuple[Form, ...] = ()
     parties: Parties = Parties()
+    noted: frozenset[int] = frozenset()
     shared: tuple[str, ...] = ()
     is_new_layout: bool = False
 

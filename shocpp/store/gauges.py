@@ -102,7 +102,7 @@ def waiting_calls(db: Database) -> list[tuple[str, int]]:
 def waiting_files(db: Database) -> int:
     """Return the number of accounting files that are still to be written."""
     # Each table has an index of those rows, or very few rows.
-    tables = ("accounting_record", "closed_month", "renumbering")
+    tables = ("accounting_record", "closed_month", "renumbering", "session_note")
     waits = [*((table, "exported_ms IS NULL") for table in tables)]
     waits.append(("statement_form", "content IS NOT NULL OR sha256 IS NULL"))
     return sum(_number(db, f"SELECT count(*) FROM {table} WHERE {is_}") for table, is_ in waits)

@@ -19,14 +19,16 @@ from typing import Any, NamedTuple, TypeGuard
 from shocpp.bookkeeping.accounting_files.chain import file_name, file_text
 from shocpp.bookkeeping.accounting_files.indented_json import indented_json
 from shocpp.bookkeeping.accounting_files.new_files import NewFile, write_durably
+from shocpp.bookkeeping.accounting_files.note_files import note_path, note_text
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, numbers, outbox, records
+from shocpp.store.books import closings, notes, numbers, outbox, records
 from shocpp.store.books.archive import forms
 from shocpp.store.books.archive.forms import Waiting
 from shocpp.store.books.closings import Closing
+from shocpp.store.books.notes import Note
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.outbox import Unexported
 from shocpp.store.books.prices import RecordPrice
@@ -84,12 +86,13 @@ def price_content(priced: RecordPrice) -> dict[str, object]:
 
 
 class Slice(NamedTuple):
-    """Records, closings, renumberings and forms whose files are written together."""
+    """Records, closings, renumberings, forms and notes whose files are written together."""
 
     records: list[Unexported]
     closings: list[Closing]
     renumberings: list[Renumbering]
     forms: list[Waiting]
+    notes: list[Note]
 
     @property
     def is_full(self) -> bool:
@@ -104,14 +107,16 @@ class Slice(NamedTuple):
             closings.mark_exported(db, numbers_, exported_ms)
             numbers.mark_exported(db, self.renumberings, exported_ms)
             forms.mark_written(db, [waiting.form for waiting in self.forms])
+            notes.mark_exported(db, self.notes, exported_ms)
 
 
 class Missing(NamedTuple):
-    """The records and closings by number, and the renumberings, whose files have gone."""
+    """The records and closings by number, renumberings and notes, whose files have gone."""
 
     records: list[int]
     closings: list[int]
     renumberings: list[Renumbering]
+    notes: list[Note]
 
     def requeue(self, db: Database) -> None:
         """Put them back into the outbox in a write transaction."""
@@ -119,6 +124,7 @@ class Missing(NamedTuple):
             outbox.unmark_exported(db, self.records)
             closings.mark_exported(db, self.closings, None)
             numbers.mark_exported(db, self.renumberings, None)
+            notes.mark_exported(db, self.notes, None)
 
 
 class RecordFiles:
@@ -147,8 +153,8 @@ class RecordFiles:
         with db.reading():
             exported = outbox.exported(db)
             closed = closings.exported(db)
-            renumbered = numbers.exported(db)
-        missing = Missing([], [], [])
+            renumbered, noted = numbers.exported(db), notes.exported(db)
+        missing = Missing([], [], [], [])
         for month, by_name in exported.items():
             missing.records.extend(by_name[name] for name in by_name.keys() - self._names(month))
         missing.closings.extend(
@@ -158,6 +164,7 @@ class RecordFiles:
         )
         top = self._names("") if renumbered else set()
         missing.renumberings.extend(i for i in renumbered if renumbering_name(i) not in top)
+        missing.notes.extend(note for note in noted if not (self.folder / note_path(note)).exists())
         count = sum(len(items) for items in missing)
         if not count:
             return None
@@ -207,7 +214,7 @@ class RecordFiles:
             waiting = outbox.unexported(db, FILES_AT_ONCE)
             slice_ = Slice(
                 *(waiting, closings.unexported(db), numbers.unexported(db)),
-                forms.waiting(db, FORMS_AT_ONCE),
+                *(forms.waiting(db, FORMS_AT_ONCE), notes.unexported(db)),
             )
         return slice_ if any(slice_) else None
 
@@ -238,6 +245,9 @@ class RecordFiles:
         for form, month, content in slice_.forms:
             # The name has a hash of the bytes: another file of this name can only be damaged.
             yield NewFile(self._folder_of(month) / form.name, content, replaces=True)
+        for note in slice_.notes:
+            content = note_text(note).encode()
+            yield NewFile(self.folder / note_path(note), content, replaces=True)
 
 
 def renumbering_name(renumbering: Renumbering) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors
+from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors, user_name
 from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_terminal
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
@@ -161,24 +161,29 @@ def print_view(view: View, as_json: bool, last: int | None = None) -> None:
 _SESSIONS = (
     *(Column("NUMBER"), Column("TIME"), Column("CHARGER", 6), Column("CARD", 4)),
     *(Column("ACCOUNT", 6), Column("KWH", 0, True), Column("EUR", 0, True), Column("STATE")),
+    *(Column("KM", 0, True), Column("NOTE", 4)),
 )
 
 
-@click.command(context_settings=HELP)
+@click.group(invoke_without_command=True, context_settings=HELP)
 @click.option("--account", metavar="NAME", help="Only sessions of this account.")
 @click.option("-c", "--charge-point", metavar="ID_OR_SERIAL", help="Only this charger.")
 @click.option("--month", metavar="YYYY-MM", help="Only sessions that are billed in this month.")
 @day_option("--from", "first", "Only from this day on, in local time.")
 @day_option("--to", "last", "Only up to this day, included.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list, rows of the view accounting.")
+@click.option("--csv", "as_csv", is_flag=True, help="The same rows as CSV, for programs.")
+@click.pass_context
 @one_line_errors
 def sessions(
+    context: click.Context,
     account: str | None,
     charge_point: str | None,
     month: str | None,
     first: date | None,
     last: date | None,
     as_json: bool,
+    as_csv: bool,
 ) -> None:
     """List finished sessions, the newest last, with their sum.
 
@@ -190,7 +195,10 @@ def sessions(
     \b
     Example: shocpp sessions --account family-y --month 2026-10
     Example: shocpp sessions -c garage --from 2026-11-01 --to 2026-11-15
+    Example: shocpp sessions --month 2026-10 --csv
     """
+    if context.invoked_subcommand is not None:
+        return
     from shocpp.bookkeeping.review import owner_named
     from shocpp.calls.addressing import resolve_identity
     from shocpp.store.listings.sessions import SessionFilter
@@ -212,11 +220,54 @@ def sessions(
         if as_json:
             click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
             return
+        if as_csv:
+            for line in _csv_of(rows):
+                click.echo(line, nl=False)
+            return
         display = Display(db, settings)
     if rows:
         print_table(_SESSIONS, [_session_cells(row, display) for row in rows])
     for line in _sums_of_sessions(rows, display):
         click.echo(line)
+
+
+def _csv_of(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield rows of the view accounting as CSV for programs; without any row there is no line."""
+    from shocpp.reports.tables.csv_format import csv_lines, with_newline
+
+    line = csv_lines(",")
+    if rows:
+        yield with_newline(line(rows[0]))
+    for row in rows:
+        yield with_newline(line(row.values()))
+
+
+@sessions.command(context_settings=HELP)
+@click.argument("number", type=click.IntRange(1))
+@click.option("--km", metavar="KM", help="Kilometres of the car; an empty text removes them.")
+@click.option("--text", metavar="TEXT", help="A note; an empty text removes it.")
+@click.option("--by", metavar="NAME", help="The author; by default the user of this computer.")
+@one_line_errors
+def note(number: int, km: str | None, text: str | None, by: str | None) -> None:
+    """Note kilometres or a text on a session, for the statement of its month.
+
+    NUMBER is that of its record, the first column of shocpp sessions. A closed month is fixed, and
+    gets no note any more.
+
+    \b
+    Example: shocpp sessions note 12 --km 123456 --text "Dienstreise"
+    Example: shocpp sessions note 12 --text ""
+    """
+    from shocpp.bookkeeping.session_notes import Change, note_session
+
+    if km is None and text is None:
+        raise UsageError("name kilometres or a text: --km 123456 --text 'Dienstreise'")
+    settings = read_settings()
+    with open_database(settings.database) as db:
+        written = note_session(db, settings, number, Change(km, text), by or user_name())
+    parts = [f"{written.km} km" if written.km is not None else "", written.text or ""]
+    noted = ", ".join(filter(None, parts)) or "no note any more"
+    click.echo(one_line(f"{number}: {noted}"))
 
 
 def _month_name(text: str) -> str:
@@ -235,6 +286,8 @@ def _session_cells(row: dict[str, Any], display: Display) -> list[str]:
         *(display.card(row["id_tag"]), row["account"]),
         display.energy(row["consumed_wh"], row["flags"]),
         *(display.euro(row["amount_ct"]), "review" if row["review"] else decision),
+        "" if row["km"] is None else str(row["km"]),
+        row["note"] or "",
     ]
 
 

@@ -128,6 +128,11 @@ class Texts:
         """Return the charger and its connector."""
         return self._subject.charger_and_connector(row.charge_point_id, row.connector_id)
 
+    def km_and_note(self, row: StatementRow) -> str:
+        """Return kilometres and note of a record, as far as it has them."""
+        km = "" if row.km is None else f"{row.km} km"
+        return " ".join(filter(None, (km, row.note)))
+
     def start(self, row: StatementRow) -> str:
         """Return date and time of the start, or the date of the end if the start is not known."""
         zone = self._subject.zone

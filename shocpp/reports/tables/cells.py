@@ -57,7 +57,7 @@ class Column(NamedTuple):
     Formats for programs print its value: `value` returns it, or it is the field of StatementRow
     that is named `field`, by default `key`. The field `record` is all of it. Formats for people
     print a text of the value. They omit a column with `is_money` if nothing in the statement has a
-    price.
+    price. All formats omit one with `is_note` if no record of the statement has a note.
     """
 
     key: str
@@ -67,6 +67,7 @@ class Column(NamedTuple):
     field: str = ""
     value: Callable[[StatementRow, Statement], Any] | None = None
     is_money: bool = False
+    is_note: bool = False
 
 
 def since(version: int, *keys: str) -> dict[str, int]:
@@ -120,12 +121,21 @@ Format = tuple[tuple[Column, int], ...]
 def columns_of(
     format_: Format, statement: Statement, *, has_prices: bool = True
 ) -> tuple[Column, ...]:
-    """Return a statement's columns in a format, without those of money unless it has prices."""
+    """Return a statement's columns in a format, without those of money unless it has prices.
+
+    Those of notes are only in a statement that has notes.
+    """
+    has_notes = statement.only is None or any(
+        sums.account_index in statement.noted for sums in statement.accounts
+    )
+    has_notes = has_notes and bool(statement.noted)
     return tuple(
         [
             column
             for column, version in format_
-            if version <= statement.snapshot_version and (has_prices or not column.is_money)
+            if version <= statement.snapshot_version
+            and (has_prices or not column.is_money)
+            and (has_notes or not column.is_note)
         ]
     )
 

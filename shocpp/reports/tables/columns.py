@@ -13,7 +13,17 @@ from shocpp.language.figures import euro, kwh
 from shocpp.language.phrases import unknown
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.statement import Statement
-from shocpp.reports.tables.cells import NUMBERED, Api, Column, Csv, Format, Pdf, is_unknown, since
+from shocpp.reports.tables.cells import (
+    ADDRESSED,
+    NUMBERED,
+    Api,
+    Column,
+    Csv,
+    Format,
+    Pdf,
+    is_unknown,
+    since,
+)
 from shocpp.store.books.statement_records import StatementRow
 
 
@@ -191,6 +201,30 @@ COLUMNS = (
     Column("booked_ms", Api("integer", "`booked_at` in milliseconds since 1970.", 1790838600250)),
     Column("number", Api("integer", "Number of the record, the same everywhere and for ever.", 1)),
     Column(
+        "km",
+        Api("integer?", "Kilometres of the car, noted by a person.", 123456),
+        Csv("number", {"de": "Kilometer", "en": "Kilometres"}),
+        is_note=True,
+    ),
+    Column(
+        "note",
+        Api("string?", "Note of a person on the session.", None),
+        Csv("text", {"de": "Notiz", "en": "Note"}),
+        is_note=True,
+    ),
+    Column(
+        "km_and_note",
+        pdf=Pdf(
+            "km_and_note",
+            {"de": "Kilometer,\nNotiz", "en": "Kilometres,\nnote"},
+            80,
+            indent=6,
+            stretches=True,
+        ),
+        field="record",
+        is_note=True,
+    ),
+    Column(
         "kwh",
         value=lambda row, _: unknown("en") if is_unknown(row) else kwh(row.consumed_wh, "en"),
     ),
@@ -268,6 +302,7 @@ CSV = _format(
         *("energy", "microeuro_per_kwh", "amount_ct", "price_parts", "stop_reason", "remarks"),
         *("signed", "entry", "decided_by", "decided_at", "decided_why", "file_name"),
     )
+    | since(ADDRESSED, "km", "note")
 )
 """The columns of the CSV file for people."""
 
@@ -282,6 +317,7 @@ CSV_MACHINE = _format(
     )
     # `row` keeps counting the lines of the file, as programs know it.
     | since(NUMBERED, "number")
+    | since(ADDRESSED, "km", "note")
 )
 """The columns of the CSV file for programs; their titles are their keys."""
 
@@ -295,6 +331,7 @@ JSON = _format(
         *("signed", "file_name"),
     )
     | since(NUMBERED, "number")
+    | since(ADDRESSED, "km", "note")
 )
 """The columns of a record in JSON; its names are their keys."""
 
@@ -303,6 +340,7 @@ PDF = _format(
         *(1, "row", "start", "end", "duration_s", "charging_s", "charger_and_connector", "card"),
         *("begin_wh", "end_wh", "energy", "price", "amount_ct", "stop_reason", "marks"),
     )
+    | since(ADDRESSED, "km_and_note")
 )
 """The columns of a row in the PDF."""
 

@@ -30,7 +30,7 @@ class StatementRow(NamedTuple):
     seconds, `duration_s` and `charging_s` too. `amount_ct` is None without a price.
     `microeuro_per_kwh` is None also if its parts have several prices; then `parts` are (Wh,
     microeuro per kWh). `signed` counts its signed values. `number` and `file_name` identify the
-    record for ever.
+    record for ever. `km` and `note` are those of the note on its session.
     """
 
     localtime: str
@@ -63,6 +63,8 @@ class StatementRow(NamedTuple):
     signed: int
     file_name: str
     number: int
+    km: int | None = None
+    note: str | None = None
     parts: tuple[tuple[int, int], ...] = ()
 
 

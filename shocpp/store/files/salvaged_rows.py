@@ -17,7 +17,15 @@ from shocpp.store.keys import EVERYTHING
 
 _TABLES = (
     *("charge_point", "started_transaction", "received_stop", "accounting_record", "price"),
-    *("price_part", "closed_month", "signed_value", "renumbering", "frame", "account"),
+    *(
+        "price_part",
+        "closed_month",
+        "signed_value",
+        "renumbering",
+        "frame",
+        "account",
+        "session_note",
+    ),
 )
 _TYPES: dict[str, type] = {"INTEGER": int, "TEXT": str}
 _WORDS = {
