@@ -127,9 +127,9 @@ def chunks_of_span(books: Books, span: Span, format_name: str, language: str) ->
 
 def pdf_of_accounts(statement: Statement, language: str) -> bytes:
     """Return a month of all accounts on one page, as a PDF file for the treasurer."""
-    from shocpp.reports.pdf import accounts_of_month
+    from shocpp.reports.pdf.overviews import month
 
-    return accounts_of_month.pdf_of_accounts(statement, language)
+    return month.pdf_of_accounts(statement, language)
 
 
 def language_of(statement: Statement, chosen: str | None, default: str) -> str:
@@ -143,7 +143,7 @@ def language_of(statement: Statement, chosen: str | None, default: str) -> str:
 
 
 def _pdf_of_year(statement: Year, language: str) -> Iterable[bytes]:
-    from shocpp.reports.pdf.year import pdf_of_year
+    from shocpp.reports.pdf.overviews.year import pdf_of_year
 
     return [pdf_of_year(statement, language)]
 

@@ -12,7 +12,6 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
@@ -20,6 +19,7 @@ from shocpp.bookkeeping.accounting_files.chain import file_name, file_text
 from shocpp.bookkeeping.accounting_files.indented_json import indented_json
 from shocpp.bookkeeping.accounting_files.new_files import NewFile, write_durably
 from shocpp.bookkeeping.accounting_files.note_files import note_path, note_text
+from shocpp.bookkeeping.accounting_files.record_content import file_content
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
@@ -31,7 +31,6 @@ from shocpp.store.books.closings import Closing
 from shocpp.store.books.notes import Note
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.outbox import Unexported
-from shocpp.store.books.prices import RecordPrice
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
 
@@ -52,37 +51,6 @@ MOST_NUMBER = 10**15
 """The highest number that a file may give to a record; above it are no genuine ones."""
 
 _NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")
-_SEED_KEYS = ("localtime", "unixtime", "account", "begin_kwh", "end_kwh", "consumed_kwh")
-_PART_KEYS = (
-    *("began_ms", "ended_ms", "wh", "basis", "rate", "valid_from", "microeuro_per_kwh", "vat_bp"),
-    *("vat_included", "amount_ct"),
-)
-"""The keys of a part of a record's price, in their order."""
-
-_part_values = attrgetter(*_PART_KEYS)
-
-
-def file_content(record: Unexported) -> dict[str, object]:
-    """Return the content of a record's file.
-
-    First come the seed's keys as strings, then ours with their types, then the price and the
-    columns that `rebuild` makes the transaction and its stop from.
-    """
-    seeds = {key: str(record.columns[key]) for key in _SEED_KEYS}
-    price = None if record.price is None else price_content(record.price)
-    nested = {"price": price, "start": record.start, "stop": record.stop, "signed": record.signed}
-    return {**record.columns, **seeds, **nested}
-
-
-def price_content(priced: RecordPrice) -> dict[str, object]:
-    """Return the price of a record as its file holds it; amounts are in cents."""
-    priced_ms, (amount_ct, parts, note) = priced
-    return {
-        "priced_at": format_timestamp(priced_ms),
-        "amount_ct": amount_ct,
-        "note": note,
-        "parts": [dict(zip(_PART_KEYS, _part_values(part), strict=True)) for part in parts],
-    }
 
 
 class Slice(NamedTuple):

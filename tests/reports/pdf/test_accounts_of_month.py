@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.ledger.accounts import Recipient
-from shocpp.reports.pdf.accounts_of_month import pdf_of_accounts
+from shocpp.reports.pdf.overviews.month import pdf_of_accounts
 from shocpp.reports.statement import Statement, Sums
 from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of
 from tests.world.statements import CLOSED, statement

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shocpp.configuration.operator import Operator
-from shocpp.reports.pdf.year import pdf_of_year
+from shocpp.reports.pdf.overviews.year import pdf_of_year
 from shocpp.reports.year import Line, Year
 from tests.world.home import Home
 from tests.world.pdf_statements import LETTERHEAD, pages_of, words_of

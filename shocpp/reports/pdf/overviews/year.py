@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from shocpp.language.dates import day_and_time, local_datetime
 from shocpp.language.figures import grouped_euro, grouped_kwh
 from shocpp.language.month import Month
-from shocpp.reports.pdf.accounts_of_year import AccountTable
 from shocpp.reports.pdf.canvas import DocumentInfo
 from shocpp.reports.pdf.chart import draw_bars, draw_labels
 from shocpp.reports.pdf.facts import names_vat
@@ -24,6 +23,7 @@ from shocpp.reports.pdf.layout import (
     draw_letterhead,
     draw_running_head,
 )
+from shocpp.reports.pdf.overviews.accounts_of_year import AccountTable
 from shocpp.reports.pdf.page import (
     BODY_PT,
     GREY,
