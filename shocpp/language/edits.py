@@ -25,6 +25,8 @@ EDITS = {
         "card_taken": "Die Karte „{card}“ gehört schon zu {account}.",
         "no_card": "{account} hat keine Karte „{card}“.",
         "card_unknown": "Kein Konto hat die Karte „{card}“; füge sie hinzu: shocpp cards add.",
+        "card_used": "Mit der Karte „{card}“ wurde schon geladen; sie bleibt beim Konto. Sperren "
+        "lässt sie sich: shocpp cards block.",
         "card_id": "„{card}“ kann keine Wallbox senden: höchstens {most} Zeichen, ohne 0x, alle "
         "Stellen ausgeschrieben.",
         "card_id_missing": "Zur Karte fehlt ihre Kennung, wie die Wallbox sie liest.",
@@ -60,6 +62,10 @@ EDITS = {
         "charger_listed": "{charge_point} ist schon aufgenommen; ein neues Passwort gibt es auf "
         "ihrer Seite.",
         "charger_not_listed": "{charge_point} steht nicht in {file}; nimm sie zuerst auf.",
+        "charger_connected": "{charge_point} ist gerade verbunden; zieh zuerst ihren Stecker, oder "
+        "lösche in ihr die Adresse dieses Servers.",
+        "charger_charging": "An {charge_point} ist ein Ladevorgang offen; beende ihn zuerst: "
+        "shocpp review end.",
         "access_changed": "Der Zugang von {charge_point} hat sich inzwischen geändert. Ein "
         "Passwort wird nur einmal gezeigt: Wenn es verloren ist, erzeuge ein neues.",
         "time_zone": "Eine Zeitzone heißt zum Beispiel Europe/Berlin; „{zone}“ gibt es nicht.",
@@ -87,6 +93,8 @@ EDITS = {
         "no_card": "{account} has no card '{card}'",
         "card_unknown": "no account has the card '{card}'; shocpp cards lists them, and this adds "
         "it: shocpp cards add ACCOUNT '{card}'",
+        "card_used": "the card '{card}' has charged, so it stays with its account; to block it: "
+        "shocpp cards block '{card}'",
         "card_id": "'{card}' is no id that a charger can send: {reason}",
         "card_id_missing": "a card needs its id, as a charger reads it; shocpp cards learn finds "
         "it out",
@@ -122,6 +130,10 @@ EDITS = {
         "charger_listed": "{charge_point} is listed already; its page makes a new password",
         "charger_not_listed": "{file} does not list {charge_point}; admit it first: shocpp "
         "charge-points add",
+        "charger_connected": "{charge_point} is connected; unplug it first, or delete this "
+        "server's address in it",
+        "charger_charging": "{charge_point} has an open transaction; end it first: shocpp review "
+        "end",
         "access_changed": "the admission of {charge_point} has changed meanwhile; a password is "
         "shown once, so make a new one if it is lost",
         "time_zone": "a time zone is named like Europe/Berlin; there is no {zone!r}",

@@ -10,7 +10,7 @@ DRIVERS = frozenset({"driver"})
 
 
 CHARGER_FORMS = (
-    *("/details", "/password", "/rotate", "/open", "/user", "/origin"),
+    *("/details", "/password", "/rotate", "/open", "/user", "/origin", "/remove"),
     *("/reset", "/unlock", "/availability", "/configuration", "/configuration/read"),
 )
 
@@ -39,6 +39,11 @@ PAGES = (
         BOOKS,
         ("/recipient", "/block", "/card", "/card/name", "/card/block", "/learn", "/rename"),
     ),
+    PageRow("/accounts/<int:index>/remove", "/accounts/2/remove", BOOKS, ("",)),
+    PageRow(
+        *("/accounts/<int:index>/cards/<key>/remove", f"/accounts/2/cards/{CARD_KEY}/remove"),
+        *(BOOKS, ("",)),
+    ),
     PageRow("/accounts/<int:index>/statements", "/accounts/2/statements", BOOKS, ("/mail",)),
     PageRow("/accounts/<int:index>/statements/<month>.pdf", STATEMENT, BOOKS),
     PageRow("/accounts/statements/<month>.zip", "/accounts/statements/2026-10.zip", BOOKS),
@@ -59,6 +64,7 @@ PAGES = (
     PageRow("/chargers/<charge_point>/reset", "/chargers/garage/reset", ADMINS),
     PageRow("/chargers/<charge_point>/unlock", "/chargers/garage/unlock?connector=1", ADMINS),
     PageRow("/chargers/<charge_point>/open", "/chargers/garage/open", ADMINS),
+    PageRow("/chargers/<charge_point>/remove", "/chargers/garage/remove", ADMINS),
     PageRow("/chargers/<charge_point>/frames", "/chargers/garage/frames", ADMINS),
     PageRow("/sticker/<charge_point>", "/sticker/garage", ADMINS),
     PageRow("/setup", "/setup", ADMINS, ("/card", "/examples", "/phone")),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.configuration.editing.file_edit import (
+    ChangedMeanwhile,
     EditRefused,
     apply_seen,
     edit_file,
@@ -19,7 +20,7 @@ from shocpp.configuration.editing.file_edit import (
     seen_digest,
     set_members,
 )
-from shocpp.configuration.entries import Members
+from shocpp.configuration.entries import Members, spelled
 from shocpp.configuration.tags import checked_accounts, load_accounts
 from shocpp.ledger.accounts import (
     ID_TAG_CHARACTERS,
@@ -113,6 +114,7 @@ def remove_account(
     account: str,
     billed: Collection[int] = (),
     prepare: Callable[[], None] = lambda: None,
+    seen: str | None = None,
 ) -> None:
     """Remove an account that has never been in the books, with its cards.
 
@@ -124,6 +126,8 @@ def remove_account(
         entry = _named(entries, account, path)
         if entry["index"] in bound or entry["index"] in billed:
             raise EditRefused("account_used", account=account)
+        if seen is not None and seen != seen_digest(entry):
+            raise ChangedMeanwhile(spelled(entry), "")
         prepare()
         entries.remove(entry)
         return True
@@ -192,6 +196,31 @@ def set_card(path: Path, bound: Mapping[int, str], card: NewCard, seen: str | No
         if _spelling(entry, card.id_tag) is None:
             raise EditRefused("no_card", account=card.account, card=card.id_tag)
         apply_seen(entry, partial(_put, entry, card), seen)
+        return True
+
+    _edit(path, bound, change)
+
+
+def remove_card(
+    path: Path,
+    bound: Mapping[int, str],
+    account: str,
+    id_tag: str,
+    prepare: Callable[[], None] = lambda: None,
+    seen: str | None = None,
+) -> None:
+    """Remove a card from its account, with its name, last day and block.
+
+    `prepare` is called before the file changes; it raises an error for a card that has to stay.
+    """
+
+    def change(entries: Entries, _: object) -> bool:
+        entry = _named(entries, account, path)
+        spelling = _spelling(entry, id_tag)
+        if spelling is None:
+            raise EditRefused("no_card", account=account, card=id_tag)
+        prepare()
+        apply_seen(entry, partial(_drop_card, entry, spelling), seen)
         return True
 
     _edit(path, bound, change)
@@ -267,6 +296,15 @@ def _put(entry: Members, card: NewCard) -> None:
             _set_of_card(entry, key, card.id_tag, value)
     if card.is_blocked is not None:
         _set_blocked(entry, card.id_tag, is_blocked=card.is_blocked)
+
+
+def _drop_card(entry: Members, spelling: str) -> None:
+    """Remove a card and all that its entry says of it; a block of the whole account stays."""
+    if not isinstance(entry.get("blocked", []), bool):
+        _set_blocked(entry, spelling, is_blocked=False)
+    for key in ("names", "card_expires"):
+        _set_of_card(entry, key, spelling, "")
+    entry["ids"].remove(spelling)
 
 
 def _set_of_card(entry: Members, key: str, id_tag: str, value: str) -> None:

@@ -4,7 +4,7 @@
 file has an error or would have one, EditRefused, and ChangedMeanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from shocpp.configuration.charge_points import COMMENT, can_have_entry, parse_allowlist
 from shocpp.configuration.editing.file_edit import (
+    ChangedMeanwhile,
     EditRefused,
     apply_seen,
     edit_file,
@@ -19,7 +20,7 @@ from shocpp.configuration.editing.file_edit import (
     seen_digest,
     set_members,
 )
-from shocpp.configuration.entries import Members
+from shocpp.configuration.entries import Members, spelled
 from shocpp.ocpp.identity import identity_key
 
 DESCRIPTION = ("name", "meter_serial", "note", "connectors", "tz", "default_tag")
@@ -44,6 +45,26 @@ def set_charger(
         described = _description(entry)
         apply_seen(described, partial(_set, described, values), seen)
         set_members(entry, {key: described.get(key) for key in DESCRIPTION})
+        return True
+
+    edit_file(path, partial(parse_allowlist, source=str(path)), change)
+
+
+def remove_charger(
+    path: Path, charge_point_id: str, prepare: Callable[[], None], seen: str | None = None
+) -> None:
+    """Remove the entry of a charger, or that of all others.
+
+    `prepare` is called before the file changes; it raises an error for an entry that has to stay.
+    `seen` is the digest that `seen_charger` returns.
+    """
+
+    def change(entries: Members, _: object) -> bool:
+        entry = _listed(entries, charge_point_id, path)
+        if seen is not None and seen != seen_digest(_description(entry)):
+            raise ChangedMeanwhile(spelled(_description(entry)), "")
+        prepare()
+        del entries[listed_name(entries, charge_point_id) or charge_point_id]
         return True
 
     edit_file(path, partial(parse_allowlist, source=str(path)), change)

@@ -14,15 +14,25 @@ from shocpp.interfaces.cli.tables import Column, Display, print_table, reads_ter
 from shocpp.interfaces.lines import one_line
 from shocpp.language.month import Month
 from shocpp.settings import read_settings
-from shocpp.store.database import open_database
+from shocpp.store.database import Database, open_database
+
+Rows = list[dict[str, Any]]
+
+
+def _no_more(_: Database, __: Rows) -> Rows:
+    return []
 
 
 class View(NamedTuple):
-    """The table of a view of the database for people: `cells` returns the texts of a row."""
+    """The table of a view of the database for people: `cells` returns the texts of a row.
+
+    `more` returns further rows below those of the view, which it gets.
+    """
 
     name: str
     columns: Sequence[Column]
     cells: Callable[[dict[str, Any], Display], list[str]]
+    more: Callable[[Database, Rows], Rows] = _no_more
 
 
 @click.command(context_settings=HELP)
@@ -142,6 +152,7 @@ def print_view(view: View, as_json: bool, last: int | None = None) -> None:
     settings, is_table = read_settings(), reads_terminal() and not as_json
     with open_database(settings.database) as db:
         rows = rows_of(db, view.name, last)
+        rows += view.more(db, rows)
         cells: list[list[str]] = []
         if is_table:
             display = Display(db, settings)

@@ -37,6 +37,7 @@ from shocpp.interfaces.web.pages.check import CheckPages
 from shocpp.interfaces.web.pages.form_pages import Connect, FormPages
 from shocpp.interfaces.web.pages.own_account import OwnAccountPages
 from shocpp.interfaces.web.pages.prices import PricePages
+from shocpp.interfaces.web.pages.removals import RemovalPages
 from shocpp.interfaces.web.pages.settings.canned_calls import CannedCallPages
 from shocpp.interfaces.web.pages.settings.devices import DevicePages
 from shocpp.interfaces.web.pages.settings.letterhead import LetterheadPages
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 
 
 PAGES: tuple[Callable[[Settings, Connect], FormPages], ...] = (
-    *(AccountPages, AccountStatementPages, OwnAccountPages, PricePages),
+    *(AccountPages, RemovalPages, AccountStatementPages, OwnAccountPages, PricePages),
     *(Overview, ChargerPage, Admissions, Commands, Configuration, Frames, Stickers),
     *(PhonePages, SetupPages),
     *(LetterheadPages, PeoplePages, DevicePages, CannedCallPages, CheckPages),

@@ -59,6 +59,13 @@ ACCOUNTS = {
         "Monate behalten den früheren Namen, und kein anderes Konto kann ihn bekommen.",
         "rename_button": "Umbenennen",
         "former": "Früher: {names}",
+        "remove_account": "Konto entfernen",
+        "ask_remove_account": "Das Konto {account} mit seinen Karten entfernen?",
+        "remove_account_hint": "Das geht, solange es noch nie geladen hat. Seine Adressen für die "
+        "Abrechnung und die Geräte seiner Fahrer gehen mit.",
+        "ask_remove_card": "Die Karte {card} von {account} entfernen?",
+        "remove_card_hint": "Danach ist sie unbekannt und lädt nicht mehr. Eine Karte, mit der "
+        "schon geladen wurde, lässt sich nur sperren.",
         "gone": "Die Karte ist nicht mehr da; lade die Seite neu.",
         "back": "Alle Konten",
         "statements": "Abrechnungen",
@@ -128,6 +135,13 @@ ACCOUNTS = {
         "months keep the former name, and no other account can get it.",
         "rename_button": "Rename",
         "former": "Formerly: {names}",
+        "remove_account": "Remove the account",
+        "ask_remove_account": "Remove the account {account} with its cards?",
+        "remove_account_hint": "This is possible as long as it has never charged. Its mail "
+        "addresses and the devices of its drivers go with it.",
+        "ask_remove_card": "Remove the card {card} of {account}?",
+        "remove_card_hint": "Then it is unknown, and does not charge any more. A card that has "
+        "charged can only be blocked.",
         "gone": "The card is gone; load the page again.",
         "back": "All accounts",
         "statements": "Statements",

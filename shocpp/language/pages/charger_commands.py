@@ -19,8 +19,8 @@ COMMANDS = {
         "out": "Außer Betrieb nehmen",
         "ask_password": "{charge_point} wirklich ein neues Passwort geben?",
         "ask_admit": "{charge_point} mit einem Passwort aufnehmen?",
-        "password_hint": "Du tippst es in die Wallbox ein. Bis dahin kommt sie nicht mehr herein: "
-        "Das alte gilt sofort nicht mehr.",
+        "password_hint": "Du tippst es in die Wallbox ein. Bis dahin kann sie sich nicht mehr "
+        "verbinden: Das alte gilt sofort nicht mehr.",
         "admit_hint": "Du tippst es in die Wallbox ein.",
         "password_once": "Das Passwort steht nur einmal hier, auf der nächsten Seite.",
         "make_password": "Passwort erzeugen",
@@ -32,14 +32,14 @@ COMMANDS = {
         "open_hint": "Wer ihren Namen kennt und den Server erreicht, kann sich dann für sie "
         "ausgeben und Ladevorgänge melden.",
         "ask_user": "Den Benutzernamen „{presented}“ von {charge_point} annehmen?",
-        "user_hint": "Sie kommt dann mit diesem Benutzernamen und ihrem Passwort herein. Gemeldet "
-        "hat er sich von {address}.",
+        "user_hint": "Sie meldet sich dann mit diesem Benutzernamen und ihrem Passwort an. "
+        "Gekommen ist er von {address}.",
         "accept": "Annehmen",
         "ask_origin": "Den Origin {presented} von {charge_point} annehmen?",
         "origin_hint": "Browser senden einen Origin, wenn eine Webseite sich verbindet. Nimm ihn "
         "nur an, wenn deine Wallbox ihn sendet. Gemeldet hat er sich von {address}.",
-        "excluded": "Ab dann kommen diese Wallboxen nicht mehr herein, weil sie nicht aufgenommen "
-        "sind: {names}",
+        "excluded": "Ab dann dürfen sich diese Wallboxen nicht mehr verbinden, weil sie nicht "
+        "aufgenommen sind: {names}",
         "excluded_more": "{names} und {count} weitere",
         "newest": "Neueste Befehle",
         "no_calls": "Noch keine Befehle.",

@@ -5,16 +5,16 @@ CHARGERS = {
         "title": "Wallboxen",
         "back": "Alle Wallboxen",
         "none_yet": "Noch keine Wallbox.",
-        "is_open": "Noch darf sich jede Wallbox verbinden. Sobald du die erste aufnimmst, kommen "
-        "nur noch aufgenommene herein.",
-        "others_none": "Auch Wallboxen, die hier nicht aufgenommen sind, kommen ohne Passwort "
-        "herein (Eintrag * der Liste).",
-        "others_password": "Wallboxen, die hier nicht aufgenommen sind, kommen mit dem gemeinsamen "
-        "Passwort herein (Eintrag * der Liste).",
+        "is_open": "Noch darf sich jede Wallbox verbinden. Sobald du die erste aufnimmst, dürfen "
+        "es nur noch aufgenommene.",
+        "others_none": "Auch Wallboxen, die hier nicht aufgenommen sind, dürfen sich verbinden, "
+        "ohne Passwort (Eintrag * der Liste).",
+        "others_password": "Wallboxen, die hier nicht aufgenommen sind, dürfen sich mit dem "
+        "gemeinsamen Passwort verbinden (Eintrag * der Liste).",
         "connected_since": "verbunden seit {since}",
         "away": "weg, zuletzt gesehen {since}",
         "never_here": "war noch nie hier",
-        "not_admitted": "kommt nicht herein",
+        "not_admitted": "darf sich nicht verbinden",
         "new_charger": "Neue Wallbox",
         "id": "Name",
         "id_hint": "Er steht am Ende ihrer Adresse, zum Beispiel garage. Wie sie für Menschen "
@@ -55,13 +55,13 @@ CHARGERS = {
         "sticker": "Aufkleber",
         "not_connected": "Befehle gehen erst, wenn sie verbunden ist.",
         "access": "Zugang",
-        "open": "Sie kommt ohne Passwort herein, wie jede andere auch.",
-        "own_password": "Sie kommt mit ihrem eigenen Passwort herein.",
-        "changing": "Sie hat ein neues Passwort. Bis sie es zum ersten Mal benutzt, kommt sie auch "
-        "ohne herein.",
-        "none": "Sie kommt ohne Passwort herein: Wer ihren Namen kennt, kann sich für sie "
+        "open": "Sie darf sich ohne Passwort verbinden, wie jede andere auch.",
+        "own_password": "Sie meldet sich mit ihrem eigenen Passwort an.",
+        "changing": "Sie hat ein neues Passwort. Bis sie es zum ersten Mal benutzt, darf sie sich "
+        "auch ohne verbinden.",
+        "none": "Sie darf sich ohne Passwort verbinden: Wer ihren Namen kennt, kann sich für sie "
         "ausgeben.",
-        "not_listed": "Sie ist nicht aufgenommen und kommt nicht herein.",
+        "not_listed": "Sie ist nicht aufgenommen und darf sich nicht verbinden.",
         "new_password": "Neues Passwort zum Eintippen",
         "rotate": "Neues Passwort senden",
         "admit_with": "Mit Passwort aufnehmen",
@@ -84,6 +84,12 @@ CHARGERS = {
         "connector": "Name von Anschluss {number}",
         "no_list": "Nimm sie zuerst auf: Solange es keine Liste gibt, kann der Server das Passwort "
         "nicht eintragen.",
+        "remove_charger": "Wallbox entfernen",
+        "remove_hint": "Ihr Eintrag in der Liste verschwindet, mit Passwort und Bezeichnungen. Was "
+        "sie geladen hat, bleibt in den Büchern.",
+        "remove_others": "Verbinden darf sie sich weiter, wie jede andere Wallbox (Eintrag * der "
+        "Liste).",
+        "ask_remove": "{charge_point} entfernen?",
         "gone": "Diesen Versuch gibt es nicht mehr; lade die Seite neu.",
     },
     "en": {
@@ -169,6 +175,11 @@ CHARGERS = {
         "connector": "Name of connector {number}",
         "no_list": "Admit it first: as long as there is no list, the server cannot enter the "
         "password.",
+        "remove_charger": "Remove the charger",
+        "remove_hint": "Its entry in the list goes, with password and names. What it has charged "
+        "stays in the books.",
+        "remove_others": "It may still connect, as any other charger (entry * of the list).",
+        "ask_remove": "Remove {charge_point}?",
         "gone": "This attempt is gone; load the page again.",
     },
 }

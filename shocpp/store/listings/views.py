@@ -30,6 +30,13 @@ def rows_of(db: Database, view: str, last: int | None = None) -> list[dict[str, 
     return rows if last is None else rows[::-1]
 
 
+def columns_of(db: Database, view: str) -> list[str]:
+    """Return the names of the columns of one of the `LISTED` views; raises KeyError as above."""
+    if view not in LISTED:
+        raise KeyError(view)
+    return [column[0] for column in db.execute(f"SELECT * FROM {view} LIMIT 0").description]
+
+
 def rows_at(db: Database, view: str, charge_point_id: str) -> list[dict[str, Any]]:
     """Return the rows of one of the views OF_A_CHARGE_POINT for one of them, by its identity.
 

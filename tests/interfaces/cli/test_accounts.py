@@ -195,3 +195,21 @@ def test_a_list_of_cards_is_imported_whole_or_not(home: Home, tmp_path: Path) ->
     assert home.run("shocpp", "cards", "import", str(cards)).returncode == 0
     listed = {row["id"]: row for row in json.loads(home.run("shocpp", "cards", "--json").stdout)}
     assert (listed["04A2"]["name"], listed["3333"]["name"]) == ("Golf", "Zoe")
+
+
+def test_a_card_is_removed_unless_it_has_charged(server: Server) -> None:
+    home = server.home
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        charger.end(charger.begin("33-33", 1_000), 3_500)
+    home.run("shocpp", "cards", "add", "family-y", "04A2B3C4", "--name", "Golf")
+    removed = home.run("shocpp", "cards", "remove", "04-a2-b3-c4")
+    assert (removed.returncode, removed.stdout.startswith("04-a2-b3-c4 of family-y is")) == (
+        *(0, True),
+    )
+    used = home.run("shocpp", "cards", "remove", "3333")
+    assert (used.returncode, "to block it: shocpp cards block '3333'" in used.stderr) == (2, True)
+    unknown = home.run("shocpp", "cards", "remove", "04A2B3C4")
+    assert (unknown.returncode, "no account has the card" in unknown.stderr) == (2, True)
+    entry = json.loads(home.tags_file.read_text())[1]
+    assert ("3333" in entry["ids"], "names" in entry) == (True, False)

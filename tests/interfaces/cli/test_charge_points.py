@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.world.charger import Charger
 from tests.world.home import Home
+from tests.world.server import Server
 
 WRITTEN = {
     "comment": "ours",
@@ -66,3 +68,38 @@ def test_a_wrong_command_changes_nothing(
     assert (refused.returncode, refused.stderr.count("\n")) == (code, 1), refused.stderr
     assert error in refused.stderr
     assert listing.charge_points_file.read_text() == before
+
+
+def test_a_charger_is_removed_with_its_entry_alone(listing: Home) -> None:
+    removed = listing.run("shocpp", "charge-points", "remove", "GARAGE")
+    assert (removed.returncode, "GARAGE is removed" in removed.stdout) == (0, True), removed.stderr
+    left = json.loads(listing.charge_points_file.read_text())
+    assert left == {"comment": "ours", "yard": {"auth": "none"}}
+    for name in ("GARAGE", "comment"):
+        again = listing.run("shocpp", "charge-points", "remove", name)
+        assert (again.returncode, f"does not list {name}" in again.stderr) == (2, True)
+    listing.charge_points_file.write_text('{"*": {"auth": "none"}, "yard": {"auth": "none"}}')
+    removed = listing.run("shocpp", "charge-points", "remove", "yard")
+    assert "it may still connect" in removed.stdout
+    removed = listing.run("shocpp", "charge-points", "remove", "*")
+    assert (removed.returncode, "still connect" in removed.stdout) == (0, False), removed.stderr
+    assert json.loads(listing.charge_points_file.read_text()) == {}
+
+
+def test_admitted_chargers_that_never_connected_are_listed(listing: Home) -> None:
+    listing.run("shocpp", "migrate")
+    rows = json.loads(listing.run("shocpp", "charge-points", "--json").stdout)
+    assert [(row["id"], row["connected"], row["last_heard"]) for row in rows] == [
+        ("Garage", 0, None),
+        ("yard", 0, None),
+    ]
+    assert "id=yard" in listing.run("shocpp", "charge-points").stdout
+    server = Server(listing)
+    with Charger(server, "GARAGE") as charger:
+        charger.boot()
+    server.stop()
+    rows = json.loads(listing.run("shocpp", "charge-points", "--json").stdout)
+    assert [(row["id"], row["last_heard"] is None) for row in rows] == [
+        ("GARAGE", False),
+        ("yard", True),
+    ]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shocpp.interfaces.web.pages.card_rows import card_key
 from tests.world.charger import Charger
 from tests.world.form_pages import PageBrowser, error_of, forms_of
 from tests.world.home import Home
@@ -250,3 +251,47 @@ def test_only_admins_see_the_numbers_of_cards(server: Server) -> None:
 def test_a_charger_may_have_the_name_of_a_page(server: Server) -> None:
     with Charger(server, "accounts") as charger:
         assert charger.boot() is charger
+
+
+def test_a_card_is_removed_unless_it_has_charged(server: Server) -> None:
+    admin, treasurer = PageBrowser(server), PageBrowser(server, "treasurer")
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        # The charger spells it in its own way.
+        charger.end(charger.begin("33-33", 1_000), 3_500)
+    assert admin.post(admin.form("/accounts/2", "/accounts/2/card"), card="04A2B3C4").status == 303
+    page, used, mistyped = admin.text("/accounts/2"), card_key("3333"), card_key("04A2B3C4")
+    assert f"/accounts/2/cards/{mistyped}/remove" in page
+    assert f"/accounts/2/cards/{used}/remove" not in page
+    (refused_form,) = treasurer.forms(f"/accounts/2/cards/{used}/remove")
+    refused = treasurer.post(refused_form)
+    assert (refused.status, "has charged, so it stays" in refused.text) == (422, True)
+    assert "04A2B3C4" not in treasurer.text(f"/accounts/2/cards/{mistyped}/remove")
+    (form,) = treasurer.forms(f"/accounts/2/cards/{mistyped}/remove")
+    assert treasurer.post(form).headers["Location"] == "/accounts/2"
+    assert "04A2B3C4" not in entry(server, 1)["ids"]
+    assert "3333" in entry(server, 1)["ids"]
+    assert treasurer.post(form).status == 404
+
+
+def test_an_account_is_removed_only_where_the_command_would_do_it(server: Server) -> None:
+    admin, people = PageBrowser(server), server.home.settings.people_file
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        charger.end(charger.begin("3333", 1_000), 3_500)
+    assert "/accounts/2/remove" not in admin.text("/accounts/2")
+    (form,) = admin.forms("/accounts/2/remove")
+    assert admin.post(form).status == 422
+    assert "/accounts/3/remove" in admin.text("/accounts/3")
+    (form,) = admin.forms("/accounts/3/remove")
+    driver = {"role": "driver", "account": entry(server, 2)["account"]}
+    people.write_text(json.dumps({"anna": {"role": "admin"}, "we03": driver}))
+    assert "/accounts/3/remove" not in admin.text("/accounts/3")
+    assert "we03" in admin.post(form).text
+    people.unlink()
+    # Somebody has changed it since the question.
+    server.home.run("shocpp", "accounts", "set", driver["account"], "--name", "Flat 9")
+    assert admin.post(form).status == 409
+    (form,) = admin.forms("/accounts/3/remove")
+    assert admin.post(form).headers["Location"] == "/accounts"
+    assert admin.get("/accounts/3").status == 404

@@ -503,3 +503,30 @@ def test_a_charger_may_have_any_name(listing: Server) -> None:
             assert EVIL not in sticker
             assert f"/c/{quoted}" in html.unescape(sticker)
         assert name in json.loads(listing.home.charge_points_file.read_text())
+
+
+# -- the end of an admission -----------------------------------------------------------------------
+
+
+def test_a_charger_is_taken_off_the_list_and_its_books_stay(listing: Server) -> None:
+    admin, path = PageBrowser(listing), "/chargers/garage"
+    with Charger(listing, "garage") as charger:
+        charger.boot()
+        transaction = charger.begin("3333", 1_000)
+        assert f"{path}/remove" not in admin.text(path)
+        refused = confirm(admin, f"{path}/remove")
+        assert (refused.status, "is connected" in refused.text) == (422, True)
+    wait_for(lambda: f"{path}/remove" in admin.text(path))
+    refused = confirm(admin, f"{path}/remove")
+    assert (refused.status, "has an open transaction" in refused.text) == (422, True)
+    with Charger(listing, "garage") as charger:
+        charger.end(transaction, 3_500)
+    wait_for(lambda: f"{path}/remove" in admin.text(path))
+    assert confirm(admin, f"{path}/remove").headers["Location"] == path
+    assert "It is not admitted" in admin.text(path)
+    assert listing.home.query("SELECT consumed_wh FROM accounting") == [(2_500,)]
+    # One that has never been here is gone.
+    assert confirm(admin, "/chargers/box/remove").headers["Location"] == "/chargers"
+    assert "box" not in re.findall(r"<strong>([^<]*)</strong>", admin.text("/chargers"))
+    assert admin.get("/chargers/box").status == 404
+    assert json.loads(listing.home.charge_points_file.read_text()) == {}

@@ -86,7 +86,7 @@ def add(name: str) -> None:
     from shocpp.bookkeeping.accounts import add_account
 
     settings = read_settings()
-    with _database(settings) as db:
+    with database_or_none(settings) as db:
         add_account(db, settings, name)
     click.echo(one_line(f"{name} is an account now; add its cards: shocpp cards learn, or add"))
 
@@ -105,7 +105,7 @@ def remove(account: str) -> None:
     from shocpp.bookkeeping.accounts import remove_account
 
     settings = read_settings()
-    with _database(settings) as db:
+    with database_or_none(settings) as db:
         remove_account(db, settings, account)
     click.echo(one_line(f"{account} is removed from {settings.tags_file}"))
 
@@ -126,7 +126,7 @@ def rename(old: str, new: str) -> None:
     from shocpp.bookkeeping.renaming import rename_account
 
     settings = read_settings()
-    with _database(settings) as db:
+    with database_or_none(settings) as db:
         rename_account(db, settings, old, new)
     click.echo(one_line(f"{old} is {new} now; closed months keep the name of their closing"))
 
@@ -205,7 +205,7 @@ def block(account: str, is_off: bool) -> None:
     click.echo(one_line(f"the cards of {account} are {'let in' if is_off else 'blocked'}"))
 
 
-def _database(settings: Settings) -> AbstractContextManager[Database | None]:
+def database_or_none(settings: Settings) -> AbstractContextManager[Database | None]:
     """Return the database; None if it is not made yet."""
     return open_database(settings.database) if settings.database.exists() else nullcontext()
 

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from shocpp.errors import Unreachable
-from shocpp.interfaces.cli.configuration.accounts import bound_accounts, present_accounts
+from shocpp.interfaces.cli.configuration.accounts import (
+    bound_accounts,
+    database_or_none,
+    present_accounts,
+)
 from shocpp.interfaces.cli.conventions import (
     HELP,
     charger_option,
@@ -42,7 +46,7 @@ _COLUMNS = (
 def cards(context: click.Context, as_json: bool) -> None:
     """List the cards of all accounts.
 
-    `learn`, `add`, `import`, `name`, `block` and `expire` change them.
+    `learn`, `add`, `import`, `name`, `block`, `expire` and `remove` change them.
 
     \b
     Example: shocpp cards
@@ -156,6 +160,25 @@ def _change(card: str, change: Callable[["NewCard"], "NewCard"]) -> str:
     account = account_of_card(settings.tags_file, bound, card)
     set_card(settings.tags_file, bound, change(NewCard(account, card)))
     return account
+
+
+@cards.command(context_settings=HELP)
+@click.argument("card", metavar="ID")
+@one_line_errors
+def remove(card: str) -> None:
+    """Remove the card ID, such as a mistyped one; a card that has charged stays: block it.
+
+    \b
+    Example: shocpp cards remove 04A2B3C4D5E6F7
+    """
+    from shocpp.bookkeeping.accounts import remove_card
+    from shocpp.configuration.editing.accounts import account_of_card
+
+    settings = read_settings()
+    account = account_of_card(settings.tags_file, bound_accounts(settings), card)
+    with database_or_none(settings) as db:
+        remove_card(db, settings, account, card)
+    click.echo(one_line(f"{card} of {account} is removed from {settings.tags_file}"))
 
 
 @cards.command("import", context_settings=HELP)

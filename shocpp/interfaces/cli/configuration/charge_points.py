@@ -1,34 +1,28 @@
-"""The command `charge-points`: list chargers, and admit them."""
+"""The command `charge-points`: list chargers, describe and remove them."""
 
 import json
 import shlex
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import click
 
-from shocpp.errors import ConfigError, StoreUnavailable, UsageError
-from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
-from shocpp.interfaces.cli.listings import View, print_view
+from shocpp.errors import ConfigError, UsageError
+from shocpp.interfaces.cli.configuration.accounts import database_or_none
+from shocpp.interfaces.cli.configuration.admitting import add, quoted_name
+from shocpp.interfaces.cli.conventions import HELP, one_line_errors
+from shocpp.interfaces.cli.listings import Rows, View, print_view
 from shocpp.interfaces.cli.tables import Column, Display, reads_terminal
 from shocpp.interfaces.lines import one_line
 from shocpp.language.dates import local_time
 from shocpp.settings import Settings, read_settings
-from shocpp.store.database import open_database
+from shocpp.store.database import Database, open_database
 
 if TYPE_CHECKING:
     from shocpp.configuration.charge_points import Allowlist
 
 MAX_LISTED = 20
-"""The longest list of refused or unlisted chargers below another output."""
-
-WILDCARD = "*"
-"""The entry for all chargers without one of their own."""
-
-ROTATION_TIMEOUT_S = 40.0
-"""The time to wait for the charger: one that has just connected takes no Calls for 30 s."""
+"""The longest list of refused chargers below another output."""
 
 
 @click.group("charge-points", context_settings=HELP, invoke_without_command=True)
@@ -40,7 +34,7 @@ ROTATION_TIMEOUT_S = 40.0
 def charge_points(context: click.Context, as_json: bool, refused: bool, is_whole: bool) -> None:
     """List all known chargers with their state, and the refused ones.
 
-    `add` admits a charger: it writes conf/charge_points.json.
+    `add` admits a charger: it writes conf/charge_points.json. `set` and `remove` change that.
 
     \b
     Example: shocpp charge-points
@@ -61,8 +55,29 @@ def _cells(row: dict[str, Any], display: Display) -> list[str]:
     model = " ".join(filter(None, (row["vendor"], row["model"])))
     return [
         *(row["id"], "" if name == row["id"] else name),
-        *("connected" if row["connected"] else "away", display.moment(row["last_heard"])),
+        *(_state(row), display.moment(row["last_heard"])),
         *(model, row["firmware"] or "", row["serial"] or ""),
+    ]
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["last_heard"] is None:
+        return "never here"
+    return "connected" if row["connected"] else "away"
+
+
+def _never_here(db: Database, rows: Rows) -> Rows:
+    """Return rows for the admitted chargers that have never connected."""
+    from shocpp.ocpp.identity import identity_key
+    from shocpp.store.listings.views import columns_of
+
+    allowlist = _readable_allowlist(read_settings())
+    known = {identity_key(row["id"]) for row in rows}
+    empty: dict[str, Any] = dict.fromkeys(columns_of(db, _CHARGE_POINTS.name))
+    return [
+        {**empty, "id": entry.charge_point_id, "connected": 0}
+        for key, entry in (allowlist.entries if allowlist else {}).items()
+        if key not in known
     ]
 
 
@@ -73,6 +88,7 @@ _CHARGE_POINTS = View(
         *(Column("MODEL", 8), Column("FIRMWARE", 6), Column("SERIAL", 8)),
     ),
     _cells,
+    _never_here,
 )
 
 
@@ -127,7 +143,7 @@ def remedy_sentence(key: str, row: Mapping[str, Any]) -> str:
     """
     from shocpp.admission.decision import OTHER_VERSION, TLS, WRONG_SETTINGS
 
-    name, presented = _quoted(row["id"]), shlex.quote(row["told"])
+    name, presented = quoted_name(row["id"]), shlex.quote(row["told"])
     add = "shocpp charge-points add"
     new_one = f"enter its password in the charger; for a new one: {add} --replace {name}"
     return {
@@ -148,78 +164,6 @@ def remedy_sentence(key: str, row: Mapping[str, Any]) -> str:
         "name_taken": "a live connection has this name; give the charger a password: "
         f"{add} --replace {name}",
     }[key]
-
-
-def _quoted(name: str) -> str:
-    """Return a charger's name as an argument for a shell; `--` precedes a leading hyphen."""
-    return f"-- {shlex.quote(name)}" if name.startswith("-") else shlex.quote(name)
-
-
-@charge_points.command(context_settings=HELP)
-@click.argument("charge_point", metavar="ID")
-@click.option("--rotate", is_flag=True, help="A new password, sent by OCPP (AuthorizationKey).")
-@click.option("--replace", is_flag=True, help="A new password; the old one is revoked at once.")
-# A flag without a value: other users can see the arguments of a process, and shells store them.
-@click.option(
-    "--password", "is_prompted", is_flag=True, help="The password it already has; you type it in."
-)
-@click.option(
-    "--no-password", is_flag=True, help="No password, for a charger that cannot send one."
-)
-@click.option("--username", metavar="NAME", help="The user name it sends instead of its own name.")
-@click.option("--origin", metavar="URL", help="The Origin header it sends, as web pages do.")
-@one_line_errors
-def add(
-    charge_point: str,
-    rotate: bool,
-    replace: bool,
-    is_prompted: bool,
-    no_password: bool,
-    username: str | None,
-    origin: str | None,
-) -> None:
-    """Admit the charger ID: create its entry and password, and print its settings.
-
-    As soon as one entry exists, chargers without an entry may not connect. ID "*" is the entry for
-    all of them. --rotate keeps the old password valid until the charger has used the new one.
-
-    \b
-    Example: shocpp charge-points add garage
-    """
-    from shocpp.admission import enrolment, rotation
-
-    if rotate + replace + is_prompted + no_password > 1 or (rotate and (username or origin)):
-        raise UsageError("choose one of --rotate, --replace, --password and --no-password")
-    settings = read_settings()
-    if rotate:
-        _rotate(settings, charge_point)
-        return
-    path, password = settings.charge_points_file, None
-    is_changed = replace or is_prompted or no_password or username or origin
-    if not is_changed and _is_rotated(settings, charge_point):
-        click.echo(f"{charge_point} is listed in {path}, with the password that it got by OCPP")
-        _print_unlisted(settings)
-        return
-    is_new = not enrolment.is_listed(path, charge_point)
-    if not (is_new or is_changed):
-        raise UsageError(
-            f"{charge_point} is listed already; for a new password use --rotate (sent by OCPP) or "
-            "--replace (typed in at the charger)"
-        )
-    change = enrolment.Change(needs_no_password=no_password, username=username, origin=origin)
-    if is_prompted:
-        change = change._replace(stored_hash=enrolment.hash_of_user_chosen(_read_password()))
-    elif replace or (is_new and not no_password):
-        password = enrolment.generated_password()
-        change = change._replace(stored_hash=enrolment.hash_of_generated(password))
-    enrolment.enroll(path, charge_point, change)
-    click.echo(f"{charge_point} is listed in {path}")
-    if settings.database.exists() and (change.stored_hash or no_password):
-        with open_database(settings.database) as db:
-            rotation.void_new_passwords(db, charge_point)
-    if password is not None:
-        _print_login(settings, charge_point, password)
-    _print_unlisted(settings)
 
 
 @charge_points.command("set", context_settings=HELP)
@@ -263,87 +207,28 @@ def _connector(text: str) -> tuple[str, str]:
     return str(int(number)), name
 
 
-def _is_rotated(settings: Settings, charge_point: str) -> bool:
-    """Return True if a password that the charger got by OCPP waited, and is now in the file."""
-    from shocpp.admission.rotation import file_new_password_of
+@charge_points.command(context_settings=HELP)
+@click.argument("charge_point", metavar="ID")
+@one_line_errors
+def remove(charge_point: str) -> None:
+    """Remove the charger ID from the list; what it has charged stays in the books.
 
-    return settings.database.exists() and file_new_password_of(settings, charge_point)
+    One that is connected, or has an open transaction, stays. ID "*" is the entry for all chargers
+    without one of their own.
 
-
-def _rotate(settings: Settings, name: str) -> None:
-    """Send a new password to a connected charger by OCPP, and print it.
-
-    `name` is an identity or a serial number.
+    \b
+    Example: shocpp charge-points remove garage
     """
-    from shocpp.admission import enrolment, rotation
-    from shocpp.calls.addressing import resolve_identity
-    from shocpp.calls.placing import CallOptions
-
-    with open_database(settings.database) as db:
-        charge_point = resolve_identity(db, name)
-    options = CallOptions(f"shocpp charge-points of {user_name()}", ROTATION_TIMEOUT_S)
-    password = enrolment.generated_password()
-    try:
-        rotated = rotation.rotate(settings, charge_point, password, options)
-    # The charger may have the new password already: the user must see it in any case.
-    except (KeyboardInterrupt, StoreUnavailable) as error:
-        begin = "interrupted" if isinstance(error, KeyboardInterrupt) else "not finished"
-        click.echo(f"{begin}: the charger may have the new password; both passwords are valid")
-        _print_login(settings, charge_point, password)
-        raise
-    if rotated.is_known:
-        click.echo(f"{charge_point} has a new password: {rotated.status or 'Accepted'}")
-        if rotated.status == "RebootRequired":
-            reset = """Reset '{"type": "Soft"}'"""
-            command = f"shocpp-command -c {shlex.quote(charge_point)} {reset}"
-            click.echo(f"it needs a reset: {command}")
-    else:
-        click.echo(f"{charge_point} was sent a new password, but its answer is not known")
-    click.echo("the old password is valid until the charger has used the new one")
-    if rotated.trouble:
-        click.echo(f"the new one is in the database only: {rotated.trouble}; see: shocpp check")
-    _print_login(settings, charge_point, password)
-    _print_unlisted(settings)
-
-
-def _read_password() -> str:
-    """Read a password: typed twice at a terminal, one line from a pipe."""
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
-    return str(click.prompt("password", hide_input=True, confirmation_prompt=True, err=True))
-
-
-def _print_login(settings: Settings, charge_point: str, password: str) -> None:
-    """Print the settings to enter in the charger: address, user name and password."""
+    from shocpp.admission.removal import remove_charger
     from shocpp.configuration.charge_points import load_allowlist_or_none
-    from shocpp.interfaces.server.addresses import charger_address
-    from shocpp.ocpp.passwords import authorization_key
 
-    click.echo("enter in the charger:")
-    entry = load_allowlist_or_none(settings.charge_points_file).entry(charge_point)
-    user = entry.username if entry and entry.username else charge_point
-    if charge_point != WILDCARD:
-        click.echo(f"  address    {charger_address(settings)}{quote(charge_point, safe='')}")
-        click.echo(f"  user name  {user}")
-    else:
-        click.echo("  user name  its own name, as at the end of its address")
-    click.echo(f"  password   {password}")
-    click.echo(f"  in hex     {authorization_key(password.encode())}   (if it needs 40 digits)")
-    click.echo("the password is not shown again; only its hash is stored")
+    settings = read_settings()
+    path = settings.charge_points_file
+    with database_or_none(settings) as db:
+        remove_charger(db, path, charge_point)
+    click.echo(one_line(f"{charge_point} is removed from {path}"))
+    if load_allowlist_or_none(path).others is not None:
+        click.echo('it may still connect by the entry "*", as any other charger')
 
 
-def _print_unlisted(settings: Settings) -> None:
-    """Print known chargers that the allowlist now keeps out, perhaps by mistake."""
-    from shocpp.admission import enrolment
-
-    if not settings.database.exists():
-        return
-    with open_database(settings.database) as db:
-        unlisted = enrolment.unlisted_chargers(db, settings.charge_points_file)
-    for name in unlisted[:MAX_LISTED]:
-        add = f"shocpp charge-points add {_quoted(name)}"
-        click.echo(
-            one_line(f"{name} is known but not listed, so it may not connect; admit it: {add}")
-        )
-    if len(unlisted) > MAX_LISTED:
-        click.echo(f"… and {len(unlisted) - MAX_LISTED} more: shocpp charge-points")
+charge_points.add_command(add)

@@ -17,7 +17,7 @@ from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
 from shocpp.admission.people.secret_texts import new_secret
-from shocpp.bookkeeping.accounts import add_account
+from shocpp.bookkeeping.accounts import add_account, can_be_removed
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
 from shocpp.bookkeeping.renaming import rename_account
 from shocpp.bookkeeping.review import Decider
@@ -57,6 +57,7 @@ from shocpp.settings import Settings
 from shocpp.store.books import transactions
 from shocpp.store.charge_points.admissions import known_identities
 from shocpp.store.database import Database
+from shocpp.store.listings.in_use import used_cards
 
 PRESENTED_MS = 15 * 60_000
 """Milliseconds for which an unknown card that was held to a charger can be learned."""
@@ -168,6 +169,8 @@ class AccountPages(FormPages):
             since_ms = moment_ms - PRESENTED_MS
             is_admin = person.may(COMMAND)
             addresses = addresses_of(settings.operator_file, account.name)
+            used = used_cards(db, [card.key for card in account.cards])
+            is_removable = can_be_removed(db, settings, index, account.name)
             unknown = recent_unknown_cards(db, files.accounts, since_ms) if is_admin else []
         return self.page(
             "account.html",
@@ -182,6 +185,8 @@ class AccountPages(FormPages):
                 card_row(account, card, settings.zone, moment_ms, is_masked=not is_admin)
                 for card in account.cards
             ],
+            unused={card_key(card.text) for card in account.cards if card.key not in used},
+            is_removable=is_removable,
             all_blocked=bool(account.cards) and len(account.blocked) == len(account.cards),
             is_admin=is_admin,
             may_invite=person.may(ADMINISTER),

@@ -5,6 +5,7 @@
 /chargers/garage/open        no password
 /chargers/garage/user        accepts the user name of a refused attempt, `?from=ADDRESS`
 /chargers/garage/origin      accepts its Origin
+/chargers/garage/remove      takes it off the list
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from shocpp.admission import decision, enrolment, rotation
 from shocpp.admission.enrolment import Change, Seen
 from shocpp.admission.listing import OPEN, OTHERS_NONE, KnownCharger
 from shocpp.admission.people.roles import ADMINISTER, Person
+from shocpp.admission.removal import remove_charger
 from shocpp.calls.page.commands import TIMEOUT_S
 from shocpp.calls.placing import CallOptions
 from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_none
+from shocpp.configuration.editing.charge_points import seen_charger
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.interfaces.web.pages.chargers.charger_pages import Choice, Question, path_of
 from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, model_options
@@ -41,6 +44,7 @@ class Admissions(LoginSheets):
             ("open", self._ask_open, self._open),
             ("user", self._ask_user, self._accept_user),
             ("origin", self._ask_origin, self._accept_origin),
+            ("remove", self._ask_remove, self._remove),
         ):
             self.add_question(app, name, ADMINISTER, ask, act)
 
@@ -119,6 +123,31 @@ class Admissions(LoginSheets):
         asked, seen = CallOptions(person.name, TIMEOUT_S), fields.get("seen", "")
         rotation.begin_rotation(db, path, charger.charge_point_id, password, asked, seen)
         return self.sheet(person, charger, fields.get("model", ""), password, by_ocpp=True)
+
+    # -- the end of the admission -----------------------------------------------------------------
+
+    def _ask_remove(self, _: Database, charger: KnownCharger, __: Mapping[str, str]) -> Question:
+        """Return the question before a charger is taken off the list."""
+        words, path = self.words, self._settings.charge_points_file
+        if not charger.is_listed:
+            raise not_there()
+        lines = [words["remove_hint"]]
+        if load_allowlist_or_none(path).others is not None:
+            lines.append(words["remove_others"])
+        return Question(
+            words["ask_remove"].format(charge_point=charger.name),
+            tuple(lines),
+            words["remove"],
+            seen=seen_charger(path, charger.charge_point_id),
+        )
+
+    def _remove(
+        self, db: Database, _: Person, charger: KnownCharger, fields: dict[str, str]
+    ) -> str:
+        """Take a charger off the list; one that has been here keeps its page."""
+        path, seen = self._settings.charge_points_file, fields.get("seen", "")
+        remove_charger(db, path, charger.charge_point_id, seen)
+        return "/chargers" if charger.row is None else path_of(charger.charge_point_id)
 
     # -- no password, another user name, an Origin ------------------------------------------------
 
