@@ -1,11 +1,12 @@
 """The chargers that are known: connected before, listed, or both, each with its admission."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from shocpp.configuration.charge_points import NO_ALLOWLIST, Allowlist, Meter
-from shocpp.ocpp.identity import identity_key
+from shocpp.ocpp.identity import ANY, identity_key
 from shocpp.store import new_passwords
+from shocpp.store.charge_points.admissions import known_identities
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_of
 
@@ -70,6 +71,17 @@ def known_charger(db: Database, listed: Allowlist, charge_point_id: str) -> Know
     name = charge_point_id if row is None else row["id"]
     in_force = listed.with_new_passwords(new_passwords.waiting(db))
     return _known(listed, in_force, name if entry is None else entry.charge_point_id, row)
+
+
+def usable_names(db: Database | None, listed: Allowlist, own: Iterable[str]) -> dict[str, str]:
+    """Return the chargers that an account may be given, by `identity_key`.
+
+    They are listed, or have been here, or are among those that the account has already. None is a
+    database not made yet.
+    """
+    names = [entry.charge_point_id for entry in listed.entries.values()]
+    names += known_identities(db) if db is not None else []
+    return {identity_key(name): name for name in (*names, *own) if name != ANY}
 
 
 def admission_of(allowlist: Allowlist, charge_point_id: str) -> str:

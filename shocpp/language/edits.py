@@ -22,6 +22,7 @@ EDITS = {
         "weder „{reserved}“ noch „{everybody}“.",
         "no_index": "Alle {most} Kontonummern sind vergeben.",
         "no_account": "In {file} gibt es kein Konto „{account}“; lege es an: shocpp accounts add.",
+        "account_unknown": "In {file} gibt es kein Konto „{account}“. Es gibt: {known}",
         "card_taken": "Die Karte „{card}“ gehört schon zu {account}.",
         "no_card": "{account} hat keine Karte „{card}“.",
         "card_unknown": "Kein Konto hat die Karte „{card}“; füge sie hinzu: shocpp cards add.",
@@ -57,6 +58,11 @@ EDITS = {
         "einen anderen Tag, oder berichtige ihn auf dem Server in tariffs.json.",
         "closed_month": "{month} ist abgeschlossen, und seine Preise ändern sich nie; lass den "
         "neuen am {day:%d.%m.%Y} oder später beginnen.",
+        "no_price": "In {file} beginnt dort kein Preis am {day:%d.%m.%Y}; lade die Preise neu.",
+        "price_closed": "Der Preis ab dem {day:%d.%m.%Y} gilt im abgeschlossenen Monat {month} und "
+        "bleibt; lege einen neuen ab einem späteren Tag an.",
+        "price_used": "Mit dem Preis ab dem {day:%d.%m.%Y} ist schon ein Ladevorgang gebucht, und "
+        "der behält ihn für immer; lege einen neuen ab einem späteren Tag an.",
         "charger_name": "So kann keine Wallbox heißen: „{name}“. Schrägstriche und Steuerzeichen "
         "gehen nicht.",
         "charger_listed": "{charge_point} ist schon aufgenommen; ein neues Passwort gibt es auf "
@@ -89,6 +95,7 @@ EDITS = {
         "other than {reserved} and {everybody}",
         "no_index": "all {most} indices of accounts are taken",
         "no_account": "{file} has no account '{account}'; add it: shocpp accounts add '{account}'",
+        "account_unknown": "{file} has no account '{account}'; it has: {known}",
         "card_taken": "the card '{card}' is one of {account} already",
         "no_card": "{account} has no card '{card}'",
         "card_unknown": "no account has the card '{card}'; shocpp cards lists them, and this adds "
@@ -126,6 +133,11 @@ EDITS = {
         "correct it in tariffs.json",
         "closed_month": "{month} is closed, and its prices never change; let the new one begin on "
         "{day} or later",
+        "no_price": "{file} has no such price that begins on {day}; see: shocpp tariffs",
+        "price_closed": "the price from {day} holds in {month}, which is closed, so it stays; add "
+        "a new one from a later day on",
+        "price_used": "a record is booked at the price from {day}, and keeps it for ever, so the "
+        "price stays; add a new one from a later day on",
         "charger_name": "{name!r} cannot name a charger here: no slash, no control characters",
         "charger_listed": "{charge_point} is listed already; its page makes a new password",
         "charger_not_listed": "{file} does not list {charge_point}; admit it first: shocpp "

@@ -47,7 +47,7 @@ PAGES = (
     PageRow("/accounts/<int:index>/statements", "/accounts/2/statements", BOOKS, ("/mail",)),
     PageRow("/accounts/<int:index>/statements/<month>.pdf", STATEMENT, BOOKS),
     PageRow("/accounts/statements/<month>.zip", "/accounts/statements/2026-10.zip", BOOKS),
-    PageRow("/prices", "/prices", BOOKS, ("", "/save")),
+    PageRow("/prices", "/prices", BOOKS, ("", "/save", "/remove")),
     PageRow("/settings", "/settings", BOOKS, ("",)),
     PageRow("/settings/people", "/settings/people", ADMINS, ("", "/remove")),
     PageRow(

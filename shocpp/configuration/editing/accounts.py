@@ -123,7 +123,7 @@ def remove_account(
     """
 
     def change(entries: Entries, _: object) -> bool:
-        entry = _named(entries, account, path)
+        entry = _present(entries, account, path)
         if entry["index"] in bound or entry["index"] in billed:
             raise EditRefused("account_used", account=account)
         if seen is not None and seen != seen_digest(entry):
@@ -256,6 +256,17 @@ def _named(entries: Entries, account: str, path: Path) -> Members:
     raise EditRefused("no_account", file=path.name, account=account)
 
 
+def _present(entries: Entries, account: str, path: Path) -> Members:
+    """Return the entry of an account that is to end or to change its name."""
+    try:
+        return _named(entries, account, path)
+    # Here the next step is another name, and no new account.
+    except EditRefused as refused:
+        known = ", ".join(str(entry["account"]) for entry in entries)
+        values = {**refused.values, "known": known or "-"}
+        raise EditRefused("account_unknown", **values) from None
+
+
 def _former(entry: Members) -> list[str]:
     """Return the former names of an account, as the books have them."""
     return [account_name(name) or "" for name in entry.get("former", ())]
@@ -269,7 +280,7 @@ def _to_rename(entries: Entries, account: str, name: str, path: Path) -> Members
             if present != name:
                 raise EditRefused("account_renamed", account=account, present=present)
             return entry
-    return _named(entries, account, path)
+    return _present(entries, account, path)
 
 
 def _require_free(entries: Entries, name: str) -> None:

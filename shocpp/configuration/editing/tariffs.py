@@ -1,13 +1,14 @@
 """New prices in conf/tariffs.json, for commands and pages.
 
 A price is added, and never changed: records keep the price that they were booked with, and so do
-closed months. `seen` is the digest of the prices that a form was made from, None for a command. All
-functions raise ConfigError if the file has an error, EditRefused for a price that is not possible,
-and ChangedMeanwhile.
+closed months. One that was saved by mistake can be removed as long as no record has it. `seen` is
+the digest of the prices that a form was made from, None for a command. All functions raise
+ConfigError if the file has an error, EditRefused for a price that is not possible, and
+ChangedMeanwhile.
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from shocpp.configuration.editing.file_edit import (
+    ChangedMeanwhile,
     EditRefused,
     apply_seen,
     edit_file,
@@ -102,6 +104,33 @@ def with_price(path: Path, price: NewPrice, limits: Limits) -> Tariffs:
     return _put(entries, present, path, price, limits, None)
 
 
+Require = Callable[[Tariffs], None]
+"""Gets the prices in force; raises an error if one that is to be removed has to stay."""
+
+
+def remove_price(
+    path: Path, account: str, day: date, limits: Limits, require: Require, seen: str | None = None
+) -> None:
+    """Remove the price of an account that begins on a day; the one before it holds on.
+
+    An account whose other prices are only those that it has paid by *, pays by * again. Raises
+    EditRefused if there is no such price, or if it holds in a closed month.
+    """
+
+    def change(entries: Members, tariffs: Tariffs | None) -> bool:
+        _take(entries, tariffs, path, account, day, limits, require, seen)
+        return True
+
+    edit_file(path, partial(parse_tariffs, source=str(path)), change)
+
+
+def without_price(path: Path, account: str, day: date, limits: Limits, require: Require) -> Tariffs:
+    """Return the prices as `remove_price` would make them; nothing is written."""
+    entries = present_entries(path, partial(parse_tariffs, source=str(path)))
+    present = parse_tariffs(spelled(entries), str(path))
+    return _take(entries, present, path, account, day, limits, require, None)
+
+
 def seen_prices(path: Path, account: str, limits: Limits) -> str:
     """Return the digest of the prices that an account pays by, for the form that shows them."""
     entries = present_entries(path, partial(parse_tariffs, source=str(path)))
@@ -143,6 +172,56 @@ def _put(
         raise EditRefused("file", reason=str(error)) from None
     _require_open(tariffs, price, limits.closed)
     return tariffs
+
+
+def _take(
+    entries: Members,
+    present: Tariffs | None,
+    path: Path,
+    account: str,
+    day: date,
+    limits: Limits,
+    require: Require,
+    seen: str | None,
+) -> Tariffs:
+    """Take a price out of the entries of the file, and return all prices without it."""
+    if rename_prices(entries, limits.names.get(account, (account,)), path.name):
+        present = parse_tariffs(spelled(entries), path.name)
+    own = present.by_account.get(account, ()) if present else ()
+    period = next((period for period in own if period.valid_from == day), None)
+    if present is None or period is None:
+        raise EditRefused("no_price", file=path.name, day=day)
+    late = [month for month in limits.closed if period.days_in(month.first_day, month.last_day)]
+    if late:
+        raise EditRefused("price_closed", month=min(late).name, day=day)
+    require(present)
+    listed: Entries = entries["tariffs"]
+    paid_by = _paid_by(listed, account)
+    if seen is not None and seen != seen_digest(paid_by):
+        raise ChangedMeanwhile(spelled(paid_by), "")
+    removed = next(e for e in paid_by if date.fromisoformat(e["valid_from"]) == day)
+    others = [entry for entry in paid_by if entry is not removed]
+    gone = [removed, *_copies_of_all(listed, others, account, day)]
+    if len(gone) == 1:
+        _hold_on(_before(others, day), day)
+    entries["tariffs"] = [entry for entry in listed if all(entry is not one for one in gone)]
+    return parse_tariffs(spelled(entries), path.name)
+
+
+def _copies_of_all(listed: Entries, others: Entries, account: str, day: date) -> Entries:
+    """Return the other entries of an account if all are those of * that `_put` has copied."""
+    of_all = [entry for entry in listed if account_name(entry["account"]) == EVERYBODY]
+    copies = [_own_copy(entry, account, day) for entry in _before(of_all, day)]
+    is_same = account != EVERYBODY and list(map(spelled, others)) == list(map(spelled, copies))
+    return others if is_same else []
+
+
+def _hold_on(before: Entries, day: date) -> None:
+    """Let the last entry before a day hold on if it ends on the day before."""
+    # ISO dates sort like the days.
+    last = max(before, key=lambda entry: entry["valid_from"], default=None)
+    if last is not None and last.get("valid_until") == (day - timedelta(days=1)).isoformat():
+        del last["valid_until"]
 
 
 def _paid_by(listed: Entries, account: str) -> Entries:

@@ -101,7 +101,10 @@ def _day(_context: click.Context, _option: click.Parameter, text: str | None) ->
 def day_option(
     name: str, destination: str, help_: str, *, required: bool = False
 ) -> Callable[[_Command], _Command]:
-    """Return an option for a day of local time, which passes a `date` or None."""
+    """Return an option for a day of local time, which passes a `date` or None.
+
+    It takes 2026-12-31 and 31.12.2026.
+    """
     return click.option(
         name,
         destination,

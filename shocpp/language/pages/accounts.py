@@ -53,7 +53,7 @@ ACCOUNTS = {
         "learned_hint": "Was die Karte unbekannt geladen hat, wird dem Konto zugeordnet.",
         "wrong_mail": "Das ist keine E-Mail-Adresse: {mail}",
         "no_charger": "Eine Wallbox „{charge_point}“ ist nicht bekannt. Bekannt: {known}",
-        "wrong_day": "Das ist kein Datum; schreibe es wie 2026-12-31.",
+        "wrong_day": "Das ist kein Datum; schreibe es wie 31.12.2026.",
         "rename": "Konto umbenennen",
         "rename_hint": "Karten, Preise und alles Geladene bleiben beim Konto. Abgeschlossene "
         "Monate behalten den früheren Namen, und kein anderes Konto kann ihn bekommen.",

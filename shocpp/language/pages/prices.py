@@ -39,10 +39,11 @@ PRICES_PAGE = {
         "abgeschlossene Monate ändern sich nie.",
         "save_price": "Preis speichern",
         "change": "Ändern",
-        "wrong_day": "Das ist kein Datum; schreibe es wie 2026-12-31.",
+        "wrong_day": "Das ist kein Datum; schreibe es wie 31.12.2026.",
         "no_ct": "Schreibe den Preis in Cent, wie 31,27.",
         "flat_alone": "Die Pauschale ist der ganze Preis: Lass dieses Feld leer.",
         "half_window": "Ein Zeitfenster braucht Anfang, Ende und Preis.",
+        "ask_remove": "Den Preis ab dem {day} entfernen? ({account})",
         "onward": "Weiter einrichten",
     },
     "en": {
@@ -87,6 +88,7 @@ PRICES_PAGE = {
         "no_ct": "Write the price in cents, as 31.27.",
         "flat_alone": "The flat price is the whole price: leave this field empty.",
         "half_window": "A window needs begin, end and price.",
+        "ask_remove": "Remove the price from {day} on? ({account})",
         "onward": "Go on setting up",
     },
 }

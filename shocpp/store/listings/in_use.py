@@ -27,15 +27,10 @@ def used_cards(db: Database, keys: Collection[str]) -> set[str]:
     return used.intersection(keys)
 
 
-def used_prices(db: Database, day: str) -> set[int]:
-    """Return the indices of the accounts with records at a price that begins on a day (ISO).
-
-    Records at the price of all accounts count for their own account.
-    """
+def used_prices(db: Database) -> list[tuple[str, int]]:
+    """Return the first day (ISO) of each price that a record has, with the account's index."""
     rows = db.execute(
-        "SELECT DISTINCT account_index FROM price_part"
+        "SELECT DISTINCT valid_from, account_index FROM price_part"
         " JOIN accounting_record ON accounting_record.id = price_part.record"
-        " WHERE price_part.valid_from = ?",
-        (day,),
     )
-    return {account_index for (account_index,) in rows.fetchall()}
+    return rows.fetchall()

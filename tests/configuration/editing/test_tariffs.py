@@ -1,6 +1,7 @@
 """New prices in conf/tariffs.json: exact, from a day on, and never in the past."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,8 +17,10 @@ from shocpp.configuration.editing.tariffs import (
     NewPrice,
     NewWindow,
     add_price,
+    remove_price,
     seen_prices,
     with_price,
+    without_price,
 )
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, UsageError
@@ -248,3 +251,71 @@ def test_numbers_stay_exact(
     ((_, _, microeuro),) = spans(load_tariffs(path), "family-y")
     assert microeuro == ct * 10_000
     assert f'"ct_per_kwh": {ct:f}\n' in path.read_text()
+
+
+def unused(_: Tariffs) -> None:
+    """Let any price be removed."""
+
+
+def used(_: Tariffs) -> None:
+    """Let no price be removed."""
+    raise UsageError("a record has it")
+
+
+def remove(path: Path, account: str, day: str) -> None:
+    """Remove a price that no record has."""
+    remove_price(path, account, date.fromisoformat(day), LIMITS, unused)
+
+
+def test_a_price_that_was_added_is_removed_to_the_byte(path: Path) -> None:
+    add_price(path, price(), LIMITS)
+    day = date(2026, 12, 1)
+    preview = without_price(path, "family-y", day, LIMITS, unused)
+    remove(path, "family-y", "2026-12-01")
+    assert path.read_text() == WRITTEN
+    assert load_tariffs(path) == preview
+
+
+def test_an_account_pays_the_prices_of_all_again_without_its_only_own_one(path: Path) -> None:
+    add_price(path, price("2027-03-01", account="company-x"), LIMITS)
+    assert len(spans(load_tariffs(path), "company-x")) == 3
+    remove(path, "company-x", "2027-03-01")
+    assert path.read_text() == WRITTEN
+
+
+def test_the_price_before_a_removed_one_holds_on(path: Path) -> None:
+    add_price(path, price("2027-03-01", account="company-x"), LIMITS)
+    add_price(path, price("2027-06-01", "28", account="company-x"), LIMITS)
+    remove(path, "company-x", "2027-03-01")
+    assert spans(load_tariffs(path), "company-x") == [
+        ("2025-01-01", "2026-10-31", 305_000),
+        ("2026-11-01", "2027-05-31", 330_000),
+        ("2027-06-01", "None", 280_000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("account", "day", "require", "error"),
+    [
+        ("family-y", "2026-12-01", unused, "no such price that begins on 2026-12-01"),
+        ("company-x", "2026-11-01", unused, "no such price"),
+        ("family-y", "2026-01-01", unused, "holds in 2026-09, which is closed"),
+        ("*", "2025-01-01", unused, "holds in 2026-09"),
+        ("*", "2026-11-01", used, "a record has it"),
+    ],
+)
+def test_a_price_that_has_to_stay_changes_nothing(
+    path: Path, account: str, day: str, require: Callable[[Tariffs], None], error: str
+) -> None:
+    with pytest.raises(UsageError, match=error):
+        remove_price(path, account, date.fromisoformat(day), LIMITS, require)
+    assert path.read_text() == WRITTEN
+
+
+def test_a_question_made_before_another_change_removes_nothing(path: Path) -> None:
+    seen = seen_prices(path, "*", LIMITS)
+    add_price(path, price("2028-01-01", account="*"), LIMITS)
+    before = path.read_text()
+    with pytest.raises(ChangedMeanwhile):
+        remove_price(path, "*", date(2026, 11, 1), LIMITS, unused, seen)
+    assert path.read_text() == before

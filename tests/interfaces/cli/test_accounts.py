@@ -37,6 +37,8 @@ def test_accounts_and_cards_begin_with_nothing(new_home: Home) -> None:
 def test_what_is_set_is_listed(home: Home) -> None:
     operator = home.folder / "conf" / "operator.json"
     operator.write_text('{"mail": {"from": "kasse@example.org"}}')
+    open_entry = {"auth": "none"}
+    home.charge_points_file.write_text(json.dumps({"garage": open_entry, "yard": open_entry}))
     done = home.run(
         *("shocpp", "accounts", "set", "family-y", "--name", "Flat 3", "--reference", "WE 03"),
         *("--employer", "ACME AG"),
@@ -73,8 +75,11 @@ def test_what_is_set_is_listed(home: Home) -> None:
         (("accounts", "add", "family-y"), "there is an account 'family-y' already"),
         (("accounts", "set", "family-y"), "name something to change"),
         (("accounts", "set", "nobody", "--name", "x"), "has no account 'nobody'; add it"),
-        (("accounts", "set", "family-y", "--mail", "x"), "shocpp operator set --mail-from"),
-        (("accounts", "rename", "nobody", "guests"), "has no account 'nobody'"),
+        (("accounts", "set", "family-y", "--mail", "a@b"), "'a@b' is no mail address"),
+        (("accounts", "set", "family-y", "--charge-points", "nix"), "no charger 'nix' is known"),
+        (("accounts", "remove", "nobody"), "it has: company-x, family-y, company-z"),
+        (("cards", "expire", "3333", "--on", "31.2.2027"), "is no day; write it as 2026-12-31"),
+        (("accounts", "rename", "nobody", "guests"), "it has: company-x, family-y, company-z"),
         (("accounts", "rename", "family-y", "company-x"), "there is an account 'company-x'"),
         (("accounts", "rename", "family-y", ""), "cannot name an account"),
         (("cards", "add", "nobody", "77"), "add it: shocpp accounts add 'nobody'"),
@@ -91,6 +96,11 @@ def test_a_wrong_command_names_the_next_step(
     assert error in refused.stderr
     assert len(refused.stderr.splitlines()) == 1
     assert home.tags_file.read_text() == before
+
+
+def test_a_last_day_is_written_as_in_german(home: Home) -> None:
+    done = home.run("shocpp", "cards", "expire", "3333", "--on", "31.12.2027")
+    assert (done.returncode, done.stdout) == (0, "3333 of family-y expires after 2027-12-31\n")
 
 
 def test_a_change_is_in_force_at_once(server: Server) -> None:

@@ -86,7 +86,7 @@ def test_a_terminal_is_asked_before_a_price_is_saved(home: Home, answer: str, co
         (("family-y",), "Missing option '--from'"),
         (("family-y", "--from", "2027-01-01"), "choose one of --ct and --flat"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--flat"), "choose one of --ct and"),
-        (("family-y", "--from", "1.1.2027", "--ct", "30"), "does not match the format"),
+        (("family-y", "--from", "32.1.2027", "--ct", "30"), "is no day; write it as"),
         (("family-y", "--from", "2027-01-01", "--ct", "abc"), "'abc' is no number; write it as"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--vat", "19"), "--vat-included or"),
         (("family-y", "--from", "2027-01-01", "--ct", "30", "--vat-excluded"), "--vat needs"),
@@ -117,3 +117,37 @@ def test_a_price_of_a_closed_month_is_refused_and_that_of_an_open_one_holds(home
     charge(home, 1_010_000, 1_020_000, "2026-11-02")
     amounts = [ct for (ct,) in home.query("SELECT amount_ct FROM accounting ORDER BY number")]
     assert amounts == [None, 313]
+
+
+def test_a_price_is_removed_by_consent_unless_a_record_has_it(migrated_home: Home) -> None:
+    home, file = migrated_home, tariffs_file(migrated_home)
+    remove = ("shocpp", "tariffs", "remove", "family-y", "--from")
+    home.run(*ADD, "--yes")
+    before = file.read_text()
+    home.run(*ADD[:5], "1.1.2027", *ADD[6:], "--yes")
+    asked = home.run(*remove, "2027-01-01")
+    assert (asked.returncode, asked.stdout) == (
+        *(2, "family-y\n  2026-11-01 on             31.27 ct/kWh\n"),
+    )
+    assert "shocpp tariffs remove family-y --from 2027-01-01 --yes" in asked.stderr
+    answered = run_in_terminal(home, *remove, "2027-01-01", answers="y\n")
+    assert (answered.code, "Remove this price? [y/N]" in answered.output) == (0, True)
+    assert file.read_text() == before
+    again = home.run(*remove, "2027-01-01", "--yes")
+    assert (again.returncode, "no such price that begins on 2027-01-01" in again.stderr) == (
+        2,
+        True,
+    )
+
+
+def test_the_flat_price_of_a_later_year_keeps_the_whole_period(migrated_home: Home) -> None:
+    home = migrated_home
+    flat = {"account": "family-y", "valid_from": "2025-06-01", "flat": True}
+    prices = {"flat_prices": {"2025": 30, "2026": 34}, "tariffs": [flat]}
+    tariffs_file(home).write_text(json.dumps(prices))
+    charge(home, 1_000_000, 1_010_000)
+    assert home.query("SELECT DISTINCT valid_from FROM price_part") == [("2026-01-01",)]
+    remove = ("shocpp", "tariffs", "remove", "family-y", "--from", "2025-06-01", "--yes")
+    refused = home.run(*remove)
+    assert (refused.returncode, "a record is booked at the price" in refused.stderr) == (2, True)
+    assert json.loads(tariffs_file(home).read_text()) == prices

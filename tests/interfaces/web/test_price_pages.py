@@ -1,5 +1,6 @@
 """The page of prices, without JavaScript, against a real server."""
 
+import html
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -202,3 +203,39 @@ def test_the_setup_shows_the_prices_of_today_and_goes_on(server: Server) -> None
 def test_a_charger_may_be_named_prices(server: Server) -> None:
     with Charger(server, "prices") as charger:
         assert charger.boot() is charger
+
+
+def test_a_price_saved_by_mistake_is_removed_after_a_question(server: Server) -> None:
+    treasurer = PageBrowser(server, "treasurer")
+    assert treasurer.post(confirmation(preview(treasurer, **NEW))).status == 303
+    link = "/prices?remove=family-y&from=2027-01-01"
+    assert link in html.unescape(treasurer.text("/prices"))
+    question = treasurer.text(link)
+    assert "Den Preis ab dem 01.01.2027 entfernen? (family-y)" in question
+    assert "ab 01.01.2026" in question
+    form = treasurer.form(link, "/prices/remove")
+    stale = treasurer.post(form, seen="0")
+    assert (stale.status, len(listed(server))) == (409, 3)
+    assert treasurer.post(form).headers["Location"] == "/prices"
+    assert listed(server) == [STAR, OWN]
+    again = treasurer.get(link)
+    assert (again.status, "beginnt dort kein Preis" in again.text) == (422, True)
+    assert treasurer.post(form).status == 422
+
+
+def test_a_price_that_a_record_has_or_that_a_closed_month_had_stays(server: Server) -> None:
+    treasurer = PageBrowser(server, "treasurer")
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        charger.end(charger.begin("3333", 1_000), 3_500)
+    page = html.unescape(treasurer.text("/prices"))
+    # Only family-y has charged, at its own price.
+    assert "/prices?remove=family-y&from=2026-01-01" not in page
+    form = treasurer.form("/prices?remove=*&from=2026-01-01", "/prices/remove")
+    used = treasurer.get("/prices?remove=family-y&from=2026-01-01")
+    assert (used.status, "ist schon ein Ladevorgang gebucht" in used.text) == (422, True)
+    assert "ist schon ein Ladevorgang" in treasurer.post(form, account="family-y").text
+    server.home.run("shocpp", "close", "2026", "01")
+    assert "?remove=" not in html.unescape(treasurer.text("/prices"))
+    assert "im abgeschlossenen Monat 2026-01" in treasurer.post(form).text
+    assert listed(server) == [STAR, OWN]

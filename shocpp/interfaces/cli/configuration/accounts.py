@@ -1,7 +1,7 @@
 """The command `accounts`: list the accounts of conf/tags.json, add and change them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -174,6 +174,9 @@ def set_(
     if not values and not mail:
         raise UsageError("name something to change; see: shocpp accounts set --help")
     settings = read_settings()
+    # Before the first of two files is written.
+    _require_mail(mail)
+    _require_chargers(settings, account, values.get("charge_points") or ())
     set_account(settings.tags_file, bound_accounts(settings), account, values)
     if mail:
         set_mail_of_account(settings.operator_file, account, [text for text in mail if text])
@@ -185,6 +188,37 @@ def _chargers(text: str) -> list[str] | None:
     if text.strip() == "*":
         return None
     return [name for part in text.split(",") if (name := part.strip())]
+
+
+def _require_mail(addresses: Iterable[str]) -> None:
+    """Raise UsageError for a text that is no mail address; an empty one removes them."""
+    from shocpp.configuration.operator import is_mail_address
+
+    for address in addresses:
+        if address and not is_mail_address(address):
+            raise UsageError(
+                f"{address!r} is no mail address; write it as kasse@example.org, without a name"
+            )
+
+
+def _require_chargers(settings: Settings, account: str, names: Iterable[str]) -> None:
+    """Raise UsageError for a charger that is not known; those of the account may stay."""
+    from shocpp.admission.listing import usable_names
+    from shocpp.configuration.charge_points import load_allowlist_or_none
+    from shocpp.ocpp.identity import identity_key
+
+    if not names:
+        return
+    present = present_accounts(settings).named(account)
+    own = present.charge_points if present is not None else None
+    with database_or_none(settings) as db:
+        known = usable_names(db, load_allowlist_or_none(settings.charge_points_file), own or ())
+    for name in names:
+        if identity_key(name) not in known:
+            text = ", ".join(sorted(known.values())) or "none"
+            raise UsageError(
+                f"no charger {name!r} is known: {text}; admit it first: shocpp charge-points add"
+            )
 
 
 @accounts.command(context_settings=HELP)

@@ -1,7 +1,7 @@
-"""The command `tariffs add`: show a new price, ask, and write it into conf/tariffs.json.
+"""The commands `tariffs add` and `remove`: show the prices with a change, ask, and write them.
 
-It takes the digest of the prices before it shows them. So nobody consents to one list of prices and
-gets another, because somebody else has added a price meanwhile.
+They take the digest of the prices before they show them. So nobody consents to one list of prices
+and gets another, because somebody else has added a price meanwhile.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shocpp.errors import UsageError
-from shocpp.interfaces.cli.configuration.accounts import present_accounts
+from shocpp.interfaces.cli.configuration.accounts import database_or_none, present_accounts
 from shocpp.interfaces.cli.configuration.price_lines import price_lines
 from shocpp.interfaces.cli.conventions import HELP, day_option, one_line_errors
 from shocpp.interfaces.lines import one_line
@@ -22,7 +22,7 @@ from shocpp.settings import Settings, read_settings
 from shocpp.store.database import open_database
 
 if TYPE_CHECKING:
-    from shocpp.configuration.editing.tariffs import Limits, NewPrice, NewWindow
+    from shocpp.configuration.editing.tariffs import Limits, NewWindow
     from shocpp.ledger.prices.tariffs import Tariffs
 
 _WINDOW = re.compile(r"(?:(?P<name>.*\S)\s+)?(?P<begin>\S+)-(?P<end>\S+)=(?P<ct>\S+)")
@@ -84,12 +84,48 @@ def add(
     settings.check_zone()
     path, limits = settings.tariffs_file, _limits(settings)
     seen = seen_prices(path, account, limits)
-    for line in _preview(with_price(path, price, limits), settings, price):
+    tariffs = with_price(path, price, limits)
+    for line in _preview(tariffs, settings, account, is_flat=price.ct_per_kwh is None):
         click.echo(one_line(line))
     if not is_consented:
-        _ask()
+        _ask("Save this price? Records that have a price keep it.", "saved", "save this price")
     add_price(path, price, limits, seen)
     click.echo(one_line(f"saved in {path}"))
+
+
+@click.command(context_settings=HELP)
+@click.argument("account", metavar="ACCOUNT")
+@day_option("--from", "valid_from", "The first day of the price.", required=True)
+@click.option("--yes", "is_consented", is_flag=True, help="Remove the price without a question.")
+@one_line_errors
+def remove(account: str, valid_from: date, is_consented: bool) -> None:
+    """Remove a price of ACCOUNT, or of "*", that was saved by mistake.
+
+    It first prints all prices of the account without that one, and asks. A price that holds in a
+    closed month, or that a record has, stays for ever.
+
+    Exit code 0: the price is removed; 1: you have answered no; 2: it is refused, or nobody can
+    answer.
+
+    \b
+    Example: shocpp tariffs remove family-y --from 2027-01-01
+    """
+    from shocpp.bookkeeping.price_removal import require_unused
+    from shocpp.configuration.editing.tariffs import remove_price, seen_prices, without_price
+
+    settings = read_settings()
+    settings.check_zone()
+    path, limits = settings.tariffs_file, _limits(settings)
+    with database_or_none(settings) as db:
+        require = require_unused(db, settings, account, valid_from)
+        seen = seen_prices(path, account, limits)
+        tariffs = without_price(path, account, valid_from, limits, require)
+        for line in _preview(tariffs, settings, account, is_flat=False):
+            click.echo(one_line(line))
+        if not is_consented:
+            _ask("Remove this price?", "removed", "remove this price")
+        remove_price(path, account, valid_from, limits, require, seen)
+    click.echo(one_line(f"removed from {path}"))
 
 
 def _window(text: str) -> "NewWindow":
@@ -118,26 +154,28 @@ def _limits(settings: Settings) -> "Limits":
     return Limits(accounts.names(), months, accounts.names_alike)
 
 
-def _preview(tariffs: "Tariffs", settings: Settings, price: "NewPrice") -> Iterator[str]:
+def _preview(
+    tariffs: "Tariffs", settings: Settings, account: str, *, is_flat: bool
+) -> Iterator[str]:
     """Yield the lines about the prices of an account, as `tariffs check` has them."""
     from shocpp.checks.findings import line_of
     from shocpp.checks.tariffs import price_preview
 
-    today, is_flat = datetime.now(settings.zone).date(), price.ct_per_kwh is None
-    preview = price_preview(tariffs, price.account, is_flat=is_flat, today=today)
+    today = datetime.now(settings.zone).date()
+    preview = price_preview(tariffs, account, is_flat=is_flat, today=today)
     yield from price_lines(preview.flat_prices, [preview.tariff])
     for note in preview.notes:
         yield line_of(note.finding)
 
 
-def _ask() -> None:
-    """Ask for consent to save the price; exit without it.
+def _ask(question: str, done: str, deed: str) -> None:
+    """Ask for consent to write the prices; exit without it.
 
-    Raises UsageError if there is no terminal.
+    `done` and `deed` are words for the change. Raises UsageError if there is no terminal.
     """
     if not sys.stdin.isatty():
         command = shlex.join(["shocpp", *sys.argv[1:], "--yes"])
-        raise UsageError(f"nothing is saved; to save this price: {command}")
-    if not click.confirm("Save this price? Records that have a price keep it.", err=True):
-        click.echo("nothing is saved", err=True)
+        raise UsageError(f"nothing is {done}; to {deed}: {command}")
+    if not click.confirm(question, err=True):
+        click.echo(f"nothing is {done}", err=True)
         sys.exit(1)

@@ -11,7 +11,7 @@ import click
 from shocpp.checks.findings import is_fine, lines_of
 from shocpp.errors import UsageError
 from shocpp.interfaces.cli.configuration.accounts import bound_accounts
-from shocpp.interfaces.cli.configuration.new_price import add
+from shocpp.interfaces.cli.configuration.new_price import add, remove
 from shocpp.interfaces.cli.configuration.price_lines import price_lines, price_objects
 from shocpp.interfaces.cli.conventions import HELP, MONTH_NUMBER, YEAR, one_line_errors
 from shocpp.interfaces.lines import one_line
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.pass_context
 @one_line_errors
 def tariffs(context: click.Context, as_json: bool) -> None:
-    """List the prices of conf/tariffs.json; `add` makes a new one.
+    """List the prices of conf/tariffs.json; `add` makes a new one, `remove` takes a wrong one away.
 
     `check` also names missing prices, and `apply` sets the prices of records that have none.
 
@@ -206,3 +206,4 @@ def _as_object(settings: Settings, report: "TariffsReport") -> dict[str, Any]:
 
 
 tariffs.add_command(add)
+tariffs.add_command(remove)

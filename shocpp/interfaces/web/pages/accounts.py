@@ -9,12 +9,12 @@ of its number, which only admins see.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from functools import partial
 from typing import Any
 
 from flask import Flask, Response
 
+from shocpp.admission.listing import usable_names
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
 from shocpp.admission.people.secret_texts import new_secret
 from shocpp.bookkeeping.accounts import add_account, can_be_removed
@@ -48,14 +48,14 @@ from shocpp.interfaces.web.pages.form_pages import (
     not_there,
 )
 from shocpp.interfaces.web.pages.settings.devices import day_choices
+from shocpp.language.dates import parsed_day
 from shocpp.language.month import Month, months_up_to
 from shocpp.language.pages.accounts import ACCOUNTS
 from shocpp.language.voice import moment
 from shocpp.ledger.accounts import Account
-from shocpp.ocpp.identity import ANY, identity_key
+from shocpp.ocpp.identity import identity_key
 from shocpp.settings import Settings
 from shocpp.store.books import transactions
-from shocpp.store.charge_points.admissions import known_identities
 from shocpp.store.database import Database
 from shocpp.store.listings.in_use import used_cards
 
@@ -236,12 +236,7 @@ class AccountPages(FormPages):
         Those that the account has already may stay.
         """
         allowlist = present_files(db, self._settings).allowlist
-        listed = [entry.charge_point_id for entry in allowlist.entries.values()]
-        known = {
-            identity_key(name): name
-            for name in (*listed, *known_identities(db), *(account.charge_points or ()))
-            if name != ANY
-        }
+        known = usable_names(db, allowlist, account.charge_points or ())
         names = items_of(fields, "charge_points")
         for name in names:
             if identity_key(name) not in known:
@@ -312,6 +307,6 @@ class AccountPages(FormPages):
         """Return the last day of a form, ISO; empty without one."""
         text = fields.get("expires", "").strip()
         try:
-            return date.fromisoformat(text).isoformat() if text else ""
+            return parsed_day(text).isoformat() if text else ""
         except ValueError:
             raise WrongField("expires", self.words["wrong_day"]) from None

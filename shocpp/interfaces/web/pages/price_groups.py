@@ -1,8 +1,9 @@
 """The prices of all accounts as pages show them: once for all that pay the same ones."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from shocpp.checks.price_texts import price_texts
 from shocpp.checks.tariffs import AccountTariff, tariffs_of
@@ -11,13 +12,20 @@ from shocpp.language.pages.prices import PRICES_PAGE
 from shocpp.ledger.prices.periods import Period
 from shocpp.ledger.prices.tariffs import EVERYBODY, Tariffs
 
+Removable = Collection[tuple[str, date]]
+"""The prices that may be removed, each as its account, or *, and its first day."""
+
 
 class PeriodRow(NamedTuple):
-    """A period in words; `holds` is True if it holds today."""
+    """A period in words; `holds` is True if it holds today.
+
+    `removal` is the address of the question before its removal, empty if it stays.
+    """
 
     days: str
     texts: tuple[str, ...]
     holds: bool
+    removal: str = ""
 
 
 class PriceGroup(NamedTuple):
@@ -34,7 +42,11 @@ class PriceGroup(NamedTuple):
 
 
 def price_groups(
-    tariffs: Tariffs, names: Iterable[str], today: date, language: str
+    tariffs: Tariffs,
+    names: Iterable[str],
+    today: date,
+    language: str,
+    removable: Removable = (),
 ) -> list[PriceGroup]:
     """Return the prices of these accounts: first those of *, then own ones, then who has none."""
     words, by_tariff = PRICES_PAGE[language], tariffs_of(tariffs, names)
@@ -44,14 +56,30 @@ def price_groups(
         accounts = ", ".join(payers)
         note = words["payers"].format(accounts=accounts) if payers else words["no_payers"]
         rows = period_rows(tariffs.by_account[EVERYBODY], today, language)
+        rows = _with_removals(rows, EVERYBODY, tariffs.by_account[EVERYBODY], removable)
         groups.append(PriceGroup(words["everybody"], note, rows))
     own = [one for one in by_tariff if one.tariff == one.account]
-    groups += [price_group(one, today, language) for one in own]
+    for one in own:
+        group = price_group(one, today, language)
+        rows = _with_removals(group.rows, one.account, one.periods, removable)
+        groups.append(group._replace(rows=rows))
     without = ", ".join(one.account for one in by_tariff if one.tariff is None)
     if without:
         note = words["without_note"].format(accounts=without)
         groups.append(PriceGroup(words["without"], note, []))
     return groups
+
+
+def _with_removals(
+    rows: Iterable[PeriodRow], account: str, periods: Iterable[Period], removable: Removable
+) -> list[PeriodRow]:
+    """Return the rows of periods with the addresses of the questions before their removal."""
+    return [
+        row._replace(removal=f"/prices?{urlencode({'remove': account, 'from': period.valid_from})}")
+        if (account, period.valid_from) in removable
+        else row
+        for row, period in zip(rows, periods, strict=True)
+    ]
 
 
 def price_group(tariff: AccountTariff, today: date, language: str) -> PriceGroup:

@@ -3,6 +3,7 @@
     GET  /prices         all prices with their periods, and the form for a new one
     POST /prices         shows the prices as they would be with the new one; nothing is saved
     POST /prices/save    saves it, unless the prices have changed since they were shown
+    POST /prices/remove  removes one that no record has; `?remove=ACCOUNT&from=DAY` asks before
 
 A price is added and never changed.
 """
@@ -12,9 +13,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
+from shocpp.bookkeeping.price_removal import removable, require_unused
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.setup_steps import setup_steps
 from shocpp.checks.price_texts import flat_price_text
@@ -26,9 +28,12 @@ from shocpp.configuration.editing.tariffs import (
     NewPrice,
     NewWindow,
     add_price,
+    remove_price,
     seen_prices,
     with_price,
+    without_price,
 )
+from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
     Connect,
@@ -39,17 +44,19 @@ from shocpp.interfaces.web.pages.form_pages import (
     line_of,
 )
 from shocpp.interfaces.web.pages.price_groups import PriceGroup, price_group, price_groups
-from shocpp.language.dates import local_datetime
+from shocpp.language.dates import day as day_text
+from shocpp.language.dates import local_datetime, parsed_day
 from shocpp.language.month import Month
 from shocpp.language.page import SENTENCES
 from shocpp.language.pages.prices import PRICES_PAGE
-from shocpp.ledger.prices.tariffs import EVERYBODY
+from shocpp.ledger.prices.tariffs import EVERYBODY, NO_TARIFFS
 from shocpp.settings import Settings
 from shocpp.store.books import closings
 from shocpp.store.database import Database
 
-FORM = "price"
-"""The id of the form for a new price; the one that confirms it returns its values, too."""
+FORM, REMOVE = "price", "remove"
+"""The ids of the form for a new price, which the one that confirms it returns too, and of removals.
+"""
 
 FLAT = "flat"
 """The kind of a price that is the flat price of each year."""
@@ -87,6 +94,15 @@ class Preview(NamedTuple):
     fields: dict[str, str]
 
 
+class Removal(NamedTuple):
+    """The question before a price is removed, and the prices of its account without it."""
+
+    question: str
+    prices: PriceGroup
+    seen: str
+    hidden: dict[str, str]
+
+
 class PricePages(FormPages):
     """The page /prices."""
 
@@ -98,10 +114,21 @@ class PricePages(FormPages):
         app.add_url_rule("/prices", "prices", self._all, methods=["GET"])
         app.add_url_rule("/prices", "price preview", self._post_preview, methods=["POST"])
         add_form(app, "/prices/save", self._post_save, self._all)
+        add_form(app, "/prices/remove", self._post_remove, self._all)
 
     def _all(self) -> Response:
-        """Show all prices."""
-        return self._show(self.visitor(KEEP_BOOKS))
+        """Show all prices, or the question before one of them is removed."""
+        person, account = self.visitor(KEEP_BOOKS), request.args.get("remove")
+        if account is None:
+            return self._show(person)
+        try:
+            with self._connect(self._settings.database) as db:
+                removal = self._removal(db, account, self._day(request.args.get("from", "")))
+        # Somebody has changed the prices since the link was made.
+        except (EditRefused, WrongField, ConfigError) as refused:
+            _, sentence = self._at_field(refused)
+            return self._show(person, ReturnedForm(REMOVE, {}, "", sentence), 422)
+        return self._show(person, removal=removal)
 
     def _post_preview(self) -> Response:
         """Show the prices as they would be."""
@@ -110,6 +137,35 @@ class PricePages(FormPages):
     def _post_save(self) -> Response:
         """Save a new price."""
         return self.answer(KEEP_BOOKS, self._save, self._show)
+
+    def _post_remove(self) -> Response:
+        """Remove a price."""
+        return self.answer(KEEP_BOOKS, self._remove, self._show)
+
+    def _remove(self, db: Database, _: Person, fields: dict[str, str]) -> str:
+        """Remove the price of a question, and return the page of all prices.
+
+        Raises ChangedMeanwhile if the prices are not those of the question any more.
+        """
+        account, day = fields.get("account", ""), self._day(fields.get("from", ""))
+        require = require_unused(db, self._settings, account, day)
+        path, limits = self._settings.tariffs_file, self._limits(db)
+        remove_price(path, account, day, limits, require, fields.get("seen", ""))
+        return "/prices"
+
+    def _removal(self, db: Database, account: str, day: date) -> Removal:
+        """Return the question before a price is removed; raises EditRefused if it has to stay."""
+        path, limits, today = self._settings.tariffs_file, self._limits(db), self._today()
+        language = self._settings.language
+        require = require_unused(db, self._settings, account, day)
+        seen = seen_prices(path, account, limits)
+        tariffs = without_price(path, account, day, limits, require)
+        preview = price_preview(tariffs, account, is_flat=False, today=today)
+        group = price_group(preview.tariff, today, language)
+        question = self.words["ask_remove"].format(
+            day=day_text(day, language), account=group.heading
+        )
+        return Removal(question, group, seen, {"account": account, "from": day.isoformat()})
 
     def _preview(self, db: Database, person: Person, fields: dict[str, str]) -> Response:
         """Return the page with the prices as they would be; nothing is written.
@@ -153,6 +209,7 @@ class PricePages(FormPages):
         status: int = 200,
         *,
         preview: Preview | None = None,
+        removal: Removal | None = None,
     ) -> Response:
         """Return the page: the preview of a new price, or all prices, and the form in any case.
 
@@ -161,6 +218,8 @@ class PricePages(FormPages):
         settings, language, today = self._settings, self._settings.language, self._today()
         with self._connect(settings.database) as db:
             files = present_files(db, settings)
+            known = files.tariffs if settings.tariffs_file not in files.broken else NO_TARIFFS
+            may_go = removable(db, settings, known, self._limits(db))
             steps = setup_steps(db, settings, now_ms()) if person.may(ADMINISTER) else []
         names, tariffs = files.accounts.names(), files.tariffs
         return self.page(
@@ -170,7 +229,8 @@ class PricePages(FormPages):
             returned=returned,
             trouble=self.trouble_of(files, settings.tariffs_file),
             preview=preview,
-            groups=price_groups(tariffs, names, today, language),
+            removal=removal,
+            groups=price_groups(tariffs, names, today, language, may_go),
             flat_prices=[
                 flat_price_text(year, price, language)
                 for year, price in sorted(tariffs.flat_prices.items())
@@ -215,10 +275,7 @@ class PricePages(FormPages):
     def _price(self, fields: Mapping[str, str]) -> NewPrice:
         """Return the price of a form; numbers are checked later."""
         texts = {name: line_of(fields, name, self.words, 60) for name in FIELDS}
-        try:
-            day = date.fromisoformat(texts["valid_from"])
-        except ValueError:
-            raise WrongField("valid_from", self.words["wrong_day"]) from None
+        day = self._day(texts["valid_from"])
         windows = [self._window(texts, number) for number in WINDOWS]
         is_flat = texts["kind"] == FLAT
         if is_flat:
@@ -235,6 +292,13 @@ class PricePages(FormPages):
             texts["vat_included"] != "no",
             tuple(window for window in windows if window is not None),
         )
+
+    def _day(self, text: str) -> date:
+        """Return the first day of a price."""
+        try:
+            return parsed_day(text.strip())
+        except ValueError:
+            raise WrongField("valid_from", self.words["wrong_day"]) from None
 
     def _window(self, texts: Mapping[str, str], number: int) -> NewWindow | None:
         """Return a window of the form, None if it is empty."""
