@@ -251,6 +251,8 @@ def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding
         for account in sorted(set(file.mail.to) - set(known)):
             trouble = unknown_account(settings, db, account)
             yield Finding(WRONG, "in_mail", {"file": path, "trouble": trouble})
+    if not file.mail.sender and (file.mail.to or file.mail.all):
+        yield Finding(NOTE, "no_mail_sender", {"file": path})
     if file.mail.sender and settings.mail_server is None:
         yield Finding(NOTE, "no_mail_server", {"file": path})
 

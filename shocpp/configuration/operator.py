@@ -227,10 +227,8 @@ def _lines(value: object, location: str) -> tuple[str, ...]:
 def _mail(value: object) -> Mail:
     """Return the mail addresses."""
     keys = members(value, "mail", _MAIL_KEYS)
-    if "from" not in keys:
-        raise UsageError('mail needs "from", the address that sends')
     return Mail(
-        sender=_mail_address(keys["from"], "mail, from"),
+        sender=_mail_address(keys["from"], "mail, from") if "from" in keys else "",
         to=_recipients(keys.get("to", {})),
         all=_mail_addresses(keys["all"], "mail, all") if "all" in keys else (),
     )

@@ -31,8 +31,6 @@ EDITS = {
         "card_id": "„{card}“ kann keine Wallbox senden: höchstens {most} Zeichen, ohne 0x, alle "
         "Stellen ausgeschrieben.",
         "card_id_missing": "Zur Karte fehlt ihre Kennung, wie die Wallbox sie liest.",
-        "mail_sender": "Zum Versenden fehlt der Absender; trage ihn zuerst auf der Seite „Angaben“ "
-        "ein, oder: shocpp operator set --mail-from kasse@example.org",
         "user_name": "„{user}“ kann kein Benutzer des Webservers heißen; schreibe ihn wie dort.",
         "driver_account": "Wer die Rolle driver hat, braucht ein Konto aus tags.json.",
         "only_driver": "Nur die Rolle driver hat ein Konto; lass es bei {role} weg.",
@@ -105,8 +103,6 @@ EDITS = {
         "card_id": "'{card}' is no id that a charger can send: {reason}",
         "card_id_missing": "a card needs its id, as a charger reads it; shocpp cards learn finds "
         "it out",
-        "mail_sender": "a statement needs an address that sends it: shocpp operator set "
-        "--mail-from kasse@example.org",
         "user_name": "'{user}' cannot name a user of the web server; write it as it is there",
         "driver_account": "a driver needs an account, a name in tags.json",
         "only_driver": "only a driver has an account; leave it out for the role {role}",

@@ -133,7 +133,7 @@ def test_a_comment_may_be_there_twice() -> None:
         ({"address": "Sonnenallee 12"}, "address must be a list of lines"),
         ({"contact": ["030", 4]}, "contact, line 2 must be a text on one line"),
         ({"mail": []}, "mail must be an object"),
-        ({"mail": {}}, 'mail needs "from", the address that sends'),
+        ({"mail": {"from": ""}}, "mail, from: '' is no mail address"),
         ({"mail": {**FROM, "cc": []}}, "mail: 'cc' is unknown; there are from, to, all, comment"),
         ({"mail": {**FROM, "to": ["y@example.org"]}}, "mail, to must be an object"),
         ({"mail": {**FROM, "to": {"y": "y@example.org"}}}, "mail, to 'y' must be a list of mail"),

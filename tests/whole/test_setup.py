@@ -105,7 +105,7 @@ def test_from_an_empty_home_to_a_mailed_statement_by_clicks(
         assert "Learned: Golf, family-q" in tab.page.inner_text("main")
 
         # The sender of statements, and the account's address.
-        follow(tab, "Details")
+        follow(tab, "Settings")
         fill(tab, name="House 12", mail_from="house@example.org")
         press(tab, "Save")
         tab.open("/setup")

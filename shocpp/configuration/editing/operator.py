@@ -1,8 +1,8 @@
 """Changes of the letterhead and the mail addresses in conf/operator.json, for commands and pages.
 
 `seen` is the digest of the part that a form was made from, None for a command. All functions raise
-ConfigError if the file has an error or would have one, EditRefused if no address would send, and
-ChangedMeanwhile.
+ConfigError if the file has an error or would have one, and ChangedMeanwhile. Addresses may come
+before the one that sends: until then mail is refused when it is to be sent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.configuration.editing.file_edit import (
-    EditRefused,
     apply_seen,
     edit_file,
     present_entries,
@@ -93,13 +92,9 @@ def _present(path: Path) -> Members:
 
 
 def _put_mail(entries: Members, mail: Members) -> None:
-    """Put the mail addresses into the file; without any, `mail` goes, with its comment.
-
-    Raises EditRefused for addresses without one that sends.
-    """
-    if SENDER not in mail and not {"to", "all"}.isdisjoint(mail):
-        raise EditRefused("mail_sender")
-    set_members(entries, {"mail": mail if SENDER in mail else None})
+    """Put the mail addresses into the file; without any, `mail` goes, with its comment."""
+    has_address = not {SENDER, "to", "all"}.isdisjoint(mail)
+    set_members(entries, {"mail": mail if has_address else None})
 
 
 def _spelling(recipients: Members, account: str) -> str:

@@ -34,13 +34,17 @@ class InvitationMail(NamedTuple):
     expires_ms: int
 
 
-def can_send(settings: Settings) -> bool:
-    """Return True if there is a mail server and a sender."""
+def has_sender(settings: Settings) -> bool:
+    """Return True if operator.json has an address that sends; False while it has an error."""
     try:
-        sender = load_operator(settings.operator_file).mail.sender
+        return bool(load_operator(settings.operator_file).mail.sender)
     except ConfigError:
         return False
-    return settings.mail_server is not None and bool(sender)
+
+
+def can_send(settings: Settings) -> bool:
+    """Return True if there is a mail server and a sender."""
+    return settings.mail_server is not None and has_sender(settings)
 
 
 def send_invitation(

@@ -93,8 +93,8 @@ def sender_of(settings: Settings, file: OperatorFile) -> Sender:
     """Return the sender of operator.json; raises ConfigError if it has none."""
     if not file.mail.sender:
         raise ConfigError(
-            f'{settings.operator_file} has no "mail", so sender and recipients are unknown; '
-            "see conf/operator.json.example"
+            f"{settings.operator_file} has no address that sends; add it: shocpp operator set "
+            "--mail-from kasse@example.org"
         )
     return Sender(file.mail.sender, file.operator.name)
 

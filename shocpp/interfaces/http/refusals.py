@@ -32,12 +32,22 @@ class Refused(Exception):
     """A refused request, which is answered with a status and one sentence, and has no effect.
 
     `is_logged` is True if the reason is in the log already.
+    `page_key` is the key of the sentence on a page, empty for the sentence of the status.
     `more` holds further fields of the API's JSON answer, such as `state`.
     """
 
-    def __init__(self, status: int, sentence: str, *, is_logged: bool = False, **more: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        sentence: str,
+        *,
+        is_logged: bool = False,
+        page_key: str = "",
+        **more: Any,
+    ) -> None:
         self.status = status
         self.sentence = sentence
         self.is_logged = is_logged
+        self.page_key = page_key
         self.more = more
         super().__init__(sentence)

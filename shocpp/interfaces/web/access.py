@@ -101,7 +101,8 @@ def check_form(person: Person) -> None:
     presented = form_fields().get(FORM_TOKEN, "")
     is_ours = hmac.compare_digest(presented.encode(errors="replace"), form_token(person).encode())
     if is_of_another_page(request.environ) or not is_ours:
-        raise Refused(403, "this form is not of this page any more; load the page again")
+        sentence = "this form is not of this page any more; load the page again"
+        raise Refused(403, sentence, page_key="form")
 
 
 def form_fields() -> dict[str, str]:
@@ -148,7 +149,7 @@ class Access:
 
     def require(self, permission: str) -> Person:
         """Return the person of the request's device; see the function `require`."""
-        person = self._signed_in_person()
+        person = self.signed_in_person()
         if not person.may(permission):
             raise Refused(403, FORBIDDEN)
         g.device_secret = self.presented_secret()
@@ -165,7 +166,7 @@ class Access:
                 return None
             raise
 
-    def _signed_in_person(self) -> Person:
+    def signed_in_person(self) -> Person:
         """Return the person of the request's device; raises NoDevice or Refused (503)."""
         secret = self.presented_secret()
         person = self._person(secret)
@@ -261,7 +262,7 @@ class Access:
 
     def _logout(self) -> Response:
         """Revoke the device of the request."""
-        person = self._signed_in_person()
+        person = self.signed_in_person()
         check_form(person)
         assert person.device is not None
         try:

@@ -1,6 +1,6 @@
 """The WSGI application of one worker, with its plain pages.
 
-A refused request gets a status and one line with the next step.
+A refused request gets a status and one line with the next step, in a browser a page.
 """
 
 import logging
@@ -45,6 +45,7 @@ from shocpp.interfaces.web.pages.settings.people import PeoplePages
 from shocpp.interfaces.web.pages.setup import SetupPages
 from shocpp.interfaces.web.pages.setup_phone import PhonePages
 from shocpp.interfaces.web.publisher import Publisher
+from shocpp.interfaces.web.refused_page import refused_page, wants_page
 from shocpp.interfaces.web.stream import Stream
 from shocpp.interfaces.websocket.upgrades import Upgrades, is_upgrade, refuse_broken_upgrade
 from shocpp.metrics.counter_files import counters_folder, sum_files
@@ -127,11 +128,14 @@ def _line(status: int, sentence: str) -> Response:
 
 def _refused(refused: Refused) -> Response:
     """Return the answer to a refused request; refused upgrades are also counted."""
+    settings = cast(Settings, current_app.config["SETTINGS"])
     if not refused.is_logged:
-        settings = cast(Settings, current_app.config["SETTINGS"])
         remote = address_of_caller(request.environ, settings.trusted_proxies)
         log.warning("refused %s from %s: %s", request.path, remote, refused.sentence)
-    response = _line(refused.status, refused.sentence)
+    if wants_page():
+        response = refused_page(refused, settings.language)
+    else:
+        response = _line(refused.status, refused.sentence)
     response.headers.extend(HEADERS_OF.get(refused.status, ()))
     if is_upgrade():
         _switchboard().counters.refused(refused.status)

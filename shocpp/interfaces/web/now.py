@@ -122,7 +122,7 @@ class Now:
         refuse_broken_upgrade()
         # Text that is not printable may hold a lone surrogate, which SQLite refuses.
         if not is_identity(charge_point):
-            raise not_there()
+            raise not_there("sticker")
         person = known_person(SEE)
         if person is not None:
             return self._page(person, only=charge_point)
@@ -132,7 +132,7 @@ class Now:
         except (StoreUnavailable, UnusableDatabase) as trouble:
             raise NoDatabase(trouble) from None
         if charger is None:
-            raise not_there()
+            raise not_there("sticker")
         return assets.page("stranger.html", charger=charger, **self._frame())
 
     def _start(self) -> Response:
@@ -227,7 +227,7 @@ class Now:
         except (StoreUnavailable, UnusableDatabase) as trouble:
             return self._broken(NoDatabase(trouble))
         if only is not None and not values["tiles"]:
-            raise not_there()
+            raise not_there("sticker")
         tile_ids = {tile.id for tile in values["tiles"]}
         is_many = len(tile_ids) * len(values["choices"]) > MOST_OPTIONS
         return assets.page(

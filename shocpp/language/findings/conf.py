@@ -18,6 +18,8 @@ CONF = {
         "Wallbox war noch nie da. Siehe: shocpp charge-points",
         "default_tag": "{file}, „{charge_point}“: Die default_tag „{default_tag}“ gehört zu keinem "
         "Konto. Trage sie bei den ids ihres Kontos ein, in {tags_file}",
+        "no_mail_sender": "{file} hat E-Mail-Adressen, aber keine, die absendet, darum geht keine "
+        "E-Mail hinaus. Ergänze sie: shocpp operator set --mail-from kasse@example.org",
         "no_mail_server": "{file} hat E-Mail-Adressen, aber SHOCPP_SMTP ist nicht gesetzt.",
         # Canned calls
         "card_invalid": "Die Karte „{card}“ gehört zu keinem Konto. Trage sie bei den ids ihres "
@@ -46,6 +48,8 @@ CONF = {
         "that has been here; see: shocpp charge-points",
         "default_tag": "{file}, {charge_point!r}: the default_tag {default_tag!r} belongs to no "
         "account; add it to the ids of its account in {tags_file}",
+        "no_mail_sender": "{file} has mail addresses, and none that sends, so no mail leaves; add "
+        "it: shocpp operator set --mail-from kasse@example.org",
         "no_mail_server": "{file} has mail addresses, but SHOCPP_SMTP is not set",
         "card_invalid": "the card {card!r} belongs to no account; add it to the ids of its account "
         "in {tags_file}",

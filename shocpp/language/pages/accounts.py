@@ -26,7 +26,9 @@ ACCOUNTS = {
         "employer": "Arbeitgeber, der erstattet",
         "employer_hint": "Nur bei einem Dienstwagen: Die Abrechnung wird eine Erstattung.",
         "mail": "E-Mail für die Abrechnung",
-        "mail_hint": "Mehrere durch Kommas getrennt. Der Absender steht bei Angaben.",
+        "mail_hint": "Mehrere durch Kommas getrennt. Der Absender steht bei Einstellungen.",
+        "no_sender": "Noch geht keine E-Mail hinaus, weil der Absender fehlt: Er steht auf der "
+        "Seite Einstellungen.",
         "lang": "Sprache der Abrechnung",
         "lang_default": "wie eingestellt",
         "german": "Deutsch",
@@ -102,7 +104,9 @@ ACCOUNTS = {
         "employer": "Employer that reimburses",
         "employer_hint": "Only for a company car: the statement becomes a reimbursement.",
         "mail": "Mail address for the statement",
-        "mail_hint": "Separate several with commas. The sender is on the page Details.",
+        "mail_hint": "Separate several with commas. The sender is on the page Settings.",
+        "no_sender": "No mail leaves yet, because its sender is missing: it is on the page "
+        "Settings.",
         "lang": "Language of the statement",
         "lang_default": "as configured",
         "german": "German",

@@ -2,7 +2,7 @@
 
 LETTERHEAD = {
     "de": {
-        "title": "Angaben",
+        "title": "Einstellungen",
         "letterhead": "Briefkopf der Abrechnungen",
         "name": "Name",
         "name_hint": "Die erste Zeile, etwa WEG Sonnenallee 12.",
@@ -46,7 +46,7 @@ LETTERHEAD = {
         "calls_hint": "Aufrufe für Siri und eigene Knöpfe.",
     },
     "en": {
-        "title": "Details",
+        "title": "Settings",
         "letterhead": "Letterhead of the statements",
         "name": "Name",
         "name_hint": "The first line, such as WEG Sonnenallee 12.",

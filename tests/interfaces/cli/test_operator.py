@@ -57,7 +57,6 @@ def test_an_empty_value_removes_it(home: Home) -> None:
     ("words", "code", "error"),
     [
         ((), 2, "name something to change"),
-        (("--mail-all", "kasse@example.org"), 2, "shocpp operator set --mail-from"),
         (("--mail-from", "WEG"), 78, "'WEG' is no mail address; write it as kasse@example.org"),
         (("--name", "a\nb"), 78, "name must be a text on one line"),
     ],

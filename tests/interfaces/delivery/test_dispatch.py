@@ -426,7 +426,7 @@ def test_sending_without_addresses_is_a_configuration_error(
     hook = {"SHOCPP_WEBHOOK": str(web.settings().webhook)}
     done = send(books, SHOCPP_SMTP=smtp(office), **hook)
     assert done.returncode == 78
-    assert 'has no "mail", so sender and recipients' in done.stderr
+    assert "has no address that sends; add it: shocpp operator set" in done.stderr
     assert (office.connections, web.received) == (0, [])
 
 

@@ -384,9 +384,7 @@ def test_a_mail_has_the_language_of_its_statement() -> None:
 
 def test_the_sender_is_that_of_operator_json() -> None:
     assert sender_of(read_settings({}), FILE) == Sender("weg@example.org", "WEG Höfe")
-    with pytest.raises(
-        ConfigError, match=r'operator\.json has no "mail", so sender and recipients'
-    ):
+    with pytest.raises(ConfigError, match=r"operator\.json has no address that sends"):
         sender_of(read_settings({}), NO_OPERATOR)
 
 

@@ -124,7 +124,6 @@ def test_a_card_that_was_held_to_a_charger_is_learned_with_its_energy(server: Se
         ("/accounts/2/card", {"card": "1,2E+10"}, "card", "spreadsheet"),
         ("/accounts/2/card", {"card": "77", "expires": "soon"}, "expires", "This is not a date"),
         ("/accounts/2/recipient", {"mail": "x", "name": "Flat"}, "mail", "not a mail address: x"),
-        ("/accounts/2/recipient", {"mail": "x@example.org"}, "mail", "operator set --mail-from"),
         ("/accounts/2/recipient", {"charge_points": "garrage"}, "charge_points", "Known: none"),
     ],
 )
@@ -295,3 +294,15 @@ def test_an_account_is_removed_only_where_the_command_would_do_it(server: Server
     (form,) = admin.forms("/accounts/3/remove")
     assert admin.post(form).headers["Location"] == "/accounts"
     assert admin.get("/accounts/3").status == 404
+
+
+def test_a_recipient_is_saved_before_there_is_a_sender(server: Server) -> None:
+    admin, home = PageBrowser(server), server.home
+    form = admin.form("/accounts/2", "/accounts/2/recipient")
+    assert admin.post(form, name="Flat 3", mail="y@example.org").status == 303
+    assert entry(server, 1)["name"] == "Flat 3"
+    page = admin.text("/accounts/2")
+    assert ('value="y@example.org"' in page, "No mail leaves yet" in page) == (True, True)
+    assert "and none that sends, so no mail leaves" in admin.text("/check")
+    home.run("shocpp", "operator", "set", "--mail-from", "kasse@example.org")
+    assert "No mail leaves yet" not in admin.text("/accounts/2")

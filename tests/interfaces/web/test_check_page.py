@@ -54,6 +54,14 @@ def test_findings_are_in_german_with_their_remedies_the_worst_first(server: Serv
         assert secret not in page
 
 
+def test_a_note_has_not_the_remedy_of_its_topic(server: Server) -> None:
+    server.home.charge_points_file.write_text('{"yard": {"auth": "none"}}')
+    notes = sections(PageBrowser(server).text("/check"))["Gut zu wissen"]
+    assert "Die Wallbox „yard“ hat sich noch nie verbunden" in notes
+    assert "Jede Wallbox mit ihrem Namen" not in notes
+    assert "Sichern, und woanders aufbewahren" in notes
+
+
 def test_a_german_page_marks_the_english_texts_of_parsers(server: Server) -> None:
     settings = server.home.settings
     broken = (settings.tags_file, settings.tariffs_file, settings.people_file)

@@ -1,16 +1,20 @@
 """The access to the pages with forms: each role, each page, each form, each way of forging one."""
 
+import html
+import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
 from shocpp.admission.people.roles import ROLES
 from tests.world.home import Home
 from tests.world.page_table import PAGES, PageRow
-from tests.world.people import STRANGER, cookie_of, form_token_of, post_form, send
+from tests.world.people import STRANGER, Response, cookie_of, form_token_of, post_form, send
 from tests.world.server import Server
 
 BROWSER = {"Accept": "text/html"}
+EVIL = "<script>alert(1)<script>"
 FORMS = [(row, f"{row.path}{form}") for row in PAGES for form in row.forms]
 
 
@@ -70,3 +74,48 @@ def test_a_form_is_for_its_roles_and_of_our_pages(
             own = {"Cookie": cookie, "Origin": f"http://{STRANGER}"}
             assert post_form(server.port, path, {"form": token}, own).status == 403
     assert files(server) == before
+
+
+def text_of(answer: Response) -> str:
+    """Return the text of a page without its tags."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html.unescape(answer.text)).split())
+
+
+def test_a_refusal_is_a_page_with_the_next_step(server: Server, cookies: dict[str, str]) -> None:
+    for role, path, status, sentence, step in (
+        ("driver", "/accounts", 403, "Deine Rolle erlaubt", 'href="/account">Zu meinem Konto'),
+        ("treasurer", "/chargers", 403, "Deine Rolle erlaubt", 'href="/">Zur ersten Seite'),
+        ("admin", "/accounts/99", 404, "Diese Seite gibt es nicht", 'href="/">Zur ersten'),
+        ("admin", "/nowhere", 404, "Diese Seite gibt es nicht", 'href="/">Zur ersten'),
+        ("driver", "/c/nix", 404, "Zu diesem Aufkleber", 'href="/account">'),
+        ("", "/c/nix", 404, "Zu diesem Aufkleber", 'href="/i">Anmelden'),
+        ("", f"/c/{EVIL}", 404, "Zu diesem Aufkleber", 'href="/i">Anmelden'),
+    ):
+        cookie = {"Cookie": cookies[role]} if role else {}
+        answer = send(server.port, "GET", quote(path), cookie | BROWSER)
+        assert (answer.status, sentence in text_of(answer)) == (status, True), (path, answer.text)
+        assert step in answer.text
+        assert ("<nav" in answer.text) == (role in ("admin", "treasurer", "driver"))
+        assert EVIL not in answer.text
+
+
+def test_a_refusal_is_one_line_for_programs(server: Server, cookies: dict[str, str]) -> None:
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        for path, status, line in (
+            ("/accounts", 403, "your role does not allow this\n"),
+            ("/c/nix", 404, "there is no /c/nix here\n"),
+        ):
+            answer = send(server.port, "GET", path, {"Cookie": cookies["driver"], **accept})
+            assert (answer.status, answer.text) == (status, line)
+            assert answer.headers["Content-Type"].startswith("text/plain")
+    for path in ("/metrics", "/static/x/y"):
+        answer = send(server.port, "GET", path, {"Cookie": cookies["driver"], **BROWSER})
+        assert answer.headers["Content-Type"].startswith("text/plain"), path
+
+
+def test_a_form_of_an_earlier_sign_in_says_what_to_do(
+    server: Server, cookies: dict[str, str]
+) -> None:
+    headers = {"Cookie": cookies["admin"], **BROWSER}
+    answer = post_form(server.port, "/accounts", {"form": "wrong"}, headers)
+    assert (answer.status, "Lade seine Seite neu" in text_of(answer)) == (403, True)

@@ -32,7 +32,7 @@ from shocpp.configuration.editing.accounts import (
 )
 from shocpp.configuration.editing.operator import set_mail_of_account
 from shocpp.configuration.operator import addresses_of
-from shocpp.interfaces.delivery.invitations import can_send
+from shocpp.interfaces.delivery.invitations import can_send, has_sender
 from shocpp.interfaces.web.pages.card_rows import card_key, card_row, card_with
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -69,7 +69,6 @@ FIELDS_OF_ERRORS = {
     **dict.fromkeys(("account_exists", "account_in_books", "account_name"), "account"),
     "account_former": "account",
     **dict.fromkeys(("card_taken", "card_id", "card_id_missing"), "card"),
-    "mail_sender": "mail",
 }
 """The fields at which the sentences of refused changes stand, by their keys."""
 
@@ -192,6 +191,7 @@ class AccountPages(FormPages):
             may_invite=person.may(ADMINISTER),
             can_mail=can_send(settings),
             addresses=addresses,
+            has_sender=has_sender(settings),
             days=day_choices(self.words),
             secret=new_secret(),
             presented=[
@@ -222,7 +222,7 @@ class AccountPages(FormPages):
         values["address"] = lines_of(fields, "address") or None
         values["charge_points"] = self._charge_points(db, account, fields) or None
         addresses = mail_addresses_of(fields, "mail", words)
-        # First, because it is refused more often: then neither file has changed.
+        # First, because its file may have an error: then neither file has changed.
         if tuple(addresses) != addresses_of(self._settings.operator_file, account.name):
             set_mail_of_account(self._settings.operator_file, account.name, addresses)
         bound = transactions.account_names(db)

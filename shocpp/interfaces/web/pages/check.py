@@ -20,11 +20,13 @@ from shocpp.checks.check import topical_findings
 from shocpp.checks.findings import LEVELS, NOTE
 from shocpp.checks.topics import (
     ACCOUNTS,
+    BACKUPS,
     CALLS,
     CHARGERS,
     LETTERHEAD,
     PEOPLE,
     PRICES,
+    REVIEW,
     TopicalFinding,
 )
 from shocpp.clock import now_ms
@@ -52,8 +54,15 @@ PAGES = {
 """The page that mends a finding, by its topic, and the key of its word."""
 
 
+OF_NOTES = (REVIEW, BACKUPS)
+"""The topics that have notes only, whose remedy is that of each note."""
+
+
 class Topic(NamedTuple):
-    """The findings of a topic as the page shows them; `path` is empty if no page mends them."""
+    """The findings of a topic as the page shows them.
+
+    `path` is empty if no page mends them, `remedy` if there is nothing to mend.
+    """
 
     name: str
     sentences: list[list[Part]]
@@ -88,7 +97,7 @@ class CheckPages(FormPages):
         when = local_datetime(now_ms(), self._settings.zone)
         checked = day_and_time(when, self._settings.language)
         levels = [
-            (level, self._topics(each for each in findings if each.finding.level == level))
+            (level, self._topics(level, (each for each in findings if each.finding.level == level)))
             for level in LEVELS
         ]
         return self.page(
@@ -104,20 +113,23 @@ class CheckPages(FormPages):
         """Return the page with a sentence in place of findings, and a way to ask again."""
         return self.page("check.html", person, status=status, notice=self.words[key])
 
-    def _topics(self, findings: Iterable[TopicalFinding]) -> list[Topic]:
-        """Return the topics of findings, in the order of their first ones."""
+    def _topics(self, level: str, findings: Iterable[TopicalFinding]) -> list[Topic]:
+        """Return the topics of findings of a level, in the order of their first ones."""
         sentences: dict[str, list[list[Part]]] = {}
         for topic, finding in findings:
             parts = finding.parts(self._settings.language)
             sentences.setdefault(topic, []).append(parts)
         broken = self._broken_files()
-        return [self._topic(topic, each, broken) for topic, each in sentences.items()]
+        return [self._topic(level, topic, each, broken) for topic, each in sentences.items()]
 
-    def _topic(self, topic: str, sentences: list[list[Part]], broken: set[Path]) -> Topic:
+    def _topic(
+        self, level: str, topic: str, sentences: list[list[Part]], broken: set[Path]
+    ) -> Topic:
         """Return the findings of a topic with their remedy: a page, or a step on the server."""
         words, file = self.words, self._files.get(topic)
         path, page = PAGES.get(topic, ("", ""))
-        remedy = words[f"remedy_{topic}"]
+        # Nothing is wrong in a note: the remedy of the topic would tell to mend what is right.
+        remedy = words[f"remedy_{topic}"] if level != NOTE or topic in OF_NOTES else ""
         # A page refuses to change a file with an error, so it is no remedy.
         if file is not None and file in broken:
             path, remedy = "", words["mend_file"].format(file=file.name)

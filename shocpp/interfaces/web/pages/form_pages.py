@@ -195,9 +195,12 @@ def see(path: str) -> Response:
     return Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})
 
 
-def not_there() -> Refused:
-    """Return the refusal of a path with something that is not there, or not for this person."""
-    return Refused(404, f"there is no {json.dumps(request.path)[1:-1]} here")
+def not_there(page_key: str = "") -> Refused:
+    """Return the refusal of a path with something that is not there, or not for this person.
+
+    `page_key` is that of Refused.
+    """
+    return Refused(404, f"there is no {json.dumps(request.path)[1:-1]} here", page_key=page_key)
 
 
 def forbid(person: Person, *permissions: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask, Response, request
 
+from shocpp.admission import remedies
 from shocpp.admission.listing import CHANGING, NONE, OPEN, PASSWORD, REFUSED, KnownCharger
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, Person
 from shocpp.calls.page.files import present_files
@@ -105,7 +106,7 @@ class ChargerPage(LoginSheets):
             admission=self._admission(charger),
             is_open=charger.admission == OPEN,
             is_admitted_without=charger.admission == NONE,
-            refused=refused_lines(self, attempts),
+            refused=refused_lines(self, attempts, beside=(remedies.PASSWORD, remedies.NO_PASSWORD)),
             details=self._details(entry),
             numbers=self._numbers(charger, connectors),
             # A form of a file with an error is refused in any case.

@@ -1,6 +1,6 @@
 """The refused attempts of a page: the reason, the remedy, and links to what admits the charger."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -49,12 +49,14 @@ class RefusedLine(NamedTuple):
     links: Sequence[tuple[str, str]]
 
 
-def refused_lines(pages: ChargerPages, attempts: Sequence[RefusedAttempt]) -> list[RefusedLine]:
-    """Return refused attempts in the words of a page."""
-    return [_line(pages, attempt) for attempt in attempts]
+def refused_lines(
+    pages: ChargerPages, attempts: Sequence[RefusedAttempt], *, beside: Collection[str] = ()
+) -> list[RefusedLine]:
+    """Return refused attempts in the words of a page; the page has the changes `beside` already."""
+    return [_line(pages, attempt, beside) for attempt in attempts]
 
 
-def _line(pages: ChargerPages, attempt: RefusedAttempt) -> RefusedLine:
+def _line(pages: ChargerPages, attempt: RefusedAttempt, beside: Collection[str]) -> RefusedLine:
     """Return a refused attempt in words, with links to the questions that admit its charger."""
     row, remedy = attempt
     words, language, name = pages.words, pages.language, row["id"]
@@ -64,6 +66,8 @@ def _line(pages: ChargerPages, attempt: RefusedAttempt) -> RefusedLine:
     query = urlencode({"from": row["address"]})
     links = []
     for change in remedy.changes if name else ():
+        if change in beside:
+            continue
         rest, key = LINKS[change]
         if change in (USER_NAME, ORIGIN):
             rest = f"{rest}?{query}"

@@ -49,7 +49,7 @@ class LetterheadPages(FormPages):
     """The page /settings."""
 
     def __init__(self, settings: Settings, connect: Connect) -> None:
-        super().__init__(settings, connect, LETTERHEAD, {"mail_sender": "mail_from"})
+        super().__init__(settings, connect, LETTERHEAD, {})
 
     def add_to(self, app: Flask) -> None:
         """Register the views."""
@@ -67,7 +67,7 @@ class LetterheadPages(FormPages):
     def _change(self, _: Database, __: Person, fields: dict[str, str]) -> str:
         """Write the letterhead and the mail addresses of a form; empty fields remove them.
 
-        Raises WrongField for an address that is none, and EditRefused without one that sends.
+        Raises WrongField for an address that is none.
         """
         letterhead: dict[str, Any] = {
             key: line_of(fields, key, self.words, LONGEST_NOTE) or None for key in _TEXTS
