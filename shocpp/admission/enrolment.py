@@ -71,12 +71,16 @@ def hash_of_user_chosen(password: str) -> str:
 
 
 class Change(NamedTuple):
-    """Changes of an entry; `stored_hash` is that of a password. None and False change nothing."""
+    """Changes of an entry; `stored_hash` is that of a password. None and False change nothing.
+
+    `model` is the key of its model in the guide of chargers.
+    """
 
     stored_hash: str | None = None
     needs_no_password: bool = False
     username: str | None = None
     origin: str | None = None
+    model: str | None = None
 
 
 class Seen(NamedTuple):
@@ -109,7 +113,7 @@ def enroll(path: Path, charge_point_id: str, change: Change, seen: Seen | None =
         elif change.needs_no_password:
             entry["auth"] = "none"
             drop(entry, "password_hash")
-        for key in ("username", "origin"):
+        for key in ("username", "origin", "model"):
             if getattr(change, key) is not None:
                 entry[key] = getattr(change, key)
         entries[name] = entry

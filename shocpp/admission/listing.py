@@ -24,6 +24,7 @@ class KnownCharger(NamedTuple):
     is_listed  True if the file has an entry for it
     admission  one of the constants above
     row        that of the view `charge_points`, None if it has never connected
+    model      the key of the model that was chosen for it, None without one
     """
 
     charge_point_id: str
@@ -31,6 +32,7 @@ class KnownCharger(NamedTuple):
     is_listed: bool
     admission: str
     row: Mapping[str, Any] | None
+    model: str | None = None
 
     @property
     def name(self) -> str:
@@ -101,10 +103,12 @@ def admission_of(allowlist: Allowlist, charge_point_id: str) -> str:
 def _known(
     listed: Allowlist, in_force: Allowlist, charge_point_id: str, row: Mapping[str, Any] | None
 ) -> KnownCharger:
+    entry = listed.entries.get(identity_key(charge_point_id))
     return KnownCharger(
         charge_point_id,
         listed.meter(charge_point_id),
         listed.is_listed(charge_point_id),
         admission_of(in_force, charge_point_id),
         row,
+        None if entry is None else entry.model,
     )

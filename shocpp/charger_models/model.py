@@ -180,10 +180,37 @@ class ChargerModels(NamedTuple):
         """Return the model with a key, or UNLISTED."""
         return next((model for model in self.models if model.key == key), UNLISTED)
 
+    def has(self, key: str) -> bool:
+        """Return True if the table has a model with this key."""
+        return any(model.key == key for model in self.models)
+
+    def reported(self, vendor: str | None, model: str | None) -> str:
+        """Return the key of the model that a BootNotification fits, empty if that is not clear.
+
+        The brand decides if the table has one row of it, else the words of the model's name.
+        """
+        plain_vendor, plain_model = _plain(vendor or ""), _plain(model or "")
+        names = [
+            (words[0], words[1:], key) for name, key in self.choices() if (words := name.split())
+        ]
+        brands = [brand for brand, *_ in names if plain_vendor.startswith(_plain(brand))]
+        # SMA would fit Smappee, too.
+        brand = max(brands, key=len, default=None)
+        fitting = [(rest, key) for name, rest, key in names if name == brand]
+        keys = {key for _, key in fitting}
+        if len(keys) > 1:
+            keys = {key for rest, key in fitting if all(_plain(w) in plain_model for w in rest)}
+        return keys.pop() if len(keys) == 1 else ""
+
     def choices(self) -> list[tuple[str, str]]:
         """Return each name of a model with its key, sorted as people look for it."""
         pairs = [(name, model.key) for model in self.models for name in model.names]
         return sorted(pairs, key=lambda pair: pair[0].casefold())
+
+
+def _plain(text: str) -> str:
+    """Return letters and digits only, in one case."""
+    return "".join(character for character in text.casefold() if character.isalnum())
 
 
 def parse(toml: str) -> ChargerModels:

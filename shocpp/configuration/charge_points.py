@@ -20,6 +20,7 @@ a charger is refused if it has no entry or does not present its password.
     cap_kwh          a transaction with more energy waits for a review (default 200)
     name, meter_serial, note    descriptions for the statements, and of its connectors by number:
     connectors       {"1": "left", "2": "right"}
+    model            the key of its model in the guide of chargers, for the page that shows it
 
 When a charger has presented a password, the hashes before it in the list are no longer accepted.
 `tz` and `reply_delay_ms` take effect with the charger's next connection. `default_tag` and
@@ -54,7 +55,7 @@ MOST_KWH = 10_000
 MOST_HASHES = 8
 """The highest number of hashes of one charger."""
 
-_TEXTS = ("username", "origin", "default_tag", "name", "meter_serial", "note")
+_TEXTS = ("username", "origin", "default_tag", "name", "meter_serial", "note", "model")
 _KEYS = ("password_hash", "auth", "tz", "reply_delay_ms", "cap_kwh", "connectors", COMMENT, *_TEXTS)
 
 
@@ -76,6 +77,7 @@ class Entry(NamedTuple):
     reply_delay_ms    the delay of the answer to its StartTransaction
     default_tag       the id tag of transactions that it starts without one
     cap_wh            the energy above which a record waits for a review
+    model             the key of its model in the guide of chargers
     """
 
     charge_point_id: str
@@ -87,6 +89,7 @@ class Entry(NamedTuple):
     reply_delay_ms: int = 0
     default_tag: str | None = None
     cap_wh: int = CAP_WH
+    model: str | None = None
     meter: Meter = Meter()
 
 
@@ -230,6 +233,7 @@ def _entry(charge_point_id: str, value: object, location: str) -> Entry:
         _whole(keys.get("reply_delay_ms", 0), LONGEST_DELAY_MS, f"{location}: reply_delay_ms"),
         texts.get("default_tag"),
         1000 * _whole(keys.get("cap_kwh", CAP_WH // 1000), MOST_KWH, f"{location}: cap_kwh"),
+        texts.get("model"),
         Meter(
             texts.get("name"),
             texts.get("meter_serial"),

@@ -3,8 +3,12 @@
 OCPP-J §3.1.1: a Charge Point appends `/` and its identity to the URL of the Central System.
 """
 
+import re
+
 LONGEST = 255
 """The longest identity, in characters."""
+
+_TYPABLE = re.compile(r"[A-Za-z0-9._-]+")
 
 ANY = "*"
 """The entry of charge_points.json for all other chargers; no identity can be spelled like it."""
@@ -25,6 +29,14 @@ def is_identity(name: str) -> bool:
     """Return True if the name is printable, not blank, without a slash, and at most LONGEST."""
     is_short = bool(name.strip()) and len(name) <= LONGEST
     return is_short and name.isprintable() and "/" not in name and name != ANY
+
+
+def is_typable(name: str) -> bool:
+    """Return True if every charger can be given this identity, as far as its characters go.
+
+    Many chargers refuse umlauts, blanks and other signs in the field for it.
+    """
+    return _TYPABLE.fullmatch(name) is not None
 
 
 def identity_key(charge_point_id: str) -> str:

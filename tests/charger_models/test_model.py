@@ -141,3 +141,23 @@ def test_the_spellings_of_passwords_are_those_of_the_sources() -> None:
         by_form.setdefault(row.password, set()).add(row.key)
     assert by_form[PasswordForm.EMPTY] == {"wallbox", "autel"}
     assert by_form[PasswordForm.HEX] == {"keba-p30-x", "zaptec", "openevse"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "key"),
+    [
+        ("Alfen BV", "NG910-60023", "alfen"),
+        ("Wall Box Chargers", "PPR1-0-2-4", "wallbox"),
+        ("Smappee", "EV Wall", "smappee"),
+        ("KEBA", "P30 x", "keba-p30-x"),
+        # Several rows of one brand, and no word that tells them apart.
+        ("SMA", "EVC22", ""),
+        ("Wallbe", "Eco 2.0", ""),
+        ("", "", ""),
+        (None, None, ""),
+    ],
+)
+def test_a_reported_model_is_that_of_its_brand_and_words(
+    vendor: str | None, model: str | None, key: str
+) -> None:
+    assert charger_models().reported(vendor, model) == key

@@ -19,6 +19,9 @@ CHARGERS = {
         "id": "Name",
         "id_hint": "Er steht am Ende ihrer Adresse, zum Beispiel garage. Wie sie für Menschen "
         "heißt, legst du danach fest.",
+        "not_typable": "„{charge_point}“ hat Zeichen, die sich an vielen Wallboxen nicht eintippen "
+        "lassen: Sie nehmen nur A-Z, a-z, 0-9 und - _ . an. Geht es bei deiner nicht, nimm sie mit "
+        "einem einfacheren Namen auf; wie sie für Menschen heißt, steht bei den Bezeichnungen.",
         "password": "Passwort",
         "generated": "Passwort erzeugen (empfohlen)",
         "without": "Ohne Passwort",
@@ -110,6 +113,9 @@ CHARGERS = {
         "id": "Name",
         "id_hint": "It is the last part of its address, such as garage. You can give it a name "
         "for people afterwards.",
+        "not_typable": "“{charge_point}” has characters that cannot be typed into many chargers: "
+        "these take A-Z, a-z, 0-9 and - _ . only. If yours does not take it, admit it with a "
+        "simpler name; its name for people is below its names.",
         "password": "Password",
         "generated": "Generate a password (recommended)",
         "without": "No password",

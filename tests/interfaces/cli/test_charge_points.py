@@ -103,3 +103,10 @@ def test_admitted_chargers_that_never_connected_are_listed(listing: Home) -> Non
         ("GARAGE", False),
         ("yard", True),
     ]
+
+
+def test_a_name_that_many_chargers_cannot_have_is_admitted_with_a_warning(listing: Home) -> None:
+    for name, is_odd in (("Stellplatz 4", True), ("space-4", False)):
+        done = listing.run("shocpp", "charge-points", "add", name)
+        assert (done.returncode, "many chargers take only" in done.stderr) == (0, is_odd)
+        assert name in json.loads(listing.charge_points_file.read_text())

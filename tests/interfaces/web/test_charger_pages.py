@@ -530,3 +530,60 @@ def test_a_charger_is_taken_off_the_list_and_its_books_stay(listing: Server) -> 
     assert "box" not in re.findall(r"<strong>([^<]*)</strong>", admin.text("/chargers"))
     assert admin.get("/chargers/box").status == 404
     assert json.loads(listing.home.charge_points_file.read_text()) == {}
+
+
+# -- names and models ------------------------------------------------------------------------------
+
+
+def chosen_model(admin: PageBrowser, path: str) -> str:
+    """Return the model that is chosen in the form of a page."""
+    (form,) = [form for form in admin.forms(path) if "model" in form.fields]
+    return form.fields["model"]
+
+
+def test_the_model_of_a_new_charger_is_remembered(server: Server) -> None:
+    admin = PageBrowser(server)
+    form = admin.form("/chargers", "/chargers")
+    assert admin.post(form, id="garage", model="go-e").status == 200
+    assert entry(server, "garage")["model"] == "go-e"
+    page = admin.text("/chargers/garage")
+    assert (chosen_model(admin, "/chargers/garage"), "<h3>go-e" in page) == ("go-e", True)
+    assert chosen_model(admin, "/chargers/garage/password") == "go-e"
+    assert chosen_model(admin, "/chargers/garage?model=alfen#typed") == "alfen"
+    # Another model does not forget it, and neither does one that is not there.
+    assert confirm(admin, "/chargers/garage/password", model="").status == 200
+    assert confirm(admin, "/chargers/garage/password", model="nix").status == 200
+    assert entry(server, "garage")["model"] == "go-e"
+    answer = admin.post(form, id="yard", access="none", model="alfen")
+    assert confirm(admin, answer.headers["Location"]).status == 303
+    assert entry(server, "yard") == {"auth": "none", "model": "alfen"}
+
+
+def test_a_reported_model_is_chosen_at_first(server: Server) -> None:
+    admin = PageBrowser(server)
+    with Charger(server, "garage") as charger:
+        named = {"chargePointVendor": "Alfen BV", "chargePointModel": "NG910-60023"}
+        charger.ask("BootNotification", **named)
+    assert chosen_model(admin, "/chargers/garage") == "alfen"
+    assert "<h3>Alfen" not in admin.text("/chargers/garage")
+
+
+def test_a_name_that_many_chargers_cannot_have_is_admitted_with_a_warning(server: Server) -> None:
+    admin, warning = PageBrowser(server), "characters that cannot be typed into many chargers"
+    form = admin.form("/chargers", "/chargers")
+    for name, is_odd in (("Stellplatz Süd", True), ("box_1.a-B", False)):
+        sheet = admin.post(form, id=name)
+        assert (sheet.status, warning in sheet.text) == (200, is_odd)
+    asked = admin.get(admin.post(form, id="Box 2", access="none").headers["Location"])
+    assert (asked.status, warning in asked.text) == (200, True)
+
+
+def test_the_buttons_for_passwords_stand_once_on_the_page(listing: Server) -> None:
+    admin = PageBrowser(listing)
+    assert status_of(listing, "box") == 401
+    wait_for(lambda: refused_count(listing) == 1)
+    page = admin.text("/chargers/box")
+    assert "sends no password" in page
+    assert page.count('href="/chargers/box/password"') == 1
+    assert page.count('href="/chargers/box/open"') == 1
+    assert 'href="/chargers/box/password"' in admin.text("/chargers")

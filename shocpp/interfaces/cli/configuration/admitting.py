@@ -9,6 +9,7 @@ import click
 from shocpp.errors import StoreUnavailable, UsageError
 from shocpp.interfaces.cli.conventions import HELP, one_line_errors, user_name
 from shocpp.interfaces.lines import one_line
+from shocpp.ocpp.identity import is_typable
 from shocpp.settings import Settings, read_settings
 from shocpp.store.database import open_database
 
@@ -81,6 +82,13 @@ def add(
         change = change._replace(stored_hash=enrolment.hash_of_generated(password))
     enrolment.enroll(path, charge_point, change)
     click.echo(f"{charge_point} is listed in {path}")
+    if is_new and charge_point != WILDCARD and not is_typable(charge_point):
+        click.echo(
+            f"note: many chargers take only A-Z, a-z, 0-9 and - _ . in their name; if yours does "
+            f"not take this one, admit it with a simpler name, and then: shocpp charge-points "
+            f"remove {quoted_name(charge_point)}",
+            err=True,
+        )
     if settings.database.exists() and (change.stored_hash or no_password):
         with open_database(settings.database) as db:
             rotation.void_new_passwords(db, charge_point)

@@ -23,8 +23,9 @@ from shocpp.configuration.charge_points import NO_ALLOWLIST, load_allowlist_or_n
 from shocpp.configuration.editing.charge_points import seen_charger
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.interfaces.web.pages.chargers.charger_pages import Choice, Question, path_of
-from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, model_options
+from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, known_model, model_options
 from shocpp.interfaces.web.pages.form_pages import WrongField, not_there
+from shocpp.ocpp.identity import is_typable
 from shocpp.store import new_passwords
 from shocpp.store.charge_points import admissions
 from shocpp.store.database import Database
@@ -48,9 +49,17 @@ class Admissions(LoginSheets):
         ):
             self.add_question(app, name, ADMINISTER, ask, act)
 
-    def _model(self) -> Choice:
+    def _model(self, charger: KnownCharger) -> Choice:
         """Return the field for the model, whose sheet has the labels of its fields."""
-        return Choice("model", self.words["model"], tuple(model_options(self.words)))
+        options = tuple(model_options(self.words))
+        return Choice("model", self.words["model"], options, self.model_of(charger))
+
+    def _odd_name(self, charger: KnownCharger) -> tuple[str, ...]:
+        """Return the sentence about a new name that many chargers cannot have."""
+        identity = charger.charge_point_id
+        if charger.is_listed or is_typable(identity):
+            return ()
+        return (self.words["not_typable"].format(charge_point=identity),)
 
     def _seen(self, db: Database, charger: KnownCharger) -> str:
         """Return the digest of the admission that a form is made from."""
@@ -84,10 +93,10 @@ class Admissions(LoginSheets):
         hint = words["admit_hint" if is_new else "password_hint"]
         return Question(
             title,
-            (*self._excluded(db, charger), hint, words["password_once"]),
+            (*self._excluded(db, charger), *self._odd_name(charger), hint, words["password_once"]),
             words["make_password"],
             is_dangerous=not is_new,
-            choice=self._model(),
+            choice=self._model(charger),
             seen=self._seen(db, charger),
         )
 
@@ -105,7 +114,7 @@ class Admissions(LoginSheets):
             (words["rotate_hint"], words["password_once"]),
             words["send_password"],
             is_dangerous=False,
-            choice=self._model(),
+            choice=self._model(charger),
             seen=self._seen(db, charger),
         )
 
@@ -151,19 +160,21 @@ class Admissions(LoginSheets):
 
     # -- no password, another user name, an Origin ------------------------------------------------
 
-    def _ask_open(self, db: Database, charger: KnownCharger, _: Mapping[str, str]) -> Question:
+    def _ask_open(self, db: Database, charger: KnownCharger, values: Mapping[str, str]) -> Question:
         """Return the question before a charger may connect without a password."""
         words = self.words
         return Question(
             words["ask_open"].format(charge_point=charger.name),
-            (*self._excluded(db, charger), words["open_hint"]),
+            (*self._excluded(db, charger), *self._odd_name(charger), words["open_hint"]),
             words["admit_without"],
+            hidden={"model": values.get("model", "")},
             seen=self._seen(db, charger),
         )
 
     def _open(self, db: Database, _: Person, charger: KnownCharger, fields: dict[str, str]) -> str:
         """Let a charger connect without a password."""
-        self._enroll(db, charger, Change(needs_no_password=True), fields)
+        model = known_model(fields.get("model", ""))
+        self._enroll(db, charger, Change(needs_no_password=True, model=model), fields)
         rotation.void_new_passwords(db, charger.charge_point_id)
         return path_of(charger.charge_point_id)
 

@@ -18,7 +18,7 @@ from shocpp.configuration.charge_points import Entry
 from shocpp.configuration.editing.charge_points import seen_charger, set_charger
 from shocpp.errors import ConfigError
 from shocpp.interfaces.web.pages.chargers.charger_pages import path_of
-from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, model_options
+from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, known_model, model_options
 from shocpp.interfaces.web.pages.chargers.refused import refused_lines
 from shocpp.interfaces.web.pages.form_pages import (
     NO_FORM,
@@ -111,7 +111,7 @@ class ChargerPage(LoginSheets):
             numbers=self._numbers(charger, connectors),
             # A form of a file with an error is refused in any case.
             seen="" if entry is None or trouble else self._seen(charger),
-            model=request.args.get("model"),
+            model=request.args.get("model", self.model_of(charger)),
             models=model_options(self.words),
             guide=self._guide(charger),
         )
@@ -123,8 +123,9 @@ class ChargerPage(LoginSheets):
         return ""
 
     def _guide(self, charger: KnownCharger) -> Any:
-        """Return what is typed into the model of the query, None without one."""
-        model = request.args.get("model")
+        """Return what is typed into the model of the query, or into the one chosen for it."""
+        # A model that is only reported is preselected: it may be another one of its brand.
+        model = request.args.get("model", known_model(charger.model or ""))
         return None if model is None else self.guide(charger, model, None)
 
     def _state(self, charger: KnownCharger) -> str:

@@ -54,11 +54,12 @@ WORDS = {
 
 
 class Choice(NamedTuple):
-    """A field of a question with its options."""
+    """A field of a question with its options, one of them chosen at first."""
 
     name: str
     label: str
     options: tuple[tuple[str, str], ...]
+    chosen: str = ""
 
 
 class Question(NamedTuple):

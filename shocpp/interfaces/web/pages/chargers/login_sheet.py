@@ -18,6 +18,7 @@ from shocpp.configuration.charger_models import charger_models
 from shocpp.interfaces.qr_code import qr_image
 from shocpp.interfaces.web.own_addresses import charger_address
 from shocpp.interfaces.web.pages.chargers.charger_pages import ChargerPages, path_of
+from shocpp.ocpp.identity import is_typable
 from shocpp.store import new_passwords
 from shocpp.store.database import Database
 
@@ -42,6 +43,7 @@ class ModelGuide(NamedTuple):
     user_name    the user name to present if it asks for one
     gathered     the month (YYYY-MM) in which the sources were read
     takes_name   False if its sources say that it cannot have this name
+    is_typable   False if many other models could not have it
     """
 
     title: str
@@ -52,6 +54,7 @@ class ModelGuide(NamedTuple):
     user_name: str
     gathered: str
     takes_name: bool
+    is_typable: bool
 
 
 class LoginSheets(ChargerPages):
@@ -79,7 +82,15 @@ class LoginSheets(ChargerPages):
             "" if model.has_user_field else self._user_name(charger),
             models.gathered,
             model.takes_identity(identity),
+            is_typable(identity),
         )
+
+    @staticmethod
+    def model_of(charger: KnownCharger) -> str:
+        """Return the key of a charger's model: the one chosen for it, else the one it reports."""
+        row = charger.row or {"vendor": None, "model": None}
+        reported = charger_models().reported(row["vendor"], row["model"])
+        return known_model(charger.model or "") or reported
 
     def _user_name(self, charger: KnownCharger) -> str:
         """Return the user name that a charger must present if it asks for one."""
@@ -96,7 +107,8 @@ class LoginSheets(ChargerPages):
         `seen` is the `enrolment.access_digest` that the form was made from.
         """
         password, path = enrolment.generated_password(), self._settings.charge_points_file
-        change = enrolment.Change(stored_hash=enrolment.hash_of_generated(password))
+        stored_hash = enrolment.hash_of_generated(password)
+        change = enrolment.Change(stored_hash=stored_hash, model=known_model(model))
         waiting = new_passwords.waiting(db)
         enrolment.enroll(path, charger.charge_point_id, change, enrolment.Seen(seen, waiting))
         rotation.void_new_passwords(db, charger.charge_point_id)
@@ -122,6 +134,11 @@ class LoginSheets(ChargerPages):
                 if value.field in QR_FIELDS and value.value
             ],
         )
+
+
+def known_model(key: str) -> str | None:
+    """Return the key of a model that a form names, None for another model."""
+    return key if charger_models().has(key) else None
 
 
 def model_options(words: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ POST /chargers       admits a new one, and shows its password once
 """
 
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from flask import Flask, Response, request
 
@@ -24,7 +25,7 @@ from shocpp.calls.tiles import natural_order
 from shocpp.configuration.editing.charge_points import require_name
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.interfaces.web.pages.chargers.charger_pages import path_of
-from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, model_options
+from shocpp.interfaces.web.pages.chargers.login_sheet import LoginSheets, known_model, model_options
 from shocpp.interfaces.web.pages.chargers.refused import refused_lines
 from shocpp.interfaces.web.pages.form_pages import NO_FORM, ReturnedForm, line_of
 from shocpp.ocpp.identity import ANY
@@ -77,7 +78,9 @@ class Overview(LoginSheets):
             raise EditRefused("charger_listed", charge_point=name)
         if fields.get("access") == "none":
             # Its page asks first.
-            return path_of(name, "/open")
+            model = known_model(fields.get("model", ""))
+            query = f"?{urlencode({'model': model})}" if model is not None else ""
+            return path_of(name, f"/open{query}")
         charger = self.charger(db, name)
         seen = enrolment.seen_access(db, path, name)
         return self.new_login(db, person, charger, fields.get("model", ""), seen)
