@@ -8,8 +8,8 @@ import pytest
 
 from shocpp.admission.people.devices import make_device, person_of_secret
 from shocpp.admission.people.roles import DRIVER, REVOKED, Person
-from shocpp.bookkeeping.accounts import add_account, remove_account
 from shocpp.bookkeeping.closing import close
+from shocpp.bookkeeping.configuration.accounts import add_account, remove_account
 from shocpp.configuration.editing.file_edit import EditRefused
 from shocpp.errors import ConfigError, UsageError
 from shocpp.language.month import Month

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.bookkeeping.posting import apply_tariffs, posting
-from shocpp.bookkeeping.renaming import rename_account
 from shocpp.bookkeeping.unit_of_work import UnitOfWork
 from shocpp.configuration.editing.tariffs import Limits, NewPrice, add_price, seen_prices
 from shocpp.configuration.tariffs import TariffsFile

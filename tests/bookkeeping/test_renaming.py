@@ -11,7 +11,7 @@ from shocpp.admission.people.devices import make_device, person_of_secret
 from shocpp.admission.people.roles import DRIVER, Person
 from shocpp.bookkeeping import review
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.renaming import rename_account
+from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.errors import ConfigError
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shocpp.bookkeeping import closing, review
 from shocpp.bookkeeping.accounting_files.chain import difference
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.renaming import rename_account
+from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.interfaces.cli.upkeep import progress
 from shocpp.language.month import Month
 from shocpp.ledger.decisions import Measured

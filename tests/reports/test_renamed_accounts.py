@@ -8,7 +8,7 @@ import pytest
 
 from shocpp.bookkeeping import review
 from shocpp.bookkeeping.closing import close
-from shocpp.bookkeeping.renaming import rename_account
+from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.bookkeeping.review import Decider
 from shocpp.errors import UsageError
 from shocpp.language.month import Month

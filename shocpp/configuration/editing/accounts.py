@@ -123,7 +123,7 @@ def remove_account(
     """
 
     def change(entries: Entries, _: object) -> bool:
-        entry = _present(entries, account, path)
+        entry = _named(entries, account, path, "account_unknown")
         if entry["index"] in bound or entry["index"] in billed:
             raise EditRefused("account_used", account=account)
         if seen is not None and seen != seen_digest(entry):
@@ -248,23 +248,13 @@ def _edit(path: Path, bound: Mapping[int, str], change: Callable[[Entries, objec
     edit_file(path, parse, change, empty="[]")
 
 
-def _named(entries: Entries, account: str, path: Path) -> Members:
-    """Return the entry of an account."""
+def _named(entries: Entries, account: str, path: Path, refusal: str = "no_account") -> Members:
+    """Return the entry of an account; `refusal` is the key of the sentence if there is none."""
     for entry in entries:
         if account_name(entry["account"]) == account:
             return entry
-    raise EditRefused("no_account", file=path.name, account=account)
-
-
-def _present(entries: Entries, account: str, path: Path) -> Members:
-    """Return the entry of an account that is to end or to change its name."""
-    try:
-        return _named(entries, account, path)
-    # Here the next step is another name, and no new account.
-    except EditRefused as refused:
-        known = ", ".join(str(entry["account"]) for entry in entries)
-        values = {**refused.values, "known": known or "-"}
-        raise EditRefused("account_unknown", **values) from None
+    known = ", ".join(str(entry["account"]) for entry in entries) or "-"
+    raise EditRefused(refusal, file=path.name, account=account, known=known)
 
 
 def _former(entry: Members) -> list[str]:
@@ -280,7 +270,7 @@ def _to_rename(entries: Entries, account: str, name: str, path: Path) -> Members
             if present != name:
                 raise EditRefused("account_renamed", account=account, present=present)
             return entry
-    return _present(entries, account, path)
+    return _named(entries, account, path, "account_unknown")
 
 
 def _require_free(entries: Entries, name: str) -> None:

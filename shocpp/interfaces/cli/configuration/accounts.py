@@ -83,7 +83,7 @@ def add(name: str) -> None:
     \b
     Example: shocpp accounts add guests
     """
-    from shocpp.bookkeeping.accounts import add_account
+    from shocpp.bookkeeping.configuration.accounts import add_account
 
     settings = read_settings()
     with database_or_none(settings) as db:
@@ -102,7 +102,7 @@ def remove(account: str) -> None:
     \b
     Example: shocpp accounts remove company-z
     """
-    from shocpp.bookkeeping.accounts import remove_account
+    from shocpp.bookkeeping.configuration.accounts import remove_account
 
     settings = read_settings()
     with database_or_none(settings) as db:
@@ -123,7 +123,7 @@ def rename(old: str, new: str) -> None:
     \b
     Example: shocpp accounts rename company-x company-y
     """
-    from shocpp.bookkeeping.renaming import rename_account
+    from shocpp.bookkeeping.configuration.renaming import rename_account
 
     settings = read_settings()
     with database_or_none(settings) as db:

@@ -171,7 +171,7 @@ def remove(card: str) -> None:
     \b
     Example: shocpp cards remove 04A2B3C4D5E6F7
     """
-    from shocpp.bookkeeping.accounts import remove_card
+    from shocpp.bookkeeping.configuration.accounts import remove_card
     from shocpp.configuration.editing.accounts import account_of_card
 
     settings = read_settings()

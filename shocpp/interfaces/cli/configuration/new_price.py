@@ -110,7 +110,7 @@ def remove(account: str, valid_from: date, is_consented: bool) -> None:
     \b
     Example: shocpp tariffs remove family-y --from 2027-01-01
     """
-    from shocpp.bookkeeping.price_removal import require_unused
+    from shocpp.bookkeeping.configuration.price_removal import require_unused
     from shocpp.configuration.editing.tariffs import remove_price, seen_prices, without_price
 
     settings = read_settings()

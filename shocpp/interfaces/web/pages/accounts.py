@@ -17,9 +17,9 @@ from flask import Flask, Response
 from shocpp.admission.listing import usable_names
 from shocpp.admission.people.roles import ADMINISTER, COMMAND, KEEP_BOOKS, Person
 from shocpp.admission.people.secret_texts import new_secret
-from shocpp.bookkeeping.accounts import add_account, can_be_removed
 from shocpp.bookkeeping.card_learning import learn_card, recent_unknown_cards
-from shocpp.bookkeeping.renaming import rename_account
+from shocpp.bookkeeping.configuration.accounts import add_account, can_be_removed
+from shocpp.bookkeeping.configuration.renaming import rename_account
 from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
 from shocpp.clock import now_ms

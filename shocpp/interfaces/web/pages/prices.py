@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, request
 
 from shocpp.admission.people.roles import ADMINISTER, KEEP_BOOKS, Person
-from shocpp.bookkeeping.price_removal import removable, require_unused
+from shocpp.bookkeeping.configuration.price_removal import removable, require_unused
 from shocpp.calls.page.files import PresentFiles, present_files
 from shocpp.calls.page.setup_steps import setup_steps
 from shocpp.checks.price_texts import flat_price_text

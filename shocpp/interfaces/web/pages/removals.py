@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flask import Flask, Response
 
 from shocpp.admission.people.roles import COMMAND, KEEP_BOOKS, Person
-from shocpp.bookkeeping.accounts import remove_account, remove_card
+from shocpp.bookkeeping.configuration.accounts import remove_account, remove_card
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.starts import masked
 from shocpp.configuration.editing.accounts import seen_account
@@ -33,7 +33,7 @@ from shocpp.store.database import Database
 
 
 class Removed(NamedTuple):
-    """What a question is about: an account, or one of its cards."""
+    """The subject of a question: an account, or one of its cards."""
 
     account: Account
     card: IdTag | None

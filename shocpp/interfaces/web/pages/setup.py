@@ -14,8 +14,8 @@ from contextlib import suppress
 from flask import Flask, Response
 
 from shocpp.admission.people.roles import ADMINISTER, Person
-from shocpp.bookkeeping.accounts import add_account, remove_account
 from shocpp.bookkeeping.card_learning import UnknownCard, learn_card, recent_unknown_cards
+from shocpp.bookkeeping.configuration.accounts import add_account, remove_account
 from shocpp.bookkeeping.review import Decider
 from shocpp.calls.page.files import present_files
 from shocpp.calls.page.setup_steps import (

@@ -1,0 +1,1 @@
+"""The changes of the files of conf/ that depend on the books."""
