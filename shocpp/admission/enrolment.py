@@ -73,7 +73,7 @@ def hash_of_user_chosen(password: str) -> str:
 class Change(NamedTuple):
     """Changes of an entry; `stored_hash` is that of a password. None and False change nothing.
 
-    `model` is the key of its model in the guide of chargers.
+    `model` is a name in the guide of chargers.
     """
 
     stored_hash: str | None = None

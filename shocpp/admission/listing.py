@@ -24,7 +24,7 @@ class KnownCharger(NamedTuple):
     is_listed  True if the file has an entry for it
     admission  one of the constants above
     row        that of the view `charge_points`, None if it has never connected
-    model      the key of the model that was chosen for it, None without one
+    model      the name of the model that was chosen for it, None without one
     """
 
     charge_point_id: str

@@ -176,31 +176,34 @@ class ChargerModels(NamedTuple):
     models: tuple[ChargerModel, ...]
     gathered: str
 
-    def model(self, key: str) -> ChargerModel:
-        """Return the model with a key, or UNLISTED."""
-        return next((model for model in self.models if model.key == key), UNLISTED)
+    def model(self, name: str) -> ChargerModel:
+        """Return the model with a name or a key, or UNLISTED."""
+        found = (model for model in self.models if name == model.key or name in model.names)
+        return next(found, UNLISTED)
 
-    def has(self, key: str) -> bool:
-        """Return True if the table has a model with this key."""
-        return any(model.key == key for model in self.models)
+    def name_of(self, name: str) -> str:
+        """Return a name as it is, the first name for a key, empty for anything else."""
+        names = self.model(name).names
+        return name if name in names else next(iter(names), "")
 
     def reported(self, vendor: str | None, model: str | None) -> str:
-        """Return the key of the model that a BootNotification fits, empty if that is not clear.
+        """Return the name of the model that a BootNotification fits, empty if that is not clear.
 
         The brand decides if the table has one row of it, else the words of the model's name.
         """
         plain_vendor, plain_model = _plain(vendor or ""), _plain(model or "")
-        names = [
-            (words[0], words[1:], key) for name, key in self.choices() if (words := name.split())
-        ]
-        brands = [brand for brand, *_ in names if plain_vendor.startswith(_plain(brand))]
+        brands = [name.split()[0] for name, _ in self.choices()]
         # SMA would fit Smappee, too.
-        brand = max(brands, key=len, default=None)
-        fitting = [(rest, key) for name, rest, key in names if name == brand]
-        keys = {key for _, key in fitting}
-        if len(keys) > 1:
-            keys = {key for rest, key in fitting if all(_plain(w) in plain_model for w in rest)}
-        return keys.pop() if len(keys) == 1 else ""
+        fitting = (brand for brand in brands if plain_vendor.startswith(_plain(brand)))
+        brand = max(fitting, key=len, default=None)
+        rows = [(name, key) for name, key in self.choices() if name.split()[0] == brand]
+        exact = [
+            (name, key)
+            for name, key in rows
+            if all(_plain(word) in plain_model for word in name.split()[1:])
+        ]
+        named = exact or rows
+        return named[0][0] if len({key for _, key in named}) == 1 else ""
 
     def choices(self) -> list[tuple[str, str]]:
         """Return each name of a model with its key, sorted as people look for it."""

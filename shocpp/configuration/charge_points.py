@@ -20,7 +20,7 @@ a charger is refused if it has no entry or does not present its password.
     cap_kwh          a transaction with more energy waits for a review (default 200)
     name, meter_serial, note    descriptions for the statements, and of its connectors by number:
     connectors       {"1": "left", "2": "right"}
-    model            the key of its model in the guide of chargers, for the page that shows it
+    model            its model, a name in docs/chargers.md, for the page with its guide
 
 When a charger has presented a password, the hashes before it in the list are no longer accepted.
 `tz` and `reply_delay_ms` take effect with the charger's next connection. `default_tag` and
@@ -77,7 +77,7 @@ class Entry(NamedTuple):
     reply_delay_ms    the delay of the answer to its StartTransaction
     default_tag       the id tag of transactions that it starts without one
     cap_wh            the energy above which a record waits for a review
-    model             the key of its model in the guide of chargers
+    model             its model, a name in the guide of chargers
     """
 
     charge_point_id: str

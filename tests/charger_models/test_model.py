@@ -144,12 +144,13 @@ def test_the_spellings_of_passwords_are_those_of_the_sources() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "model", "key"),
+    ("vendor", "model", "name"),
     [
-        ("Alfen BV", "NG910-60023", "alfen"),
-        ("Wall Box Chargers", "PPR1-0-2-4", "wallbox"),
-        ("Smappee", "EV Wall", "smappee"),
-        ("KEBA", "P30 x", "keba-p30-x"),
+        ("Alfen BV", "NG910-60023", "Alfen Eve Double"),
+        ("Wall Box Chargers", "PPR1-0-2-4", "Wallbox Commander 2"),
+        ("Smappee", "EV Wall", "Smappee EV Wall"),
+        ("KEBA", "P30 x", "KEBA P30 x"),
+        ("go-e", "PRO", "go-e PRO"),
         # Several rows of one brand, and no word that tells them apart.
         ("SMA", "EVC22", ""),
         ("Wallbe", "Eco 2.0", ""),
@@ -158,6 +159,6 @@ def test_the_spellings_of_passwords_are_those_of_the_sources() -> None:
     ],
 )
 def test_a_reported_model_is_that_of_its_brand_and_words(
-    vendor: str | None, model: str | None, key: str
+    vendor: str | None, model: str | None, name: str
 ) -> None:
-    assert charger_models().reported(vendor, model) == key
+    assert charger_models().reported(vendor, model) == name

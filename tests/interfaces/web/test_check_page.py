@@ -55,6 +55,9 @@ def test_findings_are_in_german_with_their_remedies_the_worst_first(server: Serv
 
 
 def test_a_note_has_not_the_remedy_of_its_topic(server: Server) -> None:
+    with Charger(server, "garage") as charger:
+        charger.boot()
+        charger.end(charger.begin("3333", 1_000), 3_500)
     server.home.charge_points_file.write_text('{"yard": {"auth": "none"}}')
     notes = sections(PageBrowser(server).text("/check"))["Gut zu wissen"]
     assert "Die Wallbox „yard“ hat sich noch nie verbunden" in notes

@@ -111,7 +111,7 @@ class ChargerPage(LoginSheets):
             numbers=self._numbers(charger, connectors),
             # A form of a file with an error is refused in any case.
             seen="" if entry is None or trouble else self._seen(charger),
-            model=request.args.get("model", self.model_of(charger)),
+            model=self._chosen_model(charger),
             models=model_options(self.words),
             guide=self._guide(charger),
         )
@@ -121,6 +121,11 @@ class ChargerPage(LoginSheets):
         with suppress(ConfigError):
             return seen_charger(self._settings.charge_points_file, charger.charge_point_id)
         return ""
+
+    def _chosen_model(self, charger: KnownCharger) -> str:
+        """Return the name of the model that the page has chosen."""
+        name = request.args.get("model")
+        return self.model_of(charger) if name is None else known_model(name) or ""
 
     def _guide(self, charger: KnownCharger) -> Any:
         """Return what is typed into the model of the query, or into the one chosen for it."""

@@ -87,7 +87,7 @@ class LoginSheets(ChargerPages):
 
     @staticmethod
     def model_of(charger: KnownCharger) -> str:
-        """Return the key of a charger's model: the one chosen for it, else the one it reports."""
+        """Return the name of a charger's model: the one chosen for it, else the one it reports."""
         row = charger.row or {"vendor": None, "model": None}
         reported = charger_models().reported(row["vendor"], row["model"])
         return known_model(charger.model or "") or reported
@@ -136,14 +136,14 @@ class LoginSheets(ChargerPages):
         )
 
 
-def known_model(key: str) -> str | None:
-    """Return the key of a model that a form names, None for another model."""
-    return key if charger_models().has(key) else None
+def known_model(name: str) -> str | None:
+    """Return the name of a model that a form names, None for another model."""
+    return charger_models().name_of(name) or None
 
 
 def model_options(words: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return the models to choose from, as the options of a field."""
-    return [("", words["other_model"]), *((key, name) for name, key in charger_models().choices())]
+    return [("", words["other_model"]), *((name, name) for name, _ in charger_models().choices())]
 
 
 def _title(models: ChargerModels, model: ChargerModel) -> str:
