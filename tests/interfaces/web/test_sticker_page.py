@@ -78,12 +78,11 @@ def test_an_unknown_charger_looks_like_one_that_may_not_be_used(server: Server) 
     with Charger(server, "yard") as yard:
         yard.boot().report("Available")
         assert states(server, "yard") == ["free"]
-        answers = [
-            *(driver.get("/c/yard"), driver.get("/c/nobody")),
-            *(see(server, "nobody"), PageBrowser(server).get("/c/nobody")),
-        ]
+        answers = [driver.get("/c/yard"), driver.get("/c/nobody")]
         texts = {one.text.replace("yard", "NAME").replace("nobody", "NAME") for one in answers}
         assert ({one.status for one in answers}, len(texts)) == ({404}, 1)
+        for answer in (see(server, "nobody"), PageBrowser(server).get("/c/nobody")):
+            assert (answer.status, "This sticker has no charger here" in answer.text) == (404, True)
         for name in ("*", "%0A", "a%2Fb", "x" * 300, "%FF"):
             assert see(server, name).status == 404
 

@@ -82,6 +82,9 @@ class LetterheadPages(FormPages):
         everything = mail_addresses_of(fields, "mail_all", self.words)
         if len(sender) > 1:
             raise WrongField("mail_from", self.words["wrong_mail"].format(mail=" ".join(sender)))
+        # The addresses of accounts may wait for a sender: they are entered on another page.
+        if everything and not sender:
+            raise WrongField("mail_from", self.words["no_sender"])
         mail = {SENDER: sender[0] if sender else None, "all": everything or None}
         set_operator(self._settings.operator_file, letterhead, mail, fields.get("seen", ""))
         return "/settings"
