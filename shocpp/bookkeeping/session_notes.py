@@ -6,8 +6,9 @@ from shocpp.bookkeeping.accounting_files.record_files import write_files
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.settings import Settings
-from shocpp.store.books import closings, notes
-from shocpp.store.books.notes import Note
+from shocpp.store.books import closings
+from shocpp.store.books.archive import notes
+from shocpp.store.books.archive.notes import Note
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
 from shocpp.texts import printable_line

@@ -12,7 +12,7 @@ from shocpp.bookkeeping.accounting_files.chain import files_outside_chain
 from shocpp.bookkeeping.accounting_files.record_files import files_without_record
 from shocpp.checks.backups import check_backups, check_waiting_files
 from shocpp.checks.canned_calls import check_canned_calls
-from shocpp.checks.database import LONGEST_S, check_sqlite, check_texts
+from shocpp.checks.database import LONGEST_S, check_size, check_sqlite, check_texts
 from shocpp.checks.exposure import (
     check_absent_chargers,
     check_allowlist,
@@ -28,13 +28,12 @@ from shocpp.checks.findings import (
     WRONG,
     Finding,
     broken_file,
-    unknown_account,
 )
 from shocpp.checks.installation import check_caller, check_wsgi_ini
+from shocpp.checks.letterhead import account_names, check_names, check_operator
 from shocpp.checks.machine import check_clock, check_disk, check_environment
 from shocpp.checks.old_readings import check_old_readings
 from shocpp.checks.people import check_account_chargers, check_people, check_url
-from shocpp.checks.size import check_size
 from shocpp.checks.tariffs import check_taxes
 from shocpp.checks.topics import (
     ACCOUNTS,
@@ -58,18 +57,15 @@ from shocpp.checks.topics import (
     TopicalFinding,
 )
 from shocpp.clock import now_ms
-from shocpp.configuration.charge_points import load_allowlist, load_allowlist_or_none
-from shocpp.configuration.operator import load_operator
-from shocpp.configuration.tags import load_accounts, owners
+from shocpp.configuration.charge_points import load_allowlist
+from shocpp.configuration.tags import load_accounts
 from shocpp.configuration.tariffs import load_tariffs
 from shocpp.errors import ConfigError, DamagedDatabase, ShocppError
 from shocpp.installation.files import SHIPPED
 from shocpp.language.findings.sentences import Quoted, Sentence
 from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.forms import troubles
-from shocpp.reports.pdf.names import names_of_configuration, spelled_otherwise
 from shocpp.settings import VARIABLES, Settings
-from shocpp.store.books import transactions
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database, open_database
 from shocpp.store.files.space import (
@@ -176,7 +172,7 @@ def _check_accounts(settings: Settings, db: Database | None) -> Iterator[Finding
     """Find a tags.json that is missing or wrong, and keys and ids in it that have no effect."""
     file = settings.tags_file
     try:
-        accounts = load_accounts(file, _account_names(db))
+        accounts = load_accounts(file, account_names(db))
         # Risky: with a misspelled `blocked`, a lost card stays valid.
         for ignored in accounts.ignored:
             yield Finding(RISKY, "key_ignored", {"file": file, "key": Quoted(ignored)})
@@ -193,7 +189,7 @@ def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Fin
     """Find default cards of chargers that belong to no account."""
     # Other checks report a file that cannot be used.
     with suppress(FileNotFoundError, ConfigError):
-        cards = load_accounts(settings.tags_file, _account_names(db)).by_id_tag
+        cards = load_accounts(settings.tags_file, account_names(db)).by_id_tag
         allowlist = load_allowlist(settings.charge_points_file)
         others = [allowlist.others] if allowlist.others is not None else []
         for entry in [*allowlist.entries.values(), *others]:
@@ -205,11 +201,6 @@ def _check_default_tags(settings: Settings, db: Database | None) -> Iterator[Fin
                     "tags_file": settings.tags_file,
                 }
                 yield Finding(WRONG, "default_tag", values)
-
-
-def _account_names(db: Database | None) -> Mapping[int, str]:
-    """Return the account names of the database by their index."""
-    return transactions.account_names(db) if db else {}
 
 
 def _check_books(settings: Settings, db: Database | None) -> Iterator[Finding]:
@@ -234,52 +225,6 @@ def _check_review(_: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(NOTE, "case_waits")
     elif waiting:
         yield Finding(NOTE, "cases_wait", {"number": waiting})
-
-
-def _check_operator(settings: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find an operator.json that is wrong, names an unknown account, or lacks a mail server."""
-    path = settings.operator_file
-    try:
-        file = load_operator(path)
-    except ConfigError as error:
-        yield broken_file(path, error)
-        return
-    # _check_accounts reports a tags.json that is wrong.
-    with suppress(ConfigError):
-        known = owners(settings.tags_file, _account_names(db))
-        # Nobody gets the statement of an account whose name is misspelled here.
-        for account in sorted(set(file.mail.to) - set(known)):
-            trouble = unknown_account(settings, db, account)
-            yield Finding(WRONG, "in_mail", {"file": path, "trouble": trouble})
-    if not file.mail.sender and (file.mail.to or file.mail.all):
-        yield Finding(NOTE, "no_mail_sender", {"file": path})
-    if file.mail.sender and settings.mail_server is None:
-        yield Finding(NOTE, "no_mail_server", {"file": path})
-
-
-_NAMED = {
-    "account": "named_account",
-    "recipient": "named_recipient",
-    "card": "named_card",
-    "charger": "named_charger",
-    "connector": "named_connector",
-    "operator": "named_operator",
-}
-"""The keys of the words for what has a name, by its kind."""
-
-
-def _check_names(settings: Settings, db: Database | None) -> Iterator[Finding]:
-    """Find names that PDF statements print in another way, because no font has their letters."""
-    # Other checks report files that are missing or wrong.
-    with suppress(FileNotFoundError, ConfigError):
-        names = names_of_configuration(
-            load_accounts(settings.tags_file, _account_names(db)),
-            load_allowlist_or_none(settings.charge_points_file),
-            load_operator(settings.operator_file).operator,
-        )
-        for kind, text, printed, characters in spelled_otherwise(names):
-            values = {"kind": Sentence(_NAMED[kind]), "text": repr(text), "printed": repr(printed)}
-            yield Finding(NOTE, "name_printed", values | {"characters": characters})
 
 
 def _check_workers(_: Settings, db: Database | None) -> Iterator[Finding]:
@@ -342,8 +287,8 @@ _CHECKS: Iterable[tuple[str, _Check]] = (
     (ACCOUNTS, check_account_chargers),
     (ACCOUNTS, _check_default_tags),
     (CALLS, check_canned_calls),
-    (LETTERHEAD, _check_operator),
-    (ACCOUNTS, _check_names),
+    (LETTERHEAD, check_operator),
+    (ACCOUNTS, check_names),
     (LETTERHEAD, check_taxes),
     (CHARGERS, check_absent_chargers),
     (PRICES, _check_tariffs),

@@ -1,4 +1,4 @@
-"""The part of `shocpp check` for the database: texts that are not UTF-8, and SQLite's version."""
+"""The part of `shocpp check` for the database: its texts, its size, and SQLite's version."""
 
 import time
 from collections.abc import Iterator
@@ -7,6 +7,8 @@ from shocpp.checks.findings import NOTE, WRONG, Finding
 from shocpp.settings import Settings
 from shocpp.store.charge_points import connections
 from shocpp.store.database import Database
+from shocpp.store.files.compaction import free_bytes, used_bytes
+from shocpp.store.files.space import MEGABYTE
 from shocpp.store.files.wal import version_with_wal_race
 from shocpp.store.schema.text_values import OutOfTime, undecodable_texts
 from shocpp.store.workers import is_alive
@@ -16,6 +18,10 @@ LONGEST_S = 60.0
 
 MOST_NAMED = 5
 """The number of undecodable texts that are named; there may be thousands on a damaged page."""
+
+MUCH_FREE_BYTES = 50 * MEGABYTE
+MUCH_FREE_PERCENT = 25
+"""Free pages are worth a compaction if they exceed both."""
 
 
 def check_texts(
@@ -51,3 +57,20 @@ def check_sqlite(_: Settings, db: Database | None) -> Iterator[Finding]:
         yield Finding(NOTE, "race_of_several", {"processes": len(alive), "version": version})
     else:
         yield Finding(NOTE, "race_of_commands", {"version": version})
+
+
+def check_size(settings: Settings, db: Database | None) -> Iterator[Finding]:
+    """Find a database with a large share of free pages."""
+    if db is None:
+        return
+    free, used = free_bytes(db), used_bytes(db)
+    if free > MUCH_FREE_BYTES and 100 * free > MUCH_FREE_PERCENT * (free + used):
+        yield Finding(
+            NOTE,
+            "free_pages",
+            {
+                "free": free // MEGABYTE,
+                "total": (free + used) // MEGABYTE,
+                "file": settings.database,
+            },
+        )

@@ -5,7 +5,8 @@ from pathlib import Path
 from shocpp.bookkeeping.accounting_files.note_files import note_path, note_paths, read_note
 from shocpp.clock import now_ms
 from shocpp.errors import UsageError
-from shocpp.store.books import notes, records
+from shocpp.store.books import records
+from shocpp.store.books.archive import notes
 from shocpp.store.database import Database
 from shocpp.store.keys import BOOKS
 

@@ -20,9 +20,10 @@ from typing import Any, TypeVar
 
 from shocpp.ledger.accounts import UNASSIGNED, Accounts
 from shocpp.reports.statement import Parties, Statement, Use
-from shocpp.store.books import renaming, statement_records, transactions
+from shocpp.store.books import renaming, transactions
 from shocpp.store.books.audit import Audited
-from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
+from shocpp.store.books.statements import parties
+from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 from shocpp.store.database import Database
 from shocpp.texts import without_names
 
@@ -54,7 +55,7 @@ def has_had(db: Database, listed: Accounts, account_index: int, name: str) -> bo
     if account is not None and name in account.names:
         return True
     bound = transactions.account_names(db).get(account_index)
-    return bound == name or statement_records.is_booked(db, account_index, name)
+    return bound == name or parties.is_booked(db, account_index, name)
 
 
 def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> Parties:
@@ -71,7 +72,7 @@ def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> 
     used = {
         *(
             (name_of(index), charge_point_id, connector_id)
-            for index, charge_point_id, connector_id in statement_records.uses(db, month)
+            for index, charge_point_id, connector_id in parties.uses(db, month)
         ),
         *((row.account, row.charge_point_id, row.connector_id) for row in statement.unfinished),
     }
@@ -83,7 +84,7 @@ def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> 
         here = users[meter.charge_point_id]
         # What is in no record of the month may be a case of an earlier one, of anybody.
         if len(here) == 1 and not _is_booked(meter):
-            measured = statement_records.measured_accounts(db, meter.charge_point_id, until_ms)
+            measured = parties.measured_accounts(db, meter.charge_point_id, until_ms)
             here |= set(map(name_of, measured))
     present = {sums.account for sums in statement.accounts} | {account for account, *_ in used}
     booked = renaming.names_until(db, until_ms)
@@ -93,7 +94,7 @@ def parties_of(db: Database, statement: Statement, names: Mapping[int, str]) -> 
     return Parties(
         party_names,
         frozenset(Use(*use, is_sole=len(users[use[1]]) == 1) for use in used),
-        statement_records.moved(db, month),
+        parties.moved(db, month),
     )
 
 

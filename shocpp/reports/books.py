@@ -18,9 +18,10 @@ from shocpp.reports.account_statement import has_had, names_in, own_row
 from shocpp.reports.provisional_prices import ProvisionalPrices
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings
-from shocpp.store.books import prices, statement_records, transactions
+from shocpp.store.books import prices, transactions
 from shocpp.store.books.prices import Indices
-from shocpp.store.books.statement_records import Ended, SeedRow, StatementRow
+from shocpp.store.books.statements import statement_records
+from shocpp.store.books.statements.statement_records import Ended, SeedRow, StatementRow
 from shocpp.store.database import Database
 
 

@@ -18,17 +18,12 @@ from shocpp.reports.provisional_prices import merged
 from shocpp.reports.snapshot import VERSION, from_snapshot, sums_from_snapshot
 from shocpp.reports.statement import Charger, Closed, Statement, Sums, Unfinished
 from shocpp.reports.tables.cells import ADDRESSED
-from shocpp.store.books import (
-    audit,
-    closings,
-    notes,
-    prices,
-    statement_records,
-    transactions,
-)
+from shocpp.store.books import audit, closings, prices, transactions
+from shocpp.store.books.archive import notes
 from shocpp.store.books.closings import Closing
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import Consumption
+from shocpp.store.books.statements import statement_records
+from shocpp.store.books.statements.statement_records import Consumption
 from shocpp.store.database import Database
 from shocpp.store.listings.views import rows_of
 

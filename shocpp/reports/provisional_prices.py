@@ -12,7 +12,7 @@ from shocpp.ledger.prices.tariffs import Price, Tariffs, entry_price
 from shocpp.store.books import prices, readings, records
 from shocpp.store.books.prices import PriceUsed
 from shocpp.store.books.records import Stored
-from shocpp.store.books.statement_records import Consumption
+from shocpp.store.books.statements.statement_records import Consumption
 from shocpp.store.database import Database
 
 

@@ -40,7 +40,7 @@ from shocpp.reports.tables.cells import ADDRESSED, NUMBERED, since
 from shocpp.reports.tables.columns import FORMATS
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import RecordUnderReview
+from shocpp.store.books.statements.statement_records import RecordUnderReview
 
 _KEYS: dict[type, dict[str, int]] = {
     Operator: since(1, "name", "address", "contact", "tax_number", "signed_by", "note")

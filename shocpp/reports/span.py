@@ -22,9 +22,10 @@ from shocpp.reports.month import month_statement
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Charger, Statement, Sums
 from shocpp.reports.tables.json_format import object_with_records
-from shocpp.reports.text_format import WIDTH, seed_array
-from shocpp.store.books import closings, statement_records
-from shocpp.store.books.statement_records import SeedRow, StatementRow
+from shocpp.reports.text.text_format import WIDTH, seed_array
+from shocpp.store.books import closings
+from shocpp.store.books.statements import months_with_records
+from shocpp.store.books.statements.statement_records import SeedRow, StatementRow
 from shocpp.texts import controls_to_blanks
 
 
@@ -60,7 +61,7 @@ def span_statement(books: Books, first: date, last: date, only: str | None = Non
     if last < first:
         raise UsageError(f"the last day, {last}, is before the first one, {first}")
     ended = _moment(books, first), _moment(books, last + timedelta(days=1))
-    billed = statement_records.months_of_ended(books.db, ended)
+    billed = months_with_records.months_of_ended(books.db, ended)
     calendar = _months_between(Month(first.year, first.month), Month(last.year, last.month))
     # Without records, the month of the last day knows the accounts.
     wholes = [month_statement(books, month) for month in billed or calendar[-1:]]

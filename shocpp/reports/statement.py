@@ -22,7 +22,7 @@ from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
+from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
 
 class Sums(NamedTuple):

@@ -19,8 +19,9 @@ from shocpp.reports.books import Books
 from shocpp.reports.month import month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, text_cell, with_newline
-from shocpp.reports.text_format import WIDTH
-from shocpp.store.books import closings, statement_records
+from shocpp.reports.text.text_format import WIDTH
+from shocpp.store.books import closings
+from shocpp.store.books.statements import months_with_records
 from shocpp.texts import controls_to_blanks, without_controls
 
 
@@ -100,7 +101,7 @@ def month_lines(books: Books, months: Iterable[Month], only: str | None = None) 
     They are those of closed months, and from the first month in the books to the present one.
     """
     lines: list[Line] = []
-    first = statement_records.first_month(books.db)
+    first = months_with_records.first_month(books.db)
     last = Month.of_moment(now_ms(), books.settings.zone)
     for month in months:
         # A month before the first record may be closed, too: its base fees count.

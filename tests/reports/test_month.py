@@ -35,7 +35,7 @@ from shocpp.reports.month import draft, month_sums
 from shocpp.reports.snapshot import from_snapshot, snapshot
 from shocpp.reports.statement import Statement
 from shocpp.reports.year import year_statement
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 from tests.world.desk import ACCOUNTS, ANNA, Office, charge
 
 

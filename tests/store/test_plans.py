@@ -8,7 +8,8 @@ from shocpp.bookkeeping.jobs import Claim, Connect, Connected, Disconnect, Settl
 from shocpp.calls.addressing import address
 from shocpp.language.month import Month
 from shocpp.store import calls
-from shocpp.store.books import audit, prices, statement_records
+from shocpp.store.books import audit, prices
+from shocpp.store.books.statements import statement_records
 from shocpp.store.calls import CallOutcome, QueuedCall
 from shocpp.store.charge_points import charging, connections
 from shocpp.store.database import Database

@@ -25,7 +25,7 @@ from shocpp.reports.formats import chunks
 from shocpp.reports.month import month_statement
 from shocpp.reports.statement import Statement
 from shocpp.settings import Settings, read_settings
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 from shocpp.store.database import Database, open_database
 from shocpp.store.schema.migrations import migrate
 from tests.world.databases import make_database

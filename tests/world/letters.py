@@ -16,7 +16,7 @@ from shocpp.reports.pdf.document import pdf_of
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Statement, Sums
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 from tests.world import pdf_statements
 from tests.world.machine import needs
 from tests.world.statements import CLOSED, PAID_BY_TRANSFER, PRICE

@@ -16,7 +16,7 @@ from shocpp.reports.statement import Charger, Statement, Sums
 from shocpp.reports.tables.cells import NUMBERED
 from shocpp.store.books.audit import Audited
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 from tests.world import statements
 from tests.world.machine import needs
 

@@ -22,7 +22,7 @@ from shocpp.reports.statement import (
 )
 from shocpp.store.books.audit import Audited, Gap
 from shocpp.store.books.prices import PriceUsed
-from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
+from shocpp.store.books.statements.statement_records import RecordUnderReview, SeedRow, StatementRow
 
 PRICE = 312_700
 FILE = "1790838600-0326fd891def.json"

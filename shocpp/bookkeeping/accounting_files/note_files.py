@@ -7,7 +7,7 @@ from pathlib import Path
 from shocpp.errors import UsageError
 from shocpp.language.month import Month
 from shocpp.ocpp.times import format_timestamp, parse_timestamp
-from shocpp.store.books.notes import Note
+from shocpp.store.books.archive.notes import Note
 
 _NAME = "00_note_{}.json"
 _FILE_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{12}\.json")

@@ -24,11 +24,11 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ocpp.times import format_timestamp
 from shocpp.settings import Settings
-from shocpp.store.books import closings, notes, numbers, outbox, records
-from shocpp.store.books.archive import forms
+from shocpp.store.books import closings, numbers, outbox, records
+from shocpp.store.books.archive import forms, notes
 from shocpp.store.books.archive.forms import Waiting
+from shocpp.store.books.archive.notes import Note
 from shocpp.store.books.closings import Closing
-from shocpp.store.books.notes import Note
 from shocpp.store.books.numbers import Renumbering
 from shocpp.store.books.outbox import Unexported
 from shocpp.store.database import Database

@@ -15,7 +15,8 @@ from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.reports.account_statement import hidden
 from shocpp.reports.statement import Parties
 from shocpp.settings import Settings
-from shocpp.store.books import renaming, statement_records, transactions
+from shocpp.store.books import renaming, transactions
+from shocpp.store.books.statements import parties
 from shocpp.store.database import Database
 
 Row = dict[str, Any]
@@ -56,8 +57,8 @@ def own_records_for(db: Database, settings: Settings, person: Person, rows: list
         known = renaming.known_names(db, accounts) if numbers else ()
         names = {name: present.get(index, name) for index, name in (*known, *present.items())}
         names.pop(UNASSIGNED, None)
-        parties = Parties(names, moved=statement_records.moved_of(db, numbers))
-        rows = [row | hidden(row, parties, person.account) for row in rows]
+        known_parties = Parties(names, moved=parties.moved_of(db, numbers))
+        rows = [row | hidden(row, known_parties, person.account) for row in rows]
     return records_for(person, rows)
 
 

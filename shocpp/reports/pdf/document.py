@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import ADDRESSED
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 
 def pdf_of(

@@ -13,7 +13,7 @@ from shocpp.reports.pdf.subject import FootContent, Subject
 from shocpp.reports.statement import Unfinished
 from shocpp.reports.tables.cells import is_numbered, is_unknown
 from shocpp.store.books.audit import Audited, Gap
-from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
+from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
 
 def draw_legend(sheet: Sheet, subject: Subject, content: FootContent) -> None:

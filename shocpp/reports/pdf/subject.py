@@ -15,7 +15,7 @@ from shocpp.ledger.missing_start import START_DECODED
 from shocpp.reports.pdf.labels import Label, label_of
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import is_unknown
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 LATE = timedelta(minutes=15)
 """A record booked so long after its stop was stored by the charger while it was offline."""

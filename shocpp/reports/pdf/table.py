@@ -18,7 +18,7 @@ from shocpp.reports.pdf.subject import FootContent, Subject, Texts
 from shocpp.reports.tables import cells
 from shocpp.reports.tables.cells import columns_of, row_numbers, values_of
 from shocpp.reports.tables.columns import PDF
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 ROW_HEIGHT = 12.5
 PRICE_LINE = 8.5

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from shocpp.ledger.record import ENERGY_UNKNOWN
 from shocpp.reports.statement import Statement
-from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
+from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
 
 class Api(NamedTuple):

@@ -24,7 +24,7 @@ from shocpp.reports.tables.cells import (
     is_unknown,
     since,
 )
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 
 class _PriceParts(tuple[dict[str, int], ...]):

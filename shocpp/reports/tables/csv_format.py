@@ -30,7 +30,7 @@ from shocpp.language.phrases import decided_why, entry, masked, phrase, stop_rea
 from shocpp.reports.statement import Rows, Statement
 from shocpp.reports.tables.cells import columns_of, is_addressed, is_unknown, row_numbers, values_of
 from shocpp.reports.tables.columns import CSV, CSV_MACHINE
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
 
 BYTE_ORDER_MARK = "\ufeff"

@@ -1,1 +1,1 @@
-"""Blocks of the text format that have a layout for each version of snapshots."""
+"""Statements as plain text, in the layout of the seed."""

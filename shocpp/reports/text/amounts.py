@@ -11,9 +11,9 @@ from shocpp.language.dates import day, spelled
 from shocpp.language.figures import ct_per_kwh, euro, kwh, percent
 from shocpp.ledger.prices.tariffs import Fee
 from shocpp.ledger.prices.taxes import Tax, Taxable, taxes_of
-from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import is_addressed
+from shocpp.reports.text.labels import WORDS
 from shocpp.store.books.prices import PriceUsed
 
 

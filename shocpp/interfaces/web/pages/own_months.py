@@ -17,8 +17,8 @@ from shocpp.ledger.accounts import id_tag_key
 from shocpp.reports.books import Books
 from shocpp.reports.tables.cells import is_unknown
 from shocpp.reports.year import Line, month_lines
-from shocpp.store.books import statement_records
-from shocpp.store.books.statement_records import RecordUnderReview, StatementRow
+from shocpp.store.books.statements import months_with_records, statement_records
+from shocpp.store.books.statements.statement_records import RecordUnderReview, StatementRow
 
 NOTHING = "–"
 """The text of a figure that there is none of."""
@@ -165,7 +165,7 @@ class OwnMonths:
         is_closed = line is not None and line.closed is not None
         # Months from before a rename are those of the same index.
         indices = self._books.indices_of(self._name)
-        first = statement_records.first_month(self._books.db, indices)
+        first = months_with_records.first_month(self._books.db, indices)
         records = list(self._books.records(month, indices, is_closed=is_closed))
         waiting = statement_records.under_review(self._books.db, month.name, indices)
         older, newer = month.previous(), month.next()

@@ -13,7 +13,7 @@ from shocpp.reports.pdf.page import Sheet
 from shocpp.reports.pdf.subject import Subject, subject_of
 from shocpp.reports.pdf.table import Table
 from shocpp.reports.statement import Statement, Sums
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 
 def pdf_of(

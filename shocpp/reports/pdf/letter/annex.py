@@ -10,7 +10,7 @@ from shocpp.reports.pdf.notes import draw_legend, draw_notes
 from shocpp.reports.pdf.page import GREY, LANDSCAPE, LEFT, LINE, RIGHT, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject
 from shocpp.reports.pdf.table import Table
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 TITLE_PT = 13.0
 SUM_HEIGHT = 24.0

@@ -32,7 +32,7 @@ from shocpp.reports.pdf.page import GREY, LINE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject, subject_of
 from shocpp.reports.statement import Statement, Sums
 from shocpp.reports.tables.cells import ADDRESSED
-from shocpp.store.books.statement_records import StatementRow
+from shocpp.store.books.statements.statement_records import StatementRow
 
 SUBJECT_PT, TEXT_PT = 13.0, 10.0
 SIGNATURE_WIDTH = 80 * MM

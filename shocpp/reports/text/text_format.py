@@ -16,12 +16,12 @@ from shocpp.language.figures import kwh
 from shocpp.language.phrases import decided_why, masked, phrase
 from shocpp.ledger.accounts import UNASSIGNED
 from shocpp.ledger.record import ENERGY_UNKNOWN
-from shocpp.reports.labels import WORDS
 from shocpp.reports.statement import Statement, Unfinished
 from shocpp.reports.tables.cells import is_addressed, is_numbered, is_unknown
 from shocpp.reports.text.amounts import Amounts
+from shocpp.reports.text.labels import WORDS
 from shocpp.store.books.audit import Audited, Gap
-from shocpp.store.books.statement_records import RecordUnderReview, SeedRow, StatementRow
+from shocpp.store.books.statements.statement_records import RecordUnderReview, SeedRow, StatementRow
 from shocpp.texts import controls_to_blanks, without_controls
 
 WIDTH = 30

@@ -1,12 +1,10 @@
 """Records and sums of a month for its statement."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from shocpp.language.month import Month
 from shocpp.ledger.prices.tariffs import Price
-from shocpp.ledger.transaction_id import UNASSIGNED_INDEX
 from shocpp.ocpp.times import format_timestamp
 from shocpp.store.books import prices
 from shocpp.store.books.prices import Indices, of_accounts
@@ -284,99 +282,3 @@ def charge_points_of(db: Database, month: str) -> list[str]:
         (month,),
     )
     return [name for (name,) in rows.fetchall()]
-
-
-def uses(db: Database, month: str) -> list[tuple[int, str, int | None]]:
-    """Return the indices of accounts with records in a month (YYYY-MM).
-
-    Each comes with a Charge Point and connector. Records under review count, too; a gap that a
-    human has dismissed is the use of nobody.
-    """
-    return db.execute(
-        "SELECT DISTINCT account_index, charge_point_id, connector_id FROM accounting_record"
-        " JOIN charge_point ON charge_point.id = accounting_record.charge_point"
-        f" WHERE month = ? AND {_OF_SOMEBODY}",
-        (month,),
-    ).fetchall()
-
-
-def measured_accounts(db: Database, charge_point_id: str, until_ms: int) -> set[int]:
-    """Return the indices of accounts of which a register of the Charge Point has counted energy.
-
-    They are those of the records that were booked up to `until_ms`.
-    """
-    # Two parts, because each has an index: a Charge Point may have many records.
-    of_charge_point = (
-        f"SELECT account_index FROM accounting_record WHERE {_OF_SOMEBODY}"
-        " AND booked_ms <= :until_ms AND provenance <> 'imported' AND charge_point ="
-        " (SELECT id FROM charge_point WHERE charge_point_id = :charge_point_id)"
-    )
-    rows = db.execute(
-        f"{of_charge_point} AND review IS NULL UNION {of_charge_point} AND review IS NOT NULL",
-        {"until_ms": until_ms, "charge_point_id": charge_point_id},
-    )
-    return {account_index for (account_index,) in rows.fetchall()}
-
-
-_OF_SOMEBODY = "NOT (entry = 'dismissal' AND account_index = 0)"
-
-_MOVED = (
-    "SELECT record.id FROM accounting_record AS record"
-    " LEFT JOIN accounting_record AS first ON first.id = CAST(record.root AS INTEGER)"
-    " LEFT JOIN started_transaction AS started ON record.root LIKE 'T%'"
-    " AND started.id = CAST(ltrim(record.root, 'T') AS INTEGER)"
-    # An unknown card belongs to whom its energy was assigned.
-    " WHERE coalesce(first.account_index, started.account_index) NOT IN (record.account_index,"
-    f" {UNASSIGNED_INDEX})"
-)
-"""The records of decisions whose card is that of another account: the first one of their case."""
-
-
-def moved(db: Database, month: str) -> frozenset[int]:
-    """Return the numbers of a month's records (YYYY-MM) with the card of another account."""
-    rows = db.execute(f"{_MOVED} AND record.month = ?", (month,))
-    return frozenset(number for (number,) in rows.fetchall())
-
-
-def moved_of(db: Database, numbers: Iterable[int]) -> frozenset[int]:
-    """Return those of these numbers whose records have the card of another account."""
-    rows = db.execute(
-        f"{_MOVED} AND record.id IN (SELECT value FROM json_each(?))", (json.dumps([*numbers]),)
-    )
-    return frozenset(number for (number,) in rows.fetchall())
-
-
-def is_booked(db: Database, account_index: int, account: str) -> bool:
-    """Return True if a record was booked to this index with this name."""
-    sql = "SELECT 1 FROM accounting_record WHERE account_index = ? AND account = ? LIMIT 1"
-    return db.execute(sql, (account_index, account)).fetchone() is not None
-
-
-def first_month(db: Database, indices: Indices = None) -> Month | None:
-    """Return the first month that has a record, of some accounts or of any; or None."""
-    # Ordered, so that the index of months ends the search at the first record of the account.
-    query = (
-        f"SELECT month FROM accounting_record WHERE true{of_accounts(indices)}"
-        " ORDER BY month LIMIT 1"
-    )
-    row = db.execute(query).fetchone()
-    return None if row is None else Month.parse(row[0])
-
-
-def months_of_ended(db: Database, ended: tuple[int, int]) -> list[Month]:
-    """Return the months in which records are booked that ended in a span of time, in order."""
-    rows = db.execute(
-        "SELECT DISTINCT month FROM accounting_record WHERE stopped_ms >= ? AND stopped_ms < ?"
-        " ORDER BY 1",
-        ended,
-    )
-    return [Month.parse(month) for (month,) in rows.fetchall()]
-
-
-def months(db: Database, year: int) -> list[Month]:
-    """Return the months of a year that have records, in order."""
-    rows = db.execute(
-        "SELECT DISTINCT month FROM accounting_record WHERE month BETWEEN ? AND ? ORDER BY 1",
-        (Month(year, 1).name, Month(year, 12).name),
-    )
-    return [Month.parse(month) for (month,) in rows.fetchall()]
