@@ -61,5 +61,10 @@ def check_names(settings: Settings, db: Database | None) -> Iterator[Finding]:
             load_operator(settings.operator_file).operator,
         )
         for kind, text, printed, characters in spelled_otherwise(names):
-            values = {"kind": Sentence(_NAMED[kind]), "text": repr(text), "printed": repr(printed)}
-            yield Finding(NOTE, "name_printed", values | {"characters": characters})
+            values = {
+                "kind": Sentence(_NAMED[kind]),
+                "text": repr(text),
+                "printed": repr(printed),
+                "characters": characters,
+            }
+            yield Finding(NOTE, "name_printed", values)

@@ -30,7 +30,7 @@ from shocpp.recovery.archive import (
     conf_files,
     open_archive,
 )
-from shocpp.recovery.filed_records import read_filed
+from shocpp.recovery.filed.records import read_filed
 from shocpp.recovery.rebuild import put_new_in_place, require_no_server, with_real_database
 from shocpp.recovery.restore import Progress, Restored, import_files
 from shocpp.recovery.salvage import readable_part, write_files_of

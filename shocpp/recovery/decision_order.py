@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from shocpp.recovery.filed_records import Filed
+from shocpp.recovery.filed.records import Filed
 
 
 def in_order(decisions: Sequence[Filed]) -> tuple[list[Filed], list[Filed]]:

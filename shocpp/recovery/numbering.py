@@ -14,7 +14,7 @@ from shocpp.clock import now_ms
 from shocpp.errors import UsageError
 from shocpp.ledger.decisions import BY_SHOCPP
 from shocpp.ocpp.times import parse_timestamp
-from shocpp.recovery.filed_records import Filed
+from shocpp.recovery.filed.records import Filed
 from shocpp.store import properties
 from shocpp.store.books import closings, numbers
 from shocpp.store.books.numbers import Renumbering

@@ -28,7 +28,7 @@ from shocpp.ocpp.connection import Reported
 from shocpp.ocpp.facts import MeterValuesReported, TransactionStarted, TransactionStopped
 from shocpp.ocpp.frames import Payload
 from shocpp.ocpp.identity import identity_key
-from shocpp.recovery.filed_records import Filed, read_filed
+from shocpp.recovery.filed.records import Filed, read_filed
 from shocpp.recovery.frameless import FramelessReadings
 from shocpp.recovery.restore import Advance, Importer, Restored
 from shocpp.settings import Settings

@@ -27,9 +27,9 @@ from shocpp.ledger.record import OVERLAPS, Record, late_record
 from shocpp.ocpp.identity import identity_key, is_identity
 from shocpp.recovery.account_names import FiledAccounts
 from shocpp.recovery.decision_order import in_order
-from shocpp.recovery.filed_closings import restore_closings, restore_forms
-from shocpp.recovery.filed_notes import restore_notes
-from shocpp.recovery.filed_records import Filed, read_filed
+from shocpp.recovery.filed.closings import restore_closings, restore_forms
+from shocpp.recovery.filed.notes import restore_notes
+from shocpp.recovery.filed.records import Filed, read_filed
 from shocpp.recovery.numbering import FiledNumbers
 from shocpp.settings import Settings
 from shocpp.store import properties

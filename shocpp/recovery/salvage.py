@@ -13,7 +13,7 @@ from shocpp.bookkeeping.accounting_files.record_files import RecordFiles
 from shocpp.clock import now_ms
 from shocpp.configuration.tags import load_accounts, owners
 from shocpp.errors import ConfigError, StoreUnavailable, UsageError
-from shocpp.recovery.filed_records import read_filed
+from shocpp.recovery.filed.records import read_filed
 from shocpp.recovery.message_replay import MessageReplay
 from shocpp.recovery.replay import FOR_EVER_MS
 from shocpp.recovery.restore import Progress

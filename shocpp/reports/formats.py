@@ -42,7 +42,7 @@ class Format(NamedTuple):
 
 
 def _text(books: Books, statement: Statement, language: str) -> Iterable[str]:
-    from shocpp.reports.text.text_format import text_of
+    from shocpp.reports.text.seed_layout import text_of
 
     decided_or_late = list(books.rows(statement, decided_or_late=True))
     return text_of(statement, decided_or_late, books.seed_rows(statement), language)

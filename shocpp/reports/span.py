@@ -22,7 +22,7 @@ from shocpp.reports.month import month_statement
 from shocpp.reports.snapshot import VERSION
 from shocpp.reports.statement import Charger, Statement, Sums
 from shocpp.reports.tables.json_format import object_with_records
-from shocpp.reports.text.text_format import WIDTH, seed_array
+from shocpp.reports.text.seed_layout import WIDTH, seed_array
 from shocpp.store.books import closings
 from shocpp.store.books.statements import months_with_records
 from shocpp.store.books.statements.statement_records import SeedRow, StatementRow

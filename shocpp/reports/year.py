@@ -19,7 +19,7 @@ from shocpp.reports.books import Books
 from shocpp.reports.month import month_sums
 from shocpp.reports.statement import Sums
 from shocpp.reports.tables.csv_format import BYTE_ORDER_MARK, csv_lines, text_cell, with_newline
-from shocpp.reports.text.text_format import WIDTH
+from shocpp.reports.text.seed_layout import WIDTH
 from shocpp.store.books import closings
 from shocpp.store.books.statements import months_with_records
 from shocpp.texts import controls_to_blanks, without_controls

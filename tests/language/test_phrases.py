@@ -121,7 +121,7 @@ def test_the_collection_finds_reasons_of_each_form_of_code() -> None:
         "shocpp/ledger/transactions.py": "start time implausible",
         "shocpp/ocpp/actions.py": "{} unreadable",
         "shocpp/bookkeeping/billing.py": "see the log",
-        "shocpp/recovery/filed_records.py": "the file says {} kWh of its readings",
+        "shocpp/recovery/filed/records.py": "the file says {} kWh of its readings",
         "shocpp/recovery/restore.py": "{} has the same account and readings",
     }.items():
         assert english in by_file[file]

@@ -10,7 +10,7 @@ from hypothesis import given
 from shocpp.language.figures import euro
 from shocpp.reports.account_statement import of_account
 from shocpp.reports.statement import Statement
-from shocpp.reports.text.text_format import seed_array, text_of
+from shocpp.reports.text.seed_layout import seed_array, text_of
 from shocpp.store.books.statements.statement_records import SeedRow, StatementRow
 from tests.world.statements import (
     Month,

@@ -1,1 +1,1 @@
-"""What statements read from the books: records, sums, and whose energy is at a meter."""
+"""Records, sums and parties that statements read from the books."""

@@ -1,4 +1,4 @@
-"""Who takes part in a month: the accounts at each charger, and records of other accounts' cards."""
+"""Parties of a month: the accounts at each charger, and records of other accounts' cards."""
 
 import json
 from collections.abc import Iterable

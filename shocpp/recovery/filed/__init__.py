@@ -1,0 +1,1 @@
+"""Accounting files as a rebuild, an import and a restore read them."""
