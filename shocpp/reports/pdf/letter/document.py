@@ -26,7 +26,7 @@ from shocpp.reports.pdf.letter.din_5008 import (
     draw_marks,
     y_of,
 )
-from shocpp.reports.pdf.letter.payment import draw_transfer, due_day, transfer_of
+from shocpp.reports.pdf.letter.payment import TRANSFER_HEIGHT, draw_transfer, due_day, transfer_of
 from shocpp.reports.pdf.letter.sums_table import draw_sums
 from shocpp.reports.pdf.page import GREY, LINE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import FootContent, Subject, subject_of
@@ -111,8 +111,8 @@ def _draw_letter(sheet: Sheet, subject: Subject, contents: list[FootContent]) ->
         sheet.y -= 4
         sheet.paragraph(sentence, size=TEXT_PT, face=Face.STRONG)
     sheet.y -= 8
-    draw_sums(sheet, subject)
     transfer = transfer_of(subject)
+    draw_sums(sheet, subject, SIGNATURE_HEIGHT + (TRANSFER_HEIGHT + 8 if transfer else 0))
     if transfer is not None:
         sheet.y -= 8
         draw_transfer(sheet, subject, transfer)
@@ -164,7 +164,6 @@ def _warnings(subject: Subject) -> Iterator[str]:
 
 def _draw_signature(sheet: Sheet, subject: Subject) -> None:
     """Draw the line to sign on, on the page of the sums."""
-    sheet.need(SIGNATURE_HEIGHT)
     left, signed_by = sheet.format.left, subject.statement.operator.signed_by
     sheet.y -= SIGNATURE_HEIGHT - SMALL_PT * LINE - 4
     sheet.rule(left, left + SIGNATURE_WIDTH, 0.5)

@@ -18,6 +18,9 @@ from shocpp.reports.pdf.subject import Subject
 CODE_SIZE = 38 * MM
 """The side of a GiroCode with its quiet zone: 30 to 40 mm are advised."""
 
+TRANSFER_HEIGHT = CODE_SIZE + 2 * SMALL_PT * LINE
+"""The height of the transfer with its GiroCode and caption."""
+
 TEXT_PT = 10.0
 _LABEL_WIDTH = 32 * MM
 
@@ -71,7 +74,6 @@ def transfer_of(subject: Subject) -> Transfer | None:
 def draw_transfer(sheet: Sheet, subject: Subject, transfer: Transfer) -> None:
     """Draw the sentence and the bank account, and the GiroCode on their right."""
     left, right, label = sheet.format.left, sheet.format.right, subject.label
-    sheet.need(CODE_SIZE + SMALL_PT * LINE)
     begin = sheet.y
     width = right - left - CODE_SIZE - 4 * MM
     sheet.y -= 2 * MM

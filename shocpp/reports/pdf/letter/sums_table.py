@@ -14,27 +14,34 @@ from shocpp.reports.pdf.page import GREY, LINE, PALE, SMALL_PT, Sheet
 from shocpp.reports.pdf.subject import Subject
 
 TEXT_PT, TOTAL_PT = 9.0, 11.0
-LINE_HEIGHT, TOTAL_HEIGHT = 13.5, 25.0
+LINE_HEIGHT, TOTAL_HEIGHT, SENTENCE_HEIGHT = 13.5, 25.0, 28.0
+"""The heights of a line, of the total, and of a sentence in two lines."""
+
 _WIDTHS = (26 * MM, 22 * MM, 24 * MM)
 """The widths of kWh, ct/kWh and EUR, at the right side."""
 
 
-def draw_sums(sheet: Sheet, subject: Subject) -> None:
-    """Draw all lines from the prices to the total; without any price, energy alone."""
+def draw_sums(sheet: Sheet, subject: Subject, height_below: float) -> None:
+    """Draw all lines from the prices to the total; without any price, energy alone.
+
+    The lines after the prices are on one page, together with the `height_below` them. So neither
+    the total nor the line to sign on is ever alone on a page.
+    """
     has_money = subject.account.total_ct is not None
     _draw_titles(sheet, subject, has_money=has_money)
     for line in price_lines(subject):
         _draw_line(sheet, line)
     lines, total = [transactions_line(subject), *added_lines(subject)], total_line(subject)
-    # The total stays with the amounts that it is the sum of.
-    sheet.need(len(lines) * LINE_HEIGHT + TOTAL_HEIGHT)
+    sentences = list(tax_sentences(subject))
+    height = len(lines) * LINE_HEIGHT + TOTAL_HEIGHT + len(sentences) * SENTENCE_HEIGHT
+    sheet.need(height + SENTENCE_HEIGHT + height_below)
     if subject.account.prices:
         sheet.rule(sheet.format.left, sheet.format.right, 0.4)
     for line in lines:
         _draw_line(sheet, line)
     if total is not None:
         _draw_total(sheet, total)
-    for sentence in tax_sentences(subject):
+    for sentence in sentences:
         sheet.y -= 2
         sheet.paragraph(sentence, size=TEXT_PT)
     sheet.y -= 2

@@ -1,19 +1,25 @@
 """Letters of any month and with any texts: none is refused, and none depends on the machine."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shocpp.configuration.operator import Operator
+from shocpp.language.phrases import GERMAN, STOP_REASONS
 from shocpp.ledger.accounts import Recipient
+from shocpp.reports.pdf import labels
 from shocpp.reports.pdf.document import pdf_of
+from shocpp.reports.pdf.letter import words
 from shocpp.reports.statement import Charger
+from shocpp.reports.tables.columns import COLUMNS
 from tests.world.letters import account_of, closed_statement
 from tests.world.machine import ROOT
-from tests.world.pdf_statements import record
-from tests.world.statements import Month, months
+from tests.world.pdf_statements import pages_of, record
+from tests.world.statements import Month, eventful, months
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=300)
 
@@ -68,3 +74,44 @@ def test_the_same_letter_is_the_same_bytes_in_another_process() -> None:
         for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
     }
     assert len(digests) == 1
+
+
+def test_a_german_letter_has_no_english_word(tmp_path: Path) -> None:
+    """Every mark, note and section is on it, with texts of people that are German."""
+    month = eventful()
+    (account,) = (sums for sums in month.accounts if sums.account == "family-y")
+    decided = {"decided_by": "Kassenwart", "decided_why": "falsche Karte"}
+    rows = [
+        record(0, booked_at="2026-10-03T00:00:00.000Z", signed=2),
+        record(1, entry="reversal", consumed_wh=-33_250, amount_ct=-1040, **decided),
+        record(2, entry="dismissal", **decided),
+        record(3, provenance="decoded", flags="start known from the id, within 1 kWh"),
+        *(record(4 + number, flags=flag) for number, flag in enumerate(GERMAN)),
+        *(
+            record(99 + number, stop_reason=reason)
+            for number, reason in enumerate(STOP_REASONS["de"])
+        ),
+        record(300, provenance="imported", price_note="split by time"),
+    ]
+    recipient = Recipient("Wohnung 3", ("Allee 1",), "WE 03", "de", "")
+    statement = month._replace(
+        only="family-y",
+        accounts=(account._replace(recipient=recipient),),
+        gaps=tuple(gap._replace(dismissed=None) for gap in month.gaps),
+    )
+    file = tmp_path / "letter.pdf"
+    file.write_bytes(pdf_of(statement, statement.accounts[0], rows, "de"))
+    printed = words_in(" ".join(pages_of(file)))
+    english = [*labels.WORDS["en"].values(), *words.WORDS["en"].values(), *GERMAN]
+    german = [*labels.WORDS["de"].values(), *words.WORDS["de"].values(), *GERMAN.values()]
+    titles = [titles for column in COLUMNS if column.pdf for titles in [column.pdf.titles]]
+    english += [title["en"] for title in titles]
+    german += [title["de"] for title in titles]
+    strange = words_in(" ".join(english)) - words_in(" ".join(german))
+    assert len(strange) > 200
+    assert printed & strange == set()
+
+
+def words_in(text: str) -> set[str]:
+    """Return the words of a text that have more than two letters."""
+    return set(re.findall(r"[^\W\d_]{3,}", re.sub(r"\{.*?\}", "", text)))
