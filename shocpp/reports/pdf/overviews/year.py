@@ -37,9 +37,14 @@ from shocpp.reports.pdf.page import (
 from shocpp.reports.year import Line, Year
 
 ROW_HEIGHT = 12.5
-BARS_HEIGHT = 60.0
-CHART_HEIGHT = BARS_HEIGHT + 48
-"""The height of the chart with its title, its months and its figures."""
+BARS_HEIGHT, LEAST_BARS_HEIGHT = 60.0, 20.0
+"""The height of the bars, and the least one, where the page has little space left."""
+
+CHART_WORDS = 48.0
+"""The height of the chart's title, months and figures."""
+
+END_HEIGHT = 75.0
+"""The height of the note and of the line to sign on: it is not alone on a page."""
 
 
 def pdf_of_year(statement: Year, language: str) -> bytes:
@@ -104,12 +109,13 @@ def _draw_chart(sheet: Sheet, statement: Year, language: str) -> None:
     values = list(wh_of.values())
     if not any(wh > 0 for wh in values):
         return
-    sheet.need(CHART_HEIGHT)
+    sheet.need(LEAST_BARS_HEIGHT + CHART_WORDS + END_HEIGHT)
+    height = min(BARS_HEIGHT, sheet.height_left() - CHART_WORDS - END_HEIGHT)
     sheet.y -= 12 + SMALL_PT
     sheet.text(LEFT, label_of(language)("year_chart"), RIGHT - LEFT, SMALL_PT, grey=GREY)
-    sheet.y -= 6 + BARS_HEIGHT
+    sheet.y -= 6 + height
     names = [month.spelled(language) for month in months]
-    draw_bars(sheet, values, names, (LEFT, RIGHT), BARS_HEIGHT, SMALL_PT)
+    draw_bars(sheet, values, names, (LEFT, RIGHT), height, SMALL_PT)
     sheet.y += 3
     draw_labels(sheet, [grouped_kwh(wh, language) for wh in values], (LEFT, RIGHT), SMALL_PT)
 
