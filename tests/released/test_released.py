@@ -207,3 +207,23 @@ def test_open_transactions_are_stopped_and_booked(changing: Home, release: Path)
     ]
     assert_whole(changing, release)
     assert_printed_the_same(changing, release)
+
+
+def test_a_closed_month_of_a_release_is_printed_anew_if_asked(
+    changing: Home, release: Path, tmp_path: Path
+) -> None:
+    """Each format has the present layout; none is kept, and the text says so."""
+    for month in (folder.name for folder in (release / "printed").iterdir()):
+        period = month.split("-")
+        before = changing.run("shocpp-summary", *period, "--layout", "closing").stdout
+        text = changing.run("shocpp-summary", *period, "--layout", "new").stdout
+        assert "Neu gedruckt in heutiger Form; die Zahlen sind die des Abschlusses.\n" in text
+        assert text.split("\n\n")[0] == before.split("\n\n")[0]
+        for format_name in ("pdf", "csv", "csv-machine", "json"):
+            folder = tmp_path / month / format_name
+            folder.mkdir(parents=True)
+            options = ("--format", format_name, "-o", str(folder), "--layout", "new")
+            assert changing.run("shocpp-summary", *period, *options).returncode == 0
+            assert list(folder.iterdir())
+    assert changing.query("SELECT 1 FROM statement_form") == []
+    assert not list(changing.settings.accounting_folder.glob("**/00_closed_*.pdf"))
