@@ -7,6 +7,7 @@ import shutil
 import signal
 import sqlite3
 import stat
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -659,11 +660,16 @@ def test_a_closed_month_is_printed_anew_if_asked_and_says_so(closed_home: Home) 
     path = print_otherwise(closed_home)
     assert printed(closed_home, "family-y", "de", "--layout", "closing") == OTHER_BYTES
     anew = printed(closed_home, "family-y", "de", "--layout", "new")
+    words = [needs("pdftotext"), "-raw", str(closed_home.folder / "printed.pdf"), "-"]
+    on_paper = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert "Neu gedruckt im heutigen Layout." in on_paper
     assert anew.startswith(b"%PDF-1.")
     assert anew != OTHER_BYTES
     before = closed_home.run("shocpp-summary", "2026", "09").stdout
     text = closed_home.run("shocpp-summary", "2026", "09", "--layout", "new").stdout
-    sentence = "Neu gedruckt in heutiger Form; die Zahlen sind die des Abschlusses.\n"
+    sentence = (
+        "Neu gedruckt im heutigen Layout. Gültig bleibt der Ausdruck vom Abschluss des Monats.\n"
+    )
     assert sentence not in before
     assert text.replace(sentence, "") == before
     stored = month_folder(closed_home) / "00_abrechnung_2026_09.txt"

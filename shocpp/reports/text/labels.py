@@ -57,7 +57,9 @@ WORDS = {
         "gap": "{number}: {kwh} kWh {waived}, zwischen {after} und {before}",
         "dismissed": "verworfen ({why})",
         "closed": "Abgeschlossen: Glied {number}, {day}",
-        "anew": "Neu gedruckt in heutiger Form; die Zahlen sind die des Abschlusses.",
+        "anew": (
+            "Neu gedruckt im heutigen Layout. Gültig bleibt der Ausdruck vom Abschluss des Monats."
+        ),
         "records": "Abrechnungsdatensätze:",
     },
     "en": {
@@ -113,7 +115,9 @@ WORDS = {
         "gap": "{number}: {kwh} kWh {waived}, between {after} and {before}",
         "dismissed": "dismissed ({why})",
         "closed": "Closed: link {number}, {day}",
-        "anew": "Printed anew in the present layout; the figures are those of the closing.",
+        "anew": (
+            "Printed anew in the present layout. The print of the month's closing remains valid."
+        ),
         "records": "Accounting records:",
     },
 }

@@ -158,7 +158,7 @@ def _warnings(subject: Subject) -> Iterator[str]:
     """Yield the sentences that say what the sheet is not."""
     if subject.statement.closed is None:
         yield subject.label("preliminary")
-    if subject.statement.snapshot_version < ADDRESSED:
+    if subject.statement.is_new_layout or subject.statement.snapshot_version < ADDRESSED:
         yield subject.label("reprint")
 
 

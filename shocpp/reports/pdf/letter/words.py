@@ -22,8 +22,7 @@ WORDS: dict[str, dict[str, str]] = {
             " gibt es mit dem Abschluss."
         ),
         "reprint": (
-            "Neu gedruckt im heutigen Layout. Abgeschlossen wurde der Monat mit einem älteren;"
-            " dessen Ausdruck bleibt gültig."
+            "Neu gedruckt im heutigen Layout. Gültig bleibt der Ausdruck vom Abschluss des Monats."
         ),
         "without_price": "ohne Preis",
         "surcharge": "Zuschlag laut Tarif",
@@ -64,8 +63,7 @@ WORDS: dict[str, dict[str, str]] = {
             " with the closing."
         ),
         "reprint": (
-            "Printed anew in the present layout. The month was closed with an older one, whose"
-            " print remains valid."
+            "Printed anew in the present layout. The print of the month's closing remains valid."
         ),
         "without_price": "without a price",
         "surcharge": "Surcharge of the tariff",
