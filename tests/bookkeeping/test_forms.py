@@ -23,6 +23,7 @@ from shocpp.bookkeeping.closing import make_forms
 from shocpp.ocpp.times import parse_timestamp
 from shocpp.reports.books import Books
 from shocpp.reports.forms import form_of
+from shocpp.reports.labels import WORDS
 from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
 from shocpp.store.books.archive.form_files import name_digest
@@ -667,9 +668,7 @@ def test_a_closed_month_is_printed_anew_if_asked_and_says_so(closed_home: Home) 
     assert anew != OTHER_BYTES
     before = closed_home.run("shocpp-summary", "2026", "09").stdout
     text = closed_home.run("shocpp-summary", "2026", "09", "--layout", "new").stdout
-    sentence = (
-        "Neu gedruckt im heutigen Layout. Gültig bleibt der Ausdruck vom Abschluss des Monats.\n"
-    )
+    sentence = f"{WORDS['de']['anew']}\n"
     assert sentence not in before
     assert text.replace(sentence, "") == before
     stored = month_folder(closed_home) / "00_abrechnung_2026_09.txt"
