@@ -101,7 +101,7 @@ def test_only_a_month_with_notes_has_their_columns(charged: Home, tmp_path: Path
         assert ("Notiz" in statement(charged, "csv", "--account", account)) == (
             account == "family-y"
         )
-    assert "123456 km Dienst" in words["family-y"]
+    assert "123456 km Dienstreise" in words["family-y"]
     assert "Notiz" not in words["company-x"]
 
 

@@ -215,11 +215,7 @@ COLUMNS = (
     Column(
         "km_and_note",
         pdf=Pdf(
-            "km_and_note",
-            {"de": "Kilometer,\nNotiz", "en": "Kilometres,\nnote"},
-            80,
-            indent=6,
-            stretches=True,
+            "km_and_note", {"de": "Kilometer,\nNotiz", "en": "Kilometres,\nnote"}, 96, indent=6
         ),
         field="record",
         is_note=True,
