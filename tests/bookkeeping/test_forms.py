@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shocpp.reports.labels import WORDS
 
 from shocpp.bookkeeping.closing import make_forms
 from shocpp.ocpp.times import parse_timestamp
 from shocpp.reports.books import Books
 from shocpp.reports.forms import form_of
-from shocpp.reports.labels import WORDS
 from shocpp.reports.snapshot import content_text
 from shocpp.store.books import closings
 from shocpp.store.books.archive.form_files import name_digest
