@@ -69,13 +69,22 @@ class MonthAudit:
 
     def charge_points(self) -> list[Audited]:
         """Return the audit of each Charge Point with claims in the month."""
-        rows = self._db.execute(
-            f"{_views_since(self._db)} SELECT charge_point_id, meter_wh, booked_wh, unassigned_wh,"
-            " under_review_wh, gap_wh, overlap_wh, restarts FROM audit"
-            " WHERE year = ? AND month = ? ORDER BY charge_point_id",
-            (self._since, *self._month),
-        )
-        return [Audited(*row) for row in rows.fetchall()]
+        contiguous = _contiguous(self._db, self._since, self._name)
+        audited = [
+            Audited(name, wh, wh - unassigned_wh, unassigned_wh, 0, 0, 0, 0)
+            for name, wh, unassigned_wh in contiguous.values()
+            if name
+        ]
+        others = [item for item in json.loads(self._since) if item[0] not in contiguous]
+        if others:
+            rows = self._db.execute(
+                f"{_views_since(self._db)} SELECT charge_point_id, meter_wh, booked_wh,"
+                " unassigned_wh, under_review_wh, gap_wh, overlap_wh, restarts FROM audit"
+                " WHERE year = ? AND month = ?",
+                (json.dumps(others), *self._month),
+            )
+            audited += [Audited(*row) for row in rows.fetchall()]
+        return sorted(audited)
 
     def gaps(self) -> list[Gap]:
         """Return the gaps of the month by Charge Point, in the order of their times."""
@@ -102,6 +111,75 @@ def is_gap(
         (charge_point, connector_id, from_wh, to_wh),
     ).fetchone()
     return row is not None
+
+
+# -- registers without anything to audit ----------------------------------------------------------
+
+_RECORDS_SINCE = (
+    "SELECT entry.charge_point, connector_id, begin_wh, end_wh, consumed_wh, month,"
+    " account_index, entry = 'record' AND provenance <> 'imported'"
+    " FROM (SELECT json_extract(value, '$[0]') AS charge_point,"
+    "       json_extract(value, '$[1]') AS from_ms FROM json_each(?)) AS since"
+    " CROSS JOIN accounting_record AS entry ON entry.charge_point = since.charge_point"
+    " AND review IS NULL AND coalesce(started_ms, stopped_ms) >= since.from_ms"
+    # In the order of the claims.
+    " ORDER BY entry.charge_point, coalesce(started_ms, stopped_ms), begin_wh, end_wh"
+)
+_UNUSUAL = (
+    "SELECT charge_point FROM accounting_record WHERE review IS NOT NULL OR root IS NOT NULL"
+    " UNION SELECT charge_point FROM started_transaction WHERE state <> 'stopped'"
+)
+"""The Charge Points with cases, with decisions, or with open transactions."""
+
+
+class _Contiguous(NamedTuple):
+    """The Wh of a Charge Point in a month; the name is empty if it has no record in the month."""
+
+    charge_point_id: str
+    wh: int
+    unassigned_wh: int
+
+
+# The views take 1.1 s for 100 000 records, and this a fifth: at most chargers, each transaction
+# begins where the one before it has ended.
+def _contiguous(db: Database, since: str, month: str) -> dict[int, _Contiguous]:
+    """Return the Charge Points whose registers need no audit, by row id, with their Wh of a month.
+
+    Since the times in `since`, each record of a register begins where the one before it ended, and
+    nothing is under review, decided, imported or open. So there are no gaps, overlaps or restarts,
+    and what was counted is what is booked.
+    """
+    unusual = {row for (row,) in db.execute(_UNUSUAL).fetchall()}
+    sums: dict[int, tuple[int, int, int]] = {row: (0, 0, 0) for row, _ in json.loads(since)}
+    ends: dict[tuple[int, int], int] = {}
+    for (
+        row,
+        connector_id,
+        begin_wh,
+        end_wh,
+        consumed_wh,
+        month_,
+        account_index,
+        is_usual,
+    ) in db.execute(_RECORDS_SINCE, (since,)):
+        if row in unusual:
+            continue
+        register = (row, connector_id)
+        fits = connector_id is not None and is_usual and 0 <= begin_wh <= end_wh
+        if not fits or consumed_wh != end_wh - begin_wh or ends.get(register, begin_wh) != begin_wh:
+            unusual.add(row)
+            continue
+        ends[register] = end_wh
+        if month_ == month:
+            records, wh, unassigned_wh = sums[row]
+            more_wh = 0 if account_index else consumed_wh
+            sums[row] = records + 1, wh + consumed_wh, unassigned_wh + more_wh
+    names = dict(db.execute("SELECT id, charge_point_id FROM charge_point").fetchall())
+    return {
+        row: _Contiguous(names[row] if records else "", wh, unassigned_wh)
+        for row, (records, wh, unassigned_wh) in sums.items()
+        if row not in unusual
+    }
 
 
 # -- the first claims that the audit of a month depends on ----------------------------------------
@@ -192,6 +270,13 @@ def _since_when(db: Database, charge_point: int, first_ms: int) -> int:
     earlier claims of the register end below that one, and all later ones begin above it. Then no
     older claim covers or precedes a newer one. Otherwise it is `EVER`.
     """
+    # Without an earlier record all claims decide; this question costs less than the next one.
+    earlier = (
+        "SELECT 1 FROM accounting_record WHERE charge_point = ? AND review IS NULL"
+        " AND coalesce(started_ms, stopped_ms) < ? LIMIT 1"
+    )
+    if db.execute(earlier, (charge_point, first_ms)).fetchone() is None:
+        return EVER
     lasts: dict[int, _Claim] = {}
     registers = db.execute(
         f"SELECT DISTINCT register FROM ({_CLAIMS}) WHERE moment_ms >= ?2", (charge_point, first_ms)

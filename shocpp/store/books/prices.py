@@ -141,8 +141,11 @@ def used(
     """
     rows = db.execute(
         f"SELECT {NAME}, basis, rate, valid_from, microeuro_per_kwh, sum(wh), sum(amount_ct),"
-        f" vat_bp, vat_included FROM prices {named('prices')}"
-        f" WHERE month = :month{of_accounts(indices)} GROUP BY 1, {_KIND} ORDER BY 1, {_KIND}",
+        # Few of these sums get a name each, instead of all parts of prices.
+        f" vat_bp, vat_included FROM (SELECT account_index, account, {_KIND}, sum(wh) AS wh,"
+        "  sum(amount_ct) AS amount_ct FROM prices"
+        f"  WHERE month = :month{of_accounts(indices)} GROUP BY account_index, account, {_KIND})"
+        f" AS used {named('used')} GROUP BY 1, {_KIND} ORDER BY 1, {_KIND}",
         {"month": month, "names": json.dumps(names)},
     )
     prices: dict[str, tuple[PriceUsed, ...]] = {}

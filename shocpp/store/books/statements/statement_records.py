@@ -277,8 +277,8 @@ def decided_later_wh(db: Database, month: str) -> list[tuple[str, int]]:
 def charge_points_of(db: Database, month: str) -> list[str]:
     """Return the identities of the Charge Points with records in a month (YYYY-MM)."""
     rows = db.execute(
-        "SELECT DISTINCT charge_point_id FROM accounting"
-        " WHERE month = ? AND charge_point_id IS NOT NULL ORDER BY charge_point_id",
+        "SELECT charge_point_id FROM charge_point WHERE id IN"
+        " (SELECT charge_point FROM accounting_record WHERE month = ?) ORDER BY charge_point_id",
         (month,),
     )
     return [name for (name,) in rows.fetchall()]
