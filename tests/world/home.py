@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shocpp.settings import Settings, read_settings
+from tests.world import launcher
 from tests.world.machine import BIN, PATIENCE_S, ROOT
 
 FRAMES = """(
@@ -56,12 +57,11 @@ class Home:
 
     def run(self, *command: str, stdin: str = "", **more: Any) -> subprocess.CompletedProcess[str]:
         """Run one of our commands to its end."""
-        return subprocess.run(
-            [str(BIN / command[0]), *command[1:]],
-            input=stdin,
-            capture_output=True,
+        return launcher.run(
+            [BIN / command[0], *command[1:]],
+            stdin,
+            more.pop("timeout", 30),
             text=True,
-            timeout=more.pop("timeout", 30),
             env=self.environment | more.pop("env", {}),
             **more,
         )
@@ -75,8 +75,8 @@ class Home:
         """A running `shocpp-backend` of a charger, which is killed when a test waits for ever."""
         with (
             open(self.folder / "log", "ab") as log,
-            subprocess.Popen(
-                [str(BIN / "shocpp-backend"), "--charge-point", charge_point_id],
+            launcher.start(
+                [BIN / "shocpp-backend", "--charge-point", charge_point_id],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -71,6 +71,7 @@ from shocpp.store.database import open_database
 from shocpp.store.doorbells import ring
 from shocpp.store.keys import EVERYTHING
 from shocpp.store.schema.migrations import migrate
+from tests.world import launcher
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S, ROOT
 from tests.world.server import Server
@@ -450,8 +451,8 @@ class StdioWire:
 
     def __init__(self, home: Home, identity: str) -> None:
         with open(home.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(
-                [str(BIN / "shocpp-backend"), "--charge-point", identity],
+            self._process = launcher.start(
+                [BIN / "shocpp-backend", "--charge-point", identity],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -7,6 +7,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from tests.world import launcher
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S, free_port, wait_for
 
@@ -26,7 +27,7 @@ class Server:
     def launch(self) -> None:
         """Start its process, and wait for nothing."""
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(
+            self.process: subprocess.Popen[bytes] = launcher.start(
                 self.command,
                 stdout=log,
                 stderr=log,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from tests.world import launcher
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S
 
@@ -43,8 +44,8 @@ def run_in_terminal(
     here, there = _open(columns)
     os.write(here, answers.encode())
     kept = {name: value for name, value in home.environment.items() if name != "COLUMNS"}
-    process = subprocess.Popen(
-        [str(BIN / command[0]), *command[1:]],
+    process = launcher.start(
+        [BIN / command[0], *command[1:]],
         stdin=there,
         stdout=there,
         stderr=there,
@@ -79,8 +80,7 @@ class Terminal:
         """Return the output since the last call, up to this text."""
         deadline = time.monotonic() + PATIENCE_S
         while (found := self.output.find(text, self._read_up_to)) < 0:
-            left_s = max(deadline - time.monotonic(), 0)
-            assert select.select([self._descriptor], [], [], left_s)[0], self.output
+            assert _has_output(self._descriptor, deadline), self.output
             chunk = b""
             # Linux reports the end as an error.
             with contextlib.suppress(OSError):
@@ -126,7 +126,7 @@ def _read(terminal: int) -> bytes:
     """Return all that is printed in a terminal until the last program has left it."""
     output = b""
     deadline = time.monotonic() + PATIENCE_S
-    while select.select([terminal], [], [], deadline - time.monotonic())[0]:
+    while _has_output(terminal, deadline):
         # Linux reports the end as an error, macOS as an empty read.
         try:
             chunk = os.read(terminal, 65_536)
@@ -136,3 +136,11 @@ def _read(terminal: int) -> bytes:
             break
         output += chunk
     return output
+
+
+def _has_output(terminal: int, deadline: float) -> bool:
+    """Wait for output until this time; return True if there is some, or the end."""
+    # select() takes no descriptor above 1023, and a long run of tests may have more.
+    output = select.poll()
+    output.register(terminal, select.POLLIN)
+    return bool(output.poll(max(deadline - time.monotonic(), 0) * 1_000))
