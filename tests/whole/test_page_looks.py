@@ -22,7 +22,7 @@ from tests.world.server import Server
 TOKEN = "correct-horse-battery"
 LANGUAGES = ("de", "en")
 COLOURS = ("light", "dark")
-WIDTHS = (320, 360, 1200)
+WIDTHS = (1200, 320, 360)
 PAGES = {
     "empty": "/",
     "busy": "/",
@@ -75,6 +75,8 @@ def pairwise() -> Iterator[tuple[str, int, str, str]]:
 
 
 LOOKS = ALL if IS_WHOLE else list(pairwise())
+# The narrow widths have one layout. The others of a page have both colours and both languages.
+FOR_AXE = ALL if IS_WHOLE else [look for look in LOOKS if look[1] != WIDTHS[-1]]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +105,10 @@ def test_the_choice_of_looks_has_all_pairs() -> None:
     for first, second in product(range(4), range(4)):
         pairs = {(look[first], look[second]) for look in chosen}
         assert pairs == {(look[first], look[second]) for look in ALL}
+    for part in (2, 3):
+        assert {(look[0], look[part]) for look in FOR_AXE} == set(
+            product(PAGES, (COLOURS, LANGUAGES)[part - 2])
+        )
 
 
 @pytest.mark.timeout(180)
@@ -132,9 +138,11 @@ def test_axe_finds_nothing(browser: Browser, axe: Any, tmp_path: Path, language:
             if page == "invitation":
                 tab.page.locator("#invite button").first.click()
                 tab.page.locator(".qr").wait_for()
-            for _, width, colours, _ in looks:
+            for look in looks:
+                _, width, colours, _ = look
                 see(tab, width, colours)
-                for violation in axe.run(tab.page).response["violations"]:
+                answer = axe.run(tab.page).response if look in FOR_AXE else {}
+                for violation in answer.get("violations", ()):
                     nodes = [node["html"] for node in violation["nodes"]]
                     found.append((page, width, colours, violation["id"], nodes))
                 assert tab.overflow() == 0, (page, width)
