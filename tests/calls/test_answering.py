@@ -56,6 +56,9 @@ CARDS_OF_NO_USE = [
     {"index": 13, "account": "family", "ids": ["one-at-a-time"], "concurrent": False},
 ]
 TIME = r"\d\d:\d\d"
+NAMES = [f"box-{number}" for number in range(1, 501)]
+LISTED = {name: {"auth": "none"} for name in ("*", *NAMES)}
+"""The chargers of these tests: without a list, a server takes in a hundred and then no new one."""
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +67,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = Home(tmp_path_factory.mktemp("town") / "home")
     accounts = json.loads(home.tags_file.read_text())
     home.tags_file.write_text(json.dumps(accounts + CARDS_OF_NO_USE))
+    home.charge_points_file.write_text(json.dumps(LISTED))
     server = Server(home)
     yield server
     server.kill()
@@ -76,6 +80,7 @@ def home(shared_server: Server) -> Home:
 
 
 numbers = itertools.count(1)
+names = iter(NAMES)
 
 
 @pytest.fixture
@@ -96,7 +101,7 @@ def ask(home: Home) -> Ask:
 @pytest.fixture
 def charger(shared_server: Server) -> Iterator[Charger]:
     """Connect the only charger; connector 1 is free."""
-    box = Charger(shared_server, f"box-{next(numbers)}").boot()
+    box = Charger(shared_server, next(names)).boot()
     box.report("Available")
     yield box
     box.leave()
@@ -449,7 +454,7 @@ def sent_connector(charger: Charger) -> int | None:
 def test_a_start_is_sent_to_the_only_connector_that_can_be_meant(
     ask: Ask, shared_server: Server, statuses: tuple[str, ...], connector_id: int | None
 ) -> None:
-    with Charger(shared_server, f"box-{next(numbers)}").boot() as box:
+    with Charger(shared_server, next(names)).boot() as box:
         box.report("Available", 0)
         for number, status in enumerate(statuses, 1):
             box.report(status, number)
@@ -995,11 +1000,9 @@ def test_a_connector_is_answered_by_its_name_if_it_has_one(
     charger.report("Available", 0)
     by_name = {"show": "state", "reply": "{connector}: {state}"}
     assert ask(by_name)[1] == "1: free"
-    listed: dict[str, Any] = {
-        charger.name.upper(): {"auth": "none", "connectors": {"1": "left"}},
-        "*": {"auth": "none"},
-    }
-    home.charge_points_file.write_text(json.dumps(listed))
+    others = {name: entry for name, entry in LISTED.items() if name != charger.name}
+    named = {charger.name.upper(): {"auth": "none", "connectors": {"1": "left"}}}
+    home.charge_points_file.write_text(json.dumps(others | named))
     try:
         assert ask(by_name)[1] == "left: free"
         charger.report("Charging", 2)
@@ -1007,7 +1010,7 @@ def test_a_connector_is_answered_by_its_name_if_it_has_one(
         home.charge_points_file.write_text("{")
         assert ask({"show": "state"})[1].startswith("connector 1: free; connector 2: ")
     finally:
-        home.charge_points_file.unlink()
+        home.charge_points_file.write_text(json.dumps(LISTED))
 
 
 @pytest.mark.parametrize(

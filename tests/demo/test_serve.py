@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shocpp.demo.charge_point import ChargePoint
@@ -253,11 +253,19 @@ def dead_chargers() -> dict[str, ChargePoint]:
     return {name: ChargePoint(name, 1, now=lambda: datetime.now(UTC)) for name in PLACES}
 
 
+QUIT = ("q", "quit")
+
+
 @given(lines=st.lists(st.text() | st.from_regex(r"[pucfolh?1-9] ?\w*", fullmatch=True)))
+@example(lines=["Q", "1 quit"])
 def test_no_line_breaks_the_console_and_only_quit_ends_it(lines: list[str]) -> None:
     console = Console(dead_chargers(), dict.fromkeys(PLACES, "3333"))
     for line in lines:
         console.execute(line)
-        assert console.is_over == (line.split()[:1] in (["q"], ["quit"]))
+        first, second = [*line.lower().split(), "", ""][:2]
+        if first in QUIT:
+            assert console.is_over
+        elif console.is_over:
+            assert second in QUIT, "the first word named a charger"
         console.is_over = False
     assert console.prompt.removesuffix("> ") in PLACES

@@ -168,9 +168,12 @@ def endpoint(deployment: Deployment, request: pytest.FixtureRequest) -> Endpoint
 
 @pytest.fixture
 def shipped(deployment: Deployment) -> Endpoint:
-    """Return nginx with the shipped file."""
+    """Return nginx with the shipped file, for an address whose requests it has not counted yet."""
     opened: Endpoint = nginx(deployment)
-    return opened
+    return opened._replace(source=f"127.0.1.{next(ADDRESSES)}")
+
+
+ADDRESSES = itertools.count(1)
 
 
 # -- the plain case -------------------------------------------------------------------------------
