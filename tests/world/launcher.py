@@ -3,11 +3,12 @@
 Each process that runs tests has one launcher (`fork_server.py`), which has imported the product and
 forks a child for each start. The child is a process as the script makes it: it has a pid, streams,
 an environment and a folder of its own, and nothing of the product has run before the fork. Only its
-parent is the launcher. The launcher ends when the process that runs the tests does.
+parent is the launcher. `shocpp-listener` becomes gunicorn by os.execv(): the child then drops what
+it has, and runs gunicorn's module. The launcher ends when the process that runs the tests does.
 
 A start that asks for anything else than streams, environment, folder and session runs the script,
-as does one whose environment changes how the interpreter itself starts. SHOCPP_LAUNCHER=0 runs the
-scripts always.
+as does one whose environment changes how the interpreter itself starts. SHOCPP_LAUNCHER=0 in the
+environment of the tests, or of one start, runs the script.
 """
 
 import atexit
@@ -68,11 +69,12 @@ def run(
 
 def _can_fork(command: Sequence[str | Path], options: Mapping[str, Any]) -> bool:
     """Return True if a forked child differs from the started script in nothing but its parent."""
-    if os.environ.get("SHOCPP_LAUNCHER") == "0" or "COVERAGE_PROCESS_CONFIG" in os.environ:
+    environment = options.get("env") or os.environ
+    is_off = "0" in (os.environ.get("SHOCPP_LAUNCHER"), environment.get("SHOCPP_LAUNCHER"))
+    if is_off or "COVERAGE_PROCESS_CONFIG" in os.environ:
         return False
     if str(command[0]) not in _SCRIPTS or not options.keys() <= _OPTIONS:
         return False
-    environment = options.get("env") or os.environ
     return _starting(environment) == _launcher(os.getpid()).starting
 
 
