@@ -159,9 +159,9 @@ SBOM := build/sbom.json
 
 # pip-audit writes CycloneDX too, but without the hashes.
 .PHONY: sbom
-sbom: $(VENV)/.auditing ## write build/sbom.json: the locked packages with their hashes, as CycloneDX
+sbom: $(VENV)/.describing ## write build/sbom.json: the locked packages with their hashes, as CycloneDX
 	@mkdir -p $(dir $(SBOM))
-	@PYTHONWARNINGS=ignore $(VENV)/auditing/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file $(SBOM) requirements.lock
+	@PYTHONWARNINGS=ignore $(VENV)/describing/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file $(SBOM) requirements.lock
 	@echo "$(SBOM) is written"
 
 # Without --strict, packages that PyPI could not be asked about would count as safe.
@@ -225,10 +225,16 @@ $(VENV)/.mutating: $(LOCKED) requirements-dev.lock
 	@$(VENV)/mutating/bin/python -m pip --quiet --disable-pip-version-check install mutmut==3.8.1
 	@touch $@
 
-# An environment of its own keeps the tools out of the lock that they read.
+# Environments of their own keep the tools out of the lock that they read. The tests run this one once,
+# so neither a pip nor bytecode is worth its time.
+$(VENV)/.describing: $(LOCKED)
+	@$(PYTHON) -m venv --clear --without-pip $(VENV)/describing
+	@$(PIP) --python $(VENV)/describing install --no-compile cyclonedx-bom==7.5.0
+	@touch $@
+
 $(VENV)/.auditing: $(LOCKED)
 	@$(PYTHON) -m venv --clear $(VENV)/auditing
-	@$(VENV)/auditing/bin/python -m pip --quiet --disable-pip-version-check install cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@$(VENV)/auditing/bin/python -m pip --quiet --disable-pip-version-check install pip-audit==2.10.1
 	@touch $@
 
 $(VENV)/.locking: $(LOCKED)

@@ -1,6 +1,7 @@
 """The console scripts: each starts, and the forked processes of other tests are no different."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.world import launcher
 from tests.world.home import Home
 from tests.world.machine import BIN, PATIENCE_S, ROOT, wait_for
+from tests.world.server import Server
 
 HEARTBEAT = '[2,"1","Heartbeat",{}]\n'
 USES = [
@@ -69,6 +71,31 @@ def test_a_forked_command_can_be_killed_and_awaited(home: Home) -> None:
     with home.backend("garage") as process:
         process.terminate()
         assert process.wait(PATIENCE_S) == -signal.SIGTERM
+
+
+def test_a_forked_server_has_what_its_script_gives_it(tmp_path: Path) -> None:
+    facts = []
+    for launcher_ in "01":
+        server = Server(Home(tmp_path / launcher_ / "home"), SHOCPP_LAUNCHER=launcher_)
+        facts.append((facts_of(server.process.pid), files_of(server.process.pid)))
+        facts[-1] += tuple(map(facts_of, server.workers()))
+        assert (type(server.process) is subprocess.Popen) == (launcher_ == "0")
+        server.kill()
+    assert facts[0] == facts[1]
+
+
+def facts_of(pid: int) -> tuple[Path, str, list[str]]:
+    """Return the folder, limits and signals of a process."""
+    process = Path("/proc", str(pid))
+    lines = process.joinpath("status").read_text().splitlines()
+    signals = [line for line in lines if line.startswith(("SigBlk", "SigIgn", "SigCgt"))]
+    return process.joinpath("cwd").readlink(), process.joinpath("limits").read_text(), signals
+
+
+def files_of(pid: int) -> list[str]:
+    """Return the open files of a process, without the parts of their names that differ."""
+    names = [os.readlink(path) for path in Path("/proc", str(pid), "fd").iterdir()]
+    return sorted(re.sub(r".*/[01]/home/|(?<=gunicorn-)\S+|\d+", "", name) for name in names)
 
 
 def test_a_start_with_another_interpreter_runs_the_script(home: Home) -> None:
